@@ -1,0 +1,130 @@
+"""Settings: read once from the environment, checked at start, immutable after.
+
+Every variable is listed with its default in README.md; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class ConfigError(ValueError):
+    """A setting is missing or makes no sense; the message is one line for the person who deploys."""
+
+
+def normalise_database_url(url: str) -> str:
+    """``postgres://`` (as Heroku gives it) and ``postgresql://`` become SQLAlchemy's ``postgresql+psycopg://``."""
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
+
+
+def _flag(value: str) -> bool:
+    return value.strip().lower() in {"1", "true", "yes", "on"}
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    app_env: str
+    database_url: str
+    redis_url: str
+    broker_url: str
+    secret_key: str = field(repr=False)
+
+    # Access
+    access_token_seconds: int = 900
+    refresh_token_seconds: int = 30 * 86400
+    ticket_seconds: int = 30
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: int = 0
+    jwt_jwks_url: str = ""
+    jwt_public_key: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    auth_attempts_per_minute: int = 30
+
+    # Pools
+    db_pool_size: int = 5
+    db_timeout_seconds: float = 5.0
+    redis_tls_verify: bool = True
+
+    # Message path
+    max_text: int = 8000
+    send_rate: float = 20.0  # messages a second and user, sustained
+    send_burst: int = 100
+    log_max_records: int = 100_000
+    log_max_bytes: int = 256 * 1024 * 1024
+    dedupe_seconds: int = 7200
+    ack_wait_seconds: float = 5.0
+
+    # Sessions
+    max_sessions: int = 12_000
+    max_sessions_per_user: int = 50
+    outbox_events: int = 1000
+    outbox_bytes: int = 1024 * 1024
+    write_stall_seconds: float = 10.0
+    ping_seconds: float = 20.0
+    join_seconds: float = 10.0
+    sse_comment_seconds: float = 15.0
+    resume_max_events: int = 5000
+    resume_max_days: int = 30
+
+    # Drain
+    drain_batch: int = 500
+    drain_linger_seconds: float = 10.0
+    drain_lease_seconds: float = 4.0
+
+    metrics_token: str = field(default="", repr=False)
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
+        """Raise ConfigError with one line where something needed is missing or wrong."""
+        app_env = env.get("APP_ENV", "development")
+        redis_url = _required(env, "REDIS_URL")
+        values: dict[str, object] = {
+            "app_env": app_env,
+            "database_url": normalise_database_url(_required(env, "DATABASE_URL")),
+            "redis_url": redis_url,
+            "broker_url": env.get("CELERY_BROKER_URL") or redis_url,
+            "secret_key": _secret_key(env, app_env),
+        }
+        for name, spec in cls.__dataclass_fields__.items():
+            raw = env.get(name.upper())
+            if name not in values and raw is not None:
+                values[name] = _parse(name, str(spec.type), raw)
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "").strip()
+    if not value:
+        raise ConfigError(f"{name} is not set. `make run` starts an embedded one; a deployment must name its own.")
+    return value
+
+
+def _secret_key(env: Mapping[str, str], app_env: str) -> str:
+    key = env.get("SECRET_KEY", "")
+    if not key and app_env == "production":
+        raise ConfigError("SECRET_KEY is not set; it signs the access tokens. Use 32 random bytes or more.")
+    if key and len(key) < 32 and app_env == "production":
+        raise ConfigError("SECRET_KEY is shorter than 32 characters.")
+    return key or "development-only-secret-key-do-not-deploy"
+
+
+def _parse(name: str, kind: str, raw: str) -> object:
+    parsers = {"int": int, "float": float, "bool": _flag, "tuple[str, ...]": _list, "str": str}
+    try:
+        return parsers[kind](raw)
+    except ValueError:
+        raise ConfigError(f"{name.upper()}={raw!r} is not {'a number' if kind in ('int', 'float') else kind}.") from None
