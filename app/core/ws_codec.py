@@ -1,0 +1,287 @@
+"""WebSocket frames from a client to messages (RFC 6455, sections 5 and 8.1); the encoders come along.
+
+Invariants:
+- Pure: no socket, no clock, no extension, nothing but the standard library.
+- What ``FrameDecoder`` has returned and refused after any number of bytes depends on those bytes alone,
+  never on how they were cut into reads.
+- A frame is refused at its first wrong byte: header bytes as they come, the size before any payload is kept,
+  text at the first byte that no UTF-8 sequence can hold there.
+- A decoder between messages keeps no buffer: it is one object of four slots.
+"""
+
+from __future__ import annotations
+
+from codecs import utf_8_decode
+
+from app.core.ws_frames import (
+    FIN,
+    LENGTH_16,
+    LENGTH_64,
+    MAX_CONTROL_PAYLOAD,
+    OP_BINARY,
+    OP_CLOSE,
+    OP_CONTINUATION,
+    OP_PING,
+    OP_PONG,
+    OP_TEXT,
+    FrameFailure,
+    encode_binary,
+    encode_close,
+    encode_ping,
+    encode_pong,
+    encode_text,
+    not_utf8,
+    parse_close,
+    protocol_error,
+    unmask,
+)
+
+__all__ = [
+    "OP_BINARY",
+    "OP_CLOSE",
+    "OP_PING",
+    "OP_PONG",
+    "OP_TEXT",
+    "FrameDecoder",
+    "FrameFailure",
+    "encode_binary",
+    "encode_close",
+    "encode_ping",
+    "encode_pong",
+    "encode_text",
+    "parse_close",
+]
+
+_RESERVED_BITS = 0x70
+_MASKED = 0x80
+_FINAL_TEXT = FIN | OP_TEXT
+_OPCODES = frozenset((OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING, OP_PONG))
+_MAX_HEADER = 14  # 2, an 8-byte length, a 4-byte key
+
+
+class FrameDecoder:
+    """The frames of one client, fed as they are read.
+
+    ``max_message_bytes`` bounds one message over all its fragments, and so the memory held here.
+    """
+
+    __slots__ = ("_max", "_partial", "_resting", "failure")
+
+    def __init__(self, max_message_bytes: int = 65536) -> None:
+        self._max = max_message_bytes
+        self._resting = True  # between two messages; False for ever once failed or closed
+        self._partial: _Partial | None = None
+        self.failure: FrameFailure | None = None
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """The messages and control frames that ``data`` completes, in order, as ``(opcode, payload)``.
+
+        Never raises. A text payload is valid UTF-8; a close payload is one that ``parse_close`` accepts.
+        At a violation ``failure`` is set, and what stood before it is still returned. After a failure or a
+        close frame everything that follows is dropped.
+        """
+        if self._resting and len(data) > 6 and data[0] == _FINAL_TEXT:  # noqa: SIM102 - the common case, kept flat
+            if (payload := self._whole_text(data)) is not None:
+                return [(OP_TEXT, payload)]
+        return self._feed_slowly(data)
+
+    def _whole_text(self, data: bytes) -> bytes | None:
+        """The payload where ``data`` is exactly one good masked text frame, else None."""
+        size = data[1] - _MASKED
+        start = 6
+        if size == LENGTH_16 and len(data) > 8:
+            size = data[2] << 8 | data[3]
+            start = 8
+            if size < LENGTH_16:
+                return None
+        if len(data) - start != size or size > self._max:
+            return None
+        payload = unmask(data[start:], data[start - 4 : start])
+        return payload if payload.isascii() or _is_utf8(payload) else None
+
+    def _feed_slowly(self, data: bytes) -> list[tuple[int, bytes]]:
+        partial = self._partial
+        if partial is None:
+            if not self._resting:
+                return []
+            partial = _Partial(self._max)
+        done: list[tuple[int, bytes]] = []
+        try:
+            partial.read(data, done)
+        except FrameFailure as failure:
+            self.failure = failure.with_traceback(None)  # a traceback would keep the buffers alive
+        closed = bool(done) and done[-1][0] == OP_CLOSE
+        self._resting = partial.is_empty and not closed and self.failure is None
+        keep = not (self._resting or closed or self.failure)
+        self._partial = partial if keep else None
+        return done
+
+
+class _Partial:
+    """A frame, or a message of several frames, of which a part has come. Lives only until it is whole."""
+
+    __slots__ = (
+        "_control",
+        "_final",
+        "_head",
+        "_key",
+        "_left",
+        "_max",
+        "_message",
+        "_opcode",
+        "_tail",
+        "_type",
+    )
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self._max = max_message_bytes
+        self._head = b""  # an unfinished header
+        self._key = b""  # of the present frame, turned to its next payload byte; empty: a header comes next
+        self._left = 0  # payload bytes of the present frame still to come
+        self._opcode = 0
+        self._final = False
+        self._control = bytearray()
+        self._type = 0  # OP_TEXT or OP_BINARY while a message is open
+        self._message = bytearray()
+        self._tail = b""  # the bytes of a UTF-8 sequence that is not finished
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._head or self._key or self._type)
+
+    def read(self, data: bytes, done: list[tuple[int, bytes]]) -> None:
+        """Add what ``data`` completes to ``done``; raises FrameFailure. Stops behind a close frame."""
+        position = 0
+        while True:
+            if not self._key:
+                position = self._read_header(data, position)
+                if not self._key:
+                    return
+            chunk = data[position : position + self._left]
+            position += len(chunk)
+            self._take(chunk)
+            if self._left:
+                return
+            if (finished := self._finish_frame()) is None:
+                continue
+            done.append(finished)
+            if finished[0] == OP_CLOSE:
+                return
+
+    def _read_header(self, data: bytes, position: int) -> int:
+        """The position behind the header; where the header is not whole, it is kept for the next read."""
+        known = len(self._head)
+        header = self._head + data[position : position + _MAX_HEADER - known]
+        size = self._parse_header(header) if header else 0
+        if not size:
+            self._head = header
+            return len(data)
+        self._head = b""
+        return position + size - known
+
+    def _parse_header(self, header: bytes) -> int:
+        """Begin the frame and return its header's size; 0 where more bytes are needed."""
+        self._check_first(header[0])
+        if len(header) < 2:
+            return 0
+        opcode = header[0] & 0x0F
+        length_size = _check_second(opcode, header[1])
+        body = 2 + length_size
+        if len(header) < body:
+            return 0
+        length = _read_length(header[1] & 0x7F, header[2:body])
+        if opcode < OP_CLOSE and len(self._message) + length > self._max:
+            raise FrameFailure(1009, f"message over {self._max} bytes")
+        if len(header) < body + 4:
+            return 0
+        self._begin_frame(header[0], length, header[body : body + 4])
+        return body + 4
+
+    def _check_first(self, byte: int) -> None:
+        opcode = byte & 0x0F
+        if byte & _RESERVED_BITS:
+            raise protocol_error("reserved bit set")
+        if opcode not in _OPCODES:
+            raise protocol_error("reserved opcode")
+        if opcode >= OP_CLOSE and not byte & FIN:
+            raise protocol_error("fragmented control frame")
+        if opcode == OP_CONTINUATION and not self._type:
+            raise protocol_error("continuation of no message")
+        if opcode in (OP_TEXT, OP_BINARY) and self._type:
+            raise protocol_error("new message inside a fragmented one")
+
+    def _begin_frame(self, first: int, length: int, key: bytes) -> None:
+        self._opcode = first & 0x0F
+        self._final = bool(first & FIN)
+        self._left = length
+        self._key = key
+        if self._opcode in (OP_TEXT, OP_BINARY):
+            self._type = self._opcode
+
+    def _take(self, chunk: bytes) -> None:
+        """Payload bytes of the present frame."""
+        plain = unmask(chunk, self._key)
+        self._left -= len(chunk)
+        turn = len(chunk) & 3
+        self._key = self._key[turn:] + self._key[:turn]
+        if self._opcode >= OP_CLOSE:
+            self._control += plain
+            return
+        if self._type == OP_TEXT:
+            self._check_text(plain)
+        self._message += plain
+
+    def _check_text(self, plain: bytes) -> None:
+        if not self._tail and plain.isascii():
+            return
+        text = self._tail + plain
+        try:
+            _, used = utf_8_decode(text, "strict", False)
+        except UnicodeDecodeError:
+            raise not_utf8() from None
+        self._tail = text[used:]
+        # CPython waits for a surrogate's third byte (for "surrogatepass"); ED A0..BF is impossible already.
+        if self._tail[:1] == b"\xed" and self._tail[1:] >= b"\xa0":
+            raise not_utf8()
+
+    def _finish_frame(self) -> tuple[int, bytes] | None:
+        self._key = b""
+        if self._opcode >= OP_CLOSE:
+            return self._finish_control()
+        return self._finish_message() if self._final else None
+
+    def _finish_control(self) -> tuple[int, bytes]:
+        payload = bytes(self._control)
+        self._control.clear()
+        if self._opcode == OP_CLOSE:
+            parse_close(payload)
+        return self._opcode, payload
+
+    def _finish_message(self) -> tuple[int, bytes]:
+        if self._tail:
+            raise not_utf8()
+        finished = self._type, bytes(self._message)
+        self._message.clear()
+        self._type = 0
+        return finished
+
+
+def _check_second(opcode: int, byte: int) -> int:
+    """The size of the extended length that follows: 0, 2 or 8."""
+    if not byte & _MASKED:
+        raise protocol_error("frame not masked")
+    length = byte & 0x7F
+    if opcode >= OP_CLOSE and length > MAX_CONTROL_PAYLOAD:
+        raise protocol_error("control frame over 125 bytes")
+    return {LENGTH_16: 2, LENGTH_64: 8}.get(length, 0)
+
+
+def _read_length(short: int, extended: bytes) -> int:
+    if not extended:
+        return short
+    length = int.from_bytes(extended, "big")
+    if length < (LENGTH_16 if len(extended) == 2 else 1 << 16):
+        raise protocol_error("length not minimal")
+    if length >> 63:
+        raise protocol_error("length over 63 bits")
+    return length

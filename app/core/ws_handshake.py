@@ -1,0 +1,96 @@
+"""The opening handshake, server side (RFC 6455, sections 4.2 and 4.4), without extensions and subprotocols.
+
+Pure: the caller has parsed the request. What a client offers in ``Sec-WebSocket-Extensions`` and
+``Sec-WebSocket-Protocol`` is left unanswered, which declines it (sections 4.2.2 and 9.1): compression would keep
+some 40 KiB of state for every session.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # section 1.3
+_VERSION = "13"
+_HTTP_VERSION = re.compile(r"HTTP/(\d+)\.(\d+)", re.ASCII)
+
+
+class UpgradeRefused(Exception):  # noqa: N818 - a decision, not a fault
+    """No session opens: answer ``status`` with ``headers`` and ``reason``."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+        self.headers = dict(headers or {})
+
+
+def accept_key(key: str) -> str:
+    """The ``Sec-WebSocket-Accept`` that answers ``Sec-WebSocket-Key`` (section 4.2.2, step 5.4)."""
+    digest = hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode("ascii")
+
+
+def check_upgrade(method: str, http_version: str, headers: Mapping[str, str]) -> str:
+    """The client's key, where the request may become a WebSocket; else raises UpgradeRefused (section 4.2.1).
+
+    ``http_version`` reads like ``HTTP/1.1``. ``headers`` may be any mapping with string keys: names are compared
+    without case, and a repeated header stands joined by commas. ``Origin`` is not judged here.
+    """
+    values = {name.lower(): value.strip() for name, value in headers.items()}
+    _check_request_line(method, http_version)
+    if not values.get("host"):
+        raise UpgradeRefused(400, "Host is missing")
+    _check_tokens(values)
+    _check_version(values.get("sec-websocket-version", ""))
+    return _checked_key(values.get("sec-websocket-key", ""))
+
+
+def build_response(accept: str) -> bytes:
+    """The whole 101 response, ready to be sent; the next byte belongs to the first frame."""
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\n"
+        "Upgrade: websocket\r\n"
+        "Connection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept}\r\n"
+        "\r\n"
+    ).encode("ascii")
+
+
+def _check_request_line(method: str, http_version: str) -> None:
+    if method != "GET":
+        raise UpgradeRefused(405, "a WebSocket opens with GET", {"Allow": "GET"})
+    version = _HTTP_VERSION.fullmatch(http_version)
+    if version is None or (int(version[1]), int(version[2])) < (1, 1):
+        raise UpgradeRefused(400, "a WebSocket needs HTTP/1.1")
+
+
+def _check_tokens(values: Mapping[str, str]) -> None:
+    if "websocket" not in _tokens(values.get("upgrade", "")):
+        raise UpgradeRefused(400, "Upgrade does not name websocket", {"Upgrade": "websocket"})
+    if "upgrade" not in _tokens(values.get("connection", "")):
+        raise UpgradeRefused(400, "Connection does not name Upgrade")
+
+
+def _tokens(value: str) -> set[str]:
+    return {token.strip().lower() for token in value.split(",")}
+
+
+def _check_version(version: str) -> None:
+    if not version:
+        raise UpgradeRefused(400, "Sec-WebSocket-Version is missing")
+    if version != _VERSION:
+        raise UpgradeRefused(426, "only WebSocket version 13", {"Sec-WebSocket-Version": _VERSION})
+
+
+def _checked_key(key: str) -> str:
+    try:
+        nonce = base64.b64decode(key, validate=True)
+    except (binascii.Error, ValueError):
+        raise UpgradeRefused(400, "Sec-WebSocket-Key is not base64") from None
+    if len(nonce) != 16:
+        raise UpgradeRefused(400, "Sec-WebSocket-Key is not 16 bytes")
+    return key
