@@ -59,6 +59,14 @@ _OPCODES = frozenset((OP_CONTINUATION, OP_TEXT, OP_BINARY, OP_CLOSE, OP_PING, OP
 _MAX_HEADER = 14  # 2, an 8-byte length, a 4-byte key
 
 
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class FrameDecoder:
     """The frames of one client, fed as they are read.
 

@@ -59,14 +59,6 @@ def _unmask_long(payload: bytes, key: bytes) -> bytes:
     return bytes(result)
 
 
-def _is_utf8(payload: bytes) -> bool:
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def parse_close(payload: bytes) -> tuple[int, str]:
     """Code and reason of a close frame (section 5.5.1); ``(1005, "")`` for an empty one.
 

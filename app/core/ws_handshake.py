@@ -1,8 +1,8 @@
 """The opening handshake, server side (RFC 6455, sections 4.2 and 4.4), without extensions and subprotocols.
 
 Pure: the caller has parsed the request. What a client offers in ``Sec-WebSocket-Extensions`` and
-``Sec-WebSocket-Protocol`` is left unanswered, which declines it (sections 4.2.2 and 9.1): compression would keep
-some 40 KiB of state for every session.
+``Sec-WebSocket-Protocol`` is left unanswered, which declines it (sections 4.2.2 and 9.1): compression would
+keep zlib state for every session.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def accept_key(key: str) -> str:
 def check_upgrade(method: str, http_version: str, headers: Mapping[str, str]) -> str:
     """The client's key, where the request may become a WebSocket; else raises UpgradeRefused (section 4.2.1).
 
-    ``http_version`` reads like ``HTTP/1.1``. ``headers`` may be any mapping with string keys: names are compared
-    without case, and a repeated header stands joined by commas. ``Origin`` is not judged here.
+    ``http_version`` reads like ``HTTP/1.1``. ``headers`` may be any mapping with string keys: names are
+    compared without case, and a repeated header stands joined by commas. ``Origin`` is not judged here.
     """
     values = {name.lower(): value.strip() for name, value in headers.items()}
     _check_request_line(method, http_version)
