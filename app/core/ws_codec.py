@@ -97,7 +97,9 @@ class FrameDecoder:
         """The payload where ``data`` is exactly one good masked text frame, else None."""
         size = data[1] - _MASKED
         start = 6
-        if size == LENGTH_16 and len(data) > 8:
+        if size >= LENGTH_16:
+            if size == LENGTH_64 or len(data) <= 8:
+                return None
             size = data[2] << 8 | data[3]
             start = 8
             if size < LENGTH_16:
