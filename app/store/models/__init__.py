@@ -1,0 +1,11 @@
+"""The tables, one family a file. Importing this package registers all of them on ``Base.metadata``."""
+
+from __future__ import annotations
+
+from app.store.models.base import Base
+from app.store.models.conversations import Conversation, Member
+from app.store.models.log import DeadLetter, LogState
+from app.store.models.messages import Message
+from app.store.models.users import AuthSession, User
+
+__all__ = ["AuthSession", "Base", "Conversation", "DeadLetter", "LogState", "Member", "Message", "User"]

@@ -1,0 +1,31 @@
+"""What Postgres keeps about the log of messages that are accepted and not yet stored."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.models.base import Base, CreatedAt, IdentityKey
+
+
+class LogState(Base):
+    """One row. ``epoch`` grows when Redis lost its data: cursors and drains of an older epoch are refused."""
+
+    __tablename__ = "log_state"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    epoch: Mapped[int]
+    started_at: Mapped[CreatedAt]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+
+class DeadLetter(Base):
+    """A record of the log that could not be stored, as it was, with the reason."""
+
+    __tablename__ = "dead_letters"
+
+    id: Mapped[IdentityKey]
+    record: Mapped[bytes]
+    reason: Mapped[str]
+    created_at: Mapped[CreatedAt]

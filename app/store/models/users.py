@@ -1,0 +1,64 @@
+"""People and their sign-ins."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, Uuid, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.models.base import Base, CreatedAt, IdentityKey
+
+
+class User(Base):
+    """One person. ``username`` is stored lower-cased; ``issuer`` and ``subject`` name an outside identity."""
+
+    __tablename__ = "users"
+
+    id: Mapped[IdentityKey]
+    username: Mapped[str]
+    display_name: Mapped[str]
+    avatar_url: Mapped[str | None]
+    password_hash: Mapped[str | None]
+    issuer: Mapped[str | None]
+    subject: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+    last_seen_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("username"),
+        UniqueConstraint("issuer", "subject"),
+        CheckConstraint("username ~ '^[a-z0-9_.-]{3,32}$'", name="username"),
+        # A prefix is a range only in byte order; the unique index is in the database's collation.
+        Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
+    )
+
+
+Index(
+    "ix_users_display_name_prefix",
+    func.lower(User.display_name).label("lowered"),
+    postgresql_ops={"lowered": "text_pattern_ops"},
+)
+
+
+class AuthSession(Base):
+    """A family of refresh tokens: one sign-in on one device. ``id`` is the ``sid`` claim of its tokens."""
+
+    __tablename__ = "auth_sessions"
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    device_id: Mapped[str | None]
+    refresh_generation: Mapped[int] = mapped_column(Integer, server_default="0")
+    created_at: Mapped[CreatedAt]
+    last_used_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None]
+
+    __table_args__ = (
+        Index("ix_auth_sessions_user_id", "user_id"),
+        # Few rows: only the revoked. The revocation list is rebuilt from it after a Redis loss.
+        Index("ix_auth_sessions_revoked_at", "revoked_at", postgresql_where="revoked_at IS NOT NULL"),
+    )
