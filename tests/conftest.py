@@ -1,0 +1,169 @@
+"""Fixtures: real PostgreSQL and Valkey per test process, a migrated database per module, the real server.
+
+A store or a server that does not start is an error, never a skip.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from sqlalchemy import Engine, create_engine
+
+from app.config import Settings
+from dev.embedded import EmbeddedStores
+from tests.support.processes import ROOT, Stack, base_env
+
+TEMPLATE = "parley_template"
+_numbers = itertools.count(1)
+_live_stacks: list[Stack] = []
+
+StackFactory = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def work_dir() -> Iterator[Path]:
+    """Of this test process. Not pytest's own: under root, PostgreSQL runs as a user that may not enter that."""
+    directory = Path(tempfile.mkdtemp(prefix="parley-test-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def stores(work_dir: Path) -> Iterator[EmbeddedStores]:
+    """PostgreSQL and Valkey of this test process, on loopback TCP."""
+    options = {"max_connections": "200", "shared_buffers": "32MB"}
+    with EmbeddedStores(work_dir / "data", tcp=True, fsync=False, postgres_options=options) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template_database(stores: EmbeddedStores) -> str:
+    """A database at the newest migration, made by the command of the release line; copied, not used."""
+    stores.postgres.create_database(TEMPLATE)
+    migrate(stores.postgres.url(TEMPLATE), stores.valkey.url())
+    return TEMPLATE
+
+
+def migrate(database_url: str, redis_url: str, revision: str = "head") -> None:
+    command = [sys.executable, "-m", "alembic", "upgrade", revision]
+    env = base_env(DATABASE_URL=database_url, REDIS_URL=redis_url)
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"alembic upgrade {revision} failed:\n{result.stdout}{result.stderr}"
+
+
+@pytest.fixture(scope="module")
+def database_url(stores: EmbeddedStores, template_database: str) -> Iterator[str]:
+    """A fresh migrated database for the module, as SQLAlchemy spells its URL."""
+    name = f"parley_{next(_numbers)}"
+    stores.postgres.create_database(name, template_database)
+    yield stores.postgres.url(name, scheme="postgresql+psycopg")
+    stores.postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def empty_database_url(stores: EmbeddedStores) -> Iterator[str]:
+    """A fresh database without any migration."""
+    name = f"parley_{next(_numbers)}"
+    stores.postgres.create_database(name)
+    yield stores.postgres.url(name, scheme="postgresql+psycopg")
+    stores.postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def redis_url(stores: EmbeddedStores) -> str:
+    """This test process's own Valkey, emptied for the module."""
+    with stores.valkey.client() as client:
+        client.flushall()
+    return stores.valkey.url()
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """Raw bytes, no retries, as the application uses it."""
+    with redis.Redis.from_url(redis_url, socket_timeout=5) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def settings(database_url: str, redis_url: str) -> Settings:
+    env = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": "test-secret-key-of-32-characters!",
+    }
+    return Settings.from_env(env)
+
+
+@pytest.fixture(scope="module")
+def engine(database_url: str) -> Iterator[Engine]:
+    made = create_engine(database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="module")
+def make_stack(
+    stores: EmbeddedStores, work_dir: Path, database_url: str, redis_url: str
+) -> Iterator[StackFactory]:
+    """``make_stack(web=2, workers=2, env={...})``: started, ready, and stopped with the module.
+
+    Takes every argument of ``Stack``; ``database_url`` and ``redis_url`` are the module's unless given.
+    """
+    made: list[Stack] = []
+
+    def start(**options: Any) -> Stack:
+        options = {"database_url": database_url, "redis_url": redis_url, **options}
+        stack = Stack(stores, work_dir / f"stack-{next(_numbers)}", **options)
+        made.append(stack)
+        _live_stacks.append(stack)
+        return stack.start()
+
+    yield start
+    for stack in made:
+        _live_stacks.remove(stack)
+        stack.stop()
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest, make_stack: StackFactory) -> Stack:
+    """Real gunicorn, Celery worker and beat. A module may set ``STACK = {"web": 2, "env": {...}}``."""
+    return make_stack(**getattr(request.module, "STACK", {}))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the servers that ran beside it said."""
+    report = yield
+    if report.failed:
+        report.sections += [
+            (f"log of {c.name}", _tail(c.log())) for stack in _live_stacks for c in stack.children
+        ]
+    return report
+
+
+def _tail(text: str, lines: int = 60) -> str:
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def pytest_configure() -> None:
+    """Settings of the person's own shell must not reach the tests."""
+    for name in (
+        "DATABASE_URL",
+        "REDIS_URL",
+        "CELERY_BROKER_URL",
+        "APP_ENV",
+        "SECRET_KEY",
+        "PORT",
+        "WEB_CONCURRENCY",
+    ):
+        os.environ.pop(name, None)
