@@ -1,0 +1,83 @@
+"""What clients send and get about accounts. These types validate, and are the source of the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.core.errors import Invalid
+
+USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
+
+Password = Annotated[str, Meta(min_length=8, max_length=200)]
+DisplayName = Annotated[str, Meta(min_length=1, max_length=80)]
+# Case is folded before the pattern is checked, so what is limited here is only what gets parsed at all.
+Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.-]+$")]
+AvatarUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[!-~]+$")]
+
+
+class Register(Struct, rename="camel", frozen=True):
+    username: Username
+    password: Password
+    display_name: DisplayName | None = None
+
+
+class LogIn(Struct, rename="camel", frozen=True):
+    """No rules here: a name or password that could not be registered is simply a wrong one."""
+
+    username: Annotated[str, Meta(max_length=256)]
+    password: Annotated[str, Meta(max_length=1024)]
+
+
+class ProfilePatch(Struct, rename="camel", frozen=True):
+    """What is absent stays; ``avatarUrl: null`` removes it."""
+
+    display_name: DisplayName | UnsetType = UNSET
+    avatar_url: AvatarUrl | None | UnsetType = UNSET
+
+
+class UserView(Struct, rename="camel", frozen=True):
+    id: int
+    username: str
+    display_name: str
+    avatar_url: str | UnsetType = UNSET
+    last_seen: str | UnsetType = UNSET
+
+
+class UserList(Struct, frozen=True):
+    users: list[UserView]
+
+
+class Tokens(Struct, rename="camel", frozen=True):
+    access_token: str
+    refresh_token: str
+
+
+class SignedIn(Struct, rename="camel", frozen=True):
+    user: UserView
+    access_token: str
+    refresh_token: str
+
+
+class Ticket(Struct, rename="camel", frozen=True):
+    ticket: str
+    expires_in: int
+
+
+def normal_username(text: str) -> str:
+    """Lower-cased. Raises Invalid where it is not 3–32 of ``[a-z0-9_.-]``."""
+    name = text.lower()
+    if USERNAME.fullmatch(name) is None:
+        raise Invalid.field("username", "3 to 32 of a–z, 0–9, _ . and -")
+    return name
+
+
+def checked_display_name(text: str) -> str:
+    """Trimmed. Raises Invalid where nothing visible is left."""
+    name = text.strip()
+    if not name or not name.isprintable():
+        raise Invalid.field("displayName", "1 to 80 visible characters")
+    return name
+

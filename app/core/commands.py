@@ -1,0 +1,157 @@
+"""Commands as clients send them, and what each must look like. One set of types validates WebSocket frames and REST bodies
+and is the source of the OpenAPI and AsyncAPI documents.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from app.core.errors import Invalid, TooLarge
+from app.core.ids import UUID_PATTERN
+
+MAX_SAFE_INTEGER = 2**53 - 1
+MAX_TEXT = 8000
+MAX_FRAME_BYTES = 64 * 1024
+
+Id = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
+Seq = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
+Ref = Annotated[str, Meta(max_length=128)]
+DeviceId = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class Command(Struct, rename="camel", frozen=True):
+    """Base of all commands. Unknown members are ignored, so that newer clients can talk to older servers."""
+
+
+class Attachment(Command):
+    media_id: Uuid
+
+
+class Join(Command):
+    user_id: Id | None = None
+    token: Annotated[str, Meta(max_length=8192)] | None = None
+    device_id: DeviceId | None = None
+    cursor: Annotated[str, Meta(max_length=256)] | None = None
+    ack: Literal["auto", "client"] = "auto"
+
+
+class Authenticate(Command):
+    token: Annotated[str, Meta(max_length=8192)]
+
+
+class SendMessage(Command):
+    message: str = ""
+    id: Uuid | None = None
+    sender_id: Id | None = None
+    receiver_id: Id | None = None
+    conversation_id: Id | None = None
+    kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "text"
+    attachments: Annotated[list[Attachment], Meta(max_length=20)] = []
+    reply_to: Uuid | None = None
+
+
+class FetchUnread(Command):
+    conversation_id: Id | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+
+
+class Mark(Command):
+    """``message_delivered`` and ``message_read``: everything up to and with ``seq``."""
+
+    conversation_id: Id
+    seq: Seq
+
+
+class Typing(Command):
+    typing: bool
+    conversation_id: Id | None = None
+    receiver_id: Id | None = None
+
+
+class PresenceSubscribe(Command):
+    user_ids: Annotated[list[Id], Meta(max_length=1000)]
+
+
+class Ping(Command):
+    pass
+
+
+COMMANDS: dict[str, type[Command]] = {
+    "join": Join,
+    "authenticate": Authenticate,
+    "send_message": SendMessage,
+    "fetch_unread_messages": FetchUnread,
+    "message_delivered": Mark,
+    "message_read": Mark,
+    "typing": Typing,
+    "presence_subscribe": PresenceSubscribe,
+    "ping": Ping,
+}
+
+
+class Frame(Struct, frozen=True):
+    """A WebSocket frame as it comes in: ``data`` is decoded once the event is known."""
+
+    event: str
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    ref: Ref | None = None
+
+
+_decode_frame = msgspec.json.Decoder(Frame).decode
+_decoders = {name: msgspec.json.Decoder(kind).decode for name, kind in COMMANDS.items()}
+_decode_any = msgspec.json.Decoder().decode
+
+
+def decode_frame(payload: bytes) -> Frame:
+    """Raise Invalid where the payload is not ``{"event", "data", "ref"?}``."""
+    try:
+        return _decode_frame(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise invalid_from(error) from None
+
+
+def decode_command(frame: Frame) -> Command:
+    """The command inside a frame. Raise Invalid for an unknown event or data of another shape."""
+    decode = _decoders.get(frame.event)
+    if decode is None:
+        raise Invalid.field("event", "unknown event")
+    try:
+        return decode(frame.data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise invalid_from(error) from None
+
+
+def invalid_from(error: Exception) -> Invalid:
+    """msgspec's message (``Expected `int`, got `str` - at `$.seq```) as ``errors: [{field, message}]``."""
+    if isinstance(error, RecursionError):
+        return Invalid.field("$", "nested too deeply")
+    if isinstance(error, UnicodeDecodeError):
+        return Invalid.field("$", "not UTF-8")
+    message, _, path = str(error).partition(" - at `")
+    return Invalid.field(path.rstrip("`").removeprefix("$.") or "$", message)
+
+
+def check_text(command: SendMessage, max_text: int = MAX_TEXT) -> None:
+    """What the types alone cannot say of a message. Raise Invalid or TooLarge."""
+    text = command.message
+    if len(text) > max_text:
+        raise TooLarge(
+            f"message: longer than {max_text} characters",
+            errors=[{"field": "message", "message": f"longer than {max_text} characters"}],
+        )
+    if "\x00" in text:
+        raise Invalid.field("message", "holds a NUL character")
+    if not text and not command.attachments:
+        raise Invalid.field("message", "neither text nor attachments")
+    if command.kind == "system":
+        raise Invalid.field("kind", "system messages are the server's own")
+    check_target(command.conversation_id, command.receiver_id)
+
+
+def check_target(conversation_id: int | None, receiver_id: int | None) -> None:
+    if (conversation_id is None) == (receiver_id is None):
+        raise Invalid.field("conversationId", "name either conversationId or receiverId")

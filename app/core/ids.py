@@ -1,0 +1,38 @@
+"""Message ids: UUIDs that the sending client chooses; version 7 (RFC 9562 section 5.7) tells when it was made."""
+
+from __future__ import annotations
+
+import os
+import re
+
+UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+_UUID = re.compile(UUID_PATTERN[1:-1], re.ASCII)
+
+# How far a client's clock may run ahead before the time inside its ids is no longer believed.
+CLOCK_AHEAD_MS = 5 * 60 * 1000
+
+
+def make_uuid7(now_ms: int) -> str:
+    raw = int.from_bytes(os.urandom(10), "big")
+    value = (now_ms & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (raw >> 68) << 64 | 0b10 << 62 | raw & 0x3FFFFFFFFFFFFFFF
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
+
+
+def uuid7_ms(uuid: str) -> int | None:
+    """The time a version 7 id says it was made, in ms since 1970; None for any other version."""
+    return int(uuid[:8] + uuid[9:13], 16) if uuid[14] == "7" else None
+
+
+def surely_new(uuid: str, *, now_ms: int, marks_since_ms: int) -> bool:
+    """Whether an earlier send of this id would still have its dedupe mark in Redis.
+
+    ``marks_since_ms`` is the time since which no mark was lost (the later of the epoch's start and now minus the marks'
+    lifetime). Where the answer is no, Postgres must be asked before the id is taken for a new one.
+    """
+    made = uuid7_ms(uuid)
+    return made is not None and marks_since_ms + CLOCK_AHEAD_MS < made < now_ms + CLOCK_AHEAD_MS

@@ -1,0 +1,21 @@
+"""Times on the wire: RFC 3339, UTC, milliseconds, always with Z."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+
+@lru_cache(maxsize=4)
+def _second(epoch_seconds: int) -> str:
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def rfc3339(ms: int) -> str:
+    """Milliseconds since 1970 as ``2026-11-22T15:04:05.678Z``. The whole second is cached: it is asked for in bursts."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+def to_ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

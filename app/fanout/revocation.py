@@ -1,0 +1,89 @@
+"""Which auth sessions were logged out, known in the process, so that checking a token costs no round trip.
+
+Invariants:
+
+* Postgres knows first, then Redis, then the gateways: a logout that was answered is in Postgres.
+* An entry lives until the last access token of its session has ended; after that the token's own end refuses it.
+* The set in Redis carries a marker. Where the marker is missing, Redis lost its data, and the set is made again from
+  Postgres before anything is believed to be valid.
+* Where nobody calls ``load`` regularly (a process without a gateway), each check asks Redis.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import redis
+
+# How long the copy in this process is believed after a load. The gateway loads every 5 s and adds what it hears at once.
+FRESH_SECONDS = 12.0
+MARKER = b"complete"
+
+
+class RevokedSessions:
+    """``sid in revoked`` is what callers ask. Raises redis-py's errors only where Redis has to be asked and does not answer."""
+
+    def __init__(self, client: redis.Redis, key: str, from_store: Callable[[], Mapping[str, int]]) -> None:
+        self._redis = client
+        self._key = key
+        self._from_store = from_store
+        self._until: dict[str, int] = {}
+        self._loaded_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def __contains__(self, sid: str) -> bool:
+        if sid in self._until:
+            return True
+        if time.monotonic() - self._loaded_at < FRESH_SECONDS:
+            return False
+        return self._ask(sid)
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def add(self, sid: str, expires_at: int | None = None) -> None:
+        """A gateway heard of it. Without ``expires_at`` it is kept until the next load brings the time from Redis."""
+        self._until.setdefault(sid, int(time.time()) + 3600 if expires_at is None else expires_at)
+
+    def announce(self, sid: str, expires_at: int) -> None:
+        """Put it into Redis for every process, and into this one. Safe to repeat."""
+        self._redis.zadd(self._key, {sid: expires_at})
+        self.add(sid, expires_at)
+
+    def load(self, *, from_store: bool = False) -> None:
+        """Take over what Redis holds; from Postgres too where asked, or where Redis lost it. Drops what has ended.
+
+        Nothing that this process heard of meanwhile is forgotten before its time.
+        """
+        now = int(time.time())
+        found, marker = self._read(now)
+        if from_store or marker is None:
+            found |= self._restore(now)
+        with self._lock:
+            self._until = {sid: end for sid, end in (self._until | found).items() if end > now}
+            self._loaded_at = time.monotonic()
+
+    def _read(self, now: int) -> tuple[dict[str, int], float | None]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zremrangebyscore(self._key, "-inf", now)
+            pipeline.zrangebyscore(self._key, f"({now}", "(+inf", withscores=True)
+            pipeline.zscore(self._key, MARKER)
+            _, rows, marker = pipeline.execute()
+        return {sid.decode(): int(end) for sid, end in rows}, marker
+
+    def _restore(self, now: int) -> dict[str, int]:
+        stored = {sid: end for sid, end in self._from_store().items() if end > now}
+        self._redis.zadd(self._key, {**stored, MARKER: float("inf")})
+        return stored
+
+    def _ask(self, sid: str) -> bool:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zscore(self._key, sid)
+            pipeline.zscore(self._key, MARKER)
+            end, marker = pipeline.execute()
+        if marker is None:
+            self.load()
+            return sid in self._until
+        return end is not None and end > time.time()

@@ -1,0 +1,71 @@
+"""Conversations in Redis: brought from Postgres when first spoken in, and their unstored tail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from redis import Redis
+
+from app.core.records import Record, pack, unpack_record
+from app.message_log import keys
+from app.redis_scripts import script
+
+
+class ConversationState(Protocol):
+    """What the store knows of a conversation; ``members`` are (user id, role, delivered seq, read seq)."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def last_seq(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def members(self) -> list[tuple[int, str, int, int]]: ...
+
+
+def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
+    """Put a conversation into Redis unless it is there. False where ``epoch`` is over: read Postgres again."""
+    members = sorted(row[0] for row in state.members)
+    marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
+    answer = script(redis, __package__, "hydrate")(
+        keys=[keys.EPOCH, keys.conversation(state.id)],
+        args=[
+            epoch,
+            state.kind,
+            pack(members),
+            state.last_seq,
+            state.version,
+            keys.CONVERSATION_SECONDS,
+            pack(marks),
+        ],
+    )
+    return bool(answer)
+
+
+def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> list[Record]:
+    """Records that are accepted but not in Postgres yet, oldest first. Read this *before* Postgres: a record that is
+    stored in between is then seen twice, never missed."""
+    ids = list(conversation_ids)
+    if not ids:
+        return []
+    answer = script(redis, __package__, "tail")(keys=[keys.LOG], args=[keys.PREFIX, *ids])
+    records = [unpack_record(packed) for packed_list in answer[1::2] for packed in packed_list]
+    records.sort(key=lambda record: record.version)
+    return records
+
+
+def marks_of(redis: Redis, conversation_id: int, user_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """user -> (delivered, read) as Redis has them; users without a mark there are missing."""
+    ids = list(user_ids)
+    fields = [f"{letter}:{user}" for user in ids for letter in "dr"]
+    values = redis.hmget(keys.conversation(conversation_id), fields) if fields else []
+    found = {}
+    for i, user in enumerate(ids):
+        delivered, read = values[2 * i], values[2 * i + 1]
+        if delivered is not None or read is not None:
+            found[user] = (int(delivered or 0), int(read or 0))
+    return found

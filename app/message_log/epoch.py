@@ -1,0 +1,69 @@
+"""Epochs: one unbroken history of Redis each.
+
+Redis holds seq counters, versions and the unstored tail. Where it comes back empty, they are rebuilt from Postgres, and a
+new epoch begins: first in Postgres, under a row lock that every drain's transaction shares, so that no drain of the old
+epoch can still commit records that the new counters know nothing of; then in Redis.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from redis import Redis
+
+from app.message_log import keys
+
+
+class Epoch(NamedTuple):
+    number: int
+    started_ms: int
+
+
+class EpochLock(Protocol):
+    """The epoch's row in Postgres, locked; let go unchanged unless ``advance`` was called."""
+
+    greatest_version: int
+
+    def advance(self) -> int:
+        """Count the epoch up and commit. Returns the new number."""
+
+
+LockEpoch = Callable[[], AbstractContextManager[EpochLock]]
+
+
+def read_epoch(redis: Redis) -> Epoch | None:
+    """None where Redis lost its data."""
+    value = redis.get(keys.EPOCH)
+    if not isinstance(value, bytes):
+        return None
+    number, started = value.split(b":")
+    return Epoch(int(number), int(started))
+
+
+def begin_epoch(redis: Redis, lock_epoch: LockEpoch) -> Epoch:
+    """Begin a new epoch, or join the one that another process has begun meanwhile.
+
+    Raise Overloaded where Postgres does not answer, RedisError where Redis does not.
+    """
+    with lock_epoch() as lock:
+        found = read_epoch(redis)
+        if found is not None:
+            return found
+        _forget_leftovers(redis)
+        now_us = int(time.time() * 1_000_000)
+        redis.set(keys.VERSION, max(lock.greatest_version, now_us))
+        epoch = Epoch(lock.advance(), now_us // 1000)
+    # Only now, after the commit: an epoch in Redis that Postgres does not know would stop every drain.
+    redis.set(keys.EPOCH, f"{epoch.number}:{epoch.started_ms}", nx=True)
+    return read_epoch(redis) or epoch
+
+
+def _forget_leftovers(redis: Redis) -> None:
+    """What outlived the epoch's own key (somebody deleted it by hand) belongs to no history any more."""
+    for pattern in ("c:*", "t:*", "x:*", "g:*"):
+        for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
+            redis.unlink(name)
+    redis.unlink(keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.GATEWAYS)

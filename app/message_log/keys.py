@@ -1,0 +1,59 @@
+"""Every Redis key and channel, its type and lifetime, in one place.
+
+All carry the hash tag ``{parley}``: the scripts derive names of members and conversations as they go, so everything that
+one script touches must live in one slot (docs/scaling.md tells how that is cut up on a cluster).
+"""
+
+from __future__ import annotations
+
+PREFIX = "{parley}:"
+
+EPOCH = PREFIX + "epoch"  # string "<epoch>:<started ms>"; absent means: Redis lost its data
+VERSION = PREFIX + "version"  # string, the last version given out
+LOG = PREFIX + "log"  # stream; each entry holds the records of one append; only what is not stored yet
+LOG_STATE = PREFIX + "log-state"  # hash {records, bytes}: how much the log holds
+DEAD = PREFIX + "dead"  # stream of records that could not be stored, with their reason; capped
+LEASE = PREFIX + "drain-lease"  # string, the drain that is running; expires by itself
+ATTEMPTS = PREFIX + "drain-attempts"  # string "<entry id>:<times>", the head of the log and how often it was begun
+ONLINE = PREFIX + "online"  # hash user id -> gateways that hold a session of theirs, separated by blanks
+GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
+REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token ends, s
+ALL = PREFIX + "all"  # channel that every gateway listens to
+
+# Idle conversations leave Redis after this and are read from Postgres again at their next message.
+CONVERSATION_SECONDS = 24 * 3600
+DEAD_MAX = 10_000
+
+
+def conversation(conversation_id: int) -> str:
+    """hash {k kind, m members, s last seq, lv last version, sv stored version, d:<user>, r:<user> marks}"""
+    return f"{PREFIX}c:{conversation_id}"
+
+
+def tail(conversation_id: int) -> str:
+    """list of the conversation's records that are in the log but not in Postgres yet, oldest first"""
+    return f"{PREFIX}t:{conversation_id}"
+
+
+def direct(low: int, high: int) -> str:
+    """string: the id of the direct conversation of two users"""
+    return f"{PREFIX}d:{low}:{high}"
+
+
+def gateway_users(gateway: str) -> str:
+    """set of users with a session at this gateway"""
+    return f"{PREFIX}g:{gateway}"
+
+
+def gateway_channel(gateway: str) -> str:
+    return f"{PREFIX}to:{gateway}"
+
+
+def worker(name: str) -> str:
+    """string, a worker's sign of life; expires by itself"""
+    return f"{PREFIX}worker:{name}"
+
+
+def process_metrics(name: str) -> str:
+    """string, one process's figures; expires by itself"""
+    return f"{PREFIX}metrics:{name}"

@@ -1,0 +1,20 @@
+"""Lua scripts: one file each, loaded once, called by their SHA-1."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from redis import Redis
+from redis.commands.core import Script
+
+
+@cache
+def source(package: str, name: str) -> str:
+    return (files(package) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def script(redis: Redis, package: str | None, name: str) -> Script:
+    """A callable ``(keys, args)``; loads itself again where Redis has forgotten it (restart, SCRIPT FLUSH)."""
+    assert package is not None
+    return redis.register_script(source(package, name))
