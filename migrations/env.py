@@ -34,12 +34,8 @@ def database_url() -> str:
 
 
 def set_timeouts(connection: Connection, lock: str, statement: str) -> None:
-    connection.execute(
-        text(
-            "SELECT set_config('lock_timeout', :lock, false), set_config('statement_timeout', :statement, false)"
-        ),
-        {"lock": lock, "statement": statement},
-    )
+    for name, value in (("lock_timeout", lock), ("statement_timeout", statement)):
+        connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
 
 
 def run(connection: Connection) -> None:

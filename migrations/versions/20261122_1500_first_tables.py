@@ -63,6 +63,7 @@ def users() -> None:
         sa.UniqueConstraint("username", name="uq_users_username"),
         sa.UniqueConstraint("issuer", "subject", name="uq_users_issuer_subject"),
         sa.CheckConstraint("username ~ '^[a-z0-9_.-]{3,32}$'", name="ck_users_username"),
+        postgresql_with=ROOM_FOR_UPDATES,
     )
     op.execute("CREATE INDEX ix_users_username_prefix ON users (username text_pattern_ops)")
     op.execute("CREATE INDEX ix_users_display_name_prefix ON users (lower(display_name) text_pattern_ops)")

@@ -7,11 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models.base import Base, CreatedAt, IdentityKey
-
-# Rows of both tables are updated once a batch. With room left in the page, and no index on the columns that
-# change, Postgres rewrites the row in its page (HOT) and touches no index.
-ROOM_FOR_UPDATES = {"fillfactor": 70}
+from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
 
 
 class Conversation(Base):
@@ -45,7 +41,7 @@ class Conversation(Base):
 
 
 class Member(Base):
-    """One user in one conversation, with marks that only move forward. ``version`` is that of the last mark."""
+    """One user in one conversation, with marks that only move forward; ``version`` is the last mark's."""
 
     __tablename__ = "members"
 

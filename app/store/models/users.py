@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, Uuid, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models.base import Base, CreatedAt, IdentityKey
+from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
 
 
 class User(Base):
@@ -32,6 +32,7 @@ class User(Base):
         CheckConstraint("username ~ '^[a-z0-9_.-]{3,32}$'", name="username"),
         # A prefix is a range only in byte order; the unique index is in the database's collation.
         Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
+        {"postgresql_with": ROOM_FOR_UPDATES},  # last_seen_at
     )
 
 
