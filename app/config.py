@@ -48,7 +48,10 @@ class Settings:
     jwt_public_key: str = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
-    auth_attempts_per_minute: int = 30
+    local_accounts: bool = False  # keep own accounts beside an outside user service; without one they always exist
+    auth_attempts_per_minute: int = 30  # sign-ins, per address and per username; 0 is no limit, here and below
+    token_requests_per_minute: int = 120  # refreshes and tickets per user
+    joins_per_minute: int = 120  # sessions begun per user
 
     # Pools
     db_pool_size: int = 5
@@ -88,6 +91,15 @@ class Settings:
     def production(self) -> bool:
         return self.app_env == "production"
 
+    @property
+    def outside_users(self) -> bool:
+        """Whether an outside user service says who somebody is."""
+        return bool(self.jwt_jwks_url or self.jwt_public_key)
+
+    @property
+    def local_accounts_on(self) -> bool:
+        return self.local_accounts or not self.outside_users
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
         """Raise ConfigError with one line where something needed is missing or wrong."""
@@ -105,6 +117,23 @@ class Settings:
             if name not in values and raw is not None:
                 values[name] = _parse(name, str(spec.type), raw)
         return cls(**values)  # type: ignore[arg-type]
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise ConfigError for settings that contradict each other or are unsafe in production."""
+    if settings.outside_users and not (settings.jwt_issuer and settings.jwt_audience):
+        raise ConfigError("JWT_ISSUER and JWT_AUDIENCE must be set where an outside user service is trusted.")
+    if settings.jwt_jwks_url and settings.jwt_public_key:
+        raise ConfigError("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; which one is it?")
+    if settings.production:
+        _check_production(settings)
+
+
+def _check_production(settings: Settings) -> None:
+    if "*" in settings.allowed_origins:
+        raise ConfigError("ALLOWED_ORIGINS=* would let every web page open sessions; name the origins.")
+    if settings.jwt_jwks_url and not settings.jwt_jwks_url.startswith("https://"):
+        raise ConfigError("JWT_JWKS_URL must be https: who answers it decides who anybody is.")
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

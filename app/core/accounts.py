@@ -35,7 +35,7 @@ class ProfilePatch(Struct, rename="camel", frozen=True):
     """What is absent stays; ``avatarUrl: null`` removes it."""
 
     display_name: DisplayName | UnsetType = UNSET
-    avatar_url: AvatarUrl | None | UnsetType = UNSET
+    avatar_url: AvatarUrl | UnsetType | None = UNSET
 
 
 class UserView(Struct, rename="camel", frozen=True):
@@ -80,4 +80,3 @@ def checked_display_name(text: str) -> str:
     if not name or not name.isprintable():
         raise Invalid.field("displayName", "1 to 80 visible characters")
     return name
-

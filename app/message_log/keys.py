@@ -17,7 +17,9 @@ LEASE = PREFIX + "drain-lease"  # string, the drain that is running; expires by 
 ATTEMPTS = PREFIX + "drain-attempts"  # string "<entry id>:<times>", the head of the log and how often it was begun
 ONLINE = PREFIX + "online"  # hash user id -> gateways that hold a session of theirs, separated by blanks
 GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
+SEEN = PREFIX + "seen"  # hash user id -> when last online, ms; moved to Postgres by a task
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token ends, s
+WORKERS = PREFIX + "workers"  # zset worker -> its last sign of life, s
 ALL = PREFIX + "all"  # channel that every gateway listens to
 
 # Idle conversations leave Redis after this and are read from Postgres again at their next message.
@@ -57,3 +59,13 @@ def worker(name: str) -> str:
 def process_metrics(name: str) -> str:
     """string, one process's figures; expires by itself"""
     return f"{PREFIX}metrics:{name}"
+
+
+def ticket(digest: str) -> str:
+    """string: what the ticket with this SHA-256 stands for (msgpack); expires by itself"""
+    return f"{PREFIX}ticket:{digest}"
+
+
+def rate(what: str, who: str) -> str:
+    """string: when this limit is full again, µs; expires then"""
+    return f"{PREFIX}rate:{what}:{who}"

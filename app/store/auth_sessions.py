@@ -49,14 +49,19 @@ _FIND = text(f"""
            {ms_of("expires_at")}, {ms_of("revoked_at")}
     FROM auth_sessions WHERE id = CAST(:id AS uuid)
 """)
-_REVOKE = text("""
-    UPDATE auth_sessions SET revoked_at = now(), revoked_reason = :reason
-    WHERE id = CAST(:id AS uuid) AND revoked_at IS NULL
-    RETURNING user_id
+# An outside issuer's sessions have no row before somebody logs out of one.
+_END = text("""
+    INSERT INTO auth_sessions AS s (id, user_id, expires_at, revoked_at, revoked_reason)
+    VALUES (CAST(:id AS uuid), :user_id, :tokens_end, now(), :reason)
+    ON CONFLICT (id) DO UPDATE SET
+        revoked_at = coalesce(s.revoked_at, now()),
+        revoked_reason = coalesce(s.revoked_reason, excluded.revoked_reason),
+        expires_at = least(s.expires_at, excluded.expires_at)
+    RETURNING CAST(date_part('epoch', expires_at) AS bigint)
 """)
-_REVOKED = text(f"""
-    SELECT CAST(id AS text), {ms_of("revoked_at")} FROM auth_sessions
-    WHERE revoked_at >= :since ORDER BY revoked_at
+_REVOKED = text("""
+    SELECT CAST(id AS text), CAST(date_part('epoch', expires_at) AS bigint) FROM auth_sessions
+    WHERE revoked_at IS NOT NULL AND expires_at > now()
 """)
 _FORGET = text("""
     DELETE FROM auth_sessions WHERE id IN (
@@ -93,16 +98,21 @@ def find_session(conn: Connection, sid: str) -> AuthSessionRow | None:
     return first(AuthSessionRow, conn.execute(_FIND, {"id": sid}).first())
 
 
-def revoke_session(conn: Connection, sid: str, reason: str) -> bool:
-    """Whether it was this call that ended the family."""
-    return conn.execute(_REVOKE, {"id": sid, "reason": reason}).first() is not None
+def end_session(conn: Connection, sid: str, user_id: int, reason: str, *, tokens_end_ms: int) -> int:
+    """Revoke the family; safe to repeat, the first time and reason stay. ``tokens_end_ms`` is when the last
+    access token that may have been given out for it ends; from then on the row may be forgotten.
 
-
-def revoked_since(conn: Connection, since_ms: int) -> list[tuple[str, int]]:
-    """``(sid, revoked_ms)``, oldest first: what the list of revoked sessions is rebuilt from after a Redis
-    loss.
+    Returns the end that is now stored, unix seconds.
     """
-    return [(sid, ms) for sid, ms in conn.execute(_REVOKED, {"since": moment(since_ms)})]
+    values = {"id": sid, "user_id": user_id, "reason": reason, "tokens_end": moment(tokens_end_ms)}
+    return int(conn.execute(_END, values).scalar_one())
+
+
+def revoked_sessions(conn: Connection) -> dict[str, int]:
+    """``sid`` -> end of its last access token, unix seconds, of all that have not ended yet: what the list of
+    revoked sessions is rebuilt from after a Redis loss.
+    """
+    return {sid: int(end) for sid, end in conn.execute(_REVOKED)}
 
 
 def forget_expired(conn: Connection, before_ms: int, limit: int = 1000) -> int:

@@ -1,0 +1,1 @@
+"""REST: one blueprint a resource. A view parses, calls one service, and answers."""

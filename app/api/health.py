@@ -1,0 +1,28 @@
+"""/healthz: this process answers. /readyz: so do Postgres, Redis and a worker; asked by load balancers and deploys."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from app.api.parsing import json_response
+from app.core.errors import Overloaded
+from app.errors_http import problem_response
+from app.extensions import current_parley
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    return json_response({"status": "ok"})
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """503 with ``missing``, a list of what does not answer within a second."""
+    missing = current_parley().readiness.missing(current_parley())
+    if not missing:
+        return json_response({"status": "ok"})
+    error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)
+    error.extra["missing"] = missing
+    return problem_response(error)

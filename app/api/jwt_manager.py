@@ -1,0 +1,38 @@
+"""flask-jwt-extended: makes the tokens, and reads the refresh token of a request. Its refusals look like everybody else's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, Response
+from flask_jwt_extended import JWTManager
+
+from app.config import Settings
+from app.core.errors import Unauthorized
+from app.errors_http import problem_response
+from app.services.local_tokens import ALGORITHM, CLOCK_LEEWAY_SECONDS
+
+
+def install(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        JWT_SECRET_KEY=settings.secret_key,
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=settings.access_token_seconds),
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(seconds=settings.refresh_token_seconds),
+        JWT_DECODE_LEEWAY=CLOCK_LEEWAY_SECONDS,
+    )
+    manager = JWTManager(app)
+    for register in (manager.unauthorized_loader, manager.invalid_token_loader):
+        register(_refused)
+    for register in (manager.expired_token_loader, manager.revoked_token_loader):
+        register(_ended)
+
+
+def _refused(_reason: str) -> Response:
+    return problem_response(Unauthorized("The token is not valid."))
+
+
+def _ended(_header: dict[str, Any], _payload: dict[str, Any]) -> Response:
+    return problem_response(Unauthorized("The token has expired."))

@@ -1,0 +1,78 @@
+"""Request bodies: JSON into msgspec structs. Whatever arrives, the answer is the struct or an ``Invalid`` that names the field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Response, request
+
+from app.core.errors import Invalid, UnsupportedMedia
+
+T = TypeVar("T")
+
+BODY = "body"  # the field named where no single member is wrong
+
+_AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
+
+
+def parse_body(kind: type[T]) -> T:
+    """Raise UnsupportedMedia, TooLarge or Invalid. Types are strict, unknown members are ignored."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMedia("The body must be application/json.")
+    return decode_json(request.get_data(), kind)
+
+
+def decode_json(raw: bytes, kind: type[T]) -> T:
+    try:
+        value = msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Invalid.field(BODY, "not valid JSON in UTF-8") from None
+    except RecursionError:
+        raise Invalid.field(BODY, "nested too deeply") from None
+    # Postgres stores no NUL in text. In JSON it can only come as an escape, so most bodies need no second look.
+    if b"\\u0000" in raw:
+        refuse_nul(msgspec.to_builtins(value), "")
+    return value
+
+
+def parse_query(kind: type[T]) -> T:
+    """The query string's members as a struct; numbers are read from their text. Raises Invalid."""
+    try:
+        value = msgspec.convert(request.args.to_dict(), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(str(error)) from None
+    refuse_nul(msgspec.to_builtins(value), "")
+    return value
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, content_type="application/json")
+
+
+def refuse_nul(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Invalid.field(path or BODY, "holds a NUL character")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            refuse_nul(name, path)
+            refuse_nul(member, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            refuse_nul(item, f"{path}[{index}]")
+
+
+def _invalid_field(message: str) -> Invalid:
+    """msgspec says ``Expected `str`, got `int` - at `$.a.b[0]```; clients get the field as ``a.b[0]``."""
+    located = _AT.fullmatch(message)
+    what, path = (located["what"], located["path"].lstrip(".")) if located else (message, "")
+    missing = _MISSING.fullmatch(what)
+    if missing:
+        path = f"{path}.{missing['name']}" if path else missing["name"]
+        what = "is required"
+    return Invalid.field(path or BODY, what)

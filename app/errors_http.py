@@ -1,0 +1,90 @@
+"""Every failure as ``application/problem+json`` (RFC 9457) with a stable ``code``, whatever raised it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import cast
+
+import msgspec
+from flask import Flask, Response
+from redis import exceptions as redis_errors
+from sqlalchemy import exc as database_errors
+from werkzeug.exceptions import HTTPException
+
+from app.core import errors
+from app.core.errors import ParleyError
+from app.logs import current_request_id
+
+log = logging.getLogger("parley.errors")
+
+OF_STATUS: dict[int, type[ParleyError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    409: errors.Conflict,
+    413: errors.TooLarge,
+    415: errors.UnsupportedMedia,
+    429: errors.RateLimited,
+    503: errors.Overloaded,
+}
+
+# A store that does not answer is not our fault to hide behind a 500: nothing was done, and the same request may succeed later.
+STORE_IS_AWAY: tuple[type[Exception], ...] = (
+    database_errors.OperationalError,
+    database_errors.InterfaceError,
+    database_errors.TimeoutError,
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.BusyLoadingError,
+)
+
+
+def install_error_handlers(app: Flask) -> None:
+    app.register_error_handler(ParleyError, problem_response)
+    app.register_error_handler(HTTPException, of_http_exception)
+    for kind in STORE_IS_AWAY:
+        app.register_error_handler(kind, of_absent_store)
+    app.register_error_handler(Exception, of_unexpected)
+
+
+def problem_response(error: ParleyError) -> Response:
+    problem = error.as_problem() | {"requestId": current_request_id()}
+    response = Response(msgspec.json.encode(problem), error.status, content_type="application/problem+json")
+    if "retryAfter" in error.extra:
+        response.headers["Retry-After"] = str(math.ceil(error.extra["retryAfter"]))
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def of_http_exception(error: HTTPException) -> Response:
+    """Werkzeug's own refusals. Its headers (``Allow``) are kept; a redirect is not an error and passes."""
+    status = error.code or 500
+    if status < 400:
+        return cast(Response, error.get_response())
+    response = problem_response(as_parley_error(status, error))
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def as_parley_error(status: int, error: HTTPException) -> ParleyError:
+    if status in OF_STATUS:
+        return OF_STATUS[status]()
+    if status < 500:
+        return errors.Invalid(error.name, errors=[{"field": "request", "message": error.name}])
+    return errors.Internal()
+
+
+def of_absent_store(error: Exception) -> Response:
+    log.error("store does not answer", exc_info=error)
+    return problem_response(errors.Overloaded("A store does not answer.", retry_after=2))
+
+
+def of_unexpected(error: Exception) -> Response:
+    """The client learns the request id and nothing else; the log has the rest under it."""
+    log.error("unexpected error", exc_info=error)
+    return problem_response(errors.Internal())

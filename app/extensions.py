@@ -1,0 +1,92 @@
+"""Parley: what one process shares. Built once by ``build_parley``, reached in a request by ``current_parley()``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import redis
+from flask import current_app
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.fanout.revocation import RevokedSessions
+from app.message_log import keys
+from app.services.passwords import Passwords
+from app.services.rate_limit import RateLimits
+from app.services.readiness import Readiness
+from app.services.token_cache import TokenCache
+from app.services.trust_issuer import TrustedIssuer
+from app.store import auth_sessions
+from app.store.engine import create_engine, reading
+
+if TYPE_CHECKING:
+    from app.transports.gateway import Gateway
+
+REDIS_TIMEOUT_SECONDS = 5
+
+
+@dataclass(slots=True)
+class Parley:
+    """``gateway`` is None in processes that serve no sessions, and before app/transports has installed it."""
+
+    settings: Settings
+    engine: Engine
+    redis: redis.Redis
+    revoked: RevokedSessions
+    limits: RateLimits
+    passwords: Passwords
+    verified: TokenCache
+    issuer: TrustedIssuer | None
+    readiness: Readiness = field(default_factory=Readiness)
+    gateway: Gateway | None = None
+
+    def close(self) -> None:
+        """Give back the pooled connections. The object can still be used; it connects anew."""
+        self.engine.dispose()
+        self.redis.close()
+
+
+def build_parley(settings: Settings) -> Parley:
+    """Connects to nothing yet. Also what a worker process builds, which has no Flask application."""
+    engine = create_engine(settings)
+    client = connect_redis(settings)
+    return Parley(
+        settings=settings,
+        engine=engine,
+        redis=client,
+        revoked=RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine)),
+        limits=RateLimits(client),
+        passwords=Passwords(),
+        verified=TokenCache(),
+        issuer=TrustedIssuer.from_settings(settings),
+    )
+
+
+def _revoked_in_store(engine: Engine) -> dict[str, int]:
+    with reading(engine) as conn:
+        return auth_sessions.revoked_sessions(conn)
+
+
+def connect_redis(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> redis.Redis:
+    """A client that never sends a command twice: redis-py's default retries stored one XADD twice where a reply was lost."""
+    options: dict[str, object] = {}
+    if settings.redis_url.startswith("rediss://") and not settings.redis_tls_verify:
+        options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    return redis.Redis.from_url(
+        settings.redis_url,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_timeout=False,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        socket_keepalive=True,
+        health_check_interval=15,
+        decode_responses=False,
+        **options,
+    )
+
+
+def current_parley() -> Parley:
+    return cast(Parley, current_app.extensions["parley"])

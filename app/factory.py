@@ -1,0 +1,55 @@
+"""Composition of the web application: the one place where its parts are put together."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import logs
+from app.api import auth, headers, health, jwt_manager, requests, users
+from app.config import Settings, check_settings
+from app.errors_http import install_error_handlers
+from app.extensions import Parley, build_parley
+
+MAX_JSON_BYTES = 256 * 1024
+
+
+def build_app(settings: Settings | None = None) -> Flask:
+    settings = settings or Settings.from_env()
+    check_settings(settings)
+    logs.configure(settings)
+    app = Flask("app", static_folder=None, template_folder="web/templates")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    app.extensions["parley"] = parley = build_parley(settings)
+    trust_proxies(app, settings.trusted_proxies)
+    install_error_handlers(app)
+    jwt_manager.install(app, settings)
+    requests.install(app)
+    headers.install(app, settings)
+    register_blueprints(app)
+    install_gateway(app, parley)
+    return app
+
+
+def register_blueprints(app: Flask) -> None:
+    for blueprint in (auth.blueprint, users.blueprint, health.blueprint):
+        app.register_blueprint(blueprint)
+
+
+def install_gateway(app: Flask, parley: Parley) -> None:
+    """The transports: their routes, and ``parley.gateway``. Their listeners begin in the worker, after the fork."""
+    if find_spec("app.transports.gateway") is not None:
+        import_module("app.transports.gateway").install(app, parley)
+
+
+def trust_proxies(app: Flask, count: int) -> None:
+    """Believe as many ``X-Forwarded-For`` entries, from the right, as there are proxies of our own.
+
+    A proxy appends to the address list but overwrites the scheme, so of that one value is taken. The forwarded host is not
+    believed: routers (Heroku's among them) pass on whatever a client made up.
+    """
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=1, x_host=0)  # type: ignore[method-assign]

@@ -1,0 +1,105 @@
+"""What the services of the message path share in one gateway: the way into the log, and who waits for Postgres."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.core.errors import NotFound, Overloaded
+from app.message_log.confirmations import Confirmations
+from app.message_log.conversations import hydrate
+from app.message_log.epoch import Epoch
+from app.redis_batch import Batcher
+from app.store import conversations as store
+from app.store.engine import reading
+
+T = TypeVar("T")
+
+DIRECT_CACHE = 50_000
+HYDRATE_TRIES = 3
+
+
+class DirectCache:
+    """Which direct conversation two users have. The pair of a conversation never changes, so nothing goes stale."""
+
+    def __init__(self, bound: int = DIRECT_CACHE) -> None:
+        self._by_pair: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._peers: dict[int, tuple[int, int]] = {}
+        self._bound = bound
+
+    def find(self, one: int, other: int) -> int | None:
+        return self._by_pair.get((min(one, other), max(one, other)))
+
+    def peer(self, conversation_id: int, user_id: int) -> int | None:
+        """The other one of a direct conversation (oneself, for notes); None where it is a group or not known here."""
+        pair = self._peers.get(conversation_id)
+        if pair is None:
+            return None
+        return pair[1] if pair[0] == user_id else pair[0]
+
+    def note(self, one: int, other: int, conversation_id: int) -> None:
+        pair = (min(one, other), max(one, other))
+        self._by_pair[pair] = conversation_id
+        self._peers[conversation_id] = pair
+        if len(self._by_pair) > self._bound:
+            _, oldest = self._by_pair.popitem(last=False)
+            self._peers.pop(oldest, None)
+
+
+@dataclass(slots=True)
+class MessagePath:
+    """``later`` runs a function that may block (Postgres, a lone Redis call) in a greenlet of its own."""
+
+    settings: Settings
+    engine: Engine
+    redis: Redis
+    gateway_id: str
+    append: Batcher
+    confirmations: Confirmations
+    later: Callable[[Callable[[], None]], None]
+    directs: DirectCache = field(default_factory=DirectCache)
+    epoch: Epoch = Epoch(0, 0)
+    counters: Counter[str] = field(default_factory=Counter)
+
+    def marks_since_ms(self, now_ms: int) -> int:
+        """Since when no dedupe mark can have been lost."""
+        return max(self.epoch.started_ms, now_ms - self.settings.dedupe_seconds * 900)
+
+    def hydrate(self, conversation_id: int) -> None:
+        """Bring a conversation from Postgres into Redis. Raise NotFound, or Overloaded where a store does not answer."""
+        for _ in range(HYDRATE_TRIES):
+            epoch = self.epoch.number
+            with reading(self.engine) as connection:
+                states = store.load_state(connection, [conversation_id])
+            if not states:
+                raise NotFound
+            state = states[0]
+            if state.kind == "direct":
+                members = [row[0] for row in state.members]
+                self.directs.note(members[0], members[-1], conversation_id)
+            if asking(lambda epoch=epoch, state=state: hydrate(self.redis, epoch, state)):  # type: ignore[misc]
+                return
+        raise Overloaded("The log begins anew.")
+
+
+def asking(call: Callable[[], T]) -> T:
+    """A lone call to Redis. Raise Overloaded where it does not answer."""
+    try:
+        return call()
+    except RedisError as error:
+        raise Overloaded(f"Redis does not answer ({type(error).__name__}).") from None
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+Answer = dict[str, Any]

@@ -1,0 +1,23 @@
+"""The one direct conversation of two users, opened at first use."""
+
+from __future__ import annotations
+
+from app.core.errors import NotFound
+from app.services.message_path import MessagePath
+from app.store import conversations as store
+from app.store import users
+from app.store.engine import reading, writing
+
+
+def open_direct(path: MessagePath, user_id: int, other_id: int) -> int:
+    """Its id; the same however often and from both sides at once. May block. Raise NotFound for an unknown user."""
+    known = path.directs.find(user_id, other_id)
+    if known is not None:
+        return known
+    with reading(path.engine) as connection:
+        if other_id not in users.get_users(connection, [other_id]):
+            raise NotFound("No such user.")
+    with writing(path.engine) as connection:
+        conversation_id = store.get_or_create_direct(connection, user_id, other_id)
+    path.directs.note(user_id, other_id, conversation_id)
+    return conversation_id

@@ -1,0 +1,28 @@
+"""Who a ticket stands for."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from app.core.caller import Caller
+from app.core.errors import Unauthorized
+from app.services.issue_ticket import ticket_key
+
+if TYPE_CHECKING:
+    from app.extensions import Parley
+
+_decode = msgspec.msgpack.Decoder(Caller).decode
+
+
+def redeem_ticket(parley: Parley, ticket: str) -> Caller:
+    """Use it up, atomically. Raises Unauthorized where it never was, was used, has expired, or its session was logged out."""
+    stored = cast("bytes | None", parley.redis.getdel(ticket_key(ticket)))
+    if stored is None:
+        raise Unauthorized("The ticket is not valid.")
+    caller = _decode(stored)
+    if caller.expires_at <= time.time() or caller.sid in parley.revoked:
+        raise Unauthorized("The session that asked for the ticket has ended.")
+    return caller

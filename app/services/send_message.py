@@ -1,0 +1,196 @@
+"""Send a message: check it, give it to the log, and answer once Postgres has it.
+
+The usual way never blocks and costs no greenlet: the conversation is known, its state is in Redis, and the message's id
+(a recent UUIDv7) cannot have been sent before without leaving a mark there. Whatever needs Postgres first (a first message
+between two people, a conversation that was idle for a day, an id of another kind) takes the same steps in a greenlet.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from app.core.commands import SendMessage, check_text
+from app.core.errors import Conflict, Invalid, NotFound, Overloaded, ParleyError, RateLimited, Unauthorized
+from app.core.ids import make_uuid7, surely_new
+from app.core.records import Kind, MessageBody, encode_body
+from app.core.times import rfc3339
+from app.services.message_path import Answer, MessagePath, now_ms
+from app.services.open_direct import open_direct
+from app.store import messages
+from app.store.engine import reading
+
+log = logging.getLogger(__name__)
+
+Outcome = Callable[[Answer | None, ParleyError | None], None]
+
+# What append.lua answers, by its number.
+DONE, AGAIN, TAKEN, UNKNOWN, OUTSIDER, TOO_FAST, FULL = range(7)
+
+
+def check_send(user_id: int, command: SendMessage, max_text: int) -> None:
+    """All that can be refused without looking anything up. Raise Invalid, TooLarge, Unauthorized."""
+    if command.sender_id is not None and command.sender_id != user_id:
+        raise Unauthorized("senderId is not you.")
+    check_text(command, max_text)
+    if command.attachments:
+        raise Invalid.field("attachments", "no such media")
+
+
+def send_message(
+    path: MessagePath, user_id: int, session_id: str, command: SendMessage, outcome: Outcome
+) -> None:
+    """Never blocks, never raises. ``outcome(ack, None)`` once the message is committed, or ``outcome(None, error)``."""
+    try:
+        check_send(user_id, command, path.settings.max_text)
+    except ParleyError as error:
+        outcome(None, error)
+        return
+    _Sending(path, user_id, session_id, command, outcome).begin()
+
+
+class _Sending:
+    """One message on its way in."""
+
+    __slots__ = ("command", "conversation_id", "hydrated", "id", "outcome", "path", "session_id", "user_id")
+
+    def __init__(
+        self, path: MessagePath, user_id: int, session_id: str, command: SendMessage, outcome: Outcome
+    ) -> None:
+        self.path = path
+        self.user_id = user_id
+        self.session_id = session_id
+        self.command = command
+        self.outcome = outcome
+        self.hydrated = 0
+        self.conversation_id = command.conversation_id
+        now = now_ms()
+        self.id = command.id.lower() if command.id is not None else make_uuid7(now)
+
+    def begin(self) -> None:
+        now = now_ms()
+        if self.conversation_id is None:
+            assert self.command.receiver_id is not None
+            self.conversation_id = self.path.directs.find(self.user_id, self.command.receiver_id)
+        fresh = surely_new(self.id, now_ms=now, marks_since_ms=self.path.marks_since_ms(now))
+        if self.conversation_id is not None and fresh:
+            self.submit()
+        else:
+            self.later(self.prepare)
+
+    def later(self, step: Callable[[], None]) -> None:
+        """Run a step that may block; whatever it raises is the outcome."""
+
+        def run() -> None:
+            try:
+                step()
+            except ParleyError as error:
+                self.outcome(None, error)
+
+        self.path.later(run)
+
+    def prepare(self) -> None:
+        if self.conversation_id is None:
+            assert self.command.receiver_id is not None
+            self.conversation_id = open_direct(self.path, self.user_id, self.command.receiver_id)
+        earlier = self.find_stored()
+        if earlier is None:
+            self.submit()
+        elif earlier.sender_id != self.user_id:
+            raise Conflict("This id is another message's.")
+        else:
+            self.outcome(self.ack(earlier.seq, earlier.sent_ms), None)
+
+    def find_stored(self) -> Any:
+        """The message that Postgres has under this id. While Postgres is down, live chat goes on without asking: an old
+        id that slips through then is caught when it comes to be stored (services/store_log.py)."""
+        assert self.conversation_id is not None
+        now = now_ms()
+        if surely_new(self.id, now_ms=now, marks_since_ms=self.path.marks_since_ms(now)):
+            return None
+        try:
+            with reading(self.path.engine) as connection:
+                found = messages.find_existing(connection, [(self.conversation_id, self.id)])
+        except Overloaded:
+            return None
+        return found[0] if found else None
+
+    def submit(self) -> None:
+        operation = (
+            Kind.MESSAGE,
+            self.conversation_id,
+            self.user_id,
+            self.id,
+            encode_body(self.body()),
+            self.session_id,
+        )
+        self.path.append.submit(operation, self.decided)
+
+    def body(self) -> MessageBody:
+        command = self.command
+        body = MessageBody(
+            id=self.id, sender_id=self.user_id, message=command.message, kind=command.kind, attachments=[]
+        )
+        assert self.conversation_id is not None
+        receiver = command.receiver_id or self.path.directs.peer(self.conversation_id, self.user_id)
+        if receiver is not None:
+            body.receiver_id = receiver
+        if command.reply_to is not None:
+            body.reply_to = command.reply_to.lower()
+        return body
+
+    def decided(self, result: Any, error: ParleyError | None) -> None:
+        if error is not None:
+            self.outcome(None, error)
+            return
+        kind = result[0]
+        if kind == DONE or (kind == AGAIN and not result[4]):
+            self.path.counters["sends"] += 1
+            self.expect(result)
+        elif kind == AGAIN:
+            self.outcome(self.ack(result[1], result[3]), None)
+        elif kind == UNKNOWN and self.hydrated < 2:
+            self.hydrated += 1
+            self.later(self.hydrate)
+        else:
+            self.outcome(None, refusal(result))
+
+    def hydrate(self) -> None:
+        assert self.conversation_id is not None
+        self.path.hydrate(self.conversation_id)
+        self.submit()
+
+    def expect(self, result: list[Any]) -> None:
+        assert self.conversation_id is not None
+        _, seq, version, sent_ms = result[:4]
+
+        def confirmed(error: ParleyError | None) -> None:
+            if error is None:
+                self.outcome(self.ack(seq, sent_ms), None)
+            else:
+                self.outcome(None, error)
+
+        self.path.confirmations.expect(version, self.conversation_id, confirmed)
+
+    def ack(self, seq: int, sent_ms: int) -> Answer:
+        return {
+            "id": self.id,
+            "conversationId": self.conversation_id,
+            "seq": seq,
+            "sentAt": rfc3339(sent_ms),
+            "status": "stored",
+        }
+
+
+def refusal(result: list[Any]) -> ParleyError:
+    """The error for an operation that append.lua did not carry out."""
+    if result[0] == TAKEN:
+        return Conflict("This id is another message's.")
+    if result[0] == OUTSIDER:
+        return NotFound()
+    if result[0] == TOO_FAST:
+        return RateLimited(retry_after=round(result[1] / 1000, 3))
+    if result[0] == FULL:
+        return Overloaded("The log is full: the store does not keep up.", retry_after=5.0)
+    return Overloaded()

@@ -1,0 +1,72 @@
+"""Typing: told to the other members who are online, kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from app.core.commands import Typing, check_target
+from app.core.errors import NotFound, ParleyError
+from app.core.records import Kind
+from app.services.message_path import MessagePath
+from app.services.send_message import UNKNOWN, refusal
+from app.store import conversations as store
+from app.store.engine import reading
+
+Refused = Callable[[ParleyError | None], None]
+
+
+def show_typing(path: MessagePath, user_id: int, command: Typing, outcome: Refused) -> None:
+    """Never blocks, never raises. ``outcome(None)`` where it was told, else the error.
+
+    With ``receiverId`` and no conversation of the two yet there is nobody to tell: that is not an error.
+    """
+    try:
+        check_target(command.conversation_id, command.receiver_id)
+    except ParleyError as error:
+        outcome(error)
+        return
+    known = command.conversation_id
+    if known is None and command.receiver_id is not None:
+        known = path.directs.find(user_id, command.receiver_id)
+    if known is not None:
+        _tell(path, user_id, known, command.typing, outcome)
+    else:
+        path.later(lambda: _find_and_tell(path, user_id, command, outcome))
+
+
+def _find_and_tell(path: MessagePath, user_id: int, command: Typing, outcome: Refused) -> None:
+    assert command.receiver_id is not None
+    try:
+        with reading(path.engine) as connection:
+            found = store.find_direct(connection, user_id, command.receiver_id)
+    except ParleyError as error:
+        outcome(error)
+        return
+    if found is None:
+        outcome(None)
+        return
+    path.directs.note(user_id, command.receiver_id, found)
+    _tell(path, user_id, found, command.typing, outcome)
+
+
+def _tell(path: MessagePath, user_id: int, conversation_id: int, on: bool, outcome: Refused) -> None:
+    operation = (Kind.TYPING, conversation_id, user_id, on)
+
+    def decided(result: Any, error: ParleyError | None, *, hydrate: bool = True) -> None:
+        if error is not None or result[0] == 0:
+            outcome(error)
+        elif result[0] == UNKNOWN and hydrate:
+            path.later(lambda: hydrate_and_again(decided))
+        else:
+            outcome(refusal(result) if result[0] != UNKNOWN else NotFound())
+
+    def hydrate_and_again(decided: Any) -> None:
+        try:
+            path.hydrate(conversation_id)
+        except ParleyError as error:
+            outcome(error)
+            return
+        path.append.submit(operation, lambda result, error: decided(result, error, hydrate=False))
+
+    path.append.submit(operation, decided)
