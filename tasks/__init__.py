@@ -1,0 +1,28 @@
+"""The Celery application. Tasks are shells over ``app.services``; they take ids, and are safe to run twice.
+
+Imports no Flask: a worker serves no requests.
+"""
+
+from __future__ import annotations
+
+import logging.config
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from app.logs import logging_config
+from tasks import shutdown
+
+celery_app = Celery("parley")
+celery_app.config_from_object("celeryconfig")
+celery_app.conf.imports = ("tasks.persist_messages", "tasks.maintenance")
+shutdown.install()
+
+
+def _one_logger_for_all(**_: Any) -> None:
+    logging.config.dictConfig(logging_config(production=os.environ.get("APP_ENV") == "production"))
+
+
+setup_logging.connect(_one_logger_for_all, weak=False)
