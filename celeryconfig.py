@@ -12,7 +12,7 @@ import sys
 from urllib.parse import parse_qs, urlsplit
 
 from celery.schedules import crontab
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from app.config import ConfigError, Settings
 
@@ -95,7 +95,11 @@ task_time_limit = 90
 
 # --- Queues: one per kind of work, so that a deployment may give each its own workers (WORKER_QUEUES).
 task_default_queue = "maintenance"
-task_queues = [Queue("persistence"), Queue("push"), Queue("media"), Queue("maintenance")]
+# Each bound by its own name: without a routing key all would get that of the default queue.
+_exchange = Exchange("parley", type="direct")
+task_queues = [
+    Queue(name, _exchange, routing_key=name) for name in ("persistence", "push", "media", "maintenance")
+]
 task_create_missing_queues = False  # a misspelt queue is an error, not a queue that nobody reads
 task_routes = {
     "tasks.persist_messages.*": {"queue": "persistence"},

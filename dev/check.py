@@ -1,0 +1,40 @@
+"""`make check`: every check runs, whatever the earlier ones said; the last line names those that failed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_BIN = Path(sys.executable).parent
+_ROOT = Path(__file__).parents[1]
+
+CHECKS = {
+    "format": ["ruff", "format", "--check", "--quiet", "."],
+    "lint": ["ruff", "check", "--quiet", "."],
+    "types": ["mypy", "--no-error-summary"],
+    "imports": ["lint-imports", "--no-logo"],
+}
+
+
+def main() -> int:
+    failed = [name for name, command in CHECKS.items() if not _passes(name, command)]
+    print(f"check: {'failed: ' + ', '.join(failed) if failed else 'all passed'}")
+    return 1 if failed else 0
+
+
+def _passes(name: str, command: list[str]) -> bool:
+    started = time.monotonic()
+    result = subprocess.run(
+        [str(_BIN / command[0]), *command[1:]], cwd=_ROOT, check=False, capture_output=True, text=True
+    )
+    verdict = "ok" if result.returncode == 0 else "FAILED"
+    print(f"{name}: {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
+    if result.returncode != 0:
+        print(result.stdout + result.stderr, flush=True)
+    return result.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Makes .venv with a suitable Python and installs requirements-dev.txt, only where something changed since the last time.
+set -eu
+cd "$(dirname "$0")/.."
+
+# 3.11 first: the version of .python-version, for which the requirements are compiled. A name may be a pyenv shim that
+# leads nowhere, or a Python without ensurepip (Debian without python3-venv): only one that answers is taken.
+suitable='import sys; assert sys.version_info >= (3, 11); import ensurepip, venv'
+find_python() {
+  for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 /usr/bin/python3; do
+    if "$candidate" -c "$suitable" >/dev/null 2>&1; then
+      echo "$candidate"
+      return
+    fi
+  done
+}
+
+give_up() {
+  newest=""
+  for candidate in ${PYTHON:-} python3.14 python3.13 python3.12 python3.11 python3 python; do
+    version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+    newest=$version
+    "$candidate" -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || continue
+    echo "parley: Python $version has no venv module; on Debian and Ubuntu: apt install python$version-venv" >&2
+    exit 1
+  done
+  if [ -n "$newest" ]; then
+    echo "parley: Python $newest is too old; 3.11 or newer is needed (PYTHON=/path/to/python names one)." >&2
+  else
+    echo "parley: no Python found; 3.11 or newer is needed (PYTHON=/path/to/python names one)." >&2
+  fi
+  exit 1
+}
+
+# The scripts inside hold absolute paths: a moved or copied directory needs a new environment.
+if [ "$(cat .venv/made-in 2>/dev/null)" != "$PWD" ] || ! .venv/bin/python -c "$suitable" 2>/dev/null; then
+  python=$(find_python)
+  [ -n "$python" ] || give_up
+  rm -rf .venv
+  "$python" -m venv .venv
+  echo "$PWD" >.venv/made-in
+fi
+
+if ! cmp -s requirements-dev.txt .venv/installed.txt; then
+  echo "parley: installing requirements into .venv" >&2
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+  cp requirements-dev.txt .venv/installed.txt
+fi
