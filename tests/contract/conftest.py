@@ -1,0 +1,137 @@
+"""Two gateways over stores of their own; users and clients that are gone when the test is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from tests.support.clients import TRANSPORTS, Account, EventClient, RestClient, WsClient, register
+from tests.support.private_stack import private_stack
+from tests.support.processes import Stack
+
+MakeUser = Callable[..., Account]
+Connect = Callable[..., Any]
+MakeRest = Callable[..., RestClient]
+
+ALL = ("ws", "sse", "poll")
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[Stack]:
+    env = {"SSE_COMMENT_SECONDS": "1", "PING_SECONDS": "2"}
+    with private_stack(web=2, workers=1, env=env) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def short_server() -> Iterator[Stack]:
+    """Everything that takes its time in production is short here."""
+    env = {
+        "ACCESS_TOKEN_SECONDS": "4",
+        "JOIN_SECONDS": "1",
+        "PING_SECONDS": "1",
+        "TICKET_SECONDS": "1",
+        "RESUME_MAX_EVENTS": "20",
+        "SEND_RATE": "5",
+        "SEND_BURST": "30",
+        "MAX_SESSIONS_PER_USER": "5",
+        "ALLOWED_ORIGINS": "https://chat.example",
+    }
+    with private_stack(web=1, workers=1, env=env) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def stored(server: Stack) -> Iterator[Engine]:
+    engine = create_engine(server.stores.postgres.url(scheme="postgresql+psycopg"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def rows(stored: Engine) -> Callable[[int], list[tuple[Any, ...]]]:
+    """(seq, id, sender, text) of a conversation as Postgres holds it."""
+    query = text(
+        "select seq, id::text, sender_id, body from messages where conversation_id = :c order by seq"
+    )
+
+    def read(conversation_id: int) -> list[tuple[Any, ...]]:
+        with stored.connect() as connection:
+            return [tuple(row) for row in connection.execute(query, {"c": conversation_id})]
+
+    return read
+
+
+@pytest.fixture
+def user(server: Stack) -> MakeUser:
+    return lambda **kwargs: register(server.base_url, **kwargs)
+
+
+@pytest.fixture
+def ann(user: MakeUser) -> Account:
+    return user()
+
+
+@pytest.fixture
+def ben(user: MakeUser) -> Account:
+    return user()
+
+
+@pytest.fixture
+def eve(user: MakeUser) -> Account:
+    return user()
+
+
+@pytest.fixture(params=ALL)
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Any]]:
+    """Clients of this test; closed after it."""
+    made: list[Any] = []
+    yield made
+    for client in made:
+        client.finish() if isinstance(client, EventClient) else client.close()
+
+
+@pytest.fixture
+def connect(server: Stack, opened: list[Any]) -> Connect:
+    """``connect(transport, account, cursor=None, …)``: a joined client, on the gateways in turn."""
+    gateways = itertools.cycle(server.base_urls)
+
+    def join(transport: str, account: Account, cursor: str | None = None, **options: Any) -> EventClient:
+        client = TRANSPORTS[transport](next(gateways), account, **options)
+        opened.append(client)
+        return client.join(cursor)
+
+    return join
+
+
+@pytest.fixture
+def rest(server: Stack, opened: list[Any]) -> MakeRest:
+    """``rest(account)``: REST as that user; ``rest()``: as nobody."""
+
+    def make(account: Account | None = None) -> RestClient:
+        client = RestClient(server.base_url, account.access_token if account else None)
+        opened.append(client)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def raw(server: Stack, opened: list[Any]) -> Connect:
+    """``raw(account)``: a WebSocket that is open and has not joined. Options as ``WsClient.connect``."""
+
+    def make(account: Account, *, credential: str = "header", **options: Any) -> WsClient:
+        client = WsClient(server.base_url, account, credential=credential)
+        opened.append(client)
+        return client.connect(**options)
+
+    return make

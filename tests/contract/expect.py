@@ -1,0 +1,51 @@
+"""Sentences that the contract tests say often."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from dev.processes import wait_until
+from tests.support.clients import Account, EventClient, Refused, RestClient
+
+RFC3339_MS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+@contextmanager
+def refused(code: str) -> Iterator[pytest.ExceptionInfo[Refused]]:
+    """The block is refused with this code."""
+    with pytest.raises(Refused) as caught:
+        yield caught
+    assert caught.value.code == code, caught.value
+
+
+def is_time(value: str) -> bool:
+    return RFC3339_MS.fullmatch(value) is not None
+
+
+def eventually(check: Callable[[], Any], what: str, timeout: float = 10) -> Any:
+    """The first truthy answer."""
+    return wait_until(check, timeout, what, every=0.05)
+
+
+def seqs(client: EventClient, conversation_id: int) -> list[int]:
+    return [message["seq"] for message in client.messages(conversation_id)]
+
+
+def wait_for_seq(client: EventClient, conversation_id: int, seq: int, timeout: float = 10) -> None:
+    client.wait(lambda: True if seq in seqs(client, conversation_id) else None, timeout, f"seq {seq}")
+
+
+def send_many(sender: RestClient, receiver: Account, count: int) -> int:
+    """Send m1, m2, … one after another; the conversation they went to."""
+    acks = [sender.send(receiver_id=receiver.user_id, message=f"m{i + 1}") for i in range(count)]
+    return int(acks[0]["conversationId"])
+
+
+def elapsed(since: float) -> float:
+    return time.monotonic() - since

@@ -1,0 +1,99 @@
+"""The joined event, and the life of a session before and after it."""
+
+from __future__ import annotations
+
+from tests.contract.conftest import Connect, MakeRest
+from tests.contract.expect import refused
+from tests.support.clients import Account, WsClient
+
+
+def test_joined_says_who_where_and_what_is_unread(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    ack = rest(ann).send(receiver_id=ben.user_id, message="one")
+    rest(ann).send(receiver_id=ben.user_id, message="two")
+    joined = connect(transport, ben).joined.data
+    assert set(joined) >= {"userId", "sessionId", "cursor", "unread"}
+    assert joined["userId"] == ben.user_id
+    assert isinstance(joined["sessionId"], str)
+    assert isinstance(joined["cursor"], str)
+    assert joined["unread"] == [{"conversationId": ack["conversationId"], "count": 2}]
+
+
+def test_a_join_without_a_cursor_replays_nothing(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    rest(ann).send(receiver_id=ben.user_id, message="before")
+    client = connect(transport, ben)
+    client.fence()
+    assert [m["message"] for m in client.messages()] == ["fence"]
+
+
+def test_sessions_have_different_ids(connect: Connect, ann: Account) -> None:
+    ids = {connect(t, ann).joined.data["sessionId"] for t in ("ws", "ws", "sse")}
+    assert len(ids) == 3
+
+
+def test_joining_as_oneself_by_id_works(raw: Connect, ann: Account) -> None:
+    client: WsClient = raw(ann)
+    assert client.command("join", {"userId": ann.user_id}).data["userId"] == ann.user_id
+
+
+def test_joining_as_another_is_unauthorized(raw: Connect, ann: Account, ben: Account) -> None:
+    client: WsClient = raw(ann)
+    with refused("unauthorized"):
+        client.command("join", {"userId": ben.user_id})
+    assert client.wait_closed() == 4401
+
+
+def test_commands_before_the_join_are_refused_and_do_nothing(
+    connect: Connect, raw: Connect, ann: Account, ben: Account
+) -> None:
+    watcher = connect("ws", ben)
+    client: WsClient = raw(ann)
+    with refused("unauthorized"):
+        client.send(receiver_id=ben.user_id, message="too early")
+    watcher.fence()
+    assert "too early" not in [m["message"] for m in watcher.messages()]
+
+
+def test_a_second_join_does_not_start_a_second_stream(connect: Connect, rest: MakeRest, ann: Account) -> None:
+    client: WsClient = connect("ws", ann)
+    ref = client.command_nowait("join", {})
+    answer = client.wait(lambda: client.replies.get(ref), 10, "an answer to the second join")
+    assert answer.name in {"joined", "error"}
+    note = rest(ann).send(receiver_id=ann.user_id, message="once")
+    client.fence()
+    assert [m["id"] for m in client.messages()].count(note["id"]) == 1
+
+
+def test_ping_answers_pong_with_the_ref(connect: Connect, ann: Account) -> None:
+    answer = connect("ws", ann).command("ping", {})
+    assert (answer.name, answer.data) == ("pong", {})
+
+
+def test_frames_without_a_ref_are_answered_without_one(connect: Connect, ann: Account) -> None:
+    client: WsClient = connect("ws", ann)
+    client.send_text('{"event":"ping","data":{}}')
+    client.next_event("pong")
+    client.send_text('{"event":"ping"}')
+    client.next_event("pong")
+
+
+def test_the_server_pings_and_a_client_that_answers_stays(connect: Connect, ann: Account) -> None:
+    client: WsClient = connect("ws", ann)
+    assert client.connection is not None
+    connection = client.connection
+    client.wait(lambda: True if connection.pings >= 1 else _nudge(client), 10, "a ping from the server")
+    client.ping()
+    assert not client.ended
+
+
+def _nudge(client: WsClient) -> None:
+    client.ping()  # control frames do not wake the waiter; an answer does
+
+
+def test_a_closed_session_ends_with_1000(connect: Connect, ann: Account) -> None:
+    client: WsClient = connect("ws", ann)
+    client.close()
+    assert client.wait_closed() == 1000

@@ -1,0 +1,97 @@
+"""REST: problem JSON for everything that is wrong (section 8, RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import MakeRest
+from tests.contract.expect import refused
+from tests.support.clients import Account
+
+JSON = {"Content-Type": "application/json"}
+
+BODIES: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "invalid"),
+    "not json": (b"hello", "invalid"),
+    "cut short": (b'{"receiverId": 1', "invalid"),
+    "an array": (b"[]", "invalid"),
+    "null": (b"null", "invalid"),
+    "not utf-8": (b'{"receiverId": 1, "message": "\xff\xfe"}', "invalid"),
+    "deep": (b'{"receiverId": 1, "message": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", "invalid"),
+    "lone surrogate": (b'{"receiverId": 1, "message": "\\ud800"}', "invalid"),
+    "NUL": (b'{"receiverId": 1, "message": "a\\u0000b"}', "invalid"),
+    "too long": (json.dumps({"receiverId": 1, "message": "x" * 8001}).encode(), "too_large"),
+    "far too long": (json.dumps({"receiverId": 1, "message": "x" * 200_000}).encode(), "too_large"),
+    "no target": (b'{"message": "x"}', "invalid"),
+    "two targets": (b'{"message": "x", "receiverId": 1, "conversationId": 1}', "invalid"),
+    "id is no uuid": (b'{"message": "x", "receiverId": 1, "id": "abc"}', "invalid"),
+    "wrong type": (b'{"message": "x", "receiverId": "1"}', "invalid"),
+}
+STATUS = {"invalid": 422, "too_large": 413}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_bad_body_is_a_problem(rest: MakeRest, ann: Account, name: str) -> None:
+    body, code = BODIES[name]
+    with refused(code) as caught:
+        rest(ann).request("POST", "/messages", content=body, headers=JSON)
+    assert caught.value.status == STATUS[code]
+    if code == "invalid":
+        errors = caught.value.data["errors"]
+        assert errors
+        assert all(isinstance(e["field"], str) and isinstance(e["message"], str) for e in errors)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code", "status"),
+    [
+        ("GET", "/nowhere", "not_found", 404),
+        ("GET", "/conversations/abc", "not_found", 404),
+        ("GET", "/conversations/99999999999999999999999999", "not_found", 404),
+        ("GET", "/conversations/-1", "not_found", 404),
+        ("DELETE", "/me", "method_not_allowed", 405),
+        ("GET", "/presence", "invalid", 422),
+        ("GET", "/presence?userIds=a,b", "invalid", 422),
+        ("GET", "/messages/unread?limit=many", "invalid", 422),
+        ("GET", "/messages/unread?conversationId=x", "invalid", 422),
+        ("GET", "/conversations?limit=x", "invalid", 422),
+    ],
+)
+def test_wrong_addresses_and_queries(
+    rest: MakeRest, ann: Account, method: str, path: str, code: str, status: int
+) -> None:
+    with refused(code) as caught:
+        rest(ann).request(method, path)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"kind": "other"}, {"kind": "direct"}, {"kind": "direct", "userId": "1"}]
+)
+def test_a_conversation_that_makes_no_sense(rest: MakeRest, ann: Account, body: dict[str, Any]) -> None:
+    with refused("invalid"):
+        rest(ann).request("POST", "/conversations", json=body)
+
+
+def test_problems_name_themselves_and_tell_no_secrets(rest: MakeRest, ann: Account) -> None:
+    with refused("invalid") as caught:
+        rest(ann).request("POST", "/messages", json={"receiverId": "1", "message": "my secret words"})
+    assert "my secret words" not in json.dumps(caught.value.data)
+    assert caught.value.data["type"]
+    assert caught.value.data["title"]
+
+
+def test_every_answer_has_a_request_id(rest: MakeRest, ann: Account) -> None:
+    given = f"trace-{uuid.uuid4().hex}"
+    assert rest(ann).request("GET", "/me", headers={"X-Request-ID": given}).headers["X-Request-ID"] == given
+    assert rest(ann).request("GET", "/me").headers["X-Request-ID"]
+
+
+def test_nothing_is_cached_or_sniffed(rest: MakeRest, ann: Account) -> None:
+    headers = rest(ann).request("GET", "/me").headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"

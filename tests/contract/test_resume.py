@@ -1,0 +1,179 @@
+"""Resume: everything missed, in order, once, on any transport with the cursor of any other."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.contract.conftest import ALL, Connect, MakeRest
+from tests.contract.expect import send_many, seqs, wait_for_seq
+from tests.support.clients import Account, EventClient, SseClient
+from tests.support.processes import Stack
+
+BETWEEN_ALL = pytest.mark.parametrize(("first", "then"), [(a, b) for a in ALL for b in ALL])
+
+
+def send(rest: MakeRest, sender: Account, receiver: Account, count: int) -> int:
+    return send_many(rest(sender), receiver, count)
+
+
+@BETWEEN_ALL
+def test_what_was_missed_comes_first_and_once(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, first: str, then: str
+) -> None:
+    before = connect(first, ben)
+    conversation = send(rest, ann, ben, 2)
+    wait_for_seq(before, conversation, 2)
+    before.kill()
+    send(rest, ann, ben, 5)
+    after = connect(then, ben, before.cursor)
+    send(rest, ann, ben, 2)
+    wait_for_seq(after, conversation, 9)
+    after.fence()
+    assert seqs(after, conversation) == [3, 4, 5, 6, 7, 8, 9]
+
+
+@BETWEEN_ALL
+def test_the_cursor_of_joined_itself_resumes(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, first: str, then: str
+) -> None:
+    """Nothing was received in between: not even one event had to come for a resume to work."""
+    start = connect(first, ben)
+    cursor = start.joined.data["cursor"]
+    start.kill()
+    conversation = send(rest, ann, ben, 3)
+    after = connect(then, ben, cursor)
+    wait_for_seq(after, conversation, 3)
+    assert seqs(after, conversation) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("transport", ["ws", "sse"])
+def test_a_resume_cut_after_its_joined_event_loses_nothing(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    """A browser takes the id of every event for its position, that of ``joined`` too."""
+    start = connect(transport, ben)
+    cursor = start.cursor
+    start.kill()
+    conversation = send(rest, ann, ben, 5)
+    resumed = connect(transport, ben, cursor)
+    position = resumed.joined.cursor or resumed.joined.data["cursor"]
+    resumed.kill()
+    again = connect(transport, ben, position)
+    wait_for_seq(again, conversation, 5)
+    assert seqs(again, conversation) == [1, 2, 3, 4, 5]
+
+
+def test_every_cursor_resumes_to_the_exact_rest(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    watcher = connect("ws", ben)
+    conversation = send(rest, ann, ben, 6)
+    send(rest, ben, ann, 3)
+    wait_for_seq(watcher, conversation, 9)
+    events = [e for e in watcher.events if e.name == "receive_message"]
+    assert [e.data["seq"] for e in events] == list(range(1, 10))
+    for event in events[::2]:
+        resumed = connect(transport, ben, event.cursor)
+        resumed.fence()
+        assert seqs(resumed, conversation) == list(range(event.data["seq"] + 1, 10)), event
+        resumed.kill()
+
+
+def test_the_senders_own_messages_come_to_his_other_sessions_on_resume(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    away = connect(transport, ann)
+    away.kill()
+    conversation = send(rest, ann, ben, 2)
+    away.reconnect()
+    wait_for_seq(away, conversation, 2)
+
+
+def test_receipts_come_as_their_latest_state(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    conversation = send(rest, ann, ben, 3)
+    away = connect(transport, ann)
+    away.fence()
+    away.kill()
+    start = len(away.events)
+    for seq in (1, 2, 3):
+        rest(ben).read(conversation, seq)
+    away.reconnect()
+    away.fence()
+    reads = [e.data for e in away.events[start:] if e.name == "message_read"]
+    assert reads[-1] == {"conversationId": conversation, "userId": ben.user_id, "seq": 3}
+    assert len(reads) == 1
+
+
+def test_resuming_in_the_middle_of_a_storm_has_no_gap(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    sender = connect("ws", ann)
+    client = connect(transport, ben)
+    conversation = send(rest, ann, ben, 1)
+    total = 150
+
+    def storm() -> None:
+        for i in range(total):
+            sender.send(str(i), receiver_id=ben.user_id)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    starts = []
+    for _ in range(5):
+        seen = len(seqs(client, conversation))
+        client.wait(lambda seen=seen: _more(client, conversation, seen + 10), 20, "ten more")
+        starts.append(len(client.events))
+        client.reconnect()
+    thread.join(60)
+    wait_for_seq(client, conversation, total + 1, 20)
+    client.fence()
+    for first, last in zip([0, *starts], [*starts, len(client.events)], strict=True):
+        part = [e.data["seq"] for e in client.events[first:last] if _is_of(e, conversation)]
+        assert part == sorted(set(part)), "within one connection nothing comes twice or out of order"
+    assert set(seqs(client, conversation)) == set(range(1, total + 2))
+
+
+def _more(client: EventClient, conversation: int, count: int) -> bool | None:
+    return True if len(seqs(client, conversation)) >= count or 151 in seqs(client, conversation) else None
+
+
+def _is_of(event: object, conversation: int) -> bool:
+    return event.name == "receive_message" and event.data["conversationId"] == conversation  # type: ignore[attr-defined]
+
+
+def test_resume_on_the_other_gateway(
+    server: Stack, connect: Connect, rest: MakeRest, ann: Account, ben: Account
+) -> None:
+    first, second = connect("ws", ben), connect("ws", ben)
+    assert first.base_url != second.base_url
+    first.kill()
+    conversation = send(rest, ann, ben, 3)
+    first.base_url = second.base_url
+    first.reconnect()
+    wait_for_seq(first, conversation, 3)
+
+
+def test_an_event_stream_resumes_by_query_too(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account
+) -> None:
+    start: SseClient = connect("sse", ben)
+    start.kill()
+    conversation = send(rest, ann, ben, 2)
+    after = connect("sse", ben, start.cursor, resume_by="query")
+    wait_for_seq(after, conversation, 2)
+    assert seqs(after, conversation) == [1, 2]
+
+
+def test_a_resume_over_several_conversations_keeps_the_order_of_events(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    away = connect(transport, ben)
+    away.kill()
+    sent = [rest(who).send(receiver_id=ben.user_id)["id"] for who in (ann, eve, ann, eve, eve, ann)]
+    away.reconnect()
+    away.fence()
+    assert [m["id"] for m in away.messages() if m["message"] != "fence"] == sent

@@ -1,0 +1,146 @@
+"""What passes: who is typing and who is here. Neither is stored or replayed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Connect, MakeRest
+from tests.contract.expect import eventually, is_time
+from tests.support.clients import Account, Event, WsClient
+
+
+def test_typing_reaches_the_other(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
+    typist, watcher = connect(transport, ann), connect(transport, ben)
+    for typing in (True, False):
+        typist.typing(typing, conversation_id=conversation)
+        event = watcher.next_event("typing")
+        assert event.data == {"conversationId": conversation, "userId": ann.user_id, "typing": typing}
+
+
+def test_typing_by_receiver(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+    conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
+    typist, watcher = connect("ws", ann), connect("ws", ben)
+    typist.typing(receiver_id=ben.user_id)
+    assert watcher.next_event("typing").data["conversationId"] == conversation
+
+
+def test_typing_is_not_replayed_and_moves_no_cursor(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
+    watcher = connect(transport, ben)
+    watcher.kill()
+    start = len(watcher.events)
+    typist = connect("ws", ann)
+    typist.typing(conversation_id=conversation)
+    typist.ping()
+    watcher.reconnect()
+    watcher.fence()
+    assert "typing" not in [e.name for e in watcher.events[start:]]
+
+
+def test_a_typist_is_not_told_of_himself(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account
+) -> None:
+    conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
+    typist = connect("ws", ann)
+    typist.typing(conversation_id=conversation)
+    typist.ping()
+    typist.fence()
+    assert typist.named("typing") == []
+
+
+# -- presence --------------------
+
+
+def is_state(user_id: int, status: str) -> Any:
+    def match(event: Event) -> bool:
+        return event.name == "presence" and event.data["userId"] == user_id and event.data["status"] == status
+
+    return match
+
+
+def test_nobody_is_online_before_he_came(
+    connect: Connect, ann: Account, ben: Account, transport: str
+) -> None:
+    state = connect(transport, ann).presence([ben.user_id])[ben.user_id]
+    assert state["status"] == "offline"
+    assert set(state) >= {"userId", "status", "lastSeen"}
+
+
+def test_coming_is_told_to_who_subscribed(
+    connect: Connect, ann: Account, ben: Account, transport: str
+) -> None:
+    watcher: WsClient = connect("ws", ann)
+    assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "offline"
+    connect(transport, ben)
+    watcher.next_event(is_state(ben.user_id, "online"))
+    assert connect(transport, ann).presence([ben.user_id])[ben.user_id]["status"] == "online"
+
+
+@pytest.mark.parametrize("transport", ["ws", "sse"])
+def test_a_clean_close_is_told_at_once_with_last_seen(
+    connect: Connect, ann: Account, ben: Account, transport: str
+) -> None:
+    watcher: WsClient = connect("ws", ann)
+    present = connect(transport, ben)
+    assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "online"
+    present.close()
+    gone = watcher.next_event(is_state(ben.user_id, "offline"), 3)
+    assert is_time(gone.data["lastSeen"])
+
+
+def test_a_vanished_connection_is_noticed(connect: Connect, ann: Account, ben: Account) -> None:
+    watcher: WsClient = connect("ws", ann)
+    present = connect("ws", ben)
+    watcher.presence([ben.user_id])
+    present.kill()
+    watcher.next_event(is_state(ben.user_id, "offline"), 10)
+
+
+def test_the_last_tab_turns_off_the_light(connect: Connect, ann: Account, ben: Account) -> None:
+    """Three tabs on two gateways: offline is said once, after the last."""
+    watcher: WsClient = connect("ws", ann)
+    tabs = [connect(t, ben) for t in ("ws", "ws", "sse")]
+    assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "online"
+    for tab in tabs[:2]:
+        tab.close()
+        tabs[2].fence()
+        assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "online"
+    assert not [e for e in watcher.events if is_state(ben.user_id, "offline")(e)]
+    tabs[2].close()
+    watcher.next_event(is_state(ben.user_id, "offline"), 3)
+
+
+def test_last_seen_is_kept(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+    connect("ws", ben).close()
+    state = eventually(lambda: _offline(rest(ann), ben.user_id), "offline")
+    assert is_time(state["lastSeen"])
+
+
+def _offline(rest: Any, user_id: int) -> Any:
+    state = rest.presence([user_id])[user_id]
+    return state if state["status"] == "offline" and state["lastSeen"] else None
+
+
+def test_unsubscribed_are_told_nothing(connect: Connect, ann: Account, ben: Account, eve: Account) -> None:
+    stranger: WsClient = connect("ws", eve)
+    connect("ws", ben)
+    stranger.fence()
+    assert [e for e in stranger.named("presence") if e.data["userId"] == ben.user_id] == []
+
+
+def test_presence_is_not_replayed(connect: Connect, ann: Account, ben: Account) -> None:
+    watcher: WsClient = connect("ws", ann)
+    watcher.presence([ben.user_id])
+    watcher.kill()
+    start = len(watcher.events)
+    connect("ws", ben)
+    watcher.reconnect()
+    watcher.fence()
+    assert "presence" not in [e.name for e in watcher.events[start:]]

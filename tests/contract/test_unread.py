@@ -1,0 +1,103 @@
+"""fetch_unread_messages: what is not read stays, oldest first, and what was fetched counts as delivered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.conftest import Connect, MakeRest
+from tests.contract.expect import refused, send_many
+from tests.support.clients import Account
+
+
+def fill(rest: MakeRest, sender: Account, receiver: Account, count: int) -> int:
+    return send_many(rest(sender), receiver, count)
+
+
+def test_nothing_leaves_until_it_is_read(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    conversation = fill(rest, ann, ben, 3)
+    client = connect(transport, ben)
+    for _ in range(2):
+        assert [m["seq"] for m in client.fetch_unread()["messages"]] == [1, 2, 3]
+    client.delivered(conversation, 3)
+    assert [m["seq"] for m in client.fetch_unread()["messages"]] == [1, 2, 3]
+    client.read(conversation, 2)
+    assert [m["seq"] for m in client.fetch_unread()["messages"]] == [3]
+    client.read(conversation, 3)
+    assert client.fetch_unread() == {"messages": [], "hasMore": False}
+
+
+def test_the_oldest_come_first_and_has_more_tells_of_the_rest(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    conversation = fill(rest, ann, ben, 5)
+    client = connect(transport, ben)
+    page = client.fetch_unread(limit=2)
+    assert ([m["seq"] for m in page["messages"]], page["hasMore"]) == ([1, 2], True)
+    client.read(conversation, 2)
+    page = client.fetch_unread(limit=3)
+    assert ([m["seq"] for m in page["messages"]], page["hasMore"]) == ([3, 4, 5], False)
+
+
+def test_all_conversations_or_one(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    first, second = fill(rest, ann, ben, 2), fill(rest, eve, ben, 1)
+    client = connect(transport, ben)
+    everything = client.fetch_unread()["messages"]
+    assert [(m["conversationId"], m["seq"]) for m in everything] == [(first, 1), (first, 2), (second, 1)]
+    assert [m["conversationId"] for m in client.fetch_unread(conversation_id=second)["messages"]] == [second]
+
+
+def test_unread_messages_are_whole(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    ack = rest(ann).send(receiver_id=ben.user_id, message="whole")
+    (got,) = connect(transport, ben).fetch_unread()["messages"]
+    assert set(got) >= {"id", "conversationId", "seq", "senderId", "message", "kind", "attachments", "sentAt"}
+    assert (got["id"], got["sentAt"], got["message"]) == (ack["id"], ack["sentAt"], "whole")
+
+
+def test_fetching_marks_delivered_and_tells_the_sender(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    sender = connect(transport, ann)
+    conversation = fill(rest, ann, ben, 3)
+    rest(ben).fetch_unread()
+    event = sender.next_event("message_delivered")
+    assert event.data == {"conversationId": conversation, "userId": ben.user_id, "seq": 3}
+
+
+def test_ones_own_messages_are_never_unread(
+    connect: Connect, ann: Account, ben: Account, transport: str
+) -> None:
+    client = connect(transport, ann)
+    client.send("mine", receiver_id=ben.user_id)
+    assert client.fetch_unread()["messages"] == []
+
+
+def test_unread_counts_follow(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+    conversation = fill(rest, ann, ben, 3)
+    assert rest(ben).conversation(conversation)["unread"] == 3
+    rest(ben).read(conversation, 1)
+    assert rest(ben).conversation(conversation)["unread"] == 2
+    assert connect("ws", ben).joined.data["unread"] == [{"conversationId": conversation, "count": 2}]
+    rest(ben).read(conversation, 3)
+    assert connect("ws", ben).joined.data["unread"] == []
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+def test_limits_have_bounds(connect: Connect, ann: Account, transport: str, limit: int) -> None:
+    with refused("invalid"):
+        connect(transport, ann).fetch_unread(limit=limit)
+
+
+def test_the_default_page_is_two_hundred(connect: Connect, ann: Account, ben: Account) -> None:
+    sender = connect("ws", ann)
+    refs = [sender.send_nowait(str(i), receiver_id=ben.user_id) for i in range(201)]
+    for ref in refs:
+        sender.answer(ref)
+    page = connect("ws", ben).fetch_unread()
+    assert (len(page["messages"]), page["hasMore"]) == (200, True)
+    assert len(connect("ws", ben).fetch_unread(limit=1000)["messages"]) == 201

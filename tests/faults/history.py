@@ -1,0 +1,180 @@
+"""What the clients saw, against what Postgres holds: the invariants that no fault may break.
+
+I1 acked means stored · I2 one row per (conversation, id) · I3 seq is 1, 2, 3… and the same order everywhere ·
+I4 after the last resume every client has exactly what is stored · I5 only members receive ·
+I6 the sender is who sent it.
+(I7, bounded memory and queues, is measured on the processes: `cluster.py`.)
+
+Pure: it takes records and gives back sentences, so that it can be shown to catch what it should.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stored message."""
+
+    conversation_id: int
+    seq: int
+    id: str
+    sender_id: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What Postgres holds of the conversations under test."""
+
+    rows: tuple[Row, ...]
+    members: dict[int, frozenset[int]]
+
+
+@dataclass(slots=True)
+class History:
+    """What one user's client wrote down, replayed. ``view`` is its screen: id → (conversation, seq)."""
+
+    user_id: int
+    sent: dict[str, str] = field(default_factory=dict)
+    acks: list[tuple[str, int, int]] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)
+    view: dict[str, tuple[int, int]] = field(default_factory=dict)
+    disorder: list[str] = field(default_factory=list)
+    _last: dict[int, int] = field(default_factory=dict)
+    _connection_ids: set[str] = field(default_factory=set)
+
+    def add(self, record: dict[str, Any]) -> None:
+        getattr(self, f"_{record['what']}")(record)
+
+    def _sent(self, record: dict[str, Any]) -> None:
+        self.sent.setdefault(record["id"], record["body"])
+
+    def _acked(self, record: dict[str, Any]) -> None:
+        self.acks.append((record["id"], record["conversationId"], record["seq"]))
+        self.view[record["id"]] = (record["conversationId"], record["seq"])
+
+    def _received(self, record: dict[str, Any]) -> None:
+        where = (record["conversationId"], record["seq"])
+        if record["seq"] <= self._last.get(where[0], 0):
+            self.disorder.append(
+                f"user {self.user_id}: seq {record['seq']} came after {self._last[where[0]]} in {where[0]}"
+            )
+        if record["id"] in self._connection_ids:
+            self.disorder.append(f"user {self.user_id}: {record['id']} came twice in one connection")
+        self._last[where[0]] = max(record["seq"], self._last.get(where[0], 0))
+        self._connection_ids.add(record["id"])
+        self.received.append(record)
+        self.view[record["id"]] = where
+
+    def _fetched(self, record: dict[str, Any]) -> None:
+        self.received.append(record)
+        self.view[record["id"]] = (record["conversationId"], record["seq"])
+
+    def _connected(self, _record: dict[str, Any]) -> None:
+        self._last.clear()
+        self._connection_ids.clear()
+
+    def _resync(self, _record: dict[str, Any]) -> None:
+        """The replay was shortened: what this client knew of others' messages, it fetches anew."""
+        own = self.sent.keys()
+        self.view = {id_: where for id_, where in self.view.items() if id_ in own}
+        self._last.clear()
+        self._connection_ids.clear()
+
+    def _closed(self, _record: dict[str, Any]) -> None:
+        """Only there to be read by people."""
+
+    def _refused(self, _record: dict[str, Any]) -> None:
+        """Only there to be read by people."""
+
+
+def read_histories(path: Path) -> dict[int, History]:
+    """The file that the clients wrote, one JSON record a line."""
+    histories: dict[int, History] = {}
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            record = json.loads(line)
+            histories.setdefault(record["user"], History(record["user"])).add(record)
+    return histories
+
+
+def violations(histories: Iterable[History], stored: Stored) -> list[str]:
+    """One sentence per broken invariant, its number first; empty if all hold."""
+    seen = list(histories)
+    index = {(row.conversation_id, row.id): row for row in stored.rows}
+    found: list[str] = []
+    found += _one_row_each(stored)
+    found += _gapless(stored)
+    for history in seen:
+        found += _acked_is_stored(history, index)
+        found += [f"I3 {sentence}" for sentence in history.disorder]
+        found += _same_as_stored(history, stored)
+        found += _members_only(history, stored)
+    found += _senders(seen, stored)
+    return found
+
+
+def _acked_is_stored(history: History, index: dict[tuple[int, str], Row]) -> Iterator[str]:
+    first: dict[str, tuple[int, int]] = {}
+    for id_, conversation_id, seq in history.acks:
+        if first.setdefault(id_, (conversation_id, seq)) != (conversation_id, seq):
+            yield f"I2 user {history.user_id}: {id_} acked as {first[id_]} and as {(conversation_id, seq)}"
+        row = index.get((conversation_id, id_))
+        if row is None:
+            yield f"I1 user {history.user_id}: {id_} was acked as {(conversation_id, seq)} and is not stored"
+        elif (row.seq, row.sender_id) != (seq, history.user_id):
+            yield f"I1 user {history.user_id}: {id_} was acked as seq {seq}, stored as {row}"
+
+
+def _one_row_each(stored: Stored) -> Iterator[str]:
+    for key, count in Counter((row.conversation_id, row.id) for row in stored.rows).items():
+        if count > 1:
+            yield f"I2 {count} rows for {key}"
+
+
+def _gapless(stored: Stored) -> Iterator[str]:
+    seqs: dict[int, list[int]] = defaultdict(list)
+    for row in stored.rows:
+        seqs[row.conversation_id].append(row.seq)
+    for conversation_id, found in seqs.items():
+        if sorted(found) != list(range(1, len(found) + 1)):
+            missing = sorted(set(range(1, max(found) + 1)) - set(found))
+            yield f"I3 conversation {conversation_id}: {len(found)} rows up to {max(found)}, missing {missing[:10]}"
+
+
+def _same_as_stored(history: History, stored: Stored) -> Iterator[str]:
+    mine = {c for c, members in stored.members.items() if history.user_id in members}
+    expected = {row.id: (row.conversation_id, row.seq) for row in stored.rows if row.conversation_id in mine}
+    for id_ in expected.keys() - history.view.keys():
+        yield f"I4 user {history.user_id} never got {id_} {expected[id_]}"
+    for id_, where in history.view.items():
+        if id_ not in expected:
+            yield f"I4 user {history.user_id} has {id_} {where}, which is not stored"
+        elif expected[id_] != where:
+            yield f"I4 user {history.user_id} has {id_} as {where}, stored as {expected[id_]}"
+
+
+def _members_only(history: History, stored: Stored) -> Iterator[str]:
+    for record in history.received:
+        if history.user_id not in stored.members.get(record["conversationId"], frozenset()):
+            yield f"I5 user {history.user_id} received {record['id']} of {record['conversationId']}"
+
+
+def _senders(histories: list[History], stored: Stored) -> Iterator[str]:
+    author = {id_: (history.user_id, body) for history in histories for id_, body in history.sent.items()}
+    for row in stored.rows:
+        if row.id not in author:
+            yield f"I6 {row.id} is stored and nobody sent it"
+        elif author[row.id] != (row.sender_id, row.body):
+            yield f"I6 {row.id}: sent by {author[row.id]}, stored as {(row.sender_id, row.body)}"
+    for history in histories:
+        for record in history.received:
+            if record["id"] in author and author[record["id"]][0] != record["senderId"]:
+                yield f"I6 user {history.user_id} saw {record['id']} from {record['senderId']}"

@@ -1,0 +1,153 @@
+"""The judge is judged: histories that break each invariant must be caught, and a sound one must pass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.history import History, Row, Stored, read_histories, violations
+
+ANN, BEN, EVE = 1, 2, 3
+MEMBERS = {7: frozenset({ANN, BEN})}
+ROWS = (Row(7, 1, "a", ANN, "one"), Row(7, 2, "b", BEN, "two"), Row(7, 3, "c", ANN, "three"))
+
+
+def records() -> list[dict[str, Any]]:
+    """A sound run: Ann sends a and c, Ben b; both resume once."""
+
+    def received(user: int, id_: str, seq: int, sender: int) -> dict[str, Any]:
+        return {
+            "user": user,
+            "what": "received",
+            "id": id_,
+            "conversationId": 7,
+            "seq": seq,
+            "senderId": sender,
+        }
+
+    def acked(user: int, id_: str, seq: int) -> dict[str, Any]:
+        return {"user": user, "what": "acked", "id": id_, "conversationId": 7, "seq": seq}
+
+    return [
+        {"user": ANN, "what": "connected"},
+        {"user": BEN, "what": "connected"},
+        {"user": ANN, "what": "sent", "id": "a", "body": "one"},
+        received(BEN, "a", 1, ANN),
+        acked(ANN, "a", 1),
+        {"user": BEN, "what": "sent", "id": "b", "body": "two"},
+        acked(BEN, "b", 2),
+        {"user": ANN, "what": "closed"},
+        {"user": ANN, "what": "connected"},
+        received(ANN, "b", 2, BEN),
+        {"user": ANN, "what": "sent", "id": "c", "body": "three"},
+        acked(ANN, "c", 3),
+        received(BEN, "c", 3, ANN),
+    ]
+
+
+def judge(lines: list[dict[str, Any]], rows: tuple[Row, ...] = ROWS) -> list[str]:
+    histories: dict[int, History] = {}
+    for record in lines:
+        histories.setdefault(record["user"], History(record["user"])).add(record)
+    return violations(histories.values(), Stored(rows, MEMBERS))
+
+
+def where(lines: list[dict[str, Any]], **want: Any) -> int:
+    return next(i for i, line in enumerate(lines) if want.items() <= line.items())
+
+
+def test_a_sound_history_passes() -> None:
+    assert judge(records()) == []
+
+
+def test_a_history_is_read_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "clients.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records()), encoding="utf-8")
+    assert violations(read_histories(path).values(), Stored(ROWS, MEMBERS)) == []
+
+
+def test_an_acked_message_that_is_not_stored_is_caught() -> None:
+    assert any(s.startswith("I1") for s in judge(records(), ROWS[:2]))
+
+
+def test_an_ack_with_another_seq_than_the_stored_is_caught() -> None:
+    lines = records()
+    lines[where(lines, what="acked", id="c")]["seq"] = 4
+    assert any(s.startswith("I1") for s in judge(lines))
+
+
+def test_two_rows_for_one_id_are_caught() -> None:
+    assert any(s.startswith("I2") for s in judge(records(), (*ROWS, Row(7, 4, "c", ANN, "three"))))
+
+
+def test_two_different_acks_for_one_id_are_caught() -> None:
+    lines = records()
+    lines.append({**lines[where(lines, what="acked", id="a")], "seq": 2})
+    assert any(s.startswith("I2") for s in judge(lines))
+
+
+def test_a_gap_in_seq_is_caught() -> None:
+    assert any(s.startswith("I3") for s in judge(records(), (ROWS[0], ROWS[1], Row(7, 4, "c", ANN, "three"))))
+
+
+def test_messages_out_of_order_in_one_connection_are_caught() -> None:
+    lines = records()
+    first, last = (
+        where(lines, user=BEN, id="a", what="received"),
+        where(lines, user=BEN, id="c", what="received"),
+    )
+    lines[first], lines[last] = lines[last], lines[first]
+    assert any(s.startswith("I3") for s in judge(lines))
+
+
+def test_a_message_twice_in_one_connection_is_caught() -> None:
+    lines = records()
+    lines.append(dict(lines[where(lines, user=BEN, id="c", what="received")]))
+    assert any(s.startswith("I3") for s in judge(lines))
+
+
+def test_a_message_again_after_a_reconnect_is_no_violation() -> None:
+    lines = records()
+    lines += [{"user": BEN, "what": "connected"}, lines[where(lines, user=BEN, id="c", what="received")]]
+    assert judge(lines) == []
+
+
+def test_a_message_that_never_came_is_caught() -> None:
+    lines = records()
+    del lines[where(lines, user=BEN, id="c", what="received")]
+    assert any(s.startswith("I4") for s in judge(lines))
+
+
+def test_a_message_on_screen_that_is_not_stored_is_caught() -> None:
+    lines = [*records(), {**records()[3], "id": "ghost", "seq": 9}]
+    assert any(s.startswith("I4") for s in judge(lines))
+
+
+def test_a_resync_forgets_what_was_shown_and_never_stored() -> None:
+    lines = records()
+    ghost = {**lines[3], "id": "ghost", "seq": 9}
+    refetched = [{**lines[3], "what": "fetched"}, {**lines[-1], "what": "fetched"}]
+    assert judge([*lines, ghost, {"user": BEN, "what": "resync"}, *refetched]) == []
+
+
+@pytest.mark.parametrize("what", ["received", "fetched"])
+def test_a_message_to_a_stranger_is_caught(what: str) -> None:
+    lines = [*records(), {**records()[3], "user": EVE, "what": what}]
+    assert any(s.startswith("I5") for s in judge(lines))
+
+
+def test_a_forged_sender_is_caught() -> None:
+    lines = records()
+    lines[where(lines, user=BEN, id="c", what="received")]["senderId"] = EVE
+    assert any(s.startswith("I6") for s in judge(lines))
+
+
+def test_a_changed_text_is_caught() -> None:
+    assert any(s.startswith("I6") for s in judge(records(), (*ROWS[:2], Row(7, 3, "c", ANN, "forged"))))
+
+
+def test_a_message_that_nobody_sent_is_caught() -> None:
+    assert any(s.startswith("I6") for s in judge(records(), (*ROWS, Row(7, 4, "d", ANN, "four"))))

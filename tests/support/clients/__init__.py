@@ -1,0 +1,25 @@
+"""Reference clients: small, blocking, thread based. They know docs/protocol.md and no code of the server."""
+
+from __future__ import annotations
+
+from tests.support.clients.base import Event, EventClient, Refused
+from tests.support.clients.poll import PollClient
+from tests.support.clients.rest import Account, RestClient, register
+from tests.support.clients.sse import SseClient
+from tests.support.clients.ws import HandshakeRefused, WsClient
+
+TRANSPORTS: dict[str, type[EventClient]] = {"ws": WsClient, "sse": SseClient, "poll": PollClient}
+
+__all__ = [
+    "TRANSPORTS",
+    "Account",
+    "Event",
+    "EventClient",
+    "HandshakeRefused",
+    "PollClient",
+    "Refused",
+    "RestClient",
+    "SseClient",
+    "WsClient",
+    "register",
+]

@@ -1,0 +1,183 @@
+"""What the three clients share: the list of events, waiting for one of them, and sending by REST.
+
+Every wait is for a condition with a deadline. A reader thread that finds the server breaking the protocol keeps
+the finding in ``failure``, and the next wait raises it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from tests.support.clients.rest import Account, Refused, RestClient
+
+T = TypeVar("T")
+Match = str | Callable[["Event"], bool]
+
+__all__ = ["Event", "EventClient", "Refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event or answer, as it came."""
+
+    name: str
+    data: dict[str, Any]
+    cursor: str | None = None
+    ref: str | None = None
+
+
+class EventClient(ABC):
+    """One session. ``events`` holds all that came, in order, over all connections of this client."""
+
+    transport: ClassVar[str]
+
+    def __init__(
+        self, base_url: str, account: Account, *, device_id: str | None = None, ack: str | None = None
+    ):
+        self.base_url = base_url
+        self.account = account
+        self.device_id = device_id
+        self.ack = ack
+        self.rest = RestClient(base_url, account.access_token)
+        self.events: list[Event] = []
+        self.joined: Event | None = None
+        self.cursor: str | None = None
+        self.failure: BaseException | None = None
+        self.ended = False
+        self.close_code: int | None = None
+        self._taken: set[int] = set()
+        self._changed = threading.Condition()
+
+    # -- connecting --------------------
+
+    @abstractmethod
+    def join(self, cursor: str | None = None, timeout: float = 10) -> EventClient:
+        """Connect, or resume after ``cursor``; return self once the server has answered."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave as a well-behaved client does. Safe to call twice."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """Vanish: no goodbye of any kind."""
+
+    def reconnect(self, cursor: str | None = None, timeout: float = 10) -> EventClient:
+        """Resume after ``cursor``, or after the last event that came."""
+        self.kill()
+        return self.join(cursor or self.cursor, timeout)
+
+    def finish(self) -> None:
+        """Close the session and everything this client holds."""
+        self.close()
+        self.rest.close()
+
+    # -- waiting --------------------
+
+    def next_event(self, match: Match, timeout: float = 10) -> Event:
+        """The first event not yet taken that matches (a name or a predicate); others stay for later calls."""
+        return self.wait(lambda: self._take(match), timeout, f"event {match}")
+
+    def next_message(self, message_id: str, timeout: float = 10) -> dict[str, Any]:
+        return self.next_event(
+            lambda e: e.name == "receive_message" and e.data["id"] == message_id, timeout
+        ).data
+
+    def messages(self, conversation_id: int | None = None) -> list[dict[str, Any]]:
+        """The data of every ``receive_message`` so far, in order of arrival."""
+        return [
+            e.data
+            for e in list(self.events)
+            if e.name == "receive_message" and conversation_id in (None, e.data["conversationId"])
+        ]
+
+    def named(self, name: str) -> list[Event]:
+        return [e for e in list(self.events) if e.name == name]
+
+    def fence(self, timeout: float = 10) -> None:
+        """Return when all that was published to this user before now has come: a note to oneself is last."""
+        note = self.rest.send(receiver_id=self.account.user_id, message="fence", id=str(uuid.uuid4()))
+        self.next_message(note["id"], timeout)
+
+    def wait(self, find: Callable[[], T | None], timeout: float, what: str) -> T:
+        """The first value other than None that ``find`` gives; TimeoutError with what came instead."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                found = find()
+                if found is not None:
+                    return found
+                if self.failure is not None:
+                    raise AssertionError(f"{self.transport}: the server broke the protocol") from self.failure
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError(f"{self._story()}: waited {timeout} s for {what}")
+                self._changed.wait(left)
+
+    def wait_closed(self, timeout: float = 10) -> int | None:
+        """Wait until the connection has ended; the close code (None: no Close frame, or no WebSocket)."""
+        self.wait(lambda: True if self.ended else None, timeout, "the end of the connection")
+        return self.close_code
+
+    def _take(self, match: Match) -> Event | None:
+        for index, event in enumerate(self.events):
+            if index not in self._taken and (event.name == match if isinstance(match, str) else match(event)):
+                self._taken.add(index)
+                return event
+        return None
+
+    def _story(self) -> str:
+        tail = [(e.name, e.data) for e in self.events[-8:]]
+        who = f"{self.transport} user {self.account.user_id}"
+        return f"{who} (ended={self.ended}, code={self.close_code}) {tail}"
+
+    # -- for the reader threads --------------------
+
+    def _deliver(self, event: Event) -> None:
+        with self._changed:
+            if event.name == "resync":
+                self.cursor = event.data["cursor"]
+            elif event.cursor is not None:
+                self.cursor = event.cursor
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def _fail(self, problem: BaseException) -> None:
+        with self._changed:
+            self.failure = problem
+            self._changed.notify_all()
+
+    def _end(self, code: int | None = None) -> None:
+        with self._changed:
+            self.ended, self.close_code = True, code
+            self._changed.notify_all()
+
+    # -- acting: by REST, unless a transport has its own way --------------------
+
+    def send(self, message: str = "hello", **data: Any) -> dict[str, Any]:
+        """Send and wait for the ack. Keywords as RestClient.send; Refused on an error."""
+        return self.rest.send(message=message, **data)
+
+    def fetch_unread(self, **data: Any) -> dict[str, Any]:
+        """``{messages, hasMore}``; keywords ``conversation_id``, ``limit``."""
+        return self.rest.fetch_unread(**data)
+
+    def delivered(self, conversation_id: int, seq: int) -> None:
+        self.rest.delivered(conversation_id, seq)
+
+    def read(self, conversation_id: int, seq: int) -> None:
+        self.rest.read(conversation_id, seq)
+
+    def typing(self, typing: bool = True, **target: int) -> None:
+        """Keywords ``conversation_id`` or, where the transport has it, ``receiver_id``."""
+        self.rest.typing(typing=typing, **target)
+
+    def presence(self, user_ids: list[int], timeout: float = 10) -> dict[int, dict[str, Any]]:
+        """The presence of each, by user."""
+        return self.rest.presence(user_ids)

@@ -1,0 +1,55 @@
+"""A server with stores of its own, for tests that share nothing: not the data, and not the faults."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dev.embedded import EmbeddedStores
+from tests import conftest
+from tests.support.processes import Stack
+
+# Tests register many users from one address and send as fast as they can; limits have tests of their own.
+UNLIMITED = {"AUTH_ATTEMPTS_PER_MINUTE": "1000000", "SEND_RATE": "10000", "SEND_BURST": "10000"}
+
+
+@contextmanager
+def private_stores(**options: Any) -> Iterator[EmbeddedStores]:
+    """PostgreSQL (migrated database ``parley``) and Valkey (append-only file) in their own directory."""
+    directory = Path(tempfile.mkdtemp(prefix="parley-test-"))
+    defaults = {
+        "tcp": True,
+        "fsync": False,
+        "postgres_options": {"max_connections": "200", "shared_buffers": "32MB"},
+    }
+    try:
+        with EmbeddedStores(directory / "data", **{**defaults, **options}) as stores:
+            conftest.migrate(stores.postgres.url(), stores.valkey.url())
+            yield stores
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[Stack]:
+    """Started and ready; its logs are shown beside a test that fails; stopped in the end."""
+    conftest._live_stacks.append(stack)
+    try:
+        yield stack.start()
+    finally:
+        conftest._live_stacks.remove(stack)
+        stack.stop()
+
+
+@contextmanager
+def private_stack(*, env: dict[str, str] | None = None, **options: Any) -> Iterator[Stack]:
+    """A running Stack over stores of its own; ``env`` goes over UNLIMITED. Other arguments as Stack."""
+    with private_stores() as stores:
+        urls = {"database_url": stores.postgres.url(), "redis_url": stores.valkey.url()}
+        stack = Stack(stores, stores.directory / "logs", env={**UNLIMITED, **(env or {})}, **urls, **options)
+        with running(stack):
+            yield stack
