@@ -161,11 +161,10 @@ def messages() -> None:
         sa.PrimaryKeyConstraint(
             "conversation_id", "seq", name="pk_messages", postgresql_include=["sender_id"]
         ),
-        sa.UniqueConstraint("conversation_id", "id", name="uq_messages_conversation_id_id"),
+        sa.UniqueConstraint("id", "conversation_id", name="uq_messages_id_conversation_id"),
         postgresql_with=VACUUM_AFTER_INSERTS,
     )
     op.create_index("ix_messages_conversation_id_version", "messages", ["conversation_id", "version"])
-    op.create_index("ix_messages_id", "messages", ["id"])
 
 
 def log_state() -> None:

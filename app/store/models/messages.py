@@ -40,7 +40,7 @@ class Message(Base):
     __table_args__ = (
         # sender_id is in the leaf so that unread messages are counted without a visit to the table.
         PrimaryKeyConstraint("conversation_id", "seq", postgresql_include=["sender_id"]),
-        UniqueConstraint("conversation_id", "id"),
+        # In this order it serves a look-up by id alone as well; one index less is a tenth of the insert.
+        UniqueConstraint("id", "conversation_id"),
         Index("ix_messages_conversation_id_version", "conversation_id", "version"),
-        Index("ix_messages_id", "id"),
     )
