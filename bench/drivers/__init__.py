@@ -1,0 +1,1 @@
+"""How the generator speaks to each system. All sessions share one face: see bench/ledger.py, `Listener`."""

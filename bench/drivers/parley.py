@@ -1,0 +1,152 @@
+"""Parley: WebSocket for everything, or read by SSE or long-poll beside a WebSocket that sends."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import msgspec
+
+from bench.drivers.http import StreamConnection
+from bench.ledger import BODY, Listener
+from bench.loop import BenchError, Loop
+from bench.websocket import WebSocketConnection
+
+
+class _Data(msgspec.Struct):
+    id: str | int | None = None
+    status: str = ""
+    messages: list[_Data] = []
+    hasMore: bool = False  # noqa: N815 - its name on the wire
+
+
+class _Event(msgspec.Struct):
+    event: str
+    data: _Data
+
+
+class _Poll(msgspec.Struct):
+    cursor: str
+    events: list[_Event]
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_data = msgspec.json.Decoder(_Data).decode
+_decode_poll = msgspec.json.Decoder(_Poll).decode
+_BODY = BODY.encode()
+# Receipts are part of what Parley does for each message: the generator reads them, and has no use for them.
+_PASSED_OVER = {"message_delivered", "message_read", "presence", "typing", "conversation_updated"}
+
+
+def _dispatch(listener: Listener, name: str, data: _Data, raw: bytes) -> None:
+    if name == "receive_message":
+        listener.message(str(data.id))
+    elif name == "ack":
+        if data.id is not None:
+            listener.ack(str(data.id), data.status)
+    elif name == "joined":
+        listener.ready()
+    elif name == "unread_messages":
+        if data.hasMore:
+            raise BenchError("more unread messages than one answer holds; the scenario means them to fit")
+        listener.unread([str(message.id) for message in data.messages])
+    elif name not in _PASSED_OVER:
+        raise BenchError(f"Parley sends {name!r}: {raw[:300]!r}")
+
+
+class WebSocketSession(WebSocketConnection):
+    """Join with the header's token. With ``fetch`` it asks for everything unread as soon as it has joined."""
+
+    __slots__ = ("fetch", "listener")
+
+    def __init__(
+        self, loop: Loop, address: tuple[str, int], token: str, listener: Listener, fetch: bool = False
+    ) -> None:
+        super().__init__(loop, address, "/ws", f"Authorization: Bearer {token}\r\n")
+        self.listener, self.fetch = listener, fetch
+
+    def on_ready(self) -> None:
+        self.send_text(b'{"event":"join","data":{}}')
+        if self.fetch:
+            self.send_text(b'{"event":"fetch_unread_messages","data":{"limit":200}}')
+
+    def send_message(self, message_id: str, target: int) -> None:
+        self.send_text(
+            b'{"event":"send_message","data":{"id":"%b","conversationId":%d,"message":"%b"}}'
+            % (message_id.encode(), target, _BODY)
+        )
+
+    def on_text(self, payload: bytes) -> None:
+        event = _decode_event(payload)
+        _dispatch(self.listener, event.event, event.data, payload)
+
+
+class SseReader(StreamConnection):
+    """One endless response; an event is a block of lines up to an empty one."""
+
+    __slots__ = ("listener", "token")
+
+    def __init__(self, loop: Loop, address: tuple[str, int], token: str, listener: Listener) -> None:
+        super().__init__(loop, address)
+        self.token, self.listener = token, listener
+
+    def on_open(self) -> None:
+        self.request("/api/v1/events", f"Authorization: Bearer {self.token}\r\nAccept: text/event-stream\r\n")
+
+    def on_head(self) -> None:
+        self.listener.ready()
+
+    def on_body(self, body: bytes, ended: bool) -> bytes:
+        if ended:
+            raise BenchError("the SSE stream ended")
+        *blocks, rest = body.split(b"\n\n")
+        for block in blocks:
+            self._on_block(block)
+        return rest
+
+    def _on_block(self, block: bytes) -> None:
+        name, data = "", b""
+        for line in block.split(b"\n"):
+            if line.startswith(b"data:"):
+                data = line[5:]
+            elif line.startswith(b"event:"):
+                name = line[6:].strip().decode()
+        if name and name != "joined":
+            _dispatch(self.listener, name, _decode_data(data), block)
+
+
+class LongPollReader(StreamConnection):
+    """Asks again with the new cursor at each answer, on the same connection while the server keeps it."""
+
+    __slots__ = ("address", "cursor", "listener", "token")
+
+    def __init__(
+        self, loop: Loop, address: tuple[str, int], token: str, listener: Listener, cursor: str = ""
+    ) -> None:
+        super().__init__(loop, address)
+        self.address, self.token, self.listener, self.cursor = address, token, listener, cursor
+
+    def on_open(self) -> None:
+        self.ask()
+
+    def ask(self) -> None:
+        query = f"cursor={quote(self.cursor, safe='')}&wait=25" if self.cursor else "wait=25"
+        self.request(f"/api/v1/events/poll?{query}", f"Authorization: Bearer {self.token}\r\n")
+
+    def on_body(self, body: bytes, ended: bool) -> bytes:
+        if not ended:
+            return body
+        poll = _decode_poll(body)
+        self.cursor = poll.cursor
+        if self.must_close:  # the server does not keep the connection: come again on a new one
+            self.close()
+            LongPollReader(self.loop, self.address, self.token, self.listener, self.cursor)
+        else:
+            self.ask()
+        for event in poll.events:
+            _dispatch(self.listener, event.event, event.data, body)
+        return b""
+
+    def on_end(self) -> None:
+        if self.awaiting:
+            raise BenchError("the server closed a poll without an answer")
+        LongPollReader(self.loop, self.address, self.token, self.listener, self.cursor)

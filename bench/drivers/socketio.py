@@ -1,0 +1,65 @@
+"""Socket.IO: Engine.IO protocol 4 over WebSocket from the first byte, without permessage-deflate."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from bench.ledger import BODY, Listener
+from bench.loop import BenchError, Loop
+from bench.websocket import WebSocketConnection
+
+
+class _Data(msgspec.Struct):
+    id: str = ""
+    status: str = ""
+    messages: list[_Data] = []
+
+
+_decode_event = msgspec.json.Decoder(tuple[str, _Data]).decode
+_decode_ack = msgspec.json.Decoder(tuple[_Data]).decode
+_BODY = BODY.encode()
+
+
+class SocketIoSession(WebSocketConnection):
+    __slots__ = ("acks", "listener", "token")
+
+    def __init__(self, loop: Loop, address: tuple[str, int], token: str, listener: Listener) -> None:
+        super().__init__(loop, address, "/socket.io/?EIO=4&transport=websocket")
+        self.token, self.listener, self.acks = token, listener, 0
+
+    def on_ready(self) -> None:
+        """The server speaks first: its ``0{…}`` (open) is answered with ``40{…}`` (connect)."""
+
+    def send_message(self, message_id: str, target: int) -> None:
+        self.acks += 1
+        self.send_text(
+            b'42%d["send_message",{"id":"%b","receiverId":%d,"message":"%b"}]'
+            % (self.acks, message_id.encode(), target, _BODY)
+        )
+
+    def on_text(self, payload: bytes) -> None:
+        kind = payload[:2]
+        if kind == b"42":
+            self._on_event(payload)
+        elif kind == b"43":
+            (data,) = _decode_ack(payload[payload.index(b"[") :])
+            self.listener.ack(data.id, data.status)
+        elif kind == b"2":
+            self.send_text(b"3")
+        elif kind == b"40":
+            self.listener.ready()
+        elif kind[:1] == b"0":
+            self.send_text(b"40" + json.dumps({"token": self.token}).encode())
+        else:
+            raise BenchError(f"Socket.IO peer says {payload[:300]!r}")
+
+    def _on_event(self, payload: bytes) -> None:
+        name, data = _decode_event(payload[2:])
+        if name == "receive_message":
+            self.listener.message(data.id)
+        elif name == "unread_messages":
+            self.listener.unread([message.id for message in data.messages])
+        else:
+            raise BenchError(f"Socket.IO peer sends {name!r}: {payload[:300]!r}")

@@ -1,0 +1,55 @@
+"""CPU and memory of a stack as the kernel accounts for them, by role. Linux only."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> tuple[int, int] | None:
+    """(parent, CPU ticks: own and of reaped children); None where the process is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text[text.rindex(")") + 2 :].split()
+    return int(fields[1]), sum(int(field) for field in fields[11:15])
+
+
+def trees(roots: dict[int, str]) -> dict[int, str]:
+    """Every living process of the stack and its role: the roots and all that descends from them."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (stat := _stat(int(entry))):
+            children[stat[0]].append(int(entry))
+    roles: dict[int, str] = {}
+    waiting = list(roots.items())
+    while waiting:
+        pid, role = waiting.pop()
+        roles[pid] = role
+        waiting += [(child, role) for child in children[pid]]
+    return roles
+
+
+def cpu_seconds(roots: dict[int, str]) -> dict[str, float]:
+    """utime + stime since each process began, with what its ended children used, summed by role."""
+    seconds: dict[str, float] = defaultdict(float)
+    for pid, role in trees(roots).items():
+        if stat := _stat(pid):
+            seconds[role] += stat[1] / TICKS
+    return dict(seconds)
+
+
+def pss_kib(roots: dict[int, str]) -> dict[str, int]:
+    """Proportional set size by role: private pages, and of shared ones each process's share."""
+    sizes: dict[str, int] = defaultdict(int)
+    for pid, role in trees(roots).items():
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        sizes[role] += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return dict(sizes)

@@ -1,0 +1,44 @@
+"""py-spy beside a scenario: flame graphs of web and worker."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.loop import BenchError
+from bench.scenarios import WARM_UP
+from bench.systems import System
+
+PROFILED = {"P2", "P3"}
+
+
+class Profiler:
+    """Does nothing without ``--profile``. Sampling costs CPU: such a run is for its graphs, not its figures."""
+
+    def __init__(self, options: argparse.Namespace, system: System, scenario: str, directory: Path) -> None:
+        self.on = options.profile and scenario in PROFILED
+        self.roots = system.stack.roots
+        self.prefix = directory / f"{system.name}-{scenario}"
+        self.length = str(int(options.seconds + WARM_UP))
+        self.children: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> None:
+        if not self.on:
+            return
+        path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+        program = shutil.which("py-spy", path=path)
+        if program is None:
+            raise BenchError("--profile needs py-spy: pip install py-spy")
+        for pid, role in self.roots.items():
+            if role in {"web", "worker"}:
+                out = f"{self.prefix}-{role}.svg"
+                what = ["--subprocesses", "-p", str(pid), "-d", self.length, "-r", "250", "-o", out]
+                self.children.append(subprocess.Popen([program, "record", *what], stdout=subprocess.DEVNULL))
+
+    def __exit__(self, *_: object) -> None:
+        for child in self.children:
+            child.wait(60)

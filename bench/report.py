@@ -1,0 +1,164 @@
+"""One table of both systems and the ratios, each beside its target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+Results = dict[str, dict[str, dict[str, Any]]]  # system → scenario → figure → value
+Pick = Callable[[Results], float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """``base`` is what ours is divided by. ``better``: on which side of its limits the ratio is to be."""
+
+    scenario: str
+    what: str
+    parley: Pick
+    base: Pick
+    must: float
+    goal: float | None
+    better: str
+    form: str
+
+
+def figure(system: str, scenario: str, name: str) -> Pick:
+    return lambda results: float(results[system][scenario][name])
+
+
+def both(
+    what: str, name: str, must: float, goal: float | None, better: str = "<", form: str = "{:,.0f}"
+) -> Row:
+    """Ours beside the peer's. ``what`` begins with the scenario."""
+    scenario, _, title = what.partition(": ")
+    ours, peers = figure("parley", scenario, name), figure("peer", scenario, name)
+    return Row(scenario, title, ours, peers, must, goal, better, form)
+
+
+def own(
+    what: str, name: str, of: tuple[str, str], must: float, better: str = "<", form: str = "{:,.0f}"
+) -> Row:
+    """Ours beside another figure of ours: ``of`` is its (scenario, name)."""
+    scenario, _, title = what.partition(": ")
+    return Row(
+        scenario, title, figure("parley", scenario, name), figure("parley", *of), must, None, better, form
+    )
+
+
+ROWS = [
+    both("P1: KiB per idle session, 2,000", "kib_per_socket_2000", 0.5, 0.35, form="{:.1f}"),
+    own(
+        "P1: – at 10,000, of ours at 2,000",
+        "kib_per_socket_10000",
+        ("P1", "kib_per_socket_2000"),
+        1.1,
+        form="{:.1f}",
+    ),
+    both("P2: durable messages/s", "messages_per_second", 8, 13, ">"),
+    both("P2: stack CPU µs per message", "cpu_us", 1 / 8, 1 / 13),
+    both("P2: send → receive p50 ms", "receive_p50_ms", 1, None, form="{:.1f}"),
+    both("P2: send → receive p99 ms", "receive_p99_ms", 1, None, form="{:.1f}"),
+    own("P2 sse: stack CPU µs, of ours by WebSocket", "cpu_us", ("P2", "cpu_us"), 1.3),
+    own("P2 longpoll: stack CPU µs, of ours by WebSocket", "cpu_us", ("P2", "cpu_us"), 2.5),
+    both("P3: send → receive p50 ms", "receive_p50_ms", 0.5, 0.35, form="{:.2f}"),
+    both("P3: send → receive p99 ms", "receive_p99_ms", 0.5, 0.3, form="{:.2f}"),
+    both("P3: send → stored ack p99 ms", "ack_p99_ms", 2, 1, form="{:.2f}"),
+    both("P3: stack CPU µs per message", "cpu_us", 0.8, 0.5),
+    both("P5: seconds until 500 × 20 unread are there", "seconds", 0.6, 0.35, form="{:.2f}"),
+    own("growth pairs: stack CPU µs, 1,000 pairs, of 50", "cpu_us", ("P2", "cpu_us"), 1.2),
+    own(
+        "growth web: messages/s, two web on two cores, of one",
+        "messages_per_second",
+        ("P2", "messages_per_second"),
+        1.6,
+        ">",
+    ),
+]
+
+
+def verdict(row: Row, ratio: float) -> str:
+    def holds(limit: float) -> bool:
+        return ratio <= limit if row.better == "<" else ratio >= limit
+
+    if not holds(row.must):
+        return "MISS"
+    if row.goal is None:
+        return "ok"
+    return "goal" if holds(row.goal) else "ok"
+
+
+def _value(pick: Pick, results: Results) -> float | None:
+    try:
+        return pick(results)
+    except KeyError:
+        return None  # this scenario or system was left out of the run
+
+
+def _limit(row: Row, limit: float | None) -> str:
+    if limit is None:
+        return ""
+    return ("≤" if row.better == "<" else "≥") + f"{limit:.3g}×"
+
+
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return "–"
+    return f"{ratio:.3f}×" if ratio < 1 else f"{ratio:.1f}×"
+
+
+def compare(results: Results) -> list[dict[str, Any]]:
+    """Every row of which at least one side was measured, as data."""
+    rows = []
+    for row in ROWS:
+        ours, base = _value(row.parley, results), _value(row.base, results)
+        if ours is None and base is None:
+            continue
+        ratio = ours / base if ours is not None and base else None
+        rows.append(
+            {
+                "scenario": row.scenario,
+                "figure": row.what,
+                "parley": ours,
+                "beside": base,
+                "ratio": ratio,
+                "verdict": verdict(row, ratio) if ratio is not None else "",
+                "shown": [row.form.format(value) if value is not None else "–" for value in (ours, base)],
+                "limits": [_limit(row, row.must), _limit(row, row.goal)],
+            }
+        )
+    return rows
+
+
+HEAD = ("", "figure", "parley", "beside", "ratio", "must", "goal", "")
+RIGHT = {2, 3, 4, 5, 6}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = [HEAD]
+    for row in rows:
+        ratio = _times(row["ratio"])
+        lines.append((row["scenario"], row["figure"], *row["shown"], ratio, *row["limits"], row["verdict"]))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    padded = (
+        cell.rjust(width) if column in RIGHT else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join(padded).rstrip()
+
+
+def median_of(rounds: list[Results]) -> Results:
+    """Figure by figure, the median over the rounds."""
+    merged: Results = {}
+    for system, scenarios in rounds[0].items():
+        merged[system] = {
+            scenario: {name: median(one[system][scenario][name] for one in rounds) for name in figures}
+            for scenario, figures in scenarios.items()
+        }
+    return merged

@@ -1,0 +1,175 @@
+"""``python -m bench.run``: measure Parley and the peer in one run, print one table. See bench/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import scenarios
+from bench.loop import BenchError
+from bench.machine import core_speed, cores, describe, raise_file_limit
+from bench.profile import Profiler
+from bench.report import Results, compare, median_of, table
+from bench.scenarios import Figures
+from bench.systems import ROOT, FlaskSocketIo, Parley, System
+
+OUT = ROOT / ".data" / "bench"
+USERS = 10_100
+STORM_FIRST_USER = 5_000  # beyond all that P2, P3 and growth use
+SYSTEMS: dict[str, type[System]] = {"peer": FlaskSocketIo, "parley": Parley}
+SCENARIOS = ["P1", "P2", "P3", "P5", "P2 sse", "P2 longpoll", "growth pairs", "growth web"]
+OURS_ALONE = SCENARIOS[4:]
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="SCENARIO",
+        choices=[*SCENARIOS, "growth"],
+        help=f"one of {', '.join(SCENARIOS)}; may be given again (default: all)",
+    )
+    parser.add_argument("--system", choices=list(SYSTEMS), help="measure one system alone, without ratios")
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, help="length of P2 and P3 after warm-up (default 15)"
+    )
+    parser.add_argument("--pairs", type=int, default=50, help="pairs of P2 and P3 (default 50)")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="run all of it so often, print medians (default 1)"
+    )
+    parser.add_argument("--profile", action="store_true", help="py-spy on web and worker in P2 and P3")
+    return parser.parse_args()
+
+
+def wanted(options: argparse.Namespace, name: str, scenario: str) -> bool:
+    if options.system not in (None, name) or (name != "parley" and scenario in OURS_ALONE):
+        return False
+    if not options.only or scenario in options.only:
+        return True
+    return "growth" in options.only and scenario.startswith("growth")
+
+
+def jobs(options: argparse.Namespace) -> dict[str, Callable[[System], Figures]]:
+    """All scenarios that share one stack, in the order in which they run."""
+    seconds, pairs, outstanding = options.seconds, options.pairs, 4 * options.pairs
+    return {
+        "P1": lambda system: scenarios.idle_memory(
+            system, [2_000, 10_000] if system.name == "parley" else [2_000]
+        ),
+        "P5": lambda system: scenarios.reconnect_storm(system, STORM_FIRST_USER),
+        "P2": lambda system: scenarios.throughput(system, seconds, pairs, outstanding),
+        "P3": lambda system: scenarios.steady(system, seconds, pairs),
+        "P2 sse": lambda system: scenarios.throughput(system, seconds, pairs, outstanding, "sse"),
+        "P2 longpoll": lambda system: scenarios.throughput(system, seconds, pairs, outstanding, "longpoll"),
+        "growth pairs": lambda system: scenarios.throughput(system, seconds, 1_000, 200),
+    }
+
+
+class Run:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.failures: list[str] = []
+        self.stack_cores, self.generator_cores = cores()
+
+    def round(self) -> Results:
+        results: Results = {}
+        for name, system in SYSTEMS.items():
+            results[name] = {}
+            todo = {key: job for key, job in jobs(self.options).items() if wanted(self.options, name, key)}
+            while todo:
+                self._on_fresh_stack(system(OUT / "stack", self.stack_cores), todo, results[name])
+        if wanted(self.options, "parley", "growth web"):
+            both_cores = self.stack_cores | self.generator_cores
+            todo = {"growth web": jobs(self.options)["P2"]}
+            self._on_fresh_stack(Parley(OUT / "stack", both_cores, web_processes=2), todo, results["parley"])
+        return results
+
+    def _on_fresh_stack(
+        self, system: System, todo: dict[str, Callable[[System], Figures]], results: dict[str, Figures]
+    ) -> None:
+        """Take scenarios off ``todo`` until all are done or one has failed; the rest then gets another stack."""
+        scenario = "start"
+        try:
+            print(f"{system.name}: starting", flush=True)
+            system.start(USERS)
+            while todo:
+                scenario, job = next(iter(todo.items()))
+                results[scenario] = self._measure(system, scenario, job)
+                del todo[scenario]
+        except (BenchError, OSError) as error:
+            print(system.stack.log_tails())
+            print(f"{system.name} {scenario} FAILED: {error}", flush=True)
+            self.failures.append(f"{system.name} {scenario}: {error}")
+            if scenario == "start":
+                todo.clear()
+            todo.pop(scenario, None)
+        finally:
+            system.stop()
+
+    def _measure(self, system: System, scenario: str, job: Callable[[System], Figures]) -> Figures:
+        speed = core_speed(self.stack_cores, self.generator_cores)
+        with Profiler(self.options, system, scenario, OUT):
+            figures = job(system)
+        figures["core_speed"] = (speed + core_speed(self.stack_cores, self.generator_cores)) / 2
+        shown = ", ".join(f"{key} {value:,.{0 if value >= 100 else 2}f}" for key, value in figures.items())
+        print(f"  {system.name} {scenario}: {shown}", flush=True)
+        return figures
+
+
+def save(run: Run, rounds: list[Results], rows: list[dict[str, Any]]) -> Path:
+    path = OUT / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
+    whole = {
+        "machine": describe(),
+        "options": vars(run.options),
+        "failures": run.failures,
+        "table": rows,
+        "rounds": rounds,
+    }
+    path.write_text(json.dumps(whole, indent=1))
+    return path
+
+
+def warn_of_drift(results: Results) -> None:
+    """Ratios are only fair where the machine was equally fast for both."""
+    for scenario, peers in results.get("peer", {}).items():
+        ours = results.get("parley", {}).get(scenario)
+        if ours is None:
+            continue
+        drift = ours["core_speed"] / peers["core_speed"]
+        if abs(drift - 1) > 0.15:
+            print(f"{scenario}: the core was {drift:.2f}× as fast for Parley as for the peer. Measure again.")
+
+
+def main() -> int:
+    options = parse_arguments()
+    OUT.mkdir(parents=True, exist_ok=True)
+    raise_file_limit()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is stopped
+    run = Run(options)
+    os.sched_setaffinity(0, run.generator_cores)
+    rounds = [run.round() for _ in range(options.rounds)]
+    results = median_of(rounds)
+    rows = compare(results)
+    print(f"\n{table(rows)}\n")
+    warn_of_drift(results)
+    print(save(run, rounds, rows))
+    for failure in run.failures:
+        print(f"FAILED {failure.splitlines()[0]}", file=sys.stderr)
+    return 1 if run.failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchError as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

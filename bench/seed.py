@@ -1,0 +1,94 @@
+"""Users, tokens and conversations in bulk. None of it is measured."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jwt
+from sqlalchemy import text
+
+from bench.loop import BenchError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def plain_tokens(user_ids: list[int], secret: str) -> list[str]:
+    """The peer's tokens: HS256, ``sub`` = user id."""
+    expires = int(time.time()) + 7200
+    return [jwt.encode({"sub": str(user), "exp": expires}, secret, "HS256") for user in user_ids]
+
+
+def open_conversations(
+    address: tuple[str, int], tokens: list[str], user_ids: list[int], pairs: list[tuple[int, int]]
+) -> list[int]:
+    """Parley's direct conversation of each pair of user numbers, opened by REST; its ids."""
+    connection = http.client.HTTPConnection(*address, timeout=10)
+    conversations = []
+    for opener, other in pairs:
+        headers = {"Authorization": f"Bearer {tokens[opener]}", "Content-Type": "application/json"}
+        body = json.dumps({"kind": "direct", "userId": user_ids[other]})
+        connection.request("POST", "/api/v1/conversations", body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status not in (200, 201):
+            raise BenchError(f"POST /conversations: {answer.status} {text[:300]!r}")
+        conversations.append(_conversation_id(json.loads(text)))
+    connection.close()
+    return conversations
+
+
+def _conversation_id(answer: dict[str, object]) -> int:
+    inner = answer.get("conversation", answer)
+    assert isinstance(inner, dict)
+    return int(inner["id"])
+
+
+def parley_users(count: int, env: dict[str, str]) -> tuple[list[int], list[str]]:
+    """``count`` users of Parley, with a session and an access token each: (ids, tokens).
+
+    Made by Parley's own code in a process of its own, under the server's settings.
+    """
+    run = [sys.executable, "-m", "bench.seed", str(count)]
+    done = subprocess.run(run, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        raise BenchError(f"seeding Parley failed:\n{done.stderr}")
+    made = json.loads(done.stdout)
+    return made["ids"], made["tokens"]
+
+
+_USERS_AND_SESSIONS = text("""
+    WITH made AS (
+        INSERT INTO users (username, display_name)
+        SELECT 'bench-' || number, 'Bench ' || number FROM generate_series(1, :count) AS number RETURNING id
+    )
+    INSERT INTO auth_sessions (id, user_id, expires_at)
+    SELECT gen_random_uuid(), id, now() + interval '1 day' FROM made RETURNING user_id, CAST(id AS text)
+""")
+
+
+def make_users(count: int) -> dict[str, list[int] | list[str]]:
+    """Rows in one statement, since a registration hashes a password; tokens by the app's own code."""
+    from flask import Flask
+
+    from app.api import jwt_manager
+    from app.config import Settings
+    from app.services.local_tokens import make_tokens
+    from app.store.engine import create_engine, writing
+
+    settings = Settings.from_env()
+    with writing(create_engine(settings)) as connection:
+        sessions = sorted(connection.execute(_USERS_AND_SESSIONS, {"count": count}).tuples())
+    maker = Flask("bench")
+    jwt_manager.install(maker, settings)
+    with maker.app_context():
+        tokens = [make_tokens(user, sid, 0).access_token for user, sid in sessions]
+    return {"ids": [user for user, _ in sessions], "tokens": tokens}
+
+
+if __name__ == "__main__":
+    print(json.dumps(make_users(int(sys.argv[1]))))

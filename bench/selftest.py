@@ -1,0 +1,117 @@
+"""``python -m bench.selftest``: how many messages a second the generator can drive, against a trivial echo.
+
+The echo stands for both halves of the work that P2 gives the generator for each message: it answers a
+`send_message` with the receiver's frame and the sender's ack. Where the echo's core is the limit, the
+generator's capacity is what it did divided by the share of its core that it used.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+
+from bench.drivers.parley import WebSocketSession
+from bench.ledger import Ledger, Pair
+from bench.loop import Loop
+from bench.machine import cores
+
+CONNECTIONS, OUTSTANDING, SECONDS = 50, 200, 4.0
+
+
+def _frame(payload: bytes) -> bytes:
+    size = len(payload)
+    return (
+        bytes((0x81, size)) + payload if size < 126 else bytes((0x81, 126, size >> 8, size & 0xFF)) + payload
+    )
+
+
+def _answers(frame: bytes, start: int, end: int) -> bytes:
+    """Unmask one send_message; answer it with the message's own event and its ack."""
+    key, size = frame[start - 4 : start], end - start
+    mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
+    text = (int.from_bytes(frame[start:end], "little") ^ mask).to_bytes(size, "little")
+    at = text.index(b'"id":"') + 6
+    message_id = text[at : at + 36]
+    return _frame(
+        b'{"event":"receive_message","data":{"id":"%b","conversationId":1,"seq":12,"senderId":7,"receiverId":8,'
+        b'"message":"%b","kind":"text","attachments":[],"sentAt":"2026-01-01T00:00:00.000Z"},"cursor":"1.1234567890123456"}'
+        % (message_id, b"x" * 100)
+    ) + _frame(
+        b'{"event":"ack","data":{"id":"%b","conversationId":1,"seq":12,"sentAt":"2026-01-01T00:00:00.000Z","status":"stored"}}'
+        % message_id
+    )
+
+
+def serve(listener: socket.socket) -> None:
+    """Accept, shake hands, echo; ends with its parent."""
+    poll = select.epoll()
+    poll.register(listener.fileno(), select.EPOLLIN)
+    open_sockets: dict[int, socket.socket] = {}
+    while True:
+        for fd, _ in poll.poll():
+            if fd == listener.fileno():
+                accepted, _ = listener.accept()
+                open_sockets[accepted.fileno()] = accepted
+                poll.register(accepted.fileno(), select.EPOLLIN)
+                continue
+            data = open_sockets[fd].recv(65_536)
+            if not data:
+                poll.unregister(fd)
+                open_sockets.pop(fd).close()
+            elif data.startswith(b"GET"):
+                open_sockets[fd].sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            else:
+                open_sockets[fd].sendall(_echo(data))
+
+
+def _echo(data: bytes) -> bytes:
+    """A frame never spans two reads here: it is far smaller than a loopback segment."""
+    answer, at = b"", 0
+    while at < len(data):
+        size, header = data[at + 1] & 0x7F, 6
+        if size == 126:
+            size, header = int.from_bytes(data[at + 2 : at + 4], "big"), 8
+        start = at + header
+        at = start + size
+        joined = size < 100
+        answer += _frame(b'{"event":"joined","data":{}}') if joined else _answers(data, start, at)
+    return answer
+
+
+def main() -> None:
+    echo_cores, own_cores = cores()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    child = os.fork()
+    if child == 0:
+        os.sched_setaffinity(0, echo_cores)
+        serve(listener)
+    try:
+        os.sched_setaffinity(0, own_cores)
+        drive(listener.getsockname())
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def drive(address: tuple[str, int]) -> None:
+    loop, ledger = Loop(), Ledger()
+    sessions = [WebSocketSession(loop, address, "none", ledger) for _ in range(CONNECTIONS)]
+    loop.run(lambda: ledger.ready_sessions == CONNECTIONS, 10)
+    ledger.on_receipt = ledger.send
+    for number in range(OUTSTANDING):
+        ledger.send(Pair(sessions[number % CONNECTIONS], 1))
+    loop.sleep(1)
+    ledger.forget_times()
+    used, began = time.process_time(), time.perf_counter()
+    loop.sleep(SECONDS)
+    seconds, used = time.perf_counter() - began, time.process_time() - used
+    count, share = len(ledger.receive_seconds), used / seconds
+    print(f"{count / seconds:,.0f} messages/s, each with its ack, at {share:.0%} of the generator's core")
+    print(f"{used / count * 1e6:.1f} µs each: it could drive {count / used:,.0f} messages/s")
+
+
+if __name__ == "__main__":
+    main()
