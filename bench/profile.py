@@ -17,7 +17,7 @@ PROFILED = {"P2", "P3"}
 
 
 class Profiler:
-    """Does nothing without ``--profile``. Sampling costs CPU: such a run is for its graphs, not its figures."""
+    """Does nothing without ``--profile``. Sampling costs CPU: such a run is for its graphs alone."""
 
     def __init__(self, options: argparse.Namespace, system: System, scenario: str, directory: Path) -> None:
         self.on = options.profile and scenario in PROFILED

@@ -10,7 +10,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Any
+
+from msgspec import MsgspecError
 
 from bench import scenarios
 from bench.loop import BenchError
@@ -95,7 +98,7 @@ class Run:
     def _on_fresh_stack(
         self, system: System, todo: dict[str, Callable[[System], Figures]], results: dict[str, Figures]
     ) -> None:
-        """Take scenarios off ``todo`` until all are done or one has failed; the rest then gets another stack."""
+        """Take scenarios off ``todo`` until none is left or one has failed: the rest gets another stack."""
         scenario = "start"
         try:
             print(f"{system.name}: starting", flush=True)
@@ -104,7 +107,7 @@ class Run:
                 scenario, job = next(iter(todo.items()))
                 results[scenario] = self._measure(system, scenario, job)
                 del todo[scenario]
-        except (BenchError, OSError) as error:
+        except (BenchError, OSError, LookupError, SubprocessError, MsgspecError) as error:
             print(system.stack.log_tails())
             print(f"{system.name} {scenario} FAILED: {error}", flush=True)
             self.failures.append(f"{system.name} {scenario}: {error}")
