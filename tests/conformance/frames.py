@@ -1,0 +1,64 @@
+"""Client frames byte by byte, right or wrong on purpose, made without the codec under test."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+KEY = b"\x37\xfa\x21\x3d"  # of the examples in section 5.7
+
+
+def masked(payload: bytes, key: bytes) -> bytes:
+    """Section 5.3, literally."""
+    return bytes(byte ^ k for byte, k in zip(payload, cycle(key), strict=False))
+
+
+def header(
+    opcode: int,
+    size: int,
+    *,
+    fin: bool = True,
+    rsv: int = 0,
+    mask: bool = True,
+    length_bytes: int | None = None,
+) -> bytes:
+    """Up to the masking key. ``length_bytes`` 0, 2 or 8 forces the form of the length."""
+    if length_bytes is None:
+        length_bytes = 0 if size < 126 else 2 if size < 1 << 16 else 8
+    short = {0: size, 2: 126, 8: 127}[length_bytes]
+    first = fin << 7 | rsv << 4 | opcode
+    return bytes((first, mask << 7 | short)) + (size.to_bytes(length_bytes, "big") if length_bytes else b"")
+
+
+def frame(
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    fin: bool = True,
+    rsv: int = 0,
+    mask: bool = True,
+    length_bytes: int | None = None,
+    key: bytes = KEY,
+) -> bytes:
+    """A whole frame; by default final, masked and with the shortest length."""
+    start = header(opcode, len(payload), fin=fin, rsv=rsv, mask=mask, length_bytes=length_bytes)
+    return start + (key + masked(payload, key) if mask else payload)
+
+
+def fragments(opcode: int, *payloads: bytes) -> list[bytes]:
+    """The frames of one message, a fragment for each payload."""
+    last = len(payloads) - 1
+    return [
+        frame(opcode if number == 0 else CONTINUATION, payload, fin=number == last)
+        for number, payload in enumerate(payloads)
+    ]
+
+
+def close(code: int, reason: bytes = b"") -> bytes:
+    return frame(CLOSE, code.to_bytes(2, "big") + reason)
+
+
+def pieces(stream: bytes, size: int) -> list[bytes]:
+    """The stream in reads of ``size`` bytes; 0: in one."""
+    step = size or max(1, len(stream))
+    return [stream[start : start + step] for start in range(0, len(stream), step)]
