@@ -34,7 +34,7 @@ backlog = 2048
 
 # A platform kills 30 s after SIGTERM: the drain has 15 s (below), the arbiter kills at 20.
 graceful_timeout = 20
-DRAIN_SECONDS = 15.0
+DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or 15)
 
 # A gateway that did not turn its loop for 30 s holds sessions it does not serve.
 timeout = 30

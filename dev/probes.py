@@ -1,0 +1,45 @@
+"""Whether stores that were given by URL answer. A StartError is one line, and names no password."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import psycopg
+import redis
+
+from dev.processes import StartError
+
+ANSWER_SECONDS = 5
+
+
+def check_postgres(url: str) -> None:
+    plain = "postgresql" + url[url.find("://") :] if "://" in url else url
+    try:
+        psycopg.connect(plain, connect_timeout=ANSWER_SECONDS).close()
+    except psycopg.Error as error:
+        raise StartError(
+            f"the database of DATABASE_URL ({_where(url)}) does not answer: {_first_line(error)}"
+        ) from None
+
+
+def check_redis(url: str) -> None:
+    options = {"ssl_cert_reqs": "none"} if url.startswith("rediss://") else {}
+    try:
+        with redis.Redis.from_url(
+            url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, **options
+        ) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise StartError(
+            f"the Redis of REDIS_URL ({_where(url)}) does not answer: {_first_line(error)}"
+        ) from None
+
+
+def _where(url: str) -> str:
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parts.path
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,151 @@
+"""`make run`: stores, migrations, demo users, the Procfile's processes, until Ctrl-C or one of them ends.
+
+Invariants: what was started here is stopped here, stores last, within 10 s; and if this process is killed,
+its guard ends the rest. Whatever a person can mend is said in one line, without a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+from dev import banner, procfile
+from dev.embedded import EmbeddedStores
+from dev.probes import check_postgres, check_redis
+from dev.processes import Guard, StartError, port_is_taken
+
+ROOT = Path(__file__).parents[1]
+READY_SECONDS = 60.0
+# The gateways' drain in development: nobody else serves, so there is nothing to spread.
+DRAIN_SECONDS = "3"
+
+
+def main() -> int:
+    started = time.monotonic()
+    signal.signal(signal.SIGTERM, _leave)
+    stores: EmbeddedStores | None = None
+    try:
+        port = _port()
+        stores = _stores(port)
+        env = _environment(port, stores.start().environment())
+        lines = procfile.commands(ROOT / "Procfile")
+        _release(lines.pop("release"), env)
+        people = _demo_users(env)
+        return _run(lines, env, stores.guard, lambda: banner.show(port, people, time.monotonic() - started))
+    except StartError as error:
+        print(f"parley: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        # A second Ctrl-C must not leave the stores running.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if stores is not None:
+            stores.stop()
+
+
+def _leave(_signum: int, _frame: FrameType | None) -> None:
+    sys.exit(143)
+
+
+def _port() -> int:
+    raw = os.environ.get("PORT") or "8000"
+    if not raw.isdigit() or not 0 < int(raw) < 65536:
+        raise StartError(f"PORT={raw} is not a port number.")
+    if port_is_taken(int(raw)):
+        raise StartError(f"port {raw} is taken; another one: make run PORT={min(int(raw) + 1, 65535)}")
+    return int(raw)
+
+
+def _stores(port: int) -> EmbeddedStores:
+    """Embedded where no URL is given. Each port has its own directory, so that copies run side by side."""
+    given_postgres, given_redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    if given_postgres:
+        check_postgres(given_postgres)
+    if given_redis:
+        check_redis(given_redis)
+    directory = Path(os.environ.get("PARLEY_DATA") or ROOT / ".data" / str(port))
+    return EmbeddedStores(directory, postgres=not given_postgres, valkey=not given_redis)
+
+
+def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
+    env = {**os.environ, **stores, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
+    env.setdefault("DRAIN_SECONDS", DRAIN_SECONDS)
+    env.setdefault("WORKER_CONCURRENCY", "2")
+    return env
+
+
+def _release(command: str, env: dict[str, str]) -> None:
+    shell = ["/bin/sh", "-c", command]
+    result = subprocess.run(shell, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        print(result.stdout + result.stderr, file=sys.stderr)
+        raise StartError(f"`{command}` failed (exit {result.returncode}); its output is above.")
+
+
+def _demo_users(env: dict[str, str]) -> dict[str, int]:
+    """Name and id of each; nobody in production or where an outside service knows the users."""
+    if env.get("APP_ENV") == "production" or env.get("JWT_JWKS_URL") or env.get("JWT_PUBLIC_KEY"):
+        return {}
+    command = [sys.executable, "-m", "dev.demo_users"]
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise StartError((result.stderr.strip().splitlines() or ["the demo users could not be made"])[-1])
+    return {name: int(user_id) for name, user_id in (line.split() for line in result.stdout.splitlines())}
+
+
+def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, show: banner.Show) -> int:
+    processes = procfile.Processes(guard)
+    for name, command in lines.items():
+        # exec: the shell gives way to the server, so that its exit code and signals are the server's own.
+        processes.add_process(name, f"exec {command}", env=env, cwd=str(ROOT))
+    stopped = threading.Event()
+    watcher = threading.Thread(
+        target=_announce, args=(f"http://127.0.0.1:{env['PORT']}/readyz", stopped, show)
+    )
+    watcher.start()
+    try:
+        processes.loop()
+    finally:
+        stopped.set()
+        processes.kill_leftovers()
+        watcher.join()
+    if processes.ended_first:
+        print(f"parley: {processes.ended_first} ended; everything was stopped.", file=sys.stderr)
+        return 1
+    return int(processes.returncode or 0)
+
+
+def _announce(url: str, stopped: threading.Event, show: banner.Show) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not stopped.wait(0.1):
+        if _answers(url):
+            show()
+            return
+        if time.monotonic() > deadline:
+            print(
+                f"parley: {url} is still not ready; the lines above may say why.", file=sys.stderr, flush=True
+            )
+            return
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own address
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
