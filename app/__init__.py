@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application. Settings come from the environment where none are given.
 
-    Raises ConfigError where a setting is missing or unsafe. Opens no connection: stores are reached on first use.
+    Raises ConfigError where a setting is missing or unsafe. Opens no connection: stores are reached on first
+    use.
     """
-    # Imported late: ``import app.core`` and the logging settings that gunicorn reads before the worker is patched must
-    # pull in neither Flask nor a database driver.
+    # Imported late: ``import app.core`` and the logging settings that gunicorn reads before the worker is
+    # patched must pull in neither Flask nor a database driver.
     from app.factory import build_app  # noqa: PLC0415
 
     return build_app(settings)

@@ -30,14 +30,14 @@ OF_STATUS: dict[int, type[ParleyError]] = {
     503: errors.Overloaded,
 }
 
-# A store that does not answer is not our fault to hide behind a 500: nothing was done, and the same request may succeed later.
+# A store that does not answer is not our fault to hide behind a 500: nothing was done, and the same request
+# may succeed later.
 STORE_IS_AWAY: tuple[type[Exception], ...] = (
     database_errors.OperationalError,
     database_errors.InterfaceError,
     database_errors.TimeoutError,
     redis_errors.ConnectionError,
     redis_errors.TimeoutError,
-    redis_errors.BusyLoadingError,
 )
 
 

@@ -1,4 +1,6 @@
-"""Parley: what one process shares. Built once by ``build_parley``, reached in a request by ``current_parley()``."""
+"""Parley: what one process shares. Built once by ``build_parley``, reached in a request by
+``current_parley()``.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def _revoked_in_store(engine: Engine) -> dict[str, int]:
 
 
 def connect_redis(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> redis.Redis:
-    """A client that never sends a command twice: redis-py's default retries stored one XADD twice where a reply was lost."""
+    """A client that never sends a command twice: redis-py's default retries stored one XADD twice where a
+    reply was lost.
+    """
     options: dict[str, object] = {}
     if settings.redis_url.startswith("rediss://") and not settings.redis_tls_verify:
         options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}

@@ -40,7 +40,9 @@ def register_blueprints(app: Flask) -> None:
 
 
 def install_gateway(app: Flask, parley: Parley) -> None:
-    """The transports: their routes, and ``parley.gateway``. Their listeners begin in the worker, after the fork."""
+    """The transports: their routes, and ``parley.gateway``. Their listeners begin in the worker, after the
+    fork.
+    """
     if find_spec("app.transports.gateway") is not None:
         import_module("app.transports.gateway").install(app, parley)
 
@@ -48,8 +50,8 @@ def install_gateway(app: Flask, parley: Parley) -> None:
 def trust_proxies(app: Flask, count: int) -> None:
     """Believe as many ``X-Forwarded-For`` entries, from the right, as there are proxies of our own.
 
-    A proxy appends to the address list but overwrites the scheme, so of that one value is taken. The forwarded host is not
-    believed: routers (Heroku's among them) pass on whatever a client made up.
+    A proxy appends to the address list but overwrites the scheme, so of that one value is taken. The
+    forwarded host is not believed: routers (Heroku's among them) pass on whatever a client made up.
     """
     if count:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=1, x_host=0)  # type: ignore[method-assign]

@@ -1,7 +1,8 @@
 """One logger configuration for all processes: JSON lines in production, readable lines in development.
 
-Invariant: whatever is logged, by us or by a library, leaves through a formatter that blanks out credentials (``redact``),
-tracebacks and arguments included. Imports nothing but the standard library, so that gunicorn may read it before patching.
+Invariant: whatever is logged, by us or by a library, leaves through a formatter that blanks out credentials
+(``redact``), tracebacks and arguments included. Imports nothing but the standard library, so that gunicorn
+may read it before patching.
 """
 
 from __future__ import annotations
@@ -19,23 +20,29 @@ if TYPE_CHECKING:
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+_NAMES = r"(?i)((?:ticket|token|password|secret|secret_key|authorization)"
+
 _SECRETS = (
     # Any JWT: three base64url parts, the first of which is a JSON object.
     (re.compile(r"eyJ[\w-]{6,}\.[\w-]{4,}\.[\w-]*"), "[token]"),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}"), r"\1[token]"),
-    # key=value, "key": "value", 'key': 'value', and the same with escaped quotes inside a JSON line.
+    # One of our tickets (app/services/issue_ticket.py).
+    (re.compile(r"tkt_[\w-]{8,}"), "[ticket]"),
+    # "key": "value", also with the quotes escaped inside a JSON line, and key=value. A quoted key with a bare
+    # value is JSON's number or null: it stays, or the line would not be JSON any more.
     (
-        re.compile(
-            r"(?i)((?:ticket|token|password|secret|secret_key|authorization|access_?token|refresh_?token)"
-            r"\\?[\"']?\s*[=:]\s*\\?[\"']?)(?!\[)[^\s\"'&,;)}\\]{4,}"
-        ),
+        re.compile(_NAMES + r"(?:\\?[\"']\s*[=:]|\s*[=:])\s*\\?[\"'])(?!\[)[^\s\"'\\]{4,}"),
         r"\1[secret]",
     ),
-    (re.compile(r"(\w+://[^\s:/@\"']*:)[^\s@/\"']+@"), r"\1[secret]@"),
+    (re.compile(_NAMES + r"\s*[=:]\s*)(?![\"'\\\[])[^\s\"'&,;)}\\]{4,}"), r"\1[secret]"),
+    (re.compile(r"(\w+://[^\s:/@\"'\\]*:)[^\s@/\"'\\]+@"), r"\1[secret]@"),
 )
 
 # What every LogRecord has; everything else came through ``extra`` and is a field of the structured line.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+# Paths arrive decoded: a line break in one must not begin a line of its own.
+_ONE_LINE = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 
 
 def redact(text: str) -> str:
@@ -69,12 +76,12 @@ class JsonFormatter(logging.Formatter):
             "time": _timestamp(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": record.getMessage(),
+            **_fields(record),
         }
-        line |= {name: _clean(value) for name, value in _fields(record).items()}
         if record.exc_info:
-            line["exception"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=lambda value: redact(str(value)))
+            line["exception"] = self.formatException(record.exc_info)
+        return redact(json.dumps(line, default=str))
 
 
 class TextFormatter(logging.Formatter):
@@ -83,14 +90,11 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
         clock = _timestamp(record.created)[11:23]
-        line = f"{clock} {record.levelname.lower():7} {record.name}: {record.getMessage()}{fields}"
+        text = (record.getMessage() + fields).translate(_ONE_LINE)
+        line = f"{clock} {record.levelname.lower():7} {record.name}: {text}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return redact(line)
-
-
-def _clean(value: Any) -> Any:
-    return redact(value) if isinstance(value, str) else value
 
 
 def _timestamp(seconds: float) -> str:

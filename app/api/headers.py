@@ -1,4 +1,6 @@
-"""Security headers, and CORS for the origins that settings name. Clients of other origins use REST and SSE with it."""
+"""Security headers, and CORS for the origins that settings name. Clients of other origins use REST and SSE
+with it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""/healthz: this process answers. /readyz: so do Postgres, Redis and a worker; asked by load balancers and deploys."""
+"""/healthz: this process answers. /readyz: so do Postgres, Redis and a worker; asked by load balancers and
+deploys.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""flask-jwt-extended: makes the tokens, and reads the refresh token of a request. Its refusals look like everybody else's."""
+"""flask-jwt-extended: makes the tokens, and reads the refresh token of a request. Its refusals look like
+everybody else's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Request bodies: JSON into msgspec structs. Whatever arrives, the answer is the struct or an ``Invalid`` that names the field."""
+"""Request bodies: JSON into msgspec structs. Whatever arrives, the answer is the struct or an ``Invalid``
+that names the field.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def decode_json(raw: bytes, kind: type[T]) -> T:
         raise Invalid.field(BODY, "not valid JSON in UTF-8") from None
     except RecursionError:
         raise Invalid.field(BODY, "nested too deeply") from None
-    # Postgres stores no NUL in text. In JSON it can only come as an escape, so most bodies need no second look.
+    # Postgres stores no NUL in text. In JSON it can only come as an escape, so most bodies need no second
+    # look.
     if b"\\u0000" in raw:
         refuse_nul(msgspec.to_builtins(value), "")
     return value

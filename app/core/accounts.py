@@ -1,4 +1,4 @@
-"""What clients send and get about accounts. These types validate, and are the source of the OpenAPI document."""
+"""What clients send and get about accounts: these types validate, and OpenAPI is made from them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.core.errors import Invalid
 
+# Control characters, halves of surrogate pairs, and what turns the direction of the text that follows.
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+AVATAR_URL = re.compile(r"https://[!-~]+", re.ASCII)
 USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
 
 Password = Annotated[str, Meta(min_length=8, max_length=200)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=80)]
 # Case is folded before the pattern is checked, so what is limited here is only what gets parsed at all.
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.-]+$")]
-AvatarUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[!-~]+$")]
+AvatarUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https://[!-~]+$")]
 
 
 class Register(Struct, rename="camel", frozen=True):
@@ -77,6 +80,18 @@ def normal_username(text: str) -> str:
 def checked_display_name(text: str) -> str:
     """Trimmed. Raises Invalid where nothing visible is left."""
     name = text.strip()
-    if not name or not name.isprintable():
+    if not name or _UNSHOWABLE.search(name):
         raise Invalid.field("displayName", "1 to 80 visible characters")
     return name
+
+
+def showable(text: str) -> str:
+    """What may be shown of a name that another service chose: at most 80 characters, perhaps none."""
+    return _UNSHOWABLE.sub("", text).strip()[:80]
+
+
+def checked_avatar_url(text: str) -> str:
+    """Raises Invalid where it is not https. The server never calls it; browsers do."""
+    if AVATAR_URL.fullmatch(text) is None:
+        raise Invalid.field("avatarUrl", "an https address")
+    return text

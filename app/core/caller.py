@@ -6,7 +6,9 @@ import msgspec
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """``sid`` is the auth session (refresh family) that a logout ends; ``expires_at`` the token's end, unix seconds."""
+    """``sid`` is the auth session (refresh family) that a logout ends; ``expires_at`` the token's end, unix
+    seconds.
+    """
 
     user_id: int
     sid: str

@@ -3,9 +3,10 @@
 Invariants:
 
 * Postgres knows first, then Redis, then the gateways: a logout that was answered is in Postgres.
-* An entry lives until the last access token of its session has ended; after that the token's own end refuses it.
-* The set in Redis carries a marker. Where the marker is missing, Redis lost its data, and the set is made again from
-  Postgres before anything is believed to be valid.
+* An entry lives until the last access token of its session has ended; after that the token's own end refuses
+  it.
+* The set in Redis carries a marker. Where the marker is missing, Redis lost its data, and the set is made
+  again from Postgres before anything is believed to be valid.
 * Where nobody calls ``load`` regularly (a process without a gateway), each check asks Redis.
 """
 
@@ -17,13 +18,16 @@ from collections.abc import Callable, Mapping
 
 import redis
 
-# How long the copy in this process is believed after a load. The gateway loads every 5 s and adds what it hears at once.
+# How long the copy in this process is believed after a load. The gateway loads every 5 s and adds what it
+# hears at once.
 FRESH_SECONDS = 12.0
 MARKER = b"complete"
 
 
 class RevokedSessions:
-    """``sid in revoked`` is what callers ask. Raises redis-py's errors only where Redis has to be asked and does not answer."""
+    """``sid in revoked`` is what callers ask. Raises redis-py's errors only where Redis has to be asked and
+    does not answer.
+    """
 
     def __init__(self, client: redis.Redis, key: str, from_store: Callable[[], Mapping[str, int]]) -> None:
         self._redis = client
@@ -44,7 +48,9 @@ class RevokedSessions:
         return len(self._until)
 
     def add(self, sid: str, expires_at: int | None = None) -> None:
-        """A gateway heard of it. Without ``expires_at`` it is kept until the next load brings the time from Redis."""
+        """A gateway heard of it. Without ``expires_at`` it is kept until the next load brings the time from
+        Redis.
+        """
         self._until.setdefault(sid, int(time.time()) + 3600 if expires_at is None else expires_at)
 
     def announce(self, sid: str, expires_at: int) -> None:
@@ -53,7 +59,8 @@ class RevokedSessions:
         self.add(sid, expires_at)
 
     def load(self, *, from_store: bool = False) -> None:
-        """Take over what Redis holds; from Postgres too where asked, or where Redis lost it. Drops what has ended.
+        """Take over what Redis holds; from Postgres too where asked, or where Redis lost it. Drops what has
+        ended.
 
         Nothing that this process heard of meanwhile is forgotten before its time.
         """

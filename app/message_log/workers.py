@@ -1,4 +1,4 @@
-"""Signs of life of the workers that store messages: how a web process knows, in one look, that somebody will."""
+"""Signs of life of the workers that store messages: one look tells that somebody will store."""
 
 from __future__ import annotations
 

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import time
+
 from flask import Request, request
 
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
 from app.extensions import Parley, current_parley
+from app.services.check_revoked import is_revoked
 from app.services.local_tokens import LocalClaims, looks_local, read_local_token
 from app.services.redeem_ticket import redeem_ticket
 from app.services.welcome_outside_user import user_id_of
 
 
 def verify_access_token(parley: Parley, token: str) -> Caller:
-    """Raise Unauthorized for a token that is forged, expired, of another kind, or of a session that was logged out.
+    """Raise Unauthorized for a token that is forged, expired, of another kind, or of a session that was
+    logged out.
 
-    The signature of the same token is computed once; revocation is looked up each time (in memory, in a gateway).
-    Raises Overloaded where it takes a store or the outside issuer to tell, and that does not answer.
+    The signature of the same token is computed once; revocation is looked up each time (in memory, in a
+    gateway). Raises Overloaded where it takes a store or the outside issuer to tell, and that does not
+    answer.
     """
     now = time.time()
     caller = parley.verified.get(token, now)
     if caller is None:
         caller = _read(parley, token)
         parley.verified.put(token, caller)
-    if caller.sid in parley.revoked:
+    if is_revoked(parley, caller):
         raise Unauthorized("The session was logged out.")
     return caller
 
 
 def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
-    """From ``Authorization: Bearer`` or, where allowed, ``?ticket=``; None where neither is there. Raises Unauthorized.
+    """From ``Authorization: Bearer`` or, where allowed, ``?ticket=``; None where neither is there. Raises
+    Unauthorized.
 
     A token in the URL is not looked at. The ticket is used up, also when something later refuses the request.
     """

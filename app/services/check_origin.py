@@ -1,4 +1,6 @@
-"""Which web pages may open a session. Browsers send ``Origin`` and scripts cannot forge it; other clients send none."""
+"""Which web pages may open a session. Browsers send ``Origin`` and scripts cannot forge it; other clients
+send none.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def check_origin(request: Request, settings: Settings) -> None:
-    """Raise Forbidden unless the Origin is absent, the server's own, or on the list. To be called before any upgrade."""
+    """Raise Forbidden unless the Origin is absent, the server's own, or on the list. To be called before any
+    upgrade.
+    """
     origin = request.headers.get("Origin")
     if origin is None or is_listed(origin, settings) or _same(origin, own_origin(request)):
         return
@@ -24,7 +28,7 @@ def is_listed(origin: str, settings: Settings) -> bool:
 
 
 def own_origin(request: Request) -> str:
-    """Scheme and host that the client used, as far as our own proxies tell (app/factory.py: trust_proxies)."""
+    """Scheme and host that the client used, as far as our proxies tell (app/factory.py: trust_proxies)."""
     scheme = {"ws": "http", "wss": "https"}.get(request.scheme, request.scheme)
     return f"{scheme}://{request.host}"
 

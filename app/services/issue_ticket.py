@@ -1,4 +1,6 @@
-"""A ticket stands in for an access token in a URL, once and for 30 seconds: browsers' WebSocket and EventSource send no headers."""
+"""A ticket stands in for an access token in a URL, once and for 30 seconds: browsers' WebSocket and
+EventSource send no headers.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,21 @@ import msgspec
 from app.core import accounts
 from app.core.caller import Caller
 from app.message_log import keys
+from app.services.redis_calls import asking_redis
 
 if TYPE_CHECKING:
     from app.extensions import Parley
 
+# By it the logs know a ticket where they see one (app/logs.py).
+TICKET_PREFIX = "tkt_"
+
 
 def issue_ticket(parley: Parley, caller: Caller) -> accounts.Ticket:
     """Redis gets the ticket's SHA-256, so that nobody who reads its data or its command log can use one."""
-    ticket = secrets.token_urlsafe(32)
+    ticket = TICKET_PREFIX + secrets.token_urlsafe(32)
     seconds = parley.settings.ticket_seconds
-    parley.redis.set(ticket_key(ticket), msgspec.msgpack.encode(caller), ex=seconds)
+    with asking_redis():
+        parley.redis.set(ticket_key(ticket), msgspec.msgpack.encode(caller), ex=seconds)
     return accounts.Ticket(ticket=ticket, expires_in=seconds)
 
 

@@ -1,7 +1,7 @@
 """The tokens that Parley itself gives out: HS256 JWTs in the claims of flask-jwt-extended.
 
-Claims: ``sub`` user id as a string, ``sid`` auth session, ``type`` access or refresh, ``gen`` the refresh generation (refresh
-tokens only), ``jti``, ``iat``, ``nbf``, ``exp``.
+Claims: ``sub`` user id as a string, ``sid`` auth session, ``type`` access or refresh, ``gen`` the refresh
+generation (refresh tokens only), ``jti``, ``iat``, ``nbf``, ``exp``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from app.core.accounts import Tokens
 from app.core.errors import Unauthorized
 
 ALGORITHM = "HS256"
-# For "not before" and "issued at" alone: the clock of the web process that issued it may be ahead of this one's.
+# For "not before" and "issued at" alone: the clock of the web process that issued it may be ahead of this
+# one's.
 CLOCK_LEEWAY_SECONDS = 30
 MAX_TOKEN_CHARS = 8192
 
@@ -46,7 +47,8 @@ def make_tokens(user_id: int, sid: str, generation: int) -> Tokens:
 def read_local_token(settings: Settings, token: str) -> LocalClaims:
     """Signature, lifetime and shape. Raises Unauthorized. Of either type; says nothing of revocation.
 
-    Not flask-jwt-extended's ``decode_token``: sessions authenticate in greenlets that have no application context.
+    Not flask-jwt-extended's ``decode_token``: sessions authenticate in greenlets that have no application
+    context.
     """
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise Unauthorized("The token is not valid.")
@@ -61,7 +63,9 @@ def read_local_token(settings: Settings, token: str) -> LocalClaims:
 
 
 def looks_local(token: str) -> bool:
-    """Whether it claims to be signed with the shared secret, as the tokens of no outside issuer are. Verifies nothing."""
+    """Whether it claims to be signed with the shared secret, as the tokens of no outside issuer are. Verifies
+    nothing.
+    """
     try:
         return jwt.get_unverified_header(token).get("alg") == ALGORITHM
     except jwt.PyJWTError:

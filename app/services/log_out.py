@@ -9,6 +9,7 @@ import msgspec
 
 from app.core.caller import Caller
 from app.message_log import keys
+from app.services.redis_calls import asking_redis
 from app.store import auth_sessions
 from app.store.engine import writing
 
@@ -24,12 +25,15 @@ def log_out(parley: Parley, caller: Caller) -> None:
 
 
 def end_auth_session(parley: Parley, sid: str, user_id: int, reason: str, *, tokens_end: int = 0) -> None:
-    """Postgres first: what follows can be made again from it. Where that fails, this raises, and may be repeated.
+    """Postgres first: what follows can be made again from it. Where that fails, this raises, and may be
+    repeated.
 
-    ``tokens_end``: when a token known to the caller ends; another of the session may end later, up to the longest lifetime.
+    ``tokens_end``: when a token known to the caller ends; another of the session may end later, up to the
+    longest lifetime.
     """
     latest = max(tokens_end, int(time.time()) + parley.settings.access_token_seconds) + CLOCK_MARGIN_SECONDS
     with writing(parley.engine) as conn:
         end = auth_sessions.end_session(conn, sid, user_id, reason, tokens_end_ms=latest * 1000)
-    parley.revoked.announce(sid, end)
-    parley.redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid]))
+    with asking_redis():
+        parley.revoked.announce(sid, end)
+        parley.redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid]))

@@ -15,8 +15,8 @@ from app.core.errors import Overloaded
 
 T = TypeVar("T")
 
-# OWASP's first choice for Argon2id: 19 MiB, two passes, one lane; about 20 ms. More memory would let a burst of logins
-# take a small dyno's whole memory.
+# OWASP's first choice for Argon2id: 19 MiB, two passes, one lane; about 20 ms. More memory would let a burst
+# of logins take a small dyno's whole memory.
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 THREADS = 2
 MAX_WAITING = 200  # at 20 ms each the last of them waits 2 s
@@ -27,7 +27,8 @@ class Passwords:
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
-        # What a password is compared with where there is no such user: the answer takes as long as for one that exists.
+        # What a password is compared with where there is no such user: the answer takes as long as for one
+        # that exists.
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         self._pool: ThreadPool | None = None
         self._waiting = 0
@@ -36,13 +37,11 @@ class Passwords:
         return self._off_the_hub(self._hasher.hash, password)
 
     def verify(self, stored: str | None, password: str) -> bool:
-        """Takes the same time whether the password is wrong or there is nobody to have one (``stored`` is None)."""
+        """Takes the same time whether the password is wrong or there is nobody to have one (``stored`` is
+        None).
+        """
         matches = self._off_the_hub(self._matches, stored or self._nobody, password)
         return matches and stored is not None
-
-    def outdated(self, stored: str) -> bool:
-        """Whether it was made with weaker parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
@@ -51,7 +50,9 @@ class Passwords:
             return False
 
     def _off_the_hub(self, work: Callable[..., T], *args: Any) -> T:
-        """Argon2 releases the GIL but would block the hub's own thread. Without gevent's patch there is no hub to block."""
+        """Argon2 releases the GIL but would block the hub's own thread. Without gevent's patch there is no
+        hub to block.
+        """
         if not monkey.is_module_patched("threading"):
             return work(*args)
         if self._waiting >= MAX_WAITING:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import UNSET
-
-from app.core.accounts import ProfilePatch, UserList, UserView, checked_display_name
+from app.core.accounts import ProfilePatch, UserList, UserView, checked_avatar_url, checked_display_name
 from app.core.errors import Unauthorized
 from app.services.user_view import view_of
 from app.store import users
@@ -26,9 +24,11 @@ def read_profile(parley: Parley, user_id: int) -> UserView:
 
 def change_profile(parley: Parley, user_id: int, patch: ProfilePatch) -> UserView:
     """Change what the patch holds. Raises Invalid for a display name of nothing visible."""
-    name = UNSET if patch.display_name is UNSET else checked_display_name(patch.display_name)
+    name, avatar = patch.display_name, patch.avatar_url
+    name = checked_display_name(name) if isinstance(name, str) else name
+    avatar = checked_avatar_url(avatar) if isinstance(avatar, str) else avatar
     with writing(parley.engine) as conn:
-        user = users.update_profile(conn, user_id, display_name=name, avatar_url=patch.avatar_url)
+        user = users.update_profile(conn, user_id, display_name=name, avatar_url=avatar)
     return _existing(user)
 
 

@@ -1,6 +1,8 @@
-"""How often something may be tried: per address and per user or username. Raises RateLimited with ``retryAfter``.
+"""How often something may be tried: per address and per user or username. Raises RateLimited with
+``retryAfter``.
 
-All limits of one act are taken in one round trip, and either all or none. A limit of 0 in the settings is none.
+All limits of one act are taken in one round trip, and either all or none. A limit of 0 in the settings is
+none.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import redis
 
 from app.core.errors import RateLimited
 from app.message_log import keys
+from app.services.redis_calls import asking_redis
 
 if TYPE_CHECKING:
     from app.extensions import Parley
@@ -38,13 +41,16 @@ class RateLimits:
         self._script = client.register_script(source)
 
     def take(self, *limits: Limit) -> None:
-        """Raise RateLimited where one of them is used up; then none is charged."""
+        """Raise RateLimited where one of them is used up; then none is charged. Raise Overloaded without
+        Redis.
+        """
         active = [limit for limit in limits if limit.per_minute > 0]
         if not active:
             return
         names = [keys.rate(limit.what, _digest(limit.who)) for limit in active]
         arguments = [part for limit in active for part in (MINUTE_US // limit.per_minute, limit.per_minute)]
-        wait = int(self._script(keys=names, args=arguments))
+        with asking_redis():
+            wait = int(self._script(keys=names, args=arguments))
         if wait > 0:
             raise RateLimited(retry_after=max(1, math.ceil(wait / 1_000_000)))
 

@@ -39,7 +39,9 @@ CHECKS: dict[str, Check] = {"postgres": _postgres, "redis": _redis, "worker": _w
 
 
 class Readiness:
-    """Asks all at once and waits ``ANSWER_SECONDS``. A check that hangs is not begun a second time beside itself."""
+    """Asks all at once and waits ``ANSWER_SECONDS``. A check that hangs is not begun a second time beside
+    itself.
+    """
 
     def __init__(self) -> None:
         self._running: dict[str, Future[bool]] = {}

@@ -9,7 +9,9 @@ import msgspec
 
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
+from app.services.check_revoked import is_revoked
 from app.services.issue_ticket import ticket_key
+from app.services.redis_calls import asking_redis
 
 if TYPE_CHECKING:
     from app.extensions import Parley
@@ -18,11 +20,14 @@ _decode = msgspec.msgpack.Decoder(Caller).decode
 
 
 def redeem_ticket(parley: Parley, ticket: str) -> Caller:
-    """Use it up, atomically. Raises Unauthorized where it never was, was used, has expired, or its session was logged out."""
-    stored = cast("bytes | None", parley.redis.getdel(ticket_key(ticket)))
+    """Use it up, atomically. Raises Unauthorized where it never was, was used, has expired, or its session
+    was logged out.
+    """
+    with asking_redis():
+        stored = cast("bytes | None", parley.redis.getdel(ticket_key(ticket)))
     if stored is None:
         raise Unauthorized("The ticket is not valid.")
     caller = _decode(stored)
-    if caller.expires_at <= time.time() or caller.sid in parley.revoked:
+    if caller.expires_at <= time.time() or is_revoked(parley, caller):
         raise Unauthorized("The session that asked for the ticket has ended.")
     return caller

@@ -1,4 +1,6 @@
-"""Exchange a refresh token for the next pair. Each is good once: its second use means that somebody holds a copy."""
+"""Exchange a refresh token for the next pair. Each is good once: its second use means that somebody holds a
+copy.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def refresh_tokens(parley: Parley, claims: LocalClaims) -> Tokens:
-    """Raise Unauthorized where the token was used before (its whole family is then revoked), logged out, or expired.
+    """Raise Unauthorized where the token was used before (its whole family is then revoked), logged out, or
+    expired.
 
     A client whose answer was lost signs in again: it cannot be told from a thief.
     """

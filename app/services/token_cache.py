@@ -1,4 +1,4 @@
-"""Tokens that were verified before: the signature of the same token is not computed at each request and join."""
+"""Tokens that were verified before: a signature is not computed anew at each request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ MAX_TOKENS = 20_000  # about 10 MB; the least recently used go first
 
 
 class TokenCache:
-    """Keyed by the token's SHA-256: the process keeps no token. Holds no verdict on revocation; that is asked each time."""
+    """Keyed by the token's SHA-256: the process keeps no token. Holds no verdict on revocation; that is asked
+    each time.
+    """
 
     def __init__(self, max_tokens: int = MAX_TOKENS) -> None:
         self._max = max_tokens

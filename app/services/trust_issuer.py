@@ -1,9 +1,10 @@
-"""An outside user service whose access tokens are believed: JWT_JWKS_URL or JWT_PUBLIC_KEY, with issuer and audience.
+"""An outside user service whose access tokens are believed: JWT_JWKS_URL or JWT_PUBLIC_KEY, with issuer and
+audience.
 
 Invariants:
 
-* Only RS256, ES256 and EdDSA, and of these the one that belongs to the key. A shared-secret algorithm is never accepted with
-  a public key: whoever knows the public key (everybody) could sign.
+* Only RS256, ES256 and EdDSA, and of these the one that belongs to the key. A shared-secret algorithm is
+  never accepted with a public key: whoever knows the public key (everybody) could sign.
 * However many unknown key ids arrive, the key set is fetched at most once in ``REFETCH_SECONDS``.
 * While the issuer does not answer, the keys that were last seen go on being used.
 """
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from app.config import ConfigError, Settings
+from app.core.accounts import showable
 from app.core.errors import Overloaded, Unauthorized
 from app.services.local_tokens import MAX_TOKEN_CHARS
 
@@ -34,22 +36,27 @@ FETCH_TIMEOUT_SECONDS = 3
 REFETCH_SECONDS = 30.0  # after any fetch, whether it succeeded or not
 REFRESH_SECONDS = 300.0  # a key that the issuer withdrew is believed this long
 MAX_SUBJECT_CHARS = 255
+LATEST_END = 32_503_680_000  # the year 3000: what lies beyond does not fit every timestamp it is put into
 
 
 class OutsideClaims(msgspec.Struct, frozen=True):
-    """``sid`` is made from the issuer's own session id, or the token's, so that a logout here has something to revoke."""
+    """``sid`` is made from the issuer's own session id, or the token's, so that a logout here has something
+    to revoke.
+    """
 
     issuer: str
     subject: str
     sid: str
     expires_at: int
-    username: str | None
-    display_name: str | None
+    username: str
+    display_name: str
 
 
 class Keys(Protocol):
     def for_token(self, header: dict[str, Any]) -> jwt.PyJWK:
-        """The key that the header names. Raises Unauthorized where there is none, Overloaded where nobody can say."""
+        """The key that the header names. Raises Unauthorized where there is none, Overloaded where nobody can
+        say.
+        """
 
 
 class TrustedIssuer:
@@ -60,7 +67,7 @@ class TrustedIssuer:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> TrustedIssuer | None:
-        """None where no outside service is trusted. Raises ConfigError for a public key that cannot be read."""
+        """None where no outside service is trusted. Raises ConfigError for a public key that is none."""
         if settings.jwt_jwks_url:
             return cls(settings.jwt_issuer, settings.jwt_audience, FetchedKeys(settings.jwt_jwks_url))
         if settings.jwt_public_key:
@@ -68,7 +75,9 @@ class TrustedIssuer:
         return None
 
     def read_token(self, token: str) -> OutsideClaims:
-        """Raise Unauthorized for whatever this issuer did not sign for us, Overloaded where its keys cannot be had."""
+        """Raise Unauthorized for whatever this issuer did not sign for us, Overloaded where its keys cannot
+        be had.
+        """
         if len(token) > MAX_TOKEN_CHARS or not token.isascii():
             raise Unauthorized("The token is not valid.")
         try:
@@ -92,22 +101,23 @@ class TrustedIssuer:
 
     def _claims(self, token: str, payload: dict[str, Any]) -> OutsideClaims:
         subject = payload["sub"]
-        if not subject or len(subject) > MAX_SUBJECT_CHARS or "\0" in subject:
-            raise Unauthorized("The token's subject is not accepted.")
+        expires_at = int(payload["exp"]) + LEEWAY_SECONDS
+        if not 0 < len(subject) <= MAX_SUBJECT_CHARS or "\0" in subject or expires_at > LATEST_END:
+            raise Unauthorized("The token's subject or end is not accepted.")
         session = payload.get("sid") or payload.get("jti") or hashlib.sha256(token.encode()).hexdigest()
         return OutsideClaims(
             issuer=self._issuer,
             subject=subject,
             sid=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._issuer}\n{subject}\n{session}")),
-            expires_at=int(payload["exp"]) + LEEWAY_SECONDS,
+            expires_at=expires_at,
             username=_text(payload, "preferred_username"),
             display_name=_text(payload, "name"),
         )
 
 
-def _text(payload: dict[str, Any], name: str) -> str | None:
+def _text(payload: dict[str, Any], name: str) -> str:
     value = payload.get(name)
-    return value if isinstance(value, str) and value else None
+    return showable(value) if isinstance(value, str) else ""
 
 
 class GivenKey:
@@ -140,7 +150,8 @@ class FetchedKeys:
     """The issuer's key set, fetched when first needed and again as the module's invariants say."""
 
     def __init__(self, url: str) -> None:
-        # Its own caches are off: it does not remember failed fetches, and it holds its lock while others only want to look.
+        # Its own caches are off: it does not remember failed fetches, and it holds its lock while others only
+        # want to look.
         self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_TIMEOUT_SECONDS)
         self._lock = threading.Lock()
         self._keys: dict[str, jwt.PyJWK] = {}

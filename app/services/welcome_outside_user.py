@@ -19,7 +19,7 @@ def user_id_of(parley: Parley, claims: OutsideClaims) -> int:
             conn,
             claims.issuer,
             claims.subject,
-            username=claims.username or "",
-            display_name=claims.display_name or "",
+            username=claims.username,
+            display_name=claims.display_name,
         )
     return user.id

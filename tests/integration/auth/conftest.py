@@ -1,0 +1,52 @@
+"""The web application over real stores, driven through Flask's test client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from app.config import Settings
+from app.extensions import Parley
+from tests.support.api_client import Api
+
+MakeApp = Callable[..., Api]
+
+
+@contextmanager
+def running_app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    app.extensions["parley"].close()
+
+
+@pytest.fixture(scope="module")
+def unlimited(settings: Settings) -> Settings:
+    """All tests come from one address."""
+    return replace(settings, auth_attempts_per_minute=0, token_requests_per_minute=0, joins_per_minute=0)
+
+
+@pytest.fixture(scope="module")
+def make_api(unlimited: Settings) -> Iterator[MakeApp]:
+    """``make_api(ticket_seconds=1)``: an application of its own with changed settings, on the same stores."""
+    with ExitStack() as stack:
+
+        def make(**changes: Any) -> Api:
+            return Api(stack.enter_context(running_app(replace(unlimited, **changes))))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def api(make_api: MakeApp) -> Api:
+    return make_api()
+
+
+@pytest.fixture(scope="module")
+def parley(api: Api) -> Parley:
+    return api.app.extensions["parley"]

@@ -1,0 +1,150 @@
+"""Logging out, and the list of revoked sessions that every process keeps."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import jwt
+import msgspec
+import pytest
+import redis
+
+from app.core.errors import Overloaded
+from app.extensions import Parley
+from app.fanout.revocation import FRESH_SECONDS, MARKER
+from app.message_log import keys
+from app.services.log_out import end_auth_session
+from tests.integration.auth.conftest import MakeApp
+from tests.support.api_client import Account, Api, assert_problem
+
+
+def sid_of(account: Account) -> str:
+    sid: str = jwt.decode(account.access, options={"verify_signature": False})["sid"]
+    return sid
+
+
+def log_out(api: Api, account: Account) -> None:
+    answer = api.post("/api/v1/auth/logout", token=account.access)
+    assert (answer.status_code, answer.data) == (204, b"")
+
+
+def test_nothing_of_the_session_works_after_it(api: Api) -> None:
+    account = api.register()
+    other_device = api.log_in(account.username)
+    log_out(api, account)
+    assert_problem(api.get("/api/v1/me", token=account.access), 401, "unauthorized")
+    assert_problem(api.post("/api/v1/auth/refresh", token=account.refresh), 401, "unauthorized")
+    assert_problem(api.post("/api/v1/auth/ticket", token=account.access), 401, "unauthorized")
+    assert_problem(api.post("/api/v1/auth/logout", token=account.access), 401, "unauthorized")
+    assert api.get("/api/v1/me", token=other_device.access).status_code == 200
+
+
+def test_every_gateway_is_told(api: Api, redis_client: redis.Redis) -> None:
+    account = api.register()
+    with redis_client.pubsub() as listening:
+        listening.subscribe(keys.ALL)
+        assert listening.get_message(timeout=5)["type"] == "subscribe"  # type: ignore[index]
+        log_out(api, account)
+        heard = listening.get_message(timeout=5)
+    assert heard is not None
+    assert msgspec.msgpack.decode(heard["data"]) == ["revoked", sid_of(account)]
+
+
+def test_another_process_refuses_the_token_at_once_without_a_listener(api: Api, make_api: MakeApp) -> None:
+    other: Api = make_api()
+    account = api.register()
+    assert other.get("/api/v1/me", token=account.access).status_code == 200
+    log_out(api, account)
+    assert_problem(other.get("/api/v1/me", token=account.access), 401, "unauthorized")
+
+
+def test_a_loaded_list_is_asked_without_redis(api: Api, make_api: MakeApp) -> None:
+    gateway: Parley = make_api().app.extensions["parley"]
+    account = api.register()
+    log_out(api, account)
+    gateway.revoked.load()
+    gateway.redis.close()
+    gateway.revoked._redis = None  # type: ignore[assignment]
+    assert sid_of(account) in gateway.revoked
+    assert str(uuid.uuid4()) not in gateway.revoked
+    heard = str(uuid.uuid4())
+    gateway.revoked.add(heard)
+    assert heard in gateway.revoked
+
+
+def test_a_list_that_nobody_loads_any_more_is_not_believed(
+    api: Api, make_api: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway: Parley = make_api().app.extensions["parley"]
+    account = api.register()
+    gateway.revoked.load()
+    log_out(api, account)
+    assert sid_of(account) not in gateway.revoked
+    later = time.monotonic() + FRESH_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert sid_of(account) in gateway.revoked
+
+
+@pytest.mark.parametrize("how", ["asked", "loaded"])
+def test_a_redis_that_lost_everything_is_filled_from_postgres(
+    api: Api, make_api: MakeApp, redis_client: redis.Redis, how: str
+) -> None:
+    gateway: Parley = make_api().app.extensions["parley"]
+    account, alive = api.register(), api.register()
+    log_out(api, account)
+    redis_client.flushall()
+    if how == "loaded":
+        gateway.revoked.load()
+    assert sid_of(account) in gateway.revoked
+    assert sid_of(alive) not in gateway.revoked
+    assert redis_client.zscore(keys.REVOKED, sid_of(account)) is not None
+    assert redis_client.zscore(keys.REVOKED, MARKER) == float("inf")
+
+
+def test_one_entry_that_redis_lost_is_brought_back_where_postgres_is_asked(
+    api: Api, parley: Parley, make_api: MakeApp, redis_client: redis.Redis
+) -> None:
+    gateway: Parley = make_api().app.extensions["parley"]
+    account = api.register()
+    parley.revoked.load()
+    log_out(api, account)
+    redis_client.zrem(keys.REVOKED, sid_of(account))
+    gateway.revoked.load(from_store=True)
+    assert sid_of(account) in gateway.revoked
+
+
+def test_entries_end_with_the_last_access_token(parley: Parley, redis_client: redis.Redis) -> None:
+    past, future = str(uuid.uuid4()), str(uuid.uuid4())
+    redis_client.zadd(keys.REVOKED, {past: int(time.time()) - 1, future: int(time.time()) + 600})
+    parley.revoked.add(past, int(time.time()) - 1)
+    parley.revoked.load()
+    assert past not in parley.revoked
+    assert future in parley.revoked
+    assert redis_client.zscore(keys.REVOKED, past) is None
+
+
+def test_the_entry_outlives_every_access_token_of_the_session(api: Api, redis_client: redis.Redis) -> None:
+    account = api.register()
+    newest = api.post("/api/v1/auth/refresh", token=account.refresh).get_json()["accessToken"]
+    log_out(api, account)
+    end = redis_client.zscore(keys.REVOKED, sid_of(account))
+    assert end is not None
+    assert end > jwt.decode(newest, options={"verify_signature": False})["exp"]
+
+
+def test_without_redis_the_answer_is_overloaded_and_the_log_out_can_be_repeated(
+    api: Api, parley: Parley, make_api: MakeApp
+) -> None:
+    account = api.register()
+    cut_off: Api = make_api(redis_url="redis://127.0.0.1:1/0")
+    answer = cut_off.post("/api/v1/auth/logout", token=account.access)
+    problem = assert_problem(answer, 503, "overloaded")
+    assert problem["retryAfter"] >= 1
+    with pytest.raises(Overloaded):
+        end_auth_session(
+            cut_off.app.extensions["parley"], sid_of(account), account.id, "Redis went away in between"
+        )
+    assert_problem(api.post("/api/v1/auth/refresh", token=account.refresh), 401, "unauthorized")
+    log_out(api, account)
+    assert sid_of(account) in parley.revoked

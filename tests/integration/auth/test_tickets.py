@@ -1,0 +1,108 @@
+"""Tickets: a stand-in for the token in a URL, once, for 30 seconds."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+from msgspec import structs
+
+from app.core.errors import Unauthorized
+from app.extensions import Parley
+from app.message_log import keys
+from app.services.authenticate import caller_of_request, require_caller, verify_access_token
+from app.services.issue_ticket import issue_ticket
+from app.services.redeem_ticket import redeem_ticket
+from tests.support.api_client import Api, assert_problem
+
+
+def ticket_for(api: Api, token: str) -> str:
+    answer = api.post("/api/v1/auth/ticket", token=token)
+    assert answer.status_code == 201
+    assert answer.get_json()["expiresIn"] == 30
+    ticket: str = answer.get_json()["ticket"]
+    return ticket
+
+
+def test_a_ticket_stands_for_the_caller_who_asked_for_it(api: Api, parley: Parley) -> None:
+    account = api.register()
+    assert redeem_ticket(parley, ticket_for(api, account.access)) == verify_access_token(
+        parley, account.access
+    )
+
+
+def test_it_is_good_once(api: Api, parley: Parley) -> None:
+    ticket = ticket_for(api, api.register().access)
+
+    def redeem(_: int) -> bool:
+        try:
+            redeem_ticket(parley, ticket)
+        except Unauthorized:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(redeem, range(16))) == 1
+
+
+def test_redis_holds_neither_the_ticket_nor_for_longer_than_30_seconds(
+    api: Api, redis_client: redis.Redis
+) -> None:
+    ticket = ticket_for(api, api.register().access)
+    assert not [key for key in redis_client.scan_iter() if ticket.encode() in key]
+    key = keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())
+    assert 0 < redis_client.pttl(key) <= 30_000  # type: ignore[operator]
+    assert ticket.encode() not in redis_client.get(key)  # type: ignore[operator]
+
+
+def test_an_expired_one_is_refused(api: Api, parley: Parley, redis_client: redis.Redis) -> None:
+    ticket = ticket_for(api, api.register().access)
+    redis_client.pexpire(keys.ticket(hashlib.sha256(ticket.encode()).hexdigest()), 1)
+    with pytest.raises(Unauthorized):
+        while redis_client.exists(keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())):
+            pass
+        redeem_ticket(parley, ticket)
+
+
+@pytest.mark.parametrize("ticket", ["", "tkt_", "x" * 10_000, "\ud800", "\0", "{parley}:revoked"])
+def test_what_never_was_a_ticket_is_refused(parley: Parley, ticket: str) -> None:
+    with pytest.raises(Unauthorized):
+        redeem_ticket(parley, ticket)
+
+
+def test_that_of_a_session_that_was_logged_out_is_refused(api: Api, parley: Parley) -> None:
+    account = api.register()
+    ticket = ticket_for(api, account.access)
+    api.post("/api/v1/auth/logout", token=account.access)
+    with pytest.raises(Unauthorized):
+        redeem_ticket(parley, ticket)
+
+
+def test_it_does_not_outlive_the_token(api: Api, parley: Parley) -> None:
+    caller = structs.replace(verify_access_token(parley, api.register().access), expires_at=1)
+    with pytest.raises(Unauthorized):
+        redeem_ticket(parley, issue_ticket(parley, caller).ticket)
+
+
+def test_a_request_is_authenticated_by_header_or_by_ticket_where_that_is_allowed(api: Api) -> None:
+    account, other = api.register(), api.register()
+    path = f"/ws?ticket={ticket_for(api, other.access)}"
+    with api.app.test_request_context(path):
+        assert caller_of_request(allow_ticket=False) is None
+    with api.app.test_request_context(path, headers={"Authorization": f"Bearer {account.access}"}):
+        assert require_caller(allow_ticket=True).user_id == account.id
+    with api.app.test_request_context(path):
+        assert require_caller(allow_ticket=True).user_id == other.id
+    with api.app.test_request_context(path), pytest.raises(Unauthorized):
+        caller_of_request(allow_ticket=True)
+    with api.app.test_request_context("/ws"):
+        assert caller_of_request(allow_ticket=True) is None
+
+
+def test_rest_takes_no_tickets(api: Api) -> None:
+    account = api.register()
+    ticket = ticket_for(api, account.access)
+    assert_problem(api.get(f"/api/v1/me?ticket={ticket}"), 401, "unauthorized")
+    assert_problem(api.get("/api/v1/me", token=ticket), 401, "unauthorized")

@@ -1,0 +1,248 @@
+"""Tokens of an outside user service: which are believed, and how often its keys are fetched."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import jwt
+import pytest
+
+from app.config import ConfigError
+from app.core.errors import Overloaded, Unauthorized
+from app.services.trust_issuer import REFETCH_SECONDS, REFRESH_SECONDS, FetchedKeys, GivenKey, TrustedIssuer
+from tests.support.issuer import AUDIENCE, ISSUER, KeyServer, jwk_of, key_server, make_key, public_pem, sign
+
+RSA_KEY = make_key("RS256")
+EC_KEY = make_key("ES256")
+ED_KEY = make_key("EdDSA")
+STRANGER = make_key("RS256")
+KEYS = {"RS256": RSA_KEY, "ES256": EC_KEY, "EdDSA": ED_KEY}
+
+
+@pytest.fixture
+def server() -> Iterator[KeyServer]:
+    with key_server() as running:
+        running.keys = [jwk_of(key, kid=algorithm) for algorithm, key in KEYS.items()]
+        yield running
+
+
+@pytest.fixture
+def fetching(server: KeyServer) -> TrustedIssuer:
+    return TrustedIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
+
+
+def given(algorithm: str) -> TrustedIssuer:
+    return TrustedIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(KEYS[algorithm])))
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_each_algorithm_is_believed_by_key_set_and_by_given_key(
+    fetching: TrustedIssuer, algorithm: str
+) -> None:
+    token = sign(KEYS[algorithm], algorithm, kid=algorithm, preferred_username="ada", name="Ada L.")
+    for issuer in (fetching, given(algorithm)):
+        claims = issuer.read_token(token)
+        assert (claims.issuer, claims.subject) == (ISSUER, "subject-1")
+        assert (claims.username, claims.display_name) == ("ada", "Ada L.")
+
+
+def test_a_given_key_may_come_with_its_line_breaks_spelled_out() -> None:
+    issuer = TrustedIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(EC_KEY).replace("\n", "\\n")))
+    assert issuer.read_token(sign(EC_KEY, "ES256")).subject == "subject-1"
+
+
+@pytest.mark.parametrize("pem", ["nonsense", "", public_pem(RSA_KEY)[:200]])
+def test_a_given_key_that_is_none_is_an_error_at_start(pem: str) -> None:
+    with pytest.raises(ConfigError, match="JWT_PUBLIC_KEY"):
+        GivenKey(pem)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "another-service"},
+        {"aud": None},
+        {"aud": []},
+        {"iss": "https://evil.example"},
+        {"iss": None},
+        {"exp": int(time.time()) - 61},
+        {"exp": None},
+        {"exp": "soon"},
+        {"exp": float("inf")},
+        {"exp": 10**15},
+        {"nbf": int(time.time()) + 3600},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": 17},
+        {"sub": "x" * 256},
+        {"sub": "nul\0"},
+        {"sub": "half \ud800"},
+    ],
+    ids=repr,
+)
+def test_a_wrong_claim_is_refused(fetching: TrustedIssuer, changes: dict[str, object]) -> None:
+    for issuer in (fetching, given("RS256")):
+        with pytest.raises(Unauthorized):
+            issuer.read_token(sign(RSA_KEY, "RS256", kid="RS256", **changes))
+
+
+def test_a_clock_that_is_half_a_minute_off_is_forgiven(fetching: TrustedIssuer) -> None:
+    now = int(time.time())
+    token = sign(RSA_KEY, "RS256", kid="RS256", exp=now - 20, nbf=now + 20, iat=now + 20)
+    assert fetching.read_token(token).expires_at >= now
+
+
+def unsigned(algorithm: str) -> str:
+    header, payload, _ = sign(RSA_KEY, "RS256", kid="RS256").split(".")
+    header = (
+        base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": "RS256"}).encode()).decode().rstrip("=")
+    )
+    return f"{header}.{payload}."
+
+
+def hmac_with(secret: str, algorithm: str = "HS256") -> str:
+    """What PyJWT refuses to make: a token signed with the text of the public key as if it were a shared secret."""
+    import hashlib
+    import hmac
+
+    header = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": "RS256"}).encode()).rstrip(b"=")
+    payload = sign(RSA_KEY, "RS256").split(".")[1].encode()
+    digest = hmac.new(
+        secret.encode(), header + b"." + payload, getattr(hashlib, "sha" + algorithm[2:])
+    ).digest()
+    return b".".join([header, payload, base64.urlsafe_b64encode(digest).rstrip(b"=")]).decode()
+
+
+FORGED = {
+    "none": unsigned("none"),
+    "None": unsigned("None"),
+    "HS256 with the public key": hmac_with(public_pem(RSA_KEY)),
+    "HS512 with the public key": hmac_with(public_pem(RSA_KEY), "HS512"),
+    "HS256 with the key as JWK": hmac_with(json.dumps(jwk_of(RSA_KEY, "RS256"))),
+    "a stranger's key": sign(STRANGER, "RS256", kid="RS256"),
+    "RS512": sign(RSA_KEY, "RS512", kid="RS256"),
+    "PS256": sign(RSA_KEY, "PS256", kid="RS256"),
+    "the key of another algorithm": sign(EC_KEY, "ES256", kid="RS256"),
+    "no signature": sign(RSA_KEY, "RS256", kid="RS256").rpartition(".")[0] + ".",
+    "no kid": sign(STRANGER, "RS256"),
+    "nonsense": "nonsense",
+    "empty": "",
+    "long": "e" * 9000,
+    "not ASCII": "t\u00f6k\u00ebn",
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_the_issuer_did_not_sign_is_refused(fetching: TrustedIssuer, name: str) -> None:
+    for issuer in (
+        fetching,
+        given("RS256"),
+        given("ES256") if name != "the key of another algorithm" else fetching,
+    ):
+        with pytest.raises(Unauthorized):
+            issuer.read_token(FORGED[name])
+
+
+def test_a_shared_secret_in_the_key_set_is_no_key(server: KeyServer, fetching: TrustedIssuer) -> None:
+    secret = "a shared secret of more than thirty-two bytes"
+    encoded = base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
+    server.keys.append({"kty": "oct", "k": encoded, "kid": "shared", "alg": "HS256"})
+    with pytest.raises(Unauthorized):
+        fetching.read_token(sign(secret, "HS256", kid="shared"))
+
+
+def test_many_unknown_keys_at_once_cost_one_fetch(server: KeyServer, fetching: TrustedIssuer) -> None:
+    def refused(number: int) -> bool:
+        try:
+            fetching.read_token(sign(EC_KEY, "ES256", kid=f"unknown-{number}"))
+        except Unauthorized:
+            return True
+        return False
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(refused, range(64)))
+    fetching.read_token(sign(RSA_KEY, "RS256", kid="RS256"))
+    assert server.fetches == 1
+
+
+def test_a_new_key_is_found_once_the_pause_is_over(
+    server: KeyServer, fetching: TrustedIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetching.read_token(sign(RSA_KEY, "RS256", kid="RS256"))
+    server.keys = [jwk_of(STRANGER, kid="new")]
+    token = sign(STRANGER, "RS256", kid="new")
+    with pytest.raises(Unauthorized):
+        fetching.read_token(token)
+    pass_time(monkeypatch, REFETCH_SECONDS + 1)
+    assert fetching.read_token(token).subject == "subject-1"
+    with pytest.raises(Unauthorized):
+        fetching.read_token(sign(RSA_KEY, "RS256", kid="RS256"))
+    assert server.fetches == 2
+
+
+def test_a_withdrawn_key_is_not_believed_for_ever(
+    server: KeyServer, fetching: TrustedIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sign(RSA_KEY, "RS256", kid="RS256")
+    fetching.read_token(token)
+    server.keys = [jwk_of(STRANGER, kid="new")]
+    pass_time(monkeypatch, REFRESH_SECONDS + 1)
+    with pytest.raises(Unauthorized):
+        fetching.read_token(token)
+
+
+def test_an_issuer_that_is_away_does_not_end_what_is_known_and_is_not_hammered(
+    server: KeyServer, fetching: TrustedIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sign(RSA_KEY, "RS256", kid="RS256")
+    fetching.read_token(token)
+    server.broken = True
+    pass_time(monkeypatch, REFRESH_SECONDS + 1)
+    for _ in range(20):
+        assert fetching.read_token(token).subject == "subject-1"
+        with pytest.raises(Overloaded):
+            fetching.read_token(sign(EC_KEY, "ES256", kid="perhaps new"))
+    assert server.fetches == 2
+
+
+def test_an_issuer_that_was_never_reached_is_overloaded_not_unauthorized(server: KeyServer) -> None:
+    server.broken = True
+    issuer = TrustedIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
+    for _ in range(5):
+        with pytest.raises(Overloaded) as caught:
+            issuer.read_token(sign(RSA_KEY, "RS256", kid="RS256"))
+    assert caught.value.extra["retryAfter"] > 0
+    assert server.fetches == 1
+
+
+def test_the_session_is_that_of_the_issuer_where_it_names_one() -> None:
+    issuer = given("RS256")
+
+    def sid(**claims: object) -> str:
+        return issuer.read_token(sign(RSA_KEY, "RS256", **claims)).sid
+
+    assert sid(sid="s1", jti="a") == sid(sid="s1", jti="b")
+    assert sid(sid="s1") != sid(sid="s2")
+    assert sid(jti="a") != sid(jti="b")
+    assert sid(sid="s1") != sid(sid="s1", sub="subject-2")
+
+
+def test_names_from_outside_are_cleaned_of_what_cannot_be_shown() -> None:
+    claims = given("RS256").read_token(
+        sign(RSA_KEY, "RS256", name="  A\0d\u202ea\ud800 " + "x" * 200, preferred_username=["no", "text"])
+    )
+    assert claims.display_name == ("Ada " + "x" * 200)[:80]
+    assert claims.username == ""
+
+
+def test_the_algorithms_of_the_library_are_as_the_forgeries_need_them() -> None:
+    assert {"HS256", "HS512", "RS512", "PS256", "none"} <= set(jwt.api_jws.PyJWS().get_algorithms())
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    later = time.monotonic() + seconds
+    monkeypatch.setattr("app.services.trust_issuer.time.monotonic", lambda: later)
