@@ -118,6 +118,9 @@ def _connect_args(settings: Settings, seconds: float) -> dict[str, Any]:
         # The queries of app/store want the same plan for every value: it is made once a connection, not once
         # a call (40 -> 28 µs a message in the drain), and does not turn over when a table grows.
         "plan_cache_mode": "force_generic_plan",
+        # A plan made while a table was small must not keep scanning it when it is not; every query has its
+        # index.
+        "enable_seqscan": "off",
         "jit": "off",
     }
     return {

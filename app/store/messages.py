@@ -1,0 +1,201 @@
+"""Messages read by position, by id, and by version. Every query walks an index, however long the
+conversation.
+
+``seq > mark AND sender_id <> user`` is answered from the primary key's leaf, which holds the sender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from app.store.pg_arrays import int_array, text_array
+from app.store.sql import HotStatement, ms_of, structs
+
+# The most that an unread count says, and the most index entries that it looks at.
+COUNT_CAP = 10_000
+
+
+class StoredMessage(Struct, frozen=True):
+    """A row of ``messages``. ``attachments`` is decoded JSON; times are ms since 1970."""
+
+    conversation_id: int
+    seq: int
+    id: str
+    sender_id: int
+    kind: str
+    body: str | None
+    attachments: list[dict[str, Any]] | None
+    reply_to: str | None
+    version: int
+    sent_ms: int
+    edited_ms: int | None
+    deleted_ms: int | None
+
+
+class Page(Struct, frozen=True):
+    """Ascending by seq or version, as the query says; ``has_more`` tells of more in the direction of the
+    query.
+    """
+
+    messages: list[StoredMessage]
+    has_more: bool
+
+
+class ExistingMessage(Struct, frozen=True):
+    seq: int
+    version: int
+    sender_id: int
+    sent_ms: int
+
+
+class UnreadRequest(NamedTuple):
+    """Unread of one user, in one conversation or (None) in all."""
+
+    user_id: int
+    conversation_id: int | None
+    limit: int
+
+
+def columns(m: str) -> str:
+    """SQL for the fields of StoredMessage out of the alias ``m``."""
+    return (
+        f"{m}.conversation_id, {m}.seq, CAST({m}.id AS text), {m}.sender_id, {m}.kind, {m}.body,"
+        f" {m}.attachments, CAST({m}.reply_to AS text), {m}.version,"
+        f" {ms_of(m + '.sent_at')}, {ms_of(m + '.edited_at')}, {ms_of(m + '.deleted_at')}"
+    )
+
+
+def unread_count(member: str) -> str:
+    """SQL for how many of the newest ``COUNT_CAP`` messages beyond the read mark of ``member`` are
+    others'.
+    """
+    return f"""(
+        SELECT count(*) FROM (
+            SELECT x.sender_id FROM messages AS x
+            WHERE x.conversation_id = {member}.conversation_id AND x.seq > {member}.last_read_seq
+            ORDER BY x.seq DESC LIMIT {COUNT_CAP}
+        ) AS newest WHERE sender_id <> {member}.user_id)"""
+
+
+_BEFORE = HotStatement(f"""
+    SELECT {columns("m")} FROM messages AS m
+    WHERE conversation_id = :conversation_id AND seq < :before ORDER BY seq DESC LIMIT :limit
+""")
+_AFTER = HotStatement(f"""
+    SELECT {columns("m")} FROM messages AS m
+    WHERE conversation_id = :conversation_id AND seq > :after ORDER BY seq LIMIT :limit
+""")
+_EXISTING = HotStatement(f"""
+    SELECT n, m.seq, m.version, m.sender_id, {ms_of("m.sent_at")}
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS asked (c, i, n)
+    JOIN messages AS m ON m.id = i AND m.conversation_id = c
+""")
+_BY_ID = HotStatement(f"""
+    SELECT {columns("m")} FROM unnest(CAST(:ids AS uuid[])) AS asked (i)
+    JOIN messages AS m ON m.id = i AND m.conversation_id = :conversation_id ORDER BY m.seq
+""")
+_COUNTS = HotStatement(f"""
+    SELECT user_id, conversation_id, n FROM (
+        SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
+        FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u
+    ) AS counted WHERE n > 0
+""")
+_UNREAD = HotStatement(f"""
+    SELECT n, {columns("found")}
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:limits AS bigint[]))
+         WITH ORDINALITY AS asked (u, c, most, n)
+    CROSS JOIN LATERAL (
+        SELECT unread.* FROM members AS m
+        CROSS JOIN LATERAL (
+            SELECT * FROM messages AS x
+            WHERE x.conversation_id = m.conversation_id AND x.seq > m.last_read_seq
+              AND x.sender_id <> m.user_id
+            ORDER BY x.seq LIMIT most + 1
+        ) AS unread
+        WHERE m.user_id = u AND (c = 0 OR m.conversation_id = c)
+        ORDER BY unread.version LIMIT most + 1
+    ) AS found
+    ORDER BY n, found.version
+""")
+_CHANGED = HotStatement(f"""
+    SELECT {columns("changed")}
+    FROM members AS m
+    JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
+    CROSS JOIN LATERAL (
+        SELECT * FROM messages AS x
+        WHERE x.conversation_id = c.id AND x.version > :version ORDER BY x.version LIMIT :limit
+    ) AS changed
+    WHERE m.user_id = :user_id ORDER BY changed.version LIMIT :limit
+""")
+
+
+def history(
+    conn: Connection,
+    conversation_id: int,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> Page:
+    """A page by seq, ascending: the last ones before ``before`` (default: of all), or the first ones after
+    ``after``.
+    """
+    if after is not None:
+        rows = _rows(conn, _AFTER, conversation_id=conversation_id, after=after, limit=limit + 1)
+        return Page(rows[:limit], len(rows) > limit)
+    before = before or 2**63 - 1
+    rows = _rows(conn, _BEFORE, conversation_id=conversation_id, before=before, limit=limit + 1)
+    return Page(rows[:limit][::-1], len(rows) > limit)
+
+
+def find_by_id(conn: Connection, conversation_id: int, ids: Sequence[str]) -> list[StoredMessage]:
+    """Those of the ids that are in the conversation, ascending by seq."""
+    return _rows(conn, _BY_ID, conversation_id=conversation_id, ids=text_array(ids))
+
+
+def find_existing(
+    conn: Connection, asked: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], ExistingMessage]:
+    """Which of the ``(conversation_id, id)`` are stored, and as what; keyed as asked."""
+    values = {"conversations": int_array(c for c, _ in asked), "ids": text_array(i for _, i in asked)}
+    return {asked[n - 1]: ExistingMessage(*row) for n, *row in _EXISTING.rows(conn, **values)}
+
+
+def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, int, int]]:
+    """``(user_id, conversation_id, count)`` where there is something unread, of many users in one statement.
+
+    Exact up to ``COUNT_CAP`` messages beyond the read mark; past that, of the newest ``COUNT_CAP``.
+    """
+    return [
+        (user, conversation, count)
+        for user, conversation, count in _COUNTS.rows(conn, users=int_array(user_ids))
+    ]
+
+
+def unread_messages(conn: Connection, requests: Sequence[UnreadRequest]) -> list[Page]:
+    """The oldest unread messages (not the user's own) for each request, ascending by version, in one
+    statement.
+    """
+    values = {
+        "users": int_array(r.user_id for r in requests),
+        "conversations": int_array(r.conversation_id or 0 for r in requests),
+        "limits": int_array(r.limit for r in requests),
+    }
+    found: list[list[StoredMessage]] = [[] for _ in requests]
+    for n, *row in _UNREAD.rows(conn, **values):
+        found[n - 1].append(StoredMessage(*row))
+    return [Page(rows[: r.limit], len(rows) > r.limit) for r, rows in zip(requests, found, strict=True)]
+
+
+def changed_since(conn: Connection, user_id: int, version: int, limit: int) -> Page:
+    """Messages of the user's conversations with a greater version, in the order of versions."""
+    rows = _rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1)
+    return Page(rows[:limit], len(rows) > limit)
+
+
+def _rows(conn: Connection, statement: HotStatement, **values: Any) -> list[StoredMessage]:
+    return structs(StoredMessage, statement.rows(conn, **values))
