@@ -167,3 +167,9 @@ def pytest_configure() -> None:
         "WEB_CONCURRENCY",
     ):
         os.environ.pop(name, None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fault-runs", type=int, default=0, help="seeded runs of each fault scenario (short form: 1)"
+    )

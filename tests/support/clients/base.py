@@ -1,7 +1,7 @@
 """What the three clients share: the list of events, waiting for one of them, and sending by REST.
 
-Every wait is for a condition with a deadline. A reader thread that finds the server breaking the protocol keeps
-the finding in ``failure``, and the next wait raises it.
+Every wait is for a condition with a deadline. A reader thread that finds the server breaking the protocol
+keeps the finding in ``failure``, and the next wait raises it.
 """
 
 from __future__ import annotations

@@ -71,6 +71,8 @@ class WebSocketConnection:
         self.pings = 0
         self.answer_pings = True
         self._lock = threading.Lock()
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._parts: list[str] = []
         self._backlog: list[ws.Event] = []
         self._thread: threading.Thread | None = None
@@ -117,7 +119,9 @@ class WebSocketConnection:
             while True:
                 for event in pending:
                     code = self._handle(event, code)
-                data = self.sock.recv(65536)
+                self._flowing.wait()
+                data = self.sock.recv(4096)
+                self._flowing.wait()
                 if not data:
                     return
                 with self._lock:
@@ -165,6 +169,13 @@ class WebSocketConnection:
         with self._lock:
             self.sock.sendall(data)
 
+    def freeze(self) -> None:
+        """Read nothing and answer nothing from now on, as a stopped process does."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        self._flowing.set()
+
     def close(self) -> None:
         """Close 1000 and wait for the reader to see the end."""
         with contextlib.suppress(OSError, LocalProtocolError):
@@ -177,6 +188,7 @@ class WebSocketConnection:
             self.kill()
 
     def kill(self) -> None:
+        self._flowing.set()
         abort(self.sock)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(5)

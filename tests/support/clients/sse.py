@@ -1,4 +1,4 @@
-"""The SSE client: parses by the letter of the HTML standard, and fails on what the protocol does not allow."""
+"""The SSE client: parses by the letter of the HTML standard; fails on what the protocol does not allow."""
 
 from __future__ import annotations
 

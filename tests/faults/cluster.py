@@ -1,0 +1,152 @@
+"""Two gateways, two workers and their stores, each fault a method; `check_bounds` is invariant I7."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from app.message_log import keys
+from dev.processes import wait_until
+from tests.support.private_stack import UNLIMITED, private_stores, running
+from tests.support.processes import Child, Stack, group_members
+from tests.support.tcp_proxy import TcpProxy
+
+MOST_RSS = 400 * 1024 * 1024  # a process of the stack under this load needs about 100 MB
+MOST_POSTGRES_CONNECTIONS = 60
+MOST_REDIS_CONNECTIONS = 120
+POSTGRES_CLIENTS = "select count(*) from pg_stat_activity where backend_type = 'client backend'"
+
+
+class Cluster:
+    """``to_postgres`` stands between the workers (not the gateways) and Postgres."""
+
+    def __init__(self, stack: Stack, to_postgres: TcpProxy) -> None:
+        self.stack, self.stores, self.to_postgres = stack, stack.stores, to_postgres
+        self.log_dir: Path = stack.log_dir
+
+    @property
+    def urls(self) -> list[str]:
+        return self.stack.base_urls
+
+    @property
+    def database_url(self) -> str:
+        return self.stores.postgres.url()
+
+    def heal(self) -> None:
+        """Whatever the last scenario broke is whole: stores up, processes running, gateways ready."""
+        self.to_postgres.heal()
+        if not self.stores.valkey.running():
+            self.stores.valkey.start()
+        if not self.stores.postgres.running():
+            self.stores.postgres.start()
+        for child in self.stack.children:
+            if child.running():
+                child.signal(signal.SIGCONT)
+            else:
+                child.start()
+        for index in range(len(self.stack.web)):
+            self.stack.wait_ready(index)
+
+    # -- parts -----------------------------------------------
+
+    def web_children(self, index: int) -> list[psutil.Process]:
+        """The gevent workers below gunicorn's arbiter: the gateway itself."""
+        return _below(self.stack.web[index])
+
+    def worker_children(self, index: int) -> list[psutil.Process]:
+        """Celery's pool: the processes that run the drain."""
+        return _below(self.stack.workers[index])
+
+    def restart(self, child: Child) -> None:
+        child.start()
+
+    @contextmanager
+    def frozen(self, child: Child) -> Iterator[None]:
+        child.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            child.signal(signal.SIGCONT)
+
+    # -- looking ---------------------------------------------
+
+    def log_depth(self) -> int:
+        with self.stores.valkey.client() as client:
+            return int(client.xlen(keys.LOG))
+
+    def dead_letters(self) -> int:
+        with psycopg.connect(self.database_url, connect_timeout=5) as connection:
+            row = connection.execute("select count(*) from dead_letters").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def wait_drained(self, timeout: float = 30) -> None:
+        wait_until(lambda: self.log_depth() == 0, timeout, "an empty log", every=0.1)
+
+    def check_bounds(self) -> list[str]:
+        """I7: memory, queues and connections are bounded; one sentence for each that is not."""
+        self.wait_drained()
+        found = []
+        for child in self.stack.children:
+            for process in group_members(os.getpgid(child.pid)):
+                found += _too_fat(child.name, process)
+        with psycopg.connect(self.database_url, connect_timeout=5) as connection:
+            row = connection.execute(POSTGRES_CLIENTS).fetchone()
+            assert row is not None
+            found += _too_many("Postgres connections", row[0], MOST_POSTGRES_CONNECTIONS)
+        with self.stores.valkey.client() as client:
+            info: Any = client.info("clients")
+            found += _too_many("Redis connections", info["connected_clients"], MOST_REDIS_CONNECTIONS)
+        return found
+
+
+def _below(child: Child) -> list[psutil.Process]:
+    return psutil.Process(child.pid).children(recursive=True)
+
+
+def _too_fat(name: str, process: psutil.Process) -> list[str]:
+    try:
+        size = process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return []
+    return [f"I7 {name} ({process.pid}) holds {size >> 20} MB"] if size > MOST_RSS else []
+
+
+def _too_many(what: str, count: int, most: int) -> list[str]:
+    return [f"I7 {count} {what}"] if count > most else []
+
+
+@contextmanager
+def cluster_running(env: dict[str, str] | None = None) -> Iterator[Cluster]:
+    """Durable stores (fsync on), so that a store's crash costs what it costs in production."""
+    with ExitStack() as stack_of:
+        stores = stack_of.enter_context(private_stores(fsync=True))
+        proxy = stack_of.enter_context(TcpProxy(stores.postgres.port))
+        urls = {"database_url": stores.postgres.url(), "redis_url": stores.valkey.url()}
+        settings = {**UNLIMITED, "WORKER_CONCURRENCY": "2", **(env or {})}
+        stack = Stack(stores, stores.directory / "logs", web=2, workers=2, env=settings, **urls)
+        for worker in stack.workers:
+            worker.env["DATABASE_URL"] = through(proxy, stores.postgres.url(), stores.postgres.port)
+        yield Cluster(stack_of.enter_context(running(stack)), proxy)
+
+
+def through(proxy: TcpProxy, url: str, port: int) -> str:
+    return url.replace(f":{port}/", f":{proxy.port}/")
+
+
+def lasting(seconds: float) -> Callable[[], bool]:
+    """True from so many seconds from now on: an outage has a length."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
+
+
+def until(done: Callable[[], Any], timeout: float, what: str) -> Any:
+    return wait_until(done, timeout, what, every=0.05)

@@ -1,0 +1,184 @@
+"""Twenty pairs of talkers in one thread, their common log file, and the verdict on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from dev.processes import wait_until
+from tests.faults.history import Row, Stored, read_histories, violations
+from tests.faults.talker import Talker
+from tests.support.clients import Account, register
+
+PAIRS = 20
+MEMBERS = """
+select conversation_id, user_id from members
+where conversation_id in (select conversation_id from members where user_id = any(%s))
+"""
+MESSAGES = """
+select conversation_id, seq, id::text, sender_id, body from messages where conversation_id = any(%s)
+"""
+
+
+class Crowd:
+    """Started by ``chattering``. Every wait has a deadline and says what it waited for."""
+
+    def __init__(
+        self, urls: list[str], log_path: Path, seed: int, pairs: int = PAIRS, pace: float = 0.5
+    ) -> None:
+        self.urls, self.log_path = urls, log_path
+        self._random = random.Random(seed)
+        self._log = log_path.open("a", encoding="utf-8", buffering=1)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="crowd", daemon=True)
+        self.accounts = self._register(2 * pairs)
+        self.talkers: list[Talker] = []
+        for first, second in zip(self.accounts[::2], self.accounts[1::2], strict=True):
+            for account, peer in ((first, second), (second, first)):
+                self.talkers.append(
+                    Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace)
+                )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _register(self, count: int) -> list[Account]:
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda i: register(self.urls[i % len(self.urls)]), range(count)))
+
+    def _note(self, **record: Any) -> None:
+        self._log.write(json.dumps(record) + "\n")
+
+    # -- life ------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+        self._in_loop(self._start())
+
+    async def _start(self) -> None:
+        self._tasks = [asyncio.ensure_future(talker.run()) for talker in self.talkers]
+
+    def _in_loop(self, work: Any, timeout: float = 20) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._in_loop(self._stop())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+        self._loop.close()
+        self._log.close()
+
+    async def _stop(self) -> None:
+        for talker in self.talkers:
+            talker.over = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- waiting ---------------------------------------------
+
+    def _wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
+        def check() -> bool:
+            broken = [task.exception() for task in self._tasks if task.done() and not task.cancelled()]
+            assert not broken, f"a talker broke: {broken[0]!r}"
+            return done()
+
+        try:
+            wait_until(check, timeout, what, every=0.02)
+        except TimeoutError as late:
+            stuck = [(t.account.user_id, t.connections, t.acked, len(t.pending)) for t in self.talkers]
+            raise TimeoutError(f"{late}; (user, connections, acked, pending): {stuck}") from None
+
+    def wait_acks(self, each: int, timeout: float = 30) -> None:
+        """Every talker gets so many more acks."""
+        before = [t.acked for t in self.talkers]
+        self._wait(
+            lambda: all(t.acked >= b + each for t, b in zip(self.talkers, before, strict=True)),
+            timeout,
+            f"{each} more acks for everyone",
+        )
+
+    def wait_received(self, each: int, timeout: float = 30) -> None:
+        """Every talker receives so many more messages."""
+        before = [t.received for t in self.talkers]
+        self._wait(
+            lambda: all(t.received >= b + each for t, b in zip(self.talkers, before, strict=True)),
+            timeout,
+            f"{each} more messages for everyone",
+        )
+
+    def wait_pending(self, total: int, timeout: float = 30) -> None:
+        """So many sends wait for their ack, all talkers together."""
+        self._wait(
+            lambda: sum(len(t.pending) for t in self.talkers) >= total, timeout, f"{total} unacked sends"
+        )
+
+    def wait_for(self, done: Callable[[], bool], timeout: float, what: str) -> None:
+        self._wait(done, timeout, what)
+
+    def without_reads(self) -> Crowd:
+        """Nobody marks anything read, so that everything can be fetched as unread after a resync."""
+        for talker in self.talkers:
+            talker.reads = False
+        return self
+
+    # -- the end ---------------------------------------------
+
+    def finish(self, database_url: str, ack_timeout: float = 60) -> list[str]:
+        """Everyone falls silent, gets the acks that are due, resumes a last time; what is then wrong."""
+        for talker in self.talkers:
+            talker.talking = False
+        self._wait(lambda: not any(t.pending for t in self.talkers), ack_timeout, "an ack for every send")
+        before = [t.connections for t in self.talkers]
+        self._in_loop(self._hang_up_all(), 30)
+        self._wait(
+            lambda: all(t.connections > b for t, b in zip(self.talkers, before, strict=True)),
+            30,
+            "the last resume",
+        )
+        stored = self.stored(database_url)
+        found: list[str] = []
+
+        def sound() -> bool:
+            self._log.flush()
+            found[:] = violations(read_histories(self.log_path).values(), stored)
+            return not found
+
+        with contextlib.suppress(TimeoutError):  # what is missing then is in `found`
+            self._wait(sound, 10, "everyone to have everything")
+        return found + [complaint for t in self.talkers for complaint in t.complaints]
+
+    async def _hang_up_all(self) -> None:
+        await asyncio.gather(*(talker.hang_up() for talker in self.talkers))
+
+    def stored(self, database_url: str) -> Stored:
+        """What Postgres holds of these users' conversations."""
+        users = [account.user_id for account in self.accounts]
+        members: dict[int, set[int]] = {}
+        with psycopg.connect(database_url, connect_timeout=5) as connection:
+            for conversation_id, user_id in connection.execute(MEMBERS, (users,)):
+                members.setdefault(conversation_id, set()).add(user_id)
+            rows = tuple(Row(*row) for row in connection.execute(MESSAGES, (list(members),)))
+        return Stored(rows, {c: frozenset(users) for c, users in members.items()})
+
+
+@contextmanager
+def chattering(urls: list[str], log_path: Path, seed: int, **options: Any) -> Iterator[Crowd]:
+    """A crowd that talks; every member has had an ack and a message when the block begins."""
+    crowd = Crowd(urls, log_path, seed, **options)
+    try:
+        crowd.start()
+        crowd.wait_acks(1)
+        crowd.wait_received(1)
+        yield crowd
+    finally:
+        crowd.stop()

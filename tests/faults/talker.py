@@ -1,0 +1,198 @@
+"""One chattering user: sends, writes down every ack, reconnects with jitter, resumes, sends again what was
+not acked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from tests.support.clients import Account
+
+SEND_AGAIN_SECONDS = 3.0
+Note = Callable[..., None]
+
+
+class Talker:
+    """Lives in the crowd's event loop. Counters may be read from other threads."""
+
+    def __init__(
+        self, account: Account, peer: Account, urls: list[str], note: Note, seed: int, pace: float
+    ) -> None:
+        self.account, self.peer, self.urls = account, peer, urls
+        self.random = random.Random(seed)
+        self.pace = pace
+        self.pending: dict[str, tuple[str, float]] = {}
+        self.cursor: str | None = None
+        self.acked = self.received = self.connections = self.resyncs = 0
+        self.close_codes: list[int] = []
+        self.complaints: list[str] = []
+        self.talking = True
+        self.over = False
+        self.reads = True
+        self._note = note
+        self._socket: ClientConnection | None = None
+        self._back_at = 0.0
+        self._number = 0
+        self._wake = asyncio.Event()
+
+    def note(self, what: str, **more: Any) -> None:
+        self._note(user=self.account.user_id, what=what, **more)
+
+    # -- life ------------------------------------------------
+
+    async def run(self) -> None:
+        while not self.over:
+            try:
+                await self._connection()
+            except (OSError, WebSocketException, TimeoutError, asyncio.IncompleteReadError) as error:
+                self.note("closed", why=repr(error)[:200])
+            if not self.over:
+                await self._pause(self.random.uniform(0.02, 0.4))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until woken."""
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def wake(self) -> None:
+        """In the loop's thread."""
+        self._wake.set()
+
+    async def hang_up(self) -> None:
+        """End the connection; ``run`` makes the next."""
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def _connection(self) -> None:
+        url = self.random.choice(self.urls).replace("http", "ws", 1) + "/ws"
+        headers = {"Authorization": f"Bearer {self.account.access_token}"}
+        async with connect(
+            url,
+            additional_headers=headers,
+            compression=None,
+            proxy=None,
+            ping_interval=None,
+            open_timeout=5,
+            close_timeout=1,
+        ) as socket:
+            self._socket = socket
+            self.note("connected", url=url, cursor=self.cursor)
+            await self._command("join", {"cursor": self.cursor} if self.cursor else {}, "join")
+            writer = asyncio.ensure_future(self._write())
+            try:
+                await self._read(socket)
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None:
+                    self.close_codes.append(closed.rcvd.code)
+                raise
+            finally:
+                self._socket = None
+                writer.cancel()
+
+    async def _command(self, event: str, data: dict[str, Any], ref: str | None = None) -> None:
+        if self._socket is not None:
+            frame = {"event": event, "data": data, **({"ref": ref} if ref else {})}
+            await self._socket.send(json.dumps(frame))
+
+    # -- sending ---------------------------------------------
+
+    async def _write(self) -> None:
+        try:
+            for id_ in list(self.pending):
+                await self._send(id_)
+            while True:
+                await self._pause(self.random.uniform(0.5, 1.5) * self.pace)
+                await self._send_overdue()
+                if self.talking and len(self.pending) < 50:
+                    await self._send_new()
+        except ConnectionClosed:
+            return  # the reader tells
+
+    async def _send_overdue(self) -> None:
+        now = time.monotonic()
+        if now < self._back_at:
+            return
+        for id_, (_, sent_at) in list(self.pending.items()):
+            if now - sent_at > SEND_AGAIN_SECONDS:
+                await self._send(id_)
+
+    async def _send_new(self) -> None:
+        self._number += 1
+        id_, body = str(uuid.UUID(int=self._uuid7())), f"{self.account.user_id}#{self._number}"
+        self.pending[id_] = (body, 0.0)
+        self.note("sent", id=id_, body=body)
+        await self._send(id_)
+
+    def _uuid7(self) -> int:
+        return int(time.time() * 1000) << 80 | 0x7 << 76 | 2 << 62 | self.random.getrandbits(62)
+
+    async def _send(self, id_: str) -> None:
+        if id_ not in self.pending:
+            return
+        body, _ = self.pending[id_]
+        self.pending[id_] = (body, time.monotonic())
+        await self._command(
+            "send_message", {"id": id_, "receiverId": self.peer.user_id, "message": body}, id_
+        )
+
+    # -- receiving -------------------------------------------
+
+    async def _read(self, socket: ClientConnection) -> None:
+        async for text in socket:
+            frame = json.loads(text)
+            handler = getattr(self, f"_on_{frame['event']}", None)
+            if handler is not None:
+                await handler(frame["data"], frame.get("ref"))
+            if frame.get("cursor"):
+                self.cursor = frame["cursor"]
+
+    async def _on_joined(self, data: dict[str, Any], _ref: str | None) -> None:
+        self.connections += 1
+        self.cursor = self.cursor or data["cursor"]
+
+    async def _on_ack(self, data: dict[str, Any], ref: str | None) -> None:
+        if "id" in data:
+            self.note("acked", id=data["id"], conversationId=data["conversationId"], seq=data["seq"])
+            if data["id"] != ref:
+                self.complaints.append(f"the ack of {ref} names {data['id']}")
+            if self.pending.pop(data["id"], None) is not None:
+                self.acked += 1
+
+    async def _on_receive_message(self, data: dict[str, Any], _ref: str | None) -> None:
+        self._note_message("received", data)
+        if self.reads and self.random.random() < 0.1:
+            await self._command(
+                "message_read", {"conversationId": data["conversationId"], "seq": data["seq"]}
+            )
+
+    def _note_message(self, what: str, data: dict[str, Any]) -> None:
+        self.received += 1
+        self.note(what, **{name: data[name] for name in ("id", "conversationId", "seq", "senderId")})
+
+    async def _on_resync(self, data: dict[str, Any], _ref: str | None) -> None:
+        self.resyncs += 1
+        self.cursor = data["cursor"]
+        self.note("resync")
+        await self._command("fetch_unread_messages", {"limit": 1000}, "unread")
+
+    async def _on_unread_messages(self, data: dict[str, Any], _ref: str | None) -> None:
+        for message in data["messages"]:
+            self._note_message("fetched", message)
+
+    async def _on_error(self, data: dict[str, Any], ref: str | None) -> None:
+        self.note("refused", code=data["code"], ref=ref)
+        if data["code"] in {"overloaded", "rate_limited"}:
+            self._back_at = time.monotonic() + float(data.get("retryAfter", 1))
+        elif data["code"] != "internal":
+            self.complaints.append(f"{ref}: {data}")

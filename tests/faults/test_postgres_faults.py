@@ -1,0 +1,87 @@
+"""Postgres is gone, hangs, or commits without saying so."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from app.message_log import keys
+from tests.faults.cluster import Cluster, lasting, until
+from tests.faults.conftest import Chat
+
+pytestmark = pytest.mark.faults
+
+
+def test_stopped_while_chat_goes_on(
+    cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool
+) -> None:
+    """No ack meanwhile; every message reaches its receiver; acks come when it is back."""
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        cluster.stack.stop_postgres()
+        outage = lasting(30 if long_form else 6)
+        acked = sum(t.acked for t in crowd.talkers)
+        crowd.wait_received(4, 20)
+        crowd.wait_for(outage, 40, "the end of the outage")
+        late = sum(t.acked for t in crowd.talkers) - acked
+        assert late <= len(crowd.talkers) * 2, f"{late} acks without a store"
+        cluster.stack.start_postgres()
+        crowd.wait_acks(3, 60)
+
+
+def test_frozen_while_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        cluster.stores.postgres.freeze()
+        try:
+            outage = lasting(30 if long_form else 6)
+            crowd.wait_received(4, 20)
+            crowd.wait_for(outage, 40, "the end of the outage")
+        finally:
+            cluster.stores.postgres.thaw()
+        crowd.wait_acks(3, 60)
+
+
+def test_commit_without_an_answer(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """The transaction is committed and the worker does not learn it: the batch comes again, no row does."""
+    with chat() as crowd:
+        for _ in range(rng.randint(2, 4)):
+            crowd.wait_acks(1)
+            cuts = cluster.to_postgres.cuts
+            cluster.to_postgres.cut_reply_to(lambda chunk: b"COMMIT" in chunk)
+            crowd.wait_for(lambda n=cuts: cluster.to_postgres.cuts > n, 20, "a commit whose reply is cut")
+        crowd.wait_acks(2)
+
+
+def test_the_wire_to_postgres_is_cut_at_random(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    with chat() as crowd:
+        for _ in range(4):
+            cluster.to_postgres.drop_replies_after(rng.randint(0, 4000))
+            crowd.wait_for(lambda: not cluster.to_postgres.armed, 20, "the cut")
+        crowd.wait_acks(2)
+
+
+def test_a_slow_wire_to_postgres(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    with chat() as crowd:
+        cluster.to_postgres.delay(rng.uniform(0.05, 0.15))
+        crowd.wait_acks(3, 60)
+        cluster.to_postgres.heal()
+        crowd.wait_acks(2)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [b"not msgpack at all", b"\x91\xc0", b"\x91\x9a\x01\x01\x01\x01\x01\x01\xa1x\xa1{\xa0\xa0", b""],
+    ids=["noise", "nil-record", "no-such-conversation", "empty"],
+)
+def test_poison_in_the_log_is_set_aside(
+    cluster: Cluster, chat: Chat, rng: random.Random, poison: bytes
+) -> None:
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(1, 3))
+        before = cluster.dead_letters()
+        with cluster.stores.valkey.client() as client:
+            client.xadd(keys.LOG, {b"r": poison})
+        crowd.wait_acks(3, 60)
+        until(lambda: cluster.dead_letters() > before, 30, "a dead letter")

@@ -1,0 +1,68 @@
+"""A gateway dies, or is told to."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.faults.conftest import Chat
+
+pytestmark = pytest.mark.faults
+
+
+def test_kill_9_of_a_gateway(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(2, 6))
+        index = rng.randrange(2)
+        cluster.stack.kill_web(index)
+        crowd.wait_acks(3)
+        cluster.stack.start_web(index)
+        crowd.wait_acks(2)
+
+
+def test_kill_9_of_the_process_below_gunicorn(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """The arbiter lives and starts another at once."""
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(2, 6))
+        index = rng.randrange(2)
+        for process in cluster.web_children(index):
+            process.kill()
+        crowd.wait_acks(3)
+        cluster.stack.wait_ready(index)
+
+
+def test_sigterm_under_load(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """1001 to every session within a second, the process gone within 25 s, nothing lost."""
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(2, 6))
+        index = rng.randrange(2)
+        gateway = cluster.stack.web[index]
+        before = sum(t.close_codes.count(1001) for t in crowd.talkers)
+        start = time.monotonic()
+        gateway.signal(signal.SIGTERM)
+        crowd.wait_for(
+            lambda: sum(t.close_codes.count(1001) for t in crowd.talkers) > before,
+            1.5,
+            "the first 1001 close",
+        )
+        gateway.wait(25)
+        assert time.monotonic() - start < 25
+        told = sum(t.close_codes.count(1001) for t in crowd.talkers) - before
+        assert told >= 3, f"only {told} sessions were told"
+        crowd.wait_acks(3)
+        cluster.stack.start_web(index)
+        crowd.wait_acks(2)
+
+
+def test_both_gateways_one_after_the_other(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """A rolling restart, the rude way."""
+    with chat() as crowd:
+        for index in rng.sample(range(2), 2):
+            crowd.wait_acks(2)
+            cluster.stack.kill_web(index)
+            cluster.stack.start_web(index)
+        crowd.wait_acks(2)
