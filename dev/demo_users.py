@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from app import create_app
 from app.config import ConfigError, Settings
 from app.core.accounts import Register
 from app.core.errors import Conflict
-from app.extensions import Parley, build_parley
+from app.extensions import Parley
 from app.services.register_user import register_user
 from app.store import users
 from app.store.engine import reading
@@ -26,9 +27,12 @@ def main() -> int:
     if settings.production:
         print("parley: demo users are not for production.", file=sys.stderr)
         return 3
-    parley = build_parley(settings)
-    for name in NAMES:
-        print(name, ensure(parley, name))
+    app = create_app(settings)
+    parley: Parley = app.extensions["parley"]
+    # An account is made signed in, and the library that makes its tokens reads its settings from the application.
+    with app.app_context():
+        for name in NAMES:
+            print(name, ensure(parley, name))
     parley.close()
     return 0
 

@@ -93,7 +93,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def port_is_taken(port: int, host: str = "0.0.0.0") -> bool:  # noqa: S104 - the address a server would bind
+def port_is_taken(port: int) -> bool:
+    """Whether a server could not listen on all addresses. Loopback too: macOS lets both be bound at once."""
+    return any(_is_taken(host, port) for host in ("0.0.0.0", "127.0.0.1"))  # noqa: S104 - tried, not served
+
+
+def _is_taken(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -100,7 +100,8 @@ def _demo_users(env: dict[str, str]) -> dict[str, int]:
     command = [sys.executable, "-m", "dev.demo_users"]
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise StartError((result.stderr.strip().splitlines() or ["the demo users could not be made"])[-1])
+        print(result.stderr, file=sys.stderr)
+        raise StartError("the demo users could not be made; the reason is above.")
     return {name: int(user_id) for name, user_id in (line.split() for line in result.stdout.splitlines())}
 
 

@@ -1,0 +1,1 @@
+"""Whole processes, as a person or a platform starts them."""
