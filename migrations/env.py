@@ -41,7 +41,7 @@ def set_timeouts(connection: Connection, lock: str, statement: str) -> None:
 def run(connection: Connection) -> None:
     set_timeouts(connection, WAIT_FOR_OTHER_RELEASE, WAIT_FOR_OTHER_RELEASE)
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
-    set_timeouts(connection, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+    set_timeouts(connection, context.config.attributes.get("lock_timeout", LOCK_TIMEOUT), STATEMENT_TIMEOUT)
     connection.commit()  # settings and lock belong to the session; each migration has its own transaction
     context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():

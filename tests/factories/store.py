@@ -1,0 +1,72 @@
+"""Rows to test with, made through the store's own functions where there is one."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, text
+
+from app.store.batch_writes import NewMessage
+from app.store.conversations import get_or_create_direct
+from app.store.engine import autocommit, writing
+from app.store.users import insert_user
+
+START_MS = 1_800_000_000_000
+_numbers = itertools.count(1)
+_versions = itertools.count(START_MS * 1000, 1000)
+
+
+def add_users(engine: Engine, count: int) -> list[int]:
+    with writing(engine) as conn:
+        made = [insert_user(conn, f"user{next(_numbers)}", "Somebody") for _ in range(count)]
+    return [user.id for user in made if user]
+
+
+def add_direct(engine: Engine, user: int, other: int) -> int:
+    with autocommit(engine) as conn:
+        found = get_or_create_direct(conn, user, other)
+    assert found is not None
+    return found[0]
+
+
+def add_pair(engine: Engine) -> tuple[int, int, int]:
+    """A direct conversation of two new users: ``(conversation_id, user, other)``."""
+    user, other = add_users(engine, 2)
+    return add_direct(engine, user, other), user, other
+
+
+def add_group(engine: Engine, members: Sequence[int]) -> int:
+    with writing(engine) as conn:
+        made = conn.execute(text("INSERT INTO conversations (kind, name) VALUES ('group', 'G') RETURNING id"))
+        group: int = made.scalar_one()
+        rows = [{"c": group, "u": user} for user in members]
+        conn.execute(text("INSERT INTO members (conversation_id, user_id) VALUES (:c, :u)"), rows)
+    return group
+
+
+def next_version() -> int:
+    """Microseconds, each a millisecond after the one before."""
+    return next(_versions)
+
+
+def new_message(conversation: int, seq: int, sender: int, **fields: object) -> NewMessage:
+    version = next_version()
+    made = NewMessage(
+        conversation,
+        seq,
+        str(uuid.uuid4()),
+        sender,
+        "text",
+        f"message {seq}",
+        None,
+        None,
+        version,
+        version // 1000,
+    )
+    return made._replace(**fields)  # type: ignore[arg-type]
+
+
+def new_messages(conversation: int, sender: int, count: int, first: int = 1) -> list[NewMessage]:
+    return [new_message(conversation, seq, sender) for seq in range(first, first + count)]
