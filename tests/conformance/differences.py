@@ -51,11 +51,13 @@ def _two_faults_size_first(ours: Outcome, theirs: Outcome) -> bool:
 
 
 def _limit_counts_control_frames(ours: Outcome, theirs: Outcome) -> bool:
-    """A control frame larger than what the open message may still grow by."""
+    """A control frame larger than what the open message may still grow by; we took it, or judged its close."""
     if theirs.code != 1009 or ours.events[: len(theirs.events)] != theirs.events:
         return False
-    next_event = ours.events[len(theirs.events) : len(theirs.events) + 1]
-    return bool(next_event) and next_event[0][0] in (CLOSE, PING, PONG) and len(next_event[0][1]) > 0
+    if len(ours.events) == len(theirs.events):
+        return ours.reason in ("invalid close code", "close reason is not UTF-8")
+    opcode, payload = ours.events[len(theirs.events)]
+    return opcode in (CLOSE, PING, PONG) and payload != b""
 
 
 def _close_inside_a_message(ours: Outcome, theirs: Outcome) -> bool:

@@ -52,8 +52,7 @@ def _codes() -> list[Case]:
     ]
     bad = [case(f"7.9.{code}", f"code {code}", close(code), failure=1002) for code in INVALID_CODES]
     reasoned = [
-        case(f"7.10.{code}", f"code {code} with a reason", close(code, b"no"), failure=1002)
-        for code in INVALID_CODES
+        case(f"7.10.{code}", f"code {code} with a reason", close(code, b"no"), failure=1002) for code in INVALID_CODES
     ]
     return good + bad + reasoned
 

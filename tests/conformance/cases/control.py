@@ -39,9 +39,7 @@ def _reserved_bits() -> list[Case]:
     for bits in range(1, 8):
         for opcode in (TEXT, BINARY, CLOSE, PING, PONG):
             bad = frame(opcode, b"\x03\xe8", rsv=bits)
-            made.append(
-                case(f"3.{bits}.{opcode}", f"bits {bits:03b}, opcode {opcode}", bad, failure=1002, known=1)
-            )
+            made.append(case(f"3.{bits}.{opcode}", f"bits {bits:03b}, opcode {opcode}", bad, failure=1002, known=1))
         bad = frame(TEXT, b"x", rsv=bits)
         made += [
             case(f"3.{bits}.20", f"bits {bits:03b} after a message and a ping", frame(*hello), frame(PING, b"p"), bad, events=[hello, (PING, b"p")], failure=1002, known=1),

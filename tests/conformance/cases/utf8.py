@@ -123,8 +123,7 @@ def _non_characters() -> list[Row]:
     ]
     specials = enumerate(range(0xFFF9, 0x10000), 1)
     return rows + [
-        (f"6.23.{number}", f"special U+{code:04X}", chr(code).encode().hex(), None)
-        for number, code in specials
+        (f"6.23.{number}", f"special U+{code:04X}", chr(code).encode().hex(), None) for number, code in specials
     ]
 
 
