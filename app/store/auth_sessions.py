@@ -69,9 +69,7 @@ _FORGET = text("""
 """)
 
 
-def create_session(
-    conn: Connection, sid: str, user_id: int, *, device_id: str | None, expires_ms: int
-) -> None:
+def create_session(conn: Connection, sid: str, user_id: int, *, device_id: str | None, expires_ms: int) -> None:
     """A new family, generation 0. ``sid`` is a UUID of the caller's."""
     values = {"id": sid, "user_id": user_id, "device_id": device_id, "expires_at": moment(expires_ms)}
     conn.execute(_CREATE, values)

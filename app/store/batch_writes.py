@@ -158,9 +158,7 @@ _SEEN = """seen AS (
 
 
 @lru_cache
-def _statement(
-    messages: bool, conversations: bool, receipts: bool, seen: bool, expect_conflicts: bool
-) -> bytes:
+def _statement(messages: bool, conversations: bool, receipts: bool, seen: bool, expect_conflicts: bool) -> bytes:
     """The statement with the parts that this batch has; its one row is (fence held, messages inserted)."""
     parts = [_FENCE]
     if messages:
@@ -198,9 +196,7 @@ def _columns(rows: Iterable[Sequence[int]]) -> list[str]:
     return [int_array(column) for column in zip(*rows, strict=True)]
 
 
-def _positions(
-    messages: Sequence[NewMessage], receipts: Sequence[Receipt]
-) -> list[tuple[int, int, int, int]]:
+def _positions(messages: Sequence[NewMessage], receipts: Sequence[Receipt]) -> list[tuple[int, int, int, int]]:
     """Of each conversation of the batch: greatest seq, version and moment."""
     found: dict[int, tuple[int, int, int]] = {}
     get = found.get

@@ -98,9 +98,7 @@ _MEMBERS = HotStatement("""
     ) AS m
     ORDER BY c, m.user_id
 """)
-_IDS_OF = HotStatement(
-    "SELECT conversation_id FROM members WHERE user_id = :user_id ORDER BY conversation_id"
-)
+_IDS_OF = HotStatement("SELECT conversation_id FROM members WHERE user_id = :user_id ORDER BY conversation_id")
 
 
 def _summaries(which: str, order_and_limit: str) -> HotStatement:
@@ -152,9 +150,7 @@ def load_state(conn: Connection, conversation_ids: Sequence[int]) -> list[Conver
     """Those of the conversations that exist, by id."""
     rows = _STATE.rows(conn, ids=int_array(conversation_ids))
     return [
-        ConversationState(
-            c, kind, seq, version, [MemberState(*row[4:]) for row in group if row[4] is not None]
-        )
+        ConversationState(c, kind, seq, version, [MemberState(*row[4:]) for row in group if row[4] is not None])
         for (c, kind, seq, version), group in groupby(rows, key=itemgetter(0, 1, 2, 3))
     ]
 

@@ -73,9 +73,7 @@ class _Availability:
             now = time.monotonic()
             if self._closed_until is not None and now < self._closed_until:
                 raise Overloaded("The store does not answer.", retry_after=RETRY_SECONDS)
-            self._closed_until = (
-                now + self._probe_seconds
-            )  # this caller tries; the others wait for its result
+            self._closed_until = now + self._probe_seconds  # this caller tries; the others wait for its result
 
     def failed(self) -> None:
         with self._lock:
@@ -200,9 +198,7 @@ def _translated(engine: Engine) -> Iterator[None]:
         if _is_not_now(error):
             raise Overloaded("The store has no time.", retry_after=RETRY_SECONDS) from error
         raise
-    except (
-        exc.TimeoutError
-    ) as error:  # every pooled connection is in use: this says nothing of the store itself
+    except exc.TimeoutError as error:  # every pooled connection is in use: this says nothing of the store itself
         raise Overloaded("The store has no time.", retry_after=RETRY_SECONDS) from error
     except BaseException:
         availability.answered()

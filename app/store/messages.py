@@ -157,9 +157,7 @@ def find_by_id(conn: Connection, conversation_id: int, ids: Sequence[str]) -> li
     return _rows(conn, _BY_ID, conversation_id=conversation_id, ids=text_array(ids))
 
 
-def find_existing(
-    conn: Connection, asked: Sequence[tuple[int, str]]
-) -> dict[tuple[int, str], ExistingMessage]:
+def find_existing(conn: Connection, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], ExistingMessage]:
     """Which of the ``(conversation_id, id)`` are stored, and as what; keyed as asked."""
     values = {"conversations": int_array(c for c, _ in asked), "ids": text_array(i for _, i in asked)}
     return {asked[n - 1]: ExistingMessage(*row) for n, *row in _EXISTING.rows(conn, **values)}
@@ -170,10 +168,7 @@ def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, 
 
     Exact up to ``COUNT_CAP`` messages beyond the read mark; past that, of the newest ``COUNT_CAP``.
     """
-    return [
-        (user, conversation, count)
-        for user, conversation, count in _COUNTS.rows(conn, users=int_array(user_ids))
-    ]
+    return [(user, conversation, count) for user, conversation, count in _COUNTS.rows(conn, users=int_array(user_ids))]
 
 
 def unread_messages(conn: Connection, requests: Sequence[UnreadRequest]) -> list[Page]:

@@ -75,9 +75,7 @@ def test_models_say_what_the_migrations_made(database: Engine, engine: Engine) -
     Base.metadata.create_all(database)
     assert definitions(database) == definitions(engine)
     with engine.connect() as conn:
-        context = MigrationContext.configure(
-            conn, opts={"compare_type": True, "compare_server_default": True}
-        )
+        context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
@@ -136,7 +134,5 @@ def test_migrations_import_no_models(database: Engine) -> None:
         "sys.exit(any(name.startswith('app.store') for name in sys.modules))"
     )
     env = base_env(DATABASE_URL=url_of(database), REDIS_URL="redis://unused")
-    result = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr

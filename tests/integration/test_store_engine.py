@@ -1,0 +1,225 @@
+"""The engine: bounded waits, one meaning for "the store does not answer", greenlets that yield."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, Engine, exc, text
+
+from app.config import Settings
+from app.core.errors import Overloaded
+from app.store.engine import autocommit, create_engine, reading, writing
+from app.store.epochs import read_epoch
+from tests.support.processes import ROOT, base_env
+
+Opener = Callable[[Engine], AbstractContextManager[Connection]]
+MakeEngine = Callable[..., Engine]
+
+
+@pytest.fixture
+def make_engine(settings: Settings) -> Iterator[MakeEngine]:
+    made: list[Engine] = []
+
+    def make(**changes: object) -> Engine:
+        made.append(create_engine(replace(settings, **changes)))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
+
+
+def one(engine: Engine, open_: Opener = reading) -> int:
+    with open_(engine) as conn:
+        return int(conn.execute(text("SELECT 1")).scalar_one())
+
+
+def backend_of(engine: Engine) -> int:
+    with reading(engine) as conn:
+        return int(conn.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def refused(engine: Engine, open_: Opener = reading) -> tuple[Overloaded, float]:
+    """The refusal, and how long it took."""
+    started = time.monotonic()
+    with pytest.raises(Overloaded) as caught:
+        one(engine, open_)
+    return caught.value, time.monotonic() - started
+
+
+def url_on(port: socket.socket) -> str:
+    return f"postgresql+psycopg://x@127.0.0.1:{port.getsockname()[1]}/x"
+
+
+def until_it_answers(engine: Engine, within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            one(engine)
+            return
+        except Overloaded:
+            assert time.monotonic() < deadline, "the store came back, the engine did not"
+
+
+def test_every_connection_has_its_limits(make_engine: MakeEngine) -> None:
+    names = ("statement_timeout", "lock_timeout", "plan_cache_mode", "application_name")
+    with reading(make_engine(db_timeout_seconds=2.0)) as conn:
+        found = [conn.execute(text(f"SHOW {name}")).scalar() for name in names]
+    assert found == ["800ms", "600ms", "force_generic_plan", "parley"]
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_prepared_statements_can_be_switched_off(make_engine: MakeEngine, prepared: bool) -> None:
+    with reading(make_engine(db_prepared_statements=prepared)) as conn:
+        for _ in range(8):
+            read_epoch(conn)
+        count = conn.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar()
+    assert bool(count) is prepared
+
+
+def test_autocommit_is_a_transaction_a_statement(make_engine: MakeEngine) -> None:
+    with autocommit(make_engine()) as conn:
+        ids = {conn.execute(text("SELECT txid_current()")).scalar() for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_writing_rolls_back_on_an_exception(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+
+    def fail_half_way() -> None:
+        with writing(engine) as conn:
+            conn.execute(text("INSERT INTO dead_letters (record, reason) VALUES ('', '')"))
+            raise KeyError
+
+    pytest.raises(KeyError, fail_half_way)
+    with reading(engine) as conn:
+        assert conn.execute(text("SELECT count(*) FROM dead_letters")).scalar() == 0
+
+
+def test_a_connection_that_the_server_closed_is_replaced_unnoticed(make_engine: MakeEngine) -> None:
+    engine, other = make_engine(), make_engine()
+    pid = backend_of(engine)
+    with reading(other) as conn:
+        conn.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    assert one(engine) == 1
+
+
+@pytest.mark.parametrize("open_", [reading, writing])
+def test_a_stopped_server_is_overloaded_in_time_then_at_once_then_back(make_engine: MakeEngine, open_: Opener) -> None:
+    engine = make_engine(db_timeout_seconds=1.0, db_pool_size=1)
+    pid = backend_of(engine)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        error, first = refused(engine, open_)
+        assert 0.3 < first < 1.0
+        assert error.extra["retryAfter"] > 0
+        assert refused(engine)[1] < 0.05
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until_it_answers(engine)
+
+
+def test_where_nothing_listens_it_fails_fast(make_engine: MakeEngine) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        engine = make_engine(database_url=url_on(unused))
+        assert refused(engine)[1] < 1
+        assert refused(engine)[1] < 0.05
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_bounded(make_engine: MakeEngine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        engine = make_engine(database_url=f"postgresql+psycopg://x@127.0.0.1:{port}/x", db_timeout_seconds=5.0)
+        assert refused(engine)[1] < 5
+
+
+def test_while_one_caller_tries_the_others_fail_at_once(make_engine: MakeEngine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        engine = make_engine(database_url=f"postgresql+psycopg://x@127.0.0.1:{port}/x", db_timeout_seconds=5.0)
+        refused(engine)
+        took: list[float] = []
+        deadline = time.monotonic() + 20
+        while not any(seconds > 0.5 for seconds in took):  # until the back-off is over and somebody tries
+            assert time.monotonic() < deadline
+            with ThreadPoolExecutor(8) as callers:
+                took = [seconds for _, seconds in callers.map(refused, [engine] * 8)]
+        assert sum(seconds > 0.5 for seconds in took) == 1
+
+
+def test_a_slow_statement_is_overloaded_and_the_store_is_not_down(make_engine: MakeEngine) -> None:
+    engine = make_engine(db_timeout_seconds=1.0)
+    with pytest.raises(Overloaded), reading(engine) as conn:
+        conn.execute(text("SELECT pg_sleep(30)"))
+    assert one(engine) == 1
+
+
+def test_a_lock_that_is_held_is_overloaded(make_engine: MakeEngine) -> None:
+    engine = make_engine(db_timeout_seconds=1.0)
+    with writing(engine) as holder:
+        holder.execute(text("SELECT * FROM log_state FOR UPDATE"))
+        with pytest.raises(Overloaded), writing(engine) as conn:
+            conn.execute(text("SELECT * FROM log_state FOR UPDATE"))
+    assert one(engine) == 1
+
+
+def test_a_pool_in_use_is_overloaded_and_the_store_is_not_down(make_engine: MakeEngine) -> None:
+    engine = make_engine(db_timeout_seconds=0.5, db_pool_size=1)
+    with reading(engine):
+        assert refused(engine)[1] < 0.5
+    assert one(engine) == 1
+
+
+def test_faults_of_the_data_are_not_translated(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    with pytest.raises(exc.DataError), reading(engine) as conn:
+        conn.execute(text("SELECT CAST('x' AS bigint)"))
+    with pytest.raises(exc.ProgrammingError), reading(engine) as conn:
+        conn.execute(text("SELECT nothing"))
+
+
+UNDER_GEVENT = """
+from gevent import monkey; monkey.patch_all()
+import time, gevent
+from sqlalchemy import text
+from app.config import Settings
+from app.store.engine import create_engine, reading
+
+engine = create_engine(Settings.from_env())
+ticks = []
+
+def sleep():
+    with reading(engine) as conn:
+        conn.execute(text("SELECT pg_sleep(0.5)"))
+
+def tick():
+    while True:
+        ticks.append(1)
+        gevent.sleep(0.01)
+
+sleep()
+ticker = gevent.spawn(tick)
+started = time.monotonic()
+gevent.joinall([gevent.spawn(sleep) for _ in range(4)], raise_error=True)
+took = time.monotonic() - started
+assert took < 1.5, f"four sleeps of 0.5 s took {took} s: they did not run at once"
+assert len(ticks) > 10, f"other greenlets ran {len(ticks)} times only"
+"""
+
+
+def test_greenlets_wait_beside_each_other(settings: Settings) -> None:
+    env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url)
+    run = [sys.executable, "-c", UNDER_GEVENT]
+    result = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,188 @@
+"""Users and sign-ins in the store."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from app.config import Settings
+from app.store import auth_sessions, users
+from app.store.engine import autocommit, create_engine
+from tests.factories.store import add_users
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = create_engine(settings)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Connection]:
+    with autocommit(engine) as connection:
+        yield connection
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def test_a_user_is_found_by_id_and_by_name_in_any_case(conn: Connection) -> None:
+    made = users.insert_user(conn, "Grace.Hopper", "Grace", password_hash="hash", avatar_url="https://x")
+    assert made is not None
+    assert made == users.StoredUser(made.id, "grace.hopper", "Grace", "https://x", None)
+    assert users.get_users(conn, [made.id, 10**9]) == {made.id: made}
+    assert users.find_user_by_username(conn, "GRACE.hopper") == made
+    assert users.find_credentials(conn, "grace.hopper") == users.Credentials(made, "hash")
+    assert users.find_user_by_username(conn, "nobody") is None
+
+
+def test_a_name_is_given_once(conn: Connection) -> None:
+    assert users.insert_user(conn, "only.one", "A") is not None
+    assert users.insert_user(conn, "ONLY.one", "B") is None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
+        ("zoe", ["zoe.a", "zoe.b"]),
+        ("ZOE.A", ["zoe.a"]),
+        ("ünal", ["zoe.b"]),
+        ("Ünal K", ["zoe.b"]),
+        ("oe", []),
+        ("", []),
+        ("zoe%", []),
+        ("zoe_", []),
+        ("\U0010ffff", []),
+        ("\ud7ff", []),
+    ],
+)
+def test_search_by_prefix_of_either_name(conn: Connection, prefix: str, found: list[str]) -> None:
+    users.insert_user(conn, "zoe.b", "Ünal Kaya")
+    users.insert_user(conn, "zoe.a", "Zoe")
+    assert [user.username for user in users.search_by_prefix(conn, prefix)] == found
+
+
+def test_search_stops_at_its_limit(conn: Connection) -> None:
+    for name in ("lim.c", "lim.a", "lim.b"):
+        users.insert_user(conn, name, name)
+    assert [user.username for user in users.search_by_prefix(conn, "lim", limit=2)] == ["lim.a", "lim.b"]
+
+
+def test_a_profile_changes_only_in_what_is_given(conn: Connection) -> None:
+    made = users.insert_user(conn, "profile", "Before", avatar_url="https://x")
+    assert made is not None
+    assert users.update_profile(conn, made.id) == made
+    renamed = users.update_profile(conn, made.id, display_name="After")
+    assert renamed is not None
+    assert (renamed.display_name, renamed.avatar_url) == ("After", "https://x")
+    bare = users.update_profile(conn, made.id, avatar_url=None)
+    assert bare is not None
+    assert (bare.display_name, bare.avatar_url) == ("After", None)
+    assert users.update_profile(conn, 10**9, display_name="x") is None
+
+
+def test_last_seen_moves_forward_only_for_many_at_once(conn: Connection, engine: Engine) -> None:
+    first, second = add_users(engine, 2)
+    users.set_last_seen(conn, [(first, 5_001), (second, 7_000), (first, 6_002), (10**9, 1)])
+    users.set_last_seen(conn, [(first, 1_000), (second, 8_003)])
+    users.set_last_seen(conn, [])
+    found = users.get_users(conn, [first, second])
+    assert [found[user].last_seen_ms for user in (first, second)] == [6_002, 8_003]
+
+
+def test_an_outside_identity_is_one_user_under_concurrency(engine: Engine) -> None:
+    def arrive(_: int) -> users.StoredUser:
+        with autocommit(engine) as conn:
+            return users.get_or_create_external(conn, "https://idp", "s-1", username="Wanted", display_name="W")
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(arrive, range(24)))
+    assert {(user.username, user.display_name) for user in found} == {("wanted", "W")}
+    assert len({user.id for user in found}) == 1
+
+
+@pytest.mark.parametrize("wish", ["taken", "", "not allowed!", "x" * 99])
+def test_an_outside_identity_gets_a_made_name_where_its_wish_cannot_be(conn: Connection, wish: str) -> None:
+    users.insert_user(conn, "taken", "T")
+    subject = f"subject of {wish}"
+    made = users.get_or_create_external(conn, "https://idp", subject, username=wish)
+    assert made.username.startswith("u-")
+    assert users.get_or_create_external(conn, "https://idp", subject, username="other") == made
+    assert users.get_or_create_external(conn, "https://other", subject).id != made.id
+
+
+def new_session(conn: Connection, engine: Engine, lasts_ms: int = HOUR_MS) -> str:
+    sid = str(uuid.uuid4())
+    [user] = add_users(engine, 1)
+    auth_sessions.create_session(conn, sid, user, device_id="d", expires_ms=now_ms() + lasts_ms)
+    return sid
+
+
+def test_rotation_counts_up_and_tells_a_reused_token(conn: Connection, engine: Engine) -> None:
+    sid, expires = new_session(conn, engine), now_ms() + 2 * HOUR_MS
+    first = auth_sessions.rotate_refresh(conn, sid, 0, expires_ms=expires)
+    assert (first.outcome, first.generation) == ("rotated", 1)
+    assert auth_sessions.rotate_refresh(conn, sid, 0, expires_ms=expires).outcome == "reused"
+    assert auth_sessions.rotate_refresh(conn, sid, 2, expires_ms=expires).outcome == "gone"
+    found = auth_sessions.find_session(conn, sid)
+    assert found == auth_sessions.AuthSessionRow(sid, first.user_id, "d", 1, expires, None)
+
+
+def user_of(conn: Connection, sid: str) -> int:
+    found = auth_sessions.find_session(conn, sid)
+    assert found is not None
+    return found.user_id
+
+
+def test_an_ended_an_expired_and_an_unknown_family_are_gone(conn: Connection, engine: Engine) -> None:
+    ended, expired = new_session(conn, engine), new_session(conn, engine, lasts_ms=-1)
+    end = now_ms() + 60_000
+    stored = auth_sessions.end_session(conn, ended, user_of(conn, ended), "logout", tokens_end_ms=end)
+    assert stored == end // 1000
+    for sid in (ended, expired, str(uuid.uuid4())):
+        assert auth_sessions.rotate_refresh(conn, sid, 0, expires_ms=end).outcome == "gone"
+    assert auth_sessions.find_session(conn, str(uuid.uuid4())) is None
+
+
+def test_the_ended_are_listed_until_their_last_token_ends(conn: Connection, engine: Engine) -> None:
+    alive, ended, unknown, over = (
+        new_session(conn, engine), new_session(conn, engine), str(uuid.uuid4()), new_session(conn, engine)
+    )  # fmt: skip
+    user, end = user_of(conn, alive), now_ms() + 60_000
+    for sid, tokens_end in ((ended, end), (ended, end + 9000), (unknown, end), (over, now_ms() - 1)):
+        auth_sessions.end_session(conn, sid, user, "logout", tokens_end_ms=tokens_end)
+    listed = auth_sessions.revoked_sessions(conn)
+    assert {sid: listed.get(sid) for sid in (alive, ended, unknown, over)} == {
+        alive: None, ended: end // 1000, unknown: end // 1000, over: None
+    }  # fmt: skip
+
+
+def test_of_many_uses_of_one_token_exactly_one_rotates(conn: Connection, engine: Engine) -> None:
+    sid, expires = new_session(conn, engine), now_ms() + HOUR_MS
+
+    def rotate(_: int) -> str:
+        with autocommit(engine) as other:
+            return auth_sessions.rotate_refresh(other, sid, 0, expires_ms=expires).outcome
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = sorted(pool.map(rotate, range(24)))
+    assert outcomes == ["reused"] * 23 + ["rotated"]
+
+
+def test_expired_families_are_forgotten_in_portions(conn: Connection, engine: Engine) -> None:
+    old = [new_session(conn, engine, lasts_ms=-HOUR_MS) for _ in range(3)]
+    young = new_session(conn, engine)
+    before = now_ms() - HOUR_MS // 2
+    assert auth_sessions.forget_expired(conn, before, limit=2) == 2
+    assert auth_sessions.forget_expired(conn, before, limit=9) == 1
+    assert [auth_sessions.find_session(conn, sid) for sid in old] == [None] * 3
+    assert auth_sessions.find_session(conn, young) is not None
