@@ -157,4 +157,6 @@ def _parse(name: str, kind: str, raw: str) -> object:
     try:
         return parsers[kind](raw)
     except ValueError:
-        raise ConfigError(f"{name.upper()}={raw!r} is not {'a number' if kind in ('int', 'float') else kind}.") from None
+        raise ConfigError(
+            f"{name.upper()}={raw!r} is not {'a number' if kind in ('int', 'float') else kind}."
+        ) from None

@@ -14,6 +14,7 @@ from redis.retry import Retry
 from sqlalchemy import Engine
 
 from app.config import Settings
+from app.core.errors import Overloaded
 from app.fanout.revocation import RevokedSessions
 from app.message_log import keys
 from app.services.passwords import Passwords
@@ -47,6 +48,7 @@ class Parley:
 
     def close(self) -> None:
         """Give back the pooled connections. The object can still be used; it connects anew."""
+        self.readiness.close()
         self.engine.dispose()
         self.redis.close()
 
@@ -76,16 +78,16 @@ def connect_redis(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_
     """A client that never sends a command twice: redis-py's default retries stored one XADD twice where a
     reply was lost.
     """
-    options: dict[str, object] = {}
+    # A unix socket has neither TLS nor a peer that could silently be gone.
+    options: dict[str, object] = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
     if settings.redis_url.startswith("rediss://") and not settings.redis_tls_verify:
-        options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+        options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return redis.Redis.from_url(
         settings.redis_url,
         retry=Retry(NoBackoff(), 0),
         retry_on_timeout=False,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
-        socket_keepalive=True,
         health_check_interval=15,
         decode_responses=False,
         **options,
@@ -94,3 +96,12 @@ def connect_redis(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_
 
 def current_parley() -> Parley:
     return cast(Parley, current_app.extensions["parley"])
+
+
+def current_gateway() -> Gateway:
+    """The gateway of this process, started. Raise Overloaded where the process serves no sessions."""
+    gateway = current_parley().gateway
+    if gateway is None:
+        raise Overloaded("This process serves no sessions.")
+    gateway.start()
+    return gateway

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import logs
-from app.api import auth, headers, health, jwt_manager, requests, users
+from app import logs, transports
+from app.api import auth, conversations, headers, health, jwt_manager, messages, requests, users
 from app.config import Settings, check_settings
 from app.errors_http import install_error_handlers
 from app.extensions import Parley, build_parley
@@ -35,16 +32,15 @@ def build_app(settings: Settings | None = None) -> Flask:
 
 
 def register_blueprints(app: Flask) -> None:
-    for blueprint in (auth.blueprint, users.blueprint, health.blueprint):
-        app.register_blueprint(blueprint)
+    for part in (auth, users, messages, conversations, health):
+        app.register_blueprint(part.blueprint)
 
 
 def install_gateway(app: Flask, parley: Parley) -> None:
     """The transports: their routes, and ``parley.gateway``. Their listeners begin in the worker, after the
     fork.
     """
-    if find_spec("app.transports.gateway") is not None:
-        import_module("app.transports.gateway").install(app, parley)
+    transports.install(app, parley)
 
 
 def trust_proxies(app: Flask, count: int) -> None:

@@ -123,9 +123,7 @@ class Batcher:
         except RedisError as error:
             log.warning("%s: no new epoch yet (%s)", self.name, type(error).__name__)
 
-    def _drop_late(
-        self, batch: list[tuple[Operation, Outcome, float]]
-    ) -> list[tuple[Operation, Outcome, float]]:
+    def _drop_late(self, batch: list[tuple[Operation, Outcome, float]]) -> list[tuple[Operation, Outcome, float]]:
         deadline = time.monotonic() - self._patience
         late = [item for item in batch if item[2] < deadline]
         self._fail(late, Overloaded(retry_after=2.0))

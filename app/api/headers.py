@@ -54,8 +54,6 @@ def _cors(settings: Settings, response: Response) -> Response:
     response.headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
-        response.headers["Access-Control-Allow-Headers"] = (
-            "Authorization, Content-Type, Last-Event-ID, X-Request-ID"
-        )
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID, X-Request-ID"
         response.headers["Access-Control-Max-Age"] = "600"
     return response

@@ -59,11 +59,11 @@ class MessageBody(msgspec.Struct, rename="camel"):
 
     id: str
     sender_id: int
-    receiver_id: int | None | msgspec.UnsetType = msgspec.UNSET
+    receiver_id: int | msgspec.UnsetType | None = msgspec.UNSET
     message: str = ""
     kind: str = "text"
     attachments: list[dict[str, Any]] = []
-    reply_to: str | None | msgspec.UnsetType = msgspec.UNSET
+    reply_to: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _encode_body = msgspec.json.Encoder().encode

@@ -26,7 +26,7 @@ _XOR_AS_INTEGER_UP_TO = 512
 _XOR_TABLES = tuple(bytes(byte ^ key for byte in range(256)) for key in range(256))
 
 
-class FrameFailure(Exception):  # noqa: N818 - "fail the connection" is the term of section 7.1.7
+class FrameFailure(Exception):
     """The connection must be closed with ``code``; ``reason`` is a short ASCII text for the close frame."""
 
     def __init__(self, code: int, reason: str) -> None:

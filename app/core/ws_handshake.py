@@ -18,7 +18,7 @@ _VERSION = "13"
 _HTTP_VERSION = re.compile(r"HTTP/(\d+)\.(\d+)", re.ASCII)
 
 
-class UpgradeRefused(Exception):  # noqa: N818 - a decision, not a fault
+class UpgradeRefused(Exception):
     """No session opens: answer ``status`` with ``headers`` and ``reason``."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:

@@ -10,8 +10,8 @@ from redis import Redis
 
 from app.core.records import pack, unpack
 from app.message_log import keys
-from app.redis_scripts import script
 from app.redis_batch import EpochLostError, Operation
+from app.redis_scripts import script
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,16 +56,3 @@ def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> list[Record]:
     records = [unpack_record(packed) for packed_list in answer[1::2] for packed in packed_list]
     records.sort(key=lambda record: record.version)
     return records
-
-
-def marks_of(redis: Redis, conversation_id: int, user_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """user -> (delivered, read) as Redis has them; users without a mark there are missing."""
-    ids = list(user_ids)
-    fields = [f"{letter}:{user}" for user in ids for letter in "dr"]
-    values = redis.hmget(keys.conversation(conversation_id), fields) if fields else []
-    found = {}
-    for i, user in enumerate(ids):
-        delivered, read = values[2 * i], values[2 * i + 1]
-        if delivered is not None or read is not None:
-            found[user] = (int(delivered or 0), int(read or 0))
-    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from redis import Redis
 
@@ -22,16 +22,15 @@ class Epoch(NamedTuple):
     started_ms: int
 
 
-class EpochLock(Protocol):
-    """The epoch's row in Postgres, locked; let go unchanged unless ``advance`` was called."""
-
-    greatest_version: int
-
-    def advance(self) -> int:
-        """Count the epoch up and commit. Returns the new number."""
+# Opens a transaction in which Postgres' epoch is counted up: gives (new epoch, greatest version stored), commits where the
+# block ends without an error.
+NextEpoch = Callable[[], AbstractContextManager[tuple[int, int]]]
 
 
-LockEpoch = Callable[[], AbstractContextManager[EpochLock]]
+class _AlreadyBegunError(Exception):
+    def __init__(self, epoch: Epoch) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
 
 
 def read_epoch(redis: Redis) -> Epoch | None:
@@ -43,22 +42,24 @@ def read_epoch(redis: Redis) -> Epoch | None:
     return Epoch(int(number), int(started))
 
 
-def begin_epoch(redis: Redis, lock_epoch: LockEpoch) -> Epoch:
+def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     """Begin a new epoch, or join the one that another process has begun meanwhile.
 
     Raise Overloaded where Postgres does not answer, RedisError where Redis does not.
     """
-    with lock_epoch() as lock:
-        found = read_epoch(redis)
-        if found is not None:
-            return found
-        _forget_leftovers(redis)
-        now_us = int(time.time() * 1_000_000)
-        redis.set(keys.VERSION, max(lock.greatest_version, now_us))
-        epoch = Epoch(lock.advance(), now_us // 1000)
+    try:
+        with next_epoch() as (number, greatest_version):
+            found = read_epoch(redis)
+            if found is not None:
+                raise _AlreadyBegunError(found)  # and the count in Postgres is rolled back
+            _forget_leftovers(redis)
+            now_us = int(time.time() * 1_000_000)
+            redis.set(keys.VERSION, max(greatest_version, now_us))
+    except _AlreadyBegunError as already:
+        return already.epoch
     # Only now, after the commit: an epoch in Redis that Postgres does not know would stop every drain.
-    redis.set(keys.EPOCH, f"{epoch.number}:{epoch.started_ms}", nx=True)
-    return read_epoch(redis) or epoch
+    redis.set(keys.EPOCH, f"{number}:{now_us // 1000}", nx=True)
+    return read_epoch(redis) or Epoch(number, now_us // 1000)
 
 
 def _forget_leftovers(redis: Redis) -> None:

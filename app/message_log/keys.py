@@ -12,7 +12,6 @@ EPOCH = PREFIX + "epoch"  # string "<epoch>:<started ms>"; absent means: Redis l
 VERSION = PREFIX + "version"  # string, the last version given out
 LOG = PREFIX + "log"  # stream; each entry holds the records of one append; only what is not stored yet
 LOG_STATE = PREFIX + "log-state"  # hash {records, bytes}: how much the log holds
-DEAD = PREFIX + "dead"  # stream of records that could not be stored, with their reason; capped
 LEASE = PREFIX + "drain-lease"  # string, the drain that is running; expires by itself
 ATTEMPTS = PREFIX + "drain-attempts"  # string "<entry id>:<times>", the head of the log and how often it was begun
 ONLINE = PREFIX + "online"  # hash user id -> gateways that hold a session of theirs, separated by blanks
@@ -24,7 +23,6 @@ ALL = PREFIX + "all"  # channel that every gateway listens to
 
 # Idle conversations leave Redis after this and are read from Postgres again at their next message.
 CONVERSATION_SECONDS = 24 * 3600
-DEAD_MAX = 10_000
 
 
 def conversation(conversation_id: int) -> str:
@@ -37,9 +35,9 @@ def tail(conversation_id: int) -> str:
     return f"{PREFIX}t:{conversation_id}"
 
 
-def direct(low: int, high: int) -> str:
-    """string: the id of the direct conversation of two users"""
-    return f"{PREFIX}d:{low}:{high}"
+def dedupe_mark(conversation_id: int, message_id: str) -> str:
+    """string "<seq>:<version>:<sent ms>:<sender>": this id was sent; expires after Settings.dedupe_seconds"""
+    return f"{PREFIX}x:{conversation_id}:{message_id}"
 
 
 def gateway_users(gateway: str) -> str:

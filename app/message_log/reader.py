@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -31,6 +30,7 @@ class LogReader:
         self._stored = script(redis, __package__, "stored")
         self._renew = script(redis, __package__, "renew")
         self._release = script(redis, __package__, "release")
+        self._raise = script(redis, __package__, "raise")
 
     def renew(self, token: str, seconds: float) -> bool:
         return bool(self._renew(keys=[keys.LEASE], args=[token, int(seconds * 1000)]))
@@ -39,17 +39,19 @@ class LogReader:
         """Give the lease back where the log is empty (or by ``force``). False: something came, go on."""
         return int(self._release(keys=[keys.LEASE, keys.LOG], args=[token, "1" if force else "0"])) != 0
 
-    def head(self, count: int) -> list[Entry]:
-        """The oldest entries."""
-        return [self._entry(*row) for row in self._redis.xrange(keys.LOG, count=count)]
+    def take(self, count: int, milliseconds: int) -> tuple[int | None, list[Entry]]:
+        """The oldest entries, waiting for the first one; and the epoch they belong to (None: Redis lost its data).
 
-    def wait(self, milliseconds: int) -> bool:
-        """Wait until the log holds something. Only for an empty log: an entry written before this call is seen too."""
-        return bool(self._blocking.xread({keys.LOG: "0"}, count=1, block=milliseconds))
-
-    def epoch(self) -> int | None:
-        value = self._redis.get(keys.EPOCH)
-        return int(value.split(b":")[0]) if isinstance(value, bytes) else None
+        The epoch is read before the entries: should Redis lose its data in between, these are of a newer epoch than they
+        seem, which the store refuses, and never of an older one.
+        """
+        pipe = self._blocking.pipeline(transaction=False)
+        pipe.get(keys.EPOCH)
+        pipe.xread({keys.LOG: "0"}, count=count, block=milliseconds)
+        epoch, streams = pipe.execute()
+        rows = _rows_of(streams)
+        number = int(epoch.split(b":")[0]) if epoch is not None else None
+        return number, [self._entry(*row) for row in rows]
 
     def count_attempt(self, head: bytes) -> int:
         """How often the entry at the head was begun, this time included. Survives a drain that dies of it."""
@@ -81,20 +83,19 @@ class LogReader:
             ],
         )
 
-    def set_aside(self, blob: bytes, reason: str, marks: Iterable[str] = ()) -> None:
-        """Put a record that cannot be stored where an operator finds it, and forget its dedupe mark so that its sender
-        may try again."""
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.xadd(keys.DEAD, {"r": blob, "why": reason}, maxlen=keys.DEAD_MAX, approximate=True)
-        for mark in marks:
-            pipe.delete(mark)
-        pipe.execute()
+    def forget(self, record: Record) -> None:
+        """A record that was not stored: its id is free again, so that its sender may try once more."""
+        self._redis.delete(keys.dedupe_mark(record.conversation_id, record.id))
 
-    def raise_counters(self, rows: Iterable[tuple[int, int]]) -> None:
-        """Conversation counters that fell behind Postgres (a Redis that lost its last second) are dropped; they are
-        read from Postgres again at the next message."""
-        for conversation_id, _ in rows:
-            self._redis.delete(keys.conversation(conversation_id))
+    def raise_counter(self, conversation_id: int, last_seq: int) -> None:
+        """A counter that fell behind Postgres (a Redis that lost its last second) catches up."""
+        self._raise(keys=[keys.conversation(conversation_id)], args=[last_seq])
+
+    def give_up_epoch(self, epoch: int) -> None:
+        """This history is not the one Postgres goes on with. The next gateway to ask begins a new one."""
+        value = self._redis.get(keys.EPOCH)
+        if isinstance(value, bytes) and value.startswith(b"%d:" % epoch):
+            self._redis.delete(keys.EPOCH)
 
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
@@ -116,3 +117,13 @@ class LogReader:
                 stored[record.gateway].append(record.version)
         notices += [(gateway, pack((0, ((False, (Kind.STORED, v)),)))) for gateway, v in stored.items()]
         return notices
+
+
+def _rows_of(streams: Any) -> list[Any]:
+    """XREAD answers a list in RESP2 and a map in RESP3; None where nothing came."""
+    if not streams:
+        return []
+    if isinstance(streams, dict):
+        (rows,) = streams.values()
+        return list(rows[0]) if rows and isinstance(rows[0], list) else list(rows)
+    return list(streams[0][1])

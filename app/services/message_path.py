@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from app.message_log.conversations import hydrate
 from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher
 from app.store import conversations as store
+from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ class DirectCache:
         if pair is None:
             return None
         return pair[1] if pair[0] == user_id else pair[0]
+
+    def knows(self, conversation_id: int) -> bool:
+        return conversation_id in self._peers
 
     def note(self, one: int, other: int, conversation_id: int) -> None:
         pair = (min(one, other), max(one, other))
@@ -73,6 +77,14 @@ class MessagePath:
         """Since when no dedupe mark can have been lost."""
         return max(self.epoch.started_ms, now_ms - self.settings.dedupe_seconds * 900)
 
+    def learn_directs(self, conversation_ids: Iterable[int]) -> None:
+        """Know the two of these direct conversations, for ``receiverId``. May block; asks only for what is not known."""
+        unknown = [i for i in conversation_ids if not self.directs.knows(i)]
+        if unknown:
+            with reading(self.engine) as connection:
+                for conversation_id, low, high in pairs_of(connection, unknown):
+                    self.directs.note(low, high, conversation_id)
+
     def hydrate(self, conversation_id: int) -> None:
         """Bring a conversation from Postgres into Redis. Raise NotFound, or Overloaded where a store does not answer."""
         for _ in range(HYDRATE_TRIES):
@@ -83,7 +95,7 @@ class MessagePath:
                 raise NotFound
             state = states[0]
             if state.kind == "direct":
-                members = [row[0] for row in state.members]
+                members = sorted(row[0] for row in state.members)
                 self.directs.note(members[0], members[-1], conversation_id)
             if asking(lambda epoch=epoch, state=state: hydrate(self.redis, epoch, state)):  # type: ignore[misc]
                 return

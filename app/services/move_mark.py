@@ -12,9 +12,7 @@ from app.services.send_message import UNKNOWN, Outcome, refusal
 DONE, NOTHING_MOVED = 0, 7
 
 
-def move_mark(
-    path: MessagePath, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome
-) -> None:
+def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome) -> None:
     """Never blocks, never raises. ``outcome`` comes once the mark is stored, also where it was further on already.
 
     A seq beyond the last message means "all there is".

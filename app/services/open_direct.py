@@ -5,8 +5,7 @@ from __future__ import annotations
 from app.core.errors import NotFound
 from app.services.message_path import MessagePath
 from app.store import conversations as store
-from app.store import users
-from app.store.engine import reading, writing
+from app.store.engine import reading
 
 
 def open_direct(path: MessagePath, user_id: int, other_id: int) -> int:
@@ -15,9 +14,8 @@ def open_direct(path: MessagePath, user_id: int, other_id: int) -> int:
     if known is not None:
         return known
     with reading(path.engine) as connection:
-        if other_id not in users.get_users(connection, [other_id]):
-            raise NotFound("No such user.")
-    with writing(path.engine) as connection:
-        conversation_id = store.get_or_create_direct(connection, user_id, other_id)
-    path.directs.note(user_id, other_id, conversation_id)
-    return conversation_id
+        opened = store.get_or_create_direct(connection, user_id, other_id)
+    if opened is None:
+        raise NotFound("No such user.")
+    path.directs.note(user_id, other_id, opened[0])
+    return opened[0]

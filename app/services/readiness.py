@@ -53,6 +53,12 @@ class Readiness:
         wait_for(futures.values(), timeout=ANSWER_SECONDS)
         return [name for name, future in futures.items() if not _succeeded(name, future)]
 
+    def close(self) -> None:
+        """Does not wait for a check that hangs."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
     def _begin(self, name: str, check: Check, parley: Parley) -> Future[bool]:
         running = self._running.get(name)
         if running is None or running.done():

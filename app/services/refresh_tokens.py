@@ -27,9 +27,7 @@ def refresh_tokens(parley: Parley, claims: LocalClaims) -> Tokens:
     """
     check_local_accounts(parley.settings)
     with writing(parley.engine) as conn:
-        rotation = auth_sessions.rotate_refresh(
-            conn, claims.sid, claims.gen, expires_ms=refresh_ends_ms(parley)
-        )
+        rotation = auth_sessions.rotate_refresh(conn, claims.sid, claims.gen, expires_ms=refresh_ends_ms(parley))
     if rotation.outcome == "reused":
         end_auth_session(parley, claims.sid, rotation.user_id, "refresh token used twice")
     if rotation.outcome != "rotated" or rotation.user_id != claims.user_id:

@@ -38,9 +38,7 @@ def check_send(user_id: int, command: SendMessage, max_text: int) -> None:
         raise Invalid.field("attachments", "no such media")
 
 
-def send_message(
-    path: MessagePath, user_id: int, session_id: str, command: SendMessage, outcome: Outcome
-) -> None:
+def send_message(path: MessagePath, user_id: int, session_id: str, command: SendMessage, outcome: Outcome) -> None:
     """Never blocks, never raises. ``outcome(ack, None)`` once the message is committed, or ``outcome(None, error)``."""
     try:
         check_send(user_id, command, path.settings.max_text)
@@ -114,7 +112,7 @@ class _Sending:
                 found = messages.find_existing(connection, [(self.conversation_id, self.id)])
         except Overloaded:
             return None
-        return found[0] if found else None
+        return found.get((self.conversation_id, self.id))
 
     def submit(self) -> None:
         operation = (

@@ -10,7 +10,7 @@ from app.core.errors import NotFound, ParleyError
 from app.core.records import Kind
 from app.services.message_path import MessagePath
 from app.services.send_message import UNKNOWN, refusal
-from app.store import conversations as store
+from app.store.direct_pairs import find_direct
 from app.store.engine import reading
 
 Refused = Callable[[ParleyError | None], None]
@@ -39,7 +39,7 @@ def _find_and_tell(path: MessagePath, user_id: int, command: Typing, outcome: Re
     assert command.receiver_id is not None
     try:
         with reading(path.engine) as connection:
-            found = store.find_direct(connection, user_id, command.receiver_id)
+            found = find_direct(connection, user_id, command.receiver_id)
     except ParleyError as error:
         outcome(error)
         return

@@ -1,31 +1,33 @@
 -- One gateway's heartbeat; also buries gateways that fell silent, so that their users do not seem online for ever.
 --
 -- KEYS  1 epoch  2 gateways  3 online  4 channel of all gateways  5 users of this gateway
--- ARGV  1 prefix  2 gateway  3 now in ms  4 ms of silence after which a gateway is dead
--- Returns msgpack {epoch or false, users noted for this gateway, {{user, last seen ms}, ...} who went offline with the dead}.
+--       6 last seen, not in Postgres yet
+-- ARGV  1 prefix  2 gateway  3 ms of silence after which a gateway is dead
+-- Returns msgpack {epoch or false, users noted for this gateway}.
 
 local epoch = redis.call('GET', KEYS[1])
-local now, gone, news = tonumber(ARGV[3]), {}, {}
+local time, news = redis.call('TIME'), {}
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZADD', KEYS[2], now, ARGV[2])
-for _, row in ipairs({redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[4]))}) do
-  for _, dead in ipairs(row) do
-    local seen = tonumber(redis.call('ZSCORE', KEYS[2], dead))
-    for _, user in ipairs(redis.call('SMEMBERS', ARGV[1] .. 'g:' .. dead)) do
-      local kept = {}
-      for name in string.gmatch(redis.call('HGET', KEYS[3], user) or '', '%S+') do
-        if name ~= dead then kept[#kept + 1] = name end
-      end
-      if #kept > 0 then
-        redis.call('HSET', KEYS[3], user, table.concat(kept, ' '))
-      elseif redis.call('HDEL', KEYS[3], user) == 1 then
-        gone[#gone + 1] = {tonumber(user), seen}
-        news[#news + 1] = {false, {5, tonumber(user), 0, seen}}
-      end
+
+local function bury(dead)
+  local seen = tonumber(redis.call('ZSCORE', KEYS[2], dead))
+  for _, user in ipairs(redis.call('SMEMBERS', ARGV[1] .. 'g:' .. dead)) do
+    local kept = {}
+    for name in string.gmatch(redis.call('HGET', KEYS[3], user) or '', '%S+') do
+      if name ~= dead then kept[#kept + 1] = name end
     end
-    redis.call('DEL', ARGV[1] .. 'g:' .. dead)
-    redis.call('ZREM', KEYS[2], dead)
+    if #kept > 0 then
+      redis.call('HSET', KEYS[3], user, table.concat(kept, ' '))
+    elseif redis.call('HDEL', KEYS[3], user) == 1 then
+      redis.call('HSET', KEYS[6], user, string.format('%.0f', seen))
+      news[#news + 1] = {false, {5, tonumber(user), 0, seen}}
+    end
   end
+  redis.call('DEL', ARGV[1] .. 'g:' .. dead)
+  redis.call('ZREM', KEYS[2], dead)
 end
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))) do bury(dead) end
 if epoch then epoch = tonumber(string.match(epoch, '^%d+')) end
 if #news > 0 then redis.call('PUBLISH', KEYS[4], cmsgpack.pack({epoch, news})) end
-return cmsgpack.pack({epoch, redis.call('SCARD', KEYS[5]), gone})
+return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5])})

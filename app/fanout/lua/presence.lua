@@ -1,6 +1,7 @@
 -- Notes where users hold sessions, for a batch of changes, and announces who came or went.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
+--       6 last seen, not in Postgres yet
 -- ARGV  1 gateway  2 msgpack: {{1, user} came to this gateway | {0, user, last seen ms} left it, ...}
 -- Returns msgpack {epoch, version, results}: version is the last one given out, so whoever came now is sent every later
 --   one; a result is 1 where the user was offline before (or is now). {false} where there is no epoch.
@@ -34,6 +35,7 @@ for i, change in ipairs(cmsgpack.unpack(ARGV[2])) do
       redis.call('HSET', KEYS[3], user, others)
     elseif before ~= '' then
       redis.call('HDEL', KEYS[3], user)
+      redis.call('HSET', KEYS[6], user, string.format('%.0f', change[3]))
       results[i] = 1
       news[#news + 1] = {false, {5, user, 0, change[3]}}
     end

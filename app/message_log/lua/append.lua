@@ -182,9 +182,10 @@ if #records > 0 then
     end
   end
   redis.call('SET', KEYS[2], string.format('%.0f', version))
+  local blob = array_header(#records) .. table.concat(records)
   redis.call('HINCRBY', KEYS[4], 'records', #records)
-  redis.call('HINCRBY', KEYS[4], 'bytes', bytes)
-  redis.call('XADD', KEYS[3], '*', 'r', array_header(#records) .. table.concat(records))
+  redis.call('HINCRBY', KEYS[4], 'bytes', #blob)
+  redis.call('XADD', KEYS[3], '*', 'r', blob)
   wake = 1 - redis.call('EXISTS', KEYS[6])
 end
 for name, out in pairs(outgoing) do

@@ -1,0 +1,66 @@
+"""/api/v1/conversations: open, list, show, read back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from flask import Blueprint, Response
+from msgspec import Meta, Struct
+
+from app.api.parsing import json_response, parse_body, parse_query
+from app.core.commands import Id
+from app.core.errors import Invalid
+from app.extensions import current_gateway
+from app.services import conversations
+from app.services.authenticate import require_caller
+
+blueprint = Blueprint("conversations", __name__, url_prefix="/api/v1/conversations")
+
+
+class NewConversation(Struct, frozen=True, rename="camel"):
+    kind: Literal["direct"]
+    user_id: Id
+
+
+class ListQuery(Struct, frozen=True):
+    cursor: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class HistoryQuery(Struct, frozen=True):
+    before: Annotated[int, Meta(ge=1)] | None = None
+    after: Annotated[int, Meta(ge=0)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+@blueprint.post("")
+def create() -> Response:
+    caller = require_caller()
+    body = parse_body(NewConversation)
+    return json_response(conversations.create_direct(current_gateway().path, caller.user_id, body.user_id), 201)
+
+
+@blueprint.get("")
+def list_page() -> Response:
+    caller = require_caller()
+    query = parse_query(ListQuery)
+    path = current_gateway().path
+    return json_response(conversations.list_page(path, caller.user_id, query.cursor or None, query.limit))
+
+
+@blueprint.get("/<int:conversation_id>")
+def show(conversation_id: int) -> Response:
+    caller = require_caller()
+    return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id))
+
+
+@blueprint.get("/<int:conversation_id>/messages")
+def history(conversation_id: int) -> Response:
+    caller = require_caller()
+    query = parse_query(HistoryQuery)
+    if query.before is not None and query.after is not None:
+        raise Invalid.field("before", "name either before or after")
+    path = current_gateway().path
+    return json_response(
+        conversations.history(path, caller.user_id, conversation_id, query.before, query.after, query.limit)
+    )

@@ -1,0 +1,111 @@
+"""/api/v1/messages: the commands of the message path over REST, for SSE and long-poll clients."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Blueprint, Response
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from app.api.parsing import json_response, parse_body, parse_query
+from app.core.commands import Id, SendMessage, Seq
+from app.core.commands import Typing as TypingCommand
+from app.core.errors import Overloaded
+from app.core.ids import make_uuid7
+from app.core.records import Kind
+from app.extensions import current_gateway
+from app.services.authenticate import require_caller
+from app.services.fetch_unread import fetch_unread
+from app.services.message_path import now_ms
+from app.services.move_mark import move_mark
+from app.services.presence import presence_of
+from app.services.send_message import send_message
+from app.services.show_typing import show_typing
+from app.services.waiting import outcome_of
+
+blueprint = Blueprint("messages", __name__, url_prefix="/api/v1")
+
+
+class UnreadQuery(Struct, frozen=True, rename="camel"):
+    conversation_id: Id | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+
+
+class MarkBody(Struct, frozen=True):
+    seq: Seq
+
+
+class TypingBody(Struct, frozen=True):
+    typing: bool
+
+
+class PresenceQuery(Struct, frozen=True, rename="camel"):
+    user_ids: Annotated[str, Meta(pattern=r"^\d{1,16}(,\d{1,16})*$", max_length=8000)]
+
+
+@blueprint.post("/messages")
+def send() -> Response:
+    caller = require_caller()
+    command = parse_body(SendMessage)
+    if command.id is None:
+        command = replace(command, id=make_uuid7(now_ms()))
+    gateway = current_gateway()
+    ack = outcome_of(
+        lambda outcome: send_message(gateway.path, caller.user_id, "", command, outcome),
+        gateway.settings.ack_wait_seconds,
+    )
+    if ack is None:
+        # Without a conversation yet there is only the id: sent again, it gives the ack.
+        accepted = {"id": command.id, "conversationId": command.conversation_id, "status": "accepted"}
+        return json_response(accepted, 202)
+    return json_response(ack, 201)
+
+
+@blueprint.get("/messages/unread")
+def unread() -> Response:
+    caller = require_caller()
+    query = parse_query(UnreadQuery)
+    path = current_gateway().path
+    return json_response(fetch_unread(path, caller.user_id, query.conversation_id, query.limit))
+
+
+@blueprint.post("/conversations/<int:conversation_id>/delivered")
+def delivered(conversation_id: int) -> Response:
+    return _mark(Kind.DELIVERED, conversation_id)
+
+
+@blueprint.post("/conversations/<int:conversation_id>/read")
+def read(conversation_id: int) -> Response:
+    return _mark(Kind.READ, conversation_id)
+
+
+def _mark(kind: Kind, conversation_id: int) -> Response:
+    caller = require_caller()
+    body = parse_body(MarkBody)
+    gateway = current_gateway()
+    ack = outcome_of(
+        lambda outcome: move_mark(gateway.path, kind, caller.user_id, conversation_id, body.seq, outcome),
+        gateway.settings.ack_wait_seconds,
+    )
+    if ack is None:
+        return json_response({"conversationId": conversation_id, "seq": body.seq, "status": "accepted"}, 202)
+    return json_response(ack)
+
+
+@blueprint.post("/conversations/<int:conversation_id>/typing")
+def typing(conversation_id: int) -> Response:
+    caller = require_caller()
+    command = TypingCommand(typing=parse_body(TypingBody).typing, conversation_id=conversation_id)
+    path = current_gateway().path
+    told = outcome_of(lambda outcome: show_typing(path, caller.user_id, command, lambda error: outcome({}, error)), 5.0)
+    if told is None:
+        raise Overloaded
+    return Response(status=204)
+
+
+@blueprint.get("/presence")
+def presence() -> Response:
+    require_caller()
+    ids = [int(part) for part in parse_query(PresenceQuery).user_ids.split(",")]
+    return json_response({"presence": presence_of(current_gateway().path, ids)})

@@ -1,0 +1,141 @@
+"""Events of the stream, encoded once each, however many sessions they go to and over whichever transport."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.core.cursor import encode_cursor
+from app.core.records import Kind, Record
+from app.core.times import rfc3339
+from app.core.ws_codec import encode_text
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Event:
+    """One event. ``version`` orders it in the stream; 0 for those that are not of the stream (ephemeral, answers).
+
+    ``cursor`` is where a client stands that has it. ``conversation_id``, ``seq`` and ``sender_id`` are set on messages,
+    for whoever marks them delivered; ``origin`` is the session that sent it and needs no copy.
+    """
+
+    __slots__ = (
+        "_frame",
+        "_sse",
+        "conversation_id",
+        "cursor",
+        "data",
+        "name",
+        "origin",
+        "sender_id",
+        "seq",
+        "version",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        version: int = 0,
+        cursor: str = "",
+        conversation_id: int = 0,
+        seq: int = 0,
+        sender_id: int = 0,
+        origin: str = "",
+    ) -> None:
+        self.name = name
+        self.data = data
+        self.version = version
+        self.cursor = cursor
+        self.conversation_id = conversation_id
+        self.seq = seq
+        self.sender_id = sender_id
+        self.origin = origin
+        self._frame: bytes | None = None
+        self._sse: bytes | None = None
+
+    @property
+    def json(self) -> bytes:
+        """``{"event", "data", "cursor"?}``: a long-poll's element, and the payload of a WebSocket frame."""
+        if self.cursor:
+            return b'{"event":"%b","data":%b,"cursor":"%b"}' % (
+                self.name.encode(),
+                self.data,
+                self.cursor.encode(),
+            )
+        return b'{"event":"%b","data":%b}' % (self.name.encode(), self.data)
+
+    @property
+    def frame(self) -> bytes:
+        """The whole WebSocket frame; server frames carry no mask, so every receiver gets the same bytes."""
+        if self._frame is None:
+            self._frame = encode_text(self.json)
+        return self._frame
+
+    @property
+    def sse(self) -> bytes:
+        """The block of an event stream (WHATWG HTML, section 9.2.5). ``data`` is JSON, which has no line breaks."""
+        if self._sse is None:
+            position = b"id:%b\n" % self.cursor.encode() if self.cursor else b""
+            self._sse = b"%bevent:%b\ndata:%b\n\n" % (position, self.name.encode(), self.data)
+        return self._sse
+
+
+def make_event(name: str, data: Any, *, cursor: str = "") -> Event:
+    return Event(name, _encode(data), cursor=cursor)
+
+
+def answer_frame(name: str, data: Any, ref: str | None) -> bytes:
+    """The one frame that answers a command, with its ``ref``."""
+    if ref is None:
+        return encode_text(b'{"event":"%b","data":%b}' % (name.encode(), _encode(data)))
+    return encode_text(b'{"event":"%b","data":%b,"ref":%b}' % (name.encode(), _encode(data), _encode(ref)))
+
+
+def message_data(record: Record) -> bytes:
+    """The ``data`` of ``receive_message``, from a record of the log."""
+    return b'{"conversationId":%d,"seq":%d,"sentAt":"%b",%b}' % (
+        record.conversation_id,
+        record.seq,
+        rfc3339(record.sent_ms).encode(),
+        record.body.encode(),
+    )
+
+
+def message_event(epoch: int, record: Record) -> Event:
+    return Event(
+        "receive_message",
+        message_data(record),
+        version=record.version,
+        cursor=encode_cursor(epoch, record.version),
+        conversation_id=record.conversation_id,
+        seq=record.seq,
+        sender_id=record.user_id,
+        origin=record.session_id,
+    )
+
+
+def mark_event(epoch: int, kind: int, conversation_id: int, user_id: int, seq: int, version: int) -> Event:
+    name = "message_read" if kind == Kind.READ else "message_delivered"
+    data = b'{"conversationId":%d,"userId":%d,"seq":%d}' % (conversation_id, user_id, seq)
+    return Event(name, data, version=version, cursor=encode_cursor(epoch, version))
+
+
+def event_of(epoch: int, record: Record) -> Event:
+    """The event that a durable record becomes."""
+    if record.kind == Kind.MESSAGE:
+        return message_event(epoch, record)
+    return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
+
+
+def typing_event(conversation_id: int, user_id: int, on: bool) -> Event:
+    flag = b"true" if on else b"false"
+    return Event("typing", b'{"conversationId":%d,"userId":%d,"typing":%b}' % (conversation_id, user_id, flag))
+
+
+def presence_event(user_id: int, online: bool, last_seen_ms: int | None) -> Event:
+    seen = rfc3339(last_seen_ms) if last_seen_ms else None
+    return make_event("presence", {"userId": user_id, "status": "online" if online else "offline", "lastSeen": seen})

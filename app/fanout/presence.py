@@ -1,0 +1,69 @@
+"""Where users are online: sessions of this gateway noted in Redis, in batches, and heartbeats that keep them there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redis import Redis
+
+from app.core.records import pack, unpack
+from app.message_log import keys
+from app.redis_batch import EpochLostError, Operation
+from app.redis_scripts import script
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 3.0
+DEAD_AFTER_SECONDS = 10.0  # a crashed gateway's users are offline within BEAT + DEAD_AFTER = 13 s
+
+CAME, LEFT = 1, 0
+
+
+class PresenceChanges:
+    """Calls presence.lua. Operations are ``(CAME, user)`` and ``(LEFT, user, last_seen_ms)``; a result is
+    ``(version, changed)``: everything after ``version`` is sent to this gateway from now on."""
+
+    def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
+        self._script = script(redis, __package__, "presence")
+        self._gateway = gateway
+        self._saw_epoch = saw_epoch
+        self._keys = [keys.EPOCH, keys.VERSION, keys.ONLINE, keys.gateway_users(gateway), keys.ALL, keys.SEEN]
+
+    def __call__(self, operations: list[Operation]) -> list[Any]:
+        answer = unpack(self._script(keys=self._keys, args=[self._gateway, pack(operations)]))
+        if answer[0] is False:
+            raise EpochLostError
+        epoch, version, results = answer
+        self._saw_epoch(epoch)
+        return [(version, bool(changed)) for changed in results]
+
+
+def beat(redis: Redis, gateway: str) -> tuple[int | None, int]:
+    """One heartbeat; buries dead gateways on the way. Returns (epoch or None, users that Redis notes for this gateway)."""
+    answer = unpack(
+        script(redis, __package__, "beat")(
+            keys=[keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users(gateway), keys.SEEN],
+            args=[keys.PREFIX, gateway, int(DEAD_AFTER_SECONDS * 1000)],
+        )
+    )
+    return answer[0] or None, answer[1]
+
+
+def sign_off(redis: Redis, gateway: str) -> None:
+    """This gateway is gone: nobody need wait for its heartbeat."""
+    redis.zrem(keys.GATEWAYS, gateway)
+
+
+def online(redis: Redis, user_ids: Iterable[int]) -> dict[int, tuple[bool, int | None]]:
+    """user -> (online, last seen in ms where Redis still has it)."""
+    ids = list(user_ids)
+    if not ids:
+        return {}
+    where = redis.hmget(keys.ONLINE, ids)
+    seen = redis.hmget(keys.SEEN, ids)
+    return {
+        user: (bool(place), int(moment) if moment else None)
+        for user, place, moment in zip(ids, where, seen, strict=True)
+    }

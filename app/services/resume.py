@@ -1,0 +1,66 @@
+"""What a user missed: the changes of their conversations since a version, from the unstored tail and from Postgres.
+
+The tail is read first. A record that is stored between the two reads is then found twice and taken once; read the other
+way round it could be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.core.cursor import encode_cursor
+from app.core.events import Event, event_of, mark_event
+from app.core.records import Kind
+from app.message_log.conversations import read_tail
+from app.services.message_path import MessagePath, asking
+from app.services.views import stored_event
+from app.store import conversations, messages, receipts
+from app.store.engine import reading
+
+PAGE = 500
+
+
+def changes_since(path: MessagePath, user_id: int, version: int) -> tuple[list[Event], bool]:
+    """One page of events after ``version``, in order, and whether there is more. May block.
+
+    Raise Overloaded where a store does not answer. Marks come as their present state, so a member's earlier marks are not
+    replayed one by one.
+    """
+    with reading(path.engine) as connection:
+        ids = conversations.conversation_ids_of(connection, user_id)
+    tail = [record for record in asking(lambda: read_tail(path.redis, ids)) if record.version > version]
+    with reading(path.engine) as connection:
+        page = messages.changed_since(connection, user_id, version, PAGE)
+        marks = receipts.receipts_changed_since(connection, user_id, version)
+    path.learn_directs({row.conversation_id for row in page.messages})
+    epoch = path.epoch.number
+    events = {
+        row.version: [stored_event(epoch, row, path.directs.peer(row.conversation_id, row.sender_id))]
+        for row in page.messages
+    }
+    for mark in marks:
+        events[mark.version] = _mark_events(epoch, mark)
+    for record in tail:
+        events[record.version] = [event_of(epoch, record)]
+    versions = sorted(events)
+    if page.has_more:
+        last = page.messages[-1].version
+        versions = [v for v in versions if v <= last]
+    return _in_order(epoch, version, ((v, events[v]) for v in versions)), page.has_more
+
+
+def _mark_events(epoch: int, mark: receipts.StoredReceipt) -> list[Event]:
+    rows = ((Kind.DELIVERED, mark.delivered_seq), (Kind.READ, mark.read_seq))
+    return [mark_event(epoch, kind, mark.conversation_id, mark.user_id, seq, mark.version) for kind, seq in rows if seq]
+
+
+def _in_order(epoch: int, before: int, groups: Iterable[tuple[int, list[Event]]]) -> list[Event]:
+    """Events of one version stand together; all but the last carry the position before them, so that whoever is cut off
+    in between gets them again."""
+    result: list[Event] = []
+    for version, group in groups:
+        for event in group[:-1]:
+            event.cursor = encode_cursor(epoch, before)
+        result += group
+        before = version
+    return result

@@ -1,0 +1,20 @@
+"""Three writers of one session: WebSocket, server-sent events, long-poll."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.extensions import Parley
+
+
+def install(app: Flask, parley: Parley) -> None:
+    """Set ``parley.gateway`` and route the transports. The gateway listens once app/transports/lifecycle.py starts it."""
+    from app.transports import longpoll, sse, websocket  # noqa: PLC0415 - after the gateway's class is known
+    from app.transports.gateway import Gateway  # noqa: PLC0415
+
+    parley.gateway = Gateway(parley)
+    for transport in (websocket, sse, longpoll):
+        transport.install(app, parley)

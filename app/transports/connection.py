@@ -1,0 +1,303 @@
+"""A connection of ours: a non-blocking socket, a bounded outbox and one writer, without a greenlet of its own.
+
+WebSocket and SSE connections are taken over from gunicorn after the handshake (its file descriptor is duplicated, so that
+gunicorn may close its own), and from then on cost a read watcher and a few hundred bytes while idle.
+
+Invariants
+* Bytes leave through ``_flush`` alone, in order, whole blocks at a time: nothing is ever interleaved or cut.
+* Control blocks (pings, pongs, close) go before waiting data, after the block that is partly out.
+* The outbox is bounded in blocks and bytes. Past a bound, or where nothing was taken for ``write_stall_seconds``, the
+  reader is too slow: ``overflowed`` is called once, and nothing more is queued.
+* ``lost`` is called exactly once, when the socket is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as stdlib_socket
+import time
+from typing import Any, Protocol
+
+from gevent import get_hub
+from gevent.monkey import get_original
+
+RawSocket: Any = get_original("socket", "socket")
+
+READ_BYTES = 64 * 1024
+# Blocks joined into one send: few system calls, and a control block never waits behind more than this.
+WRITE_BYTES = 64 * 1024
+LINGER_SECONDS = 2.0
+
+
+class Owner(Protocol):
+    """Who reads from the connection and is told of its fate."""
+
+    def received(self, data: bytes) -> None: ...
+    def drained(self) -> None: ...
+    def overflowed(self) -> None: ...
+    def lost(self) -> None: ...
+
+
+class Flusher:
+    """Connections that have something to send, flushed together once an iteration of the event loop: everything that an
+    iteration brings for one reader leaves in one system call."""
+
+    def __init__(self) -> None:
+        self._loop = get_hub().loop
+        self._dirty: list[Connection] = []
+
+    def add(self, connection: Connection) -> None:
+        self._dirty.append(connection)
+        if len(self._dirty) == 1:
+            self._loop.run_callback(self.flush)
+
+    def flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for connection in dirty:
+            connection.flush()
+
+
+class Limits:
+    """What an outbox may hold; shared by all connections of a process."""
+
+    __slots__ = ("blocks", "bytes", "stall_seconds")
+
+    def __init__(self, blocks: int, bytes_: int, stall_seconds: float) -> None:
+        self.blocks = blocks
+        self.bytes = bytes_
+        self.stall_seconds = stall_seconds
+
+
+class Connection:
+    __slots__ = (
+        "_blocks",
+        "_bytes",
+        "_control",
+        "_dirty",
+        "_ending",
+        "_flusher",
+        "_limits",
+        "_owner",
+        "_partial",
+        "_reader",
+        "_socket",
+        "_writer",
+        "stalled_since",
+    )
+
+    def __init__(self, socket: Any, owner: Owner, flusher: Flusher, limits: Limits) -> None:
+        self._socket = socket
+        self._owner = owner
+        self._flusher = flusher
+        self._limits = limits
+        self._blocks: list[bytes] | None = None
+        self._bytes = 0
+        self._control: list[bytes] | None = None
+        self._partial = b""
+        self._dirty = False
+        self._ending = False
+        self._writer: Any = None
+        self.stalled_since = 0.0
+        self._reader = get_hub().loop.io(socket.fileno(), 1)
+        self._reader.start(self._readable)
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None and not self._ending
+
+    @property
+    def waiting(self) -> int:
+        """Bytes in the outbox."""
+        return self._bytes + len(self._partial)
+
+    def send(self, block: bytes) -> None:
+        """Queue one block. Never blocks, never raises; a block for a connection that ends is dropped."""
+        if self._socket is None or self._ending:
+            return
+        blocks = self._blocks
+        if blocks is None:
+            blocks = self._blocks = []
+        blocks.append(block)
+        self._bytes += len(block)
+        if len(blocks) > self._limits.blocks or self._bytes > self._limits.bytes:
+            self._blocks, self._bytes = None, 0
+            self._owner.overflowed()
+            return
+        self._mark_dirty()
+
+    def send_control(self, block: bytes) -> None:
+        """Queue a block that goes before all waiting data."""
+        if self._socket is None or self._ending:
+            return
+        if self._control is None:
+            self._control = []
+        elif len(self._control) > 64:  # pings answered faster than they are read: the reader is gone or hostile
+            self.abort()
+            return
+        self._control.append(block)
+        self._mark_dirty()
+
+    def finish(self, last: bytes = b"") -> None:
+        """Send ``last`` and what is still waiting before it, then end the connection in an orderly way."""
+        if self._socket is None or self._ending:
+            return
+        if last:
+            self._blocks = [*(self._blocks or ()), last]
+            self._bytes += len(last)
+        self._ending = True
+        self._mark_dirty()
+
+    def cut_short(self, last: bytes) -> None:
+        """Drop what is waiting, send ``last``, end: for readers that are too slow to be sent the rest."""
+        self._blocks, self._bytes = None, 0
+        self.finish(last)
+
+    def abort(self) -> None:
+        """End at once."""
+        if self._socket is None:
+            return
+        socket, self._socket = self._socket, None
+        self._stop_watchers()
+        self._blocks = self._control = None
+        self._partial, self._bytes = b"", 0
+        socket.close()
+        self._owner.lost()
+
+    def pause_reading(self) -> None:
+        """Leave further input to the kernel's buffer, and so to the sender's back-pressure."""
+        if self._reader is not None:
+            self._reader.stop()
+
+    def resume_reading(self) -> None:
+        if self._reader is not None and not self._reader.active:
+            self._reader.start(self._readable)
+
+    def stalled(self, now: float) -> bool:
+        """Whether the kernel took nothing for longer than the limit."""
+        return bool(self.stalled_since) and now - self.stalled_since > self._limits.stall_seconds
+
+    def _mark_dirty(self) -> None:
+        if not self._dirty:
+            self._dirty = True
+            self._flusher.add(self)
+
+    def flush(self) -> None:
+        """Give the kernel what it takes. Called by the flusher and by the write watcher."""
+        self._dirty = False
+        if self._writer is not None and self._writer.active:
+            return  # the kernel's buffer is full; the watcher calls when it is not
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._socket is not None:
+            chunk = self._next_chunk()
+            if not chunk:
+                self._all_out()
+                return
+            try:
+                sent = self._socket.send(chunk)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self.abort()
+                return
+            if sent < len(chunk):
+                self._partial = chunk[sent:]
+                self._wait_for_room(sent)
+                return
+
+    def _next_chunk(self) -> bytes:
+        if self._partial:
+            chunk, self._partial = self._partial, b""
+            return chunk
+        if self._control:
+            chunk, self._control = b"".join(self._control), None
+            return chunk
+        blocks = self._blocks
+        if not blocks:
+            return b""
+        if self._bytes <= WRITE_BYTES:
+            self._blocks, self._bytes = None, 0
+            return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        return self._take_some(blocks)
+
+    def _take_some(self, blocks: list[bytes]) -> bytes:
+        size = count = 0
+        for block in blocks:
+            size += len(block)
+            count += 1
+            if size >= WRITE_BYTES:
+                break
+        chunk = b"".join(blocks[:count])
+        del blocks[:count]
+        self._bytes -= len(chunk)
+        return chunk
+
+    def _wait_for_room(self, sent: int) -> None:
+        if sent or not self.stalled_since:
+            self.stalled_since = time.monotonic()
+        if self._writer is None:
+            self._writer = get_hub().loop.io(self._socket.fileno(), 2)
+        if not self._writer.active:
+            self._writer.start(self._writable)
+
+    def _writable(self) -> None:
+        self._writer.stop()
+        self._flush()
+
+    def _all_out(self) -> None:
+        self.stalled_since = 0.0
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer.close()
+            self._writer = None
+        if self._ending:
+            self._half_close()
+        else:
+            self._owner.drained()
+
+    def _half_close(self) -> None:
+        """Everything is out: say so with a FIN, then wait for the peer's, so that no reset swallows the last bytes."""
+        try:
+            self._socket.shutdown(stdlib_socket.SHUT_WR)
+        except OSError:
+            self.abort()
+            return
+        self.resume_reading()
+        get_hub().loop.timer(LINGER_SECONDS).start(self.abort)
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.abort()
+        elif not self._ending:
+            self._owner.received(data)
+
+    def _stop_watchers(self) -> None:
+        for watcher in (self._reader, self._writer):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self._reader = self._writer = None
+
+
+def take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
+    """The request's socket as one of our own, and what the client sent behind the request.
+
+    gunicorn goes on to close its descriptor; ours is a duplicate. Raise RuntimeError under another server, or where the
+    server itself speaks TLS (TLS ends at the router in front).
+    """
+    socket = environ.get("gunicorn.socket")
+    if socket is None or type(socket).__name__ == "SSLSocket":
+        raise RuntimeError("sessions need gunicorn's gevent worker, without TLS of its own")
+    ours = RawSocket(fileno=os.dup(socket.fileno()))
+    ours.setblocking(False)
+    ours.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
+    reader = getattr(environ.get("wsgi.input"), "reader", None)
+    unreader = getattr(reader, "unreader", None)
+    return ours, unreader.take_buffered() if unreader is not None else b""

@@ -1,0 +1,271 @@
+"""The gateway: what one web process is to its sessions. Composition of the message path, the hub and their greenlets."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import gevent
+from redis.exceptions import RedisError
+
+from app.core.cursor import Position, decode_cursor
+from app.core.errors import Overloaded, ParleyError, RateLimited, Unauthorized
+from app.core.events import Event
+from app.extensions import Parley, connect_redis
+from app.fanout.hub import Hub
+from app.fanout.listener import Listener
+from app.fanout.presence import BEAT_SECONDS, CAME, LEFT, PresenceChanges, beat, sign_off
+from app.message_log.append import Append, AppendLimits
+from app.message_log.confirmations import Confirmations
+from app.message_log.epoch import Epoch, begin_epoch, read_epoch
+from app.redis_batch import Batcher
+from app.services import resume
+from app.services.count_unread import count_unread
+from app.services.message_path import MessagePath, asking, now_ms
+from app.services.note_deliveries import Deliveries
+from app.store.epochs import next_epoch
+from app.task_queue import wake_drain
+from app.transports.blocking import Blocking
+from app.transports.connection import Flusher, Limits
+
+if TYPE_CHECKING:
+    from app.transports.session import Session
+
+log = logging.getLogger(__name__)
+
+WAKE_EVERY_SECONDS = 0.5
+REVOKED_EVERY_SECONDS = 5.0
+
+
+class Presence:
+    """Who is online at this gateway, kept in Redis through a batcher."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self._batcher = batcher
+
+    def came(self, user_id: int) -> int:
+        """May block. Returns the version after which everything is sent to this gateway."""
+        return int(self._batcher.ask((CAME, user_id))[0])
+
+    def left(self, user_id: int) -> None:
+        self._batcher.submit((LEFT, user_id, now_ms()), lambda _result, _error: None)
+
+    def note_again(self, user_ids: list[int]) -> None:
+        for user_id in user_ids:
+            self._batcher.submit((CAME, user_id), lambda _result, _error: None)
+
+    def __len__(self) -> int:
+        return len(self._batcher)
+
+
+class Gateway:
+    """``start`` begins its greenlets; ``drain`` ends its sessions before the process goes."""
+
+    def __init__(self, parley: Parley) -> None:
+        settings = parley.settings
+        self.parley = parley
+        self.settings = settings
+        self.id = secrets.token_hex(5)
+        self.started = False
+        self.draining = False
+        self.flusher = Flusher()
+        self.limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)
+        self._blocking = Blocking()
+        self._greenlets: list[gevent.Greenlet] = []
+        self._woke = 0.0
+        self.sessions: set[Session] = set()
+        self.confirmations = Confirmations()
+        self.hub = Hub(self.confirmations.settle, revoked=parley.revoked.add)
+        limits = AppendLimits(
+            settings.log_max_records,
+            settings.log_max_bytes,
+            settings.dedupe_seconds,
+            settings.send_rate,
+            settings.send_burst,
+        )
+        append = Append(parley.redis, self.id, limits, saw_epoch=self.saw_epoch, wake=self.wake)
+        changes = PresenceChanges(parley.redis, self.id, saw_epoch=self.saw_epoch)
+        self._append = Batcher("append", append, recover=self.renew_epoch)
+        self._presence = Batcher("presence", changes, recover=self.renew_epoch)
+        self.presence = Presence(self._presence)
+        self.path = MessagePath(
+            settings=settings,
+            engine=parley.engine,
+            redis=parley.redis,
+            gateway_id=self.id,
+            append=self._append,
+            confirmations=self.confirmations,
+            later=self.later,
+        )
+        self.deliveries = Deliveries(self.path)
+        self.listener = Listener(
+            connect_redis(settings, timeout_seconds=30),
+            self.id,
+            dispatch=self.hub.dispatch,
+            saw_epoch=self.saw_epoch,
+            revoked=parley.revoked.add,
+            resubscribed=self.resubscribed,
+        )
+
+    # --- life
+
+    def start(self) -> None:
+        """Begin listening. Safe to call twice; called once the process is patched and forked."""
+        if self.started:
+            return
+        self.started = True
+        self._append.start()
+        self._presence.start()
+        self.listener.start()
+        self._every(BEAT_SECONDS, self.beat)
+        self._every(0.5, self.reconcile)
+        self._every(REVOKED_EVERY_SECONDS, self.parley.revoked.load)
+        self._every(1.0, self.sweep)
+
+    def _every(self, seconds: float, act: Callable[[], None]) -> None:
+        def run() -> None:
+            while True:
+                try:
+                    act()
+                except (RedisError, ParleyError) as error:
+                    log.warning("%s: %s", act.__name__, type(error).__name__)
+                except Exception:
+                    log.exception("%s failed", act.__name__)
+                gevent.sleep(seconds)
+
+        self._greenlets.append(gevent.spawn(run))
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Run something that may block, in a greenlet of its own; bounded in number, in order of asking."""
+        self._blocking.run(act)
+
+    def drain(self, seconds: float) -> None:
+        """Close all sessions with 1001, spread over ``seconds`` at most, and sign off. The process ends after it."""
+        self.draining = True
+        sessions = list(self.sessions)
+        pause = min(seconds / max(len(sessions), 1), 0.001)
+        for i, session in enumerate(sessions):
+            session.end(None, 1001)
+            if i % 50 == 49:
+                gevent.sleep(pause * 50)
+        deadline = time.monotonic() + 3.0
+        while (self.sessions or len(self._append) or len(self.presence)) and time.monotonic() < deadline:
+            gevent.sleep(0.02)
+        try:
+            sign_off(self.parley.redis, self.id)
+        except RedisError as error:
+            log.warning("not signed off: %s", type(error).__name__)
+
+    # --- epochs
+
+    def saw_epoch(self, number: int) -> None:
+        """Every answer and every publication says which epoch it belongs to."""
+        if number == self.path.epoch.number:
+            return
+        first = self.path.epoch.number == 0
+        self.path.epoch = Epoch(number, now_ms())
+        self.hub.epoch = number
+        self.later(self.learn_epoch)
+        if not first:
+            log.warning("a new epoch, %d: Redis lost its history", number)
+            self.confirmations.fail_all()
+            self.presence.note_again(self.hub.users())
+            self.later(self.reset_sessions)
+
+    def learn_epoch(self) -> None:
+        """When the epoch truly began: until this is known, ids are checked as if it were now."""
+        epoch = asking(lambda: read_epoch(self.parley.redis))
+        if epoch is not None and epoch.number == self.path.epoch.number:
+            self.path.epoch = epoch
+
+    def reset_sessions(self) -> None:
+        self.learn_epoch()
+        for session in list(self.hub):
+            session.reset(self.path.epoch.number)
+
+    def renew_epoch(self) -> None:
+        """Redis has no epoch: begin one. Raises Overloaded where Postgres does not answer, RedisError where Redis does not."""
+        epoch = begin_epoch(self.parley.redis, lambda: next_epoch(self.parley.engine))
+        self.parley.revoked.load(from_store=True)
+        self.saw_epoch(epoch.number)
+
+    # --- regular work
+
+    def wake(self) -> None:
+        """Something was logged and no drain runs. Celery is asked at most twice a second; the sweep asks too."""
+        now = time.monotonic()
+        if now - self._woke > WAKE_EVERY_SECONDS:
+            self._woke = now
+            self.later(wake_drain)
+
+    def beat(self) -> None:
+        epoch, noted = beat(self.parley.redis, self.id)
+        if epoch is None:
+            self.renew_epoch()
+        else:
+            self.saw_epoch(epoch)
+            users = self.hub.users()
+            if noted < len(users):  # Redis forgot some, or another gateway took this one for dead
+                self.presence.note_again(users)
+
+    def reconcile(self) -> None:
+        self.confirmations.reconcile(self.parley.redis)
+
+    def resubscribed(self) -> None:
+        if self.listener.subscriptions > 1:
+            for session in list(self.hub):
+                session.resume_from_store()
+
+    def sweep(self) -> None:
+        """Once a second: pings due, pongs missing, tokens ended, joins overdue, readers stalled."""
+        now, wall = time.monotonic(), time.time()
+        for session in list(self.sessions):
+            session.check(now, wall)
+
+    # --- for sessions
+
+    def check_room(self) -> None:
+        """Before a connection is taken over. Raise Overloaded."""
+        if self.draining or len(self.sessions) >= self.settings.max_sessions:
+            raise Overloaded("This gateway takes no more sessions.", retry_after=5.0)
+
+    def admit(self, session: Session) -> None:
+        """Before a session enters. Raise RateLimited."""
+        if len(self.hub.sessions_of(session.user_id)) >= self.settings.max_sessions_per_user:
+            raise RateLimited("Too many sessions.", retry_after=30.0)
+
+    def keep(self, session: Session) -> None:
+        self.sessions.add(session)
+
+    def forget(self, session: Session) -> None:
+        self.sessions.discard(session)
+
+    def resumable(self, cursor: str, version: int) -> Position | None:
+        """None where there is nothing to resume from: malformed, of a lost history, of the future, or too old."""
+        position = decode_cursor(cursor)
+        if position is None or position.epoch != self.path.epoch.number or position.version > version:
+            return None
+        age_us = version - position.version
+        return position if age_us < self.settings.resume_max_days * 86_400_000_000 else None
+
+    def changes_since(self, user_id: int, version: int) -> tuple[list[Event], bool]:
+        return resume.changes_since(self.path, user_id, version)
+
+    def unread_counts(self, user_id: int) -> dict[int, int]:
+        return count_unread(self.path, user_id)
+
+    def count(self, what: str) -> None:
+        self.path.counters[what] += 1
+
+    def count_error(self, error: ParleyError) -> None:
+        self.path.counters[f"error:{error.code}"] += 1
+
+    def count_close(self, code: int) -> None:
+        self.path.counters[f"close:{int(code)}"] += 1
+
+    @staticmethod
+    def unauthorized(message: str) -> Unauthorized:
+        return Unauthorized(message)

@@ -1,0 +1,30 @@
+"""When a web process begins and ends to serve sessions; called by gunicorn.conf.py."""
+
+from __future__ import annotations
+
+import gc
+
+from flask import Flask
+
+from app.extensions import Parley
+from app.transports.gateway import Gateway
+
+_gateways: list[Gateway] = []
+
+
+def start_gateway(app: Flask) -> None:
+    """In the worker, after the fork: begin to listen."""
+    parley: Parley = app.extensions["parley"]
+    assert parley.gateway is not None
+    parley.gateway.start()
+    _gateways.append(parley.gateway)
+    # What is loaded now stays: the collector need not look at it again, and young garbage is mostly acyclic.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def drain_gateway(seconds: float) -> None:
+    """Close every session with 1001 and sign off; returns within ``seconds``."""
+    for gateway in _gateways:
+        gateway.drain(min(seconds, 1.0))

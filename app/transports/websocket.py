@@ -1,0 +1,250 @@
+"""WebSocket: ``GET /ws``. Frames in become commands, events become frames.
+
+The route is flask-sock's; the socket is ours. simple-websocket's Server sends without a lock, lets its buffers grow and
+needs a greenlet and a thread for each session, so only its place in the request is kept: the handshake is answered here,
+the connection is taken over from gunicorn, and the request ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, request
+from flask_sock import Sock
+
+from app.core.caller import Caller
+from app.core.close_codes import CloseCode
+from app.core.commands import MAX_FRAME_BYTES
+from app.core.errors import ParleyError, Unauthorized
+from app.core.events import Event, answer_frame, make_event
+from app.core.ws_codec import (
+    OP_CLOSE,
+    OP_PING,
+    OP_PONG,
+    OP_TEXT,
+    FrameDecoder,
+    encode_close,
+    encode_ping,
+    encode_pong,
+    parse_close,
+)
+from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
+from app.errors_http import problem_response
+from app.services.authenticate import caller_of_request
+from app.services.check_origin import check_origin
+from app.transports.commands import Commands
+from app.transports.connection import Connection, take_over
+from app.transports.session import Session
+
+if TYPE_CHECKING:
+    from app.extensions import Parley
+    from app.transports.gateway import Gateway
+
+log = logging.getLogger(__name__)
+
+BAD_FRAMES = 10  # in a row, then the session ends with 1008
+CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close frame
+
+
+class WebSocketSession(Session):
+    __slots__ = (
+        "_bad_frames",
+        "_closing_since",
+        "_connection",
+        "_decoder",
+        "_handshake_caller",
+        "_next_ping",
+        "_opened",
+        "_ping_sent",
+        "commands",
+    )
+
+    transport = "websocket"
+
+    def __init__(self, gateway: Gateway, socket: Any, early: bytes, caller: Caller | None) -> None:
+        super().__init__(gateway)
+        now = time.monotonic()
+        self._handshake_caller = caller
+        self._opened = now
+        self._next_ping = now + gateway.settings.ping_seconds
+        self._ping_sent = 0.0
+        self._closing_since = 0.0
+        self._bad_frames = 0
+        self._decoder = FrameDecoder(MAX_FRAME_BYTES)
+        self.commands: Commands | None = None
+        self._connection = Connection(socket, self, gateway.flusher, gateway.limits)
+        gateway.keep(self)
+        if early:
+            self.received(early)
+
+    @property
+    def handshake_caller(self) -> Caller | None:
+        return self._handshake_caller
+
+    # --- the owner of the connection
+
+    def received(self, data: bytes) -> None:
+        for opcode, payload in self._decoder.feed(data):
+            if opcode == OP_TEXT:
+                self._take(payload)
+            elif opcode == OP_PING:
+                self._connection.send_control(encode_pong(payload))
+            elif opcode == OP_PONG:
+                self._ping_sent = 0.0
+            elif opcode == OP_CLOSE:
+                self._closed_by_peer(payload)
+                return
+            else:
+                self.close(CloseCode.UNSUPPORTED_DATA, "text only")
+            if self.closed or self._closing_since:
+                break
+        failure = self._decoder.failure
+        if failure is not None:
+            self.close(failure.code, failure.reason)
+
+    def drained(self) -> None:
+        self.written_out()
+
+    def overflowed(self) -> None:
+        self.gateway.count("slow_readers")
+        self.close(CloseCode.TOO_SLOW, "reads too slowly", cut=True)
+
+    def lost(self) -> None:
+        self.gone()
+
+    # --- frames
+
+    def _take(self, payload: bytes) -> None:
+        if self.commands is None:
+            self.commands = Commands(self)
+        self.commands.take(payload)
+
+    def bad_frame(self, error: ParleyError, ref: str | None) -> None:
+        self.answer("error", error.as_data(), ref)
+        self.gateway.count_error(error)
+        self._bad_frames += 1
+        if self._bad_frames >= BAD_FRAMES:
+            self.close(CloseCode.POLICY_VIOLATION, "too many bad frames")
+
+    def good_frame(self) -> None:
+        self._bad_frames = 0
+
+    def answer(self, name: str, data: Any, ref: str | None) -> None:
+        self._connection.send(answer_frame(name, data, ref))
+
+    def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
+        self._handshake_caller = None
+        self.answer("joined", data, ref)
+
+    def refuse(self, error: ParleyError, ref: str | None) -> None:
+        self.gateway.count_error(error)
+        self.answer("error", error.as_data(), ref)
+
+    def pause(self) -> None:
+        self._connection.pause_reading()
+
+    def resume(self) -> None:
+        self._connection.resume_reading()
+
+    # --- the session
+
+    def write(self, event: Event) -> None:
+        self._connection.send(event.frame)
+
+    def backlog(self) -> int:
+        return self._connection.waiting
+
+    def end(self, error: ParleyError | None, close_code: int) -> None:
+        if error is not None:
+            self.write(make_event("error", error.as_data()))
+        self.close(close_code, error.title if error else "")
+
+    def close(self, code: int, reason: str = "", *, cut: bool = False) -> None:
+        """Send a close frame behind (or, with ``cut``, instead of) what is waiting, and end."""
+        if self.closed or self._closing_since:
+            return
+        self._closing_since = time.monotonic()
+        log.info("session ends", extra={"session": self.id, "user": self.user_id, "close_code": int(code)})
+        self.gateway.count_close(code)
+        frame = encode_close(code, reason)
+        if cut:
+            self._connection.cut_short(frame)
+        else:
+            self._connection.finish(frame)
+        self.leave()
+
+    def _closed_by_peer(self, payload: bytes) -> None:
+        code, _ = parse_close(payload)
+        self.close(code if code != 1005 else CloseCode.NORMAL)
+
+    def check(self, now: float, wall: float) -> None:
+        """Once a second."""
+        if self._closing_since:
+            if now - self._closing_since > CLOSE_SECONDS:
+                self._connection.abort()
+        elif self._connection.stalled(now):
+            self.overflowed()
+        elif not self.joined and now - self._opened > self.gateway.settings.join_seconds:
+            self._not_joined()
+        elif self.joined and wall >= self.expires_at:
+            self.end(Unauthorized("The token ended."), CloseCode.UNAUTHORIZED)
+        else:
+            self._check_pulse(now)
+
+    def _not_joined(self) -> None:
+        code = CloseCode.NOT_JOINED if self._handshake_caller else CloseCode.UNAUTHORIZED
+        self.end(Unauthorized("Not joined in time."), code)
+
+    def _check_pulse(self, now: float) -> None:
+        if self._ping_sent and now - self._ping_sent > self.gateway.settings.ping_seconds:
+            self.gateway.count("pings_unanswered")
+            self.close(CloseCode.GOING_AWAY, "no pong", cut=True)
+        elif now >= self._next_ping:
+            self._next_ping = now + self.gateway.settings.ping_seconds
+            if not self._ping_sent:
+                self._ping_sent = now
+                self._connection.send_control(encode_ping())
+
+
+class _Handled(Response):
+    """The response of a request whose connection was taken over: nothing is left for gunicorn to write."""
+
+    def __call__(self, *_: Any) -> Any:
+        raise StopIteration
+
+
+class GatewaySock(Sock):
+    """flask-sock's registration of WebSocket routes, with our handshake and our session in place of its Server."""
+
+    def route(self, path: str, bp: Any = None, **options: Any) -> Callable[[Callable[..., Any]], None]:
+        def decorator(view: Callable[..., Any]) -> None:
+            options["websocket"] = True
+            (bp or self.bp or self.app).route(path, **options)(view)
+
+        return decorator
+
+
+def install(app: Flask, parley: Parley) -> None:
+    """Route ``/ws``."""
+    sock = GatewaySock(app)
+
+    @sock.route("/ws")
+    def websocket() -> Any:
+        gateway = parley.gateway
+        assert gateway is not None
+        try:
+            check_origin(request, parley.settings)
+            key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], request.headers)
+            caller = caller_of_request(allow_ticket=True)
+            gateway.check_room()
+        except UpgradeRefused as refused:
+            return refused.reason, refused.status, refused.headers
+        except ParleyError as error:
+            return problem_response(error)
+        socket, early = take_over(request.environ)
+        socket.send(build_response(accept_key(key)))
+        WebSocketSession(gateway, socket, early, caller)
+        return _Handled()

@@ -1,0 +1,36 @@
+"""Queue ``maintenance``: regular sweeps for what was lost in between. Each is safe to run twice and at any time."""
+
+from __future__ import annotations
+
+import time
+
+from app.message_log import keys
+from app.message_log.workers import sign_of_life
+from app.services.move_last_seen import move_last_seen
+from app.store import auth_sessions
+from app.store.engine import writing
+from app.task_queue import wake_drain as ask_for_drain
+from tasks import celery_app
+from tasks.worker_process import NAME, parley
+
+
+@celery_app.task(name="tasks.maintenance.wake_drain")  # type: ignore[untyped-decorator]
+def wake_drain() -> None:
+    """Where the log holds something and nobody drains it, a wake-up was lost or a worker died."""
+    redis = parley().redis
+    sign_of_life(redis, NAME)
+    if redis.xlen(keys.LOG) and not redis.exists(keys.LEASE):
+        ask_for_drain()
+
+
+@celery_app.task(name="tasks.maintenance.move_last_seen")  # type: ignore[untyped-decorator]
+def move_last_seen_to_store() -> None:
+    shared = parley()
+    move_last_seen(shared.redis, shared.engine)
+
+
+@celery_app.task(name="tasks.maintenance.sweep_expired")  # type: ignore[untyped-decorator]
+def sweep_expired() -> None:
+    """Auth sessions that ended a day ago."""
+    with writing(parley().engine) as connection:
+        auth_sessions.forget_expired(connection, int((time.time() - 86_400) * 1000))

@@ -1,0 +1,55 @@
+"""Queue ``persistence``: one drain of the log, long-lived. A task is only its wake-up (app/services/store_log.py)."""
+
+from __future__ import annotations
+
+import logging
+
+from redis.exceptions import RedisError
+
+from app.extensions import connect_redis
+from app.message_log.reader import LogReader
+from app.message_log.workers import sign_of_life
+from app.services.publish_metrics import publish_drain
+from app.services.store_log import BLOCK_MS, Drain, DrainStats
+from app.store.engine import create_engine
+from app.task_queue import wake_drain
+from tasks import celery_app
+from tasks.shutdown import stopping
+from tasks.worker_process import NAME, parley
+
+log = logging.getLogger(__name__)
+
+# A drain may wait longer for a commit than a person for an answer.
+STORE_TIMEOUT_SECONDS = 10.0
+
+
+@celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
+def drain() -> None:
+    """Store what is in the log, and go on while something comes. Does nothing where a drain is at work already."""
+    shared = parley()
+    settings = shared.settings
+    engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
+    blocking = connect_redis(settings, timeout_seconds=BLOCK_MS / 1000 + 5)
+
+    def alive(stats: DrainStats) -> None:
+        sign_of_life(shared.redis, NAME)
+        publish_drain(shared.redis, NAME, stats)
+
+    worker = Drain(
+        LogReader(shared.redis, blocking),
+        engine,
+        batch=settings.drain_batch,
+        linger_seconds=settings.drain_linger_seconds,
+        lease_seconds=settings.drain_lease_seconds,
+        stopping=stopping,
+        alive=alive,
+    )
+    try:
+        worker.run()
+    except RedisError as error:
+        log.warning("the drain ends: Redis went away (%s)", type(error).__name__)
+    finally:
+        engine.dispose()
+        blocking.close()
+    if stopping() and shared.redis.xlen("{parley}:log"):
+        wake_drain()  # hand over to another worker

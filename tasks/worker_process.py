@@ -1,0 +1,17 @@
+"""What a pool process of the worker shares between its tasks: made after the fork, on first use."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+
+from app.config import Settings
+from app.extensions import Parley, build_parley
+
+NAME = f"{socket.gethostname()}:{os.getppid()}"
+
+
+@cache
+def parley() -> Parley:
+    return build_parley(Settings.from_env())
