@@ -40,9 +40,7 @@ def given(algorithm: str) -> TrustedIssuer:
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
-def test_each_algorithm_is_believed_by_key_set_and_by_given_key(
-    fetching: TrustedIssuer, algorithm: str
-) -> None:
+def test_each_algorithm_is_believed_by_key_set_and_by_given_key(fetching: TrustedIssuer, algorithm: str) -> None:
     token = sign(KEYS[algorithm], algorithm, kid=algorithm, preferred_username="ada", name="Ada L.")
     for issuer in (fetching, given(algorithm)):
         claims = issuer.read_token(token)
@@ -98,9 +96,7 @@ def test_a_clock_that_is_half_a_minute_off_is_forgiven(fetching: TrustedIssuer) 
 
 def unsigned(algorithm: str) -> str:
     header, payload, _ = sign(RSA_KEY, "RS256", kid="RS256").split(".")
-    header = (
-        base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": "RS256"}).encode()).decode().rstrip("=")
-    )
+    header = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": "RS256"}).encode()).decode().rstrip("=")
     return f"{header}.{payload}."
 
 
@@ -111,9 +107,7 @@ def hmac_with(secret: str, algorithm: str = "HS256") -> str:
 
     header = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": "RS256"}).encode()).rstrip(b"=")
     payload = sign(RSA_KEY, "RS256").split(".")[1].encode()
-    digest = hmac.new(
-        secret.encode(), header + b"." + payload, getattr(hashlib, "sha" + algorithm[2:])
-    ).digest()
+    digest = hmac.new(secret.encode(), header + b"." + payload, getattr(hashlib, "sha" + algorithm[2:])).digest()
     return b".".join([header, payload, base64.urlsafe_b64encode(digest).rstrip(b"=")]).decode()
 
 

@@ -142,9 +142,7 @@ def test_without_redis_the_answer_is_overloaded_and_the_log_out_can_be_repeated(
     problem = assert_problem(answer, 503, "overloaded")
     assert problem["retryAfter"] >= 1
     with pytest.raises(Overloaded):
-        end_auth_session(
-            cut_off.app.extensions["parley"], sid_of(account), account.id, "Redis went away in between"
-        )
+        end_auth_session(cut_off.app.extensions["parley"], sid_of(account), account.id, "Redis went away in between")
     assert_problem(api.post("/api/v1/auth/refresh", token=account.refresh), 401, "unauthorized")
     log_out(api, account)
     assert sid_of(account) in parley.revoked

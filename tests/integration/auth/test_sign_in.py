@@ -98,9 +98,7 @@ def test_the_password_is_kept_as_argon2id_alone(api: Api) -> None:
     account = api.register()
     parley = api.app.extensions["parley"]
     with parley.engine.connect() as conn:
-        stored = conn.exec_driver_sql(
-            "SELECT password_hash FROM users WHERE id = %s", (account.id,)
-        ).scalar_one()
+        stored = conn.exec_driver_sql("SELECT password_hash FROM users WHERE id = %s", (account.id,)).scalar_one()
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert PASSWORD not in stored
 
@@ -155,9 +153,7 @@ def test_the_helper_that_forges_makes_good_tokens_when_it_changes_nothing(api: A
 
 def test_alg_none_is_refused(api: Api) -> None:
     claims = jwt.decode(api.register().access, options={"verify_signature": False})
-    assert_problem(
-        api.get("/api/v1/me", token=jwt.encode(claims, None, algorithm="none")), 401, "unauthorized"
-    )
+    assert_problem(api.get("/api/v1/me", token=jwt.encode(claims, None, algorithm="none")), 401, "unauthorized")
 
 
 def test_a_token_in_the_url_is_not_looked_at(api: Api) -> None:

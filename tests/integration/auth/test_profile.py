@@ -1,0 +1,94 @@
+"""One's own profile, and finding people."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.extensions import Parley
+from app.store import users
+from app.store.engine import writing
+from tests.support.api_client import Api, assert_problem
+
+
+def test_a_profile_shows_and_changes_what_is_given(api: Api) -> None:
+    account = api.register("profile.one", displayName="First")
+    expected = {"id": account.id, "username": "profile.one", "displayName": "First"}
+    assert api.get("/api/v1/me", token=account.access).get_json() == expected
+
+    def patch(body: dict[str, object]) -> dict[str, object]:
+        answer = api.call("PATCH", "/api/v1/me", token=account.access, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.get_json()
+
+    avatar = "https://images.example/a.png?size=2"
+    assert patch({"displayName": " Second ", "id": 7, "username": "stolen"}) == expected | {"displayName": "Second"}
+    assert patch({"avatarUrl": avatar}) == expected | {"displayName": "Second", "avatarUrl": avatar}
+    assert patch({}) == expected | {"displayName": "Second", "avatarUrl": avatar}
+    assert patch({"avatarUrl": None}) == expected | {"displayName": "Second"}
+    assert api.get("/api/v1/me", token=account.access).get_json() == expected | {"displayName": "Second"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("displayName", ""),
+        ("displayName", "   "),
+        ("displayName", None),
+        ("displayName", "x" * 81),
+        ("displayName", "line\nbreak"),
+        ("avatarUrl", "http://plain.example/a.png"),
+        ("avatarUrl", "javascript:alert(1)"),
+        ("avatarUrl", "https://"),
+        ("avatarUrl", "https://line.example/\n"),
+        ("avatarUrl", "https://" + "x" * 2048),
+        ("avatarUrl", 5),
+    ],
+)
+def test_a_change_that_is_not_allowed_names_its_field(api: Api, field: str, value: object) -> None:
+    account = api.register()
+    answer = api.call("PATCH", "/api/v1/me", token=account.access, json={field: value})
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == field
+
+
+def test_last_seen_is_shown_once_there_is_one(api: Api, parley: Parley) -> None:
+    account = api.register()
+    with writing(parley.engine) as conn:
+        users.set_last_seen(conn, [(account.id, 1_790_000_000_123)])
+    assert api.get("/api/v1/me", token=account.access).get_json()["lastSeen"] == "2026-09-21T14:13:20.123Z"
+
+
+def test_people_are_found_by_the_beginning_of_either_name(api: Api) -> None:
+    searcher = api.register("searcher").access
+    api.register("findme-a", displayName="Zoë Q")
+    api.register("other-b", displayName="FINDME too")
+    api.register("notme-findme", displayName="somebody")
+
+    def found(prefix: str) -> list[str]:
+        answer = api.get("/api/v1/users", token=searcher, query_string={"q": prefix})
+        assert answer.status_code == 200, answer.text
+        return [user["username"] for user in answer.get_json()["users"]]
+
+    assert found("FindMe") == ["findme-a", "other-b"]
+    assert found("zoë") == ["findme-a"]
+    assert found("findme-a") == ["findme-a"]
+    assert found("indme") == []
+    assert found("%") == found("_") == found("find_e") == []
+
+
+def test_at_most_twenty_are_answered_and_each_as_a_user(api: Api) -> None:
+    for number in range(22):
+        api.register(f"crowd-{number:02}")
+    answer = api.get("/api/v1/users?q=crowd-", token=api.register().access).get_json()
+    assert [user["username"] for user in answer["users"]] == [f"crowd-{number:02}" for number in range(20)]
+    assert set(answer["users"][0]) == {"id", "username", "displayName"}
+
+
+@pytest.mark.parametrize("query", ["", "?q=", "?q=" + "x" * 81, "?q=%00"])
+def test_a_search_for_nothing_is_invalid(api: Api, query: str) -> None:
+    answer = api.get(f"/api/v1/users{query}", token=api.register().access)
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "q"
+
+
+def test_nobody_searches_without_signing_in(api: Api) -> None:
+    assert_problem(api.get("/api/v1/users?q=a"), 401, "unauthorized")
+    assert_problem(api.call("PATCH", "/api/v1/me", json={}), 401, "unauthorized")

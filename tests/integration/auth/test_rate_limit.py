@@ -1,0 +1,154 @@
+"""Rate limits: one script, several limits, all or none."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from app.core.errors import RateLimited
+from app.extensions import Parley
+from app.message_log import keys
+from app.services.rate_limit import Limit, RateLimits, limit_joins, network_of
+from tests.integration.auth.conftest import MakeApp
+from tests.support.api_client import PASSWORD, Api, assert_problem
+
+
+def taken(limits: RateLimits, *wanted: Limit) -> int:
+    """How often all of ``wanted`` were granted before the first refusal."""
+    count = 0
+    while count < 1000:
+        try:
+            limits.take(*wanted)
+        except RateLimited:
+            return count
+        count += 1
+    raise AssertionError("no limit")
+
+
+def test_as_many_as_the_limit_at_once_and_the_next_is_told_when(parley: Parley) -> None:
+    limit = Limit("t1", "somebody", 5)
+    assert taken(parley.limits, limit) == 5
+    with pytest.raises(RateLimited) as caught:
+        parley.limits.take(limit)
+    assert 1 <= caught.value.extra["retryAfter"] <= 12
+    assert taken(parley.limits, Limit("t1", "somebody else", 5)) == 5
+    assert taken(parley.limits, Limit("t2", "somebody", 5)) == 5
+
+
+def test_what_was_used_comes_back(parley: Parley) -> None:
+    limit = Limit("t3", "somebody", 600)  # one every 100 ms
+    assert taken(parley.limits, limit) >= 600
+    again = 0
+    while not again:
+        again = taken(parley.limits, limit)
+    assert again <= 2
+
+
+def test_where_one_limit_refuses_none_is_charged(parley: Parley) -> None:
+    narrow, wide = Limit("t4", "narrow", 2), Limit("t4", "wide", 10)
+    assert taken(parley.limits, narrow, wide) == 2
+    for _ in range(20):
+        with pytest.raises(RateLimited):
+            parley.limits.take(wide, narrow)
+    assert taken(parley.limits, wide) == 8
+
+
+def test_no_limit_asks_nobody(make_api: MakeApp) -> None:
+    cut_off = make_api(redis_url="redis://127.0.0.1:1/0").app.extensions["parley"]
+    cut_off.limits.take(Limit("t5", "somebody", 0))
+
+
+def test_keys_are_short_tell_nobodys_name_and_expire(parley: Parley, redis_client: redis.Redis) -> None:
+    parley.limits.take(Limit("t6", "ada" * 1000, 60))
+    (key,) = list(redis_client.scan_iter(keys.rate("t6", "*")))
+    assert len(key) < 80
+    assert b"ada" not in key
+    assert 0 < redis_client.pttl(key) <= 1000  # type: ignore[operator]
+
+
+def test_the_script_survives_a_redis_that_forgot_it(parley: Parley, redis_client: redis.Redis) -> None:
+    parley.limits.take(Limit("t7", "somebody", 60))
+    redis_client.script_flush()
+    parley.limits.take(Limit("t7", "somebody", 60))
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("", "unknown"),
+        ("nonsense", "unknown"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_an_address_counts_with_its_network(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def attempts(api: Api, usernames: list[str], address: str, **headers: str) -> list[int]:
+    return [
+        api.post(
+            "/api/v1/auth/login",
+            {"username": name, "password": "a wrong guess"},
+            environ_base={"REMOTE_ADDR": address},
+            headers=headers,
+        ).status_code
+        for name in usernames
+    ]
+
+
+def test_guessing_is_limited_by_address_and_by_name(make_api: MakeApp) -> None:
+    api = make_api(auth_attempts_per_minute=4)
+    many_names = [f"guess-{number}" for number in range(6)]
+    assert attempts(api, many_names, "198.51.100.1") == [401] * 4 + [429] * 2
+    assert attempts(api, many_names[4:], "198.51.100.2") == [401] * 2
+    spellings = ["Victim", "victim", "VICTIM"] * 2
+    one_name = [attempts(api, [name], f"198.51.100.{10 + i}") for i, name in enumerate(spellings)]
+    assert one_name == [[401]] * 4 + [[429]] * 2
+    answer = api.post("/api/v1/auth/register", {"username": "victim", "password": PASSWORD})
+    problem = assert_problem(answer, 429, "rate_limited")
+    assert int(answer.headers["Retry-After"]) >= problem["retryAfter"] >= 1
+
+
+def test_a_made_up_forwarded_address_does_not_help(make_api: MakeApp) -> None:
+    direct, behind = (
+        make_api(auth_attempts_per_minute=2),
+        make_api(auth_attempts_per_minute=2, trusted_proxies=1),
+    )
+    for api, address in ((direct, "203.0.113.1"), (behind, "203.0.113.2")):
+        seen = [
+            attempts(
+                api,
+                [f"fwd-{address}-{number}"],
+                address,
+                **{"X-Forwarded-For": f"6.6.6.{number}, 203.0.113.9"},
+            )
+            for number in range(3)
+        ]
+        assert seen == [[401], [401], [429]]
+
+
+def test_refreshes_tickets_and_joins_are_limited_by_user(make_api: MakeApp) -> None:
+    api = make_api(token_requests_per_minute=3, joins_per_minute=3)
+    one, other = api.register(), api.register()
+    statuses = [api.post("/api/v1/auth/ticket", token=one.access).status_code for _ in range(4)]
+    assert statuses == [201] * 3 + [429]
+    assert_problem(api.post("/api/v1/auth/refresh", token=one.refresh), 429, "rate_limited")
+    assert api.post("/api/v1/auth/refresh", token=other.refresh).status_code == 200
+    parley = api.app.extensions["parley"]
+    for _ in range(3):
+        limit_joins(parley, "203.0.113.5", one.id)
+    with pytest.raises(RateLimited):
+        limit_joins(parley, "203.0.113.6", one.id)
+    limit_joins(parley, "203.0.113.5", other.id)
+
+
+def test_a_refresh_that_was_refused_for_its_rate_is_still_good(make_api: MakeApp) -> None:
+    api = make_api(token_requests_per_minute=1)
+    account = api.register()
+    assert api.post("/api/v1/auth/ticket", token=account.access).status_code == 201
+    assert_problem(api.post("/api/v1/auth/refresh", token=account.refresh), 429, "rate_limited")
+    patient = make_api()
+    assert patient.post("/api/v1/auth/refresh", token=account.refresh).status_code == 200

@@ -1,0 +1,42 @@
+"""Settings about access that contradict each other, or would be unsafe, do not start."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.config import ConfigError, Settings, check_settings
+
+BASE = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "SECRET_KEY": "x" * 32}
+
+
+def checked(**env: str) -> Settings:
+    settings = Settings.from_env(BASE | env)
+    check_settings(settings)
+    return settings
+
+
+OUTSIDE = {"JWT_ISSUER": "https://users.example", "JWT_AUDIENCE": "parley"}
+
+
+@pytest.mark.parametrize(
+    ("message", "env"),
+    [
+        ("JWT_ISSUER", {"JWT_PUBLIC_KEY": "pem"}),
+        ("JWT_AUDIENCE", {"JWT_PUBLIC_KEY": "pem", "JWT_ISSUER": "https://users.example"}),
+        ("JWT_ISSUER", {"JWT_JWKS_URL": "https://users.example/keys", "JWT_AUDIENCE": "parley"}),
+        ("both set", {"JWT_JWKS_URL": "https://x/k", "JWT_PUBLIC_KEY": "pem", **OUTSIDE}),
+        ("https", {"APP_ENV": "production", "JWT_JWKS_URL": "http://users.example/keys", **OUTSIDE}),
+        ("ALLOWED_ORIGINS", {"APP_ENV": "production", "ALLOWED_ORIGINS": "https://a.example, *"}),
+    ],
+)
+def test_the_error_is_one_line_that_names_the_variable(message: str, env: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        checked(**env)
+    assert "\n" not in str(caught.value)
+
+
+def test_own_accounts_are_off_beside_an_outside_service_unless_asked_for() -> None:
+    outside = {"JWT_JWKS_URL": "https://users.example/keys", **OUTSIDE}
+    assert checked().local_accounts_on
+    assert not checked(**outside).local_accounts_on
+    assert checked(**outside, LOCAL_ACCOUNTS="1").local_accounts_on

@@ -1,0 +1,76 @@
+"""Passwords: Argon2id, nobody's password, and a hub that goes on turning while they are computed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from app.services.passwords import Passwords
+
+passwords = Passwords()
+
+
+def test_a_password_matches_its_own_hash_alone() -> None:
+    stored = passwords.hash("pässwörd \U0001f511")
+    assert passwords.verify(stored, "pässwörd \U0001f511")
+    assert not passwords.verify(stored, "passwörd \U0001f511")
+    assert stored != passwords.hash("pässwörd \U0001f511")
+
+
+@pytest.mark.parametrize("stored", [None, "", "nonsense", "$argon2id$v=19$m=19456,t=2,p=1$broken"])
+def test_without_a_stored_password_nothing_matches(stored: str | None) -> None:
+    assert not passwords.verify(stored, "")
+    assert not passwords.verify(stored, "anything")
+
+
+def test_for_nobody_the_same_work_is_done_as_for_somebody() -> None:
+    somebody = passwords.hash("somebody's")
+    done: list[str] = []
+
+    class Counting(Passwords):
+        def _matches(self, stored: str, password: str) -> bool:
+            done.append(stored.rpartition("$")[0].rpartition("$")[0])
+            return super()._matches(stored, password)
+
+    counting = Counting()
+    counting.verify(None, "a guess")
+    counting.verify(somebody, "a guess")
+    assert len(done) == 2
+    assert done[0] == done[1]  # the same algorithm and costs
+
+
+PROGRAM = """
+from gevent import monkey; monkey.patch_all()
+import gevent
+from app.core.errors import Overloaded
+from app.services import passwords as module
+turns = 0
+def turn():
+    global turns
+    while True:
+        turns += 1
+        gevent.sleep(0)
+hasher = module.Passwords()
+stored = hasher.hash("password")
+gevent.spawn(turn)
+gevent.sleep(0)
+turns = 0
+assert hasher.verify(stored, "password")
+assert turns > 20, turns
+module.MAX_WAITING = 4
+answers = []
+def try_one():
+    try:
+        answers.append(hasher.verify(stored, "password"))
+    except Overloaded as error:
+        answers.append(error.extra["retryAfter"])
+gevent.joinall([gevent.spawn(try_one) for _ in range(6)])
+assert sorted(map(str, answers)) == ["5", "5", *["True"] * 4], answers
+"""
+
+
+def test_the_hub_turns_meanwhile_and_no_more_wait_than_can_be_answered() -> None:
+    result = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
