@@ -25,9 +25,7 @@ class Loop:
         self.epoll = select.epoll()
         self.connections: dict[int, Connection] = {}
 
-    def run(
-        self, done: Callable[[], bool], timeout: float, tick: Callable[[float], float] | None = None
-    ) -> bool:
+    def run(self, done: Callable[[], bool], timeout: float, tick: Callable[[float], float] | None = None) -> bool:
         """Serve sockets until ``done()``; False where ``timeout`` seconds went by first.
 
         ``tick(now)`` runs at each turn and returns the seconds until it wants to run again.

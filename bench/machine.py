@@ -46,9 +46,7 @@ def raise_file_limit() -> None:
     if soft >= FILES_NEEDED:
         return
     if hard != resource.RLIM_INFINITY and hard < FILES_NEEDED:
-        raise BenchError(
-            f"P1 needs {FILES_NEEDED} open files, the hard limit is {hard}: raise it (ulimit -Hn)"
-        )
+        raise BenchError(f"P1 needs {FILES_NEEDED} open files, the hard limit is {hard}: raise it (ulimit -Hn)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_NEEDED, hard))
 
 

@@ -29,23 +29,17 @@ def figure(system: str, scenario: str, name: str) -> Pick:
     return lambda results: float(results[system][scenario][name])
 
 
-def both(
-    what: str, name: str, must: float, goal: float | None, better: str = "<", form: str = "{:,.0f}"
-) -> Row:
+def both(what: str, name: str, must: float, goal: float | None, better: str = "<", form: str = "{:,.0f}") -> Row:
     """Ours beside the peer's. ``what`` begins with the scenario."""
     scenario, _, title = what.partition(": ")
     ours, peers = figure("parley", scenario, name), figure("peer", scenario, name)
     return Row(scenario, title, ours, peers, must, goal, better, form)
 
 
-def own(
-    what: str, name: str, of: tuple[str, str], must: float, better: str = "<", form: str = "{:,.0f}"
-) -> Row:
+def own(what: str, name: str, of: tuple[str, str], must: float, better: str = "<", form: str = "{:,.0f}") -> Row:
     """Ours beside another figure of ours: ``of`` is its (scenario, name)."""
     scenario, _, title = what.partition(": ")
-    return Row(
-        scenario, title, figure("parley", scenario, name), figure("parley", *of), must, None, better, form
-    )
+    return Row(scenario, title, figure("parley", scenario, name), figure("parley", *of), must, None, better, form)
 
 
 ROWS = [

@@ -21,6 +21,7 @@ from bench.machine import core_speed, cores, describe, raise_file_limit
 from bench.profile import Profiler
 from bench.report import Results, compare, median_of, table
 from bench.scenarios import Figures
+from bench.stack import forget_old_stacks
 from bench.systems import ROOT, FlaskSocketIo, Parley, System
 
 OUT = ROOT / ".data" / "bench"
@@ -41,13 +42,9 @@ def parse_arguments() -> argparse.Namespace:
         help=f"one of {', '.join(SCENARIOS)}; may be given again (default: all)",
     )
     parser.add_argument("--system", choices=list(SYSTEMS), help="measure one system alone, without ratios")
-    parser.add_argument(
-        "--seconds", type=float, default=15.0, help="length of P2 and P3 after warm-up (default 15)"
-    )
+    parser.add_argument("--seconds", type=float, default=15.0, help="length of P2 and P3 after warm-up (default 15)")
     parser.add_argument("--pairs", type=int, default=50, help="pairs of P2 and P3 (default 50)")
-    parser.add_argument(
-        "--rounds", type=int, default=1, help="run all of it so often, print medians (default 1)"
-    )
+    parser.add_argument("--rounds", type=int, default=1, help="run all of it so often, print medians (default 1)")
     parser.add_argument("--profile", action="store_true", help="py-spy on web and worker in P2 and P3")
     return parser.parse_args()
 
@@ -64,9 +61,7 @@ def jobs(options: argparse.Namespace) -> dict[str, Callable[[System], Figures]]:
     """All scenarios that share one stack, in the order in which they run."""
     seconds, pairs, outstanding = options.seconds, options.pairs, 4 * options.pairs
     return {
-        "P1": lambda system: scenarios.idle_memory(
-            system, [2_000, 10_000] if system.name == "parley" else [2_000]
-        ),
+        "P1": lambda system: scenarios.idle_memory(system, [2_000, 10_000] if system.name == "parley" else [2_000]),
         "P5": lambda system: scenarios.reconnect_storm(system, STORM_FIRST_USER),
         "P2": lambda system: scenarios.throughput(system, seconds, pairs, outstanding),
         "P3": lambda system: scenarios.steady(system, seconds, pairs),
@@ -88,11 +83,13 @@ class Run:
             results[name] = {}
             todo = {key: job for key, job in jobs(self.options).items() if wanted(self.options, name, key)}
             while todo:
-                self._on_fresh_stack(system(OUT / "stack", self.stack_cores), todo, results[name])
+                self._on_fresh_stack(system(OUT / f"stack-{os.getpid()}", self.stack_cores), todo, results[name])
         if wanted(self.options, "parley", "growth web"):
             both_cores = self.stack_cores | self.generator_cores
             todo = {"growth web": jobs(self.options)["P2"]}
-            self._on_fresh_stack(Parley(OUT / "stack", both_cores, web_processes=2), todo, results["parley"])
+            self._on_fresh_stack(
+                Parley(OUT / f"stack-{os.getpid()}", both_cores, web_processes=2), todo, results["parley"]
+            )
         return results
 
     def _on_fresh_stack(
@@ -155,6 +152,7 @@ def main() -> int:
     options = parse_arguments()
     OUT.mkdir(parents=True, exist_ok=True)
     raise_file_limit()
+    forget_old_stacks(OUT)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is stopped
     run = Run(options)
     os.sched_setaffinity(0, run.generator_cores)

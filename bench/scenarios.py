@@ -34,9 +34,7 @@ class Window:
     generator: float = 0.0
 
     def per_message(self, messages: int) -> Figures:
-        figures: Figures = {
-            f"cpu_us_{role}": used * 1e6 / messages for role, used in sorted(self.cpu.items())
-        }
+        figures: Figures = {f"cpu_us_{role}": used * 1e6 / messages for role, used in sorted(self.cpu.items())}
         figures["cpu_us"] = sum(self.cpu.values()) * 1e6 / messages
         figures["stack_cores"] = sum(self.cpu.values()) / self.seconds
         figures["generator_core"] = self.generator / self.seconds
@@ -118,9 +116,7 @@ def _connect_pairs(system: System, loop: Loop, ledger: Ledger, pairs: int, read_
         assert isinstance(system, Parley)
         receivers = [lambda user=user: system.reader(read_by, loop, user, ledger) for _, user in numbers]
     join(loop, ledger, receivers)
-    senders = join(
-        loop, ledger, [lambda user=user: system.session(loop, user, ledger) for user, _ in numbers]
-    )
+    senders = join(loop, ledger, [lambda user=user: system.session(loop, user, ledger) for user, _ in numbers])
     return [Pair(sender, target) for sender, target in zip(senders, targets, strict=True)]
 
 
@@ -222,9 +218,7 @@ def _store_unread(system: System, senders: range, receivers: range) -> dict[int,
     expected: dict[int, list[str]] = {receiver: [] for receiver in receivers}
     with fresh_loop(system) as loop:
         ledger = Ledger()
-        sessions = join(
-            loop, ledger, [lambda user=user: system.session(loop, user, ledger) for user in senders]
-        )
+        sessions = join(loop, ledger, [lambda user=user: system.session(loop, user, ledger) for user in senders])
         todo = [
             (receiver, Pair(sessions[index // share], target))
             for _ in range(STORM_MESSAGES)

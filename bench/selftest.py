@@ -23,9 +23,7 @@ CONNECTIONS, OUTSTANDING, SECONDS = 50, 200, 4.0
 
 def _frame(payload: bytes) -> bytes:
     size = len(payload)
-    return (
-        bytes((0x81, size)) + payload if size < 126 else bytes((0x81, 126, size >> 8, size & 0xFF)) + payload
-    )
+    return bytes((0x81, size)) + payload if size < 126 else bytes((0x81, 126, size >> 8, size & 0xFF)) + payload
 
 
 def _answers(frame: bytes, start: int, end: int) -> bytes:

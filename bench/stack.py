@@ -84,6 +84,8 @@ class Stack:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
         self.processes = []
+        for data in ("postgres", "redis"):
+            shutil.rmtree(self.directory / data, ignore_errors=True)
 
     def log_tails(self) -> str:
         tails = []
@@ -139,6 +141,13 @@ class Stack:
         self.start("redis", [str(get_binary_path()), *where, *kept])
         self.wait_for("Redis", lambda: _redis_answers(port))
         return f"redis://127.0.0.1:{port}/0"
+
+
+def forget_old_stacks(parent: Path) -> None:
+    """Remove what earlier runs left: their directories are named by their process id."""
+    for directory in parent.glob("stack-*"):
+        if not Path(f"/proc/{directory.name.removeprefix('stack-')}").exists():
+            shutil.rmtree(directory)
 
 
 def _postgres_answers(url: str) -> bool:

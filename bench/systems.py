@@ -68,9 +68,7 @@ class FlaskSocketIo(System):
         self.user_ids = list(range(1, users + 1))
         self.tokens = seed.plain_tokens(self.user_ids, SECRET)
 
-    def session(
-        self, loop: Loop, user: int, listener: Listener, fetch_unread: bool = False
-    ) -> SocketIoSession:
+    def session(self, loop: Loop, user: int, listener: Listener, fetch_unread: bool = False) -> SocketIoSession:
         return SocketIoSession(loop, self.address, self.tokens[user], listener)
 
     def open_conversations(self, pairs: list[tuple[int, int]]) -> list[int]:
@@ -117,9 +115,7 @@ class Parley(System):
 def read_procfile(path: Path) -> dict[str, str]:
     if not path.exists():
         raise BenchError(f"{path} is not there: nothing to start")
-    lines = (
-        line.partition(":") for line in path.read_text().splitlines() if line and not line.startswith("#")
-    )
+    lines = (line.partition(":") for line in path.read_text().splitlines() if line and not line.startswith("#"))
     return {name.strip(): command.strip() for name, _, command in lines}
 
 

@@ -92,9 +92,6 @@ class SseReader(StreamConnection):
     def on_open(self) -> None:
         self.request("/api/v1/events", f"Authorization: Bearer {self.token}\r\nAccept: text/event-stream\r\n")
 
-    def on_head(self) -> None:
-        self.listener.ready()
-
     def on_body(self, body: bytes, ended: bool) -> bytes:
         if ended:
             raise BenchError("the SSE stream ended")
@@ -110,7 +107,7 @@ class SseReader(StreamConnection):
                 data = line[5:]
             elif line.startswith(b"event:"):
                 name = line[6:].strip().decode()
-        if name and name != "joined":
+        if name:
             _dispatch(self.listener, name, _decode_data(data), block)
 
 
@@ -119,9 +116,7 @@ class LongPollReader(StreamConnection):
 
     __slots__ = ("address", "cursor", "listener", "token")
 
-    def __init__(
-        self, loop: Loop, address: tuple[str, int], token: str, listener: Listener, cursor: str = ""
-    ) -> None:
+    def __init__(self, loop: Loop, address: tuple[str, int], token: str, listener: Listener, cursor: str = "") -> None:
         super().__init__(loop, address)
         self.address, self.token, self.listener, self.cursor = address, token, listener, cursor
 
