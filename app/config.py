@@ -6,7 +6,7 @@ Every variable is listed with its default in README.md; a test holds the two tog
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -153,7 +153,13 @@ def _secret_key(env: Mapping[str, str], app_env: str) -> str:
 
 
 def _parse(name: str, kind: str, raw: str) -> object:
-    parsers = {"int": int, "float": float, "bool": _flag, "tuple[str, ...]": _list, "str": str}
+    parsers: dict[str, Callable[[str], object]] = {
+        "int": int,
+        "float": float,
+        "bool": _flag,
+        "tuple[str, ...]": _list,
+        "str": str,
+    }
     try:
         return parsers[kind](raw)
     except ValueError:

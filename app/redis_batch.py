@@ -1,4 +1,4 @@
-"""Many small operations, few round trips: while one batch is on its way to Redis, the next one gathers.
+"""Many small operations, few round trips: while one batch is on its way, the next one gathers.
 
 There is no timer: a lone operation leaves at once, and under load a batch is whatever came in during the last round trip.
 Outcomes come back by callback, in order, so that nobody needs a greenlet to wait in.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from app.core.errors import Internal, Overloaded, ParleyError
 
-Operation = Sequence[Any]
+Operation = Any
 Outcome = Callable[[Any, ParleyError | None], None]
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class EpochLostError(Exception):
 class Batcher:
     """Runs operations through ``call``, at most ``most`` at a time, one batch under way.
 
-    ``call`` must be safe to repeat: after a broken connection nobody knows whether a batch was carried out, and it is sent
+    ``call`` gives one result an operation; a ParleyError among them is that operation's outcome. It must be safe to repeat: after a broken connection nobody knows whether a batch was carried out, and it is sent
     again until ``patience`` seconds after an operation was submitted; then its outcome is Overloaded. The queue is bounded
     by ``bound``; past it ``submit`` answers Overloaded at once.
     """
@@ -103,13 +103,19 @@ class Batcher:
                 self._try_recover()
             except RedisError as error:
                 log.warning("%s: Redis does not answer (%s)", self.name, type(error).__name__)
+            except ParleyError as error:
+                self._fail(batch, error)
+                return
             except Exception:
                 log.exception("%s: a batch of %d failed", self.name, len(batch))
                 self._fail(batch, Internal())
                 return
             else:
                 for (_, outcome, _), result in zip(batch, results, strict=True):
-                    self._tell(outcome, result, None)
+                    if isinstance(result, ParleyError):
+                        self._tell(outcome, None, result)
+                    else:
+                        self._tell(outcome, result, None)
                 return
             batch = self._drop_late(batch)
             gevent.sleep(pause)

@@ -16,7 +16,6 @@ from app.core.ids import make_uuid7
 from app.core.records import Kind
 from app.extensions import current_gateway
 from app.services.authenticate import require_caller
-from app.services.fetch_unread import fetch_unread
 from app.services.message_path import now_ms
 from app.services.move_mark import move_mark
 from app.services.presence import presence_of
@@ -66,8 +65,7 @@ def send() -> Response:
 def unread() -> Response:
     caller = require_caller()
     query = parse_query(UnreadQuery)
-    path = current_gateway().path
-    return json_response(fetch_unread(path, caller.user_id, query.conversation_id, query.limit))
+    return json_response(current_gateway().fetch_unread(caller.user_id, query.conversation_id, query.limit))
 
 
 @blueprint.post("/conversations/<int:conversation_id>/delivered")

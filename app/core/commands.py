@@ -1,5 +1,6 @@
-"""Commands as clients send them, and what each must look like. One set of types validates WebSocket frames and REST bodies
-and is the source of the OpenAPI and AsyncAPI documents.
+"""Commands as clients send them, and what each must look like.
+
+One set of types validates WebSocket frames and REST bodies and is the source of the OpenAPI and AsyncAPI documents.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class Command(Struct, rename="camel", frozen=True):
     """Base of all commands. Unknown members are ignored, so that newer clients can talk to older servers."""
 
 
-class Attachment(Command):
+class Attachment(Command, frozen=True):
     media_id: Uuid
 
 
-class Join(Command):
+class Join(Command, frozen=True):
     user_id: Id | None = None
     token: Annotated[str, Meta(max_length=8192)] | None = None
     device_id: DeviceId | None = None
@@ -39,11 +40,11 @@ class Join(Command):
     ack: Literal["auto", "client"] = "auto"
 
 
-class Authenticate(Command):
+class Authenticate(Command, frozen=True):
     token: Annotated[str, Meta(max_length=8192)]
 
 
-class SendMessage(Command):
+class SendMessage(Command, frozen=True):
     message: str = ""
     id: Uuid | None = None
     sender_id: Id | None = None
@@ -54,29 +55,29 @@ class SendMessage(Command):
     reply_to: Uuid | None = None
 
 
-class FetchUnread(Command):
+class FetchUnread(Command, frozen=True):
     conversation_id: Id | None = None
     limit: Annotated[int, Meta(ge=1, le=1000)] = 200
 
 
-class Mark(Command):
+class Mark(Command, frozen=True):
     """``message_delivered`` and ``message_read``: everything up to and with ``seq``."""
 
     conversation_id: Id
     seq: Seq
 
 
-class Typing(Command):
+class Typing(Command, frozen=True):
     typing: bool
     conversation_id: Id | None = None
     receiver_id: Id | None = None
 
 
-class PresenceSubscribe(Command):
+class PresenceSubscribe(Command, frozen=True):
     user_ids: Annotated[list[Id], Meta(max_length=1000)]
 
 
-class Ping(Command):
+class Ping(Command, frozen=True):
     pass
 
 

@@ -1,8 +1,8 @@
 """The resume cursor: a position in the stream of events, opaque to clients.
 
-A position is (epoch, version). ``version`` grows strictly with every durable change (microseconds of the Redis clock, or
-last + 1). ``epoch`` names one unbroken history of Redis: where Redis lost its data a new epoch begins, and a cursor of the
-old one cannot be resumed from, only answered with ``resync``.
+A position is (epoch, version). ``version`` grows strictly with every durable change (microseconds of the Redis clock,
+or last + 1). ``epoch`` names one unbroken history of Redis: where Redis lost its data a new epoch begins, and a cursor
+of the old one cannot be resumed from, only answered with ``resync``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Records of the log and what travels on the bus: arrays in MessagePack, as append.lua writes them.
 
-A record is ``[kind, conversation, seq, version, sent_ms, user, id, body, session, gateway]``; ``body`` is the part of a
-message's JSON that its sender decided (id, senderId, message, kind, attachments, replyTo …), written once by the gateway
-that took it and never parsed again on the way to the receivers.
+A record is ``[kind, conversation, seq, version, sent_ms, user, id, body, session, gateway]``. ``body`` is the part of a
+message's JSON that its sender decided (id, senderId, message, kind, attachments, replyTo …), written once by the
+gateway that took it and never parsed again on the way to the receivers.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ def _second(epoch_seconds: int) -> str:
 
 
 def rfc3339(ms: int) -> str:
-    """Milliseconds since 1970 as ``2026-11-22T15:04:05.678Z``. The whole second is cached: it is asked for in bursts."""
+    """Milliseconds since 1970 as ``2026-11-22T15:04:05.678Z``; whole seconds are cached, for bursts."""
     seconds, rest = divmod(ms, 1000)
     return f"{_second(seconds)}.{rest:03d}Z"
 

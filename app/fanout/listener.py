@@ -68,7 +68,7 @@ class Listener:
             pause = min(pause * 2, 1.0)
 
     def _listen(self) -> None:
-        pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+        pubsub = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         try:
             pubsub.subscribe(*self._channels)
             connection = pubsub.connection

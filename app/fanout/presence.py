@@ -41,7 +41,7 @@ class PresenceChanges:
 
 
 def beat(redis: Redis, gateway: str) -> tuple[int | None, int]:
-    """One heartbeat; buries dead gateways on the way. Returns (epoch or None, users that Redis notes for this gateway)."""
+    """One heartbeat; buries dead gateways on the way. Returns (epoch or None, users noted for this gateway)."""
     answer = unpack(
         script(redis, __package__, "beat")(
             keys=[keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users(gateway), keys.SEEN],

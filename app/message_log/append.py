@@ -40,7 +40,7 @@ class Append:
         self._wake = wake
         self._keys = [keys.EPOCH, keys.VERSION, keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.LEASE]
         interval = 1000.0 / limits.send_rate
-        self._args = [
+        self._args: list[str | int | float] = [
             keys.PREFIX,
             "",
             gateway,

@@ -1,47 +1,54 @@
-"""How many messages of others a user has not read, by conversation."""
+"""How many messages of others users have not read, by conversation; many users in one go, for storms of joins."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 
 from app.core.records import Kind, Record
 from app.message_log.conversations import read_tail
 from app.services.message_path import MessagePath, asking
-from app.store import conversations, messages
+from app.store import messages
 from app.store.engine import reading
+from app.store.memberships import conversations_of
 from app.store.unread_tail import count_with_floor
 
 
-def count_unread(path: MessagePath, user_id: int) -> dict[int, int]:
-    """conversation -> count, those with none left out; accepted messages that are not stored yet included. May block."""
+def count_unread(path: MessagePath, user_ids: Sequence[int]) -> list[dict[int, int]]:
+    """For each user conversation -> count, those with none left out. May block. Raise Overloaded.
+
+    Accepted messages that are not stored yet are counted, and what was read but is not stored yet is not.
+    """
     with reading(path.engine) as connection:
-        ids = conversations.conversation_ids_of(connection, user_id)
-    tail = asking(lambda: read_tail(path.redis, ids))
-    read_now = read_marks(tail, user_id)
-    floors = {record.conversation_id: read_now.get(record.conversation_id, 0) for record in tail}
+        member_of = conversations_of(connection, user_ids)
+    tail = by_conversation(asking(lambda: read_tail(path.redis, set().union(*member_of.values()))))
+    floors = {
+        (user_id, conversation_id): read_mark(tail[conversation_id], user_id)
+        for user_id, conversation_ids in member_of.items()
+        for conversation_id in conversation_ids & tail.keys()
+    }
+    counts: dict[int, dict[int, int]] = {user_id: {} for user_id in member_of}
     with reading(path.engine) as connection:
-        counts = Counter({c: n for _, c, n in messages.unread_counts(connection, [user_id])})
-        stored = count_with_floor(connection, user_id, floors) if floors else {}
-    for conversation_id, (_, count) in stored.items():
-        counts[conversation_id] = count
+        for user_id, conversation_id, count in messages.unread_counts(connection, list(member_of)):
+            counts[user_id][conversation_id] = count
+        stored = count_with_floor(connection, floors) if floors else {}
+    for (user_id, conversation_id), (stored_seq, count) in stored.items():
+        floor = max(stored_seq, floors[user_id, conversation_id])
+        new = sum(is_unread(record, user_id, floor) for record in tail[conversation_id])
+        counts[user_id][conversation_id] = count + new
+    return [{c: n for c, n in counts[user_id].items() if n} for user_id in user_ids]
+
+
+def by_conversation(tail: Sequence[Record]) -> dict[int, list[Record]]:
+    grouped: dict[int, list[Record]] = {}
     for record in tail:
-        if is_unread(record, user_id, read_now) and record.seq > stored[record.conversation_id][0]:
-            counts[record.conversation_id] += 1
-    return {conversation_id: count for conversation_id, count in counts.items() if count}
+        grouped.setdefault(record.conversation_id, []).append(record)
+    return grouped
 
 
-def read_marks(tail: list[Record], user_id: int) -> dict[int, int]:
-    """How far the user read, as far as that is not in Postgres yet."""
-    marks: dict[int, int] = {}
-    for record in tail:
-        if record.kind == Kind.READ and record.user_id == user_id:
-            marks[record.conversation_id] = max(record.seq, marks.get(record.conversation_id, 0))
-    return marks
+def is_unread(record: Record, user_id: int, read_seq: int) -> bool:
+    return record.kind == Kind.MESSAGE and record.user_id != user_id and record.seq > read_seq
 
 
-def is_unread(record: Record, user_id: int, read_now: dict[int, int]) -> bool:
-    return (
-        record.kind == Kind.MESSAGE
-        and record.user_id != user_id
-        and record.seq > read_now.get(record.conversation_id, 0)
-    )
+def read_mark(tail: Sequence[Record], user_id: int) -> int:
+    """How far the user read in the conversation of this tail, as far as that is not in Postgres yet; else 0."""
+    return max((r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id), default=0)

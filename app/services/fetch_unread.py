@@ -1,49 +1,70 @@
-"""The messages of others that a user has not read, oldest first; fetching them marks them delivered, never read."""
+"""The messages of others that users have not read, oldest first; fetching marks them delivered, never read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.core.errors import NotFound, ParleyError
-from app.core.records import Kind
+from app.core.records import Kind, Record
 from app.message_log.conversations import read_tail
-from app.services.count_unread import is_unread, read_marks
+from app.services.count_unread import by_conversation, is_unread, read_mark
 from app.services.message_path import Answer, MessagePath, asking
 from app.services.move_mark import move_mark
 from app.services.views import accepted_message, stored_message
-from app.store import conversations, messages
+from app.store import messages
 from app.store.engine import reading
+from app.store.memberships import conversations_of
+from app.store.messages import UnreadRequest
 
 
-def fetch_unread(path: MessagePath, user_id: int, conversation_id: int | None, limit: int) -> Answer:
-    """``{messages, hasMore}``; accepted messages that are not stored yet included. May block.
+def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[Answer | ParleyError]:
+    """``{messages, hasMore}`` for each request; accepted messages that are not stored yet included. May block.
 
-    Raise NotFound for a conversation that the user is no member of, Overloaded where a store does not answer.
+    NotFound stands in for the answer where a user is no member of the conversation asked for. Raise Overloaded where a
+    store does not answer. Many requests take as many queries as one, for storms of clients that come back.
     """
     with reading(path.engine) as connection:
-        ids = conversations.conversation_ids_of(connection, user_id)
-    if conversation_id is not None:
-        if conversation_id not in ids:
-            raise NotFound
-        ids = [conversation_id]
-    tail = asking(lambda: read_tail(path.redis, ids))
-    read_now = read_marks(tail, user_id)
+        member_of = conversations_of(connection, list({request.user_id for request in requests}))
+    tail = by_conversation(asking(lambda: read_tail(path.redis, _asked(requests, member_of))))
     with reading(path.engine) as connection:
-        request = messages.UnreadRequest(user_id, conversation_id, limit)
-        (stored,) = messages.unread_messages(connection, [request])
-    path.learn_directs({row.conversation_id for row in stored.messages})
+        pages = messages.unread_messages(connection, requests)
+    path.learn_directs({row.conversation_id for page in pages for row in page.messages})
+    return [
+        _answer(path, request, page, tail, member_of[request.user_id])
+        for request, page in zip(requests, pages, strict=True)
+    ]
+
+
+def _asked(requests: Sequence[UnreadRequest], member_of: dict[int, set[int]]) -> set[int]:
+    asked: set[int] = set()
+    for request in requests:
+        mine = member_of[request.user_id]
+        asked |= mine if request.conversation_id is None else mine & {request.conversation_id}
+    return asked
+
+
+def _answer(
+    path: MessagePath, request: UnreadRequest, stored: messages.Page, tail: dict[int, list[Record]], member_of: set[int]
+) -> Answer | ParleyError:
+    if request.conversation_id is not None:
+        if request.conversation_id not in member_of:
+            return NotFound()
+        member_of = {request.conversation_id}
+    read_now = {c: read_mark(tail[c], request.user_id) for c in member_of & tail.keys()}
     found: dict[tuple[int, int], tuple[int, dict[str, Any]]] = {
         (row.conversation_id, row.seq): (row.version, _view(path, row))
         for row in stored.messages
         if row.seq > read_now.get(row.conversation_id, 0)
     }
-    for record in tail:
-        if is_unread(record, user_id, read_now):
-            found[record.conversation_id, record.seq] = (record.version, accepted_message(record))
+    for conversation_id, read_seq in read_now.items():
+        for record in tail[conversation_id]:
+            if is_unread(record, request.user_id, read_seq):
+                found[conversation_id, record.seq] = (record.version, accepted_message(record))
     ordered = sorted(found.values(), key=lambda pair: pair[0])
-    page = [view for _, view in ordered[:limit]]
-    _mark_delivered(path, user_id, page)
-    return {"messages": page, "hasMore": len(ordered) > limit or stored.has_more}
+    page = [view for _, view in ordered[: request.limit]]
+    _mark_delivered(path, request.user_id, page)
+    return {"messages": page, "hasMore": len(ordered) > request.limit or stored.has_more}
 
 
 def _view(path: MessagePath, row: messages.StoredMessage) -> dict[str, Any]:

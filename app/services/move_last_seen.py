@@ -24,7 +24,8 @@ def move_last_seen(redis: Redis, engine: Engine) -> int:
     moved = 0
     cursor = 0
     while True:
-        cursor, found = redis.hscan(keys.SEEN, cursor, count=BATCH)
+        found: dict[bytes, bytes]
+        cursor, found = redis.hscan(keys.SEEN, cursor, count=BATCH)  # type: ignore[assignment]
         if found:
             with writing(engine) as connection:
                 users.set_last_seen(connection, [(int(user), int(ms)) for user, ms in found.items()])

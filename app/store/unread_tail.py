@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-_COUNT = text("""
-    SELECT c.id, c.last_seq, (
-        SELECT count(*) FROM messages x
-        WHERE x.conversation_id = c.id AND x.seq > greatest(m.last_read_seq, t.read_seq) AND x.sender_id <>
-        m.user_id
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
+
+_COUNT = HotStatement("""
+    SELECT m.user_id, c.id, c.last_seq, (
+        SELECT count(*) FROM messages AS x
+        WHERE x.conversation_id = c.id AND x.seq > greatest(m.last_read_seq, asked.read_seq)
+          AND x.sender_id <> m.user_id
     )
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:reads AS bigint[])) AS t(id, read_seq)
-    JOIN conversations c ON c.id = t.id
-    JOIN members m ON m.conversation_id = c.id AND m.user_id = :user_id
+    FROM unnest(CAST(:users AS bigint[]), CAST(:ids AS bigint[]), CAST(:reads AS bigint[])) AS asked (u, id, read_seq)
+    JOIN conversations AS c ON c.id = asked.id
+    JOIN members AS m ON m.conversation_id = c.id AND m.user_id = asked.u
 """)
 
 
-def count_with_floor(conn: Connection, user_id: int, floors: Mapping[int, int]) -> dict[int, tuple[int, int]]:
-    """conversation -> (last stored seq, unread among the stored), of one moment.
+def count_with_floor(conn: Connection, floors: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], tuple[int, int]]:
+    """(user, conversation) -> (last stored seq, unread among the stored), of one moment.
 
-    ``floors``: conversation -> how far the user read, where that is further than Postgres knows (0 where it
-    is not).
+    ``floors``: (user, conversation) -> how far the user read, where that is further than Postgres knows (else 0).
     """
-    ids = list(floors)
-    parameters = {"ids": ids, "reads": [floors[i] for i in ids], "user_id": user_id}
-    return {row[0]: (row[1], row[2]) for row in conn.execute(_COUNT, parameters)}
+    rows = _COUNT.rows(
+        conn,
+        users=int_array(user for user, _ in floors),
+        ids=int_array(conversation for _, conversation in floors),
+        reads=int_array(floors.values()),
+    )
+    return {(user, conversation): (seq, count) for user, conversation, seq, count in rows}

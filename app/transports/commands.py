@@ -33,7 +33,6 @@ from app.core.errors import Conflict, Forbidden, Internal, Invalid, Overloaded, 
 from app.core.events import make_event
 from app.core.records import Kind
 from app.services.authenticate import verify_access_token
-from app.services.fetch_unread import fetch_unread
 from app.services.move_mark import move_mark
 from app.services.presence import presence_of
 from app.services.send_message import send_message
@@ -219,7 +218,7 @@ class Commands:
 
     def _fetched(self, command: FetchUnread, ref: str | None) -> None:
         session = self._session
-        answer = fetch_unread(session.gateway.path, session.user_id, command.conversation_id, command.limit)
+        answer = session.gateway.fetch_unread(session.user_id, command.conversation_id, command.limit)
         session.answer("unread_messages", answer, ref)
 
     def _presence(self, command: PresenceSubscribe, ref: str | None) -> None:

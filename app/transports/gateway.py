@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from redis.exceptions import RedisError
@@ -24,9 +24,11 @@ from app.message_log.epoch import Epoch, begin_epoch, read_epoch
 from app.redis_batch import Batcher
 from app.services import resume
 from app.services.count_unread import count_unread
-from app.services.message_path import MessagePath, asking, now_ms
+from app.services.fetch_unread import fetch_unread
+from app.services.message_path import Answer, MessagePath, asking, now_ms
 from app.services.note_deliveries import Deliveries
 from app.store.epochs import next_epoch
+from app.store.messages import UnreadRequest
 from app.task_queue import wake_drain
 from app.transports.blocking import Blocking
 from app.transports.connection import Flusher, Limits
@@ -101,6 +103,9 @@ class Gateway:
             later=self.later,
         )
         self.deliveries = Deliveries(self.path)
+        # Everybody comes back at once after a deploy: their questions to Postgres are asked together.
+        self._counts = self._batch_of("unread counts", lambda users: count_unread(self.path, users))
+        self._unread = self._batch_of("unread messages", lambda asked: fetch_unread(self.path, asked))
         self.listener = Listener(
             connect_redis(settings, timeout_seconds=30),
             self.id,
@@ -109,6 +114,9 @@ class Gateway:
             revoked=parley.revoked.add,
             resubscribed=self.resubscribed,
         )
+
+    def _batch_of(self, name: str, call: Callable[[list[Any]], list[Any]]) -> Batcher:
+        return Batcher(name, call, recover=self.renew_epoch, most=100)
 
     # --- life
 
@@ -119,6 +127,8 @@ class Gateway:
         self.started = True
         self._append.start()
         self._presence.start()
+        self._counts.start()
+        self._unread.start()
         self.listener.start()
         self._every(BEAT_SECONDS, self.beat)
         self._every(0.5, self.reconcile)
@@ -255,7 +265,10 @@ class Gateway:
         return resume.changes_since(self.path, user_id, version)
 
     def unread_counts(self, user_id: int) -> dict[int, int]:
-        return count_unread(self.path, user_id)
+        return self._counts.ask(user_id)  # type: ignore[no-any-return]
+
+    def fetch_unread(self, user_id: int, conversation_id: int | None, limit: int) -> Answer:
+        return self._unread.ask(UnreadRequest(user_id, conversation_id, limit))  # type: ignore[no-any-return]
 
     def count(self, what: str) -> None:
         self.path.counters[what] += 1

@@ -84,6 +84,10 @@ class Session:
         """Tell the client why (where its transport can), then end. Must end in ``gone``."""
         raise NotImplementedError
 
+    def check(self, now: float, wall: float) -> None:
+        """Once a second, by the monotonic and by the wall clock: what is due, overdue or over."""
+        raise NotImplementedError
+
     # --- the stream
 
     def identify(self, caller: Caller) -> None:

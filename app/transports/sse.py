@@ -131,7 +131,7 @@ class _Stream(Response):
         raise StopIteration
 
 
-class EventStreams(ServerSentEventsBlueprint):
+class EventStreams(ServerSentEventsBlueprint):  # type: ignore[misc]
     """flask-sse's blueprint with a stream of our own. Its publish, messages and redis members have no use here: events
     come from the log alone."""
 
@@ -147,7 +147,7 @@ def install(app: Flask, parley: Parley) -> None:
     """Route ``/api/v1/events``."""
     blueprint = EventStreams("events", __name__, url_prefix="/api/v1")
 
-    @blueprint.get("/events")
+    @blueprint.get("/events")  # type: ignore[untyped-decorator]
     def events() -> Response:
         gateway = parley.gateway
         assert gateway is not None

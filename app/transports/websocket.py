@@ -216,7 +216,7 @@ class _Handled(Response):
         raise StopIteration
 
 
-class GatewaySock(Sock):
+class GatewaySock(Sock):  # type: ignore[misc]
     """flask-sock's registration of WebSocket routes, with our handshake and our session in place of its Server."""
 
     def route(self, path: str, bp: Any = None, **options: Any) -> Callable[[Callable[..., Any]], None]:
@@ -237,7 +237,7 @@ def install(app: Flask, parley: Parley) -> None:
         assert gateway is not None
         try:
             check_origin(request, parley.settings)
-            key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], request.headers)
+            key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], dict(request.headers))
             caller = caller_of_request(allow_ticket=True)
             gateway.check_room()
         except UpgradeRefused as refused:

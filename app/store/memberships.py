@@ -1,0 +1,23 @@
+"""Which conversations users are in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
+
+_OF_USERS = HotStatement("""
+    SELECT m.user_id, m.conversation_id
+    FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u
+""")
+
+
+def conversations_of(conn: Connection, user_ids: Sequence[int]) -> dict[int, set[int]]:
+    """user -> conversations, of many users in one statement; a user without any is there with none."""
+    found: dict[int, set[int]] = {user_id: set() for user_id in user_ids}
+    for user_id, conversation_id in _OF_USERS.rows(conn, users=int_array(user_ids)):
+        found[user_id].add(conversation_id)
+    return found
