@@ -57,6 +57,7 @@ class Settings:
     db_pool_size: int = 5
     db_timeout_seconds: float = 5.0
     db_prepared_statements: bool = True  # off behind a pooler that knows none (pgbouncer before 1.21)
+    redis_pool_size: int = 20
     redis_tls_verify: bool = True
 
     # Message path

@@ -75,23 +75,27 @@ def _revoked_in_store(engine: Engine) -> dict[str, int]:
 
 
 def connect_redis(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> redis.Redis:
-    """A client that never sends a command twice: redis-py's default retries stored one XADD twice where a
-    reply was lost.
+    """A client that never sends a command twice: redis-py's own retries stored one XADD twice where a reply was lost.
+
+    It opens at most ``redis_pool_size`` connections; who finds all in use waits, no longer than the timeout. redis-py's
+    own pool fails the 101st greenlet at once, which a storm of returning clients is.
     """
     # A unix socket has neither TLS nor a peer that could silently be gone.
     options: dict[str, object] = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
     if settings.redis_url.startswith("rediss://") and not settings.redis_tls_verify:
         options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         settings.redis_url,
+        max_connections=settings.redis_pool_size,
+        timeout=timeout_seconds,
         retry=Retry(NoBackoff(), 0),
-        retry_on_timeout=False,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         health_check_interval=15,
         decode_responses=False,
         **options,
     )
+    return redis.Redis.from_pool(pool)
 
 
 def current_parley() -> Parley:
