@@ -64,13 +64,16 @@ class RevokedSessions:
 
         Nothing that this process heard of meanwhile is forgotten before its time.
         """
+        self._take_over(from_store=from_store)
+        self._loaded_at = time.monotonic()
+
+    def _take_over(self, *, from_store: bool) -> None:
         now = int(time.time())
         found, marker = self._read(now)
         if from_store or marker is None:
             found |= self._restore(now)
         with self._lock:
             self._until = {sid: end for sid, end in (self._until | found).items() if end > now}
-            self._loaded_at = time.monotonic()
 
     def _read(self, now: int) -> tuple[dict[str, int], float | None]:
         with self._redis.pipeline(transaction=False) as pipeline:
@@ -90,7 +93,7 @@ class RevokedSessions:
             pipeline.zscore(self._key, sid)
             pipeline.zscore(self._key, MARKER)
             end, marker = pipeline.execute()
-        if marker is None:
-            self.load()
+        if marker is None:  # not ``load``: nobody here hears of what is revoked next
+            self._take_over(from_store=True)
             return sid in self._until
         return end is not None and end > time.time()

@@ -59,6 +59,17 @@ def test_another_process_refuses_the_token_at_once_without_a_listener(api: Api, 
     assert_problem(other.get("/api/v1/me", token=account.access), 401, "unauthorized")
 
 
+def test_it_goes_on_asking_after_it_filled_a_redis_that_lost_everything(
+    api: Api, make_api: MakeApp, redis_client: redis.Redis
+) -> None:
+    other = make_api().app.extensions["parley"].revoked
+    account = api.register()
+    redis_client.flushall()
+    assert sid_of(account) not in other
+    log_out(api, account)
+    assert sid_of(account) in other
+
+
 def test_a_loaded_list_is_asked_without_redis(api: Api, make_api: MakeApp) -> None:
     gateway: Parley = make_api().app.extensions["parley"]
     account = api.register()
