@@ -15,8 +15,8 @@ _COUNT = HotStatement("""
         WHERE x.conversation_id = c.id AND x.seq > greatest(m.last_read_seq, asked.read_seq)
           AND x.sender_id <> m.user_id
     )
-    FROM unnest(CAST(:users AS bigint[]), CAST(:ids AS bigint[]), CAST(:reads AS bigint[])) AS asked (u, id, read_seq)
-    JOIN conversations AS c ON c.id = asked.id
+    FROM unnest(CAST(:users AS bigint[]), CAST(:ids AS bigint[]), CAST(:reads AS bigint[])) AS asked (u, id,
+    read_seq) JOIN conversations AS c ON c.id = asked.id
     JOIN members AS m ON m.conversation_id = c.id AND m.user_id = asked.u
 """)
 

@@ -101,7 +101,8 @@ def test_writing_rolls_back_on_an_exception(make_engine: MakeEngine) -> None:
             conn.execute(text("INSERT INTO dead_letters (record, reason) VALUES ('', '')"))
             raise KeyError
 
-    pytest.raises(KeyError, fail_half_way)
+    with pytest.raises(KeyError):
+        fail_half_way()
     with reading(engine) as conn:
         assert conn.execute(text("SELECT count(*) FROM dead_letters")).scalar() == 0
 

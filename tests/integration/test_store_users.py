@@ -145,7 +145,7 @@ def user_of(conn: Connection, sid: str) -> int:
 
 def test_an_ended_an_expired_and_an_unknown_family_are_gone(conn: Connection, engine: Engine) -> None:
     ended, expired = new_session(conn, engine), new_session(conn, engine, lasts_ms=-1)
-    end = now_ms() + 60_000
+    end = now_ms() // 1000 * 1000 + 60_000
     stored = auth_sessions.end_session(conn, ended, user_of(conn, ended), "logout", tokens_end_ms=end)
     assert stored == end // 1000
     for sid in (ended, expired, str(uuid.uuid4())):
@@ -157,7 +157,7 @@ def test_the_ended_are_listed_until_their_last_token_ends(conn: Connection, engi
     alive, ended, unknown, over = (
         new_session(conn, engine), new_session(conn, engine), str(uuid.uuid4()), new_session(conn, engine)
     )  # fmt: skip
-    user, end = user_of(conn, alive), now_ms() + 60_000
+    user, end = user_of(conn, alive), now_ms() // 1000 * 1000 + 60_000
     for sid, tokens_end in ((ended, end), (ended, end + 9000), (unknown, end), (over, now_ms() - 1)):
         auth_sessions.end_session(conn, sid, user, "logout", tokens_end_ms=tokens_end)
     listed = auth_sessions.revoked_sessions(conn)

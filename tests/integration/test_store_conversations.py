@@ -1,0 +1,163 @@
+"""Conversations in the store: opened once, read as their members see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+
+from app.config import Settings
+from app.store.batch_writes import Receipt, store_batch
+from app.store.conversations import (
+    MemberState,
+    conversation_ids_of,
+    get_one,
+    get_or_create_direct,
+    list_page,
+    load_state,
+)
+from app.store.engine import autocommit, create_engine
+from app.store.sql import HotStatement
+from tests.factories.store import add_direct, add_group, add_pair, add_users, new_message, new_messages, next_version
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = create_engine(settings)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Connection]:
+    with autocommit(engine) as connection:
+        yield connection
+
+
+def test_the_direct_conversation_of_two_is_one_from_either_side(conn: Connection, engine: Engine) -> None:
+    a, b, c = add_users(engine, 3)
+    first = get_or_create_direct(conn, a, b)
+    assert first is not None
+    assert first[1] is True
+    assert get_or_create_direct(conn, b, a) == (first[0], False)
+    other = get_or_create_direct(conn, a, c)
+    assert other is not None
+    assert other[0] != first[0]
+    assert conversation_ids_of(conn, a) == sorted([first[0], other[0]])
+
+
+def test_notes_to_oneself_have_one_member(conn: Connection, engine: Engine) -> None:
+    [user] = add_users(engine, 1)
+    notes = add_direct(engine, user, user)
+    assert add_direct(engine, user, user) == notes
+    [state] = load_state(conn, [notes])
+    assert state.members == [MemberState(user, "member", 0, 0)]
+
+
+@pytest.mark.parametrize("oneself", [True, False])
+def test_there_is_none_with_somebody_who_is_not_a_user(conn: Connection, engine: Engine, oneself: bool) -> None:
+    [user] = add_users(engine, 1)
+    assert get_or_create_direct(conn, 10**12 if oneself else user, 10**12) is None
+    assert conversation_ids_of(conn, user) == []
+
+
+def test_many_who_open_it_at_once_get_the_same(engine: Engine) -> None:
+    pairs = [tuple(add_users(engine, 2)) for _ in range(6)]
+
+    def open_it(n: int) -> tuple[int, tuple[int, bool] | None]:
+        low, high = pairs[n % 6]
+        with autocommit(engine) as conn:
+            return n % 6, get_or_create_direct(conn, *((low, high) if n % 4 else (high, low)))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(open_it, range(96)))
+    for n, pair in enumerate(pairs):
+        results = [result for of, result in found if of == n and result]
+        assert len(results) == 16
+        assert len({conversation for conversation, _ in results}) == 1
+        assert sum(created for _, created in results) == 1
+        with autocommit(engine) as conn:
+            [state] = load_state(conn, [results[0][0]])
+        assert [member.user_id for member in state.members] == sorted(pair)
+
+
+def test_state_is_what_was_stored(conn: Connection, engine: Engine) -> None:
+    conversation, user, other = add_pair(engine)
+    messages, version = new_messages(conversation, user, 5), next_version()
+    store_batch(engine, 1, messages, [Receipt(conversation, other, 4, 3, version)])
+    [state] = load_state(conn, [10**12, conversation])
+    assert (state.id, state.kind, state.last_seq, state.version) == (conversation, "direct", 5, version)
+    assert state.members == [MemberState(user, "member", 0, 0), MemberState(other, "member", 4, 3)]
+    assert load_state(conn, []) == []
+
+
+def test_a_list_goes_by_newest_activity_in_pages(conn: Connection, engine: Engine) -> None:
+    [user, *others] = add_users(engine, 6)
+    opened = [add_direct(engine, user, other) for other in others]
+    newest_last = [opened[n] for n in (3, 0, 4, 1, 2)]
+    for conversation in newest_last:
+        store_batch(engine, 1, [new_message(conversation, 1, user)])
+    first, more = list_page(conn, user, limit=2)
+    second, and_more = list_page(conn, user, before=first[-1].cursor, limit=2)
+    last, no_more = list_page(conn, user, before=second[-1].cursor, limit=2)
+    assert [summary.id for summary in first + second + last] == newest_last[::-1]
+    assert (more, and_more, no_more) == (True, True, False)
+    assert list_page(conn, 10**12) == ([], False)
+
+
+def test_a_summary_shows_last_message_unread_and_members(conn: Connection, engine: Engine) -> None:
+    conversation, user, other = add_pair(engine)
+    messages = [*new_messages(conversation, other, 4), new_message(conversation, 5, user)]
+    store_batch(engine, 1, messages, [Receipt(conversation, user, 0, 1, next_version())])
+    [mine] = list_page(conn, user)[0]
+    [theirs] = list_page(conn, other)[0]
+    assert (mine.unread, mine.read_seq, theirs.unread, theirs.read_seq) == (3, 1, 1, 0)
+    assert mine.member_count == 2
+    assert [member.user_id for member in mine.members] == [user, other]
+    assert mine.last_message is not None
+    assert (mine.last_message.seq, mine.last_message.body) == (5, "message 5")
+    assert mine.activity_us == messages[-1].sent_ms * 1000
+    assert get_one(conn, user, conversation) == mine
+
+
+def test_an_empty_conversation_has_no_last_message(conn: Connection, engine: Engine) -> None:
+    conversation, user, _ = add_pair(engine)
+    found = get_one(conn, user, conversation)
+    assert found is not None
+    assert (found.last_message, found.unread, found.last_seq) == (None, 0, 0)
+
+
+def test_a_group_is_listed_by_the_number_of_its_members_and_read_with_the_first(
+    conn: Connection, engine: Engine
+) -> None:
+    users = add_users(engine, 103)
+    group = add_group(engine, users)
+    [listed] = list_page(conn, users[0])[0]
+    assert (listed.kind, listed.name, listed.member_count, listed.members) == ("group", "G", 103, [])
+    read = get_one(conn, users[0], group)
+    assert read is not None
+    assert [member.user_id for member in read.members] == users[:100]
+
+
+def test_one_who_is_not_a_member_learns_nothing(conn: Connection, engine: Engine) -> None:
+    conversation, *_ = add_pair(engine)
+    [stranger] = add_users(engine, 1)
+    assert get_one(conn, stranger, conversation) is None
+    assert get_one(conn, stranger, 10**12) is None
+
+
+def test_a_list_takes_two_statements_however_long(
+    conn: Connection, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [user, *others] = add_users(engine, 21)
+    for other in others:
+        store_batch(engine, 1, [new_message(add_direct(engine, user, other), 1, other)])
+    ran: list[str] = []
+    rows = HotStatement.rows
+    monkeypatch.setattr(HotStatement, "rows", lambda self, *a, **kw: ran.append(self.text) or rows(self, *a, **kw))
+    event.listen(engine, "before_cursor_execute", lambda _c, _cur, statement, *_: ran.append(statement))
+    page, _ = list_page(conn, user, limit=20)
+    assert len(page) == 20
+    assert len(ran) == 2

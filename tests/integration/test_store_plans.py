@@ -1,0 +1,191 @@
+"""Opening a conversation of a million messages costs what one of a hundred does: plans, and pages touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from app.config import Settings
+from app.store import messages, receipts
+from app.store.batch_writes import Receipt, store_batch
+from app.store.conversations import get_one, list_page, load_state
+from app.store.engine import create_engine, reading, writing
+from app.store.sql import HotStatement, driver
+
+LARGE, SMALL = 1_000_000, 100
+UNREAD = 30
+OTHERS = 2_000
+
+# Conversation 1 is large and 2 is small, both of users 1 and 2; around them, users and conversations of no concern.
+FILL = """
+    INSERT INTO users (username, display_name) SELECT 'user' || n, 'Somebody ' || n FROM generate_series(1, :others)
+    n; INSERT INTO conversations (kind, direct_low, direct_high, last_seq, version)
+        SELECT 'direct', 2 * n - 1, 2 * n, 0, 0 FROM generate_series(1, :others / 2) n;
+    UPDATE conversations SET kind = 'group', direct_low = NULL, direct_high = NULL WHERE id = 2;
+    INSERT INTO members (conversation_id, user_id)
+        SELECT n, 2 * n - 1 FROM generate_series(1, :others / 2) n UNION SELECT n, 2 * n FROM generate_series(1,
+        :others / 2) n UNION SELECT 2, 1 UNION SELECT 2, 2;
+    INSERT INTO messages (conversation_id, seq, id, sender_id, kind, body, version, sent_at)
+        SELECT c, n, uuidv7(), 1 + n % 2, 'text', 'text', 1000000 + n * 10 + c, now()
+        FROM (SELECT 1 AS c, :large AS most UNION SELECT 2, :small
+              UNION SELECT n, 20 FROM generate_series(3, :others / 2) n) AS s
+        CROSS JOIN LATERAL generate_series(1, most) AS n;
+    UPDATE conversations SET last_seq = s.most, version = 1000000 + s.most * 10 + id FROM (
+        SELECT n, CASE n WHEN 1 THEN :large WHEN 2 THEN :small ELSE 20 END AS most
+        FROM generate_series(1, :others / 2) n) AS s WHERE id = s.n;
+    UPDATE members SET last_read_seq = last_seq - :unread, last_delivered_seq = last_seq - :unread
+        FROM conversations WHERE id = conversation_id AND id < 3
+"""
+
+
+CONSTRAINTS = """
+    SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE conrelid = 'messages'::regclass AND contype IN ('p', 'u')
+"""
+INDEXES = """
+    SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indrelid = 'messages'::regclass
+      AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
+
+
+@contextmanager
+def without_indexes(conn: Connection) -> Iterator[None]:
+    """To build them once at the end takes a quarter of the time; they come back as the migration made them."""
+    run = driver(conn).execute
+    constraints, indexes = run(CONSTRAINTS).fetchall(), run(INDEXES).fetchall()
+    for name, _ in constraints:
+        run(f"ALTER TABLE messages DROP CONSTRAINT {name}")
+    for name, _ in indexes:
+        run(f"DROP INDEX {name}")
+    yield
+    run("SET LOCAL maintenance_work_mem = '128MB'")
+    for name, definition in constraints:
+        run(f"ALTER TABLE messages ADD CONSTRAINT {name} {definition}")
+    for _, definition in indexes:
+        run(definition)
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = create_engine(settings, timeout_seconds=300)
+    filling = FILL
+    for name, value in {"others": OTHERS, "large": LARGE, "small": SMALL, "unread": UNREAD}.items():
+        filling = filling.replace(f":{name}", str(value))
+    with writing(made) as conn, without_indexes(conn):
+        driver(conn).execute(filling)
+    with reading(made) as conn:
+        conn.execute(text("VACUUM ANALYZE users, conversations, members, messages"))
+    yield made
+    made.dispose()
+
+
+Plan = dict[str, Any]
+
+
+def nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def plans_of(conn: Connection, read: Callable[[Connection], object]) -> list[Plan]:
+    """The plans, with what they really touched, of all statements that ``read`` runs."""
+    ran: list[tuple[str, dict[str, Any]]] = []
+    rows = HotStatement.rows
+
+    def noting(self: HotStatement, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        ran.append((self.text, values))
+        return rows(self, conn, **values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HotStatement, "rows", noting)
+        assert read(conn), "read nothing"
+    explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
+    found = [driver(conn).execute((explain + sql).encode(), values, prepare=False).fetchall() for sql, values in ran]
+    assert found
+    return [row[0][0]["Plan"] for [row] in found]
+
+
+def pages(plans: list[Plan]) -> int:
+    return sum(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans)
+
+
+def an_id(conn: Connection, conversation: int) -> str:
+    where = "FROM messages WHERE conversation_id = :c AND seq = 7"
+    return str(conn.execute(text(f"SELECT id {where}"), {"c": conversation}).scalar_one())
+
+
+# Each as (large, small): the same read of the large and of the small conversation.
+READS: dict[str, Callable[[int, int], Callable[[Connection], object]]] = {
+    "history, the newest": lambda c, _: lambda conn: messages.history(conn, c).messages,
+    "history, from the middle": lambda c, size: lambda conn: messages.history(conn, c, before=size // 2).messages,
+    "history, onwards": lambda c, size: lambda conn: messages.history(conn, c, after=size // 2 - 1).messages,
+    "unread messages": lambda c, _: lambda conn: messages.unread_messages(conn, [messages.UnreadRequest(1, c, 50)]),
+    "find by id": lambda c, _: lambda conn: messages.find_existing(conn, [(c, an_id(conn, c))]),
+    "conversation": lambda c, _: lambda conn: get_one(conn, 1, c),
+    "state": lambda c, _: lambda conn: load_state(conn, [c]),
+}
+
+
+def check(plans: list[Plan]) -> None:
+    scans = [
+        (node["Node Type"], node["Relation Name"]) for plan in plans for node in nodes(plan) if "Relation Name" in node
+    ]
+    assert scans
+    assert not [scan for scan in scans if scan[0] == "Seq Scan" and scan[1] in ("messages", "members")], scans
+
+
+@pytest.fixture(params=["as the server plans", "as a planner that may scan tables does"])
+def conn(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    with reading(engine) as connection:
+        connection.execute(text(f"SET enable_seqscan = {'off' if request.param.endswith('plans') else 'on'}"))
+        yield connection
+        connection.execute(text("SET enable_seqscan = off"))
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_of_the_large_conversation_costs_what_one_of_the_small_does(conn: Connection, name: str) -> None:
+    large, small = (plans_of(conn, READS[name](c, size)) for c, size in ((1, LARGE), (2, SMALL)))
+    check(large)
+    check(small)
+    # An index of a million has two levels more than one of a hundred: some pages a descent, not a factor.
+    assert pages(large) <= 1.5 * pages(small) + 20, (pages(large), pages(small))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda conn: messages.changed_since(conn, 1, 1_000_000 + (LARGE - 20) * 10 + 1, 100).messages,
+        lambda conn: messages.unread_counts(conn, [1, 2]),
+        lambda conn: messages.unread_messages(conn, [messages.UnreadRequest(u, None, 20) for u in range(1, 21)]),
+        lambda conn: receipts.delivered_up_to(conn, 1, 1_000_000 + LARGE * 10),
+        lambda conn: list_page(conn, 1)[0],
+    ],
+    ids=["changed since", "unread counts", "unread of many", "delivered up to", "list"],
+)
+def test_a_read_over_all_of_a_users_conversations_walks_indexes(
+    conn: Connection, read: Callable[[Connection], object]
+) -> None:
+    plans = plans_of(conn, read)
+    check(plans)
+    assert pages(plans) < 700
+
+
+def test_marks_that_moved_are_found_by_index(conn: Connection, engine: Engine) -> None:
+    store_batch(engine, 1, [], [Receipt(1, 2, LARGE - 5, 0, 10**9)])
+    check(plans_of(conn, lambda conn: receipts.receipts_changed_since(conn, 1, 10**9 - 1)))
+
+
+def test_a_million_unread_are_counted_to_the_cap(conn: Connection, engine: Engine) -> None:
+    with writing(engine) as other:
+        other.execute(text("UPDATE members SET last_read_seq = 0 WHERE conversation_id = 1 AND user_id = 1"))
+    plans = plans_of(conn, lambda conn: messages.unread_counts(conn, [1]))
+    check(plans)
+    assert pages(plans) < 200
+    [count] = [row[2] for row in messages.unread_counts(conn, [1]) if row[1] == 1]
+    assert count == messages.COUNT_CAP // 2  # of the newest so many, half are the user's own
