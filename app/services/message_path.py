@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.core.errors import NotFound, Overloaded
+from app.core.errors import Internal, NotFound, Overloaded, ParleyError
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import hydrate
 from app.message_log.epoch import Epoch
@@ -23,6 +24,10 @@ from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
 
 T = TypeVar("T")
+
+Hydrated = Callable[[ParleyError | None], None]
+
+log = logging.getLogger(__name__)
 
 DIRECT_CACHE = 50_000
 HYDRATE_TRIES = 3
@@ -72,6 +77,7 @@ class MessagePath:
     directs: DirectCache = field(default_factory=DirectCache)
     epoch: Epoch = Epoch(0, 0)
     counters: Counter[str] = field(default_factory=Counter)
+    hydrating: dict[int, list[Hydrated]] = field(default_factory=dict)
 
     def marks_since_ms(self, now_ms: int) -> int:
         """Since when no dedupe mark can have been lost."""
@@ -84,6 +90,33 @@ class MessagePath:
             with reading(self.engine) as connection:
                 for conversation_id, low, high in pairs_of(connection, unknown):
                     self.directs.note(low, high, conversation_id)
+
+    def is_hydrating(self, conversation_id: int) -> bool:
+        return conversation_id in self.hydrating
+
+    def when_hydrated(self, conversation_id: int, go_on: Hydrated) -> None:
+        """Have it brought into Redis once for all who ask meanwhile; they go on in the order in which they asked.
+
+        Never blocks. ``go_on(None)``, or ``go_on(error)``.
+        """
+        waiting = self.hydrating.get(conversation_id)
+        if waiting is not None:
+            waiting.append(go_on)
+            return
+        self.hydrating[conversation_id] = [go_on]
+        self.later(lambda: self._hydrate_for_all(conversation_id))
+
+    def _hydrate_for_all(self, conversation_id: int) -> None:
+        failure: ParleyError | None = None
+        try:
+            self.hydrate(conversation_id)
+        except ParleyError as error:
+            failure = error
+        except Exception:
+            log.exception("conversation %d could not be brought into Redis", conversation_id)
+            failure = Internal()
+        for go_on in self.hydrating.pop(conversation_id):
+            go_on(failure)
 
     def hydrate(self, conversation_id: int) -> None:
         """Bring a conversation from Postgres into Redis. Raise NotFound, or Overloaded where a store does not answer."""

@@ -38,14 +38,25 @@ def check_send(user_id: int, command: SendMessage, max_text: int) -> None:
         raise Invalid.field("attachments", "no such media")
 
 
-def send_message(path: MessagePath, user_id: int, session_id: str, command: SendMessage, outcome: Outcome) -> None:
-    """Never blocks, never raises. ``outcome(ack, None)`` once the message is committed, or ``outcome(None, error)``."""
+def send_message(
+    path: MessagePath,
+    user_id: int,
+    session_id: str,
+    command: SendMessage,
+    outcome: Outcome,
+    passed_on: Callable[[], None] | None = None,
+) -> bool:
+    """Never blocks, never raises. ``outcome(ack, None)`` once the message is committed, or ``outcome(None, error)``.
+
+    True where the message is on its way to the log already. False where Postgres is asked first: ``passed_on`` is called
+    when it has been, and whoever sends several in order must not begin the next before that.
+    """
     try:
         check_send(user_id, command, path.settings.max_text)
     except ParleyError as error:
         outcome(None, error)
-        return
-    _Sending(path, user_id, session_id, command, outcome).begin()
+        return True
+    return _Sending(path, user_id, session_id, command, outcome).begin(passed_on)
 
 
 class _Sending:
@@ -66,7 +77,7 @@ class _Sending:
         now = now_ms()
         self.id = command.id.lower() if command.id is not None else make_uuid7(now)
 
-    def begin(self) -> None:
+    def begin(self, passed_on: Callable[[], None] | None) -> bool:
         now = now_ms()
         if self.conversation_id is None:
             assert self.command.receiver_id is not None
@@ -74,19 +85,18 @@ class _Sending:
         fresh = surely_new(self.id, now_ms=now, marks_since_ms=self.path.marks_since_ms(now))
         if self.conversation_id is not None and fresh:
             self.submit()
-        else:
-            self.later(self.prepare)
+            return True
+        self.path.later(lambda: self.prepare_and_pass_on(passed_on))
+        return False
 
-    def later(self, step: Callable[[], None]) -> None:
-        """Run a step that may block; whatever it raises is the outcome."""
-
-        def run() -> None:
-            try:
-                step()
-            except ParleyError as error:
-                self.outcome(None, error)
-
-        self.path.later(run)
+    def prepare_and_pass_on(self, passed_on: Callable[[], None] | None) -> None:
+        try:
+            self.prepare()
+        except ParleyError as error:
+            self.outcome(None, error)
+        finally:
+            if passed_on is not None:
+                passed_on()
 
     def prepare(self) -> None:
         if self.conversation_id is None:
@@ -115,6 +125,14 @@ class _Sending:
         return found.get((self.conversation_id, self.id))
 
     def submit(self) -> None:
+        """To the log, behind those that wait for the same conversation to come into Redis."""
+        assert self.conversation_id is not None
+        if self.path.is_hydrating(self.conversation_id):
+            self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
+        else:
+            self.append()
+
+    def append(self) -> None:
         operation = (
             Kind.MESSAGE,
             self.conversation_id,
@@ -150,14 +168,16 @@ class _Sending:
             self.outcome(self.ack(result[1], result[3]), None)
         elif kind == UNKNOWN and self.hydrated < 2:
             self.hydrated += 1
-            self.later(self.hydrate)
+            assert self.conversation_id is not None
+            self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
         else:
             self.outcome(None, refusal(result))
 
-    def hydrate(self) -> None:
-        assert self.conversation_id is not None
-        self.path.hydrate(self.conversation_id)
-        self.submit()
+    def submit_hydrated(self, error: ParleyError | None) -> None:
+        if error is None:
+            self.append()
+        else:
+            self.outcome(None, error)
 
     def expect(self, result: list[Any]) -> None:
         assert self.conversation_id is not None

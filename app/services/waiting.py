@@ -12,7 +12,7 @@ from app.services.message_path import Answer
 
 
 def outcome_of(
-    begin: Callable[[Callable[[Answer | None, ParleyError | None], None]], None], seconds: float
+    begin: Callable[[Callable[[Answer | None, ParleyError | None], None]], object], seconds: float
 ) -> Answer | None:
     """Begin something and wait for its outcome; None where it did not come within ``seconds`` (it may still). Raise its
     error."""

@@ -2,7 +2,8 @@
 
 Invariants
 * A session's commands begin in the order in which they came. Those that never block (send, marks, typing, ping) are begun
-  where they are read; one that may block (join, fetch, presence) runs alone in a greenlet, and what comes meanwhile waits.
+  where they are read; one that may block (join, fetch, presence, a send that has to ask Postgres first) runs alone in a
+  greenlet, and what comes meanwhile waits.
 * What waits, and what is begun and not answered, is bounded; past the bound nothing more is read from the socket, so that
   the sender feels it.
 """
@@ -97,13 +98,21 @@ class Commands:
     def _send(self, command: SendMessage, ref: str | None) -> None:
         session = self._session
         self._ask()
-        send_message(
+        began = send_message(
             session.gateway.path,
             session.user_id,
             session.id,
             command,
             lambda ack, error: self._ack(ack, error, ref),
+            self._passed_on,
         )
+        if not began:
+            self._busy = True
+
+    def _passed_on(self) -> None:
+        """A send that had to ask Postgres first is on its way: what came after it may follow."""
+        self._busy = False
+        self._go_on()
 
     def _mark(self, kind: Kind, command: Mark, ref: str | None) -> None:
         session = self._session
