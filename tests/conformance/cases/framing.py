@@ -68,6 +68,8 @@ def _lengths() -> list[Case]:
     for number, (size, form) in enumerate(((0, 2), (5, 2), (125, 2), (0, 8), (125, 8), (126, 8), (65535, 8)), 1):
         bad = frame(BINARY, bytes(size), length_bytes=form)
         made.append(case(f"1.6.{number}", f"length {size} in {form} bytes", bad, failure=1002, known=2 + form))
+        text = frame(TEXT, b"x" * size, length_bytes=form)
+        made.append(case(f"1.6.{number}.t", f"text, length {size} in {form} bytes", text, failure=1002, known=2 + form))
     top = header(BINARY, 1 << 63, length_bytes=8)
     return [
         *made,

@@ -147,6 +147,22 @@ def test_a_read_whose_size_equals_the_mark_of_a_long_length(announced: int) -> N
     assert decoder.failure.code == 1002
 
 
+@pytest.mark.parametrize("size", [0, 1, 100, 125])
+def test_a_whole_message_with_a_needless_16_bit_length(size: int) -> None:
+    decoder = FrameDecoder()
+    assert decoder.feed(frame(OP_TEXT, b"x" * size, length_bytes=2)) == []
+    assert decoder.failure is not None
+    assert (decoder.failure.code, decoder.failure.reason) == (1002, "length not minimal")
+
+
+def test_a_64_bit_length_is_not_read_as_one_of_16_bits() -> None:
+    """As many bytes follow as the first two of its eight would say."""
+    decoder = FrameDecoder()
+    assert decoder.feed(b"\x81\xff" + (150).to_bytes(2, "big") + bytes(4) + b"x" * 150) == []
+    assert decoder.failure is not None
+    assert decoder.failure.code == 1009
+
+
 def test_messages_and_control_frames_in_one_read() -> None:
     read = frame(OP_TEXT, MESSAGE) + frame(OP_PING, b"p") + frame(OP_TEXT, b"{}") + frame(OP_BINARY, b"\xff")
     assert FrameDecoder().feed(read) == [
@@ -234,12 +250,7 @@ def test_an_unfinished_header_keeps_no_payload_buffer_for_an_announced_size() ->
     partial = decoder._partial
     assert partial is not None
     assert (
-        sum(
-            sys.getsizeof(thing)
-            for thing in gc.get_referents(partial)
-            if isinstance(thing, bytes | bytearray)
-        )
-        < 400
+        sum(sys.getsizeof(thing) for thing in gc.get_referents(partial) if isinstance(thing, bytes | bytearray)) < 400
     )
 
 
