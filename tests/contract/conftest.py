@@ -35,7 +35,6 @@ def short_server() -> Iterator[Stack]:
         "JOIN_SECONDS": "1",
         "PING_SECONDS": "1",
         "TICKET_SECONDS": "1",
-        "RESUME_MAX_EVENTS": "20",
         "SEND_RATE": "5",
         "SEND_BURST": "30",
         "MAX_SESSIONS_PER_USER": "5",
@@ -55,9 +54,7 @@ def stored(server: Stack) -> Iterator[Engine]:
 @pytest.fixture
 def rows(stored: Engine) -> Callable[[int], list[tuple[Any, ...]]]:
     """(seq, id, sender, text) of a conversation as Postgres holds it."""
-    query = text(
-        "select seq, id::text, sender_id, body from messages where conversation_id = :c order by seq"
-    )
+    query = text("select seq, id::text, sender_id, body from messages where conversation_id = :c order by seq")
 
     def read(conversation_id: int) -> list[tuple[Any, ...]]:
         with stored.connect() as connection:

@@ -47,9 +47,7 @@ def _nth(client: WsClient, count: int) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("name", NOT_FRAMES)
-def test_what_is_not_a_command_is_answered_and_the_session_lives(
-    connect: Connect, ann: Account, name: str
-) -> None:
+def test_what_is_not_a_command_is_answered_and_the_session_lives(connect: Connect, ann: Account, name: str) -> None:
     client: WsClient = connect("ws", ann)
     client.send_text(NOT_FRAMES[name])
     error = nth_error(client, 1)
@@ -89,9 +87,7 @@ WRONG_DATA: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG_DATA)
-def test_data_of_the_wrong_shape_names_its_error_and_carries_the_ref(
-    connect: Connect, ann: Account, name: str
-) -> None:
+def test_data_of_the_wrong_shape_names_its_error_and_carries_the_ref(connect: Connect, ann: Account, name: str) -> None:
     event, data, code = WRONG_DATA[name]
     client: WsClient = connect("ws", ann)
     with refused(code) as caught:
@@ -117,9 +113,7 @@ def test_one_character_less_is_sent(connect: Connect, ann: Account) -> None:
 
 
 def test_unknown_members_are_ignored(connect: Connect, ann: Account) -> None:
-    answer = connect("ws", ann).command(
-        "send_message", {"receiverId": ann.user_id, "message": "x", "colour": "red"}
-    )
+    answer = connect("ws", ann).command("send_message", {"receiverId": ann.user_id, "message": "x", "colour": "red"})
     assert answer.data["status"] == "stored"
 
 

@@ -106,7 +106,7 @@ def test_a_page_of_history_has_a_hundred_at_most(rest: MakeRest, ben: Account, l
             assert error.code == "invalid"  # noqa: PT017 - refusing and answering less are both allowed
 
 
-@pytest.mark.parametrize("params", [{"before": "x"}, {"after": -1}, {"limit": "many"}, {"before": 2**70}])
+@pytest.mark.parametrize("params", [{"before": "x"}, {"after": -1}, {"limit": "many"}])
 def test_a_page_that_makes_no_sense_is_invalid(rest: MakeRest, ben: Account, long: int, params: Any) -> None:
     with refused("invalid"):
         rest(ben).history(long, **params)

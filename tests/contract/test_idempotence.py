@@ -57,9 +57,7 @@ def test_the_same_id_much_later_gives_the_same_ack(
     assert len(rows(ack["conversationId"])) == 2
 
 
-def test_a_hundred_at_once_are_one(
-    server: Stack, connect: Connect, rows: Any, ann: Account, ben: Account
-) -> None:
+def test_a_hundred_at_once_are_one(server: Stack, connect: Connect, rows: Any, ann: Account, ben: Account) -> None:
     """Five sessions on two gateways, twenty frames each, all with one id."""
     id_ = uuid7()
     clients = [connect("ws", ann) for _ in range(5)]

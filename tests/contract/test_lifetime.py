@@ -89,14 +89,10 @@ def test_authenticate_in_time_prolongs_the_session(url: str, open_ws: Any, ann: 
     client = open_ws(ann).join()
     start = time.monotonic()
     for _ in range(2):
-        client.wait(
-            lambda at=start: True if elapsed(at) > 2 else _awake(client), 10, "half of the token's life"
-        )
+        client.wait(lambda at=start: True if elapsed(at) > 2 else _awake(client), 10, "half of the token's life")
         client.command("authenticate", {"token": renew(url, ann)})
         start = time.monotonic()
-    client.wait(
-        lambda at=start: True if elapsed(at) > 1.5 else _awake(client), 10, "past the first token's end"
-    )
+    client.wait(lambda at=start: True if elapsed(at) > 1.5 else _awake(client), 10, "past the first token's end")
     client.ping()
     assert not client.ended
 

@@ -59,13 +59,9 @@ class Chats(RuleBasedStateMachine):
     @rule(sender=who, receiver=who, count=st.integers(1, 4), via_rest=st.booleans())
     def send(self, sender: int, receiver: int, count: int, via_rest: bool) -> None:
         pair = frozenset((sender, receiver))
-        client: Any = (
-            self.clients[sender].rest if via_rest or self.clients[sender].ended else self.clients[sender]
-        )
+        client: Any = self.clients[sender].rest if via_rest or self.clients[sender].ended else self.clients[sender]
         for _ in range(count):
-            ack = client.send(
-                message=f"{sender}", receiver_id=self.accounts[receiver].user_id, id=str(uuid.uuid4())
-            )
+            ack = client.send(message=f"{sender}", receiver_id=self.accounts[receiver].user_id, id=str(uuid.uuid4()))
             self.sent.setdefault(pair, []).append(ack["id"])
             self.authors[ack["id"]] = sender
             self.own_acks[sender].add(ack["id"])

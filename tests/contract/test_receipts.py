@@ -54,9 +54,7 @@ def test_marks_only_move_forward(
     assert member(rest(ann), conversation, ben.user_id)[f"{what}Seq"] == 3
 
 
-def test_reading_is_also_having_received(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_reading_is_also_having_received(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     rest(ben).read(conversation, 1)
     found = member(rest(ann), conversation, ben.user_id)
@@ -85,9 +83,7 @@ def test_auto_marks_delivered_what_a_live_session_was_given(
     assert marks(sender, "message_read", ben.user_id) == []
 
 
-def test_client_mode_marks_nothing_by_itself(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_client_mode_marks_nothing_by_itself(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     sender, receiver = connect("ws", ann), connect("ws", ben, ack="client")
     ack = rest(ann).send(receiver_id=ben.user_id)
     receiver.next_message(ack["id"])
@@ -98,9 +94,7 @@ def test_client_mode_marks_nothing_by_itself(
     sender.next_event(is_mark("message_delivered", ben.user_id, ack["seq"]))
 
 
-def test_an_event_stream_confirms_by_rest(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_an_event_stream_confirms_by_rest(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     sender, receiver = connect("sse", ann), connect("sse", ben, ack="client")
     ack = rest(ann).send(receiver_id=ben.user_id)
     receiver.next_message(ack["id"])
@@ -122,18 +116,14 @@ def test_the_status_of_a_message_towards_its_sender(rest: MakeRest, ann: Account
 
 
 @pytest.mark.parametrize("seq", [-1, "1", None, 1.5, 2**63])
-def test_a_seq_that_is_none_is_invalid(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account, seq: Any
-) -> None:
+def test_a_seq_that_is_none_is_invalid(connect: Connect, rest: MakeRest, ann: Account, ben: Account, seq: Any) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     for client in (connect("ws", ben), rest(ben)):
         with refused("invalid"):
             client.read(conversation, seq)
 
 
-def test_marks_survive_a_restart_of_the_clients(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_marks_survive_a_restart_of_the_clients(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     first = connect("ws", ben)
     first.read(conversation, 1)

@@ -69,9 +69,7 @@ def test_wrong_addresses_and_queries(
     assert caught.value.status == status
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"kind": "other"}, {"kind": "direct"}, {"kind": "direct", "userId": "1"}]
-)
+@pytest.mark.parametrize("body", [{}, {"kind": "other"}, {"kind": "direct"}, {"kind": "direct", "userId": "1"}])
 def test_a_conversation_that_makes_no_sense(rest: MakeRest, ann: Account, body: dict[str, Any]) -> None:
     with refused("invalid"):
         rest(ann).request("POST", "/conversations", json=body)

@@ -157,9 +157,7 @@ def test_resume_on_the_other_gateway(
     wait_for_seq(first, conversation, 3)
 
 
-def test_an_event_stream_resumes_by_query_too(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_an_event_stream_resumes_by_query_too(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     start: SseClient = connect("sse", ben)
     start.kill()
     conversation = send(rest, ann, ben, 2)

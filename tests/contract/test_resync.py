@@ -6,9 +6,8 @@ import pytest
 
 from app.core.cursor import decode_cursor, encode_cursor
 from tests.contract.conftest import Connect, MakeRest
-from tests.contract.expect import wait_for_seq
-from tests.support.clients import TRANSPORTS, Account, RestClient, register
-from tests.support.processes import Stack
+from tests.contract.expect import seqs, wait_for_seq
+from tests.support.clients import Account
 
 MALFORMED = [
     "x",
@@ -24,9 +23,7 @@ MALFORMED = [
 ]
 
 
-def check_resync(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, cursor: str
-) -> None:
+def check_resync(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, cursor: str) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id, message="before")
     client = connect(transport, ben, cursor)
     fresh = client.next_event("resync").data["cursor"]
@@ -54,21 +51,28 @@ def test_a_cursor_of_a_lost_history(
     check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch + 1, position.version))
 
 
-def test_a_cursor_that_is_too_old(short_server: Stack, transport: str) -> None:
-    """This server replays 20 events at most."""
-    ann, ben = register(short_server.base_url), register(short_server.base_url)
-    sender = RestClient(short_server.base_url, ann.access_token)
-    away = TRANSPORTS[transport](short_server.base_url, ben)
-    try:
-        away.join()
-        away.kill()
-        acks = [sender.send(receiver_id=ben.user_id) for _ in range(25)]
-        away.reconnect()
-        away.next_event("resync")
-        unread = away.fetch_unread()["messages"]
-        assert [m["id"] for m in unread] == [ack["id"] for ack in acks]
-        live = sender.send(receiver_id=ben.user_id)
-        wait_for_seq(away, live["conversationId"], live["seq"])
-    finally:
-        away.finish()
-        sender.close()
+def test_a_cursor_that_is_too_old(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str) -> None:
+    """A month is what is replayed; the version of a cursor is microseconds of a clock."""
+    position = decode_cursor(connect("ws", ben).cursor or "")
+    assert position is not None
+    old = position.version - 31 * 86_400_000_000
+    check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch, old))
+
+
+def test_a_cursor_of_the_future(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str) -> None:
+    position = decode_cursor(connect("ws", ben).cursor or "")
+    assert position is not None
+    check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch, position.version + 10**12))
+
+
+def test_a_long_absence_is_replayed_whole(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
+    """More than a page of the store: all of it comes, in order, and then what is live."""
+    sender, away = connect("ws", ann), connect(transport, ben)
+    away.kill()
+    for _ in range(6):
+        refs = [sender.send_nowait("m", receiver_id=ben.user_id) for _ in range(100)]
+        acks = [sender.answer(ref, 30).data for ref in refs]
+    away.reconnect()
+    live = sender.send("live", receiver_id=ben.user_id)
+    wait_for_seq(away, live["conversationId"], live["seq"], 30)
+    assert seqs(away, acks[0]["conversationId"]) == list(range(1, 602))

@@ -60,9 +60,7 @@ def test_a_stranger_learns_nothing_by_frames(connect: Connect, private: int, eve
     assert answer == told(lambda: WS_ACTS[act](stranger, NOWHERE))
 
 
-def test_a_stranger_changed_nothing(
-    rest: MakeRest, rows: Any, private: int, ann: Account, eve: Account
-) -> None:
+def test_a_stranger_changed_nothing(rest: MakeRest, rows: Any, private: int, ann: Account, eve: Account) -> None:
     for act in REST_ACTS.values():
         with pytest.raises(Refused):
             act(rest(eve), private)
@@ -97,9 +95,7 @@ def test_ones_own_id_as_sender_is_fine(connect: Connect, private: int, ben: Acco
     assert connect(transport, ben).send(conversation_id=private, senderId=ben.user_id)["seq"] == 2
 
 
-def test_a_forged_sender_does_not_open_a_conversation(
-    rest: MakeRest, ann: Account, ben: Account, eve: Account
-) -> None:
+def test_a_forged_sender_does_not_open_a_conversation(rest: MakeRest, ann: Account, ben: Account, eve: Account) -> None:
     with refused("unauthorized"):
         rest(eve).send(receiver_id=ben.user_id, senderId=ann.user_id)
     assert rest(ben).conversations()["conversations"] == []

@@ -68,18 +68,14 @@ def test_every_device_of_the_receiver_and_the_other_devices_of_the_sender(
         assert client.next_message(ack["id"])["seq"] == ack["seq"]
 
 
-def test_two_sessions_of_one_device_both_receive(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_two_sessions_of_one_device_both_receive(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     tabs = [connect("ws", ben, device_id="laptop") for _ in range(2)]
     ack = rest(ann).send(receiver_id=ben.user_id, message="both")
     for tab in tabs:
         tab.next_message(ack["id"])
 
 
-def test_the_sending_session_gets_the_ack_and_not_the_message(
-    connect: Connect, ann: Account, ben: Account
-) -> None:
+def test_the_sending_session_gets_the_ack_and_not_the_message(connect: Connect, ann: Account, ben: Account) -> None:
     client = connect("ws", ann)
     ack = client.send("mine", receiver_id=ben.user_id)
     client.fence()
@@ -95,9 +91,7 @@ def test_a_message_comes_once_to_each_session(
     assert [m["id"] for m in client.messages(acks[0]["conversationId"])] == [ack["id"] for ack in acks]
 
 
-def test_two_who_talk_at_once_see_one_order(
-    connect: Connect, ann: Account, ben: Account, transport: str
-) -> None:
+def test_two_who_talk_at_once_see_one_order(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     """Both send from other sessions; the watched sessions of both see 1, 2, 3… with the same ids."""
     watchers = [connect(transport, ann), connect(transport, ben)]
     talkers = [(connect("ws", ann), ben), (connect("ws", ben), ann)]
@@ -143,16 +137,12 @@ def test_the_server_makes_an_id_where_none_is_given(
     assert str(uuid.UUID(ack["id"])) == ack["id"]
 
 
-def test_by_conversation_as_well_as_by_receiver(
-    connect: Connect, ann: Account, ben: Account, transport: str
-) -> None:
+def test_by_conversation_as_well_as_by_receiver(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     one, other = connect(transport, ann), connect(transport, ben)
     first = one.send("hello", receiver_id=ben.user_id)
     answer = other.send("hello yourself", conversation_id=first["conversationId"])
     back = other.send("by name", receiver_id=ann.user_id)
-    assert {first["conversationId"], answer["conversationId"], back["conversationId"]} == {
-        first["conversationId"]
-    }
+    assert {first["conversationId"], answer["conversationId"], back["conversationId"]} == {first["conversationId"]}
     assert [first["seq"], answer["seq"], back["seq"]] == [1, 2, 3]
     one.next_message(back["id"])
 
@@ -179,9 +169,7 @@ def test_receiver_in_the_event_is_the_other_whoever_sent(
     ],
     ids=["longest", "longest-astral", "newlines", "separators", "sse-injection", "markup", "blank"],
 )
-def test_text_arrives_as_it_was_sent(
-    connect: Connect, ann: Account, ben: Account, transport: str, text: str
-) -> None:
+def test_text_arrives_as_it_was_sent(connect: Connect, ann: Account, ben: Account, transport: str, text: str) -> None:
     receiver = connect(transport, ben)
     ack = connect(transport, ann).send(text, receiver_id=ben.user_id)
     assert receiver.next_message(ack["id"])["message"] == text
@@ -195,15 +183,10 @@ def test_kind_and_reply_travel(connect: Connect, ann: Account, ben: Account, tra
     assert (got["kind"], got["replyTo"]) == ("location", first["id"])
 
 
-def test_one_direct_conversation_however_many_begin_it_at_once(
-    rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_one_direct_conversation_however_many_begin_it_at_once(rest: MakeRest, ann: Account, ben: Account) -> None:
     acks: list[dict[str, Any]] = []
     clients = [(rest(ann), ben), (rest(ben), ann)] * 3
-    threads = [
-        threading.Thread(target=lambda c=c, o=o: acks.append(c.send(receiver_id=o.user_id)))
-        for c, o in clients
-    ]
+    threads = [threading.Thread(target=lambda c=c, o=o: acks.append(c.send(receiver_id=o.user_id))) for c, o in clients]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -11,9 +11,7 @@ from tests.contract.expect import eventually, is_time
 from tests.support.clients import Account, Event, WsClient
 
 
-def test_typing_reaches_the_other(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
-) -> None:
+def test_typing_reaches_the_other(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     typist, watcher = connect(transport, ann), connect(transport, ben)
     for typing in (True, False):
@@ -44,9 +42,7 @@ def test_typing_is_not_replayed_and_moves_no_cursor(
     assert "typing" not in [e.name for e in watcher.events[start:]]
 
 
-def test_a_typist_is_not_told_of_himself(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_a_typist_is_not_told_of_himself(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     typist = connect("ws", ann)
     typist.typing(conversation_id=conversation)
@@ -65,17 +61,13 @@ def is_state(user_id: int, status: str) -> Any:
     return match
 
 
-def test_nobody_is_online_before_he_came(
-    connect: Connect, ann: Account, ben: Account, transport: str
-) -> None:
+def test_nobody_is_online_before_he_came(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     state = connect(transport, ann).presence([ben.user_id])[ben.user_id]
     assert state["status"] == "offline"
     assert set(state) >= {"userId", "status", "lastSeen"}
 
 
-def test_coming_is_told_to_who_subscribed(
-    connect: Connect, ann: Account, ben: Account, transport: str
-) -> None:
+def test_coming_is_told_to_who_subscribed(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     watcher: WsClient = connect("ws", ann)
     assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "offline"
     connect(transport, ben)

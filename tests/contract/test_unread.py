@@ -69,9 +69,7 @@ def test_fetching_marks_delivered_and_tells_the_sender(
     assert event.data == {"conversationId": conversation, "userId": ben.user_id, "seq": 3}
 
 
-def test_ones_own_messages_are_never_unread(
-    connect: Connect, ann: Account, ben: Account, transport: str
-) -> None:
+def test_ones_own_messages_are_never_unread(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     client = connect(transport, ann)
     client.send("mine", receiver_id=ben.user_id)
     assert client.fetch_unread()["messages"] == []

@@ -26,9 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every scenario runs once a seed; PARLEY_FAULT_SEED moves the first."""
     if "seed" in metafunc.fixturenames:
         first = int(os.environ.get("PARLEY_FAULT_SEED") or 1)
-        metafunc.parametrize(
-            "seed", range(first, first + fault_runs(metafunc.config)), ids=lambda s: f"seed={s}"
-        )
+        metafunc.parametrize("seed", range(first, first + fault_runs(metafunc.config)), ids=lambda s: f"seed={s}")
 
 
 @pytest.fixture(scope="session")

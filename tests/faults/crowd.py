@@ -33,9 +33,7 @@ select conversation_id, seq, id::text, sender_id, body from messages where conve
 class Crowd:
     """Started by ``chattering``. Every wait has a deadline and says what it waited for."""
 
-    def __init__(
-        self, urls: list[str], log_path: Path, seed: int, pairs: int = PAIRS, pace: float = 0.5
-    ) -> None:
+    def __init__(self, urls: list[str], log_path: Path, seed: int, pairs: int = PAIRS, pace: float = 0.5) -> None:
         self.urls, self.log_path = urls, log_path
         self._random = random.Random(seed)
         self._log = log_path.open("a", encoding="utf-8", buffering=1)
@@ -45,9 +43,7 @@ class Crowd:
         self.talkers: list[Talker] = []
         for first, second in zip(self.accounts[::2], self.accounts[1::2], strict=True):
             for account, peer in ((first, second), (second, first)):
-                self.talkers.append(
-                    Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace)
-                )
+                self.talkers.append(Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace))
         self._tasks: list[asyncio.Task[None]] = []
 
     def _register(self, count: int) -> list[Account]:
@@ -118,9 +114,7 @@ class Crowd:
 
     def wait_pending(self, total: int, timeout: float = 30) -> None:
         """So many sends wait for their ack, all talkers together."""
-        self._wait(
-            lambda: sum(len(t.pending) for t in self.talkers) >= total, timeout, f"{total} unacked sends"
-        )
+        self._wait(lambda: sum(len(t.pending) for t in self.talkers) >= total, timeout, f"{total} unacked sends")
 
     def wait_for(self, done: Callable[[], bool], timeout: float, what: str) -> None:
         self._wait(done, timeout, what)

@@ -23,9 +23,7 @@ Note = Callable[..., None]
 class Talker:
     """Lives in the crowd's event loop. Counters may be read from other threads."""
 
-    def __init__(
-        self, account: Account, peer: Account, urls: list[str], note: Note, seed: int, pace: float
-    ) -> None:
+    def __init__(self, account: Account, peer: Account, urls: list[str], note: Note, seed: int, pace: float) -> None:
         self.account, self.peer, self.urls = account, peer, urls
         self.random = random.Random(seed)
         self.pace = pace
@@ -142,15 +140,13 @@ class Talker:
             return
         body, _ = self.pending[id_]
         self.pending[id_] = (body, time.monotonic())
-        await self._command(
-            "send_message", {"id": id_, "receiverId": self.peer.user_id, "message": body}, id_
-        )
+        await self._command("send_message", {"id": id_, "receiverId": self.peer.user_id, "message": body}, id_)
 
     # -- receiving -------------------------------------------
 
     async def _read(self, socket: ClientConnection) -> None:
-        async for text in socket:
-            frame = json.loads(text)
+        while True:  # not `async for`: that ends without a word where the close was 1000 or 1001
+            frame = json.loads(await socket.recv())
             handler = getattr(self, f"_on_{frame['event']}", None)
             if handler is not None:
                 await handler(frame["data"], frame.get("ref"))
@@ -172,9 +168,7 @@ class Talker:
     async def _on_receive_message(self, data: dict[str, Any], _ref: str | None) -> None:
         self._note_message("received", data)
         if self.reads and self.random.random() < 0.1:
-            await self._command(
-                "message_read", {"conversationId": data["conversationId"], "seq": data["seq"]}
-            )
+            await self._command("message_read", {"conversationId": data["conversationId"], "seq": data["seq"]})
 
     def _note_message(self, what: str, data: dict[str, Any]) -> None:
         self.received += 1

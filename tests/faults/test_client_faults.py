@@ -90,9 +90,7 @@ def test_a_slow_consumer_is_closed_and_resumes_complete(
     count = 1200 + rng.randrange(200)
     acks = []
     for first in range(0, count, 100):
-        refs = [
-            talker.send_nowait("y" * 4000, receiver_id=slow.user_id) for _ in range(min(100, count - first))
-        ]
+        refs = [talker.send_nowait("y" * 4000, receiver_id=slow.user_id) for _ in range(min(100, count - first))]
         acks += [talker.answer(ref, 30).data for ref in refs]
     bystander.wait(lambda: True if len(bystander.messages()) == count else None, 30, "all, undisturbed")
     client.connection.thaw()
@@ -101,7 +99,5 @@ def test_a_slow_consumer_is_closed_and_resumes_complete(
     held = len(client.messages())
     assert held < count
     client.reconnect(client.cursor or cursor)
-    client.wait(
-        lambda: True if len({m["seq"] for m in client.messages()}) == count else None, 30, "all of it"
-    )
+    client.wait(lambda: True if len({m["seq"] for m in client.messages()}) == count else None, 30, "all of it")
     assert [m["seq"] for m in client.messages()] == [ack["seq"] for ack in acks]

@@ -13,9 +13,7 @@ from tests.faults.conftest import Chat
 pytestmark = pytest.mark.faults
 
 
-def test_stopped_while_chat_goes_on(
-    cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool
-) -> None:
+def test_stopped_while_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
     """No ack meanwhile; every message reaches its receiver; acks come when it is back."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
@@ -75,9 +73,7 @@ def test_a_slow_wire_to_postgres(cluster: Cluster, chat: Chat, rng: random.Rando
     [b"not msgpack at all", b"\x91\xc0", b"\x91\x9a\x01\x01\x01\x01\x01\x01\xa1x\xa1{\xa0\xa0", b""],
     ids=["noise", "nil-record", "no-such-conversation", "empty"],
 )
-def test_poison_in_the_log_is_set_aside(
-    cluster: Cluster, chat: Chat, rng: random.Random, poison: bytes
-) -> None:
+def test_poison_in_the_log_is_set_aside(cluster: Cluster, chat: Chat, rng: random.Random, poison: bytes) -> None:
     with chat() as crowd:
         crowd.wait_acks(rng.randint(1, 3))
         before = cluster.dead_letters()

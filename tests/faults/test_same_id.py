@@ -42,9 +42,7 @@ def test_a_hundred_sends_are_one_message(cluster: Cluster, rng: random.Random) -
         for client in [*clients, watcher]:
             client.finish()
     with psycopg.connect(cluster.database_url) as connection:
-        rows = connection.execute(
-            "select seq, sender_id, body from messages where id = %s", (id_,)
-        ).fetchall()
+        rows = connection.execute("select seq, sender_id, body from messages where id = %s", (id_,)).fetchall()
     assert rows == [(1, ann.user_id, "once")]
 
 

@@ -114,9 +114,7 @@ class TcpProxy:
                     daemon=True,
                 ).start()
 
-    def _pump(
-        self, pair, source: socket.socket, sink: socket.socket, replies: bool, swallow: threading.Event
-    ) -> None:
+    def _pump(self, pair, source: socket.socket, sink: socket.socket, replies: bool, swallow: threading.Event) -> None:
         try:
             while chunk := source.recv(65536):
                 self._flow.wait()

@@ -37,9 +37,7 @@ class EventClient(ABC):
 
     transport: ClassVar[str]
 
-    def __init__(
-        self, base_url: str, account: Account, *, device_id: str | None = None, ack: str | None = None
-    ):
+    def __init__(self, base_url: str, account: Account, *, device_id: str | None = None, ack: str | None = None):
         self.base_url = base_url
         self.account = account
         self.device_id = device_id
@@ -85,9 +83,7 @@ class EventClient(ABC):
         return self.wait(lambda: self._take(match), timeout, f"event {match}")
 
     def next_message(self, message_id: str, timeout: float = 10) -> dict[str, Any]:
-        return self.next_event(
-            lambda e: e.name == "receive_message" and e.data["id"] == message_id, timeout
-        ).data
+        return self.next_event(lambda e: e.name == "receive_message" and e.data["id"] == message_id, timeout).data
 
     def messages(self, conversation_id: int | None = None) -> list[dict[str, Any]]:
         """The data of every ``receive_message`` so far, in order of arrival."""

@@ -40,9 +40,7 @@ class PollClient(EventClient):
             self.joined = joined[0]
             self.cursor = self.cursor or self._position
         self._generation += 1
-        self._thread = threading.Thread(
-            target=self._loop, args=(self._generation,), name="poller", daemon=True
-        )
+        self._thread = threading.Thread(target=self._loop, args=(self._generation,), name="poller", daemon=True)
         self._thread.start()
         return self
 

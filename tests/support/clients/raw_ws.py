@@ -18,7 +18,7 @@ from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 
-class HandshakeRefused(Exception):  # noqa: N818
+class HandshakeRefused(Exception):
     """The server answered the upgrade with something other than 101."""
 
     def __init__(self, status: int, body: bytes):

@@ -13,7 +13,7 @@ _TLS = ssl.create_default_context()  # made once: httpx would load the CA bundle
 PROBLEM = "application/problem+json"
 
 
-class Refused(Exception):  # noqa: N818 - what happened, in the protocol's words
+class Refused(Exception):
     """The server answered with an error: REST problem or WebSocket ``error`` alike."""
 
     def __init__(self, code: str, data: dict[str, Any], status: int | None = None):
@@ -75,9 +75,7 @@ class RestClient:
 
     # -- messages --------------------
 
-    def post_message(
-        self, *, receiver_id: int | None = None, conversation_id: int | None = None, **data: Any
-    ):
+    def post_message(self, *, receiver_id: int | None = None, conversation_id: int | None = None, **data: Any):
         """The bare response of POST /messages, for its status."""
         return self.request("POST", "/messages", json=message_body(receiver_id, conversation_id, data))
 
@@ -117,9 +115,7 @@ class RestClient:
         return self.json("GET", f"/conversations/{conversation_id}/messages", params=params)
 
 
-def message_body(
-    receiver_id: int | None, conversation_id: int | None, data: dict[str, Any]
-) -> dict[str, Any]:
+def message_body(receiver_id: int | None, conversation_id: int | None, data: dict[str, Any]) -> dict[str, Any]:
     """``send_message`` data: the target that was given, an id unless one is given (None: leave it out)."""
     body: dict[str, Any] = {"id": str(uuid.uuid4()), "message": "hello", **data}
     if receiver_id is not None:
@@ -139,9 +135,7 @@ def refusal(response: httpx.Response) -> Refused:
     return Refused(body["code"], body, response.status_code)
 
 
-def register(
-    base_url: str, *, password: str = "correct horse battery", username: str | None = None
-) -> Account:
+def register(base_url: str, *, password: str = "correct horse battery", username: str | None = None) -> Account:
     """A new user with a name nobody has."""
     name = username or f"u{uuid.uuid4().hex[:20]}"
     rest = RestClient(base_url)

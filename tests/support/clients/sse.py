@@ -27,9 +27,7 @@ class SseParser:
 
     def feed(self, chunk: bytes) -> list[Event]:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return [
-            event for line in lines if (event := self._line(line.removesuffix(b"\r").decode())) is not None
-        ]
+        return [event for line in lines if (event := self._line(line.removesuffix(b"\r").decode())) is not None]
 
     def _line(self, line: str) -> Event | None:
         if not line:
@@ -88,9 +86,7 @@ class SseClient(EventClient):
         self._open(cursor, timeout)
         self._generation += 1
         self.ended, self.parser = False, SseParser()
-        self._thread = threading.Thread(
-            target=self._read, args=(self._generation,), name="sse-reader", daemon=True
-        )
+        self._thread = threading.Thread(target=self._read, args=(self._generation,), name="sse-reader", daemon=True)
         self._thread.start()
         self.joined = self.wait(
             lambda: next((e for e in self.events[start:] if e.name == "joined"), None), timeout, "joined"
@@ -116,9 +112,7 @@ class SseClient(EventClient):
             headers["Last-Event-ID"] = cursor
         assert parts.hostname
         self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
-        self._http.request(
-            "GET", "/api/v1/events" + ("?" + "&".join(query) if query else ""), headers=headers
-        )
+        self._http.request("GET", "/api/v1/events" + ("?" + "&".join(query) if query else ""), headers=headers)
         self._sock = self._http.sock
         self._response = self._http.getresponse()
         self.response_headers = {k.lower(): v for k, v in self._response.getheaders()}

@@ -78,7 +78,7 @@ class WsClient(EventClient):
     def command_nowait(self, event: str, data: dict[str, Any]) -> str:
         """Send a frame; the ``ref`` under which ``answer`` finds what comes back."""
         ref = f"r{next(self._refs)}"
-        self.send_text(json.dumps({"event": event, "data": data, "ref": ref}))
+        self.send_text(json.dumps({"event": event, "data": data, "ref": ref}, ensure_ascii=False))
         return ref
 
     def answer(self, ref: str, timeout: float = 10) -> Event:
