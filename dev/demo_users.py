@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from app import create_app
@@ -13,9 +12,9 @@ from app.extensions import Parley
 from app.services.register_user import register_user
 from app.store import users
 from app.store.engine import reading
+from dev.banner import PASSWORD
 
 NAMES = ("alice", "bob")
-PASSWORD = os.environ.get("PARLEY_DEMO_PASSWORD") or "parley-demo"
 
 
 def main() -> int:
@@ -29,7 +28,7 @@ def main() -> int:
         return 3
     app = create_app(settings)
     parley: Parley = app.extensions["parley"]
-    # An account is made signed in, and the library that makes its tokens reads its settings from the application.
+    # An account is made signed in, and what makes its tokens reads its settings from the application.
     with app.app_context():
         for name in NAMES:
             print(name, ensure(parley, name))
@@ -40,9 +39,7 @@ def main() -> int:
 def ensure(parley: Parley, name: str) -> int:
     """The id of the user, made if it is not there; an existing one keeps its password."""
     try:
-        return register_user(
-            parley, Register(username=name, password=PASSWORD, display_name=name.title())
-        ).user.id
+        return register_user(parley, Register(username=name, password=PASSWORD, display_name=name.title())).user.id
     except Conflict:
         with reading(parley.engine) as connection:
             user = users.find_user_by_username(connection, name)

@@ -110,9 +110,7 @@ class EmbeddedPostgres:
     def drop_database(self, name: str) -> None:
         """Drop ``name`` and end its connections."""
         with self.connect() as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)

@@ -122,9 +122,7 @@ class EmbeddedValkey:
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
         with self.client() as client:
-            wait_until(
-                lambda: process.poll() is not None or _answers(client), _START_SECONDS, "Valkey", every=0.005
-            )
+            wait_until(lambda: process.poll() is not None or _answers(client), _START_SECONDS, "Valkey", every=0.005)
         if process.poll() is not None:
             self._end(signal.SIGKILL)
             lines = self.log_path.read_text(errors="replace").strip().splitlines() or ["no log"]

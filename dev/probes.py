@@ -30,9 +30,7 @@ def check_redis(url: str) -> None:
         ) as client:
             client.ping()
     except (redis.RedisError, ValueError) as error:
-        raise StartError(
-            f"the Redis of REDIS_URL ({_where(url)}) does not answer: {_first_line(error)}"
-        ) from None
+        raise StartError(f"the Redis of REDIS_URL ({_where(url)}) does not answer: {_first_line(error)}") from None
 
 
 def _where(url: str) -> str:

@@ -111,9 +111,7 @@ def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, show: banner.
         # exec: the shell gives way to the server, so that its exit code and signals are the server's own.
         processes.add_process(name, f"exec {command}", env=env, cwd=str(ROOT))
     stopped = threading.Event()
-    watcher = threading.Thread(
-        target=_announce, args=(f"http://127.0.0.1:{env['PORT']}/readyz", stopped, show)
-    )
+    watcher = threading.Thread(target=_announce, args=(f"http://127.0.0.1:{env['PORT']}/readyz", stopped, show))
     watcher.start()
     try:
         processes.loop()
@@ -134,9 +132,7 @@ def _announce(url: str, stopped: threading.Event, show: banner.Show) -> None:
             show()
             return
         if time.monotonic() > deadline:
-            print(
-                f"parley: {url} is still not ready; the lines above may say why.", file=sys.stderr, flush=True
-            )
+            print(f"parley: {url} is still not ready; the lines above may say why.", file=sys.stderr, flush=True)
             return
 
 

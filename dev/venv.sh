@@ -43,6 +43,6 @@ fi
 
 if ! cmp -s requirements-dev.txt .venv/installed.txt; then
   echo "parley: installing requirements into .venv" >&2
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
   cp requirements-dev.txt .venv/installed.txt
 fi

@@ -23,8 +23,8 @@ shutdown.install()
 
 def _one_logger_for_all(**_: Any) -> None:
     logging.config.dictConfig(logging_config(production=os.environ.get("APP_ENV") == "production"))
-    # Two lines for every task, at INFO, would drown the rest; failures are logged above it.
-    for name in ("celery.worker.strategy", "celery.app.trace"):
+    # Two or three lines for every task, at INFO, would drown the rest; failures are logged above it.
+    for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

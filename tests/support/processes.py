@@ -23,6 +23,7 @@ from dev.processes import Guard, free_port, signal_group, wait_until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
+SECRET_KEY = "test-secret-key-of-32-characters!"
 STOP_SECONDS = 25.0  # a platform kills after 30
 
 
@@ -125,12 +126,8 @@ class Stack:
         log_dir.mkdir(parents=True, exist_ok=True)
         self.stores = stores
         self.log_dir = log_dir
-        self.env = base_env(
-            DATABASE_URL=database_url,
-            REDIS_URL=redis_url,
-            SECRET_KEY="test-secret-key-of-32-characters!",
-            **(env or {}),
-        )
+        settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
+        self.env = base_env(**{**settings, **(env or {})})
         self.web = [self._child("web", i, {"PORT": str(free_port())}) for i in range(web)]
         self.workers = [self._child("worker", i) for i in range(workers)]
         self.beat = self._child("beat", 0) if beat else None
