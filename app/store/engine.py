@@ -82,6 +82,11 @@ class _Availability:
     def answered(self) -> None:
         self._closed_until = None
 
+    def not_known(self) -> None:
+        """Whoever tried has learned nothing: the next caller tries."""
+        if self._closed_until is not None:
+            self._closed_until = 0.0
+
 
 _AVAILABILITY: WeakKeyDictionary[Engine, _Availability] = WeakKeyDictionary()
 
@@ -131,6 +136,7 @@ def _connect_args(settings: Settings, seconds: float) -> dict[str, Any]:
         # Behind a pooler that gives each transaction another server connection (pgbouncer < 1.21) prepared
         # statements do not exist where they are looked for.
         "prepare_threshold": 5 if settings.db_prepared_statements else None,
+        # pgbouncer refuses these unless told: ignore_startup_parameters = options. Set them on the role then.
         "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
     }
 
@@ -199,9 +205,10 @@ def _translated(engine: Engine) -> Iterator[None]:
             raise Overloaded("The store has no time.", retry_after=RETRY_SECONDS) from error
         raise
     except exc.TimeoutError as error:  # every pooled connection is in use: this says nothing of the store itself
+        availability.not_known()
         raise Overloaded("The store has no time.", retry_after=RETRY_SECONDS) from error
     except BaseException:
-        availability.answered()
+        availability.not_known()
         raise
     availability.answered()
 

@@ -102,7 +102,7 @@ BATCH = st.tuples(st.lists(MESSAGE, max_size=6), st.lists(RECEIPT, max_size=5), 
 BATCHES = st.lists(st.tuples(BATCH, st.booleans()), min_size=1, max_size=5)  # the flag: run it twice
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(batches=BATCHES)
 def test_batches_do_what_the_model_does(engine: Engine, batches: list[tuple[tuple[list, list, list], bool]]) -> None:
     (first, *users), (second, *others) = add_pair(engine), add_pair(engine)

@@ -30,7 +30,9 @@ FILL = """
         SELECT n, 2 * n - 1 FROM generate_series(1, :others / 2) n UNION SELECT n, 2 * n FROM generate_series(1,
         :others / 2) n UNION SELECT 2, 1 UNION SELECT 2, 2;
     INSERT INTO messages (conversation_id, seq, id, sender_id, kind, body, version, sent_at)
-        SELECT c, n, uuidv7(), 1 + n % 2, 'text', 'text', 1000000 + n * 10 + c, now()
+        SELECT c, n, CAST(lpad(to_hex(CAST(c AS bigint) * 10000000 + n), 32, '0') AS uuid), 1 + n % 2, 'text',
+        'text',
+               1000000 + n * 10 + c, now()
         FROM (SELECT 1 AS c, :large AS most UNION SELECT 2, :small
               UNION SELECT n, 20 FROM generate_series(3, :others / 2) n) AS s
         CROSS JOIN LATERAL generate_series(1, most) AS n;
