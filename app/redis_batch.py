@@ -104,6 +104,7 @@ class Batcher:
             except RedisError as error:
                 log.warning("%s: Redis does not answer (%s)", self.name, type(error).__name__)
             except ParleyError as error:
+                log.warning("%s: %s (%r)", self.name, error.message, error.__cause__)
                 self._fail(batch, error)
                 return
             except Exception:

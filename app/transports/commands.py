@@ -157,6 +157,8 @@ class Commands:
         try:
             act()
         except ParleyError as error:
+            if error.retryable:
+                log.warning("%s (%r)", error.message, error.__cause__)
             self._session.refuse(error, ref)
         except RedisError:
             self._session.refuse(Overloaded(), ref)
