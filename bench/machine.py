@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import resource
 import time
 from pathlib import Path
+from typing import TextIO
 
 from bench.loop import BenchError
 
@@ -38,6 +40,16 @@ def _try_speed(rounds: int = 500_000) -> float:
     for _ in range(rounds):
         pass
     return rounds / 1e6 / (time.process_time() - began)
+
+
+def only_one(path: Path) -> TextIO:
+    """Hold the lock while the answer is open. Two runs at once would measure each other."""
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BenchError(f"another run is under way (it holds {path}); two would measure each other") from None
+    return lock
 
 
 def raise_file_limit() -> None:

@@ -17,7 +17,7 @@ from msgspec import MsgspecError
 
 from bench import scenarios
 from bench.loop import BenchError
-from bench.machine import core_speed, cores, describe, raise_file_limit
+from bench.machine import core_speed, cores, describe, only_one, raise_file_limit
 from bench.profile import Profiler
 from bench.report import Results, compare, median_of, table
 from bench.scenarios import Figures
@@ -152,6 +152,7 @@ def main() -> int:
     options = parse_arguments()
     OUT.mkdir(parents=True, exist_ok=True)
     raise_file_limit()
+    lock = only_one(OUT / "lock")
     forget_old_stacks(OUT)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is stopped
     run = Run(options)
@@ -164,6 +165,7 @@ def main() -> int:
     print(save(run, rounds, rows))
     for failure in run.failures:
         print(f"FAILED {failure.splitlines()[0]}", file=sys.stderr)
+    lock.close()
     return 1 if run.failures else 0
 
 

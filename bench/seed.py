@@ -81,7 +81,7 @@ def make_users(count: int) -> dict[str, list[int] | list[str]]:
     from app.store.engine import create_engine, writing
 
     settings = Settings.from_env()
-    with writing(create_engine(settings)) as connection:
+    with writing(create_engine(settings, timeout_seconds=120)) as connection:
         sessions = sorted(connection.execute(_USERS_AND_SESSIONS, {"count": count}).tuples())
     maker = Flask("bench")
     jwt_manager.install(maker, settings)
