@@ -1,6 +1,8 @@
 # Works with GNU make 3.81 (macOS) and newer. Everything runs from .venv, which the targets make and keep up to date.
 BIN := .venv/bin
 PORT ?= 8000
+# Further arguments, for test, bench, faults and conformance: make test ARGS="-k resume"
+ARGS ?=
 export PORT
 
 .DEFAULT_GOAL := help
@@ -18,7 +20,7 @@ run: venv ## Start everything on PORT (8000) with embedded stores, or those of D
 	@exec $(BIN)/python -m dev.run
 
 test: venv ## The whole suite, on real PostgreSQL and Valkey
-	@$(BIN)/python -m pytest -n $${JOBS:-auto} --dist loadscope -q
+	@$(BIN)/python -m pytest -n $${JOBS:-auto} --dist loadscope -q $(ARGS)
 
 check: venv ## Format, lint, types, import contracts
 	@$(BIN)/python -m dev.check
@@ -27,13 +29,13 @@ format: venv ## Put the code into the form that check wants
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: venv ## Measure against a Flask-SocketIO server in the same run
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.run $(ARGS)
 
 faults: venv ## Kill processes and cut wires, 20 seeded runs of each
-	@$(BIN)/python -m pytest -m faults --fault-runs 20 -q
+	@PARLEY_FAULT_RUNS=$${PARLEY_FAULT_RUNS:-20} $(BIN)/python -m pytest tests/faults -m faults -v $(ARGS)
 
 conformance: venv ## RFC 6455 conformance and fuzzing of the frame codec, the long form
-	@$(BIN)/python -m pytest -m conformance --conformance-examples 10000 -q
+	@PARLEY_FUZZ_STREAMS=$${PARLEY_FUZZ_STREAMS:-20000} $(BIN)/python -m pytest tests/conformance -q -s $(ARGS)
 
 requirements: venv ## Compile requirements*.in into requirements*.txt
 	@for name in requirements requirements-dev; do \

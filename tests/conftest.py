@@ -112,9 +112,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def make_stack(
-    stores: EmbeddedStores, work_dir: Path, database_url: str, redis_url: str
-) -> Iterator[StackFactory]:
+def make_stack(stores: EmbeddedStores, work_dir: Path, database_url: str, redis_url: str) -> Iterator[StackFactory]:
     """``make_stack(web=2, workers=2, env={...})``: started, ready, and stopped with the module.
 
     Takes every argument of ``Stack``; ``database_url`` and ``redis_url`` are the module's unless given.
@@ -145,9 +143,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """A failed test shows what the servers that ran beside it said."""
     report = yield
     if report.failed:
-        report.sections += [
-            (f"log of {c.name}", _tail(c.log())) for stack in _live_stacks for c in stack.children
-        ]
+        report.sections += [(f"log of {c.name}", _tail(c.log())) for stack in _live_stacks for c in stack.children]
     return report
 
 
@@ -170,6 +166,4 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--fault-runs", type=int, default=0, help="seeded runs of each fault scenario (short form: 1)"
-    )
+    parser.addoption("--fault-runs", type=int, default=0, help="seeded runs of each fault scenario (short form: 1)")
