@@ -90,7 +90,7 @@ def idle_memory(system: System, sockets: list[int]) -> Figures:
         join(loop, ledger, [lambda user=user: system.session(loop, user, ledger) for user in range(50)])
         loop.sleep(2)
         base, total = pss_kib(system.stack.roots)["web"], sum(pss_kib(system.stack.roots).values())
-        figures: Figures = {"base_stack_mib": total / 1024}
+        figures: Figures = {"base_stack_mib": total / 1024, "web_mib_50": base / 1024}
         joined = 50
         for count in sockets:
             users = range(joined, count + 50)
@@ -99,6 +99,7 @@ def idle_memory(system: System, sockets: list[int]) -> Figures:
             joined = count + 50
             loop.sleep(3)
             memory = pss_kib(system.stack.roots)
+            figures[f"web_mib_{joined}"] = memory["web"] / 1024
             figures[f"kib_per_socket_{count}"] = (memory["web"] - base) / count
             figures[f"connect_cpu_us_{count}"] = sum(window.cpu.values()) * 1e6 / len(users)
         with measured(system) as idle:
