@@ -16,7 +16,13 @@ def int_array(values: Iterable[int]) -> str:
 
 
 def text_array(values: Iterable[str | None]) -> str:
-    return "{" + ",".join(map(_quoted, values)) + "}"
+    texts = tuple(values)
+    whole = [text for text in texts if text is not None]
+    if whole and len(whole) == len(texts):
+        joined = '","'.join(whole)
+        if "\\" not in joined and joined.count('"') == 2 * len(whole) - 2:  # nothing to escape in any of them
+            return f'{{"{joined}"}}'
+    return "{" + ",".join(map(_quoted, texts)) + "}"
 
 
 def _quoted(value: str | None) -> str:
