@@ -9,9 +9,9 @@ Invariants:
   cannot deadlock.
 
 Cost of a batch of 100 messages with their receipts over 50 conversations: 17 µs of Postgres and 9 µs of Python a
-message; of a batch of one, 400 and 300 µs. What made it so: one statement instead of five; arrays as literals; sums made
-here, so that the wide input is read once; a plain INSERT, and ``ON CONFLICT`` (a quarter dearer) only after one failed;
-one unique index for two.
+message; of a batch of one, 400 and 300 µs. What made it so: one statement instead of five; arrays as literals; sums
+made here, so that the wide input is read once; a plain INSERT, and ``ON CONFLICT`` (a quarter dearer) only after one
+failed; one unique index for two.
 """
 
 from __future__ import annotations

@@ -82,14 +82,10 @@ def auth_sessions() -> None:
         sa.Column("revoked_at", MOMENT),
         sa.Column("revoked_reason", sa.Text),
         sa.PrimaryKeyConstraint("id", name="pk_auth_sessions"),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name="fk_auth_sessions_user_id_users", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_auth_sessions_user_id_users", ondelete="CASCADE"),
     )
     op.create_index("ix_auth_sessions_user_id", "auth_sessions", ["user_id"])
-    op.execute(
-        "CREATE INDEX ix_auth_sessions_revoked_at ON auth_sessions (revoked_at) WHERE revoked_at IS NOT NULL"
-    )
+    op.execute("CREATE INDEX ix_auth_sessions_revoked_at ON auth_sessions (revoked_at) WHERE revoked_at IS NOT NULL")
 
 
 def conversations() -> None:
@@ -158,9 +154,7 @@ def messages() -> None:
         sa.Column("sent_at", MILLISECONDS, nullable=False),
         sa.Column("edited_at", MILLISECONDS),
         sa.Column("deleted_at", MILLISECONDS),
-        sa.PrimaryKeyConstraint(
-            "conversation_id", "seq", name="pk_messages", postgresql_include=["sender_id"]
-        ),
+        sa.PrimaryKeyConstraint("conversation_id", "seq", name="pk_messages", postgresql_include=["sender_id"]),
         sa.UniqueConstraint("id", "conversation_id", name="uq_messages_id_conversation_id"),
         postgresql_with=VACUUM_AFTER_INSERTS,
     )
