@@ -7,7 +7,7 @@ import math
 from typing import cast
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, g
 from redis import exceptions as redis_errors
 from sqlalchemy import exc as database_errors
 from werkzeug.exceptions import HTTPException
@@ -50,6 +50,7 @@ def install_error_handlers(app: Flask) -> None:
 
 
 def problem_response(error: ParleyError) -> Response:
+    g.error = error  # counted by app/api/metrics.py
     problem = error.as_problem() | {"requestId": current_request_id()}
     response = Response(msgspec.json.encode(problem), error.status, content_type="application/problem+json")
     if "retryAfter" in error.extra:

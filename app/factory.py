@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import logs, transports
-from app.api import auth, conversations, headers, health, jwt_manager, messages, requests, users
+from app.api import auth, conversations, headers, health, jwt_manager, messages, metrics, requests, users
 from app.config import Settings, check_settings
 from app.errors_http import install_error_handlers
 from app.extensions import Parley, build_parley
@@ -26,13 +26,14 @@ def build_app(settings: Settings | None = None) -> Flask:
     jwt_manager.install(app, settings)
     requests.install(app)
     headers.install(app, settings)
+    metrics.install(app)
     register_blueprints(app)
     install_gateway(app, parley)
     return app
 
 
 def register_blueprints(app: Flask) -> None:
-    for part in (auth, users, messages, conversations, health):
+    for part in (auth, users, messages, conversations, health, metrics):
         app.register_blueprint(part.blueprint)
 
 

@@ -15,12 +15,15 @@ from app.store.engine import create_engine
 from app.task_queue import wake_drain
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import NAME, parley
+from tasks.worker_process import NAME, parley, process_name
 
 log = logging.getLogger(__name__)
 
 # A drain may wait longer for a commit than a person for an answer.
 STORE_TIMEOUT_SECONDS = 10.0
+
+# Over all drains of this process: counters that begin anew with each drain would look like restarts.
+_stats = DrainStats()
 
 
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
@@ -33,7 +36,7 @@ def drain() -> None:
 
     def alive(stats: DrainStats) -> None:
         sign_of_life(shared.redis, NAME)
-        publish_drain(shared.redis, NAME, stats)
+        publish_drain(shared.redis, process_name(), stats)
 
     worker = Drain(
         LogReader(shared.redis, blocking),
@@ -43,9 +46,11 @@ def drain() -> None:
         lease_seconds=settings.drain_lease_seconds,
         stopping=stopping,
         alive=alive,
+        stats=_stats,
     )
     try:
-        worker.run()
+        if worker.run():
+            alive(worker.stats)
     except RedisError as error:
         log.warning("the drain ends: Redis went away (%s)", type(error).__name__)
     finally:

@@ -12,6 +12,11 @@ from app.extensions import Parley, build_parley
 NAME = f"{socket.gethostname()}:{os.getppid()}"
 
 
+def process_name() -> str:
+    """Of this pool process, for its figures."""
+    return f"worker:{socket.gethostname()}:{os.getpid()}"
+
+
 @cache
 def parley() -> Parley:
     return build_parley(Settings.from_env())

@@ -18,6 +18,8 @@ from app.message_log import keys
 
 
 class Epoch(NamedTuple):
+    """``started_ms``: since when dedupe marks are complete; 0 where they always were."""
+
     number: int
     started_ms: int
 
@@ -42,6 +44,12 @@ def read_epoch(redis: Redis) -> Epoch | None:
     return Epoch(int(number), int(started))
 
 
+def last_version(redis: Redis) -> int:
+    """The last version given out; 0 where Redis lost its data."""
+    value = redis.get(keys.VERSION)
+    return int(value) if isinstance(value, bytes) else 0
+
+
 def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     """Begin a new epoch, or join the one that another process has begun meanwhile.
 
@@ -57,9 +65,11 @@ def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
             redis.set(keys.VERSION, max(greatest_version, now_us))
     except _AlreadyBegunError as already:
         return already.epoch
+    # Where nothing was ever stored, nothing was ever sent that a lost dedupe mark could have told of.
+    started_ms = now_us // 1000 if greatest_version else 0
     # Only now, after the commit: an epoch in Redis that Postgres does not know would stop every drain.
-    redis.set(keys.EPOCH, f"{number}:{now_us // 1000}", nx=True)
-    return read_epoch(redis) or Epoch(number, now_us // 1000)
+    redis.set(keys.EPOCH, f"{number}:{started_ms}", nx=True)
+    return read_epoch(redis) or Epoch(number, started_ms)
 
 
 def _forget_leftovers(redis: Redis) -> None:

@@ -18,6 +18,7 @@ ONLINE = PREFIX + "online"  # hash user id -> gateways that hold a session of th
 GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
 SEEN = PREFIX + "seen"  # hash user id -> when last online, ms; moved to Postgres by a task
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token ends, s
+PROCESSES = PREFIX + "processes"  # zset process that publishes figures -> when these expire, s
 WORKERS = PREFIX + "workers"  # zset worker -> its last sign of life, s
 ALL = PREFIX + "all"  # channel that every gateway listens to
 

@@ -19,6 +19,7 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import hydrate
 from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher
+from app.services.histogram import Histogram, ack_seconds
 from app.store import conversations as store
 from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
@@ -73,10 +74,12 @@ class MessagePath:
     gateway_id: str
     append: Batcher
     confirmations: Confirmations
+    stored_ids: Batcher  # (conversation, id) -> what Postgres has under this id, or None
     later: Callable[[Callable[[], None]], None]
     directs: DirectCache = field(default_factory=DirectCache)
     epoch: Epoch = Epoch(0, 0)
     counters: Counter[str] = field(default_factory=Counter)
+    ack_times: Histogram = field(default_factory=ack_seconds)  # from accepted to stored
     hydrating: dict[int, list[Hydrated]] = field(default_factory=dict)
 
     def marks_since_ms(self, now_ms: int) -> int:

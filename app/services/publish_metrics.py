@@ -2,30 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import NamedTuple, cast
 
 from redis import Redis
 
-from app.core.records import pack
+from app.core.records import pack, unpack
 from app.message_log import keys
+from app.services.figures import Figures, drain_figures
 from app.services.store_log import DrainStats
 
+EVERY_SECONDS = 3.0
 LIVES_SECONDS = 30
+# A drain's figures are counters alone, true for as long as anybody likes to read them; between two drains nobody
+# publishes them again.
+DRAIN_LIVES_SECONDS = 600
 
 
-def publish(redis: Redis, process: str, figures: dict[str, Any]) -> None:
-    redis.set(keys.process_metrics(process), pack(figures), ex=LIVES_SECONDS)
+class LogFigures(NamedTuple):
+    """``age_seconds`` is that of the oldest entry that is not stored; 0 where all is."""
+
+    records: int
+    bytes: int
+    age_seconds: float
 
 
-def publish_drain(redis: Redis, worker: str, stats: DrainStats) -> None:
-    """What a drain did since it began."""
-    publish(
-        redis,
-        f"worker:{worker}",
-        {
-            "drain_batches": stats.batches,
-            "drain_records": stats.records,
-            "drain_set_aside": stats.set_aside,
-            "drain_store_failures": stats.store_failures,
-        },
-    )
+def publish(redis: Redis, process: str, figures: Figures, *, lives_seconds: int = LIVES_SECONDS) -> None:
+    """Raise RedisError."""
+    now = time.time()
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.set(keys.process_metrics(process), pack(figures), ex=lives_seconds)
+        pipe.zadd(keys.PROCESSES, {process: now + lives_seconds})
+        pipe.zremrangebyscore(keys.PROCESSES, "-inf", now - 1)
+        pipe.execute()
+
+
+def publish_drain(redis: Redis, process: str, stats: DrainStats) -> None:
+    """What the drains of a worker process did since it began."""
+    publish(redis, process, drain_figures(stats), lives_seconds=DRAIN_LIVES_SECONDS)
+
+
+def read_published(redis: Redis) -> dict[str, Figures]:
+    """Process -> its figures, as last published. Raise RedisError."""
+    names = [name.decode() for name in cast(list[bytes], redis.zrange(keys.PROCESSES, 0, -1))]
+    if not names:
+        return {}
+    blobs = cast(list[bytes | None], redis.mget([keys.process_metrics(name) for name in names]))
+    return {name: unpack(blob) for name, blob in zip(names, blobs, strict=True) if blob is not None}
+
+
+def read_log(redis: Redis) -> LogFigures:
+    """How much waits for Postgres, and since when. Raise RedisError."""
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.hmget(keys.LOG_STATE, "records", "bytes")
+        pipe.xrange(keys.LOG, count=1)
+        pipe.time()
+        (records, size), head, (seconds, microseconds) = pipe.execute()
+    age = 0.0
+    if head:
+        began_ms = int(head[0][0].split(b"-")[0])
+        age = max(0.0, seconds + microseconds / 1e6 - began_ms / 1000)
+    return LogFigures(int(records or 0), int(size or 0), age)

@@ -8,6 +8,7 @@ between two people, a conversation that was idle for a day, an id of another kin
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +19,6 @@ from app.core.records import Kind, MessageBody, encode_body
 from app.core.times import rfc3339
 from app.services.message_path import Answer, MessagePath, now_ms
 from app.services.open_direct import open_direct
-from app.store import messages
-from app.store.engine import reading
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +117,9 @@ class _Sending:
         if surely_new(self.id, now_ms=now, marks_since_ms=self.path.marks_since_ms(now)):
             return None
         try:
-            with reading(self.path.engine) as connection:
-                found = messages.find_existing(connection, [(self.conversation_id, self.id)])
+            return self.path.stored_ids.ask((self.conversation_id, self.id))
         except Overloaded:
             return None
-        return found.get((self.conversation_id, self.id))
 
     def submit(self) -> None:
         """To the log, behind those that wait for the same conversation to come into Redis."""
@@ -182,9 +179,11 @@ class _Sending:
     def expect(self, result: list[Any]) -> None:
         assert self.conversation_id is not None
         _, seq, version, sent_ms = result[:4]
+        accepted = time.monotonic()
 
         def confirmed(error: ParleyError | None) -> None:
             if error is None:
+                self.path.ack_times.observe(time.monotonic() - accepted)
                 self.outcome(self.ack(seq, sent_ms), None)
             else:
                 self.outcome(None, error)

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from app.core.errors import Overloaded
 from app.core.records import Kind, Record, decode_body, pack
 from app.message_log.reader import Entry, LogReader
+from app.services.histogram import Histogram, batch_sizes
 from app.store.batch_writes import (
     Conflict,
     NewMessage,
@@ -50,13 +51,13 @@ AGAIN = "again"  # the sender is asked to send once more: its message met a conf
 
 @dataclass(slots=True)
 class DrainStats:
-    """What one drain did, for the metrics."""
+    """What the drains of one process did, for the metrics."""
 
     batches: int = 0
     records: int = 0
     set_aside: int = 0
     store_failures: int = 0
-    sizes: list[int] = field(default_factory=list)
+    sizes: Histogram = field(default_factory=batch_sizes)
 
 
 class Drain:
@@ -72,6 +73,7 @@ class Drain:
         lease_seconds: float,
         stopping: Callable[[], bool],
         alive: Callable[[DrainStats], None],
+        stats: DrainStats | None = None,
     ) -> None:
         self._reader = reader
         self._engine = engine
@@ -83,7 +85,7 @@ class Drain:
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
         self._stale = 0
-        self.stats = DrainStats()
+        self.stats = stats or DrainStats()
 
     def run(self) -> bool:
         """Drain until the log was empty for ``linger_seconds``, or the process is told to stop. Returns False where
@@ -150,7 +152,7 @@ class Drain:
         self._reader.remove(entries, refused)
         self.stats.batches += 1
         self.stats.records += len(records)
-        self.stats.sizes.append(len(records))
+        self.stats.sizes.observe(len(records))
         if len(records) < SMALL_BATCH:
             time.sleep(GATHER_SECONDS)
 

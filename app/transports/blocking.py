@@ -22,6 +22,10 @@ class Blocking:
         self._running = 0
         self._waiting: deque[Callable[[], None]] = deque()
 
+    def __len__(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
+
     def run(self, act: Callable[[], None]) -> None:
         """Never blocks; safe in callbacks of the event loop."""
         if self._running < self._most:

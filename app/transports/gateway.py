@@ -20,13 +20,17 @@ from app.fanout.listener import Listener
 from app.fanout.presence import BEAT_SECONDS, CAME, LEFT, PresenceChanges, beat, sign_off
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
-from app.message_log.epoch import Epoch, begin_epoch, read_epoch
+from app.message_log.epoch import Epoch, begin_epoch, last_version, read_epoch
 from app.redis_batch import Batcher
 from app.services import resume
 from app.services.count_unread import count_unread
 from app.services.fetch_unread import fetch_unread
+from app.services.figures import Figures, gateway_figures
 from app.services.message_path import Answer, MessagePath, asking, now_ms
 from app.services.note_deliveries import Deliveries
+from app.services.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
+from app.services.publish_metrics import publish
+from app.services.stored_under import stored_under
 from app.store.epochs import next_epoch
 from app.store.messages import UnreadRequest
 from app.task_queue import wake_drain
@@ -93,6 +97,7 @@ class Gateway:
         self._append = Batcher("append", append, recover=self.renew_epoch)
         self._presence = Batcher("presence", changes, recover=self.renew_epoch)
         self.presence = Presence(self._presence)
+        self._stored_ids = self._batch_of("ids", lambda asked: stored_under(parley.engine, asked))
         self.path = MessagePath(
             settings=settings,
             engine=parley.engine,
@@ -100,6 +105,7 @@ class Gateway:
             gateway_id=self.id,
             append=self._append,
             confirmations=self.confirmations,
+            stored_ids=self._stored_ids,
             later=self.later,
         )
         self.deliveries = Deliveries(self.path)
@@ -128,12 +134,14 @@ class Gateway:
         self._append.start()
         self._presence.start()
         self._counts.start()
+        self._stored_ids.start()
         self._unread.start()
         self.listener.start()
         self._every(BEAT_SECONDS, self.beat)
         self._every(0.5, self.reconcile)
         self._every(REVOKED_EVERY_SECONDS, self.parley.revoked.load)
         self._every(1.0, self.sweep)
+        self._every(PUBLISH_EVERY_SECONDS, self.publish_figures)
 
     def _every(self, seconds: float, act: Callable[[], None]) -> None:
         def run() -> None:
@@ -193,8 +201,9 @@ class Gateway:
 
     def reset_sessions(self) -> None:
         self.learn_epoch()
+        version = asking(lambda: last_version(self.parley.redis))
         for session in list(self.hub):
-            session.reset(self.path.epoch.number)
+            session.reset(self.path.epoch.number, version)
 
     def renew_epoch(self) -> None:
         """Redis has no epoch: begin one. Raises Overloaded where Postgres does not answer, RedisError where Redis does not."""
@@ -234,6 +243,21 @@ class Gateway:
         now, wall = time.monotonic(), time.time()
         for session in list(self.sessions):
             session.check(now, wall)
+
+    # --- figures
+
+    @property
+    def process(self) -> str:
+        """The name under which this process's figures are published."""
+        return f"web:{self.id}"
+
+    def figures(self) -> Figures:
+        queues = (self._append, self._presence, self._counts, self._unread)
+        waiting = {queue.name: len(queue) for queue in queues}
+        return gateway_figures(self.path, self.hub, {**waiting, "blocking": len(self._blocking)})
+
+    def publish_figures(self) -> None:
+        publish(self.parley.redis, self.process, self.figures())
 
     # --- for sessions
 

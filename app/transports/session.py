@@ -194,13 +194,12 @@ class Session:
             log.warning("session %s cannot be brought up to date (%s); it ends and comes back", self.id, error.code)
             self.end(Overloaded(), 1013)
 
-    def reset(self, epoch: int) -> None:
+    def reset(self, epoch: int, version: int) -> None:
         """Redis lost its history: positions of the old one mean nothing. The client fetches what it has not read."""
         if self.closed or not self.joined:
             return
-        started = self.gateway.path.epoch.started_ms * 1000
-        self.position = min(self.position, started)  # should the clock have gone back as well
-        cursor = encode_cursor(epoch, started)
+        self.position = min(self.position, version)  # should the clock have gone back as well
+        cursor = encode_cursor(epoch, version)
         self.write(make_event("resync", {"cursor": cursor}, cursor=cursor))
 
     def revoke(self) -> None:

@@ -1,0 +1,307 @@
+"""What the server answers and sends: the source of the OpenAPI and AsyncAPI documents.
+
+On the hot path answers are written as bytes or plain dicts; tests/integration/test_documents.py holds what a running server
+sends against these types. Members that may be absent are ``UnsetType``; more members may come with later releases.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from app.core.commands import Id, Ref, Seq, Uuid
+from app.core.errors import all_errors
+
+Time = Annotated[
+    str,
+    Meta(
+        description="RFC 3339, UTC, milliseconds",
+        extra_json_schema={"format": "date-time"},
+        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+    ),
+]
+Cursor = Annotated[str, Meta(description="A position in the stream of events; opaque")]
+ErrorCode = Annotated[
+    str,
+    Meta(
+        description="Stable; never changes its meaning",
+        extra_json_schema={"enum": sorted(error.code for error in all_errors())},
+    ),
+]
+RetryAfter = Annotated[float, Meta(ge=0, description="Seconds; with rate_limited and overloaded")]
+
+
+class Answer(Struct, rename="camel", frozen=True, kw_only=True):
+    """Base of all answers."""
+
+
+# --- acks
+
+
+class Ack(Answer, frozen=True, kw_only=True):
+    """The message is committed in Postgres: it is never lost, and sent again under the same id it gives this ack again."""
+
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1, description="1, 2, 3 … within the conversation")]
+    sent_at: Time
+    status: Literal["stored"]
+
+
+class Accepted(Answer, frozen=True, kw_only=True):
+    """The message is in the log, and Postgres did not confirm it in time. Send it again under the same id for its ack."""
+
+    id: Uuid
+    conversation_id: Id | None
+    status: Literal["accepted"]
+
+
+class MarkAck(Answer, frozen=True, kw_only=True):
+    """The mark stands where it was asked to be, or further on. ``accepted``: Postgres did not confirm it in time."""
+
+    conversation_id: Id
+    seq: Seq
+    status: Literal["stored", "accepted"]
+
+
+class AuthenticateAck(Answer, frozen=True, kw_only=True):
+    """The session goes on until ``expiresAt`` (unix seconds)."""
+
+    expires_at: int
+
+
+# --- messages
+
+
+class AttachmentView(Answer, frozen=True, kw_only=True):
+    media_id: Uuid
+
+
+class ReceivedMessage(Answer, frozen=True, kw_only=True):
+    """A message as it is sent to the members. A deleted one has ``deletedAt`` and no content."""
+
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1, description="1, 2, 3 … within the conversation")]
+    sender_id: Id
+    kind: str
+    sent_at: Time
+    receiver_id: Id | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    attachments: list[AttachmentView] | UnsetType = UNSET
+    reply_to: Uuid | UnsetType = UNSET
+    edited_at: Time | UnsetType = UNSET
+    deleted_at: Time | UnsetType = UNSET
+
+
+class Reaction(Answer, frozen=True, kw_only=True):
+    emoji: str
+    count: int
+    mine: bool
+
+
+class Message(ReceivedMessage, frozen=True, kw_only=True):
+    """A message with what became of it: accepted, stored, delivered (to every other member), read (by all of them)."""
+
+    status: Literal["accepted", "stored", "delivered", "read"]
+    reactions: list[Reaction]
+
+
+class UnreadMessages(Answer, frozen=True, kw_only=True):
+    """What others sent and the user has not read, oldest first. Fetching marks it delivered, never read."""
+
+    messages: list[ReceivedMessage]
+    has_more: bool
+
+
+class MessageList(Answer, frozen=True, kw_only=True):
+    """Ascending by seq. ``hasMore`` in the direction asked for."""
+
+    messages: list[Message]
+    has_more: bool
+
+
+# --- conversations
+
+
+class Member(Answer, frozen=True, kw_only=True):
+    user_id: Id
+    role: Literal["owner", "admin", "member"]
+    delivered_seq: Seq
+    read_seq: Seq
+
+
+class Conversation(Answer, frozen=True, kw_only=True):
+    """A conversation as one member sees it. ``name`` and ``mutedUntil`` stand where they are set."""
+
+    id: Id
+    kind: Literal["direct", "group"]
+    member_count: int
+    last_seq: Seq
+    unread: int
+    mentions: int
+    updated_at: Time
+    name: str | UnsetType = UNSET
+    members: list[Member] | UnsetType = UNSET
+    last_message: Message | UnsetType = UNSET
+    muted_until: Time | UnsetType = UNSET
+
+
+class ConversationList(Answer, frozen=True, kw_only=True):
+    """Newest activity first. ``cursor`` stands where there is more."""
+
+    conversations: list[Conversation]
+    cursor: str | UnsetType = UNSET
+
+
+# --- sessions and people
+
+
+class UnreadCount(Answer, frozen=True, kw_only=True):
+    conversation_id: Id
+    count: Annotated[int, Meta(ge=1)]
+
+
+class Joined(Answer, frozen=True, kw_only=True):
+    """The session has begun. ``unread`` names the conversations that hold something unread."""
+
+    user_id: Id
+    session_id: str
+    cursor: Cursor
+    unread: list[UnreadCount]
+
+
+class Presence(Answer, frozen=True, kw_only=True):
+    """``lastSeen`` is null for somebody who was never online."""
+
+    user_id: Id
+    status: Literal["online", "offline"]
+    last_seen: Time | None
+
+
+class PresenceList(Answer, frozen=True, kw_only=True):
+    """Of those asked for who exist."""
+
+    presence: list[Presence]
+
+
+class TypingShown(Answer, frozen=True, kw_only=True):
+    """A member began or ceased to type. Kept nowhere; a client lets it lapse after some seconds."""
+
+    conversation_id: Id
+    user_id: Id
+    typing: bool
+
+
+class MarkMoved(Answer, frozen=True, kw_only=True):
+    """Everything up to and with ``seq``; only ever moves forward."""
+
+    conversation_id: Id
+    user_id: Id
+    seq: Seq
+
+
+class MessageDeleted(Answer, frozen=True, kw_only=True):
+    """The message under this seq has no content any more, or could never be stored."""
+
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1)]
+
+
+class Resync(Answer, frozen=True, kw_only=True):
+    """What was missed cannot be replayed. Go on from ``cursor`` and fetch what is unread: nothing is lost."""
+
+    cursor: Cursor
+
+
+class Pong(Answer, frozen=True, kw_only=True):
+    """The session is alive, and all that was sent before the ping has been taken."""
+
+
+class Event(Answer, frozen=True, kw_only=True):
+    """One event, as a WebSocket frame and as an element of a poll. Events of the stream carry a cursor."""
+
+    event: str
+    data: dict[str, Any]
+    cursor: Cursor | UnsetType = UNSET
+
+
+class Polled(Answer, frozen=True, kw_only=True):
+    """``cursor`` is where the client stands once it has these events."""
+
+    cursor: Cursor
+    events: list[Event]
+
+
+# --- errors and health
+
+
+class FieldError(Answer, frozen=True, kw_only=True):
+    field: str
+    message: str
+
+
+class ErrorData(Answer, frozen=True, kw_only=True):
+    """Why a command was refused; or, without a ``ref``, why the session ends."""
+
+    code: ErrorCode
+    message: Annotated[str, Meta(description="A sentence for developers")]
+    retry_after: RetryAfter | UnsetType = UNSET
+    errors: list[FieldError] | UnsetType = UNSET
+
+
+class Problem(Answer, frozen=True, kw_only=True):
+    """RFC 9457, as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: ErrorCode
+    request_id: str
+    retry_after: RetryAfter | UnsetType = UNSET
+    errors: list[FieldError] | UnsetType = UNSET
+    missing: Annotated[list[str], Meta(description="/readyz: what does not answer")] | UnsetType = UNSET
+
+
+class Health(Answer, frozen=True, kw_only=True):
+    status: Literal["ok"]
+
+
+# --- frames and events
+
+
+class CommandFrame(Struct, frozen=True):
+    """Client to server. ``ref`` comes back on the frame that answers."""
+
+    event: str
+    data: Raw
+    ref: Ref | UnsetType = UNSET
+
+
+class EventKind(NamedTuple):
+    """``replayed``: what a session that resumes gets of those it missed."""
+
+    data: type[Struct]
+    replayed: Literal["every one", "latest state", "no"]
+    summary: str
+
+
+EVENTS: dict[str, EventKind] = {
+    "joined": EventKind(Joined, "no", "Answers join; first of every SSE stream, and of a poll without a cursor"),
+    "ack": EventKind(Ack, "no", "Answers what is stored: a message, a mark; and authenticate"),
+    "unread_messages": EventKind(UnreadMessages, "no", "Answers fetch_unread_messages"),
+    "receive_message": EventKind(
+        ReceivedMessage, "every one", "A message, to every session of every member but the one that sent it"
+    ),
+    "message_deleted": EventKind(MessageDeleted, "every one", "A message that is no more"),
+    "message_delivered": EventKind(MarkMoved, "latest state", "A member's devices have the messages up to seq"),
+    "message_read": EventKind(MarkMoved, "latest state", "A member has read the messages up to seq"),
+    "typing": EventKind(TypingShown, "no", "Another member types, or ceased to"),
+    "presence": EventKind(Presence, "no", "A watched user comes or goes; also answers presence_subscribe"),
+    "resync": EventKind(Resync, "no", "The cursor could not be resumed from"),
+    "error": EventKind(ErrorData, "no", "Answers a command that was refused; or tells why the session ends"),
+    "pong": EventKind(Pong, "no", "Answers ping"),
+}
