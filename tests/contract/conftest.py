@@ -31,7 +31,7 @@ def server() -> Iterator[Stack]:
 def short_server() -> Iterator[Stack]:
     """Everything that takes its time in production is short here."""
     env = {
-        "ACCESS_TOKEN_SECONDS": "4",
+        "ACCESS_TOKEN_SECONDS": "8",
         "JOIN_SECONDS": "1",
         "PING_SECONDS": "1",
         "TICKET_SECONDS": "1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.contract.conftest import Connect, MakeRest
-from tests.contract.expect import refused
+from tests.contract.expect import eventually, refused
 from tests.support.clients import Account, WsClient
 
 
@@ -84,14 +84,9 @@ def test_frames_without_a_ref_are_answered_without_one(connect: Connect, ann: Ac
 def test_the_server_pings_and_a_client_that_answers_stays(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     assert client.connection is not None
-    connection = client.connection
-    client.wait(lambda: True if connection.pings >= 1 else _nudge(client), 10, "a ping from the server")
+    eventually(lambda: client.connection.pings >= 1, "a ping from the server")
     client.ping()
     assert not client.ended
-
-
-def _nudge(client: WsClient) -> None:
-    client.ping()  # control frames do not wake the waiter; an answer does
 
 
 def test_a_closed_session_ends_with_1000(connect: Connect, ann: Account) -> None:

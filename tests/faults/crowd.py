@@ -31,9 +31,14 @@ select conversation_id, seq, id::text, sender_id, body from messages where conve
 
 
 class Crowd:
-    """Started by ``chattering``. Every wait has a deadline and says what it waited for."""
+    """Started by ``chattering``. Every wait has a deadline and says what it waited for.
 
-    def __init__(self, urls: list[str], log_path: Path, seed: int, pairs: int = PAIRS, pace: float = 0.5) -> None:
+    ``reads=False``: nobody marks anything read, so that after a resync everything can be fetched as unread.
+    """
+
+    def __init__(
+        self, urls: list[str], log_path: Path, seed: int, pairs: int = PAIRS, pace: float = 0.5, reads: bool = True
+    ) -> None:
         self.urls, self.log_path = urls, log_path
         self._random = random.Random(seed)
         self._log = log_path.open("a", encoding="utf-8", buffering=1)
@@ -43,7 +48,7 @@ class Crowd:
         self.talkers: list[Talker] = []
         for first, second in zip(self.accounts[::2], self.accounts[1::2], strict=True):
             for account, peer in ((first, second), (second, first)):
-                self.talkers.append(Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace))
+                self.talkers.append(Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace, reads))
         self._tasks: list[asyncio.Task[None]] = []
 
     def _register(self, count: int) -> list[Account]:
@@ -119,12 +124,6 @@ class Crowd:
     def wait_for(self, done: Callable[[], bool], timeout: float, what: str) -> None:
         self._wait(done, timeout, what)
 
-    def without_reads(self) -> Crowd:
-        """Nobody marks anything read, so that everything can be fetched as unread after a resync."""
-        for talker in self.talkers:
-            talker.reads = False
-        return self
-
     # -- the end ---------------------------------------------
 
     def finish(self, database_url: str, ack_timeout: float = 60) -> list[str]:
@@ -139,6 +138,7 @@ class Crowd:
             30,
             "the last resume",
         )
+        self._wait(lambda: not any(t.must_fetch for t in self.talkers), 20, "what had to be fetched after a resync")
         stored = self.stored(database_url)
         found: list[str] = []
 

@@ -23,7 +23,9 @@ Note = Callable[..., None]
 class Talker:
     """Lives in the crowd's event loop. Counters may be read from other threads."""
 
-    def __init__(self, account: Account, peer: Account, urls: list[str], note: Note, seed: int, pace: float) -> None:
+    def __init__(
+        self, account: Account, peer: Account, urls: list[str], note: Note, seed: int, pace: float, reads: bool
+    ) -> None:
         self.account, self.peer, self.urls = account, peer, urls
         self.random = random.Random(seed)
         self.pace = pace
@@ -34,10 +36,11 @@ class Talker:
         self.complaints: list[str] = []
         self.talking = True
         self.over = False
-        self.reads = True
+        self.must_fetch = False
+        self.reads = reads
         self._note = note
         self._socket: ClientConnection | None = None
-        self._back_at = 0.0
+        self._back_at = self._fetched_at = 0.0
         self._number = 0
         self._wake = asyncio.Event()
 
@@ -121,6 +124,8 @@ class Talker:
         now = time.monotonic()
         if now < self._back_at:
             return
+        if self.must_fetch and now - self._fetched_at > SEND_AGAIN_SECONDS:
+            await self._fetch()
         for id_, (_, sent_at) in list(self.pending.items()):
             if now - sent_at > SEND_AGAIN_SECONDS:
                 await self._send(id_)
@@ -154,6 +159,8 @@ class Talker:
                 self.cursor = frame["cursor"]
 
     async def _on_joined(self, data: dict[str, Any], _ref: str | None) -> None:
+        if self.must_fetch:
+            await self._fetch()
         self.connections += 1
         self.cursor = self.cursor or data["cursor"]
 
@@ -177,10 +184,16 @@ class Talker:
     async def _on_resync(self, data: dict[str, Any], _ref: str | None) -> None:
         self.resyncs += 1
         self.cursor = data["cursor"]
+        self.must_fetch = True
         self.note("resync")
+        await self._fetch()
+
+    async def _fetch(self) -> None:
+        self._fetched_at = time.monotonic()
         await self._command("fetch_unread_messages", {"limit": 1000}, "unread")
 
     async def _on_unread_messages(self, data: dict[str, Any], _ref: str | None) -> None:
+        self.must_fetch = False
         for message in data["messages"]:
             self._note_message("fetched", message)
 

@@ -24,8 +24,8 @@ def test_killed_and_restarted_with_its_file(cluster: Cluster, chat: Chat, rng: r
 
 def test_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     """What was not acked is sent again under the same id; what was acked is in Postgres."""
-    with chat() as crowd:
-        crowd.without_reads().wait_acks(rng.randint(2, 6))
+    with chat(reads=False) as crowd:
+        crowd.wait_acks(rng.randint(2, 6))
         cluster.stack.kill_redis()
         crowd.wait_pending(20)
         cluster.stack.restart_redis(aof=False)
@@ -33,8 +33,8 @@ def test_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: random.Ra
 
 
 def test_flushed_while_it_runs(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    with chat() as crowd:
-        crowd.without_reads().wait_acks(rng.randint(2, 6))
+    with chat(reads=False) as crowd:
+        crowd.wait_acks(rng.randint(2, 6))
         with cluster.stores.valkey.client() as client:
             client.flushall()
         crowd.wait_acks(3, 60)
@@ -42,8 +42,8 @@ def test_flushed_while_it_runs(cluster: Cluster, chat: Chat, rng: random.Random)
 
 def test_the_log_is_trimmed_to_nothing(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     """An operator's XTRIM with workers down: what was in the log alone was not acked, and is sent again."""
-    with chat() as crowd:
-        crowd.without_reads().wait_acks(rng.randint(2, 4))
+    with chat(reads=False) as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
         for index in range(2):
             cluster.stack.kill_worker(index)
         crowd.wait_pending(40)

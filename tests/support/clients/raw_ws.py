@@ -156,7 +156,11 @@ class WebSocketConnection:
 
     def _send(self, event: ws.Event) -> None:
         with self._lock:
-            self.sock.sendall(self.protocol.send(event))
+            try:
+                data = self.protocol.send(event)
+            except LocalProtocolError as error:
+                raise ConnectionError(f"the connection has ended: {error}") from None
+            self.sock.sendall(data)
 
     def send_text(self, text: str) -> None:
         self._send(ws.TextMessage(data=text))
@@ -178,7 +182,7 @@ class WebSocketConnection:
 
     def close(self) -> None:
         """Close 1000 and wait for the reader to see the end."""
-        with contextlib.suppress(OSError, LocalProtocolError):
+        with contextlib.suppress(OSError):
             self._send(ws.CloseConnection(code=1000))
         if self._thread is None:
             self.sock.close()
