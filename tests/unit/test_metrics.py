@@ -1,0 +1,93 @@
+"""Figures into Prometheus text: buckets, labels, and what is there without Redis."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.services.collect_metrics import render
+from app.services.figures import drain_figures
+from app.services.histogram import ACK_BOUNDS, Histogram, ack_seconds
+from app.services.publish_metrics import LogFigures
+from app.services.store_log import DrainStats
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def samples_of(text: bytes) -> Samples:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def web(**changes: object) -> dict[str, object]:
+    figures = {
+        "sessions": {"websocket": 2, "sse": 1},
+        "deliveries": 7,
+        "counters": {"sends": 3, "error:invalid": 4, "close:4429": 1, "slow_readers": 1},
+        "ack_seconds": ack_seconds().as_figures(),
+        "waiting": {"append": 5, "unread counts": 0},
+    }
+    return figures | changes
+
+
+def test_a_histogram_counts_bounds_as_within() -> None:
+    histogram = Histogram((1.0, 2.0))
+    for value in (0.5, 1.0, 1.5, 2.0, 9.0):
+        histogram.observe(value)
+    assert histogram.counts == [2, 2, 1]
+    assert histogram.total == 14.0
+
+
+def test_a_drain_that_stores_for_days_keeps_a_handful_of_numbers() -> None:
+    stats = DrainStats()
+    for size in range(10_000):
+        stats.sizes.observe(size)
+    assert len(stats.sizes.counts) == len(stats.sizes.bounds) + 1
+
+
+def test_every_process_has_its_series() -> None:
+    samples = samples_of(render({"web:a": web(), "web:b": web(deliveries=1)}, LogFigures(9, 100, 1.5)))
+    assert samples["parley_sessions", (("process", "web:a"), ("transport", "websocket"))] == 2
+    assert samples["parley_deliveries_total", (("process", "web:a"),)] == 7
+    assert samples["parley_deliveries_total", (("process", "web:b"),)] == 1
+    assert samples["parley_sends_total", (("process", "web:b"),)] == 3
+    assert samples["parley_errors_total", (("code", "invalid"), ("process", "web:a"))] == 4
+    assert samples["parley_closes_total", (("code", "4429"), ("process", "web:a"))] == 1
+    assert samples["parley_waiting_operations", (("process", "web:a"), ("queue", "append"))] == 5
+    assert samples["parley_waiting_operations", (("process", "web:a"), ("queue", "unread_counts"))] == 0
+    assert samples["parley_log_records", ()] == 9
+    assert samples["parley_log_bytes", ()] == 100
+    assert samples["parley_log_age_seconds", ()] == 1.5
+
+
+def test_buckets_are_cumulative_and_end_with_all() -> None:
+    times = ack_seconds()
+    for seconds in (0.001, 0.004, 0.004, 99.0):
+        times.observe(seconds)
+    samples = samples_of(render({"web:a": web(ack_seconds=times.as_figures())}, None))
+    buckets = {labels: value for (name, labels), value in samples.items() if name == "parley_ack_seconds_bucket"}
+    assert len(buckets) == len(ACK_BOUNDS) + 1
+    assert buckets[("le", "0.002"), ("process", "web:a")] == 1
+    assert buckets[("le", "0.005"), ("process", "web:a")] == 3
+    assert buckets[("le", "+Inf"), ("process", "web:a")] == 4
+    assert samples["parley_ack_seconds_count", (("process", "web:a"),)] == 4
+
+
+def test_a_worker_shows_its_drains() -> None:
+    stats = DrainStats(batches=2, records=30, set_aside=1, store_failures=4)
+    stats.sizes.observe(10)
+    samples = samples_of(render({"worker:x": drain_figures(stats)}, None))
+    process = (("process", "worker:x"),)
+    assert samples["parley_drain_records_total", process] == 30
+    assert samples["parley_drain_batches_total", process] == 2
+    assert samples["parley_drain_set_aside_total", process] == 1
+    assert samples["parley_drain_store_failures_total", process] == 4
+    assert samples["parley_drain_batch_records_bucket", (("le", "10.0"), *process)] == 1
+
+
+def test_without_redis_the_log_is_not_claimed_to_be_empty() -> None:
+    samples = samples_of(render({"web:a": web()}, None))
+    assert samples["parley_redis_up", ()] == 0
+    assert not [name for name, _ in samples if name.startswith("parley_log")]
