@@ -142,6 +142,12 @@ beat_schedule = {
         "schedule": 3.0,
         "options": {"expires": 3.0},
     },
+    # So old may lastSeen be in Postgres; Redis has it at once.
+    "move-last-seen": {
+        "task": "tasks.maintenance.move_last_seen",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
     "sweep-expired": {
         "task": "tasks.maintenance.sweep_expired",
         "schedule": crontab(minute="17"),

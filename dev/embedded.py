@@ -84,6 +84,7 @@ class EmbeddedStores:
         refuse_in_production()
         self.directory = directory.resolve()
         self.guard = guard or Guard()
+        self._owns_guard = guard is None
         self._lock = DirectoryLock(self.directory)
         self._wanted = (postgres, valkey)
         self.postgres = EmbeddedPostgres(
@@ -110,6 +111,12 @@ class EmbeddedStores:
         self.postgres.stop()
         self._lock.release()
 
+    def close(self) -> None:
+        """Stop, and let the guard go; this object does not start again."""
+        self.stop()
+        if self._owns_guard:
+            self.guard.close()
+
     def environment(self) -> dict[str, str]:
         """DATABASE_URL, REDIS_URL and CELERY_BROKER_URL of what this object started."""
         found = {}
@@ -125,4 +132,4 @@ class EmbeddedStores:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.close()

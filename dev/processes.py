@@ -37,7 +37,7 @@ for entry in $groups; do kill -s "${entry##*:}" -- "-${entry%%:*}" 2>/dev/null; 
 tries=0
 while [ $tries -lt 50 ]; do
   alive=
-  for entry in $groups; do kill -0 -- "-${entry%%:*}" 2>/dev/null && alive=1; done
+  for entry in $groups; do kill -s 0 -- "-${entry%%:*}" 2>/dev/null && alive=1; done
   [ -n "$alive" ] || exit 0
   tries=$((tries + 1)); sleep 0.1
 done

@@ -50,7 +50,7 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if stores is not None:
-            stores.stop()
+            stores.close()
 
 
 def _leave(_signum: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,81 @@
+"""celeryconfig.py reads the environment when it is imported, so each case is a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.support.processes import ROOT, base_env
+
+SHOW = """
+import json, celeryconfig
+from tasks import celery_app
+celery_app.loader.import_default_modules()
+conf = celery_app.conf
+print(json.dumps({
+    "broker": conf.broker_url,
+    "ssl": conf.broker_use_ssl and int(conf.broker_use_ssl["ssl_cert_reqs"]),
+    "options": conf.broker_transport_options,
+    "time_limit": conf.task_time_limit,
+    "queues": [queue.name for queue in conf.task_queues],
+    "keys": [queue.routing_key for queue in conf.task_queues],
+    "scheduled": sorted(entry["task"] for entry in conf.beat_schedule.values()),
+    "tasks": {name: celery_app.amqp.router.route({}, name)["queue"].name
+              for name in celery_app.tasks if name.startswith("tasks.")},
+    "drain": {name: getattr(celery_app.tasks["tasks.persist_messages.drain"], name)
+              for name in ("acks_late", "retry_on_worker_lost", "time_limit")},
+    "sweep": {name: getattr(celery_app.tasks["tasks.maintenance.sweep_expired"], name)
+              for name in ("acks_late", "retry_on_worker_lost", "max_retries")},
+}))
+"""
+
+
+def conf(**env: str) -> dict[str, object]:
+    settings = {"DATABASE_URL": "postgres://db/x", "REDIS_URL": "redis://cache:6379/0", **env}
+    result = subprocess.run(
+        [sys.executable, "-c", SHOW],
+        cwd=ROOT,
+        env=base_env(**settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    shown: dict[str, object] = json.loads(result.stdout)
+    return shown
+
+
+def test_every_task_has_a_queue_and_what_sweeps_is_scheduled() -> None:
+    shown = conf()
+    tasks = shown["tasks"]
+    assert isinstance(tasks, dict)
+    assert tasks["tasks.persist_messages.drain"] == "persistence"
+    assert {queue for name, queue in tasks.items() if "maintenance" in name} == {"maintenance"}
+    assert shown["scheduled"] == sorted(name for name in tasks if name.startswith("tasks.maintenance."))
+    assert shown["keys"] == shown["queues"]
+
+
+def test_a_task_is_over_before_it_is_delivered_again() -> None:
+    shown = conf()
+    assert shown["time_limit"] < shown["options"]["visibility_timeout"]  # type: ignore[index,operator]
+    # A drain lives longer; acknowledged at once it is never delivered again.
+    assert shown["drain"] == {"acks_late": False, "retry_on_worker_lost": False, "time_limit": 3630}
+    assert shown["sweep"] == {"acks_late": True, "retry_on_worker_lost": True, "max_retries": 3}
+
+
+def test_the_brokers_certificate_is_verified_unless_told_otherwise() -> None:
+    assert conf(REDIS_URL="rediss://:secret@cache:6379/0")["ssl"] == 2
+    assert conf(REDIS_URL="rediss://:secret@cache:6379/0", REDIS_TLS_VERIFY="0")["ssl"] == 0
+    assert not conf()["ssl"]
+
+
+def test_a_unix_socket_is_spelt_as_kombu_wants_it() -> None:
+    assert conf(REDIS_URL="unix:///run/valkey.sock?db=2")["broker"] == "redis+socket:///run/valkey.sock?virtual_host=2"
+
+
+def test_another_broker_gets_no_options_of_redis() -> None:
+    shown = conf(CELERY_BROKER_URL="amqp://guest@rabbit//")
+    assert shown["broker"] == "amqp://guest@rabbit//"
+    assert shown["options"] == {}
