@@ -97,9 +97,7 @@ task_time_limit = 90
 task_default_queue = "maintenance"
 # Each bound by its own name: without a routing key all would get that of the default queue.
 _exchange = Exchange("parley", type="direct")
-task_queues = [
-    Queue(name, _exchange, routing_key=name) for name in ("persistence", "push", "media", "maintenance")
-]
+task_queues = [Queue(name, _exchange, routing_key=name) for name in ("persistence", "push", "media", "maintenance")]
 task_create_missing_queues = False  # a misspelt queue is an error, not a queue that nobody reads
 task_routes = {
     "tasks.persist_messages.*": {"queue": "persistence"},
