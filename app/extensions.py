@@ -103,8 +103,12 @@ def current_parley() -> Parley:
 
 
 def current_gateway() -> Gateway:
+    return gateway_of(current_parley())
+
+
+def gateway_of(parley: Parley) -> Gateway:
     """The gateway of this process, started. Raise Overloaded where the process serves no sessions."""
-    gateway = current_parley().gateway
+    gateway = parley.gateway
     if gateway is None:
         raise Overloaded("This process serves no sessions.")
     gateway.start()

@@ -1,7 +1,7 @@
 """Many small operations, few round trips: while one batch is on its way, the next one gathers.
 
-There is no timer: a lone operation leaves at once, and under load a batch is whatever came in during the last round trip.
-Outcomes come back by callback, in order, so that nobody needs a greenlet to wait in.
+There is no timer: a lone operation leaves at once, and under load a batch is whatever came in during the last round
+trip. Outcomes come back by callback, in order, so that nobody needs a greenlet to wait in.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ class EpochLostError(Exception):
 class Batcher:
     """Runs operations through ``call``, at most ``most`` at a time, one batch under way.
 
-    ``call`` gives one result an operation; a ParleyError among them is that operation's outcome. It must be safe to repeat: after a broken connection nobody knows whether a batch was carried out, and it is sent
-    again until ``patience`` seconds after an operation was submitted; then its outcome is Overloaded. The queue is bounded
-    by ``bound``; past it ``submit`` answers Overloaded at once.
+    ``call`` gives one result an operation; a ParleyError among them is that operation's outcome. It must be safe to
+    repeat: after a broken connection nobody knows whether a batch was carried out, and it is sent again until
+    ``patience`` seconds after an operation was submitted; then its outcome is Overloaded. The queue is bounded by
+    ``bound``; past it ``submit`` answers Overloaded at once.
     """
 
     def __init__(

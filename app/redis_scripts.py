@@ -14,7 +14,6 @@ def source(package: str, name: str) -> str:
     return (files(package) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
-def script(redis: Redis, package: str | None, name: str) -> Script:
+def script(redis: Redis, package: str, name: str) -> Script:
     """A callable ``(keys, args)``; loads itself again where Redis has forgotten it (restart, SCRIPT FLUSH)."""
-    assert package is not None
     return redis.register_script(source(package, name))

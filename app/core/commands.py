@@ -81,6 +81,13 @@ class Ping(Command, frozen=True):
     pass
 
 
+class PollQuery(Struct, frozen=True):
+    """``wait``: seconds until an empty answer."""
+
+    cursor: Annotated[str, Meta(max_length=256)] = ""
+    wait: Annotated[float, Meta(ge=0, le=25)] = 25.0
+
+
 COMMANDS: dict[str, type[Command]] = {
     "join": Join,
     "authenticate": Authenticate,

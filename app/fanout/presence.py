@@ -26,7 +26,7 @@ class PresenceChanges:
     ``(version, changed)``: everything after ``version`` is sent to this gateway from now on."""
 
     def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
-        self._script = script(redis, __package__, "presence")
+        self._script = script(redis, "app.fanout", "presence")
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._keys = [keys.EPOCH, keys.VERSION, keys.ONLINE, keys.gateway_users(gateway), keys.ALL, keys.SEEN]
@@ -43,7 +43,7 @@ class PresenceChanges:
 def beat(redis: Redis, gateway: str) -> tuple[int | None, int]:
     """One heartbeat; buries dead gateways on the way. Returns (epoch or None, users noted for this gateway)."""
     answer = unpack(
-        script(redis, __package__, "beat")(
+        script(redis, "app.fanout", "beat")(
             keys=[keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users(gateway), keys.SEEN],
             args=[keys.PREFIX, gateway, int(DEAD_AFTER_SECONDS * 1000)],
         )

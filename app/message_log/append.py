@@ -24,7 +24,7 @@ class AppendLimits:
 
 
 class Append:
-    """Calls append.lua. ``saw_epoch`` learns the epoch of every answer, ``wake`` is called where no drain is running."""
+    """Calls append.lua. ``saw_epoch`` learns every answer's epoch; ``wake`` is called where no drain is running."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Append:
         saw_epoch: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
-        self._script = script(redis, __package__, "append")
+        self._script = script(redis, "app.message_log", "append")
         self._saw_epoch = saw_epoch
         self._wake = wake
         self._keys = [keys.EPOCH, keys.VERSION, keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.LEASE]

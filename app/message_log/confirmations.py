@@ -1,7 +1,8 @@
 """Who waits for Postgres: an ack goes out when the drain says that the version it belongs to is committed.
 
 Invariants
-* A notice may come before the answer that names its version (they travel on two connections): early ones are kept a while.
+* A notice may come before the answer that names its version (they travel on two connections): early ones are kept a
+  while.
 * Notices can be lost (pub/sub is at most once): whoever waits longer than a moment is looked up in Redis (`reconcile`).
 * Every wait ends: with True (stored), or with an error when the epoch is lost or the record was set aside.
 """

@@ -31,7 +31,7 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     """Put a conversation into Redis unless it is there. False where ``epoch`` is over: read Postgres again."""
     members = sorted(row[0] for row in state.members)
     marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
-    answer = script(redis, __package__, "hydrate")(
+    answer = script(redis, "app.message_log", "hydrate")(
         keys=[keys.EPOCH, keys.conversation(state.id)],
         args=[
             epoch,
@@ -52,7 +52,7 @@ def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> list[Record]:
     ids = list(conversation_ids)
     if not ids:
         return []
-    answer = script(redis, __package__, "tail")(keys=[keys.LOG], args=[keys.PREFIX, *ids])
+    answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG], args=[keys.PREFIX, *ids])
     records = [unpack_record(packed) for packed_list in answer[1::2] for packed in packed_list]
     records.sort(key=lambda record: record.version)
     return records

@@ -1,8 +1,8 @@
 """Epochs: one unbroken history of Redis each.
 
-Redis holds seq counters, versions and the unstored tail. Where it comes back empty, they are rebuilt from Postgres, and a
-new epoch begins: first in Postgres, under a row lock that every drain's transaction shares, so that no drain of the old
-epoch can still commit records that the new counters know nothing of; then in Redis.
+Redis holds seq counters, versions and the unstored tail. Where it comes back empty, they are rebuilt from Postgres,
+and a new epoch begins: first in Postgres, under a row lock that every drain's transaction shares, so that no drain of
+the old epoch can still commit records that the new counters know nothing of; then in Redis.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Epoch(NamedTuple):
     started_ms: int
 
 
-# Opens a transaction in which Postgres' epoch is counted up: gives (new epoch, greatest version stored), commits where the
-# block ends without an error.
+# Opens a transaction in which Postgres' epoch is counted up: gives (new epoch, greatest version stored), commits
+# where the block ends without an error.
 NextEpoch = Callable[[], AbstractContextManager[tuple[int, int]]]
 
 

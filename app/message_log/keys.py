@@ -1,7 +1,7 @@
 """Every Redis key and channel, its type and lifetime, in one place.
 
-All carry the hash tag ``{parley}``: the scripts derive names of members and conversations as they go, so everything that
-one script touches must live in one slot (docs/scaling.md tells how that is cut up on a cluster).
+All carry the hash tag ``{parley}``: the scripts derive names of members and conversations as they go, so everything
+that one script touches must live in one slot (docs/scaling.md tells how that is cut up on a cluster).
 """
 
 from __future__ import annotations

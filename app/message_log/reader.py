@@ -27,10 +27,10 @@ class LogReader:
         """``blocking`` is a client whose socket timeout is longer than any block asked of it."""
         self._redis = redis
         self._blocking = blocking
-        self._stored = script(redis, __package__, "stored")
-        self._renew = script(redis, __package__, "renew")
-        self._release = script(redis, __package__, "release")
-        self._raise = script(redis, __package__, "raise")
+        self._stored = script(redis, "app.message_log", "stored")
+        self._renew = script(redis, "app.message_log", "renew")
+        self._release = script(redis, "app.message_log", "release")
+        self._raise = script(redis, "app.message_log", "raise")
 
     def renew(self, token: str, seconds: float) -> bool:
         return bool(self._renew(keys=[keys.LEASE], args=[token, int(seconds * 1000)]))
@@ -42,8 +42,8 @@ class LogReader:
     def take(self, count: int, milliseconds: int) -> tuple[int | None, list[Entry]]:
         """The oldest entries, waiting for the first one; and the epoch they belong to (None: Redis lost its data).
 
-        The epoch is read before the entries: should Redis lose its data in between, these are of a newer epoch than they
-        seem, which the store refuses, and never of an older one.
+        The epoch is read before the entries: should Redis lose its data in between, these are of a newer epoch than
+        they seem, which the store refuses, and never of an older one.
         """
         pipe = self._blocking.pipeline(transaction=False)
         pipe.get(keys.EPOCH)

@@ -1,4 +1,6 @@
-"""A long-poll that comes back with a cursor confirms what came before it, also at a gateway that never saw the session."""
+"""A long-poll that comes back with a cursor confirms what came before it, also at a gateway that never saw the
+session.
+"""
 
 from __future__ import annotations
 

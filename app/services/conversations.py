@@ -56,7 +56,7 @@ def list_page(path: MessagePath, user_id: int, cursor: str | None, limit: int) -
 def history(
     path: MessagePath, user_id: int, conversation_id: int, before: int | None, after: int | None, limit: int
 ) -> dict[str, Any]:
-    """``{messages, hasMore}``, ascending by seq; ``hasMore`` in the direction asked. Raise NotFound for a non-member."""
+    """``{messages, hasMore}``, ascending by seq; ``hasMore`` the way asked. Raise NotFound for a non-member."""
     tail = asking(lambda: read_tail(path.redis, [conversation_id]))
     with reading(path.engine) as connection:
         summary = store.get_one(connection, user_id, conversation_id)
@@ -64,7 +64,7 @@ def history(
             raise NotFound
         page = messages.history(connection, conversation_id, before=before, after=after, limit=limit)
     members = _members(summary, tail)
-    views = {row.seq: _stored_view(path, row, user_id, members) for row in page.messages}
+    views = {row.seq: _stored_view(path, row, members) for row in page.messages}
     newest = after is None or not page.has_more
     for record in tail if newest else []:
         if record.kind == Kind.MESSAGE and _within(record.seq, before, after):
@@ -114,7 +114,7 @@ def _view(path: MessagePath, user_id: int, summary: ConversationSummary, tail: l
     if new:
         view["lastMessage"] = {**accepted_message(new[-1]), "status": "accepted", "reactions": []}
     elif summary.last_message is not None:
-        view["lastMessage"] = _stored_view(path, summary.last_message, user_id, members)
+        view["lastMessage"] = _stored_view(path, summary.last_message, members)
     return view
 
 
@@ -145,9 +145,7 @@ def _members(summary: ConversationSummary, tail: list[Record]) -> list[MemberSta
     return moved
 
 
-def _stored_view(
-    path: MessagePath, row: messages.StoredMessage, user_id: int, members: list[MemberState]
-) -> dict[str, Any]:
+def _stored_view(path: MessagePath, row: messages.StoredMessage, members: list[MemberState]) -> dict[str, Any]:
     view = stored_message(row, path.directs.peer(row.conversation_id, row.sender_id))
     view["reactions"] = []
     view["status"] = _status(row, members)

@@ -77,7 +77,7 @@ class MessagePath:
     stored_ids: Batcher  # (conversation, id) -> what Postgres has under this id, or None
     later: Callable[[Callable[[], None]], None]
     directs: DirectCache = field(default_factory=DirectCache)
-    epoch: Epoch = Epoch(0, 0)
+    epoch: Epoch = field(default_factory=lambda: Epoch(0, 0))
     counters: Counter[str] = field(default_factory=Counter)
     ack_times: Histogram = field(default_factory=ack_seconds)  # from accepted to stored
     hydrating: dict[int, list[Hydrated]] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class MessagePath:
         return max(self.epoch.started_ms, now_ms - self.settings.dedupe_seconds * 900)
 
     def learn_directs(self, conversation_ids: Iterable[int]) -> None:
-        """Know the two of these direct conversations, for ``receiverId``. May block; asks only for what is not known."""
+        """Know who these direct conversations are of, for ``receiverId``. May block, where some are not known."""
         unknown = [i for i in conversation_ids if not self.directs.knows(i)]
         if unknown:
             with reading(self.engine) as connection:
@@ -122,7 +122,7 @@ class MessagePath:
             go_on(failure)
 
     def hydrate(self, conversation_id: int) -> None:
-        """Bring a conversation from Postgres into Redis. Raise NotFound, or Overloaded where a store does not answer."""
+        """Bring a conversation from Postgres into Redis. Raise NotFound; Overloaded where a store is away."""
         for _ in range(HYDRATE_TRIES):
             epoch = self.epoch.number
             with reading(self.engine) as connection:

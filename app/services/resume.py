@@ -23,8 +23,8 @@ PAGE = 500
 def changes_since(path: MessagePath, user_id: int, version: int) -> tuple[list[Event], bool]:
     """One page of events after ``version``, in order, and whether there is more. May block.
 
-    Raise Overloaded where a store does not answer. Marks come as their present state, so a member's earlier marks are not
-    replayed one by one.
+    Raise Overloaded where a store does not answer. Marks come as their present state, so a member's earlier marks are
+    not replayed one by one.
     """
     with reading(path.engine) as connection:
         ids = conversations.conversation_ids_of(connection, user_id)

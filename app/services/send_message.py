@@ -1,8 +1,9 @@
 """Send a message: check it, give it to the log, and answer once Postgres has it.
 
-The usual way never blocks and costs no greenlet: the conversation is known, its state is in Redis, and the message's id
-(a recent UUIDv7) cannot have been sent before without leaving a mark there. Whatever needs Postgres first (a first message
-between two people, a conversation that was idle for a day, an id of another kind) takes the same steps in a greenlet.
+The usual way never blocks and costs no greenlet: the conversation is known, its state is in Redis, and the message's
+id (a recent UUIDv7) cannot have been sent before without leaving a mark there. Whatever needs Postgres first (a first
+message between two people, a conversation that was idle for a day, an id of another kind) takes the same steps in a
+greenlet.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def send_message(
 ) -> bool:
     """Never blocks, never raises. ``outcome(ack, None)`` once the message is committed, or ``outcome(None, error)``.
 
-    True where the message is on its way to the log already. False where Postgres is asked first: ``passed_on`` is called
-    when it has been, and whoever sends several in order must not begin the next before that.
+    True where the message is on its way to the log already. False where Postgres is asked first: ``passed_on`` is
+    called when it has been, and whoever sends several in order must not begin the next before that.
     """
     try:
         check_send(user_id, command, path.settings.max_text)
@@ -72,17 +73,16 @@ class _Sending:
         self.command = command
         self.outcome = outcome
         self.hydrated = 0
-        self.conversation_id = command.conversation_id
+        self.conversation_id = command.conversation_id or 0  # 0: not known yet
         now = now_ms()
         self.id = command.id.lower() if command.id is not None else make_uuid7(now)
 
     def begin(self, passed_on: Callable[[], None] | None) -> bool:
         now = now_ms()
-        if self.conversation_id is None:
-            assert self.command.receiver_id is not None
-            self.conversation_id = self.path.directs.find(self.user_id, self.command.receiver_id)
+        if not self.conversation_id:
+            self.conversation_id = self.path.directs.find(self.user_id, self.command.receiver_id or 0) or 0
         fresh = surely_new(self.id, now_ms=now, marks_since_ms=self.path.marks_since_ms(now))
-        if self.conversation_id is not None and fresh:
+        if self.conversation_id and fresh:
             self.submit()
             return True
         self.path.later(lambda: self.prepare_and_pass_on(passed_on))
@@ -98,9 +98,8 @@ class _Sending:
                 passed_on()
 
     def prepare(self) -> None:
-        if self.conversation_id is None:
-            assert self.command.receiver_id is not None
-            self.conversation_id = open_direct(self.path, self.user_id, self.command.receiver_id)
+        if not self.conversation_id:
+            self.conversation_id = open_direct(self.path, self.user_id, self.command.receiver_id or 0)
         earlier = self.find_stored()
         if earlier is None:
             self.submit()
@@ -112,7 +111,6 @@ class _Sending:
     def find_stored(self) -> Any:
         """The message that Postgres has under this id. While Postgres is down, live chat goes on without asking: an old
         id that slips through then is caught when it comes to be stored (services/store_log.py)."""
-        assert self.conversation_id is not None
         now = now_ms()
         if surely_new(self.id, now_ms=now, marks_since_ms=self.path.marks_since_ms(now)):
             return None
@@ -123,7 +121,6 @@ class _Sending:
 
     def submit(self) -> None:
         """To the log, behind those that wait for the same conversation to come into Redis."""
-        assert self.conversation_id is not None
         if self.path.is_hydrating(self.conversation_id):
             self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
         else:
@@ -145,7 +142,6 @@ class _Sending:
         body = MessageBody(
             id=self.id, sender_id=self.user_id, message=command.message, kind=command.kind, attachments=[]
         )
-        assert self.conversation_id is not None
         receiver = command.receiver_id or self.path.directs.peer(self.conversation_id, self.user_id)
         if receiver is not None:
             body.receiver_id = receiver
@@ -165,7 +161,6 @@ class _Sending:
             self.outcome(self.ack(result[1], result[3]), None)
         elif kind == UNKNOWN and self.hydrated < 2:
             self.hydrated += 1
-            assert self.conversation_id is not None
             self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
         else:
             self.outcome(None, refusal(result))
@@ -177,7 +172,6 @@ class _Sending:
             self.outcome(None, error)
 
     def expect(self, result: list[Any]) -> None:
-        assert self.conversation_id is not None
         _, seq, version, sent_ms = result[:4]
         accepted = time.monotonic()
 

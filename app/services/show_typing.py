@@ -36,17 +36,17 @@ def show_typing(path: MessagePath, user_id: int, command: Typing, outcome: Refus
 
 
 def _find_and_tell(path: MessagePath, user_id: int, command: Typing, outcome: Refused) -> None:
-    assert command.receiver_id is not None
+    receiver_id = command.receiver_id or 0
     try:
         with reading(path.engine) as connection:
-            found = find_direct(connection, user_id, command.receiver_id)
+            found = find_direct(connection, user_id, receiver_id)
     except ParleyError as error:
         outcome(error)
         return
     if found is None:
         outcome(None)
         return
-    path.directs.note(user_id, command.receiver_id, found)
+    path.directs.note(user_id, receiver_id, found)
     _tell(path, user_id, found, command.typing, outcome)
 
 

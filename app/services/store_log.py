@@ -3,8 +3,8 @@
 Invariants
 * A record leaves the log only after the transaction that holds it has committed, or after it was set aside for good.
 * Storing is safe to repeat: a drain that dies in between leaves its batch at the head of the log for the next.
-* One drain at a time, by a lease. Should a lease run out under a drain that hangs, two may run; the epoch's row lock and
-  the uniqueness of (conversation, seq) and (conversation, id) then keep the store right.
+* One drain at a time, by a lease. Should a lease run out under a drain that hangs, two may run; the epoch's row lock
+  and the uniqueness of (conversation, seq) and (conversation, id) then keep the store right.
 * Seqs have no gaps: where a record is set aside, a deleted message takes its place.
 """
 
@@ -134,8 +134,9 @@ class Drain:
             time.sleep(0.25)
 
     def _meet_stale_epoch(self, epoch: int) -> None:
-        """Usually a new epoch has just begun, and the next look at the log shows it. Where it stays like this, Redis came
-        back from an old copy: its history is given up, and a gateway begins a new epoch."""
+        """Usually a new epoch has just begun, and the next look at the log shows it. Where it stays like this, Redis
+        came back from an old copy: its history is given up, and a gateway begins a new epoch.
+        """
         self._stale += 1
         log.warning("the log is of epoch %d, Postgres of another", epoch)
         time.sleep(0.1)

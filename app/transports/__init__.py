@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 
 def install(app: Flask, parley: Parley) -> None:
-    """Set ``parley.gateway`` and route the transports. The gateway listens once app/transports/lifecycle.py starts it."""
+    """Set ``parley.gateway`` and route the transports. The gateway listens once app/transports/lifecycle.py starts
+    it.
+    """
     from app.transports import longpoll, sse, websocket  # noqa: PLC0415 - after the gateway's class is known
     from app.transports.gateway import Gateway  # noqa: PLC0415
 
     parley.gateway = Gateway(parley)
-    for transport in (websocket, sse, longpoll):
-        transport.install(app, parley)
+    websocket.install(app, parley)
+    sse.install(app, parley)
+    longpoll.install(app, parley.gateway)

@@ -14,8 +14,9 @@ MOST = 64
 
 
 class Blocking:
-    """At most ``MOST`` at once; the rest wait in order. How much can wait is bounded by who asks: a session has one slow
-    command at a time, and a gateway a bounded number of sessions."""
+    """At most ``MOST`` at once; the rest wait in order. How much can wait is bounded by who asks: a session has one
+    slow command at a time, and a gateway a bounded number of sessions.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most

@@ -1,11 +1,11 @@
 """Commands of a WebSocket session: a frame in, an act, one answering frame out.
 
 Invariants
-* A session's commands begin in the order in which they came. Those that never block (send, marks, typing, ping) are begun
-  where they are read; one that may block (join, fetch, presence, a send that has to ask Postgres first) runs alone in a
-  greenlet, and what comes meanwhile waits.
-* What waits, and what is begun and not answered, is bounded; past the bound nothing more is read from the socket, so that
-  the sender feels it.
+* A session's commands begin in the order in which they came. Those that never block (send, marks, typing, ping) are
+  begun where they are read; one that may block (join, fetch, presence, a send that has to ask Postgres first) runs
+  alone in a greenlet, and what comes meanwhile waits.
+* What waits, and what is begun and not answered, is bounded; past the bound nothing more is read from the socket, so
+  that the sender feels it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A connection of ours: a non-blocking socket, a bounded outbox and one writer, without a greenlet of its own.
 
-WebSocket and SSE connections are taken over from gunicorn after the handshake (its file descriptor is duplicated, so that
-gunicorn may close its own), and from then on cost a read watcher and a few hundred bytes while idle.
+WebSocket and SSE connections are taken over from gunicorn after the handshake (its file descriptor is duplicated, so
+that gunicorn may close its own), and from then on cost a read watcher and a few hundred bytes while idle.
 
 Invariants
 * Bytes leave through ``_flush`` alone, in order, whole blocks at a time: nothing is ever interleaved or cut.
@@ -107,8 +107,10 @@ class Connection:
 
     @property
     def waiting(self) -> int:
-        """Bytes in the outbox."""
-        return self._bytes + len(self._partial)
+        """How full the outbox is, in bytes. A block counts at least its share of the bound, so that many small ones
+        come near the bound as well."""
+        share = len(self._blocks or ()) * self._limits.bytes // self._limits.blocks
+        return max(self._bytes, share) + len(self._partial)
 
     def send(self, block: bytes) -> None:
         """Queue one block. Never blocks, never raises; a block for a connection that ends is dropped."""

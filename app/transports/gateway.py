@@ -1,4 +1,4 @@
-"""The gateway: what one web process is to its sessions. Composition of the message path, the hub and their greenlets."""
+"""The gateway: what one web process is to its sessions. Composes the message path, the hub and their greenlets."""
 
 from __future__ import annotations
 
@@ -206,7 +206,9 @@ class Gateway:
             session.reset(self.path.epoch.number, version)
 
     def renew_epoch(self) -> None:
-        """Redis has no epoch: begin one. Raises Overloaded where Postgres does not answer, RedisError where Redis does not."""
+        """Redis has no epoch: begin one. Raises Overloaded where Postgres does not answer, RedisError where Redis
+        does not.
+        """
         epoch = begin_epoch(self.parley.redis, lambda: next_epoch(self.parley.engine))
         self.parley.revoked.load(from_store=True)
         self.saw_epoch(epoch.number)

@@ -6,7 +6,7 @@ import gc
 
 from flask import Flask
 
-from app.extensions import Parley
+from app.extensions import Parley, gateway_of
 from app.transports.gateway import Gateway
 
 _gateways: list[Gateway] = []
@@ -15,9 +15,7 @@ _gateways: list[Gateway] = []
 def start_gateway(app: Flask) -> None:
     """In the worker, after the fork: begin to listen."""
     parley: Parley = app.extensions["parley"]
-    assert parley.gateway is not None
-    parley.gateway.start()
-    _gateways.append(parley.gateway)
+    _gateways.append(gateway_of(parley))
     # What is loaded now stays: the collector need not look at it again, and young garbage is mostly acyclic.
     gc.collect()
     gc.freeze()

@@ -1,20 +1,20 @@
 """Long-poll: ``GET /api/v1/events/poll?cursor=&wait=25``, for clients that have nothing else.
 
-Between two polls the session stays parked in the gateway, with what came meanwhile, so that the usual next poll costs no
-query. It is only a shortcut: where the poll comes to another gateway, or too late, the cursor resumes from the store.
+Between two polls the session stays parked in the gateway, with what came meanwhile, so that the usual next poll costs
+no query. It is only a shortcut: where the poll comes to another gateway, or too late, the cursor resumes from the
+store.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 from flask import Flask, Response
 from gevent.event import Event as Flag
-from msgspec import Meta
 
 from app.api.parsing import parse_query
+from app.core.commands import PollQuery
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event
 from app.services.authenticate import require_caller
@@ -23,16 +23,10 @@ from app.transports.session import Session, begin_stream
 
 if TYPE_CHECKING:
     from app.core.caller import Caller
-    from app.extensions import Parley
     from app.transports.gateway import Gateway
 
 PARKED_SECONDS = 30.0
 MOST_EVENTS = 500  # in one answer; the next poll brings the rest at once
-
-
-class PollQuery(msgspec.Struct, frozen=True):
-    cursor: Annotated[str, Meta(max_length=256)] = ""
-    wait: Annotated[float, Meta(ge=0, le=25)] = 25.0
 
 
 class PollSession(Session):
@@ -168,12 +162,12 @@ class Polls:
         session.go_live(session.start)
 
 
-def install(app: Flask, parley: Parley) -> None:
+def install(app: Flask, gateway: Gateway) -> None:
     """Route ``/api/v1/events/poll``."""
-    assert parley.gateway is not None
-    polls = Polls(parley.gateway)
+    polls = Polls(gateway)
 
     @app.get("/api/v1/events/poll")
     def poll() -> Any:
+        gateway.start()
         caller = require_caller()
         return polls.poll(caller, parse_query(PollQuery))

@@ -2,8 +2,8 @@
 
 Invariants
 * Events are written in the order of their versions, each at most once; ``position`` is the last one written.
-* While catching up, live events wait in a bounded buffer. Where it overflows it is dropped, and catching up goes on from
-  ``position``: the store and the tail have all of it. So there is no gap, and no memory that grows.
+* While catching up, live events wait in a bounded buffer. Where it overflows it is dropped, and catching up goes on
+  from ``position``: the store and the tail have all of it. So there is no gap, and no memory that grows.
 * The session is in the hub, and its user noted in Redis, *before* the tail and then the store are read.
 """
 
@@ -19,6 +19,7 @@ from app.core.caller import Caller
 from app.core.cursor import Position, encode_cursor
 from app.core.errors import Overloaded, ParleyError
 from app.core.events import Event, make_event
+from app.services.rate_limit import limit_joins
 
 if TYPE_CHECKING:
     from app.transports.gateway import Gateway
@@ -166,11 +167,12 @@ class Session:
                     self.position = event.version
                     self._note(event)
                     self.write(event)
-            self._wait_for_reader()
+                    self._wait_for_reader()
 
     def _wait_for_reader(self) -> None:
-        """A replay may be longer than any outbox: let the reader take what is there first."""
-        while not self.closed and self.backlog() > REPLAY_BACKLOG_BYTES:
+        """A replay, and one page of it, may be longer than any outbox: let the reader take what is there first."""
+        most = min(REPLAY_BACKLOG_BYTES, self.gateway.limits.bytes // 4)
+        while not self.closed and self.backlog() > most:
             gevent.sleep(0.02)
 
     def _release(self) -> None:
@@ -237,9 +239,10 @@ class Session:
 def begin_stream(session: Session, cursor: str | None) -> tuple[dict[str, Any], Position | None, bool]:
     """Enter, and find where to go on. May block.
 
-    Returns the data of ``joined``, the position to catch up from (None: from the present) and whether the cursor could not
-    be resumed from, so that ``resync`` must follow.
+    Returns the data of ``joined``, the position to catch up from (None: from the present) and whether the cursor could
+    not be resumed from, so that ``resync`` must follow.
     """
+    limit_joins(session.gateway.parley, "", session.user_id)
     session.start = version = session.enter()
     gateway = session.gateway
     epoch = gateway.path.epoch.number

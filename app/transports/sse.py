@@ -18,6 +18,7 @@ from app.core.close_codes import CloseCode
 from app.core.cursor import Position
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event
+from app.extensions import gateway_of
 from app.services.authenticate import require_caller
 from app.services.check_origin import check_origin
 from app.transports.connection import Connection, take_over
@@ -86,7 +87,8 @@ class SseSession(Session):
 
     def check(self, now: float, wall: float) -> None:
         """Once a second."""
-        assert self._connection is not None
+        if self._connection is None:
+            return
         if self._connection.stalled(now):
             self.overflowed()
         elif wall >= self.expires_at:
@@ -149,8 +151,7 @@ def install(app: Flask, parley: Parley) -> None:
 
     @blueprint.get("/events")  # type: ignore[untyped-decorator]
     def events() -> Response:
-        gateway = parley.gateway
-        assert gateway is not None
+        gateway = gateway_of(parley)
         check_origin(request, parley.settings)
         gateway.check_room()
         session = SseSession(gateway, require_caller(allow_ticket=True))

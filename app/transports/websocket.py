@@ -1,8 +1,8 @@
 """WebSocket: ``GET /ws``. Frames in become commands, events become frames.
 
-The route is flask-sock's; the socket is ours. simple-websocket's Server sends without a lock, lets its buffers grow and
-needs a greenlet and a thread for each session, so only its place in the request is kept: the handshake is answered here,
-the connection is taken over from gunicorn, and the request ends.
+The route is flask-sock's; the socket is ours. simple-websocket's Server sends without a lock, lets its buffers grow
+and needs a greenlet and a thread for each session, so only its place in the request is kept: the handshake is answered
+here, the connection is taken over from gunicorn, and the request ends.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from flask_sock import Sock
+from werkzeug.routing.exceptions import WebsocketMismatch
 
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.commands import MAX_FRAME_BYTES
-from app.core.errors import ParleyError, Unauthorized
+from app.core.errors import NotFound, ParleyError, Unauthorized
 from app.core.events import Event, answer_frame, make_event
 from app.core.ws_codec import (
     OP_CLOSE,
@@ -33,6 +34,7 @@ from app.core.ws_codec import (
 )
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
 from app.errors_http import problem_response
+from app.extensions import gateway_of
 from app.services.authenticate import caller_of_request
 from app.services.check_origin import check_origin
 from app.transports.commands import Commands
@@ -87,11 +89,12 @@ class WebSocketSession(Session):
     # --- the owner of the connection
 
     def received(self, data: bytes) -> None:
+        ping: bytes | None = None
         for opcode, payload in self._decoder.feed(data):
             if opcode == OP_TEXT:
                 self._take(payload)
             elif opcode == OP_PING:
-                self._connection.send_control(encode_pong(payload))
+                ping = payload
             elif opcode == OP_PONG:
                 self._ping_sent = 0.0
             elif opcode == OP_CLOSE:
@@ -101,6 +104,8 @@ class WebSocketSession(Session):
                 self.close(CloseCode.UNSUPPORTED_DATA, "text only")
             if self.closed or self._closing_since:
                 break
+        if ping is not None:  # of many at once the newest is enough (RFC 6455 section 5.5.3)
+            self._connection.send_control(encode_pong(ping))
         failure = self._decoder.failure
         if failure is not None:
             self.close(failure.code, failure.reason)
@@ -227,15 +232,22 @@ class GatewaySock(Sock):  # type: ignore[misc]
         return decorator
 
 
+def _not_an_upgrade(_: WebsocketMismatch) -> Any:
+    """``/ws`` without an upgrade, or an upgrade elsewhere (RFC 9110 section 15.5.22)."""
+    if request.path == "/ws":
+        return "Upgrade to websocket.\n", 426, {"Upgrade": "websocket", "Connection": "Upgrade"}
+    return problem_response(NotFound())
+
+
 def install(app: Flask, parley: Parley) -> None:
     """Route ``/ws``."""
+    app.register_error_handler(WebsocketMismatch, _not_an_upgrade)
     sock = GatewaySock(app)
 
     @sock.route("/ws")
     def websocket() -> Any:
-        gateway = parley.gateway
-        assert gateway is not None
         try:
+            gateway = gateway_of(parley)
             check_origin(request, parley.settings)
             key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], dict(request.headers))
             caller = caller_of_request(allow_ticket=True)
