@@ -19,7 +19,7 @@ from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event
 from app.services.authenticate import require_caller
 from app.services.confirm_polled import confirm_polled
-from app.transports.session import Session, begin_stream
+from app.transports.session import REPLAY_BACKLOG_BYTES, Session, begin_stream
 
 if TYPE_CHECKING:
     from app.core.caller import Caller
@@ -61,6 +61,12 @@ class PollSession(Session):
     def backlog(self) -> int:
         """A replay gathers no more than one answer takes."""
         return self._bytes
+
+    def _wait_for_reader(self) -> None:
+        """Nobody reads while the answer is gathered. Once there is enough for one, the session ends: the cursor of the
+        answer brings the rest from the store."""
+        if len(self._events) >= MOST_EVENTS or self._bytes > REPLAY_BACKLOG_BYTES:
+            self.end(None, 1000)
 
     def end(self, error: ParleyError | None, close_code: int) -> None:
         if not self.closed:

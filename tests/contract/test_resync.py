@@ -65,14 +65,17 @@ def test_a_cursor_of_the_future(connect: Connect, rest: MakeRest, ann: Account, 
     check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch, position.version + 10**12))
 
 
-def test_a_long_absence_is_replayed_whole(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
-    """More than a page of the store: all of it comes, in order, and then what is live."""
+@pytest.mark.parametrize(("count", "length"), [(600, 1), (300, 6000)], ids=["many", "large"])
+def test_a_long_absence_is_replayed_whole(
+    connect: Connect, ann: Account, ben: Account, transport: str, count: int, length: int
+) -> None:
+    """More than a page of the store, more than an outbox: all of it comes, in order, and then what is live."""
     sender, away = connect("ws", ann), connect(transport, ben)
     away.kill()
-    for _ in range(6):
-        refs = [sender.send_nowait("m", receiver_id=ben.user_id) for _ in range(100)]
+    for _ in range(0, count, 100):
+        refs = [sender.send_nowait("m" * length, receiver_id=ben.user_id) for _ in range(100)]
         acks = [sender.answer(ref, 30).data for ref in refs]
     away.reconnect()
     live = sender.send("live", receiver_id=ben.user_id)
     wait_for_seq(away, live["conversationId"], live["seq"], 30)
-    assert seqs(away, acks[0]["conversationId"]) == list(range(1, 602))
+    assert seqs(away, acks[0]["conversationId"]) == list(range(1, count + 2))
