@@ -49,7 +49,7 @@ class Settings:
     jwt_issuer: str = ""
     jwt_audience: str = ""
     local_accounts: bool = False  # keep own accounts beside an outside user service; without one they always exist
-    auth_attempts_per_minute: int = 30  # sign-ins, per address and per username; 0 is no limit, here and below
+    auth_attempts_per_minute: int = 30  # sign-ins per username, 20 times that per address; 0: no limit
     token_requests_per_minute: int = 120  # refreshes and tickets per user
     joins_per_minute: int = 120  # sessions begun per user
 
@@ -62,8 +62,8 @@ class Settings:
 
     # Message path
     max_text: int = 8000
-    send_rate: float = 20.0  # messages a second and user, sustained
-    send_burst: int = 100
+    send_rate: float = 50.0  # messages a second and user, sustained
+    send_burst: int = 500
     log_max_records: int = 100_000
     log_max_bytes: int = 256 * 1024 * 1024
     dedupe_seconds: int = 7200
@@ -78,7 +78,6 @@ class Settings:
     ping_seconds: float = 20.0
     join_seconds: float = 10.0
     sse_comment_seconds: float = 15.0
-    resume_max_events: int = 5000
     resume_max_days: int = 30
 
     # Drain

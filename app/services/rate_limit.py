@@ -58,7 +58,10 @@ class RateLimits:
 def limit_sign_in(parley: Parley, address: str, username: str) -> None:
     """Guessing at passwords: from one address at many names, and from many addresses at one name."""
     most = parley.settings.auth_attempts_per_minute
-    parley.limits.take(Limit("sign-in", network_of(address), most), Limit("sign-in-name", username.lower(), most))
+    parley.limits.take(
+        Limit("sign-in", network_of(address), most * PEOPLE_PER_ADDRESS),
+        Limit("sign-in-name", username.lower(), most),
+    )
 
 
 def limit_tokens(parley: Parley, address: str, user_id: int | None = None) -> None:
