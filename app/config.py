@@ -33,9 +33,9 @@ def _list(value: str) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class Settings:
     app_env: str
-    database_url: str
-    redis_url: str
-    broker_url: str
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    broker_url: str = field(repr=False)
     secret_key: str = field(repr=False)
 
     # Access

@@ -1,0 +1,57 @@
+"""Settings and their table in the README say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.config import ConfigError, Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+NEEDED = {"DATABASE_URL": "postgres://u:p@h/d", "REDIS_URL": "redis://h:1"}
+WITHOUT_PLAIN_DEFAULT = {"APP_ENV", "DATABASE_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY"}
+
+
+def rows() -> dict[str, str]:
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| (\S+) \|", README, re.MULTILINE))
+
+
+def test_the_readme_lists_every_setting_and_no_other() -> None:
+    assert set(rows()) == {name.upper() for name in Settings.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("name", sorted(set(rows()) - WITHOUT_PLAIN_DEFAULT))
+def test_the_readme_gives_the_true_default(name: str) -> None:
+    default = Settings.__dataclass_fields__[name.lower()].default
+    shown = rows()[name].strip("`")
+    expected = {"": "–", (): "–", True: "true", False: "false"}
+    assert shown == (expected[default] if isinstance(default, (str, tuple, bool)) else str(default))
+
+
+def test_heroku_s_scheme_becomes_sqlalchemys() -> None:
+    assert Settings.from_env(NEEDED).database_url == "postgresql+psycopg://u:p@h/d"
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://h"}, "DATABASE_URL"),
+        ({**NEEDED, "SEND_RATE": "fast"}, "SEND_RATE"),
+        ({**NEEDED, "DB_POOL_SIZE": "1.5"}, "DB_POOL_SIZE"),
+        ({**NEEDED, "APP_ENV": "production"}, "SECRET_KEY"),
+        ({**NEEDED, "APP_ENV": "production", "SECRET_KEY": "short"}, "SECRET_KEY"),
+    ],
+)
+def test_a_wrong_environment_is_one_line(env: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        Settings.from_env(env)
+    assert "\n" not in str(caught.value)
+
+
+def test_secrets_do_not_show_in_a_repr() -> None:
+    settings = Settings.from_env({**NEEDED, "SECRET_KEY": "k" * 40, "METRICS_TOKEN": "m" * 12})
+    assert "k" * 40 not in repr(settings)
+    assert "m" * 12 not in repr(settings)
