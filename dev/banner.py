@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 # Here and not beside the users: this module loads none of the application.
+NAMES = ("alice", "bob")
 PASSWORD = os.environ.get("PARLEY_DEMO_PASSWORD") or "parley-demo"
-
-Show = Callable[[], None]
 
 _JSON = "-H 'Content-Type: application/json'"
 

@@ -12,9 +12,7 @@ from app.extensions import Parley
 from app.services.register_user import register_user
 from app.store import users
 from app.store.engine import reading
-from dev.banner import PASSWORD
-
-NAMES = ("alice", "bob")
+from dev.banner import NAMES, PASSWORD
 
 
 def main() -> int:

@@ -13,13 +13,19 @@ ANSWER_SECONDS = 5
 
 
 def check_postgres(url: str) -> None:
-    plain = "postgresql" + url[url.find("://") :] if "://" in url else url
     try:
-        psycopg.connect(plain, connect_timeout=ANSWER_SECONDS).close()
+        psycopg.connect(_plain(url), connect_timeout=ANSWER_SECONDS).close()
     except psycopg.Error as error:
         raise StartError(
             f"the database of DATABASE_URL ({_where(url)}) does not answer: {_first_line(error)}"
         ) from None
+
+
+def existing(url: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Those of ``names`` that are users already, with their ids."""
+    with psycopg.connect(_plain(url), connect_timeout=ANSWER_SECONDS) as connection:
+        found = connection.execute("SELECT username, id FROM users WHERE username = ANY(%s)", (list(names),))
+        return dict(sorted(found.fetchall()))
 
 
 def check_redis(url: str) -> None:
@@ -31,6 +37,11 @@ def check_redis(url: str) -> None:
             client.ping()
     except (redis.RedisError, ValueError) as error:
         raise StartError(f"the Redis of REDIS_URL ({_where(url)}) does not answer: {_first_line(error)}") from None
+
+
+def _plain(url: str) -> str:
+    """As libpq reads it: without SQLAlchemy's ``+psycopg``."""
+    return "postgresql" + url[url.find("://") :] if "://" in url else url
 
 
 def _where(url: str) -> str:

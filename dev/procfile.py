@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,13 @@ class _Lines(Printer):  # type: ignore[misc] # honcho has no types
 class Processes(Manager):  # type: ignore[misc] # honcho has no types
     """``loop()`` runs until the first process ends or a signal comes, then stops them all."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, on_started: Callable[[], None]) -> None:
+        """``on_started`` is called once, when all have been forked: before that there must be no other thread."""
         honcho.manager.KILL_WAIT = KILL_AFTER_SECONDS
         super().__init__(_Lines())
         self._guard = guard
         self._guarded: set[int] = set()
+        self._on_started: Callable[[], None] | None = on_started
         self._told = False
         self.ended_first: str | None = None
 
@@ -62,7 +65,12 @@ class Processes(Manager):  # type: ignore[misc] # honcho has no types
         for group in set(self._groups()) - self._guarded:
             self._guarded.add(group)
             self._guard.add(group)
-        return bool(super()._all_started())
+        if not super()._all_started():
+            return False
+        if self._on_started is not None:
+            on_started, self._on_started = self._on_started, None
+            on_started()
+        return True
 
     def _any_stopped(self) -> bool:
         # Makes honcho's clock run from the moment it was told, and not from the first process that obeys.

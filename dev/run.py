@@ -19,7 +19,7 @@ from types import FrameType
 
 from dev import banner, procfile
 from dev.embedded import EmbeddedStores
-from dev.probes import check_postgres, check_redis
+from dev.probes import check_postgres, check_redis, existing
 from dev.processes import Guard, StartError, port_is_taken
 
 ROOT = Path(__file__).parents[1]
@@ -38,8 +38,7 @@ def main() -> int:
         env = _environment(port, stores.start().environment())
         lines = procfile.commands(ROOT / "Procfile")
         _release(lines.pop("release"), env)
-        people = _demo_users(env)
-        return _run(lines, env, stores.guard, lambda: banner.show(port, people, time.monotonic() - started))
+        return _run(lines, env, stores.guard, started)
     except StartError as error:
         print(f"parley: {error}", file=sys.stderr)
         return 1
@@ -93,47 +92,72 @@ def _release(command: str, env: dict[str, str]) -> None:
         raise StartError(f"`{command}` failed (exit {result.returncode}); its output is above.")
 
 
-def _demo_users(env: dict[str, str]) -> dict[str, int]:
-    """Name and id of each; nobody in production or where an outside service knows the users."""
+def _demo_users(env: dict[str, str]) -> tuple[dict[str, int], subprocess.Popen[str] | None]:
+    """Those that are there, or who makes them: begun beside the servers, which spend their first second importing.
+
+    None in production, nor where an outside service knows the users.
+    """
     if env.get("APP_ENV") == "production" or env.get("JWT_JWKS_URL") or env.get("JWT_PUBLIC_KEY"):
-        return {}
+        return {}, None
+    people = existing(env["DATABASE_URL"], banner.NAMES)
+    if len(people) == len(banner.NAMES):
+        return people, None
     command = [sys.executable, "-m", "dev.demo_users"]
-    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        print(result.stderr, file=sys.stderr)
-        raise StartError("the demo users could not be made; the reason is above.")
-    return {name: int(user_id) for name, user_id in (line.split() for line in result.stdout.splitlines())}
+    return {}, subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
 
 
-def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, show: banner.Show) -> int:
-    processes = procfile.Processes(guard)
+def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, started: float) -> int:
+    people, demo = _demo_users(env)
+    stopped = threading.Event()
+
+    def announce() -> None:
+        try:
+            people.update(_made(demo))
+            _wait_ready(f"http://127.0.0.1:{env['PORT']}/readyz", stopped)
+        except StartError as error:
+            print(f"parley: {error}", file=sys.stderr, flush=True)
+            return
+        if not stopped.is_set():
+            banner.show(int(env["PORT"]), people, time.monotonic() - started)
+
+    watcher = threading.Thread(target=announce)
+    processes = procfile.Processes(guard, on_started=watcher.start)
     for name, command in lines.items():
         # exec: the shell gives way to the server, so that its exit code and signals are the server's own.
         processes.add_process(name, f"exec {command}", env=env, cwd=str(ROOT))
-    stopped = threading.Event()
-    watcher = threading.Thread(target=_announce, args=(f"http://127.0.0.1:{env['PORT']}/readyz", stopped, show))
-    watcher.start()
     try:
         processes.loop()
     finally:
         stopped.set()
+        if demo is not None:
+            demo.kill()
         processes.kill_leftovers()
-        watcher.join()
+        if watcher.ident is not None:
+            watcher.join()
     if processes.ended_first:
         print(f"parley: {processes.ended_first} ended; everything was stopped.", file=sys.stderr)
         return 1
     return int(processes.returncode or 0)
 
 
-def _announce(url: str, stopped: threading.Event, show: banner.Show) -> None:
+def _made(demo: subprocess.Popen[str] | None) -> dict[str, int]:
+    """Name and id of each demo user."""
+    if demo is None:
+        return {}
+    out, errors = demo.communicate()
+    if demo.returncode > 0:
+        print(errors, file=sys.stderr)
+        raise StartError("the demo users could not be made; the reason is above.")
+    return {name: int(user_id) for name, user_id in (line.split() for line in out.splitlines())}
+
+
+def _wait_ready(url: str, stopped: threading.Event) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not stopped.wait(0.1):
-        if _answers(url):
-            show()
-            return
+    while not _answers(url) and not stopped.wait(0.2):
         if time.monotonic() > deadline:
-            print(f"parley: {url} is still not ready; the lines above may say why.", file=sys.stderr, flush=True)
-            return
+            raise StartError(f"{url} is still not ready; the lines above may say why.")
 
 
 def _answers(url: str) -> bool:

@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 
 from app.logs import logging_config
 from tasks import shutdown
@@ -29,3 +29,11 @@ def _one_logger_for_all(**_: Any) -> None:
 
 
 setup_logging.connect(_one_logger_for_all, weak=False)
+
+
+def _look_at_once(**_: Any) -> None:
+    """A worker's first look at the log, and its first sign of life, not up to a tick of the beat later."""
+    celery_app.send_task("tasks.maintenance.wake_drain", expires=10)
+
+
+worker_ready.connect(_look_at_once, weak=False)
