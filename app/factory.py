@@ -7,6 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import logs, transports
 from app.api import auth, conversations, headers, health, jwt_manager, messages, metrics, requests, users
+from app.api.documents import views as documents
 from app.config import Settings, check_settings
 from app.errors_http import install_error_handlers
 from app.extensions import Parley, build_parley
@@ -33,7 +34,7 @@ def build_app(settings: Settings | None = None) -> Flask:
 
 
 def register_blueprints(app: Flask) -> None:
-    for part in (auth, users, messages, conversations, health, metrics):
+    for part in (auth, users, messages, conversations, health, metrics, documents):
         app.register_blueprint(part.blueprint)
 
 

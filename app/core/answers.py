@@ -1,16 +1,16 @@
 """What the server answers and sends: the source of the OpenAPI and AsyncAPI documents.
 
-On the hot path answers are written as bytes or plain dicts; tests/integration/test_documents.py holds what a running server
-sends against these types. Members that may be absent are ``UnsetType``; more members may come with later releases.
+On the hot path answers are written as bytes or plain dicts; tests/integration/test_documents.py holds what a running
+server sends against these types. Members that may be absent are ``UnsetType``; later releases may add members.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.core.commands import Id, Ref, Seq, Uuid
+from app.core.commands import Id, Seq, Uuid
 from app.core.errors import all_errors
 
 Time = Annotated[
@@ -40,7 +40,7 @@ class Answer(Struct, rename="camel", frozen=True, kw_only=True):
 
 
 class Ack(Answer, frozen=True, kw_only=True):
-    """The message is committed in Postgres: it is never lost, and sent again under the same id it gives this ack again."""
+    """The message is committed in Postgres and never lost; sent again under the same id it gives this ack again."""
 
     id: Uuid
     conversation_id: Id
@@ -50,7 +50,7 @@ class Ack(Answer, frozen=True, kw_only=True):
 
 
 class Accepted(Answer, frozen=True, kw_only=True):
-    """The message is in the log, and Postgres did not confirm it in time. Send it again under the same id for its ack."""
+    """In the log; Postgres did not confirm it in time. Send it again under the same id for its ack."""
 
     id: Uuid
     conversation_id: Id | None
@@ -270,15 +270,7 @@ class Health(Answer, frozen=True, kw_only=True):
     status: Literal["ok"]
 
 
-# --- frames and events
-
-
-class CommandFrame(Struct, frozen=True):
-    """Client to server. ``ref`` comes back on the frame that answers."""
-
-    event: str
-    data: Raw
-    ref: Ref | UnsetType = UNSET
+# --- all events
 
 
 class EventKind(NamedTuple):

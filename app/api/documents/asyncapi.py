@@ -1,0 +1,167 @@
+"""AsyncAPI 3.0: WebSocket commands, and the events of all three transports."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from app.api.documents.openapi import VERSION
+from app.api.documents.schemas import Schema, schemas_of
+from app.core.answers import EVENTS, AuthenticateAck, ErrorData, MarkAck
+from app.core.close_codes import CloseCode
+from app.core.commands import COMMANDS, MAX_FRAME_BYTES
+from app.core.errors import all_errors
+
+
+class Described(NamedTuple):
+    """``answer`` is the event that answers; None where nothing comes but a refusal."""
+
+    summary: str
+    answer: str | None
+
+
+DESCRIBED: dict[str, Described] = {
+    "join": Described("Begin the session; resume after `cursor` where one is given", "joined"),
+    "authenticate": Described("Show the next token before the present one ends", "ack"),
+    "send_message": Described("Send to `conversationId` or to `receiverId`", "ack"),
+    "fetch_unread_messages": Described("Fetch what is unread; marks it delivered, not read", "unread_messages"),
+    "message_delivered": Described("Everything up to and with `seq` has come", "ack"),
+    "message_read": Described("Everything up to and with `seq` was read", "ack"),
+    "typing": Described("Tell the other members that one types, or ceased to", None),
+    "presence_subscribe": Described("Watch who comes and goes; at most 5000 people in a session", "presence"),
+    "ping": Described("Ask for a sign of life", "pong"),
+}
+ACKS = {"authenticate": AuthenticateAck, "message_delivered": MarkAck, "message_read": MarkAck}
+
+CLOSE_CODES: dict[CloseCode, str] = {
+    CloseCode.NORMAL: "The client closed",
+    CloseCode.GOING_AWAY: "Deploy or shutdown, or no pong came: come back with jitter, and resume",
+    CloseCode.PROTOCOL_ERROR: "Not WebSocket (RFC 6455)",
+    CloseCode.UNSUPPORTED_DATA: "A binary message: frames are text",
+    CloseCode.INVALID_PAYLOAD: "Text that is not UTF-8",
+    CloseCode.POLICY_VIOLATION: "Ten bad frames in a row",
+    CloseCode.TOO_BIG: f"A message over {MAX_FRAME_BYTES} bytes",
+    CloseCode.INTERNAL_ERROR: "A fault of the server's",
+    CloseCode.TRY_AGAIN_LATER: "Overloaded: come back with jitter, and resume",
+    CloseCode.UNAUTHORIZED: "No valid token, or it ended, or it was logged out; never shown within 10 s",
+    CloseCode.NOT_JOINED: "Authenticated in the handshake, but not joined within 10 s",
+    CloseCode.TOO_SLOW: "The client reads too slowly: come back with jitter, and resume",
+}
+READERS = {
+    "sse": ("/api/v1/events", "Server-sent events: id is the cursor, event the name, data the data"),
+    "poll": ("/api/v1/events/poll", "Long-poll: the events in a list, with the cursor after them"),
+}
+
+
+@cache
+def asyncapi() -> dict[str, Any]:
+    """The document; made once a process, not to be changed."""
+    types = [*COMMANDS.values(), *(kind.data for kind in EVENTS.values()), *ACKS.values(), ErrorData]
+    schemas, components = schemas_of(types)
+    messages = {f"command.{name}": _command(name, schemas) for name in COMMANDS}
+    messages |= {f"event.{name}": _event(name, schemas) for name in EVENTS}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Parley",
+            "version": VERSION,
+            "description": "One stream of events, three ways to read it; and the commands of the WebSocket.",
+        },
+        "defaultContentType": "application/json",
+        "channels": _channels(),
+        "operations": {**_command_operations(), **_event_operations()},
+        "components": {"messages": messages, "schemas": components},
+        "x-close-codes": {str(code.value): text for code, text in CLOSE_CODES.items()},
+        "x-error-codes": {
+            error.code: {"title": error.title, "status": error.status, "retryable": error.retryable}
+            for error in all_errors()
+        },
+    }
+
+
+def _frame(name: str, data: Schema, **more: Schema) -> Schema:
+    properties = {"event": {"const": name}, "data": data, **more}
+    return {"type": "object", "required": ["event", "data"], "properties": properties}
+
+
+REF_OF_CLIENT = {"type": "string", "maxLength": 128, "description": "Chosen by the client; comes back on the answer"}
+
+
+def _command(name: str, schemas: dict[Any, Schema]) -> Schema:
+    frame = _frame(name, schemas[COMMANDS[name]], ref=REF_OF_CLIENT)
+    frame["required"] = ["event"]
+    return {"name": name, "summary": DESCRIBED[name].summary, "payload": frame}
+
+
+def _event(name: str, schemas: dict[Any, Schema]) -> Schema:
+    kind = EVENTS[name]
+    data = schemas[kind.data]
+    if name == "ack":
+        data = {"anyOf": [schemas[ack] for ack in dict.fromkeys((kind.data, *ACKS.values()))]}
+    cursor = {"type": "string", "description": "A position in the stream; on its events"}
+    return {
+        "name": name,
+        "summary": kind.summary,
+        "payload": _frame(name, data, ref=REF_OF_CLIENT, cursor=cursor),
+        "x-replayed": kind.replayed,
+    }
+
+
+def _channels() -> dict[str, Schema]:
+    every = [f"command.{name}" for name in COMMANDS] + [f"event.{name}" for name in EVENTS]
+    ticket = {"type": "object", "properties": {"ticket": {"type": "string"}}}
+    channels: dict[str, Schema] = {
+        "websocket": {
+            "address": "/ws",
+            "description": f"Text frames of at most {MAX_FRAME_BYTES} bytes, JSON, both ways.",
+            "messages": _references(every),
+            "bindings": {"ws": {"method": "GET", "query": ticket, "bindingVersion": "0.1.0"}},
+        }
+    }
+    for name, (address, description) in READERS.items():
+        told = [f"event.{event}" for event in _streamed(name)]
+        channels[name] = {"address": address, "description": description, "messages": _references(told)}
+    return channels
+
+
+def _streamed(reader: str) -> list[str]:
+    """Events that a reader gets which cannot send commands. A poll is told its end by its status."""
+    answers = {"ack", "unread_messages", "pong", "presence"} | ({"error"} if reader == "poll" else set())
+    return [name for name in EVENTS if name not in answers]
+
+
+def _references(messages: list[str]) -> dict[str, Schema]:
+    return {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
+
+
+def _in_channel(channel: str, *messages: str) -> Schema:
+    return {
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in messages],
+    }
+
+
+def _command_operations() -> dict[str, Schema]:
+    """``receive``: the document is written from the server's side."""
+    operations = {}
+    for name, described in DESCRIBED.items():
+        answers = [f"event.{event}" for event in (described.answer, "error") if event]
+        operations[name] = {
+            "action": "receive",
+            "summary": described.summary,
+            **_in_channel("websocket", f"command.{name}"),
+            "reply": _in_channel("websocket", *answers),
+        }
+    return operations
+
+
+def _event_operations() -> dict[str, Schema]:
+    told = {"websocket": list(EVENTS), **{reader: _streamed(reader) for reader in READERS}}
+    return {
+        f"send_{channel}": {
+            "action": "send",
+            "summary": f"Events over {channel}",
+            **_in_channel(channel, *(f"event.{name}" for name in names)),
+        }
+        for channel, names in told.items()
+    }

@@ -1,0 +1,114 @@
+"""OpenAPI 3.1 of the REST API."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from app.api.documents.operations import OPERATIONS, Answered, Operation
+from app.api.documents.schemas import Schema, query_parameters, resolve, schemas_of
+from app.core.answers import Problem
+from app.core.errors import ParleyError, all_errors
+
+VERSION = "1"
+
+SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "access": [{"accessToken": []}],
+    "ticket": [{"accessToken": []}, {"ticket": []}],
+    "refresh": [{"refreshToken": []}],
+    "none": [],
+}
+SCHEMES = {
+    "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "15 minutes"},
+    "refreshToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "30 days, good once"},
+    "ticket": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "ticket",
+        "description": "From POST /api/v1/auth/ticket: 30 s, good once. For browsers, which cannot set headers here",
+    },
+}
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """The document; made once a process, not to be changed."""
+    schemas, components = schemas_of(_types())
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas, components)
+    for operation in OPERATIONS:
+        if operation.query is not None:
+            components.pop(operation.query.__name__, None)  # they stand where they are used
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Parley",
+            "version": VERSION,
+            "description": "One-to-one chat: the REST API. Events and WebSocket commands are in /asyncapi.json.",
+        },
+        "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {error.code: _problem(error) for error in all_errors()},
+            "securitySchemes": SCHEMES,
+        },
+    }
+
+
+def _types() -> list[Any]:
+    types: list[Any] = [Problem]
+    for operation in OPERATIONS:
+        types += [kind for kind in (operation.body, operation.query) if kind is not None]
+        types += [answer.content for answer in operation.answers.values() if answer.content is not None]
+    return types
+
+
+def _operation(operation: Operation, schemas: dict[Any, Schema], components: dict[str, Schema]) -> Schema:
+    result: Schema = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "security": SECURITY[operation.credential],
+    }
+    parameters = _path_parameters(operation.path)
+    if operation.query is not None:
+        parameters += query_parameters(resolve(schemas[operation.query], components))
+    if parameters:
+        result["parameters"] = parameters
+    if operation.body is not None:
+        content = {"application/json": {"schema": schemas[operation.body]}}
+        result["requestBody"] = {"required": True, "content": content}
+    result["responses"] = _responses(operation, schemas)
+    return result
+
+
+def _path_parameters(path: str) -> list[Schema]:
+    schema = {"type": "integer", "minimum": 0}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in re.findall(r"{(\w+)}", path)]
+
+
+def _responses(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
+    responses: Schema = {str(code): _answer(answer, schemas) for code, answer in operation.answers.items()}
+    for error in operation.refusals():
+        responses[str(error.status)] = {"$ref": f"#/components/responses/{error.code}"}
+    responses["500"] = {"$ref": "#/components/responses/internal"}
+    return responses
+
+
+def _answer(answer: Answered, schemas: dict[Any, Schema]) -> Schema:
+    if answer.content is None:
+        return {"description": answer.description}
+    content = {answer.media_type: {"schema": schemas[answer.content]}}
+    return {"description": answer.description, "content": content}
+
+
+def _problem(error: type[ParleyError]) -> Schema:
+    again = " The same request may succeed later." if error.retryable else ""
+    return {
+        "description": f"`{error.code}`: {error.title}.{again}",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        **({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if error.retryable else {}),
+    }

@@ -1,0 +1,193 @@
+"""The documents say all there is, and nothing that is not: routes, commands, events, errors, close codes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+
+from app import create_app
+from app.api.documents.asyncapi import CLOSE_CODES, DESCRIBED, asyncapi
+from app.api.documents.openapi import openapi
+from app.api.documents.operations import OPERATIONS, EventsQuery
+from app.config import Settings
+from app.core.answers import EVENTS
+from app.core.close_codes import CloseCode
+from app.core.commands import COMMANDS
+from app.core.errors import all_errors
+from app.services.views import stored_event
+from app.store.messages import StoredMessage
+
+ROOT = Path(__file__).parents[2]
+MAKES_AN_EVENT = {"make_event", "answer_frame", "answer", "Event"}
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    """Reaches no store."""
+    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    return create_app(Settings.from_env(nowhere))
+
+
+def camel(snake: str) -> str:
+    head, *rest = snake.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def routes(app: Flask) -> set[tuple[str, str]]:
+    return {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", lambda match: "{" + camel(match[1]) + "}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/v1")
+    }
+
+
+def test_every_route_is_in_the_document_and_nothing_else(app: Flask):
+    documented = {(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods}
+    assert documented == routes(app)
+
+
+def test_names_of_operations_are_theirs_alone():
+    names = [operation.name for operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+
+
+def test_bodies_and_queries_are_those_that_the_views_parse():
+    parsed = {
+        name
+        for path in [*(ROOT / "app/api").glob("*.py"), *(ROOT / "app/transports").glob("*.py")]
+        for name in re.findall(r"parse_(?:body|query)\((\w+)\)", path.read_text())
+    }
+    documented = {kind.__name__ for o in OPERATIONS for kind in (o.body, o.query) if kind is not None}
+    assert documented - {EventsQuery.__name__} == parsed
+
+
+def test_every_command_is_in_the_document():
+    document = asyncapi()
+    messages = document["components"]["messages"]
+    assert {name.removeprefix("command.") for name in messages if name.startswith("command.")} == set(COMMANDS)
+    assert set(COMMANDS) == set(DESCRIBED)
+    assert set(COMMANDS) <= set(document["operations"])
+
+
+def test_every_event_that_the_source_sends_is_in_the_document():
+    sent = {name for path in (ROOT / "app").rglob("*.py") for name in events_in(path)}
+    assert sent == set(EVENTS)
+    messages = asyncapi()["components"]["messages"]
+    assert {name.removeprefix("event.") for name in messages if name.startswith("event.")} == sent
+
+
+def events_in(path: Path) -> Iterator[str]:
+    """The names given to whatever makes an event, also by way of a variable called ``name`` in the same function."""
+    for function in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        makes = False
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and called(node) in MAKES_AN_EVENT and node.args:
+                makes = True
+                yield from texts(node.args[0])
+        for node in ast.walk(function) if makes else ():
+            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "name" for t in node.targets):
+                yield from texts(node.value)
+
+
+def called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from texts(node.body)
+        yield from texts(node.orelse)
+
+
+def test_every_error_code_is_listed():
+    codes = {error.code for error in all_errors()}
+    assert set(asyncapi()["x-error-codes"]) == codes
+    assert set(openapi()["components"]["responses"]) == codes
+    for document, name in ((openapi(), "Problem"), (asyncapi(), "ErrorData")):
+        assert set(document["components"]["schemas"][name]["properties"]["code"]["enum"]) == codes
+
+
+def test_every_close_code_is_listed():
+    assert set(CLOSE_CODES) == set(CloseCode)
+
+
+@pytest.mark.parametrize("document", [openapi(), asyncapi()], ids=["openapi", "asyncapi"])
+def test_every_reference_leads_somewhere(document: dict[str, Any]):
+    for reference in references(document):
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in found, reference
+            found = found[part]
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for member in node.values():
+            yield from references(member)
+    elif isinstance(node, list):
+        for member in node:
+            yield from references(member)
+
+
+@pytest.mark.parametrize("document", [openapi(), asyncapi()], ids=["openapi", "asyncapi"])
+def test_schemas_are_json_schema(document: dict[str, Any]):
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_a_deleted_message_is_told_as_the_document_says():
+    row = StoredMessage(7, 3, "0199aaaa-0000-7000-8000-000000000000", 1, "text", None, None, None, 9, 1000, None, 2000)
+    event = stored_event(1, row, None)
+    document = asyncapi()
+    schema = document["components"]["messages"][f"event.{event.name}"]["payload"]
+    Draft202012Validator({**schema, "components": document["components"]}).validate(msgspec.json.decode(event.json))
+
+
+def test_the_page_shows_everything_without_a_script(app: Flask):
+    answer = app.test_client().get("/docs")
+    page = answer.text
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    for forbidden in ("<script", " style=", "<style", "http://", "https://unpkg", "onclick"):
+        assert forbidden not in page
+    for operation in OPERATIONS:
+        assert f'id="rest-{operation.name}"' in page
+        assert operation.path in page
+    for name in COMMANDS:
+        assert f'id="command-{name}"' in page
+    for name in EVENTS:
+        assert f'id="event-{name}"' in page
+    for error in all_errors():
+        assert f'id="error-{error.code}"' in page
+    for code in CloseCode:
+        assert f"<code>{code.value}</code>" in page
+
+
+def test_links_of_the_page_lead_somewhere(app: Flask):
+    client = app.test_client()
+    page = client.get("/docs").text
+    for anchor in set(re.findall(r'href="#([^"]+)"', page)):
+        assert f'id="{anchor}"' in page
+    for path in set(re.findall(r'href="(/[^"]+)"', page)):
+        with client.get(path) as answer:
+            assert answer.status_code == 200, path
+
+
+def test_the_root_leads_to_the_page(app: Flask):
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
