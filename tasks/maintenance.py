@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from app.message_log import keys
+from app.message_log.reader import LogReader
 from app.message_log.workers import sign_of_life
 from app.services.move_last_seen import move_last_seen
 from app.store import auth_sessions
@@ -19,8 +20,12 @@ def wake_drain() -> None:
     """Where the log holds something and nobody drains it, a wake-up was lost or a worker died."""
     redis = parley().redis
     sign_of_life(redis, NAME)
-    if redis.xlen(keys.LOG) and not redis.exists(keys.LEASE):
+    if redis.exists(keys.LEASE):
+        return
+    if redis.xlen(keys.LOG):
         ask_for_drain()
+    else:
+        LogReader(redis, redis).give_up_if_lost()  # trimmed to nothing: no drain would ever look
 
 
 @celery_app.task(name="tasks.maintenance.move_last_seen")  # type: ignore[untyped-decorator]

@@ -18,6 +18,7 @@ class Entry(NamedTuple):
     id: bytes
     blob: bytes
     records: list[Record] | None
+    number: int | None = None  # counts the entries of append.lua from 1; None for an entry of somebody else's
 
 
 class LogReader:
@@ -31,6 +32,7 @@ class LogReader:
         self._renew = script(redis, "app.message_log", "renew")
         self._release = script(redis, "app.message_log", "release")
         self._raise = script(redis, "app.message_log", "raise")
+        self._lost = script(redis, "app.message_log", "lost")
 
     def renew(self, token: str, seconds: float) -> bool:
         return bool(self._renew(keys=[keys.LEASE], args=[token, int(seconds * 1000)]))
@@ -79,6 +81,7 @@ class LogReader:
                 sum(len(entry.blob) for entry in entries),
                 pack([entry.id.decode() for entry in entries]),
                 pack(list(progress.values())),
+                max((entry.number or 0 for entry in entries), default=0),
                 *(part for notice in self._notices(records, refused) for part in notice),
             ],
         )
@@ -97,13 +100,18 @@ class LogReader:
         if isinstance(value, bytes) and value.startswith(b"%d:" % epoch):
             self._redis.delete(keys.EPOCH)
 
+    def give_up_if_lost(self) -> bool:
+        """Whether entries are missing at the head of the log that no drain removed; its history is then given up."""
+        return bool(self._lost(keys=[keys.LOG, keys.LOG_STATE, keys.EPOCH]))
+
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
-        blob = fields.get(b"r", b"")
+        blob, number = fields.get(b"r", b""), fields.get(b"n", b"")
         try:
-            return Entry(entry_id, blob, unpack_records(blob))
+            records = unpack_records(blob)
         except ValueError:
-            return Entry(entry_id, blob, None)
+            records = None
+        return Entry(entry_id, blob, records, int(number) if number.isdigit() else None)
 
     @staticmethod
     def _notices(records: list[Record], refused: dict[int, str]) -> list[tuple[str, bytes]]:

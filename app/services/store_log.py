@@ -5,7 +5,8 @@ Invariants
 * Storing is safe to repeat: a drain that dies in between leaves its batch at the head of the log for the next.
 * One drain at a time, by a lease. Should a lease run out under a drain that hangs, two may run; the epoch's row lock
   and the uniqueness of (conversation, seq) and (conversation, id) then keep the store right.
-* Seqs have no gaps: where a record is set aside, a deleted message takes its place.
+* Seqs have no gaps: where a record is set aside, a deleted message takes its place; where entries are missing from the
+  log, nothing behind them is stored and a new epoch begins.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 BLOCK_MS = 1000
 # A batch smaller than this was not worth its round trips: give the next one a moment to gather.
 SMALL_BATCH = 16
-GATHER_SECONDS = 0.002
+GATHER_SECONDS = 0.006
 # After so many drains died at the same head of the log, its records are stored one by one.
 ATTEMPTS_BEFORE_CAUTION = 2
 STALE_BEFORE_NEW_EPOCH = 20
@@ -84,6 +85,7 @@ class Drain:
         self._alive = alive
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
+        self._next: int | None = None  # the number of the next entry, where the last one is known
         self._stale = 0
         self.stats = stats or DrainStats()
 
@@ -98,7 +100,10 @@ class Drain:
         while not self._stopping():
             if not self._keep_lease():
                 return True
-            epoch, entries = self._reader.take(self._batch, BLOCK_MS)
+            epoch, taken = self._reader.take(self._batch, BLOCK_MS)
+            entries = self._whole(taken)
+            if entries is None:
+                continue
             if entries:
                 self._store(epoch, entries, first=first)
                 first = False
@@ -107,6 +112,25 @@ class Drain:
                 return True
         self._reader.release(self._token, force=True)
         return True
+
+    def _whole(self, entries: list[Entry]) -> list[Entry] | None:
+        """The entries up to the first that is missing. None where those at the head are: somebody trimmed the log, what
+        it held may be nowhere else, and nothing behind it may be stored, or seqs would have a gap."""
+        numbers = [entry.number for entry in entries if entry.number is not None]
+        expected, self._next = self._next, None
+        if (not numbers or numbers[0] != expected) and self._reader.give_up_if_lost():
+            log.error("the log lost entries that were not stored: its history is given up")
+            time.sleep(0.1)
+            return None
+        if not numbers:
+            return entries
+        self._next = numbers[0]
+        for index, entry in enumerate(entries):
+            if entry.number is not None:
+                if entry.number != self._next:
+                    return entries[:index]
+                self._next += 1
+        return entries
 
     def _keep_lease(self) -> bool:
         now = time.monotonic()

@@ -185,7 +185,7 @@ if #records > 0 then
   local blob = array_header(#records) .. table.concat(records)
   redis.call('HINCRBY', KEYS[4], 'records', #records)
   redis.call('HINCRBY', KEYS[4], 'bytes', #blob)
-  redis.call('XADD', KEYS[3], '*', 'r', blob)
+  redis.call('XADD', KEYS[3], '*', 'r', blob, 'n', redis.call('HINCRBY', KEYS[4], 'entries', 1))
   wake = 1 - redis.call('EXISTS', KEYS[6])
 end
 for name, out in pairs(outgoing) do

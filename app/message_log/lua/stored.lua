@@ -3,7 +3,7 @@
 -- KEYS  1 log  2 log-state
 -- ARGV  1 prefix  2 seconds an idle conversation stays  3 records removed  4 bytes removed
 --       5 msgpack: entry ids of the log  6 msgpack: {{conversation, records, greatest version}, ...}
---       7.. gateway, notice, gateway, notice, ...: what to tell them, packed by the caller
+--       7 greatest number of those entries, 0 for none  8.. gateway, notice, ...: what to tell them, packed by the caller
 -- Returns how many entries of the log were still there. Safe to run twice for the same entries.
 
 local prefix = ARGV[1]
@@ -16,7 +16,10 @@ if gone == #ids then
   redis.call('HINCRBY', KEYS[2], 'records', -tonumber(ARGV[3]))
   redis.call('HINCRBY', KEYS[2], 'bytes', -tonumber(ARGV[4]))
 elseif redis.call('XLEN', KEYS[1]) == 0 then
-  redis.call('DEL', KEYS[2])
+  redis.call('HDEL', KEYS[2], 'records', 'bytes')
+end
+if tonumber(ARGV[7]) > tonumber(redis.call('HGET', KEYS[2], 'gone') or '0') then
+  redis.call('HSET', KEYS[2], 'gone', ARGV[7])
 end
 
 local function trim(tail, most, version)
@@ -41,7 +44,7 @@ for _, row in ipairs(cmsgpack.unpack(ARGV[6])) do
     redis.call('EXPIRE', key, ARGV[2])
   end
 end
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   redis.call('PUBLISH', prefix .. 'to:' .. ARGV[i], ARGV[i + 1])
 end
 return gone
