@@ -11,8 +11,10 @@ from app.core.records import Kind
 from app.services.message_path import MessagePath
 from app.services.move_mark import move_mark
 
-# Long enough that a burst becomes one mark, short enough that the sender sees "delivered" as immediate.
-GATHER_SECONDS = 0.1
+# Long enough that a burst becomes one mark, short enough that the sender sees "delivered" as immediate. With many
+# conversations in motion the marks wait longer, so that they stay a small part of what the gateway does.
+GATHER_SECONDS, GATHER_SECONDS_MOST = 0.1, 1.0
+MARKS_PER_SECOND = 500
 
 
 class Deliveries:
@@ -22,6 +24,7 @@ class Deliveries:
         self._path = path
         self._marks: dict[tuple[int, int], int] = {}
         self._timer: Any = None
+        self._gather = GATHER_SECONDS
 
     def note(self, user_id: int, seqs: dict[int, int]) -> None:
         """``seqs``: conversation -> the greatest seq that left for the user. Never blocks."""
@@ -34,13 +37,12 @@ class Deliveries:
                 marks[key] = seq
 
     def _start(self) -> None:
-        if self._timer is None:
-            self._timer = get_hub().loop.timer(GATHER_SECONDS)
+        self._timer = get_hub().loop.timer(self._gather)
         self._timer.start(self._send)
 
     def _send(self) -> None:
-        self._timer.stop()
         marks, self._marks = self._marks, {}
+        self._gather = min(max(len(marks) / MARKS_PER_SECOND, GATHER_SECONDS), GATHER_SECONDS_MOST)
         for (user_id, conversation_id), seq in marks.items():
             move_mark(self._path, Kind.DELIVERED, user_id, conversation_id, seq, self._done)
 

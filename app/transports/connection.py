@@ -1,7 +1,7 @@
 """A connection of ours: a non-blocking socket, a bounded outbox and one writer, without a greenlet of its own.
 
-WebSocket and SSE connections are taken over from gunicorn after the handshake (its file descriptor is duplicated, so
-that gunicorn may close its own), and from then on cost a read watcher and a few hundred bytes while idle.
+WebSocket and SSE connections are taken over from gunicorn after the handshake (its socket object gives up the file
+descriptor, so that gunicorn closes nothing), and from then on cost a read watcher and a few hundred bytes while idle.
 
 Invariants
 * Bytes leave through ``_flush`` alone, in order, whole blocks at a time: nothing is ever interleaved or cut.
@@ -13,7 +13,6 @@ Invariants
 
 from __future__ import annotations
 
-import os
 import socket as stdlib_socket
 import time
 from typing import Any, Protocol
@@ -291,13 +290,14 @@ class Connection:
 def take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
     """The request's socket as one of our own, and what the client sent behind the request.
 
-    gunicorn goes on to close its descriptor; ours is a duplicate. Raise RuntimeError under another server, or where the
-    server itself speaks TLS (TLS ends at the router in front).
+    The descriptor moves, it is not duplicated: with a duplicate, epoll goes on to report gunicorn's closed descriptor,
+    and libev answers by registering every descriptor of the process anew. Raise RuntimeError under another server, or
+    where the server itself speaks TLS (TLS ends at the router in front).
     """
     socket = environ.get("gunicorn.socket")
     if socket is None or type(socket).__name__ == "SSLSocket":
         raise RuntimeError("sessions need gunicorn's gevent worker, without TLS of its own")
-    ours = RawSocket(fileno=os.dup(socket.fileno()))
+    ours = RawSocket(fileno=socket.detach())
     ours.setblocking(False)
     ours.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
     reader = getattr(environ.get("wsgi.input"), "reader", None)
