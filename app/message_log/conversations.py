@@ -50,9 +50,14 @@ def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> list[Record]:
     """Records that are accepted but not in Postgres yet, oldest first. Read this *before* Postgres: a record that is
     stored in between is then seen twice, never missed."""
     ids = list(conversation_ids)
-    if not ids:
-        return []
-    answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG], args=[keys.PREFIX, *ids])
-    records = [unpack_record(packed) for packed_list in answer[1::2] for packed in packed_list]
+    return read_tail_and_version(redis, ids)[0] if ids else []
+
+
+def read_tail_and_version(redis: Redis, conversation_ids: Iterable[int]) -> tuple[list[Record], int]:
+    """The tail, and the last version given out at that moment: whatever these conversations have up to it is in this
+    tail, or is found by whoever reads Postgres afterwards."""
+    arguments: list[str | int] = [keys.PREFIX, *conversation_ids]
+    answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG, keys.VERSION], args=arguments)
+    records = [unpack_record(packed) for packed_list in answer[2::2] for packed in packed_list]
     records.sort(key=lambda record: record.version)
-    return records
+    return records, int(answer[0])

@@ -1,7 +1,11 @@
 """What a user missed: the changes of their conversations since a version, from the unstored tail and from Postgres.
 
-The tail is read first. A record that is stored between the two reads is then found twice and taken once; read the other
-way round it could be missed.
+The tail is read first. A record that is stored between the two reads is then found twice and taken once; read the
+other way round it could be missed.
+
+What is given here ends at the last version that was given out when the tail was read (the horizon). A later one may show
+in Postgres while an earlier one does not (they are two reads, and more than one statement), and a session that took the
+later would pass over the earlier when it comes live.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Iterable
 from app.core.cursor import encode_cursor
 from app.core.events import Event, event_of, mark_event
 from app.core.records import Kind
-from app.message_log.conversations import read_tail
+from app.message_log.conversations import read_tail_and_version
 from app.services.message_path import MessagePath, asking
 from app.services.views import stored_event
 from app.store import conversations, messages, receipts
@@ -28,10 +32,15 @@ def changes_since(path: MessagePath, user_id: int, version: int) -> tuple[list[E
     """
     with reading(path.engine) as connection:
         ids = conversations.conversation_ids_of(connection, user_id)
-    tail = [record for record in asking(lambda: read_tail(path.redis, ids)) if record.version > version]
-    with reading(path.engine) as connection:
-        page = messages.changed_since(connection, user_id, version, PAGE)
-        marks = receipts.receipts_changed_since(connection, user_id, version)
+    while True:
+        tail, horizon = asking(lambda ids=ids: read_tail_and_version(path.redis, ids))  # type: ignore[misc]
+        with reading(path.engine) as connection:
+            page = messages.changed_since(connection, user_id, version, PAGE)
+            marks = receipts.receipts_changed_since(connection, user_id, version)
+            now = conversations.conversation_ids_of(connection, user_id)
+        if set(now) <= set(ids):
+            break
+        ids = now  # a conversation that began in between: its tail was not looked at
     path.learn_directs({row.conversation_id for row in page.messages})
     epoch = path.epoch.number
     events = {
@@ -42,7 +51,7 @@ def changes_since(path: MessagePath, user_id: int, version: int) -> tuple[list[E
         events[mark.version] = _mark_events(epoch, mark)
     for record in tail:
         events[record.version] = [event_of(epoch, record)]
-    versions = sorted(events)
+    versions = sorted(v for v in events if version < v <= horizon)
     if page.has_more:
         last = page.messages[-1].version
         versions = [v for v in versions if v <= last]

@@ -183,7 +183,10 @@ class Session:
 
     def resume_from_store(self) -> None:
         """The subscription broke: something may have been missed."""
-        if self.closed or not self.joined or self._catching_up:
+        if self.closed or not self.joined:
+            return
+        if self._catching_up:
+            self._buffer = None  # what gathers there may have a gap now: it is dropped, and read once more
             return
         self._catching_up = True
         self._buffer = []

@@ -1,10 +1,11 @@
 -- What is accepted but not stored yet, of some conversations.
 --
--- KEYS  1 log  (names the slot)
+-- KEYS  1 log  2 version
 -- ARGV  1 prefix  2.. conversation ids
--- Returns {conversation, {record, ...}, ...} for those that have something, records packed as append.lua packs them.
+-- Returns {version, conversation, {record, ...}, ...} for those that have something, records packed as append.lua packs
+-- them. ``version`` is the last one given out: all up to it is in a tail now, or was in Postgres before.
 
-local found = {}
+local found = {redis.call('GET', KEYS[2]) or '0'}
 if redis.call('XLEN', KEYS[1]) == 0 then return found end
 for i = 2, #ARGV do
   local records = redis.call('LRANGE', ARGV[1] .. 't:' .. ARGV[i], 0, -1)
