@@ -124,6 +124,16 @@ def test_every_close_code_is_listed():
     assert set(CLOSE_CODES) == set(CloseCode)
 
 
+def test_the_page_in_words_names_all_of_it():
+    words = (ROOT / "docs/protocol.md").read_text()
+    named = set(re.findall(r"`([a-z_]+)`", words))
+    assert set(COMMANDS) | set(EVENTS) | {error.code for error in all_errors()} <= named
+    assert {int(code) for code in re.findall(r"^\| (\d{4}) \|", words, re.MULTILINE)} == set(CloseCode)
+    for operation in OPERATIONS:
+        path = operation.path.removeprefix("/api/v1").replace("{conversationId}", "{id}")
+        assert path in words, operation.name
+
+
 @pytest.mark.parametrize("document", [openapi(), asyncapi()], ids=["openapi", "asyncapi"])
 def test_every_reference_leads_somewhere(document: dict[str, Any]):
     for reference in references(document):

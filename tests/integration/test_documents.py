@@ -1,0 +1,166 @@
+"""What a running server answers is what its documents say: no member missing, none unnamed, no status unheard of."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.clients import Account, PollClient, Refused, SseClient, WsClient, register
+from tests.support.documents import Documents
+from tests.support.processes import Stack
+
+STACK = {"env": {"ACK_WAIT_SECONDS": "2", "AUTH_ATTEMPTS_PER_MINUTE": "0"}}
+
+Call = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def documents(server: Stack) -> Documents:
+    return Documents(server.base_url)
+
+
+@pytest.fixture(scope="module")
+def ann(server: Stack) -> Account:
+    return register(server.base_url)
+
+
+@pytest.fixture(scope="module")
+def ben(server: Stack) -> Account:
+    return register(server.base_url)
+
+
+@pytest.fixture
+def call(server: Stack, documents: Documents, ann: Account) -> Iterator[Call]:
+    """``call("GET", "/me")`` as Ann; every answer is checked."""
+    with httpx.Client(base_url=server.base_url, trust_env=False, timeout=20) as client:
+
+        def act(method: str, path: str, *, token: str | None = ann.access_token, **options: Any) -> httpx.Response:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            return documents.check_answer(client.request(method, f"/api/v1{path}", headers=headers, **options))
+
+        yield act
+
+
+def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: Account, ben: Account, server: Stack):
+    name = f"u{uuid.uuid4().hex[:12]}"
+    account = {"username": name, "password": "correct horse battery", "displayName": "Cyd"}
+    call("POST", "/auth/register", json=account, token=None)
+    signed_in = call("POST", "/auth/login", json={k: account[k] for k in ("username", "password")}, token=None).json()
+    tokens = call("POST", "/auth/refresh", token=signed_in["refreshToken"]).json()
+    call("POST", "/auth/ticket", token=tokens["accessToken"])
+    call("POST", "/auth/logout", token=tokens["accessToken"])
+    call("GET", "/me")
+    call("PATCH", "/me", json={"displayName": "Ann", "avatarUrl": "https://example.org/ann.png"})
+    call("GET", "/users", params={"q": ben.username[:6]})
+    call("GET", "/presence", params={"userIds": f"{ann.user_id},{ben.user_id}"})
+
+    one = call("POST", "/conversations", json={"kind": "direct", "userId": ben.user_id}).json()["id"]
+    first = call("POST", "/messages", json={"receiverId": ben.user_id, "message": "hello"}).json()
+    reply = {"conversationId": one, "message": "and", "replyTo": first["id"], "kind": "note"}
+    call("POST", "/messages", json=reply)
+    call("GET", "/messages/unread", token=ben.access_token)
+    call("POST", f"/conversations/{one}/delivered", json={"seq": 2}, token=ben.access_token)
+    call("POST", f"/conversations/{one}/read", json={"seq": 1}, token=ben.access_token)
+    call("POST", f"/conversations/{one}/typing", json={"typing": True})
+    call("GET", "/conversations")
+    call("GET", "/conversations", params={"limit": 1})
+    call("GET", f"/conversations/{one}")
+    call("GET", f"/conversations/{one}/messages", params={"limit": 1})
+    cursor = call("GET", "/events/poll").json()["cursor"]
+    call("GET", "/events/poll", params={"cursor": cursor, "wait": 0})
+    call("GET", "/openapi.json", token=None)
+
+    accepted = {done for done in documents.successes() if done[2] == 202}
+    stream = {("GET", "/api/v1/events", 200)}
+    assert documents.successes() - documents.seen == accepted | stream
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("GET", "/me", {"token": None}, 401),
+        ("GET", "/me", {"token": "forged"}, 401),
+        ("GET", "/conversations/999999", {}, 404),
+        ("GET", "/users", {}, 422),
+        ("POST", "/messages", {"json": {"message": 1}}, 422),
+        ("POST", "/messages", {"json": {"message": "x" * 9000, "conversationId": 1}}, 413),
+        ("POST", "/messages", {"content": b"x", "headers": {}}, 415),
+        ("POST", "/messages", {"json": {"message": "x", "conversationId": 999999}}, 404),
+        ("POST", "/auth/login", {"json": {"username": "nobody-at-all", "password": "x"}, "token": None}, 401),
+        ("POST", "/auth/logout", {"token": None}, 401),
+        ("GET", "/events/poll", {"params": {"wait": 99}}, 422),
+    ],
+)
+def test_refusals_are_as_documented(call: Call, method: str, path: str, options: dict[str, Any], status: int):
+    options.pop("headers", None)
+    assert call(method, path, **options).status_code == status
+
+
+def test_a_name_that_is_taken_is_a_documented_conflict(call: Call, ann: Account):
+    body = {"username": ann.username, "password": "correct horse battery"}
+    assert call("POST", "/auth/register", json=body, token=None).status_code == 409
+
+
+@pytest.fixture
+def sessions(server: Stack, ann: Account, ben: Account) -> Iterator[list[Any]]:
+    made = [WsClient(server.base_url, ann), WsClient(server.base_url, ben), SseClient(server.base_url, ben)]
+    made.append(PollClient(server.base_url, ben))
+    yield made
+    for client in made:
+        client.finish()
+
+
+def test_events_are_as_documented(sessions: list[Any], documents: Documents, ann: Account, ben: Account):
+    mine, theirs, stream, poll = sessions
+    for client in (theirs, stream, poll):
+        client.join()
+    mine.join(cursor="of another server")  # answered with resync
+    commands: list[tuple[str, dict[str, Any]]] = [
+        ("presence_subscribe", {"userIds": [ben.user_id]}),
+        ("send_message", {"receiverId": ben.user_id, "message": "hello", "id": str(uuid.uuid4())}),
+        ("authenticate", {"token": ann.access_token}),
+        ("fetch_unread_messages", {"limit": 5}),
+        ("ping", {}),
+    ]
+    for name, data in commands:
+        documents.check_command(name, data)
+        mine.command(name, data)
+    with pytest.raises(Refused):
+        mine.command("send_message", {"message": "to nobody"})
+    message = theirs.next_event("receive_message").data
+    mark = {"conversationId": message["conversationId"], "seq": message["seq"]}
+    for name, data in (("message_delivered", mark), ("message_read", mark), ("fetch_unread_messages", {})):
+        documents.check_command(name, data)
+        theirs.command(name, data)
+    theirs.typing(conversation_id=message["conversationId"])
+    for name in ("resync", "message_delivered", "message_read", "typing"):
+        mine.next_event(name)
+    for client in (stream, poll):
+        client.next_event("receive_message")
+    for client in sessions:
+        for event in [client.joined, *client.events, *getattr(client, "replies", {}).values()]:
+            if event is not None:
+                documents.check_event(event)
+    # A deleted message has its check in tests/unit/test_documents.py: nothing deletes one yet.
+    assert documents.events() - documents.seen == {"message_deleted"}
+
+
+def test_what_was_not_confirmed_in_time_is_answered_as_documented(
+    call: Call, documents: Documents, server: Stack, ben: Account
+):
+    conversation = call("POST", "/conversations", json={"kind": "direct", "userId": ben.user_id}).json()
+    one, last = conversation["id"], call("POST", "/messages", json={"receiverId": ben.user_id, "message": "a"}).json()
+    server.stop_postgres()
+    try:
+        assert call("POST", "/messages", json={"conversationId": one, "message": "b"}).status_code == 202
+        for mark in ("delivered", "read"):
+            body = {"seq": last["seq"]}
+            path = f"/conversations/{one}/{mark}"
+            assert call("POST", path, json=body, token=ben.access_token).status_code == 202
+    finally:
+        server.start_postgres()
+    assert {done for done in documents.successes() if done[2] == 202} <= documents.seen
