@@ -3,7 +3,8 @@
 Invariants
 * A notice may come before the answer that names its version (they travel on two connections): early ones are kept a
   while.
-* Notices can be lost (pub/sub is at most once): whoever waits longer than a moment is looked up in Redis (`reconcile`).
+* Notices can be lost (pub/sub is at most once): whoever waits longer than a moment is looked up in Redis (`reconcile`),
+  and a record that was set aside is not taken for stored because later ones of its conversation are.
 * Every wait ends: with True (stored), or with an error when the epoch is lost or the record was set aside.
 """
 
@@ -69,8 +70,11 @@ class Confirmations:
             for wait in row:
                 wait.confirmed(Overloaded("The message may not have been stored: send it again.", retry_after=1.0))
 
-    def reconcile(self, redis: Redis) -> None:
-        """Ask Redis about whoever waits longer than a moment; forget early notices that nobody came for."""
+    def reconcile(self, redis: Redis, refusal: Callable[[str], ParleyError]) -> None:
+        """Ask Redis about whoever waits longer than a moment; forget early notices that nobody came for.
+
+        ``refusal`` makes an error of the reason why a record was not stored.
+        """
         now = time.monotonic()
         self._early = {v: e for v, e in self._early.items() if now - e[0] < EARLY_SECONDS}
         old = [
@@ -81,7 +85,10 @@ class Confirmations:
         if not old:
             return
         stored = stored_versions(redis, {conversation for _, conversation in old})
-        self.settle([version for version, conversation in old if version <= stored.get(conversation, 0)])
+        passed = [version for version, conversation in old if version <= stored.get(conversation, 0)]
+        reasons = redis.mget([keys.refused(version) for version in passed]) if passed else []
+        for version, reason in zip(passed, reasons, strict=True):
+            self.settle([version], refusal(reason.decode()) if isinstance(reason, bytes) else None)
 
 
 def stored_versions(redis: Redis, conversation_ids: Iterable[int]) -> dict[int, int]:

@@ -24,6 +24,7 @@ ALL = PREFIX + "all"  # channel that every gateway listens to
 
 # Idle conversations leave Redis after this and are read from Postgres again at their next message.
 CONVERSATION_SECONDS = 24 * 3600
+REFUSED_SECONDS = 600
 
 
 def conversation(conversation_id: int) -> str:
@@ -39,6 +40,11 @@ def tail(conversation_id: int) -> str:
 def dedupe_mark(conversation_id: int, message_id: str) -> str:
     """string "<seq>:<version>:<sent ms>:<sender>": this id was sent; expires after Settings.dedupe_seconds"""
     return f"{PREFIX}x:{conversation_id}:{message_id}"
+
+
+def refused(version: int) -> str:
+    """string: why the record of this version was not stored, for a sender whose notice was lost; expires by itself"""
+    return f"{PREFIX}refused:{version}"
 
 
 def gateway_users(gateway: str) -> str:

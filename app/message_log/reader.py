@@ -72,6 +72,8 @@ class LogReader:
             row = progress.setdefault(record.conversation_id, [record.conversation_id, 0, 0])
             row[1] += 1
             row[2] = max(row[2], record.version)
+        for version, reason in refused.items():  # before anybody can take the conversation for stored so far
+            self._redis.set(keys.refused(version), reason, ex=keys.REFUSED_SECONDS)
         self._stored(
             keys=[keys.LOG, keys.LOG_STATE],
             args=[

@@ -4,8 +4,8 @@ The tail is read first. A record that is stored between the two reads is then fo
 other way round it could be missed.
 
 What is given here ends at the last version that was given out when the tail was read (the horizon). A later one may
-show in Postgres while an earlier one does not (they are two reads, and more than one statement), and a session that took
-the later would pass over the earlier when it comes live.
+show in Postgres while an earlier one does not (they are two reads, and more than one statement), and a session that
+took the later would pass over the earlier when it comes live.
 """
 
 from __future__ import annotations

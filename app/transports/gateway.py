@@ -15,7 +15,7 @@ from app.core.cursor import Position, decode_cursor
 from app.core.errors import Overloaded, ParleyError, RateLimited, Unauthorized
 from app.core.events import Event
 from app.extensions import Parley, connect_redis
-from app.fanout.hub import Hub
+from app.fanout.hub import Hub, refusal
 from app.fanout.listener import Listener
 from app.fanout.presence import BEAT_SECONDS, CAME, LEFT, PresenceChanges, beat, sign_off
 from app.message_log.append import Append, AppendLimits
@@ -233,7 +233,7 @@ class Gateway:
                 self.presence.note_again(users)
 
     def reconcile(self) -> None:
-        self.confirmations.reconcile(self.parley.redis)
+        self.confirmations.reconcile(self.parley.redis, refusal)
 
     def resubscribed(self) -> None:
         if self.listener.subscriptions > 1:
