@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from redis import Redis
 
+from app.core.errors import Overloaded
 from app.message_log import keys
+from app.redis_scripts import script
 
 
 class Epoch(NamedTuple):
@@ -40,6 +42,10 @@ def read_epoch(redis: Redis) -> Epoch | None:
     value = redis.get(keys.EPOCH)
     if not isinstance(value, bytes):
         return None
+    return _parse(value)
+
+
+def _parse(value: bytes) -> Epoch:
     number, started = value.split(b":")
     return Epoch(int(number), int(started))
 
@@ -53,8 +59,18 @@ def last_version(redis: Redis) -> int:
 def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     """Begin a new epoch, or join the one that another process has begun meanwhile.
 
-    Raise Overloaded where Postgres does not answer, RedisError where Redis does not.
+    Raise Overloaded where Postgres does not answer, or while another process is at it (one at a time: the next would
+    forget what the first has begun with). Raise RedisError where Redis does not answer.
     """
+    if not redis.set(keys.EPOCH_BEGINS, "1", nx=True, px=keys.EPOCH_BEGINS_MS):
+        raise Overloaded("A new epoch is about to begin.", retry_after=0.5)
+    try:
+        return _begin(redis, next_epoch)
+    finally:
+        redis.delete(keys.EPOCH_BEGINS)
+
+
+def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     try:
         with next_epoch() as (number, greatest_version):
             found = read_epoch(redis)
@@ -68,8 +84,8 @@ def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     # Where nothing was ever stored, nothing was ever sent that a lost dedupe mark could have told of.
     started_ms = now_us // 1000 if greatest_version else 0
     # Only now, after the commit: an epoch in Redis that Postgres does not know would stop every drain.
-    redis.set(keys.EPOCH, f"{number}:{started_ms}", nx=True)
-    return read_epoch(redis) or Epoch(number, started_ms)
+    value = script(redis, "app.message_log", "begin")(keys=[keys.EPOCH], args=[number, f"{number}:{started_ms}"])
+    return _parse(value)
 
 
 def _forget_leftovers(redis: Redis) -> None:

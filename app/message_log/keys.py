@@ -9,6 +9,7 @@ from __future__ import annotations
 PREFIX = "{parley}:"
 
 EPOCH = PREFIX + "epoch"  # string "<epoch>:<started ms>"; absent means: Redis lost its data
+EPOCH_BEGINS = PREFIX + "epoch-begins"  # string, held by the process that begins a new epoch; expires by itself
 VERSION = PREFIX + "version"  # string, the last version given out
 LOG = PREFIX + "log"  # stream; each entry holds the records of one append; only what is not stored yet
 LOG_STATE = PREFIX + "log-state"  # hash: records and bytes it holds, entries ever added, the last one gone
@@ -25,6 +26,8 @@ ALL = PREFIX + "all"  # channel that every gateway listens to
 # Idle conversations leave Redis after this and are read from Postgres again at their next message.
 CONVERSATION_SECONDS = 24 * 3600
 REFUSED_SECONDS = 600
+# Longer than Postgres is waited for.
+EPOCH_BEGINS_MS = 10_000
 
 
 def conversation(conversation_id: int) -> str:

@@ -1,0 +1,10 @@
+-- Names the epoch that begins, unless a later one has begun meanwhile.
+--
+-- KEYS  1 epoch
+-- ARGV  1 its number  2 "<number>:<started ms>"
+-- Returns the value that holds now.
+
+local found = redis.call('GET', KEYS[1])
+if found and tonumber(string.match(found, '^%d+')) >= tonumber(ARGV[1]) then return found end
+redis.call('SET', KEYS[1], ARGV[2])
+return ARGV[2]

@@ -1,0 +1,76 @@
+"""A new epoch begins once, whoever begins it at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from app.core.errors import Overloaded
+from app.message_log import keys
+from app.message_log.epoch import Epoch, begin_epoch, read_epoch
+
+
+class Counter:
+    """What Postgres does: counts up under a lock, and back where the block fails."""
+
+    def __init__(self) -> None:
+        self.number = 4
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def next(self) -> Iterator[tuple[int, int]]:
+        with self.lock:
+            yield self.number + 1, 0
+            self.number += 1
+
+
+@pytest.fixture
+def empty(redis_client: redis.Redis) -> redis.Redis:
+    redis_client.flushall()
+    return redis_client
+
+
+def test_it_begins_and_is_joined(empty: redis.Redis) -> None:
+    counter = Counter()
+    assert begin_epoch(empty, counter.next).number == 5
+    assert begin_epoch(empty, counter.next).number == 5
+    assert counter.number == 5
+
+
+def test_two_at_once_begin_one(empty: redis.Redis, redis_url: str) -> None:
+    counter, found, late = Counter(), [], []
+
+    def begin() -> None:
+        with redis.Redis.from_url(redis_url) as client:
+            try:
+                found.append(begin_epoch(client, counter.next))
+            except Overloaded:
+                late.append(1)
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert counter.number == 5
+    assert {epoch.number for epoch in found} == {5}
+    assert len(found) + len(late) == 8
+    assert read_epoch(empty) == found[0]
+
+
+def test_an_earlier_epoch_never_replaces_a_later_one(empty: redis.Redis) -> None:
+    """A process that was stopped between Postgres and Redis wakes up after another has begun the next."""
+    counter = Counter()
+
+    @contextmanager
+    def slow() -> Iterator[tuple[int, int]]:
+        with counter.next() as row:
+            yield row
+        empty.set(keys.EPOCH, "9:123")
+
+    assert begin_epoch(empty, slow) == Epoch(9, 123)
+    assert read_epoch(empty) == Epoch(9, 123)
