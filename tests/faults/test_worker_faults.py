@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 
 import pytest
 
@@ -30,6 +31,18 @@ def test_kill_9_of_a_whole_worker(cluster: Cluster, chat: Chat, rng: random.Rand
         cluster.stack.kill_worker(index)
         crowd.wait_acks(3, 30)
         cluster.stack.start_worker(index)
+
+
+def test_sigterm_of_a_worker_under_load(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """As a platform does at a deploy, to the whole group: the drain ends at once and is handed over."""
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        for worker in rng.sample(cluster.stack.workers, 2):
+            worker.signal(signal.SIGTERM)
+            worker.wait(25)
+            crowd.wait_acks(2, 30)
+            worker.start()
+            crowd.wait_for(lambda w=worker: "ready" in w.log().rpartition("Warm shutdown")[2], 30, "the new worker")
 
 
 def test_both_workers_dead_and_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
