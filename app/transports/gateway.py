@@ -173,6 +173,7 @@ class Gateway:
         while (self.sessions or len(self._append) or len(self.presence)) and time.monotonic() < deadline:
             gevent.sleep(0.02)
         try:
+            self.publish_figures()  # the last counts, and that no session is left
             sign_off(self.parley.redis, self.id)
         except RedisError as error:
             log.warning("not signed off: %s", type(error).__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -122,3 +123,18 @@ def test_without_redis_a_process_answers_for_itself(server: Stack, sessions: tup
     assert samples["parley_redis_up", ()] == 0
     assert total(samples, "parley_sessions", transport="websocket") == 1
     wait_for(server, lambda s: s["parley_redis_up", ()] == 1 and total(s, "parley_sessions") == 2)
+
+
+def test_a_gateway_that_went_leaves_its_counts_and_no_sessions(server: Stack, ann: Account):
+    client = WsClient(server.base_urls[1], ann).join()
+    wait_for(server, lambda s: total(s, "parley_sessions") == 1)
+    try:
+        server.web[1].signal(signal.SIGTERM)
+        assert client.wait_closed() == 1001
+        server.web[1].wait(20)
+        samples = scrape(server.base_urls[0])
+        assert total(samples, "parley_sessions") == 0
+        assert total(samples, "parley_closes_total", code="1001") >= 1
+    finally:
+        client.finish()
+        server.start_web(1)
