@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from enum import IntEnum
+from typing import NamedTuple
 
 from redis import Redis
 
-from app.core.records import pack, unpack
+from app.core.records import Kind, pack, unpack
 from app.message_log import keys
-from app.redis_batch import EpochLostError, Operation
+from app.redis_batch import EpochLostError
 from app.redis_scripts import script
+
+Decision = tuple[int, int, int, int]
+
+
+class Decided(IntEnum):
+    """The first number of a decision; seq, version and the moment of sending (ms) follow where they make sense."""
+
+    DONE = 0
+    STORED = 1  # the same id was here before, and Postgres has it
+    WAITS = 2  # the same id was here before, and Postgres does not have it yet
+    TAKEN = 3
+    UNKNOWN = 4  # the conversation is not in Redis: hydrate it, then ask again
+    OUTSIDER = 5
+    FULL = 6
+    STILL = 7  # a mark that moves nothing, with all of the conversation stored
+    STILL_WAITS = 8  # a mark that moves nothing, and something of the conversation is not stored yet
+
+
+class Operation(NamedTuple):
+    """``what`` is a message's id, a mark's seq, or 1 and 0 for typing."""
+
+    kind: int
+    conversation_id: int
+    user_id: int
+    what: str | int
+    body: str = ""
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +47,6 @@ class AppendLimits:
     max_records: int
     max_bytes: int
     dedupe_seconds: int
-    send_rate: float
-    send_burst: int
 
 
 class Append:
@@ -38,26 +64,24 @@ class Append:
         self._script = script(redis, "app.message_log", "append")
         self._saw_epoch = saw_epoch
         self._wake = wake
+        self._gateway = gateway
         self._keys = [keys.EPOCH, keys.VERSION, keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.LEASE]
-        interval = 1000.0 / limits.send_rate
-        self._args: list[str | int | float] = [
-            keys.PREFIX,
-            "",
-            gateway,
-            limits.max_records,
-            limits.max_bytes,
-            limits.dedupe_seconds,
-            interval,
-            interval * limits.send_burst,
-        ]
+        self._limits = (limits.max_records, limits.max_bytes, limits.dedupe_seconds)
 
-    def __call__(self, operations: list[Operation]) -> list[Any]:
-        """One result an operation, as append.lua lists them. Raise EpochLostError, RedisError."""
-        answer = unpack(self._script(keys=self._keys, args=[*self._args, pack(operations)]))
+    def __call__(self, operations: list[Operation]) -> list[Decision]:
+        """One decision an operation. Raise EpochLostError, RedisError."""
+        gateway = self._gateway
+        heads: list[str | int] = []
+        ends: list[bytes] = []
+        for kind, conversation_id, user_id, what, body, session_id in operations:
+            heads += (kind, conversation_id, user_id, what)
+            # The record's last five members, as they will stand in it: without the header of an array of their own.
+            ends.append(pack((user_id, what if kind == Kind.MESSAGE else "", body, session_id, gateway))[1:])
+        answer = unpack(self._script(keys=self._keys, args=[keys.PREFIX, *self._limits, pack(heads), *ends]))
         if answer[0] is False:
             raise EpochLostError
-        epoch, wake, results = answer
+        epoch, wake, flat = answer
         self._saw_epoch(epoch)
         if wake:
             self._wake()
-        return results  # type: ignore[no-any-return]
+        return list(zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True))

@@ -4,12 +4,8 @@ session.
 
 from __future__ import annotations
 
-from typing import Any
-
-from app.core.errors import ParleyError
-from app.core.records import Kind
 from app.services.message_path import MessagePath
-from app.services.move_mark import move_mark
+from app.services.move_mark import note_delivered
 from app.store import receipts
 from app.store.engine import reading
 
@@ -19,8 +15,4 @@ def confirm_polled(path: MessagePath, user_id: int, version: int) -> None:
     with reading(path.engine) as connection:
         rows = receipts.delivered_up_to(connection, user_id, version)
     for conversation_id, seq in rows:
-        move_mark(path, Kind.DELIVERED, user_id, conversation_id, seq, _done)
-
-
-def _done(_answer: Any, _error: ParleyError | None) -> None:
-    """Nobody waits: the next poll confirms again."""
+        note_delivered(path, user_id, conversation_id, seq)

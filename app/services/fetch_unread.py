@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.errors import NotFound, ParleyError
-from app.core.records import Kind, Record
+from app.core.records import Record
 from app.message_log.conversations import read_tail
 from app.services.count_unread import by_conversation, is_unread, read_mark
 from app.services.message_path import Answer, MessagePath, asking
-from app.services.move_mark import move_mark
+from app.services.move_mark import note_delivered
 from app.services.views import accepted_message, stored_message
 from app.store import messages
 from app.store.engine import reading
@@ -76,8 +76,4 @@ def _mark_delivered(path: MessagePath, user_id: int, page: list[dict[str, Any]])
     for view in page:
         seqs[view["conversationId"]] = max(view["seq"], seqs.get(view["conversationId"], 0))
     for conversation_id, seq in seqs.items():
-        move_mark(path, Kind.DELIVERED, user_id, conversation_id, seq, _done)
-
-
-def _done(_answer: Any, _error: ParleyError | None) -> None:
-    """Nobody waits for these marks; the next delivery moves past one that was refused."""
+        note_delivered(path, user_id, conversation_id, seq)

@@ -20,6 +20,7 @@ from app.message_log.conversations import hydrate
 from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher
 from app.services.histogram import Histogram, ack_seconds
+from app.services.send_rates import SendRates
 from app.store import conversations as store
 from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
@@ -74,6 +75,7 @@ class MessagePath:
     gateway_id: str
     append: Batcher
     confirmations: Confirmations
+    send_rates: SendRates
     stored_ids: Batcher  # (conversation, id) -> what Postgres has under this id, or None
     later: Callable[[Callable[[], None]], None]
     directs: DirectCache = field(default_factory=DirectCache)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from app.core.errors import ParleyError
 from app.core.records import Kind
+from app.message_log.append import Decided, Decision, Operation
 from app.services.message_path import MessagePath
-from app.services.send_message import UNKNOWN, Outcome, refusal
-
-DONE, NOTHING_MOVED = 0, 7
+from app.services.send_message import Outcome, refusal
 
 
 def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome) -> None:
@@ -17,33 +16,45 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
 
     A seq beyond the last message means "all there is".
     """
-    operation = (kind, conversation_id, user_id, seq)
+    operation = Operation(kind, conversation_id, user_id, seq)
     answer = {"conversationId": conversation_id, "seq": seq, "status": "stored"}
 
     def confirmed(error: ParleyError | None) -> None:
         outcome(None if error else answer, error)
 
-    def decided(result: Any, error: ParleyError | None, *, hydrate: bool = True) -> None:
+    def decided(decision: Decision, error: ParleyError | None, *, hydrate: bool = True) -> None:
         if error is not None:
             outcome(None, error)
-        elif result[0] == DONE:
-            path.confirmations.expect(result[2], conversation_id, confirmed)
-        elif result[0] == NOTHING_MOVED and result[2]:
+            return
+        what, _, version, _ = decision
+        if what in (Decided.DONE, Decided.STILL_WAITS):
+            path.confirmations.expect(version, conversation_id, confirmed)
+        elif what == Decided.STILL:
             outcome(answer, None)
-        elif result[0] == NOTHING_MOVED:
-            path.confirmations.expect(result[1], conversation_id, confirmed)
-        elif result[0] == UNKNOWN and hydrate:
-            path.later(lambda: _again(path, operation, conversation_id, decided, outcome))
+        elif what == Decided.UNKNOWN and hydrate:
+            path.when_hydrated(conversation_id, again)
         else:
-            outcome(None, refusal(result))
+            outcome(None, refusal(what))
+
+    def again(error: ParleyError | None) -> None:
+        if error is None:
+            path.append.submit(operation, partial(decided, hydrate=False))
+        else:
+            outcome(None, error)
 
     path.append.submit(operation, decided)
 
 
-def _again(path: MessagePath, operation: Any, conversation_id: int, decided: Any, outcome: Outcome) -> None:
-    try:
-        path.hydrate(conversation_id)
-    except ParleyError as error:
-        outcome(None, error)
-        return
-    path.append.submit(operation, lambda result, error: decided(result, error, hydrate=False))
+def note_delivered(path: MessagePath, user_id: int, conversation_id: int, seq: int) -> None:
+    """A delivered mark that nobody waits for. Should it be refused, the next delivery moves past it."""
+    operation = Operation(Kind.DELIVERED, conversation_id, user_id, seq)
+
+    def decided(decision: Decision, error: ParleyError | None) -> None:
+        if error is None and decision[0] == Decided.UNKNOWN:
+            path.when_hydrated(conversation_id, again)
+
+    def again(error: ParleyError | None) -> None:
+        if error is None:
+            path.append.submit(operation, lambda _decision, _error: None)
+
+    path.append.submit(operation, decided)

@@ -6,10 +6,8 @@ from typing import Any
 
 from gevent import get_hub
 
-from app.core.errors import ParleyError
-from app.core.records import Kind
 from app.services.message_path import MessagePath
-from app.services.move_mark import move_mark
+from app.services.move_mark import note_delivered
 
 # Long enough that a burst becomes one mark, short enough that the sender sees "delivered" as immediate. With many
 # conversations in motion the marks wait longer, so that they stay a small part of what the gateway does.
@@ -44,9 +42,4 @@ class Deliveries:
         marks, self._marks = self._marks, {}
         self._gather = min(max(len(marks) / MARKS_PER_SECOND, GATHER_SECONDS), GATHER_SECONDS_MOST)
         for (user_id, conversation_id), seq in marks.items():
-            move_mark(self._path, Kind.DELIVERED, user_id, conversation_id, seq, self._done)
-
-    def _done(self, _answer: Any, error: ParleyError | None) -> None:
-        """A mark that was refused is not lost for good: the next delivery, or fetch_unread, moves past it."""
-        if error is not None:
-            self._path.counters["delivered_marks_refused"] += 1
+            note_delivered(self._path, user_id, conversation_id, seq)

@@ -14,19 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.commands import SendMessage, check_text
-from app.core.errors import Conflict, Invalid, NotFound, Overloaded, ParleyError, RateLimited, Unauthorized
+from app.core.errors import Conflict, Invalid, NotFound, Overloaded, ParleyError, Unauthorized
 from app.core.ids import make_uuid7, surely_new
 from app.core.records import Kind, MessageBody, encode_body
 from app.core.times import rfc3339
+from app.message_log.append import Decided, Decision, Operation
 from app.services.message_path import Answer, MessagePath, now_ms
 from app.services.open_direct import open_direct
 
 log = logging.getLogger(__name__)
 
 Outcome = Callable[[Answer | None, ParleyError | None], None]
-
-# What append.lua answers, by its number.
-DONE, AGAIN, TAKEN, UNKNOWN, OUTSIDER, TOO_FAST, FULL = range(7)
 
 
 def check_send(user_id: int, command: SendMessage, max_text: int) -> None:
@@ -53,6 +51,7 @@ def send_message(
     """
     try:
         check_send(user_id, command, path.settings.max_text)
+        path.send_rates.take(user_id)
     except ParleyError as error:
         outcome(None, error)
         return True
@@ -127,14 +126,8 @@ class _Sending:
             self.append()
 
     def append(self) -> None:
-        operation = (
-            Kind.MESSAGE,
-            self.conversation_id,
-            self.user_id,
-            self.id,
-            encode_body(self.body()),
-            self.session_id,
-        )
+        body = encode_body(self.body())
+        operation = Operation(Kind.MESSAGE, self.conversation_id, self.user_id, self.id, body, self.session_id)
         self.path.append.submit(operation, self.decided)
 
     def body(self) -> MessageBody:
@@ -149,21 +142,21 @@ class _Sending:
             body.reply_to = command.reply_to.lower()
         return body
 
-    def decided(self, result: Any, error: ParleyError | None) -> None:
+    def decided(self, decision: Decision, error: ParleyError | None) -> None:
         if error is not None:
             self.outcome(None, error)
             return
-        kind = result[0]
-        if kind == DONE or (kind == AGAIN and not result[4]):
+        what, seq, version, sent_ms = decision
+        if what in (Decided.DONE, Decided.WAITS):
             self.path.counters["sends"] += 1
-            self.expect(result)
-        elif kind == AGAIN:
-            self.outcome(self.ack(result[1], result[3]), None)
-        elif kind == UNKNOWN and self.hydrated < 2:
+            self.expect(seq, version, sent_ms)
+        elif what == Decided.STORED:
+            self.outcome(self.ack(seq, sent_ms), None)
+        elif what == Decided.UNKNOWN and self.hydrated < 2:
             self.hydrated += 1
             self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
         else:
-            self.outcome(None, refusal(result))
+            self.outcome(None, refusal(what))
 
     def submit_hydrated(self, error: ParleyError | None) -> None:
         if error is None:
@@ -171,8 +164,7 @@ class _Sending:
         else:
             self.outcome(None, error)
 
-    def expect(self, result: list[Any]) -> None:
-        _, seq, version, sent_ms = result[:4]
+    def expect(self, seq: int, version: int, sent_ms: int) -> None:
         accepted = time.monotonic()
 
         def confirmed(error: ParleyError | None) -> None:
@@ -194,14 +186,12 @@ class _Sending:
         }
 
 
-def refusal(result: list[Any]) -> ParleyError:
+def refusal(what: int) -> ParleyError:
     """The error for an operation that append.lua did not carry out."""
-    if result[0] == TAKEN:
+    if what == Decided.TAKEN:
         return Conflict("This id is another message's.")
-    if result[0] == OUTSIDER:
+    if what == Decided.OUTSIDER:
         return NotFound()
-    if result[0] == TOO_FAST:
-        return RateLimited(retry_after=round(result[1] / 1000, 3))
-    if result[0] == FULL:
+    if what == Decided.FULL:
         return Overloaded("The log is full: the store does not keep up.", retry_after=5.0)
     return Overloaded()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from app.core.commands import Typing, check_target
-from app.core.errors import NotFound, ParleyError
+from app.core.errors import ParleyError
 from app.core.records import Kind
+from app.message_log.append import Decided, Decision, Operation
 from app.services.message_path import MessagePath
-from app.services.send_message import UNKNOWN, refusal
+from app.services.send_message import refusal
 from app.store.direct_pairs import find_direct
 from app.store.engine import reading
 
@@ -51,22 +52,20 @@ def _find_and_tell(path: MessagePath, user_id: int, command: Typing, outcome: Re
 
 
 def _tell(path: MessagePath, user_id: int, conversation_id: int, on: bool, outcome: Refused) -> None:
-    operation = (Kind.TYPING, conversation_id, user_id, on)
+    operation = Operation(Kind.TYPING, conversation_id, user_id, int(on))
 
-    def decided(result: Any, error: ParleyError | None, *, hydrate: bool = True) -> None:
-        if error is not None or result[0] == 0:
+    def decided(decision: Decision, error: ParleyError | None, *, hydrate: bool = True) -> None:
+        if error is not None or decision[0] == Decided.DONE:
             outcome(error)
-        elif result[0] == UNKNOWN and hydrate:
-            path.later(lambda: hydrate_and_again(decided))
+        elif decision[0] == Decided.UNKNOWN and hydrate:
+            path.when_hydrated(conversation_id, again)
         else:
-            outcome(refusal(result) if result[0] != UNKNOWN else NotFound())
+            outcome(refusal(decision[0]))
 
-    def hydrate_and_again(decided: Any) -> None:
-        try:
-            path.hydrate(conversation_id)
-        except ParleyError as error:
+    def again(error: ParleyError | None) -> None:
+        if error is None:
+            path.append.submit(operation, partial(decided, hydrate=False))
+        else:
             outcome(error)
-            return
-        path.append.submit(operation, lambda result, error: decided(result, error, hydrate=False))
 
     path.append.submit(operation, decided)

@@ -30,6 +30,7 @@ from app.services.message_path import Answer, MessagePath, asking, now_ms
 from app.services.note_deliveries import Deliveries
 from app.services.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
 from app.services.publish_metrics import publish
+from app.services.send_rates import SendRates
 from app.services.stored_under import stored_under
 from app.store.epochs import next_epoch
 from app.store.messages import UnreadRequest
@@ -89,8 +90,6 @@ class Gateway:
             settings.log_max_records,
             settings.log_max_bytes,
             settings.dedupe_seconds,
-            settings.send_rate,
-            settings.send_burst,
         )
         append = Append(parley.redis, self.id, limits, saw_epoch=self.saw_epoch, wake=self.wake)
         changes = PresenceChanges(parley.redis, self.id, saw_epoch=self.saw_epoch)
@@ -105,6 +104,7 @@ class Gateway:
             gateway_id=self.id,
             append=self._append,
             confirmations=self.confirmations,
+            send_rates=SendRates(settings.send_rate, settings.send_burst),
             stored_ids=self._stored_ids,
             later=self.later,
         )

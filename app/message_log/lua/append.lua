@@ -1,170 +1,188 @@
 -- Decides, orders, logs and fans out a batch of operations in one atomic step.
 --
 -- KEYS  1 epoch  2 version  3 log  4 log-state  5 online  6 drain-lease
--- ARGV  1 prefix  2 epoch the caller knows ("" for none)  3 gateway of the caller
---       4 most records in the log  5 most bytes in the log  6 seconds a dedupe mark lives
---       7 send interval in ms (GCRA emission interval)  8 send burst, in ms of interval
---       9 msgpack: array of operations
---   operation  {1, conversation, sender, id, body, session}   a message; body is a JSON fragment, passed through
---              {2, conversation, user, seq}                   delivered up to seq
---              {3, conversation, user, seq}                   read up to seq
---              {4, conversation, user, on}                    typing; fanned out, never logged
+-- ARGV  1 prefix  2 most records in the log  3 most bytes in the log  4 seconds a dedupe mark lives
+--       5 msgpack: the operations, four numbers or strings each, one after the other:
+--           1, conversation, sender, id     a message
+--           2, conversation, user, seq      delivered up to seq
+--           3, conversation, user, seq      read up to seq
+--           4, conversation, user, on       typing; fanned out, never logged
+--       6.. for each operation the end of its record, packed: user, id, body, session, gateway. It passes through untouched.
 -- Returns msgpack {epoch, wake, results}, or {false} where there is no epoch (Redis lost its data).
---   wake is 1 where something was logged and no drain is running. One result an operation:
---     {0, seq, version, sent_ms}            done
---     {1, seq, version, sent_ms, stored}    the same id was here before; stored is 1 once Postgres has it
---     {2} the id is another sender's   {3} conversation not in Redis: hydrate, then call again
---     {4} not a member                 {5, ms} too fast, wait so long        {6} the log is full
---     {7, version, stored}             a mark that moves nothing; version is the conversation's last
+--   wake is 1 where something was logged and no drain is running. Results are four numbers an operation, in order:
+--     0, seq, version, sent_ms         done
+--     1, seq, version, sent_ms         the same id was here before, and Postgres has it
+--     2, seq, version, sent_ms         the same id was here before, and Postgres does not have it yet
+--     3 the id is another sender's     4 conversation not in Redis: hydrate, then call again
+--     5 not a member                   6 the log is full
+--     7, 0, version                    a mark that moves nothing, all of the conversation is stored
+--     8, 0, version                    a mark that moves nothing, and what is not stored yet ends with version
 --
 -- A record, in the log, in the conversation's tail and on the bus alike:
 --   {kind, conversation, seq, version, sent_ms, user, id, body, session, gateway}   kind 1 message, 2 delivered, 3 read
 -- On the bus (one PUBLISH a gateway): {epoch, {{users, record}, ...}}; typing is {users, {4, conversation, user, on}}.
 
-local epoch = redis.call('GET', KEYS[1])
-if not epoch then return cmsgpack.pack({false}) end
+local call, pack, format = redis.call, cmsgpack.pack, string.format
+local epoch = call('GET', KEYS[1])
+if not epoch then return pack({false}) end
 epoch = tonumber(string.match(epoch, '^%d+'))
 
-local prefix, gateway = ARGV[1], ARGV[3]
-local ops = cmsgpack.unpack(ARGV[9])
-local time = redis.call('TIME')
+local DONE, STORED, WAITS, TAKEN, UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS = 0, 1, 2, 3, 4, 5, 6, 7, 8
+local FIRST_END = 6
+local prefix = ARGV[1]
+local time = call('TIME')
 local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now_ms = math.floor(now_us / 1000)
-local interval, burst = tonumber(ARGV[7]), tonumber(ARGV[8])
+local sent = format('%.0f', now_ms)
+local version = math.max(tonumber(call('GET', KEYS[2]) or '0'), now_us - 1)
+local state = call('HMGET', KEYS[4], 'records', 'bytes', 'entries')
+local logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
+local room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
 
-local version = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), now_us - 1)
-local stat = redis.call('HMGET', KEYS[4], 'records', 'bytes')
-local room = tonumber(ARGV[4]) - tonumber(stat[1] or '0')
-local bytes_room = tonumber(ARGV[5]) - tonumber(stat[2] or '0')
+local conversations, outgoing = {}, {}
+local records, size, results = {}, 0, {}
 
-local conversations, gateways_of, allowances = {}, {}, {}
-local outgoing, records, bytes = {}, {}, 0
+local function answer(what, seq, at, ms)
+  local n = #results
+  results[n + 1], results[n + 2], results[n + 3], results[n + 4] = what, seq or 0, at or 0, ms or 0
+end
 
 local function conversation_of(id)
   local c = conversations[id]
   if c == nil then
-    local f = redis.call('HMGET', prefix .. 'c:' .. id, 'm', 's', 'lv', 'sv')
+    local name = format('%d', id)
+    local f = call('HMGET', prefix .. 'c:' .. name, 'm', 's', 'lv', 'sv')
     c = false
     if f[1] then
       c = {members = cmsgpack.unpack(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]), sv = tonumber(f[4]),
-           key = prefix .. 'c:' .. id, tail = prefix .. 't:' .. id, moved = false}
-      c.is_member = {}
-      for _, user in ipairs(c.members) do c.is_member[user] = true end
+           key = prefix .. 'c:' .. name, tail = prefix .. 't:' .. name, marks = prefix .. 'x:' .. name .. ':', new = {}}
     end
     conversations[id] = c
   end
   return c
 end
 
-local function look_up(users)
-  local unknown = {}
-  for _, user in ipairs(users) do
-    if gateways_of[user] == nil then unknown[#unknown + 1] = user end
+local function is_member(c, user)
+  local members = c.members
+  if #members <= 4 then
+    for i = 1, #members do
+      if members[i] == user then return true end
+    end
+    return false
   end
-  for first = 1, #unknown, 4000 do
-    local last = math.min(first + 3999, #unknown)
-    local found = redis.call('HMGET', KEYS[5], unpack(unknown, first, last))
-    for i = first, last do gateways_of[unknown[i]] = found[i - first + 1] or '' end
+  if not c.set then
+    c.set = {}
+    for i = 1, #members do c.set[members[i]] = true end
   end
+  return c.set[user]
 end
 
-local function fan_out(users, packed)
-  look_up(users)
-  local targets = {}
-  for _, user in ipairs(users) do
-    local where = gateways_of[user]
-    if where ~= '' then
-      for name in string.gmatch(where, '%S+') do
-        local list = targets[name]
-        if not list then list = {}; targets[name] = list end
-        list[#list + 1] = user
+-- For each gateway that holds one of the users: its outgoing list, and the beginning of an item for it.
+local function routes_to(users)
+  local by_gateway, routes = {}, {}
+  for first = 1, #users, 4000 do
+    local last = math.min(first + 3999, #users)
+    local found = call('HMGET', KEYS[5], unpack(users, first, last))
+    for i = first, last do
+      local where = found[i - first + 1]
+      if where then
+        for name in string.gmatch(where, '%S+') do
+          local list = by_gateway[name]
+          if not list then list = {}; by_gateway[name] = list end
+          list[#list + 1] = users[i]
+        end
       end
     end
   end
-  for name, list in pairs(targets) do
+  for name, list in pairs(by_gateway) do
     local out = outgoing[name]
     if not out then out = {}; outgoing[name] = out end
-    out[#out + 1] = '\146' .. cmsgpack.pack(list) .. packed
+    routes[#routes + 1] = {out, '\146' .. pack(list)}
+  end
+  return routes
+end
+
+local function fan_out(routes, packed)
+  for i = 1, #routes do
+    local out = routes[i][1]
+    out[#out + 1] = routes[i][2] .. packed
   end
 end
 
-local function log(c, record)
-  local packed = cmsgpack.pack(record)
+local function log(c, kind, conversation, seq, index)
+  version = version + 1
+  c.lv = version
+  local packed = '\154' .. pack(kind, conversation, seq, version, now_ms) .. ARGV[FIRST_END + index]
   records[#records + 1] = packed
-  bytes = bytes + #packed
-  redis.call('RPUSH', c.tail, packed)
-  fan_out(c.members, packed)
+  size = size + #packed
+  c.new[#c.new + 1] = packed
+  if not c.routes then c.routes = routes_to(c.members) end
+  fan_out(c.routes, packed)
+  answer(DONE, seq, version, now_ms)
 end
 
--- GCRA: one number a sender, the theoretical arrival time in ms. Returns 0 or how many ms to wait.
-local function too_fast(user)
-  local tat = allowances[user]
-  if tat == nil then tat = tonumber(redis.call('GET', prefix .. 'send:' .. user) or '0') end
-  tat = math.max(tat, now_ms)
-  if tat - now_ms > burst then
-    allowances[user] = tat
-    return math.ceil(tat - now_ms - burst)
+local function sent_before(c, mark, sender)
+  local seq, at, ms, by = string.match(mark, '^(%d+):(%d+):(%d+):(%d+)$')
+  if tonumber(by) ~= sender then return answer(TAKEN) end
+  at = tonumber(at)
+  answer(at <= c.sv and STORED or WAITS, tonumber(seq), at, tonumber(ms))
+end
+
+local function add_message(c, conversation, sender, id, index)
+  local key = c.marks .. id
+  if #records >= room or size + #ARGV[FIRST_END + index] > bytes_room then
+    local mark = call('GET', key)
+    if mark then return sent_before(c, mark, sender) end
+    return answer(FULL)
   end
-  allowances[user] = tat + interval
-  return 0
+  local mark = format('%d:%.0f:%s:%d', c.seq + 1, version + 1, sent, sender)
+  local before = call('SET', key, mark, 'NX', 'GET', 'EX', ARGV[4])
+  if before then return sent_before(c, before, sender) end
+  c.seq = c.seq + 1
+  log(c, 1, conversation, c.seq, index)
 end
 
-local function add_message(op)
-  local conversation, sender, id = op[2], op[3], op[4]
-  local c = conversation_of(conversation)
-  if not c then return {3} end
-  if not c.is_member[sender] then return {4} end
-  local mark_key = prefix .. 'x:' .. conversation .. ':' .. id
-  local mark = redis.call('GET', mark_key)
-  if mark then
-    local seq, at, sent, by = string.match(mark, '^(%d+):(%d+):(%d+):(%d+)$')
-    if tonumber(by) ~= sender then return {2} end
-    at = tonumber(at)
-    return {1, tonumber(seq), at, tonumber(sent), at <= c.sv and 1 or 0}
-  end
-  local wait = too_fast(sender)
-  if wait > 0 then return {5, wait} end
-  if #records >= room or bytes + #op[5] > bytes_room then return {6} end
-  c.seq, version, c.moved = c.seq + 1, version + 1, true
-  c.lv = version
-  redis.call('SET', mark_key, string.format('%d:%.0f:%.0f:%d', c.seq, version, now_ms, sender), 'EX', ARGV[6])
-  log(c, {1, conversation, c.seq, version, now_ms, sender, id, op[5], op[6], gateway})
-  return {0, c.seq, version, now_ms}
-end
-
-local function move_mark(op)
-  local kind, conversation, user = op[1], op[2], op[3]
-  local c = conversation_of(conversation)
-  if not c then return {3} end
-  if not c.is_member[user] then return {4} end
-  local seq = math.min(op[4], c.seq)
-  local marks = redis.call('HMGET', c.key, 'd:' .. user, 'r:' .. user)
+local function move_mark(c, kind, conversation, user, seq, index)
+  local d, r = format('d:%d', user), format('r:%d', user)
+  local marks = call('HMGET', c.key, d, r)
   local delivered, read = tonumber(marks[1] or '0'), tonumber(marks[2] or '0')
-  if seq <= (kind == 2 and delivered or read) then return {7, c.lv, c.lv <= c.sv and 1 or 0} end
-  if #records >= room then return {6} end
-  if kind == 3 then redis.call('HSET', c.key, 'r:' .. user, seq) end
-  if seq > delivered then redis.call('HSET', c.key, 'd:' .. user, seq) end
-  version, c.moved = version + 1, true
-  c.lv = version
-  log(c, {kind, conversation, seq, version, now_ms, user, '', '', '', gateway})
-  return {0, seq, version, now_ms}
-end
-
-local function announce_typing(op)
-  local c = conversation_of(op[2])
-  if not c then return {3} end
-  if not c.is_member[op[3]] then return {4} end
-  local others = {}
-  for _, user in ipairs(c.members) do
-    if user ~= op[3] then others[#others + 1] = user end
+  seq = math.min(seq, c.seq)
+  if seq <= (kind == 2 and delivered or read) then return answer(c.lv <= c.sv and STILL or STILL_WAITS, 0, c.lv) end
+  if #records >= room then return answer(FULL) end
+  if kind == 2 then
+    call('HSET', c.key, d, seq)
+  else
+    call('HSET', c.key, r, seq, d, math.max(seq, delivered))
   end
-  fan_out(others, cmsgpack.pack({4, op[2], op[3], op[4]}))
-  return {0, 0, 0, now_ms}
+  log(c, kind, conversation, seq, index)
 end
 
-local acts = {add_message, move_mark, move_mark, announce_typing}
-local results = {}
-for i, op in ipairs(ops) do results[i] = acts[op[1]](op) end
+local function show_typing(c, conversation, user, on)
+  local others = {}
+  for _, member in ipairs(c.members) do
+    if member ~= user then others[#others + 1] = member end
+  end
+  if #others > 0 then fan_out(routes_to(others), pack({4, conversation, user, on})) end
+  answer(DONE)
+end
+
+local ops = cmsgpack.unpack(ARGV[5])
+for i = 1, #ops, 4 do
+  local kind, conversation, user, what = ops[i], ops[i + 1], ops[i + 2], ops[i + 3]
+  local index = (i - 1) / 4
+  local c = conversation_of(conversation)
+  if not c then
+    answer(UNKNOWN)
+  elseif not is_member(c, user) then
+    answer(OUTSIDER)
+  elseif kind == 1 then
+    add_message(c, conversation, user, what, index)
+  elseif kind == 4 then
+    show_typing(c, conversation, user, what)
+  else
+    move_mark(c, kind, conversation, user, what, index)
+  end
+end
 
 local function array_header(n)
   if n < 16 then return string.char(144 + n) end
@@ -174,21 +192,18 @@ end
 local wake = 0
 if #records > 0 then
   for _, c in pairs(conversations) do
-    if c and c.moved then redis.call('HSET', c.key, 's', c.seq, 'lv', string.format('%.0f', c.lv)) end
-  end
-  for user, tat in pairs(allowances) do
-    if tat > now_ms then
-      redis.call('SET', prefix .. 'send:' .. user, string.format('%.0f', tat), 'PX', math.ceil(tat - now_ms) + 1)
+    if c and #c.new > 0 then
+      call('HSET', c.key, 's', c.seq, 'lv', format('%.0f', c.lv))
+      call('RPUSH', c.tail, unpack(c.new))
     end
   end
-  redis.call('SET', KEYS[2], string.format('%.0f', version))
   local blob = array_header(#records) .. table.concat(records)
-  redis.call('HINCRBY', KEYS[4], 'records', #records)
-  redis.call('HINCRBY', KEYS[4], 'bytes', #blob)
-  redis.call('XADD', KEYS[3], '*', 'r', blob, 'n', redis.call('HINCRBY', KEYS[4], 'entries', 1))
-  wake = 1 - redis.call('EXISTS', KEYS[6])
+  call('SET', KEYS[2], format('%.0f', version))
+  call('HSET', KEYS[4], 'records', logged + #records, 'bytes', bytes + #blob, 'entries', entries + 1)
+  call('XADD', KEYS[3], '*', 'r', blob, 'n', entries + 1)
+  wake = 1 - call('EXISTS', KEYS[6])
 end
 for name, out in pairs(outgoing) do
-  redis.call('PUBLISH', prefix .. 'to:' .. name, '\146' .. cmsgpack.pack(epoch) .. array_header(#out) .. table.concat(out))
+  call('PUBLISH', prefix .. 'to:' .. name, '\146' .. pack(epoch) .. array_header(#out) .. table.concat(out))
 end
-return cmsgpack.pack({epoch, wake, results})
+return pack({epoch, wake, results})
