@@ -46,6 +46,10 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     return bool(answer)
 
 
+def is_in_redis(redis: Redis, conversation_id: int) -> bool:
+    return bool(redis.hexists(keys.conversation(conversation_id), "m"))
+
+
 def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> list[Record]:
     """Records that are accepted but not in Postgres yet, oldest first. Read this *before* Postgres: a record that is
     stored in between is then seen twice, never missed."""

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.core.errors import Internal, NotFound, Overloaded, ParleyError
 from app.message_log.confirmations import Confirmations
-from app.message_log.conversations import hydrate
+from app.message_log.conversations import hydrate, is_in_redis
 from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher
 from app.services.histogram import Histogram, ack_seconds
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 DIRECT_CACHE = 50_000
 HYDRATE_TRIES = 3
+WARM_MOST = 100_000
 
 
 class DirectCache:
@@ -82,6 +83,7 @@ class MessagePath:
     epoch: Epoch = field(default_factory=lambda: Epoch(0, 0))
     counters: Counter[str] = field(default_factory=Counter)
     ack_times: Histogram = field(default_factory=ack_seconds)  # from accepted to stored
+    warm: set[int] = field(default_factory=set)  # conversations that Redis holds, as far as this gateway has seen
     hydrating: dict[int, list[Hydrated]] = field(default_factory=dict)
 
     def marks_since_ms(self, now_ms: int) -> int:
@@ -96,8 +98,10 @@ class MessagePath:
                 for conversation_id, low, high in pairs_of(connection, unknown):
                     self.directs.note(low, high, conversation_id)
 
-    def is_hydrating(self, conversation_id: int) -> bool:
-        return conversation_id in self.hydrating
+    def is_warm(self, conversation_id: int) -> bool:
+        """Whether it was in Redis when last seen. Sends in one that is not wait their turn in ``when_hydrated``: were
+        they tried first, those tried later could overtake them while it is brought in."""
+        return conversation_id in self.warm
 
     def when_hydrated(self, conversation_id: int, go_on: Hydrated) -> None:
         """Have it brought into Redis once for all who ask meanwhile; they go on in the order in which they asked.
@@ -120,11 +124,29 @@ class MessagePath:
         except Exception:
             log.exception("conversation %d could not be brought into Redis", conversation_id)
             failure = Internal()
-        for go_on in self.hydrating.pop(conversation_id):
+        waiting = self.hydrating.pop(conversation_id)
+        if failure is None:
+            if len(self.warm) >= WARM_MOST:
+                self.warm.clear()
+            self.warm.add(conversation_id)
+        for go_on in waiting:
             go_on(failure)
 
     def hydrate(self, conversation_id: int) -> None:
-        """Bring a conversation from Postgres into Redis. Raise NotFound; Overloaded where a store is away."""
+        """Bring a conversation from Postgres into Redis. Raise NotFound; Overloaded where a store is away.
+
+        Where it is there already (another gateway, an earlier process) Postgres is asked for nothing, and may be away.
+        """
+        is_there = asking(lambda: is_in_redis(self.redis, conversation_id))
+        if is_there and self.directs.knows(conversation_id):
+            return
+        try:
+            self._read_into_redis(conversation_id)
+        except Overloaded:
+            if not is_there:
+                raise
+
+    def _read_into_redis(self, conversation_id: int) -> None:
         for _ in range(HYDRATE_TRIES):
             epoch = self.epoch.number
             with reading(self.engine) as connection:

@@ -120,10 +120,10 @@ class _Sending:
 
     def submit(self) -> None:
         """To the log, behind those that wait for the same conversation to come into Redis."""
-        if self.path.is_hydrating(self.conversation_id):
-            self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
-        else:
+        if self.path.is_warm(self.conversation_id):
             self.append()
+        else:
+            self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
 
     def append(self) -> None:
         body = encode_body(self.body())
@@ -154,6 +154,7 @@ class _Sending:
             self.outcome(self.ack(seq, sent_ms), None)
         elif what == Decided.UNKNOWN and self.hydrated < 2:
             self.hydrated += 1
+            self.path.warm.discard(self.conversation_id)
             self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
         else:
             self.outcome(None, refusal(what))

@@ -190,6 +190,7 @@ class Gateway:
         self.later(self.learn_epoch)
         if not first:
             log.warning("a new epoch, %d: Redis lost its history", number)
+            self.path.warm.clear()
             self.confirmations.fail_all()
             self.presence.note_again(self.hub.users())
             self.later(self.reset_sessions)
