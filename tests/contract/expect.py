@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +46,12 @@ def send_many(sender: RestClient, receiver: Account, count: int) -> int:
     """Send m1, m2, … one after another; the conversation they went to."""
     acks = [sender.send(receiver_id=receiver.user_id, message=f"m{i + 1}") for i in range(count)]
     return int(acks[0]["conversationId"])
+
+
+def uuid7(age_seconds: float = 0) -> str:
+    """A version 7 id made so many seconds ago."""
+    millis = int((time.time() - age_seconds) * 1000)
+    return str(uuid.UUID(int=(millis << 80) | (0x7 << 76) | (2 << 62) | (uuid.uuid4().int & ((1 << 62) - 1))))
 
 
 def elapsed(since: float) -> float:

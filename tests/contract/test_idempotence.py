@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from typing import Any
 
 import pytest
 
 from tests.contract.conftest import ALL, Connect, MakeRest
-from tests.contract.expect import refused
+from tests.contract.expect import refused, uuid7
 from tests.support.clients import Account
 from tests.support.processes import Stack
 
@@ -18,11 +17,6 @@ from tests.support.processes import Stack
 def same(ack: dict[str, Any], other: dict[str, Any]) -> bool:
     names = ("id", "conversationId", "seq", "sentAt", "status")
     return [ack[n] for n in names] == [other[n] for n in names]
-
-
-def uuid7(age_seconds: float = 0) -> str:
-    millis = int((time.time() - age_seconds) * 1000)
-    return str(uuid.UUID(int=(millis << 80) | (0x7 << 76) | (2 << 62) | (uuid.uuid4().int & ((1 << 62) - 1))))
 
 
 @pytest.mark.parametrize("again", ALL)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from app.message_log import keys
 from tests.contract.conftest import Connect, MakeRest
-from tests.contract.expect import is_time, seqs, wait_for_seq
+from tests.contract.expect import is_time, seqs, uuid7, wait_for_seq
 from tests.support.clients import Account, WsClient
+from tests.support.processes import Stack
 
 
 def test_a_message_arrives_whole(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
@@ -123,6 +126,18 @@ def test_pipelined_frames_are_all_acked_in_the_order_of_sending(
     acks = [client.answer(ref).data for ref in refs]
     assert [ack["seq"] for ack in acks] == list(range(1, 101))
     assert [row[3] for row in rows(acks[0]["conversationId"])] == [str(i) for i in range(100)]
+
+
+@pytest.mark.parametrize("make_id", [lambda: str(uuid.uuid4()), uuid7], ids=["v4", "v7"])
+def test_the_order_of_sending_is_kept_while_an_idle_conversation_is_read_from_postgres(
+    server: Stack, connect: Connect, ann: Account, ben: Account, make_id: Callable[[], str]
+) -> None:
+    client: WsClient = connect("ws", ann)
+    conversation = client.send("first", receiver_id=ben.user_id)["conversationId"]
+    with server.stores.valkey.client() as redis:
+        assert redis.delete(keys.conversation(conversation)) == 1
+    refs = [client.send_nowait(str(i), conversation_id=conversation, id=make_id()) for i in range(100)]
+    assert [client.answer(ref).data["seq"] for ref in refs] == list(range(2, 102))
 
 
 def test_rest_answers_201_when_stored(rest: MakeRest, ann: Account, ben: Account) -> None:

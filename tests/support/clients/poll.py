@@ -54,6 +54,8 @@ class PollClient(EventClient):
         try:
             connection.connect()
             self._http, self._sock = connection, connection.sock
+            if self.ended:  # killed between two polls: there was no connection to cut
+                raise ConnectionAbortedError
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.account.access_token}"})
             response = connection.getresponse()
             status, kind, body = response.status, response.getheader("content-type") or "", response.read()
