@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from redis import Redis
@@ -84,7 +86,8 @@ class MessagePath:
     counters: Counter[str] = field(default_factory=Counter)
     ack_times: Histogram = field(default_factory=ack_seconds)  # from accepted to stored
     warm: set[int] = field(default_factory=set)  # conversations that Redis holds, as far as this gateway has seen
-    hydrating: dict[int, list[Hydrated]] = field(default_factory=dict)
+    hydrating: dict[int, list[tuple[int, Hydrated]]] = field(default_factory=dict)
+    turns: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def marks_since_ms(self, now_ms: int) -> int:
         """Since when no dedupe mark can have been lost."""
@@ -103,16 +106,17 @@ class MessagePath:
         they tried first, those tried later could overtake them while it is brought in."""
         return conversation_id in self.warm
 
-    def when_hydrated(self, conversation_id: int, go_on: Hydrated) -> None:
-        """Have it brought into Redis once for all who ask meanwhile; they go on in the order in which they asked.
+    def when_hydrated(self, conversation_id: int, go_on: Hydrated, turn: int = 0) -> None:
+        """Have it brought into Redis once for all who ask meanwhile; they go on in the order of their turns (a number
+        of ``turns``, taken when they came: one may ask late, because it was on its way to the log in vain).
 
         Never blocks. ``go_on(None)``, or ``go_on(error)``.
         """
         waiting = self.hydrating.get(conversation_id)
         if waiting is not None:
-            waiting.append(go_on)
+            waiting.append((turn, go_on))
             return
-        self.hydrating[conversation_id] = [go_on]
+        self.hydrating[conversation_id] = [(turn, go_on)]
         self.later(lambda: self._hydrate_for_all(conversation_id))
 
     def _hydrate_for_all(self, conversation_id: int) -> None:
@@ -129,7 +133,7 @@ class MessagePath:
             if len(self.warm) >= WARM_MOST:
                 self.warm.clear()
             self.warm.add(conversation_id)
-        for go_on in waiting:
+        for _, go_on in sorted(waiting, key=itemgetter(0)):
             go_on(failure)
 
     def hydrate(self, conversation_id: int) -> None:
