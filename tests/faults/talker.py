@@ -159,10 +159,11 @@ class Talker:
                 self.cursor = frame["cursor"]
 
     async def _on_joined(self, data: dict[str, Any], _ref: str | None) -> None:
+        if self.cursor is None:  # a first join replays nothing: what came before it is unread
+            self.cursor, self.must_fetch = data["cursor"], True
         if self.must_fetch:
             await self._fetch()
         self.connections += 1
-        self.cursor = self.cursor or data["cursor"]
 
     async def _on_ack(self, data: dict[str, Any], ref: str | None) -> None:
         if "id" in data:
