@@ -74,7 +74,9 @@ def _revoked_in_store(engine: Engine) -> dict[str, int]:
         return auth_sessions.revoked_sessions(conn)
 
 
-def connect_redis(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> redis.Redis:
+def connect_redis(
+    settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS, protocol: int = 3
+) -> redis.Redis:
     """A client that never sends a command twice: redis-py's own retries stored one XADD twice where a reply was lost.
 
     It opens at most ``redis_pool_size`` connections; who finds all in use waits, no longer than the timeout. redis-py's
@@ -93,9 +95,18 @@ def connect_redis(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_
         socket_connect_timeout=timeout_seconds,
         health_check_interval=15,
         decode_responses=False,
+        protocol=protocol,
         **options,
     )
     return redis.Redis.from_pool(pool)
+
+
+def one_connection(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> redis.Redis:
+    """A client of one connection, for whoever alone asks often: a pool looks at the socket (a system call) before it
+    lends a connection out. Connects at once: raises RedisError where Redis is away; afterwards it connects anew itself.
+    """
+    pooled = connect_redis(settings, timeout_seconds=timeout_seconds)
+    return redis.Redis(connection_pool=pooled.connection_pool, single_connection_client=True)
 
 
 def current_parley() -> Parley:

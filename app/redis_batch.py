@@ -43,6 +43,7 @@ class Batcher:
         call: Callable[[list[Operation]], list[Any]],
         *,
         recover: Callable[[], None],
+        after: Callable[[], None] = lambda: None,
         most: int = 256,
         bound: int = 20_000,
         patience: float = 5.0,
@@ -50,6 +51,7 @@ class Batcher:
         self.name = name
         self._call = call
         self._recover = recover
+        self._after = after
         self._most = most
         self._bound = bound
         self._patience = patience
@@ -76,6 +78,13 @@ class Batcher:
         self._waiting.append((operation, outcome, time.monotonic()))
         if len(self._waiting) == 1:
             self._something.set()
+
+    def withdraw(self, wanted: Callable[[Operation], bool]) -> list[tuple[Operation, Outcome]]:
+        """Take back, in order, what was submitted and has not left yet."""
+        taken = [(operation, outcome) for operation, outcome, _ in self._waiting if wanted(operation)]
+        if taken:
+            self._waiting = deque(item for item in self._waiting if not wanted(item[0]))
+        return taken
 
     def ask(self, operation: Operation, timeout: float = 10.0) -> Any:
         """Queue one operation and wait for its result, in a greenlet that may block. Raise the outcome's error."""
@@ -118,6 +127,7 @@ class Batcher:
                         self._tell(outcome, None, result)
                     else:
                         self._tell(outcome, result, None)
+                self._after()
                 return
             batch = self._drop_late(batch)
             gevent.sleep(pause)

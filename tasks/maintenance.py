@@ -25,7 +25,7 @@ def wake_drain() -> None:
     if redis.xlen(keys.LOG):
         ask_for_drain()
     else:
-        LogReader(redis, redis).give_up_if_lost()  # trimmed to nothing: no drain would ever look
+        LogReader(redis).give_up_if_lost()  # trimmed to nothing: no drain would ever look
 
 
 @celery_app.task(name="tasks.maintenance.move_last_seen")  # type: ignore[untyped-decorator]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from redis import Redis
 from redis.exceptions import RedisError
 
-from app.extensions import connect_redis
+from app.extensions import one_connection
+from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import sign_of_life
 from app.services.publish_metrics import publish_drain
@@ -26,20 +28,26 @@ STORE_TIMEOUT_SECONDS = 10.0
 _stats = DrainStats()
 
 
+def hand_over(redis: Redis) -> None:
+    """A drain that was told to end may leave something: another one begins at once."""
+    if redis.xlen(keys.LOG) and not redis.exists(keys.LEASE):
+        wake_drain()
+
+
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
 def drain() -> None:
     """Store what is in the log, and go on while something comes. Does nothing where a drain is at work already."""
     shared = parley()
     settings = shared.settings
     engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
-    blocking = connect_redis(settings, timeout_seconds=BLOCK_MS / 1000 + 5)
+    redis = one_connection(settings, timeout_seconds=BLOCK_MS / 1000 + 5)
 
     def alive(stats: DrainStats) -> None:
         sign_of_life(shared.redis, NAME)
         publish_drain(shared.redis, process_name(), stats)
 
     worker = Drain(
-        LogReader(shared.redis, blocking),
+        LogReader(redis),
         engine,
         batch=settings.drain_batch,
         linger_seconds=settings.drain_linger_seconds,
@@ -51,10 +59,9 @@ def drain() -> None:
     try:
         if worker.run():
             alive(worker.stats)
+            hand_over(redis)
     except RedisError as error:
         log.warning("the drain ends: Redis went away (%s)", type(error).__name__)
     finally:
         engine.dispose()
-        blocking.close()
-    if stopping() and shared.redis.xlen("{parley}:log"):
-        wake_drain()  # hand over to another worker
+        redis.close()

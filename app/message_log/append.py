@@ -50,7 +50,9 @@ class AppendLimits:
 
 
 class Append:
-    """Calls append.lua. ``saw_epoch`` learns every answer's epoch; ``wake`` is called where no drain is running."""
+    """Calls append.lua over a connection of its own (``connect``). ``saw_epoch`` learns every answer's epoch; ``wake``
+    is called where no drain is running.
+    """
 
     def __init__(
         self,
@@ -58,10 +60,13 @@ class Append:
         gateway: str,
         limits: AppendLimits,
         *,
+        connect: Callable[[], Redis],
         saw_epoch: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
         self._script = script(redis, "app.message_log", "append")
+        self._connect = connect
+        self._client: Redis | None = None
         self._saw_epoch = saw_epoch
         self._wake = wake
         self._gateway = gateway
@@ -77,7 +82,10 @@ class Append:
             heads += (kind, conversation_id, user_id, what)
             # The record's last five members, as they will stand in it: without the header of an array of their own.
             ends.append(pack((user_id, what if kind == Kind.MESSAGE else "", body, session_id, gateway))[1:])
-        answer = unpack(self._script(keys=self._keys, args=[keys.PREFIX, *self._limits, pack(heads), *ends]))
+        if self._client is None:
+            self._client = self._connect()
+        arguments: list[str | int | bytes] = [keys.PREFIX, *self._limits, pack(heads), *ends]
+        answer = unpack(self._script(keys=self._keys, args=arguments, client=self._client))
         if answer[0] is False:
             raise EpochLostError
         epoch, wake, flat = answer

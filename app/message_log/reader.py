@@ -19,15 +19,15 @@ class Entry(NamedTuple):
     blob: bytes
     records: list[Record] | None
     number: int | None = None  # counts the entries of append.lua from 1; None for an entry of somebody else's
+    epoch: int | None = None  # the history it belongs to; None likewise
 
 
 class LogReader:
     """Reads the log from its head: everything in it is unstored, so there is no consumer position to lose."""
 
-    def __init__(self, redis: Redis, blocking: Redis) -> None:
-        """``blocking`` is a client whose socket timeout is longer than any block asked of it."""
+    def __init__(self, redis: Redis) -> None:
+        """``redis`` is a client whose socket timeout is longer than any block asked of it."""
         self._redis = redis
-        self._blocking = blocking
         self._stored = script(redis, "app.message_log", "stored")
         self._renew = script(redis, "app.message_log", "renew")
         self._release = script(redis, "app.message_log", "release")
@@ -42,18 +42,17 @@ class LogReader:
         return int(self._release(keys=[keys.LEASE, keys.LOG], args=[token, "1" if force else "0"])) != 0
 
     def take(self, count: int, milliseconds: int) -> tuple[int | None, list[Entry]]:
-        """The oldest entries, waiting for the first one; and the epoch they belong to (None: Redis lost its data).
+        """The oldest entries, waiting for the first one; and the epoch they belong to (None: Redis lost its data)."""
+        rows = _rows_of(self._redis.xread({keys.LOG: "0"}, count=count, block=milliseconds))
+        entries = [self._entry(*row) for row in rows]
+        epochs = [entry.epoch for entry in entries if entry.epoch is not None]
+        if not epochs:
+            return self._epoch(), entries
+        return epochs[0], [entry for entry in entries if entry.epoch in (epochs[0], None)]
 
-        The epoch is read before the entries: should Redis lose its data in between, these are of a newer epoch than
-        they seem, which the store refuses, and never of an older one.
-        """
-        pipe = self._blocking.pipeline(transaction=False)
-        pipe.get(keys.EPOCH)
-        pipe.xread({keys.LOG: "0"}, count=count, block=milliseconds)
-        epoch, streams = pipe.execute()
-        rows = _rows_of(streams)
-        number = int(epoch.split(b":")[0]) if epoch is not None else None
-        return number, [self._entry(*row) for row in rows]
+    def _epoch(self) -> int | None:
+        value = self._redis.get(keys.EPOCH)
+        return int(value.split(b":")[0]) if isinstance(value, bytes) else None
 
     def count_attempt(self, head: bytes) -> int:
         """How often the entry at the head was begun, this time included. Survives a drain that dies of it."""
@@ -108,12 +107,12 @@ class LogReader:
 
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
-        blob, number = fields.get(b"r", b""), fields.get(b"n", b"")
+        blob, number, epoch = fields.get(b"r", b""), fields.get(b"n", b""), fields.get(b"e", b"")
         try:
             records = unpack_records(blob)
         except ValueError:
             records = None
-        return Entry(entry_id, blob, records, int(number) if number.isdigit() else None)
+        return Entry(entry_id, blob, records, _number(number), _number(epoch))
 
     @staticmethod
     def _notices(records: list[Record], refused: dict[int, str]) -> list[tuple[str, bytes]]:
@@ -137,3 +136,7 @@ def _rows_of(streams: Any) -> list[Any]:
         (rows,) = streams.values()
         return list(rows[0]) if rows and isinstance(rows[0], list) else list(rows)
     return list(streams[0][1])
+
+
+def _number(field: bytes) -> int | None:
+    return int(field) if field.isdigit() else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from operator import itemgetter
+from functools import partial
 from typing import Any, TypeVar
 
 from redis import Redis
@@ -17,10 +16,11 @@ from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.errors import Internal, NotFound, Overloaded, ParleyError
+from app.message_log.append import Operation
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import hydrate, is_in_redis
 from app.message_log.epoch import Epoch
-from app.redis_batch import Batcher
+from app.redis_batch import Batcher, Outcome
 from app.services.histogram import Histogram, ack_seconds
 from app.services.send_rates import SendRates
 from app.store import conversations as store
@@ -86,8 +86,8 @@ class MessagePath:
     counters: Counter[str] = field(default_factory=Counter)
     ack_times: Histogram = field(default_factory=ack_seconds)  # from accepted to stored
     warm: set[int] = field(default_factory=set)  # conversations that Redis holds, as far as this gateway has seen
-    hydrating: dict[int, list[tuple[int, Hydrated]]] = field(default_factory=dict)
-    turns: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    cold: set[int] = field(default_factory=set)  # those that the present batch did not find there
+    hydrating: dict[int, list[Hydrated]] = field(default_factory=dict)
 
     def marks_since_ms(self, now_ms: int) -> int:
         """Since when no dedupe mark can have been lost."""
@@ -106,17 +106,35 @@ class MessagePath:
         they tried first, those tried later could overtake them while it is brought in."""
         return conversation_id in self.warm
 
-    def when_hydrated(self, conversation_id: int, go_on: Hydrated, turn: int = 0) -> None:
-        """Have it brought into Redis once for all who ask meanwhile; they go on in the order of their turns (a number
-        of ``turns``, taken when they came: one may ask late, because it was on its way to the log in vain).
+    def went_cold(self, conversation_id: int) -> None:
+        """The script did not find it in Redis."""
+        self.warm.discard(conversation_id)
+        self.cold.add(conversation_id)
+
+    def queue_behind_cold(self) -> None:
+        """After a batch: what came meanwhile for a conversation that went cold waits behind what came before it."""
+        cold, self.cold = self.cold, set()
+        if not cold:
+            return
+        for operation, outcome in self.append.withdraw(lambda operation: operation.conversation_id in cold):
+            self.when_hydrated(operation.conversation_id, partial(self._submit, operation, outcome))
+
+    def _submit(self, operation: Operation, outcome: Outcome, error: ParleyError | None) -> None:
+        if error is None:
+            self.append.submit(operation, outcome)
+        else:
+            outcome(None, error)
+
+    def when_hydrated(self, conversation_id: int, go_on: Hydrated) -> None:
+        """Have it brought into Redis once for all who ask meanwhile; they go on in the order in which they asked.
 
         Never blocks. ``go_on(None)``, or ``go_on(error)``.
         """
         waiting = self.hydrating.get(conversation_id)
         if waiting is not None:
-            waiting.append((turn, go_on))
+            waiting.append(go_on)
             return
-        self.hydrating[conversation_id] = [(turn, go_on)]
+        self.hydrating[conversation_id] = [go_on]
         self.later(lambda: self._hydrate_for_all(conversation_id))
 
     def _hydrate_for_all(self, conversation_id: int) -> None:
@@ -133,7 +151,7 @@ class MessagePath:
             if len(self.warm) >= WARM_MOST:
                 self.warm.clear()
             self.warm.add(conversation_id)
-        for _, go_on in sorted(waiting, key=itemgetter(0)):
+        for go_on in waiting:
             go_on(failure)
 
     def hydrate(self, conversation_id: int) -> None:

@@ -32,6 +32,7 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         elif what == Decided.STILL:
             outcome(answer, None)
         elif what == Decided.UNKNOWN and hydrate:
+            path.went_cold(conversation_id)
             path.when_hydrated(conversation_id, again)
         else:
             outcome(None, refusal(what))
@@ -51,6 +52,7 @@ def note_delivered(path: MessagePath, user_id: int, conversation_id: int, seq: i
 
     def decided(decision: Decision, error: ParleyError | None) -> None:
         if error is None and decision[0] == Decided.UNKNOWN:
+            path.went_cold(conversation_id)
             path.when_hydrated(conversation_id, again)
 
     def again(error: ParleyError | None) -> None:

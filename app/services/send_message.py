@@ -61,7 +61,7 @@ def send_message(
 class _Sending:
     """One message on its way in."""
 
-    __slots__ = ("command", "conversation_id", "hydrated", "id", "outcome", "path", "session_id", "turn", "user_id")
+    __slots__ = ("command", "conversation_id", "hydrated", "id", "outcome", "path", "session_id", "user_id")
 
     def __init__(
         self, path: MessagePath, user_id: int, session_id: str, command: SendMessage, outcome: Outcome
@@ -72,7 +72,6 @@ class _Sending:
         self.command = command
         self.outcome = outcome
         self.hydrated = 0
-        self.turn = next(path.turns)
         self.conversation_id = command.conversation_id or 0  # 0: not known yet
         now = now_ms()
         self.id = command.id.lower() if command.id is not None else make_uuid7(now)
@@ -124,7 +123,7 @@ class _Sending:
         if self.path.is_warm(self.conversation_id):
             self.append()
         else:
-            self.path.when_hydrated(self.conversation_id, self.submit_hydrated, self.turn)
+            self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
 
     def append(self) -> None:
         body = encode_body(self.body())
@@ -155,8 +154,8 @@ class _Sending:
             self.outcome(self.ack(seq, sent_ms), None)
         elif what == Decided.UNKNOWN and self.hydrated < 2:
             self.hydrated += 1
-            self.path.warm.discard(self.conversation_id)
-            self.path.when_hydrated(self.conversation_id, self.submit_hydrated, self.turn)
+            self.path.went_cold(self.conversation_id)
+            self.path.when_hydrated(self.conversation_id, self.submit_hydrated)
         else:
             self.outcome(None, refusal(what))
 

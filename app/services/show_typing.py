@@ -58,6 +58,7 @@ def _tell(path: MessagePath, user_id: int, conversation_id: int, on: bool, outco
         if error is not None or decision[0] == Decided.DONE:
             outcome(error)
         elif decision[0] == Decided.UNKNOWN and hydrate:
+            path.went_cold(conversation_id)
             path.when_hydrated(conversation_id, again)
         else:
             outcome(refusal(decision[0]))

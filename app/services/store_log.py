@@ -45,6 +45,8 @@ SMALL_BATCH = 16
 GATHER_SECONDS = 0.006
 # After so many drains died at the same head of the log, its records are stored one by one.
 ATTEMPTS_BEFORE_CAUTION = 2
+# A drain under steady load hands over now and then, well within its task's time limit.
+RUN_SECONDS = 1800.0
 STALE_BEFORE_NEW_EPOCH = 20
 
 AGAIN = "again"  # the sender is asked to send once more: its message met a conflict that a second try resolves
@@ -90,14 +92,16 @@ class Drain:
         self.stats = stats or DrainStats()
 
     def run(self) -> bool:
-        """Drain until the log was empty for ``linger_seconds``, or the process is told to stop. Returns False where
+        """Drain until the log was empty for ``linger_seconds``, half an hour has passed, or the process is told to
+        stop. Returns False where
         another drain is at work, True otherwise. Raises RedisError where Redis goes away: the lease then runs out."""
         if not self._reader.renew(self._token, self._lease):
             return False
         self._renewed = time.monotonic()
         first = True
         idle_since = time.monotonic()
-        while not self._stopping():
+        end = time.monotonic() + RUN_SECONDS
+        while not self._stopping() and time.monotonic() < end:
             if not self._keep_lease():
                 return True
             epoch, taken = self._reader.take(self._batch, BLOCK_MS)

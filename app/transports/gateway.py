@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from app.core.cursor import Position, decode_cursor
 from app.core.errors import Overloaded, ParleyError, RateLimited, Unauthorized
 from app.core.events import Event
-from app.extensions import Parley, connect_redis
+from app.extensions import Parley, connect_redis, one_connection
 from app.fanout.hub import Hub, refusal
 from app.fanout.listener import Listener
 from app.fanout.presence import BEAT_SECONDS, CAME, LEFT, PresenceChanges, beat, sign_off
@@ -91,9 +91,16 @@ class Gateway:
             settings.log_max_bytes,
             settings.dedupe_seconds,
         )
-        append = Append(parley.redis, self.id, limits, saw_epoch=self.saw_epoch, wake=self.wake)
+        append = Append(
+            parley.redis,
+            self.id,
+            limits,
+            connect=lambda: one_connection(settings),
+            saw_epoch=self.saw_epoch,
+            wake=self.wake,
+        )
         changes = PresenceChanges(parley.redis, self.id, saw_epoch=self.saw_epoch)
-        self._append = Batcher("append", append, recover=self.renew_epoch)
+        self._append = Batcher("append", append, recover=self.renew_epoch, after=self.after_append)
         self._presence = Batcher("presence", changes, recover=self.renew_epoch)
         self.presence = Presence(self._presence)
         self._stored_ids = self._batch_of("ids", lambda asked: stored_under(parley.engine, asked))
@@ -113,7 +120,9 @@ class Gateway:
         self._counts = self._batch_of("unread counts", lambda users: count_unread(self.path, users))
         self._unread = self._batch_of("unread messages", lambda asked: fetch_unread(self.path, asked))
         self.listener = Listener(
-            connect_redis(settings, timeout_seconds=30),
+            connect_redis(
+                settings, timeout_seconds=30, protocol=2
+            ),  # redis-py prints every push of RESP3 into a string
             self.id,
             dispatch=self.hub.dispatch,
             saw_epoch=self.saw_epoch,
@@ -214,6 +223,9 @@ class Gateway:
         epoch = begin_epoch(self.parley.redis, lambda: next_epoch(self.parley.engine))
         self.parley.revoked.load(from_store=True)
         self.saw_epoch(epoch.number)
+
+    def after_append(self) -> None:
+        self.path.queue_behind_cold()
 
     # --- regular work
 

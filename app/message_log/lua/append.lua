@@ -200,7 +200,7 @@ if #records > 0 then
   local blob = array_header(#records) .. table.concat(records)
   call('SET', KEYS[2], format('%.0f', version))
   call('HSET', KEYS[4], 'records', logged + #records, 'bytes', bytes + #blob, 'entries', entries + 1)
-  call('XADD', KEYS[3], '*', 'r', blob, 'n', entries + 1)
+  call('XADD', KEYS[3], '*', 'r', blob, 'n', entries + 1, 'e', epoch)
   wake = 1 - call('EXISTS', KEYS[6])
 end
 for name, out in pairs(outgoing) do
