@@ -44,8 +44,20 @@ def wait_for_seq(client: EventClient, conversation_id: int, seq: int, timeout: f
 
 def send_many(sender: RestClient, receiver: Account, count: int) -> int:
     """Send m1, m2, … one after another; the conversation they went to."""
-    acks = [sender.send(receiver_id=receiver.user_id, message=f"m{i + 1}") for i in range(count)]
+    acks = [_send_until_stored(sender, receiver, f"m{i + 1}") for i in range(count)]
     return int(acks[0]["conversationId"])
+
+
+def _send_until_stored(sender: RestClient, receiver: Account, message: str) -> dict[str, Any]:
+    """On a machine under load REST may say "accepted"; the same id again finds it stored."""
+    id_ = str(uuid.uuid4())
+
+    def send() -> dict[str, Any] | None:
+        ack = sender.send(receiver_id=receiver.user_id, message=message, id=id_)
+        return ack if ack["status"] == "stored" else None
+
+    acked: dict[str, Any] = eventually(send, "a stored message", 30)
+    return acked
 
 
 def uuid7(age_seconds: float = 0) -> str:

@@ -27,6 +27,7 @@ def test_typing_by_receiver(connect: Connect, rest: MakeRest, ann: Account, ben:
     assert watcher.next_event("typing").data["conversationId"] == conversation
 
 
+@pytest.mark.parametrize("transport", ["ws", "sse"])  # a poll's session lives on between polls, and gathers
 def test_typing_is_not_replayed_and_moves_no_cursor(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
