@@ -35,9 +35,7 @@ def test_typing_is_not_replayed_and_moves_no_cursor(
     watcher = connect(transport, ben)
     watcher.kill()
     start = len(watcher.events)
-    typist = connect("ws", ann)
-    typist.typing(conversation_id=conversation)
-    typist.ping()
+    rest(ann).typing(typing=True, conversation_id=conversation)  # answered when it has been told
     watcher.reconnect()
     watcher.fence()
     assert "typing" not in [e.name for e in watcher.events[start:]]
