@@ -11,8 +11,8 @@ from app.services.move_mark import note_delivered
 
 # Long enough that a burst becomes one mark, short enough that the sender sees "delivered" as immediate. With many
 # conversations in motion the marks wait longer, so that they stay a small part of what the gateway does.
-GATHER_SECONDS, GATHER_SECONDS_MOST = 0.1, 1.0
-MARKS_PER_SECOND = 500
+GATHER_SECONDS, GATHER_SECONDS_MOST = 0.1, 2.0
+MARKS_PER_SECOND = 250
 
 
 class Deliveries:

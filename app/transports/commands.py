@@ -30,7 +30,7 @@ from app.core.commands import (
     decode_command,
     decode_frame,
 )
-from app.core.errors import Conflict, Forbidden, Internal, Invalid, Overloaded, ParleyError, Unauthorized
+from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
 from app.core.events import make_event
 from app.core.records import Kind
 from app.services.authenticate import verify_access_token
@@ -219,7 +219,7 @@ class Commands:
         session = self._session
         caller = self._verified(command.token)
         if caller.user_id != session.user_id:
-            raise Forbidden("This token is another user's.")
+            raise Unauthorized("This token is another user's.")
         session.auth_session = caller.sid
         session.expires_at = caller.expires_at
         session.answer("ack", {"expiresAt": caller.expires_at}, ref)

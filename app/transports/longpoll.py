@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from flask import Flask, Response
 from gevent.event import Event as Flag
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from app.transports.gateway import Gateway
 
 PARKED_SECONDS = 30.0
+# After the first event: a poll costs as much as ten messages, so what follows closely goes along.
+GATHER_SECONDS = 0.01
 MOST_EVENTS = 500  # in one answer; the next poll brings the rest at once
 
 
@@ -88,8 +91,11 @@ class PollSession(Session):
             marks, self._sent = self._sent, None
             self.gateway.deliveries.note(self.user_id, marks)
 
-    def wait(self, seconds: float) -> None:
-        """Until something is there, the session ends, another poll takes over, or ``seconds`` have passed."""
+    def wait(self, seconds: float) -> bool:
+        """Until something is there, the session ends, another poll takes over, or ``seconds`` have passed.
+
+        False where another poll has taken over: what comes is that one's, and this one must take nothing away from it.
+        """
         self._polls += 1
         mine = self._polls
         if self._flag is not None:
@@ -97,8 +103,12 @@ class PollSession(Session):
         flag = self._flag = Flag()
         if not self._events and not self.closed:
             flag.wait(timeout=seconds)
-        if mine == self._polls:
-            self._flag = None
+        if self._events and seconds and mine == self._polls:
+            gevent.sleep(GATHER_SECONDS)
+        if mine != self._polls:
+            return False
+        self._flag = None
+        return True
 
     def take(self) -> list[Event]:
         events, self._events = self._events[:MOST_EVENTS], self._events[MOST_EVENTS:]
@@ -114,11 +124,13 @@ class PollSession(Session):
         cursors = [event.cursor for event in events if event.cursor]
         if cursors:
             self.told = cursors[-1]
-        body = b'{"cursor":"%b","events":[%b]}' % (
-            self.told.encode(),
-            b",".join(event.json for event in events),
-        )
-        return Response(body, content_type="application/json")
+        return _answer(self.told, events)
+
+
+def _answer(cursor: str, events: list[Event]) -> Response:
+    elements = b",".join(event.json for event in events)
+    body = b'{"cursor":"%b","events":[%b]}' % (cursor.encode(), elements)
+    return Response(body, content_type="application/json")
 
 
 class Polls:
@@ -133,8 +145,8 @@ class Polls:
             session.confirmed()
         else:
             session = self._new(caller, query.cursor)
-        if query.cursor:
-            session.wait(query.wait)
+        if query.cursor and not session.wait(query.wait):
+            return _answer(query.cursor, [])
         return session.answer()
 
     def _parked(self, caller: Caller, cursor: str) -> PollSession | None:

@@ -229,9 +229,7 @@ class Stack:
         name = f"{kind}.{index + 1}"
         # exec: the process the handle names is the server itself and not a shell around it.
         command = f"exec {procfile()[kind]}"
-        return Child(
-            name, command, {**self.env, **(env or {})}, self.log_dir / f"{name}.log", self.stores.guard
-        )
+        return Child(name, command, {**self.env, **(env or {})}, self.log_dir / f"{name}.log", self.stores.guard)
 
 
 def answers(url: str) -> bool:

@@ -52,9 +52,7 @@ def test_header_names_are_compared_without_case() -> None:
     assert check_upgrade("GET", "HTTP/2.0", {name.lower(): value for name, value in GOOD.items()}) == KEY
 
 
-@pytest.mark.parametrize(
-    "name", ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
-)
+@pytest.mark.parametrize("name", ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"])
 def test_every_required_header_is_missed(name: str) -> None:
     without = {key: value for key, value in GOOD.items() if key != name}
     assert refused(without).status == 400
