@@ -129,7 +129,7 @@ class PollSession(Session):
 
 def _answer(cursor: str, events: list[Event]) -> Response:
     elements = b",".join(event.json for event in events)
-    body = b'{"cursor":"%b","events":[%b]}' % (cursor.encode(), elements)
+    body = b'{"cursor":%b,"events":[%b]}' % (msgspec.json.encode(cursor), elements)
     return Response(body, content_type="application/json")
 
 
