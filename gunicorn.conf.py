@@ -97,9 +97,7 @@ def when_ready(server: Any) -> None:
     for listener in server.LISTENERS:
         if listener.FAMILY in (socket.AF_INET, socket.AF_INET6):
             listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if hasattr(
-                socket, "TCP_USER_TIMEOUT"
-            ):  # Linux; elsewhere the write timeout of the outbox remains
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; elsewhere the write timeout of the outbox remains
                 listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_TIMEOUT_MS)
 
 

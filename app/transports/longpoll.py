@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import msgspec
 from flask import Flask, Response
 from gevent.event import Event as Flag
 
