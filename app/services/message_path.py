@@ -81,6 +81,7 @@ class MessagePath:
     send_rates: SendRates
     stored_ids: Batcher  # (conversation, id) -> what Postgres has under this id, or None
     later: Callable[[Callable[[], None]], None]
+    present_epoch: Callable[[], int]  # asks Redis; begins one where there is none
     directs: DirectCache = field(default_factory=DirectCache)
     epoch: Epoch = field(default_factory=lambda: Epoch(0, 0))
     counters: Counter[str] = field(default_factory=Counter)
@@ -170,7 +171,7 @@ class MessagePath:
 
     def _read_into_redis(self, conversation_id: int) -> None:
         for _ in range(HYDRATE_TRIES):
-            epoch = self.epoch.number
+            epoch = asking(self.present_epoch)
             with reading(self.engine) as connection:
                 states = store.load_state(connection, [conversation_id])
             if not states:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from app.core.cursor import encode_cursor
 from app.core.events import Event, event_of, mark_event
-from app.core.records import Kind
+from app.core.records import Kind, Record
 from app.message_log.conversations import read_tail_and_version
 from app.services.message_path import MessagePath, asking
 from app.services.views import stored_event
@@ -49,13 +49,22 @@ def changes_since(path: MessagePath, user_id: int, version: int) -> tuple[list[E
     }
     for mark in marks:
         events[mark.version] = _mark_events(epoch, mark)
-    for record in tail:
+    for record in _latest(tail):
         events[record.version] = [event_of(epoch, record)]
     versions = sorted(v for v in events if version < v <= horizon)
     if page.has_more:
         last = page.messages[-1].version
         versions = [v for v in versions if v <= last]
     return _in_order(epoch, version, ((v, events[v]) for v in versions)), page.has_more
+
+
+def _latest(tail: Iterable[Record]) -> Iterable[Record]:
+    """All messages, and of each member's marks the last."""
+    kept = {
+        record.version if record.kind == Kind.MESSAGE else (record.kind, record.conversation_id, record.user_id): record
+        for record in tail
+    }
+    return kept.values()
 
 
 def _mark_events(epoch: int, mark: receipts.StoredReceipt) -> list[Event]:

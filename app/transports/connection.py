@@ -26,6 +26,7 @@ READ_BYTES = 64 * 1024
 # Blocks joined into one send: few system calls, and a control block never waits behind more than this.
 WRITE_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
+CONTROL_MOST = 64
 
 
 class Owner(Protocol):
@@ -132,9 +133,9 @@ class Connection:
             return
         if self._control is None:
             self._control = []
-        elif len(self._control) > 64:  # pings answered faster than they are read: the reader is gone or hostile
-            self.abort()
-            return
+        elif len(self._control) >= CONTROL_MOST:
+            # Of many pings the newest may be answered alone (RFC 6455 section 5.5.3).
+            del self._control[0]
         self._control.append(block)
         self._mark_dirty()
 

@@ -114,6 +114,7 @@ class Gateway:
             send_rates=SendRates(settings.send_rate, settings.send_burst),
             stored_ids=self._stored_ids,
             later=self.later,
+            present_epoch=self.present_epoch,
         )
         self.deliveries = Deliveries(self.path)
         # Everybody comes back at once after a deploy: their questions to Postgres are asked together.
@@ -215,6 +216,15 @@ class Gateway:
         version = asking(lambda: last_version(self.parley.redis))
         for session in list(self.hub):
             session.reset(self.path.epoch.number, version)
+
+    def present_epoch(self) -> int:
+        """What Redis says now. Raises Overloaded, RedisError."""
+        epoch = read_epoch(self.parley.redis)
+        if epoch is None:
+            self.renew_epoch()
+        else:
+            self.saw_epoch(epoch.number)
+        return self.path.epoch.number
 
     def renew_epoch(self) -> None:
         """Redis has no epoch: begin one. Raises Overloaded where Postgres does not answer, RedisError where Redis

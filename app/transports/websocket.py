@@ -89,12 +89,11 @@ class WebSocketSession(Session):
     # --- the owner of the connection
 
     def received(self, data: bytes) -> None:
-        ping: bytes | None = None
         for opcode, payload in self._decoder.feed(data):
             if opcode == OP_TEXT:
                 self._take(payload)
             elif opcode == OP_PING:
-                ping = payload
+                self._connection.send_control(encode_pong(payload))
             elif opcode == OP_PONG:
                 self._ping_sent = 0.0
             elif opcode == OP_CLOSE:
@@ -104,8 +103,6 @@ class WebSocketSession(Session):
                 self.close(CloseCode.UNSUPPORTED_DATA, "text only")
             if self.closed or self._closing_since:
                 break
-        if ping is not None:  # of many at once the newest is enough (RFC 6455 section 5.5.3)
-            self._connection.send_control(encode_pong(ping))
         failure = self._decoder.failure
         if failure is not None:
             self.close(failure.code, failure.reason)
