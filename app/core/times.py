@@ -15,7 +15,3 @@ def rfc3339(ms: int) -> str:
     """Milliseconds since 1970 as ``2026-11-22T15:04:05.678Z``; whole seconds are cached, for bursts."""
     seconds, rest = divmod(ms, 1000)
     return f"{_second(seconds)}.{rest:03d}Z"
-
-
-def to_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

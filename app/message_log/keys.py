@@ -59,11 +59,6 @@ def gateway_channel(gateway: str) -> str:
     return f"{PREFIX}to:{gateway}"
 
 
-def worker(name: str) -> str:
-    """string, a worker's sign of life; expires by itself"""
-    return f"{PREFIX}worker:{name}"
-
-
 def process_metrics(name: str) -> str:
     """string, one process's figures; expires by itself"""
     return f"{PREFIX}metrics:{name}"

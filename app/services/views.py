@@ -8,7 +8,7 @@ import msgspec
 
 from app.core.cursor import encode_cursor
 from app.core.events import Event, message_data
-from app.core.records import MessageBody, Record, decode_body
+from app.core.records import Record
 from app.core.times import rfc3339
 from app.store.messages import StoredMessage
 
@@ -42,10 +42,6 @@ def stored_message(row: StoredMessage, receiver_id: int | None = None) -> dict[s
 def accepted_message(record: Record) -> dict[str, Any]:
     """The same, from a record that is not in Postgres yet."""
     return msgspec.json.decode(message_data(record), type=dict[str, Any])
-
-
-def accepted_body(record: Record) -> MessageBody:
-    return decode_body(record.body)
 
 
 def stored_event(epoch: int, row: StoredMessage, receiver_id: int | None) -> Event:
