@@ -14,6 +14,10 @@ def source(package: str, name: str) -> str:
     return (files(package) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
-def script(redis: Redis, package: str, name: str) -> Script:
-    """A callable ``(keys, args)``; loads itself again where Redis has forgotten it (restart, SCRIPT FLUSH)."""
-    return redis.register_script(source(package, name))
+def script(redis: Redis, package: str, name: str, *, after: str = "") -> Script:
+    """A callable ``(keys, args)``; loads itself again where Redis has forgotten it (restart, SCRIPT FLUSH).
+
+    ``after`` names a file whose functions the script begins with: Lua in Redis has no ``require``.
+    """
+    prelude = source(package, after) + "\n" if after else ""
+    return redis.register_script(prelude + source(package, name))

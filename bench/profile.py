@@ -13,7 +13,7 @@ from bench.loop import BenchError
 from bench.scenarios import WARM_UP
 from bench.systems import System
 
-PROFILED = {"P2", "P3"}
+PROFILED = {"P2", "P2 sse", "P2 longpoll", "P3"}
 
 
 class Profiler:

@@ -4,7 +4,7 @@ with it.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 from flask import Flask, Response, request
 
@@ -23,11 +23,23 @@ CSP_PAGE = (
     "default-src 'self'; img-src 'self' data: https:; media-src 'self' https:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+HSTS = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def install(app: Flask, settings: Settings) -> None:
     app.after_request(partial(_security, settings.production))
     app.after_request(partial(_cors, settings))
+
+
+@cache
+def data_headers(settings: Settings, *, secure: bool) -> list[tuple[str, str]]:
+    """What ``_security`` adds to an answer of the API, for who answers without Flask."""
+    headers = [*SECURITY_HEADERS.items(), ("Content-Security-Policy", CSP_DATA), ("Cache-Control", "no-store")]
+    if settings.production and secure:
+        headers.append(HSTS)
+    if settings.allowed_origins:
+        headers.append(("Vary", "Origin"))
+    return headers
 
 
 def _security(production: bool, response: Response) -> Response:
@@ -38,7 +50,7 @@ def _security(production: bool, response: Response) -> Response:
     if request.path.startswith("/api/"):
         response.headers.setdefault("Cache-Control", "no-store")
     if production and request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault(*HSTS)
     return response
 
 

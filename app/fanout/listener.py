@@ -14,7 +14,7 @@ from typing import Any
 import gevent
 import msgspec
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, TimeoutError
 
 from app.core.records import Kind, unpack
 from app.message_log import keys
@@ -79,18 +79,27 @@ class Listener:
             self._resubscribed()
             asked = False
             while True:
-                if not connection.can_read(timeout=QUIET_SECONDS):
+                try:
+                    response = self._next(connection)
+                except TimeoutError:
                     if asked:
-                        raise RedisError("the subscription does not answer")
+                        raise
                     connection.send_command("PING")
                     asked = True
                     continue
-                response = connection.read_response(timeout=QUIET_SECONDS, push_request=True)
                 asked = False
                 if response[0] == b"message":
                     self._take(response[1], response[2])
         finally:
             pubsub.close()
+
+    @staticmethod
+    def _next(connection: Any) -> Any:
+        """The next message. Raise TimeoutError after QUIET_SECONDS without one, and keep the connection.
+
+        Not ``can_read`` first: it polls the socket twice, which was a fifth of an idling gateway's time.
+        """
+        return connection.read_response(timeout=QUIET_SECONDS, disconnect_on_error=False, push_request=True)
 
     def _take(self, channel: bytes, payload: bytes) -> None:
         try:

@@ -64,14 +64,14 @@ class Append:
         saw_epoch: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
-        self._script = script(redis, "app.message_log", "append")
+        self._script = script(redis, "app.message_log", "append", after="log")
         self._connect = connect
         self._client: Redis | None = None
         self._saw_epoch = saw_epoch
         self._wake = wake
         self._gateway = gateway
         self._keys = [keys.EPOCH, keys.VERSION, keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.LEASE]
-        self._limits = (limits.max_records, limits.max_bytes, limits.dedupe_seconds)
+        self._limits = (limits.max_records, limits.max_bytes, limits.dedupe_seconds, keys.CONVERSATION_SECONDS)
 
     def __call__(self, operations: list[Operation]) -> list[Decision]:
         """One decision an operation. Raise EpochLostError, RedisError."""

@@ -27,7 +27,6 @@ RECONCILE_AFTER_SECONDS = 1.0
 
 
 class _Wait(NamedTuple):
-    conversation_id: int
     since: float
     confirmed: Confirmed
 
@@ -42,13 +41,13 @@ class Confirmations:
     def __len__(self) -> int:
         return len(self._waits)
 
-    def expect(self, version: int, conversation_id: int, confirmed: Confirmed) -> None:
+    def expect(self, version: int, confirmed: Confirmed) -> None:
         """Call ``confirmed`` once when ``version`` is stored, at once where that is known already."""
         early = self._early.pop(version, None)
         if early is not None:
             confirmed(early[1])
             return
-        wait = _Wait(conversation_id, time.monotonic(), confirmed)
+        wait = _Wait(time.monotonic(), confirmed)
         self._waits.setdefault(version, []).append(wait)
 
     def settle(self, versions: Iterable[int], error: ParleyError | None = None) -> None:
@@ -70,32 +69,30 @@ class Confirmations:
             for wait in row:
                 wait.confirmed(Overloaded("The message may not have been stored: send it again.", retry_after=1.0))
 
-    def reconcile(self, redis: Redis, refusal: Callable[[str], ParleyError]) -> None:
+    def reconcile(self, redis: Redis, epoch: int, refusal: Callable[[str], ParleyError]) -> None:
         """Ask Redis about whoever waits longer than a moment; forget early notices that nobody came for.
 
-        ``refusal`` makes an error of the reason why a record was not stored.
+        ``refusal`` makes an error of the reason why a record was not stored. In another epoch than the one that is
+        waited in, "stored up to" says nothing of what was lost with the old one: nobody is told anything.
         """
         now = time.monotonic()
         self._early = {v: e for v, e in self._early.items() if now - e[0] < EARLY_SECONDS}
-        old = [
-            (version, waits[0].conversation_id)
-            for version, waits in self._waits.items()
-            if now - waits[0].since > RECONCILE_AFTER_SECONDS
-        ]
+        old = [v for v, waits in self._waits.items() if now - waits[0].since > RECONCILE_AFTER_SECONDS]
         if not old:
             return
-        stored = stored_versions(redis, {conversation for _, conversation in old})
-        passed = [version for version, conversation in old if version <= stored.get(conversation, 0)]
+        stored = stored_version(redis, epoch)
+        passed = [version for version in old if version <= stored]
         reasons = redis.mget([keys.refused(version) for version in passed]) if passed else []
         for version, reason in zip(passed, reasons, strict=True):
             self.settle([version], refusal(reason.decode()) if isinstance(reason, bytes) else None)
 
 
-def stored_versions(redis: Redis, conversation_ids: Iterable[int]) -> dict[int, int]:
-    """How far each conversation is stored; a conversation that Redis does not hold is missing."""
-    ids = list(conversation_ids)
-    pipe = redis.pipeline(transaction=False)
-    for conversation_id in ids:
-        pipe.hget(keys.conversation(conversation_id), "sv")
-    values = pipe.execute()
-    return {i: int(value) for i, value in zip(ids, values, strict=True) if value is not None}
+def stored_version(redis: Redis, epoch: int) -> int:
+    """All records up to this version are in Postgres, or were set aside: the log is drained in order. 0 where Redis is
+    in another epoch."""
+    pipe = redis.pipeline(transaction=True)
+    pipe.get(keys.EPOCH)
+    pipe.hget(keys.LOG_STATE, "stored")
+    present, stored = pipe.execute()
+    in_epoch = isinstance(present, bytes) and present.startswith(b"%d:" % epoch)
+    return int(stored) if in_epoch and isinstance(stored, bytes) else 0

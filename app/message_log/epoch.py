@@ -78,7 +78,9 @@ def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
                 raise _AlreadyBegunError(found)  # and the count in Postgres is rolled back
             _forget_leftovers(redis)
             now_us = int(time.time() * 1_000_000)
-            redis.set(keys.VERSION, max(greatest_version, now_us))
+            version = max(greatest_version, now_us)
+            redis.set(keys.VERSION, version)
+            redis.hset(keys.LOG_STATE, "stored", version)  # whatever there is, Postgres has it
     except _AlreadyBegunError as already:
         return already.epoch
     # Where nothing was ever stored, nothing was ever sent that a lost dedupe mark could have told of.

@@ -12,7 +12,8 @@ EPOCH = PREFIX + "epoch"  # string "<epoch>:<started ms>"; absent means: Redis l
 EPOCH_BEGINS = PREFIX + "epoch-begins"  # string, held by the process that begins a new epoch; expires by itself
 VERSION = PREFIX + "version"  # string, the last version given out
 LOG = PREFIX + "log"  # stream; each entry holds the records of one append; only what is not stored yet
-LOG_STATE = PREFIX + "log-state"  # hash: records and bytes it holds, entries ever added, the last one gone
+LOG_STATE = PREFIX + "log-state"  # hash: records and bytes it holds, entries ever added, the last one gone, and
+# ``stored``: all up to this version is in Postgres, or was set aside
 LEASE = PREFIX + "drain-lease"  # string, the drain that is running; expires by itself
 ATTEMPTS = PREFIX + "drain-attempts"  # string "<entry id>:<times>", the head of the log and how often it was begun
 ONLINE = PREFIX + "online"  # hash user id -> gateways that hold a session of theirs, separated by blanks
@@ -31,7 +32,7 @@ EPOCH_BEGINS_MS = 10_000
 
 
 def conversation(conversation_id: int) -> str:
-    """hash {k kind, m members, s last seq, lv last version, sv stored version, d:<user>, r:<user> marks}"""
+    """hash {k kind, m members, s last seq, lv last version, x when its expiry was last moved, d:<user>, r:<user> marks}"""
     return f"{PREFIX}c:{conversation_id}"
 
 

@@ -77,7 +77,7 @@ class LogReader:
             keys=[keys.LOG, keys.LOG_STATE],
             args=[
                 keys.PREFIX,
-                keys.CONVERSATION_SECONDS,
+                max((record.version for record in records), default=0),
                 len(records),
                 sum(len(entry.blob) for entry in entries),
                 pack([entry.id.decode() for entry in entries]),

@@ -29,6 +29,7 @@ GATEWAY_COUNTERS = {
     "sends": "Messages accepted into the log",
     "slow_readers": "Sessions ended because they read too slowly",
     "pings_unanswered": "Sessions ended because they answered no ping",
+    "polls": "Long-polls answered",
 }
 LABELLED = {
     "error": ("errors", "Errors answered, over all transports"),

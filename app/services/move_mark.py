@@ -28,7 +28,7 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
             return
         what, _, version, _ = decision
         if what in (Decided.DONE, Decided.STILL_WAITS):
-            path.confirmations.expect(version, conversation_id, confirmed)
+            path.confirmations.expect(version, confirmed)
         elif what == Decided.STILL:
             outcome(answer, None)
         elif what == Decided.UNKNOWN and hydrate:

@@ -175,7 +175,7 @@ class _Sending:
             else:
                 self.outcome(None, error)
 
-        self.path.confirmations.expect(version, self.conversation_id, confirmed)
+        self.path.confirmations.expect(version, confirmed)
 
     def ack(self, seq: int, sent_ms: int) -> Answer:
         return {

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 BLOCK_MS = 1000
 # A batch smaller than this was not worth its round trips: give the next one a moment to gather.
 SMALL_BATCH = 16
-GATHER_SECONDS = 0.006
+GATHER_SECONDS = 0.005
 # After so many drains died at the same head of the log, its records are stored one by one.
 ATTEMPTS_BEFORE_CAUTION = 2
 # A drain under steady load hands over now and then, well within its task's time limit.

@@ -257,7 +257,7 @@ class Gateway:
                 self.presence.note_again(users)
 
     def reconcile(self) -> None:
-        self.confirmations.reconcile(self.parley.redis, refusal)
+        self.confirmations.reconcile(self.parley.redis, self.path.epoch.number, refusal)
 
     def resubscribed(self) -> None:
         if self.listener.subscriptions > 1:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.core.caller import Caller
     from app.transports.gateway import Gateway
 
+PATH = "/api/v1/events/poll"
 PARKED_SECONDS = 30.0
 # After the first event: a poll costs as much as ten messages, so what follows closely goes along.
 GATHER_SECONDS = 0.01
@@ -116,22 +117,34 @@ class PollSession(Session):
         self._bytes = sum(len(event.data) for event in self._events)
         self._sent, self._undelivered = self._undelivered, None
         self.answered_at = time.monotonic()
+        self.gateway.count("polls")
         return events
 
-    def answer(self) -> Response:
+    def collect(self) -> list[Event]:
+        """What there is for one answer. Raise what the session was ended with."""
         if self._ended is not None:
             raise self._ended
         events = self.take()
         cursors = [event.cursor for event in events if event.cursor]
         if cursors:
             self.told = cursors[-1]
-        return _answer(self.told, events)
+        return events
+
+    def poll_again(self, query: PollQuery) -> list[Event] | None:
+        """The next poll of a parked session; None where it ended meanwhile and there is an error to tell."""
+        self.confirmed()
+        if not self.wait(query.wait):
+            return []
+        return None if self._ended is not None else self.collect()
+
+
+def answer_body(cursor: str, events: list[Event]) -> bytes:
+    elements = b",".join(event.json for event in events)
+    return b'{"cursor":%b,"events":[%b]}' % (msgspec.json.encode(cursor), elements)
 
 
 def _answer(cursor: str, events: list[Event]) -> Response:
-    elements = b",".join(event.json for event in events)
-    body = b'{"cursor":%b,"events":[%b]}' % (msgspec.json.encode(cursor), elements)
-    return Response(body, content_type="application/json")
+    return Response(answer_body(cursor, events), content_type="application/json")
 
 
 class Polls:
@@ -141,16 +154,17 @@ class Polls:
         self._gateway = gateway
 
     def poll(self, caller: Caller, query: PollQuery) -> Response:
-        session = self._parked(caller, query.cursor) if query.cursor else None
+        session = self.parked(caller, query.cursor) if query.cursor else None
         if session is not None:
             session.confirmed()
         else:
             session = self._new(caller, query.cursor)
         if query.cursor and not session.wait(query.wait):
             return _answer(query.cursor, [])
-        return session.answer()
+        events = session.collect()
+        return _answer(session.told, events)
 
-    def _parked(self, caller: Caller, cursor: str) -> PollSession | None:
+    def parked(self, caller: Caller, cursor: str) -> PollSession | None:
         for session in self._gateway.hub.sessions_of(caller.user_id):
             if isinstance(session, PollSession) and session.auth_session == caller.sid and session.told == cursor:
                 session.expires_at = caller.expires_at
@@ -181,12 +195,14 @@ class Polls:
         session.go_live(session.start)
 
 
-def install(app: Flask, gateway: Gateway) -> None:
+def install(app: Flask, gateway: Gateway) -> Polls:
     """Route ``/api/v1/events/poll``."""
     polls = Polls(gateway)
 
-    @app.get("/api/v1/events/poll")
+    @app.get(PATH)
     def poll() -> Any:
         gateway.start()
         caller = require_caller()
         return polls.poll(caller, parse_query(PollQuery))
+
+    return polls

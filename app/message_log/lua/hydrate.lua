@@ -8,7 +8,7 @@
 local epoch = redis.call('GET', KEYS[1])
 if not epoch or string.match(epoch, '^%d+') ~= ARGV[1] then return 0 end
 if redis.call('HEXISTS', KEYS[2], 'm') == 1 then return 1 end
-redis.call('HSET', KEYS[2], 'k', ARGV[2], 'm', ARGV[3], 's', ARGV[4], 'lv', ARGV[5], 'sv', ARGV[5])
+redis.call('HSET', KEYS[2], 'k', ARGV[2], 'm', ARGV[3], 's', ARGV[4], 'lv', ARGV[5], 'x', redis.call('TIME')[1])
 for _, row in ipairs(cmsgpack.unpack(ARGV[7])) do
   redis.call('HSET', KEYS[2], 'd:' .. row[1], row[2], 'r:' .. row[1], row[3])
 end

@@ -1,7 +1,7 @@
 -- Removes from the log what Postgres now holds and tells the gateways whose senders wait for it.
 --
 -- KEYS  1 log  2 log-state
--- ARGV  1 prefix  2 seconds an idle conversation stays  3 records removed  4 bytes removed
+-- ARGV  1 prefix  2 greatest version removed: all up to it is in Postgres now  3 records removed  4 bytes removed
 --       5 msgpack: entry ids of the log  6 msgpack: {{conversation, records, greatest version}, ...}
 --       7 greatest number of those entries, 0 for none  8.. gateway, notice, ...: what to tell them, packed by the caller
 -- Returns how many entries of the log were still there. Safe to run twice for the same entries.
@@ -18,32 +18,25 @@ if gone == #ids then
 elseif redis.call('XLEN', KEYS[1]) == 0 then
   redis.call('HDEL', KEYS[2], 'records', 'bytes')
 end
-if tonumber(ARGV[7]) > tonumber(redis.call('HGET', KEYS[2], 'gone') or '0') then
-  redis.call('HSET', KEYS[2], 'gone', ARGV[7])
+local before = redis.call('HMGET', KEYS[2], 'gone', 'stored')
+if tonumber(ARGV[7]) > tonumber(before[1] or '0') then redis.call('HSET', KEYS[2], 'gone', ARGV[7]) end
+if tonumber(ARGV[2]) > tonumber(before[2] or '0') then redis.call('HSET', KEYS[2], 'stored', ARGV[2]) end
+
+local function version_of(packed)
+  return cmsgpack.unpack(packed)[4]
 end
 
-local function trim(tail, most, version)
-  for _ = 1, most do
-    local head = redis.call('LINDEX', tail, 0)
-    if not head or cmsgpack.unpack(head)[4] > version then return end
-    redis.call('LPOP', tail)
+-- Takes the head of a tail off. Where another drain was here before, what is newer goes back.
+local function trim(tail, count, version)
+  local taken = redis.call('LPOP', tail, count)
+  if not taken then return end
+  for i = #taken, 1, -1 do
+    if version_of(taken[i]) <= version then return end
+    redis.call('LPUSH', tail, taken[i])
   end
 end
 
-for _, row in ipairs(cmsgpack.unpack(ARGV[6])) do
-  local key, tail = prefix .. 'c:' .. row[1], prefix .. 't:' .. row[1]
-  local last = redis.call('LINDEX', tail, row[2] - 1)
-  if last and cmsgpack.unpack(last)[4] == row[3] then
-    redis.call('LPOP', tail, row[2])
-  else
-    trim(tail, 1000000, row[3])
-  end
-  local sv = redis.call('HGET', key, 'sv')
-  if sv then
-    if tonumber(sv) < row[3] then redis.call('HSET', key, 'sv', string.format('%.0f', row[3])) end
-    redis.call('EXPIRE', key, ARGV[2])
-  end
-end
+for _, row in ipairs(cmsgpack.unpack(ARGV[6])) do trim(prefix .. 't:' .. row[1], row[2], row[3]) end
 for i = 8, #ARGV, 2 do
   redis.call('PUBLISH', prefix .. 'to:' .. ARGV[i], ARGV[i + 1])
 end

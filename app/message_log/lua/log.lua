@@ -1,0 +1,180 @@
+-- What every script that writes to the log begins with (app/redis_scripts.py puts it before them): the present state,
+-- conversations as Redis holds them, and one way to log a record and to fan it out.
+--
+-- KEYS  1 epoch  2 version  3 log  4 log-state  5 online  6 drain-lease
+-- ARGV  1 prefix  2 most records in the log  3 most bytes in the log  4 seconds a dedupe mark lives
+--       5 seconds an idle conversation stays in Redis  6 msgpack: the operations
+--       7.. for each operation the end of its record, packed: user, id, body, session, gateway. It passes through untouched.
+-- Returns msgpack {epoch, wake, results}, or {false} where there is no epoch (Redis lost its data). wake is 1 where
+--   something was logged and no drain is running.
+--
+-- A record, in the log, in the conversation's tail and on the bus alike:
+--   {kind, conversation, seq, version, sent_ms, user, id, body, session, gateway}   kinds: app/core/records.py
+-- On the bus (one PUBLISH a gateway): {epoch, {{users, record}, ...}}
+
+local call, pack, unpack_msg, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
+local epoch = call('GET', KEYS[1])
+if not epoch then return pack({false}) end
+epoch = tonumber(string.match(epoch, '^%d+'))
+
+local FIRST_END = 7
+local REFRESH_SECONDS = 3600
+local prefix = ARGV[1]
+local time = call('TIME')
+local now_s = tonumber(time[1])
+local now_us = now_s * 1000000 + tonumber(time[2])
+local now_ms = math.floor(now_us / 1000)
+local sent = format('%.0f', now_ms)
+local version = math.max(tonumber(call('GET', KEYS[2]) or '0'), now_us - 1)
+local state = call('HMGET', KEYS[4], 'records', 'bytes', 'entries', 'stored')
+local logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
+local stored = tonumber(state[4] or '0')
+local room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
+
+local conversations, items, asked = {}, {}, {}
+local records, size, results = {}, 0, {}
+
+local function answer(what, seq, at, ms)
+  local n = #results
+  results[n + 1], results[n + 2], results[n + 3], results[n + 4] = what, seq or 0, at or 0, ms or 0
+end
+
+local function conversation_of(id)
+  local c = conversations[id]
+  if c == nil then
+    local name = format('%d', id)
+    local f = call('HMGET', prefix .. 'c:' .. name, 'm', 's', 'lv', 'x')
+    c = false
+    if f[1] then
+      c = {id = id, members = unpack_msg(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]),
+           key = prefix .. 'c:' .. name, tail = prefix .. 't:' .. name, marks = prefix .. 'x:' .. name .. ':', new = {},
+           refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS}
+    end
+    conversations[id] = c
+  end
+  return c
+end
+
+local function is_member(c, user)
+  local members = c.members
+  if #members <= 4 then
+    for i = 1, #members do
+      if members[i] == user then return true end
+    end
+    return false
+  end
+  if not c.set then
+    c.set = {}
+    for i = 1, #members do c.set[members[i]] = true end
+  end
+  return c.set[user]
+end
+
+-- Remembers that these users are to get this. Where they are is asked once for the whole call, in `finish`.
+local function fan_out(users, packed)
+  if not asked[users] then
+    asked[users] = true
+    asked[#asked + 1] = users
+  end
+  items[#items + 1] = {users, packed}
+end
+
+local function has_room(index)
+  return #records < room and size + #ARGV[FIRST_END + index] <= bytes_room
+end
+
+local function log(c, kind, seq, index, users)
+  version = version + 1
+  c.lv = version
+  local packed = '\154' .. pack(kind, c.id, seq, version, now_ms) .. ARGV[FIRST_END + index]
+  records[#records + 1] = packed
+  size = size + #packed
+  c.new[#c.new + 1] = packed
+  fan_out(users or c.members, packed)
+  answer(0, seq, version, now_ms)
+end
+
+local function array_header(n)
+  if n < 16 then return string.char(144 + n) end
+  return '\220' .. string.char(math.floor(n / 256), n % 256)
+end
+
+-- user -> the gateways that hold a session of theirs, for all who are to get something
+local function places()
+  local found, users = {}, {}
+  for i = 1, #asked do
+    for _, user in ipairs(asked[i]) do
+      if found[user] == nil then
+        found[user] = false
+        users[#users + 1] = user
+      end
+    end
+  end
+  for first = 1, #users, 4000 do
+    local last = math.min(first + 3999, #users)
+    local where = call('HMGET', KEYS[5], unpack(users, first, last))
+    for i = first, last do found[users[i]] = where[i - first + 1] end
+  end
+  return found
+end
+
+-- For a list of users: {gateway, beginning of an item for it}, ...
+local function routes_of(users, found)
+  local by_gateway, routes = {}, {}
+  for i = 1, #users do
+    local where = found[users[i]]
+    if where then
+      for name in string.gmatch(where, '%S+') do
+        local list = by_gateway[name]
+        if not list then list = {}; by_gateway[name] = list end
+        list[#list + 1] = users[i]
+      end
+    end
+  end
+  for name, list in pairs(by_gateway) do routes[#routes + 1] = {name, '\146' .. pack(list)} end
+  return routes
+end
+
+local function publish()
+  if #items == 0 then return end
+  local found, routes, outgoing = places(), {}, {}
+  for i = 1, #items do
+    local users, packed = items[i][1], items[i][2]
+    local to = routes[users]
+    if not to then to = routes_of(users, found); routes[users] = to end
+    for j = 1, #to do
+      local out = outgoing[to[j][1]]
+      if not out then out = {}; outgoing[to[j][1]] = out end
+      out[#out + 1] = to[j][2] .. packed
+    end
+  end
+  for name, out in pairs(outgoing) do
+    call('PUBLISH', prefix .. 'to:' .. name, '\146' .. pack(epoch) .. array_header(#out) .. table.concat(out))
+  end
+end
+
+local function store_conversation(c)
+  if c.refresh then
+    call('HSET', c.key, 's', c.seq, 'lv', format('%.0f', c.lv), 'x', now_s)
+    call('EXPIRE', c.key, ARGV[5])
+  else
+    call('HSET', c.key, 's', c.seq, 'lv', format('%.0f', c.lv))
+  end
+  call('RPUSH', c.tail, unpack(c.new))
+end
+
+local function finish()
+  local wake = 0
+  if #records > 0 then
+    for _, c in pairs(conversations) do
+      if c and #c.new > 0 then store_conversation(c) end
+    end
+    local blob = array_header(#records) .. table.concat(records)
+    call('SET', KEYS[2], format('%.0f', version))
+    call('HSET', KEYS[4], 'records', logged + #records, 'bytes', bytes + #blob, 'entries', entries + 1)
+    call('XADD', KEYS[3], '*', 'r', blob, 'n', entries + 1, 'e', epoch)
+    wake = 1 - call('EXISTS', KEYS[6])
+  end
+  publish()
+  return pack({epoch, wake, results})
+end
