@@ -32,7 +32,7 @@ EPOCH_BEGINS_MS = 10_000
 
 
 def conversation(conversation_id: int) -> str:
-    """hash {k kind, m members, s last seq, lv last version, x when its expiry was last moved, d:<user>, r:<user> marks}"""
+    """hash {k kind, m members, s last seq, lv last version, x when its expiry was moved (s), d:<user>, r:<user> marks}"""
     return f"{PREFIX}c:{conversation_id}"
 
 

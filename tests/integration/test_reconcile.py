@@ -18,9 +18,7 @@ def answers(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> dict[
     return reconciled(redis_client, monkeypatch, epoch=EPOCH)
 
 
-def reconciled(
-    redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, epoch: int
-) -> dict[int, ParleyError | None]:
+def reconciled(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, epoch: int) -> dict[int, ParleyError | None]:
     monkeypatch.setattr(confirmations, "RECONCILE_AFTER_SECONDS", -1.0)
     redis_client.set(keys.EPOCH, f"{EPOCH}:0")
     redis_client.hset(keys.LOG_STATE, "stored", 2)
