@@ -12,6 +12,7 @@ serves.
 from __future__ import annotations
 
 import os
+import time
 from logging.config import fileConfig
 
 from alembic import context
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, create_engine, pool, text
 from app.config import normalise_database_url
 
 LOCK_KEY = 0x5041524C4559  # "PARLEY"
-WAIT_FOR_OTHER_RELEASE = "120s"
+WAIT_FOR_OTHER_RELEASE_SECONDS = 600
 LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "300s"
 
@@ -38,9 +39,18 @@ def set_timeouts(connection: Connection, lock: str, statement: str) -> None:
         connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
 
 
+def wait_for_other_release(connection: Connection) -> None:
+    """Asks again and again: a statement that waits is one that an index built concurrently would wait for."""
+    deadline = time.monotonic() + WAIT_FOR_OTHER_RELEASE_SECONDS
+    while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK_KEY}).scalar_one():
+        connection.commit()
+        if time.monotonic() > deadline:
+            raise SystemExit("Another release is still at its migrations.")
+        time.sleep(0.2)
+
+
 def run(connection: Connection) -> None:
-    set_timeouts(connection, WAIT_FOR_OTHER_RELEASE, WAIT_FOR_OTHER_RELEASE)
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+    wait_for_other_release(connection)
     set_timeouts(connection, context.config.attributes.get("lock_timeout", LOCK_TIMEOUT), STATEMENT_TIMEOUT)
     connection.commit()  # settings and lock belong to the session; each migration has its own transaction
     context.configure(connection=connection, transaction_per_migration=True)

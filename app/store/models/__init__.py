@@ -4,8 +4,30 @@ from __future__ import annotations
 
 from app.store.models.base import Base
 from app.store.models.conversations import Conversation, Member
+from app.store.models.exports import Export, ExportChunk
+from app.store.models.invites import Invite
 from app.store.models.log import DeadLetter, LogState
+from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction
 from app.store.models.messages import Message
+from app.store.models.moderation import Block, Report
 from app.store.models.users import AuthSession, User
 
-__all__ = ["AuthSession", "Base", "Conversation", "DeadLetter", "LogState", "Member", "Message", "User"]
+__all__ = [
+    "AuthSession",
+    "Base",
+    "Block",
+    "Conversation",
+    "DeadLetter",
+    "Export",
+    "ExportChunk",
+    "HiddenMessage",
+    "Invite",
+    "LogState",
+    "Member",
+    "Mention",
+    "Message",
+    "MessageEdit",
+    "Reaction",
+    "Report",
+    "User",
+]

@@ -23,6 +23,9 @@ CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_de
 # change, Postgres rewrites a row in its page (HOT) and touches no index.
 ROOM_FOR_UPDATES = {"fillfactor": 70}
 
+# Insert-only: without an early vacuum no page is known to be visible, and index-only scans visit the table.
+VACUUM_AFTER_INSERTS = {"autovacuum_vacuum_insert_scale_factor": 0.05, "autovacuum_analyze_scale_factor": 0.02}
+
 Milliseconds = TIMESTAMP(timezone=True, precision=3)
 
 

@@ -6,16 +6,19 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, UniqueConstraint, Uuid, false, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models.base import Base, Milliseconds
+from app.store.models.base import VACUUM_AFTER_INSERTS, Base, Milliseconds
 
 
 class Message(Base):
     """One message, or the deleted placeholder of a ``seq`` that was given out and whose message was set
     aside.
+
+    ``version`` moves with each change, ``created_version`` is the first one. ``extra`` is ``{"system": {…}}`` or
+    ``{"forwarded": {…}}``.
 
     There are no foreign keys: each would cost a look-up and a row lock for every insert (about a third of the
     insert), and Citus allows none from a table distributed by conversation to one that is not. Members are
@@ -36,6 +39,12 @@ class Message(Base):
     sent_at: Mapped[datetime] = mapped_column(Milliseconds)
     edited_at: Mapped[datetime | None] = mapped_column(Milliseconds)
     deleted_at: Mapped[datetime | None] = mapped_column(Milliseconds)
+    created_version: Mapped[int] = mapped_column(server_default="0")
+    mentions: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    mentions_all: Mapped[bool] = mapped_column(server_default=false())
+    extra: Mapped[Any | None] = mapped_column(JSONB)
+    pinned_at: Mapped[datetime | None] = mapped_column(Milliseconds)
+    pinned_by: Mapped[int | None]
 
     __table_args__ = (
         # sender_id is in the leaf so that unread messages are counted without a visit to the table.
@@ -43,12 +52,17 @@ class Message(Base):
         # In this order it serves a look-up by id alone as well; one index less is a tenth of the insert.
         UniqueConstraint("id", "conversation_id"),
         Index("ix_messages_conversation_id_version", "conversation_id", "version"),
-        # Insert-only: without an early vacuum no page is known to be visible, and index-only scans visit the
-        # table.
-        {
-            "postgresql_with": {
-                "autovacuum_vacuum_insert_scale_factor": 0.05,
-                "autovacuum_analyze_scale_factor": 0.02,
-            }
-        },
+        Index("ix_messages_mentions_all", "conversation_id", "seq", postgresql_where="mentions_all"),
+        Index("ix_messages_pinned", "conversation_id", "pinned_at", postgresql_where="pinned_at IS NOT NULL"),
+        # The conversation is a word of the index too, so that a search in some conversations reads no others.
+        Index(
+            "ix_messages_search",
+            text(
+                "(to_tsvector('simple'::regconfig, coalesce(body, ''))"
+                " || array_to_tsvector(ARRAY['/' || CAST(conversation_id AS text)]))"
+            ),
+            postgresql_using="gin",
+            postgresql_where="deleted_at IS NULL AND kind <> 'system'",
+        ),
+        {"postgresql_with": VACUUM_AFTER_INSERTS},
     )

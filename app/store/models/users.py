@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, Uuid, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, Uuid, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
@@ -25,11 +25,15 @@ class User(Base):
     subject: Mapped[str | None]
     created_at: Mapped[CreatedAt]
     last_seen_at: Mapped[datetime | None]
+    is_admin: Mapped[bool] = mapped_column(server_default=false())
+    last_seen_visible: Mapped[str] = mapped_column(server_default="everyone")
+    deleted_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("username"),
         UniqueConstraint("issuer", "subject"),
         CheckConstraint("username ~ '^[a-z0-9_.-]{3,32}$'", name="username"),
+        CheckConstraint("last_seen_visible IN ('everyone', 'contacts', 'nobody')", name="last_seen_visible"),
         # A prefix is a range only in byte order; the unique index is in the database's collation.
         Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
         {"postgresql_with": ROOM_FOR_UPDATES},  # last_seen_at

@@ -1,0 +1,50 @@
+"""Blocks between users, and messages that were reported."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.models.base import Base, CreatedAt, IdentityKey
+
+
+class Block(Base):
+    """``user_id`` does not hear from ``blocked_id``."""
+
+    __tablename__ = "blocks"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    blocked_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (Index("ix_blocks_blocked_id", "blocked_id"),)
+
+
+class Report(Base):
+    """One user's report of one message, with its text as it was then."""
+
+    __tablename__ = "reports"
+
+    id: Mapped[IdentityKey]
+    reporter_id: Mapped[int]
+    conversation_id: Mapped[int]
+    seq: Mapped[int]
+    message_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    reported_id: Mapped[int]
+    reason: Mapped[str]
+    note: Mapped[str | None]
+    body: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default="open")
+    created_at: Mapped[CreatedAt]
+    handled_by: Mapped[int | None]
+    handled_at: Mapped[datetime | None]
+    resolution: Mapped[str | None]
+
+    __table_args__ = (
+        UniqueConstraint("reporter_id", "message_id", "conversation_id"),
+        CheckConstraint("state IN ('open', 'reviewing', 'resolved', 'dismissed')", name="state"),
+        Index("ix_reports_state_id", "state", "id"),
+    )

@@ -1,0 +1,111 @@
+"""What groups need of large tables: old rows filled in, indexes, constraints looked at. All beside the use
+of the tables.
+
+Nothing here is one transaction, so each part is safe to run again after a failure: the rows are filled in
+small transactions, an index that was left half made is dropped first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "20261124_1710"
+down_revision = "20261124_1700"
+
+ROWS_AT_ONCE = 10_000
+# An index built beside the use of its table waits for older transactions, and holds up none.
+LOCK_TIMEOUT, STATEMENT_TIMEOUT = "300s", "4h"
+# The conversation is a word of the index too, so that a search in some conversations reads no others.
+SEARCH = (
+    "(to_tsvector('simple'::regconfig, coalesce(body, ''))"
+    " || array_to_tsvector(ARRAY['/' || CAST(conversation_id AS text)]))"
+)
+INDEXES = {
+    # "Whose conversations" without a visit to the table, and without those who left.
+    "ix_members_active": "members (user_id, conversation_id) WHERE left_seq IS NULL",
+    "ix_messages_mentions_all": "messages (conversation_id, seq) WHERE mentions_all",
+    "ix_messages_pinned": "messages (conversation_id, pinned_at) WHERE pinned_at IS NOT NULL",
+    "ix_messages_search": f"messages USING gin ({SEARCH}) WHERE deleted_at IS NULL AND kind <> 'system'",
+}
+CHECKS = {"conversations": "ck_conversations_history", "users": "ck_users_last_seen_visible"}
+
+# A page of the primary key, from the row after the last one of the page before.
+FILL_MESSAGES = sa.text("""
+    WITH page AS (
+        SELECT conversation_id, seq FROM messages WHERE (conversation_id, seq) > (:c, :s)
+        ORDER BY conversation_id, seq LIMIT :rows
+    ), filled AS (
+        UPDATE messages AS m SET created_version = m.version FROM page
+        WHERE m.conversation_id = page.conversation_id AND m.seq = page.seq AND m.created_version = 0
+    )
+    SELECT conversation_id, seq FROM page ORDER BY conversation_id DESC, seq DESC LIMIT 1
+""")
+FILL_CONVERSATIONS = sa.text("""
+    WITH page AS (
+        SELECT id FROM conversations WHERE id > :c ORDER BY id LIMIT :rows
+    ), filled AS (
+        UPDATE conversations AS c SET member_count = counted.n
+        FROM (SELECT id, (SELECT count(*) FROM members AS m WHERE m.conversation_id = id AND m.left_seq IS NULL) AS n
+              FROM page) AS counted
+        WHERE c.id = counted.id AND c.member_count <> counted.n
+    )
+    SELECT max(id) FROM page
+""")
+
+
+def upgrade() -> None:
+    with beside_the_use():
+        fill_messages()
+        fill_conversations()
+        for name, definition in INDEXES.items():
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+        for table, check in CHECKS.items():
+            op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {check}")
+
+
+def downgrade() -> None:
+    with beside_the_use():
+        for name in INDEXES:
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+@contextmanager
+def beside_the_use() -> Iterator[None]:
+    """Every statement its own transaction, with patience; the timeouts are put back for the migrations that
+    follow."""
+    with op.get_context().autocommit_block():
+        before = {name: setting(name) for name in ("lock_timeout", "statement_timeout")}
+        set_timeouts({"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT})
+        try:
+            yield
+        finally:
+            set_timeouts(before)
+
+
+def setting(name: str) -> str:
+    value: str = op.get_bind().execute(sa.text("SELECT current_setting(:name)"), {"name": name}).scalar_one()
+    return value
+
+
+def set_timeouts(timeouts: dict[str, str]) -> None:
+    for name, value in timeouts.items():
+        op.get_bind().execute(sa.text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
+
+
+def fill_messages() -> None:
+    """Until now a version was given once, at the insert."""
+    last = (0, 0)
+    while last is not None:
+        row = op.get_bind().execute(FILL_MESSAGES, {"c": last[0], "s": last[1], "rows": ROWS_AT_ONCE}).first()
+        last = None if row is None else (row[0], row[1])
+
+
+def fill_conversations() -> None:
+    last: int | None = 0
+    while last is not None:
+        last = op.get_bind().execute(FILL_CONVERSATIONS, {"c": last, "rows": ROWS_AT_ONCE}).scalar()
