@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.store.messages import StoredMessage, columns, unread_count
+from app.store.messages import COUNT_CAP, StoredMessage, columns, not_hidden, unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 
@@ -28,13 +28,21 @@ class MemberState(NamedTuple):
 
 
 class ConversationState(Struct, frozen=True):
-    """What Redis must know of a conversation, all of one moment."""
+    """What Redis must know of a conversation, all of one moment.
+
+    ``info``: name, description, avatarUrl and history of a group, those that it has. ``floors``: what members do not
+    see, where that is something (messages up to that seq). ``blockers``: who of a direct conversation's two has
+    blocked the other.
+    """
 
     id: int
     kind: str
     last_seq: int
     version: int
     members: list[MemberState]
+    info: dict[str, str]
+    floors: dict[int, int]
+    blockers: list[int]
 
 
 class ActivityCursor(NamedTuple):
@@ -45,7 +53,11 @@ class ActivityCursor(NamedTuple):
 
 
 class ConversationSummary(Struct, frozen=True):
-    """A conversation as one of its members sees it. ``members`` is empty for groups in a list."""
+    """A conversation as one of its members sees it. ``members`` is empty for groups in a list.
+
+    ``last_message`` is the newest that this member sees. ``mentions``: unread messages that name the member, or all
+    members. ``archived``, ``pinned_ms`` and ``muted_until_ms`` are the member's own settings.
+    """
 
     id: int
     kind: str
@@ -59,6 +71,16 @@ class ConversationSummary(Struct, frozen=True):
     muted_until_ms: int | None
     last_message: StoredMessage | None
     members: list[MemberState]
+    description: str | None
+    avatar_url: str | None
+    history: str
+    archived: bool
+    pinned_ms: int | None
+    visible_from: int
+    joined_version: int
+    role: str
+    mentions: int
+    info_version: int
 
     @property
     def cursor(self) -> ActivityCursor:
@@ -71,10 +93,10 @@ _OPEN_DIRECT = HotStatement("""
     WITH found AS (
         SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high
     ), people AS (
-        SELECT id FROM users WHERE id IN (:low, :high)
+        SELECT id FROM users WHERE id IN (:low, :high) AND deleted_at IS NULL
     ), made AS (
-        INSERT INTO conversations (kind, direct_low, direct_high)
-        SELECT 'direct', :low, :high
+        INSERT INTO conversations (kind, direct_low, direct_high, member_count, created_by)
+        SELECT 'direct', :low, :high, :expected, :user
         WHERE NOT EXISTS (SELECT FROM found) AND (SELECT count(*) FROM people) = :expected
         ON CONFLICT (direct_low, direct_high) DO NOTHING RETURNING id
     ), joined AS (
@@ -83,43 +105,76 @@ _OPEN_DIRECT = HotStatement("""
     SELECT id, false, 1 FROM found UNION ALL SELECT id, true, 1 FROM made
     UNION ALL SELECT 0, false, 0 FROM people HAVING count(*) < :expected
 """)
+# One row a conversation: what it is called is not repeated for each of 5,000 members.
 _STATE = HotStatement("""
-    SELECT c.id, c.kind, c.last_seq, c.version, m.user_id, m.role, m.last_delivered_seq, m.last_read_seq
+    SELECT c.id, c.kind, c.last_seq, c.version, c.name, c.description, c.avatar_url, c.history,
+           m.users, m.roles, m.delivered, m.read, m.floors,
+           ARRAY(SELECT b.user_id FROM blocks AS b
+                 WHERE (b.user_id = c.direct_low AND b.blocked_id = c.direct_high)
+                    OR (b.user_id = c.direct_high AND b.blocked_id = c.direct_low) ORDER BY b.user_id)
     FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
     JOIN conversations AS c ON c.id = asked.id
-    LEFT JOIN members AS m ON m.conversation_id = c.id
-    ORDER BY c.id, m.user_id
+    CROSS JOIN LATERAL (
+        SELECT array_agg(user_id) AS users, array_agg(role) AS roles, array_agg(last_delivered_seq) AS delivered,
+               array_agg(last_read_seq) AS read, array_agg(visible_from) AS floors
+        FROM (SELECT * FROM members AS x
+              WHERE x.conversation_id = c.id AND x.left_seq IS NULL ORDER BY x.user_id) AS x
+    ) AS m
+    ORDER BY c.id
 """)
 _MEMBERS = HotStatement("""
     SELECT c, m.user_id, m.role, m.last_delivered_seq, m.last_read_seq
     FROM unnest(CAST(:ids AS bigint[])) AS asked (c)
     CROSS JOIN LATERAL (
-        SELECT * FROM members AS x WHERE x.conversation_id = c ORDER BY x.user_id LIMIT :limit
+        SELECT * FROM members AS x
+        WHERE x.conversation_id = c AND x.left_seq IS NULL ORDER BY x.user_id LIMIT :limit
     ) AS m
     ORDER BY c, m.user_id
 """)
-_IDS_OF = HotStatement("SELECT conversation_id FROM members WHERE user_id = :user_id ORDER BY conversation_id")
+_IDS_OF = HotStatement("""
+    SELECT conversation_id FROM members WHERE user_id = :user_id AND left_seq IS NULL ORDER BY conversation_id
+""")
+# Of those beyond the read mark; one that names the member and all members counts once.
+_MENTIONS = f"""(
+    SELECT count(*) FROM (
+        (SELECT x.seq FROM mentions AS n
+         JOIN messages AS x ON x.conversation_id = n.conversation_id AND x.seq = n.seq AND x.sender_id <> m.user_id
+         WHERE n.user_id = m.user_id AND n.conversation_id = m.conversation_id
+           AND n.seq > greatest(m.last_read_seq, m.visible_from) AND {not_hidden("n", "m.user_id")}
+         LIMIT {COUNT_CAP})
+        UNION
+        (SELECT x.seq FROM messages AS x
+         WHERE x.mentions_all AND x.conversation_id = m.conversation_id AND x.sender_id <> m.user_id
+           AND x.seq > greatest(m.last_read_seq, m.visible_from) AND {not_hidden("x", "m.user_id")}
+         LIMIT {COUNT_CAP})
+    ) AS naming)"""
 
 
 def _summaries(which: str, order_and_limit: str) -> HotStatement:
     """The conversations of ``which`` (over members m, conversations c) with their last message and unread
-    count.
+    count. What is looked up for each is looked up for those of the page alone, and for few of them: what is read
+    has nothing unread.
     """
     return HotStatement(f"""
-        SELECT p.id, p.kind, p.name, p.last_seq, p.version, p.activity_us,
-               (SELECT count(*) FROM members AS x WHERE x.conversation_id = p.id),
-               p.last_read_seq, {unread_count("p")}, {ms_of("p.muted_until")}, {columns("last")}
+        SELECT c.id, c.kind, c.name, c.last_seq, c.version,
+               CAST(date_part('epoch', c.last_activity_at) * 1000000 AS bigint),
+               c.member_count, m.last_read_seq,
+               CASE WHEN c.last_seq > m.last_read_seq THEN {unread_count("m")} ELSE 0 END, {ms_of("m.muted_until")},
+               c.description, c.avatar_url, c.history, m.archived, {ms_of("m.pinned_at")},
+               m.visible_from, m.joined_version, m.role,
+               CASE WHEN c.last_seq > m.last_read_seq THEN {_MENTIONS} ELSE 0 END, c.info_version, {columns("last")}
         FROM (
-            SELECT c.id, c.kind, c.name, c.last_seq, c.version, c.last_activity_at,
-                   CAST(date_part('epoch', c.last_activity_at) * 1000000 AS bigint) AS activity_us,
-                   m.conversation_id, m.user_id, m.last_read_seq, m.muted_until
-            FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
-            WHERE m.user_id = :user_id AND {which} {order_and_limit}
-        ) AS p
+            SELECT c.id, c.last_activity_at FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
+            WHERE m.user_id = :user_id AND m.left_seq IS NULL AND {which} {order_and_limit}
+        ) AS page
+        JOIN conversations AS c ON c.id = page.id
+        JOIN members AS m ON m.conversation_id = page.id AND m.user_id = :user_id
         LEFT JOIN LATERAL (
-            SELECT * FROM messages AS x WHERE x.conversation_id = p.id ORDER BY x.seq DESC LIMIT 1
+            SELECT * FROM messages AS x
+            WHERE x.conversation_id = c.id AND x.seq > m.visible_from AND {not_hidden("x", "m.user_id")}
+            ORDER BY x.seq DESC LIMIT 1
         ) AS last ON true
-        ORDER BY p.last_activity_at DESC, p.id DESC
+        ORDER BY page.last_activity_at DESC, page.id DESC
     """)
 
 
@@ -135,11 +190,11 @@ def get_or_create_direct(conn: Connection, user: int, other: int) -> tuple[int, 
     """``(conversation_id, created)`` of the one direct conversation of the two; one member where they are the
     same.
 
-    None where one of them is not a user. Of many at once, exactly one creates. Needs no transaction around
-    it.
+    None where one of them is not a user, or no longer one. Of many at once, exactly one creates. Needs no
+    transaction around it.
     """
     low, high = min(user, other), max(user, other)
-    values = {"low": low, "high": high, "expected": 1 if low == high else 2}
+    values = {"low": low, "high": high, "expected": 1 if low == high else 2, "user": user}
     for _ in range(3):
         for conversation, created, possible in _OPEN_DIRECT.rows(conn, **values):
             return (conversation, created) if possible else None
@@ -148,11 +203,16 @@ def get_or_create_direct(conn: Connection, user: int, other: int) -> tuple[int, 
 
 def load_state(conn: Connection, conversation_ids: Sequence[int]) -> list[ConversationState]:
     """Those of the conversations that exist, by id."""
-    rows = _STATE.rows(conn, ids=int_array(conversation_ids))
-    return [
-        ConversationState(c, kind, seq, version, [MemberState(*row[4:]) for row in group if row[4] is not None])
-        for (c, kind, seq, version), group in groupby(rows, key=itemgetter(0, 1, 2, 3))
-    ]
+    return [_state(row) for row in _STATE.rows(conn, ids=int_array(conversation_ids))]
+
+
+def _state(row: tuple[Any, ...]) -> ConversationState:
+    conversation, kind, last_seq, version, *info, users, roles, delivered, read, floors, blockers = row
+    members = list(map(MemberState, users or (), roles or (), delivered or (), read or ()))
+    given = zip(("name", "description", "avatarUrl", "history"), info, strict=True)
+    named = {name: value for name, value in given if value is not None} if kind == "group" else {}
+    hidden = {user: floor for user, floor in zip(users or (), floors or (), strict=True) if floor}
+    return ConversationState(conversation, kind, last_seq, version, members, named, hidden, blockers)
 
 
 def conversation_ids_of(conn: Connection, user_id: int) -> list[int]:
@@ -187,6 +247,5 @@ def _members(conn: Connection, conversation_ids: Sequence[int]) -> dict[int, lis
 
 
 def _summary(row: tuple[Any, ...], members: dict[int, list[MemberState]]) -> ConversationSummary:
-    last = StoredMessage(*row[10:]) if row[10] is not None else None
-    values = [*row[:10], last, members.get(row[0], [])]
-    return ConversationSummary(*values)
+    last = StoredMessage(*row[20:]) if row[20] is not None else None
+    return ConversationSummary(*row[:10], last, members.get(row[0], []), *row[10:20])

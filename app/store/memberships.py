@@ -11,7 +11,7 @@ from app.store.sql import HotStatement
 
 _OF_USERS = HotStatement("""
     SELECT m.user_id, m.conversation_id
-    FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u
+    FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
 """)
 
 

@@ -1,7 +1,10 @@
 """Messages read by position, by id, and by version. Every query walks an index, however long the
 conversation.
 
-``seq > mark AND sender_id <> user`` is answered from the primary key's leaf, which holds the sender.
+``seq > mark AND sender_id <> user`` is answered from the primary key's leaf, which holds the sender. What does not
+count as unread (deleted, or hidden from the user) is counted apart and taken off: few have any, and they pay for it.
+
+A member sees the messages above ``visible_from`` that are not hidden from them.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ COUNT_CAP = 10_000
 
 
 class StoredMessage(Struct, frozen=True):
-    """A row of ``messages``. ``attachments`` is decoded JSON; times are ms since 1970."""
+    """A row of ``messages``. ``attachments`` and ``extra`` are decoded JSON; times are ms since 1970."""
 
     conversation_id: int
     seq: int
@@ -34,6 +37,11 @@ class StoredMessage(Struct, frozen=True):
     sent_ms: int
     edited_ms: int | None
     deleted_ms: int | None
+    created_version: int = 0
+    mentions: list[int] | None = None
+    mentions_all: bool = False
+    extra: dict[str, Any] | None = None
+    pinned_ms: int | None = None
 
 
 class Page(Struct, frozen=True):
@@ -65,30 +73,56 @@ def columns(m: str) -> str:
     return (
         f"{m}.conversation_id, {m}.seq, CAST({m}.id AS text), {m}.sender_id, {m}.kind, {m}.body,"
         f" {m}.attachments, CAST({m}.reply_to AS text), {m}.version,"
-        f" {ms_of(m + '.sent_at')}, {ms_of(m + '.edited_at')}, {ms_of(m + '.deleted_at')}"
+        f" {ms_of(m + '.sent_at')}, {ms_of(m + '.edited_at')}, {ms_of(m + '.deleted_at')},"
+        # 0: by a drain of the release before, at its only version
+        f" coalesce(nullif({m}.created_version, 0), {m}.version), {m}.mentions, {m}.mentions_all, {m}.extra,"
+        f" {ms_of(m + '.pinned_at')}"
     )
 
 
-def unread_count(member: str) -> str:
-    """SQL for how many of the newest ``COUNT_CAP`` messages beyond the read mark of ``member`` are
-    others'.
+def not_hidden(m: str, user: str) -> str:
+    """SQL for: the message of alias ``m`` is not hidden from ``user``."""
+    return (
+        "NOT EXISTS (SELECT FROM hidden_messages AS h"
+        f" WHERE h.user_id = {user} AND h.conversation_id = {m}.conversation_id AND h.seq = {m}.seq)"
+    )
+
+
+def unread_count(member: str, read: str = "") -> str:
+    """SQL for how many of the newest ``COUNT_CAP`` messages beyond the read mark of ``member`` (or beyond ``read``)
+    are others', not deleted, and not hidden from them.
     """
+    m = member
     return f"""(
-        SELECT count(*) FROM (
-            SELECT x.sender_id FROM messages AS x
-            WHERE x.conversation_id = {member}.conversation_id AND x.seq > {member}.last_read_seq
+        SELECT count(*) - (
+            SELECT count(*) FROM messages AS d
+            WHERE d.conversation_id = {m}.conversation_id AND d.seq >= min(newest.seq)
+              AND d.deleted_at IS NOT NULL AND d.sender_id <> {m}.user_id
+        ) - (
+            SELECT count(*) FROM hidden_messages AS h
+            JOIN messages AS y ON y.conversation_id = h.conversation_id AND y.seq = h.seq
+            WHERE h.user_id = {m}.user_id AND h.conversation_id = {m}.conversation_id AND h.seq >= min(newest.seq)
+              AND y.deleted_at IS NULL AND y.sender_id <> {m}.user_id
+        ) FROM (
+            SELECT x.seq, x.sender_id FROM messages AS x
+            WHERE x.conversation_id = {m}.conversation_id
+              AND x.seq > greatest({read or m + ".last_read_seq"}, {m}.visible_from)
             ORDER BY x.seq DESC LIMIT {COUNT_CAP}
-        ) AS newest WHERE sender_id <> {member}.user_id)"""
+        ) AS newest WHERE sender_id <> {m}.user_id)"""
 
 
-_BEFORE = HotStatement(f"""
-    SELECT {columns("m")} FROM messages AS m
-    WHERE conversation_id = :conversation_id AND seq < :before ORDER BY seq DESC LIMIT :limit
-""")
-_AFTER = HotStatement(f"""
-    SELECT {columns("m")} FROM messages AS m
-    WHERE conversation_id = :conversation_id AND seq > :after ORDER BY seq LIMIT :limit
-""")
+def _history(range_: str, order: str) -> HotStatement:
+    return HotStatement(f"""
+        SELECT {columns("m")} FROM messages AS m
+        WHERE m.conversation_id = :conversation_id AND {range_} AND m.seq > (
+            SELECT visible_from FROM members
+            WHERE conversation_id = :conversation_id AND user_id = :user_id AND left_seq IS NULL
+        ) AND {not_hidden("m", ":user_id")} ORDER BY {order} LIMIT :limit
+    """)
+
+
+_BEFORE = _history("m.seq < :before", "m.seq DESC")
+_AFTER = _history("m.seq > :after", "m.seq")
 _EXISTING = HotStatement(f"""
     SELECT n, m.seq, m.version, m.sender_id, {ms_of("m.sent_at")}
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS asked (c, i, n)
@@ -101,7 +135,7 @@ _BY_ID = HotStatement(f"""
 _COUNTS = HotStatement(f"""
     SELECT user_id, conversation_id, n FROM (
         SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
-        FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u
+        FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
     ) AS counted WHERE n > 0
 """)
 _UNREAD = HotStatement(f"""
@@ -112,24 +146,37 @@ _UNREAD = HotStatement(f"""
         SELECT unread.* FROM members AS m
         CROSS JOIN LATERAL (
             SELECT * FROM messages AS x
-            WHERE x.conversation_id = m.conversation_id AND x.seq > m.last_read_seq
-              AND x.sender_id <> m.user_id
+            WHERE x.conversation_id = m.conversation_id AND x.seq > greatest(m.last_read_seq, m.visible_from)
+              AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND {not_hidden("x", "m.user_id")}
             ORDER BY x.seq LIMIT most + 1
         ) AS unread
-        WHERE m.user_id = u AND (c = 0 OR m.conversation_id = c)
+        WHERE m.user_id = u AND m.left_seq IS NULL AND (c = 0 OR m.conversation_id = c)
         ORDER BY unread.version LIMIT most + 1
     ) AS found
     ORDER BY n, found.version
 """)
+# To those who left: what they would have been told while they were in.
 _CHANGED = HotStatement(f"""
     SELECT {columns("changed")}
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
     CROSS JOIN LATERAL (
         SELECT * FROM messages AS x
-        WHERE x.conversation_id = c.id AND x.version > :version ORDER BY x.version LIMIT :limit
+        WHERE x.conversation_id = c.id AND x.version > :version AND x.version >= m.joined_version
+          AND x.version <= coalesce(m.left_version, {2**63 - 1}) AND x.seq <= coalesce(m.left_seq, {2**63 - 1})
+          AND x.seq > m.visible_from AND {not_hidden("x", "m.user_id")}
+        ORDER BY x.version LIMIT :limit
     ) AS changed
-    WHERE m.user_id = :user_id ORDER BY changed.version LIMIT :limit
+    WHERE m.user_id = :user_id AND (m.left_version IS NULL OR m.left_version > :version)
+    ORDER BY changed.version LIMIT :limit
+""")
+# A message that was hidden as it was sent was never shown: nothing is to be told.
+_HIDDEN = HotStatement("""
+    SELECT h.conversation_id, h.seq, CAST(x.id AS text), h.version
+    FROM hidden_messages AS h
+    JOIN members AS m ON m.conversation_id = h.conversation_id AND m.user_id = h.user_id AND m.left_seq IS NULL
+    JOIN messages AS x ON x.conversation_id = h.conversation_id AND x.seq = h.seq AND x.created_version <> h.version
+    WHERE h.user_id = :user_id AND h.version > :version ORDER BY h.version
 """)
 
 
@@ -137,23 +184,24 @@ def history(
     conn: Connection,
     conversation_id: int,
     *,
+    user_id: int,
     before: int | None = None,
     after: int | None = None,
     limit: int = 50,
 ) -> Page:
-    """A page by seq, ascending: the last ones before ``before`` (default: of all), or the first ones after
-    ``after``.
+    """What the user, a member, sees: a page by seq, ascending: the last ones before ``before`` (default: of all), or
+    the first ones after ``after``. Nothing for one who is no member.
     """
+    place = {"conversation_id": conversation_id, "user_id": user_id, "limit": limit + 1}
     if after is not None:
-        rows = _rows(conn, _AFTER, conversation_id=conversation_id, after=after, limit=limit + 1)
+        rows = _rows(conn, _AFTER, **place, after=after)
         return Page(rows[:limit], len(rows) > limit)
-    before = before or 2**63 - 1
-    rows = _rows(conn, _BEFORE, conversation_id=conversation_id, before=before, limit=limit + 1)
+    rows = _rows(conn, _BEFORE, **place, before=before or 2**63 - 1)
     return Page(rows[:limit][::-1], len(rows) > limit)
 
 
 def find_by_id(conn: Connection, conversation_id: int, ids: Sequence[str]) -> list[StoredMessage]:
-    """Those of the ids that are in the conversation, ascending by seq."""
+    """Those of the ids that are in the conversation, whoever sees them, ascending by seq."""
     return _rows(conn, _BY_ID, conversation_id=conversation_id, ids=text_array(ids))
 
 
@@ -187,9 +235,16 @@ def unread_messages(conn: Connection, requests: Sequence[UnreadRequest]) -> list
 
 
 def changed_since(conn: Connection, user_id: int, version: int, limit: int) -> Page:
-    """Messages of the user's conversations with a greater version, in the order of versions."""
+    """Messages of the user's conversations that were sent or changed after ``version``, in the order of versions:
+    while the user was a member, and without those hidden from them (``hidden_since``).
+    """
     rows = _rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1)
     return Page(rows[:limit], len(rows) > limit)
+
+
+def hidden_since(conn: Connection, user_id: int, version: int) -> list[tuple[int, int, str, int]]:
+    """``(conversation_id, seq, id, version)`` of what the user deleted for themselves after ``version``, in order."""
+    return [(c, seq, id_, at) for c, seq, id_, at in _HIDDEN.rows(conn, user_id=user_id, version=version)]
 
 
 def _rows(conn: Connection, statement: HotStatement, **values: Any) -> list[StoredMessage]:

@@ -16,28 +16,45 @@ class StoredReceipt(Struct, frozen=True):
     version: int
 
 
-_CHANGED = HotStatement("""
-    SELECT other.conversation_id, other.user_id, other.last_delivered_seq, other.last_read_seq, other.version
+# Of conversations larger than this, a member is told of one's own marks and of the one that moved last.
+MARKS_TOLD = 100
+_CHANGED = HotStatement(f"""
+    SELECT told.conversation_id, told.user_id, told.last_delivered_seq, told.last_read_seq, told.version
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
-    JOIN members AS other ON other.conversation_id = c.id AND other.version > :version
-    WHERE m.user_id = :user_id ORDER BY other.version
+    CROSS JOIN LATERAL (
+        SELECT x.* FROM members AS x
+        WHERE c.member_count <= {MARKS_TOLD} AND x.conversation_id = c.id
+          AND x.version > greatest(:version, m.joined_version) AND x.left_seq IS NULL
+        UNION ALL
+        (SELECT x.* FROM members AS x
+         WHERE c.member_count > {MARKS_TOLD} AND x.conversation_id = c.id
+           AND x.version > greatest(:version, m.joined_version) AND x.left_seq IS NULL AND x.user_id <> :user_id
+         ORDER BY x.version DESC LIMIT 1)
+        UNION ALL
+        SELECT m.* WHERE c.member_count > {MARKS_TOLD} AND m.version > greatest(:version, m.joined_version)
+    ) AS told
+    WHERE m.user_id = :user_id AND m.left_seq IS NULL ORDER BY told.version
 """)
+# The greatest seq among the last few that changed up to then. A message that changed since does not count, nor one
+# before many later changes of others: the mark then moves with a later version, and never too far.
 _DELIVERED_UP_TO = HotStatement("""
     SELECT m.conversation_id, newest.seq
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.last_seq > m.last_delivered_seq
     CROSS JOIN LATERAL (
-        SELECT x.seq FROM messages AS x
-        WHERE x.conversation_id = c.id AND x.version <= :version ORDER BY x.version DESC LIMIT 1
+        SELECT max(seq) AS seq FROM (
+            SELECT x.seq FROM messages AS x
+            WHERE x.conversation_id = c.id AND x.version <= :version ORDER BY x.version DESC LIMIT 20
+        ) AS last
     ) AS newest
-    WHERE m.user_id = :user_id AND newest.seq > m.last_delivered_seq
+    WHERE m.user_id = :user_id AND m.left_seq IS NULL AND newest.seq > greatest(m.last_delivered_seq, m.visible_from)
 """)
 
 
 def receipts_changed_since(conn: Connection, user_id: int, version: int) -> list[StoredReceipt]:
     """Marks in the user's conversations that moved after ``version``, as they are now, in the order of
-    versions.
+    versions; of a conversation of more than ``MARKS_TOLD`` members the user's own, and the last one of others.
     """
     return structs(StoredReceipt, _CHANGED.rows(conn, user_id=user_id, version=version))
 

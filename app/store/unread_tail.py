@@ -6,22 +6,16 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from app.store.messages import COUNT_CAP
+from app.store.messages import unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
 
 _COUNT = HotStatement(f"""
-    SELECT m.user_id, c.id, c.last_seq, (
-        SELECT count(*) FROM (
-            SELECT x.sender_id FROM messages AS x
-            WHERE x.conversation_id = c.id AND x.seq > greatest(m.last_read_seq, asked.read_seq)
-            ORDER BY x.seq DESC LIMIT {COUNT_CAP}
-        ) AS newest WHERE sender_id <> m.user_id
-    )
+    SELECT m.user_id, c.id, c.last_seq, {unread_count("m", "greatest(m.last_read_seq, asked.read_seq)")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:ids AS bigint[]), CAST(:reads AS bigint[]))
          AS asked (u, id, read_seq)
     JOIN conversations AS c ON c.id = asked.id
-    JOIN members AS m ON m.conversation_id = c.id AND m.user_id = asked.u
+    JOIN members AS m ON m.conversation_id = c.id AND m.user_id = asked.u AND m.left_seq IS NULL
 """)
 
 

@@ -134,6 +134,7 @@ def hidden_messages() -> None:
         sa.PrimaryKeyConstraint("user_id", "conversation_id", "seq", name="pk_hidden_messages"),
         postgresql_with=VACUUM_AFTER_INSERTS,
     )
+    op.create_index("ix_hidden_messages_user_id_version", "hidden_messages", ["user_id", "version"])
 
 
 def mentions() -> None:

@@ -28,6 +28,8 @@ INDEXES = {
     # "Whose conversations" without a visit to the table, and without those who left.
     "ix_members_active": "members (user_id, conversation_id) WHERE left_seq IS NULL",
     "ix_messages_mentions_all": "messages (conversation_id, seq) WHERE mentions_all",
+    # What was deleted is not unread: counted apart, so that unread messages are counted in the primary key alone.
+    "ix_messages_deleted": "messages (conversation_id, seq) INCLUDE (sender_id) WHERE deleted_at IS NOT NULL",
     "ix_messages_pinned": "messages (conversation_id, pinned_at) WHERE pinned_at IS NOT NULL",
     "ix_messages_search": f"messages USING gin ({SEARCH}) WHERE deleted_at IS NULL AND kind <> 'system'",
 }

@@ -39,7 +39,8 @@ def add_pair(engine: Engine) -> tuple[int, int, int]:
 
 def add_group(engine: Engine, members: Sequence[int]) -> int:
     with writing(engine) as conn:
-        made = conn.execute(text("INSERT INTO conversations (kind, name) VALUES ('group', 'G') RETURNING id"))
+        insert = "INSERT INTO conversations (kind, name, member_count) VALUES ('group', 'G', :count) RETURNING id"
+        made = conn.execute(text(insert), {"count": len(members)})
         group: int = made.scalar_one()
         rows = [{"c": group, "u": user} for user in members]
         conn.execute(text("INSERT INTO members (conversation_id, user_id) VALUES (:c, :u)"), rows)

@@ -54,14 +54,16 @@ def test_a_message_comes_back_as_it_was_stored(conn: Connection, engine: Engine)
     reply_to = str(uuid.uuid4())
     sent = new_message(
         conversation, 1, user, kind="note", body='{"q": "\\"}, NULL, {}\n\t\U0001f600',
-        attachments=json.dumps(attachments), reply_to=reply_to,
+        attachments=json.dumps(attachments), reply_to=reply_to, mentions="{7,8}", mentions_all=True,
+        extra='{"forwarded": {"senderId": 7}}',
     )  # fmt: skip
     literal_null = new_message(conversation, 2, user, body="NULL")
     empty, without = new_message(conversation, 3, user, body=""), new_message(conversation, 4, user, body=None)
     assert store_batch(engine, 1, [sent, literal_null, empty, without]) == []
-    first, *rest = history(conn, conversation).messages
+    first, *rest = history(conn, conversation, user_id=user).messages
     assert first == StoredMessage(
-        conversation, 1, sent.id, user, "note", sent.body, attachments, reply_to, sent.version, sent.sent_ms, None, None
+        conversation, 1, sent.id, user, "note", sent.body, attachments, reply_to, sent.version, sent.sent_ms, None, None,
+        sent.version, [7, 8], True, {"forwarded": {"senderId": 7}}, None,
     )  # fmt: skip
     assert [message.body for message in rest] == ["NULL", "", None]
 
@@ -84,7 +86,7 @@ def test_history_is_paged_by_seq(
 ) -> None:
     conversation, user, _other = add_pair(engine)
     store_batch(engine, 1, [*new_messages(conversation, user, 9), new_message(add_direct(engine, user, user), 1, user)])
-    assert seqs(history(conn, conversation, limit=3, **where)) == found
+    assert seqs(history(conn, conversation, user_id=user, limit=3, **where)) == found
 
 
 def test_messages_are_found_by_id_within_their_conversation(conn: Connection, engine: Engine) -> None:
@@ -191,7 +193,7 @@ def test_a_tombstone_fills_its_seq_once(conn: Connection, engine: Engine) -> Non
             insert_tombstone(
                 transaction, conversation, seq, sender_id=user, version=version, sent_ms=version // 1000
             )  # fmt: skip
-    real, tombstone = history(conn, conversation).messages
+    real, tombstone = history(conn, conversation, user_id=user).messages
     assert (real.body, real.deleted_ms) == ("message 1", None)
     assert (tombstone.seq, tombstone.body, tombstone.deleted_ms) == (2, None, version // 1000)
     assert changed_since(conn, user, version - 1, 10).messages == [tombstone]

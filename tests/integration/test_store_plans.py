@@ -124,9 +124,11 @@ def an_id(conn: Connection, conversation: int) -> str:
 
 # Each as (large, small): the same read of the large and of the small conversation.
 READS: dict[str, Callable[[int, int], Callable[[Connection], object]]] = {
-    "history, the newest": lambda c, _: lambda conn: messages.history(conn, c).messages,
-    "history, from the middle": lambda c, size: lambda conn: messages.history(conn, c, before=size // 2).messages,
-    "history, onwards": lambda c, size: lambda conn: messages.history(conn, c, after=size // 2 - 1).messages,
+    "history, the newest": lambda c, _: lambda conn: messages.history(conn, c, user_id=1).messages,
+    "history, from the middle": lambda c, size: (
+        lambda conn: messages.history(conn, c, user_id=1, before=size // 2).messages
+    ),
+    "history, onwards": lambda c, size: lambda conn: messages.history(conn, c, user_id=1, after=size // 2 - 1).messages,
     "unread messages": lambda c, _: lambda conn: messages.unread_messages(conn, [messages.UnreadRequest(1, c, 50)]),
     "find by id": lambda c, _: lambda conn: messages.find_existing(conn, [(c, an_id(conn, c))]),
     "conversation": lambda c, _: lambda conn: get_one(conn, 1, c),

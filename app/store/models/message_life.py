@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.models.base import VACUUM_AFTER_INSERTS, Base, CreatedAt, Milliseconds
@@ -45,7 +46,10 @@ class HiddenMessage(Base):
     seq: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int]
 
-    __table_args__ = {"postgresql_with": VACUUM_AFTER_INSERTS}  # noqa: RUF012 - the name that SQLAlchemy asks for
+    __table_args__ = (
+        Index("ix_hidden_messages_user_id_version", "user_id", "version"),
+        {"postgresql_with": VACUUM_AFTER_INSERTS},
+    )
 
 
 class Mention(Base):

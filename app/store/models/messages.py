@@ -53,6 +53,14 @@ class Message(Base):
         UniqueConstraint("id", "conversation_id"),
         Index("ix_messages_conversation_id_version", "conversation_id", "version"),
         Index("ix_messages_mentions_all", "conversation_id", "seq", postgresql_where="mentions_all"),
+        # What was deleted is not unread: counted apart, so that unread messages are counted in the primary key alone.
+        Index(
+            "ix_messages_deleted",
+            "conversation_id",
+            "seq",
+            postgresql_include=["sender_id"],
+            postgresql_where="deleted_at IS NOT NULL",
+        ),
         Index("ix_messages_pinned", "conversation_id", "pinned_at", postgresql_where="pinned_at IS NOT NULL"),
         # The conversation is a word of the index too, so that a search in some conversations reads no others.
         Index(
