@@ -248,4 +248,5 @@ def _members(conn: Connection, conversation_ids: Sequence[int]) -> dict[int, lis
 
 def _summary(row: tuple[Any, ...], members: dict[int, list[MemberState]]) -> ConversationSummary:
     last = StoredMessage(*row[20:]) if row[20] is not None else None
-    return ConversationSummary(*row[:10], last, members.get(row[0], []), *row[10:20])
+    values = [*row[:10], last, members.get(row[0], []), *row[10:20]]
+    return ConversationSummary(*values)

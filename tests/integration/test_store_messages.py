@@ -62,8 +62,8 @@ def test_a_message_comes_back_as_it_was_stored(conn: Connection, engine: Engine)
     assert store_batch(engine, 1, [sent, literal_null, empty, without]) == []
     first, *rest = history(conn, conversation, user_id=user).messages
     assert first == StoredMessage(
-        conversation, 1, sent.id, user, "note", sent.body, attachments, reply_to, sent.version, sent.sent_ms, None, None,
-        sent.version, [7, 8], True, {"forwarded": {"senderId": 7}}, None,
+        conversation, 1, sent.id, user, "note", sent.body, attachments, reply_to, sent.version, sent.sent_ms, None,
+        None, sent.version, [7, 8], True, {"forwarded": {"senderId": 7}}, None,
     )  # fmt: skip
     assert [message.body for message in rest] == ["NULL", "", None]
 

@@ -1,0 +1,62 @@
+"""Groups: made with their members, and who is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from app.store.conversations import MemberState
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement, structs
+
+# The members come in with the group, all of them, or there is no group.
+_CREATE = HotStatement("""
+    WITH people AS (
+        SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) AND deleted_at IS NULL
+    ), made AS (
+        INSERT INTO conversations (kind, name, description, avatar_url, history, member_count, created_by)
+        SELECT 'group', :name, :description, :avatar_url, :history, :expected, :creator
+        WHERE (SELECT count(*) FROM people) = :expected RETURNING id
+    ), joined AS (
+        INSERT INTO members (conversation_id, user_id, role)
+        SELECT made.id, people.id, CASE people.id WHEN :creator THEN 'owner' ELSE 'member' END FROM made, people
+    )
+    SELECT id FROM made
+""")
+_PAGE = HotStatement("""
+    SELECT user_id, role, last_delivered_seq, last_read_seq FROM members
+    WHERE conversation_id = :conversation_id AND user_id > :after AND left_seq IS NULL ORDER BY user_id LIMIT :limit
+""")
+
+
+def create_group(
+    conn: Connection,
+    creator: int,
+    name: str,
+    member_ids: Sequence[int],
+    *,
+    description: str | None = None,
+    avatar_url: str | None = None,
+    history: str = "all",
+) -> int | None:
+    """The id of a new group of the creator, its owner, and the members; None where one of them is not a user, or no
+    longer one. Needs no transaction around it.
+    """
+    ids = {creator, *member_ids}
+    rows = _CREATE.rows(
+        conn,
+        ids=int_array(ids),
+        expected=len(ids),
+        creator=creator,
+        name=name,
+        description=description,
+        avatar_url=avatar_url,
+        history=history,
+    )
+    return int(rows[0][0]) if rows else None
+
+
+def page_members(conn: Connection, conversation_id: int, after: int, limit: int) -> list[MemberState]:
+    """The first members with a greater id than ``after``, by id."""
+    return structs(MemberState, _PAGE.rows(conn, conversation_id=conversation_id, after=after, limit=limit))

@@ -1,0 +1,155 @@
+"""What became of messages: reactions, edits, pins, who received them; and what a reply quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from app.store.messages import StoredMessage, columns, not_hidden
+from app.store.pg_arrays import int_array, text_array
+from app.store.sql import HotStatement, ms_of, structs
+
+# Shown of a conversation's pinned messages.
+PINS_SHOWN = 100
+
+Place = tuple[int, int]
+
+
+class Reaction(TypedDict):
+    emoji: str
+    count: int
+    mine: bool
+
+
+class Edit(NamedTuple):
+    """A text that was replaced, when, and by whom."""
+
+    body: str | None
+    replaced_ms: int
+    editor_id: int
+
+
+class Preview(NamedTuple):
+    """``body`` is None where the message is deleted."""
+
+    id: str
+    seq: int
+    sender_id: int
+    body: str | None
+
+
+class MemberReceipt(NamedTuple):
+    user_id: int
+    delivered: bool
+    read: bool
+
+
+class MessageReceipts(Struct, frozen=True):
+    """To how many it was delivered, and how many read it (they count as delivered too); and a page of members by id,
+    the sender not among them.
+    """
+
+    delivered: int
+    read: int
+    members: list[MemberReceipt]
+
+
+_SEEN_BY_MEMBER = f"""
+    JOIN members AS m ON m.conversation_id = x.conversation_id AND m.user_id = :user_id AND m.left_seq IS NULL
+        AND m.visible_from < x.seq AND {not_hidden("x", ":user_id")}
+"""
+_LOCATE = HotStatement(f"""
+    SELECT {columns("x")} FROM messages AS x {_SEEN_BY_MEMBER}
+    WHERE x.id = CAST(:id AS uuid)
+    ORDER BY x.conversation_id
+""")
+_LOCATE_IN = HotStatement(f"""
+    SELECT {columns("x")} FROM messages AS x {_SEEN_BY_MEMBER}
+    WHERE x.id = CAST(:id AS uuid) AND x.conversation_id = :conversation_id
+""")
+_PINS = HotStatement(f"""
+    SELECT {columns("x")} FROM messages AS x {_SEEN_BY_MEMBER}
+    WHERE x.conversation_id = :conversation_id AND x.pinned_at IS NOT NULL
+    ORDER BY x.pinned_at DESC LIMIT {PINS_SHOWN}
+""")
+_REACTIONS = HotStatement("""
+    SELECT r.conversation_id, r.seq, r.emoji, count(*), bool_or(r.user_id = :viewer)
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS asked (c, s)
+    JOIN reactions AS r ON r.conversation_id = c AND r.seq = s
+    GROUP BY r.conversation_id, r.seq, r.emoji ORDER BY min(r.version), r.emoji
+""")
+_EDITS = HotStatement(f"""
+    SELECT body, {ms_of("replaced_at")}, editor_id FROM message_edits
+    WHERE conversation_id = :conversation_id AND seq = :seq ORDER BY version
+""")
+_PREVIEWS = HotStatement("""
+    SELECT n, x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS asked (c, i, n)
+    JOIN messages AS x ON x.id = i AND x.conversation_id = c
+""")
+# Who came after it did not receive it; their marks begin behind it.
+_RECEIVERS = """
+    FROM members AS m JOIN messages AS x ON x.conversation_id = m.conversation_id AND x.seq = :seq
+    WHERE m.conversation_id = :conversation_id AND m.left_seq IS NULL AND m.joined_seq <= :seq
+      AND m.user_id <> x.sender_id
+"""
+_RECEIPT_COUNTS = HotStatement(f"""
+    SELECT count(*) FILTER (WHERE m.last_delivered_seq >= :seq), count(*) FILTER (WHERE m.last_read_seq >= :seq)
+    {_RECEIVERS}
+""")
+_RECEIPTS = HotStatement(f"""
+    SELECT m.user_id, m.last_delivered_seq >= :seq, m.last_read_seq >= :seq
+    {_RECEIVERS} AND m.user_id > :after ORDER BY m.user_id LIMIT :limit
+""")
+
+
+def locate(conn: Connection, user_id: int, message_id: str, conversation_id: int | None = None) -> list[StoredMessage]:
+    """The messages of that id (a UUID) that the user sees: in conversations where they are a member now, or in that
+    one; deleted ones too.
+    """
+    if conversation_id is None:
+        return structs(StoredMessage, _LOCATE.rows(conn, user_id=user_id, id=message_id))
+    place = {"user_id": user_id, "id": message_id, "conversation_id": conversation_id}
+    return structs(StoredMessage, _LOCATE_IN.rows(conn, **place))
+
+
+def pins_of(conn: Connection, conversation_id: int, user_id: int) -> list[StoredMessage]:
+    """The pinned messages that the user sees, the last pinned first, up to ``PINS_SHOWN``."""
+    return structs(StoredMessage, _PINS.rows(conn, conversation_id=conversation_id, user_id=user_id))
+
+
+def reactions_of(conn: Connection, places: Sequence[Place], viewer_id: int) -> dict[Place, list[Reaction]]:
+    """(conversation, seq) -> emojis in the order of their first use; of many messages in one statement. A message
+    without any is not there.
+    """
+    found: dict[Place, list[Reaction]] = {}
+    rows = _REACTIONS.rows(
+        conn, conversations=int_array(c for c, _ in places), seqs=int_array(s for _, s in places), viewer=viewer_id
+    )
+    for conversation, seq, emoji, count, mine in rows:
+        found.setdefault((conversation, seq), []).append(Reaction(emoji=emoji, count=count, mine=mine))
+    return found
+
+
+def edits_of(conn: Connection, conversation_id: int, seq: int) -> list[Edit]:
+    """The texts that edits replaced, oldest first."""
+    return structs(Edit, _EDITS.rows(conn, conversation_id=conversation_id, seq=seq))
+
+
+def previews(conn: Connection, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:
+    """(conversation, id) -> what a reply to it shows, keyed as asked; of many in one statement."""
+    rows = _PREVIEWS.rows(conn, conversations=int_array(c for c, _ in asked), ids=text_array(i for _, i in asked))
+    return {asked[n - 1]: Preview(asked[n - 1][1], *row) for n, *row in rows}
+
+
+def receipts_of(conn: Connection, conversation_id: int, seq: int, after: int, limit: int) -> MessageReceipts:
+    """Who of those who are members now, and were when the message was sent, has received and read it; of them the
+    first with a greater id than ``after``.
+    """
+    place = {"conversation_id": conversation_id, "seq": seq}
+    [(delivered, read)] = _RECEIPT_COUNTS.rows(conn, **place)
+    rows = _RECEIPTS.rows(conn, **place, after=after, limit=limit)
+    return MessageReceipts(delivered, read, structs(MemberReceipt, rows))
