@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
+from app.api.changes import carried_out
+from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
-from app.core.commands import Id
 from app.core.errors import Invalid
+from app.core.groups import InfoPatch, NewDirect, NewGroup, changes_of
 from app.extensions import current_gateway
 from app.services import conversations
 from app.services.authenticate import require_caller
+from app.services.change_group import change_info, create_group
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/api/v1/conversations")
 
-
-class NewConversation(Struct, frozen=True, rename="camel"):
-    kind: Literal["direct"]
-    user_id: Id
+NewConversation = NewDirect | NewGroup
 
 
 class ListQuery(Struct, frozen=True):
@@ -35,9 +35,14 @@ class HistoryQuery(Struct, frozen=True):
 
 @blueprint.post("")
 def create() -> Response:
-    caller = require_caller()
-    body = parse_body(NewConversation)
-    return json_response(conversations.create_direct(current_gateway().path, caller.user_id, body.user_id), 201)
+    caller = require_writer()
+    new: NewDirect | NewGroup = parse_body(NewConversation)  # type: ignore[arg-type]
+    path = current_gateway().path
+    if isinstance(new, NewDirect):
+        return json_response(conversations.create_direct(path, caller.user_id, new.user_id), 201)
+    conversation_id, prepared = create_group(path, caller.user_id, new)
+    carried_out(prepared)
+    return json_response(conversations.show(path, caller.user_id, conversation_id), 201)
 
 
 @blueprint.get("")
@@ -51,6 +56,14 @@ def list_page() -> Response:
 @blueprint.get("/<int:conversation_id>")
 def show(conversation_id: int) -> Response:
     caller = require_caller()
+    return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id))
+
+
+@blueprint.patch("/<int:conversation_id>")
+def change(conversation_id: int) -> Response:
+    caller = require_caller()
+    changes = changes_of(parse_body(InfoPatch))
+    carried_out(change_info(caller.user_id, conversation_id, changes))
     return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id))
 
 

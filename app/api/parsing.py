@@ -43,10 +43,10 @@ def decode_json(raw: bytes, kind: type[T]) -> T:
     return value
 
 
-def parse_query(kind: type[T]) -> T:
-    """The query string's members as a struct; numbers are read from their text. Raises Invalid."""
+def parse_query(kind: type[T], members: dict[str, str] | None = None) -> T:
+    """The query string's members (or these) as a struct; numbers are read from their text. Raises Invalid."""
     try:
-        value = msgspec.convert(request.args.to_dict(), kind, strict=False)
+        value = msgspec.convert(request.args.to_dict() if members is None else members, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid_field(str(error)) from None
     refuse_nul(msgspec.to_builtins(value), "")

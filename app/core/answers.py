@@ -6,7 +6,7 @@ server sends against these types. Members that may be absent are ``UnsetType``; 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -78,8 +78,33 @@ class AttachmentView(Answer, frozen=True, kw_only=True):
     media_id: Uuid
 
 
+class Reaction(Answer, frozen=True, kw_only=True):
+    emoji: str
+    count: int
+    mine: bool
+
+
+class Quoted(Answer, frozen=True, kw_only=True):
+    """The beginning of what a message replies to; without text where that is deleted."""
+
+    id: Uuid
+    seq: Annotated[int, Meta(ge=1)]
+    sender_id: Id
+    message: str | UnsetType = UNSET
+
+
+class Forwarded(Answer, frozen=True, kw_only=True):
+    """Who said first what is passed on, and when."""
+
+    sender_id: Id
+    sent_at: Time
+
+
 class ReceivedMessage(Answer, frozen=True, kw_only=True):
-    """A message as it is sent to the members. A deleted one has ``deletedAt`` and no content."""
+    """A message as it is sent to the members. A deleted one has ``deletedAt`` and no content.
+
+    ``system`` tells, in messages of that kind, what became of the group. ``reactions`` stand in what is replayed.
+    """
 
     id: Uuid
     conversation_id: Id
@@ -91,14 +116,15 @@ class ReceivedMessage(Answer, frozen=True, kw_only=True):
     message: str | UnsetType = UNSET
     attachments: list[AttachmentView] | UnsetType = UNSET
     reply_to: Uuid | UnsetType = UNSET
+    quoted: Quoted | UnsetType = UNSET
+    mentions: list[Id] | UnsetType = UNSET
+    mentions_all: Literal[True] | UnsetType = UNSET
+    forwarded: Forwarded | UnsetType = UNSET
+    system: dict[str, Any] | UnsetType = UNSET
     edited_at: Time | UnsetType = UNSET
+    pinned_at: Time | UnsetType = UNSET
     deleted_at: Time | UnsetType = UNSET
-
-
-class Reaction(Answer, frozen=True, kw_only=True):
-    emoji: str
-    count: int
-    mine: bool
+    reactions: list[Reaction] | UnsetType = UNSET
 
 
 class Message(ReceivedMessage, frozen=True, kw_only=True):
@@ -142,7 +168,12 @@ class Conversation(Answer, frozen=True, kw_only=True):
     unread: int
     mentions: int
     updated_at: Time
+    archived: bool
+    pinned: bool
     name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    avatar_url: str | UnsetType = UNSET
+    history: Literal["all", "joined"] | UnsetType = UNSET
     members: list[Member] | UnsetType = UNSET
     last_message: Message | UnsetType = UNSET
     muted_until: Time | UnsetType = UNSET
@@ -200,6 +231,9 @@ class MarkMoved(Answer, frozen=True, kw_only=True):
     conversation_id: Id
     user_id: Id
     seq: Seq
+    moved: Annotated[int, Meta(description="Of a large group: how many moved; this is the furthest")] | UnsetType = (
+        UNSET
+    )
 
 
 class MessageDeleted(Answer, frozen=True, kw_only=True):
@@ -268,32 +302,3 @@ class Problem(Answer, frozen=True, kw_only=True):
 
 class Health(Answer, frozen=True, kw_only=True):
     status: Literal["ok"]
-
-
-# --- all events
-
-
-class EventKind(NamedTuple):
-    """``replayed``: what a session that resumes gets of those it missed."""
-
-    data: type[Struct]
-    replayed: Literal["every one", "latest state", "no"]
-    summary: str
-
-
-EVENTS: dict[str, EventKind] = {
-    "joined": EventKind(Joined, "no", "Answers join; first of every SSE stream, and of a poll without a cursor"),
-    "ack": EventKind(Ack, "no", "Answers what is stored: a message, a mark; and authenticate"),
-    "unread_messages": EventKind(UnreadMessages, "no", "Answers fetch_unread_messages"),
-    "receive_message": EventKind(
-        ReceivedMessage, "every one", "A message, to every session of every member but the one that sent it"
-    ),
-    "message_deleted": EventKind(MessageDeleted, "every one", "A message that is no more"),
-    "message_delivered": EventKind(MarkMoved, "latest state", "A member's devices have the messages up to seq"),
-    "message_read": EventKind(MarkMoved, "latest state", "A member has read the messages up to seq"),
-    "typing": EventKind(TypingShown, "no", "Another member types, or ceased to"),
-    "presence": EventKind(Presence, "no", "A watched user comes or goes; also answers presence_subscribe"),
-    "resync": EventKind(Resync, "no", "The cursor could not be resumed from"),
-    "error": EventKind(ErrorData, "no", "Answers a command that was refused; or tells why the session ends"),
-    "pong": EventKind(Pong, "no", "Answers ping"),
-}

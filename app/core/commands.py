@@ -21,6 +21,7 @@ Id = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 Seq = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Ref = Annotated[str, Meta(max_length=128)]
+Emoji = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 DeviceId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -44,6 +45,13 @@ class Authenticate(Command, frozen=True):
     token: Annotated[str, Meta(max_length=8192)]
 
 
+class Forward(Command, frozen=True):
+    """The message that is passed on, which the sender can see."""
+
+    id: Uuid
+    conversation_id: Id | None = None
+
+
 class SendMessage(Command, frozen=True):
     message: str = ""
     id: Uuid | None = None
@@ -53,6 +61,34 @@ class SendMessage(Command, frozen=True):
     kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "text"
     attachments: Annotated[list[Attachment], Meta(max_length=20)] = []
     reply_to: Uuid | None = None
+    forward: Forward | None = None
+
+
+class EditMessage(Command, frozen=True):
+    """``conversation_id`` where the id is not the user's alone: an id is unique within a conversation."""
+
+    id: Uuid
+    message: str
+    conversation_id: Id | None = None
+
+
+class DeleteMessage(Command, frozen=True):
+    id: Uuid
+    scope: Literal["everyone", "me"] = "everyone"
+    conversation_id: Id | None = None
+
+
+class React(Command, frozen=True):
+    id: Uuid
+    emoji: Emoji
+    on: bool
+    conversation_id: Id | None = None
+
+
+class PinMessage(Command, frozen=True):
+    id: Uuid
+    on: bool
+    conversation_id: Id | None = None
 
 
 class FetchUnread(Command, frozen=True):
@@ -92,6 +128,10 @@ COMMANDS: dict[str, type[Command]] = {
     "join": Join,
     "authenticate": Authenticate,
     "send_message": SendMessage,
+    "edit_message": EditMessage,
+    "delete_message": DeleteMessage,
+    "react": React,
+    "pin_message": PinMessage,
     "fetch_unread_messages": FetchUnread,
     "message_delivered": Mark,
     "message_read": Mark,
@@ -145,7 +185,16 @@ def invalid_from(error: Exception) -> Invalid:
 
 def check_text(command: SendMessage, max_text: int = MAX_TEXT) -> None:
     """What the types alone cannot say of a message. Raise Invalid or TooLarge."""
-    text = command.message
+    check_length(command.message, max_text)
+    if not command.message and not command.attachments and command.forward is None:
+        raise Invalid.field("message", "neither text nor attachments")
+    if command.kind == "system":
+        raise Invalid.field("kind", "system messages are the server's own")
+    check_target(command.conversation_id, command.receiver_id)
+
+
+def check_length(text: str, max_text: int = MAX_TEXT) -> None:
+    """Raise Invalid or TooLarge."""
     if len(text) > max_text:
         raise TooLarge(
             f"message: longer than {max_text} characters",
@@ -153,11 +202,6 @@ def check_text(command: SendMessage, max_text: int = MAX_TEXT) -> None:
         )
     if "\x00" in text:
         raise Invalid.field("message", "holds a NUL character")
-    if not text and not command.attachments:
-        raise Invalid.field("message", "neither text nor attachments")
-    if command.kind == "system":
-        raise Invalid.field("kind", "system messages are the server's own")
-    check_target(command.conversation_id, command.receiver_id)
 
 
 def check_target(conversation_id: int | None, receiver_id: int | None) -> None:

@@ -17,13 +17,15 @@ _encode = msgspec.json.Encoder().encode
 class Event:
     """One event. ``version`` orders it in the stream; 0 for those that are not of the stream (ephemeral, answers).
 
-    ``cursor`` is where a client stands that has it. ``conversation_id``, ``seq`` and ``sender_id`` are set on messages,
-    for whoever marks them delivered; ``origin`` is the session that sent it and needs no copy.
+    ``cursor`` is where a client stands that has it. ``before`` is an event of the same version that goes before it.
+    ``conversation_id``, ``seq`` and ``sender_id`` are set on messages, for whoever marks them delivered; ``origin`` is
+    the session that sent it and needs no copy.
     """
 
     __slots__ = (
         "_frame",
         "_sse",
+        "before",
         "conversation_id",
         "cursor",
         "data",
@@ -45,6 +47,7 @@ class Event:
         seq: int = 0,
         sender_id: int = 0,
         origin: str = "",
+        before: Event | None = None,
     ) -> None:
         self.name = name
         self.data = data
@@ -54,12 +57,19 @@ class Event:
         self.seq = seq
         self.sender_id = sender_id
         self.origin = origin
+        self.before = before
         self._frame: bytes | None = None
         self._sse: bytes | None = None
 
     @property
     def json(self) -> bytes:
-        """``{"event", "data", "cursor"?}``: a long-poll's element, and the payload of a WebSocket frame."""
+        """``{"event", "data", "cursor"?}``: an element of a long-poll; two of them where one goes before it."""
+        if self.before is not None:
+            return self.before.json + b"," + self._payload
+        return self._payload
+
+    @property
+    def _payload(self) -> bytes:
         if self.cursor:
             return b'{"event":"%b","data":%b,"cursor":"%b"}' % (
                 self.name.encode(),
@@ -72,7 +82,8 @@ class Event:
     def frame(self) -> bytes:
         """The whole WebSocket frame; server frames carry no mask, so every receiver gets the same bytes."""
         if self._frame is None:
-            self._frame = encode_text(self.json)
+            before = self.before.frame if self.before is not None else b""
+            self._frame = before + encode_text(self._payload)
         return self._frame
 
     @property
@@ -80,7 +91,8 @@ class Event:
         """The block of an event stream (WHATWG HTML, section 9.2.5). ``data`` is JSON, which has no line breaks."""
         if self._sse is None:
             position = b"id:%b\n" % self.cursor.encode() if self.cursor else b""
-            self._sse = b"%bevent:%b\ndata:%b\n\n" % (position, self.name.encode(), self.data)
+            before = self.before.sse if self.before is not None else b""
+            self._sse = b"%b%bevent:%b\ndata:%b\n\n" % (before, position, self.name.encode(), self.data)
         return self._sse
 
 
@@ -122,13 +134,6 @@ def mark_event(epoch: int, kind: int, conversation_id: int, user_id: int, seq: i
     name = "message_read" if kind == Kind.READ else "message_delivered"
     data = b'{"conversationId":%d,"userId":%d,"seq":%d}' % (conversation_id, user_id, seq)
     return Event(name, data, version=version, cursor=encode_cursor(epoch, version))
-
-
-def event_of(epoch: int, record: Record) -> Event:
-    """The event that a durable record becomes."""
-    if record.kind == Kind.MESSAGE:
-        return message_event(epoch, record)
-    return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
 
 
 def typing_event(conversation_id: int, user_id: int, on: bool) -> Event:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+UUID = re.compile(UUID_PATTERN)
 
 # How far a client's clock may run ahead before the time inside its ids is no longer believed.
 CLOCK_AHEAD_MS = 5 * 60 * 1000

@@ -8,7 +8,7 @@ gateway that took it and never parsed again on the way to the receivers.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -26,6 +26,21 @@ class Kind(IntEnum):
     REFUSED = 7
     REVOKED = 8
     SEEN = 9
+    EDITED = 10
+    DELETED = 11
+    REACTED = 12
+    PINNED = 13
+    HIDDEN = 14  # deleted for oneself
+    SETTINGS = 15  # one's own, of a conversation
+    MARKS = 16  # many marks of a large conversation
+    UNSEEN = 17  # a message that the receiver, who has blocked its sender, is not to see
+    CHANGED = 18  # a group's members, roles or name: a system message with what it does
+    BLOCKED = 19
+
+    @property
+    def in_log(self) -> bool:
+        """Whether records of this kind are logged; the others only travel on the bus."""
+        return self <= Kind.READ or Kind.EDITED <= self <= Kind.CHANGED
 
 
 class Record(NamedTuple):
@@ -39,6 +54,10 @@ class Record(NamedTuple):
     body: str
     session_id: str
     gateway: str
+
+    def is_message_for(self, user_id: int) -> bool:
+        """Whether it is a message that this member sees."""
+        return self.kind in (Kind.MESSAGE, Kind.CHANGED) or (self.kind == Kind.UNSEEN and self.user_id == user_id)
 
 
 def unpack_records(blob: bytes) -> list[Record]:
@@ -64,17 +83,59 @@ class MessageBody(msgspec.Struct, rename="camel"):
     kind: str = "text"
     attachments: list[dict[str, Any]] = []
     reply_to: str | msgspec.UnsetType | None = msgspec.UNSET
+    quoted: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET  # for the receivers; not stored
+    mentions: list[int] | msgspec.UnsetType = msgspec.UNSET
+    mentions_all: bool | msgspec.UnsetType = msgspec.UNSET
+    forwarded: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    system: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    sent_at: str | msgspec.UnsetType = msgspec.UNSET  # of an edited one: when it was first sent
+
+
+class ReactedBody(msgspec.Struct):
+    emoji: str
+    on: bool
+
+
+class PinnedBody(msgspec.Struct):
+    on: bool
+
+
+class SettingsBody(msgspec.Struct, rename="camel"):
+    """Own settings of a conversation; what is absent stays. ``muted_until`` is ms since 1970, 0 for not muted."""
+
+    muted_until: int | msgspec.UnsetType = msgspec.UNSET
+    archived: bool | msgspec.UnsetType = msgspec.UNSET
+    pinned: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class MarksBody(msgspec.Struct):
+    """``mark`` is DELIVERED or READ; ``moved`` are (user, seq)."""
+
+    mark: int
+    moved: list[tuple[int, int]]
 
 
 _encode_body = msgspec.json.Encoder().encode
-_decode_body = msgspec.json.Decoder(MessageBody).decode
+_decoders = {kind: msgspec.json.Decoder(kind).decode for kind in (MessageBody, ReactedBody, PinnedBody, SettingsBody)}
+_decode_marks = msgspec.json.Decoder(MarksBody).decode
+Body = TypeVar("Body", MessageBody, ReactedBody, PinnedBody, SettingsBody)
 
 
-def encode_body(body: MessageBody) -> str:
+def encode_body(body: Body) -> str:
     """The members of the JSON object without its braces, ready to stand beside seq and sentAt."""
     return _encode_body(body)[1:-1].decode()
 
 
 def decode_body(fragment: str) -> MessageBody:
     """Raise ValueError (msgspec's ValidationError or DecodeError) where the fragment is not a body."""
-    return _decode_body("{" + fragment + "}")
+    return decode_as(MessageBody, fragment)
+
+
+def decode_as(kind: type[Body], fragment: str) -> Body:
+    """Raise ValueError likewise."""
+    return cast(Body, _decoders[kind]("{" + fragment + "}"))
+
+
+def decode_marks(body: str) -> MarksBody:
+    """Raise ValueError likewise."""
+    return _decode_marks(body)

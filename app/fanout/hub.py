@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from app.core.errors import Internal, Overloaded, ParleyError
-from app.core.events import Event, event_of, presence_event, typing_event
+from app.core.events import Event, presence_event, typing_event
+from app.core.record_events import event_of, group_event
 from app.core.records import Kind, Record
 
 Settled = Callable[[Iterable[int], ParleyError | None], None]
@@ -93,6 +94,10 @@ class Hub:
         for users, record in items:
             kind = record[0]
             if kind <= Kind.READ:
+                self._deliver(users, event_of(epoch, Record(*record)))
+            elif kind == Kind.CHANGED:
+                self._deliver(users, group_event(epoch, Record(*record[:-1]), record[-1]))
+            elif Kind.EDITED <= kind <= Kind.UNSEEN:
                 self._deliver(users, event_of(epoch, Record(*record)))
             else:
                 self._act(kind, users, record)

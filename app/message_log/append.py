@@ -1,11 +1,15 @@
-"""The gateway's way into the log: operations in, decisions out, many in one round trip (lua/append.lua)."""
+"""The gateway's way into the log: operations in, decisions out, many in one round trip.
+
+Two scripts, each with a queue of its own: lua/append.lua for messages, marks and typing, lua/change.lua for everything
+else that becomes of messages and groups.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -29,17 +33,23 @@ class Decided(IntEnum):
     FULL = 6
     STILL = 7  # a mark that moves nothing, with all of the conversation stored
     STILL_WAITS = 8  # a mark that moves nothing, and something of the conversation is not stored yet
+    FORBIDDEN = 9
+    LAST_OWNER = 10
+    TOO_MANY = 11
+    GONE = 12  # no such message, or member
 
 
 class Operation(NamedTuple):
-    """``what`` is a message's id, a mark's seq, or 1 and 0 for typing."""
+    """``what`` is a message's id, a mark's seq, 1 and 0 for typing, or a list as change.lua says; ``id`` the message's
+    that is changed."""
 
     kind: int
     conversation_id: int
     user_id: int
-    what: str | int
+    what: str | int | Sequence[Any]
     body: str = ""
     session_id: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,8 @@ class AppendLimits:
 
 
 class Append:
-    """Calls append.lua over a connection of its own (``connect``). ``saw_epoch`` learns every answer's epoch; ``wake``
-    is called where no drain is running.
+    """Calls ``name``.lua over a connection of its own (``connect``). ``saw_epoch`` learns every answer's epoch;
+    ``wake`` is called where no drain is running.
     """
 
     def __init__(
@@ -60,11 +70,12 @@ class Append:
         gateway: str,
         limits: AppendLimits,
         *,
+        name: str = "append",
         connect: Callable[[], Redis],
         saw_epoch: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
-        self._script = script(redis, "app.message_log", "append", after="log")
+        self._script = script(redis, "app.message_log", name, after="log")
         self._connect = connect
         self._client: Redis | None = None
         self._saw_epoch = saw_epoch
@@ -76,12 +87,12 @@ class Append:
     def __call__(self, operations: list[Operation]) -> list[Decision]:
         """One decision an operation. Raise EpochLostError, RedisError."""
         gateway = self._gateway
-        heads: list[str | int] = []
+        heads: list[Any] = []
         ends: list[bytes] = []
-        for kind, conversation_id, user_id, what, body, session_id in operations:
+        for kind, conversation_id, user_id, what, body, session_id, changed in operations:
             heads += (kind, conversation_id, user_id, what)
             # The record's last five members, as they will stand in it: without the header of an array of their own.
-            ends.append(pack((user_id, what if kind == Kind.MESSAGE else "", body, session_id, gateway))[1:])
+            ends.append(pack((user_id, what if kind == Kind.MESSAGE else changed, body, session_id, gateway))[1:])
         if self._client is None:
             self._client = self._connect()
         arguments: list[str | int | bytes] = [keys.PREFIX, *self._limits, pack(heads), *ends]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from redis import Redis
 
-from app.core.records import Record, pack, unpack_record
+from app.core.records import Record, pack, unpack, unpack_record
 from app.message_log import keys
 from app.redis_scripts import script
 
@@ -25,22 +25,83 @@ class ConversationState(Protocol):
     def version(self) -> int: ...
     @property
     def members(self) -> list[tuple[int, str, int, int]]: ...
+    @property
+    def info(self) -> dict[str, Any]: ...
+    @property
+    def floors(self) -> dict[int, int]: ...
+    @property
+    def blockers(self) -> list[int]: ...
+
+
+class MembershipChange(NamedTuple):
+    """Who came to a conversation and who went, by the system message with this seq."""
+
+    version: int
+    conversation_id: int
+    seq: int
+    came: list[int]
+    went: list[int]
+
+
+class Tail(NamedTuple):
+    """Records that are accepted but not in Postgres yet, oldest first; ``memberships`` of all conversations, likewise.
+
+    Whatever the conversations asked for have up to ``version`` is in here, or is found by whoever reads Postgres
+    afterwards.
+    """
+
+    records: list[Record]
+    version: int
+    memberships: list[MembershipChange]
+
+    def change_of(self, user_id: int, conversation_id: int) -> MembershipChange | None:
+        """How the user last came to the conversation or went, where that is not in Postgres yet."""
+        changes = (c for c in reversed(self.memberships) if c.conversation_id == conversation_id)
+        return next((c for c in changes if user_id in c.came or user_id in c.went), None)
+
+    def membership_of(self, user_id: int) -> dict[int, tuple[bool, int]]:
+        """conversation -> (whether the user is a member now, seq of the system message that tells), where that is not
+        in Postgres yet."""
+        found: dict[int, tuple[bool, int]] = {}
+        for change in self.memberships:
+            if user_id in change.came:
+                found[change.conversation_id] = True, change.seq
+            elif user_id in change.went:
+                found[change.conversation_id] = False, change.seq
+        return found
+
+
+class GroupNow(NamedTuple):
+    """A group as Redis has it, newer than Postgres; ``members`` (user, role, delivered, read) up to 100, else None."""
+
+    info: dict[str, Any]
+    member_count: int
+    members: list[tuple[int, str, int, int]] | None
+    last_seq: int
 
 
 def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     """Put a conversation into Redis unless it is there. False where ``epoch`` is over: read Postgres again."""
-    members = sorted(row[0] for row in state.members)
     marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
+    fields = {
+        "k": state.kind,
+        "m": pack(sorted(row[0] for row in state.members)),
+        "o": pack([user for user, role, _, _ in state.members if role == "owner"]),
+        "a": pack([user for user, role, _, _ in state.members if role == "admin"]),
+        "f": pack(state.floors),
+        "i": pack(state.info),
+        "b": pack(state.blockers),
+    }
+    flat: list[Any] = [part for field in fields.items() for part in field]
     answer = script(redis, "app.message_log", "hydrate")(
         keys=[keys.EPOCH, keys.conversation(state.id)],
         args=[
             epoch,
-            state.kind,
-            pack(members),
             state.last_seq,
             state.version,
             keys.CONVERSATION_SECONDS,
             pack(marks),
+            *flat,
         ],
     )
     return bool(answer)
@@ -50,18 +111,40 @@ def is_in_redis(redis: Redis, conversation_id: int) -> bool:
     return bool(redis.hexists(keys.conversation(conversation_id), "m"))
 
 
-def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> list[Record]:
-    """Records that are accepted but not in Postgres yet, oldest first. Read this *before* Postgres: a record that is
-    stored in between is then seen twice, never missed."""
-    ids = list(conversation_ids)
-    return read_tail_and_version(redis, ids)[0] if ids else []
-
-
-def read_tail_and_version(redis: Redis, conversation_ids: Iterable[int]) -> tuple[list[Record], int]:
-    """The tail, and the last version given out at that moment: whatever these conversations have up to it is in this
-    tail, or is found by whoever reads Postgres afterwards."""
+def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
+    """Read this *before* Postgres: a record that is stored in between is then seen twice, never missed."""
     arguments: list[str | int] = [keys.PREFIX, *conversation_ids]
-    answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG, keys.VERSION], args=arguments)
-    records = [unpack_record(packed) for packed_list in answer[2::2] for packed in packed_list]
+    answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG, keys.VERSION, keys.MEMBERSHIPS], args=arguments)
+    records = [unpack_record(packed) for packed_list in answer[3::2] for packed in packed_list]
     records.sort(key=lambda record: record.version)
-    return records, int(answer[0])
+    return Tail(records, int(answer[0]), [MembershipChange(*unpack(packed)) for packed in answer[1]])
+
+
+def group_now(redis: Redis, conversation_id: int, most_members: int = 100) -> GroupNow | None:
+    """None where Redis does not hold it: Postgres has all of it then."""
+    key = keys.conversation(conversation_id)
+    found: list[Any] = redis.hmget(key, ["m", "o", "a", "i", "s"])
+    members, owners, admins, info, last_seq = found
+    if members is None:
+        return None
+    ids = unpack(members)
+    shown = None
+    if len(ids) <= most_members:
+        marks: list[Any] = redis.hmget(key, [f"{mark}:{user}" for user in ids for mark in "dr"]) if ids else []
+        roles = {**dict.fromkeys(unpack(admins), "admin"), **dict.fromkeys(unpack(owners), "owner")}
+        shown = [
+            (user, roles.get(user, "member"), int(marks[2 * i] or 0), int(marks[2 * i + 1] or 0))
+            for i, user in enumerate(ids)
+        ]
+    return GroupNow(dict(unpack(info)), len(ids), shown, int(last_seq))
+
+
+def role_of(redis: Redis, conversation_id: int, user_id: int) -> str | None:
+    """None for a non-member, and where Redis does not hold the conversation."""
+    found: list[Any] = redis.hmget(keys.conversation(conversation_id), ["m", "o", "a"])
+    members, owners, admins = found
+    if members is None or user_id not in unpack(members):
+        return None
+    if user_id in unpack(owners):
+        return "owner"
+    return "admin" if user_id in unpack(admins) else "member"

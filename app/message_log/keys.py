@@ -16,6 +16,7 @@ LOG_STATE = PREFIX + "log-state"  # hash: records and bytes it holds, entries ev
 # ``stored``: all up to this version is in Postgres, or was set aside
 LEASE = PREFIX + "drain-lease"  # string, the drain that is running; expires by itself
 ATTEMPTS = PREFIX + "drain-attempts"  # string "<entry id>:<times>", the head of the log and how often it was begun
+MEMBERSHIPS = PREFIX + "memberships"  # list of who came and went, as long as that is not in Postgres; oldest first
 ONLINE = PREFIX + "online"  # hash user id -> gateways that hold a session of theirs, separated by blanks
 GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
 SEEN = PREFIX + "seen"  # hash user id -> when last online, ms; moved to Postgres by a task
@@ -32,7 +33,9 @@ EPOCH_BEGINS_MS = 10_000
 
 
 def conversation(conversation_id: int) -> str:
-    """hash {k kind, m members, s last seq, lv last version, x when its expiry was moved (s), d:<user>, r:<user> marks}"""
+    """hash {k kind, m members, o owners, a admins, f {member: the seq after which they see it}, i {name, description,
+    avatarUrl, history}, b who of a direct one has blocked the other, s last seq, lv last version, x when its expiry was
+    moved (s), d:<user>, r:<user> marks}"""
     return f"{PREFIX}c:{conversation_id}"
 
 
@@ -44,6 +47,11 @@ def tail(conversation_id: int) -> str:
 def dedupe_mark(conversation_id: int, message_id: str) -> str:
     """string "<seq>:<version>:<sent ms>:<sender>": this id was sent; expires after Settings.dedupe_seconds"""
     return f"{PREFIX}x:{conversation_id}:{message_id}"
+
+
+def gone(conversation_id: int, seq: int) -> str:
+    """string: this message was deleted for everyone; expires with dedupe marks, when Postgres has long known"""
+    return f"{PREFIX}y:{conversation_id}:{seq}"
 
 
 def refused(version: int) -> str:

@@ -74,7 +74,7 @@ class LogReader:
         for version, reason in refused.items():  # before anybody can take the conversation for stored so far
             self._redis.set(keys.refused(version), reason, ex=keys.REFUSED_SECONDS)
         self._stored(
-            keys=[keys.LOG, keys.LOG_STATE],
+            keys=[keys.LOG, keys.LOG_STATE, keys.MEMBERSHIPS],
             args=[
                 keys.PREFIX,
                 max((record.version for record in records), default=0),

@@ -1,4 +1,4 @@
-"""Conversations as their members see them: the list, one, its history; with what is accepted but not stored yet."""
+"""Conversations as one member sees them: one, a page of them, the messages in one. May block; raise Overloaded."""
 
 from __future__ import annotations
 
@@ -8,46 +8,54 @@ from typing import Any
 from app.core.errors import Invalid, NotFound
 from app.core.records import Kind, Record
 from app.core.times import rfc3339
-from app.message_log.conversations import read_tail
+from app.message_log.conversations import Tail, read_tail
+from app.services.check_member import check_member
+from app.services.memberships import memberships_now
+from app.services.message_overlay import Messages, View
 from app.services.message_path import MessagePath, asking
 from app.services.open_direct import open_direct
-from app.services.views import accepted_message, stored_message
+from app.services.replay_groups import group_now_over, info_view
+from app.services.views import message_views
 from app.store import conversations as store
-from app.store import messages
+from app.store import groups, messages
 from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
 from app.store.engine import reading
 
 _CURSOR = re.compile(r"(\d{1,18})-(\d{1,16})", re.ASCII)
 
 
-def create_direct(path: MessagePath, user_id: int, other_id: int) -> dict[str, Any]:
+def create_direct(path: MessagePath, user_id: int, other_id: int) -> View:
     """The one direct conversation of the two, opened where it was not. Raise NotFound for an unknown user."""
     return show(path, user_id, open_direct(path, user_id, other_id))
 
 
-def show(path: MessagePath, user_id: int, conversation_id: int) -> dict[str, Any]:
+def show(path: MessagePath, user_id: int, conversation_id: int) -> View:
     """Raise NotFound where the user is no member."""
-    tail = asking(lambda: read_tail(path.redis, [conversation_id]))
+    tail = _tail_of_member(path, user_id, conversation_id)
     with reading(path.engine) as connection:
         summary = store.get_one(connection, user_id, conversation_id)
-    if summary is None:
-        raise NotFound
-    return _view(path, user_id, summary, tail)
+        if summary is None:
+            raise NotFound
+        path.learn_directs([conversation_id] if summary.kind == "direct" else [])
+        last = _last_messages(path, connection, user_id, [summary], tail.records)
+    view = _view(path, user_id, summary, tail.records, last)
+    return group_now_over(path, view) if summary.kind == "group" else view
 
 
-def list_page(path: MessagePath, user_id: int, cursor: str | None, limit: int) -> dict[str, Any]:
+def list_page(path: MessagePath, user_id: int, cursor: str | None, limit: int) -> View:
     """``{conversations, cursor?}``, newest activity first. Raise Invalid for a cursor that is none of ours."""
     before = _decode(cursor) if cursor else None
-    with reading(path.engine) as connection:
-        ids = store.conversation_ids_of(connection, user_id)
-    tail = asking(lambda: read_tail(path.redis, ids))
+    members = memberships_now(path, [user_id])
     with reading(path.engine) as connection:
         rows, more = store.list_page(connection, user_id, before=before, limit=limit)
+        path.learn_directs([row.id for row in rows if row.kind == "direct"])
+        shown = [row for row in rows if row.id in members.of[user_id]]
+        last = _last_messages(path, connection, user_id, shown, members.tail.records)
     by_conversation: dict[int, list[Record]] = {}
-    for record in tail:
+    for record in members.tail.records:
         by_conversation.setdefault(record.conversation_id, []).append(record)
-    views = [_view(path, user_id, row, by_conversation.get(row.id, [])) for row in rows]
-    page: dict[str, Any] = {"conversations": sorted(views, key=_activity, reverse=True)}
+    views = [_view(path, user_id, row, by_conversation.get(row.id, []), last) for row in shown]
+    page: View = {"conversations": sorted(views, key=_activity, reverse=True)}
     if more:
         page["cursor"] = f"{rows[-1].activity_us}-{rows[-1].id}"
     return page
@@ -55,23 +63,44 @@ def list_page(path: MessagePath, user_id: int, cursor: str | None, limit: int) -
 
 def history(
     path: MessagePath, user_id: int, conversation_id: int, before: int | None, after: int | None, limit: int
-) -> dict[str, Any]:
+) -> View:
     """``{messages, hasMore}``, ascending by seq; ``hasMore`` the way asked. Raise NotFound for a non-member."""
-    tail = asking(lambda: read_tail(path.redis, [conversation_id]))
+    tail = _tail_of_member(path, user_id, conversation_id)
     with reading(path.engine) as connection:
         summary = store.get_one(connection, user_id, conversation_id)
         if summary is None:
             raise NotFound
-        page = messages.history(connection, conversation_id, before=before, after=after, limit=limit)
-    members = _members(summary, tail)
-    views = {row.seq: _stored_view(path, row, members) for row in page.messages}
+        path.learn_directs([conversation_id] if summary.kind == "direct" else [])
+        page = messages.history(connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit)
+        found = _stored_messages(path, connection, user_id, page.messages)
     newest = after is None or not page.has_more
-    for record in tail if newest else []:
-        if record.kind == Kind.MESSAGE and _within(record.seq, before, after):
-            views.setdefault(record.seq, {**accepted_message(record), "status": "accepted", "reactions": []})
+    found.apply(r for r in tail.records if newest or r.kind not in (Kind.MESSAGE, Kind.CHANGED, Kind.UNSEEN))
+    members = _members(summary, tail.records)
+    views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
+    for place, view in found.views.items():
+        view["status"] = _status(view, members, stored=found.is_stored(place))
     ordered = [views[seq] for seq in sorted(views)]
     shown = ordered[:limit] if after is not None else ordered[-limit:]
     return {"messages": shown, "hasMore": page.has_more or len(ordered) > limit}
+
+
+def page_members(path: MessagePath, user_id: int, conversation_id: int, after: int, limit: int) -> View:
+    """``{members, cursor?}`` by user id. Raise NotFound for a non-member."""
+    tail = _tail_of_member(path, user_id, conversation_id)
+    with reading(path.engine) as connection:
+        if store.get_one(connection, user_id, conversation_id) is None:
+            raise NotFound
+        rows = groups.page_members(connection, conversation_id, after, limit + 1)
+    page: View = {"members": [_member_view(row) for row in _marked(rows[:limit], tail.records)]}
+    if len(rows) > limit:
+        page["cursor"] = str(rows[limit - 1].user_id)
+    return page
+
+
+def _tail_of_member(path: MessagePath, user_id: int, conversation_id: int) -> Tail:
+    tail = asking(lambda: read_tail(path.redis, [conversation_id]))
+    check_member(path, tail, user_id, conversation_id)
+    return tail
 
 
 def _within(seq: int, before: int | None, after: int | None) -> bool:
@@ -85,37 +114,67 @@ def _decode(cursor: str) -> ActivityCursor:
     return ActivityCursor(int(match[1]), int(match[2]))
 
 
-def _activity(view: dict[str, Any]) -> tuple[str, int]:
+def _activity(view: View) -> tuple[str, int]:
     return view["updatedAt"], view["id"]
 
 
-def _view(path: MessagePath, user_id: int, summary: ConversationSummary, tail: list[Record]) -> dict[str, Any]:
+def _stored_messages(path: MessagePath, connection: Any, user_id: int, rows: list[messages.StoredMessage]) -> Messages:
+    found = Messages(user_id)
+    for row, view in zip(rows, message_views(path, connection, rows, user_id), strict=True):
+        found.put(view, row.version, row.created_version)
+    found.mark_stored()
+    return found
+
+
+def _last_messages(
+    path: MessagePath, connection: Any, user_id: int, summaries: list[ConversationSummary], tail: list[Record]
+) -> dict[int, tuple[View, bool]]:
+    """conversation -> its last message as it now is, and whether it is stored."""
+    rows = [summary.last_message for summary in summaries if summary.last_message is not None]
+    found = _stored_messages(path, connection, user_id, rows)
+    found.apply(tail)
+    return {c: (view, found.is_stored((c, seq))) for (c, seq), view in sorted(found.views.items())}
+
+
+def _view(
+    path: MessagePath,
+    user_id: int,
+    summary: ConversationSummary,
+    tail: list[Record],
+    last: dict[int, tuple[View, bool]],
+) -> View:
     members = _members(summary, tail)
-    new = [r for r in tail if r.kind == Kind.MESSAGE and r.seq > summary.last_seq]
+    new = [r for r in tail if r.is_message_for(user_id) and r.seq > summary.last_seq]
     read_seq = max([summary.read_seq, *(r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id)])
-    view: dict[str, Any] = {
+    view: View = {
         "id": summary.id,
         "kind": summary.kind,
+        **info_view(summary),
         "memberCount": summary.member_count,
         "lastSeq": new[-1].seq if new else summary.last_seq,
         "unread": _unread(path, user_id, summary, read_seq, new),
-        "mentions": 0,
+        "mentions": summary.mentions if read_seq == summary.read_seq else 0,
+        "archived": summary.archived,
+        "pinned": summary.pinned_ms is not None,
         "updatedAt": rfc3339(new[-1].sent_ms if new else summary.activity_us // 1000),
     }
-    if summary.name is not None:
-        view["name"] = summary.name
     if summary.muted_until_ms is not None:
         view["mutedUntil"] = rfc3339(summary.muted_until_ms)
-    if members:
-        view["members"] = [
-            {"userId": m.user_id, "role": m.role, "deliveredSeq": m.delivered_seq, "readSeq": m.read_seq}
-            for m in members
-        ]
-    if new:
-        view["lastMessage"] = {**accepted_message(new[-1]), "status": "accepted", "reactions": []}
-    elif summary.last_message is not None:
-        view["lastMessage"] = _stored_view(path, summary.last_message, members)
+    if members and summary.member_count <= store.MEMBERS_SHOWN:
+        view["members"] = [_member_view(member) for member in members]
+    if summary.id in last:
+        message, stored = last[summary.id]
+        view["lastMessage"] = {**message, "status": _status(message, members, stored=stored)}
     return view
+
+
+def _member_view(member: MemberState) -> View:
+    return {
+        "userId": member.user_id,
+        "role": member.role,
+        "deliveredSeq": member.delivered_seq,
+        "readSeq": member.read_seq,
+    }
 
 
 def _unread(path: MessagePath, user_id: int, summary: ConversationSummary, read_seq: int, new: list[Record]) -> int:
@@ -129,6 +188,10 @@ def _unread(path: MessagePath, user_id: int, summary: ConversationSummary, read_
 
 
 def _members(summary: ConversationSummary, tail: list[Record]) -> list[MemberState]:
+    return _marked(summary.members, tail)
+
+
+def _marked(members: list[MemberState], tail: list[Record]) -> list[MemberState]:
     """Members with their marks as they are, also where these are not stored yet."""
     marks: dict[int, tuple[int, int]] = {}
     for record in tail:
@@ -137,7 +200,7 @@ def _members(summary: ConversationSummary, tail: list[Record]) -> list[MemberSta
             read = max(read, record.seq) if record.kind == Kind.READ else read
             marks[record.user_id] = (max(delivered, record.seq), read)
     moved = []
-    for member in summary.members:
+    for member in members:
         delivered, read = marks.get(member.user_id, (0, 0))
         moved.append(
             member._replace(delivered_seq=max(member.delivered_seq, delivered), read_seq=max(member.read_seq, read))
@@ -145,18 +208,13 @@ def _members(summary: ConversationSummary, tail: list[Record]) -> list[MemberSta
     return moved
 
 
-def _stored_view(path: MessagePath, row: messages.StoredMessage, members: list[MemberState]) -> dict[str, Any]:
-    view = stored_message(row, path.directs.peer(row.conversation_id, row.sender_id))
-    view["reactions"] = []
-    view["status"] = _status(row, members)
-    return view
-
-
-def _status(row: messages.StoredMessage, members: list[MemberState]) -> str:
+def _status(view: View, members: list[MemberState], *, stored: bool) -> str:
     """What became of a message: the least that any other member's marks say of it."""
-    others = [m for m in members if m.user_id != row.sender_id]
-    if others and all(m.read_seq >= row.seq for m in others):
+    if not stored:
+        return "accepted"
+    others = [m for m in members if m.user_id != view["senderId"]]
+    if others and all(m.read_seq >= view["seq"] for m in others):
         return "read"
-    if others and all(m.delivered_seq >= row.seq for m in others):
+    if others and all(m.delivered_seq >= view["seq"] for m in others):
         return "delivered"
     return "stored"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.records import Kind, Record
-from app.message_log.conversations import read_tail
-from app.services.message_path import MessagePath, asking
+from app.services.memberships import memberships_now
+from app.services.message_path import MessagePath
 from app.store import messages
 from app.store.engine import reading
-from app.store.memberships import conversations_of
 from app.store.unread_tail import count_with_floor
 
 
@@ -18,22 +17,24 @@ def count_unread(path: MessagePath, user_ids: Sequence[int]) -> list[dict[int, i
 
     Accepted messages that are not stored yet are counted, and what was read but is not stored yet is not.
     """
-    with reading(path.engine) as connection:
-        member_of = conversations_of(connection, user_ids)
-    tail = by_conversation(asking(lambda: read_tail(path.redis, set().union(*member_of.values()))))
+    members = memberships_now(path, user_ids)
+    tail = by_conversation(members.tail.records)
     floors = {
-        (user_id, conversation_id): read_mark(tail[conversation_id], user_id)
-        for user_id, conversation_ids in member_of.items()
+        (user_id, conversation_id): max(
+            read_mark(tail[conversation_id], user_id), members.since.get((user_id, conversation_id), 0)
+        )
+        for user_id, conversation_ids in members.of.items()
         for conversation_id in conversation_ids & tail.keys()
     }
-    counts: dict[int, dict[int, int]] = {user_id: {} for user_id in member_of}
+    counts: dict[int, dict[int, int]] = {user_id: {} for user_id in members.of}
     with reading(path.engine) as connection:
-        for user_id, conversation_id, count in messages.unread_counts(connection, list(member_of)):
-            counts[user_id][conversation_id] = count
+        for user_id, conversation_id, count in messages.unread_counts(connection, list(members.of)):
+            if conversation_id in members.of[user_id]:
+                counts[user_id][conversation_id] = count
         stored = count_with_floor(connection, floors) if floors else {}
-    for (user_id, conversation_id), (stored_seq, count) in stored.items():
-        floor = max(stored_seq, floors[user_id, conversation_id])
-        new = sum(is_unread(record, user_id, floor) for record in tail[conversation_id])
+    for (user_id, conversation_id), floor in floors.items():
+        stored_seq, count = stored.get((user_id, conversation_id), (0, 0))
+        new = sum(is_unread(record, user_id, max(floor, stored_seq)) for record in tail[conversation_id])
         counts[user_id][conversation_id] = count + new
     return [{c: n for c, n in counts[user_id].items() if n} for user_id in user_ids]
 
@@ -46,7 +47,7 @@ def by_conversation(tail: Sequence[Record]) -> dict[int, list[Record]]:
 
 
 def is_unread(record: Record, user_id: int, read_seq: int) -> bool:
-    return record.kind == Kind.MESSAGE and record.user_id != user_id and record.seq > read_seq
+    return record.kind in (Kind.MESSAGE, Kind.CHANGED) and record.user_id != user_id and record.seq > read_seq
 
 
 def read_mark(tail: Sequence[Record], user_id: int) -> int:

@@ -7,14 +7,13 @@ from typing import Any
 
 from app.core.errors import NotFound, ParleyError
 from app.core.records import Record
-from app.message_log.conversations import read_tail
 from app.services.count_unread import by_conversation, is_unread, read_mark
-from app.services.message_path import Answer, MessagePath, asking
+from app.services.memberships import Memberships, memberships_now
+from app.services.message_path import Answer, MessagePath
 from app.services.move_mark import note_delivered
 from app.services.views import accepted_message, stored_message
 from app.store import messages
 from app.store.engine import reading
-from app.store.memberships import conversations_of
 from app.store.messages import UnreadRequest
 
 
@@ -24,38 +23,36 @@ def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[A
     NotFound stands in for the answer where a user is no member of the conversation asked for. Raise Overloaded where a
     store does not answer. Many requests take as many queries as one, for storms of clients that come back.
     """
-    with reading(path.engine) as connection:
-        member_of = conversations_of(connection, list({request.user_id for request in requests}))
-    tail = by_conversation(asking(lambda: read_tail(path.redis, _asked(requests, member_of))))
+    asked_of = {request.conversation_id for request in requests}
+    only = asked_of.pop() if len(asked_of) == 1 else None
+    members = memberships_now(path, [request.user_id for request in requests], only)
+    tail = by_conversation(members.tail.records)
     with reading(path.engine) as connection:
         pages = messages.unread_messages(connection, requests)
     path.learn_directs({row.conversation_id for page in pages for row in page.messages})
-    return [
-        _answer(path, request, page, tail, member_of[request.user_id])
-        for request, page in zip(requests, pages, strict=True)
-    ]
-
-
-def _asked(requests: Sequence[UnreadRequest], member_of: dict[int, set[int]]) -> set[int]:
-    asked: set[int] = set()
-    for request in requests:
-        mine = member_of[request.user_id]
-        asked |= mine if request.conversation_id is None else mine & {request.conversation_id}
-    return asked
+    return [_answer(path, request, page, members, tail) for request, page in zip(requests, pages, strict=True)]
 
 
 def _answer(
-    path: MessagePath, request: UnreadRequest, stored: messages.Page, tail: dict[int, list[Record]], member_of: set[int]
+    path: MessagePath,
+    request: UnreadRequest,
+    stored: messages.Page,
+    members: Memberships,
+    tail: dict[int, list[Record]],
 ) -> Answer | ParleyError:
+    member_of = members.of[request.user_id]
     if request.conversation_id is not None:
         if request.conversation_id not in member_of:
             return NotFound()
         member_of = {request.conversation_id}
-    read_now = {c: read_mark(tail[c], request.user_id) for c in member_of & tail.keys()}
+    read_now = {
+        c: max(read_mark(tail[c], request.user_id), members.since.get((request.user_id, c), 0))
+        for c in member_of & tail.keys()
+    }
     found: dict[tuple[int, int], tuple[int, dict[str, Any]]] = {
         (row.conversation_id, row.seq): (row.version, _view(path, row))
         for row in stored.messages
-        if row.seq > read_now.get(row.conversation_id, 0)
+        if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0)
     }
     for conversation_id, read_seq in read_now.items():
         for record in tail[conversation_id]:

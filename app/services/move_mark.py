@@ -26,7 +26,8 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         if error is not None:
             outcome(None, error)
             return
-        what, _, version, _ = decision
+        what, _, version, members = decision
+        path.marks.note_size(conversation_id, members)
         if what in (Decided.DONE, Decided.STILL_WAITS):
             path.confirmations.expect(version, confirmed)
         elif what == Decided.STILL:
@@ -43,15 +44,29 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         else:
             outcome(None, error)
 
-    path.append.submit(operation, decided)
+    def begin(error: ParleyError | None) -> None:
+        if error is not None:
+            outcome(None, error)
+        elif path.marks.is_large(conversation_id):
+            path.marks.note(kind, conversation_id, user_id, seq, confirmed)
+        else:
+            path.append.submit(operation, decided)
+
+    path.rates.marks.spend(user_id, begin)
 
 
 def note_delivered(path: MessagePath, user_id: int, conversation_id: int, seq: int) -> None:
     """A delivered mark that nobody waits for. Should it be refused, the next delivery moves past it."""
+    if path.marks.is_large(conversation_id):
+        path.marks.note(Kind.DELIVERED, conversation_id, user_id, seq)
+        return
     operation = Operation(Kind.DELIVERED, conversation_id, user_id, seq)
 
     def decided(decision: Decision, error: ParleyError | None) -> None:
-        if error is None and decision[0] == Decided.UNKNOWN:
+        if error is not None:
+            return
+        path.marks.note_size(conversation_id, decision[3])
+        if decision[0] == Decided.UNKNOWN:
             path.went_cold(conversation_id)
             path.when_hydrated(conversation_id, again)
 

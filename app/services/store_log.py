@@ -21,13 +21,13 @@ import msgspec
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
-from app.core.records import Kind, Record, decode_body, pack
+from app.core.records import Record, pack
 from app.message_log.reader import Entry, LogReader
 from app.services.histogram import Histogram, batch_sizes
+from app.services.log_rows import MESSAGES, Rows
+from app.store.batch_changes import store_changes
 from app.store.batch_writes import (
     Conflict,
-    NewMessage,
-    Receipt,
     UnstorableError,
     insert_dead_letter,
     insert_tombstone,
@@ -201,36 +201,29 @@ class Drain:
     def _store_records(self, epoch: int, records: list[Record]) -> dict[int, str]:
         """Store what can be stored. Returns version -> reason for what was refused."""
         try:
-            messages, origins, receipts, refused = self._rows(epoch, records)
-            conflicts = store_batch(self._engine, epoch, messages, receipts)
+            rows, refused = self._rows(epoch, records)
+            conflicts = store_batch(self._engine, epoch, rows.messages, rows.receipts)
+            for conflict in conflicts:
+                refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)
+            store_changes(self._engine, epoch, [c for c in rows.changes if c.record.version not in refused])
         except UnstorableError as error:
             if len(records) == 1:
                 return self._set_aside(epoch, records[0], str(error))
             half = len(records) // 2
             return self._store_records(epoch, records[:half]) | self._store_records(epoch, records[half:])
-        for conflict in conflicts:
-            refused |= self._resolve(epoch, origins[conflict.index], conflict)
         return refused
 
-    def _rows(
-        self, epoch: int, records: list[Record]
-    ) -> tuple[list[NewMessage], list[Record], list[Receipt], dict[int, str]]:
-        messages: list[NewMessage] = []
-        origins: list[Record] = []
-        receipts: list[Receipt] = []
+    def _rows(self, epoch: int, records: list[Record]) -> tuple[Rows, dict[int, str]]:
+        rows = Rows()
         refused: dict[int, str] = {}
         for record in records:
-            if record.kind == Kind.MESSAGE:
-                try:
-                    messages.append(_message(record))
-                    origins.append(record)
-                except (msgspec.MsgspecError, UnicodeError) as error:
-                    refused |= self._set_aside(epoch, record, f"no message body: {error}")
-            elif record.kind in (Kind.DELIVERED, Kind.READ):
-                receipts.append(_receipt(record))
-            else:
+            try:
+                rows.add(record)
+            except (msgspec.MsgspecError, UnicodeError) as error:
+                refused |= self._set_aside(epoch, record, f"no body of kind {record.kind}: {error}")
+            except KeyError:
                 refused |= self._set_aside(epoch, record, f"unknown kind {record.kind}")
-        return messages, origins, receipts, refused
+        return rows, refused
 
     def _resolve(self, epoch: int, record: Record, conflict: Conflict) -> dict[int, str]:
         """A message that was not stored because another stands in its way: its sender is asked to send it again."""
@@ -258,7 +251,7 @@ class Drain:
         with writing(self._engine) as connection:
             check_epoch(connection, epoch)
             insert_dead_letter(connection, pack(tuple(record)), reason)
-        if record.kind == Kind.MESSAGE:
+        if record.kind in MESSAGES:
             self._fill_gap(epoch, record)
         self._reader.forget(record)
         return {record.version: reason}
@@ -280,26 +273,3 @@ class Drain:
                 version=record.version,
                 sent_ms=record.sent_ms,
             )
-
-
-def _message(record: Record) -> NewMessage:
-    body = decode_body(record.body)
-    attachments = msgspec.json.encode(body.attachments).decode() if body.attachments else None
-    reply_to = body.reply_to if isinstance(body.reply_to, str) else None
-    return NewMessage(
-        record.conversation_id,
-        record.seq,
-        record.id,
-        record.user_id,
-        body.kind,
-        body.message,
-        attachments,
-        reply_to,
-        record.version,
-        record.sent_ms,
-    )
-
-
-def _receipt(record: Record) -> Receipt:
-    read = record.seq if record.kind == Kind.READ else 0
-    return Receipt(record.conversation_id, record.user_id, record.seq, read, record.version)

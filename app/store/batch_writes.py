@@ -44,6 +44,9 @@ class NewMessage(NamedTuple):
     reply_to: str | None
     version: int
     sent_ms: int
+    mentions: str | None = None  # an array literal
+    mentions_all: bool = False
+    extra: str | None = None  # JSON text
 
 
 class Receipt(NamedTuple):
@@ -98,8 +101,9 @@ def store_batch(
     """
     if not (messages or receipts or last_seen):
         return []
-    has = bool(messages), bool(messages or receipts), bool(receipts), bool(last_seen)
-    parameters = _parameters(epoch, messages, receipts, last_seen)
+    detailed = any(message.mentions or message.mentions_all or message.extra for message in messages)
+    has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
+    parameters = _parameters(epoch, messages, receipts, last_seen, detailed=detailed)
     try:
         with autocommit(engine) as conn:
             return _write(conn, messages, has, parameters)
@@ -127,14 +131,28 @@ def _run(conn: Connection, statement: bytes, parameters: Parameters) -> int:
 
 
 _FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = 1 AND epoch = %s FOR NO KEY UPDATE)"
-_MESSAGES = """added AS (
+
+
+def _insert_messages(columns: str = "", values: str = "", arrays: str = "", names: str = "") -> str:
+    return f"""added AS (
     INSERT INTO messages (conversation_id, seq, id, sender_id, kind, body, attachments, reply_to, version,
-    sent_at) SELECT c, s, i, u, k, b, a, r, v, to_timestamp(CAST(ms AS float8) / 1000)
+    created_version, sent_at{columns})
+    SELECT c, s, i, u, k, b, a, r, v, v, to_timestamp(CAST(ms AS float8) / 1000){values}
     FROM fence, unnest(
         CAST(%s AS bigint[]), CAST(%s AS bigint[]), CAST(%s AS uuid[]), CAST(%s AS bigint[]), CAST(%s AS
         text[]), CAST(%s AS text[]), CAST(%s AS jsonb[]), CAST(%s AS uuid[]), CAST(%s AS bigint[]), CAST(%s AS
-        bigint[])
-    ) AS new (c, s, i, u, k, b, a, r, v, ms) """
+        bigint[]){arrays}
+    ) AS new (c, s, i, u, k, b, a, r, v, ms{names}) """
+
+
+_MESSAGES = _insert_messages()
+# With what few messages have, and the others need not pay for.
+_DETAILED = _insert_messages(
+    ", mentions, mentions_all, extra",
+    ", CAST(me AS bigint[]), al, CAST(e AS jsonb)",
+    ", CAST(%s AS text[]), CAST(%s AS boolean[]), CAST(%s AS text[])",
+    ", me, al, e",
+)
 _CONVERSATIONS = """moved AS (
     UPDATE conversations
     SET last_seq = greatest(last_seq, s), version = greatest(version, v),
@@ -158,11 +176,16 @@ _SEEN = """seen AS (
 
 
 @lru_cache
-def _statement(messages: bool, conversations: bool, receipts: bool, seen: bool, expect_conflicts: bool) -> bytes:
+def _statement(
+    messages: bool, detailed: bool, conversations: bool, receipts: bool, seen: bool, expect_conflicts: bool
+) -> bytes:
     """The statement with the parts that this batch has; its one row is (fence held, messages inserted)."""
     parts = [_FENCE]
     if messages:
-        parts.append(_MESSAGES + ("ON CONFLICT DO NOTHING RETURNING 1)" if expect_conflicts else ")"))
+        parts.append(
+            (_DETAILED if detailed else _MESSAGES)
+            + ("ON CONFLICT DO NOTHING RETURNING 1)" if expect_conflicts else ")")
+        )
     parts += [_CONVERSATIONS] * conversations + [_RECEIPTS] * receipts + [_SEEN] * seen
     inserted = "(SELECT count(*) FROM added)" if messages and expect_conflicts else "0"
     return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}".encode()
@@ -173,13 +196,21 @@ def _parameters(
     messages: Sequence[NewMessage],
     receipts: Sequence[Receipt],
     last_seen: Sequence[tuple[int, int]],
+    *,
+    detailed: bool,
 ) -> Parameters:
     parameters: Parameters = [epoch]
     if messages:
-        c, s, i, u, k, b, a, r, v, ms = zip(*messages, strict=True)
+        c, s, i, u, k, b, a, r, v, ms, mentions, everybody, extra = zip(*messages, strict=True)
         numbers = int_array
         parameters += [numbers(c), numbers(s), text_array(i), numbers(u), text_array(k), text_array(b)]
         parameters += [text_array(a), text_array(r), numbers(v), numbers(ms)]
+        if detailed:
+            parameters += [
+                text_array(mentions),
+                text_array("t" if all_ else "f" for all_ in everybody),
+                text_array(extra),
+            ]
     if messages or receipts:
         parameters += _columns(_positions(messages, receipts))
     if receipts:
@@ -200,7 +231,7 @@ def _positions(messages: Sequence[NewMessage], receipts: Sequence[Receipt]) -> l
     """Of each conversation of the batch: greatest seq, version and moment."""
     found: dict[int, tuple[int, int, int]] = {}
     get = found.get
-    for conversation, seq, _, _, _, _, _, _, version, ms in messages:
+    for conversation, seq, _, _, _, _, _, _, version, ms, *_ in messages:
         s, v, at = get(conversation, (0, 0, 0))
         found[conversation] = (max(seq, s), max(version, v), max(ms, at))
     for conversation, _, _, _, version in receipts:

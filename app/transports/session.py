@@ -159,9 +159,9 @@ class Session:
         self.go_live(self.position)
 
     def _replay(self) -> None:
-        more = True
+        more, since = True, self.position
         while more and not self.closed:
-            events, more = self.gateway.changes_since(self.user_id, self.position)
+            events, more = self.gateway.changes_since(self.user_id, self.position, since)
             for event in events:
                 if event.version > self.position or (event.version == self.position and not event.seq):
                     self.position = event.version

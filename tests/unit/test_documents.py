@@ -18,7 +18,7 @@ from app.api.documents.asyncapi import CLOSE_CODES, DESCRIBED, asyncapi
 from app.api.documents.openapi import openapi
 from app.api.documents.operations import OPERATIONS, EventsQuery
 from app.config import Settings
-from app.core.answers import EVENTS
+from app.core.event_kinds import EVENTS
 from app.core.close_codes import CloseCode
 from app.core.commands import COMMANDS
 from app.core.errors import all_errors

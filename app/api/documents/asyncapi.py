@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from app.api.documents.openapi import VERSION
 from app.api.documents.schemas import Schema, schemas_of
-from app.core.answers import EVENTS, AuthenticateAck, ErrorData, MarkAck
+from app.core.answers import AuthenticateAck, ErrorData, MarkAck
+from app.core.change_answers import ChangeAck
 from app.core.close_codes import CloseCode
 from app.core.commands import COMMANDS, MAX_FRAME_BYTES
 from app.core.errors import all_errors
+from app.core.event_kinds import EVENTS
 
 
 class Described(NamedTuple):
@@ -24,6 +26,10 @@ DESCRIBED: dict[str, Described] = {
     "join": Described("Begin the session; resume after `cursor` where one is given", "joined"),
     "authenticate": Described("Show the next token before the present one ends", "ack"),
     "send_message": Described("Send to `conversationId` or to `receiverId`", "ack"),
+    "edit_message": Described("Change the text of one's own message", "ack"),
+    "delete_message": Described("Delete for everyone, or (`scope: me`) for oneself", "ack"),
+    "react": Described("React to a message, or take it back", "ack"),
+    "pin_message": Described("Pin a message, or unpin it", "ack"),
     "fetch_unread_messages": Described("Fetch what is unread; marks it delivered, not read", "unread_messages"),
     "message_delivered": Described("Everything up to and with `seq` has come", "ack"),
     "message_read": Described("Everything up to and with `seq` was read", "ack"),
@@ -31,7 +37,12 @@ DESCRIBED: dict[str, Described] = {
     "presence_subscribe": Described("Watch who comes and goes; at most 5000 people in a session", "presence"),
     "ping": Described("Ask for a sign of life", "pong"),
 }
-ACKS = {"authenticate": AuthenticateAck, "message_delivered": MarkAck, "message_read": MarkAck}
+ACKS = {
+    "authenticate": AuthenticateAck,
+    "message_delivered": MarkAck,
+    "message_read": MarkAck,
+    **dict.fromkeys(("edit_message", "delete_message", "react", "pin_message"), ChangeAck),
+}
 
 CLOSE_CODES: dict[CloseCode, str] = {
     CloseCode.NORMAL: "The client closed",

@@ -6,7 +6,8 @@ import re
 from functools import cache
 from typing import Any
 
-from app.api.documents.operations import OPERATIONS, Answered, Operation
+from app.api.documents.operation import Answered, Operation
+from app.api.documents.operations import OPERATIONS
 from app.api.documents.schemas import Schema, query_parameters, resolve, schemas_of
 from app.core.answers import Problem
 from app.core.errors import ParleyError, all_errors

@@ -4,11 +4,25 @@ and what a running server answers against it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from app.api.conversations import HistoryQuery, ListQuery, NewConversation
+from app.api.documents.group_operations import GROUP_OPERATIONS
+from app.api.documents.operation import (
+    AUTH,
+    CONVERSATION,
+    CONVERSATIONS,
+    EVENTS,
+    LIMITED,
+    MESSAGES,
+    MISSING,
+    PEOPLE,
+    TAKEN,
+    Answered,
+    Operation,
+)
 from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.users import UserQuery
 from app.core import errors
@@ -25,9 +39,6 @@ from app.core.answers import (
     UnreadMessages,
 )
 from app.core.commands import PollQuery, SendMessage
-from app.core.errors import ParleyError
-
-Credential = Literal["access", "ticket", "refresh", "none"]  # "ticket": an access token or a ticket
 
 
 class EventsQuery(Struct, frozen=True):
@@ -36,44 +47,6 @@ class EventsQuery(Struct, frozen=True):
     cursor: Annotated[str, Meta(description="Resume after this position")] = ""
     ticket: Annotated[str, Meta(description="In place of the Authorization header")] = ""
 
-
-class Answered(NamedTuple):
-    """One kind of success. ``content`` is None where there is no body."""
-
-    description: str
-    content: Any = None
-    media_type: str = "application/json"
-
-
-class Operation(NamedTuple):
-    """``path`` as OpenAPI spells it. ``errors`` beside those that follow from ``credential``, ``body``, ``query``."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    tag: str
-    answers: dict[int, Answered]
-    credential: Credential = "access"
-    body: type[Struct] | None = None
-    query: type[Struct] | None = None
-    errors: tuple[type[ParleyError], ...] = ()
-
-    def refusals(self) -> list[type[ParleyError]]:
-        """All errors that this operation may answer, but for internal."""
-        found = set(self.errors) | {errors.Overloaded}
-        if self.credential != "none":
-            found.add(errors.Unauthorized)
-        if self.query is not None:
-            found.add(errors.Invalid)
-        if self.body is not None:
-            found |= {errors.Invalid, errors.TooLarge, errors.UnsupportedMedia}
-        return sorted(found, key=lambda kind: kind.status)
-
-
-LIMITED, MISSING, TAKEN = errors.RateLimited, errors.NotFound, errors.Conflict
-AUTH, PEOPLE, MESSAGES, CONVERSATIONS, EVENTS = "Signing in", "People", "Messages", "Conversations", "Events"
-CONVERSATION = "/api/v1/conversations/{conversationId}"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -180,7 +153,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/api/v1/conversations",
         "openConversation",
-        "The one direct conversation with a person, opened where it was not",
+        "The one direct conversation with a person, opened where it was not; or a new group",
         CONVERSATIONS,
         {201: Answered("The conversation", Conversation)},
         body=NewConversation,
@@ -267,4 +240,5 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Answered("OpenAPI 3.1", dict[str, Any])},
         credential="none",
     ),
+    *GROUP_OPERATIONS,
 )

@@ -12,31 +12,37 @@
 --     2, seq, version, sent_ms         the same id was here before, and Postgres does not have it yet
 --     3 the id is another sender's     4 conversation not in Redis: hydrate, then call again
 --     5 not a member                   6 the log is full
---     7, 0, version                    a mark that moves nothing, all of the conversation is stored
---     8, 0, version                    a mark that moves nothing, and what is not stored yet ends with version
+--     7, 0, version, members           a mark that moves nothing, all of the conversation is stored
+--     8, 0, version, members           a mark that moves nothing, and what is not stored yet ends with version
+--     9 the sender has blocked the receiver
+--   Marks that move answer 0, seq, version, members: in a large conversation nobody but the user is told of a lone mark;
+--   the gateway gathers them from then on (change.lua, MARKS).
 -- Typing on the bus is {users, {4, conversation, user, on}}.
 
-local DONE, STORED, WAITS, TAKEN, UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS = 0, 1, 2, 3, 4, 5, 6, 7, 8
+local DONE, UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN = 0, 4, 5, 6, 7, 8, 9
+local MESSAGE, UNSEEN = 1, 17
+local LARGE = 100
 
-local function sent_before(mark, sender)
-  local seq, at, ms, by = string.match(mark, '^(%d+):(%d+):(%d+):(%d+)$')
-  if tonumber(by) ~= sender then return answer(TAKEN) end
-  at = tonumber(at)
-  answer(at <= stored and STORED or WAITS, tonumber(seq), at, tonumber(ms))
+local function has_blocked(c, user)
+  for i = 1, #(c.blockers or {}) do
+    if c.blockers[i] == user then return true end
+  end
+  return false
 end
 
 local function add_message(c, sender, id, index)
+  if has_blocked(c, sender) then return answer(FORBIDDEN) end
   local key = c.marks .. id
   if not has_room(index) then
     local mark = call('GET', key)
     if mark then return sent_before(mark, sender) end
     return answer(FULL)
   end
-  local mark = format('%d:%.0f:%s:%d', c.seq + 1, version + 1, sent, sender)
-  local before = call('SET', key, mark, 'NX', 'GET', 'EX', ARGV[4])
+  local before = call('SET', key, next_mark(c, sender), 'NX', 'GET', 'EX', ARGV[4])
   if before then return sent_before(before, sender) end
   c.seq = c.seq + 1
-  log(c, 1, c.seq, index)
+  local to = audience(c, sender)
+  log(c, to == c.members and MESSAGE or UNSEEN, c.seq, index, to)
 end
 
 local function move_mark(c, kind, user, seq, index)
@@ -44,19 +50,22 @@ local function move_mark(c, kind, user, seq, index)
   local marks = call('HMGET', c.key, d, r)
   local delivered, read = tonumber(marks[1] or '0'), tonumber(marks[2] or '0')
   seq = math.min(seq, c.seq)
-  if seq <= (kind == 2 and delivered or read) then return answer(c.lv <= stored and STILL or STILL_WAITS, 0, c.lv) end
+  if seq <= (kind == 2 and delivered or read) then
+    return answer(c.lv <= stored and STILL or STILL_WAITS, 0, c.lv, #c.members)
+  end
   if #records >= room then return answer(FULL) end
   if kind == 2 then
     call('HSET', c.key, d, seq)
   else
     call('HSET', c.key, r, seq, d, math.max(seq, delivered))
   end
-  log(c, kind, seq, index)
+  fan_out(#c.members > LARGE and {user} or audience(c, user), '\154' .. write(c, kind, seq, ARGV[FIRST_END + index]))
+  answer(DONE, seq, version, #c.members)
 end
 
 local function show_typing(c, user, on)
   local others = {}
-  for _, member in ipairs(c.members) do
+  for _, member in ipairs(audience(c, user)) do
     if member ~= user then others[#others + 1] = member end
   end
   if #others > 0 then fan_out(others, pack({4, c.id, user, on})) end

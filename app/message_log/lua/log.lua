@@ -39,16 +39,29 @@ local function answer(what, seq, at, ms)
   results[n + 1], results[n + 2], results[n + 3], results[n + 4] = what, seq or 0, at or 0, ms or 0
 end
 
+-- What the dedupe mark of a message says: it is done already. 1 Postgres has it, 2 not yet, 3 it is another sender's.
+local function sent_before(mark, sender)
+  local seq, at, ms, by = string.match(mark, '^(%d+):(%d+):(%d+):(%d+)$')
+  if tonumber(by) ~= sender then return answer(3) end
+  at = tonumber(at)
+  answer(at <= stored and 1 or 2, tonumber(seq), at, tonumber(ms))
+end
+
+-- The mark of the message that comes next in a conversation.
+local function next_mark(c, sender)
+  return format('%d:%.0f:%s:%d', c.seq + 1, version + 1, sent, sender)
+end
+
 local function conversation_of(id)
   local c = conversations[id]
   if c == nil then
     local name = format('%d', id)
-    local f = call('HMGET', prefix .. 'c:' .. name, 'm', 's', 'lv', 'x')
+    local f = call('HMGET', prefix .. 'c:' .. name, 'm', 's', 'lv', 'x', 'b')
     c = false
     if f[1] then
       c = {id = id, members = unpack_msg(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]),
            key = prefix .. 'c:' .. name, tail = prefix .. 't:' .. name, marks = prefix .. 'x:' .. name .. ':', new = {},
-           refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS}
+           refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS, blockers = f[5] and unpack_msg(f[5])}
     end
     conversations[id] = c
   end
@@ -79,18 +92,29 @@ local function fan_out(users, packed)
   items[#items + 1] = {users, packed}
 end
 
+-- Whom something of `user`'s in a conversation goes to: all members; of a direct conversation with a block in it, `user`.
+local function audience(c, user)
+  return c.blockers and #c.blockers > 0 and {user} or c.members
+end
+
 local function has_room(index)
   return #records < room and size + #ARGV[FIRST_END + index] <= bytes_room
 end
 
-local function log(c, kind, seq, index, users)
+-- Puts a record into the log and the conversation's tail. Returns it without its header.
+local function write(c, kind, seq, ending)
   version = version + 1
   c.lv = version
-  local packed = '\154' .. pack(kind, c.id, seq, version, now_ms) .. ARGV[FIRST_END + index]
+  local rest = pack(kind, c.id, seq, version, now_ms) .. ending
+  local packed = '\154' .. rest
   records[#records + 1] = packed
   size = size + #packed
   c.new[#c.new + 1] = packed
-  fan_out(users or c.members, packed)
+  return rest
+end
+
+local function log(c, kind, seq, index, users)
+  fan_out(users, '\154' .. write(c, kind, seq, ARGV[FIRST_END + index]))
   answer(0, seq, version, now_ms)
 end
 

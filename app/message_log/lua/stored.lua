@@ -1,6 +1,6 @@
 -- Removes from the log what Postgres now holds and tells the gateways whose senders wait for it.
 --
--- KEYS  1 log  2 log-state
+-- KEYS  1 log  2 log-state  3 memberships
 -- ARGV  1 prefix  2 greatest version removed: all up to it is in Postgres now  3 records removed  4 bytes removed
 --       5 msgpack: entry ids of the log  6 msgpack: {{conversation, records, greatest version}, ...}
 --       7 greatest number of those entries, 0 for none  8.. gateway, notice, ...: what to tell them, packed by the caller
@@ -37,6 +37,11 @@ local function trim(tail, count, version)
 end
 
 for _, row in ipairs(cmsgpack.unpack(ARGV[6])) do trim(prefix .. 't:' .. row[1], row[2], row[3]) end
+while true do
+  local change = redis.call('LINDEX', KEYS[3], 0)
+  if not change or cmsgpack.unpack(change)[1] > tonumber(ARGV[2]) then break end
+  redis.call('LPOP', KEYS[3])
+end
 for i = 8, #ARGV, 2 do
   redis.call('PUBLISH', prefix .. 'to:' .. ARGV[i], ARGV[i + 1])
 end

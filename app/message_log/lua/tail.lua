@@ -1,12 +1,14 @@
 -- What is accepted but not stored yet, of some conversations.
 --
--- KEYS  1 log  2 version
+-- KEYS  1 log  2 version  3 memberships
 -- ARGV  1 prefix  2.. conversation ids
--- Returns {version, conversation, {record, ...}, ...} for those that have something, records packed as append.lua packs
--- them. ``version`` is the last one given out: all up to it is in a tail now, or was in Postgres before.
+-- Returns {version, {change, ...}, conversation, {record, ...}, ...}: who came to and went from any conversation, and of
+-- those conversations that have something the records, packed as they were logged. `version` is the last one given out:
+-- all up to it is in a tail now, or was in Postgres before.
 
-local found = {redis.call('GET', KEYS[2]) or '0'}
+local found = {redis.call('GET', KEYS[2]) or '0', {}}
 if redis.call('XLEN', KEYS[1]) == 0 then return found end
+found[2] = redis.call('LRANGE', KEYS[3], 0, -1)
 for i = 2, #ARGV do
   local records = redis.call('LRANGE', ARGV[1] .. 't:' .. ARGV[i], 0, -1)
   if #records > 0 then

@@ -1,0 +1,111 @@
+"""The REST operations of groups and of the life of a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.api.documents.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, TAKEN, Answered, Operation
+from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody
+from app.api.message_changes import DeleteQuery, EditBody, ReceiptsQuery, WhichQuery
+from app.core import errors
+from app.core.answers import Conversation
+from app.core.change_answers import ChangeAck, EarlierTexts, MemberList, MessageReceipts, PinnedMessages
+from app.core.groups import InfoPatch, RoleBody, UsersBody
+
+MESSAGE = "/api/v1/messages/{messageId}"
+FORBIDDEN = errors.Forbidden
+CHANGED = {200: Answered("The conversation as it now is", Conversation)}
+ACKED = {
+    200: Answered("Committed in Postgres", ChangeAck),
+    202: Answered("In the log, not confirmed in time", ChangeAck),
+}
+
+
+def _of_group(method: str, path: str, name: str, summary: str, **more: Any) -> Operation:
+    more.setdefault("answers", CHANGED)
+    more.setdefault("errors", (MISSING, FORBIDDEN))
+    return Operation(method, CONVERSATION + path, name, summary, CONVERSATIONS, **more)
+
+
+def _of_message(method: str, path: str, name: str, summary: str, **more: Any) -> Operation:
+    more.setdefault("answers", ACKED)
+    more.setdefault("errors", (MISSING, FORBIDDEN))
+    more.setdefault("query", WhichQuery)
+    return Operation(method, MESSAGE + path, name, summary, MESSAGES, **more)
+
+
+GROUP_OPERATIONS: tuple[Operation, ...] = (
+    _of_group(
+        "PATCH", "", "changeConversation", "Change a group's name, description, picture, history", body=InfoPatch
+    ),
+    _of_group(
+        "GET",
+        "/members",
+        "listMembers",
+        "Its members, by user id",
+        query=MembersQuery,
+        answers={200: Answered("A page of them", MemberList)},
+        errors=(MISSING,),
+    ),
+    _of_group("POST", "/members", "addMembers", "Add people to a group", body=UsersBody),
+    _of_group("DELETE", "/members", "removeMembers", "Remove members from a group", body=UsersBody),
+    _of_group("DELETE", "/members/{userId}", "removeMember", "Remove one member from a group"),
+    _of_group(
+        "PATCH",
+        "/members/{userId}",
+        "changeRole",
+        "Give a member another role; a group keeps an owner",
+        body=RoleBody,
+        errors=(MISSING, FORBIDDEN, TAKEN),
+    ),
+    _of_group(
+        "POST",
+        "/leave",
+        "leaveConversation",
+        "Leave a group; its last owner hands it over first",
+        answers={204: Answered("Left")},
+        errors=(MISSING, FORBIDDEN, TAKEN),
+    ),
+    _of_group(
+        "PUT",
+        "/mute",
+        "muteConversation",
+        "Mute for oneself until a moment; null: not any more",
+        body=MuteBody,
+        errors=(MISSING,),
+    ),
+    _of_group(
+        "PUT", "/archive", "archiveConversation", "Archive for oneself, or not", body=ArchiveBody, errors=(MISSING,)
+    ),
+    _of_group("PUT", "/pin", "pinConversation", "Pin for oneself, or not", body=PinBody, errors=(MISSING,)),
+    _of_group(
+        "GET",
+        "/pins",
+        "listPins",
+        "Its pinned messages",
+        answers={200: Answered("All of them", PinnedMessages)},
+        errors=(MISSING,),
+    ),
+    _of_message("PATCH", "", "editMessage", "Change the text of one's own message", body=EditBody),
+    _of_message("DELETE", "", "deleteMessage", "Delete for everyone, or for oneself", query=DeleteQuery),
+    _of_message("PUT", "/reactions/{emoji}", "react", "React to a message"),
+    _of_message("DELETE", "/reactions/{emoji}", "takeBackReaction", "Take a reaction back"),
+    _of_message("PUT", "/pin", "pinMessage", "Pin a message"),
+    _of_message("DELETE", "/pin", "unpinMessage", "Unpin a message"),
+    _of_message(
+        "GET",
+        "/receipts",
+        "readReceipts",
+        "Who has it and who has read it",
+        query=ReceiptsQuery,
+        answers={200: Answered("Counts, and a page of members", MessageReceipts)},
+        errors=(MISSING,),
+    ),
+    _of_message(
+        "GET",
+        "/edits",
+        "readEdits",
+        "What it said before; for its author and admins",
+        answers={200: Answered("Oldest first", EarlierTexts)},
+    ),
+)

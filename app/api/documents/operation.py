@@ -1,0 +1,51 @@
+"""What the documents say of one REST operation."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+
+from app.core import errors
+from app.core.errors import ParleyError
+
+Credential = Literal["access", "ticket", "refresh", "none"]  # "ticket": an access token or a ticket
+
+
+class Answered(NamedTuple):
+    """One kind of success. ``content`` is None where there is no body."""
+
+    description: str
+    content: Any = None
+    media_type: str = "application/json"
+
+
+class Operation(NamedTuple):
+    """``path`` as OpenAPI spells it. ``errors`` beside those that follow from ``credential``, ``body``, ``query``."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    tag: str
+    answers: dict[int, Answered]
+    credential: Credential = "access"
+    body: Any = None  # a struct, or several of which it is one
+    query: type[Struct] | None = None
+    errors: tuple[type[ParleyError], ...] = ()
+
+    def refusals(self) -> list[type[ParleyError]]:
+        """All errors that this operation may answer, but for internal."""
+        found = set(self.errors) | {errors.Overloaded}
+        if self.credential != "none":
+            found.add(errors.Unauthorized)
+        if self.query is not None:
+            found.add(errors.Invalid)
+        if self.body is not None:
+            found |= {errors.Invalid, errors.TooLarge, errors.UnsupportedMedia}
+        return sorted(found, key=lambda kind: kind.status)
+
+
+LIMITED, MISSING, TAKEN = errors.RateLimited, errors.NotFound, errors.Conflict
+AUTH, PEOPLE, MESSAGES, CONVERSATIONS, EVENTS = "Signing in", "People", "Messages", "Conversations", "Events"
+CONVERSATION = "/api/v1/conversations/{conversationId}"

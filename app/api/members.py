@@ -1,0 +1,114 @@
+"""/api/v1/conversations/{id}/members and what a member decides for themself: leave, mute, archive, pin."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from flask import Blueprint, Response, request
+from msgspec import Meta, Struct
+
+from app.api.changes import carried_out
+from app.api.parsing import json_response, parse_body, parse_query
+from app.core.groups import RoleBody, UsersBody
+from app.core.records import SettingsBody
+from app.extensions import current_gateway
+from app.services import conversations
+from app.services.authenticate import require_caller
+from app.services.change_group import add_members, give_role, leave_group, remove_members
+from app.services.change_message import Prepared
+from app.services.change_settings import change_settings
+
+blueprint = Blueprint("members", __name__, url_prefix="/api/v1/conversations/<int:conversation_id>")
+
+
+class MembersQuery(Struct, frozen=True):
+    cursor: Annotated[str, Meta(pattern=r"^\d{0,16}$")] = ""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class MuteBody(Struct, frozen=True):
+    """``until``: muted until then; null: not muted."""
+
+    until: datetime | None = None
+
+
+class ArchiveBody(Struct, frozen=True):
+    archived: bool
+
+
+class PinBody(Struct, frozen=True):
+    pinned: bool
+
+
+@blueprint.get("/members")
+def page(conversation_id: int) -> Response:
+    caller = require_caller()
+    query = parse_query(MembersQuery)
+    path = current_gateway().path
+    after = int(query.cursor or 0)
+    return json_response(conversations.page_members(path, caller.user_id, conversation_id, after, query.limit))
+
+
+@blueprint.post("/members")
+def add(conversation_id: int) -> Response:
+    caller = require_caller()
+    user_ids = parse_body(UsersBody).ids()
+    return _changed(conversation_id, add_members(current_gateway().path, caller.user_id, conversation_id, user_ids))
+
+
+@blueprint.delete("/members")
+def remove(conversation_id: int) -> Response:
+    """``userId`` may stand in the query: not every client can send a body with DELETE."""
+    caller = require_caller()
+    body = parse_query(UsersBody) if request.args else parse_body(UsersBody)
+    return _changed(conversation_id, remove_members(caller.user_id, conversation_id, body.ids()))
+
+
+@blueprint.delete("/members/<int:user_id>")
+def remove_one(conversation_id: int, user_id: int) -> Response:
+    caller = require_caller()
+    return _changed(conversation_id, remove_members(caller.user_id, conversation_id, [user_id]))
+
+
+@blueprint.patch("/members/<int:user_id>")
+def change_role(conversation_id: int, user_id: int) -> Response:
+    caller = require_caller()
+    role = parse_body(RoleBody).role
+    return _changed(conversation_id, give_role(caller.user_id, conversation_id, user_id, role))
+
+
+@blueprint.post("/leave")
+def leave(conversation_id: int) -> Response:
+    carried_out(leave_group(require_caller().user_id, conversation_id))
+    return Response(status=204)
+
+
+@blueprint.put("/mute")
+def mute(conversation_id: int) -> Response:
+    until = parse_body(MuteBody).until
+    if until is not None and until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    muted = max(int(until.timestamp() * 1000), 0) if until is not None else 0
+    return _set(conversation_id, SettingsBody(muted_until=muted))
+
+
+@blueprint.put("/archive")
+def archive(conversation_id: int) -> Response:
+    return _set(conversation_id, SettingsBody(archived=parse_body(ArchiveBody).archived))
+
+
+@blueprint.put("/pin")
+def pin(conversation_id: int) -> Response:
+    return _set(conversation_id, SettingsBody(pinned=parse_body(PinBody).pinned))
+
+
+def _set(conversation_id: int, settings: SettingsBody) -> Response:
+    return _changed(conversation_id, change_settings(require_caller().user_id, conversation_id, settings))
+
+
+def _changed(conversation_id: int, prepared: Prepared) -> Response:
+    """The conversation as it now is."""
+    carried_out(prepared)
+    user_id = prepared.operation.user_id
+    return json_response(conversations.show(current_gateway().path, user_id, conversation_id))

@@ -1,0 +1,104 @@
+"""What the server answers and sends about changes of messages and groups."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from app.core.answers import Answer, Member, Message, Time
+from app.core.commands import Id, Seq, Uuid
+
+
+class ChangeAck(Answer, frozen=True, kw_only=True):
+    """The change is committed in Postgres; ``accepted``: not confirmed in time."""
+
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1)]
+    status: Literal["stored", "accepted"]
+
+
+class MemberList(Answer, frozen=True, kw_only=True):
+    """By user id. ``cursor`` stands where there are more."""
+
+    members: list[Member]
+    cursor: str | UnsetType = UNSET
+
+
+class MemberReceipt(Answer, frozen=True, kw_only=True):
+    user_id: Id
+    delivered: bool
+    read: bool
+
+
+class MessageReceipts(Answer, frozen=True, kw_only=True):
+    """How many members but the sender have the message and have read it; and who, a page at a time, by user id."""
+
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1)]
+    delivered: int
+    read: int
+    members: list[MemberReceipt]
+    cursor: str | UnsetType = UNSET
+
+
+class EarlierText(Answer, frozen=True, kw_only=True):
+    """What a message said until ``editedAt``."""
+
+    message: str
+    edited_at: Time
+
+
+class EarlierTexts(Answer, frozen=True, kw_only=True):
+    edits: list[EarlierText]
+
+
+class PinnedMessages(Answer, frozen=True, kw_only=True):
+    messages: list[Message]
+
+
+# --- events
+
+
+class ReactionShown(Answer, frozen=True, kw_only=True):
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1)]
+    user_id: Id
+    emoji: str
+    on: bool
+
+
+class MessagePinned(Answer, frozen=True, kw_only=True):
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1)]
+    user_id: Id
+    on: bool
+
+
+class ConversationNow(Answer, frozen=True, kw_only=True):
+    """Without one's own counts. ``members`` where there are at most 100. ``left``: one is no member any more."""
+
+    id: Id
+    kind: Literal["direct", "group"]
+    left: Literal[True] | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    avatar_url: str | UnsetType = UNSET
+    history: Literal["all", "joined"] | UnsetType = UNSET
+    member_count: int | UnsetType = UNSET
+    last_seq: Seq | UnsetType = UNSET
+    updated_at: Time | UnsetType = UNSET
+    members: list[Member] | UnsetType = UNSET
+
+
+class SettingsNow(Answer, frozen=True, kw_only=True):
+    """What is absent has not changed. ``mutedUntil`` is null where the conversation is not muted."""
+
+    conversation_id: Id
+    muted_until: Time | UnsetType | None = UNSET
+    archived: bool | UnsetType = UNSET
+    pinned: bool | UnsetType = UNSET

@@ -1,0 +1,80 @@
+"""What clients send about groups."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.core.accounts import AvatarUrl
+from app.core.commands import Id
+from app.core.errors import Invalid
+
+Name = Annotated[str, Meta(min_length=1, max_length=120)]
+Description = Annotated[str, Meta(max_length=2000)]
+History = Annotated[Literal["all", "joined"], Meta(description="What members who come later see")]
+Role = Literal["owner", "admin", "member"]
+Users = Annotated[list[Id], Meta(max_length=5000)]
+
+
+class NewDirect(Struct, frozen=True, rename="camel", tag="direct", tag_field="kind"):
+    user_id: Id
+
+
+class NewGroup(Struct, frozen=True, rename="camel", tag="group", tag_field="kind"):
+    """Whoever makes it is its owner, and need not be in ``memberIds``."""
+
+    name: Name
+    member_ids: Users = []
+    description: Description | None = None
+    avatar_url: AvatarUrl | None = None
+    history: History = "all"
+
+
+class InfoPatch(Struct, frozen=True, rename="camel"):
+    """What is absent stays; null takes away."""
+
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+    avatar_url: AvatarUrl | UnsetType | None = UNSET
+    history: History | UnsetType = UNSET
+
+
+class UsersBody(Struct, frozen=True, rename="camel"):
+    """``userIds``, or one ``userId``."""
+
+    user_ids: Users | None = None
+    user_id: Id | None = None
+
+    def ids(self) -> list[int]:
+        """Raise Invalid where nobody is named."""
+        ids = list(dict.fromkeys([*(self.user_ids or []), *([self.user_id] if self.user_id else [])]))
+        if not ids:
+            raise Invalid.field("userIds", "name somebody")
+        return ids
+
+
+class RoleBody(Struct, frozen=True, rename="camel"):
+    role: Role
+
+
+def checked_name(name: str) -> str:
+    """Trimmed. Raise Invalid where nothing is left."""
+    name = name.strip()
+    if not name:
+        raise Invalid.field("name", "1 to 120 visible characters")
+    return name
+
+
+def changes_of(patch: InfoPatch) -> dict[str, Any]:
+    """The members of the patch that are given, as they are logged: false takes away. Raise Invalid."""
+    given = {
+        "name": checked_name(patch.name) if isinstance(patch.name, str) else patch.name,
+        "description": patch.description,
+        "avatarUrl": patch.avatar_url,
+        "history": patch.history,
+    }
+    changes = {name: value or False for name, value in given.items() if value is not UNSET}
+    if not changes:
+        raise Invalid.field("body", "nothing to change")
+    return changes

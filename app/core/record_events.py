@@ -1,0 +1,120 @@
+"""From the records of the log to events: messages, marks, and what becomes of messages and groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.core.cursor import encode_cursor
+from app.core.events import Event, make_event, mark_event, message_event
+from app.core.records import Kind, Record, decode_marks
+from app.core.times import rfc3339
+
+_encode = msgspec.json.Encoder().encode
+MARK_NAMES = {Kind.DELIVERED: "message_delivered", Kind.READ: "message_read"}
+
+
+def event_of(epoch: int, record: Record) -> Event:
+    """The event that a durable record becomes."""
+    if record.kind in (Kind.MESSAGE, Kind.CHANGED, Kind.UNSEEN):
+        return message_event(epoch, record)
+    if record.kind <= Kind.READ:
+        return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
+    name, data = _DATA[Kind(record.kind)](record)
+    return Event(name, data, version=record.version, cursor=encode_cursor(epoch, record.version))
+
+
+def _place(record: Record) -> bytes:
+    return b'"id":%b,"conversationId":%d,"seq":%d' % (_encode(record.id), record.conversation_id, record.seq)
+
+
+def _edited(record: Record) -> tuple[str, bytes]:
+    return "message_updated", edited_data(record)
+
+
+def edited_data(record: Record) -> bytes:
+    """The message as it now is."""
+    return b'{"conversationId":%d,"seq":%d,"editedAt":"%b",%b}' % (
+        record.conversation_id,
+        record.seq,
+        rfc3339(record.sent_ms).encode(),
+        record.body.encode(),
+    )
+
+
+def _deleted(record: Record) -> tuple[str, bytes]:
+    return "message_deleted", b"{%b}" % _place(record)
+
+
+def _reacted(record: Record) -> tuple[str, bytes]:
+    return "reaction", b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())
+
+
+def _pinned(record: Record) -> tuple[str, bytes]:
+    return "message_pinned", b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())
+
+
+def _settings(record: Record) -> tuple[str, bytes]:
+    changes = msgspec.json.decode("{" + record.body + "}")
+    return "conversation_settings", _encode(settings_view(record.conversation_id, changes))
+
+
+def settings_view(conversation_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+    view = {"conversationId": conversation_id, **changes}
+    if "mutedUntil" in changes:
+        view["mutedUntil"] = rfc3339(changes["mutedUntil"]) if changes["mutedUntil"] else None
+    return view
+
+
+def _marks(record: Record) -> tuple[str, bytes]:
+    body = decode_marks(record.body)
+    data = b'{"conversationId":%d,"userId":%d,"seq":%d,"moved":%d}' % (
+        record.conversation_id,
+        record.user_id,
+        record.seq,
+        len(body.moved),
+    )
+    return MARK_NAMES[Kind(body.mark)], data
+
+
+_DATA = {
+    Kind.EDITED: _edited,
+    Kind.DELETED: _deleted,
+    Kind.HIDDEN: _deleted,
+    Kind.REACTED: _reacted,
+    Kind.PINNED: _pinned,
+    Kind.SETTINGS: _settings,
+    Kind.MARKS: _marks,
+}
+
+
+def group_event(epoch: int, record: Record, now: Any) -> Event:
+    """A change of a group, with ``conversation_updated`` before it.
+
+    ``now`` is what change.lua tells of the group, False for those who are no members any more.
+    """
+    event = message_event(epoch, record)
+    event.origin = ""  # the one who changed it sees the system message like everybody
+    event.before = make_event("conversation_updated", group_view(record, now))
+    return event
+
+
+def group_view(record: Record, now: Any) -> dict[str, Any]:
+    if not now:
+        return {"id": record.conversation_id, "kind": "group", "left": True}
+    kind, info, member_count, members, last_seq = now
+    return {
+        "id": record.conversation_id,
+        "kind": kind,
+        **dict(info),
+        "memberCount": member_count,
+        "lastSeq": last_seq,
+        "updatedAt": rfc3339(record.sent_ms),
+        **({"members": members_view(members)} if members is not False else {}),
+    }
+
+
+def members_view(flat: list[Any]) -> list[dict[str, Any]]:
+    rows = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
+    return [{"userId": u, "role": role, "deliveredSeq": d, "readSeq": r} for u, role, d, r in rows]

@@ -1,0 +1,270 @@
+-- Changes of messages and of groups: checks the right, applies it and logs it in one atomic step, so that simultaneous
+-- changes do not lose each other. Begins with log.lua, which tells KEYS, ARGV and the form of what is returned.
+--
+-- ARGV 6: four values an operation, one after the other: kind, conversation, user, what. `what` is, by kind:
+--     10 edited {seq}   11 deleted {seq, author}   12 reacted {seq}   13 pinned {seq}   14 hidden (for oneself) {seq}
+--     15 own settings {}
+--     16 marks of a large conversation, moved forward only: {2 or 3, user, seq, user, seq, ...}; the user is 0
+--     18 change of a group: {'created'} · {'added', most members, user, ...} · {'joined', most members} · {'left'}
+--        {'removed', user, ...} · {'role', user, role} · {'info', changes, their JSON}   (a change of false takes away)
+-- Results are four numbers an operation, in order:
+--     0, seq, version, sent_ms    done                  4 conversation not in Redis: hydrate, then call again
+--     5 not a member              6 the log is full     7, 0, version and 8, 0, version: nothing to change (as append.lua)
+--     1, 2 and 3, of a change of a group: its id was here before (as append.lua)
+--     9 the role does not allow it        10 the last owner        11 too many members       12 no such message or member
+--
+-- On the bus a change of a group has one member more, the conversation as it now is:
+--   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}, or false for those removed.
+-- Body of 16: {"mark": 2 or 3, "moved": [[user, seq], ...]}; its user and seq are those of the furthest.
+
+local UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN, LAST_OWNER, TOO_MANY, GONE = 4, 5, 6, 7, 8, 9, 10, 11, 12
+local DELETED, PINNED, HIDDEN, SETTINGS, MARKS, CHANGED = 11, 13, 14, 15, 16, 18
+local SHOWN = 100
+local MEMBER, ADMIN, OWNER = 1, 2, 3
+local ROLES = {'member', 'admin', 'owner'}
+
+local function still(c)
+  answer(c.lv <= stored and STILL or STILL_WAITS, 0, c.lv)
+end
+
+-- user -> rank, floors and info of a conversation
+local function group_of(c)
+  if not c.group then
+    local f = call('HMGET', c.key, 'k', 'o', 'a', 'f', 'i')
+    local ranks = {}
+    for _, user in ipairs(c.members) do ranks[user] = MEMBER end
+    for _, user in ipairs(f[3] and unpack_msg(f[3]) or {}) do ranks[user] = ADMIN end
+    for _, user in ipairs(f[2] and unpack_msg(f[2]) or {}) do ranks[user] = OWNER end
+    c.group = {kind = f[1], ranks = ranks, floors = f[4] and unpack_msg(f[4]) or {}, info = f[5] and unpack_msg(f[5]) or {}}
+  end
+  return c.group
+end
+
+-- Those who may see the message with this seq: a change of it tells others nothing.
+local function who_sees(c, user, seq)
+  local to = audience(c, user)
+  if to ~= c.members then return to end
+  local floors, hidden_from_some = group_of(c).floors, false
+  for _, floor in pairs(floors) do
+    if floor >= seq then hidden_from_some = true end
+  end
+  if not hidden_from_some then return to end
+  local seeing = {}
+  for _, member in ipairs(c.members) do
+    if (floors[member] or 0) < seq then seeing[#seeing + 1] = member end
+  end
+  return seeing
+end
+
+local function change_message(c, kind, user, what, index)
+  local seq = what[1]
+  local gone = prefix .. 'y:' .. format('%d:%d', c.id, seq)
+  local group = group_of(c)
+  if (group.floors[user] or 0) >= seq then return answer(GONE) end
+  if kind == DELETED then
+    if what[2] ~= user and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
+    if call('EXISTS', gone) == 1 then return still(c) end
+  elseif kind ~= HIDDEN and call('EXISTS', gone) == 1 then
+    return answer(GONE)
+  end
+  if kind == PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
+  if not has_room(index) then return answer(FULL) end
+  if kind == DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
+  log(c, kind, seq, index, kind == HIDDEN and {user} or who_sees(c, user, seq))
+end
+
+local function move_marks(c, what)
+  if #records >= room then return answer(FULL) end
+  local mark, moved, furthest, reader = what[1], {}, 0, 0
+  local field = mark == 2 and 'd:%d' or 'r:%d'
+  for i = 2, #what, 2 do
+    local user, seq = what[i], math.min(what[i + 1], c.seq)
+    if is_member(c, user) and seq > tonumber(call('HGET', c.key, format(field, user)) or '0') then
+      call('HSET', c.key, format(field, user), seq)
+      if mark == 3 and seq > tonumber(call('HGET', c.key, format('d:%d', user)) or '0') then
+        call('HSET', c.key, format('d:%d', user), seq)
+      end
+      moved[#moved + 1] = format('[%d,%d]', user, seq)
+      if seq > furthest then furthest, reader = seq, user end
+    end
+  end
+  if #moved == 0 then return still(c) end
+  local body = format('{"mark":%d,"moved":[%s]}', mark, table.concat(moved, ','))
+  fan_out(c.members, '\154' .. write(c, MARKS, furthest, pack(reader, '', body, '', what.gateway)))
+  answer(0, furthest, version, now_ms)
+end
+
+-- Each kind of change: checks and applies it to `group` and answers nil, or an answer's number; `made` collects what the
+-- members are told and who comes or goes.
+local apply = {}
+
+local function come(c, group, users, most, made)
+  local floor = group.info.history == 'joined' and c.seq or 0
+  for _, user in ipairs(users) do
+    if not group.ranks[user] then
+      group.ranks[user] = MEMBER
+      group.floors[user] = floor > 0 and floor or nil
+      made.came[#made.came + 1] = user
+    end
+  end
+  if #made.came == 0 then return STILL end
+  if #c.members + #made.came > most then return TOO_MANY end
+end
+
+local function list(users)
+  local texts = {}
+  for i, user in ipairs(users) do texts[i] = format('%d', user) end
+  return '[' .. table.concat(texts, ',') .. ']'
+end
+
+function apply.created() end
+
+function apply.added(c, group, user, what, made)
+  if group.ranks[user] < ADMIN then return FORBIDDEN end
+  local refused = come(c, group, {unpack(what, 3)}, what[2], made)
+  made.told = ',"userIds":' .. list(made.came)
+  return refused
+end
+
+function apply.joined(c, group, user, what, made)
+  return come(c, group, {user}, what[2], made)
+end
+
+local function owners(group)
+  local n = 0
+  for _, rank in pairs(group.ranks) do
+    if rank == OWNER then n = n + 1 end
+  end
+  return n
+end
+
+function apply.left(c, group, user, _, made)
+  if group.ranks[user] == OWNER and owners(group) == 1 and #c.members > 1 then return LAST_OWNER end
+  group.ranks[user] = nil
+  made.went[1] = user
+end
+
+function apply.removed(_, group, user, what, made)
+  local mine = group.ranks[user]
+  for i = 2, #what do
+    local rank = group.ranks[what[i]]
+    if mine < ADMIN or what[i] == user or (rank and mine == ADMIN and rank > MEMBER) then return FORBIDDEN end
+  end
+  for i = 2, #what do
+    if group.ranks[what[i]] then
+      group.ranks[what[i]] = nil
+      made.went[#made.went + 1] = what[i]
+    end
+  end
+  if #made.went == 0 then return STILL end
+  made.told = ',"userIds":' .. list(made.went)
+end
+
+function apply.role(_, group, user, what, made)
+  local whom, role = what[2], what[3]
+  if group.ranks[user] < OWNER then return FORBIDDEN end
+  if not group.ranks[whom] then return GONE end
+  local rank = role == 'owner' and OWNER or role == 'admin' and ADMIN or MEMBER
+  if group.ranks[whom] == rank then return STILL end
+  if group.ranks[whom] == OWNER and owners(group) == 1 then return LAST_OWNER end
+  group.ranks[whom] = rank
+  made.told = format(',"userId":%d,"role":"%s"', whom, role)
+end
+
+function apply.info(_, group, user, what, made)
+  if group.ranks[user] < ADMIN then return FORBIDDEN end
+  local changed = false
+  for name, value in pairs(what[2]) do
+    if (group.info[name] or false) ~= value then
+      changed = true
+      group.info[name] = value or nil
+    end
+  end
+  if not changed then return STILL end
+  made.told = ',' .. what[3]
+end
+
+-- Members in the order in which they came, and by role.
+local function take_over(c, group, made)
+  local members, by_rank = {}, {{}, {}, {}}
+  local function keep(user)
+    members[#members + 1] = user
+    local rank = group.ranks[user]
+    by_rank[rank][#by_rank[rank] + 1] = user
+  end
+  for _, user in ipairs(c.members) do
+    if group.ranks[user] then keep(user) end
+  end
+  for _, user in ipairs(made.came) do keep(user) end
+  for _, user in ipairs(made.went) do
+    group.floors[user] = nil
+    call('HDEL', c.key, format('d:%d', user), format('r:%d', user))
+  end
+  for _, user in ipairs(made.came) do call('HSET', c.key, format('d:%d', user), c.seq, format('r:%d', user), c.seq) end
+  c.members, c.set = members, nil
+  call('HSET', c.key, 'm', pack(members), 'o', pack(by_rank[OWNER]), 'a', pack(by_rank[ADMIN]),
+       'f', pack(group.floors), 'i', pack(group.info))
+end
+
+local function shown_members(c, group)
+  if #c.members > SHOWN then return false end
+  local fields, shown = {}, {}
+  for i, user in ipairs(c.members) do fields[2 * i - 1], fields[2 * i] = format('d:%d', user), format('r:%d', user) end
+  local marks = #fields > 0 and call('HMGET', c.key, unpack(fields)) or {}
+  for i, user in ipairs(c.members) do
+    local n = #shown
+    shown[n + 1], shown[n + 2] = user, ROLES[group.ranks[user]]
+    shown[n + 3], shown[n + 4] = tonumber(marks[2 * i - 1] or '0'), tonumber(marks[2 * i] or '0')
+  end
+  return shown
+end
+
+local function change_group(c, user, what, index)
+  local ending = unpack_msg('\149' .. ARGV[FIRST_END + index])
+  local before = call('GET', c.marks .. ending[2])
+  if before then return sent_before(before, user) end
+  if what[1] ~= 'joined' and not is_member(c, user) then return answer(OUTSIDER) end
+  local group, made = group_of(c), {came = {}, went = {}, told = ''}
+  if group.kind ~= 'group' then return answer(FORBIDDEN) end
+  if not has_room(index) then return answer(FULL) end
+  local refused = apply[what[1]](c, group, user, what, made)
+  if refused then
+    c.group = nil  -- half applied, perhaps
+    if refused == STILL then return still(c) end
+    return answer(refused)
+  end
+  take_over(c, group, made)
+  call('SET', c.marks .. ending[2], next_mark(c, user), 'EX', ARGV[4])
+  c.seq = c.seq + 1
+  local body = format('%s,"system":{"type":"%s"%s}', ending[3], what[1], made.told)
+  local rest = write(c, CHANGED, c.seq, pack(ending[1], ending[2], body, ending[4], ending[5]))
+  if #made.came + #made.went > 0 then
+    call('RPUSH', prefix .. 'memberships', pack({version, c.id, c.seq, made.came, made.went}))
+  end
+  local now = {group.kind, group.info, #c.members, shown_members(c, group), c.seq}
+  fan_out(c.members, '\155' .. rest .. pack(now))
+  if #made.went > 0 then fan_out(made.went, '\155' .. rest .. pack(false)) end
+  answer(0, c.seq, version, now_ms)
+end
+
+local ops = unpack_msg(ARGV[6])
+for i = 1, #ops, 4 do
+  local kind, user, what = ops[i], ops[i + 2], ops[i + 3]
+  local index = (i - 1) / 4
+  local c = conversation_of(ops[i + 1])
+  if not c then
+    answer(UNKNOWN)
+  elseif kind == MARKS then
+    what.gateway = unpack_msg('\149' .. ARGV[FIRST_END + index])[5]
+    move_marks(c, what)
+  elseif kind == CHANGED then
+    change_group(c, user, what, index)
+  elseif not is_member(c, user) then
+    answer(OUTSIDER)
+  elseif kind == SETTINGS then
+    log(c, kind, 0, index, {user})
+  else
+    change_message(c, kind, user, what, index)
+  end
+end
+return finish()

@@ -1,0 +1,28 @@
+"""Whether somebody is a member, where Postgres does not know yet."""
+
+from __future__ import annotations
+
+from app.core.errors import NotFound, Overloaded, ParleyError
+from app.message_log.conversations import Tail
+from app.services.message_path import MessagePath
+from app.services.waiting import outcome_of
+
+
+def check_member(path: MessagePath, tail: Tail, user_id: int, conversation_id: int) -> None:
+    """Before a read from Postgres. Raise NotFound for whoever was removed a moment ago; wait for the store where they
+    came a moment ago, and raise Overloaded where it does not follow in time. May block.
+    """
+    change = tail.change_of(user_id, conversation_id)
+    if change is None:
+        return
+    if user_id in change.went:
+        raise NotFound
+
+    def expect(outcome: object) -> None:
+        def confirmed(error: ParleyError | None) -> None:
+            outcome(None if error else {}, error)  # type: ignore[operator]
+
+        path.confirmations.expect(change.version, confirmed)
+
+    if outcome_of(expect, path.settings.ack_wait_seconds) is None:
+        raise Overloaded("The store does not know of this membership yet.")

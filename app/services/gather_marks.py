@@ -1,0 +1,104 @@
+"""Marks of large conversations, gathered: however many members read at once, each hears of it once a second and
+gateway.
+
+A conversation counts as large once the log has said so (more members than message_log/lua/append.lua's LARGE); until
+then, and for whoever came first, its marks are logged one by one, and told to nobody but their own member.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gevent import get_hub
+
+from app.core.errors import Overloaded, ParleyError
+from app.core.records import Kind
+from app.message_log.append import Decided, Decision, Operation
+from app.message_log.confirmations import Confirmations
+from app.redis_batch import Batcher
+
+EVERY_SECONDS = 1.0
+LARGE = 100
+KNOWN_MOST = 100_000
+MOST_IN_ONE = 2000
+
+Confirmed = Callable[[ParleyError | None], None]
+Outcome = Callable[[Decision, ParleyError | None], None]
+Marks = dict[int, int]
+
+
+class GatheredMarks:
+    """Not thread-safe; never blocks."""
+
+    def __init__(self, change: Batcher, confirmations: Confirmations) -> None:
+        self._change = change
+        self._confirmations = confirmations
+        self._large: set[int] = set()
+        self._marks: dict[tuple[Kind, int], Marks] = {}
+        self._waiting: dict[tuple[Kind, int], list[Confirmed]] = {}
+        self._timer: Any = None
+        self._sent = 0.0
+
+    def is_large(self, conversation_id: int) -> bool:
+        return conversation_id in self._large
+
+    def note_size(self, conversation_id: int, members: int) -> None:
+        """As the log answers each mark."""
+        if members > LARGE:
+            if len(self._large) >= KNOWN_MOST:
+                self._large.clear()
+            self._large.add(conversation_id)
+
+    def note(
+        self, kind: Kind, conversation_id: int, user_id: int, seq: int, confirmed: Confirmed | None = None
+    ) -> None:
+        """``confirmed`` comes once the mark is stored."""
+        if not self._marks:
+            self._start()
+        key = kind, conversation_id
+        marks = self._marks.setdefault(key, {})
+        marks[user_id] = max(seq, marks.get(user_id, 0))
+        if confirmed is not None:
+            self._waiting.setdefault(key, []).append(confirmed)
+
+    def _start(self) -> None:
+        delay = max(0.05, self._sent + EVERY_SECONDS - time.monotonic())
+        self._timer = get_hub().loop.timer(delay)
+        self._timer.start(self._send)
+
+    def _send(self) -> None:
+        self._sent = time.monotonic()
+        marks, self._marks = self._marks, {}
+        waiting, self._waiting = self._waiting, {}
+        for key, moved in marks.items():
+            self._submit(key, list(moved.items()), waiting.get(key, []))
+
+    def _submit(self, key: tuple[Kind, int], moved: list[tuple[int, int]], waiting: list[Confirmed]) -> None:
+        kind, conversation_id = key
+        for first in range(0, len(moved), MOST_IN_ONE):
+            part = moved[first : first + MOST_IN_ONE]
+            flat = [number for pair in part for number in pair]
+            last = first + MOST_IN_ONE >= len(moved)
+            operation = Operation(Kind.MARKS, conversation_id, 0, [int(kind), *flat])
+            self._change.submit(operation, self._decided(conversation_id, waiting if last else []))
+
+    def _decided(self, conversation_id: int, waiting: list[Confirmed]) -> Outcome:
+        def tell(error: ParleyError | None) -> None:
+            for confirmed in waiting:
+                confirmed(error)
+
+        def decided(decision: Decision, error: ParleyError | None) -> None:
+            if error is not None:
+                tell(error)
+            elif decision[0] in (Decided.DONE, Decided.STILL_WAITS):
+                if waiting:
+                    self._confirmations.expect(decision[2], tell)
+            elif decision[0] == Decided.UNKNOWN:
+                self._large.discard(conversation_id)  # idle for a day: its marks go the usual way again
+                tell(Overloaded(retry_after=0.1))
+            else:
+                tell(None)
+
+        return decided

@@ -1,0 +1,58 @@
+"""Give a change of a message or a group to the log, and answer once Postgres has it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError
+from app.message_log.append import Decided, Decision, Operation
+from app.services.message_path import MessagePath
+from app.services.send_message import Outcome
+
+
+def submit_change(path: MessagePath, operation: Operation, answer: dict[str, Any], outcome: Outcome) -> None:
+    """Never blocks, never raises. ``outcome(answer, None)`` once it is committed, also where nothing had to change, or
+    ``outcome(None, error)``. ``answer`` gets the ``seq`` of a system message that was made."""
+
+    def confirmed(error: ParleyError | None) -> None:
+        outcome(None if error else answer, error)
+
+    def decided(decision: Decision, error: ParleyError | None, *, hydrate: bool = True) -> None:
+        if error is not None:
+            outcome(None, error)
+            return
+        what, seq, version, _ = decision
+        if what in (Decided.DONE, Decided.WAITS, Decided.STILL_WAITS):
+            answer.setdefault("seq", seq)
+            path.confirmations.expect(version, confirmed)
+        elif what in (Decided.STORED, Decided.STILL):
+            answer.setdefault("seq", seq)
+            outcome(answer, None)
+        elif what == Decided.UNKNOWN and hydrate:
+            path.went_cold(operation.conversation_id)
+            path.when_hydrated(operation.conversation_id, again)
+        else:
+            outcome(None, refusal(what))
+
+    def again(error: ParleyError | None) -> None:
+        if error is None:
+            path.change.submit(operation, partial(decided, hydrate=False))
+        else:
+            outcome(None, error)
+
+    path.change.submit(operation, decided)
+
+
+def refusal(what: int) -> ParleyError:
+    """The error for a change that change.lua did not carry out."""
+    refusals: dict[int, ParleyError] = {
+        Decided.TAKEN: Conflict("This id is another message's."),
+        Decided.OUTSIDER: NotFound(),
+        Decided.GONE: NotFound(),
+        Decided.FORBIDDEN: Forbidden("Your role does not allow this."),
+        Decided.LAST_OWNER: Conflict("A group keeps an owner: make somebody else owner first."),
+        Decided.TOO_MANY: Invalid.field("userIds", "the group would have too many members"),
+        Decided.FULL: Overloaded("The log is full: the store does not keep up.", retry_after=5.0),
+    }
+    return refusals.get(what, Overloaded())

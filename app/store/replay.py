@@ -1,0 +1,69 @@
+"""What a session that comes back must be told beside messages and marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from app.store.messages import StoredMessage, columns
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement, ms_of, structs
+
+
+class StoredSettings(NamedTuple):
+    """One's own settings of a conversation; ``muted_until_ms`` is None where it is not muted."""
+
+    conversation_id: int
+    version: int
+    muted_until_ms: int | None
+    archived: bool
+    pinned: bool
+
+
+_AT = HotStatement(f"""
+    SELECT {columns("x")}
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS asked (c, s)
+    JOIN members AS m ON m.user_id = :user_id AND m.conversation_id = c AND m.left_seq IS NULL AND m.visible_from < s
+    JOIN messages AS x ON x.conversation_id = c AND x.seq = s
+    WHERE NOT EXISTS (
+        SELECT FROM hidden_messages AS h WHERE h.user_id = :user_id AND h.conversation_id = c AND h.seq = s
+    )
+""")
+_GROUPS = HotStatement("""
+    SELECT c.id, c.info_version FROM members AS m
+    JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version AND c.info_version > :version
+    WHERE m.user_id = :user_id AND m.left_seq IS NULL
+""")
+_LEFT = HotStatement("""
+    SELECT conversation_id, left_version FROM members WHERE user_id = :user_id AND left_version > :version
+""")
+_SETTINGS = HotStatement(f"""
+    SELECT conversation_id, settings_version, {ms_of("muted_until")}, archived, pinned_at IS NOT NULL
+    FROM members WHERE user_id = :user_id AND settings_version > :version AND left_seq IS NULL
+""")
+
+
+def messages_at(conn: Connection, user_id: int, places: Sequence[tuple[int, int]]) -> list[StoredMessage]:
+    """The messages at these (conversation, seq) that the user, a member, may see."""
+    if not places:
+        return []
+    rows = _AT.rows(
+        conn, user_id=user_id, conversations=int_array(c for c, _ in places), seqs=int_array(s for _, s in places)
+    )
+    return structs(StoredMessage, rows)
+
+
+def groups_changed_since(conn: Connection, user_id: int, version: int) -> dict[int, int]:
+    """conversation -> version of the last change of its members or name, after ``version``."""
+    return dict(_GROUPS.rows(conn, user_id=user_id, version=version))
+
+
+def left_since(conn: Connection, user_id: int, version: int) -> dict[int, int]:
+    """conversation -> the version with which the user's membership ended, after ``version``."""
+    return dict(_LEFT.rows(conn, user_id=user_id, version=version))
+
+
+def settings_since(conn: Connection, user_id: int, version: int) -> list[StoredSettings]:
+    return [StoredSettings(*row) for row in _SETTINGS.rows(conn, user_id=user_id, version=version)]
