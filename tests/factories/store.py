@@ -71,3 +71,50 @@ def new_message(conversation: int, seq: int, sender: int, **fields: object) -> N
 
 def new_messages(conversation: int, sender: int, count: int, first: int = 1) -> list[NewMessage]:
     return [new_message(conversation, seq, sender) for seq in range(first, first + count)]
+
+
+def leave(engine: Engine, conversation: int, user: int, seq: int, version: int) -> None:
+    """The user saw the messages up to ``seq``, and none since."""
+    values = {"c": conversation, "u": user, "s": seq, "v": version}
+    with writing(engine) as conn:
+        conn.execute(
+            text("UPDATE members SET left_seq = :s, left_version = :v WHERE conversation_id = :c AND user_id = :u"),
+            values,
+        )
+        conn.execute(text("UPDATE conversations SET member_count = member_count - 1 WHERE id = :c"), values)
+
+
+def join(engine: Engine, conversation: int, user: int, seq: int, version: int, *, sees_all: bool = True) -> None:
+    """The member came with the message ``seq``."""
+    values = {"c": conversation, "u": user, "s": seq, "v": version, "f": 0 if sees_all else seq - 1}
+    with writing(engine) as conn:
+        conn.execute(
+            text(
+                "UPDATE members SET joined_seq = :s, joined_version = :v, visible_from = :f,"
+                " last_delivered_seq = :s - 1, last_read_seq = :s - 1 WHERE conversation_id = :c AND user_id = :u"
+            ),
+            values,
+        )
+
+
+def hide(engine: Engine, conversation: int, user: int, seq: int) -> int:
+    """The user deleted the message for themselves; returns the version."""
+    version = next_version()
+    row = {"c": conversation, "u": user, "s": seq, "v": version}
+    with writing(engine) as conn:
+        conn.execute(text("INSERT INTO hidden_messages VALUES (:u, :c, :s, :v)"), row)
+        conn.execute(text("UPDATE conversations SET version = :v WHERE id = :c"), row)
+    return version
+
+
+def change(engine: Engine, conversation: int, seq: int, **columns: object) -> int:
+    """Set columns of a message, with a new version, which is returned."""
+    version = next_version()
+    sets = "".join(f"{name} = :{name}, " for name in columns)
+    with writing(engine) as conn:
+        conn.execute(
+            text(f"UPDATE messages SET {sets} version = :v WHERE conversation_id = :c AND seq = :s"),
+            {"c": conversation, "s": seq, "v": version, **columns},
+        )
+        conn.execute(text("UPDATE conversations SET version = :v WHERE id = :c"), {"c": conversation, "v": version})
+    return version
