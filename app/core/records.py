@@ -88,7 +88,9 @@ class MessageBody(msgspec.Struct, rename="camel"):
     mentions_all: bool | msgspec.UnsetType = msgspec.UNSET
     forwarded: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     system: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    sent_at: str | msgspec.UnsetType = msgspec.UNSET  # of an edited one: when it was first sent
+    # Of an edited one, for the receivers: when it was first sent, and pinned.
+    sent_at: str | msgspec.UnsetType = msgspec.UNSET
+    pinned_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReactedBody(msgspec.Struct):

@@ -18,7 +18,13 @@ from app.services.message_path import MessagePath, now_ms
 
 DIFFERENT_EMOJI = 50
 # What an edit leaves as it was: in the view, in the body.
-KEPT = {"receiverId": "receiver_id", "replyTo": "reply_to", "quoted": "quoted", "forwarded": "forwarded"}
+KEPT = {
+    "receiverId": "receiver_id",
+    "replyTo": "reply_to",
+    "quoted": "quoted",
+    "forwarded": "forwarded",
+    "pinnedAt": "pinned_at",
+}
 
 
 class Prepared(NamedTuple):
@@ -77,11 +83,12 @@ def react(path: MessagePath, user_id: int, command: React) -> Prepared:
     """May block. Raise NotFound, Forbidden (a system message), Invalid (too many different ones), Overloaded."""
     view = find_present(path, user_id, command.id, command.conversation_id)
     _check_changeable(view)
-    there = {reaction["emoji"] for reaction in view["reactions"]}
+    there = {reaction["emoji"]: reaction["mine"] for reaction in view["reactions"]}
     if command.on and len(there) >= DIFFERENT_EMOJI and command.emoji not in there:
         raise Invalid.field("emoji", f"a message takes {DIFFERENT_EMOJI} different ones")
     body = encode_body(ReactedBody(emoji=command.emoji, on=command.on))
-    return _prepared(Kind.REACTED, user_id, view, [view["seq"]], body)
+    changes = int(there.get(command.emoji, False) != command.on)
+    return _prepared(Kind.REACTED, user_id, view, [view["seq"], changes], body)
 
 
 def pin_message(path: MessagePath, user_id: int, command: PinMessage) -> Prepared:

@@ -2,7 +2,7 @@
 -- changes do not lose each other. Begins with log.lua, which tells KEYS, ARGV and the form of what is returned.
 --
 -- ARGV 6: four values an operation, one after the other: kind, conversation, user, what. `what` is, by kind:
---     10 edited {seq}   11 deleted {seq, author}   12 reacted {seq}   13 pinned {seq}   14 hidden (for oneself) {seq}
+--     10 edited {seq}   11 deleted {seq, author}   12 reacted {seq, 0 where it is so already}   13 pinned {seq}   14 hidden (for oneself) {seq}
 --     15 own settings {}
 --     16 marks of a large conversation, moved forward only: {2 or 3, user, seq, user, seq, ...}; the user is 0
 --     18 change of a group: {'created'} · {'added', most members, user, ...} · {'joined', most members} · {'left'}
@@ -18,7 +18,7 @@
 -- Body of 16: {"mark": 2 or 3, "moved": [[user, seq], ...]}; its user and seq are those of the furthest.
 
 local UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN, LAST_OWNER, TOO_MANY, GONE = 4, 5, 6, 7, 8, 9, 10, 11, 12
-local DELETED, PINNED, HIDDEN, SETTINGS, MARKS, CHANGED = 11, 13, 14, 15, 16, 18
+local DELETED, REACTED, PINNED, HIDDEN, SETTINGS, MARKS, CHANGED = 11, 12, 13, 14, 15, 16, 18
 local SHOWN = 100
 local MEMBER, ADMIN, OWNER = 1, 2, 3
 local ROLES = {'member', 'admin', 'owner'}
@@ -67,6 +67,7 @@ local function change_message(c, kind, user, what, index)
   elseif kind ~= HIDDEN and call('EXISTS', gone) == 1 then
     return answer(GONE)
   end
+  if kind == REACTED and what[2] == 0 then return still(c) end
   if kind == PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   if kind == DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
