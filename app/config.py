@@ -52,6 +52,9 @@ class Settings:
     auth_attempts_per_minute: int = 30  # sign-ins per username, 20 times that per address; 0: no limit
     token_requests_per_minute: int = 120  # refreshes and tickets per user
     joins_per_minute: int = 120  # sessions begun per user
+    writes_per_minute: int = 300  # other changes by REST per user, 20 times that per address
+    reports_per_minute: int = 20  # per user
+    exports_per_day: int = 5  # per user
 
     # Pools
     db_pool_size: int = 5
@@ -62,8 +65,16 @@ class Settings:
 
     # Message path
     max_text: int = 8000
-    send_rate: float = 50.0  # messages a second and user, sustained
+    send_rate: float = 50.0  # messages a second and user, sustained; 0: no limit, here and in the next four
     send_burst: int = 500
+    mark_rate: float = 100.0
+    mark_burst: int = 2000
+    typing_rate: float = 10.0
+    typing_burst: int = 100
+    reaction_rate: float = 20.0
+    reaction_burst: int = 200
+    edit_rate: float = 20.0  # edits, deletions and pins
+    edit_burst: int = 200
     log_max_records: int = 100_000
     log_max_bytes: int = 256 * 1024 * 1024
     dedupe_seconds: int = 7200

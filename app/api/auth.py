@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from flask_jwt_extended import get_jwt, verify_jwt_in_request
 
+from app.api.limits import address
 from app.api.parsing import json_response, parse_body
 from app.core.accounts import LogIn, Register
 from app.extensions import current_parley
@@ -54,8 +55,3 @@ def ticket() -> Response:
     caller = require_caller()
     limit_tokens(current_parley(), address(), caller.user_id)
     return json_response(issue_ticket(current_parley(), caller), 201)
-
-
-def address() -> str:
-    """Of the client, as far as our own proxies tell (app/factory.py: trust_proxies)."""
-    return request.remote_addr or ""

@@ -7,6 +7,7 @@ from typing import Annotated
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
+from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.core.accounts import ProfilePatch
 from app.extensions import current_parley
@@ -28,7 +29,7 @@ def read_me() -> Response:
 
 @blueprint.patch("/me")
 def change_me() -> Response:
-    caller = require_caller()
+    caller = require_writer()
     patch = parse_body(ProfilePatch)
     return json_response(profile.change_profile(current_parley(), caller.user_id, patch))
 

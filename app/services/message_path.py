@@ -22,7 +22,7 @@ from app.message_log.conversations import hydrate, is_in_redis
 from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher, Outcome
 from app.services.histogram import Histogram, ack_seconds
-from app.services.send_rates import SendRates
+from app.services.user_rates import Rates
 from app.store import conversations as store
 from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
@@ -78,7 +78,7 @@ class MessagePath:
     gateway_id: str
     append: Batcher
     confirmations: Confirmations
-    send_rates: SendRates
+    rates: Rates
     stored_ids: Batcher  # (conversation, id) -> what Postgres has under this id, or None
     later: Callable[[Callable[[], None]], None]
     present_epoch: Callable[[], int]  # asks Redis; begins one where there is none

@@ -1,8 +1,8 @@
-"""How often something may be tried: per address and per user or username. Raises RateLimited with
+"""How often something may be tried or changed by REST: per address and per user or username. Raises RateLimited with
 ``retryAfter``.
 
-All limits of one act are taken in one round trip, and either all or none. A limit of 0 in the settings is
-none.
+All limits of one act are taken in one round trip, and either all or none. A limit of 0 in the settings is none. What
+users do by commands is counted without a round trip each: user_rates.py.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ from app.services.redis_calls import asking_redis
 if TYPE_CHECKING:
     from app.extensions import Parley
 
-MINUTE_US = 60_000_000
+MINUTE, DAY = 60, 86_400
 # Offices and mobile networks put many people behind one address; a person's own limit is the tighter one.
 PEOPLE_PER_ADDRESS = 20
 
 
 class Limit(NamedTuple):
-    """At most ``per_minute`` of ``what`` by ``who``, sustained, and as many at once."""
+    """At most ``most`` of ``what`` by ``who`` in ``seconds``, sustained, and as many at once."""
 
     what: str
     who: str
-    per_minute: int
+    most: int
+    seconds: int = MINUTE
+
+    @property
+    def interval_us(self) -> int:
+        return self.seconds * 1_000_000 // self.most
 
 
 class RateLimits:
@@ -44,11 +49,11 @@ class RateLimits:
         """Raise RateLimited where one of them is used up; then none is charged. Raise Overloaded without
         Redis.
         """
-        active = [limit for limit in limits if limit.per_minute > 0]
+        active = [limit for limit in limits if limit.most > 0]
         if not active:
             return
         names = [keys.rate(limit.what, _digest(limit.who)) for limit in active]
-        arguments = [part for limit in active for part in (MINUTE_US // limit.per_minute, limit.per_minute)]
+        arguments = [part for limit in active for part in (limit.interval_us, limit.most)]
         with asking_redis():
             wait = int(self._script(keys=names, args=arguments))
         if wait > 0:
@@ -72,6 +77,29 @@ def limit_tokens(parley: Parley, address: str, user_id: int | None = None) -> No
 def limit_joins(parley: Parley, address: str, user_id: int | None = None) -> None:
     """Sessions that begin, on any transport."""
     _person_and_address(parley, "joins", parley.settings.joins_per_minute, address, user_id)
+
+
+def limit_writes(parley: Parley, address: str, user_id: int) -> None:
+    """Whatever else changes something by REST: conversations, members, invites, profiles, blocks."""
+    parley.limits.take(*_writes(parley, address, user_id))
+
+
+def limit_reports(parley: Parley, address: str, user_id: int) -> None:
+    """Each is read by a person."""
+    own = Limit("reports", str(user_id), parley.settings.reports_per_minute)
+    parley.limits.take(own, *_writes(parley, address, user_id))
+
+
+def limit_exports(parley: Parley, address: str, user_id: int) -> None:
+    """Each reads all that a user ever wrote."""
+    own = Limit("exports", str(user_id), parley.settings.exports_per_day, DAY)
+    parley.limits.take(own, *_writes(parley, address, user_id))
+
+
+def _writes(parley: Parley, address: str, user_id: int) -> tuple[Limit, Limit]:
+    most = parley.settings.writes_per_minute
+    by_address = Limit("writes-address", network_of(address), most * PEOPLE_PER_ADDRESS)
+    return Limit("writes", str(user_id), most), by_address
 
 
 def _person_and_address(parley: Parley, what: str, most: int, address: str, user_id: int | None) -> None:

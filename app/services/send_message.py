@@ -46,16 +46,21 @@ def send_message(
 ) -> bool:
     """Never blocks, never raises. ``outcome(ack, None)`` once the message is committed, or ``outcome(None, error)``.
 
-    True where the message is on its way to the log already. False where Postgres is asked first: ``passed_on`` is
-    called when it has been, and whoever sends several in order must not begin the next before that.
+    True where the message is on its way to the log already. False where Postgres is asked first, or Redis whether
+    the user may: ``passed_on`` is called when it has been, and whoever sends several in order must not begin the next
+    before that.
     """
     try:
         check_send(user_id, command, path.settings.max_text)
-        path.send_rates.take(user_id)
+        counted = path.rates.sends.take(user_id)
     except ParleyError as error:
         outcome(None, error)
         return True
-    return _Sending(path, user_id, session_id, command, outcome).begin(passed_on)
+    sending = _Sending(path, user_id, session_id, command, outcome)
+    if counted:
+        return sending.begin(passed_on)
+    path.rates.sends.when_granted(user_id, lambda error: sending.begin_granted(error, passed_on))
+    return False
 
 
 class _Sending:
@@ -86,6 +91,12 @@ class _Sending:
             return True
         self.path.later(lambda: self.prepare_and_pass_on(passed_on))
         return False
+
+    def begin_granted(self, error: ParleyError | None, passed_on: Callable[[], None] | None) -> None:
+        if error is not None:
+            self.outcome(None, error)
+        if (error is not None or self.begin(passed_on)) and passed_on is not None:
+            passed_on()
 
     def prepare_and_pass_on(self, passed_on: Callable[[], None] | None) -> None:
         try:

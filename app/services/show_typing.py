@@ -27,6 +27,13 @@ def show_typing(path: MessagePath, user_id: int, command: Typing, outcome: Refus
     except ParleyError as error:
         outcome(error)
         return
+    path.rates.typing.spend(user_id, partial(_show, path, user_id, command, outcome))
+
+
+def _show(path: MessagePath, user_id: int, command: Typing, outcome: Refused, error: ParleyError | None) -> None:
+    if error is not None:
+        outcome(error)
+        return
     known = command.conversation_id
     if known is None and command.receiver_id is not None:
         known = path.directs.find(user_id, command.receiver_id)

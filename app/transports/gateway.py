@@ -30,8 +30,8 @@ from app.services.message_path import Answer, MessagePath, asking, now_ms
 from app.services.note_deliveries import Deliveries
 from app.services.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
 from app.services.publish_metrics import publish
-from app.services.send_rates import SendRates
 from app.services.stored_under import stored_under
+from app.services.user_rates import TakeUnits, make_rates
 from app.store.epochs import next_epoch
 from app.store.messages import UnreadRequest
 from app.task_queue import wake_drain
@@ -104,6 +104,8 @@ class Gateway:
         self._presence = Batcher("presence", changes, recover=self.renew_epoch)
         self.presence = Presence(self._presence)
         self._stored_ids = self._batch_of("ids", lambda asked: stored_under(parley.engine, asked))
+        # A user whose limit cannot be asked for is not kept waiting for long.
+        self._units = Batcher("units", TakeUnits(parley.redis), recover=self.renew_epoch, patience=1.0)
         self.path = MessagePath(
             settings=settings,
             engine=parley.engine,
@@ -111,7 +113,7 @@ class Gateway:
             gateway_id=self.id,
             append=self._append,
             confirmations=self.confirmations,
-            send_rates=SendRates(settings.send_rate, settings.send_burst),
+            rates=make_rates(settings, self._units.submit),
             stored_ids=self._stored_ids,
             later=self.later,
             present_epoch=self.present_epoch,
@@ -145,12 +147,14 @@ class Gateway:
         self._presence.start()
         self._counts.start()
         self._stored_ids.start()
+        self._units.start()
         self._unread.start()
         self.listener.start()
         self._every(BEAT_SECONDS, self.beat)
         self._every(0.5, self.reconcile)
         self._every(REVOKED_EVERY_SECONDS, self.parley.revoked.load)
         self._every(1.0, self.sweep)
+        self._every(1.0, self.path.rates.lapse)
         self._every(PUBLISH_EVERY_SECONDS, self.publish_figures)
 
     def _every(self, seconds: float, act: Callable[[], None]) -> None:
@@ -278,7 +282,7 @@ class Gateway:
         return f"web:{self.id}"
 
     def figures(self) -> Figures:
-        queues = (self._append, self._presence, self._counts, self._unread)
+        queues = (self._append, self._presence, self._counts, self._unread, self._units)
         waiting = {queue.name: len(queue) for queue in queues}
         return gateway_figures(self.path, self.hub, {**waiting, "blocking": len(self._blocking)})
 

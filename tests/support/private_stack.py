@@ -18,7 +18,14 @@ UNLIMITED = {
     "AUTH_ATTEMPTS_PER_MINUTE": "1000000",
     "SEND_RATE": "10000",
     "SEND_BURST": "10000",
+    "MARK_RATE": "0",
+    "TYPING_RATE": "0",
+    "REACTION_RATE": "0",
+    "EDIT_RATE": "0",
     "JOINS_PER_MINUTE": "0",
+    "WRITES_PER_MINUTE": "0",
+    "REPORTS_PER_MINUTE": "0",
+    "EXPORTS_PER_DAY": "0",
 }
 
 

@@ -28,7 +28,9 @@ def running_app(settings: Settings) -> Iterator[Flask]:
 @pytest.fixture(scope="module")
 def unlimited(settings: Settings) -> Settings:
     """All tests come from one address."""
-    return replace(settings, auth_attempts_per_minute=0, token_requests_per_minute=0, joins_per_minute=0)
+    return replace(
+        settings, auth_attempts_per_minute=0, token_requests_per_minute=0, joins_per_minute=0, writes_per_minute=0
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,134 @@
+"""Limits are each user's own, and one over all gateways. What is told apart here is told by counts and order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.clients import Account, EventClient, Refused, RestClient, WsClient, register
+from tests.support.private_stack import private_stack
+from tests.support.processes import Stack
+
+RATE, BURST = 5, 64
+CHUNK_AND_CREDIT = 4 + 1
+WRITES = 5
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[Stack]:
+    env = {"SEND_RATE": str(RATE), "SEND_BURST": str(BURST), "MARK_RATE": str(RATE), "MARK_BURST": str(BURST)}
+    env |= {"TYPING_RATE": str(RATE), "TYPING_BURST": "16", "WRITES_PER_MINUTE": str(WRITES)}
+    with private_stack(web=2, workers=1, env=env) as stack:
+        yield stack
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Any]]:
+    made: list[Any] = []
+    yield made
+    for client in made:
+        client.finish() if isinstance(client, EventClient) else client.close()
+
+
+@pytest.fixture
+def people(limited: Stack) -> list[Account]:
+    return [register(limited.base_url) for _ in range(3)]
+
+
+def joined(stack: Stack, account: Account, opened: list[Any], gateway: int = 0) -> WsClient:
+    client = WsClient(stack.base_urls[gateway], account)
+    opened.append(client)
+    return client.join()
+
+
+def codes(client: WsClient, refs: list[str]) -> list[str]:
+    """The status or the error's code of each; every refusal says when to come again."""
+    return [code_of(client, ref) for ref in refs]
+
+
+def code_of(client: WsClient, ref: str) -> str:
+    try:
+        return str(client.answer(ref, 30).data["status"])
+    except Refused as error:
+        return error.code if error.data["retryAfter"] > 0 else "never"
+
+
+def test_a_burst_of_one_user_does_not_stand_in_anothers_way(
+    limited: Stack, people: list[Account], opened: list[Any]
+) -> None:
+    flood, calm, reader = (joined(limited, account, opened) for account in people)
+    reader_id = people[2].user_id
+    flood.send(receiver_id=reader_id)
+    began = time.monotonic()
+    refs = [flood.send_nowait("flood", receiver_id=reader_id) for _ in range(400)]
+    calm_refs = [calm.send_nowait("calm", receiver_id=reader_id) for _ in range(BURST // 2)]
+    assert codes(calm, calm_refs) == ["stored"] * len(calm_refs)
+    outcomes = codes(flood, refs)
+    allowed = BURST + RATE * (time.monotonic() - began) + CHUNK_AND_CREDIT
+    assert BURST - 1 <= outcomes.count("stored") <= allowed
+    assert outcomes.count("stored") + outcomes.count("rate_limited") == len(refs)
+    reader.next_event(lambda e: e.name == "receive_message" and len(from_user(reader, people[1])) == len(calm_refs))
+    order = [message["senderId"] for message in reader.messages()]
+    last_calm = max(place for place, sender in enumerate(order) if sender == people[1].user_id)
+    assert order[:last_calm].count(people[0].user_id) <= allowed + 1
+
+
+def from_user(client: WsClient, account: Account) -> list[dict[str, Any]]:
+    return [message for message in client.messages() if message["senderId"] == account.user_id]
+
+
+def test_a_burst_that_is_allowed_goes_through_whole_and_in_order(
+    limited: Stack, people: list[Account], opened: list[Any]
+) -> None:
+    sender = joined(limited, people[0], opened)
+    reader = joined(limited, people[1], opened)
+    refs = [sender.send_nowait(str(number), receiver_id=people[1].user_id) for number in range(BURST)]
+    assert codes(sender, refs) == ["stored"] * BURST
+    reader.next_event(lambda e: e.name == "receive_message" and e.data["message"] == str(BURST - 1))
+    assert [message["message"] for message in reader.messages()] == [str(number) for number in range(BURST)]
+
+
+def test_two_gateways_share_one_limit(limited: Stack, people: list[Account], opened: list[Any]) -> None:
+    both = [joined(limited, people[0], opened, gateway) for gateway in (0, 1)]
+    began = time.monotonic()
+    refs = [[client.send_nowait(receiver_id=people[1].user_id) for _ in range(100)] for client in both]
+    stored = [codes(client, sent).count("stored") for client, sent in zip(both, refs, strict=True)]
+    elapsed = time.monotonic() - began
+    assert BURST - 2 * CHUNK_AND_CREDIT <= sum(stored) <= BURST + RATE * elapsed + 2 * CHUNK_AND_CREDIT
+
+
+def test_marks_and_typing_have_limits_of_their_own(limited: Stack, people: list[Account], opened: list[Any]) -> None:
+    sender, other = people[:2]
+    conversation = joined(limited, sender, opened).send(receiver_id=other.user_id)["conversationId"]
+    reader = joined(limited, other, opened)
+    mark = {"conversationId": conversation, "seq": 1}
+    outcomes = codes(reader, [reader.command_nowait("message_read", mark) for _ in range(200)])
+    assert outcomes.count("stored") >= BURST
+    assert "rate_limited" in outcomes
+    typing = {"conversationId": conversation, "typing": True}
+    for _ in range(100):
+        reader.command_nowait("typing", typing)
+    reader.wait(lambda: True if "rate_limited" in errors(reader) else None, 10, "a refusal")
+    assert reader.send(receiver_id=sender.user_id)["status"] == "stored"
+
+
+def errors(client: WsClient) -> list[str]:
+    return [event.data["code"] for event in list(client.replies.values()) if event.name == "error"]
+
+
+def test_changes_by_rest_are_limited_by_user(limited: Stack, people: list[Account], opened: list[Any]) -> None:
+    one, other = (RestClient(limited.base_url, account.access_token) for account in people[:2])
+    opened += [one, other]
+    body = {"kind": "direct", "userId": people[2].user_id}
+    for _ in range(WRITES):
+        one.request("POST", "/conversations", json=body)
+    for method, path, content in (("POST", "/conversations", body), ("PATCH", "/me", {"displayName": "x"})):
+        with pytest.raises(Refused) as caught:
+            one.request(method, path, json=content)
+        assert (caught.value.status, caught.value.code) == (429, "rate_limited")
+        assert 0 < caught.value.data["retryAfter"] <= 60 / WRITES
+    assert one.json("GET", "/conversations")["conversations"]
+    other.request("POST", "/conversations", json=body)
