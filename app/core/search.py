@@ -1,0 +1,69 @@
+"""What a search answers: messages, each with the piece of its text that was found."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, NamedTuple
+
+from msgspec import UNSET, Meta, UnsetType
+
+from app.core.answers import Answer, ReceivedMessage
+
+# Private characters around what was found, on the way from Postgres. They are no markup, and never reach a client.
+FOUND_BEGINS, FOUND_ENDS = "\ue000", "\ue001"
+SNIPPET_CHARS = 400
+BEFORE_FOUND_CHARS = 80  # shown of a long word before the first place that was found
+
+_FOUND = re.compile(f"{FOUND_BEGINS}([^{FOUND_ENDS}]*){FOUND_ENDS}?")
+
+Highlight = Annotated[list[int], Meta(min_length=2, max_length=2)]
+
+
+class SearchFilter(NamedTuple):
+    """What is None does not matter. ``before`` and ``after`` are moments of sending, both exclusive."""
+
+    conversation_id: int | None = None
+    sender_id: int | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+
+
+class FoundMessage(ReceivedMessage, frozen=True, kw_only=True):
+    """A message with a piece of its text. Plain text: whatever looks like markup in it was typed by somebody."""
+
+    snippet: Annotated[str, Meta(description="At most 400 characters of the message")]
+    highlights: Annotated[
+        list[Highlight], Meta(description="[start, length] in Unicode characters of `snippet`, ascending")
+    ]
+
+
+class FoundMessages(Answer, frozen=True, kw_only=True):
+    """Newest first. ``cursor`` stands where there may be more."""
+
+    messages: list[FoundMessage]
+    cursor: str | UnsetType = UNSET
+
+
+def read_snippet(marked: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text without its marks, and where they stood, as (start, length)."""
+    parts: list[str] = []
+    places: list[tuple[int, int]] = []
+    length = end = 0
+    for match in _FOUND.finditer(marked):
+        parts += (marked[end : match.start()], match[1])
+        length += match.start() - end
+        places.append((length, len(match[1])))
+        length += len(match[1])
+        end = match.end()
+    return _shortened("".join([*parts, marked[end:]]), places)
+
+
+def _shortened(text: str, places: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """A snippet is counted in words, and one word may be a whole message."""
+    if len(text) <= SNIPPET_CHARS:
+        return text, places
+    begin = max(0, places[0][0] - BEFORE_FOUND_CHARS) if places else 0
+    shown = text[begin : begin + SNIPPET_CHARS]
+    moved = [(start - begin, min(length, len(shown) - start + begin)) for start, length in places]
+    return shown, [(start, length) for start, length in moved if length > 0]

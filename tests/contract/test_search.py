@@ -1,0 +1,114 @@
+"""Search as clients see it: one's own conversations alone, newest first, plain text."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.contract.conftest import MakeGroup, MakeRest
+from tests.contract.expect import refused
+from tests.support.clients import Account
+
+
+def word() -> str:
+    """One that nobody used."""
+    return f"w{uuid.uuid4().hex}"
+
+
+def test_what_both_said_is_found_newest_first_and_strangers_find_nothing(
+    rest: MakeRest, ann: Account, ben: Account, eve: Account
+) -> None:
+    needle = word()
+    first = rest(ann).send(receiver_id=ben.user_id, message=f"the {needle} is here")
+    second = rest(ben).send(conversation_id=first["conversationId"], message=f"<b>{needle}</b> & more")
+    for reader in (ann, ben):
+        found = rest(reader).json("GET", "/search", params={"q": needle})["messages"]
+        assert [(m["id"], m["senderId"]) for m in found] == [(second["id"], ben.user_id), (first["id"], ann.user_id)]
+        assert found[1]["message"] == f"the {needle} is here"
+        for message in found:
+            [[start, length]] = message["highlights"]
+            assert message["snippet"][start : start + length] == needle
+            assert not set("\ue000\ue001") & set(message["snippet"])
+    assert rest(eve).json("GET", "/search", params={"q": needle}) == {"messages": []}
+
+
+def test_pages(rest: MakeRest, ann: Account, ben: Account) -> None:
+    needle = word()
+    sent = [rest(ann).send(receiver_id=ben.user_id, message=f"{needle} {i}") for i in range(5)]
+    found, cursor = [], ""
+    while len(found) < 5:
+        page = rest(ben).json("GET", "/search", params={"q": needle, "limit": 2, "cursor": cursor})
+        found += page["messages"]
+        cursor = page.get("cursor", "")
+    assert [m["id"] for m in found] == [m["id"] for m in reversed(sent)]
+    assert cursor == ""
+
+
+def test_filters_by_conversation_sender_and_time(rest: MakeRest, ann: Account, ben: Account, group: MakeGroup) -> None:
+    needle = word()
+    club = group(ann, ben)
+    one = rest(ann).send(receiver_id=ben.user_id, message=needle)
+    two = rest(ben).send(conversation_id=club, message=needle)
+
+    def ids(**params: object) -> list[str]:
+        return [m["id"] for m in rest(ann).json("GET", "/search", params={"q": needle, **params})["messages"]]
+
+    assert ids() == [two["id"], one["id"]]
+    assert ids(conversationId=club) == [two["id"]]
+    assert ids(senderId=ann.user_id) == [one["id"]]
+    assert ids(before=two["sentAt"]) == [one["id"]]
+    assert ids(after=one["sentAt"]) == [two["id"]]
+
+
+def test_what_was_deleted_or_edited_away_is_not_found(rest: MakeRest, ann: Account, ben: Account) -> None:
+    needle, other = word(), word()
+    deleted, edited, hidden = (rest(ann).send(receiver_id=ben.user_id, message=needle) for _ in range(3))
+    rest(ann).delete(deleted["id"])
+    rest(ann).edit(edited["id"], other)
+    rest(ben).delete(hidden["id"], scope="me")
+    assert [m["id"] for m in rest(ann).json("GET", "/search", params={"q": needle})["messages"]] == [hidden["id"]]
+    assert rest(ben).json("GET", "/search", params={"q": needle})["messages"] == []
+    assert [m["id"] for m in rest(ben).json("GET", "/search", params={"q": other})["messages"]] == [edited["id"]]
+
+
+def test_a_group_is_searched_from_when_one_came_and_until_one_left(
+    rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup
+) -> None:
+    needle = word()
+    club = group(ann, ben, history="joined")
+    rest(ann).send(conversation_id=club, message=needle)
+    rest(ann).json("POST", f"/conversations/{club}/members", json={"userIds": [eve.user_id]})
+    later = rest(ann).send(conversation_id=club, message=needle)
+    assert [m["id"] for m in rest(eve).json("GET", "/search", params={"q": needle})["messages"]] == [later["id"]]
+    rest(eve).request("POST", f"/conversations/{club}/leave")
+    assert rest(eve).json("GET", "/search", params={"q": needle})["messages"] == []
+    with refused("not_found"):
+        rest(eve).json("GET", "/search", params={"q": needle, "conversationId": club})
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"q": ""},
+        {"q": "!!"},
+        {"q": "-without"},
+        {"q": "x" * 201},
+        {"q": "x", "limit": 0},
+        {"q": "x", "cursor": "1-2"},
+        {"q": "x", "before": "yesterday"},
+        {"q": "x", "before": "2026-11-22T15:04:05"},
+        {"q": "x\0"},
+    ],
+)
+def test_what_cannot_be_searched_for_is_invalid(rest: MakeRest, ann: Account, params: dict[str, object]) -> None:
+    with refused("invalid"):
+        rest(ann).json("GET", "/search", params=params)
+
+
+def test_nobody_searches_unsigned_or_elsewhere(rest: MakeRest, ann: Account) -> None:
+    with refused("unauthorized"):
+        rest().json("GET", "/search", params={"q": "x"})
+    with refused("not_found"):
+        rest(ann).json("GET", "/search", params={"q": "x", "conversationId": 2**50})
