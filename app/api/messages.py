@@ -104,6 +104,6 @@ def typing(conversation_id: int) -> Response:
 
 @blueprint.get("/presence")
 def presence() -> Response:
-    require_caller()
+    caller = require_caller()
     ids = [int(part) for part in parse_query(PresenceQuery).user_ids.split(",")]
-    return json_response({"presence": presence_of(current_gateway().path, ids)})
+    return json_response({"presence": presence_of(current_gateway().path, caller.user_id, ids)})

@@ -36,6 +36,7 @@ class Kind(IntEnum):
     UNSEEN = 17  # a message that the receiver, who has blocked its sender, is not to see
     CHANGED = 18  # a group's members, roles or name: a system message with what it does
     BLOCKED = 19
+    VEILED = 20  # a user shows fewer people when they were last online
 
     @property
     def in_log(self) -> bool:

@@ -40,7 +40,7 @@ class Hub:
 
     def __init__(self, settled: Settled, *, revoked: Callable[[str], None]) -> None:
         self._sessions: dict[int, tuple[Session, ...]] = {}
-        self._watchers: dict[int, set[Session]] = {}
+        self._watchers: dict[int, dict[Session, bool]] = {}  # whether the session is told when the user was last seen
         self._settled = settled
         self._revoked = revoked
         self.epoch = 0
@@ -77,15 +77,21 @@ class Hub:
         return True
 
     def watch(self, session: Session, user_ids: Iterable[int]) -> None:
-        """Tell ``session`` when these users come or go."""
+        """Tell ``session`` when these users come or go; and when they were last seen, after ``show_last_seen``."""
         for user_id in user_ids:
-            self._watchers.setdefault(user_id, set()).add(session)
+            self._watchers.setdefault(user_id, {}).setdefault(session, False)
+
+    def show_last_seen(self, session: Session, user_ids: Iterable[int]) -> None:
+        for user_id in user_ids:
+            watchers = self._watchers.get(user_id, {})
+            if session in watchers:
+                watchers[session] = True
 
     def unwatch(self, session: Session, user_ids: Iterable[int]) -> None:
         for user_id in user_ids:
             watchers = self._watchers.get(user_id)
             if watchers is not None:
-                watchers.discard(session)
+                watchers.pop(session, None)
                 if not watchers:
                     del self._watchers[user_id]
 
@@ -117,21 +123,40 @@ class Hub:
                 for session in self.sessions_of(user_id):
                     session.offer_ephemeral(event)
         elif kind == Kind.PRESENCE:
-            event = presence_event(record[1], bool(record[2]), record[3])
-            for session in tuple(self._watchers.get(record[1], ())):
-                session.offer_ephemeral(event)
+            self._tell_watchers(record[1], bool(record[2]), record[3])
         elif kind == Kind.STORED:
             self._settled(record[1], None)
         elif kind == Kind.REFUSED:
             self._settled([record[1]], refusal(record[2]))
         elif kind == Kind.REVOKED:
-            self.revoke(record[1])
+            self.revoke(record[1], *record[2:])
+        elif kind == Kind.BLOCKED:
+            self._part(record[1], record[2])
+        elif kind == Kind.VEILED:
+            self._veil(record[1])
 
-    def revoke(self, auth_session: str) -> None:
-        """An auth session ended: none of its sessions may go on."""
+    def _tell_watchers(self, user_id: int, online: bool, seen_ms: int | None) -> None:
+        watchers = self._watchers.get(user_id)
+        if watchers:
+            full, veiled = presence_event(user_id, online, seen_ms), presence_event(user_id, online, None)
+            for session, shown in tuple(watchers.items()):
+                session.offer_ephemeral(full if shown else veiled)
+
+    def _veil(self, user_id: int) -> None:
+        if user_id in self._watchers:
+            self._watchers[user_id] = dict.fromkeys(self._watchers[user_id], False)
+
+    def _part(self, one: int, other: int) -> None:
+        """A block: neither of the two watches the other any more."""
+        for watcher, watched in ((one, other), (other, one)):
+            for session in self.sessions_of(watcher):
+                self.unwatch(session, [watched])
+
+    def revoke(self, auth_session: str, user_id: int = 0) -> None:
+        """An auth session ended, or all of a user: none of these sessions may go on."""
         self._revoked(auth_session)
         for session in list(self):
-            if session.auth_session == auth_session:
+            if session.auth_session == auth_session or session.user_id == user_id:
                 session.revoke()
 
 

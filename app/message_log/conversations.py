@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from redis import Redis
@@ -24,7 +24,7 @@ class ConversationState(Protocol):
     @property
     def version(self) -> int: ...
     @property
-    def members(self) -> list[tuple[int, str, int, int]]: ...
+    def members(self) -> Sequence[tuple[int, str, int, int]]: ...
     @property
     def info(self) -> dict[str, Any]: ...
     @property
@@ -105,6 +105,12 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
         ],
     )
     return bool(answer)
+
+
+def set_blockers(redis: Redis, conversation_id: int, blockers: list[int]) -> bool:
+    """Who of a direct conversation has blocked the other. False where it is not in Redis: nothing was done then."""
+    tell = script(redis, "app.message_log", "blockers")
+    return bool(tell(keys=[keys.conversation(conversation_id)], args=[pack(blockers)]))
 
 
 def is_in_redis(redis: Redis, conversation_id: int) -> bool:

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
+from typing import cast
 
-from app.core.accounts import UserView
+from msgspec import UNSET, UnsetType
+
+from app.core.accounts import LastSeenVisible, Profile, UserView
 from app.core.times import rfc3339
 from app.store.users import StoredUser
 
 
-def view_of(user: StoredUser) -> UserView:
+def view_of(user: StoredUser, *, last_seen: bool = True) -> UserView:
+    """``last_seen``: whether the one who looks may know it."""
     return UserView(
         id=user.id,
         username=user.username,
         display_name=user.display_name,
-        avatar_url=UNSET if user.avatar_url is None else user.avatar_url,
-        last_seen=UNSET if user.last_seen_ms is None else rfc3339(user.last_seen_ms),
+        avatar_url=_avatar(user),
+        last_seen=_last_seen(user) if last_seen else UNSET,
     )
+
+
+def own_view(user: StoredUser) -> Profile:
+    return Profile(
+        id=user.id,
+        username=user.username,
+        display_name=user.display_name,
+        avatar_url=_avatar(user),
+        last_seen=_last_seen(user),
+        last_seen_visible=cast(LastSeenVisible, user.last_seen_visible),
+    )
+
+
+def _avatar(user: StoredUser) -> str | UnsetType:
+    return UNSET if user.avatar_url is None else user.avatar_url
+
+
+def _last_seen(user: StoredUser) -> str | UnsetType:
+    return UNSET if user.last_seen_ms is None else rfc3339(user.last_seen_ms)

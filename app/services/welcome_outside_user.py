@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.core.errors import Unauthorized
 from app.services.trust_issuer import OutsideClaims
 from app.store import users
 from app.store.engine import writing
@@ -13,13 +14,22 @@ if TYPE_CHECKING:
 
 
 def user_id_of(parley: Parley, claims: OutsideClaims) -> int:
-    """The user's id here. Asked once a token, not once a request (app/services/token_cache.py)."""
+    """The user's id here. Asked once a token, not once a request (app/services/token_cache.py).
+
+    Raise Unauthorized for somebody who deleted the account here.
+    """
+    try:
+        return _user_of(parley, claims).id
+    except users.AccountDeletedError:
+        raise Unauthorized("The account was deleted.") from None
+
+
+def _user_of(parley: Parley, claims: OutsideClaims) -> users.StoredUser:
     with writing(parley.engine) as conn:
-        user = users.get_or_create_external(
+        return users.get_or_create_external(
             conn,
             claims.issuer,
             claims.subject,
             username=claims.username,
             display_name=claims.display_name,
         )
-    return user.id

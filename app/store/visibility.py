@@ -1,0 +1,45 @@
+"""What one user may see of others: whether there is a block between them, and when they were last online."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
+
+
+class Visible(NamedTuple):
+    """``blocked``: a block stands between the two, whoever made it. ``last_seen``: it may be shown."""
+
+    blocked: bool
+    last_seen: bool
+
+
+NOTHING = Visible(blocked=False, last_seen=False)
+
+# Contacts: an active conversation of both. Walked from the members' own index, on both sides.
+_VISIBLE = HotStatement("""
+    SELECT u.id, b.blocked,
+           u.id = :viewer OR NOT b.blocked AND CASE u.last_seen_visible
+               WHEN 'everyone' THEN true
+               WHEN 'contacts' THEN EXISTS (
+                   SELECT FROM members AS mine JOIN members AS theirs
+                       ON theirs.conversation_id = mine.conversation_id AND theirs.user_id = u.id
+                   WHERE mine.user_id = :viewer AND mine.left_seq IS NULL AND theirs.left_seq IS NULL)
+               ELSE false END
+    FROM users AS u
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (SELECT FROM blocks WHERE user_id = :viewer AND blocked_id = u.id)
+            OR EXISTS (SELECT FROM blocks WHERE user_id = u.id AND blocked_id = :viewer) AS blocked
+    ) AS b
+    WHERE u.id = ANY(CAST(:ids AS bigint[]))
+""")
+
+
+def visible_to(conn: Connection, viewer: int, user_ids: Sequence[int]) -> dict[int, Visible]:
+    """For those of the users that exist, what ``viewer`` may see of them."""
+    rows = _VISIBLE.rows(conn, viewer=viewer, ids=int_array(user_ids)) if user_ids else []
+    return {user: Visible(blocked, last_seen) for user, blocked, last_seen in rows}

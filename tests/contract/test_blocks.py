@@ -1,0 +1,134 @@
+"""Blocks: kept, idempotent, and neither sees the other come or go. What becomes of messages is in test_blocked_send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.contract.conftest import Connect, MakeRest
+from tests.contract.expect import eventually, is_time, refused
+from tests.support.clients import Account, Event, WsClient
+
+
+def block(rest: Any, user: Account | int, *, on: bool = True) -> int:
+    user_id = user if isinstance(user, int) else user.user_id
+    return int(rest.request("PUT" if on else "DELETE", f"/blocks/{user_id}").status_code)
+
+
+def presence_events(client: WsClient, user_id: int) -> list[Event]:
+    return [event for event in client.named("presence") if event.data["userId"] == user_id]
+
+
+def test_a_block_is_kept_and_said_again_changes_nothing(
+    rest: MakeRest, ann: Account, ben: Account, eve: Account
+) -> None:
+    mine = rest(ann)
+    assert mine.json("GET", "/blocks") == {"users": []}
+    assert [block(mine, ben), block(mine, ben), block(mine, eve)] == [204] * 3
+    assert [user["id"] for user in mine.json("GET", "/blocks")["users"]] == [eve.user_id, ben.user_id]
+    assert rest(ben).json("GET", "/blocks") == {"users": []}
+    assert [block(mine, ben, on=False), block(mine, ben, on=False), block(mine, 2**50, on=False)] == [204] * 3
+    assert [user["id"] for user in mine.json("GET", "/blocks")["users"]] == [eve.user_id]
+
+
+def test_oneself_and_nobody_cannot_be_blocked(rest: MakeRest, ann: Account) -> None:
+    with refused("invalid"):
+        block(rest(ann), ann)
+    with refused("not_found"):
+        block(rest(ann), 2**50)
+    with refused("unauthorized"):
+        block(rest(), ann)
+
+
+def test_neither_sees_the_other_online(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+    connect("ws", ann), connect("ws", ben)
+    assert rest(ann).presence([ben.user_id])[ben.user_id]["status"] == "online"
+    block(rest(ann), ben)
+    away = {"status": "offline", "lastSeen": None}
+    assert rest(ann).presence([ben.user_id])[ben.user_id] == {"userId": ben.user_id, **away}
+    assert rest(ben).presence([ann.user_id])[ann.user_id] == {"userId": ann.user_id, **away}
+    assert connect("ws", ben).presence([ann.user_id])[ann.user_id] == {"userId": ann.user_id, **away}
+    block(rest(ann), ben, on=False)
+    assert rest(ben).presence([ann.user_id])[ann.user_id]["status"] == "online"
+
+
+def test_a_block_ends_what_is_watched_on_all_gateways(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
+) -> None:
+    """On both sides, whoever of the two has made it."""
+    for blocker, blocked in ((ann, ben), (ben, ann)):
+        session = connect("ws", ben)
+        watchers = [connect("ws", ann), connect("ws", ann)]  # one on each gateway
+        control: WsClient = connect("ws", eve)
+        for client in (*watchers, control):
+            assert client.presence([ben.user_id])[ben.user_id]["status"] == "online"
+        block(rest(blocker), blocked)
+        before = [len(presence_events(watcher, ben.user_id)) for watcher in watchers]
+        session.close()
+        control.next_event(is_offline(ben))
+        for watcher, count in zip(watchers, before, strict=True):
+            watcher.fence()
+            assert len(presence_events(watcher, ben.user_id)) == count
+        block(rest(blocker), blocked, on=False)
+
+
+def is_offline(user: Account) -> Any:
+    return lambda e: e.name == "presence" and e.data["userId"] == user.user_id and e.data["status"] == "offline"
+
+
+def test_watching_again_under_a_block_watches_nothing(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
+) -> None:
+    block(rest(ben), ann)
+    watcher, control = connect("ws", ann), connect("ws", eve)
+    for client in (watcher, control):
+        client.presence([ben.user_id])
+    connect("ws", ben).close()
+    control.next_event(lambda e: is_offline(ben)(e) and e.data["lastSeen"])
+    watcher.fence()
+    assert presence_events(watcher, ben.user_id) == []
+
+
+# -- when one was last seen --------------------
+
+
+def shown(rest: Any, user_id: int) -> bool:
+    seen = rest.presence([user_id])[user_id]["lastSeen"]
+    assert seen is None or is_time(seen)
+    return seen is not None
+
+
+def test_who_may_know_when_one_was_last_seen(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
+) -> None:
+    rest(ann).send(receiver_id=ben.user_id)
+    connect("ws", ann).close()
+    eventually(lambda: shown(rest(ben), ann.user_id), "last seen")
+    assert rest(ann).json("GET", "/me")["lastSeenVisible"] == "everyone"
+    for setting, seen_by in {"everyone": "ben eve", "contacts": "ben", "nobody": ""}.items():
+        assert rest(ann).json("PATCH", "/me", json={"lastSeenVisible": setting})["lastSeenVisible"] == setting
+        for name, account in {"ben": ben, "eve": eve}.items():
+            assert shown(rest(account), ann.user_id) == (name in seen_by), (setting, name)
+        assert shown(rest(ann), ann.user_id)
+    with refused("invalid"):
+        rest(ann).json("PATCH", "/me", json={"lastSeenVisible": "friends"})
+
+
+def test_events_tell_it_to_those_alone(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
+) -> None:
+    rest(ann).send(receiver_id=ben.user_id)
+    rest(ann).json("PATCH", "/me", json={"lastSeenVisible": "contacts"})
+    friend, stranger = connect("ws", ben), connect("ws", eve)
+    for client in (friend, stranger):
+        client.presence([ann.user_id])
+    gone = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "offline"  # noqa: E731
+    came = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "online"  # noqa: E731
+    for setting, told in {"contacts": True, "nobody": False}.items():
+        rest(ann).json("PATCH", "/me", json={"lastSeenVisible": setting})
+        if setting == "contacts":  # narrowed or said again: who watches asks anew
+            friend.presence([ann.user_id])
+        session = connect("ws", ann)
+        friend.next_event(came), stranger.next_event(came)
+        session.close()
+        assert (friend.next_event(gone).data["lastSeen"] is not None) == told
+        assert stranger.next_event(gone).data["lastSeen"] is None
