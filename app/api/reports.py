@@ -1,0 +1,53 @@
+"""/api/v1/messages/{id}/report, and what administrators do with reports."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Blueprint, Response
+from msgspec import Meta, Struct
+
+from app.api.limits import address, require_writer
+from app.api.message_changes import WhichQuery
+from app.api.parsing import json_response, parse_body, parse_query
+from app.core.errors import NotFound
+from app.core.ids import UUID
+from app.core.reports import ReportMessage, ReportPatch, State
+from app.extensions import current_gateway, current_parley
+from app.services.authenticate import require_caller
+from app.services.handle_reports import handle_report, list_reports
+from app.services.rate_limit import limit_reports
+from app.services.report_message import report_message
+
+blueprint = Blueprint("reports", __name__, url_prefix="/api/v1")
+
+
+class ReportsQuery(Struct, frozen=True):
+    state: State = "open"
+    cursor: Annotated[str, Meta(max_length=16)] = ""
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+@blueprint.post("/messages/<message_id>/report")
+def report(message_id: str) -> Response:
+    caller = require_caller()
+    limit_reports(current_parley(), address(), caller.user_id)
+    if UUID.fullmatch(message_id) is None:
+        raise NotFound
+    which = parse_query(WhichQuery).conversation_id
+    given = parse_body(ReportMessage)
+    return json_response(report_message(current_gateway().path, caller.user_id, message_id, which, given), 201)
+
+
+@blueprint.get("/admin/reports")
+def show_reports() -> Response:
+    caller = require_caller()
+    query = parse_query(ReportsQuery)
+    return json_response(list_reports(current_parley(), caller.user_id, query.state, query.cursor or None, query.limit))
+
+
+@blueprint.patch("/admin/reports/<int:report_id>")
+def handle(report_id: int) -> Response:
+    caller = require_writer()
+    patch = parse_body(ReportPatch)
+    return json_response(handle_report(current_parley(), caller.user_id, report_id, patch))
