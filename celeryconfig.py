@@ -104,6 +104,7 @@ task_routes = {
     "tasks.send_push.*": {"queue": "push"},
     "tasks.process_media.*": {"queue": "media"},
     "tasks.maintenance.*": {"queue": "maintenance"},
+    "tasks.accounts.*": {"queue": "maintenance"},
 }
 
 # --- Worker
@@ -145,6 +146,12 @@ beat_schedule = {
         "task": "tasks.maintenance.move_last_seen",
         "schedule": 15.0,
         "options": {"expires": 15.0},
+    },
+    # Exports and deletions whose task was lost; those that go on do not mind a second one.
+    "sweep-accounts": {
+        "task": "tasks.maintenance.sweep_accounts",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
     },
     "sweep-expired": {
         "task": "tasks.maintenance.sweep_expired",

@@ -55,6 +55,7 @@ class Settings:
     writes_per_minute: int = 300  # other changes by REST per user, 20 times that per address
     reports_per_minute: int = 20  # per user
     exports_per_day: int = 5  # per user
+    account_deletion: str = "keep"  # or erase: what becomes of the messages of a deleted account
 
     # Pools
     db_pool_size: int = 5
@@ -65,6 +66,8 @@ class Settings:
 
     # Message path
     max_text: int = 8000
+    max_group_members: int = 5000
+    edit_seconds: int = 172_800  # how long authors may edit and delete what they sent
     send_rate: float = 50.0  # messages a second and user, sustained; 0: no limit, here and in the next four
     send_burst: int = 500
     mark_rate: float = 100.0
@@ -136,6 +139,8 @@ def check_settings(settings: Settings) -> None:
         raise ConfigError("JWT_ISSUER and JWT_AUDIENCE must be set where an outside user service is trusted.")
     if settings.jwt_jwks_url and settings.jwt_public_key:
         raise ConfigError("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; which one is it?")
+    if settings.account_deletion not in ("keep", "erase"):
+        raise ConfigError(f"ACCOUNT_DELETION={settings.account_deletion!r} is neither keep nor erase.")
     if settings.production:
         _check_production(settings)
 

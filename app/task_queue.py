@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from app.core.errors import Overloaded
+
+log = logging.getLogger(__name__)
 
 DRAIN = "tasks.persist_messages.drain"
 
@@ -17,6 +20,23 @@ def celery() -> Celery:
     client = Celery("parley-web", set_as_current=False)
     client.config_from_object("celeryconfig")
     return client
+
+
+def ask_for_export(export_id: str) -> None:
+    """Have an export written. May block. Should it be lost, the sweep asks again within two minutes."""
+    _hint("tasks.accounts.export_user_data", export_id)
+
+
+def ask_for_deletion(user_id: int, *, seconds: float = 0) -> None:
+    """Have removed what a deleted account leaves, after so many seconds; otherwise the same."""
+    _hint("tasks.accounts.delete_account", user_id, seconds)
+
+
+def _hint(task: str, argument: str | int, seconds: float = 0) -> None:
+    try:
+        celery().send_task(task, (argument,), queue="maintenance", countdown=seconds or None, retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("%s(%s) was not asked for: %s", task, argument, type(error).__name__)
 
 
 def wake_drain() -> None:

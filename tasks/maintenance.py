@@ -8,8 +8,9 @@ from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import sign_of_life
 from app.services.move_last_seen import move_last_seen
-from app.store import auth_sessions
-from app.store.engine import writing
+from app.store import account_deletions, auth_sessions, exports
+from app.store.engine import reading, writing
+from app.task_queue import ask_for_deletion, ask_for_export
 from app.task_queue import wake_drain as ask_for_drain
 from tasks import celery_app
 from tasks.worker_process import NAME, parley
@@ -36,6 +37,21 @@ def move_last_seen_to_store() -> None:
 
 @celery_app.task(name="tasks.maintenance.sweep_expired")  # type: ignore[untyped-decorator]
 def sweep_expired() -> None:
-    """Auth sessions that ended a day ago."""
+    """Auth sessions that ended a day ago; exports whose time is over, and those that were never finished."""
     with writing(parley().engine) as connection:
         auth_sessions.forget_expired(connection, int((time.time() - 86_400) * 1000))
+    with writing(parley().engine) as connection:
+        exports.give_up(connection, older_than_seconds=86_400, keep_seconds=86_400)
+        exports.forget_expired(connection)
+
+
+@celery_app.task(name="tasks.maintenance.sweep_accounts")  # type: ignore[untyped-decorator]
+def sweep_accounts() -> None:
+    """Ask again for exports and deletions that are not done."""
+    with reading(parley().engine) as connection:
+        waiting = exports.unfinished(connection, older_than_seconds=60)
+        deleted = account_deletions.unfinished(connection, older_than_seconds=60)
+    for export_id in waiting:
+        ask_for_export(export_id)
+    for user_id in deleted:
+        ask_for_deletion(user_id)

@@ -59,6 +59,10 @@ _END = text("""
         expires_at = least(s.expires_at, excluded.expires_at)
     RETURNING CAST(date_part('epoch', expires_at) AS bigint)
 """)
+_END_ALL = text("""
+    UPDATE auth_sessions SET revoked_at = now(), revoked_reason = :reason
+    WHERE user_id = :user_id AND revoked_at IS NULL
+""")
 _REVOKED = text("""
     SELECT CAST(id AS text), CAST(date_part('epoch', expires_at) AS bigint) FROM auth_sessions
     WHERE revoked_at IS NOT NULL AND expires_at > now()
@@ -104,6 +108,11 @@ def end_session(conn: Connection, sid: str, user_id: int, reason: str, *, tokens
     """
     values = {"id": sid, "user_id": user_id, "reason": reason, "tokens_end": moment(tokens_end_ms)}
     return int(conn.execute(_END, values).scalar_one())
+
+
+def end_all_of(conn: Connection, user_id: int, reason: str) -> None:
+    """Revoke all families of the user: no refresh token works any more. Safe to repeat."""
+    conn.execute(_END_ALL, {"user_id": user_id, "reason": reason})
 
 
 def revoked_sessions(conn: Connection) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.store.models.accounts import AccountDeletion
 from app.store.models.base import Base
 from app.store.models.conversations import Conversation, Member
 from app.store.models.exports import Export, ExportChunk
@@ -13,6 +14,7 @@ from app.store.models.moderation import Block, Report
 from app.store.models.users import AuthSession, User
 
 __all__ = [
+    "AccountDeletion",
     "AuthSession",
     "Base",
     "Block",

@@ -24,6 +24,9 @@ class Export(Base):
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'ready', 'failed')", name="state"),
         Index("ix_exports_user_id", "user_id"),
+        # Few rows each: what the sweeps look for.
+        Index("ix_exports_pending", "created_at", postgresql_where="state = 'pending'"),
+        Index("ix_exports_expires_at", "expires_at"),
     )
 
 

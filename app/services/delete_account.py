@@ -1,0 +1,50 @@
+"""Delete one's account. At once: nobody can sign in, sessions end, the name is free. A task does the rest."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from app.core.errors import Forbidden, Invalid
+from app.services.announce import announce_gone
+from app.services.check_revoked import all_sessions_of
+from app.services.rate_limit import Limit
+from app.services.redis_calls import asking_redis
+from app.store import account_deletions, auth_sessions, users
+from app.store.engine import reading, writing
+from app.task_queue import ask_for_deletion
+
+if TYPE_CHECKING:
+    from app.extensions import Parley
+
+
+def delete_account(parley: Parley, user_id: int, password: str | None) -> None:
+    """Safe to repeat where this raised Overloaded: the first time may have done it already.
+
+    Raise Forbidden for a wrong password, RateLimited after many, Invalid where the account has one and none was given.
+    """
+    check_password(parley, user_id, password)
+    erase = parley.settings.account_deletion == "erase"
+    tokens_end = int(time.time()) + parley.settings.refresh_token_seconds
+    with writing(parley.engine) as conn:
+        account_deletions.begin_deletion(conn, user_id, erase=erase)
+        auth_sessions.end_all_of(conn, user_id, "account deleted")
+        auth_sessions.end_session(
+            conn, all_sessions_of(user_id), user_id, "account deleted", tokens_end_ms=tokens_end * 1000
+        )
+    with asking_redis():
+        parley.revoked.announce(all_sessions_of(user_id), tokens_end)
+    announce_gone(parley.redis, all_sessions_of(user_id), user_id)
+    ask_for_deletion(user_id)
+
+
+def check_password(parley: Parley, user_id: int, password: str | None) -> None:
+    with reading(parley.engine) as conn:
+        stored = users.password_hash_of(conn, user_id)
+    if stored is None:
+        return
+    parley.limits.take(Limit("password", str(user_id), parley.settings.auth_attempts_per_minute))
+    if password is None:
+        raise Invalid.field("password", "is required")
+    if not parley.passwords.verify(stored, password):
+        raise Forbidden("Wrong password.")

@@ -1,0 +1,155 @@
+"""What a deleted account leaves: its messages where they are to be erased, its place in groups, its blocks and exports.
+
+A worker does it, by the same log as everybody's changes: so the members are told of each deletion and of who left, live
+and on resume, and nothing is lost between two who change a group at once.
+
+Invariants:
+* Every step may be done twice. How far it is stands in Postgres, so a task that ends early is gone on with.
+* Messages go before the membership: the log takes changes of members alone.
+* A direct conversation keeps its two; the other one keeps what they were told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from app.core.errors import Overloaded
+from app.core.records import Kind
+from app.extensions import Parley
+from app.message_log.append import Decided, Decision, Operation
+from app.message_log.conversations import hydrate, read_tail
+from app.message_log.epoch import read_epoch
+from app.services.change_group import give_role, leave_group
+from app.store import account_deletions as store
+from app.store import auth_sessions
+from app.store.account_deletions import Deletion, OwnConversation
+from app.store.conversations import load_state
+from app.store.engine import reading, writing
+from app.store.pg_arrays import int_array
+
+Change = Callable[[list[Operation]], list[Decision]]
+
+AT_ONCE = 100  # messages
+PAUSE_SECONDS = 0.05  # after so many: 2,000 a second leave the log its room for others
+# Then a next task goes on: what wakes the drain may wait behind this one.
+RUN_SECONDS = 2.0
+TRIES = 3
+
+
+class _StopError(Exception):
+    def __init__(self, *, others_go_on: bool) -> None:
+        super().__init__()
+        self.others_go_on = others_go_on
+
+
+class Removal:
+    """``change`` calls change.lua. ``stopping`` says that the process is told to end."""
+
+    def __init__(self, parley: Parley, change: Change, *, stopping: Callable[[], bool]) -> None:
+        self._redis = parley.redis
+        self._engine = parley.engine
+        self._change = change
+        self._stopping = stopping
+        self._ends_at = time.monotonic() + RUN_SECONDS
+
+    def run(self, user_id: int) -> bool:
+        """True where nothing is left to do, or another does it; else it is to be run again. Raise Overloaded,
+        RedisError, EpochLostError.
+        """
+        try:
+            return self._run(user_id)
+        except _StopError as stop:
+            return stop.others_go_on
+
+    def _run(self, user_id: int) -> bool:
+        with reading(self._engine) as conn:
+            deletion = store.get_deletion(conn, user_id)
+            if deletion is None:
+                return True
+            conversations = store.conversations_from(conn, user_id, deletion.conversation_id)
+        if self._something_on_its_way(user_id, conversations):
+            return False
+        for conversation in conversations:
+            deletion = self._leave_behind(deletion, conversation)
+        with writing(self._engine) as conn:
+            auth_sessions.end_all_of(conn, user_id, "account deleted")  # who signed in at that very moment
+            store.finish_deletion(conn, user_id)
+        return True
+
+    def _something_on_its_way(self, user_id: int, conversations: Sequence[OwnConversation]) -> bool:
+        """Whether the user's last messages are not in Postgres yet, where they are looked for."""
+        tail = read_tail(self._redis, [conversation.id for conversation in conversations])
+        return any(record.user_id == user_id and record.kind == Kind.MESSAGE for record in tail.records)
+
+    def _leave_behind(self, deletion: Deletion, conversation: OwnConversation) -> Deletion:
+        if deletion.erase or conversation.is_notes:
+            deletion = self._erase(deletion, conversation)
+        if conversation.is_group and conversation.is_member:
+            self._leave(deletion.user_id, conversation.id)
+        return self._note(deletion, conversation.id + 1, 0)
+
+    def _erase(self, deletion: Deletion, conversation: OwnConversation) -> Deletion:
+        ended = False
+        while not ended:
+            after = deletion.seq if conversation.id == deletion.conversation_id else 0
+            with reading(self._engine) as conn:
+                own = store.own_messages(conn, deletion.user_id, conversation.id, after, AT_ONCE)
+            if own.messages:
+                self._delete(deletion.user_id, conversation, own.messages)
+                time.sleep(PAUSE_SECONDS)
+            deletion, ended = self._note(deletion, conversation.id, own.looked_to), own.ended
+        return deletion
+
+    def _note(self, was: Deletion, conversation_id: int, seq: int) -> Deletion:
+        """Say how far it is. Raise _StopError where another is at it as well, or the time is up."""
+        with writing(self._engine) as conn:
+            if not store.note_progress(conn, was, conversation_id, seq):
+                raise _StopError(others_go_on=True)
+        if self._stopping() or time.monotonic() > self._ends_at:
+            raise _StopError(others_go_on=False)
+        return replace(was, conversation_id=conversation_id, seq=seq)
+
+    def _delete(self, user_id: int, conversation: OwnConversation, messages: Sequence[tuple[int, str]]) -> None:
+        if conversation.is_member:
+            operations = [
+                Operation(Kind.DELETED, conversation.id, user_id, [seq, user_id], id=id_) for seq, id_ in messages
+            ]
+            decisions = self._carry_out(operations)
+            messages = [m for m, what in zip(messages, decisions, strict=True) if what == Decided.OUTSIDER]
+        if messages:
+            with writing(self._engine) as conn:
+                store.erase(conn, conversation.id, int_array(seq for seq, _ in messages))
+
+    def _leave(self, user_id: int, conversation_id: int) -> None:
+        for _ in range(TRIES):
+            [what] = self._carry_out([leave_group(user_id, conversation_id).operation])
+            if what != Decided.LAST_OWNER:
+                return
+            with reading(self._engine) as conn:
+                heir = store.heir_of(conn, user_id, conversation_id)
+            if heir is not None:
+                self._carry_out([give_role(user_id, conversation_id, heir, "owner").operation])
+        raise Overloaded("The group changes too fast.")
+
+    def _carry_out(self, operations: list[Operation]) -> list[int]:
+        """What was decided of each. Raise Overloaded where the log has no room, or Redis lost its history."""
+        decisions = self._change(operations)
+        if any(decision[0] == Decided.UNKNOWN for decision in decisions):
+            self._bring_in(operations[0].conversation_id)
+            decisions = self._change(operations)
+        decided = [decision[0] for decision in decisions]
+        if Decided.FULL in decided or Decided.UNKNOWN in decided:
+            raise Overloaded("The log takes nothing now.")
+        return decided
+
+    def _bring_in(self, conversation_id: int) -> None:
+        epoch = read_epoch(self._redis)
+        if epoch is None:
+            raise Overloaded("The log begins anew.")
+        with reading(self._engine) as conn:
+            states = load_state(conn, [conversation_id])
+        for state in states:
+            hydrate(self._redis, epoch.number, state)

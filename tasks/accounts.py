@@ -1,0 +1,58 @@
+"""Queue ``maintenance``: what takes longer than a request to do for one account. Tasks take ids; run twice they do the
+same, and one that is lost is asked for again (tasks/maintenance.py: sweep_accounts).
+"""
+
+from __future__ import annotations
+
+import logging
+
+from redis.exceptions import RedisError
+
+from app.core.errors import Overloaded
+from app.extensions import one_connection
+from app.message_log.append import Append, AppendLimits
+from app.redis_batch import EpochLostError
+from app.services.remove_account_data import Removal
+from app.services.write_export import ExportWriter
+from app.task_queue import ask_for_deletion, ask_for_export, wake_drain
+from tasks import celery_app
+from tasks.shutdown import stopping
+from tasks.worker_process import parley, process_name
+
+log = logging.getLogger(__name__)
+
+EXPORT_DAYS = 7
+
+
+@celery_app.task(name="tasks.accounts.export_user_data")  # type: ignore[untyped-decorator]
+def export_user_data(export_id: str) -> None:
+    """Ends with the export ``ready``. Where that takes long, another task goes on; after a day the sweep says
+    ``failed``."""
+    writer = ExportWriter(parley().engine, keep_seconds=EXPORT_DAYS * 86_400, stopping=stopping)
+    try:
+        if not writer.run(export_id):
+            ask_for_export(export_id)
+    except Overloaded as error:
+        log.warning("export %s waits: %s", export_id, error.message)
+
+
+@celery_app.task(name="tasks.accounts.delete_account")  # type: ignore[untyped-decorator]
+def delete_account(user_id: int) -> None:
+    """Ends with the deletion ``finished``. Where that takes long, another task goes on."""
+    shared = parley()
+    settings = shared.settings
+    limits = AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds)
+    change = Append(
+        shared.redis,
+        process_name(),
+        limits,
+        name="change",
+        connect=lambda: one_connection(settings),
+        saw_epoch=lambda _number: None,
+        wake=wake_drain,
+    )
+    try:
+        if not Removal(shared, change, stopping=stopping).run(user_id):
+            ask_for_deletion(user_id, seconds=2)
+    except (Overloaded, RedisError, EpochLostError) as error:
+        log.warning("deletion of account %d waits: %s", user_id, type(error).__name__)

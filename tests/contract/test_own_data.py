@@ -1,0 +1,133 @@
+"""One's own data: taken along as a file, and left behind."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Connect, MakeGroup, MakeRest, MakeUser
+from tests.contract.expect import eventually, refused
+from tests.support.clients import Account
+
+
+def export(rest: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    begun = rest.json("POST", "/me/export")
+    path = f"/me/exports/{begun['exportId']}"
+    done = eventually(lambda: _ready(rest.json("GET", path)), "the export", 30)
+    file = rest.request("GET", f"{path}/file")
+    assert file.headers["content-type"] == "application/x-ndjson"
+    assert "attachment" in file.headers["content-disposition"]
+    assert int(file.headers["content-length"]) == len(file.content)
+    return done, [json.loads(line) for line in file.text.splitlines()]
+
+
+def _ready(view: dict[str, Any]) -> dict[str, Any] | None:
+    assert view["status"] != "failed"
+    return view if view["status"] == "ready" else None
+
+
+def test_an_export_holds_what_is_ones_own(
+    rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup
+) -> None:
+    club = group(ben, ann, name="Club")
+    for sender in (ann, ben):
+        rest(sender).send(conversation_id=club, message=f"by {sender.user_id} ☕")
+    hidden, kept = (rest(ben).send(receiver_id=ann.user_id, message=text) for text in ("hide me", "keep me"))
+    secret = rest(ben).send(receiver_id=eve.user_id, message="not yours")
+    rest(ann).delete(hidden["id"], scope="me")
+    rest(ann).request("PUT", f"/blocks/{eve.user_id}")
+    done, lines = export(rest(ann))
+    assert done["expiresAt"] > done["finishedAt"] >= done["createdAt"]
+    assert lines[0]["type"] == "profile"
+    assert (lines[0]["id"], lines[0]["username"]) == (ann.user_id, ann.username)
+    assert "password" not in json.dumps(lines).lower()
+    assert [line["userId"] for line in lines if line["type"] == "block"] == [eve.user_id]
+    conversations = {line["id"] for line in lines if line["type"] == "conversation"}
+    assert conversations == {club, kept["conversationId"]}
+    texts = [line["message"] for line in lines if line["type"] == "message" and line["kind"] != "system"]
+    assert sorted(texts) == sorted([f"by {ann.user_id} ☕", f"by {ben.user_id} ☕", "keep me"])
+    assert secret["id"] not in json.dumps(lines)
+
+
+def test_an_export_is_its_owners_alone(rest: MakeRest, ann: Account, ben: Account) -> None:
+    done, _ = export(rest(ann))
+    for path in (f"/me/exports/{done['exportId']}", f"/me/exports/{done['exportId']}/file"):
+        with refused("not_found"):
+            rest(ben).request("GET", path)
+        with refused("unauthorized"):
+            rest().request("GET", path)
+    for export_id in (uuid.uuid4(), "no-uuid"):
+        with refused("not_found"):
+            rest(ann).request("GET", f"/me/exports/{export_id}")
+
+
+# -- deleting --------------------
+
+
+def delete_me(rest: Any, account: Account) -> dict[str, Any]:
+    body: dict[str, Any] = rest.request("DELETE", "/me", json={"password": account.password}).json()
+    return body
+
+
+@pytest.mark.parametrize("transport", ["ws", "sse", "poll"])
+def test_a_deleted_account_is_signed_out_everywhere(
+    connect: Connect, rest: MakeRest, ann: Account, transport: str
+) -> None:
+    session = connect(transport, ann)
+    assert delete_me(rest(ann), ann) == {"status": "accepted"}
+    if transport == "ws":
+        assert session.wait_closed(5) == 4401
+    for again in (lambda: rest(ann).json("GET", "/me"), lambda: rest().login(ann.username, ann.password)):
+        with refused("unauthorized"):
+            again()
+    with refused("unauthorized"):
+        rest().refresh(ann.refresh_token)
+
+
+def test_the_password_is_asked_for(rest: MakeRest, ann: Account) -> None:
+    with refused("forbidden"):
+        rest(ann).request("DELETE", "/me", json={"password": "wrong password"})
+    with refused("invalid"):
+        rest(ann).request("DELETE", "/me")
+    assert rest(ann).json("GET", "/me")["id"] == ann.user_id
+
+
+def test_the_name_is_free_and_the_person_cannot_be_found(
+    rest: MakeRest, user: MakeUser, ann: Account, ben: Account
+) -> None:
+    delete_me(rest(ann), ann)
+    assert rest(ben).json("GET", "/users", params={"q": ann.username})["users"] == []
+    assert rest(ben).presence([ann.user_id]) == {}
+    successor = user(username=ann.username)
+    assert successor.user_id != ann.user_id
+    assert [u["id"] for u in rest(ben).json("GET", "/users", params={"q": ann.username})["users"]] == [
+        successor.user_id
+    ]
+    with refused("invalid"):
+        user(username=f"deleted-{ann.user_id}")
+
+
+def test_what_was_said_stays_and_the_groups_are_left(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup
+) -> None:
+    mine, theirs = group(ann, ben, eve), group(ben, ann)
+    sent = rest(ann).send(receiver_id=ben.user_id, message="remember me")
+    watcher = connect("ws", ben)
+    delete_me(rest(ann), ann)
+    told = watcher.next_event(
+        lambda e: e.name == "receive_message" and e.data["conversationId"] == theirs and e.data["kind"] == "system", 15
+    )
+    assert told.data["system"] == {"type": "left"}
+    for club in (mine, theirs):
+        members = eventually(lambda club=club: _without(rest(ben), club, ann.user_id), "the group without them", 15)
+        assert "owner" in {member["role"] for member in members}  # an heir, where they were the last one
+    [kept] = rest(ben).history(sent["conversationId"])["messages"]
+    assert (kept["message"], kept["senderId"]) == ("remember me", ann.user_id)
+
+
+def _without(rest: Any, conversation_id: int, user_id: int) -> list[dict[str, Any]] | None:
+    members: list[dict[str, Any]] = rest.conversation(conversation_id)["members"]
+    return None if user_id in [member["userId"] for member in members] else members
