@@ -5,8 +5,25 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import logs, transports
-from app.api import auth, conversations, headers, health, jwt_manager, messages, metrics, requests, users
+from app import cli, logs, transports
+from app.api import (
+    accounts,
+    auth,
+    blocks,
+    conversations,
+    headers,
+    health,
+    invites,
+    jwt_manager,
+    members,
+    message_changes,
+    messages,
+    metrics,
+    reports,
+    requests,
+    search,
+    users,
+)
 from app.api.documents import views as documents
 from app.config import Settings, check_settings
 from app.errors_http import install_error_handlers
@@ -28,13 +45,29 @@ def build_app(settings: Settings | None = None) -> Flask:
     requests.install(app)
     headers.install(app, settings)
     metrics.install(app)
+    cli.install(app)
     register_blueprints(app)
     install_gateway(app, parley)
     return app
 
 
 def register_blueprints(app: Flask) -> None:
-    for part in (auth, users, messages, conversations, health, metrics, documents):
+    for part in (
+        auth,
+        users,
+        messages,
+        message_changes,
+        conversations,
+        members,
+        invites,
+        search,
+        blocks,
+        reports,
+        accounts,
+        health,
+        metrics,
+        documents,
+    ):
         app.register_blueprint(part.blueprint)
 
 

@@ -59,6 +59,31 @@ class PinnedMessages(Answer, frozen=True, kw_only=True):
     messages: list[Message]
 
 
+class Invite(Answer, frozen=True, kw_only=True):
+    """Good until ``expiresAt``, for ``maxUses``, until it is revoked."""
+
+    code: str
+    conversation_id: Id
+    created_by: Id
+    created_at: Time
+    uses: int
+    expires_at: Time | UnsetType = UNSET
+    max_uses: int | UnsetType = UNSET
+
+
+class InviteList(Answer, frozen=True, kw_only=True):
+    invites: list[Invite]
+
+
+class InvitePreview(Answer, frozen=True, kw_only=True):
+    code: str
+    conversation_id: Id
+    member_count: int
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    avatar_url: str | UnsetType = UNSET
+
+
 # --- events
 
 

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.errors import NotFound, ParleyError
-from app.core.records import Record
+from app.core.records import Kind, Record
 from app.services.count_unread import by_conversation, is_unread, read_mark
 from app.services.memberships import Memberships, memberships_now
+from app.services.message_overlay import Messages
 from app.services.message_path import Answer, MessagePath
 from app.services.move_mark import note_delivered
-from app.services.views import accepted_message, stored_message
+from app.services.views import stored_message
 from app.store import messages
 from app.store.engine import reading
 from app.store.messages import UnreadRequest
+
+# Changes that are not stored yet and show in what is unread.
+APPLIED = frozenset({Kind.EDITED, Kind.DELETED, Kind.HIDDEN, Kind.PINNED})
 
 
 def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[Answer | ParleyError]:
@@ -49,17 +53,16 @@ def _answer(
         c: max(read_mark(tail[c], request.user_id), members.since.get((request.user_id, c), 0))
         for c in member_of & tail.keys()
     }
-    found: dict[tuple[int, int], tuple[int, dict[str, Any]]] = {
-        (row.conversation_id, row.seq): (row.version, _view(path, row))
-        for row in stored.messages
-        if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0)
-    }
+    found = Messages(request.user_id)
+    for row in stored.messages:
+        if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
+            found.put(_view(path, row), row.version, row.created_version)
     for conversation_id, read_seq in read_now.items():
-        for record in tail[conversation_id]:
-            if is_unread(record, request.user_id, read_seq):
-                found[conversation_id, record.seq] = (record.version, accepted_message(record))
-    ordered = sorted(found.values(), key=lambda pair: pair[0])
-    page = [view for _, view in ordered[: request.limit]]
+        found.apply(r for r in tail[conversation_id] if r.kind in APPLIED or is_unread(r, request.user_id, read_seq))
+    ordered = [found.views[place] for place in sorted(found.views, key=found.created.__getitem__)]
+    page = [view for view in ordered if "deletedAt" not in view][: request.limit]
+    for view in page:
+        view.pop("reactions", None)
     _mark_delivered(path, request.user_id, page)
     return {"messages": page, "hasMore": len(ordered) > request.limit or stored.has_more}
 

@@ -106,16 +106,15 @@ _MENTION = text("""
 _UNMENTION = text("DELETE FROM mentions WHERE conversation_id = :conversation AND seq = :seq")
 _COME = text("""
     INSERT INTO members (conversation_id, user_id, joined_seq, joined_version, visible_from,
-                         last_delivered_seq, last_read_seq, version)
+                         last_delivered_seq, last_read_seq)
     SELECT c.id, u.id, :seq, :version, CASE WHEN c.history = 'joined' THEN :seq - 1 ELSE 0 END,
-           :seq - 1, :seq - 1, :version
+           :seq - 1, :seq - 1
     FROM conversations AS c, unnest(CAST(:users AS bigint[])) AS named (id)
     JOIN users AS u USING (id) WHERE c.id = :conversation
     ON CONFLICT (conversation_id, user_id) DO UPDATE
     SET role = 'member', joined_seq = excluded.joined_seq, joined_version = excluded.joined_version,
         joined_at = now(), visible_from = excluded.visible_from, left_seq = NULL, left_version = NULL,
-        last_delivered_seq = excluded.last_delivered_seq, last_read_seq = excluded.last_read_seq,
-        version = excluded.version
+        last_delivered_seq = excluded.last_delivered_seq, last_read_seq = excluded.last_read_seq
     WHERE members.joined_version < :version AND members.left_version < :version
 """)
 _GO = text("""

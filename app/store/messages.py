@@ -151,9 +151,9 @@ _UNREAD = HotStatement(f"""
             ORDER BY x.seq LIMIT most + 1
         ) AS unread
         WHERE m.user_id = u AND m.left_seq IS NULL AND (c = 0 OR m.conversation_id = c)
-        ORDER BY unread.version LIMIT most + 1
+        ORDER BY unread.created_version LIMIT most + 1
     ) AS found
-    ORDER BY n, found.version
+    ORDER BY n, found.created_version
 """)
 # To those who left: what they would have been told while they were in.
 _CHANGED = HotStatement(f"""

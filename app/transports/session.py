@@ -161,9 +161,10 @@ class Session:
     def _replay(self) -> None:
         more, since = True, self.position
         while more and not self.closed:
-            events, more = self.gateway.changes_since(self.user_id, self.position, since)
+            begin = self.position
+            events, more = self.gateway.changes_since(self.user_id, begin, since)
             for event in events:
-                if event.version > self.position or (event.version == self.position and not event.seq):
+                if event.version > begin:
                     self.position = event.version
                     self._note(event)
                     self.write(event)

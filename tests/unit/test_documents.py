@@ -18,12 +18,12 @@ from app.api.documents.asyncapi import CLOSE_CODES, DESCRIBED, asyncapi
 from app.api.documents.openapi import openapi
 from app.api.documents.operations import OPERATIONS, EventsQuery
 from app.config import Settings
-from app.core.event_kinds import EVENTS
 from app.core.close_codes import CloseCode
 from app.core.commands import COMMANDS
 from app.core.errors import all_errors
-from app.services.views import stored_event
-from app.store.messages import StoredMessage
+from app.core.event_kinds import EVENTS
+from app.core.record_events import event_of
+from app.core.records import Kind, Record
 
 ROOT = Path(__file__).parents[2]
 MAKES_AN_EVENT = {"make_event", "answer_frame", "answer", "Event"}
@@ -161,8 +161,8 @@ def test_schemas_are_json_schema(document: dict[str, Any]):
 
 
 def test_a_deleted_message_is_told_as_the_document_says():
-    row = StoredMessage(7, 3, "0199aaaa-0000-7000-8000-000000000000", 1, "text", None, None, None, 9, 1000, None, 2000)
-    event = stored_event(1, row, None)
+    record = Record(Kind.DELETED, 7, 3, 9, 2000, 1, "0199aaaa-0000-7000-8000-000000000000", "", "", "gateway")
+    event = event_of(1, record)
     document = asyncapi()
     schema = document["components"]["messages"][f"event.{event.name}"]["payload"]
     Draft202012Validator({**schema, "components": document["components"]}).validate(msgspec.json.decode(event.json))

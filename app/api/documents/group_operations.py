@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api.documents.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, TAKEN, Answered, Operation
+from app.api.documents.operation import (
+    CONVERSATION,
+    CONVERSATIONS,
+    LIMITED,
+    MESSAGES,
+    MISSING,
+    TAKEN,
+    Answered,
+    Operation,
+)
+from app.api.invites import NewInvite
 from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody
 from app.api.message_changes import DeleteQuery, EditBody, ReceiptsQuery, WhichQuery
 from app.core import errors
 from app.core.answers import Conversation
-from app.core.change_answers import ChangeAck, EarlierTexts, MemberList, MessageReceipts, PinnedMessages
+from app.core.change_answers import (
+    ChangeAck,
+    EarlierTexts,
+    Invite,
+    InviteList,
+    InvitePreview,
+    MemberList,
+    MessageReceipts,
+    PinnedMessages,
+)
 from app.core.groups import InfoPatch, RoleBody, UsersBody
 
+INVITE = "/api/v1/invites/{code}"
 MESSAGE = "/api/v1/messages/{messageId}"
 FORBIDDEN = errors.Forbidden
 CHANGED = {200: Answered("The conversation as it now is", Conversation)}
@@ -85,6 +105,34 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         "Its pinned messages",
         answers={200: Answered("All of them", PinnedMessages)},
         errors=(MISSING,),
+    ),
+    _of_group(
+        "POST",
+        "/invites",
+        "createInvite",
+        "Make an invite to a group",
+        body=NewInvite,
+        answers={201: Answered("The invite", Invite)},
+    ),
+    _of_group("GET", "/invites", "listInvites", "Its good invites", answers={200: Answered("All of them", InviteList)}),
+    _of_group("DELETE", "/invites/{code}", "revokeInvite", "End an invite", answers={204: Answered("Ended")}),
+    Operation(
+        "GET",
+        INVITE,
+        "previewInvite",
+        "What one is invited to",
+        CONVERSATIONS,
+        {200: Answered("The group's name and size", InvitePreview)},
+        errors=(MISSING, LIMITED),
+    ),
+    Operation(
+        "POST",
+        INVITE,
+        "acceptInvite",
+        "Come into the group; for a member nothing changes",
+        CONVERSATIONS,
+        CHANGED,
+        errors=(MISSING, LIMITED, errors.Invalid),
     ),
     _of_message("PATCH", "", "editMessage", "Change the text of one's own message", body=EditBody),
     _of_message("DELETE", "", "deleteMessage", "Delete for everyone, or for oneself", query=DeleteQuery),

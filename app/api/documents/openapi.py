@@ -87,8 +87,16 @@ def _operation(operation: Operation, schemas: dict[Any, Schema], components: dic
 
 
 def _path_parameters(path: str) -> list[Schema]:
-    schema = {"type": "integer", "minimum": 0}
-    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in re.findall(r"{(\w+)}", path)]
+    return [
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def _path_schema(name: str) -> Schema:
+    if name in ("messageId", "exportId"):
+        return {"type": "string", "format": "uuid"}
+    return {"type": "integer", "minimum": 0} if name.endswith("Id") else {"type": "string"}
 
 
 def _responses(operation: Operation, schemas: dict[Any, Schema]) -> Schema:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from app.api.conversations import HistoryQuery, ListQuery, NewConversation
+from app.api.documents.account_operations import ACCOUNT_OPERATIONS
 from app.api.documents.group_operations import GROUP_OPERATIONS
 from app.api.documents.operation import (
     AUTH,
@@ -26,7 +27,7 @@ from app.api.documents.operation import (
 from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.users import UserQuery
 from app.core import errors
-from app.core.accounts import LogIn, ProfilePatch, Register, SignedIn, Ticket, Tokens, UserList, UserView
+from app.core.accounts import LogIn, Profile, ProfilePatch, Register, SignedIn, Ticket, Tokens, UserList
 from app.core.answers import (
     Accepted,
     Ack,
@@ -98,14 +99,14 @@ OPERATIONS: tuple[Operation, ...] = (
         {201: Answered("The ticket", Ticket)},
         errors=(LIMITED,),
     ),
-    Operation("GET", "/api/v1/me", "readMe", "One's own profile", PEOPLE, {200: Answered("The user", UserView)}),
+    Operation("GET", "/api/v1/me", "readMe", "One's own profile", PEOPLE, {200: Answered("The user", Profile)}),
     Operation(
         "PATCH",
         "/api/v1/me",
         "changeMe",
         "Change one's own profile; what is absent stays",
         PEOPLE,
-        {200: Answered("The user as changed", UserView)},
+        {200: Answered("The user as changed", Profile)},
         body=ProfilePatch,
     ),
     Operation(
@@ -241,4 +242,5 @@ OPERATIONS: tuple[Operation, ...] = (
         credential="none",
     ),
     *GROUP_OPERATIONS,
+    *ACCOUNT_OPERATIONS,
 )

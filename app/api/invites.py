@@ -1,0 +1,60 @@
+"""/api/v1/conversations/{id}/invites and /api/v1/invites/{code}."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Blueprint, Response
+from msgspec import Meta, Struct
+
+from app.api.changes import carried_out
+from app.api.limits import require_writer
+from app.api.parsing import json_response, parse_body
+from app.extensions import current_gateway
+from app.services import conversations, invites
+from app.services.authenticate import require_caller
+
+blueprint = Blueprint("invites", __name__, url_prefix="/api/v1")
+
+
+class NewInvite(Struct, frozen=True, rename="camel"):
+    """``expiresIn`` seconds, at most a year; without it, and without ``maxUses``, it is good until revoked."""
+
+    expires_in: Annotated[int, Meta(ge=1, le=366 * 86_400)] | None = None
+    max_uses: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+
+
+@blueprint.post("/conversations/<int:conversation_id>/invites")
+def create(conversation_id: int) -> Response:
+    caller = require_writer()
+    new = parse_body(NewInvite)
+    path = current_gateway().path
+    made = invites.create_invite(path, caller.user_id, conversation_id, new.expires_in, new.max_uses)
+    return json_response(made, 201)
+
+
+@blueprint.get("/conversations/<int:conversation_id>/invites")
+def list_all(conversation_id: int) -> Response:
+    caller = require_caller()
+    return json_response(invites.list_invites(current_gateway().path, caller.user_id, conversation_id))
+
+
+@blueprint.delete("/conversations/<int:conversation_id>/invites/<code>")
+def revoke(conversation_id: int, code: str) -> Response:
+    caller = require_writer()
+    invites.revoke_invite(current_gateway().path, caller.user_id, conversation_id, code)
+    return Response(status=204)
+
+
+@blueprint.get("/invites/<code>")
+def preview(code: str) -> Response:
+    require_writer()  # counted like a write: codes are not to be guessed at
+    return json_response(invites.preview_invite(current_gateway().path, code))
+
+
+@blueprint.post("/invites/<code>")
+def accept(code: str) -> Response:
+    caller = require_writer()
+    path = current_gateway().path
+    conversation_id = invites.accept_invite(path, caller.user_id, code, carried_out)
+    return json_response(conversations.show(path, caller.user_id, conversation_id))
