@@ -36,5 +36,5 @@ def change_me() -> Response:
 
 @blueprint.get("/users")
 def find_users() -> Response:
-    require_caller()
-    return json_response(profile.find_users(current_parley(), parse_query(UserQuery).q))
+    caller = require_caller()
+    return json_response(profile.find_users(current_parley(), caller.user_id, parse_query(UserQuery).q))

@@ -35,7 +35,7 @@ from app.core.events import make_event
 from app.core.records import Kind
 from app.services.authenticate import verify_access_token
 from app.services.move_mark import move_mark
-from app.services.presence import presence_of
+from app.services.presence import watch_presence
 from app.services.send_message import send_message
 from app.services.show_typing import show_typing
 from app.transports.session import begin_stream
@@ -240,7 +240,7 @@ class Commands:
         if len(command.user_ids) > session.room_to_watch():
             raise Invalid.field("userIds", "too many users watched in this session")
         session.watch(command.user_ids)  # first watch, then look: nothing falls in between
-        for view in presence_of(session.gateway.path, command.user_ids):
+        for view in watch_presence(session.gateway.path, session.gateway.hub, session, command.user_ids):
             session.answer("presence", view, ref)
 
 

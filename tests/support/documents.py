@@ -75,7 +75,7 @@ class Documents:
     def _template(self, path: str) -> str:
         if path in self.rest["paths"]:
             return path
-        found = [t for t in self.rest["paths"] if re.fullmatch(re.sub(r"{\w+}", r"\\d+", t), path)]
+        found = [t for t in self.rest["paths"] if re.fullmatch(re.sub(r"{\w+}", "[^/]+", t), path)]
         assert len(found) == 1, f"{path} is not in the document"
         return found[0]
 
