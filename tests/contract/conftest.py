@@ -16,6 +16,7 @@ from tests.support.processes import Stack
 MakeUser = Callable[..., Account]
 Connect = Callable[..., Any]
 MakeRest = Callable[..., RestClient]
+MakeGroup = Callable[..., int]
 
 ALL = ("ws", "sse", "poll")
 
@@ -39,6 +40,8 @@ def short_server() -> Iterator[Stack]:
         "SEND_BURST": "30",
         "MAX_SESSIONS_PER_USER": "5",
         "ALLOWED_ORIGINS": "https://chat.example",
+        "MAX_GROUP_MEMBERS": "5",
+        "EDIT_SECONDS": "1",
     }
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack
@@ -118,6 +121,16 @@ def rest(server: Stack, opened: list[Any]) -> MakeRest:
         client = RestClient(server.base_url, account.access_token if account else None)
         opened.append(client)
         return client
+
+    return make
+
+
+@pytest.fixture
+def group(rest: MakeRest) -> MakeGroup:
+    """``group(owner, member, …, history="joined", …)``: the id of a new group."""
+
+    def make(owner: Account, *members: Account, **more: Any) -> int:
+        return int(rest(owner).group(members=[m.user_id for m in members], **more)["id"])
 
     return make
 

@@ -174,6 +174,18 @@ class EventClient(ABC):
         """Keywords ``conversation_id`` or, where the transport has it, ``receiver_id``."""
         self.rest.typing(typing=typing, **target)
 
+    def edit(self, id_: str, message: str, conversation_id: int | None = None) -> dict[str, Any]:
+        return self.rest.edit(id_, message, conversation_id)
+
+    def delete(self, id_: str, conversation_id: int | None = None, *, scope: str = "everyone") -> dict[str, Any]:
+        return self.rest.delete(id_, conversation_id, scope=scope)
+
+    def react(self, id_: str, emoji: str, conversation_id: int | None = None, *, on: bool = True) -> dict[str, Any]:
+        return self.rest.react(id_, emoji, conversation_id, on=on)
+
+    def pin(self, id_: str, conversation_id: int | None = None, *, on: bool = True) -> dict[str, Any]:
+        return self.rest.pin(id_, conversation_id, on=on)
+
     def presence(self, user_ids: list[int], timeout: float = 10) -> dict[int, dict[str, Any]]:
         """The presence of each, by user."""
         return self.rest.presence(user_ids)

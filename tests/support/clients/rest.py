@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.clients.changes import ChangeCalls
+
 _TLS = ssl.create_default_context()  # made once: httpx would load the CA bundle for every client
 PROBLEM = "application/problem+json"
 
@@ -32,7 +34,7 @@ class Account:
     refresh_token: str
 
 
-class RestClient:
+class RestClient(ChangeCalls):
     """Blocking; raises Refused for every answer of 400 and above."""
 
     def __init__(self, base_url: str, token: str | None = None, timeout: float = 20):

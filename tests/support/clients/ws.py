@@ -136,6 +136,24 @@ class WsClient(EventClient):
     def read(self, conversation_id: int, seq: int) -> None:
         self.command("message_read", {"conversationId": conversation_id, "seq": seq})
 
+    def edit(self, id_: str, message: str, conversation_id: int | None = None) -> dict[str, Any]:
+        return self._change("edit_message", id_, conversation_id, message=message)
+
+    def delete(self, id_: str, conversation_id: int | None = None, *, scope: str = "everyone") -> dict[str, Any]:
+        return self._change("delete_message", id_, conversation_id, scope=scope)
+
+    def react(self, id_: str, emoji: str, conversation_id: int | None = None, *, on: bool = True) -> dict[str, Any]:
+        return self._change("react", id_, conversation_id, emoji=emoji, on=on)
+
+    def pin(self, id_: str, conversation_id: int | None = None, *, on: bool = True) -> dict[str, Any]:
+        return self._change("pin_message", id_, conversation_id, on=on)
+
+    def _change(self, event: str, id_: str, conversation_id: int | None, **data: Any) -> dict[str, Any]:
+        where = {} if conversation_id is None else {"conversationId": conversation_id}
+        answer = self.command(event, {"id": id_, **where, **data})
+        assert answer.name == "ack", answer
+        return answer.data
+
     def typing(self, typing: bool = True, **target: int) -> None:
         names = {"conversation_id": "conversationId", "receiver_id": "receiverId"}
         self.command_nowait("typing", {**{names[k]: v for k, v in target.items()}, "typing": typing})

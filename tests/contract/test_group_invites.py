@@ -1,0 +1,104 @@
+"""Invites: who holds a code may come, as long as it is good."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest, MakeUser
+from tests.contract.expect import eventually, is_time, refused
+from tests.contract.expect_groups import everyone, history, is_now, is_system, roles
+from tests.support.clients import Account, Refused
+
+
+def test_who_holds_a_code_comes_and_all_hear_of_it(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
+) -> None:
+    made = group(ann, ben, name="Open")
+    invite = rest(ann).invite(made)
+    clients = [connect(transport, who) for transport in ALL for who in (ben, eve)]
+    preview = rest(eve).json("GET", f"/invites/{invite['code']}")
+    assert "Open" in str(preview)
+    assert str(ben.username) not in str(preview), "whoever only looks learns of no member"
+    assert rest(eve).join_by(invite["code"])["id"] == made
+    for client in clients:
+        told = client.next_event(is_system("joined", made)).data
+        assert (told["senderId"], told["system"]) == (eve.user_id, {"type": "joined"})
+        assert set(roles(client.next_event(is_now(made, memberCount=3)).data)) == everyone(ann, ben, eve)
+    assert rest(eve).send(conversation_id=made)["seq"] == 3
+
+
+def test_invites_are_listed_until_they_are_revoked(
+    rest: MakeRest, group: MakeGroup, ann: Account, eve: Account
+) -> None:
+    made = group(ann)
+    first, second = rest(ann).invite(made), rest(ann).invite(made, expiresIn=3600, maxUses=2)
+    assert {i["code"] for i in rest(ann).invites(made)} == {first["code"], second["code"]}
+    assert is_time(second["expiresAt"])
+    rest(ann).revoke(made, first["code"])
+    assert [i["code"] for i in rest(ann).invites(made)] == [second["code"]]
+    for look in (lambda: rest(eve).join_by(first["code"]), lambda: rest(eve).json("GET", f"/invites/{first['code']}")):
+        with refused("not_found"):
+            look()
+
+
+def test_a_code_that_is_none_is_not_found(rest: MakeRest, group: MakeGroup, ann: Account, eve: Account) -> None:
+    other = rest(ann).invite(group(ann))["code"]
+    with refused("not_found"):
+        rest(eve).join_by("no-such-code")
+    with refused("not_found"):
+        rest(ann).revoke(group(ann), other)
+    assert rest(eve).join_by(other)
+
+
+def test_a_code_ends_with_its_time(rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account) -> None:
+    made = group(ann)
+    code = rest(ann).invite(made, expiresIn=1)["code"]
+    late = rest(user())
+
+    def gone() -> bool:
+        try:
+            late.json("GET", f"/invites/{code}")
+        except Refused as refused:
+            return refused.code == "not_found"
+        return False
+
+    eventually(gone, "the end of the invite", 5)
+    with refused("not_found"):
+        late.join_by(code)
+
+
+def test_a_code_is_good_for_so_many_also_at_once(
+    rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account
+) -> None:
+    made = group(ann)
+    code = rest(ann).invite(made, maxUses=3)["code"]
+    clients = [rest(user()) for _ in range(8)]
+
+    def come(client: object) -> str:
+        try:
+            client.join_by(code)  # type: ignore[attr-defined]
+        except Refused as refused:
+            return refused.code
+        return "ok"
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(come, clients))
+    assert sorted(answers) == ["not_found"] * 5 + ["ok"] * 3
+    assert rest(ann).conversation(made)["memberCount"] == 4
+
+
+def test_a_member_who_uses_a_code_changes_nothing(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+    made = group(ann, ben)
+    code = rest(ann).invite(made, maxUses=1)["code"]
+    assert rest(ben).join_by(code)["id"] == made
+    assert len(history(rest(ann), made)) == 1
+
+
+@pytest.mark.parametrize("options", [{"expiresIn": 0}, {"expiresIn": "1"}, {"maxUses": 0}, {"maxUses": -1}], ids=str)
+def test_an_invite_that_is_none_is_invalid(
+    rest: MakeRest, group: MakeGroup, ann: Account, options: dict[str, object]
+) -> None:
+    with refused("invalid"):
+        rest(ann).invite(group(ann), **options)

@@ -1,0 +1,180 @@
+"""Delivered and read in a group: counts, who they are, and marks gathered where there are many."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
+from tests.contract.expect import eventually
+from tests.contract.expect_groups import one
+from tests.support.clients import Account, EventClient, RestClient, register
+from tests.support.processes import Stack
+
+LARGE = 120
+
+
+@pytest.fixture
+def made(group: MakeGroup, ann: Account, ben: Account, eve: Account) -> int:
+    return group(ann, ben, eve)
+
+
+def by_user(receipts: dict[str, Any]) -> dict[int, tuple[bool, bool]]:
+    return {m["userId"]: (m["delivered"], m["read"]) for m in receipts["members"]}
+
+
+def test_receipts_name_the_members_and_count_them(
+    rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account
+) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    assert {k: v for k, v in rest(ann).receipts(sent["id"], made).items() if k != "members"} == {
+        "id": sent["id"],
+        "conversationId": made,
+        "seq": 2,
+        "delivered": 0,
+        "read": 0,
+    }
+    rest(ben).delivered(made, 2)
+    rest(eve).read(made, 2)
+    found = rest(ann).receipts(sent["id"], made)
+    assert (found["delivered"], found["read"]) == (2, 1)
+    assert by_user(found) == {ben.user_id: (True, False), eve.user_id: (True, True)}
+
+
+def test_receipts_are_paged(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    rest(eve).read(made, 2)
+    first = rest(ann).receipts(sent["id"], made, limit=1)
+    second = rest(ann).receipts(sent["id"], made, limit=1, cursor=first["cursor"])
+    assert {**by_user(first), **by_user(second)} == {ben.user_id: (False, False), eve.user_id: (True, True)}
+    assert first["read"] == second["read"] == 1, "counts are over all members"
+
+
+def test_who_came_later_is_not_counted_for_what_was_before(
+    rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
+) -> None:
+    made = group(ann, ben, history="joined")
+    sent = rest(ann).send(conversation_id=made)
+    rest(ben).read(made, 2)
+    rest(ann).add(made, eve.user_id)
+    rest(eve).read(made, 3)
+    assert by_user(rest(ann).receipts(sent["id"], made)) == {ben.user_id: (True, True)}
+
+
+def test_status_is_that_of_all_others(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+    rest(ann).send(conversation_id=made)
+
+    def is_now(status: str) -> None:
+        eventually(lambda: one(rest(ann), made, 2)["status"] == status, status)
+
+    is_now("stored")
+    rest(ben).read(made, 2)
+    is_now("stored")
+    rest(eve).delivered(made, 2)
+    is_now("delivered")
+    rest(eve).read(made, 2)
+    is_now("read")
+
+
+def test_who_is_gone_is_not_waited_for(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+    rest(ann).send(conversation_id=made)
+    rest(ben).read(made, 2)
+    rest(ann).remove(made, eve.user_id)
+    eventually(lambda: one(rest(ann), made, 2)["status"] == "read", "read by all who are there")
+
+
+@pytest.mark.parametrize("what", ["delivered", "read"])
+def test_every_members_mark_is_told_to_all(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str, what: str
+) -> None:
+    watcher, away = connect(transport, eve, ack="client"), connect(transport, eve, ack="client")
+    away.kill()
+    seq = rest(ann).send(conversation_id=made)["seq"]
+    getattr(rest(ben), what)(made, seq)
+    away.reconnect()
+    for client in (watcher, away):
+        event = client.next_event(lambda e: e.name == f"message_{what}" and e.data["userId"] == ben.user_id)
+        assert event.data == {"conversationId": made, "userId": ben.user_id, "seq": seq}
+    marks = {m["userId"]: (m["deliveredSeq"], m["readSeq"]) for m in rest(eve).conversation(made)["members"]}
+    assert marks[ben.user_id] == ((seq, 0) if what == "delivered" else (seq, seq))
+
+
+def test_who_comes_begins_where_the_group_is(
+    rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
+) -> None:
+    made = group(ann, ben)
+    for _ in range(3):
+        rest(ann).send(conversation_id=made)
+    rest(ann).add(made, eve.user_id)
+    assert rest(eve).conversation(made)["unread"] <= 1, "at most the message that tells of it"
+    rest(ann).send(conversation_id=made)
+    assert [m["message"] for m in rest(eve).fetch_unread(conversation_id=made)["messages"]][-1:] == ["hello"]
+
+
+# -- many members ------------------------------------------------
+
+
+def borrow_passwords(stored: Engine, model: Account, count: int) -> list[str]:
+    """So many users who sign in as ``model`` does: hashing a password for each would take longer than the test."""
+    copy = """
+    insert into users (username, display_name, password_hash)
+    select unnest(cast(:names as text[])), 'Many', password_hash from users where id = :id
+    """
+    names = [f"m{uuid.uuid4().hex[:20]}" for _ in range(count)]
+    with stored.begin() as connection:
+        connection.execute(text(copy), {"names": names, "id": model.user_id})
+    return names
+
+
+@pytest.fixture
+def many(server: Stack, stored: Engine, opened: list[Any]) -> list[RestClient]:
+    """LARGE users, signed in."""
+    model = register(server.base_url)
+    names = borrow_passwords(stored, model, LARGE)
+
+    def sign_in(name: str) -> RestClient:
+        client = RestClient(server.base_url)
+        opened.append(client)
+        client.token = client.login(name, model.password)["accessToken"]
+        return client
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(sign_in, names))
+
+
+def marks_of(client: EventClient, made: int, name: str) -> list[dict[str, Any]]:
+    return [e.data for e in client.named(name) if e.data["conversationId"] == made]
+
+
+def gathered(client: EventClient, made: int, furthest: int) -> Callable[[], bool | None]:
+    """Whether most are told of, the furthest to the end. (A mark that comes alone is told to nobody.)"""
+
+    def found() -> bool | None:
+        marks = marks_of(client, made, "message_read")
+        moved = sum(m.get("moved", 1) for m in marks)
+        return True if moved >= LARGE / 2 and max(m["seq"] for m in marks) == furthest else None
+
+    return found
+
+
+def test_marks_of_many_are_gathered(connect: Connect, rest: MakeRest, many: list[RestClient], ann: Account) -> None:
+    ids = [client.json("GET", "/me")["id"] for client in many]
+    made = rest(ann).group("Many", ids)["id"]
+    sent = [rest(ann).send(conversation_id=made) for _ in range(3)][-1]
+    watchers = [connect(transport, ann, ack="client") for transport in ALL]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda client: client.read(made, sent["seq"]), many))
+    for watcher in watchers:
+        watcher.wait(gathered(watcher, made, sent["seq"]), 20, "all marks")
+        marks = marks_of(watcher, made, "message_read")
+        assert len(marks) <= LARGE / 4, f"{len(marks)} events for {LARGE} marks"
+        assert all(m["userId"] in ids for m in marks)
+    found = rest(ann).receipts(sent["id"], made)
+    assert (found["delivered"], found["read"]) == (LARGE, LARGE)
+    shown = rest(ann).conversation(made)
+    assert (shown["memberCount"], "members" in shown) == (LARGE + 1, False)

@@ -1,0 +1,249 @@
+"""A message is deleted, for everyone or for oneself, and nothing of it is left."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from sqlalchemy import Engine, text
+
+from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
+from tests.contract.expect import eventually, is_time, refused
+from tests.contract.expect_groups import history, one
+from tests.support.clients import Account, Event
+from tests.support.processes import Stack
+
+
+def deleted(id_: str) -> Callable[[Event], bool]:
+    return lambda e: e.name == "message_deleted" and e.data["id"] == id_
+
+
+@pytest.fixture
+def pair(rest: MakeRest, ann: Account, ben: Account) -> int:
+    return int(rest(ann).direct(ben.user_id)["id"])
+
+
+@pytest.mark.parametrize("by", ALL)
+def test_for_everyone_it_goes_from_every_session(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, by: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="secret")
+    author = connect(by, ann)
+    clients = [connect(transport, who) for transport in ALL for who in (ann, ben)]
+    ack = author.delete(sent["id"], pair)
+    assert (ack["id"], ack["conversationId"], ack["seq"], ack["status"]) == (sent["id"], pair, 1, "stored")
+    for client in clients:
+        event = client.next_event(deleted(sent["id"]))
+        assert event.data == {"id": sent["id"], "conversationId": pair, "seq": 1}
+        assert event.cursor
+    for reader in (ann, ben):
+        now = one(rest(reader), pair, 1)
+        assert is_time(now["deletedAt"])
+        assert not {"message", "attachments"} & set(now)
+    assert rest(ben).fetch_unread()["messages"] == []
+    assert rest(ben).conversation(pair)["unread"] == 0
+
+
+def test_a_deletion_of_a_message_older_than_the_cursor_comes_on_resume(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="secret")
+    away = connect(transport, ben)
+    away.kill()
+    rest(ann).delete(sent["id"], pair)
+    away.reconnect()
+    away.next_event(deleted(sent["id"]))
+    away.fence()
+    assert "secret" not in str([e.data for e in away.events])
+
+
+def test_what_was_sent_and_deleted_meanwhile_never_shows(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    away = connect(transport, ben)
+    away.kill()
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    rest(ann).delete(sent["id"], pair)
+    rest(ann).send(conversation_id=pair, message="two")
+    away.reconnect()
+    away.fence()
+    left = [m["message"] for m in away.messages(pair) if "message" in m]
+    assert left[-1] == "two"
+    if "one" in left:  # a poll that was held for it gave the message before it went
+        assert away.named("message_deleted")
+
+
+@pytest.mark.parametrize("by", ALL)
+def test_for_oneself_it_goes_from_ones_own_sessions(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, by: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="stays")
+    reader = connect(by, ben)
+    own, others = [connect(t, ben) for t in ALL], [connect(t, ann) for t in ALL]
+    assert reader.delete(sent["id"], pair, scope="me")["seq"] == 1
+    for client in own:
+        assert client.next_event(deleted(sent["id"])).data == {"id": sent["id"], "conversationId": pair, "seq": 1}
+    for client in others:
+        client.fence()
+        assert client.named("message_deleted") == []
+    assert history(rest(ben), pair) == []
+    assert [m["message"] for m in history(rest(ann), pair)] == ["stays"]
+    assert rest(ben).fetch_unread()["messages"] == []
+
+
+def test_what_was_deleted_for_oneself_goes_on_resume_too(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="stays")
+    away, other = connect(transport, ben), connect(transport, ann)
+    away.kill()
+    other.kill()
+    rest(ben).delete(sent["id"], pair, scope="me")
+    for client in (away.reconnect(), other.reconnect()):
+        client.fence()
+    assert [e.data["id"] for e in away.named("message_deleted")] == [sent["id"]]
+    assert other.named("message_deleted") == []
+
+
+def test_what_is_hidden_stays_hidden(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    """Also on a replay from before it was sent, also when it is edited afterwards."""
+    before = connect(transport, ben)
+    before.kill()
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    rest(ben).delete(sent["id"], pair, scope="me")
+    rest(ann).edit(sent["id"], "two", pair)
+    again = connect(transport, ben, before.cursor)
+    again.fence()
+    told = [e for e in again.events if e.data.get("id") == sent["id"]]
+    assert not told or told[-1].name == "message_deleted", told
+    assert history(rest(ben), pair) == []
+    with refused("not_found"):
+        rest(ben).react(sent["id"], "👍", pair)
+
+
+def test_deleting_again_changes_nothing(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair)
+    client = connect(transport, ben)
+    for _ in range(3):
+        assert rest(ann).delete(sent["id"], pair)["seq"] == 1
+    client.fence()
+    assert len(client.named("message_deleted")) == 1
+
+
+def test_only_who_wrote_it_deletes_for_everyone(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="mine")
+    with refused("forbidden"):
+        rest(ben).delete(sent["id"], pair)
+    with refused("invalid"):
+        rest(ann).delete(sent["id"], pair, scope="all")
+    assert one(rest(ben), pair, 1)["message"] == "mine"
+
+
+def test_nothing_is_done_to_what_is_deleted(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="mine")
+    rest(ann).delete(sent["id"], pair)
+    for client in (rest(ann), connect("ws", ann)):
+        for act in (
+            lambda c: c.edit(sent["id"], "again", pair),
+            lambda c: c.react(sent["id"], "👍", pair),
+            lambda c: c.pin(sent["id"], pair),
+        ):
+            with refused("not_found"):
+                act(client)
+    with refused("not_found"):
+        rest(ben).send(conversation_id=pair, forward={"id": sent["id"], "conversationId": pair}, message=None)
+
+
+def test_the_id_of_a_deleted_message_is_not_free(rest: MakeRest, pair: int, ann: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="mine")
+    rest(ann).delete(sent["id"], pair)
+    again = rest(ann).send(conversation_id=pair, message="mine", id=sent["id"])
+    assert (again["seq"], len(history(rest(ann), pair))) == (1, 1)
+    assert "deletedAt" in one(rest(ann), pair, 1)
+
+
+def test_a_system_message_is_not_deleted(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+    made = group(ann)
+    with refused("forbidden"):
+        rest(ann).delete(one(rest(ann), made, 1)["id"], made)
+
+
+# -- nothing is left ------------------------------------------------
+
+
+def in_postgres(stored: Engine, word: str) -> list[str]:
+    """The tables in which any column of any row says this word."""
+    tables = "select table_name from information_schema.tables where table_schema = 'public'"
+    says = "select 1 from {} t where t::text ilike :w limit 1"
+    with stored.connect() as connection:
+        names = connection.execute(text(tables)).scalars().all()
+        return [name for name in names if connection.execute(text(says.format(name)), {"w": f"%{word}%"}).first()]
+
+
+def in_redis(client: redis.Redis, word: str) -> list[bytes]:
+    """The keys whose value says this word."""
+    read: dict[bytes, Callable[[bytes], Any]] = {
+        b"string": client.get,
+        b"hash": client.hgetall,
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+        b"stream": client.xrange,
+    }
+    return [k for k in client.scan_iter(count=1000) if word.encode() in repr((k, read[client.type(k)](k))).encode()]
+
+
+@pytest.fixture
+def traces(server: Stack, stored: Engine) -> Callable[[str], Any]:
+    """Where a word still stands in the stores."""
+
+    def look(word: str) -> list[Any]:
+        with server.stores.valkey.client() as client:
+            return [*in_postgres(stored, word), *in_redis(client, word)]
+
+    return look
+
+
+def test_no_text_of_a_deleted_message_is_left(
+    rest: MakeRest, group: MakeGroup, traces: Any, ann: Account, ben: Account
+) -> None:
+    word = f"needle{uuid.uuid4().hex}"
+    made = group(ann, ben)
+    sent = rest(ann).send(conversation_id=made, message=f"{word} one")
+    rest(ben).send(conversation_id=made, message="a reply", replyTo=sent["id"])
+    eventually(lambda: rest(ben).search(word), "the word to be found")
+    assert traces(word), "before it is deleted it stands somewhere"
+    rest(ann).edit(sent["id"], f"{word} two", made)
+    rest(ann).pin(sent["id"], made)
+    rest(ann).delete(sent["id"], made)
+    eventually(lambda: not traces(word), "no trace of the word", 15)
+    assert rest(ben).search(word) == rest(ann).search(word) == []
+    assert rest(ben).pins(made) == []
+    assert word not in str(history(rest(ben), made))
+    with refused("not_found"):
+        rest(ann).edits(sent["id"], made)
+
+
+def test_no_text_of_an_edit_is_found_after_it(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+    old, new = f"old{pair}x{uuid.uuid4().hex}", f"new{pair}x{uuid.uuid4().hex}"
+    sent = rest(ann).send(conversation_id=pair, message=old)
+    rest(ann).edit(sent["id"], new, pair)
+    eventually(lambda: [m["id"] for m in rest(ben).search(new)] == [sent["id"]], "the new text to be found")
+    assert rest(ben).search(old) == []
+
+
+def test_what_is_hidden_is_not_found(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+    word = f"needle{uuid.uuid4().hex}"
+    sent = rest(ann).send(conversation_id=pair, message=word)
+    rest(ben).delete(sent["id"], pair, scope="me")
+    assert rest(ben).search(word) == []
+    assert [m["id"] for m in rest(ann).search(word)] == [sent["id"]]

@@ -1,0 +1,191 @@
+"""A message is edited: what is told, to whom, and until when."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
+from tests.contract.expect import eventually, is_time, refused
+from tests.contract.expect_groups import one
+from tests.support.clients import Account, Event, Refused, RestClient, WsClient, register
+from tests.support.processes import Stack
+
+NOWHERE = str(uuid.UUID(int=7))
+
+
+def updated(id_: str, **fields: Any) -> Any:
+    def match(event: Event) -> bool:
+        shown = event.name == "message_updated" and event.data["id"] == id_
+        return shown and all(event.data.get(name) == value for name, value in fields.items())
+
+    return match
+
+
+@pytest.fixture
+def pair(rest: MakeRest, ann: Account, ben: Account) -> int:
+    return int(rest(ann).direct(ben.user_id)["id"])
+
+
+@pytest.mark.parametrize("by", ALL)
+def test_an_edit_is_told_on_every_session(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, by: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="frist")
+    author = connect(by, ann)
+    clients = [connect(transport, who) for transport in ALL for who in (ann, ben)]
+    ack = author.edit(sent["id"], "first", pair)
+    assert (ack["id"], ack["conversationId"], ack["seq"], ack["status"]) == (sent["id"], pair, sent["seq"], "stored")
+    for client in clients:
+        event = client.next_event(updated(sent["id"]))
+        assert event.cursor
+        assert (event.data["message"], event.data["seq"], event.data["senderId"]) == ("first", 1, ann.user_id)
+        assert event.data["sentAt"] == sent["sentAt"]
+        assert is_time(event.data["editedAt"])
+        assert "reactions" not in event.data, "absent means unchanged"
+    now = one(rest(ben), pair, 1)
+    assert (now["message"], now["editedAt"]) == ("first", event.data["editedAt"])
+
+
+def test_an_edit_of_a_message_older_than_the_cursor_comes_on_resume(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    away = connect(transport, ben)
+    away.kill()
+    for text in ("two", "three"):
+        rest(ann).edit(sent["id"], text, pair)
+    away.reconnect()
+    away.fence()
+    assert [e.data["message"] for e in away.named("message_updated")][-1] == "three"
+    assert away.messages(pair) == [], "it is no new message"
+
+
+def test_a_message_sent_and_edited_meanwhile_comes_as_it_is(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    away = connect(transport, ben)
+    away.kill()
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    rest(ann).edit(sent["id"], "two", pair)
+    away.reconnect()
+    away.next_message(sent["id"])
+    away.fence()
+    shown = [e.data["message"] for e in away.events if e.data.get("id") == sent["id"]]
+    assert shown[-1] == "two"
+
+
+def test_the_texts_before_are_kept_for_the_author(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    for text in ("two", "three"):
+        rest(ann).edit(sent["id"], text, pair)
+    edits = rest(ann).edits(sent["id"], pair)
+    assert [edit["message"] for edit in edits] == ["one", "two"]
+    assert all(is_time(edit["editedAt"]) for edit in edits)
+    with refused("forbidden"):
+        rest(ben).edits(sent["id"], pair)
+
+
+def test_the_same_text_again_tells_no_lie(rest: MakeRest, pair: int, ann: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    assert rest(ann).edit(sent["id"], "one", pair)["seq"] == 1
+    assert one(rest(ann), pair, 1)["message"] == "one"
+
+
+def test_the_conversation_need_not_be_named(rest: MakeRest, pair: int, ann: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    assert rest(ann).edit(sent["id"], "two")["conversationId"] == pair
+    assert one(rest(ann), pair, 1)["message"] == "two"
+
+
+def test_unread_and_the_list_show_the_present_text(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    rest(ann).edit(sent["id"], "two", pair)
+    assert [m["message"] for m in rest(ben).fetch_unread()["messages"]] == ["two"]
+    assert rest(ben).conversation(pair)["lastMessage"]["message"] == "two"
+    assert rest(ben).conversation(pair)["unread"] == 1
+
+
+def test_only_the_author_edits(connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    for other in (rest(ben), connect("ws", ben)):
+        with refused("forbidden"):
+            other.edit(sent["id"], "mine", pair)
+    assert one(rest(ann), pair, 1)["message"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", "invalid"), (None, "invalid"), (5, "invalid"), ("x" * 8001, "too_large")]
+)
+def test_a_text_that_could_not_be_sent_is_refused(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, text: Any, code: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    for client in (rest(ann), connect("ws", ann)):
+        with refused(code):
+            client.edit(sent["id"], text, pair)
+
+
+def test_what_is_not_there_is_not_found(connect: Connect, rest: MakeRest, pair: int, ann: Account) -> None:
+    for client in (rest(ann), connect("ws", ann)):
+        for where in (pair, None, 2**40):
+            with refused("not_found"):
+                client.edit(NOWHERE, "x", where)
+    with refused("not_found"):
+        rest(ann).edit("no-uuid", "x", pair)
+    with refused("invalid"):
+        connect("ws", ann).edit("no-uuid", "x", pair)
+
+
+def test_a_system_message_is_not_edited(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+    made = group(ann)
+    with refused("forbidden"):
+        rest(ann).edit(one(rest(ann), made, 1)["id"], "mine", made)
+
+
+@pytest.fixture
+def strict(short_server: Stack, opened: list[Any]) -> Iterator[RestClient]:
+    """An owner where a message may be edited for one second."""
+    account = register(short_server.base_url)
+    opened += [RestClient(short_server.base_url, account.access_token)]
+    return opened[-1]
+
+
+def test_after_a_while_a_message_stays_as_it_is(strict: RestClient, opened: list[Any], short_server: Stack) -> None:
+    member = register(short_server.base_url)
+    other = RestClient(short_server.base_url, member.access_token)
+    opened.append(other)
+    made = strict.group("Trip", [member.user_id])["id"]
+    sent = other.send(conversation_id=made, message="one")
+    other.edit(sent["id"], "two", made)
+
+    def too_late() -> bool:
+        try:
+            other.edit(sent["id"], "three", made)
+        except Refused as refused:
+            return refused.code == "forbidden"
+        return False
+
+    eventually(too_late, "the end of the time for edits", 5)
+    with refused("forbidden"):
+        other.delete(sent["id"], made)
+    assert other.delete(sent["id"], made, scope="me")["seq"] == 2, "for oneself at any time"
+    assert strict.delete(sent["id"], made)["seq"] == 2, "an owner at any time"
+
+
+def test_edits_of_one_message_at_once_end_alike_for_all(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account
+) -> None:
+    clients = [connect(transport, ben) for transport in ALL]
+    sent = rest(ann).send(conversation_id=pair, message="0")
+    author: WsClient = connect("ws", ann)
+    frames = [{"id": sent["id"], "conversationId": pair, "message": str(i)} for i in range(1, 11)]
+    for ref in [author.command_nowait("edit_message", frame) for frame in frames]:
+        author.answer(ref)
+    last = one(rest(ann), pair, 1)["message"]
+    for client in clients:
+        client.fence()
+        assert client.named("message_updated")[-1].data["message"] == last

@@ -1,0 +1,181 @@
+"""Reactions and pins: live as what happened, on resume as what is so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
+from tests.contract.expect import is_time, refused
+from tests.contract.expect_groups import one
+from tests.support.clients import Account, Event, EventClient
+
+
+def told(client: EventClient, name: str, id_: str) -> list[Event]:
+    return [e for e in client.named(name) if e.data["id"] == id_]
+
+
+def shown(message: dict[str, Any]) -> dict[str, tuple[int, bool]]:
+    return {r["emoji"]: (r["count"], r["mine"]) for r in message["reactions"]}
+
+
+@pytest.fixture
+def made(group: MakeGroup, ann: Account, ben: Account, eve: Account) -> int:
+    return group(ann, ben, eve)
+
+
+@pytest.mark.parametrize("by", ALL)
+def test_a_reaction_comes_and_goes_on_every_session(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, by: str
+) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    reader = connect(by, ben)
+    clients = [connect(transport, who) for transport in ALL for who in (ann, eve)]
+    for on in (True, False):
+        ack = reader.react(sent["id"], "👍", made, on=on)
+        assert (ack["id"], ack["conversationId"], ack["seq"], ack["status"]) == (sent["id"], made, 2, "stored")
+        for client in clients:
+            event = client.next_event(lambda e, on=on: e.name == "reaction" and e.data["on"] is on)
+            assert event.data == {
+                "id": sent["id"],
+                "conversationId": made,
+                "seq": 2,
+                "userId": ben.user_id,
+                "emoji": "👍",
+                "on": on,
+            }
+            assert event.cursor
+        assert shown(one(rest(ben), made, 2)) == ({"👍": (1, True)} if on else {})
+
+
+def test_they_are_counted_by_emoji(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    for who, emojis in ((ben, "👍❤"), (eve, "👍"), (ann, "🎉")):
+        for emoji in emojis:
+            rest(who).react(sent["id"], emoji, made)
+    assert shown(one(rest(ben), made, 2)) == {"👍": (2, True), "❤": (1, True), "🎉": (1, False)}
+    assert shown(one(rest(ann), made, 2)) == {"👍": (2, False), "❤": (1, False), "🎉": (1, True)}
+
+
+def test_the_same_reaction_again_is_one(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str
+) -> None:
+    """A screen counts the events: what changes nothing tells nothing."""
+    sent = rest(ann).send(conversation_id=made)
+    client = connect(transport, ann)
+    for on in (True, True, False, False):
+        rest(ben).react(sent["id"], "👍", made, on=on)
+    client.fence()
+    assert [e.data["on"] for e in told(client, "reaction", sent["id"])] == [True, False]
+
+
+def test_on_resume_it_comes_as_the_messages_present_state(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    away = connect(transport, eve)
+    away.kill()
+    for on in (True, False, True):
+        rest(ben).react(sent["id"], "👍", made, on=on)
+    rest(eve).react(sent["id"], "👍", made)
+    rest(ann).react(sent["id"], "🎉", made)
+    away.reconnect()
+    away.fence()
+    if transport == "poll" and not told(away, "message_updated", sent["id"]):
+        # A poll's session lives on for a while: it is not resumed, it gathered each of them.
+        assert len(told(away, "reaction", sent["id"])) == 5
+        return
+    now = told(away, "message_updated", sent["id"])[-1].data
+    assert shown(now) == {"👍": (2, True), "🎉": (1, False)}
+    assert away.messages(made) == []
+
+
+@pytest.mark.parametrize("emoji", ["", "not an emoji at all, but a long text " * 3, "a\nb", None, 5])
+def test_what_is_no_reaction_is_invalid(connect: Connect, rest: MakeRest, made: int, ann: Account, emoji: Any) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    with refused("invalid"):
+        connect("ws", ann).react(sent["id"], emoji, made)
+
+
+@pytest.mark.parametrize("emoji", ["👍🏽", "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "❤️", "1️⃣"])
+def test_an_emoji_of_many_code_points_is_one(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, emoji: str, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    connect(transport, ann).react(sent["id"], emoji, made)
+    assert shown(one(rest(ann), made, 2)) == {emoji: (1, True)}
+
+
+def test_a_system_message_has_no_reactions(rest: MakeRest, made: int, ann: Account) -> None:
+    created = one(rest(ann), made, 1)["id"]
+    with refused("forbidden"):
+        rest(ann).react(created, "👍", made)
+    with refused("forbidden"):
+        rest(ann).pin(created, made)
+
+
+# -- pins ------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ALL)
+def test_a_pin_is_told_on_every_session(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, by: str
+) -> None:
+    sent = rest(ben).send(conversation_id=made)
+    owner = connect(by, ann)
+    clients = [connect(transport, ben) for transport in ALL]
+    for on in (True, False):
+        assert owner.pin(sent["id"], made, on=on)["seq"] == 2
+        for client in clients:
+            event = client.next_event(lambda e, on=on: e.name == "message_pinned" and e.data["on"] is on)
+            assert event.cursor
+            assert event.data == {
+                "id": sent["id"],
+                "conversationId": made,
+                "seq": 2,
+                "userId": ann.user_id,
+                "on": on,
+            }
+        assert [m["id"] for m in rest(ben).pins(made)] == ([sent["id"]] if on else [])
+        now = one(rest(ben), made, 2)
+        assert is_time(now["pinnedAt"]) if on else "pinnedAt" not in now
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_pin_comes_on_resume_as_the_messages_present_state(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str, on: bool
+) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    if not on:
+        rest(ann).pin(sent["id"], made)
+    away = connect(transport, ben)
+    away.kill()
+    rest(ann).pin(sent["id"], made, on=on)
+    away.reconnect()
+    away.fence()
+    if transport == "poll" and not told(away, "message_updated", sent["id"]):
+        assert [e.data["on"] for e in told(away, "message_pinned", sent["id"])] == [on]
+        return
+    assert ("pinnedAt" in told(away, "message_updated", sent["id"])[-1].data) is on
+
+
+def test_an_edit_leaves_pin_and_reactions(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=made, message="one")
+    rest(ann).pin(sent["id"], made)
+    rest(ben).react(sent["id"], "👍", made)
+    client = connect(transport, ben)
+    rest(ann).edit(sent["id"], "two", made)
+    assert "pinnedAt" in client.next_event("message_updated").data, "the message as it now is"
+    now = one(rest(ben), made, 2)
+    assert (now["message"], shown(now), "pinnedAt" in now) == ("two", {"👍": (1, True)}, True)
+
+
+def test_both_pin_in_a_direct_conversation(rest: MakeRest, ann: Account, ben: Account) -> None:
+    sent = rest(ann).send(receiver_id=ben.user_id)
+    for who in (ann, ben):
+        rest(who).pin(sent["id"], sent["conversationId"])
+        assert len(rest(who).pins(sent["conversationId"])) == 1
+        rest(who).pin(sent["id"], sent["conversationId"], on=False)
