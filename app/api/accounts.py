@@ -13,7 +13,7 @@ from app.extensions import current_parley
 from app.services.authenticate import require_caller
 from app.services.delete_account import delete_account
 from app.services.exports import begin_export, read_export, show_export
-from app.services.rate_limit import limit_exports
+from app.services.rate_limit import limit_deletion, limit_exports
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/api/v1/me")
 
@@ -21,6 +21,7 @@ blueprint = Blueprint("accounts", __name__, url_prefix="/api/v1/me")
 @blueprint.delete("")
 def delete() -> Response:
     caller = require_caller()
+    limit_deletion(current_parley(), address(), caller.user_id)
     given = parse_body(DeleteAccount) if request.get_data() else DeleteAccount()
     delete_account(current_parley(), caller.user_id, given.password)
     return json_response(DeletionTaken("accepted"), 202)

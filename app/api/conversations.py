@@ -61,7 +61,7 @@ def show(conversation_id: int) -> Response:
 
 @blueprint.patch("/<int:conversation_id>")
 def change(conversation_id: int) -> Response:
-    caller = require_caller()
+    caller = require_writer()
     changes = changes_of(parse_body(InfoPatch))
     carried_out(change_info(caller.user_id, conversation_id, changes))
     return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id))

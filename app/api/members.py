@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
 from app.api.changes import carried_out
+from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.core.groups import RoleBody, UsersBody
 from app.core.records import SettingsBody
@@ -52,7 +53,7 @@ def page(conversation_id: int) -> Response:
 
 @blueprint.post("/members")
 def add(conversation_id: int) -> Response:
-    caller = require_caller()
+    caller = require_writer()
     user_ids = parse_body(UsersBody).ids()
     return _changed(conversation_id, add_members(current_gateway().path, caller.user_id, conversation_id, user_ids))
 
@@ -60,51 +61,54 @@ def add(conversation_id: int) -> Response:
 @blueprint.delete("/members")
 def remove(conversation_id: int) -> Response:
     """``userId`` may stand in the query: not every client can send a body with DELETE."""
-    caller = require_caller()
+    caller = require_writer()
     body = parse_query(UsersBody) if request.args else parse_body(UsersBody)
     return _changed(conversation_id, remove_members(caller.user_id, conversation_id, body.ids()))
 
 
 @blueprint.delete("/members/<int:user_id>")
 def remove_one(conversation_id: int, user_id: int) -> Response:
-    caller = require_caller()
+    caller = require_writer()
     return _changed(conversation_id, remove_members(caller.user_id, conversation_id, [user_id]))
 
 
 @blueprint.patch("/members/<int:user_id>")
 def change_role(conversation_id: int, user_id: int) -> Response:
-    caller = require_caller()
+    caller = require_writer()
     role = parse_body(RoleBody).role
     return _changed(conversation_id, give_role(caller.user_id, conversation_id, user_id, role))
 
 
 @blueprint.post("/leave")
 def leave(conversation_id: int) -> Response:
-    carried_out(leave_group(require_caller().user_id, conversation_id))
+    carried_out(leave_group(require_writer().user_id, conversation_id))
     return Response(status=204)
 
 
 @blueprint.put("/mute")
 def mute(conversation_id: int) -> Response:
+    caller = require_writer()
     until = parse_body(MuteBody).until
     if until is not None and until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     muted = max(int(until.timestamp() * 1000), 0) if until is not None else 0
-    return _set(conversation_id, SettingsBody(muted_until=muted))
+    return _set(caller.user_id, conversation_id, SettingsBody(muted_until=muted))
 
 
 @blueprint.put("/archive")
 def archive(conversation_id: int) -> Response:
-    return _set(conversation_id, SettingsBody(archived=parse_body(ArchiveBody).archived))
+    caller = require_writer()
+    return _set(caller.user_id, conversation_id, SettingsBody(archived=parse_body(ArchiveBody).archived))
 
 
 @blueprint.put("/pin")
 def pin(conversation_id: int) -> Response:
-    return _set(conversation_id, SettingsBody(pinned=parse_body(PinBody).pinned))
+    caller = require_writer()
+    return _set(caller.user_id, conversation_id, SettingsBody(pinned=parse_body(PinBody).pinned))
 
 
-def _set(conversation_id: int, settings: SettingsBody) -> Response:
-    return _changed(conversation_id, change_settings(require_caller().user_id, conversation_id, settings))
+def _set(user_id: int, conversation_id: int, settings: SettingsBody) -> Response:
+    return _changed(conversation_id, change_settings(user_id, conversation_id, settings))
 
 
 def _changed(conversation_id: int, prepared: Prepared) -> Response:

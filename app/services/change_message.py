@@ -35,7 +35,9 @@ class Prepared(NamedTuple):
 
 
 def edit_message(path: MessagePath, user_id: int, command: EditMessage) -> Prepared:
-    """May block. Raise NotFound, Forbidden (another's, a system message, too late), Invalid, TooLarge, Overloaded."""
+    """May block. Raise RateLimited, NotFound, Forbidden (another's, a system message, too late), Invalid, TooLarge,
+    Overloaded."""
+    path.rates.edits.count(user_id)
     check_length(command.message, path.settings.max_text)
     view = find_present(path, user_id, command.id, command.conversation_id)
     if view["senderId"] != user_id:
@@ -70,7 +72,8 @@ def _edited_body(view: View, text: str) -> MessageBody:
 
 
 def delete_message(path: MessagePath, user_id: int, command: DeleteMessage) -> Prepared:
-    """May block. Raise NotFound, Forbidden, Overloaded. Deleting again what is deleted is no error."""
+    """May block. Raise RateLimited, NotFound, Forbidden, Overloaded. Deleting again what is deleted is no error."""
+    path.rates.edits.count(user_id)
     view = find_message(path, user_id, command.id, command.conversation_id)
     if command.scope == "me":
         return _prepared(Kind.HIDDEN, user_id, view, [view["seq"]])
@@ -80,7 +83,9 @@ def delete_message(path: MessagePath, user_id: int, command: DeleteMessage) -> P
 
 
 def react(path: MessagePath, user_id: int, command: React) -> Prepared:
-    """May block. Raise NotFound, Forbidden (a system message), Invalid (too many different ones), Overloaded."""
+    """May block. Raise RateLimited, NotFound, Forbidden (a system message), Invalid (too many different ones),
+    Overloaded."""
+    path.rates.reactions.count(user_id)
     view = find_present(path, user_id, command.id, command.conversation_id)
     _check_changeable(view)
     there = {reaction["emoji"]: reaction["mine"] for reaction in view["reactions"]}
@@ -92,7 +97,8 @@ def react(path: MessagePath, user_id: int, command: React) -> Prepared:
 
 
 def pin_message(path: MessagePath, user_id: int, command: PinMessage) -> Prepared:
-    """May block. Raise NotFound, Forbidden, Overloaded."""
+    """May block. Raise RateLimited, NotFound, Forbidden, Overloaded."""
+    path.rates.edits.count(user_id)
     view = find_present(path, user_id, command.id, command.conversation_id)
     _check_changeable(view)
     return _prepared(Kind.PINNED, user_id, view, [view["seq"]], encode_body(PinnedBody(on=command.on)))

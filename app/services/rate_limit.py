@@ -96,6 +96,12 @@ def limit_exports(parley: Parley, address: str, user_id: int) -> None:
     parley.limits.take(own, *_writes(parley, address, user_id))
 
 
+def limit_deletion(parley: Parley, address: str, user_id: int) -> None:
+    """Of an account: it asks for the password, which is not to be guessed at with a stolen token."""
+    own = Limit("passwords", str(user_id), parley.settings.auth_attempts_per_minute)
+    parley.limits.take(own, *_writes(parley, address, user_id))
+
+
 def _writes(parley: Parley, address: str, user_id: int) -> tuple[Limit, Limit]:
     most = parley.settings.writes_per_minute
     by_address = Limit("writes-address", network_of(address), most * PEOPLE_PER_ADDRESS)

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from gevent.event import AsyncResult
 from redis import Redis
 
 from app.config import Settings
@@ -130,6 +131,13 @@ class UserRate:
             go_on(None)
         else:
             self.when_granted(user_id, go_on)
+
+    def count(self, user_id: int) -> None:
+        """The same for who may block: return once the act is counted. Raise RateLimited."""
+        if not self.take(user_id):
+            answer = AsyncResult()
+            self.when_granted(user_id, lambda error: answer.set_exception(error) if error else answer.set())
+            answer.get()
 
     def when_granted(self, user_id: int, go_on: GoOn) -> None:
         """To be called where ``take`` said False, at once. ``go_on(None)`` when the act is counted, or

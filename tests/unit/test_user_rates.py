@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import gevent
 import pytest
 
 from app.core.errors import Overloaded, ParleyError, RateLimited
@@ -147,6 +148,18 @@ def test_no_limit_asks_nobody(redis: Redis) -> None:
     assert taken(rate) == 10_000
     assert redis.asked == []
     assert len(rate) == 0
+
+
+def test_who_may_block_waits_for_the_answer(rate: UserRate, redis: Redis) -> None:
+    taken(rate)
+    waiting = [gevent.spawn(rate.count, USER) for _ in range(2)]
+    gevent.sleep(0)
+    assert not any(greenlet.ready() for greenlet in waiting)
+    redis.grant(0, wait=1.0)
+    gevent.joinall(waiting, timeout=5)
+    assert [type(greenlet.exception) for greenlet in waiting] == [RateLimited] * 2
+    redis.now += 1.0
+    rate.count(USER)
 
 
 def test_a_small_burst_has_small_chunks(redis: Redis) -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import redis
 
 from app.core.errors import RateLimited
 from app.extensions import Parley
 from app.message_log import keys
-from app.services.rate_limit import PEOPLE_PER_ADDRESS, Limit, RateLimits, limit_joins, network_of
+from app.services.rate_limit import (
+    PEOPLE_PER_ADDRESS,
+    Limit,
+    RateLimits,
+    limit_exports,
+    limit_joins,
+    limit_reports,
+    network_of,
+)
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD, Api, assert_problem
 
@@ -153,3 +163,53 @@ def test_a_refresh_that_was_refused_for_its_rate_is_still_good(make_api: MakeApp
     assert_problem(api.post("/api/v1/auth/refresh", token=account.refresh), 429, "rate_limited")
     patient = make_api()
     assert patient.post("/api/v1/auth/refresh", token=account.refresh).status_code == 200
+
+
+# Counted as sends, marks, typing, edits and reactions (app/services/user_rates.py), or before anybody is known.
+COMMANDS = {"messages", "message_changes"}
+SIGNING_IN_AND_OUT = {"auth"}
+
+
+def writing_routes(api: Api) -> Iterator[tuple[str, str]]:
+    for rule in api.app.url_map.iter_rules():
+        if rule.endpoint.split(".")[0] in COMMANDS | SIGNING_IN_AND_OUT:
+            continue
+        values = dict.fromkeys(rule.arguments, 1)
+        for method in {"POST", "PUT", "PATCH", "DELETE"} & (rule.methods or set()):
+            _, path = rule.build(values)  # type: ignore[misc]
+            yield method, path
+
+
+def test_every_route_that_changes_something_is_limited(make_api: MakeApp) -> None:
+    api = make_api(writes_per_minute=1, auth_attempts_per_minute=1)
+    account = api.register()
+    assert api.call("PATCH", "/api/v1/me", json={}, token=account.access).status_code == 200
+    routes = list(writing_routes(api))
+    assert ("POST", "/api/v1/conversations") in routes
+    for method, path in routes:
+        answer = api.call(method, path, json={}, token=account.access)
+        assert answer.status_code == 429, f"{method} {path}: {answer.status_code} {answer.text}"
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_an_address_has_a_limit_of_its_own(make_api: MakeApp) -> None:
+    api = make_api(writes_per_minute=1)
+    accounts = [api.register() for _ in range(PEOPLE_PER_ADDRESS + 1)]
+    here = {"REMOTE_ADDR": "198.51.100.77"}
+    statuses = [
+        api.call("PATCH", "/api/v1/me", json={}, token=account.access, environ_base=here).status_code
+        for account in accounts
+    ]
+    assert statuses == [200] * PEOPLE_PER_ADDRESS + [429]
+
+
+def test_reports_and_exports_are_limited_beside_other_changes(make_api: MakeApp) -> None:
+    parley = make_api(reports_per_minute=2, exports_per_day=1).app.extensions["parley"]
+    for _ in range(2):
+        limit_reports(parley, "203.0.113.7", 4711)
+    with pytest.raises(RateLimited):
+        limit_reports(parley, "203.0.113.8", 4711)
+    limit_exports(parley, "203.0.113.7", 4711)
+    with pytest.raises(RateLimited) as caught:
+        limit_exports(parley, "203.0.113.7", 4711)
+    assert 80_000 < caught.value.extra["retryAfter"] <= 86_400
