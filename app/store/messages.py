@@ -136,6 +136,7 @@ _COUNTS = HotStatement(f"""
     SELECT user_id, conversation_id, n FROM (
         SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
         FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
+        OFFSET 0  -- else it is counted once for the condition, and once more for the answer
     ) AS counted WHERE n > 0
 """)
 _UNREAD = HotStatement(f"""

@@ -10,17 +10,19 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from app.config import Settings
-from app.store import messages, receipts
+from app.store import groups, message_life, messages, receipts
 from app.store.batch_writes import Receipt, store_batch
 from app.store.conversations import get_one, list_page, load_state
 from app.store.engine import create_engine, reading, writing
+from app.store.memberships import conversations_of
 from app.store.sql import HotStatement, driver
+from app.store.unread_tail import count_with_floor
 
 LARGE, SMALL = 1_000_000, 100
 UNREAD = 30
 OTHERS = 2_000
 
-# Conversation 1 is large and 2 is small, both of users 1 and 2; around them, users and conversations of no concern.
+# Conversation 1 is large and 2 is small, both of users 1 and 2; user 100 is in 500; around them, users and conversations of no concern.
 FILL = """
     INSERT INTO users (username, display_name) SELECT 'user' || n, 'Somebody ' || n FROM generate_series(1, :others)
     n; INSERT INTO conversations (kind, direct_low, direct_high, last_seq, version)
@@ -29,18 +31,32 @@ FILL = """
     INSERT INTO members (conversation_id, user_id)
         SELECT n, 2 * n - 1 FROM generate_series(1, :others / 2) n UNION SELECT n, 2 * n FROM generate_series(1,
         :others / 2) n UNION SELECT 2, 1 UNION SELECT 2, 2;
-    INSERT INTO messages (conversation_id, seq, id, sender_id, kind, body, version, sent_at)
+    INSERT INTO messages (conversation_id, seq, id, sender_id, kind, body, version, created_version, sent_at,
+                          deleted_at, pinned_at, mentions_all)
         SELECT c, n, CAST(lpad(to_hex(CAST(c AS bigint) * 10000000 + n), 32, '0') AS uuid), 1 + n % 2, 'text',
         'text',
-               1000000 + n * 10 + c, now()
+               1000000 + n * 10 + c, 1000000 + n * 10 + c, now(), CASE WHEN n % 10 = 3 THEN now() END,
+               CASE WHEN c < 3 AND (most - n) % (most / 5) = 4 THEN now() END, (most - n) % (most / 5) = 3
         FROM (SELECT 1 AS c, :large AS most UNION SELECT 2, :small
               UNION SELECT n, 20 FROM generate_series(3, :others / 2) n) AS s
         CROSS JOIN LATERAL generate_series(1, most) AS n;
     UPDATE conversations SET last_seq = s.most, version = 1000000 + s.most * 10 + id FROM (
         SELECT n, CASE n WHEN 1 THEN :large WHEN 2 THEN :small ELSE 20 END AS most
         FROM generate_series(1, :others / 2) n) AS s WHERE id = s.n;
+    INSERT INTO members (conversation_id, user_id) SELECT n, 100 FROM generate_series(101, 600) n;
     UPDATE members SET last_read_seq = last_seq - :unread, last_delivered_seq = last_seq - :unread
-        FROM conversations WHERE id = conversation_id AND id < 3
+        FROM conversations WHERE id = conversation_id AND id < 3;
+    UPDATE conversations SET member_count = 2;
+    INSERT INTO hidden_messages SELECT 1, conversation_id, seq, version + 1 FROM messages
+        WHERE seq % 10 = 1 AND (conversation_id = 1 AND seq > :large - 50 OR conversation_id = 2 AND seq > :small - 50);
+    INSERT INTO hidden_messages SELECT u, 2 * u, n, n FROM generate_series(3, 50) u, generate_series(1, 50) n;
+    INSERT INTO mentions SELECT 1, conversation_id, seq FROM hidden_messages WHERE user_id = 1;
+    INSERT INTO mentions SELECT u, 2 * u, n FROM generate_series(3, 50) u, generate_series(1, 50) n;
+    INSERT INTO reactions (conversation_id, seq, user_id, emoji, version)
+        SELECT conversation_id, seq, u, 'e' || u % 3, 1 FROM messages, generate_series(1, 3) u
+        WHERE conversation_id < 3 AND seq % 20 = 0;
+    INSERT INTO message_edits SELECT conversation_id, seq, n, 'old', 1, now() FROM messages, generate_series(1, 3) n
+        WHERE conversation_id < 3 AND seq % 20 = 0;
 """
 
 
@@ -81,11 +97,14 @@ def engine(settings: Settings) -> Iterator[Engine]:
     with writing(made) as conn, without_indexes(conn):
         driver(conn).execute(filling)
     with reading(made) as conn:
-        conn.execute(text("VACUUM ANALYZE users, conversations, members, messages"))
+        conn.execute(text(f"VACUUM ANALYZE {', '.join(TABLES)}"))
     yield made
     made.dispose()
 
 
+TABLES = (
+    "users", "conversations", "members", "messages", "hidden_messages", "mentions", "reactions", "message_edits",
+)  # fmt: skip
 Plan = dict[str, Any]
 
 
@@ -130,6 +149,13 @@ READS: dict[str, Callable[[int, int], Callable[[Connection], object]]] = {
     ),
     "history, onwards": lambda c, size: lambda conn: messages.history(conn, c, user_id=1, after=size // 2 - 1).messages,
     "unread messages": lambda c, _: lambda conn: messages.unread_messages(conn, [messages.UnreadRequest(1, c, 50)]),
+    "pins": lambda c, _: lambda conn: message_life.pins_of(conn, c, 1),
+    "located": lambda c, _: lambda conn: message_life.locate(conn, 1, an_id(conn, c)),
+    "quotes": lambda c, _: lambda conn: message_life.previews(conn, [(c, an_id(conn, c))]),
+    "reactions": lambda c, size: lambda conn: message_life.reactions_of(conn, [(c, size - n) for n in range(50)], 1),
+    "edits": lambda c, size: lambda conn: message_life.edits_of(conn, c, size),
+    "receipts of one message": lambda c, size: lambda conn: message_life.receipts_of(conn, c, size, 0, 50).members,
+    "members": lambda c, _: lambda conn: groups.page_members(conn, c, 0, 50),
     "find by id": lambda c, _: lambda conn: messages.find_existing(conn, [(c, an_id(conn, c))]),
     "conversation": lambda c, _: lambda conn: get_one(conn, 1, c),
     "state": lambda c, _: lambda conn: load_state(conn, [c]),
@@ -141,7 +167,7 @@ def check(plans: list[Plan]) -> None:
         (node["Node Type"], node["Relation Name"]) for plan in plans for node in nodes(plan) if "Relation Name" in node
     ]
     assert scans
-    assert not [scan for scan in scans if scan[0] == "Seq Scan" and scan[1] in ("messages", "members")], scans
+    assert not [scan for scan in scans if scan[0] == "Seq Scan" and scan[1] in TABLES], scans
 
 
 @pytest.fixture(params=["as the server plans", "as a planner that may scan tables does"])
@@ -169,8 +195,20 @@ def test_a_read_of_the_large_conversation_costs_what_one_of_the_small_does(conn:
         lambda conn: messages.unread_messages(conn, [messages.UnreadRequest(u, None, 20) for u in range(1, 21)]),
         lambda conn: receipts.delivered_up_to(conn, 1, 1_000_000 + LARGE * 10),
         lambda conn: list_page(conn, 1)[0],
+        lambda conn: messages.hidden_since(conn, 1, 1_000_000 + (LARGE - 20) * 10 + 1),
+        lambda conn: count_with_floor(conn, {(1, 1): LARGE - 10, (1, 2): 0}),
+        lambda conn: conversations_of(conn, [1, 2]),
     ],
-    ids=["changed since", "unread counts", "unread of many", "delivered up to", "list"],
+    ids=[
+        "changed since",
+        "unread counts",
+        "unread of many",
+        "delivered up to",
+        "list",
+        "hidden since",
+        "with floor",
+        "memberships",
+    ],
 )
 def test_a_read_over_all_of_a_users_conversations_walks_indexes(
     conn: Connection, read: Callable[[Connection], object]
@@ -178,6 +216,13 @@ def test_a_read_over_all_of_a_users_conversations_walks_indexes(
     plans = plans_of(conn, read)
     check(plans)
     assert pages(plans) < 700
+
+
+def test_of_500_conversations_only_those_of_the_page_are_looked_into(conn: Connection) -> None:
+    plans = plans_of(conn, lambda conn: list_page(conn, 100, limit=5)[0])
+    check(plans)
+    loops = [node["Actual Loops"] for node in nodes(plans[0]) if node.get("Relation Name") in ("messages", "mentions")]
+    assert 0 < max(loops) <= 6  # one more than shown, to know whether there are more
 
 
 def test_marks_that_moved_are_found_by_index(conn: Connection, engine: Engine) -> None:
@@ -192,4 +237,5 @@ def test_a_million_unread_are_counted_to_the_cap(conn: Connection, engine: Engin
     check(plans)
     assert pages(plans) < 200
     [count] = [row[2] for row in messages.unread_counts(conn, [1]) if row[1] == 1]
-    assert count == messages.COUNT_CAP // 2  # of the newest so many, half are the user's own
+    # Of the newest so many half are the user's own, a tenth are deleted, and five are hidden.
+    assert count == messages.COUNT_CAP * 4 // 10 - 5
