@@ -22,7 +22,8 @@ LARGE, SMALL = 1_000_000, 100
 UNREAD = 30
 OTHERS = 2_000
 
-# Conversation 1 is large and 2 is small, both of users 1 and 2; user 100 is in 500; around them, users and conversations of no concern.
+# User 100 is in 500 conversations.
+# Conversation 1 is large and 2 is small, both of users 1 and 2; around them, users and conversations of no concern.
 FILL = """
     INSERT INTO users (username, display_name) SELECT 'user' || n, 'Somebody ' || n FROM generate_series(1, :others)
     n; INSERT INTO conversations (kind, direct_low, direct_high, last_seq, version)
@@ -105,6 +106,7 @@ def engine(settings: Settings) -> Iterator[Engine]:
 TABLES = (
     "users", "conversations", "members", "messages", "hidden_messages", "mentions", "reactions", "message_edits",
 )  # fmt: skip
+LARGE_TABLES = TABLES[2:]
 Plan = dict[str, Any]
 
 
@@ -167,7 +169,7 @@ def check(plans: list[Plan]) -> None:
         (node["Node Type"], node["Relation Name"]) for plan in plans for node in nodes(plan) if "Relation Name" in node
     ]
     assert scans
-    assert not [scan for scan in scans if scan[0] == "Seq Scan" and scan[1] in TABLES], scans
+    assert not [scan for scan in scans if scan[0] == "Seq Scan" and scan[1] in LARGE_TABLES], scans
 
 
 @pytest.fixture(params=["as the server plans", "as a planner that may scan tables does"])
