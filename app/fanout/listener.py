@@ -84,7 +84,7 @@ class Listener:
                 except TimeoutError:
                     if asked:
                         raise
-                    connection.send_command("PING")
+                    connection.send_command("PING", check_health=False)
                     asked = True
                     continue
                 asked = False

@@ -21,6 +21,7 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import hydrate, is_in_redis
 from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher, Outcome
+from app.services.gather_marks import GatheredMarks
 from app.services.histogram import Histogram, ack_seconds
 from app.services.user_rates import Rates
 from app.store import conversations as store
@@ -77,6 +78,8 @@ class MessagePath:
     redis: Redis
     gateway_id: str
     append: Batcher
+    change: Batcher  # edits, reactions, changes of groups: all that is not a message, a mark or typing
+    marks: GatheredMarks
     confirmations: Confirmations
     rates: Rates
     stored_ids: Batcher  # (conversation, id) -> what Postgres has under this id, or None
@@ -117,12 +120,14 @@ class MessagePath:
         cold, self.cold = self.cold, set()
         if not cold:
             return
-        for operation, outcome in self.append.withdraw(lambda operation: operation.conversation_id in cold):
-            self.when_hydrated(operation.conversation_id, partial(self._submit, operation, outcome))
+        for queue in (self.append, self.change):
+            for operation, outcome in queue.withdraw(lambda operation: operation.conversation_id in cold):
+                self.when_hydrated(operation.conversation_id, partial(self._submit, queue, operation, outcome))
 
-    def _submit(self, operation: Operation, outcome: Outcome, error: ParleyError | None) -> None:
+    @staticmethod
+    def _submit(queue: Batcher, operation: Operation, outcome: Outcome, error: ParleyError | None) -> None:
         if error is None:
-            self.append.submit(operation, outcome)
+            queue.submit(operation, outcome)
         else:
             outcome(None, error)
 

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.commands import SendMessage, check_text
-from app.core.errors import Conflict, Invalid, NotFound, Overloaded, ParleyError, Unauthorized
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError, Unauthorized
 from app.core.ids import make_uuid7, surely_new
 from app.core.records import Kind, MessageBody, encode_body
 from app.core.times import rfc3339
 from app.message_log.append import Decided, Decision, Operation
+from app.services.message_details import NO_DETAILS, find_details, needs_details
 from app.services.message_path import Answer, MessagePath, now_ms
 from app.services.open_direct import open_direct
 
@@ -66,7 +67,7 @@ def send_message(
 class _Sending:
     """One message on its way in."""
 
-    __slots__ = ("command", "conversation_id", "hydrated", "id", "outcome", "path", "session_id", "user_id")
+    __slots__ = ("command", "conversation_id", "details", "hydrated", "id", "outcome", "path", "session_id", "user_id")
 
     def __init__(
         self, path: MessagePath, user_id: int, session_id: str, command: SendMessage, outcome: Outcome
@@ -77,6 +78,7 @@ class _Sending:
         self.command = command
         self.outcome = outcome
         self.hydrated = 0
+        self.details = NO_DETAILS
         self.conversation_id = command.conversation_id or 0  # 0: not known yet
         now = now_ms()
         self.id = command.id.lower() if command.id is not None else make_uuid7(now)
@@ -86,7 +88,7 @@ class _Sending:
         if not self.conversation_id:
             self.conversation_id = self.path.directs.find(self.user_id, self.command.receiver_id or 0) or 0
         fresh = surely_new(self.id, now_ms=now, marks_since_ms=self.path.marks_since_ms(now))
-        if self.conversation_id and fresh:
+        if self.conversation_id and fresh and not needs_details(self.command):
             self.submit()
             return True
         self.path.later(lambda: self.prepare_and_pass_on(passed_on))
@@ -112,6 +114,7 @@ class _Sending:
             self.conversation_id = open_direct(self.path, self.user_id, self.command.receiver_id or 0)
         earlier = self.find_stored()
         if earlier is None:
+            self.details = find_details(self.path, self.user_id, self.conversation_id, self.command)
             self.submit()
         elif earlier.sender_id != self.user_id:
             raise Conflict("This id is another message's.")
@@ -151,7 +154,7 @@ class _Sending:
             body.receiver_id = receiver
         if command.reply_to is not None:
             body.reply_to = command.reply_to.lower()
-        return body
+        return self.details.onto(body)
 
     def decided(self, decision: Decision, error: ParleyError | None) -> None:
         if error is not None:
@@ -204,6 +207,8 @@ def refusal(what: int) -> ParleyError:
         return Conflict("This id is another message's.")
     if what == Decided.OUTSIDER:
         return NotFound()
+    if what == Decided.FORBIDDEN:
+        return Forbidden("You have blocked this person.")
     if what == Decided.FULL:
         return Overloaded("The log is full: the store does not keep up.", retry_after=5.0)
     return Overloaded()

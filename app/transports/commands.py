@@ -33,17 +33,23 @@ from app.core.commands import (
 from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
 from app.core.events import make_event
 from app.core.records import Kind
+from app.services import change_message
 from app.services.authenticate import verify_access_token
+from app.services.change_message import Prepared
+from app.services.message_path import MessagePath
 from app.services.move_mark import move_mark
 from app.services.presence import watch_presence
 from app.services.send_message import send_message
 from app.services.show_typing import show_typing
+from app.services.submit_change import submit_change
 from app.transports.session import begin_stream
 
 if TYPE_CHECKING:
     from app.transports.websocket import WebSocketSession
 
 log = logging.getLogger(__name__)
+
+Prepare = Callable[[MessagePath, int, Any], Prepared]
 
 WAITING_MOST = 64
 UNANSWERED_MOST = 256
@@ -123,6 +129,25 @@ class Commands:
             session.user_id,
             command.conversation_id,
             command.seq,
+            lambda ack, error: self._ack(ack, error, ref),
+        )
+
+    def _change(self, prepare: Prepare, command: Any, ref: str | None) -> None:
+        """The message is looked up first, which may block; what was sent meanwhile waits."""
+        self._ask()
+        self._alone(partial(self._prepare, prepare, command, ref), ref)
+
+    def _prepare(self, prepare: Prepare, command: Any, ref: str | None) -> None:
+        session = self._session
+        try:
+            prepared = prepare(session.gateway.path, session.user_id, command)
+        except ParleyError as error:
+            self._ack(None, error, ref)
+            return
+        submit_change(
+            session.gateway.path,
+            prepared.operation,
+            prepared.answer,
             lambda ack, error: self._ack(ack, error, ref),
         )
 
@@ -244,10 +269,18 @@ class Commands:
             session.answer("presence", view, ref)
 
 
+def _changing(prepare: Prepare) -> Callable[[Commands, Any, str | None], None]:
+    return lambda self, command, ref: self._change(prepare, command, ref)
+
+
 _ACTS: dict[str, Callable[[Commands, Any, str | None], None]] = {
     "send_message": Commands._send,
     "message_delivered": lambda self, command, ref: self._mark(Kind.DELIVERED, command, ref),
     "message_read": lambda self, command, ref: self._mark(Kind.READ, command, ref),
+    "edit_message": _changing(change_message.edit_message),
+    "delete_message": _changing(change_message.delete_message),
+    "react": _changing(change_message.react),
+    "pin_message": _changing(change_message.pin_message),
     "typing": Commands._typing,
     "authenticate": Commands._authenticate,
     "fetch_unread_messages": Commands._fetch,

@@ -26,6 +26,7 @@ from app.services import resume
 from app.services.count_unread import count_unread
 from app.services.fetch_unread import fetch_unread
 from app.services.figures import Figures, gateway_figures
+from app.services.gather_marks import GatheredMarks
 from app.services.message_path import Answer, MessagePath, asking, now_ms
 from app.services.note_deliveries import Deliveries
 from app.services.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
@@ -60,9 +61,13 @@ class Presence:
     def left(self, user_id: int) -> None:
         self._batcher.submit((LEFT, user_id, now_ms()), lambda _result, _error: None)
 
-    def note_again(self, user_ids: list[int]) -> None:
-        for user_id in user_ids:
+    def note_again(self, user_ids: list[int], noted: Callable[[], None]) -> None:
+        """Redis forgot where these users are. ``noted`` is called once it knows again: until then nothing that was
+        published for them came here."""
+        for user_id in user_ids[:-1]:
             self._batcher.submit((CAME, user_id), lambda _result, _error: None)
+        for user_id in user_ids[-1:]:  # outcomes come in order; where it fails, the next heartbeat tries again
+            self._batcher.submit((CAME, user_id), lambda _result, error: None if error else noted())
 
     def __len__(self) -> int:
         return len(self._batcher)
@@ -91,16 +96,21 @@ class Gateway:
             settings.log_max_bytes,
             settings.dedupe_seconds,
         )
-        append = Append(
-            parley.redis,
-            self.id,
-            limits,
-            connect=lambda: one_connection(settings),
-            saw_epoch=self.saw_epoch,
-            wake=self.wake,
-        )
+
+        def into_log(name: str) -> Batcher:
+            script = Append(
+                parley.redis,
+                self.id,
+                limits,
+                name=name,
+                connect=lambda: one_connection(settings),
+                saw_epoch=self.saw_epoch,
+                wake=self.wake,
+            )
+            return Batcher(name, script, recover=self.renew_epoch, after=self.after_append)
+
         changes = PresenceChanges(parley.redis, self.id, saw_epoch=self.saw_epoch)
-        self._append = Batcher("append", append, recover=self.renew_epoch, after=self.after_append)
+        self._append, self._change = into_log("append"), into_log("change")
         self._presence = Batcher("presence", changes, recover=self.renew_epoch)
         self.presence = Presence(self._presence)
         self._stored_ids = self._batch_of("ids", lambda asked: stored_under(parley.engine, asked))
@@ -112,6 +122,8 @@ class Gateway:
             redis=parley.redis,
             gateway_id=self.id,
             append=self._append,
+            change=self._change,
+            marks=GatheredMarks(self._change, self.confirmations),
             confirmations=self.confirmations,
             rates=make_rates(settings, self._units.submit),
             stored_ids=self._stored_ids,
@@ -144,6 +156,7 @@ class Gateway:
             return
         self.started = True
         self._append.start()
+        self._change.start()
         self._presence.start()
         self._counts.start()
         self._stored_ids.start()
@@ -184,7 +197,8 @@ class Gateway:
             if i % 50 == 49:
                 gevent.sleep(pause * 50)
         deadline = time.monotonic() + 3.0
-        while (self.sessions or len(self._append) or len(self.presence)) and time.monotonic() < deadline:
+        queues = (self.sessions, self._append, self._change, self.presence)
+        while any(len(queue) for queue in queues) and time.monotonic() < deadline:
             gevent.sleep(0.02)
         try:
             self.publish_figures()  # the last counts, and that no session is left
@@ -206,8 +220,8 @@ class Gateway:
             log.warning("a new epoch, %d: Redis lost its history", number)
             self.path.warm.clear()
             self.confirmations.fail_all()
-            self.presence.note_again(self.hub.users())
             self.later(self.reset_sessions)
+            self.presence.note_again(self.hub.users(), self.resume_sessions)
 
     def learn_epoch(self) -> None:
         """When the epoch truly began: until this is known, ids are checked as if it were now."""
@@ -258,15 +272,19 @@ class Gateway:
             self.saw_epoch(epoch)
             users = self.hub.users()
             if noted < len(users):  # Redis forgot some, or another gateway took this one for dead
-                self.presence.note_again(users)
+                self.presence.note_again(users, self.resume_sessions)
 
     def reconcile(self) -> None:
         self.confirmations.reconcile(self.parley.redis, self.path.epoch.number, refusal)
 
     def resubscribed(self) -> None:
         if self.listener.subscriptions > 1:
-            for session in list(self.hub):
-                session.resume_from_store()
+            self.resume_sessions()
+
+    def resume_sessions(self) -> None:
+        """Something may have been missed by all of them."""
+        for session in list(self.hub):
+            session.resume_from_store()
 
     def sweep(self) -> None:
         """Once a second: pings due, pongs missing, tokens ended, joins overdue, readers stalled."""
@@ -282,7 +300,7 @@ class Gateway:
         return f"web:{self.id}"
 
     def figures(self) -> Figures:
-        queues = (self._append, self._presence, self._counts, self._unread, self._units)
+        queues = (self._append, self._change, self._presence, self._counts, self._unread, self._units)
         waiting = {queue.name: len(queue) for queue in queues}
         return gateway_figures(self.path, self.hub, {**waiting, "blocking": len(self._blocking)})
 
@@ -315,8 +333,8 @@ class Gateway:
         age_us = version - position.version
         return position if age_us < self.settings.resume_max_days * 86_400_000_000 else None
 
-    def changes_since(self, user_id: int, version: int) -> tuple[list[Event], bool]:
-        return resume.changes_since(self.path, user_id, version)
+    def changes_since(self, user_id: int, version: int, since: int) -> tuple[list[Event], bool]:
+        return resume.changes_since(self.path, user_id, version, since)
 
     def unread_counts(self, user_id: int) -> dict[int, int]:
         return self._counts.ask(user_id)  # type: ignore[no-any-return]
