@@ -12,7 +12,7 @@ from tests.support.api_client import Api, assert_problem
 
 def test_a_profile_shows_and_changes_what_is_given(api: Api) -> None:
     account = api.register("profile.one", displayName="First")
-    expected = {"id": account.id, "username": "profile.one", "displayName": "First"}
+    expected = {"id": account.id, "username": "profile.one", "displayName": "First", "lastSeenVisible": "everyone"}
     assert api.get("/api/v1/me", token=account.access).get_json() == expected
 
     def patch(body: dict[str, object]) -> dict[str, object]:
@@ -42,6 +42,8 @@ def test_a_profile_shows_and_changes_what_is_given(api: Api) -> None:
         ("avatarUrl", "https://line.example/\n"),
         ("avatarUrl", "https://" + "x" * 2048),
         ("avatarUrl", 5),
+        ("lastSeenVisible", "friends"),
+        ("lastSeenVisible", None),
     ],
 )
 def test_a_change_that_is_not_allowed_names_its_field(api: Api, field: str, value: object) -> None:

@@ -1,0 +1,148 @@
+"""A deleted account where ACCOUNT_DELETION=erase: its messages go for everyone; tasks that were lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from app.config import Settings
+from app.extensions import Parley, build_parley
+from app.message_log import keys
+from app.services.check_revoked import all_sessions_of
+from app.store import account_deletions
+from app.store.engine import writing
+from tasks import accounts, maintenance
+from tests.contract.expect import eventually
+from tests.factories.store import add_users
+from tests.support.clients import Account, RestClient, WsClient, register
+from tests.support.processes import Stack
+
+STACK = {"web": 2, "env": {"ACCOUNT_DELETION": "erase"}}
+
+
+@pytest.fixture(scope="module")
+def store(database_url: str) -> Iterator[Engine]:
+    engine = create_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def people(server: Stack) -> Iterator[list[tuple[Account, RestClient]]]:
+    accounts = [register(server.base_url) for _ in range(3)]
+    made = [(account, RestClient(server.base_url, account.access_token)) for account in accounts]
+    yield made
+    for _, client in made:
+        client.close()
+
+
+def finished(store: Engine, user_id: int) -> bool:
+    with store.connect() as conn:
+        query = text("SELECT finished_at IS NOT NULL FROM account_deletions WHERE user_id = :u")
+        return bool(conn.execute(query, {"u": user_id}).scalar())
+
+
+def test_messages_are_erased_everywhere_and_told_live(server: Stack, store: Engine, people: list[Any]) -> None:
+    (ann, mine), (ben, theirs), (cyd, third) = people
+    club = mine.json(
+        "POST", "/conversations", json={"kind": "group", "name": "G", "memberIds": [ben.user_id, cyd.user_id]}
+    )["id"]
+    left = theirs.json("POST", "/conversations", json={"kind": "group", "name": "L", "memberIds": [ann.user_id]})["id"]
+    for conversation in (club, left):
+        for i in range(150 if conversation == club else 3):
+            mine.send(conversation_id=conversation, message=f"secret {i}")
+        theirs.send(conversation_id=conversation, message="stays")
+    mine.request("POST", f"/conversations/{left}/leave")
+    direct = mine.send(receiver_id=ben.user_id, message="secret")
+    notes = mine.send(receiver_id=ann.user_id, message="secret")
+    mine.request("PATCH", f"/messages/{direct['id']}", json={"message": "another secret"})
+    mine.request("PUT", f"/blocks/{cyd.user_id}")
+    watcher = WsClient(server.base_urls[1], ben).join()
+    mine.request("DELETE", "/me", json={"password": ann.password})
+    eventually(lambda: finished(store, ann.user_id), "the removal", 60)
+    watcher.next_event(lambda e: e.name == "message_deleted" and e.data["id"] == direct["id"])
+    watcher.finish()
+    with store.connect() as conn:
+        values = {"u": ann.user_id}
+        left_over = conn.execute(
+            text("SELECT count(*) FROM messages WHERE sender_id = :u AND kind <> 'system' AND body IS NOT NULL"), values
+        )
+        assert left_over.scalar() == 0
+        assert conn.execute(text("SELECT count(*) FROM message_edits WHERE editor_id = :u"), values).scalar() == 0
+        assert conn.execute(text("SELECT count(*) FROM blocks WHERE user_id = :u"), values).scalar() == 0
+        query = text("SELECT count(*) FROM members JOIN conversations ON id = conversation_id WHERE user_id = :u"
+                     " AND left_seq IS NULL AND kind = 'group'")  # fmt: skip
+        assert conn.execute(query, values).scalar() == 0
+    assert notes["conversationId"]
+    [message] = theirs.history(direct["conversationId"])["messages"]
+    assert "deletedAt" in message
+    assert "message" not in message
+    stays = [m for m in theirs.history(club, limit=100)["messages"] if m["kind"] == "text" and "deletedAt" not in m]
+    assert [m["message"] for m in stays] == ["stays"]
+    roles = {m["userId"]: m["role"] for m in third.conversation(club)["members"]}
+    assert sorted(roles.values()) == ["member", "owner"]
+    assert ann.user_id not in roles
+
+
+# -- tasks that were lost --------------------
+
+
+@pytest.fixture
+def shared(settings: Settings, server: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parley]:
+    made = build_parley(settings)
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)  # celeryconfig.py reads them at the first task
+    monkeypatch.setenv("REDIS_URL", settings.redis_url)
+    for module in (accounts, maintenance):
+        monkeypatch.setattr(module, "parley", lambda: made)
+    yield made
+    made.close()
+
+
+def test_a_lost_deletion_is_asked_for_again_and_may_run_twice(
+    store: Engine, shared: Parley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(maintenance, "ask_for_deletion", asked.append)
+    lost, waiting = add_users(shared.engine, 2)
+    with writing(shared.engine) as conn:
+        for user in (lost, waiting):
+            assert account_deletions.begin_deletion(conn, user, erase=True)
+            assert not account_deletions.begin_deletion(conn, user, erase=True)
+    with store.begin() as conn:
+        conn.execute(
+            text("UPDATE account_deletions SET requested_at = now() - interval '2 minutes' WHERE user_id = :u"),
+            {"u": lost},
+        )
+    maintenance.sweep_accounts()
+    assert lost in asked
+    assert waiting not in asked
+    for _ in range(2):
+        accounts.delete_account(lost)
+    assert finished(store, lost)
+    asked.clear()
+    maintenance.sweep_accounts()
+    assert lost not in asked
+
+
+def test_a_name_that_is_in_the_way_is_got_round(store: Engine, shared: Parley) -> None:
+    [user] = add_users(shared.engine, 1)
+    with store.begin() as conn:
+        conn.execute(text("INSERT INTO users (username, display_name) VALUES (:n, 'x')"), {"n": f"deleted-{user}"})
+    with writing(shared.engine) as conn:
+        assert account_deletions.begin_deletion(conn, user, erase=False)
+    with store.connect() as conn:
+        row = conn.execute(text("SELECT username, display_name FROM users WHERE id = :u"), {"u": user}).one()
+    assert row[0].startswith(f"deleted-{user}-")
+    assert row[1] == "Deleted user"
+
+
+def test_a_deleted_user_is_refused_also_after_redis_was_lost(server: Stack, shared: Parley, people: list[Any]) -> None:
+    """The list of what is revoked is made again from Postgres."""
+    (ann, mine), _, _ = people
+    mine.request("DELETE", "/me", json={"password": ann.password})
+    assert all_sessions_of(ann.user_id) in shared.revoked
+    shared.redis.delete(keys.REVOKED)
+    assert all_sessions_of(ann.user_id) in shared.revoked

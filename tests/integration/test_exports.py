@@ -1,0 +1,215 @@
+"""Exports: written in pieces, gone on with after an interruption, written once by however many writers, and swept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from app.config import Settings
+from app.extensions import Parley, build_parley
+from app.services import write_export
+from app.services.write_export import ExportWriter
+from app.store import exports
+from app.store.batch_writes import store_batch
+from app.store.engine import create_engine, reading, writing
+from tasks import accounts, maintenance
+from tests.factories.store import add_direct, add_group, add_pair, add_users, new_message, new_messages
+
+KEEP = 7 * 86_400
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = create_engine(settings, timeout_seconds=30)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_export, "PIECE_BYTES", 2_000)
+    monkeypatch.setattr(exports, "MESSAGES_AT_ONCE", 200)
+
+
+def begin(engine: Engine, user: int) -> str:
+    with writing(engine) as conn:
+        made = exports.begin_export(conn, user)
+    assert made is not None
+    return made.id
+
+
+def writer(engine: Engine, *, stop_after: int | None = None) -> ExportWriter:
+    """One that is told to end after so many pieces."""
+    asked = iter(range(10**9))
+    return ExportWriter(
+        engine, keep_seconds=KEEP, stopping=lambda: stop_after is not None and next(asked) + 1 >= stop_after
+    )
+
+
+def read(engine: Engine, export_id: str) -> list[dict[str, Any]]:
+    data = b"".join(exports.read_pieces(engine, export_id))
+    with reading(engine) as conn:
+        assert exports.size_of(conn, export_id) == len(data)
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def state(engine: Engine, export_id: str) -> str | None:
+    with reading(engine) as conn:
+        found = exports.get_export(conn, export_id)
+    return found and found.state
+
+
+def talkative(engine: Engine, messages: int = 450) -> tuple[int, list[int]]:
+    """Somebody in three conversations with so many messages in each."""
+    user, other, third = add_users(engine, 3)
+    conversations = [add_direct(engine, user, other), add_direct(engine, user, third), add_group(engine, [user, other])]
+    for conversation in conversations:
+        store_batch(engine, 1, new_messages(conversation, user, messages), [])
+        with writing(engine) as conn:
+            conn.execute(
+                text("UPDATE conversations SET last_seq = :n WHERE id = :c"), {"n": messages, "c": conversation}
+            )
+    return user, conversations
+
+
+def expected(conversations: list[int], messages: int = 450) -> list[tuple[int, int]]:
+    return [(c, seq) for c in sorted(conversations) for seq in range(1, messages + 1)]
+
+
+def messages_of(lines: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    return [(line["conversationId"], line["seq"]) for line in lines if line["type"] == "message"]
+
+
+def test_everything_is_there_once_in_pieces(engine: Engine, small_pieces: None) -> None:
+    user, conversations = talkative(engine)
+    export_id = begin(engine, user)
+    assert writer(engine).run(export_id)
+    assert state(engine, export_id) == "ready"
+    lines = read(engine, export_id)
+    assert messages_of(lines) == expected(conversations)
+    assert [line["type"] for line in lines[:2]] == ["profile", "conversation"]
+    sizes = [len(piece) for piece in exports.read_pieces(engine, export_id)]
+    assert len(sizes) > 100
+    assert max(sizes) <= 2_000
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+def test_a_writer_that_was_interrupted_is_gone_on_with(engine: Engine, small_pieces: None, pieces: int) -> None:
+    user, conversations = talkative(engine, 60)
+    export_id = begin(engine, user)
+    runs = 1
+    while not writer(engine, stop_after=pieces).run(export_id):
+        assert state(engine, export_id) == "pending"
+        runs += 1
+    assert runs > 2
+    assert messages_of(read(engine, export_id)) == expected(conversations, 60)
+
+
+def test_two_writers_at_once_write_one_file(engine: Engine, small_pieces: None) -> None:
+    user, conversations = talkative(engine, 60)
+    export_id = begin(engine, user)
+    other = writer(engine)
+
+    def interfere() -> bool:
+        """The first writer has written a piece: the second one does all the rest."""
+        other.run(export_id)
+        return False
+
+    assert ExportWriter(engine, keep_seconds=KEEP, stopping=interfere).run(export_id)
+    assert messages_of(read(engine, export_id)) == expected(conversations, 60)
+    assert writer(engine).run(export_id)
+    assert messages_of(read(engine, export_id)) == expected(conversations, 60)
+
+
+def test_only_what_one_could_see(engine: Engine) -> None:
+    conversation, ann, ben = add_pair(engine)
+    store_batch(engine, 1, [new_message(conversation, seq, ben, body=f"text {seq}") for seq in range(1, 9)], [])
+    with writing(engine) as conn:
+        where = {"c": conversation, "u": ann}
+        conn.execute(text("UPDATE conversations SET last_seq = 8 WHERE id = :c"), where)
+        conn.execute(
+            text("UPDATE members SET visible_from = 2, left_seq = 6 WHERE conversation_id = :c AND user_id = :u"), where
+        )
+        conn.execute(text("INSERT INTO hidden_messages VALUES (:u, :c, 4, 1)"), where)
+        conn.execute(
+            text("UPDATE messages SET deleted_at = now(), body = NULL WHERE conversation_id = :c AND seq = 5"), where
+        )
+    export_id = begin(engine, ann)
+    assert writer(engine).run(export_id)
+    lines = read(engine, export_id)
+    assert messages_of(lines) == [(conversation, 3), (conversation, 5), (conversation, 6)]
+    assert ["message" in line for line in lines[2:]] == [True, False, True]
+    [line] = [line for line in lines if line["type"] == "conversation"]
+    assert (line["isMember"], line["otherId"]) == (False, ben)
+
+
+def test_one_is_made_at_a_time_and_takes_the_place_of_older_ones(engine: Engine) -> None:
+    [user] = add_users(engine, 1)
+    first = begin(engine, user)
+    assert begin(engine, user) == first
+    writer(engine).run(first)
+    second = begin(engine, user)
+    assert second != first
+    assert state(engine, first) is None
+    assert not list(exports.read_pieces(engine, first))
+    with writing(engine) as conn:
+        assert exports.begin_export(conn, 10**9) is None
+
+
+@pytest.fixture
+def shared(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parley]:
+    made = build_parley(settings)
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)  # celeryconfig.py reads them at the first task
+    monkeypatch.setenv("REDIS_URL", settings.redis_url)
+    for module in (accounts, maintenance):
+        monkeypatch.setattr(module, "parley", lambda: made)
+    yield made
+    made.close()
+
+
+def test_what_was_lost_is_asked_for_again_and_given_up_after_a_day(
+    engine: Engine, shared: Parley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(maintenance, "ask_for_export", asked.append)
+    waiting, lost, hopeless = (begin(engine, user) for user in add_users(engine, 3))
+    age(engine, lost, created="2 minutes")
+    age(engine, hopeless, created="25 hours")
+    maintenance.sweep_accounts()
+    assert set(asked) >= {lost, hopeless}
+    assert waiting not in asked
+    maintenance.sweep_expired()
+    assert [state(engine, id_) for id_ in (waiting, lost, hopeless)] == ["pending", "pending", "failed"]
+    for _ in range(2):  # the task, twice
+        accounts.export_user_data(lost)
+    assert state(engine, lost) == "ready"
+    assert len(messages_of(read(engine, lost))) == 0
+    accounts.export_user_data(hopeless)
+    assert state(engine, hopeless) == "failed"
+
+
+def test_an_export_expires_with_its_pieces(engine: Engine, shared: Parley) -> None:
+    old, young = (begin(engine, user) for user in add_users(engine, 2))
+    for export_id in (old, young):
+        accounts.export_user_data(export_id)
+    age(engine, old, expires="-1 minute")
+    maintenance.sweep_expired()
+    assert (state(engine, old), state(engine, young)) == (None, "ready")
+    assert not list(exports.read_pieces(engine, old))
+
+
+def age(engine: Engine, export_id: str, *, created: str = "0", expires: str | None = None) -> None:
+    with writing(engine) as conn:
+        conn.execute(
+            text("UPDATE exports SET created_at = now() - CAST(:age AS interval) WHERE id = CAST(:id AS uuid)"),
+            {"age": created, "id": export_id},
+        )
+        if expires is not None:
+            conn.execute(
+                text("UPDATE exports SET expires_at = now() + CAST(:end AS interval) WHERE id = CAST(:id AS uuid)"),
+                {"end": expires, "id": export_id},
+            )
