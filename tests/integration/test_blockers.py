@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import redis
 
 from app.core.records import unpack
 from app.message_log import keys
 from app.message_log.conversations import set_blockers
+from tests.support.clients import RestClient, register
+from tests.support.processes import Stack
+
+STACK = {"env": {"WRITES_PER_MINUTE": "0"}}
 
 
 def test_blockers_are_noted_only_where_the_conversation_is(redis_client: redis.Redis) -> None:
@@ -16,3 +22,44 @@ def test_blockers_are_noted_only_where_the_conversation_is(redis_client: redis.R
     for blockers in ([1], [1, 2], []):
         assert set_blockers(redis_client, 7, blockers)
         assert unpack(redis_client.hget(keys.conversation(7), "b")) == blockers
+
+
+def test_a_block_reaches_the_conversation_in_use_and_the_one_that_comes_back(
+    server: Stack, redis_client: redis.Redis
+) -> None:
+    ann, ben = register(server.base_url), register(server.base_url)
+    mine, theirs = RestClient(server.base_url, ann.access_token), RestClient(server.base_url, ben.access_token)
+    key = keys.conversation(mine.send(receiver_id=ben.user_id)["conversationId"])
+
+    def noted() -> list[int]:
+        return unpack(redis_client.hget(key, "b"))
+
+    assert noted() == []
+    mine.request("PUT", f"/blocks/{ben.user_id}")
+    assert noted() == [ann.user_id]
+    theirs.request("PUT", f"/blocks/{ann.user_id}")
+    assert noted() == sorted([ann.user_id, ben.user_id])
+    mine.request("DELETE", f"/blocks/{ben.user_id}")
+    assert noted() == [ben.user_id]
+    redis_client.delete(key)
+    mine.request("PUT", f"/blocks/{ben.user_id}")
+    assert noted() == sorted([ann.user_id, ben.user_id])
+    for client in (mine, theirs):
+        client.close()
+
+
+def test_blocks_of_both_at_once_end_as_postgres_says(server: Stack, redis_client: redis.Redis) -> None:
+    ann, ben = register(server.base_url), register(server.base_url)
+    clients = [RestClient(server.base_url, account.access_token) for account in (ann, ben)]
+    conversation = clients[0].send(receiver_id=ben.user_id)["conversationId"]
+
+    def toggle(client: RestClient, other: int) -> None:
+        for method in ["PUT", "DELETE"] * 10 + ["PUT"]:
+            client.request(method, f"/blocks/{other}")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(toggle, clients, [ben.user_id, ann.user_id]))
+    blockers = unpack(redis_client.hget(keys.conversation(conversation), "b"))
+    assert blockers == sorted([ann.user_id, ben.user_id])
+    for client in clients:
+        client.close()
