@@ -6,6 +6,7 @@ The seed is printed where a run fails; PARLEY_SCREEN_SEED repeats it.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import ALL, Connect, MakeUser
+from tests.contract.expect import eventually
 from tests.support.clients import Account, Event, EventClient
 from tests.support.processes import Stack
 from tests.support.random_changes import RandomChanges
@@ -38,14 +40,12 @@ def changes(server: Stack, user: MakeUser, seed: int) -> Iterator[RandomChanges]
     made.close()
 
 
-def explained(changes: RandomChanges, seed: int, what: str, one: Any, other: Any) -> None:
-    """Fails with the first difference, and the acts that led to it."""
-    if one == other:
-        return
+def explained(changes: RandomChanges, seed: int, who: str, one: Any, other: Any) -> None:
+    """Fails with the first differences, and the acts that led to them."""
     left, right = (json.dumps(v, indent=1, sort_keys=True, default=str).splitlines() for v in (one, other))
-    differing = [f"{a}   |   {b}" for a, b in zip(left, right, strict=False) if a != b][:8]
+    differing = "\n".join(line for line in difflib.unified_diff(left, right, "screen", "history", lineterm="", n=12))
     acts = "\n".join(changes.done)
-    pytest.fail(f"{what} (PARLEY_SCREEN_SEED={seed})\n" + "\n".join(differing) + f"\n{left}\n{right}\n{acts}")
+    pytest.fail(f"the screen and the history: {who} (PARLEY_SCREEN_SEED={seed})\n{differing}\n{acts}")
 
 
 def screen_of(client: EventClient, account: Account) -> Screen:
@@ -79,14 +79,27 @@ def test_who_was_away_sees_in_the_end_what_the_others_see(
         elsewhere(server, client)
     for client in (*there, *away):
         client.fence(30)
-    places = [place.id for place in changes.places]
-    rest = from_rest(changes.clients[person], account.user_id, places)
-    screens = [(c, screen_of(c, account)) for c in (*there, *away)]
-    for place in places:
-        wanted = rest.shown(place)
-        for client, screen in screens:
-            who = f"{client.transport}, {'there' if client in there else 'away'}, conversation {place}"
-            explained(changes, seed, f"the screen and the history: {who}", screen.shown(place), wanted)
+    for place in changes.places:
+        for client in (*there, *away):
+            who = f"{client.transport}, {'there' if client in there else 'away'}, conversation {place.id}"
+            compare(changes, seed, who, client, account, place.id)
+
+
+def compare(
+    changes: RandomChanges, seed: int, who: str, client: EventClient, account: Account, conversation: int
+) -> None:
+    """In the end: a poll marks as delivered what it got, when it asks for more."""
+    seen: list[Any] = []
+
+    def alike() -> bool:
+        wanted = from_rest(client.rest, account.user_id, [conversation]).shown(conversation)
+        seen[:] = [screen_of(client, account).shown(conversation), wanted]
+        return bool(seen[0] == seen[1])
+
+    try:
+        eventually(alike, who, 5)
+    except TimeoutError:
+        explained(changes, seed, who, *seen)
 
 
 def test_a_screen_that_missed_one_event_is_another() -> None:
