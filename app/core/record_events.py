@@ -21,16 +21,24 @@ def event_of(epoch: int, record: Record) -> Event:
         return message_event(epoch, record)
     if record.kind <= Kind.READ:
         return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
-    name, data = _DATA[Kind(record.kind)](record)
-    return Event(name, data, version=record.version, cursor=encode_cursor(epoch, record.version))
+    return _CHANGE[Kind(record.kind)](epoch, record)
+
+
+def stream_event(name: str, data: bytes, epoch: int, version: int) -> Event:
+    """An event of the stream that is no message."""
+    return Event(name, data, version=version, cursor=encode_cursor(epoch, version))
 
 
 def _place(record: Record) -> bytes:
     return b'"id":%b,"conversationId":%d,"seq":%d' % (_encode(record.id), record.conversation_id, record.seq)
 
 
-def _edited(record: Record) -> tuple[str, bytes]:
-    return "message_updated", edited_data(record)
+def _by(record: Record) -> bytes:
+    return b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())
+
+
+def _edited(epoch: int, record: Record) -> Event:
+    return stream_event("message_updated", edited_data(record), epoch, record.version)
 
 
 def edited_data(record: Record) -> bytes:
@@ -43,21 +51,22 @@ def edited_data(record: Record) -> bytes:
     )
 
 
-def _deleted(record: Record) -> tuple[str, bytes]:
-    return "message_deleted", b"{%b}" % _place(record)
+def _deleted(epoch: int, record: Record) -> Event:
+    return stream_event("message_deleted", b"{%b}" % _place(record), epoch, record.version)
 
 
-def _reacted(record: Record) -> tuple[str, bytes]:
-    return "reaction", b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())
+def _reacted(epoch: int, record: Record) -> Event:
+    return stream_event("reaction", _by(record), epoch, record.version)
 
 
-def _pinned(record: Record) -> tuple[str, bytes]:
-    return "message_pinned", b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())
+def _pinned(epoch: int, record: Record) -> Event:
+    return stream_event("message_pinned", _by(record), epoch, record.version)
 
 
-def _settings(record: Record) -> tuple[str, bytes]:
+def _settings(epoch: int, record: Record) -> Event:
     changes = msgspec.json.decode("{" + record.body + "}")
-    return "conversation_settings", _encode(settings_view(record.conversation_id, changes))
+    data = _encode(settings_view(record.conversation_id, changes))
+    return stream_event("conversation_settings", data, epoch, record.version)
 
 
 def settings_view(conversation_id: int, changes: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +76,7 @@ def settings_view(conversation_id: int, changes: dict[str, Any]) -> dict[str, An
     return view
 
 
-def _marks(record: Record) -> tuple[str, bytes]:
+def _marks(epoch: int, record: Record) -> Event:
     body = decode_marks(record.body)
     data = b'{"conversationId":%d,"userId":%d,"seq":%d,"moved":%d}' % (
         record.conversation_id,
@@ -75,10 +84,10 @@ def _marks(record: Record) -> tuple[str, bytes]:
         record.seq,
         len(body.moved),
     )
-    return MARK_NAMES[Kind(body.mark)], data
+    return stream_event(MARK_NAMES[Kind(body.mark)], data, epoch, record.version)
 
 
-_DATA = {
+_CHANGE = {
     Kind.EDITED: _edited,
     Kind.DELETED: _deleted,
     Kind.HIDDEN: _deleted,
