@@ -112,3 +112,18 @@ def test_an_outside_user_has_no_password(outside: Api, both: Api) -> None:
 def test_without_trust_an_outside_token_is_nothing(api: Api, outside: Api) -> None:
     assert_problem(api.get("/api/v1/me", token=token("s-11")), 401, "unauthorized")
     assert_problem(outside.get("/api/v1/me", token=token("s-11", aud="other")), 401, "unauthorized")
+
+
+def test_who_deleted_the_account_does_not_come_back(outside: Api, make_api: MakeApp, keys: KeyServer) -> None:
+    """Neither with the tokens that are known here, nor with new ones, nor where nobody has seen them."""
+    known, another = token("s-gone"), token("s-gone", sid="another")
+    for access in (known, another):
+        me(outside, access)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.services.delete_account.ask_for_deletion", lambda user_id: None)
+        answer = outside.call("DELETE", "/api/v1/me", token=known)  # no password: there is none
+    assert answer.status_code == 202, answer.text
+    elsewhere = make_api(jwt_jwks_url=keys.url, **TRUSTED)
+    for api in (outside, elsewhere):
+        for access in (known, another, token("s-gone")):
+            assert_problem(api.get("/api/v1/me", token=access), 401, "unauthorized")
