@@ -63,8 +63,8 @@ def show(conversation_id: int) -> Response:
 def change(conversation_id: int) -> Response:
     caller = require_writer()
     changes = changes_of(parse_body(InfoPatch))
-    carried_out(change_info(caller.user_id, conversation_id, changes))
-    return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id))
+    status = 202 if carried_out(change_info(caller.user_id, conversation_id, changes)) is None else 200
+    return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id), status)
 
 
 @blueprint.get("/<int:conversation_id>/messages")

@@ -112,7 +112,7 @@ def _set(user_id: int, conversation_id: int, settings: SettingsBody) -> Response
 
 
 def _changed(conversation_id: int, prepared: Prepared) -> Response:
-    """The conversation as it now is."""
-    carried_out(prepared)
+    """The conversation as it now is; 202 where the store did not confirm the change in time."""
+    status = 202 if carried_out(prepared) is None else 200
     user_id = prepared.operation.user_id
-    return json_response(conversations.show(current_gateway().path, user_id, conversation_id))
+    return json_response(conversations.show(current_gateway().path, user_id, conversation_id), status)

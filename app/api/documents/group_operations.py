@@ -34,7 +34,10 @@ from app.core.groups import InfoPatch, RoleBody, UsersBody
 INVITE = "/api/v1/invites/{code}"
 MESSAGE = "/api/v1/messages/{messageId}"
 FORBIDDEN = errors.Forbidden
-CHANGED = {200: Answered("The conversation as it now is", Conversation)}
+CHANGED = {
+    200: Answered("The conversation as it now is", Conversation),
+    202: Answered("The change is in the log, not confirmed in time", Conversation),
+}
 ACKED = {
     200: Answered("Committed in Postgres", ChangeAck),
     202: Answered("In the log, not confirmed in time", ChangeAck),
@@ -131,7 +134,7 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         "acceptInvite",
         "Come into the group; for a member nothing changes",
         CONVERSATIONS,
-        CHANGED,
+        {200: CHANGED[200]},
         errors=(MISSING, LIMITED, errors.Invalid),
     ),
     _of_message("PATCH", "", "editMessage", "Change the text of one's own message", body=EditBody),
