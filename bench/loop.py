@@ -20,6 +20,10 @@ class BenchError(RuntimeError):
     """What was measured is not what was meant: the run stops and says why, and prints no figure for it."""
 
 
+class Disconnected(BenchError):
+    """The server ended a connection."""
+
+
 class Loop:
     def __init__(self) -> None:
         self.epoll = select.epoll()
@@ -79,7 +83,7 @@ class Connection:
         raise NotImplementedError
 
     def on_end(self) -> None:
-        raise BenchError(f"{type(self).__name__}: the server closed the connection")
+        raise Disconnected(f"{type(self).__name__}: the server closed the connection")
 
     def on_event(self, events: int) -> None:
         if events & select.EPOLLOUT:
@@ -118,7 +122,7 @@ class Connection:
         except BlockingIOError:
             return 0
         except ConnectionError as error:
-            raise BenchError(f"{type(self).__name__}: {error}") from None
+            raise Disconnected(f"{type(self).__name__}: {error}") from None
 
     def write(self, data: bytes) -> None:
         if self.out:

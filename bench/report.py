@@ -18,8 +18,8 @@ class Row:
     scenario: str
     what: str
     parley: Pick
-    base: Pick
-    must: float
+    base: Pick | None
+    must: float | None
     goal: float | None
     better: str
     form: str
@@ -40,6 +40,12 @@ def own(what: str, name: str, of: tuple[str, str], must: float, better: str = "<
     """Ours beside another figure of ours: ``of`` is its (scenario, name)."""
     scenario, _, title = what.partition(": ")
     return Row(scenario, title, figure("parley", scenario, name), figure("parley", *of), must, None, better, form)
+
+
+def alone(what: str, name: str, form: str = "{:,.0f}") -> Row:
+    """Ours beside nothing, for the record."""
+    scenario, _, title = what.partition(": ")
+    return Row(scenario, title, figure("parley", scenario, name), None, None, None, "<", form)
 
 
 def _on_two_whole_cores(figures: dict[str, Any]) -> float:
@@ -66,8 +72,30 @@ ROWS = [
     both("P3: send → receive p99 ms", "receive_p99_ms", 0.5, 0.3, form="{:.2f}"),
     both("P3: send → stored ack p99 ms", "ack_p99_ms", 2, 1, form="{:.2f}"),
     both("P3: stack CPU µs per message", "cpu_us", 0.8, 0.5),
+    both("P4: group of 500: stack CPU µs per delivery", "cpu_us", 0.4, 0.25, form="{:.1f}"),
+    both("P4: send → receive p50 ms", "receive_p50_ms", 1, None, form="{:.1f}"),
+    both("P4: send → receive p99 ms", "receive_p99_ms", 0.5, None, form="{:.1f}"),
+    both("P4: most deliveries/s, p99 below 1 s", "most_deliveries_per_second", 1.8, None, ">"),
     both("P5: seconds until 500 × 20 unread are there", "seconds", 0.6, 0.35, form="{:.2f}"),
     own("growth pairs: stack CPU µs, 1,000 pairs, of 50", "cpu_us", ("P2", "cpu_us"), 1.2),
+    own(
+        "P6: conversations p50 ms, user with 500, of 5",
+        "list_much_p50_ms",
+        ("P6", "list_little_p50_ms"),
+        1.5,
+        form="{:.2f}",
+    ),
+    own("P6: – five of them", "five_of_much_p50_ms", ("P6", "five_of_little_p50_ms"), 1.5, form="{:.2f}"),
+    own(
+        "P6: history p50 ms, 1,000,000 messages, of 100",
+        "history_much_p50_ms",
+        ("P6", "history_little_p50_ms"),
+        1.5,
+        form="{:.2f}",
+    ),
+    alone("P7: 5,000 members, 200 online: CPU µs per message", "cpu_us_per_message"),
+    alone("P7: stack CPU µs per delivery", "cpu_us", form="{:.1f}"),
+    alone("P7: send → receive p99 ms", "receive_p99_ms", form="{:.1f}"),
     Row(
         "growth web",
         "messages/s, two web on two cores but for the generator's share, of one",
@@ -82,6 +110,9 @@ ROWS = [
 
 
 def verdict(row: Row, ratio: float) -> str:
+    if row.must is None:
+        return ""
+
     def holds(limit: float) -> bool:
         return ratio <= limit if row.better == "<" else ratio >= limit
 
@@ -92,7 +123,9 @@ def verdict(row: Row, ratio: float) -> str:
     return "goal" if holds(row.goal) else "ok"
 
 
-def _value(pick: Pick, results: Results) -> float | None:
+def _value(pick: Pick | None, results: Results) -> float | None:
+    if pick is None:
+        return None
     try:
         return pick(results)
     except KeyError:

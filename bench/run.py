@@ -16,9 +16,11 @@ from typing import Any
 from msgspec import MsgspecError
 
 from bench import scenarios
+from bench.group_scenarios import group_chat, large_group
 from bench.loop import BenchError
 from bench.machine import core_speed, cores, describe, only_one, raise_file_limit
 from bench.profile import Profiler
+from bench.reading import reading
 from bench.report import Results, compare, median_of, table
 from bench.scenarios import Figures
 from bench.stack import forget_old_stacks
@@ -26,10 +28,11 @@ from bench.systems import ROOT, FlaskSocketIo, Parley, System
 
 OUT = ROOT / ".data" / "bench"
 USERS = 10_100
-STORM_FIRST_USER = 5_000  # beyond all that P2, P3 and growth use
+STORM_FIRST_USER = 5_000  # beyond all that P2, P3, groups and growth use
+READING_FIRST_USER = 9_000
 SYSTEMS: dict[str, type[System]] = {"peer": FlaskSocketIo, "parley": Parley}
-SCENARIOS = ["P1", "P2", "P3", "P5", "P2 sse", "P2 longpoll", "growth pairs", "growth web"]
-OURS_ALONE = SCENARIOS[4:]
+SCENARIOS = ["P1", "P2", "P3", "P4", "P5", "P2 sse", "P2 longpoll", "growth pairs", "P7", "P6", "growth web"]
+OURS_ALONE = SCENARIOS[5:]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -42,7 +45,12 @@ def parse_arguments() -> argparse.Namespace:
         help=f"one of {', '.join(SCENARIOS)}; may be given again (default: all)",
     )
     parser.add_argument("--system", choices=list(SYSTEMS), help="measure one system alone, without ratios")
-    parser.add_argument("--seconds", type=float, default=15.0, help="length of P2 and P3 after warm-up (default 15)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=15.0,
+        help="length of P2, P3 and P6 after warm-up (default 15); P4 and P7 take 10 at most",
+    )
     parser.add_argument("--pairs", type=int, default=50, help="pairs of P2 and P3 (default 50)")
     parser.add_argument("--rounds", type=int, default=1, help="run all of it so often, print medians (default 1)")
     parser.add_argument("--profile", action="store_true", help="py-spy on web and worker in P2 and P3")
@@ -65,9 +73,12 @@ def jobs(options: argparse.Namespace) -> dict[str, Callable[[System], Figures]]:
         "P5": lambda system: scenarios.reconnect_storm(system, STORM_FIRST_USER),
         "P2": lambda system: scenarios.throughput(system, seconds, pairs, outstanding),
         "P3": lambda system: scenarios.steady(system, seconds, pairs),
+        "P4": lambda system: group_chat(system, min(seconds, 10), min(seconds, 5)),
         "P2 sse": lambda system: scenarios.throughput(system, seconds, pairs, outstanding, "sse"),
         "P2 longpoll": lambda system: scenarios.throughput(system, seconds, pairs, outstanding, "longpoll"),
         "growth pairs": lambda system: scenarios.throughput(system, seconds, 1_000, 200),
+        "P7": lambda system: large_group(system, min(seconds, 10)),
+        "P6": lambda system: reading(system, seconds, READING_FIRST_USER),
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any
+from typing import Any, Protocol
 
 from bench.ledger import Ledger, Pair
 from bench.loop import BenchError, Loop
@@ -67,7 +67,11 @@ def fresh_loop(system: System) -> Iterator[Loop]:
         system.stack.check_alive()
 
 
-def join(loop: Loop, ledger: Ledger, makers: list[Callable[[], Any]]) -> list[Any]:
+class Joining(Protocol):
+    ready_sessions: int
+
+
+def join(loop: Loop, ledger: Joining, makers: list[Callable[[], Any]]) -> list[Any]:
     """Open sessions, JOIN_AT_ONCE at a time, and return when all are joined."""
     sessions: list[Any] = []
     before = ledger.ready_sessions

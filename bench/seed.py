@@ -42,6 +42,32 @@ def open_conversations(
     return conversations
 
 
+def open_group(address: tuple[str, int], tokens: list[str], user_ids: list[int], members: range) -> int:
+    """A group of these user numbers in Parley, made by the first of them; its id."""
+    body = {"kind": "group", "name": "Bench", "memberIds": [user_ids[number] for number in members[1:]]}
+    connection = http.client.HTTPConnection(*address, timeout=60)
+    headers = {"Authorization": f"Bearer {tokens[members[0]]}", "Content-Type": "application/json"}
+    connection.request("POST", "/api/v1/conversations", json.dumps(body), headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    if answer.status != 201:
+        raise BenchError(f"POST /conversations: {answer.status} {text[:300]!r}")
+    return _conversation_id(json.loads(text))
+
+
+def peer_group(database_url: str, user_ids: list[int]) -> int:
+    """A group of the peer's, as rows; its id."""
+    import psycopg
+
+    with psycopg.connect(database_url) as connection:
+        query = "SELECT coalesce(max(group_id), 0) + 1 FROM group_members"
+        (group,) = connection.execute(query).fetchone() or (1,)
+        rows = "INSERT INTO group_members (group_id, user_id) SELECT %s, unnest(%s::bigint[])"
+        connection.execute(rows, (group, user_ids))
+    return int(group)
+
+
 def _conversation_id(answer: dict[str, object]) -> int:
     inner = answer.get("conversation", answer)
     assert isinstance(inner, dict)

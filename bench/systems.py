@@ -32,6 +32,7 @@ class System:
         self.web_processes = web_processes
         self.port = free_port()
         self.address = ("127.0.0.1", self.port)
+        self.database_url = ""
         self.user_ids: list[int] = []
         self.tokens: list[str] = []
 
@@ -46,6 +47,14 @@ class System:
         """What a message to the second of each pair is addressed to. Not measured."""
         raise NotImplementedError
 
+    def open_group(self, members: range) -> int:
+        """A group of these users, as its messages are addressed. Not measured."""
+        raise NotImplementedError
+
+    def member_session(self, loop: Loop, user: int, listener: Listener, group: int) -> Any:
+        """A session that has what is sent to the group when it has joined, and sends to it."""
+        return self.session(loop, user, listener)
+
     def stop(self) -> None:
         self.stack.stop()
 
@@ -55,8 +64,9 @@ class FlaskSocketIo(System):
 
     def start(self, users: int) -> None:
         python, here = peer_python(), ROOT / "bench" / "peers" / "flask_socketio"
+        self.database_url = self.stack.start_postgres()
         env = _clean_env() | {
-            "DATABASE_URL": self.stack.start_postgres().replace("postgresql://", "postgresql+psycopg://"),
+            "DATABASE_URL": self.database_url.replace("postgresql://", "postgresql+psycopg://"),
             "REDIS_URL": self.stack.start_redis(append_only=False),
             "SECRET_KEY": SECRET,
         }
@@ -74,13 +84,20 @@ class FlaskSocketIo(System):
     def open_conversations(self, pairs: list[tuple[int, int]]) -> list[int]:
         return [self.user_ids[receiver] for _, receiver in pairs]
 
+    def open_group(self, members: range) -> int:
+        return seed.peer_group(self.database_url, [self.user_ids[number] for number in members])
+
+    def member_session(self, loop: Loop, user: int, listener: Listener, group: int) -> SocketIoSession:
+        return SocketIoSession(loop, self.address, self.tokens[user], listener, group)
+
 
 class Parley(System):
     name = "parley"
 
     def start(self, users: int) -> None:
+        self.database_url = self.stack.start_postgres()
         env = _clean_env() | {
-            "DATABASE_URL": self.stack.start_postgres(),
+            "DATABASE_URL": self.database_url,
             "REDIS_URL": self.stack.start_redis(append_only=True),
             "SECRET_KEY": SECRET,
             "APP_ENV": "production",
@@ -90,6 +107,7 @@ class Parley(System):
             "SEND_RATE": "1000000",
             "SEND_BURST": "1000000",
             "AUTH_ATTEMPTS_PER_MINUTE": "1000000",
+            "WRITES_PER_MINUTE": "0",
             # The longest run of all scenarios outlives the usual 15 minutes.
             "ACCESS_TOKEN_SECONDS": "7200",
         }
@@ -110,6 +128,9 @@ class Parley(System):
 
     def open_conversations(self, pairs: list[tuple[int, int]]) -> list[int]:
         return seed.open_conversations(self.address, self.tokens, self.user_ids, pairs)
+
+    def open_group(self, members: range) -> int:
+        return seed.open_group(self.address, self.tokens, self.user_ids, members)
 
 
 def read_procfile(path: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import base64
 import os
 from random import getrandbits
 
-from bench.loop import BenchError, Connection, Loop
+from bench.loop import BenchError, Connection, Disconnected, Loop
 
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
@@ -95,7 +95,7 @@ class WebSocketConnection(Connection):
             self.write(mask_frame(PONG, payload))
         elif first == CLOSE:
             code = int.from_bytes(payload[:2], "big")
-            raise BenchError(f"{type(self).__name__}: closed by the server with {code} {payload[2:]!r}")
+            raise Disconnected(f"{type(self).__name__}: closed by the server with {code} {payload[2:]!r}")
         elif first in (0x01, 0x00, 0x80):
             self.fragments += payload
             if first == 0x80:

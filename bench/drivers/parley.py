@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 import msgspec
@@ -109,6 +110,47 @@ class SseReader(StreamConnection):
                 name = line[6:].strip().decode()
         if name:
             _dispatch(self.listener, name, _decode_data(data), block)
+
+
+Answered = Callable[[bytes], None]
+
+
+class RestReader(StreamConnection):
+    """One GET at a time, on the same connection while the server keeps it; ``closed`` tells that it does not."""
+
+    __slots__ = ("answered", "waiting")
+
+    def __init__(self, loop: Loop, address: tuple[str, int]) -> None:
+        super().__init__(loop, address)
+        self.answered: Answered | None = None
+        self.waiting: tuple[str, str] | None = None
+
+    def get(self, path: str, token: str, answered: Answered) -> None:
+        """``answered(body)`` when a 200 has come whole."""
+        self.answered = answered
+        headers = f"Authorization: Bearer {token}\r\n"
+        if self.opened:
+            self.request(path, headers)
+        else:
+            self.waiting = path, headers
+
+    def on_open(self) -> None:
+        if self.waiting is not None:
+            self.request(*self.waiting)
+
+    def on_body(self, body: bytes, ended: bool) -> bytes:
+        if not ended:
+            return body
+        answered, self.answered = self.answered, None
+        if self.must_close:
+            self.close()
+        if answered is not None:
+            answered(body)
+        return b""
+
+    def on_end(self) -> None:
+        if self.answered is not None:
+            raise BenchError("the server closed a connection without an answer")
 
 
 class LongPollReader(StreamConnection):

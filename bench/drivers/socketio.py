@@ -20,24 +20,28 @@ class _Data(msgspec.Struct):
 _decode_event = msgspec.json.Decoder(tuple[str, _Data]).decode
 _decode_ack = msgspec.json.Decoder(tuple[_Data]).decode
 _BODY = BODY.encode()
+_SEND = b'42%d["send_message",{"id":"%b","receiverId":%d,"message":"%b"}]'
+_SEND_TO_GROUP = b'42%d["send_group_message",{"id":"%b","groupId":%d,"message":"%b"}]'
 
 
 class SocketIoSession(WebSocketConnection):
-    __slots__ = ("acks", "listener", "token")
+    """With ``group`` it joins that group's room before it is ready, and sends to it."""
 
-    def __init__(self, loop: Loop, address: tuple[str, int], token: str, listener: Listener) -> None:
+    __slots__ = ("acks", "form", "group", "listener", "token")
+
+    def __init__(
+        self, loop: Loop, address: tuple[str, int], token: str, listener: Listener, group: int | None = None
+    ) -> None:
         super().__init__(loop, address, "/socket.io/?EIO=4&transport=websocket")
-        self.token, self.listener, self.acks = token, listener, 0
+        self.token, self.listener, self.group, self.acks = token, listener, group, 0
+        self.form = _SEND if group is None else _SEND_TO_GROUP
 
     def on_ready(self) -> None:
         """The server speaks first: its ``0{…}`` (open) is answered with ``40{…}`` (connect)."""
 
     def send_message(self, message_id: str, target: int) -> None:
         self.acks += 1
-        self.send_text(
-            b'42%d["send_message",{"id":"%b","receiverId":%d,"message":"%b"}]'
-            % (self.acks, message_id.encode(), target, _BODY)
-        )
+        self.send_text(self.form % (self.acks, message_id.encode(), target, _BODY))
 
     def on_text(self, payload: bytes) -> None:
         kind = payload[:2]
@@ -45,11 +49,17 @@ class SocketIoSession(WebSocketConnection):
             self._on_event(payload)
         elif kind == b"43":
             (data,) = _decode_ack(payload[payload.index(b"[") :])
-            self.listener.ack(data.id, data.status)
+            if data.status == "joined":
+                self.listener.ready()
+            else:
+                self.listener.ack(data.id, data.status)
         elif kind == b"2":
             self.send_text(b"3")
         elif kind == b"40":
-            self.listener.ready()
+            if self.group is None:
+                self.listener.ready()
+            else:
+                self.send_text(b'420["join_group",{"groupId":%d}]' % self.group)
         elif kind[:1] == b"0":
             self.send_text(b"40" + json.dumps({"token": self.token}).encode())
         else:

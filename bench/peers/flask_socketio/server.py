@@ -1,6 +1,6 @@
-"""The peer: one-to-one chat as the documentation of Flask-SocketIO and SQLAlchemy teaches it.
+"""The peer: chat one to one and in groups as the documentation of Flask-SocketIO and SQLAlchemy teaches it.
 
-A Redis message queue between processes, a room for each user, and one ORM insert with its own commit for each
+A Redis message queue between processes, a room for each user and each group, and one ORM insert with its own commit for each
 message *before* it is emitted and before the sender's acknowledgement: an acked message is stored. What a user
 has not received is fetched when he connects. Nothing here is made slow on purpose: the pool is large enough,
 `expire_on_commit` is off (no second SELECT), Postgres and Redis run with the same settings as Parley's.
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import jwt
 from flask import Flask, request
-from flask_socketio import ConnectionRefusedError, SocketIO, emit, join_room
+from flask_socketio import ConnectionRefusedError, SocketIO, emit, join_room, rooms
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, String, Text, create_engine, select, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 
@@ -50,6 +50,34 @@ class Message(Base):
             "id": str(self.uuid),
             "senderId": self.sender_id,
             "receiverId": self.receiver_id,
+            "message": self.body,
+            "sentAt": self.sent_at.isoformat(timespec="milliseconds"),
+        }
+
+
+class GroupMember(Base):
+    __tablename__ = "group_members"
+
+    group_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+
+
+class GroupMessage(Base):
+    __tablename__ = "group_messages"
+    __table_args__ = (Index("group_messages_of", "group_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    uuid: Mapped[uuid.UUID] = mapped_column(unique=True)
+    group_id: Mapped[int] = mapped_column(BigInteger)
+    sender_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    body: Mapped[str] = mapped_column(Text)
+    sent_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "id": str(self.uuid),
+            "groupId": self.group_id,
+            "senderId": self.sender_id,
             "message": self.body,
             "sentAt": self.sent_at.isoformat(timespec="milliseconds"),
         }
@@ -118,4 +146,35 @@ def on_send_message(data: dict[str, object]) -> dict[str, object]:
         session.add(message)
         session.commit()
     emit("receive_message", message.to_json(), to=f"user:{receiver_id}")
+    return {"id": str(message.uuid), "status": "stored"}
+
+
+@socketio.on("join_group")
+def on_join_group(data: dict[str, object]) -> dict[str, object]:
+    """Members enter the group's room; who is none is not told whether there is one."""
+    group_id = int(data["groupId"])
+    with Session() as session:
+        if session.get(GroupMember, (group_id, user_of[request.sid])) is None:
+            return {"id": "", "status": "not_found"}
+    join_room(f"group:{group_id}")
+    return {"id": "", "status": "joined"}
+
+
+@socketio.on("send_group_message")
+def on_send_group_message(data: dict[str, object]) -> dict[str, object]:
+    group_id = int(data["groupId"])
+    room = f"group:{group_id}"
+    if room not in rooms():
+        return {"id": data["id"], "status": "not_found"}
+    message = GroupMessage(
+        uuid=uuid.UUID(data["id"]),
+        group_id=group_id,
+        sender_id=user_of[request.sid],
+        body=data["message"],
+        sent_at=datetime.now(UTC),
+    )
+    with Session() as session:
+        session.add(message)
+        session.commit()
+    emit("receive_message", message.to_json(), to=room, include_self=False)
     return {"id": str(message.uuid), "status": "stored"}
