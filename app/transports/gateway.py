@@ -17,7 +17,7 @@ from app.core.events import Event
 from app.extensions import Parley, connect_redis, one_connection
 from app.fanout.hub import Hub, refusal
 from app.fanout.listener import Listener
-from app.fanout.presence import BEAT_SECONDS, CAME, LEFT, PresenceChanges, beat, sign_off
+from app.fanout.presence import BEAT_SECONDS, PresenceChanges, beat, sign_off
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
 from app.message_log.epoch import Epoch, begin_epoch, last_version, read_epoch
@@ -38,6 +38,7 @@ from app.store.messages import UnreadRequest
 from app.task_queue import wake_drain
 from app.transports.blocking import Blocking
 from app.transports.connection import Flusher, Limits
+from app.transports.noted_users import NotedUsers
 
 if TYPE_CHECKING:
     from app.transports.session import Session
@@ -46,31 +47,6 @@ log = logging.getLogger(__name__)
 
 WAKE_EVERY_SECONDS = 0.5
 REVOKED_EVERY_SECONDS = 5.0
-
-
-class Presence:
-    """Who is online at this gateway, kept in Redis through a batcher."""
-
-    def __init__(self, batcher: Batcher) -> None:
-        self._batcher = batcher
-
-    def came(self, user_id: int) -> int:
-        """May block. Returns the version after which everything is sent to this gateway."""
-        return int(self._batcher.ask((CAME, user_id))[0])
-
-    def left(self, user_id: int) -> None:
-        self._batcher.submit((LEFT, user_id, now_ms()), lambda _result, _error: None)
-
-    def note_again(self, user_ids: list[int], noted: Callable[[], None]) -> None:
-        """Redis forgot where these users are. ``noted`` is called once it knows again: until then nothing that was
-        published for them came here."""
-        for user_id in user_ids[:-1]:
-            self._batcher.submit((CAME, user_id), lambda _result, _error: None)
-        for user_id in user_ids[-1:]:  # outcomes come in order; where it fails, the next heartbeat tries again
-            self._batcher.submit((CAME, user_id), lambda _result, error: None if error else noted())
-
-    def __len__(self) -> int:
-        return len(self._batcher)
 
 
 class Gateway:
@@ -91,49 +67,27 @@ class Gateway:
         self.sessions: set[Session] = set()
         self.confirmations = Confirmations()
         self.hub = Hub(self.confirmations.settle, revoked=parley.revoked.add)
-        limits = AppendLimits(
-            settings.log_max_records,
-            settings.log_max_bytes,
-            settings.dedupe_seconds,
-        )
-
-        def into_log(name: str) -> Batcher:
-            script = Append(
-                parley.redis,
-                self.id,
-                limits,
-                name=name,
-                connect=lambda: one_connection(settings),
-                saw_epoch=self.saw_epoch,
-                wake=self.wake,
-            )
-            return Batcher(name, script, recover=self.renew_epoch, after=self.after_append)
-
         changes = PresenceChanges(parley.redis, self.id, saw_epoch=self.saw_epoch)
-        self._append, self._change = into_log("append"), into_log("change")
+        self._append, self._change = self._into_log("append"), self._into_log("change")
         self._presence = Batcher("presence", changes, recover=self.renew_epoch)
-        self.presence = Presence(self._presence)
+        self.presence = NotedUsers(self._presence)
         self._stored_ids = self._batch_of("ids", lambda asked: stored_under(parley.engine, asked))
         # A user whose limit cannot be asked for is not kept waiting for long.
         self._units = Batcher("units", TakeUnits(parley.redis), recover=self.renew_epoch, patience=1.0)
-        self.path = MessagePath(
-            settings=settings,
-            engine=parley.engine,
-            redis=parley.redis,
-            gateway_id=self.id,
-            append=self._append,
-            change=self._change,
-            marks=GatheredMarks(self._change, self.confirmations),
-            confirmations=self.confirmations,
-            rates=make_rates(settings, self._units.submit),
-            stored_ids=self._stored_ids,
-            later=self.later,
-            present_epoch=self.present_epoch,
-        )
+        self.path = self._make_path()
         self.deliveries = Deliveries(self.path)
         # Everybody comes back at once after a deploy: their questions to Postgres are asked together.
         self._counts = self._batch_of("unread counts", lambda users: count_unread(self.path, users))
         self._unread = self._batch_of("unread messages", lambda asked: fetch_unread(self.path, asked))
+        self._queues = (
+            self._append,
+            self._change,
+            self._presence,
+            self._counts,
+            self._stored_ids,
+            self._units,
+            self._unread,
+        )
         self.listener = Listener(
             connect_redis(
                 settings, timeout_seconds=30, protocol=2
@@ -143,6 +97,35 @@ class Gateway:
             saw_epoch=self.saw_epoch,
             revoked=parley.revoked.add,
             resubscribed=self.resubscribed,
+        )
+
+    def _into_log(self, name: str) -> Batcher:
+        settings = self.settings
+        script = Append(
+            self.parley.redis,
+            self.id,
+            AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
+            name=name,
+            connect=lambda: one_connection(settings),
+            saw_epoch=self.saw_epoch,
+            wake=self.wake,
+        )
+        return Batcher(name, script, recover=self.renew_epoch, after=self.after_append)
+
+    def _make_path(self) -> MessagePath:
+        return MessagePath(
+            settings=self.settings,
+            engine=self.parley.engine,
+            redis=self.parley.redis,
+            gateway_id=self.id,
+            append=self._append,
+            change=self._change,
+            marks=GatheredMarks(self._change, self.confirmations),
+            confirmations=self.confirmations,
+            rates=make_rates(self.settings, self._units.submit),
+            stored_ids=self._stored_ids,
+            later=self.later,
+            present_epoch=self.present_epoch,
         )
 
     def _batch_of(self, name: str, call: Callable[[list[Any]], list[Any]]) -> Batcher:
@@ -155,13 +138,8 @@ class Gateway:
         if self.started:
             return
         self.started = True
-        self._append.start()
-        self._change.start()
-        self._presence.start()
-        self._counts.start()
-        self._stored_ids.start()
-        self._units.start()
-        self._unread.start()
+        for queue in self._queues:
+            queue.start()
         self.listener.start()
         self._every(BEAT_SECONDS, self.beat)
         self._every(0.5, self.reconcile)
@@ -300,8 +278,7 @@ class Gateway:
         return f"web:{self.id}"
 
     def figures(self) -> Figures:
-        queues = (self._append, self._change, self._presence, self._counts, self._unread, self._units)
-        waiting = {queue.name: len(queue) for queue in queues}
+        waiting = {queue.name: len(queue) for queue in self._queues}
         return gateway_figures(self.path, self.hub, {**waiting, "blocking": len(self._blocking)})
 
     def publish_figures(self) -> None:

@@ -53,7 +53,7 @@ def test_a_bad_body_is_a_problem(rest: MakeRest, ann: Account, name: str) -> Non
         ("GET", "/conversations/abc", "not_found", 404),
         ("GET", "/conversations/99999999999999999999999999", "not_found", 404),
         ("GET", "/conversations/-1", "not_found", 404),
-        ("DELETE", "/me", "method_not_allowed", 405),
+        ("DELETE", "/users", "method_not_allowed", 405),
         ("GET", "/presence", "invalid", 422),
         ("GET", "/presence?userIds=a,b", "invalid", 422),
         ("GET", "/messages/unread?limit=many", "invalid", 422),

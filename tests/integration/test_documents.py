@@ -147,8 +147,10 @@ def own_data(call: Call, ben: Account, message_id: str, server: Stack) -> None:
     call("GET", "/blocks")
     call("DELETE", f"/blocks/{ben.user_id}")
     report = call("POST", f"/messages/{message_id}/report", json={"reason": "spam"}, token=ben.access_token).json()
-    with create_engine(server.env["DATABASE_URL"]).begin() as conn:
+    engine = create_engine(server.env["DATABASE_URL"])
+    with engine.begin() as conn:
         conn.execute(text("UPDATE users SET is_admin = true WHERE id = :id"), {"id": ben.user_id})
+    engine.dispose()
     call("GET", "/admin/reports", token=ben.access_token)
     call("PATCH", f"/admin/reports/{report['id']}", json={"state": "reviewing"}, token=ben.access_token)
     export = call("POST", "/me/export").json()["exportId"]
