@@ -57,7 +57,7 @@ def rng(seed: int) -> random.Random:
 
 @pytest.fixture
 def chat(cluster: Cluster, seed: int, tmp_path: Path) -> Chat:
-    """``with chat() as crowd``: twenty pairs talk meanwhile; at the end all invariants are checked."""
+    """``with chat() as crowd``: twenty pairs talk, some also in groups; at the end all invariants are checked."""
 
     @contextmanager
     def talk(**options: Any) -> Iterator[Crowd]:

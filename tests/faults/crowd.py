@@ -1,4 +1,4 @@
-"""Twenty pairs of talkers in one thread, their common log file, and the verdict on it."""
+"""Twenty pairs of talkers in one thread, some of them in groups too; their common log file, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ import psycopg
 from dev.processes import wait_until
 from tests.faults.history import Row, Stored, read_histories, violations
 from tests.faults.talker import Talker
-from tests.support.clients import Account, register
+from tests.support.clients import Account, RestClient, register
 
 PAIRS = 20
+GROUPS = (4, 8)  # members of each; the smaller one's are in the larger one too
 MEMBERS = """
 select conversation_id, user_id from members
-where conversation_id in (select conversation_id from members where user_id = any(%s))
+where left_seq is null and conversation_id in (select conversation_id from members where user_id = any(%s))
 """
 MESSAGES = """
-select conversation_id, seq, id::text, sender_id, body from messages where conversation_id = any(%s)
+select conversation_id, seq, id::text, sender_id, body, kind from messages where conversation_id = any(%s)
 """
 
 
@@ -49,11 +50,23 @@ class Crowd:
         for first, second in zip(self.accounts[::2], self.accounts[1::2], strict=True):
             for account, peer in ((first, second), (second, first)):
                 self.talkers.append(Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace, reads))
+        for size in GROUPS:
+            self._gather(self.talkers[:: 2 * pairs // size][:size])
         self._tasks: list[asyncio.Task[None]] = []
 
     def _register(self, count: int) -> list[Account]:
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda i: register(self.urls[i % len(self.urls)]), range(count)))
+
+    def _gather(self, talkers: list[Talker]) -> None:
+        """Put these into a new group."""
+        owner = RestClient(self.urls[0], talkers[0].account.access_token)
+        try:
+            made = owner.group("Crowd", [talker.account.user_id for talker in talkers])["id"]
+        finally:
+            owner.close()
+        for talker in talkers:
+            talker.groups.append(made)
 
     def _note(self, **record: Any) -> None:
         self._log.write(json.dumps(record) + "\n")

@@ -29,7 +29,9 @@ class Talker:
         self.account, self.peer, self.urls = account, peer, urls
         self.random = random.Random(seed)
         self.pace = pace
+        self.groups: list[int] = []
         self.pending: dict[str, tuple[str, float]] = {}
+        self._target: dict[str, dict[str, int]] = {}
         self.cursor: str | None = None
         self.acked = self.received = self.connections = self.resyncs = 0
         self.close_codes: list[int] = []
@@ -134,8 +136,15 @@ class Talker:
         self._number += 1
         id_, body = str(uuid.UUID(int=self._uuid7())), f"{self.account.user_id}#{self._number}"
         self.pending[id_] = (body, 0.0)
+        self._target[id_] = self._choose_target()
         self.note("sent", id=id_, body=body)
         await self._send(id_)
+
+    def _choose_target(self) -> dict[str, int]:
+        """Mostly the peer; who is in groups speaks a third of the time to one of them."""
+        if self.groups and self.random.random() < 1 / 3:
+            return {"conversationId": self.random.choice(self.groups)}
+        return {"receiverId": self.peer.user_id}
 
     def _uuid7(self) -> int:
         return int(time.time() * 1000) << 80 | 0x7 << 76 | 2 << 62 | self.random.getrandbits(62)
@@ -145,7 +154,7 @@ class Talker:
             return
         body, _ = self.pending[id_]
         self.pending[id_] = (body, time.monotonic())
-        await self._command("send_message", {"id": id_, "receiverId": self.peer.user_id, "message": body}, id_)
+        await self._command("send_message", {"id": id_, **self._target[id_], "message": body}, id_)
 
     # -- receiving -------------------------------------------
 
@@ -171,6 +180,7 @@ class Talker:
             if data["id"] != ref:
                 self.complaints.append(f"the ack of {ref} names {data['id']}")
             if self.pending.pop(data["id"], None) is not None:
+                del self._target[data["id"]]
                 self.acked += 1
 
     async def _on_receive_message(self, data: dict[str, Any], _ref: str | None) -> None:

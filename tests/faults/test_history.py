@@ -149,5 +149,30 @@ def test_a_changed_text_is_caught() -> None:
     assert any(s.startswith("I6") for s in judge(records(), (*ROWS[:2], Row(7, 3, "c", ANN, "forged"))))
 
 
+def in_a_group(missed_by: int | None = None, twice_to: int | None = None) -> list[str]:
+    """A group of three whose making is seq 1: Ann sends seq 2, and everyone gets it."""
+    rows = (Row(9, 1, "s", ANN, "", "system"), Row(9, 2, "g", ANN, "all"))
+    got = {"what": "received", "id": "g", "conversationId": 9, "seq": 2, "senderId": ANN}
+    lines = [{"user": ANN, "what": "sent", "id": "g", "body": "all"}]
+    lines.append({"user": ANN, "what": "acked", "id": "g", "conversationId": 9, "seq": 2})
+    lines += [{"user": who, **got} for who in (BEN, EVE, twice_to) if who not in (None, missed_by)]
+    histories = {who: History(who) for who in (ANN, BEN, EVE)}
+    for record in lines:
+        histories[record["user"]].add(record)
+    return violations(histories.values(), Stored(rows, {9: frozenset(histories)}))
+
+
+def test_a_sound_group_passes() -> None:
+    assert in_a_group() == []
+
+
+def test_one_member_of_a_group_who_did_not_get_a_message_is_caught() -> None:
+    assert [s[:9] for s in in_a_group(missed_by=EVE)] == [f"I4 user {EVE}"]
+
+
+def test_one_member_of_a_group_who_got_a_message_twice_is_caught() -> None:
+    assert {s[:2] for s in in_a_group(twice_to=BEN)} == {"I3"}
+
+
 def test_a_message_that_nobody_sent_is_caught() -> None:
     assert any(s.startswith("I6") for s in judge(records(), (*ROWS, Row(7, 4, "d", ANN, "four"))))
