@@ -134,16 +134,12 @@ class Commands:
 
     def _change(self, prepare: Prepare, command: Any, ref: str | None) -> None:
         """The message is looked up first, which may block; what was sent meanwhile waits."""
-        self._ask()
         self._alone(partial(self._prepare, prepare, command, ref), ref)
 
     def _prepare(self, prepare: Prepare, command: Any, ref: str | None) -> None:
         session = self._session
-        try:
-            prepared = prepare(session.gateway.path, session.user_id, command)
-        except ParleyError as error:
-            self._ack(None, error, ref)
-            return
+        prepared = prepare(session.gateway.path, session.user_id, command)
+        self._ask()
         submit_change(
             session.gateway.path,
             prepared.operation,
