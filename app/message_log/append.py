@@ -37,6 +37,7 @@ class Decided(IntEnum):
     LAST_OWNER = 10
     TOO_MANY = 11
     GONE = 12  # no such message, or member
+    GATHER = 13  # a mark in a large conversation: to be gathered
 
 
 class Operation(NamedTuple):

@@ -36,7 +36,7 @@ def show(path: MessagePath, user_id: int, conversation_id: int) -> View:
         summary = store.get_one(connection, user_id, conversation_id)
         if summary is None:
             raise NotFound
-        path.learn_directs([conversation_id] if summary.kind == "direct" else [])
+        path.learn_directs(connection, [conversation_id])
         last = _last_messages(path, connection, user_id, [summary], tail.records)
     view = _view(path, user_id, summary, tail.records, last)
     return group_now_over(path, view) if summary.kind == "group" else view
@@ -48,7 +48,7 @@ def list_page(path: MessagePath, user_id: int, cursor: str | None, limit: int) -
     members = memberships_now(path, [user_id])
     with reading(path.engine) as connection:
         rows, more = store.list_page(connection, user_id, before=before, limit=limit)
-        path.learn_directs([row.id for row in rows if row.kind == "direct"])
+        path.learn_directs(connection, [row.id for row in rows])
         shown = [row for row in rows if row.id in members.of[user_id]]
         last = _last_messages(path, connection, user_id, shown, members.tail.records)
     by_conversation: dict[int, list[Record]] = {}
@@ -70,7 +70,7 @@ def history(
         summary = store.get_one(connection, user_id, conversation_id)
         if summary is None:
             raise NotFound
-        path.learn_directs([conversation_id] if summary.kind == "direct" else [])
+        path.learn_directs(connection, [conversation_id])
         page = messages.history(connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit)
         found = _stored_messages(path, connection, user_id, page.messages)
     newest = after is None or not page.has_more

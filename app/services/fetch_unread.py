@@ -33,7 +33,7 @@ def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[A
     tail = by_conversation(members.tail.records)
     with reading(path.engine) as connection:
         pages = messages.unread_messages(connection, requests)
-    path.learn_directs({row.conversation_id for page in pages for row in page.messages})
+        path.learn_directs(connection, {row.conversation_id for page in pages for row in page.messages})
     return [_answer(path, request, page, members, tail) for request, page in zip(requests, pages, strict=True)]
 
 

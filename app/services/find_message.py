@@ -22,7 +22,7 @@ def find_message(path: MessagePath, user_id: int, message_id: str, conversation_
     found = Messages(user_id)
     with reading(path.engine) as connection:
         rows = message_life.locate(connection, user_id, message_id, conversation_id)
-        path.learn_directs({row.conversation_id for row in rows})
+        path.learn_directs(connection, {row.conversation_id for row in rows})
         for row, view in zip(rows, message_views(path, connection, rows, user_id), strict=True):
             found.put(view, row.version, row.created_version)
     found.apply(record for record in members.tail.records if record.id == message_id)

@@ -1,8 +1,7 @@
 """Marks of large conversations, gathered: however many members read at once, each hears of it once a second and
 gateway.
 
-A conversation counts as large once the log has said so (more members than message_log/lua/append.lua's LARGE); until
-then, and for whoever came first, its marks are logged one by one, and told to nobody but their own member.
+A conversation counts as large once the log has said so (more members than message_log/lua/append.lua's LARGE).
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from app.message_log.confirmations import Confirmations
 from app.redis_batch import Batcher
 
 EVERY_SECONDS = 1.0
-LARGE = 100
 KNOWN_MOST = 100_000
 MOST_IN_ONE = 2000
 
@@ -44,12 +42,10 @@ class GatheredMarks:
     def is_large(self, conversation_id: int) -> bool:
         return conversation_id in self._large
 
-    def note_size(self, conversation_id: int, members: int) -> None:
-        """As the log answers each mark."""
-        if members > LARGE:
-            if len(self._large) >= KNOWN_MOST:
-                self._large.clear()
-            self._large.add(conversation_id)
+    def note_large(self, conversation_id: int) -> None:
+        if len(self._large) >= KNOWN_MOST:
+            self._large.clear()
+        self._large.add(conversation_id)
 
     def note(
         self, kind: Kind, conversation_id: int, user_id: int, seq: int, confirmed: Confirmed | None = None

@@ -88,7 +88,7 @@ def _check_admin(path: MessagePath, user_id: int, conversation_id: int) -> None:
     role = asking(lambda: role_of(path.redis, conversation_id, user_id))
     if role is None:
         raise NotFound
-    if role == "member" or path.directs.knows(conversation_id):
+    if role == "member" or path.directs.peer(conversation_id, user_id) is not None:
         raise Forbidden("Admins of a group invite to it.")
 
 

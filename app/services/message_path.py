@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.config import Settings
 from app.core.errors import Internal, NotFound, Overloaded, ParleyError
@@ -45,6 +45,7 @@ class DirectCache:
     def __init__(self, bound: int = DIRECT_CACHE) -> None:
         self._by_pair: OrderedDict[tuple[int, int], int] = OrderedDict()
         self._peers: dict[int, tuple[int, int]] = {}
+        self._groups: set[int] = set()
         self._bound = bound
 
     def find(self, one: int, other: int) -> int | None:
@@ -58,7 +59,13 @@ class DirectCache:
         return pair[1] if pair[0] == user_id else pair[0]
 
     def knows(self, conversation_id: int) -> bool:
-        return conversation_id in self._peers
+        """Whether it is known to be direct, or a group."""
+        return conversation_id in self._peers or conversation_id in self._groups
+
+    def note_groups(self, conversation_ids: Iterable[int]) -> None:
+        if len(self._groups) > self._bound:
+            self._groups.clear()
+        self._groups.update(conversation_ids)
 
     def note(self, one: int, other: int, conversation_id: int) -> None:
         pair = (min(one, other), max(one, other))
@@ -97,13 +104,14 @@ class MessagePath:
         """Since when no dedupe mark can have been lost."""
         return max(self.epoch.started_ms, now_ms - self.settings.dedupe_seconds * 900)
 
-    def learn_directs(self, conversation_ids: Iterable[int]) -> None:
-        """Know who these direct conversations are of, for ``receiverId``. May block, where some are not known."""
-        unknown = [i for i in conversation_ids if not self.directs.knows(i)]
+    def learn_directs(self, connection: Connection, conversation_ids: Iterable[int]) -> None:
+        """Know which of these are direct conversations, and whose, for ``receiverId``."""
+        unknown = {i for i in conversation_ids if not self.directs.knows(i)}
         if unknown:
-            with reading(self.engine) as connection:
-                for conversation_id, low, high in pairs_of(connection, unknown):
-                    self.directs.note(low, high, conversation_id)
+            for conversation_id, low, high in pairs_of(connection, list(unknown)):
+                self.directs.note(low, high, conversation_id)
+                unknown.discard(conversation_id)
+            self.directs.note_groups(unknown)
 
     def is_warm(self, conversation_id: int) -> bool:
         """Whether it was in Redis when last seen. Sends in one that is not wait their turn in ``when_hydrated``: were
@@ -185,6 +193,8 @@ class MessagePath:
             if state.kind == "direct":
                 members = sorted(row[0] for row in state.members)
                 self.directs.note(members[0], members[-1], conversation_id)
+            else:
+                self.directs.note_groups([conversation_id])
             if asking(lambda epoch=epoch, state=state: hydrate(self.redis, epoch, state)):  # type: ignore[misc]
                 return
         raise Overloaded("The log begins anew.")

@@ -26,12 +26,14 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         if error is not None:
             outcome(None, error)
             return
-        what, _, version, members = decision
-        path.marks.note_size(conversation_id, members)
+        what, _, version, _ = decision
         if what in (Decided.DONE, Decided.STILL_WAITS):
             path.confirmations.expect(version, confirmed)
         elif what == Decided.STILL:
             outcome(answer, None)
+        elif what == Decided.GATHER:
+            path.marks.note_large(conversation_id)
+            path.marks.note(kind, conversation_id, user_id, seq, confirmed)
         elif what == Decided.UNKNOWN and hydrate:
             path.went_cold(conversation_id)
             path.when_hydrated(conversation_id, again)
@@ -63,10 +65,10 @@ def note_delivered(path: MessagePath, user_id: int, conversation_id: int, seq: i
     operation = Operation(Kind.DELIVERED, conversation_id, user_id, seq)
 
     def decided(decision: Decision, error: ParleyError | None) -> None:
-        if error is not None:
-            return
-        path.marks.note_size(conversation_id, decision[3])
-        if decision[0] == Decided.UNKNOWN:
+        if error is None and decision[0] == Decided.GATHER:
+            path.marks.note_large(conversation_id)
+            path.marks.note(Kind.DELIVERED, conversation_id, user_id, seq)
+        elif error is None and decision[0] == Decided.UNKNOWN:
             path.went_cold(conversation_id)
             path.when_hydrated(conversation_id, again)
 

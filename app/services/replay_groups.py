@@ -33,7 +33,15 @@ def changed_groups(
         gone.pop(conversation_id, None)
         if not is_member:
             gone[conversation_id] = latest.get(conversation_id, 0)
-    return {c: (at, left_view(c) if c in gone else group_view(path, conn, user_id, c)) for c, at in latest.items()}
+    return {
+        c: (at, left_view(c) if c in gone else {**group_view(path, conn, user_id, c), "updatedAt": _moment(at)})
+        for c, at in latest.items()
+    }
+
+
+def _moment(version: int) -> str:
+    """A version is the microsecond in which it was given out."""
+    return rfc3339(version // 1000)
 
 
 def left_view(conversation_id: int) -> View:

@@ -117,7 +117,7 @@ def _was_for(tail: Tail, user_id: int, record: Record) -> bool:
 
 
 def _messages(path: MessagePath, conn: Connection, user_id: int, page: messages.Page, tail: list[Record]) -> Messages:
-    path.learn_directs({row.conversation_id for row in page.messages})
+    path.learn_directs(conn, {row.conversation_id for row in page.messages})
     there = {(row.conversation_id, row.seq) for row in page.messages}
     new = {_place(record) for record in tail if record.is_message_for(user_id)}
     changed = {_place(record) for record in tail if record.kind in CHANGES} - there - new

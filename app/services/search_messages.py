@@ -34,7 +34,7 @@ def search_messages(
         if not conversations:
             return {"messages": []}
         found, more = store.search(connection, user_id, words, conversations, which, before=before, limit=limit)
-    path.learn_directs({hit.message.conversation_id for hit in found})
+        path.learn_directs(connection, {hit.message.conversation_id for hit in found})
     page: dict[str, Any] = {"messages": [_view(path, hit) for hit in found]}
     if more:
         last = found[-1].message

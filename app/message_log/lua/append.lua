@@ -12,14 +12,13 @@
 --     2, seq, version, sent_ms         the same id was here before, and Postgres does not have it yet
 --     3 the id is another sender's     4 conversation not in Redis: hydrate, then call again
 --     5 not a member                   6 the log is full
---     7, 0, version, members           a mark that moves nothing, all of the conversation is stored
---     8, 0, version, members           a mark that moves nothing, and what is not stored yet ends with version
+--     7, 0, version                    a mark that moves nothing, all of the conversation is stored
+--     8, 0, version                    a mark that moves nothing, and what is not stored yet ends with version
 --     9 the sender has blocked the receiver
---   Marks that move answer 0, seq, version, members: in a large conversation nobody but the user is told of a lone mark;
---   the gateway gathers them from then on (change.lua, MARKS).
+--     13                               a mark in a large conversation: to be gathered (change.lua, MARKS)
 -- Typing on the bus is {users, {4, conversation, user, on}}.
 
-local DONE, UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN = 0, 4, 5, 6, 7, 8, 9
+local DONE, UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN, GATHER = 0, 4, 5, 6, 7, 8, 9, 13
 local MESSAGE, UNSEEN = 1, 17
 local LARGE = 100
 
@@ -46,12 +45,13 @@ local function add_message(c, sender, id, index)
 end
 
 local function move_mark(c, kind, user, seq, index)
+  if #c.members > LARGE then return answer(GATHER) end
   local d, r = format('d:%d', user), format('r:%d', user)
   local marks = call('HMGET', c.key, d, r)
   local delivered, read = tonumber(marks[1] or '0'), tonumber(marks[2] or '0')
   seq = math.min(seq, c.seq)
   if seq <= (kind == 2 and delivered or read) then
-    return answer(c.lv <= stored and STILL or STILL_WAITS, 0, c.lv, #c.members)
+    return answer(c.lv <= stored and STILL or STILL_WAITS, 0, c.lv)
   end
   if #records >= room then return answer(FULL) end
   if kind == 2 then
@@ -59,8 +59,7 @@ local function move_mark(c, kind, user, seq, index)
   else
     call('HSET', c.key, r, seq, d, math.max(seq, delivered))
   end
-  fan_out(#c.members > LARGE and {user} or audience(c, user), '\154' .. write(c, kind, seq, ARGV[FIRST_END + index]))
-  answer(DONE, seq, version, #c.members)
+  log(c, kind, seq, index, audience(c, user))
 end
 
 local function show_typing(c, user, on)
