@@ -65,7 +65,7 @@ def _seed(system: Parley, first_user: int) -> list[Question]:
     seed_history.settle(system.database_url)
     conversations = "/api/v1/conversations"
     return [
-        Question("list_much", much, conversations, 50),
+        Question("list_much", much, conversations, 20),
         Question("list_little", little, conversations, LITTLE),
         Question("five_of_much", much, f"{conversations}?limit={LITTLE}", LITTLE),
         Question("five_of_little", little, f"{conversations}?limit={LITTLE}", LITTLE),

@@ -24,7 +24,7 @@ NewConversation = NewDirect | NewGroup
 
 class ListQuery(Struct, frozen=True):
     cursor: Annotated[str, Meta(max_length=64)] = ""
-    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
 class HistoryQuery(Struct, frozen=True):

@@ -53,6 +53,7 @@ class Tail(NamedTuple):
     records: list[Record]
     version: int
     memberships: list[MembershipChange]
+    is_empty: bool  # of all conversations: Postgres had everything
 
     def change_of(self, user_id: int, conversation_id: int) -> MembershipChange | None:
         """How the user last came to the conversation or went, where that is not in Postgres yet."""
@@ -121,9 +122,9 @@ def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
     """Read this *before* Postgres: a record that is stored in between is then seen twice, never missed."""
     arguments: list[str | int] = [keys.PREFIX, *conversation_ids]
     answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG, keys.VERSION, keys.MEMBERSHIPS], args=arguments)
-    records = [unpack_record(packed) for packed_list in answer[3::2] for packed in packed_list]
+    records = [unpack_record(packed) for packed_list in answer[4::2] for packed in packed_list]
     records.sort(key=lambda record: record.version)
-    return Tail(records, int(answer[0]), [MembershipChange(*unpack(packed)) for packed in answer[1]])
+    return Tail(records, int(answer[0]), [MembershipChange(*unpack(packed)) for packed in answer[2]], not answer[1])
 
 
 def group_now(redis: Redis, conversation_id: int, most_members: int = 100) -> GroupNow | None:

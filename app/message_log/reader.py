@@ -42,8 +42,9 @@ class LogReader:
         return int(self._release(keys=[keys.LEASE, keys.LOG], args=[token, "1" if force else "0"])) != 0
 
     def take(self, count: int, milliseconds: int) -> tuple[int | None, list[Entry]]:
-        """The oldest entries, waiting for the first one; and the epoch they belong to (None: Redis lost its data)."""
-        rows = _rows_of(self._redis.xread({keys.LOG: "0"}, count=count, block=milliseconds))
+        """The oldest entries, waiting so long for the first one (0: not at all); and the epoch they belong to (None:
+        Redis lost its data)."""
+        rows = _rows_of(self._redis.xread({keys.LOG: "0"}, count=count, block=milliseconds or None))
         entries = [self._entry(*row) for row in rows]
         epochs = [entry.epoch for entry in entries if entry.epoch is not None]
         if not epochs:

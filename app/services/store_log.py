@@ -40,9 +40,9 @@ from app.store.epochs import StaleEpochError, check_epoch
 log = logging.getLogger(__name__)
 
 BLOCK_MS = 1000
-# A batch smaller than this was not worth its round trips: give the next one a moment to gather.
+# A batch smaller than this is not worth its round trips and its commit: what follows closely comes along.
 SMALL_BATCH = 16
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.004
 # After so many drains died at the same head of the log, its records are stored one by one.
 ATTEMPTS_BEFORE_CAUTION = 2
 # A drain under steady load hands over now and then, well within its task's time limit.
@@ -104,7 +104,7 @@ class Drain:
         while not self._stopping() and time.monotonic() < end:
             if not self._keep_lease():
                 return True
-            epoch, taken = self._reader.take(self._batch, BLOCK_MS)
+            epoch, taken = self._take()
             entries = self._whole(taken)
             if entries is None:
                 continue
@@ -116,6 +116,14 @@ class Drain:
                 return True
         self._reader.release(self._token, force=True)
         return True
+
+    def _take(self) -> tuple[int | None, list[Entry]]:
+        """What there is, once there is something; where it is little, a moment later."""
+        epoch, entries = self._reader.take(self._batch, BLOCK_MS)
+        if entries and sum(len(entry.records or ()) for entry in entries) < SMALL_BATCH:
+            time.sleep(GATHER_SECONDS)
+            return self._reader.take(self._batch, 0)
+        return epoch, entries
 
     def _whole(self, entries: list[Entry]) -> list[Entry] | None:
         """The entries up to the first that is missing. None where those at the head are: somebody trimmed the log, what
@@ -182,8 +190,6 @@ class Drain:
         self.stats.batches += 1
         self.stats.records += len(records)
         self.stats.sizes.observe(len(records))
-        if len(records) < SMALL_BATCH:
-            time.sleep(GATHER_SECONDS)
 
     def _store_cautiously(self, epoch: int, entry: Entry) -> None:
         """The head of the log has killed drains. Store its records one by one, noting each before it is begun, so that

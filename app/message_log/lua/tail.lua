@@ -2,13 +2,13 @@
 --
 -- KEYS  1 log  2 version  3 memberships
 -- ARGV  1 prefix  2.. conversation ids
--- Returns {version, {change, ...}, conversation, {record, ...}, ...}: who came to and went from any conversation, and of
+-- Returns {version, entries of the log, {change, ...}, conversation, {record, ...}, ...}: who came to and went from any conversation, and of
 -- those conversations that have something the records, packed as they were logged. `version` is the last one given out:
 -- all up to it is in a tail now, or was in Postgres before.
 
-local found = {redis.call('GET', KEYS[2]) or '0', {}}
-if redis.call('XLEN', KEYS[1]) == 0 then return found end
-found[2] = redis.call('LRANGE', KEYS[3], 0, -1)
+local found = {redis.call('GET', KEYS[2]) or '0', redis.call('XLEN', KEYS[1]), {}}
+if found[2] == 0 then return found end
+found[3] = redis.call('LRANGE', KEYS[3], 0, -1)
 for i = 2, #ARGV do
   local records = redis.call('LRANGE', ARGV[1] .. 't:' .. ARGV[i], 0, -1)
   if #records > 0 then
