@@ -127,11 +127,19 @@ class ReceivedMessage(Answer, frozen=True, kw_only=True):
     reactions: list[Reaction] | UnsetType = UNSET
 
 
+class ReceiptCounts(Answer, frozen=True, kw_only=True):
+    """Of one's own message in a group of at most 100: how many others have it, and have read it."""
+
+    delivered: int
+    read: int
+
+
 class Message(ReceivedMessage, frozen=True, kw_only=True):
     """A message with what became of it: accepted, stored, delivered (to every other member), read (by all of them)."""
 
     status: Literal["accepted", "stored", "delivered", "read"]
     reactions: list[Reaction]
+    receipts: ReceiptCounts | UnsetType = UNSET
 
 
 class UnreadMessages(Answer, frozen=True, kw_only=True):

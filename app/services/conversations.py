@@ -79,7 +79,7 @@ def history(
     members = _members(summary, tail.records)
     views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
     for place, view in found.views.items():
-        view["status"] = _status(view, members, stored=found.is_stored(place))
+        view.update(_received(view, summary, members, user_id, stored=found.is_stored(place)))
     ordered = [views[seq] for seq in sorted(views)]
     shown = ordered[:limit] if after is not None else ordered[-limit:]
     return {"messages": shown, "hasMore": page.has_more or len(ordered) > limit}
@@ -165,7 +165,7 @@ def _view(
         view["members"] = [_member_view(member) for member in members]
     if summary.id in last:
         message, stored = last[summary.id]
-        view["lastMessage"] = {**message, "status": _status(message, members, stored=stored)}
+        view["lastMessage"] = {**message, **_received(message, summary, members, user_id, stored=stored)}
     return view
 
 
@@ -207,6 +207,22 @@ def _marked(members: list[MemberState], tail: list[Record]) -> list[MemberState]
             member._replace(delivered_seq=max(member.delivered_seq, delivered), read_seq=max(member.read_seq, read))
         )
     return moved
+
+
+def _received(
+    view: View, summary: ConversationSummary, members: list[MemberState], user_id: int, *, stored: bool
+) -> View:
+    """``status``; and of one's own messages in a group whose members are shown, ``receipts``: how many of the others
+    have it, and how many have read it."""
+    known = members if summary.member_count <= len(members) else []
+    received: View = {"status": _status(view, known, stored=stored)}
+    if summary.kind == "group" and view["senderId"] == user_id and known:
+        others = [m for m in members if m.user_id != user_id]
+        received["receipts"] = {
+            "delivered": sum(m.delivered_seq >= view["seq"] for m in others),
+            "read": sum(m.read_seq >= view["seq"] for m in others),
+        }
+    return received
 
 
 def _status(view: View, members: list[MemberState], *, stored: bool) -> str:

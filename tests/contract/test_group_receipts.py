@@ -81,6 +81,15 @@ def test_status_is_that_of_all_others(rest: MakeRest, made: int, ann: Account, b
     is_now("read")
 
 
+def test_the_sender_sees_how_many(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+    rest(ann).send(conversation_id=made)
+    rest(ben).read(made, 2)
+    rest(eve).delivered(made, 2)
+    eventually(lambda: one(rest(ann), made, 2)["receipts"] == {"delivered": 2, "read": 1}, "both marks")
+    assert rest(ann).conversation(made)["lastMessage"]["receipts"] == {"delivered": 2, "read": 1}
+    assert "receipts" not in one(rest(ben), made, 2), "that is the sender's to know"
+
+
 def test_who_is_gone_is_not_waited_for(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
     rest(ann).send(conversation_id=made)
     rest(ben).read(made, 2)
