@@ -19,6 +19,7 @@ from bench import scenarios
 from bench.group_scenarios import group_chat, large_group
 from bench.loop import BenchError
 from bench.machine import core_speed, cores, describe, only_one, raise_file_limit
+from bench.procfs import cpu_seconds
 from bench.profile import Profiler
 from bench.reading import reading
 from bench.report import Results, compare, median_of, table
@@ -28,6 +29,8 @@ from bench.systems import ROOT, FlaskSocketIo, Parley, System
 
 OUT = ROOT / ".data" / "bench"
 USERS = 10_100
+# A stack that does nothing else than wait uses less.
+IDLE_CORE, IDLE_WITHIN_SECONDS = 0.06, 30.0
 STORM_FIRST_USER = 5_000  # beyond all that P2, P3, groups and growth use
 READING_FIRST_USER = 9_000
 SYSTEMS: dict[str, type[System]] = {"peer": FlaskSocketIo, "parley": Parley}
@@ -126,6 +129,7 @@ class Run:
             system.stop()
 
     def _measure(self, system: System, scenario: str, job: Callable[[System], Figures]) -> Figures:
+        wait_until_idle(system)
         speed = core_speed(self.stack_cores, self.generator_cores)
         with Profiler(self.options, system, scenario, OUT):
             figures = job(system)
@@ -133,6 +137,17 @@ class Run:
         shown = ", ".join(f"{key} {value:,.{0 if value >= 100 else 2}f}" for key, value in figures.items())
         print(f"  {system.name} {scenario}: {shown}", flush=True)
         return figures
+
+
+def wait_until_idle(system: System) -> None:
+    """What the scenario before left to do in the background (a vacuum, a rewrite of the append-only file) is not this
+    one's; no longer than half a minute."""
+    deadline = time.monotonic() + IDLE_WITHIN_SECONDS
+    used = IDLE_CORE
+    while used >= IDLE_CORE and time.monotonic() < deadline:
+        before = sum(cpu_seconds(system.stack.roots).values())
+        time.sleep(1.0)
+        used = sum(cpu_seconds(system.stack.roots).values()) - before
 
 
 def save(run: Run, rounds: list[Results], rows: list[dict[str, Any]]) -> Path:

@@ -29,7 +29,15 @@ class PresenceChanges:
         self._script = script(redis, "app.fanout", "presence")
         self._gateway = gateway
         self._saw_epoch = saw_epoch
-        self._keys = [keys.EPOCH, keys.VERSION, keys.ONLINE, keys.gateway_users(gateway), keys.ALL, keys.SEEN]
+        self._keys = [
+            keys.EPOCH,
+            keys.VERSION,
+            keys.ONLINE,
+            keys.gateway_users(gateway),
+            keys.ALL,
+            keys.SEEN,
+            keys.PLACES,
+        ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:
         answer = unpack(self._script(keys=self._keys, args=[self._gateway, pack(operations)]))
@@ -44,7 +52,15 @@ def beat(redis: Redis, gateway: str) -> tuple[int | None, int]:
     """One heartbeat; buries dead gateways on the way. Returns (epoch or None, users noted for this gateway)."""
     answer = unpack(
         script(redis, "app.fanout", "beat")(
-            keys=[keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users(gateway), keys.SEEN],
+            keys=[
+                keys.EPOCH,
+                keys.GATEWAYS,
+                keys.ONLINE,
+                keys.ALL,
+                keys.gateway_users(gateway),
+                keys.SEEN,
+                keys.PLACES,
+            ],
             args=[keys.PREFIX, gateway, int(DEAD_AFTER_SECONDS * 1000)],
         )
     )

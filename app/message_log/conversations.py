@@ -95,7 +95,7 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     }
     flat: list[Any] = [part for field in fields.items() for part in field]
     answer = script(redis, "app.message_log", "hydrate")(
-        keys=[keys.EPOCH, keys.conversation(state.id)],
+        keys=[keys.EPOCH, keys.conversation(state.id), keys.routes(state.id)],
         args=[
             epoch,
             state.last_seq,

@@ -92,7 +92,7 @@ def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
 
 def _forget_leftovers(redis: Redis) -> None:
     """What outlived the epoch's own key (somebody deleted it by hand) belongs to no history any more."""
-    for pattern in ("c:*", "t:*", "x:*", "y:*", "g:*"):
+    for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "g:*"):
         for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
             redis.unlink(name)
     redis.unlink(keys.LOG, keys.LOG_STATE, keys.MEMBERSHIPS, keys.ONLINE, keys.GATEWAYS)

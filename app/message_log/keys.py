@@ -18,6 +18,7 @@ LEASE = PREFIX + "drain-lease"  # string, the drain that is running; expires by 
 ATTEMPTS = PREFIX + "drain-attempts"  # string "<entry id>:<times>", the head of the log and how often it was begun
 MEMBERSHIPS = PREFIX + "memberships"  # list of who came and went, as long as that is not in Postgres; oldest first
 ONLINE = PREFIX + "online"  # hash user id -> gateways that hold a session of theirs, separated by blanks
+PLACES = PREFIX + "places"  # string, how often ONLINE has changed
 GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
 SEEN = PREFIX + "seen"  # hash user id -> when last online, ms; moved to Postgres by a task
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token ends, s
@@ -37,6 +38,11 @@ def conversation(conversation_id: int) -> str:
     avatarUrl, history}, b who of a direct one has blocked the other, s last seq, lv last version, x when its expiry was
     moved (s), d:<user>, r:<user> marks}"""
     return f"{PREFIX}c:{conversation_id}"
+
+
+def routes(conversation_id: int) -> str:
+    """string, of a large conversation: where its members were online when PLACES was what it says; expires by itself"""
+    return f"{PREFIX}rt:{conversation_id}"
 
 
 def tail(conversation_id: int) -> str:

@@ -19,6 +19,8 @@ from app.message_log.confirmations import Confirmations
 from app.redis_batch import Batcher
 
 EVERY_SECONDS = 1.0
+# Delivered marks that nobody waits for: a sender in a large group sees them come in as well a little later.
+UNASKED_SECONDS = 3.0
 KNOWN_MOST = 100_000
 MOST_IN_ONE = 2000
 
@@ -37,6 +39,7 @@ class GatheredMarks:
         self._marks: dict[tuple[Kind, int], Marks] = {}
         self._waiting: dict[tuple[Kind, int], list[Confirmed]] = {}
         self._timer: Any = None
+        self._due = 0.0
         self._sent = 0.0
 
     def is_large(self, conversation_id: int) -> bool:
@@ -51,20 +54,28 @@ class GatheredMarks:
         self, kind: Kind, conversation_id: int, user_id: int, seq: int, confirmed: Confirmed | None = None
     ) -> None:
         """``confirmed`` comes once the mark is stored."""
-        if not self._marks:
-            self._start()
+        asked = confirmed is not None or kind == Kind.READ
+        self._send_after(EVERY_SECONDS if asked else UNASKED_SECONDS)
         key = kind, conversation_id
         marks = self._marks.setdefault(key, {})
         marks[user_id] = max(seq, marks.get(user_id, 0))
         if confirmed is not None:
             self._waiting.setdefault(key, []).append(confirmed)
 
-    def _start(self) -> None:
-        delay = max(0.05, self._sent + EVERY_SECONDS - time.monotonic())
-        self._timer = get_hub().loop.timer(delay)
+    def _send_after(self, seconds: float) -> None:
+        """So long after the last time, or sooner where that was settled already."""
+        now = time.monotonic()
+        due = max(now + 0.05, self._sent + seconds)
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.stop()
+        self._due = due
+        self._timer = get_hub().loop.timer(due - now)
         self._timer.start(self._send)
 
     def _send(self) -> None:
+        self._timer = None
         self._sent = time.monotonic()
         marks, self._marks = self._marks, {}
         waiting, self._waiting = self._waiting, {}

@@ -1,7 +1,7 @@
 -- One gateway's heartbeat; also buries gateways that fell silent, so that their users do not seem online for ever.
 --
 -- KEYS  1 epoch  2 gateways  3 online  4 channel of all gateways  5 users of this gateway
---       6 last seen, not in Postgres yet
+--       6 last seen, not in Postgres yet  7 how often 3 has changed
 -- ARGV  1 prefix  2 gateway  3 ms of silence after which a gateway is dead
 -- Returns msgpack {epoch or false, users noted for this gateway}.
 
@@ -11,6 +11,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZADD', KEYS[2], now, ARGV[2])
 
 local function bury(dead)
+  redis.call('INCR', KEYS[7])
   local seen = tonumber(redis.call('ZSCORE', KEYS[2], dead))
   for _, user in ipairs(redis.call('SMEMBERS', ARGV[1] .. 'g:' .. dead)) do
     local kept = {}

@@ -1,7 +1,7 @@
 -- Notes where users hold sessions, for a batch of changes, and announces who came or went.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
---       6 last seen, not in Postgres yet
+--       6 last seen, not in Postgres yet  7 how often 3 has changed
 -- ARGV  1 gateway  2 msgpack: {{1, user} came to this gateway | {0, user, last seen ms} left it, ...}
 -- Returns msgpack {epoch, version, results}: version is the last one given out, so whoever came now is sent every later
 --   one; a result is 1 where the user was offline before (or is now). {false} where there is no epoch.
@@ -20,6 +20,7 @@ local function without(list)
   return table.concat(kept, ' ')
 end
 
+redis.call('INCR', KEYS[7])
 for i, change in ipairs(cmsgpack.unpack(ARGV[2])) do
   local user = change[2]
   local before = redis.call('HGET', KEYS[3], user) or ''

@@ -202,7 +202,9 @@ local function take_over(c, group, made)
     call('HDEL', c.key, format('d:%d', user), format('r:%d', user))
   end
   for _, user in ipairs(made.came) do call('HSET', c.key, format('d:%d', user), c.seq, format('r:%d', user), c.seq) end
-  c.members, c.set = members, nil
+  large[c.members] = nil
+  c.members, c.set, c.looked = members, nil, nil
+  if c.routes then call('DEL', c.routes) end
   call('HSET', c.key, 'm', pack(members), 'o', pack(by_rank[OWNER]), 'a', pack(by_rank[ADMIN]),
        'f', pack(group.floors), 'i', pack(group.info))
 end

@@ -1,6 +1,6 @@
 -- Brings a conversation from Postgres into Redis, unless it is there already or the epoch has changed meanwhile.
 --
--- KEYS  1 epoch  2 conversation
+-- KEYS  1 epoch  2 conversation  3 its routes
 -- ARGV  1 epoch under which Postgres was read  2 last seq  3 last version  4 seconds an idle conversation stays
 --       5 msgpack: {{user, delivered seq, read seq}, ...}  6.. field, value, ...: what keys.conversation tells
 -- Returns 1 where the conversation is in Redis now, 0 where the epoch is another (read Postgres again).
@@ -13,4 +13,5 @@ for _, row in ipairs(cmsgpack.unpack(ARGV[5])) do
   redis.call('HSET', KEYS[2], 'd:' .. row[1], row[2], 'r:' .. row[1], row[3])
 end
 redis.call('EXPIRE', KEYS[2], ARGV[4])
+redis.call('DEL', KEYS[3])
 return 1

@@ -19,6 +19,7 @@ epoch = tonumber(string.match(epoch, '^%d+'))
 
 local FIRST_END = 7
 local REFRESH_SECONDS = 3600
+local ROUTES_KEPT_ABOVE, ROUTES_SECONDS = 32, 3600
 local prefix = ARGV[1]
 local time = call('TIME')
 local now_s = tonumber(time[1])
@@ -32,6 +33,7 @@ local stored = tonumber(state[4] or '0')
 local room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
 
 local conversations, items, asked = {}, {}, {}
+local large = {}  -- the members of a large conversation -> that conversation
 local records, size, results = {}, 0, {}
 
 local function answer(what, seq, at, ms)
@@ -62,6 +64,10 @@ local function conversation_of(id)
       c = {id = id, members = unpack_msg(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]),
            key = prefix .. 'c:' .. name, tail = prefix .. 't:' .. name, marks = prefix .. 'x:' .. name .. ':', new = {},
            refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS, blockers = f[5] and unpack_msg(f[5])}
+      if #c.members > ROUTES_KEPT_ABOVE then
+        c.routes = prefix .. 'rt:' .. name
+        large[c.members] = c
+      end
     end
     conversations[id] = c
   end
@@ -70,7 +76,8 @@ end
 
 local function is_member(c, user)
   local members = c.members
-  if #members <= 4 then
+  if #members <= 4 or not c.looked then
+    c.looked = true
     for i = 1, #members do
       if members[i] == user then return true end
     end
@@ -123,11 +130,11 @@ local function array_header(n)
   return '\220' .. string.char(math.floor(n / 256), n % 256)
 end
 
--- user -> the gateways that hold a session of theirs, for all who are to get something
-local function places()
+-- user -> the gateways that hold a session of theirs, for all of these lists
+local function places(lists)
   local found, users = {}, {}
-  for i = 1, #asked do
-    for _, user in ipairs(asked[i]) do
+  for i = 1, #lists do
+    for _, user in ipairs(lists[i]) do
       if found[user] == nil then
         found[user] = false
         users[#users + 1] = user
@@ -159,13 +166,38 @@ local function routes_of(users, found)
   return routes
 end
 
+-- Routes by list of users. Those of a large conversation are kept, as long as nobody anywhere comes or goes: once it
+-- was seen that nobody did between two messages, since to keep them costs as much as to look them up.
+local function all_routes()
+  local routes, kept, lists = {}, {}, {}
+  local present = next(large) and tonumber(call('GET', prefix .. 'places') or '0')
+  for i = 1, #asked do
+    local users = asked[i]
+    local c = large[users]
+    if c then
+      local found = call('GET', c.routes)
+      kept[users] = found and unpack_msg(found) or {}
+      if kept[users][1] == present and kept[users][2] then routes[users] = kept[users][2] end
+    end
+    if not routes[users] then lists[#lists + 1] = users end
+  end
+  local found = places(lists)
+  for i = 1, #lists do
+    local users = lists[i]
+    routes[users] = routes_of(users, found)
+    if kept[users] then
+      local worth = kept[users][1] == present and routes[users] or false
+      call('SET', large[users].routes, pack({present, worth}), 'EX', ROUTES_SECONDS)
+    end
+  end
+  return routes
+end
+
 local function publish()
   if #items == 0 then return end
-  local found, routes, outgoing = places(), {}, {}
+  local routes, outgoing = all_routes(), {}
   for i = 1, #items do
-    local users, packed = items[i][1], items[i][2]
-    local to = routes[users]
-    if not to then to = routes_of(users, found); routes[users] = to end
+    local to, packed = routes[items[i][1]], items[i][2]
     for j = 1, #to do
       local out = outgoing[to[j][1]]
       if not out then out = {}; outgoing[to[j][1]] = out end
