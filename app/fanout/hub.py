@@ -110,11 +110,13 @@ class Hub:
 
     def _deliver(self, users: list[int], event: Event) -> None:
         sessions, origin = self._sessions, event.origin
+        offered = 0
         for user_id in users:
             for session in sessions.get(user_id, ()):
                 if session.id != origin:
                     session.offer(event)
-                    self.deliveries += 1
+                    offered += 1
+        self.deliveries += offered
 
     def _act(self, kind: int, users: Any, record: list[Any]) -> None:
         if kind == Kind.TYPING:

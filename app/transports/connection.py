@@ -124,8 +124,9 @@ class Connection:
         if len(blocks) > self._limits.blocks or self._bytes > self._limits.bytes:
             self._blocks, self._bytes = None, 0
             self._owner.overflowed()
-            return
-        self._mark_dirty()
+        elif not self._dirty:
+            self._dirty = True
+            self._flusher.add(self)
 
     def send_control(self, block: bytes) -> None:
         """Queue a block that goes before all waiting data."""
@@ -206,6 +207,9 @@ class Connection:
             if sent < len(chunk):
                 self._partial = chunk[sent:]
                 self._wait_for_room(sent)
+                return
+            if not self._blocks and not self._control:
+                self._all_out()  # as mostly: spared the look for a next chunk
                 return
 
     def _next_chunk(self) -> bytes:
