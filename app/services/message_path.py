@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from app.config import Settings
 from app.core.errors import Internal, NotFound, Overloaded, ParleyError
-from app.message_log.append import Operation
+from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import hydrate, is_in_redis
 from app.message_log.epoch import Epoch
@@ -131,6 +131,22 @@ class MessagePath:
         for queue in (self.append, self.change):
             for operation, outcome in queue.withdraw(lambda operation: operation.conversation_id in cold):
                 self.when_hydrated(operation.conversation_id, partial(self._submit, queue, operation, outcome))
+
+    def carry_out(self, queue: Batcher, operation: Operation, decided: Outcome) -> None:
+        """Submit it; where the conversation is not in Redis, have it brought there, and submit once more.
+
+        Never blocks.
+        """
+
+        def first(decision: Decision, error: ParleyError | None) -> None:
+            if error is None and decision[0] == Decided.UNKNOWN:
+                self.went_cold(operation.conversation_id)
+                go_on = partial(self._submit, queue, operation, decided)
+                self.when_hydrated(operation.conversation_id, go_on)
+            else:
+                decided(decision, error)
+
+        queue.submit(operation, first)
 
     @staticmethod
     def _submit(queue: Batcher, operation: Operation, outcome: Outcome, error: ParleyError | None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from app.core.errors import ParleyError
 from app.core.records import Kind
 from app.message_log.append import Decided, Decision, Operation
@@ -22,7 +20,7 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
     def confirmed(error: ParleyError | None) -> None:
         outcome(None if error else answer, error)
 
-    def decided(decision: Decision, error: ParleyError | None, *, hydrate: bool = True) -> None:
+    def decided(decision: Decision, error: ParleyError | None) -> None:
         if error is not None:
             outcome(None, error)
             return
@@ -34,17 +32,8 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         elif what == Decided.GATHER:
             path.marks.note_large(conversation_id)
             path.marks.note(kind, conversation_id, user_id, seq, confirmed)
-        elif what == Decided.UNKNOWN and hydrate:
-            path.went_cold(conversation_id)
-            path.when_hydrated(conversation_id, again)
         else:
             outcome(None, refusal(what))
-
-    def again(error: ParleyError | None) -> None:
-        if error is None:
-            path.append.submit(operation, partial(decided, hydrate=False))
-        else:
-            outcome(None, error)
 
     def begin(error: ParleyError | None) -> None:
         if error is not None:
@@ -52,7 +41,7 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         elif path.marks.is_large(conversation_id):
             path.marks.note(kind, conversation_id, user_id, seq, confirmed)
         else:
-            path.append.submit(operation, decided)
+            path.carry_out(path.append, operation, decided)
 
     path.rates.marks.spend(user_id, begin)
 
@@ -68,12 +57,5 @@ def note_delivered(path: MessagePath, user_id: int, conversation_id: int, seq: i
         if error is None and decision[0] == Decided.GATHER:
             path.marks.note_large(conversation_id)
             path.marks.note(Kind.DELIVERED, conversation_id, user_id, seq)
-        elif error is None and decision[0] == Decided.UNKNOWN:
-            path.went_cold(conversation_id)
-            path.when_hydrated(conversation_id, again)
 
-    def again(error: ParleyError | None) -> None:
-        if error is None:
-            path.append.submit(operation, lambda _decision, _error: None)
-
-    path.append.submit(operation, decided)
+    path.carry_out(path.append, operation, decided)

@@ -61,19 +61,10 @@ def _find_and_tell(path: MessagePath, user_id: int, command: Typing, outcome: Re
 def _tell(path: MessagePath, user_id: int, conversation_id: int, on: bool, outcome: Refused) -> None:
     operation = Operation(Kind.TYPING, conversation_id, user_id, int(on))
 
-    def decided(decision: Decision, error: ParleyError | None, *, hydrate: bool = True) -> None:
+    def decided(decision: Decision, error: ParleyError | None) -> None:
         if error is not None or decision[0] == Decided.DONE:
             outcome(error)
-        elif decision[0] == Decided.UNKNOWN and hydrate:
-            path.went_cold(conversation_id)
-            path.when_hydrated(conversation_id, again)
         else:
             outcome(refusal(decision[0]))
 
-    def again(error: ParleyError | None) -> None:
-        if error is None:
-            path.append.submit(operation, partial(decided, hydrate=False))
-        else:
-            outcome(error)
-
-    path.append.submit(operation, decided)
+    path.carry_out(path.append, operation, decided)

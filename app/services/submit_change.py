@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, ParleyError
 from app.message_log.append import Decided, Decision, Operation
 from app.services.message_path import MessagePath
-from app.services.send_message import Outcome
+from app.services.send_message import Outcome, refusal
 
 
 def submit_change(path: MessagePath, operation: Operation, answer: dict[str, Any], outcome: Outcome) -> None:
@@ -18,7 +17,7 @@ def submit_change(path: MessagePath, operation: Operation, answer: dict[str, Any
     def confirmed(error: ParleyError | None) -> None:
         outcome(None if error else answer, error)
 
-    def decided(decision: Decision, error: ParleyError | None, *, hydrate: bool = True) -> None:
+    def decided(decision: Decision, error: ParleyError | None) -> None:
         if error is not None:
             outcome(None, error)
             return
@@ -29,30 +28,18 @@ def submit_change(path: MessagePath, operation: Operation, answer: dict[str, Any
         elif what in (Decided.STORED, Decided.STILL):
             answer.setdefault("seq", seq)
             outcome(answer, None)
-        elif what == Decided.UNKNOWN and hydrate:
-            path.went_cold(operation.conversation_id)
-            path.when_hydrated(operation.conversation_id, again)
         else:
-            outcome(None, refusal(what))
+            outcome(None, change_refusal(what))
 
-    def again(error: ParleyError | None) -> None:
-        if error is None:
-            path.change.submit(operation, partial(decided, hydrate=False))
-        else:
-            outcome(None, error)
-
-    path.change.submit(operation, decided)
+    path.carry_out(path.change, operation, decided)
 
 
-def refusal(what: int) -> ParleyError:
-    """The error for a change that change.lua did not carry out."""
+def change_refusal(what: int) -> ParleyError:
+    """The error for a change that change.lua did not carry out: its own reasons, and those of any operation."""
     refusals: dict[int, ParleyError] = {
-        Decided.TAKEN: Conflict("This id is another message's."),
-        Decided.OUTSIDER: NotFound(),
         Decided.GONE: NotFound(),
         Decided.FORBIDDEN: Forbidden("Your role does not allow this."),
         Decided.LAST_OWNER: Conflict("A group keeps an owner: make somebody else owner first."),
         Decided.TOO_MANY: Invalid.field("userIds", "the group would have too many members"),
-        Decided.FULL: Overloaded("The log is full: the store does not keep up.", retry_after=5.0),
     }
-    return refusals.get(what, Overloaded())
+    return refusals.get(what) or refusal(what)
