@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.api.limits import address, require_writer
+from app.api.limits import address
 from app.api.parsing import json_response, parse_body
 from app.core.accounts import DeleteAccount, DeletionTaken
 from app.core.errors import NotFound
@@ -20,7 +20,7 @@ blueprint = Blueprint("accounts", __name__, url_prefix="/api/v1/me")
 
 @blueprint.delete("")
 def delete() -> Response:
-    caller = require_writer()
+    caller = require_caller()
     limit_deletion(current_parley(), address(), caller.user_id)
     given = parse_body(DeleteAccount) if request.get_data() else DeleteAccount()
     delete_account(current_parley(), caller.user_id, given.password)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from app.core.errors import Forbidden, Invalid
 from app.services.announce import announce_gone
 from app.services.check_revoked import all_sessions_of
-from app.services.rate_limit import Limit
 from app.services.redis_calls import asking_redis
 from app.store import account_deletions, auth_sessions, users
 from app.store.engine import reading, writing
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 def delete_account(parley: Parley, user_id: int, password: str | None) -> None:
     """Safe to repeat where this raised Overloaded: the first time may have done it already.
 
-    Raise Forbidden for a wrong password, RateLimited after many, Invalid where the account has one and none was given.
+    Raise Forbidden for a wrong password, Invalid where the account has one and none was given. How often it may be
+    tried is the caller's to limit (rate_limit.limit_deletion).
     """
     check_password(parley, user_id, password)
     erase = parley.settings.account_deletion == "erase"
@@ -43,7 +43,6 @@ def check_password(parley: Parley, user_id: int, password: str | None) -> None:
         stored = users.password_hash_of(conn, user_id)
     if stored is None:
         return
-    parley.limits.take(Limit("password", str(user_id), parley.settings.auth_attempts_per_minute))
     if password is None:
         raise Invalid.field("password", "is required")
     if not parley.passwords.verify(stored, password):
