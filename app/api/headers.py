@@ -4,7 +4,7 @@ with it.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 
 from flask import Flask, Response, request
 
@@ -27,30 +27,32 @@ HSTS = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def install(app: Flask, settings: Settings) -> None:
-    app.after_request(partial(_security, settings.production))
+    app.after_request(partial(_security, settings))
     app.after_request(partial(_cors, settings))
 
 
-@cache
 def data_headers(settings: Settings, *, secure: bool) -> list[tuple[str, str]]:
-    """What ``_security`` adds to an answer of the API, for who answers without Flask."""
-    headers = [*SECURITY_HEADERS.items(), ("Content-Security-Policy", CSP_DATA), ("Cache-Control", "no-store")]
-    if settings.production and secure:
-        headers.append(HSTS)
+    """All that is added to an answer of the API to its own origin, for who answers without Flask."""
+    headers = _security_headers(settings, CSP_DATA, secure=secure, api=True)
     if settings.allowed_origins:
         headers.append(("Vary", "Origin"))
     return headers
 
 
-def _security(production: bool, response: Response) -> Response:
-    for name, value in SECURITY_HEADERS.items():
+def _security_headers(settings: Settings, policy: str, *, secure: bool, api: bool) -> list[tuple[str, str]]:
+    headers = [*SECURITY_HEADERS.items(), ("Content-Security-Policy", policy)]
+    if api:
+        headers.append(("Cache-Control", "no-store"))
+    if settings.production and secure:
+        headers.append(HSTS)
+    return headers
+
+
+def _security(settings: Settings, response: Response) -> Response:
+    policy = CSP_PAGE if response.mimetype == "text/html" else CSP_DATA
+    api = request.path.startswith("/api/")
+    for name, value in _security_headers(settings, policy, secure=request.is_secure, api=api):
         response.headers.setdefault(name, value)
-    page = response.mimetype == "text/html"
-    response.headers.setdefault("Content-Security-Policy", CSP_PAGE if page else CSP_DATA)
-    if request.path.startswith("/api/"):
-        response.headers.setdefault("Cache-Control", "no-store")
-    if production and request.is_secure:
-        response.headers.setdefault(*HSTS)
     return response
 
 

@@ -36,6 +36,7 @@ class PollAgain:
         self._app = app
         self._parley = parley
         self._polls = polls
+        self._headers = {s: data_headers(parley.settings, secure=s == "https") for s in ("http", "https")}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH:
@@ -53,7 +54,7 @@ class PollAgain:
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("X-Request-ID", request_id),
-            *data_headers(self._parley.settings, secure=environ["wsgi.url_scheme"] == "https"),
+            *self._headers[environ["wsgi.url_scheme"]],
         ]
         start_response("200 OK", headers)
         return [body]
