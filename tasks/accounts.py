@@ -9,7 +9,6 @@ import logging
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.extensions import one_connection
 from app.message_log.append import Append, AppendLimits
 from app.redis_batch import EpochLostError
 from app.services.remove_account_data import Removal
@@ -47,7 +46,7 @@ def delete_account(user_id: int) -> None:
         process_name(),
         limits,
         name="change",
-        connect=lambda: one_connection(settings),
+        connect=lambda: shared.redis,
         saw_epoch=lambda _number: None,
         wake=wake_drain,
     )

@@ -8,10 +8,8 @@ from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
 from app.api.limits import address, require_writer
-from app.api.message_changes import WhichQuery
+from app.api.message_changes import WhichQuery, checked
 from app.api.parsing import json_response, parse_body, parse_query
-from app.core.errors import NotFound
-from app.core.ids import UUID
 from app.core.reports import ReportMessage, ReportPatch, State
 from app.extensions import current_gateway, current_parley
 from app.services.authenticate import require_caller
@@ -32,11 +30,9 @@ class ReportsQuery(Struct, frozen=True):
 def report(message_id: str) -> Response:
     caller = require_caller()
     limit_reports(current_parley(), address(), caller.user_id)
-    if UUID.fullmatch(message_id) is None:
-        raise NotFound
     which = parse_query(WhichQuery).conversation_id
     given = parse_body(ReportMessage)
-    return json_response(report_message(current_gateway().path, caller.user_id, message_id, which, given), 201)
+    return json_response(report_message(current_gateway().path, caller.user_id, checked(message_id), which, given), 201)
 
 
 @blueprint.get("/admin/reports")

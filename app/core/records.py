@@ -38,11 +38,6 @@ class Kind(IntEnum):
     BLOCKED = 19
     VEILED = 20  # a user shows fewer people when they were last online
 
-    @property
-    def in_log(self) -> bool:
-        """Whether records of this kind are logged; the others only travel on the bus."""
-        return self <= Kind.READ or Kind.EDITED <= self <= Kind.CHANGED
-
 
 class Record(NamedTuple):
     kind: int

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from app.store.messages import StoredMessage, columns
+from app.store.messages import StoredMessage, columns, not_hidden
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -27,9 +27,7 @@ _AT = HotStatement(f"""
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS asked (c, s)
     JOIN members AS m ON m.user_id = :user_id AND m.conversation_id = c AND m.left_seq IS NULL AND m.visible_from < s
     JOIN messages AS x ON x.conversation_id = c AND x.seq = s
-    WHERE NOT EXISTS (
-        SELECT FROM hidden_messages AS h WHERE h.user_id = :user_id AND h.conversation_id = c AND h.seq = s
-    )
+    WHERE {not_hidden("x", ":user_id")}
 """)
 _GROUPS = HotStatement("""
     SELECT c.id, c.info_version FROM members AS m

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from app.core.search import FOUND_BEGINS, FOUND_ENDS, SearchFilter
-from app.store.messages import StoredMessage, columns
+from app.store.messages import StoredMessage, columns, not_hidden
 from app.store.sql import HotStatement, moment
 
 
@@ -70,9 +70,7 @@ _SEARCH = HotStatement(f"""
         ) AS hit
         JOIN members AS m ON m.conversation_id = hit.conversation_id AND m.user_id = :user_id
                          AND m.left_seq IS NULL AND hit.seq > m.visible_from
-        WHERE NOT EXISTS (
-            SELECT FROM hidden_messages AS h
-            WHERE h.user_id = :user_id AND h.conversation_id = hit.conversation_id AND h.seq = hit.seq)
+        WHERE {not_hidden("hit", ":user_id")}
         ORDER BY hit.sent_at DESC, hit.conversation_id DESC, hit.seq DESC LIMIT :limit
     ) AS page, asked
     ORDER BY page.sent_at DESC, page.conversation_id DESC, page.seq DESC
