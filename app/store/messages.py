@@ -221,7 +221,7 @@ def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, 
 
 
 def unread_messages(conn: Connection, requests: Sequence[UnreadRequest]) -> list[Page]:
-    """The oldest unread messages (not the user's own) for each request, ascending by version, in one
+    """The oldest unread messages (not the user's own) for each request, in the order in which they were sent, in one
     statement.
     """
     values = {

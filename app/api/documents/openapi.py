@@ -47,7 +47,7 @@ def openapi() -> dict[str, Any]:
         "info": {
             "title": "Parley",
             "version": VERSION,
-            "description": "One-to-one chat: the REST API. Events and WebSocket commands are in /asyncapi.json.",
+            "description": "One-to-one and group chat by REST. Events and WebSocket commands are in /asyncapi.json.",
         },
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
