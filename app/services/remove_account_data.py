@@ -6,13 +6,14 @@ and on resume, and nothing is lost between two who change a group at once.
 Invariants:
 * Every step may be done twice. How far it is stands in Postgres, so a task that ends early is gone on with.
 * Messages go before the membership: the log takes changes of members alone.
+* It is finished once Postgres has all of it, not once the log was told.
 * A direct conversation keeps its two; the other one keeps what they were told.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -37,6 +38,7 @@ PAUSE_SECONDS = 0.05  # after so many: 2,000 a second leave the log its room for
 # Then a next task goes on: what wakes the drain may wait behind this one.
 RUN_SECONDS = 2.0
 TRIES = 3
+_REMOVALS = frozenset({Kind.DELETED, Kind.CHANGED})
 
 
 class _StopError(Exception):
@@ -70,19 +72,25 @@ class Removal:
             if deletion is None:
                 return True
             conversations = store.conversations_from(conn, user_id, deletion.conversation_id)
-        if self._something_on_its_way(user_id, conversations):
-            return False
+        if self._on_its_way(user_id, conversations, {Kind.MESSAGE, Kind.UNSEEN}):
+            return False  # the user's last messages are not in Postgres yet, where they are looked for
         for conversation in conversations:
             deletion = self._leave_behind(deletion, conversation)
+        if self._on_its_way(user_id, self._all_conversations(user_id), _REMOVALS):
+            return False  # what the log was told is not done yet: "finished" is said of Postgres
         with writing(self._engine) as conn:
             auth_sessions.end_all_of(conn, user_id, "account deleted")  # who signed in at that very moment
             store.finish_deletion(conn, user_id)
         return True
 
-    def _something_on_its_way(self, user_id: int, conversations: Sequence[OwnConversation]) -> bool:
-        """Whether the user's last messages are not in Postgres yet, where they are looked for."""
+    def _all_conversations(self, user_id: int) -> list[OwnConversation]:
+        with reading(self._engine) as conn:
+            return store.conversations_from(conn, user_id, 0)
+
+    def _on_its_way(self, user_id: int, conversations: Sequence[OwnConversation], kinds: Collection[int]) -> bool:
+        """Whether something of these kinds that the user did is in the log and not in Postgres yet."""
         tail = read_tail(self._redis, [conversation.id for conversation in conversations])
-        return any(record.user_id == user_id and record.kind == Kind.MESSAGE for record in tail.records)
+        return any(record.user_id == user_id and record.kind in kinds for record in tail.records)
 
     def _leave_behind(self, deletion: Deletion, conversation: OwnConversation) -> Deletion:
         if deletion.erase or conversation.is_notes:
