@@ -40,9 +40,11 @@ from app.store.epochs import StaleEpochError, check_epoch
 log = logging.getLogger(__name__)
 
 BLOCK_MS = 1000
-# A batch smaller than this is not worth its round trips and its commit: what follows closely comes along.
+# A batch smaller than this is not worth its round trips and its commit: what follows closely comes along. Nothing waits
+# longer for that than this, counted from when it can have come at the earliest.
 SMALL_BATCH = 16
 GATHER_SECONDS = 0.004
+AT_ONCE_SECONDS = 0.001  # an answer that took no longer did not wait for anything to come
 # After so many drains died at the same head of the log, its records are stored one by one.
 ATTEMPTS_BEFORE_CAUTION = 2
 # A drain under steady load hands over now and then, well within its task's time limit.
@@ -89,6 +91,7 @@ class Drain:
         self._renewed = 0.0
         self._next: int | None = None  # the number of the next entry, where the last one is known
         self._stale = 0
+        self._taken_at = 0.0
         self.stats = stats or DrainStats()
 
     def run(self) -> bool:
@@ -119,10 +122,15 @@ class Drain:
 
     def _take(self) -> tuple[int | None, list[Entry]]:
         """What there is, once there is something; where it is little, a moment later."""
+        asked = time.monotonic()
         epoch, entries = self._reader.take(self._batch, BLOCK_MS)
         if entries and sum(len(entry.records or ()) for entry in entries) < SMALL_BATCH:
-            time.sleep(GATHER_SECONDS)
-            return self._reader.take(self._batch, 0)
+            now = time.monotonic()
+            # Where it was there already, it came while the last batch was being stored.
+            since = now if now - asked > AT_ONCE_SECONDS else self._taken_at
+            time.sleep(max(0.0, since + GATHER_SECONDS - now))
+            epoch, entries = self._reader.take(self._batch, 0)
+        self._taken_at = time.monotonic()
         return epoch, entries
 
     def _whole(self, entries: list[Entry]) -> list[Entry] | None:

@@ -4,7 +4,7 @@ WebSocket and SSE connections are taken over from gunicorn after the handshake (
 descriptor, so that gunicorn closes nothing), and from then on cost a read watcher and a few hundred bytes while idle.
 
 Invariants
-* Bytes leave through ``_flush`` alone, in order, whole blocks at a time: nothing is ever interleaved or cut.
+* Bytes leave through ``flush`` alone, in order, whole blocks at a time: nothing is ever interleaved or cut.
 * Control blocks (pings, pongs, close) go before waiting data, after the block that is partly out.
 * The outbox is bounded in blocks and bytes. Past a bound, or where nothing was taken for ``write_stall_seconds``, the
   reader is too slow: ``overflowed`` is called once, and nothing more is queued.
@@ -189,9 +189,6 @@ class Connection:
         self._dirty = False
         if self._writer is not None and self._writer.active:
             return  # the kernel's buffer is full; the watcher calls when it is not
-        self._flush()
-
-    def _flush(self) -> None:
         while self._socket is not None:
             chunk = self._next_chunk()
             if not chunk:
@@ -213,18 +210,21 @@ class Connection:
                 return
 
     def _next_chunk(self) -> bytes:
+        blocks = self._blocks
+        if blocks and len(blocks) == 1 and not self._partial and not self._control:  # as mostly: an event by itself
+            self._blocks, self._bytes = None, 0
+            return blocks[0]
         if self._partial:
             chunk, self._partial = self._partial, b""
             return chunk
         if self._control:
             chunk, self._control = b"".join(self._control), None
             return chunk
-        blocks = self._blocks
         if not blocks:
             return b""
         if self._bytes <= WRITE_BYTES:
             self._blocks, self._bytes = None, 0
-            return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+            return b"".join(blocks)
         return self._take_some(blocks)
 
     def _take_some(self, blocks: list[bytes]) -> bytes:
@@ -249,7 +249,7 @@ class Connection:
 
     def _writable(self) -> None:
         self._writer.stop()
-        self._flush()
+        self.flush()
 
     def _all_out(self) -> None:
         self.stalled_since = 0.0

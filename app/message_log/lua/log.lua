@@ -13,7 +13,8 @@
 -- On the bus (one PUBLISH a gateway): {epoch, {{users, record}, ...}}
 
 local call, pack, unpack_msg, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
-local epoch = call('GET', KEYS[1])
+local heads = call('MGET', KEYS[1], KEYS[2], KEYS[6])
+local epoch, draining = heads[1], heads[3]
 if not epoch then return pack({false}) end
 epoch = tonumber(string.match(epoch, '^%d+'))
 
@@ -26,7 +27,7 @@ local now_s = tonumber(time[1])
 local now_us = now_s * 1000000 + tonumber(time[2])
 local now_ms = math.floor(now_us / 1000)
 local sent = format('%.0f', now_ms)
-local version = math.max(tonumber(call('GET', KEYS[2]) or '0'), now_us - 1)
+local version = math.max(tonumber(heads[2] or '0'), now_us - 1)
 local state = call('HMGET', KEYS[4], 'records', 'bytes', 'entries', 'stored')
 local logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '0'), tonumber(state[3] or '0')
 local stored = tonumber(state[4] or '0')
@@ -229,7 +230,7 @@ local function finish()
     call('SET', KEYS[2], format('%.0f', version))
     call('HSET', KEYS[4], 'records', logged + #records, 'bytes', bytes + #blob, 'entries', entries + 1)
     call('XADD', KEYS[3], '*', 'r', blob, 'n', entries + 1, 'e', epoch)
-    wake = 1 - call('EXISTS', KEYS[6])
+    wake = draining and 0 or 1
   end
   publish()
   return pack({epoch, wake, results})

@@ -12,15 +12,16 @@ local gone = 0
 for first = 1, #ids, 4000 do
   gone = gone + redis.call('XDEL', KEYS[1], unpack(ids, first, math.min(first + 3999, #ids)))
 end
+local before = redis.call('HMGET', KEYS[2], 'records', 'bytes', 'gone', 'stored')
+local function number(i) return tonumber(before[i] or '0') end
+local records, bytes = number(1), number(2)
 if gone == #ids then
-  redis.call('HINCRBY', KEYS[2], 'records', -tonumber(ARGV[3]))
-  redis.call('HINCRBY', KEYS[2], 'bytes', -tonumber(ARGV[4]))
+  records, bytes = records - tonumber(ARGV[3]), bytes - tonumber(ARGV[4])
 elseif redis.call('XLEN', KEYS[1]) == 0 then
-  redis.call('HDEL', KEYS[2], 'records', 'bytes')
+  records, bytes = 0, 0
 end
-local before = redis.call('HMGET', KEYS[2], 'gone', 'stored')
-if tonumber(ARGV[7]) > tonumber(before[1] or '0') then redis.call('HSET', KEYS[2], 'gone', ARGV[7]) end
-if tonumber(ARGV[2]) > tonumber(before[2] or '0') then redis.call('HSET', KEYS[2], 'stored', ARGV[2]) end
+redis.call('HSET', KEYS[2], 'records', records, 'bytes', bytes, 'gone', math.max(number(3), tonumber(ARGV[7])),
+           'stored', string.format('%.0f', math.max(number(4), tonumber(ARGV[2]))))
 
 local function version_of(packed)
   return cmsgpack.unpack(packed)[4]
