@@ -128,8 +128,9 @@ class Drain:
             now = time.monotonic()
             # Where it was there already, it came while the last batch was being stored.
             since = now if now - asked > AT_ONCE_SECONDS else self._taken_at
-            time.sleep(max(0.0, since + GATHER_SECONDS - now))
-            epoch, entries = self._reader.take(self._batch, 0)
+            if since + GATHER_SECONDS > now:
+                time.sleep(since + GATHER_SECONDS - now)
+                epoch, entries = self._reader.take(self._batch, 0)
         self._taken_at = time.monotonic()
         return epoch, entries
 

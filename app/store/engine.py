@@ -91,6 +91,9 @@ class _Availability:
 _AVAILABILITY: WeakKeyDictionary[Engine, _Availability] = WeakKeyDictionary()
 
 
+READ_OR_ONE_STATEMENT = "AUTOCOMMIT"
+
+
 def create_engine(settings: Settings, *, timeout_seconds: float | None = None) -> Engine:
     """An engine whose every failure to reach Postgres shows within ``timeout_seconds`` (db_timeout_seconds).
 
@@ -106,6 +109,10 @@ def create_engine(settings: Settings, *, timeout_seconds: float | None = None) -
         pool_use_lifo=True,  # the newest stay warm, and the rest age out at the server's side
         connect_args=_connect_args(settings, seconds),
         use_native_hstore=False,  # one query less at the first connection
+        # What a connection is lent out as mostly; switched for `writing`. The other way round each read would switch
+        # it there and back (60 µs).
+        isolation_level=READ_OR_ONE_STATEMENT,
+        skip_autocommit_rollback=True,
     )
     _AVAILABILITY[engine] = _Availability(seconds)
     event.listen(engine, "do_connect", _connector(seconds * ANSWER_SHARE))
@@ -172,7 +179,7 @@ def autocommit(engine: Engine) -> Iterator[Connection]:
     that ended so may still have been committed.
     """
     with _translated(engine), engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
 
 
 reading = autocommit  # reads need no transaction around them: the name says what a caller means to do
@@ -186,8 +193,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
     reply to the commit was what was lost: what is written must be safe to write again. Errors of the data
     itself (``sqlalchemy.exc.DataError``, ``IntegrityError``, ``ProgrammingError``) are not translated.
     """
-    with _translated(engine), engine.begin() as connection:
-        yield connection
+    with _translated(engine), engine.connect() as pooled:
+        connection = pooled.execution_options(isolation_level="READ COMMITTED")
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
