@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.config import Settings
-from app.extensions import connect_redis
+from app.extensions import connect_redis, one_connection
 
 
 def settings(url: str, **changes: Any) -> Settings:
@@ -46,3 +46,34 @@ def test_who_finds_all_connections_in_use_waits_for_one(redis_url: str) -> None:
             client.ping()
         client.connection_pool.release(held)
         assert client.ping()
+
+
+def test_one_connection_answers_as_every_client_does(redis_url: str) -> None:
+    with one_connection(settings(redis_url)) as client:
+        assert client.hset("one", mapping={"a": 1, "b": 2}) == 2
+        assert client.hgetall("one") == {b"a": b"1", b"b": b"2"}
+        with pytest.raises(redis.ResponseError):
+            client.get("one")
+        assert client.ping()
+
+
+def test_one_connection_that_was_cut_is_made_anew_at_the_next_call(redis_url: str) -> None:
+    with one_connection(settings(redis_url)) as client, redis.Redis.from_url(redis_url) as other:
+        other.client_kill_filter(_id=client.client_id())
+        with pytest.raises(redis.ConnectionError):
+            client.incr("counted")
+        assert client.incr("counted") == 1
+
+
+def test_one_connection_that_hears_nothing_gives_up_in_time(redis_url: str) -> None:
+    with one_connection(settings(redis_url), timeout_seconds=0.2) as client:
+        with pytest.raises(redis.TimeoutError):
+            client.blpop("nothing", timeout=5)
+        assert client.ping()  # the answer that came too late is nobody else's
+
+
+def test_one_connection_that_was_closed_says_so(redis_url: str) -> None:
+    client = one_connection(settings(redis_url))
+    client.close()
+    with pytest.raises(redis.ConnectionError):
+        client.ping()
