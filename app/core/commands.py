@@ -37,7 +37,7 @@ class Join(Command, frozen=True):
     user_id: Id | None = None
     token: Annotated[str, Meta(max_length=8192)] | None = None
     device_id: DeviceId | None = None
-    cursor: Annotated[str, Meta(max_length=256)] | None = None
+    cursor: str | None = None  # whatever it holds: what is none of ours is answered with resync
     ack: Literal["auto", "client"] = "auto"
 
 
@@ -120,7 +120,7 @@ class Ping(Command, frozen=True):
 class PollQuery(Struct, frozen=True):
     """``wait``: seconds until an empty answer."""
 
-    cursor: Annotated[str, Meta(max_length=256)] = ""
+    cursor: str = ""
     wait: Annotated[float, Meta(ge=0, le=25)] = 25.0
 
 

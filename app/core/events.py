@@ -96,6 +96,11 @@ class Event:
         return self._sse
 
 
+def placed(event: Event, cursor: str) -> Event:
+    """One that has no place in the stream, for a reader who stands at ``cursor``."""
+    return Event(event.name, event.data, cursor=cursor)
+
+
 def make_event(name: str, data: Any, *, cursor: str = "") -> Event:
     return Event(name, _encode(data), cursor=cursor)
 

@@ -101,11 +101,13 @@ _CHANGE = {
 def group_event(epoch: int, record: Record, now: Any) -> Event:
     """A change of a group, with ``conversation_updated`` before it.
 
-    ``now`` is what change.lua tells of the group, False for those who are no members any more.
+    ``now`` is what change.lua tells of the group, False for those who are no members any more. Who is cut off between
+    the two has a cursor that brings both.
     """
     event = message_event(epoch, record)
     event.origin = ""  # the one who changed it sees the system message like everybody
-    event.before = make_event("conversation_updated", group_view(record, now))
+    just_before = encode_cursor(epoch, record.version - 1)
+    event.before = make_event("conversation_updated", group_view(record, now), cursor=just_before)
     return event
 
 

@@ -152,7 +152,7 @@ def _add_group(path: MessagePath, events: Events, conversation_id: int, at: int,
     if message is None:
         events.setdefault(at, []).insert(0, event)
     else:
-        event.cursor = ""
+        event.cursor = encode_cursor(path.epoch.number, at - 1)
         message.before = event
 
 

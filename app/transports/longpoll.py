@@ -18,7 +18,7 @@ from gevent.event import Event as Flag
 from app.api.parsing import parse_query
 from app.core.commands import PollQuery
 from app.core.errors import ParleyError, Unauthorized
-from app.core.events import Event, make_event
+from app.core.events import Event, make_event, placed
 from app.services.authenticate import require_caller
 from app.services.confirm_polled import confirm_polled
 from app.transports.session import REPLAY_BACKLOG_BYTES, Session, begin_stream
@@ -121,13 +121,15 @@ class PollSession(Session):
         return events
 
     def collect(self) -> list[Event]:
-        """What there is for one answer. Raise what the session was ended with."""
+        """What there is for one answer, each with a cursor. Raise what the session was ended with."""
         if self._ended is not None:
             raise self._ended
         events = self.take()
-        cursors = [event.cursor for event in events if event.cursor]
-        if cursors:
-            self.told = cursors[-1]
+        for index, event in enumerate(events):
+            if event.cursor:
+                self.told = event.cursor
+            else:
+                events[index] = placed(event, self.told)
         return events
 
     def poll_again(self, query: PollQuery) -> list[Event] | None:

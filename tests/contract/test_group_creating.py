@@ -63,6 +63,27 @@ def test_every_member_hears_of_a_new_group(
         assert not {"unread", "mentions", "mutedUntil"} & set(now), "these are one's own"
 
 
+def test_who_is_cut_off_between_a_group_and_its_message_gets_both_again(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str
+) -> None:
+    """``conversation_updated`` has a cursor like every event of the stream: the place right before the message."""
+    live, away = connect(transport, ben), connect(transport, ben)
+    earlier = rest(ann).send(receiver_id=ben.user_id)
+    away.next_message(earlier["id"])
+    away.kill()
+    made = group(ann, ben, name="Trip")
+    for client in (live, away.reconnect()):
+        now = client.next_event(is_now(made, name="Trip"))
+        told = client.next_event(is_system("created", made))
+        assert now.cursor
+        assert now.cursor != told.cursor
+        resumed = connect(transport, ben, now.cursor)
+        assert resumed.next_event(is_now(made, name="Trip")).data["lastSeq"] == 1
+        assert resumed.next_event(is_system("created", made)).cursor == told.cursor
+        resumed.fence()
+        assert earlier["id"] not in [m["id"] for m in resumed.messages()]
+
+
 def test_a_member_who_was_away_hears_of_it_on_return(
     connect: Connect, group: MakeGroup, ann: Account, ben: Account, transport: str
 ) -> None:

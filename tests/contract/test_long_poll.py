@@ -79,6 +79,28 @@ def test_the_same_cursor_again_gives_the_same_events(
         assert ack["id"] in ids
 
 
+def test_what_is_not_of_the_stream_stands_where_it_came(
+    rest: MakeRest, ann: Account, ben: Account, poller: PollClient
+) -> None:
+    """Every element has a cursor, so a client may read it from the last one, whatever that is."""
+    conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
+    cursor = poller.poll(None, 0)["cursor"]
+    rest(ann).typing(typing=True, conversation_id=conversation)
+    rest(ann).send(receiver_id=ben.user_id)
+    rest(ann).typing(typing=False, conversation_id=conversation)
+    events, position = [], cursor
+    while [e["event"] for e in events].count("typing") < 2:
+        answer = poller.poll(position, 5)
+        position = answer["cursor"]
+        events += answer["events"]
+    assert "receive_message" in [e["event"] for e in events]
+    stood = cursor
+    for event in events:
+        assert (event["cursor"] == stood) == (event["event"] == "typing"), events
+        stood = event["cursor"]
+    assert position == stood
+
+
 @pytest.mark.parametrize("wait", ["-1", "26", "x", "nan"])
 def test_a_wait_out_of_bounds_is_invalid_or_bounded(
     rest: MakeRest, poller: PollClient, ben: Account, wait: str

@@ -20,6 +20,7 @@ MALFORMED = [
     "0",
     "ffffffffffffffff.1",
     "'; drop table messages",
+    "a" * 1000,
 ]
 
 
