@@ -15,6 +15,7 @@ from app.core.errors import Overloaded
 from app.core.ids import make_uuid7
 from app.core.records import Kind
 from app.extensions import current_gateway
+from app.services.accepted_message import accepted_message
 from app.services.authenticate import require_caller
 from app.services.message_path import now_ms
 from app.services.move_mark import move_mark
@@ -55,9 +56,7 @@ def send() -> Response:
         gateway.settings.ack_wait_seconds,
     )
     if ack is None:
-        # Without a conversation yet there is only the id: sent again, it gives the ack.
-        accepted = {"id": command.id, "conversationId": command.conversation_id, "status": "accepted"}
-        return json_response(accepted, 202)
+        return json_response(accepted_message(gateway.path, caller.user_id, command), 202)
     return json_response(ack, 201)
 
 

@@ -55,6 +55,8 @@ class Accepted(Answer, frozen=True, kw_only=True):
     id: Uuid
     conversation_id: Id | None
     status: Literal["accepted"]
+    seq: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    sent_at: Time | UnsetType = UNSET
 
 
 class MarkAck(Answer, frozen=True, kw_only=True):

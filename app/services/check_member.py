@@ -17,12 +17,22 @@ def check_member(path: MessagePath, tail: Tail, user_id: int, conversation_id: i
         return
     if user_id in change.went:
         raise NotFound
+    if not _is_stored_in_time(path, change.version):
+        raise Overloaded("The store does not know of this membership yet.")
 
+
+def wait_for_arrivals(path: MessagePath, tail: Tail, user_id: int) -> None:
+    """Before a list is read from Postgres: give it time to know what the user came to a moment ago. May block."""
+    came = [change.version for change in tail.memberships if user_id in change.came]
+    if came:
+        _is_stored_in_time(path, came[-1])
+
+
+def _is_stored_in_time(path: MessagePath, version: int) -> bool:
     def expect(outcome: object) -> None:
         def confirmed(error: ParleyError | None) -> None:
             outcome(None if error else {}, error)  # type: ignore[operator]
 
-        path.confirmations.expect(change.version, confirmed)
+        path.confirmations.expect(version, confirmed)
 
-    if outcome_of(expect, path.settings.ack_wait_seconds) is None:
-        raise Overloaded("The store does not know of this membership yet.")
+    return outcome_of(expect, path.settings.ack_wait_seconds) is not None

@@ -9,18 +9,21 @@ from app.core.errors import Invalid, NotFound
 from app.core.records import Kind, Record
 from app.core.times import rfc3339
 from app.message_log.conversations import Tail, read_tail
-from app.services.check_member import check_member
+from app.services.check_member import check_member, wait_for_arrivals
 from app.services.count_unread import by_conversation
 from app.services.memberships import memberships_now
 from app.services.message_overlay import Messages, View
 from app.services.message_path import MessagePath, asking
 from app.services.open_direct import open_direct
 from app.services.replay_groups import group_now_over, info_view
+from app.services.settings_overlay import settings_over
 from app.services.views import message_views
 from app.store import conversations as store
 from app.store import groups, messages
 from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
 from app.store.engine import reading
+
+LastMessages = dict[int, tuple[View, bool]]
 
 _CURSOR = re.compile(r"(\d{1,18})-(\d{1,16})", re.ASCII)
 
@@ -38,6 +41,7 @@ def show(path: MessagePath, user_id: int, conversation_id: int) -> View:
         if summary is None:
             raise NotFound
         path.learn_directs(connection, [conversation_id])
+        (summary,) = settings_over(connection, user_id, [summary], tail.records)
         last = _last_messages(path, connection, user_id, [summary], tail.records)
     view = _view(path, user_id, summary, tail.records, last)
     return group_now_over(path, view) if summary.kind == "group" else view
@@ -49,13 +53,16 @@ def list_page(path: MessagePath, user_id: int, cursor: str | None, limit: int) -
     tail = asking(lambda: read_tail(path.redis, []))
     members = None if tail.is_empty else memberships_now(path, [user_id])
     records = members.tail.records if members is not None else []
+    if members is not None and before is None:
+        wait_for_arrivals(path, members.tail, user_id)
     with reading(path.engine) as connection:
         rows, more = store.list_page(connection, user_id, before=before, limit=limit)
         path.learn_directs(connection, [row.id for row in rows])
         shown = [row for row in rows if members is None or row.id in members.of[user_id]]
+        shown = settings_over(connection, user_id, shown, records)
         last = _last_messages(path, connection, user_id, shown, records)
     grouped = by_conversation(records)
-    views = [_view(path, user_id, row, grouped.get(row.id, []), last) for row in shown]
+    views = [_listed(path, user_id, row, grouped.get(row.id, []), last) for row in shown]
     page: View = {"conversations": sorted(views, key=_activity, reverse=True)}
     if more:
         page["cursor"] = f"{rows[-1].activity_us}-{rows[-1].id}"
@@ -115,6 +122,17 @@ def _decode(cursor: str) -> ActivityCursor:
     return ActivityCursor(int(match[1]), int(match[2]))
 
 
+def _listed(
+    path: MessagePath, user_id: int, summary: ConversationSummary, tail: list[Record], last: LastMessages
+) -> View:
+    """In a list, a group's members are but a number. Redis is asked of what changed and is not stored yet alone."""
+    view = _view(path, user_id, summary, tail, last)
+    if any(record.kind == Kind.CHANGED for record in tail):
+        view = group_now_over(path, view)
+        view.pop("members", None)
+    return view
+
+
 def _activity(view: View) -> tuple[str, int]:
     return view["updatedAt"], view["id"]
 
@@ -129,7 +147,7 @@ def _stored_messages(path: MessagePath, connection: Any, user_id: int, rows: lis
 
 def _last_messages(
     path: MessagePath, connection: Any, user_id: int, summaries: list[ConversationSummary], tail: list[Record]
-) -> dict[int, tuple[View, bool]]:
+) -> LastMessages:
     """conversation -> its last message as it now is, and whether it is stored."""
     rows = [summary.last_message for summary in summaries if summary.last_message is not None]
     found = _stored_messages(path, connection, user_id, rows)
@@ -142,7 +160,7 @@ def _view(
     user_id: int,
     summary: ConversationSummary,
     tail: list[Record],
-    last: dict[int, tuple[View, bool]],
+    last: LastMessages,
 ) -> View:
     members = _members(summary, tail)
     new = [r for r in tail if r.is_message_for(user_id) and r.seq > summary.last_seq]

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.contract.conftest import Connect, MakeRest
+from tests.contract.conftest import Connect, MakeGroup, MakeRest
 from tests.contract.expect import elapsed, eventually
+from tests.contract.expect_groups import is_now
 from tests.support.clients import Account
 from tests.support.processes import Stack
+
+UNTIL = "2100-01-01T00:00:00.000Z"
 
 
 @pytest.fixture
 def frozen_worker(server: Stack) -> Iterator[Any]:
     """The worker does not move until the test says so."""
+    with frozen(server) as thaw:
+        yield thaw
+
+
+@contextmanager
+def frozen(server: Stack) -> Iterator[Callable[[], None]]:
     worker = server.workers[0]
     worker.signal(signal.SIGSTOP)
-    yield lambda: worker.signal(signal.SIGCONT)
-    worker.signal(signal.SIGCONT)
+    try:
+        yield lambda: worker.signal(signal.SIGCONT)
+    finally:
+        worker.signal(signal.SIGCONT)
 
 
 def test_what_is_accepted_is_delivered_and_unread_before_it_is_stored(
@@ -63,7 +77,46 @@ def test_rest_says_accepted_after_five_seconds_and_the_same_id_finds_it_stored(
     frozen_worker()
     again = eventually(lambda: _stored(rest(ann), ben, ack["id"]), "the ack of the stored message", 30)
     assert again["seq"] == 1
-    assert ack.items() - {("status", "accepted"), ("conversationId", None)} <= again.items()
+    assert {**ack, "status": "stored"} == again, "all that is known was said, also of a first message by receiverId"
+
+
+def test_a_conversation_is_shown_and_listed_as_it_is_before_that_is_stored(
+    server: Stack, connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
+) -> None:
+    """Its name, its size, and one's own settings of it."""
+    made = group(ann, ben, eve)
+    watcher = connect("ws", ann)
+    asked: list[Callable[[], Any]] = [
+        partial(rest(ann).change, made, name="Now"),
+        partial(rest(eve).leave, made),
+        partial(rest(ann).mute, made, UNTIL),
+    ]
+    with frozen(server), ThreadPoolExecutor() as pool:
+        for act in asked:
+            pool.submit(act)
+        watcher.next_event(is_now(made, name="Now"))
+        watcher.next_event(is_now(made, memberCount=2))
+        watcher.next_event("conversation_settings")
+        (listed,) = [c for c in rest(ann).conversations()["conversations"] if c["id"] == made]
+        for view in (listed, rest(ann).conversation(made)):
+            assert (view["name"], view["memberCount"], view["lastSeq"], view["mutedUntil"]) == ("Now", 2, 3, UNTIL)
+        assert "members" not in listed
+
+
+def test_a_list_waits_for_the_group_one_came_to_a_moment_ago(
+    server: Stack, connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
+) -> None:
+    """Its event has gone by: nothing else would tell of it."""
+    made = group(ann)
+    watcher = connect("ws", ben)
+    with ThreadPoolExecutor() as pool:
+        with frozen(server):
+            pool.submit(rest(ann).add, made, ben.user_id)
+            watcher.next_event(is_now(made))
+            asked = pool.submit(rest(ben).conversations)
+            with pytest.raises(TimeoutError):
+                asked.result(0.5)
+        assert [c["id"] for c in asked.result(10)["conversations"]] == [made]
 
 
 def _stored(client: Any, to: Account, id_: str) -> Any:
