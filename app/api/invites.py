@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
 from app.api.changes import carried_out
 from app.api.limits import require_writer
-from app.api.parsing import json_response, parse_body
+from app.api.parsing import json_response, parse_body, parse_query
 from app.extensions import current_gateway
 from app.services import conversations, invites
 from app.services.authenticate import require_caller
@@ -24,10 +24,16 @@ class NewInvite(Struct, frozen=True, rename="camel"):
     max_uses: Annotated[int, Meta(ge=1, le=100_000)] | None = None
 
 
+class RevokeBody(Struct, frozen=True):
+    """Without a ``code``: all of them."""
+
+    code: str | None = None
+
+
 @blueprint.post("/conversations/<int:conversation_id>/invites")
 def create(conversation_id: int) -> Response:
     caller = require_writer()
-    new = parse_body(NewInvite)
+    new = parse_body(NewInvite) if request.get_data() else NewInvite()
     path = current_gateway().path
     made = invites.create_invite(path, caller.user_id, conversation_id, new.expires_in, new.max_uses)
     return json_response(made, 201)
@@ -37,6 +43,19 @@ def create(conversation_id: int) -> Response:
 def list_all(conversation_id: int) -> Response:
     caller = require_caller()
     return json_response(invites.list_invites(current_gateway().path, caller.user_id, conversation_id))
+
+
+@blueprint.delete("/conversations/<int:conversation_id>/invites")
+def revoke_named(conversation_id: int) -> Response:
+    """``code`` may stand in the query: not every client can send a body with DELETE."""
+    caller = require_writer()
+    named = parse_body(RevokeBody) if request.get_data() else parse_query(RevokeBody)
+    path = current_gateway().path
+    if named.code is None:
+        invites.revoke_all_invites(path, caller.user_id, conversation_id)
+    else:
+        invites.revoke_invite(path, caller.user_id, conversation_id, named.code)
+    return Response(status=204)
 
 
 @blueprint.delete("/conversations/<int:conversation_id>/invites/<code>")

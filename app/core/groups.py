@@ -41,14 +41,16 @@ class InfoPatch(Struct, frozen=True, rename="camel"):
 
 
 class UsersBody(Struct, frozen=True, rename="camel"):
-    """``userIds``, or one ``userId``."""
+    """``userIds`` (or ``memberIds``, their name where a group is made), or one ``userId``."""
 
     user_ids: Users | None = None
+    member_ids: Users | None = None
     user_id: Id | None = None
 
     def ids(self) -> list[int]:
         """Raise Invalid where nobody is named."""
-        ids = list(dict.fromkeys([*(self.user_ids or []), *([self.user_id] if self.user_id else [])]))
+        one = [self.user_id] if self.user_id else []
+        ids = list(dict.fromkeys([*(self.user_ids or []), *(self.member_ids or []), *one]))
         if not ids:
             raise Invalid.field("userIds", "name somebody")
         return ids

@@ -47,6 +47,13 @@ def revoke_invite(path: MessagePath, user_id: int, conversation_id: int, code: s
             raise NotFound
 
 
+def revoke_all_invites(path: MessagePath, user_id: int, conversation_id: int) -> None:
+    """Raise as ``create_invite``; that there is none is no error."""
+    _check_admin(path, user_id, conversation_id)
+    with writing(path.engine) as connection:
+        invites.revoke_all(connection, conversation_id)
+
+
 def preview_invite(path: MessagePath, code: str) -> View:
     """The group's name and size, for whoever holds a code. Raise NotFound where it is not good."""
     with reading(path.engine) as connection:

@@ -37,6 +37,10 @@ _REVOKE = text("""
     WHERE code = :code AND conversation_id = :conversation_id AND revoked_at IS NULL RETURNING code
 """)
 
+_REVOKE_ALL = text(
+    "UPDATE invites SET revoked_at = now() WHERE conversation_id = :conversation_id AND revoked_at IS NULL"
+)
+
 
 def add_invite(
     conn: Connection,
@@ -75,3 +79,7 @@ def revoke_invite(conn: Connection, code: str, conversation_id: int) -> bool:
     """Whether there was one to revoke."""
     values = {"code": code, "conversation_id": conversation_id}
     return conn.execute(_REVOKE, values).first() is not None
+
+
+def revoke_all(conn: Connection, conversation_id: int) -> None:
+    conn.execute(_REVOKE_ALL, {"conversation_id": conversation_id})

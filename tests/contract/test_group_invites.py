@@ -43,6 +43,28 @@ def test_invites_are_listed_until_they_are_revoked(
             look()
 
 
+def test_an_invite_is_named_in_the_address_the_query_or_the_body_and_all_of_them_by_none(
+    rest: MakeRest, group: MakeGroup, ann: Account, eve: Account
+) -> None:
+    made, client = group(ann), rest(ann)
+    client.request("POST", f"/conversations/{made}/invites")  # an invite without conditions needs no body
+    address = f"/conversations/{made}/invites"
+    codes = [client.invite(made)["code"] for _ in range(4)]
+    client.request("DELETE", f"{address}/{codes[0]}")
+    client.request("DELETE", address, params={"code": codes[1]})
+    client.request("DELETE", address, json={"code": codes[2]})
+    assert codes[3] in [i["code"] for i in client.invites(made)]
+    assert not {*codes[:3]} & {i["code"] for i in client.invites(made)}
+    kept = client.invite(other := group(ann))["code"]
+    assert client.request("DELETE", address).status_code == 204
+    assert client.invites(made) == []
+    assert [i["code"] for i in client.invites(other)] == [kept]
+    with refused("not_found"):
+        rest(eve).join_by(codes[3])
+    with refused("not_found"):
+        rest(eve).request("DELETE", f"/conversations/{other}/invites")
+
+
 def test_a_code_that_is_none_is_not_found(rest: MakeRest, group: MakeGroup, ann: Account, eve: Account) -> None:
     other = rest(ann).invite(group(ann))["code"]
     with refused("not_found"):

@@ -101,6 +101,7 @@ def groups(call: Call, ben: Account) -> None:
     call("GET", f"/invites/{invite}", token=ben.access_token)
     call("POST", f"/invites/{invite}", token=ben.access_token)
     call("DELETE", f"/conversations/{group}/invites/{invite}")
+    call("DELETE", f"/conversations/{group}/invites", json={})
     call("POST", f"/conversations/{group}/leave", token=ben.access_token)
 
 

@@ -14,7 +14,7 @@ from app.api.documents.operation import (
     Answered,
     Operation,
 )
-from app.api.invites import NewInvite
+from app.api.invites import NewInvite, RevokeBody
 from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody
 from app.api.message_changes import DeleteQuery, EditBody, ReceiptsQuery, WhichQuery
 from app.core import errors
@@ -118,6 +118,14 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         answers={201: Answered("The invite", Invite)},
     ),
     _of_group("GET", "/invites", "listInvites", "Its good invites", answers={200: Answered("All of them", InviteList)}),
+    _of_group(
+        "DELETE",
+        "/invites",
+        "revokeInvites",
+        "End one invite, or all of them",
+        body=RevokeBody,
+        answers={204: Answered("Ended")},
+    ),
     _of_group("DELETE", "/invites/{code}", "revokeInvite", "End an invite", answers={204: Answered("Ended")}),
     Operation(
         "GET",
