@@ -44,9 +44,14 @@ def decode_json(raw: bytes, kind: type[T]) -> T:
 
 
 def parse_query(kind: type[T], members: dict[str, str] | None = None) -> T:
-    """The query string's members (or these) as a struct; numbers are read from their text. Raises Invalid."""
+    """The query string's members (or these) as a struct; numbers are read from their text. Raises Invalid.
+
+    What is given several times (``userIds=1&userIds=2``) is one list with commas.
+    """
+    if members is None:
+        members = {name: ",".join(values) for name, values in request.args.lists()}
     try:
-        value = msgspec.convert(request.args.to_dict() if members is None else members, kind, strict=False)
+        value = msgspec.convert(members, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid_field(str(error)) from None
     refuse_nul(msgspec.to_builtins(value), "")

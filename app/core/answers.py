@@ -222,7 +222,7 @@ class Presence(Answer, frozen=True, kw_only=True):
 
 
 class PresenceList(Answer, frozen=True, kw_only=True):
-    """Of those asked for who exist."""
+    """Of each who was asked for."""
 
     presence: list[Presence]
 

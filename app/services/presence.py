@@ -20,7 +20,10 @@ View = dict[str, Any]
 
 
 def presence_of(path: MessagePath, viewer_id: int, user_ids: Sequence[int]) -> list[View]:
-    """``{userId, status, lastSeen}`` for each of these users that exists. May block. Raise Overloaded."""
+    """``{userId, status, lastSeen}`` for each of these users. Nobody of that id is offline, and was never seen.
+
+    May block. Raise Overloaded.
+    """
     return _look(path, viewer_id, list(dict.fromkeys(user_ids)))[0]
 
 
@@ -42,15 +45,11 @@ def _look(path: MessagePath, viewer_id: int, ids: list[int]) -> tuple[list[View]
     with reading(path.engine) as connection:
         stored = users.get_users(connection, ids)
         visible = visible_to(connection, viewer_id, ids)
-    views = []
-    for user_id in ids:
-        user = stored.get(user_id)
-        if user is not None:
-            views.append(_view(user, *states[user_id], visible.get(user_id, NOTHING)))
+    views = [_view(i, stored.get(i), *states[i], visible.get(i, NOTHING)) for i in ids]
     return views, visible
 
 
-def _view(user: users.StoredUser, is_online: bool, seen_ms: int | None, visible: Visible) -> View:
+def _view(user_id: int, user: users.StoredUser | None, is_online: bool, seen_ms: int | None, visible: Visible) -> View:
     status = "online" if is_online and not visible.blocked else "offline"
-    seen_ms = (seen_ms or user.last_seen_ms) if visible.last_seen else None
-    return {"userId": user.id, "status": status, "lastSeen": rfc3339(seen_ms) if seen_ms else None}
+    seen_ms = (seen_ms or (user.last_seen_ms if user else None)) if visible.last_seen else None
+    return {"userId": user_id, "status": status, "lastSeen": rfc3339(seen_ms) if seen_ms else None}

@@ -261,8 +261,9 @@ class Commands:
         if len(command.user_ids) > session.room_to_watch():
             raise Invalid.field("userIds", "too many users watched in this session")
         session.watch(command.user_ids)  # first watch, then look: nothing falls in between
-        for view in watch_presence(session.gateway.path, session.gateway.hub, session, command.user_ids):
-            session.answer("presence", view, ref)
+        views = watch_presence(session.gateway.path, session.gateway.hub, session, command.user_ids)
+        for left, view in enumerate(views, 1 - len(views)):
+            session.answer("presence", view, None if left else ref)  # one frame answers: the last
 
 
 def _changing(prepare: Prepare) -> Callable[[Commands, Any, str | None], None]:

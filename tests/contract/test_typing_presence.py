@@ -66,6 +66,19 @@ def test_nobody_is_online_before_he_came(connect: Connect, ann: Account, ben: Ac
     assert set(state) >= {"userId", "status", "lastSeen"}
 
 
+def test_each_who_was_asked_for_is_told_of_also_who_does_not_exist(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    """A client that counts the answers gets as many as it asked for, and learns of nobody whether they exist."""
+    nobody = 2**40
+    shown = connect(transport, ann).presence([ben.user_id, nobody])
+    assert set(shown) == {ben.user_id, nobody}
+    assert shown[nobody] == {"userId": nobody, "status": "offline", "lastSeen": None}
+    for given in (f"{ben.user_id},{nobody}", [ben.user_id, nobody]):
+        answer = rest(ann).json("GET", "/presence", params={"userIds": given})["presence"]
+        assert [entry["userId"] for entry in answer] == [ben.user_id, nobody]
+
+
 def test_coming_is_told_to_who_subscribed(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     watcher: WsClient = connect("ws", ann)
     assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "offline"

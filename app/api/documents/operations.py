@@ -124,7 +124,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "readPresence",
         "Who is online; `userIds` separated by commas",
         PEOPLE,
-        {200: Answered("Of those who exist", PresenceList)},
+        {200: Answered("Of each of them", PresenceList)},
         query=PresenceQuery,
     ),
     Operation(
