@@ -56,7 +56,10 @@ class EarlierTexts(Answer, frozen=True, kw_only=True):
 
 
 class PinnedMessages(Answer, frozen=True, kw_only=True):
+    """Last pinned first. All of them: ``hasMore`` is false."""
+
     messages: list[Message]
+    has_more: bool
 
 
 class Invite(Answer, frozen=True, kw_only=True):

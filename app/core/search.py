@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.answers import Answer, ReceivedMessage
+from app.core.answers import Answer, Message
 
 # Private characters around what was found, on the way from Postgres. They are no markup, and never reach a client.
 FOUND_BEGINS, FOUND_ENDS = "\ue000", "\ue001"
@@ -29,7 +29,7 @@ class SearchFilter(NamedTuple):
     after: datetime | None = None
 
 
-class FoundMessage(ReceivedMessage, frozen=True, kw_only=True):
+class FoundMessage(Message, frozen=True, kw_only=True):
     """A message with a piece of its text. Plain text: whatever looks like markup in it was typed by somebody."""
 
     snippet: Annotated[str, Meta(description="At most 400 characters of the message")]
@@ -42,6 +42,7 @@ class FoundMessages(Answer, frozen=True, kw_only=True):
     """Newest first. ``cursor`` stands where there may be more."""
 
     messages: list[FoundMessage]
+    has_more: bool
     cursor: str | UnsetType = UNSET
 
 

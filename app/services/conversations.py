@@ -14,6 +14,7 @@ from app.services.count_unread import by_conversation
 from app.services.memberships import memberships_now
 from app.services.message_overlay import Messages, View
 from app.services.message_path import MessagePath, asking
+from app.services.message_status import received
 from app.services.open_direct import open_direct
 from app.services.replay_groups import group_now_over, info_view
 from app.services.settings_overlay import settings_over
@@ -230,26 +231,5 @@ def _marked(members: list[MemberState], tail: list[Record]) -> list[MemberState]
 def _received(
     view: View, summary: ConversationSummary, members: list[MemberState], user_id: int, *, stored: bool
 ) -> View:
-    """``status``; and of one's own messages in a group whose members are shown, ``receipts``: how many of the others
-    have it, and how many have read it."""
     known = members if summary.member_count <= len(members) else []
-    received: View = {"status": _status(view, known, stored=stored)}
-    if summary.kind == "group" and view["senderId"] == user_id and known:
-        others = [m for m in members if m.user_id != user_id]
-        received["receipts"] = {
-            "delivered": sum(m.delivered_seq >= view["seq"] for m in others),
-            "read": sum(m.read_seq >= view["seq"] for m in others),
-        }
-    return received
-
-
-def _status(view: View, members: list[MemberState], *, stored: bool) -> str:
-    """What became of a message: the least that any other member's marks say of it."""
-    if not stored:
-        return "accepted"
-    others = [m for m in members if m.user_id != view["senderId"]]
-    if others and all(m.read_seq >= view["seq"] for m in others):
-        return "read"
-    if others and all(m.delivered_seq >= view["seq"] for m in others):
-        return "delivered"
-    return "stored"
+    return received(view, known, user_id, in_group=summary.kind == "group", stored=stored)

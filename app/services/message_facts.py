@@ -10,6 +10,7 @@ from app.message_log.conversations import read_tail, role_of
 from app.services.check_member import check_member
 from app.services.find_message import find_message, find_present
 from app.services.message_path import MessagePath, asking
+from app.services.message_status import with_status
 from app.services.views import message_views
 from app.store import message_life
 from app.store.conversations import get_one
@@ -59,7 +60,9 @@ def pins_of(path: MessagePath, user_id: int, conversation_id: int) -> View:
         if get_one(connection, user_id, conversation_id) is None:
             raise NotFound
         rows = message_life.pins_of(connection, conversation_id, user_id)
-        return {"messages": [{**view, "status": "stored"} for view in message_views(path, connection, rows, user_id)]}
+        path.learn_directs(connection, [conversation_id])
+        views = message_views(path, connection, rows, user_id)
+        return {"messages": with_status(path, connection, views, user_id), "hasMore": False}
 
 
 def _is_admin(path: MessagePath, conversation_id: int, user_id: int) -> bool:

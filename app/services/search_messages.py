@@ -8,7 +8,8 @@ from typing import Any
 from app.core.errors import Invalid, NotFound
 from app.core.search import SearchFilter, read_snippet
 from app.services.message_path import MessagePath
-from app.services.views import stored_message
+from app.services.message_status import with_status
+from app.services.views import message_views
 from app.store import search as store
 from app.store.engine import reading
 from app.store.search import Found, SearchCursor
@@ -19,7 +20,7 @@ _CURSOR = re.compile(r"(\d{1,15})-(\d{1,16})-(\d{1,16})", re.ASCII)
 def search_messages(
     path: MessagePath, user_id: int, words: str, which: SearchFilter, cursor: str | None, limit: int
 ) -> dict[str, Any]:
-    """``{messages, cursor?}``, newest first. May block.
+    """``{messages, hasMore, cursor?}``, newest first. May block.
 
     Raise Invalid where ``words`` holds none that must be found or the cursor is none of ours, NotFound where
     ``which`` names a conversation that the user is not in.
@@ -32,20 +33,20 @@ def search_messages(
         if which.conversation_id is not None and not conversations:
             raise NotFound
         if not conversations:
-            return {"messages": []}
+            return {"messages": [], "hasMore": False}
         found, more = store.search(connection, user_id, words, conversations, which, before=before, limit=limit)
         path.learn_directs(connection, {hit.message.conversation_id for hit in found})
-    page: dict[str, Any] = {"messages": [_view(path, hit) for hit in found]}
+        views = message_views(path, connection, [hit.message for hit in found], user_id)
+        views = with_status(path, connection, views, user_id)
+    page: dict[str, Any] = {"messages": list(map(_with_snippet, views, found)), "hasMore": more}
     if more:
         last = found[-1].message
         page["cursor"] = f"{last.sent_ms}-{last.conversation_id}-{last.seq}"
     return page
 
 
-def _view(path: MessagePath, hit: Found) -> dict[str, Any]:
-    row = hit.message
+def _with_snippet(view: dict[str, Any], hit: Found) -> dict[str, Any]:
     snippet, highlights = read_snippet(hit.marked)
-    view = stored_message(row, path.directs.peer(row.conversation_id, row.sender_id))
     return {**view, "snippet": snippet, "highlights": highlights}
 
 

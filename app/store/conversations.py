@@ -239,10 +239,18 @@ def get_one(conn: Connection, user_id: int, conversation_id: int) -> Conversatio
     return _summary(rows[0], _members(conn, [conversation_id])) if rows else None
 
 
-def _members(conn: Connection, conversation_ids: Sequence[int]) -> dict[int, list[MemberState]]:
+def all_members_of(conn: Connection, conversation_ids: Sequence[int]) -> dict[int, list[MemberState]]:
+    """The members of those conversations that have at most ``MEMBERS_SHOWN``."""
+    found = _members(conn, conversation_ids, MEMBERS_SHOWN + 1)
+    return {c: members for c, members in found.items() if len(members) <= MEMBERS_SHOWN}
+
+
+def _members(
+    conn: Connection, conversation_ids: Sequence[int], limit: int = MEMBERS_SHOWN
+) -> dict[int, list[MemberState]]:
     if not conversation_ids:
         return {}
-    rows = _MEMBERS.rows(conn, ids=int_array(conversation_ids), limit=MEMBERS_SHOWN)
+    rows = _MEMBERS.rows(conn, ids=int_array(conversation_ids), limit=limit)
     return {c: [MemberState(*row[1:]) for row in group] for c, group in groupby(rows, key=itemgetter(0))}
 
 

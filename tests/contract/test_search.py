@@ -30,7 +30,34 @@ def test_what_both_said_is_found_newest_first_and_strangers_find_nothing(
             [[start, length]] = message["highlights"]
             assert message["snippet"][start : start + length] == needle
             assert not set("\ue000\ue001") & set(message["snippet"])
-    assert rest(eve).json("GET", "/search", params={"q": needle}) == {"messages": []}
+    assert rest(eve).json("GET", "/search", params={"q": needle}) == {"messages": [], "hasMore": False}
+
+
+def test_what_is_found_is_shown_like_in_the_history(
+    rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
+) -> None:
+    """With what became of it: who has it, who has read it, who reacted; in direct conversations and groups."""
+    needle = word()
+    direct = rest(ann).direct(ben.user_id)["id"]
+    for conversation in (direct, group(ann, ben, eve)):
+        first = rest(ann).send(conversation_id=conversation, message=f"{needle} one")
+        second = rest(ann).send(conversation_id=conversation, message=f"{needle} two", replyTo=first["id"])
+        for act, to in ((rest(ben).read, first), (rest(ben).delivered, second)):
+            act(conversation, to["seq"])
+        rest(ben).react(first["id"], "🎈", conversation)
+        rest(ann).pin(first["id"], conversation)
+        for reader in (ann, ben):
+            shown = {m["seq"]: m for m in rest(reader).history(conversation)["messages"] if m["kind"] != "system"}
+            found = rest(reader).json(
+                "GET", "/search", params={"q": needle, "conversationId": conversation, "limit": 1}
+            )
+            assert found["hasMore"] is True
+            found = rest(reader).json("GET", "/search", params={"q": needle, "conversationId": conversation})
+            assert found["hasMore"] is False
+            assert {m["seq"]: m for m in found["messages"]} == {
+                seq: {**m, "snippet": m["message"], "highlights": [[0, len(needle)]]} for seq, m in shown.items()
+            }
+            assert rest(reader).pins(conversation) == [shown[first["seq"]]]
 
 
 def test_pages(rest: MakeRest, ann: Account, ben: Account) -> None:
