@@ -88,6 +88,8 @@ task_annotations = {
         "soft_time_limit": 3600,
         "time_limit": 3630,
     },
+    # A video of 100 MB goes to its storage at 1 MB/s and more; below the visibility timeout still.
+    "tasks.process_media.process": {"soft_time_limit": 150, "time_limit": 170},
 }
 # Below the visibility timeout. The soft limit raises in the task, the hard one kills its process.
 task_soft_time_limit = 60
@@ -152,6 +154,12 @@ beat_schedule = {
         "task": "tasks.maintenance.sweep_accounts",
         "schedule": 60.0,
         "options": {"expires": 60.0},
+    },
+    # Cheap where nothing is owed: two look-ups in indexes of few rows.
+    "sweep-media": {
+        "task": "tasks.maintenance.sweep_media",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
     },
     "sweep-expired": {
         "task": "tasks.maintenance.sweep_expired",

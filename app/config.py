@@ -6,6 +6,7 @@ Every variable is listed with its default in README.md; a test holds the two tog
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -55,6 +56,7 @@ class Settings:
     writes_per_minute: int = 300  # other changes by REST per user, 20 times that per address
     reports_per_minute: int = 20  # per user
     exports_per_day: int = 5  # per user
+    uploads_per_minute: int = 60  # per user
     account_deletion: str = "keep"  # or erase: what becomes of the messages of a deleted account
 
     # Pools
@@ -99,6 +101,20 @@ class Settings:
     drain_linger_seconds: float = 10.0
     drain_lease_seconds: float = 4.0
 
+    # Media
+    cloudinary_url: str = field(default="", repr=False)  # cloudinary://key:secret@cloud; unset in production: no media
+    media_dir: str = ".data/media"  # where media are kept in development without Cloudinary
+    media_url_seconds: int = 900  # how long a signed address of a medium is good
+    media_lease_seconds: float = 90.0  # after this a dead worker's medium is taken up by another
+    max_image_bytes: int = 20 * 1024 * 1024
+    max_audio_bytes: int = 25 * 1024 * 1024
+    max_video_bytes: int = 100 * 1024 * 1024
+    max_file_bytes: int = 50 * 1024 * 1024
+    max_image_pixels: int = 50_000_000
+    max_waiting_bytes: int = 500 * 1024 * 1024  # of a user's media that are not processed yet
+    max_uploads: int = 32  # under way at one web process
+    upload_stall_seconds: float = 30.0  # an upload of which nothing comes for so long is cut
+
     metrics_token: str = field(default="", repr=False)
 
     @property
@@ -109,6 +125,13 @@ class Settings:
     def outside_users(self) -> bool:
         """Whether an outside user service says who somebody is."""
         return bool(self.jwt_jwks_url or self.jwt_public_key)
+
+    @property
+    def media_storage(self) -> str:
+        """Where new media are kept: ``cloudinary`` or ``local``; empty where this deployment takes none."""
+        if self.cloudinary_url:
+            return "cloudinary"
+        return "" if self.production else "local"
 
     @property
     def local_accounts_on(self) -> bool:
@@ -141,8 +164,13 @@ def check_settings(settings: Settings) -> None:
         raise ConfigError("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; which one is it?")
     if settings.account_deletion not in ("keep", "erase"):
         raise ConfigError(f"ACCOUNT_DELETION={settings.account_deletion!r} is neither keep nor erase.")
+    if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
+        raise ConfigError("CLOUDINARY_URL is not of the form cloudinary://key:secret@cloud.")
     if settings.production:
         _check_production(settings)
+
+
+_CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 
 
 def _check_production(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from app.config import Settings
 from app.core.errors import Overloaded
 from app.fanout.revocation import RevokedSessions
 from app.message_log import keys
+from app.services.media_storages import MediaStorages
 from app.services.passwords import Passwords
 from app.services.rate_limit import RateLimits
 from app.services.readiness import Readiness
@@ -42,6 +43,7 @@ class Parley:
     limits: RateLimits
     passwords: Passwords
     verified: TokenCache
+    media: MediaStorages
     issuer: TrustedIssuer | None
     readiness: Readiness = field(default_factory=Readiness)
     gateway: Gateway | None = None
@@ -65,6 +67,7 @@ def build_parley(settings: Settings) -> Parley:
         limits=RateLimits(client),
         passwords=Passwords(),
         verified=TokenCache(),
+        media=MediaStorages(settings),
         issuer=TrustedIssuer.from_settings(settings),
     )
 

@@ -36,6 +36,7 @@ def main() -> int:
         port = _port()
         stores = _stores(port)
         env = _environment(port, stores.start().environment())
+        env.setdefault("MEDIA_DIR", str(stores.directory / "media"))
         lines = procfile.commands(ROOT / "Procfile")
         _release(lines.pop("release"), env)
         return _run(lines, env, stores.guard, started)

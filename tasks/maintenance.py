@@ -7,6 +7,7 @@ import time
 from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import sign_of_life
+from app.services import sweep_media as media
 from app.services.move_last_seen import move_last_seen
 from app.store import account_deletions, auth_sessions, exports
 from app.store.engine import reading, writing
@@ -55,3 +56,9 @@ def sweep_accounts() -> None:
         ask_for_export(export_id)
     for user_id in deleted:
         ask_for_deletion(user_id)
+
+
+@celery_app.task(name="tasks.maintenance.sweep_media")  # type: ignore[untyped-decorator]
+def sweep_media() -> None:
+    """Media that nobody works at, names or was told of."""
+    media.sweep_media(parley().engine)

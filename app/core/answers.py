@@ -77,7 +77,22 @@ class AuthenticateAck(Answer, frozen=True, kw_only=True):
 
 
 class AttachmentView(Answer, frozen=True, kw_only=True):
+    """A medium as it now is. What is not known of it (yet) is absent; ``code`` stands where it failed."""
+
     media_id: Uuid
+    status: Literal["processing", "ready", "failed"]
+    kind: Literal["image", "audio", "video", "file"]
+    content_type: str
+    bytes: int
+    filename: str | UnsetType = UNSET
+    width: Annotated[int, Meta(description="Pixels, as it is to be shown")] | UnsetType = UNSET
+    height: int | UnsetType = UNSET
+    duration: Annotated[float, Meta(description="Seconds, of sound and video")] | UnsetType = UNSET
+    blurhash: (
+        Annotated[str, Meta(description="Of images and videos, to be shown until they are loaded")] | UnsetType
+    ) = UNSET
+    waveform: Annotated[list[int], Meta(description="Of sound: 64 numbers of 0 to 100")] | UnsetType = UNSET
+    code: Annotated[str, Meta(description="Why it failed")] | UnsetType = UNSET
 
 
 class Reaction(Answer, frozen=True, kw_only=True):

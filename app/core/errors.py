@@ -94,6 +94,12 @@ class Overloaded(ParleyError):
         super().__init__(message, retryAfter=retry_after)
 
 
+class MediaOff(ParleyError):
+    """This deployment keeps no media. Not ``overloaded``: the same request will not succeed later."""
+
+    code, status, title = "media_off", 501, "No media here"
+
+
 class Internal(ParleyError):
     """A fault of the server's own; the details are in its log under the request id."""
 

@@ -20,6 +20,7 @@ from app.core.answers import (
     UnreadMessages,
 )
 from app.core.change_answers import ConversationNow, MessagePinned, ReactionShown, SettingsNow
+from app.core.media import MediaFailed, MediaProgress, MediaReady
 
 
 class EventKind(NamedTuple):
@@ -47,6 +48,9 @@ EVENTS: dict[str, EventKind] = {
     "message_pinned": EventKind(MessagePinned, "latest state", "A pin; replayed as message_updated"),
     "conversation_updated": EventKind(ConversationNow, "latest state", "A group as it now is: name, members, roles"),
     "conversation_settings": EventKind(SettingsNow, "latest state", "One's own settings of a conversation"),
+    "media_ready": EventKind(MediaReady, "every one", "A medium can be shown; messages that name it are updated"),
+    "media_failed": EventKind(MediaFailed, "every one", "A medium never will be; messages that name it are updated"),
+    "media_progress": EventKind(MediaProgress, "no", "How far a medium is"),
     "typing": EventKind(TypingShown, "no", "Another member types, or ceased to"),
     "presence": EventKind(Presence, "no", "A watched user comes or goes; also answers presence_subscribe"),
     "resync": EventKind(Resync, "no", "The cursor could not be resumed from"),

@@ -51,6 +51,27 @@ def edited_data(record: Record) -> bytes:
     )
 
 
+def _refreshed(epoch: int, record: Record) -> Event:
+    """``editedAt`` is in the body, where it was edited."""
+    place = b'"conversationId":%d,"seq":%d' % (record.conversation_id, record.seq)
+    return stream_event("message_updated", b"{%b,%b}" % (place, record.body.encode()), epoch, record.version)
+
+
+def _media(epoch: int, record: Record) -> Event:
+    data = msgspec.json.decode("{" + record.body + "}")
+    return media_event(data, epoch, record.version)
+
+
+def media_event(data: dict[str, Any], epoch: int, version: int) -> Event:
+    """``data`` is the medium as it ended."""
+    name = "media_failed" if data["status"] == "failed" else "media_ready"
+    return stream_event(name, _encode(data), epoch, version)
+
+
+def progress_event(record: Record) -> Event:
+    return Event("media_progress", b"{%b}" % record.body.encode())
+
+
 def _deleted(epoch: int, record: Record) -> Event:
     return stream_event("message_deleted", b"{%b}" % _place(record), epoch, record.version)
 
@@ -95,6 +116,8 @@ _CHANGE = {
     Kind.PINNED: _pinned,
     Kind.SETTINGS: _settings,
     Kind.MARKS: _marks,
+    Kind.MEDIA: _media,
+    Kind.REFRESHED: _refreshed,
 }
 
 

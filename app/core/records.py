@@ -37,6 +37,9 @@ class Kind(IntEnum):
     CHANGED = 18  # a group's members, roles or name: a system message with what it does
     BLOCKED = 19
     VEILED = 20  # a user shows fewer people when they were last online
+    MEDIA = 21  # a medium is ready, or failed
+    REFRESHED = 22  # a message as it now is, since a medium that it names ended
+    PROGRESS = 23  # of a medium; never logged
 
 
 class Record(NamedTuple):
@@ -84,8 +87,9 @@ class MessageBody(msgspec.Struct, rename="camel"):
     mentions_all: bool | msgspec.UnsetType = msgspec.UNSET
     forwarded: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     system: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    # Of an edited one, for the receivers: when it was first sent, and pinned.
+    # Of a changed one, for the receivers: when it was first sent, edited and pinned.
     sent_at: str | msgspec.UnsetType = msgspec.UNSET
+    edited_at: str | msgspec.UnsetType = msgspec.UNSET
     pinned_at: str | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from app.core.errors import Internal, Overloaded, ParleyError
 from app.core.events import Event, presence_event, typing_event
-from app.core.record_events import event_of, group_event
+from app.core.record_events import event_of, group_event, progress_event
 from app.core.records import Kind, Record
 
 Settled = Callable[[Iterable[int], ParleyError | None], None]
@@ -103,7 +103,7 @@ class Hub:
                 self._deliver(users, event_of(epoch, Record(*record)))
             elif kind == Kind.CHANGED:
                 self._deliver(users, group_event(epoch, Record(*record[:-1]), record[-1]))
-            elif Kind.EDITED <= kind <= Kind.UNSEEN:
+            elif Kind.EDITED <= kind <= Kind.UNSEEN or Kind.MEDIA <= kind <= Kind.REFRESHED:
                 self._deliver(users, event_of(epoch, Record(*record)))
             else:
                 self._act(kind, users, record)
@@ -120,10 +120,9 @@ class Hub:
 
     def _act(self, kind: int, users: Any, record: list[Any]) -> None:
         if kind == Kind.TYPING:
-            event = typing_event(record[1], record[2], bool(record[3]))
-            for user_id in users:
-                for session in self.sessions_of(user_id):
-                    session.offer_ephemeral(event)
+            self._pass_on(users, typing_event(record[1], record[2], bool(record[3])))
+        elif kind == Kind.PROGRESS:
+            self._pass_on(users, progress_event(Record(*record)))
         elif kind == Kind.PRESENCE:
             self._tell_watchers(record[1], bool(record[2]), record[3])
         elif kind == Kind.STORED:
@@ -136,6 +135,12 @@ class Hub:
             self._part(record[1], record[2])
         elif kind == Kind.VEILED:
             self._veil(record[1])
+
+    def _pass_on(self, users: list[int], event: Event) -> None:
+        """What is kept nowhere."""
+        for user_id in users:
+            for session in self.sessions_of(user_id):
+                session.offer_ephemeral(event)
 
     def _tell_watchers(self, user_id: int, online: bool, seen_ms: int | None) -> None:
         watchers = self._watchers.get(user_id)

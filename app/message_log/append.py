@@ -38,6 +38,7 @@ class Decided(IntEnum):
     TOO_MANY = 11
     GONE = 12  # no such message, or member
     GATHER = 13  # a mark in a large conversation: to be gathered
+    STALE = 14  # the message was changed since it was read
 
 
 class Operation(NamedTuple):

@@ -60,6 +60,11 @@ def gone(conversation_id: int, seq: int) -> str:
     return f"{PREFIX}y:{conversation_id}:{seq}"
 
 
+def changed(conversation_id: int, seq: int) -> str:
+    """string: the version of this message's last edit or pin; expires with dedupe marks"""
+    return f"{PREFIX}e:{conversation_id}:{seq}"
+
+
 def refused(version: int) -> str:
     """string: why the record of this version was not stored, for a sender whose notice was lost; expires by itself"""
     return f"{PREFIX}refused:{version}"

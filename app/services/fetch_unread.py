@@ -8,8 +8,9 @@ from typing import Any
 from app.core.errors import NotFound, ParleyError
 from app.core.records import Kind, Record
 from app.services.count_unread import by_conversation, is_unread, read_mark
+from app.services.media_views import show_media
 from app.services.memberships import Memberships, memberships_now
-from app.services.message_overlay import Messages
+from app.services.message_overlay import Messages, Place, View
 from app.services.message_path import Answer, MessagePath
 from app.services.move_mark import note_delivered
 from app.services.views import stored_message
@@ -18,7 +19,7 @@ from app.store.engine import reading
 from app.store.messages import UnreadRequest
 
 # Changes that are not stored yet and show in what is unread.
-APPLIED = frozenset({Kind.EDITED, Kind.DELETED, Kind.HIDDEN, Kind.PINNED})
+APPLIED = frozenset({Kind.EDITED, Kind.DELETED, Kind.HIDDEN, Kind.PINNED, Kind.REFRESHED})
 
 
 def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[Answer | ParleyError]:
@@ -34,13 +35,16 @@ def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[A
     with reading(path.engine) as connection:
         pages = messages.unread_messages(connection, requests)
         path.learn_directs(connection, {row.conversation_id for page in pages for row in page.messages})
-    return [_answer(path, request, page, members, tail) for request, page in zip(requests, pages, strict=True)]
+        views = {_place(row): _view(path, row) for page in pages for row in page.messages}
+        show_media(connection, views.values())
+    return [_answer(path, request, page, views, members, tail) for request, page in zip(requests, pages, strict=True)]
 
 
 def _answer(
     path: MessagePath,
     request: UnreadRequest,
     stored: messages.Page,
+    views: dict[Place, View],
     members: Memberships,
     tail: dict[int, list[Record]],
 ) -> Answer | ParleyError:
@@ -56,7 +60,7 @@ def _answer(
     found = Messages(request.user_id)
     for row in stored.messages:
         if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
-            found.put(_view(path, row), row.version, row.created_version)
+            found.put(dict(views[_place(row)]), row.version, row.created_version)
     for conversation_id, read_seq in read_now.items():
         found.apply(r for r in tail[conversation_id] if r.kind in APPLIED or is_unread(r, request.user_id, read_seq))
     ordered = [found.views[place] for place in sorted(found.views, key=found.created.__getitem__)]
@@ -67,7 +71,11 @@ def _answer(
     return {"messages": page, "hasMore": len(ordered) > request.limit or stored.has_more}
 
 
-def _view(path: MessagePath, row: messages.StoredMessage) -> dict[str, Any]:
+def _place(row: messages.StoredMessage) -> Place:
+    return row.conversation_id, row.seq
+
+
+def _view(path: MessagePath, row: messages.StoredMessage) -> View:
     return stored_message(row, path.directs.peer(row.conversation_id, row.sender_id))
 
 

@@ -33,6 +33,8 @@ _BODIES: dict[int, Callable[[str], Any]] = {
     Kind.PINNED: lambda body: decode_as(PinnedBody, body),
     Kind.HIDDEN: lambda _: None,
     Kind.SETTINGS: lambda body: decode_as(SettingsBody, body),
+    Kind.MEDIA: lambda _: None,
+    Kind.REFRESHED: decode_body,
 }
 
 
@@ -51,7 +53,7 @@ class Rows:
             body = decode_body(record.body)
             self.messages.append(_message(record, body))
             self.origins.append(record)
-            if record.kind != Kind.MESSAGE or isinstance(body.mentions, list):
+            if record.kind != Kind.MESSAGE or isinstance(body.mentions, list) or body.attachments:
                 self.changes.append(Change(record, body))
         elif record.kind in (Kind.DELIVERED, Kind.READ):
             read = record.seq if record.kind == Kind.READ else 0

@@ -1,9 +1,10 @@
 """What a message may carry beside its text, and what takes a look at the store: a quotation of what it replies to, who
-is named in it, whose message it passes on.
+is named in it, whose message it passes on, which media come with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.core.commands import SendMessage
@@ -12,6 +13,7 @@ from app.core.records import MessageBody
 from app.services.find_message import find_present
 from app.services.mentions import NOBODY, Mentions, find_mentions
 from app.services.message_path import MessagePath
+from app.services.name_media import name_media
 from app.services.views import quoted_view
 from app.store import message_life
 from app.store.engine import reading
@@ -23,8 +25,10 @@ class Details(NamedTuple):
     quoted: dict[str, Any] | None = None
     mentions: Mentions = NOBODY
     forwarded: dict[str, Any] | None = None
+    attachments: Sequence[dict[str, Any]] = ()
 
     def onto(self, body: MessageBody) -> MessageBody:
+        body.attachments = list(self.attachments)
         if self.quoted is not None:
             body.quoted = self.quoted
         if self.mentions.users:
@@ -33,6 +37,7 @@ class Details(NamedTuple):
             body.mentions_all = True
         if self.forwarded is not None:
             body.message, body.kind = self.forwarded["message"], self.forwarded["kind"]
+            body.attachments = self.forwarded["attachments"]
             first = self.forwarded.get("forwarded", self.forwarded)
             body.forwarded = {"senderId": first["senderId"], "sentAt": first["sentAt"]}
         return body
@@ -42,17 +47,20 @@ NO_DETAILS = Details()
 
 
 def needs_details(command: SendMessage) -> bool:
+    if command.attachments:
+        return True
     return command.reply_to is not None or command.forward is not None or "@" in command.message
 
 
 def find_details(path: MessagePath, user_id: int, conversation_id: int, command: SendMessage) -> Details:
-    """May block. Raise NotFound, Forbidden, Overloaded where the message to pass on cannot be had; the others are left
-    out while a store does not answer: live chat goes on.
+    """May block. Raise NotFound, Forbidden, Invalid, Overloaded where the message to pass on or a medium cannot be had;
+    the others are left out while a store does not answer: live chat goes on.
     """
     return Details(
         _quoted(path, conversation_id, command.reply_to) if command.reply_to else None,
         find_mentions(path, conversation_id, user_id, command.message),
         _forwarded(path, user_id, command) if command.forward else None,
+        name_media(path, user_id, conversation_id, command.attachments),
     )
 
 

@@ -27,7 +27,7 @@ CONTENT = (
     "editedAt",
     "pinnedAt",
 )
-CHANGES = frozenset({Kind.EDITED, Kind.DELETED, Kind.REACTED, Kind.PINNED})
+CHANGES = frozenset({Kind.EDITED, Kind.DELETED, Kind.REACTED, Kind.PINNED, Kind.REFRESHED})
 
 
 class Messages:
@@ -111,4 +111,8 @@ def _pin(view: View, record: Record, _mine: bool) -> None:
         view["pinnedAt"] = rfc3339(record.sent_ms)
 
 
-_APPLY = {Kind.EDITED: _edit, Kind.DELETED: _delete, Kind.REACTED: _react, Kind.PINNED: _pin}
+def _refresh(view: View, record: Record, _mine: bool) -> None:
+    view["attachments"] = decode_body(record.body).attachments
+
+
+_APPLY = {Kind.REFRESHED: _refresh, Kind.EDITED: _edit, Kind.DELETED: _delete, Kind.REACTED: _react, Kind.PINNED: _pin}

@@ -96,6 +96,12 @@ def limit_exports(parley: Parley, address: str, user_id: int) -> None:
     parley.limits.take(own, *_writes(parley, address, user_id))
 
 
+def limit_uploads(parley: Parley, address: str, user_id: int) -> None:
+    """Each is megabytes, and a worker's time."""
+    own = Limit("uploads", str(user_id), parley.settings.uploads_per_minute)
+    parley.limits.take(own, *_writes(parley, address, user_id))
+
+
 def limit_deletion(parley: Parley, address: str, user_id: int) -> None:
     """Of an account: it asks for the password, which is not to be guessed at with a stolen token."""
     own = Limit("passwords", str(user_id), parley.settings.auth_attempts_per_minute)

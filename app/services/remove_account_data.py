@@ -20,18 +20,14 @@ from msgspec.structs import replace
 from app.core.errors import Overloaded
 from app.core.records import Kind
 from app.extensions import Parley
-from app.message_log.append import Decided, Decision, Operation
-from app.message_log.conversations import hydrate, read_tail
-from app.message_log.epoch import read_epoch
+from app.message_log.append import Decided, Operation
+from app.message_log.conversations import read_tail
 from app.services.change_group import give_role, leave_group
+from app.services.worker_changes import Change, WorkerChanges
 from app.store import account_deletions as store
 from app.store import auth_sessions
 from app.store.account_deletions import Deletion, OwnConversation
-from app.store.conversations import load_state
 from app.store.engine import reading, writing
-from app.store.pg_arrays import int_array
-
-Change = Callable[[list[Operation]], list[Decision]]
 
 AT_ONCE = 100  # messages
 PAUSE_SECONDS = 0.05  # after so many: 2,000 a second leave the log its room for others
@@ -53,7 +49,7 @@ class Removal:
     def __init__(self, parley: Parley, change: Change, *, stopping: Callable[[], bool]) -> None:
         self._redis = parley.redis
         self._engine = parley.engine
-        self._change = change
+        self._changes = WorkerChanges(parley.redis, parley.engine, change)
         self._stopping = stopping
         self._ends_at = time.monotonic() + RUN_SECONDS
 
@@ -125,39 +121,19 @@ class Removal:
             operations = [
                 Operation(Kind.DELETED, conversation.id, user_id, [seq, user_id], id=id_) for seq, id_ in messages
             ]
-            decisions = self._carry_out(operations)
+            decisions = self._changes.carry_out(operations)
             messages = [m for m, what in zip(messages, decisions, strict=True) if what == Decided.OUTSIDER]
         if messages:
             with writing(self._engine) as conn:
-                store.erase(conn, conversation.id, int_array(seq for seq, _ in messages))
+                store.erase(conn, conversation.id, [seq for seq, _ in messages])
 
     def _leave(self, user_id: int, conversation_id: int) -> None:
         for _ in range(TRIES):
-            [what] = self._carry_out([leave_group(user_id, conversation_id).operation])
+            [what] = self._changes.carry_out([leave_group(user_id, conversation_id).operation])
             if what != Decided.LAST_OWNER:
                 return
             with reading(self._engine) as conn:
                 heir = store.heir_of(conn, user_id, conversation_id)
             if heir is not None:
-                self._carry_out([give_role(user_id, conversation_id, heir, "owner").operation])
+                self._changes.carry_out([give_role(user_id, conversation_id, heir, "owner").operation])
         raise Overloaded("The group changes too fast.")
-
-    def _carry_out(self, operations: list[Operation]) -> list[int]:
-        """What was decided of each. Raise Overloaded where the log has no room, or Redis lost its history."""
-        decisions = self._change(operations)
-        if any(decision[0] == Decided.UNKNOWN for decision in decisions):
-            self._bring_in(operations[0].conversation_id)
-            decisions = self._change(operations)
-        decided = [decision[0] for decision in decisions]
-        if Decided.FULL in decided or Decided.UNKNOWN in decided:
-            raise Overloaded("The log takes nothing now.")
-        return decided
-
-    def _bring_in(self, conversation_id: int) -> None:
-        epoch = read_epoch(self._redis)
-        if epoch is None:
-            raise Overloaded("The log begins anew.")
-        with reading(self._engine) as conn:
-            states = load_state(conn, [conversation_id])
-        for state in states:
-            hydrate(self._redis, epoch.number, state)

@@ -20,21 +20,22 @@ from sqlalchemy import Connection
 
 from app.core.cursor import encode_cursor
 from app.core.events import Event, mark_event
-from app.core.record_events import event_of
+from app.core.record_events import event_of, media_event
 from app.core.records import Kind, Record
 from app.message_log.conversations import Tail, read_tail
+from app.services.media_views import ended_view
 from app.services.message_overlay import CHANGES, Messages, Place, View
 from app.services.message_path import MessagePath, asking
 from app.services.replay_groups import changed_groups, stored_settings_view
 from app.services.views import message_views
-from app.store import messages, receipts
+from app.store import media_uses, messages, receipts
 from app.store.conversations import conversation_ids_of
 from app.store.engine import reading
 from app.store.replay import messages_at, settings_since
 
 PAGE = 500
 # Of these each record is an event of its own; messages come as they now are, and of marks the last.
-ALONE = frozenset({Kind.HIDDEN, Kind.SETTINGS})
+ALONE = frozenset({Kind.HIDDEN, Kind.SETTINGS, Kind.MEDIA})
 MARKS = frozenset({Kind.DELIVERED, Kind.READ, Kind.MARKS})
 
 _encode = msgspec.json.Encoder().encode
@@ -94,11 +95,27 @@ def _read(path: MessagePath, conn: Connection, user_id: int, version: int, tail:
     for row in settings_since(conn, user_id, version):
         data = stored_settings_view(row)
         events.setdefault(row.version, []).append(_event(path, "conversation_settings", data, row.version))
-    for record in _latest(record for record in records if record.kind in ALONE | MARKS):
+    ended = media_uses.settled_since(conn, user_id, version, PAGE)
+    for medium in ended:
+        event = media_event(ended_view(medium), path.epoch.number, medium.version)
+        events.setdefault(medium.version, []).append(event)
+    for record in _latest(_seen_of_media(conn, user_id, records)):
         events[record.version] = [event_of(path.epoch.number, record)]
     groups = changed_groups(path, conn, user_id, version, tail, records)
-    end = min(tail.version, page.messages[-1].version) if page.has_more else tail.version
-    return _Missed(found, events, groups, end, page.has_more)
+    ends = [tail.version]
+    if page.has_more:
+        ends.append(page.messages[-1].version)
+    if len(ended) == PAGE:
+        ends.append(ended[-1].version)
+    return _Missed(found, events, groups, min(ends), len(ends) > 1)
+
+
+def _seen_of_media(conn: Connection, user_id: int, records: list[Record]) -> list[Record]:
+    """Those that are events of their own, or marks; of media those that the user may see."""
+    found = [record for record in records if record.kind in ALONE | MARKS]
+    asked = [record.id for record in found if record.kind == Kind.MEDIA]
+    seen = media_uses.visible_to(conn, user_id, asked) if asked else {}
+    return [record for record in found if record.kind != Kind.MEDIA or record.id in seen]
 
 
 def _was_for(tail: Tail, user_id: int, record: Record) -> bool:

@@ -33,8 +33,8 @@ def check_send(user_id: int, command: SendMessage, max_text: int) -> None:
     if command.sender_id is not None and command.sender_id != user_id:
         raise Unauthorized("senderId is not you.")
     check_text(command, max_text)
-    if command.attachments:
-        raise Invalid.field("attachments", "no such media")
+    if command.forward is not None and command.attachments:
+        raise Invalid.field("attachments", "a forward has those of the message that it passes on")
 
 
 def send_message(

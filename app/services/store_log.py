@@ -36,6 +36,7 @@ from app.store.batch_writes import (
 from app.store.conversations import load_state
 from app.store.engine import reading, writing
 from app.store.epochs import StaleEpochError, check_epoch
+from app.task_queue import ask_for_announcement
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,9 @@ class Drain:
             conflicts = store_batch(self._engine, epoch, rows.messages, rows.receipts)
             for conflict in conflicts:
                 refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)
-            store_changes(self._engine, epoch, [c for c in rows.changes if c.record.version not in refused])
+            late = store_changes(self._engine, epoch, [c for c in rows.changes if c.record.version not in refused])
+            for media_id in late:
+                ask_for_announcement(media_id)
         except UnstorableError as error:
             if len(records) == 1:
                 return self._set_aside(epoch, records[0], str(error))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from app.core.events import message_data
 from app.core.records import Record
 from app.core.times import rfc3339
+from app.services.media_views import show_media
 from app.services.message_path import MessagePath
 from app.store import message_life
 from app.store.messages import StoredMessage
@@ -58,7 +59,7 @@ def accepted_message(record: Record) -> View:
 
 
 def message_views(path: MessagePath, conn: Connection, rows: Sequence[StoredMessage], user_id: int) -> list[View]:
-    """Rows as one user sees them, with reactions and what they reply to: two queries, however many rows."""
+    """Rows as one user sees them, with reactions, media and what they reply to: a query each, however many rows."""
     places = [(row.conversation_id, row.seq) for row in rows]
     reactions = message_life.reactions_of(conn, places, user_id) if places else {}
     asked = [(row.conversation_id, row.reply_to) for row in rows if row.reply_to and row.deleted_ms is None]
@@ -71,7 +72,7 @@ def message_views(path: MessagePath, conn: Connection, rows: Sequence[StoredMess
         if quoted is not None and row.deleted_ms is None:
             view["quoted"] = quoted_view(quoted)
         views.append(view)
-    return views
+    return show_media(conn, views)
 
 
 QUOTED_CHARACTERS = 200

@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from app.core.times import rfc3339
+from app.services.media_views import show_media
 from app.services.views import stored_message
 from app.store import blocks
 from app.store import exports as store
@@ -109,8 +110,9 @@ class ExportWriter:
         while True:
             with reading(self._engine) as conn:
                 page = store.exported_messages(conn, user_id, place.conversation_id, seq, last)
-            for row in page:
-                yield {"type": "message", **stored_message(row)}
+                views = show_media(conn, [stored_message(row) for row in page])
+            for view in views:
+                yield {"type": "message", **view}
             if len(page) < store.MESSAGES_AT_ONCE:
                 return
             seq = page[-1].seq + 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from sqlalchemy import Connection
 
 from app.core.accounts import RESERVED_PREFIX
+from app.store import media_uses
+from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, first
 
 DISPLAY_NAME = "Deleted user"
@@ -129,9 +133,10 @@ def own_messages(conn: Connection, user_id: int, conversation_id: int, after: in
     return OwnMessages(rows, upto, ended=not last or last[0][0] <= upto)
 
 
-def erase(conn: Connection, conversation_id: int, seqs: str) -> None:
-    """``seqs`` is an array literal. Safe to repeat."""
-    _ERASE.rows(conn, conversation_id=conversation_id, seqs=seqs)
+def erase(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None:
+    """In a transaction. Safe to repeat."""
+    _ERASE.rows(conn, conversation_id=conversation_id, seqs=int_array(seqs))
+    media_uses.release(conn, conversation_id, seqs)
 
 
 def heir_of(conn: Connection, user_id: int, conversation_id: int) -> int | None:

@@ -18,6 +18,7 @@ from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Connection, Engine, exc, text
 
 from app.core.records import Kind, Record
+from app.store import media_uses
 from app.store.batch_writes import UnstorableError
 from app.store.engine import writing
 from app.store.epochs import check_epoch
@@ -26,25 +27,31 @@ from app.store.sql import moment
 
 
 class Change(NamedTuple):
-    """A record and its decoded body: MessageBody (EDITED, UNSEEN, CHANGED, and messages that mention somebody),
-    ReactedBody, PinnedBody, SettingsBody, or None."""
+    """A record and its decoded body: MessageBody (EDITED, REFRESHED, UNSEEN, CHANGED, and messages that mention
+    somebody or name media), ReactedBody, PinnedBody, SettingsBody, or None."""
 
     record: Record
     body: Any
 
 
-def store_changes(engine: Engine, epoch: int, changes: Sequence[Change]) -> None:
-    """Store all of it in one transaction. Raise StaleEpochError, UnstorableError (nothing was stored) or Overloaded."""
+def store_changes(engine: Engine, epoch: int, changes: Sequence[Change]) -> list[str]:
+    """Store all of it in one transaction. Returns the media that ended while messages were under way that show them as
+    not ended: their members are still to be told.
+
+    Raise StaleEpochError, UnstorableError (nothing was stored) or Overloaded.
+    """
+    late: list[str] = []
     if not changes:
-        return
+        return late
     try:
         with writing(engine) as conn:
             check_epoch(conn, epoch)
             for change in changes:
-                _APPLY[change.record.kind](conn, change)
+                late += _APPLY[change.record.kind](conn, change) or []
             _touch(conn, changes)
     except (exc.DataError, exc.IntegrityError, psycopg.DataError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
+    return late
 
 
 _KEEP_OLD_TEXT = text("""
@@ -80,6 +87,10 @@ _UNREACT = text("""
 _MOVE_VERSION = text("""
     UPDATE messages SET version = :version
     WHERE conversation_id = :conversation AND seq = :seq AND version < :version
+""")
+_REFRESH = text("""
+    UPDATE messages SET version = :version
+    WHERE conversation_id = :conversation AND seq = :seq AND version < :version AND deleted_at IS NULL
 """)
 _PIN = text("""
     UPDATE messages SET pinned_at = :pinned_at, pinned_by = :user, version = :version
@@ -152,7 +163,7 @@ def _who_and_when(record: Record) -> dict[str, Any]:
     return {**_place(record), "user": record.user_id, "at": moment(record.sent_ms)}
 
 
-def _edit(conn: Connection, change: Change) -> None:
+def _edit(conn: Connection, change: Change) -> list[str]:
     record, body = change
     values = _who_and_when(record)
     conn.execute(_KEEP_OLD_TEXT, values)
@@ -170,6 +181,7 @@ def _edit(conn: Connection, change: Change) -> None:
     if edited.rowcount:
         conn.execute(_UNMENTION, _named(values, "conversation", "seq"))
         _mention(conn, change)
+    return media_uses.untell(conn, record.conversation_id, record.seq, body.attachments)
 
 
 def _delete(conn: Connection, change: Change) -> None:
@@ -177,6 +189,7 @@ def _delete(conn: Connection, change: Change) -> None:
     conn.execute(_DELETE, values)
     for statement in _FORGET:
         conn.execute(statement, _named(values, "conversation", "seq"))
+    media_uses.release(conn, change.record.conversation_id, [change.record.seq])
 
 
 def _react(conn: Connection, change: Change) -> None:
@@ -200,9 +213,26 @@ def _hide(conn: Connection, change: Change) -> None:
     conn.execute(_HIDE, {**_place(change.record), "user": change.record.user_id})
 
 
-def _unseen(conn: Connection, change: Change) -> None:
+def _message(conn: Connection, change: Change) -> list[str]:
+    """The row is stored already (batch_writes.py); this is what few messages have."""
+    _mention(conn, change)
+    record, attachments = change.record, change.body.attachments
+    return media_uses.add_uses(conn, record.conversation_id, record.seq, attachments) if attachments else []
+
+
+def _unseen(conn: Connection, change: Change) -> list[str]:
     """The message is stored like any other; the one who blocked its sender does not see it."""
     conn.execute(_HIDE, {**_place(change.record), "user": change.body.receiver_id})
+    return _message(conn, change)
+
+
+def _media(conn: Connection, change: Change) -> None:
+    media_uses.note_version(conn, change.record.id, change.record.version)
+
+
+def _refresh(conn: Connection, change: Change) -> None:
+    conn.execute(_REFRESH, _place(change.record))
+    media_uses.note_told(conn, change.record.conversation_id, change.record.seq, change.body.attachments)
 
 
 def _set(conn: Connection, change: Change) -> None:
@@ -272,8 +302,8 @@ _GROUP: dict[str, Callable[[Connection, Record, dict[str, Any]], None]] = {
     "role": _role,
     "info": _info,
 }
-_APPLY: dict[int, Callable[[Connection, Change], None]] = {
-    Kind.MESSAGE: _mention,
+_APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
+    Kind.MESSAGE: _message,
     Kind.EDITED: _edit,
     Kind.DELETED: _delete,
     Kind.REACTED: _react,
@@ -282,6 +312,8 @@ _APPLY: dict[int, Callable[[Connection, Change], None]] = {
     Kind.SETTINGS: _set,
     Kind.UNSEEN: _unseen,
     Kind.CHANGED: _change_group,
+    Kind.MEDIA: _media,
+    Kind.REFRESHED: _refresh,
 }
 
 

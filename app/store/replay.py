@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from app.store.messages import StoredMessage, columns, not_hidden
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement, ms_of, structs
+from app.store.sql import HotStatement, first, ms_of, structs
 
 
 class StoredSettings(NamedTuple):
@@ -29,6 +29,7 @@ _AT = HotStatement(f"""
     JOIN messages AS x ON x.conversation_id = c AND x.seq = s
     WHERE {not_hidden("x", ":user_id")}
 """)
+_ONE = HotStatement(f"SELECT {columns('x')} FROM messages AS x WHERE conversation_id = :conversation_id AND seq = :seq")
 _GROUPS = HotStatement("""
     SELECT c.id, c.info_version FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version AND c.info_version > :version
@@ -51,6 +52,11 @@ def messages_at(conn: Connection, user_id: int, places: Sequence[tuple[int, int]
         conn, user_id=user_id, conversations=int_array(c for c, _ in places), seqs=int_array(s for _, s in places)
     )
     return structs(StoredMessage, rows)
+
+
+def message_at(conn: Connection, conversation_id: int, seq: int) -> StoredMessage | None:
+    """Whoever sees it: for what the server itself tells all of them."""
+    return first(StoredMessage, next(iter(_ONE.rows(conn, conversation_id=conversation_id, seq=seq)), None))
 
 
 def groups_changed_since(conn: Connection, user_id: int, version: int) -> dict[int, int]:

@@ -26,6 +26,7 @@ UNLIMITED = {
     "WRITES_PER_MINUTE": "0",
     "REPORTS_PER_MINUTE": "0",
     "EXPORTS_PER_DAY": "0",
+    "UPLOADS_PER_MINUTE": "0",
 }
 
 

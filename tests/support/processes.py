@@ -127,6 +127,7 @@ class Stack:
         self.stores = stores
         self.log_dir = log_dir
         settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
+        settings["MEDIA_DIR"] = str(log_dir / "media")
         self.env = base_env(**{**settings, **(env or {})})
         self.web = [self._child("web", i, {"PORT": str(free_port())}) for i in range(web)]
         self.workers = [self._child("worker", i) for i in range(workers)]

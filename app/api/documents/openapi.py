@@ -80,7 +80,7 @@ def _operation(operation: Operation, schemas: dict[Any, Schema], components: dic
     if parameters:
         result["parameters"] = parameters
     if operation.body is not None:
-        content = {"application/json": {"schema": schemas[operation.body]}}
+        content = {operation.body_type: {"schema": schemas[operation.body]}}
         result["requestBody"] = {"required": True, "content": content}
     result["responses"] = _responses(operation, schemas)
     return result
@@ -94,7 +94,7 @@ def _path_parameters(path: str) -> list[Schema]:
 
 
 def _path_schema(name: str) -> Schema:
-    if name in ("messageId", "exportId"):
+    if name in ("messageId", "exportId", "mediaId"):
         return {"type": "string", "format": "uuid"}
     return {"type": "integer", "minimum": 0} if name.endswith("Id") else {"type": "string"}
 

@@ -31,6 +31,7 @@ class Operation(NamedTuple):
     answers: dict[int, Answered]
     credential: Credential = "access"
     body: Any = None  # a struct, or several of which it is one
+    body_type: str = "application/json"
     query: type[Struct] | None = None
     errors: tuple[type[ParleyError], ...] = ()
 
@@ -48,4 +49,5 @@ class Operation(NamedTuple):
 
 LIMITED, MISSING, TAKEN = errors.RateLimited, errors.NotFound, errors.Conflict
 AUTH, PEOPLE, MESSAGES, CONVERSATIONS, EVENTS = "Signing in", "People", "Messages", "Conversations", "Events"
+MEDIA = "Media"
 CONVERSATION = "/api/v1/conversations/{conversationId}"

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from app.api.conversations import HistoryQuery, ListQuery, NewConversation
 from app.api.documents.account_operations import ACCOUNT_OPERATIONS
 from app.api.documents.group_operations import GROUP_OPERATIONS
+from app.api.documents.media_operations import MEDIA_OPERATIONS
 from app.api.documents.operation import (
     AUTH,
     CONVERSATION,
@@ -243,4 +244,5 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *GROUP_OPERATIONS,
     *ACCOUNT_OPERATIONS,
+    *MEDIA_OPERATIONS,
 )

@@ -4,6 +4,8 @@
 -- ARGV 6: four values an operation, one after the other: kind, conversation, user, what. `what` is, by kind:
 --     10 edited {seq}   11 deleted {seq, author}   12 reacted {seq, 0 where it is so already}   13 pinned {seq}   14 hidden (for oneself) {seq}
 --     15 own settings {}
+--     21 a medium has ended {}     23 how far it is {}: fanned out, never logged. Both by the server, for its uploader
+--     22 a message as it now is, by the server {seq, the version of what was read}
 --     16 marks of a large conversation, moved forward only: {2 or 3, user, seq, user, seq, ...}; the user is 0
 --     18 change of a group: {'created'} · {'added', most members, user, ...} · {'joined', most members} · {'left'}
 --        {'removed', user, ...} · {'role', user, role} · {'info', changes, their JSON}   (a change of false takes away)
@@ -12,12 +14,15 @@
 --     5 not a member              6 the log is full     7, 0, version and 8, 0, version: nothing to change (as append.lua)
 --     1, 2 and 3, of a change of a group: its id was here before (as append.lua)
 --     9 the role does not allow it        10 the last owner        11 too many members       12 no such message or member
+--     14 the message was changed since it was read
 --
 -- On the bus a change of a group has one member more, the conversation as it now is:
 --   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}, or false for those removed.
 -- Body of 16: {"mark": 2 or 3, "moved": [[user, seq], ...]}; its user and seq are those of the furthest.
 
 local UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN, LAST_OWNER, TOO_MANY, GONE = 4, 5, 6, 7, 8, 9, 10, 11, 12
+local STALE = 14
+local EDITED, MEDIA, REFRESHED, PROGRESS = 10, 21, 22, 23
 local DELETED, REACTED, PINNED, HIDDEN, SETTINGS, MARKS, CHANGED = 11, 12, 13, 14, 15, 16, 18
 local SHOWN = 100
 local MEMBER, ADMIN, OWNER = 1, 2, 3
@@ -56,6 +61,20 @@ local function who_sees(c, user, seq)
   return seeing
 end
 
+-- What the server read of a message and shows anew must not overtake an edit that came meanwhile.
+local function was_changed(c, seq, seen)
+  return tonumber(call('GET', prefix .. 'e:' .. format('%d:%d', c.id, seq)) or '0') > seen
+end
+
+local function tell_of_media(c, kind, user, index)
+  if kind == PROGRESS then
+    fan_out(audience(c, user), '\154' .. pack(kind, c.id, 0, 0, now_ms) .. ARGV[FIRST_END + index])
+    return answer(0)
+  end
+  if not has_room(index) then return answer(FULL) end
+  log(c, kind, 0, index, audience(c, user))
+end
+
 local function change_message(c, kind, user, what, index)
   local seq = what[1]
   local gone = prefix .. 'y:' .. format('%d:%d', c.id, seq)
@@ -68,10 +87,14 @@ local function change_message(c, kind, user, what, index)
     return answer(GONE)
   end
   if kind == REACTED and what[2] == 0 then return still(c) end
+  if kind == REFRESHED and was_changed(c, seq, what[2]) then return answer(STALE) end
   if kind == PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   if kind == DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
   log(c, kind, seq, index, kind == HIDDEN and {user} or who_sees(c, user, seq))
+  if kind == EDITED or kind == PINNED then
+    call('SET', prefix .. 'e:' .. format('%d:%d', c.id, seq), format('%.0f', version), 'EX', ARGV[4])
+  end
 end
 
 local function move_marks(c, what)
@@ -262,7 +285,9 @@ for i = 1, #ops, 4 do
     move_marks(c, what)
   elseif kind == CHANGED then
     change_group(c, user, what, index)
-  elseif not is_member(c, user) then
+  elseif kind == MEDIA or kind == PROGRESS then
+    tell_of_media(c, kind, user, index)
+  elseif kind ~= REFRESHED and not is_member(c, user) then
     answer(OUTSIDER)
   elseif kind == SETTINGS then
     log(c, kind, 0, index, {user})

@@ -8,6 +8,7 @@ from app.store.models.conversations import Conversation, Member
 from app.store.models.exports import Export, ExportChunk
 from app.store.models.invites import Invite
 from app.store.models.log import DeadLetter, LogState
+from app.store.models.media import Media, MediaChunk, MediaUse
 from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction
 from app.store.models.messages import Message
 from app.store.models.moderation import Block, Report
@@ -25,6 +26,9 @@ __all__ = [
     "HiddenMessage",
     "Invite",
     "LogState",
+    "Media",
+    "MediaChunk",
+    "MediaUse",
     "Member",
     "Mention",
     "Message",

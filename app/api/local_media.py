@@ -1,0 +1,110 @@
+"""/media/local: what the signed addresses of the local storage lead to. In development alone.
+
+The bytes are strangers': whatever they are, the browser takes them for what the address says, runs nothing of them, and
+saves what is not an image, sound or video.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response, request, send_file
+
+from app.api.limits import address
+from app.api.multipart import MOST_FIELD, Data, Field, File, read_form
+from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
+from app.extensions import current_parley
+from app.media.local_storage import LocalStorage
+from app.media.signed import read_signed
+from app.media.storage import StorageError
+from app.services.rate_limit import limit_uploads
+
+blueprint = Blueprint("local_media", __name__, url_prefix="/media/local")
+
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+
+
+@blueprint.get("/<name>")
+def read(name: str) -> Response:
+    """Whole, or the ranges that were asked for. 404 once its time is over."""
+    claims = _claims(request.args.get("token", ""))
+    path = _storage().path(name)
+    if claims.get("n") != name or not path.is_file():
+        raise NotFound
+    response = send_file(
+        path.absolute(), mimetype=claims["t"], as_attachment=claims["a"], download_name=claims["f"], conditional=True
+    )
+    response.headers["Content-Security-Policy"] = SANDBOX
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Cache-Control"] = f"private, max-age={max(0, int(claims['exp'] - time.time()))}, immutable"
+    return response
+
+
+@blueprint.post("")
+def write() -> Response:
+    """A direct upload: the signed ``token``, then the ``file``. Good once: 409 after that."""
+    events = _events()
+    claims = _claims(_token(events))
+    if "up" not in claims:
+        raise NotFound
+    limit_uploads(current_parley(), address(), int(claims["u"]))
+    try:
+        _storage().write(str(claims["up"]), _file(events, int(claims["b"])), once=True)
+    except FileExistsError:
+        raise Conflict("Something was uploaded under this signature before.") from None
+    except StorageError as error:
+        raise Overloaded(error.reason, retry_after=error.retry_after or 5.0) from error
+    return Response(status=201)
+
+
+def _storage() -> LocalStorage:
+    storage = current_parley().media.keeping("local")
+    if not isinstance(storage, LocalStorage):
+        raise NotFound
+    return storage
+
+
+def _claims(token: str) -> dict[str, Any]:
+    _storage()
+    claims = read_signed(current_parley().settings.secret_key, token, time.time())
+    if claims is None:
+        raise NotFound
+    return claims
+
+
+def _events() -> Iterator[Any]:
+    settings = current_parley().settings
+    most = settings.max_video_bytes
+    return read_form(request, most_bytes=most, stall_seconds=settings.upload_stall_seconds)
+
+
+def _token(events: Iterator[Any]) -> str:
+    text = bytearray()
+    name = ""
+    for event in events:
+        if isinstance(event, Field):
+            name = event.name
+        elif isinstance(event, File):
+            raise Invalid.field("file", "must come after the token")
+        elif isinstance(event, Data) and name == "token":
+            text += event.data
+            if len(text) > MOST_FIELD:
+                raise Invalid.field("token", "is too long")
+            if not event.more_data:
+                return text.decode("ascii", "replace")
+    raise Invalid.field("token", "is required")
+
+
+def _file(events: Iterator[Any], most: int) -> Iterator[bytes]:
+    """As many bytes as were signed, or an error that leaves nothing."""
+    size = 0
+    for event in events:
+        if isinstance(event, Data):
+            size += len(event.data)
+            if size > most:
+                raise TooLarge
+            yield event.data
+    if size != most:
+        raise Invalid.field("file", f"{size} bytes came, not {most}")

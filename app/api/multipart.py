@@ -1,0 +1,52 @@
+"""A form with a file in it, read as it comes: nothing of it is kept, in memory or on a disk.
+
+Werkzeug's own form parsing gathers a whole file first; its decoder of single events does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Request
+from gevent import Timeout
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+
+from app.core.errors import Invalid, TooLarge, UnsupportedMedia
+
+READ_BYTES = 64 * 1024
+# Of a field's text, and of a part's headers.
+MOST_FIELD = 4096
+MOST_PARTS = 16
+
+
+def read_form(request: Request, *, most_bytes: int, stall_seconds: float) -> Iterator[Event]:
+    """Field, File, and Data of whichever came last. Raise UnsupportedMedia, TooLarge; Invalid where it is no such form,
+    or nothing came of it for so long."""
+    boundary = request.mimetype_params.get("boundary", "")
+    if request.mimetype != "multipart/form-data" or not boundary:
+        raise UnsupportedMedia("The body must be multipart/form-data.")
+    request.max_content_length = most_bytes + MOST_PARTS * 2 * MOST_FIELD
+    decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=READ_BYTES * 4, max_parts=MOST_PARTS)
+    try:
+        yield from _events(request, decoder, stall_seconds)
+    except RequestEntityTooLarge:
+        raise TooLarge from None
+    except ValueError as error:
+        raise Invalid.field("body", "not multipart/form-data") from error
+
+
+def _events(request: Request, decoder: MultipartDecoder, stall_seconds: float) -> Iterator[Event]:
+    while True:
+        event = decoder.next_event()
+        if isinstance(event, Epilogue):
+            return
+        if not isinstance(event, NeedData):
+            yield event
+            continue
+        with Timeout(stall_seconds, Invalid.field("body", f"nothing came for {stall_seconds:g} s")):
+            data = request.stream.read(READ_BYTES)
+        decoder.receive_data(data or None)
+
+
+__all__ = ["MOST_FIELD", "Data", "Field", "File", "read_form"]

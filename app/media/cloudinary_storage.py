@@ -1,0 +1,183 @@
+"""Cloudinary. Its SDK names the addresses and signs; the requests are our own.
+
+Why: the SDK's requests have no time limit unless told, answer an error without its status and ``Retry-After``, and read
+a whole file into one body. Every asset is of type ``authenticated``; addresses are those of the download call, the only
+ones that end without a paid add-on (a signed delivery address is good for ever). Files above ``CHUNK`` come in parts.
+
+A signature is good for an hour after its timestamp. One for a direct upload is dated back, so that it ends sooner.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import cloudinary
+import cloudinary.utils as sdk
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from app.media.storage import Asset, DirectUpload, Fields, StorageError, Stored, is_shown
+
+log = logging.getLogger(__name__)
+
+# Parts must have 5 MB at least; one is in memory at a time, and once more in its form.
+CHUNK = 6 * 1024 * 1024
+FOLDER = "parley"
+TIMEOUT = urllib3.Timeout(connect=5.0, read=45.0)
+SIGNATURE_SECONDS = 3600
+_RESOURCE = {"image": "image", "audio": "video", "video": "video", "file": "raw"}
+# Of these the same request may be answered otherwise another time: limits, faults, and credentials that are mended.
+_AGAIN = {401, 403, 408, 409, 420, 425, 429}
+# The download call may send on to where the bytes are.
+_SENT_ON = urllib3.Retry(total=3, connect=0, read=0, redirect=3)
+DEFAULT_RETRY, CREDENTIALS_RETRY, MOST_RETRY = 2.0, 60.0, 3600.0
+_EXTENSION = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
+
+
+class CloudinaryStorage:
+    name = "cloudinary"
+
+    def __init__(self, url: str, *, timeout: urllib3.Timeout = TIMEOUT) -> None:
+        """``cloudinary://key:secret@cloud``, with ``?upload_prefix=`` where the API has another address."""
+        parts = urlsplit(url)
+        prefix = parse_qs(parts.query).get("upload_prefix", [None])[0]
+        self._account: Fields = {
+            "cloud_name": parts.hostname,
+            "api_key": unquote(parts.username or ""),
+            "api_secret": unquote(parts.password or ""),
+            **({"upload_prefix": prefix} if prefix else {}),
+        }
+        # Redirects are not followed: nothing that answers may send us elsewhere. Retries are the task's.
+        self._http = urllib3.PoolManager(maxsize=4, retries=False, timeout=timeout, **cloudinary.CERT_KWARGS)
+
+    def put(self, asset: Asset, path: str, *, replace: bool, alive: Callable[[], None]) -> Stored:
+        params = {"public_id": _public_id(asset), "type": "authenticated", "overwrite": replace}
+        size = os.path.getsize(path)
+        answer: Fields = {}
+        upload = secrets.token_hex(16)
+        with open(path, "rb") as file:
+            at = 0
+            while at < size or not answer:
+                alive()
+                part = file.read(CHUNK)
+                headers = {"X-Unique-Upload-Id": upload, "Content-Range": f"bytes {at}-{at + len(part) - 1}/{size}"}
+                answer = self._upload(asset, params, part, headers if size > CHUNK else {})
+                at += len(part)
+        return _stored(answer)
+
+    def put_thumbnail(self, asset: Asset, data: bytes) -> None:
+        thumbnail = _thumbnail(asset)
+        params = {"public_id": _public_id(thumbnail), "type": "authenticated", "overwrite": True}
+        self._upload(thumbnail, params, data, {})
+
+    def describe(self, asset: Asset) -> Stored | None:
+        place = ["resources", _RESOURCE[asset.kind], "authenticated", _public_id(asset)]
+        url = sdk.base_api_url(place, **self._account)
+        account = urllib3.make_headers(basic_auth=f"{self._account['api_key']}:{self._account['api_secret']}")
+        answer = self._ask("GET", url, headers=account, may_miss=True)
+        return None if answer is None else _stored(answer)
+
+    def read(self, asset: Asset) -> Iterator[bytes]:
+        url = self.address(asset, thumbnail=False, expires_at=int(time.time()) + 600)
+        try:
+            response = self._http.request("GET", url, preload_content=False, retries=_SENT_ON)
+            if response.status != 200:
+                raise _refused(response.status, response.headers, "download")
+            yield from response.stream(256 * 1024)
+            response.release_conn()
+        except HTTPError as error:
+            raise StorageError(type(error).__name__, DEFAULT_RETRY) from error
+
+    def remove(self, asset: Asset) -> None:
+        for one in (asset, _thumbnail(asset)):
+            params = {"public_id": _public_id(one), "type": "authenticated", "invalidate": True}
+            self._ask("POST", self._url(one, "destroy"), fields=self._signed(params), may_miss=True)
+
+    def address(self, asset: Asset, *, thumbnail: bool, expires_at: int) -> str:
+        if thumbnail:
+            asset = _thumbnail(asset)
+        extension = _EXTENSION.get(asset.content_type, "")
+        attachment = None if is_shown(asset.kind) else True
+        options = {"resource_type": _RESOURCE[asset.kind], "type": "authenticated", "attachment": attachment}
+        url = sdk.private_download_url(_public_id(asset), extension, expires_at=expires_at, **options, **self._account)
+        return cast(str, url)
+
+    def direct_upload(self, asset: Asset, *, user_id: int, conversation_id: int, expires_at: int) -> DirectUpload:
+        params: Fields = {
+            "public_id": _public_id(asset),
+            "type": "authenticated",
+            "overwrite": "false",  # so the signature is good for one file
+            "context": f"user={user_id}|conversation={conversation_id}|bytes={asset.bytes}",
+            "timestamp": expires_at - SIGNATURE_SECONDS,
+        }
+        if asset.content_type in _EXTENSION:
+            params["allowed_formats"] = _EXTENSION[asset.content_type]
+        fields = sdk.sign_request(params, self._account)
+        return DirectUpload(self._url(asset, "upload"), {name: str(value) for name, value in fields.items()})
+
+    def _url(self, asset: Asset, action: str) -> str:
+        return cast(str, sdk.cloudinary_api_url(action, resource_type=_RESOURCE[asset.kind], **self._account))
+
+    def _signed(self, params: Fields) -> Fields:
+        texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in params.items()}
+        return cast(Fields, sdk.sign_request({**texts, "timestamp": int(time.time())}, self._account))
+
+    def _upload(self, asset: Asset, params: Fields, data: bytes, headers: Fields) -> Fields:
+        fields = {**self._signed(params), "file": (asset.id, data, asset.content_type)}
+        return self._ask("POST", self._url(asset, "upload"), fields=fields, headers=headers) or {}
+
+    def _ask(self, method: str, url: str, *, may_miss: bool = False, **options: Any) -> Fields | None:
+        """None where it says that there is no such asset, and that may be."""
+        try:
+            response = self._http.request(method, url, **options)
+        except HTTPError as error:
+            raise StorageError(type(error).__name__, DEFAULT_RETRY) from error
+        if response.status == 404 and may_miss:
+            return None
+        if response.status != 200:
+            raise _refused(response.status, response.headers, method)
+        try:
+            answer = json.loads(response.data)
+        except ValueError as error:
+            raise StorageError("not JSON", DEFAULT_RETRY) from error
+        return cast(Fields, answer)
+
+
+def _public_id(asset: Asset) -> str:
+    return f"{FOLDER}/{asset.id}"
+
+
+def _thumbnail(asset: Asset) -> Asset:
+    return Asset(f"{asset.id}-thumbnail", "image", "image/jpeg", 0, None)
+
+
+def _stored(answer: Fields) -> Stored:
+    return Stored(int(answer.get("bytes") or 0), str(answer.get("format") or ""))
+
+
+def _refused(status: int, headers: Any, what: str) -> StorageError:
+    if status in (401, 403):
+        log.error("Cloudinary refuses the account (%d): look at CLOUDINARY_URL", status)
+        return StorageError(f"{what}: {status}", CREDENTIALS_RETRY)
+    if status in _AGAIN or status >= 500:
+        return StorageError(f"{what}: {status}", retry_after(headers.get("Retry-After"), time.time()))
+    return StorageError(f"{what}: {status}", None)
+
+
+def retry_after(given: str | None, now: float) -> float:
+    """Seconds, of either form of the header (RFC 9110, 10.2.3); a little where it is absent or makes no sense."""
+    try:
+        if given is None:
+            return DEFAULT_RETRY
+        seconds = float(given) if given.strip().isdigit() else parsedate_to_datetime(given).timestamp() - now
+    except (ValueError, OverflowError):
+        return DEFAULT_RETRY
+    return min(max(seconds, 1.0), MOST_RETRY)

@@ -1,0 +1,33 @@
+"""Addresses of the local storage: what they are for and until when, under the deployment's own key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import Any
+
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+_PURPOSE = b"parley media address\0"
+
+
+def sign(secret: str, claims: dict[str, Any]) -> str:
+    """A token of letters, digits, ``-``, ``_`` and one dot."""
+    body = base64.urlsafe_b64encode(_encode(claims)).rstrip(b"=")
+    return f"{body.decode()}.{_digest(secret, body)}"
+
+
+def read_signed(secret: str, token: str, now: float) -> dict[str, Any] | None:
+    """The claims; None where the token is none of ours, or its time (``exp``, unix seconds) is over."""
+    body, _, digest = token.partition(".")
+    if not body.isascii() or not hmac.compare_digest(digest.encode(), _digest(secret, body.encode()).encode()):
+        return None
+    claims: dict[str, Any] = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return claims if claims["exp"] > now else None
+
+
+def _digest(secret: str, body: bytes) -> str:
+    digest = hmac.new(secret.encode(), _PURPOSE + body, hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

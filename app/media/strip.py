@@ -1,0 +1,188 @@
+"""Take out of an image what tells where and by whom it was made, without decoding it: not a pixel changes.
+
+What stays is what the picture looks like: colour profile, and its orientation in an EXIF block of its own. What a file
+does not need to be shown goes: EXIF with its position and thumbnail, XMP, IPTC, comments, texts. Raise ValueError where
+the file is not put together as its format says.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+
+from app.media.image_size import exif_orientation
+
+_ORIENTATION_ALONE = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0%b\0\0\0\0\0\0\0"
+_PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
+# Of the chunks that need not be understood, those that say how it looks, and those of an animation.
+_PNG_KEPT = {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT", b"cICP"}
+_JFIF, _ICC, _ADOBE = 0xE0, 0xE2, 0xEE
+# Within a scan 0xFF is followed by 0 or by the number of a restart: anything else ends it.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+
+def strip(data: bytes, content_type: str) -> bytes:
+    return _STRIPPERS[content_type](data)
+
+
+def _exif(orientation: int) -> bytes:
+    return _ORIENTATION_ALONE % bytes([orientation])
+
+
+def _jpeg(data: bytes) -> bytes:
+    orientation, kept = 1, []
+    at = 2
+    while True:
+        marker, end = _segment(data, at)
+        if marker == 0xDA:
+            break
+        body = data[at + 4 : end]
+        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            orientation = exif_orientation(body[6:])
+        if _says_how_it_looks(marker, body):
+            kept.append(data[at:end])
+        at = end
+    turned = b""
+    if orientation != 1:
+        block = b"Exif\0\0" + _exif(orientation)
+        turned = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
+    return data[:2] + turned + b"".join(kept) + _scans(data, at)
+
+
+def _says_how_it_looks(marker: int, body: bytes) -> bool:
+    """Tables; of what applications and people added, the colours alone."""
+    if marker == _ICC:
+        return body.startswith(b"ICC_PROFILE\0")
+    return marker in (_JFIF, _ADOBE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE)
+
+
+def _segment(data: bytes, at: int) -> tuple[int, int]:
+    """Marker and end of the segment that begins here."""
+    while data[at : at + 2] == b"\xff\xff":
+        at += 1
+    if len(data) < at + 4 or data[at] != 0xFF:
+        raise ValueError("not a JPEG segment")
+    end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    if end > len(data) or end < at + 4:
+        raise ValueError("a JPEG segment beyond the end")
+    return data[at + 1], end
+
+
+def _scans(data: bytes, at: int) -> bytes:
+    """The image itself, to its end. What stands behind that (a video, a second picture with an EXIF block of its own)
+    goes."""
+    begin = at
+    while True:
+        _, end = _segment(data, at)
+        found = _MARKER.search(data, end)
+        if found is None:
+            raise ValueError("no end of the image")
+        at = found.start()
+        if data[at + 1] == 0xD9:
+            return data[begin : at + 2]
+        while data[at + 1] != 0xDA:  # tables before the next scan
+            _, at = _segment(data, at)
+
+
+def _png(data: bytes) -> bytes:
+    orientation = 1
+    kept: list[bytes] = []
+    for name, body, whole in _png_chunks(data):
+        if name == b"eXIf":
+            orientation = exif_orientation(body)
+        elif name[:1].isupper() or name in _PNG_KEPT:
+            kept.append(whole)
+    if orientation != 1:
+        body = b"eXIf" + _exif(orientation)
+        kept.insert(1, struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)))
+    return _PNG_BEGINS + b"".join(kept)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    at = len(_PNG_BEGINS)
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        name, end = data[at + 4 : at + 8], at + 12 + length
+        if end > len(data):
+            raise ValueError("a PNG chunk beyond the end")
+        yield name, data[at + 8 : at + 8 + length], data[at:end]
+        if name == b"IEND":
+            return
+        at = end
+    raise ValueError("no end of the image")
+
+
+def _webp(data: bytes) -> bytes:
+    kept: list[bytes] = []
+    orientation = 1
+    for name, body, whole in _riff_chunks(data):
+        if name == b"EXIF":
+            orientation = exif_orientation(body.removeprefix(b"Exif\0\0"))
+        elif name == b"VP8X":
+            kept.append(whole[:8] + bytes([body[0] & ~0x0C]) + whole[9:])  # neither EXIF nor XMP
+        elif name in (b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"):
+            kept.append(whole)
+    if orientation != 1 and kept and kept[0].startswith(b"VP8X"):
+        kept[0] = kept[0][:8] + bytes([kept[0][8] | 0x08]) + kept[0][9:]
+        block = _exif(orientation)
+        kept.append(b"EXIF" + struct.pack("<I", len(block)) + block)
+    body = b"WEBP" + b"".join(kept)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    at, last = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    while at + 8 <= last:
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        end = at + 8 + length + length % 2
+        if at + 8 + length > len(data):
+            raise ValueError("a WebP chunk beyond the end")
+        yield data[at : at + 4], data[at + 8 : at + 8 + length], data[at:end].ljust(end - at, b"\0")
+        at = end
+
+
+_GIF_PICTURE, _GIF_EXTENSION, _GIF_ENDS = 0x2C, 0x21, 0x3B
+_GIF_COMMENT, _GIF_TEXT, _GIF_APPLICATION = 0xFE, 0x01, 0xFF
+
+
+def _gif(data: bytes) -> bytes:
+    at = 13 + _table_bytes(data[10])
+    kept = [data[:at]]
+    while True:
+        begin, block = at, data[at] if at < len(data) else None
+        if block == _GIF_ENDS:
+            return b"".join(kept) + b";"
+        if block == _GIF_PICTURE and at + 10 <= len(data):
+            at = _past_blocks(data, at + 11 + _table_bytes(data[at + 9]))
+        elif block == _GIF_EXTENSION and at + 2 <= len(data):
+            at = _past_blocks(data, at + 2)
+        else:
+            raise ValueError("not a GIF block")
+        if block == _GIF_PICTURE or _is_kept(data, begin):
+            kept.append(data[begin:at])
+
+
+def _is_kept(data: bytes, at: int) -> bool:
+    """Of the extensions: how long a picture stands, and how often all of it is shown."""
+    label = data[at + 1]
+    if label == _GIF_APPLICATION:
+        return data[at + 3 : at + 14] in (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+    return label not in (_GIF_COMMENT, _GIF_TEXT)
+
+
+def _table_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _past_blocks(data: bytes, at: int) -> int:
+    while at < len(data):
+        length = data[at]
+        at += 1 + length
+        if length == 0:
+            return at
+    raise ValueError("a GIF that is cut off")
+
+
+_STRIPPERS = {"image/jpeg": _jpeg, "image/png": _png, "image/webp": _webp, "image/gif": _gif}

@@ -1,0 +1,57 @@
+"""Which storage new media go to, and which keeps those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.config import Settings
+from app.core.errors import MediaOff, Overloaded
+from app.media.local_storage import LocalStorage
+from app.media.storage import Asset, Storage
+from app.store.media import StoredMedia
+
+
+class MediaStorages:
+    """Those of this process. Connects to nothing before it is used; Cloudinary's SDK is loaded where it is set."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[str, Storage] = {}
+        self._under_way = 0
+
+    def taking(self) -> Storage:
+        """Where new media go. Raise MediaOff."""
+        storage = self.keeping(self._settings.media_storage)
+        if storage is None:
+            raise MediaOff("This deployment keeps no media: CLOUDINARY_URL is not set.")
+        return storage
+
+    def keeping(self, name: str) -> Storage | None:
+        """The one of this name; None where it is not this deployment's."""
+        if name not in self._made and name == self._settings.media_storage and name:
+            self._made[name] = self._make(name)
+        return self._made.get(name)
+
+    def _make(self, name: str) -> Storage:
+        if name == "local":
+            return LocalStorage(self._settings.media_dir, self._settings.secret_key)
+        from app.media.cloudinary_storage import CloudinaryStorage  # noqa: PLC0415 - megabytes that few need
+
+        return CloudinaryStorage(self._settings.cloudinary_url)
+
+    @contextmanager
+    def upload(self) -> Iterator[None]:
+        """One of the uploads that this process has under way. Raise Overloaded where there are too many: each holds a
+        piece of its file in memory."""
+        if self._under_way >= self._settings.max_uploads:
+            raise Overloaded("Too many uploads at once.", retry_after=2.0)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+
+def asset_of(row: StoredMedia) -> Asset:
+    return Asset(row.id, row.kind, row.content_type, row.bytes, row.filename)  # type: ignore[arg-type]

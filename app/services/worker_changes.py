@@ -1,0 +1,47 @@
+"""A worker's way into the log: the same script as everybody's changes, called at once and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.core.errors import Overloaded
+from app.message_log.append import Decided, Decision, Operation
+from app.message_log.conversations import hydrate
+from app.message_log.epoch import read_epoch
+from app.store.conversations import load_state
+from app.store.engine import reading
+
+Change = Callable[[list[Operation]], list[Decision]]
+
+
+class WorkerChanges:
+    """``change`` calls change.lua."""
+
+    def __init__(self, redis: Redis, engine: Engine, change: Change) -> None:
+        self.redis = redis
+        self._engine = engine
+        self._change = change
+
+    def carry_out(self, operations: list[Operation]) -> list[int]:
+        """Of one conversation: what was decided of each. Raise Overloaded where the log has no room, or Redis lost its
+        history; RedisError, EpochLostError."""
+        decisions = self._change(operations)
+        if any(decision[0] == Decided.UNKNOWN for decision in decisions):
+            self._bring_in(operations[0].conversation_id)
+            decisions = self._change(operations)
+        decided = [decision[0] for decision in decisions]
+        if Decided.FULL in decided or Decided.UNKNOWN in decided:
+            raise Overloaded("The log takes nothing now.")
+        return decided
+
+    def _bring_in(self, conversation_id: int) -> None:
+        epoch = read_epoch(self.redis)
+        if epoch is None:
+            raise Overloaded("The log begins anew.")
+        with reading(self._engine) as conn:
+            states = load_state(conn, [conversation_id])
+        for state in states:
+            hydrate(self.redis, epoch.number, state)
