@@ -53,6 +53,7 @@ class Parley:
         self.readiness.close()
         self.engine.dispose()
         self.redis.close()
+        self.media.close()
 
 
 def build_parley(settings: Settings) -> Parley:

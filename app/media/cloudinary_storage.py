@@ -9,6 +9,7 @@ A signature is good for an hour after its timestamp. One for a direct upload is 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 # Parts must have 5 MB at least; one is in memory at a time, and once more in its form.
 CHUNK = 6 * 1024 * 1024
 FOLDER = "parley"
-TIMEOUT = urllib3.Timeout(connect=5.0, read=45.0)
+CONNECT_SECONDS, READ_SECONDS = 5.0, 45.0
 SIGNATURE_SECONDS = 3600
 _RESOURCE = {"image": "image", "audio": "video", "video": "video", "file": "raw"}
 # Of these the same request may be answered otherwise another time: limits, faults, and credentials that are mended.
@@ -45,10 +46,13 @@ _EXTENSION = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "imag
 class CloudinaryStorage:
     name = "cloudinary"
 
-    def __init__(self, url: str, *, timeout: urllib3.Timeout = TIMEOUT) -> None:
-        """``cloudinary://key:secret@cloud``, with ``?upload_prefix=`` where the API has another address."""
+    def __init__(self, url: str) -> None:
+        """``cloudinary://key:secret@cloud``, with ``?upload_prefix=`` where the API has another address, and
+        ``timeout=``, seconds: both as the SDK reads them."""
         parts = urlsplit(url)
-        prefix = parse_qs(parts.query).get("upload_prefix", [None])[0]
+        options = parse_qs(parts.query)
+        prefix = options.get("upload_prefix", [None])[0]
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=float(options.get("timeout", [READ_SECONDS])[0]))
         self._account: Fields = {
             "cloud_name": parts.hostname,
             "api_key": unquote(parts.username or ""),
@@ -89,10 +93,10 @@ class CloudinaryStorage:
         url = self.address(asset, thumbnail=False, expires_at=int(time.time()) + 600)
         try:
             response = self._http.request("GET", url, preload_content=False, retries=_SENT_ON)
-            if response.status != 200:
-                raise _refused(response.status, response.headers, "download")
-            yield from response.stream(256 * 1024)
-            response.release_conn()
+            with contextlib.closing(response):
+                if response.status != 200:
+                    raise _refused(response.status, response.headers, "download")
+                yield from response.stream(256 * 1024)
         except HTTPError as error:
             raise StorageError(type(error).__name__, DEFAULT_RETRY) from error
 
@@ -122,6 +126,9 @@ class CloudinaryStorage:
             params["allowed_formats"] = _EXTENSION[asset.content_type]
         fields = sdk.sign_request(params, self._account)
         return DirectUpload(self._url(asset, "upload"), {name: str(value) for name, value in fields.items()})
+
+    def close(self) -> None:
+        self._http.clear()
 
     def _url(self, asset: Asset, action: str) -> str:
         return cast(str, sdk.cloudinary_api_url(action, resource_type=_RESOURCE[asset.kind], **self._account))

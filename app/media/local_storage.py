@@ -73,6 +73,9 @@ class LocalStorage:
         claims = {"up": asset.id, "b": asset.bytes, "u": user_id, "c": conversation_id, "exp": expires_at}
         return DirectUpload(BASE, {"token": sign(self._secret, claims)})
 
+    def close(self) -> None:
+        """There are none."""
+
     def path(self, name: str) -> Path:
         """Names are UUIDs of our own. Two letters of a directory each, the last ones: the first are the time."""
         return self._directory / name[:36][-2:] / name

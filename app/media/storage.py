@@ -79,6 +79,10 @@ class Storage(Protocol):
         """For this medium alone, once, until then. Asks nobody."""
         ...
 
+    def close(self) -> None:
+        """Give back connections. It can still be used."""
+        ...
+
 
 # What a browser would run in the deployment's name, were it shown: told to be anything, and always downloaded.
 ACTIVE = ("html", "svg", "xml", "javascript", "ecmascript", "xhtml", "x-shockwave-flash", "pdf-js", "wasm")

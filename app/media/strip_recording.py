@@ -46,6 +46,8 @@ def _boxes(file: BinaryIO, at: int, end: int, depth: int) -> Iterator[Box]:
         length, name = struct.unpack(">I4s", file.read(8))
         body = at + 8
         if length == 1:
+            if at + 16 > end:
+                return
             length, body = struct.unpack(">Q", file.read(8))[0], at + 16
         last = end if length == 0 else at + length
         if last > end or last < body:

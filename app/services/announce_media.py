@@ -50,12 +50,18 @@ def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
         uses = media_uses.untold_uses(conn, media_id, AT_ONCE)
     if row is None or row.state not in SETTLED or row.conversation_id is None:
         return
-    if row.version == 0:
+    if row.version == 0 and not _is_on_its_way(changes.redis, row):
         body = _fragment(ended_view(row))
         operation = Operation(Kind.MEDIA, row.conversation_id, row.user_id, [], body, id=row.id)
         changes.carry_out([operation])
     for use in uses:
         _show_anew(engine, changes, use)
+
+
+def _is_on_its_way(redis: Redis, row: StoredMedia) -> bool:
+    """Whether the log has it already: the drain is behind, and asking more often would not help it."""
+    tail = read_tail(redis, [row.conversation_id or 0])
+    return any(record.kind == Kind.MEDIA and record.id == row.id for record in tail.records)
 
 
 def progress_body(row: StoredMedia, stage: str) -> str:
@@ -81,7 +87,7 @@ def _show_anew(engine: Engine, changes: WorkerChanges, use: Use) -> None:
 
 
 def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | None:
-    """As it is, and at which version; None where it was deleted. The tail before the store, as everywhere."""
+    """As it is, and at which version; None where it was deleted, or is on its way already. The tail is read first."""
     tail = read_tail(redis, [use.conversation_id])
     with reading(engine) as conn:
         row = message_at(conn, *use)
@@ -92,15 +98,20 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | N
         found = Messages(0)
         found.put({**stored_message(row, receiver), "reactions": []}, row.version, row.created_version)
         found.apply(record for record in tail.records if record.seq == use.seq and record.kind != Kind.UNSEEN)
-        view = found.views[use]
-        if "deletedAt" in view:
+        view, version = found.views[use], found.versions[use]
+        shown = any(record.kind == Kind.REFRESHED and record.version == version for record in tail.records)
+        if "deletedAt" in view or (shown and not _is_under_way(view)):
             return None
         show_media(conn, [view])
         if "replyTo" in view:
             asked = use.conversation_id, view["replyTo"]
             preview = message_life.previews(conn, [asked]).get(asked)
             view |= {} if preview is None else {"quoted": quoted_view(preview)}
-    return view, found.versions[use]
+    return view, version
+
+
+def _is_under_way(view: View) -> bool:
+    return any(attachment["status"] not in SETTLED for attachment in view["attachments"])
 
 
 def _body(view: View) -> str:

@@ -33,6 +33,10 @@ class MediaStorages:
             self._made[name] = self._make(name)
         return self._made.get(name)
 
+    def close(self) -> None:
+        for storage in self._made.values():
+            storage.close()
+
     def _make(self, name: str) -> Storage:
         if name == "local":
             return LocalStorage(self._settings.media_dir, self._settings.secret_key)

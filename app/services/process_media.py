@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import random
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class MediaWork:
         self._settings = parley.settings
         self._changes = changes
         self._stopping = stopping
+        self._renewed = 0.0
 
     def run(self, media_id: str) -> None:
         """Does nothing where there is nothing to do, or another does it. Raise Overloaded, RedisError."""
@@ -79,7 +81,7 @@ class MediaWork:
         try:
             found = self._process(row, storage)
         except GoneError:
-            ask_for_discard(row.id)
+            self._discard(row)
         except StoppedError:
             self._put_back(row, 0, failed=False)
         except UnreadableError as error:
@@ -142,9 +144,12 @@ class MediaWork:
         return now
 
     def _alive(self, row: StoredMedia) -> None:
-        """Between two steps."""
+        """Between two steps. The row is asked a few times in a lease."""
         if self._stopping():
             raise StoppedError
+        if time.monotonic() - self._renewed < self._settings.media_lease_seconds / 8:
+            return
+        self._renewed = time.monotonic()
         with writing(self._engine) as conn:
             if not store.renew(conn, row.id, lease_seconds=self._settings.media_lease_seconds):
                 raise GoneError
@@ -155,7 +160,13 @@ class MediaWork:
         if done:
             announce(self._engine, self._changes, row.id)
         else:
-            ask_for_discard(row.id)
+            self._discard(row)
+
+    def _discard(self, row: StoredMedia) -> None:
+        """What was brought to the storage for nothing."""
+        with writing(self._engine) as conn:
+            store.let_go(conn, row.id)
+        ask_for_discard(row.id)
 
     def _fail(self, row: StoredMedia, code: str) -> None:
         log.warning("media %s failed: %s", row.id, code)

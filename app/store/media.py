@@ -134,6 +134,10 @@ _PREVIEW = HotStatement("""
         blurhash = CAST(:blurhash AS text)
     WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING 1
 """)
+_LET_GO = HotStatement("""
+    UPDATE media SET lease_until = NULL, sweep_at = now()
+    WHERE id = CAST(:id AS uuid) AND state = 'deleting' RETURNING 1
+""")
 _NO_CHUNKS = "freed AS (DELETE FROM media_chunks WHERE media_id IN (SELECT id FROM ended))"
 _READY = HotStatement(f"""
     WITH ended AS (
@@ -228,6 +232,11 @@ def renew(conn: Connection, id_: str, *, lease_seconds: float) -> bool:
 def put_back(conn: Connection, id_: str, *, seconds: float, failed: bool) -> None:
     """Not now: again in so many seconds."""
     _PUT_BACK.rows(conn, id=id_, seconds=seconds, failed=int(failed))
+
+
+def let_go(conn: Connection, id_: str) -> None:
+    """Its worker has noticed that it was deleted."""
+    _LET_GO.rows(conn, id=id_)
 
 
 def note_preview(conn: Connection, id_: str, width: int, height: int, blurhash: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests.support.clients.changes import ChangeCalls
+from tests.support.clients.media import MediaCalls
 
 _TLS = ssl.create_default_context()  # made once: httpx would load the CA bundle for every client
 PROBLEM = "application/problem+json"
@@ -34,7 +35,7 @@ class Account:
     refresh_token: str
 
 
-class RestClient(ChangeCalls):
+class RestClient(ChangeCalls, MediaCalls):
     """Blocking; raises Refused for every answer of 400 and above."""
 
     def __init__(self, base_url: str, token: str | None = None, timeout: float = 20):

@@ -1,0 +1,223 @@
+"""Uploading: what is taken, what is refused, and that what is refused leaves nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.contract.conftest import Connect, MakeGroup, MakeRest
+from tests.contract.expect import eventually, refused
+from tests.support.clients import Account
+from tests.support.media_files import bomb_png, image_bytes, sound_bytes, video_bytes, wav_bytes
+from tests.support.processes import Stack
+
+Rows = Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def media_of(stored: Engine) -> Callable[[int], list[tuple[Any, ...]]]:
+    """(state, pieces staged) of a user's media."""
+    query = text("""SELECT state, (SELECT count(*) FROM media_chunks WHERE media_id = id) FROM media WHERE user_id = :u
+                    ORDER BY id""")
+
+    def read(user_id: int) -> list[tuple[Any, ...]]:
+        with stored.connect() as connection:
+            return [tuple(row) for row in connection.execute(query, {"u": user_id})]
+
+    return read
+
+
+MediaOf = Callable[[int], list[tuple[Any, ...]]]
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "audio", "file"])
+def test_each_kind_is_received_at_once_and_ready_soon(
+    connect: Connect, rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, ben: Account, kind: str,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    made = {
+        "image": lambda: (image_bytes(size=(300, 200), orientation=6), "photo.jpg", "image/jpeg"),
+        "video": lambda: (video_bytes(tmp_path), "clip.mp4", "video/mp4"),
+        "audio": lambda: (sound_bytes(tmp_path), "note.webm", "audio/webm;codecs=opus"),
+        "file": lambda: (b"some text", "notes.txt", "text/plain"),
+    }
+    data, filename, content_type = made[kind]()
+    one = group(ann, ben)
+    watcher = connect("ws", ben)
+    answer = rest(ann).upload(one, data, filename, content_type)
+    assert answer["status"] == "processing"
+    assert (answer["kind"], answer["bytes"], answer["filename"]) == (kind, len(data), filename)
+    if kind == "image":
+        assert (answer["width"], answer["height"]) == (200, 300)
+    ready = watcher.next_event("media_ready").data
+    assert ready["mediaId"] == answer["mediaId"]
+    assert ready["conversationId"] == one
+    assert {"image": "blurhash", "video": "duration", "audio": "waveform", "file": "filename"}[kind] in ready
+    assert ("thumbnailUrl" in ready) == (kind in ("image", "video"))
+    stages = [e.data["stage"] for e in watcher.named("media_progress")]
+    assert stages == ["processing", "storing"]
+    assert media_of(ann.user_id) == [("ready", 0)]
+
+
+def test_what_is_kept_of_a_photo_has_no_position(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account
+) -> None:
+    one = group(ann)
+    watcher = connect("ws", ann)
+    data = image_bytes(size=(100, 80), orientation=8)
+    assert b"Secret Camera" in data
+    media_id = rest(ann).upload(one, data)["mediaId"]
+    watcher.next_event("media_ready")
+    kept = rest().http.get(rest(ann).media_url(media_id)).content
+    assert b"Secret" not in kept
+    assert len(kept) < len(data)
+
+
+def test_the_form_may_come_in_either_order_or_name_the_conversation_in_the_query(
+    server: Stack, rest: MakeRest, group: MakeGroup, ann: Account
+) -> None:
+    one = group(ann)
+    file = (b'Content-Disposition: form-data; name="file"; filename="a.jpg"', b"Content-Type: image/jpeg")
+    field = (b'Content-Disposition: form-data; name="conversationId"',)
+    parts = {"file": part(image_bytes(), *file), "field": part(str(one).encode(), *field)}
+    for names, query in ((("file", "field"), ""), (("field", "file"), ""), (("file",), f"?conversationId={one}")):
+        status, body = post(server, ann, b"".join(parts[name] for name in names) + END, query)
+        assert status == 202, body
+
+
+BOUNDARY = b"a-boundary"
+END = b"--" + BOUNDARY + b"--\r\n"
+
+
+def part(body: bytes, *headers: bytes) -> bytes:
+    return b"--" + BOUNDARY + b"\r\n" + b"\r\n".join(headers) + b"\r\n\r\n" + body + b"\r\n"
+
+
+def post(server: Stack, account: Account, body: bytes, query: str = "", **headers: str) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
+    told = {
+        "Authorization": f"Bearer {account.access_token}",
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}",
+        **headers,
+    }
+    connection.request("POST", f"/api/v1/media{query}", body, told)
+    response = connection.getresponse()
+    answer = response.status, json.loads(response.read())
+    connection.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "code"),
+    [
+        (b"<html><script>alert(1)</script>", "image/jpeg", "unsupported_media"),
+        (image_bytes(), "application/pdf", "unsupported_media"),
+        (b"\0\0\0\x20ftypheic" + bytes(64), "image/heic", "unsupported_media"),
+        (bomb_png(), "image/png", "too_large"),
+        (b"", "image/jpeg", "invalid"),
+    ],
+    ids=["a page", "a picture", "HEIC", "a bomb", "nothing"],
+)
+def test_what_is_not_what_it_says_is_refused_and_leaves_nothing(
+    rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, data: bytes, content_type: str, code: str
+) -> None:
+    one = group(ann)
+    with refused(code):
+        rest(ann).upload(one, data, content_type=content_type)
+    assert media_of(ann.user_id) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (END, {}, 422),
+        (part(b"x", b'Content-Disposition: form-data; name="file"; filename="a.txt"') + END, {}, 422),
+        (part(b"x", b'Content-Disposition: form-data; name="other"; filename="a.txt"') + END, {}, 422),
+        (part(b"abc", b'Content-Disposition: form-data; name="conversationId"') + END, {}, 422),
+        (part(b"9" * 9000, b'Content-Disposition: form-data; name="conversationId"') + END, {}, 422),
+        (part(b"1", b"X-Long: " + b"y" * 300_000) + END, {}, 413),
+        (part(b"x", b'Content-Disposition: form-data; name="x"') * 40 + END, {}, 413),
+        (b"no form at all", {}, 422),
+        (b"{}", {"Content-Type": "application/json"}, 415),
+        (b"{}", {"Content-Type": "multipart/form-data"}, 415),
+    ],
+    ids=["empty", "nowhere", "another name", "no id", "a long id", "a long header", "many parts", "no form", "JSON",
+         "no boundary"],
+)  # fmt: skip
+def test_forms_that_make_no_sense(
+    server: Stack, media_of: MediaOf, ann: Account, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer, problem = post(server, ann, body, **headers)
+    assert answer == status, problem
+    assert media_of(ann.user_id) == []
+
+
+def test_two_files_in_one_form_are_refused(server: Stack, media_of: MediaOf, ann: Account) -> None:
+    file = part(b"x", b'Content-Disposition: form-data; name="file"; filename="a.txt"')
+    assert post(server, ann, file + file + END)[0] == 422
+    assert media_of(ann.user_id) == []
+
+
+def test_a_json_body_is_bounded_as_before(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+    with refused("too_large"):
+        rest(ann).request("POST", "/messages", json={"conversationId": group(ann), "message": "x" * 300_000})
+
+
+def test_a_stranger_cannot_upload_and_learns_nothing(
+    rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, eve: Account
+) -> None:
+    for one in (group(ann), 2**40):
+        with refused("not_found"):
+            rest(eve).upload(one, image_bytes())
+        direct = {"filename": "a", "contentType": "image/jpeg", "bytes": 9, "conversationId": one}
+        with refused("not_found"):
+            rest(eve).request("POST", "/media/direct", json=direct)
+    assert media_of(eve.user_id) == []
+
+
+def test_an_upload_that_the_client_cuts_leaves_nothing(
+    server: Stack, group: MakeGroup, media_of: MediaOf, ann: Account
+) -> None:
+    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
+    connection.putrequest("POST", f"/api/v1/media?conversationId={group(ann)}")
+    for name, value in {
+        "Authorization": f"Bearer {ann.access_token}",
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}",
+        "Content-Length": "5000000",
+    }.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    begun = part(wav_bytes(60), b'Content-Disposition: form-data; name="file"; filename="a.wav"')
+    connection.send(begun[:900_000])
+    eventually(lambda: media_of(ann.user_id) == [("receiving", 3)], "three pieces")
+    connection.close()
+    eventually(lambda: media_of(ann.user_id) == [], "the end of it")
+
+
+def test_what_cannot_be_read_fails_and_says_so(
+    connect: Connect, rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, ben: Account
+) -> None:
+    one = group(ann, ben)
+    watcher = connect("sse", ben)
+    broken = image_bytes(size=(500, 500))[:3000]
+    media_id = rest(ann).upload(one, broken)["mediaId"]
+    sent = rest(ann).send(
+        conversation_id=one, message="look", attachments=[{"mediaId": media_id}], id=str(uuid.uuid4())
+    )
+    failed = watcher.next_event("media_failed").data
+    assert (failed["mediaId"], failed["code"], failed["status"]) == (media_id, "unreadable", "failed")
+    [shown] = [m for m in rest(ben).history(one)["messages"] if m["id"] == sent["id"]]
+    assert shown["attachments"][0]["status"] == "failed"
+    assert media_of(ann.user_id) == [("failed", 0)]
+    with refused("not_found"):
+        rest(ben).media_url(media_id)
+    with refused("invalid"):
+        rest(ann).send(conversation_id=one, attachments=[{"mediaId": media_id}])

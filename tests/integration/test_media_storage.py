@@ -1,0 +1,254 @@
+"""What every storage of media guarantees: the local directory and Cloudinary (a stand-in that verifies signatures)."""
+
+from __future__ import annotations
+
+import errno
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from app.media.cloudinary_storage import CHUNK, CloudinaryStorage, retry_after
+from app.media.local_storage import LocalStorage
+from app.media.signed import read_signed
+from app.media.storage import Asset, Storage, StorageError
+from tests.support.cloudinary import FakeCloudinary, Fault
+from tests.support.media_files import image_bytes
+
+SECRET = "k" * 32
+
+
+@pytest.fixture
+def cloudinary() -> Iterator[FakeCloudinary]:
+    with FakeCloudinary(timeout=1.0) as fake:
+        yield fake
+
+
+@pytest.fixture
+def remote(cloudinary: FakeCloudinary) -> Iterator[CloudinaryStorage]:
+    made = CloudinaryStorage(cloudinary.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["local", "remote"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "local":
+        return LocalStorage(str(tmp_path / "kept"), SECRET)
+    made: Storage = request.getfixturevalue("remote")
+    return made
+
+
+def asset(kind: str = "image", content_type: str = "image/jpeg", size: int = 0) -> Asset:
+    return Asset(str(uuid.uuid4()), kind, content_type, size, "a file.jpg")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[..., None]:
+    def act(storage: Storage, one: Asset, data: bytes, *, replace: bool = False) -> None:
+        path = tmp_path / "given"
+        path.write_bytes(data)
+        assert storage.put(one, str(path), replace=replace, alive=lambda: None).bytes == len(data)
+
+    return act
+
+
+Put = Callable[..., None]
+
+
+def test_what_is_put_is_there_whole(storage: Storage, put: Put) -> None:
+    one, data = asset(), image_bytes()
+    assert storage.describe(one) is None
+    put(storage, one, data)
+    found = storage.describe(one)
+    assert found is not None
+    assert found.bytes == len(data)
+    assert b"".join(storage.read(one)) == data
+
+
+def test_putting_twice_makes_one_and_keeps_the_first(storage: Storage, put: Put, tmp_path: Path) -> None:
+    one, data = asset(), image_bytes()
+    put(storage, one, data)
+    path = tmp_path / "another"
+    path.write_bytes(image_bytes(size=(30, 20)))
+    storage.put(one, str(path), replace=False, alive=lambda: None)
+    assert b"".join(storage.read(one)) == data
+    storage.put(one, str(path), replace=True, alive=lambda: None)
+    assert b"".join(storage.read(one)) == path.read_bytes()
+
+
+def test_removing_takes_the_thumbnail_along_and_may_be_done_twice(storage: Storage, put: Put) -> None:
+    one = asset()
+    put(storage, one, image_bytes())
+    storage.put_thumbnail(one, image_bytes(size=(8, 8)))
+    for _ in range(2):
+        storage.remove(one)
+        assert storage.describe(one) is None
+    with pytest.raises(StorageError) as caught:
+        list(storage.read(one))
+    assert caught.value.retry_after is None
+
+
+def test_what_ends_an_upload_leaves_nothing_whole(storage: Storage, tmp_path: Path) -> None:
+    one, path = asset(), tmp_path / "given"
+    path.write_bytes(image_bytes())
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises((InterruptedError, StorageError)):
+        storage.put(one, str(path), replace=False, alive=stop)
+    assert storage.describe(one) is None
+
+
+def test_an_address_names_one_variant_and_ends(storage: Storage) -> None:
+    one = asset()
+    addresses = {storage.address(one, thumbnail=thumbnail, expires_at=2_000_000_000) for thumbnail in (True, False)}
+    assert len(addresses) == 2
+
+
+# -- the local directory --------------------
+
+
+def test_a_local_address_is_good_until_its_time_and_for_nobody_s_else() -> None:
+    storage = LocalStorage("unused", SECRET)
+    url = storage.address(asset("file", "text/html"), thumbnail=False, expires_at=1000)
+    token = parse_qs(urlsplit(url).query)["token"][0]
+    claims = read_signed(SECRET, token, 999)
+    assert claims is not None
+    assert claims["t"] == "application/octet-stream"
+    assert claims["a"] is True
+    assert read_signed(SECRET, token, 1000) is None
+    assert read_signed("another" * 8, token, 999) is None
+    for forged in (token[:-1], f"x{token}", "", ".", "é.x", token.replace(".", "..")):
+        assert read_signed(SECRET, forged, 999) is None
+
+
+def test_a_full_disk_is_told_and_leaves_no_part(tmp_path: Path) -> None:
+    storage = LocalStorage(str(tmp_path), SECRET)
+
+    def full() -> Iterator[bytes]:
+        yield b"some"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    name = str(uuid.uuid4())
+    with pytest.raises(StorageError) as caught:
+        storage.write(name, full())
+    assert caught.value.retry_after is not None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+# -- Cloudinary --------------------
+
+
+def test_a_large_file_goes_in_parts(cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put) -> None:
+    storage, one = remote, asset("video", "video/mp4")
+    data = bytes(range(256)) * (2 * CHUNK // 256) + b"the rest"
+    put(storage, one, data)
+    assert cloudinary.calls.count("upload") == 3
+    assert list(cloudinary.of(one.id).values()) == [data]
+
+
+def test_assets_are_authenticated_and_addresses_of_the_download_call(
+    cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put
+) -> None:
+    storage, one, data = remote, asset(), image_bytes()
+    put(storage, one, data)
+    assert {place[1] for place in cloudinary.assets} == {"authenticated"}
+    good = storage.address(one, thumbnail=False, expires_at=int(time.time()) + 60)
+    assert httpx.get(good, trust_env=False).content == data
+    for bad in (
+        storage.address(one, thumbnail=False, expires_at=int(time.time()) - 1),
+        good.replace("expires_at=", "expires_at=1"),
+        good.replace(one.id, str(uuid.uuid4())),
+    ):
+        assert httpx.get(bad, trust_env=False).status_code in (400, 401)
+
+
+def test_what_is_no_picture_sound_or_video_is_a_download(
+    cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put
+) -> None:
+    storage, one = remote, asset("file", "image/svg+xml")
+    put(storage, one, b"<svg/>")
+    answer = httpx.get(storage.address(one, thumbnail=False, expires_at=int(time.time()) + 60), trust_env=False)
+    assert answer.headers["content-disposition"] == "attachment"
+
+
+def test_another_account_is_refused_and_not_for_good(cloudinary: FakeCloudinary, tmp_path: Path) -> None:
+    storage = CloudinaryStorage(cloudinary.url.replace("a%20secret", "another"))
+    path = tmp_path / "given"
+    path.write_bytes(image_bytes())
+    with pytest.raises(StorageError) as caught:
+        storage.put(asset(), str(path), replace=False, alive=lambda: None)
+    storage.close()
+    assert caught.value.retry_after == 60.0
+    assert cloudinary.refusals == ["upload: Invalid Signature"]
+    assert cloudinary.assets == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "after"),
+    [
+        (Fault(status=500), 2.0),
+        (Fault(status=429, retry_after="7"), 7.0),
+        (Fault(status=420), 2.0),
+        (Fault(status=400), None),
+        (Fault(status=302), None),
+        (Fault(drop=True), 2.0),
+        (Fault(stall=1.5), 2.0),
+        (Fault(late=1.5), 2.0),
+    ],
+    ids=str,
+)
+def test_how_it_fails_says_when_to_try_again(
+    cloudinary: FakeCloudinary, remote: CloudinaryStorage, tmp_path: Path, fault: Fault, after: float | None
+) -> None:
+    storage, path = remote, tmp_path / "given"
+    path.write_bytes(image_bytes())
+    cloudinary.fail("upload", fault)
+    began = time.monotonic()
+    with pytest.raises(StorageError) as caught:
+        storage.put(asset(), str(path), replace=False, alive=lambda: None)
+    assert caught.value.retry_after == after
+    assert time.monotonic() - began < 8
+
+
+def test_an_answer_that_came_too_late_does_not_make_a_second_asset(
+    cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put
+) -> None:
+    storage, one, data = remote, asset(), image_bytes()
+    cloudinary.fail("upload", Fault(late=1.5))
+    with pytest.raises(StorageError):
+        put(storage, one, data)
+    put(storage, one, data)
+    assert cloudinary.created == [("image", "authenticated", f"parley/{one.id}")]
+
+
+def test_a_direct_upload_is_good_once_and_until_its_time(cloudinary: FakeCloudinary, remote: CloudinaryStorage) -> None:
+    storage, data = remote, image_bytes()
+    one = asset(size=len(data))
+
+    def send(expires_at: float, data: bytes, **changed: str) -> httpx.Response:
+        upload = storage.direct_upload(one, user_id=1, conversation_id=2, expires_at=int(expires_at))
+        return httpx.post(upload.url, data={**upload.fields, **changed}, files={"file": data}, trust_env=False)
+
+    assert send(time.time() - 1, data).status_code == 400
+    assert send(time.time() + 60, b"no JPEG").status_code == 400
+    assert send(time.time() + 60, data, public_id="parley/another").status_code == 401
+    assert send(time.time() + 60, data, context="user=9").status_code == 401
+    assert cloudinary.assets == {}
+    assert send(time.time() + 60, data).status_code == 200
+    assert send(time.time() + 60, image_bytes(size=(9, 9))).json()["existing"] is True
+    assert b"".join(storage.read(one)) == data
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(None, 2.0), ("12", 12.0), ("0", 1.0), ("soon", 2.0), ("999999", 3600.0), ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0)],
+)
+def test_both_forms_of_retry_after(given: str | None, seconds: float) -> None:
+    assert retry_after(given, 60.0) == seconds

@@ -1,0 +1,110 @@
+"""Sound and video: how long, a poster, a waveform; and where a phone was when it recorded them."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.media.inspect import inspect
+from app.media.pictures import UnreadableError
+from app.media.recordings import play
+from app.media.strip_recording import strip_recording
+from tests.support.media_files import sound_bytes, video_bytes, wav_bytes
+
+
+def saved(directory: Path, data: bytes) -> Path:
+    path = directory / "recording"
+    path.write_bytes(data)
+    return path
+
+
+def test_a_video_has_a_length_a_size_and_a_poster(tmp_path: Path) -> None:
+    path = saved(tmp_path, video_bytes(tmp_path, seconds=2, size=(640, 360)))
+    recording = play(str(path), max_pixels=10**6)
+    assert recording.seconds == pytest.approx(2.0, abs=0.2)
+    assert recording.looks is not None
+    assert recording.looks.size == (640, 360)
+    assert Image.open(io.BytesIO(recording.looks.thumbnail)).size == (480, 270)
+    assert recording.waveform is None
+
+
+def test_a_sound_has_a_length_and_sixty_four_points_that_rise_with_it(tmp_path: Path) -> None:
+    path = saved(tmp_path, sound_bytes(tmp_path, seconds=2))
+    recording = play(str(path), max_pixels=1)
+    assert recording.seconds == pytest.approx(2.0, abs=0.1)
+    assert recording.waveform is not None
+    assert len(recording.waveform) == 64
+    assert max(recording.waveform) == 100
+    assert all(0 <= point <= 100 for point in recording.waveform)
+    quarters = [sum(recording.waveform[n : n + 16]) for n in range(0, 64, 16)]
+    assert quarters == sorted(quarters)
+
+
+def test_the_shortest_sound_has_its_points_as_well(tmp_path: Path) -> None:
+    recording = play(str(saved(tmp_path, wav_bytes(0.05))), max_pixels=1)
+    assert recording.waveform is not None
+    assert len(recording.waveform) == 64
+
+
+def test_silence_is_silent(tmp_path: Path) -> None:
+    data = wav_bytes(0.5)
+    silent = data[:44] + bytes(len(data) - 44)
+    assert play(str(saved(tmp_path, silent)), max_pixels=1).waveform == [0] * 64
+
+
+def test_a_video_without_a_picture_is_a_sound(tmp_path: Path) -> None:
+    path = saved(tmp_path, sound_bytes(tmp_path))
+    found = inspect(path, "video/webm", "video", max_pixels=1)
+    assert (found.kind, found.content_type, found.looks) == ("audio", "audio/webm", None)
+
+
+@pytest.mark.parametrize("data", [b"", b"no recording at all" * 100, b"\x1aE\xdf\xa3" + bytes(500)])
+def test_what_is_none_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        play(str(saved(tmp_path, data)), max_pixels=10**6)
+
+
+def test_a_video_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError) as caught:
+        play(str(saved(tmp_path, video_bytes(tmp_path))), max_pixels=100)
+    assert caught.value.code == "too_large"
+
+
+def test_where_it_was_recorded_goes_and_nothing_moves(tmp_path: Path) -> None:
+    plain = video_bytes(tmp_path)
+    came = with_place(plain)
+    path = saved(tmp_path, came)
+    before = play(str(path), max_pixels=10**6)
+    assert strip_recording(path, "video/mp4")
+    kept = path.read_bytes()
+    assert b"+54.3210-010.0000/" not in kept
+    assert len(kept) == len(came)
+    after = play(str(path), max_pixels=10**6)
+    assert after == before
+    assert not strip_recording(path, "video/webm")
+
+
+def with_place(video: bytes) -> bytes:
+    """The position where phones write it: at the end of ``moov``, which is last here, so that no offset changes."""
+    at = video.index(b"moov") - 4
+    length = struct.unpack(">I", video[at : at + 4])[0]
+    assert at + length == len(video), "the movie box is the last one"
+    text = b"+54.3210-010.0000/"
+    place = struct.pack(">I4sHH", 12 + len(text), b"\xa9xyz", len(text), 0x15C7) + text
+    box = struct.pack(">I4s", 8 + len(place), b"udta") + place
+    return video[:at] + struct.pack(">I", length + len(box)) + video[at + 4 :] + box
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0\0\0\1moov", b"\xff\xff\xff\xffmoov", struct.pack(">I4s", 8, b"moov") * 20_000, b"\0\0\0\0moov" * 9],
+    ids=["nothing", "cut off", "beyond the end", "very many", "to the end, again and again"],
+)
+def test_boxes_that_make_no_sense_are_left_alone(tmp_path: Path, data: bytes) -> None:
+    path = saved(tmp_path, data)
+    assert not strip_recording(path, "video/mp4")
+    assert path.read_bytes() == data
