@@ -4,20 +4,17 @@ that names the field.
 
 from __future__ import annotations
 
-import re
 from typing import Any, TypeVar
 
 import msgspec
 from flask import Response, request
 
 from app.core.errors import Invalid, UnsupportedMedia
+from app.core.invalid_input import UNDECODABLE, invalid_from
 
 T = TypeVar("T")
 
 BODY = "body"  # the field named where no single member is wrong
-
-_AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>.*)`", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
 
 
 def parse_body(kind: type[T]) -> T:
@@ -30,12 +27,8 @@ def parse_body(kind: type[T]) -> T:
 def decode_json(raw: bytes, kind: type[T]) -> T:
     try:
         value = msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        raise _invalid_field(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Invalid.field(BODY, "not valid JSON in UTF-8") from None
-    except RecursionError:
-        raise Invalid.field(BODY, "nested too deeply") from None
+    except UNDECODABLE as error:
+        raise invalid_from(error, BODY) from None
     # Postgres stores no NUL in text. In JSON it can only come as an escape, so most bodies need no second
     # look.
     if b"\\u0000" in raw:
@@ -53,7 +46,7 @@ def parse_query(kind: type[T], members: dict[str, str] | None = None) -> T:
     try:
         value = msgspec.convert(members, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid_field(str(error)) from None
+        raise invalid_from(error, BODY) from None
     refuse_nul(msgspec.to_builtins(value), "")
     return value
 
@@ -73,14 +66,3 @@ def refuse_nul(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             refuse_nul(item, f"{path}[{index}]")
-
-
-def _invalid_field(message: str) -> Invalid:
-    """msgspec says ``Expected `str`, got `int` - at `$.a.b[0]```; clients get the field as ``a.b[0]``."""
-    located = _AT.fullmatch(message)
-    what, path = (located["what"], located["path"].lstrip(".")) if located else (message, "")
-    missing = _MISSING.fullmatch(what)
-    if missing:
-        path = f"{path}.{missing['name']}" if path else missing["name"]
-        what = "is required"
-    return Invalid.field(path or BODY, what)

@@ -5,6 +5,7 @@ One set of types validates WebSocket frames and REST bodies and is the source of
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,15 +13,17 @@ from msgspec import Meta, Struct
 
 from app.core.errors import Invalid, TooLarge
 from app.core.ids import UUID_PATTERN
+from app.core.invalid_input import UNDECODABLE, invalid_from
 
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_TEXT = 8000
+MAX_REF = 128
 MAX_FRAME_BYTES = 64 * 1024
 
 Id = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 Seq = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
-Ref = Annotated[str, Meta(max_length=128)]
+Ref = Annotated[str, Meta(max_length=MAX_REF)]
 Emoji = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 DeviceId = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -158,8 +161,8 @@ def decode_frame(payload: bytes) -> Frame:
     """Raise Invalid where the payload is not ``{"event", "data", "ref"?}``."""
     try:
         return _decode_frame(payload)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise invalid_from(error) from None
+    except UNDECODABLE as error:
+        raise invalid_from(error, "frame") from None
 
 
 def decode_command(frame: Frame) -> Command:
@@ -169,18 +172,19 @@ def decode_command(frame: Frame) -> Command:
         raise Invalid.field("event", "unknown event")
     try:
         return decode(frame.data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise invalid_from(error) from None
+    except UNDECODABLE as error:
+        raise invalid_from(error, "data") from None
 
 
-def invalid_from(error: Exception) -> Invalid:
-    """msgspec's message (``Expected `int`, got `str` - at `$.seq```) as ``errors: [{field, message}]``."""
-    if isinstance(error, RecursionError):
-        return Invalid.field("$", "nested too deeply")
-    if isinstance(error, UnicodeDecodeError):
-        return Invalid.field("$", "not UTF-8")
-    message, _, path = str(error).partition(" - at `")
-    return Invalid.field(path.rstrip("`").removeprefix("$.") or "$", message)
+def find_ref(payload: bytes) -> str | None:
+    """The ref of what ``decode_frame`` refused, where one can be made out: half an emoji in a text is a fault of the
+    text, and its sender waits for an answer."""
+    try:
+        frame = json.loads(payload)
+        ref = frame.get("ref") if isinstance(frame, dict) else None
+        return ref if isinstance(ref, str) and len(ref.encode()) <= MAX_REF else None
+    except (ValueError, RecursionError):  # UnicodeError is a ValueError: the ref itself is no text
+        return None
 
 
 def check_text(command: SendMessage, max_text: int = MAX_TEXT) -> None:

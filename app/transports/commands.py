@@ -29,6 +29,7 @@ from app.core.commands import (
     Typing,
     decode_command,
     decode_frame,
+    find_ref,
 )
 from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
 from app.core.events import make_event
@@ -80,7 +81,7 @@ class Commands:
             ref = frame.ref
             command = decode_command(frame)
         except ParleyError as error:
-            session.bad_frame(error, ref)
+            session.bad_frame(error, ref or find_ref(payload))
             return
         session.good_frame()
         try:

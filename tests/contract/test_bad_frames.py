@@ -37,6 +37,23 @@ NOT_FRAMES = {
 }
 
 
+HALF_AN_EMOJI = '{"event": "send_message", "data": {"receiverId": 1, "message": "\\ud83d"}, "ref": %s}'
+
+
+def test_half_an_emoji_is_answered_under_its_ref(connect: Connect, ann: Account) -> None:
+    """Whoever cuts a text by UTF-16 units sends such; JavaScript writes it as an escape, which is no Unicode text."""
+    client: WsClient = connect("ws", ann)
+    client.send_text(HALF_AN_EMOJI % '"mine"')
+    answer = client.wait(lambda: client.replies.get("mine"), 10, "the answer")
+    assert (answer.name, answer.data["code"]) == ("error", "invalid")
+    for ref in ('"\\udc00"', '"' + "x" * 129 + '"', "7"):
+        before = len(client.events)
+        client.send_text(HALF_AN_EMOJI % ref)
+        client.wait(lambda before=before: True if len(client.events) > before else None, 10, "an answer without a ref")
+        assert (client.events[-1].name, client.events[-1].ref) == ("error", None)
+    client.ping()
+
+
 def nth_error(client: WsClient, count: int) -> dict[str, Any]:
     return client.wait(lambda: _nth(client, count), 10, f"error {count}")
 
