@@ -7,7 +7,8 @@ from app.core.errors import Overloaded
 from app.core.records import Record
 from app.core.times import rfc3339
 from app.message_log.conversations import read_tail
-from app.services.message_path import Answer, MessagePath, asking
+from app.services.message_path import Answer, MessagePath
+from app.services.redis_calls import asking
 
 
 def accepted_message(path: MessagePath, user_id: int, command: SendMessage) -> Answer:

@@ -6,7 +6,7 @@ from redis import Redis
 
 from app.core.records import Kind, pack
 from app.message_log import keys
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 
 
 def announce_block(redis: Redis, one: int, other: int) -> None:
@@ -26,5 +26,4 @@ def announce_gone(redis: Redis, sid: str, user_id: int) -> None:
 
 def _announce(redis: Redis, record: list[object]) -> None:
     """Epoch 0: it belongs to no history, so a gateway learns no epoch from it."""
-    with asking_redis():
-        redis.publish(keys.ALL, pack([0, [[False, record]]]))
+    asking(lambda: redis.publish(keys.ALL, pack([0, [[False, record]]])))

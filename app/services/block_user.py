@@ -6,7 +6,8 @@ from app.core.accounts import UserList
 from app.core.errors import Invalid, NotFound
 from app.message_log.conversations import set_blockers
 from app.services.announce import announce_block
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
+from app.services.redis_calls import asking
 from app.services.user_view import view_of
 from app.store import blocks
 from app.store.direct_pairs import find_direct

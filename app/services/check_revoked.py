@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from app.core.caller import Caller
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 
 if TYPE_CHECKING:
     from app.extensions import Parley
@@ -17,8 +17,8 @@ _NAMESPACE = uuid.UUID("5d0c1f6e-9a86-4b43-8f0e-6f9a4c1d2b7a")
 
 def is_revoked(parley: Parley, caller: Caller) -> bool:
     """Known in memory, in a gateway. Raises Overloaded where Redis must be asked and does not answer."""
-    with asking_redis():
-        return caller.sid in parley.revoked or all_sessions_of(caller.user_id) in parley.revoked
+    revoked = parley.revoked
+    return asking(lambda: caller.sid in revoked or all_sessions_of(caller.user_id) in revoked)
 
 
 @lru_cache(maxsize=10_000)

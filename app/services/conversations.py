@@ -13,9 +13,10 @@ from app.services.check_member import check_member, wait_for_arrivals
 from app.services.count_unread import by_conversation
 from app.services.memberships import memberships_now
 from app.services.message_overlay import Messages, View
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
 from app.services.message_status import received
 from app.services.open_direct import open_direct
+from app.services.redis_calls import asking
 from app.services.replay_groups import group_now_over, info_view
 from app.services.settings_overlay import settings_over
 from app.services.views import message_views

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.core.errors import Forbidden, Invalid
 from app.services.announce import announce_gone
 from app.services.check_revoked import all_sessions_of
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 from app.store import account_deletions, auth_sessions, users
 from app.store.engine import reading, writing
 from app.task_queue import ask_for_deletion
@@ -32,8 +32,7 @@ def delete_account(parley: Parley, user_id: int, password: str | None) -> None:
         auth_sessions.end_session(
             conn, all_sessions_of(user_id), user_id, "account deleted", tokens_end_ms=tokens_end * 1000
         )
-    with asking_redis():
-        parley.revoked.announce(all_sessions_of(user_id), tokens_end)
+    asking(lambda: parley.revoked.announce(all_sessions_of(user_id), tokens_end))
     announce_gone(parley.redis, all_sessions_of(user_id), user_id)
     ask_for_deletion(user_id)
 

@@ -12,7 +12,8 @@ from app.core.times import rfc3339
 from app.message_log.conversations import group_now, role_of
 from app.services.change_group import join_group
 from app.services.change_message import Prepared
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
+from app.services.redis_calls import asking
 from app.store import invites
 from app.store.engine import reading, writing
 from app.store.invites import StoredInvite

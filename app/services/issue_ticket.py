@@ -13,7 +13,7 @@ import msgspec
 from app.core import accounts
 from app.core.caller import Caller
 from app.message_log import keys
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 
 if TYPE_CHECKING:
     from app.extensions import Parley
@@ -26,8 +26,7 @@ def issue_ticket(parley: Parley, caller: Caller) -> accounts.Ticket:
     """Redis gets the ticket's SHA-256, so that nobody who reads its data or its command log can use one."""
     ticket = TICKET_PREFIX + secrets.token_urlsafe(32)
     seconds = parley.settings.ticket_seconds
-    with asking_redis():
-        parley.redis.set(ticket_key(ticket), msgspec.msgpack.encode(caller), ex=seconds)
+    asking(lambda: parley.redis.set(ticket_key(ticket), msgspec.msgpack.encode(caller), ex=seconds))
     return accounts.Ticket(ticket=ticket, expires_in=seconds)
 
 

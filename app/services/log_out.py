@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.caller import Caller
 from app.message_log import keys
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 from app.store import auth_sessions
 from app.store.engine import writing
 
@@ -34,6 +34,5 @@ def end_auth_session(parley: Parley, sid: str, user_id: int, reason: str, *, tok
     latest = max(tokens_end, int(time.time()) + parley.settings.access_token_seconds) + CLOCK_MARGIN_SECONDS
     with writing(parley.engine) as conn:
         end = auth_sessions.end_session(conn, sid, user_id, reason, tokens_end_ms=latest * 1000)
-    with asking_redis():
-        parley.revoked.announce(sid, end)
-        parley.redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid]))
+    asking(lambda: parley.revoked.announce(sid, end))
+    asking(lambda: parley.redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid])))

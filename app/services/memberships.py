@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.message_log.conversations import Tail, read_tail
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
+from app.services.redis_calls import asking
 from app.store.engine import reading
 from app.store.memberships import conversations_of
 

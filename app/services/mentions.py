@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from app.core.errors import Overloaded
 from app.message_log.conversations import role_of
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
+from app.services.redis_calls import asking
 from app.store.engine import reading
 from app.store.mentions import members_named
 

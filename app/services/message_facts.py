@@ -9,8 +9,9 @@ from app.core.times import rfc3339
 from app.message_log.conversations import read_tail, role_of
 from app.services.check_member import check_member
 from app.services.find_message import find_message, find_present
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
 from app.services.message_status import with_status
+from app.services.redis_calls import asking
 from app.services.views import message_views
 from app.store import message_life
 from app.store.conversations import get_one

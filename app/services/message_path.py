@@ -8,10 +8,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine
 
 from app.config import Settings
@@ -23,12 +22,11 @@ from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher, Outcome
 from app.services.gather_marks import GatheredMarks
 from app.services.histogram import Histogram, ack_seconds
+from app.services.redis_calls import asking
 from app.services.user_rates import Rates
 from app.store import conversations as store
 from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
-
-T = TypeVar("T")
 
 Hydrated = Callable[[ParleyError | None], None]
 
@@ -214,14 +212,6 @@ class MessagePath:
             if asking(lambda epoch=epoch, state=state: hydrate(self.redis, epoch, state)):  # type: ignore[misc]
                 return
         raise Overloaded("The log begins anew.")
-
-
-def asking(call: Callable[[], T]) -> T:
-    """A lone call to Redis. Raise Overloaded where it does not answer."""
-    try:
-        return call()
-    except RedisError as error:
-        raise Overloaded(f"Redis does not answer ({type(error).__name__}).") from None
 
 
 def now_ms() -> int:

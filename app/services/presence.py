@@ -11,7 +11,8 @@ from typing import Any
 from app.core.times import rfc3339
 from app.fanout.hub import Hub, Session
 from app.fanout.presence import online
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
+from app.services.redis_calls import asking
 from app.store import users
 from app.store.engine import reading
 from app.store.visibility import NOTHING, Visible, visible_to

@@ -17,7 +17,7 @@ import redis
 
 from app.core.errors import RateLimited
 from app.message_log import keys
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 
 if TYPE_CHECKING:
     from app.extensions import Parley
@@ -54,8 +54,7 @@ class RateLimits:
             return
         names = [keys.rate(limit.what, _digest(limit.who)) for limit in active]
         arguments = [part for limit in active for part in (limit.interval_us, limit.most)]
-        with asking_redis():
-            wait = int(self._script(keys=names, args=arguments))
+        wait = int(asking(lambda: self._script(keys=names, args=arguments)))
         if wait > 0:
             raise RateLimited(retry_after=max(1, math.ceil(wait / 1_000_000)))
 

@@ -11,7 +11,7 @@ from app.core.caller import Caller
 from app.core.errors import Unauthorized
 from app.services.check_revoked import is_revoked
 from app.services.issue_ticket import ticket_key
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 
 if TYPE_CHECKING:
     from app.extensions import Parley
@@ -23,8 +23,7 @@ def redeem_ticket(parley: Parley, ticket: str) -> Caller:
     """Use it up, atomically. Raises Unauthorized where it never was, was used, has expired, or its session
     was logged out.
     """
-    with asking_redis():
-        stored = cast("bytes | None", parley.redis.getdel(ticket_key(ticket)))
+    stored = cast("bytes | None", asking(lambda: parley.redis.getdel(ticket_key(ticket))))
     if stored is None:
         raise Unauthorized("The ticket is not valid.")
     caller = _decode(stored)

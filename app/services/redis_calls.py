@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
 
+T = TypeVar("T")
+
 log = logging.getLogger("parley.redis")
 
 
-@contextmanager
-def asking_redis() -> Iterator[None]:
-    """Turn any failure of Redis (away, starting, full, read-only) into Overloaded: the same call may succeed
-    later.
+def asking(call: Callable[[], T]) -> T:
+    """A lone call to Redis. Any failure of it (away, starting, full, read-only) is Overloaded: the same call may
+    succeed later.
     """
     try:
-        yield
+        return call()
     except RedisError as error:
         log.warning("Redis does not answer: %s", type(error).__name__)
         raise Overloaded("Redis does not answer.", retry_after=1) from error

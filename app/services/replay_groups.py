@@ -11,7 +11,8 @@ from app.core.record_events import settings_view
 from app.core.records import Kind, Record
 from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, Tail, group_now
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
+from app.services.redis_calls import asking
 from app.store import conversations
 from app.store.conversations import ConversationSummary
 from app.store.replay import StoredSettings, groups_changed_since, left_since

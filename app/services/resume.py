@@ -25,7 +25,8 @@ from app.core.records import Kind, Record
 from app.message_log.conversations import Tail, read_tail
 from app.services.media_views import ended_view
 from app.services.message_overlay import CHANGES, Messages, Place, View
-from app.services.message_path import MessagePath, asking
+from app.services.message_path import MessagePath
+from app.services.redis_calls import asking
 from app.services.replay_groups import changed_groups, stored_settings_view
 from app.services.views import message_views
 from app.store import media_uses, messages, receipts

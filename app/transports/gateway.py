@@ -27,10 +27,11 @@ from app.services.count_unread import count_unread
 from app.services.fetch_unread import fetch_unread
 from app.services.figures import Figures, gateway_figures
 from app.services.gather_marks import GatheredMarks
-from app.services.message_path import Answer, MessagePath, asking, now_ms
+from app.services.message_path import Answer, MessagePath, now_ms
 from app.services.note_deliveries import Deliveries
 from app.services.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
 from app.services.publish_metrics import publish
+from app.services.redis_calls import asking
 from app.services.stored_under import stored_under
 from app.services.user_rates import TakeUnits, make_rates
 from app.store.epochs import next_epoch
