@@ -43,7 +43,8 @@ class ReportTaken(Answer, frozen=True, kw_only=True):
 
 
 class Report(ReportTaken, frozen=True, kw_only=True):
-    """``message`` is the text as it was when it was reported, whatever became of it since."""
+    """``message`` is the text as it was when it was reported, whatever became of it since; empty once the report is
+    decided and its author's account erased."""
 
     reporter_id: Id
     reported_id: Id

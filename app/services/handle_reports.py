@@ -51,6 +51,7 @@ def handle_report(parley: Parley, user_id: int, report_id: int, patch: ReportPat
         if patch.state not in NEXT_STATES[report.state]:
             raise Conflict(f"The report is {report.state}.")
         moved = reports.move_report(connection, report_id, report.state, patch.state, user_id, patch.resolution)
+        reports.forget_erased(connection, report_id)
     if moved is None:
         raise Conflict("Somebody else has handled the report meanwhile.")
     return report_view(moved)

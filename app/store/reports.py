@@ -54,11 +54,22 @@ _GET = HotStatement(f"SELECT {_COLUMNS} FROM reports WHERE id = :id")
 _PAGE = HotStatement(f"""
     SELECT {_COLUMNS} FROM reports WHERE state = :state AND id > :after ORDER BY id LIMIT :limit
 """)
+# What somebody wrote whose account was deleted and all of theirs with it. It is evidence until the report is decided.
+_WITHOUT_ERASED = """
+    body = CASE WHEN reported_id IN (SELECT user_id FROM account_deletions WHERE erase) THEN NULL ELSE body END,
+    note = CASE WHEN reporter_id IN (SELECT user_id FROM account_deletions WHERE erase) THEN NULL ELSE note END"""
 # Two who decide at once: the second finds another state than it looked at, and changes nothing.
 _MOVE = HotStatement(f"""
     UPDATE reports SET state = :state, handled_by = :handled_by, handled_at = now(),
                        resolution = coalesce(:resolution, resolution)
     WHERE id = :id AND state = :expected RETURNING {_COLUMNS}
+""")
+_FORGET_ONE = HotStatement(f"""
+    UPDATE reports SET {_WITHOUT_ERASED} WHERE id = :id AND state IN ('resolved', 'dismissed') RETURNING 1
+""")
+_FORGET_OF = HotStatement(f"""
+    UPDATE reports SET {_WITHOUT_ERASED}
+    WHERE (reported_id = :user_id OR reporter_id = :user_id) AND state IN ('resolved', 'dismissed') RETURNING 1
 """)
 
 
@@ -85,3 +96,13 @@ def move_report(
     """None where the report is not in the state ``expected`` any more."""
     values = {"state": state, "handled_by": handled_by, "resolution": resolution, "expected": expected}
     return first(StoredReport, next(iter(_MOVE.rows(conn, id=report_id, **values)), None))
+
+
+def forget_erased(conn: Connection, report_id: int) -> None:
+    """Of a decided report, the texts of users who are erased. Safe to repeat."""
+    _FORGET_ONE.rows(conn, id=report_id)
+
+
+def forget_erased_of(conn: Connection, user_id: int) -> None:
+    """The same, of all decided reports in which this user has a part."""
+    _FORGET_OF.rows(conn, user_id=user_id)

@@ -87,6 +87,34 @@ def test_messages_are_erased_everywhere_and_told_live(server: Stack, store: Engi
     assert ann.user_id not in roles
 
 
+def test_what_was_reported_is_kept_until_it_is_decided_and_then_goes_as_well(
+    server: Stack, store: Engine, people: list[Any]
+) -> None:
+    (ann, mine), (ben, theirs), (cyd, judge) = people
+    with store.begin() as conn:
+        conn.execute(text("UPDATE users SET is_admin = true WHERE id = :u"), {"u": cyd.user_id})
+    sent = [mine.send(receiver_id=ben.user_id, message=f"insult {i}") for i in range(2)]
+    given = {"reason": "harassment", "note": "look"}
+    decided, open_ = (theirs.json("POST", f"/messages/{message['id']}/report", json=given)["id"] for message in sent)
+    judged = judge.json("PATCH", f"/admin/reports/{decided}", json={"state": "resolved"})
+    assert (judged["message"], judged["note"]) == ("insult 0", "look")
+    mine.request("DELETE", "/me", json={"password": ann.password})
+    eventually(lambda: finished(store, ann.user_id), "the removal", 60)
+    assert texts_of_reports(store, ben.user_id) == {decided: (None, "look"), open_: ("insult 1", "look")}
+    judge.json("PATCH", f"/admin/reports/{open_}", json={"state": "reviewing"})
+    assert texts_of_reports(store, ben.user_id)[open_] == ("insult 1", "look")
+    judge.json("PATCH", f"/admin/reports/{open_}", json={"state": "dismissed"})
+    theirs.request("DELETE", "/me", json={"password": ben.password})
+    eventually(lambda: finished(store, ben.user_id), "the removal of who reported", 60)
+    assert texts_of_reports(store, ben.user_id) == {decided: (None, None), open_: (None, None)}
+
+
+def texts_of_reports(store: Engine, reporter: int) -> dict[int, tuple[str | None, str | None]]:
+    with store.connect() as conn:
+        rows = conn.execute(text("SELECT id, body, note FROM reports WHERE reporter_id = :u"), {"u": reporter})
+        return {id_: (body, note) for id_, body, note in rows}
+
+
 # -- tasks that were lost --------------------
 
 
