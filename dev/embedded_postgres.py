@@ -16,9 +16,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
-import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
@@ -29,6 +27,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from dev.postgres_owner import prepare_owner, run_as
 from dev.processes import Guard, StartError, free_port, wait_until
 
 
@@ -44,7 +43,6 @@ def _wheel_directory() -> Path:
 
 
 _BIN = _wheel_directory() / "pginstall18" / "bin"
-_ROOT_RUNS_AS = "pgserver"
 # sun_path is 104 bytes on macOS, 108 on Linux; PostgreSQL adds "/.s.PGSQL.<port>.lock".
 _LONGEST_SOCKET_DIR = 80
 _START_SECONDS = 30.0
@@ -86,7 +84,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Initialise a new directory; return when connections are accepted. StartError otherwise."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        owner = _prepare_owner(self.data_dir)
+        owner = prepare_owner(self.data_dir, _BIN / "postgres")
         if not (self.data_dir / "PG_VERSION").exists():
             self._initdb(owner)
         _take_over(self.data_dir)
@@ -166,7 +164,7 @@ class EmbeddedPostgres:
         ]
         # Nothing of value is in a new directory: the server's first checkpoint syncs it.
         result = subprocess.run(
-            [*command, "--no-sync"], capture_output=True, text=True, check=False, cwd="/", **_as(owner)
+            [*command, "--no-sync"], capture_output=True, text=True, check=False, cwd="/", **run_as(owner)
         )
         if result.returncode != 0:
             last = (result.stderr.strip().splitlines() or ["no output"])[-1]
@@ -193,7 +191,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                **_as(owner),
+                **run_as(owner),
             )
         self._guard.add(self.pid, signal.SIGQUIT)
         return self._wait_ready(self._process)
@@ -230,53 +228,6 @@ class EmbeddedPostgres:
 # For throw-away databases: nothing is forced to disk, so a crash of the machine may corrupt them. Commits
 # stay synchronous: a kill -9 of the server loses none, or the fault tests would prove nothing.
 _UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
-
-
-def _as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
-    if owner is None:
-        return {}
-    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-
-
-def _prepare_owner(data_dir: Path) -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root, so root hands the directory to a system user (returned)."""
-    if os.geteuid() != 0:
-        data_dir.chmod(0o700)
-        return None
-    owner = _system_user()
-    for path in (data_dir, _BIN / "postgres"):
-        _let_pass(path)
-    os.chown(data_dir, owner.pw_uid, owner.pw_gid)
-    data_dir.chmod(0o700)
-    return owner
-
-
-def _system_user() -> pwd.struct_passwd:
-    def known() -> pwd.struct_passwd | None:
-        try:
-            return pwd.getpwnam(_ROOT_RUNS_AS)
-        except KeyError:
-            return None
-
-    if user := known():
-        return user
-    useradd = shutil.which("useradd")
-    if useradd is None:
-        raise StartError(
-            f"PostgreSQL does not run as root; create a system user {_ROOT_RUNS_AS!r} or use another account."
-        )
-    # Two copies may do this at once: the loser's useradd fails, and finds the winner's user.
-    command = [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ROOT_RUNS_AS]
-    subprocess.run(command, check=False, capture_output=True)
-    return wait_until(known, 5.0, f"creating the system user {_ROOT_RUNS_AS!r}")
-
-
-def _let_pass(path: Path) -> None:
-    """Give others search permission (x, not r) on the directories above ``path``, for the system user."""
-    for directory in path.resolve().parents:
-        mode = directory.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            directory.chmod(mode | stat.S_IXOTH)
 
 
 def _take_over(data_dir: Path) -> None:

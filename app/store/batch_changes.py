@@ -1,4 +1,5 @@
-"""The drain's other writes: what becomes of messages and groups. Messages and marks go by batch_writes.py.
+"""The drain's other writes: what becomes of messages and groups (batch_group_changes.py). Messages and marks go by
+batch_writes.py.
 
 Invariants:
 
@@ -9,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Engine, exc, text
 
 from app.core.records import Kind, Record
 from app.store import media_uses
+from app.store.batch_group_changes import change_group
 from app.store.batch_writes import UnstorableError
 from app.store.engine import writing
 from app.store.epochs import check_epoch
@@ -115,40 +117,6 @@ _MENTION = text("""
     ON CONFLICT DO NOTHING
 """)
 _UNMENTION = text("DELETE FROM mentions WHERE conversation_id = :conversation AND seq = :seq")
-_COME = text("""
-    INSERT INTO members (conversation_id, user_id, joined_seq, joined_version, visible_from,
-                         last_delivered_seq, last_read_seq)
-    SELECT c.id, u.id, :seq, :version, CASE WHEN c.history = 'joined' THEN :seq - 1 ELSE 0 END,
-           :seq - 1, :seq - 1
-    FROM conversations AS c, unnest(CAST(:users AS bigint[])) AS named (id)
-    JOIN users AS u USING (id) WHERE c.id = :conversation
-    ON CONFLICT (conversation_id, user_id) DO UPDATE
-    SET role = 'member', joined_seq = excluded.joined_seq, joined_version = excluded.joined_version,
-        joined_at = now(), visible_from = excluded.visible_from, left_seq = NULL, left_version = NULL,
-        last_delivered_seq = excluded.last_delivered_seq, last_read_seq = excluded.last_read_seq
-    WHERE members.joined_version < :version AND members.left_version < :version
-""")
-_GO = text("""
-    UPDATE members SET left_seq = :seq, left_version = :version, role = 'member'
-    WHERE conversation_id = :conversation AND user_id = ANY(CAST(:users AS bigint[]))
-      AND left_seq IS NULL AND joined_version < :version
-""")
-_ROLE = text("""
-    UPDATE members SET role = :role
-    WHERE conversation_id = :conversation AND user_id = :whom AND left_seq IS NULL
-""")
-_INFO = text("""
-    UPDATE conversations SET name = coalesce(CAST(:name AS text), name),
-        description = CASE WHEN :has_description THEN CAST(:description AS text) ELSE description END,
-        avatar_url = CASE WHEN :has_avatar THEN CAST(:avatar AS text) ELSE avatar_url END,
-        history = coalesce(CAST(:history AS text), history)
-    WHERE id = :conversation AND info_version < :version
-""")
-_INFO_VERSION = text("""
-    UPDATE conversations SET info_version = greatest(info_version, :version), member_count = (
-        SELECT count(*) FROM members WHERE conversation_id = :conversation AND left_seq IS NULL
-    ) WHERE id = :conversation
-""")
 _TOUCH = text("""
     UPDATE conversations SET version = greatest(version, v)
     FROM unnest(CAST(:ids AS bigint[]), CAST(:versions AS bigint[])) AS new (c, v) WHERE id = c AND version < v
@@ -260,48 +228,9 @@ def _mention(conn: Connection, change: Change) -> None:
 
 
 def _change_group(conn: Connection, change: Change) -> None:
-    record, system = change.record, change.body.system
-    _GROUP[system["type"]](conn, record, system)
-    conn.execute(_INFO_VERSION, _named(_place(record), "conversation", "version"))
+    change_group(conn, change.record, change.body.system)
 
 
-def _come(conn: Connection, record: Record, users: Iterable[int]) -> None:
-    conn.execute(_COME, {**_place(record), "users": int_array(users)})
-
-
-def _go(conn: Connection, record: Record, users: Iterable[int]) -> None:
-    conn.execute(_GO, {**_place(record), "users": int_array(users)})
-
-
-def _role(conn: Connection, record: Record, system: dict[str, Any]) -> None:
-    conn.execute(_ROLE, {"conversation": record.conversation_id, "whom": system["userId"], "role": system["role"]})
-
-
-def _info(conn: Connection, record: Record, system: dict[str, Any]) -> None:
-    conn.execute(
-        _INFO,
-        {
-            "conversation": record.conversation_id,
-            "version": record.version,
-            "name": system.get("name"),
-            "has_description": "description" in system,
-            "description": system.get("description"),
-            "has_avatar": "avatarUrl" in system,
-            "avatar": system.get("avatarUrl"),
-            "history": system.get("history"),
-        },
-    )
-
-
-_GROUP: dict[str, Callable[[Connection, Record, dict[str, Any]], None]] = {
-    "created": lambda conn, record, system: None,  # noqa: ARG005 - its members came with it
-    "added": lambda conn, record, system: _come(conn, record, system["userIds"]),
-    "joined": lambda conn, record, system: _come(conn, record, [record.user_id]),  # noqa: ARG005
-    "removed": lambda conn, record, system: _go(conn, record, system["userIds"]),
-    "left": lambda conn, record, system: _go(conn, record, [record.user_id]),  # noqa: ARG005
-    "role": _role,
-    "info": _info,
-}
 _APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
     Kind.MESSAGE: _message,
     Kind.EDITED: _edit,
