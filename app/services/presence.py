@@ -46,11 +46,14 @@ def _look(path: MessagePath, viewer_id: int, ids: list[int]) -> tuple[list[View]
     with reading(path.engine) as connection:
         stored = users.get_users(connection, ids)
         visible = visible_to(connection, viewer_id, ids)
-    views = [_view(i, stored.get(i), *states[i], visible.get(i, NOTHING)) for i in ids]
+    nobody = {"status": "offline", "lastSeen": None}  # also who has deleted their account
+    views = [
+        _view(stored[i], *states[i], visible.get(i, NOTHING)) if i in stored else {"userId": i, **nobody} for i in ids
+    ]
     return views, visible
 
 
-def _view(user_id: int, user: users.StoredUser | None, is_online: bool, seen_ms: int | None, visible: Visible) -> View:
+def _view(user: users.StoredUser, is_online: bool, seen_ms: int | None, visible: Visible) -> View:
     status = "online" if is_online and not visible.blocked else "offline"
-    seen_ms = (seen_ms or (user.last_seen_ms if user else None)) if visible.last_seen else None
-    return {"userId": user_id, "status": status, "lastSeen": rfc3339(seen_ms) if seen_ms else None}
+    seen_ms = (seen_ms or user.last_seen_ms) if visible.last_seen else None
+    return {"userId": user.id, "status": status, "lastSeen": rfc3339(seen_ms) if seen_ms else None}

@@ -100,7 +100,8 @@ def test_the_name_is_free_and_the_person_cannot_be_found(
 ) -> None:
     delete_me(rest(ann), ann)
     assert rest(ben).json("GET", "/users", params={"q": ann.username})["users"] == []
-    assert rest(ben).presence([ann.user_id]) == {}
+    nobody = {"userId": ann.user_id, "status": "offline", "lastSeen": None}
+    assert rest(ben).presence([ann.user_id]) == {ann.user_id: nobody}
     successor = user(username=ann.username)
     assert successor.user_id != ann.user_id
     assert [u["id"] for u in rest(ben).json("GET", "/users", params={"q": ann.username})["users"]] == [
