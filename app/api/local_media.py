@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, request, send_file
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from app.api.limits import address
 from app.api.multipart import MOST_FIELD, Data, Field, File, read_form
@@ -33,9 +34,16 @@ def read(name: str) -> Response:
     path = _storage().path(name)
     if claims.get("n") != name or not path.is_file():
         raise NotFound
-    response = send_file(
-        path.absolute(), mimetype=claims["t"], as_attachment=claims["a"], download_name=claims["f"], conditional=True
-    )
+    try:
+        response = send_file(
+            path.absolute(),
+            mimetype=claims["t"],
+            as_attachment=claims["a"],
+            download_name=claims["f"],
+            conditional=True,
+        )
+    except RequestedRangeNotSatisfiable as error:
+        return Response(status=416, headers={"Content-Range": f"bytes */{error.length}"})
     response.headers["Content-Security-Policy"] = SANDBOX
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Cache-Control"] = f"private, max-age={max(0, int(claims['exp'] - time.time()))}, immutable"

@@ -1,0 +1,379 @@
+"""Media with Cloudinary (a stand-in): whoever dies and whatever fails, no asset is orphaned, nothing staged is left,
+and every message has its picture or says that it failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import redis
+from sqlalchemy import Engine, text
+
+from tests.conftest import StackFactory
+from tests.contract.expect import eventually, refused
+from tests.contract.test_media_upload import BOUNDARY, part
+from tests.support.clients import Account, RestClient, WsClient, register
+from tests.support.cloudinary import FakeCloudinary, Fault
+from tests.support.media_files import heavy_jpeg, image_bytes
+from tests.support.private_stack import UNLIMITED
+from tests.support.processes import Stack
+
+LEASE = 4.0
+LONG = 60.0
+
+
+@pytest.fixture(scope="module")
+def cloudinary() -> Iterator[FakeCloudinary]:
+    with FakeCloudinary(timeout=2.0) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def server(make_stack: StackFactory, cloudinary: FakeCloudinary) -> Stack:
+    env = {"CLOUDINARY_URL": cloudinary.url, "MEDIA_LEASE_SECONDS": str(LEASE), "ACCOUNT_DELETION": "erase"}
+    return make_stack(web=2, env={**UNLIMITED, **env})
+
+
+class Person:
+    """A user with a client of each kind, and a group of their own."""
+
+    def __init__(self, server: Stack) -> None:
+        self.account: Account = register(server.base_url)
+        self.rest = RestClient(server.base_url, self.account.access_token)
+        self.group = int(self.rest.group()["id"])
+        self.session = WsClient(server.base_url, self.account).join()
+
+    def share(self, data: bytes | None = None) -> tuple[str, str]:
+        """(mediaId, message id), sent while it is processed."""
+        media_id = self.rest.upload(self.group, image_bytes() if data is None else data)["mediaId"]
+        ack = self.rest.send(conversation_id=self.group, message="look", attachments=[{"mediaId": media_id}])
+        return media_id, ack["id"]
+
+    def status(self, message_id: str) -> str:
+        [message] = [m for m in self.rest.history(self.group)["messages"] if m["id"] == message_id]
+        return str(message["attachments"][0]["status"])
+
+    def close(self) -> None:
+        self.session.finish()
+        self.rest.close()
+
+
+@pytest.fixture
+def ann(server: Stack) -> Iterator[Person]:
+    person = Person(server)
+    yield person
+    person.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(server: Stack, cloudinary: FakeCloudinary, engine: Engine) -> Iterator[None]:
+    """After each test: every medium has ended, nothing is staged, and each asset belongs to a medium that is kept."""
+    yield
+    cloudinary.gate.set()
+    cloudinary.down = False
+
+    def at_rest() -> bool:
+        with engine.connect() as conn:
+            rows = conn.execute(text("SELECT CAST(id AS text), state FROM media")).all()
+            staged = conn.execute(text("SELECT count(*) FROM media_chunks")).scalar()
+        states = {media_id: state for media_id, state in rows}  # noqa: C416 - rows of the driver
+        kept = {media_id for media_id, state in states.items() if state == "ready"}
+        owned = {place[2].removeprefix("parley/").removesuffix("-thumbnail") for place in cloudinary.assets}
+        return staged == 0 and owned <= kept and set(states.values()) <= {"ready", "failed", "deleting"}
+
+    eventually(at_rest, "an end of everything", LONG)
+    assert len(set(cloudinary.created)) == len(cloudinary.created), "an asset was made twice"
+    assert cloudinary.refusals == []
+
+
+Do = Callable[..., None]
+
+
+@pytest.fixture
+def sql(engine: Engine) -> Do:
+    def act(statement: str, **values: Any) -> None:
+        with engine.begin() as conn:
+            conn.execute(text(statement), values)
+
+    return act
+
+
+def row_of(engine: Engine, media_id: str) -> Any:
+    with engine.connect() as conn:
+        return conn.execute(text("SELECT * FROM media WHERE id = :i"), {"i": media_id}).one_or_none()
+
+
+def test_a_photo_is_kept_there_and_read_by_signed_addresses_that_end(ann: Person, cloudinary: FakeCloudinary) -> None:
+    media_id, message_id = ann.share(heavy_jpeg(8))
+    eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
+    kept = cloudinary.of(media_id)
+    assert sorted(kept) == [f"parley/{media_id}", f"parley/{media_id}-thumbnail"]
+    for variant, name in (("original", ""), ("thumbnail", "-thumbnail")):
+        url = ann.rest.request("GET", f"/media/{media_id}", params={"variant": variant}).headers["location"]
+        assert "expires_at=" in url
+        assert httpx.get(url, trust_env=False).content == kept[f"parley/{media_id}{name}"]
+    ann.rest.delete(message_id)
+    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+
+
+def test_failures_that_pass_are_got_over(ann: Person, cloudinary: FakeCloudinary) -> None:
+    faults = [
+        Fault(status=500),
+        Fault(status=429, retry_after="1"),
+        Fault(late=2.5),
+        Fault(drop=True),
+        Fault(stall=2.5),
+    ]
+    cloudinary.fail("upload", *faults)
+    shared = [ann.share() for _ in range(3)]
+    for _, message_id in shared:
+        eventually(lambda m=message_id: ann.status(m) == "ready", "the picture", LONG)
+
+
+def test_what_it_will_never_take_has_failed(ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do) -> None:
+    cloudinary.fail("upload", Fault(), Fault(status=400))  # the thumbnail is there by then
+    media_id, message_id = ann.share()
+    assert ann.session.next_event("media_failed", LONG).data["code"] == "rejected"
+    assert ann.status(message_id) == "failed"
+    sql("UPDATE media SET sweep_at = now() WHERE id = :i", i=media_id)
+    eventually(lambda: cloudinary.of(media_id) == {}, "the removal of the thumbnail", LONG)
+    eventually(lambda: row_of(engine, media_id).sweep_at is None, "rest", LONG)
+
+
+def test_an_outage_of_the_storage_delays_and_loses_nothing(ann: Person, cloudinary: FakeCloudinary) -> None:
+    cloudinary.down = True
+    before = cloudinary.calls.count("upload")
+    shared = [ann.share() for _ in range(3)]
+    eventually(lambda: cloudinary.calls.count("upload") >= before + 6, "two tries each", LONG)
+    assert {ann.status(message_id) for _, message_id in shared} == {"processing"}
+    cloudinary.down = False
+    for _, message_id in shared:
+        eventually(lambda m=message_id: ann.status(m) == "ready", "the picture", LONG)
+
+
+def test_a_worker_killed_in_the_middle_is_succeeded(ann: Person, server: Stack, cloudinary: FakeCloudinary) -> None:
+    cloudinary.gate.clear()
+    before = cloudinary.calls.count("upload")
+    _, message_id = ann.share()
+    eventually(lambda: cloudinary.calls.count("upload") > before, "an upload under way", LONG)
+    server.kill_worker(0)
+    server.start_worker(0)
+    cloudinary.gate.set()
+    eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
+
+
+def test_a_task_that_was_lost_is_asked_for_again(
+    ann: Person, server: Stack, redis_client: redis.Redis, engine: Engine
+) -> None:
+    server.kill_worker(0)
+    media_id = ann.rest.upload(ann.group, image_bytes())["mediaId"]
+    redis_client.delete("media")  # the queue
+    server.start_worker(0)
+    eventually(lambda: row_of(engine, media_id).state == "ready", "the picture", LONG)
+
+
+def test_a_task_that_runs_five_times_makes_one_asset(
+    ann: Person, server: Stack, cloudinary: FakeCloudinary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import task_queue
+
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.setenv(name, server.env[name])
+    task_queue.celery.cache_clear()
+    cloudinary.gate.clear()
+    media_id, message_id = ann.share()
+    for _ in range(5):
+        task_queue.ask_for_processing(media_id)
+    task_queue.celery().close()
+    cloudinary.gate.set()
+    eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
+    assert len(cloudinary.of(media_id)) == 2
+
+
+def test_a_message_deleted_while_its_picture_is_uploaded(
+    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do
+) -> None:
+    cloudinary.gate.clear()
+    before = cloudinary.calls.count("upload")
+    media_id, message_id = ann.share()
+    eventually(lambda: cloudinary.calls.count("upload") > before, "an upload under way", LONG)
+    ann.rest.delete(message_id)
+    eventually(lambda: row_of(engine, media_id).state == "deleting", "the deletion", LONG)
+    cloudinary.gate.set()
+    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+    sql("UPDATE media SET attempted_at = now() - interval '1 day', sweep_at = now(), lease_until = NULL WHERE id = :i",
+        i=media_id)  # fmt: skip
+    eventually(lambda: row_of(engine, media_id) is None, "nothing can arrive any more", LONG)
+
+
+def test_a_removal_that_fails_is_tried_again(ann: Person, cloudinary: FakeCloudinary, sql: Do) -> None:
+    media_id, message_id = ann.share()
+    eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
+    cloudinary.fail("destroy", Fault(status=503, retry_after="1"))
+    ann.rest.delete(message_id)
+    sql("UPDATE media SET sweep_at = now() WHERE id = :i AND state = 'deleting'", i=media_id)
+    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+
+
+def test_what_nobody_named_goes_after_a_day_and_what_was_named_stays(
+    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do
+) -> None:
+    named, message_id = ann.share()
+    unnamed = ann.rest.upload(ann.group, image_bytes())["mediaId"]
+    eventually(lambda: len(cloudinary.of(unnamed)) == 2 and ann.status(message_id) == "ready", "both", LONG)
+    sql("UPDATE media SET created_at = now() - interval '2 days', sweep_at = now() WHERE id = :i", i=named)
+    sql("UPDATE media SET created_at = now() - interval '2 days', sweep_at = now() WHERE id = :i", i=unnamed)
+    eventually(lambda: cloudinary.of(unnamed) == {}, "the removal", LONG)
+    eventually(lambda: row_of(engine, named).sweep_at is None, "rest", LONG)
+    assert len(cloudinary.of(named)) == 2
+
+
+def test_an_end_that_was_not_told_is_told_again(ann: Person, sql: Do) -> None:
+    media_id, message_id = ann.share()
+    eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
+    ann.session.next_event("media_ready")
+    ann.session.next_event(lambda e: e.name == "message_updated" and e.data["id"] == message_id)
+    sql("UPDATE media_uses SET told = false WHERE media_id = :i", i=media_id)
+    sql("UPDATE media SET version = 0, created_at = now() - interval '1 minute' WHERE id = :i", i=media_id)
+    ann.session.next_event("media_ready", LONG)
+    updated = ann.session.next_event(lambda e: e.name == "message_updated" and e.data["id"] == message_id, LONG)
+    assert updated.data["attachments"][0]["status"] == "ready"
+    assert updated.data["message"] == "look"
+
+
+def test_a_full_database_refuses_the_upload_and_keeps_nothing(ann: Person, engine: Engine, sql: Do) -> None:
+    sql("""CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$""")
+    sql("CREATE TRIGGER full_disk BEFORE INSERT ON media_chunks FOR EACH ROW EXECUTE FUNCTION full_disk()")
+    try:
+        with refused("overloaded"):
+            ann.rest.upload(ann.group, image_bytes())
+        with engine.connect() as conn:
+            query = text("SELECT count(*) FROM media WHERE user_id = :u")
+            assert conn.execute(query, {"u": ann.account.user_id}).scalar() == 0
+    finally:
+        sql("DROP TRIGGER full_disk ON media_chunks")
+        sql("DROP FUNCTION full_disk")
+    _, message_id = ann.share()
+    eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
+
+
+def test_a_web_process_killed_during_an_upload_leaves_it_to_the_sweep(
+    ann: Person, server: Stack, engine: Engine, sql: Do
+) -> None:
+    connection = http.client.HTTPConnection(urlsplit(server.base_urls[1]).netloc, timeout=20)
+    connection.putrequest("POST", f"/api/v1/media?conversationId={ann.group}")
+    connection.putheader("Authorization", f"Bearer {ann.account.access_token}")
+    connection.putheader("Content-Type", f"multipart/form-data; boundary={BOUNDARY.decode()}")
+    connection.putheader("Content-Length", "9000000")
+    connection.endheaders()
+    connection.send(part(bytes(600_000), b'Content-Disposition: form-data; name="file"; filename="a"')[:590_000])
+    mine = "SELECT count(*) FROM media WHERE user_id = :u AND state = 'receiving'"
+
+    def receiving() -> bool:
+        with engine.connect() as conn:
+            return bool(conn.execute(text(mine), {"u": ann.account.user_id}).scalar())
+
+    eventually(receiving, "its beginning")
+    server.kill_web(1)
+    with contextlib.closing(connection):
+        server.start_web(1)
+    sql("UPDATE media SET sweep_at = now() WHERE user_id = :u", u=ann.account.user_id)
+    eventually(lambda: not receiving(), "the sweep", LONG)
+
+
+def test_an_erased_account_takes_its_pictures_along(server: Stack, cloudinary: FakeCloudinary) -> None:
+    person = Person(server)
+    other = register(server.base_url)
+    person.rest.add(person.group, other.user_id)
+    media_id, message_id = person.share()
+    eventually(lambda: person.status(message_id) == "ready", "the picture", LONG)
+    person.rest.request("DELETE", "/me", json={"password": person.account.password})
+    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+    person.close()
+
+
+# -- direct uploads --------------------
+
+
+def begin(person: Person, size: int, content_type: str = "image/jpeg") -> dict[str, Any]:
+    body = {"filename": "a.jpg", "contentType": content_type, "bytes": size, "conversationId": person.group}
+    return person.rest.json("POST", "/media/direct", json=body)
+
+
+def bring(begun: dict[str, Any], data: bytes) -> httpx.Response:
+    return httpx.post(begun["url"], data=begun["fields"], files={"file": data}, trust_env=False)
+
+
+def test_a_direct_upload_is_verified_stripped_and_shown(ann: Person, cloudinary: FakeCloudinary) -> None:
+    data = image_bytes(size=(120, 80), orientation=6)
+    begun = begin(ann, len(data))
+    with refused("conflict"):
+        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
+    assert bring(begun, data).status_code == 200
+    assert ann.rest.json("POST", f"/media/{begun['mediaId']}/complete")["status"] == "processing"
+    ready = ann.session.next_event("media_ready", LONG).data
+    assert (ready["width"], ready["height"]) == (80, 120)
+    assert b"Secret" not in cloudinary.of(begun["mediaId"])[f"parley/{begun['mediaId']}"]
+
+
+def test_a_direct_upload_of_another_size_is_refused_and_removed(
+    ann: Person, cloudinary: FakeCloudinary, sql: Do
+) -> None:
+    data = image_bytes()
+    begun = begin(ann, len(data) + 1)
+    bring(begun, data)
+    with refused("invalid"):
+        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
+    with refused("not_found"):
+        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
+    eventually(lambda: cloudinary.of(begun["mediaId"]) == {}, "the removal", LONG)
+
+
+def test_a_direct_upload_that_nobody_completes_is_removed(
+    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do
+) -> None:
+    data = image_bytes()
+    begun = begin(ann, len(data))
+    bring(begun, data)
+    sql("UPDATE media SET attempted_at = now() - interval '1 day', sweep_at = now() WHERE id = :i", i=begun["mediaId"])
+    eventually(lambda: row_of(engine, begun["mediaId"]) is None, "the removal", LONG)
+    assert cloudinary.of(begun["mediaId"]) == {}
+
+
+def test_while_the_storage_is_away_completing_is_for_later(ann: Person, cloudinary: FakeCloudinary) -> None:
+    data = image_bytes()
+    begun = begin(ann, len(data))
+    bring(begun, data)
+    cloudinary.fail("resource", Fault(status=503))
+    with refused("overloaded"):
+        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
+    assert ann.rest.json("POST", f"/media/{begun['mediaId']}/complete")["status"] == "processing"
+    ann.session.next_event("media_ready", LONG)
+
+
+# -- no storage --------------------
+
+
+def test_in_production_without_a_storage_media_are_off_and_say_so(make_stack: StackFactory, tmp_path: Path) -> None:
+    server = make_stack(env={**UNLIMITED, "APP_ENV": "production", "MEDIA_DIR": str(tmp_path / "unused")}, beat=False)
+    person = Person(server)
+    for act in (
+        lambda: person.rest.upload(person.group, image_bytes()),
+        lambda: begin(person, 9),
+        lambda: person.rest.media_url("018f4e2a-0000-7000-8000-000000000001"),
+    ):
+        with refused("media_off") as caught:
+            act()
+        assert caught.value.status == 501
+    assert person.rest.send(conversation_id=person.group, message="text goes on")["status"] == "stored"
+    assert person.rest.http.get("/media/local/x?token=y").status_code == 404
+    assert not (tmp_path / "unused").exists()
+    person.close()
