@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, request
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Response, request
 
 from app.api.limits import address
 from app.api.multipart import MOST_FIELD, Data, Field, File, read_form
@@ -90,8 +89,8 @@ def completed(media_id: str) -> Response:
 
 
 @blueprint.get("/<media_id>")
-def read(media_id: str) -> AnyResponse:
-    return redirect(_address(media_id).url, 302)
+def read(media_id: str) -> Response:
+    return Response(status=302, headers={"Location": _address(media_id).url})
 
 
 @blueprint.get("/<media_id>/url")

@@ -36,7 +36,7 @@ def discard(parley: Parley, media_id: str) -> None:
     except StorageError as error:
         log.warning("the asset of media %s is not removed: %s", media_id, error.reason)
         with writing(parley.engine) as conn:
-            media_sweep.look_later(conn, Due(row.id, row.state), error.retry_after or PAUSE_SECONDS)
+            media_sweep.try_again(conn, Due(row.id, row.state), error.retry_after or PAUSE_SECONDS)
         return
     with writing(parley.engine) as conn:
         if row.state == "deleting":

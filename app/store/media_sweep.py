@@ -25,6 +25,10 @@ _LATER = HotStatement("""
     UPDATE media SET sweep_at = now() + make_interval(secs => :seconds)
     WHERE id = CAST(:id AS uuid) AND state = :state AND sweep_at <= now() RETURNING 1
 """)
+_AGAIN = HotStatement("""
+    UPDATE media SET sweep_at = now() + make_interval(secs => :seconds)
+    WHERE id = CAST(:id AS uuid) AND state = :state RETURNING 1
+""")
 # A failed one that a message names stays as that message's; another goes after a day.
 _AT_REST = HotStatement(f"""
     UPDATE media AS m SET sweep_at = CASE
@@ -67,6 +71,11 @@ def due(conn: Connection, limit: int = 100) -> list[Due]:
 def look_later(conn: Connection, item: Due, seconds: float) -> bool:
     """False where it moved on meanwhile."""
     return bool(_LATER.rows(conn, id=item.id, state=item.state, seconds=seconds))
+
+
+def try_again(conn: Connection, item: Due, seconds: float) -> None:
+    """Something was tried, and is to be tried again then."""
+    _AGAIN.rows(conn, id=item.id, state=item.state, seconds=seconds)
 
 
 def put_at_rest(conn: Connection, id_: str, state: str) -> None:

@@ -11,8 +11,10 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.contract.expect import eventually
 from tests.support.clients import Account, PollClient, Refused, SseClient, WsClient, register
 from tests.support.documents import Documents
+from tests.support.media_files import image_bytes
 from tests.support.processes import Stack
 
 STACK = {"env": {"ACK_WAIT_SECONDS": "2", "AUTH_ATTEMPTS_PER_MINUTE": "0"}}
@@ -77,6 +79,7 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     call("GET", "/openapi.json", token=None)
     groups(call, ben)
     life_of_a_message(call, ben)
+    media(call, one)
     own_data(call, ben, first["id"], server)
 
     accepted = {done for done in documents.successes() if done[2] == 202} - documents.seen
@@ -139,6 +142,24 @@ def message_changes() -> list[tuple[str, str, dict[str, Any] | None]]:
         ("DELETE", "/reactions/%F0%9F%91%8D", None),
         ("DELETE", "", None),
     ]
+
+
+def media(call: Call, conversation: int) -> None:
+    """Uploaded through the server, and straight to the storage."""
+    form = {"conversationId": str(conversation)}
+    files = {"file": ("photo.jpg", image_bytes(), "image/jpeg")}
+    uploaded = call("POST", "/media", data=form, files=files).json()["mediaId"]
+    new = {"filename": "a.txt", "contentType": "text/plain", "bytes": 4, "conversationId": conversation}
+    direct = call("POST", "/media/direct", json=new).json()
+    httpx.post(uploaded_to(call, direct["url"]), data=direct["fields"], files={"file": b"text"}, trust_env=False)
+    call("POST", f"/media/{direct['mediaId']}/complete")
+    call("POST", "/messages", json={"conversationId": conversation, "attachments": [{"mediaId": uploaded}]})
+    eventually(lambda: call("GET", f"/media/{uploaded}").status_code == 302, "the picture", 20)
+    call("GET", f"/media/{uploaded}/url", params={"variant": "thumbnail"})
+
+
+def uploaded_to(call: Call, path: str) -> str:
+    return str(call("GET", "/me").url.join(path))
 
 
 def own_data(call: Call, ben: Account, message_id: str, server: Stack) -> None:
@@ -232,6 +253,7 @@ def test_events_are_as_documented(sessions: list[Any], call: Call, documents: Do
     for name in ("resync", "message_delivered", "message_read", "typing"):
         mine.next_event(name)
     changes(documents, mine, message["id"])
+    media_events(call, theirs, message["conversationId"])
     call("POST", "/conversations", json={"kind": "group", "name": "Us", "memberIds": [ben.user_id]})
     call("PUT", f"/conversations/{message['conversationId']}/mute", json={"until": None})
     for name in ("message_updated", "reaction", "message_pinned", "message_deleted", "conversation_updated"):
@@ -244,6 +266,17 @@ def test_events_are_as_documented(sessions: list[Any], call: Call, documents: Do
             if event is not None:
                 documents.check_event(event)
     assert documents.events() - documents.seen == set()
+
+
+def media_events(call: Call, reader: Any, conversation: int) -> None:
+    """One picture that can be shown, and one that cannot."""
+    for data in (image_bytes(), image_bytes(size=(400, 400))[:2000]):
+        files = {"file": ("photo.jpg", data, "image/jpeg")}
+        uploaded = call("POST", "/media", params={"conversationId": conversation}, files=files).json()["mediaId"]
+        body = {"conversationId": conversation, "attachments": [{"mediaId": uploaded}]}
+        call("POST", "/messages", json=body)
+    for name in ("media_progress", "media_ready", "media_failed"):
+        reader.next_event(name)
 
 
 def test_what_was_not_confirmed_in_time_is_answered_as_documented(

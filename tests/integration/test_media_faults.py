@@ -14,8 +14,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import redis
+from celery import Celery
+from kombu import Exchange, Queue
 from sqlalchemy import Engine, text
 
+from dev.processes import wait_until
 from tests.conftest import StackFactory
 from tests.contract.expect import eventually, refused
 from tests.contract.test_media_upload import BOUNDARY, part
@@ -94,6 +97,36 @@ def nothing_is_left(server: Stack, cloudinary: FakeCloudinary, engine: Engine) -
 
 
 Do = Callable[..., None]
+Until = Callable[[Callable[[], Any], str], Any]
+
+
+@pytest.fixture(scope="module")
+def ask(server: Stack) -> Iterator[Callable[..., object]]:
+    """Ask the server's workers for a task, by name."""
+    client = Celery(broker=server.env["REDIS_URL"], set_as_current=False)
+    client.conf.update(task_ignore_result=True)
+
+    def act(task: str, *arguments: str) -> None:
+        queue = "maintenance" if "maintenance" in task else "media"
+        exchange = Exchange("parley", type="direct")
+        client.send_task(task, arguments, queue=Queue(queue, exchange, routing_key=queue), retry=False)
+
+    yield act
+    client.close()
+
+
+@pytest.fixture
+def until(ask: Do) -> Until:
+    """Sweep, as the beat does every few seconds, until it has come about."""
+
+    def wait(check: Callable[[], Any], what: str) -> Any:
+        def swept() -> Any:
+            ask("tasks.maintenance.sweep_media")
+            return check()
+
+        return wait_until(swept, LONG, what, every=0.3)
+
+    return wait
 
 
 @pytest.fixture
@@ -110,7 +143,9 @@ def row_of(engine: Engine, media_id: str) -> Any:
         return conn.execute(text("SELECT * FROM media WHERE id = :i"), {"i": media_id}).one_or_none()
 
 
-def test_a_photo_is_kept_there_and_read_by_signed_addresses_that_end(ann: Person, cloudinary: FakeCloudinary) -> None:
+def test_a_photo_is_kept_there_and_read_by_signed_addresses_that_end(
+    ann: Person, cloudinary: FakeCloudinary, until: Until
+) -> None:
     media_id, message_id = ann.share(heavy_jpeg(8))
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
     kept = cloudinary.of(media_id)
@@ -120,7 +155,7 @@ def test_a_photo_is_kept_there_and_read_by_signed_addresses_that_end(ann: Person
         assert "expires_at=" in url
         assert httpx.get(url, trust_env=False).content == kept[f"parley/{media_id}{name}"]
     ann.rest.delete(message_id)
-    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+    until(lambda: cloudinary.of(media_id) == {}, "the removal")
 
 
 def test_failures_that_pass_are_got_over(ann: Person, cloudinary: FakeCloudinary) -> None:
@@ -137,14 +172,16 @@ def test_failures_that_pass_are_got_over(ann: Person, cloudinary: FakeCloudinary
         eventually(lambda m=message_id: ann.status(m) == "ready", "the picture", LONG)
 
 
-def test_what_it_will_never_take_has_failed(ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do) -> None:
+def test_what_it_will_never_take_has_failed(
+    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
+) -> None:
     cloudinary.fail("upload", Fault(), Fault(status=400))  # the thumbnail is there by then
     media_id, message_id = ann.share()
     assert ann.session.next_event("media_failed", LONG).data["code"] == "rejected"
     assert ann.status(message_id) == "failed"
     sql("UPDATE media SET sweep_at = now() WHERE id = :i", i=media_id)
-    eventually(lambda: cloudinary.of(media_id) == {}, "the removal of the thumbnail", LONG)
-    eventually(lambda: row_of(engine, media_id).sweep_at is None, "rest", LONG)
+    until(lambda: cloudinary.of(media_id) == {}, "the removal of the thumbnail")
+    until(lambda: row_of(engine, media_id).sweep_at is None, "rest")
 
 
 def test_an_outage_of_the_storage_delays_and_loses_nothing(ann: Person, cloudinary: FakeCloudinary) -> None:
@@ -170,35 +207,28 @@ def test_a_worker_killed_in_the_middle_is_succeeded(ann: Person, server: Stack, 
 
 
 def test_a_task_that_was_lost_is_asked_for_again(
-    ann: Person, server: Stack, redis_client: redis.Redis, engine: Engine
+    ann: Person, server: Stack, redis_client: redis.Redis, engine: Engine, sql: Do, until: Until
 ) -> None:
     server.kill_worker(0)
     media_id = ann.rest.upload(ann.group, image_bytes())["mediaId"]
     redis_client.delete("media")  # the queue
     server.start_worker(0)
-    eventually(lambda: row_of(engine, media_id).state == "ready", "the picture", LONG)
+    sql("UPDATE media SET sweep_at = now() WHERE id = :i", i=media_id)
+    until(lambda: row_of(engine, media_id).state == "ready", "the picture")
 
 
-def test_a_task_that_runs_five_times_makes_one_asset(
-    ann: Person, server: Stack, cloudinary: FakeCloudinary, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from app import task_queue
-
-    for name in ("DATABASE_URL", "REDIS_URL"):
-        monkeypatch.setenv(name, server.env[name])
-    task_queue.celery.cache_clear()
+def test_a_task_that_runs_five_times_makes_one_asset(ann: Person, cloudinary: FakeCloudinary, ask: Do) -> None:
     cloudinary.gate.clear()
     media_id, message_id = ann.share()
     for _ in range(5):
-        task_queue.ask_for_processing(media_id)
-    task_queue.celery().close()
+        ask("tasks.process_media.process", media_id)
     cloudinary.gate.set()
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
     assert len(cloudinary.of(media_id)) == 2
 
 
 def test_a_message_deleted_while_its_picture_is_uploaded(
-    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do
+    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
 ) -> None:
     cloudinary.gate.clear()
     before = cloudinary.calls.count("upload")
@@ -207,31 +237,31 @@ def test_a_message_deleted_while_its_picture_is_uploaded(
     ann.rest.delete(message_id)
     eventually(lambda: row_of(engine, media_id).state == "deleting", "the deletion", LONG)
     cloudinary.gate.set()
-    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+    until(lambda: cloudinary.of(media_id) == {}, "the removal")
     sql("UPDATE media SET attempted_at = now() - interval '1 day', sweep_at = now(), lease_until = NULL WHERE id = :i",
         i=media_id)  # fmt: skip
-    eventually(lambda: row_of(engine, media_id) is None, "nothing can arrive any more", LONG)
+    until(lambda: row_of(engine, media_id) is None, "nothing can arrive any more")
 
 
-def test_a_removal_that_fails_is_tried_again(ann: Person, cloudinary: FakeCloudinary, sql: Do) -> None:
+def test_a_removal_that_fails_is_tried_again(ann: Person, cloudinary: FakeCloudinary, sql: Do, until: Until) -> None:
     media_id, message_id = ann.share()
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
     cloudinary.fail("destroy", Fault(status=503, retry_after="1"))
     ann.rest.delete(message_id)
     sql("UPDATE media SET sweep_at = now() WHERE id = :i AND state = 'deleting'", i=media_id)
-    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+    until(lambda: cloudinary.of(media_id) == {}, "the removal")
 
 
 def test_what_nobody_named_goes_after_a_day_and_what_was_named_stays(
-    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do
+    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
 ) -> None:
     named, message_id = ann.share()
     unnamed = ann.rest.upload(ann.group, image_bytes())["mediaId"]
     eventually(lambda: len(cloudinary.of(unnamed)) == 2 and ann.status(message_id) == "ready", "both", LONG)
     sql("UPDATE media SET created_at = now() - interval '2 days', sweep_at = now() WHERE id = :i", i=named)
     sql("UPDATE media SET created_at = now() - interval '2 days', sweep_at = now() WHERE id = :i", i=unnamed)
-    eventually(lambda: cloudinary.of(unnamed) == {}, "the removal", LONG)
-    eventually(lambda: row_of(engine, named).sweep_at is None, "rest", LONG)
+    until(lambda: cloudinary.of(unnamed) == {}, "the removal")
+    until(lambda: row_of(engine, named).sweep_at is None, "rest")
     assert len(cloudinary.of(named)) == 2
 
 
@@ -266,7 +296,7 @@ def test_a_full_database_refuses_the_upload_and_keeps_nothing(ann: Person, engin
 
 
 def test_a_web_process_killed_during_an_upload_leaves_it_to_the_sweep(
-    ann: Person, server: Stack, engine: Engine, sql: Do
+    ann: Person, server: Stack, engine: Engine, sql: Do, until: Until
 ) -> None:
     connection = http.client.HTTPConnection(urlsplit(server.base_urls[1]).netloc, timeout=20)
     connection.putrequest("POST", f"/api/v1/media?conversationId={ann.group}")
@@ -286,17 +316,17 @@ def test_a_web_process_killed_during_an_upload_leaves_it_to_the_sweep(
     with contextlib.closing(connection):
         server.start_web(1)
     sql("UPDATE media SET sweep_at = now() WHERE user_id = :u", u=ann.account.user_id)
-    eventually(lambda: not receiving(), "the sweep", LONG)
+    until(lambda: not receiving(), "the sweep")
 
 
-def test_an_erased_account_takes_its_pictures_along(server: Stack, cloudinary: FakeCloudinary) -> None:
+def test_an_erased_account_takes_its_pictures_along(server: Stack, cloudinary: FakeCloudinary, until: Until) -> None:
     person = Person(server)
     other = register(server.base_url)
     person.rest.add(person.group, other.user_id)
     media_id, message_id = person.share()
     eventually(lambda: person.status(message_id) == "ready", "the picture", LONG)
     person.rest.request("DELETE", "/me", json={"password": person.account.password})
-    eventually(lambda: cloudinary.of(media_id) == {}, "the removal", LONG)
+    until(lambda: cloudinary.of(media_id) == {}, "the removal")
     person.close()
 
 
@@ -325,7 +355,7 @@ def test_a_direct_upload_is_verified_stripped_and_shown(ann: Person, cloudinary:
 
 
 def test_a_direct_upload_of_another_size_is_refused_and_removed(
-    ann: Person, cloudinary: FakeCloudinary, sql: Do
+    ann: Person, cloudinary: FakeCloudinary, sql: Do, until: Until
 ) -> None:
     data = image_bytes()
     begun = begin(ann, len(data) + 1)
@@ -334,17 +364,17 @@ def test_a_direct_upload_of_another_size_is_refused_and_removed(
         ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
     with refused("not_found"):
         ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
-    eventually(lambda: cloudinary.of(begun["mediaId"]) == {}, "the removal", LONG)
+    until(lambda: cloudinary.of(begun["mediaId"]) == {}, "the removal")
 
 
 def test_a_direct_upload_that_nobody_completes_is_removed(
-    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do
+    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
 ) -> None:
     data = image_bytes()
     begun = begin(ann, len(data))
     bring(begun, data)
     sql("UPDATE media SET attempted_at = now() - interval '1 day', sweep_at = now() WHERE id = :i", i=begun["mediaId"])
-    eventually(lambda: row_of(engine, begun["mediaId"]) is None, "the removal", LONG)
+    until(lambda: row_of(engine, begun["mediaId"]) is None, "the removal")
     assert cloudinary.of(begun["mediaId"]) == {}
 
 

@@ -67,7 +67,7 @@ class FakeCloudinary:
         self._parts: dict[str, Part] = {}
         self._lock = threading.Lock()
         self._server = make_server("127.0.0.1", 0, self._app, threaded=True, request_handler=_Quiet)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self.prefix = f"http://127.0.0.1:{self._server.port}"
         quoted = SECRET.replace("%", "%25").replace(" ", "%20").replace("&", "%26")
         self.url = f"cloudinary://{KEY}:{quoted}@{CLOUD}?upload_prefix={self.prefix}&timeout={timeout}"

@@ -25,6 +25,7 @@ PUBLISHED = {
     "unsupported_media": 415,
     "invalid": 422,
     "rate_limited": 429,
+    "media_off": 501,
     "overloaded": 503,
     "internal": 500,
 }

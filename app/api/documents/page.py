@@ -82,7 +82,9 @@ def _operation(path: str, method: str, operation: Schema, schemas: dict[str, Sch
     if operation.get("parameters"):
         parts.append(Part("Parameters", [_parameter(parameter) for parameter in operation["parameters"]], []))
     if "requestBody" in operation:
-        parts.append(_body("Body", operation["requestBody"]["content"]["application/json"]["schema"], schemas))
+        for media_type, content in operation["requestBody"]["content"].items():
+            title = "Body" if media_type == "application/json" else f"Body, {media_type}"
+            parts.append(_body(title, content["schema"], schemas))
     errors = []
     for status, answer in operation["responses"].items():
         if "$ref" in answer:
