@@ -90,6 +90,12 @@ task_annotations = {
     },
     # A video of 100 MB goes to its storage at 1 MB/s and more; below the visibility timeout still.
     "tasks.process_media.process": {"soft_time_limit": 150, "time_limit": 170},
+    "tasks.send_push.run": {
+        "acks_late": False,
+        "retry_on_worker_lost": False,
+        "soft_time_limit": 3600,
+        "time_limit": 3630,
+    },
 }
 # Below the visibility timeout. The soft limit raises in the task, the hard one kills its process.
 task_soft_time_limit = 60
@@ -142,6 +148,17 @@ beat_schedule = {
         "task": "tasks.maintenance.wake_drain",
         "schedule": 3.0,
         "options": {"expires": 3.0},
+    },
+    # Notifications whose wake-up was lost, and how many are owed.
+    "wake-push": {
+        "task": "tasks.maintenance.wake_push",
+        "schedule": 3.0,
+        "options": {"expires": 3.0},
+    },
+    "sweep-push": {
+        "task": "tasks.maintenance.sweep_push",
+        "schedule": crontab(minute="37"),
+        "options": {"expires": 1800.0},
     },
     # So old may lastSeen be in Postgres; Redis has it at once.
     "move-last-seen": {

@@ -1,4 +1,4 @@
-"""Commands for whoever runs the deployment: ``flask --app wsgi admin grant <username>``."""
+"""Commands for whoever runs the deployment: ``flask --app wsgi admin grant <username>``, ``flask --app wsgi vapid``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.extensions import current_parley
+from app.push.vapid import make_private_key, public_key_of
 from app.store import users
 from app.store.engine import writing
 
@@ -15,6 +16,15 @@ admin = AppGroup("admin", help="Who may read and handle reports.")
 
 def install(app: Flask) -> None:
     app.cli.add_command(admin)
+    app.cli.add_command(vapid)
+
+
+@click.command("vapid", help="Make a key pair for Web Push.")
+def vapid() -> None:
+    """Printed and not kept: for the environment. A new key ends all subscriptions made with the one before."""
+    private_key = make_private_key()
+    click.echo(f"VAPID_PRIVATE_KEY={private_key}")
+    click.echo(f"# the public key, as browsers are given it: {public_key_of(private_key)}")
 
 
 @admin.command("grant", help="Make a user an administrator.")

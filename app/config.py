@@ -31,6 +31,15 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+# Browsers' own: Chrome and others on its engine, Firefox, Safari, Edge.
+PUSH_SERVICES = (
+    "fcm.googleapis.com",
+    "*.push.services.mozilla.com",
+    "*.push.apple.com",
+    "*.notify.windows.com",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     app_env: str
@@ -114,6 +123,18 @@ class Settings:
     max_waiting_bytes: int = 500 * 1024 * 1024  # of a user's media that are not processed yet
     max_uploads: int = 32  # under way at one web process
     upload_stall_seconds: float = 30.0  # an upload of which nothing comes for so long is cut
+    # Push
+    vapid_private_key: str = field(default="", repr=False)  # unset: made, and kept in Postgres
+    vapid_subject: str = "mailto:push@localhost"
+    fcm_credentials: str = field(default="", repr=False)  # a service account's JSON, or the name of its file
+    fcm_base_url: str = ""  # another server that speaks FCM's protocol
+    push_hosts: tuple[str, ...] = PUSH_SERVICES
+    push_loopback: bool = False  # a test setting: endpoints on this machine
+    push_preview: str = "full"  # or sender, or none: the most that any notification shows
+    push_confirm_seconds: float = 10.0
+    push_spacing_seconds: float = 5.0
+    push_threads: int = 32
+    push_keep_days: float = 7.0
 
     metrics_token: str = field(default="", repr=False)
 
@@ -166,6 +187,8 @@ def check_settings(settings: Settings) -> None:
         raise ConfigError(f"ACCOUNT_DELETION={settings.account_deletion!r} is neither keep nor erase.")
     if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
         raise ConfigError("CLOUDINARY_URL is not of the form cloudinary://key:secret@cloud.")
+    if settings.push_preview not in ("full", "sender", "none"):
+        raise ConfigError(f"PUSH_PREVIEW={settings.push_preview!r} is neither full, sender nor none.")
     if settings.production:
         _check_production(settings)
 
@@ -176,6 +199,8 @@ _CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?",
 def _check_production(settings: Settings) -> None:
     if "*" in settings.allowed_origins:
         raise ConfigError("ALLOWED_ORIGINS=* would let every web page open sessions; name the origins.")
+    if settings.push_loopback:
+        raise ConfigError("PUSH_LOOPBACK is for tests: it would let clients have this machine call itself.")
     if settings.jwt_jwks_url and not settings.jwt_jwks_url.startswith("https://"):
         raise ConfigError("JWT_JWKS_URL must be https: who answers it decides who anybody is.")
 

@@ -13,6 +13,7 @@ from app.core.errors import Overloaded
 log = logging.getLogger(__name__)
 
 DRAIN = "tasks.persist_messages.drain"
+PUSH = "tasks.send_push.run"
 
 
 @cache
@@ -52,6 +53,14 @@ def _hint(task: str, argument: str | int, seconds: float = 0, queue: str = "main
         celery().send_task(task, (argument,), queue=queue, countdown=seconds or None, retry=False)
     except (OperationalError, OSError) as error:
         log.warning("%s(%s) was not asked for: %s", task, argument, type(error).__name__)
+
+
+def wake_push() -> None:
+    """Ask for a runner of push notifications. Should it be lost, beat asks again within seconds. May block."""
+    try:
+        celery().send_task(PUSH, queue="push", expires=30, retry=False, ignore_result=True)
+    except (OperationalError, OSError) as error:
+        log.warning("%s was not asked for: %s", PUSH, type(error).__name__)
 
 
 def wake_drain() -> None:

@@ -17,7 +17,13 @@ from tasks import shutdown
 
 celery_app = Celery("parley")
 celery_app.config_from_object("celeryconfig")
-celery_app.conf.imports = ("tasks.persist_messages", "tasks.maintenance", "tasks.accounts", "tasks.process_media")
+celery_app.conf.imports = (
+    "tasks.persist_messages",
+    "tasks.send_push",
+    "tasks.process_media",
+    "tasks.maintenance",
+    "tasks.accounts",
+)
 shutdown.install()
 
 

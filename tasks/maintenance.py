@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 
+from app.fanout import push_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import sign_of_life
 from app.services import sweep_media as media
 from app.services.move_last_seen import move_last_seen
-from app.store import account_deletions, auth_sessions, exports
+from app.services.publish_metrics import publish_owed
+from app.store import account_deletions, auth_sessions, exports, push_deliveries, push_owed, push_targets
 from app.store.engine import reading, writing
 from app.task_queue import ask_for_deletion, ask_for_export
 from app.task_queue import wake_drain as ask_for_drain
+from app.task_queue import wake_push as ask_for_push
 from tasks import celery_app
+from tasks.shutdown import stopping
 from tasks.worker_process import NAME, parley
 
 
@@ -28,6 +32,30 @@ def wake_drain() -> None:
         ask_for_drain()
     else:
         LogReader(redis).give_up_if_lost()  # trimmed to nothing: no drain would ever look
+
+
+@celery_app.task(name="tasks.maintenance.wake_push")  # type: ignore[untyped-decorator]
+def wake_push() -> None:
+    """Where notifications are due and nobody sends them, a wake-up was lost or a worker died. Publishes how many."""
+    shared = parley()
+    with reading(shared.engine) as connection:
+        owed, age_seconds = push_owed.figures(connection)
+        due_ms = push_owed.next_due_ms(connection) if owed else None
+    publish_owed(shared.redis, owed, age_seconds)
+    if due_ms is not None and due_ms <= 0 and not push_signal.is_running(shared.redis):
+        ask_for_push()
+
+
+@celery_app.task(name="tasks.maintenance.sweep_push")  # type: ignore[untyped-decorator]
+def sweep_push() -> None:
+    """Targets of sign-ins that are over, subscriptions that expired, and what became of notifications long ago."""
+    shared = parley()
+    with writing(shared.engine) as connection:
+        push_targets.forget_ended(connection)
+    more = True
+    while more and not stopping():
+        with writing(shared.engine) as connection:
+            more = push_deliveries.sweep(connection, days=shared.settings.push_keep_days) > 0
 
 
 @celery_app.task(name="tasks.maintenance.move_last_seen")  # type: ignore[untyped-decorator]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from app.extensions import one_connection
+from app.fanout import push_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import sign_of_life
 from app.services.publish_metrics import publish_drain
 from app.services.store_log import BLOCK_MS, Drain, DrainStats
 from app.store.engine import create_engine
-from app.task_queue import wake_drain
+from app.task_queue import wake_drain, wake_push
 from tasks import celery_app
 from tasks.shutdown import stopping
 from tasks.worker_process import NAME, parley, process_name
@@ -23,9 +25,30 @@ log = logging.getLogger(__name__)
 
 # A drain may wait longer for a commit than a person for an answer.
 STORE_TIMEOUT_SECONDS = 10.0
+ASK_PUSH_EVERY_SECONDS = 0.5
 
 # Over all drains of this process: counters that begin anew with each drain would look like restarts.
 _stats = DrainStats()
+
+
+class PushWaker:
+    """Called after a batch by which devices are owed something: wakes the runner, or has one begin, at most twice a
+    second. A hint: the sweep looks as well."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._asked = 0.0
+
+    def __call__(self) -> None:
+        try:
+            running = push_signal.poke(self._redis)
+        except RedisError as error:
+            log.warning("the runner of push notifications is not woken: %s", type(error).__name__)
+            return
+        now = time.monotonic()
+        if not running and now - self._asked > ASK_PUSH_EVERY_SECONDS:
+            self._asked = now
+            wake_push()
 
 
 def hand_over(redis: Redis) -> None:
@@ -55,6 +78,7 @@ def drain() -> None:
         stopping=stopping,
         alive=alive,
         stats=_stats,
+        owed=PushWaker(shared.redis),
     )
     try:
         if worker.run():

@@ -28,10 +28,11 @@ class MembersQuery(Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 
-class MuteBody(Struct, frozen=True):
-    """``until``: muted until then; null: not muted."""
+class MuteBody(Struct, rename="camel", frozen=True):
+    """``until``: muted until then; null: not muted. ``exceptMentions``: but for messages that name the member."""
 
     until: datetime | None = None
+    except_mentions: bool = False
 
 
 class ArchiveBody(Struct, frozen=True):
@@ -88,11 +89,12 @@ def leave(conversation_id: int) -> Response:
 @blueprint.put("/mute")
 def mute(conversation_id: int) -> Response:
     caller = require_writer()
-    until = parse_body(MuteBody).until
+    body = parse_body(MuteBody)
+    until = body.until
     if until is not None and until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     muted = max(int(until.timestamp() * 1000), 0) if until is not None else 0
-    return _set(caller.user_id, conversation_id, SettingsBody(muted_until=muted))
+    return _set(caller.user_id, conversation_id, SettingsBody(muted_until=muted, except_mentions=body.except_mentions))
 
 
 @blueprint.put("/archive")

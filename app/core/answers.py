@@ -184,7 +184,9 @@ class Member(Answer, frozen=True, kw_only=True):
 
 
 class Conversation(Answer, frozen=True, kw_only=True):
-    """A conversation as one member sees it. ``name`` and ``mutedUntil`` stand where they are set."""
+    """A conversation as one member sees it. ``name`` and ``mutedUntil`` stand where they are set; with the latter
+    ``exceptMentions``.
+    """
 
     id: Id
     kind: Literal["direct", "group"]
@@ -202,6 +204,7 @@ class Conversation(Answer, frozen=True, kw_only=True):
     members: list[Member] | UnsetType = UNSET
     last_message: Message | UnsetType = UNSET
     muted_until: Time | UnsetType = UNSET
+    except_mentions: bool | UnsetType = UNSET
 
 
 class ConversationList(Answer, frozen=True, kw_only=True):

@@ -128,5 +128,6 @@ class SettingsNow(Answer, frozen=True, kw_only=True):
 
     conversation_id: Id
     muted_until: Time | UnsetType | None = UNSET
+    except_mentions: bool | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET

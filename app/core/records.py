@@ -108,6 +108,7 @@ class SettingsBody(msgspec.Struct, rename="camel"):
     muted_until: int | msgspec.UnsetType = msgspec.UNSET
     archived: bool | msgspec.UnsetType = msgspec.UNSET
     pinned: bool | msgspec.UnsetType = msgspec.UNSET
+    except_mentions: bool | msgspec.UnsetType = msgspec.UNSET  # of being muted
 
 
 class MarksBody(msgspec.Struct):

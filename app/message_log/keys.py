@@ -24,6 +24,9 @@ SEEN = PREFIX + "seen"  # hash user id -> when last online, ms; moved to Postgre
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token ends, s
 PROCESSES = PREFIX + "processes"  # zset process that publishes figures -> when these expire, s
 WORKERS = PREFIX + "workers"  # zset worker -> its last sign of life, s
+PUSH_LEASE = PREFIX + "push-lease"  # string, the runner of push notifications; expires by itself
+PUSH_WAKE = PREFIX + "push-wake"  # list of at most one item: something is owed since the runner looked last
+PUSH_OUTBOX = PREFIX + "push-outbox"  # list, in development: what the local twin was given, newest first
 ALL = PREFIX + "all"  # channel that every gateway listens to
 
 # Idle conversations leave Redis after this and are read from Postgres again at their next message.
@@ -73,6 +76,12 @@ def refused(version: int) -> str:
 def gateway_users(gateway: str) -> str:
     """set of users with a session at this gateway"""
     return f"{PREFIX}g:{gateway}"
+
+
+def devices(user_id: int) -> str:
+    """hash "<gateway> <device id>" -> sessions of this device there; expires by itself. A gateway that died leaves its
+    fields: they count where ONLINE names the gateway"""
+    return f"{PREFIX}dev:{user_id}"
 
 
 def gateway_channel(gateway: str) -> str:

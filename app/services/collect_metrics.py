@@ -50,6 +50,7 @@ class Deployment(Collector):
         yield from self._gateway_counters()
         yield from self._labelled_counters()
         yield from self._drain_counters()
+        yield from self._push_metrics()
         yield self._histogram("ack_seconds", "From a message's acceptance to its ack", "ack_seconds")
         yield self._histogram("drain_batch_records", "Records in a batch of the drain", "drain_sizes")
 
@@ -101,6 +102,18 @@ class Deployment(Collector):
                 if "drain" in figures:
                     family.add_metric([process], figures["drain"][name])
             yield family
+
+    def _push_metrics(self) -> Iterator[Metric]:
+        for figures in self._processes.values():
+            if "push_owed" in figures:
+                owed, age_seconds = figures["push_owed"]
+                yield _gauge("parley_push_owed", "Notifications to devices that are owed", owed)
+                yield _gauge("parley_push_age_seconds", "Age of the oldest of them", age_seconds)
+        family = _counter("push", "Notifications to devices, by what became of them", "provider", "outcome")
+        for process, figures in self._processes.items():
+            for key, count in figures.get("push", {}).items():
+                family.add_metric([process, *key.split(":", 1)], count)
+        yield family
 
     def _histogram(self, name: str, help_text: str, figure: str) -> Metric:
         family = HistogramMetricFamily(f"parley_{name}", help_text, labels=["process"])

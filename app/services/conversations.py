@@ -181,6 +181,7 @@ def _view(
     }
     if summary.muted_until_ms is not None:
         view["mutedUntil"] = rfc3339(summary.muted_until_ms)
+        view["exceptMentions"] = summary.except_mentions
     if members and summary.member_count <= store.MEMBERS_SHOWN:
         view["members"] = [_member_view(member) for member in members]
     if summary.id in last:

@@ -9,7 +9,7 @@ from app.core.errors import Forbidden, Invalid
 from app.services.announce import announce_gone
 from app.services.check_revoked import all_sessions_of
 from app.services.redis_calls import asking
-from app.store import account_deletions, auth_sessions, users
+from app.store import account_deletions, auth_sessions, push_targets, users
 from app.store.engine import reading, writing
 from app.task_queue import ask_for_deletion
 
@@ -29,6 +29,7 @@ def delete_account(parley: Parley, user_id: int, password: str | None) -> None:
     with writing(parley.engine) as conn:
         account_deletions.begin_deletion(conn, user_id, erase=erase)
         auth_sessions.end_all_of(conn, user_id, "account deleted")
+        push_targets.forget_user(conn, user_id)
         auth_sessions.end_session(
             conn, all_sessions_of(user_id), user_id, "account deleted", tokens_end_ms=tokens_end * 1000
         )

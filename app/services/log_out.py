@@ -10,7 +10,7 @@ import msgspec
 from app.core.caller import Caller
 from app.message_log import keys
 from app.services.redis_calls import asking
-from app.store import auth_sessions
+from app.store import auth_sessions, push_targets
 from app.store.engine import writing
 
 if TYPE_CHECKING:
@@ -34,5 +34,6 @@ def end_auth_session(parley: Parley, sid: str, user_id: int, reason: str, *, tok
     latest = max(tokens_end, int(time.time()) + parley.settings.access_token_seconds) + CLOCK_MARGIN_SECONDS
     with writing(parley.engine) as conn:
         end = auth_sessions.end_session(conn, sid, user_id, reason, tokens_end_ms=latest * 1000)
+        push_targets.forget_session(conn, sid)
     asking(lambda: parley.revoked.announce(sid, end))
     asking(lambda: parley.redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid])))

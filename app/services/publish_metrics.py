@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 from redis import Redis
@@ -17,6 +18,7 @@ LIVES_SECONDS = 30
 # A drain's figures are counters alone, true for as long as anybody likes to read them; between two drains nobody
 # publishes them again.
 DRAIN_LIVES_SECONDS = 600
+PUSH_QUEUE = "push-queue"  # not a process: the queue of all of them
 
 
 class LogFigures(NamedTuple):
@@ -40,6 +42,16 @@ def publish(redis: Redis, process: str, figures: Figures, *, lives_seconds: int 
 def publish_drain(redis: Redis, process: str, stats: DrainStats) -> None:
     """What the drains of a worker process did since it began."""
     publish(redis, process, drain_figures(stats), lives_seconds=DRAIN_LIVES_SECONDS)
+
+
+def publish_push(redis: Redis, process: str, counted: Mapping[str, int]) -> None:
+    """What the runners of push notifications of a worker process did: "<provider>:<outcome>" -> how many."""
+    publish(redis, process, {"push": dict(counted)}, lives_seconds=DRAIN_LIVES_SECONDS)
+
+
+def publish_owed(redis: Redis, owed: int, age_seconds: float) -> None:
+    """How many notifications are owed in the deployment, and the age of the oldest."""
+    publish(redis, PUSH_QUEUE, {"push_owed": [owed, age_seconds]})
 
 
 def read_published(redis: Redis) -> dict[str, Figures]:

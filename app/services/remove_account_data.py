@@ -25,7 +25,7 @@ from app.message_log.conversations import read_tail
 from app.services.change_group import give_role, leave_group
 from app.services.worker_changes import Change, WorkerChanges
 from app.store import account_deletions as store
-from app.store import auth_sessions, reports
+from app.store import auth_sessions, push_targets, reports
 from app.store.account_deletions import Deletion, OwnConversation
 from app.store.engine import reading, writing
 
@@ -78,6 +78,7 @@ class Removal:
             auth_sessions.end_all_of(conn, user_id, "account deleted")  # who signed in at that very moment
             if deletion.erase:
                 reports.forget_erased_of(conn, user_id)
+            push_targets.forget_user(conn, user_id)
             store.finish_deletion(conn, user_id)
         return True
 

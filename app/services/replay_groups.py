@@ -98,7 +98,12 @@ def info_view(summary: ConversationSummary) -> View:
 
 
 def stored_settings_view(row: StoredSettings) -> View:
-    changes = {"mutedUntil": row.muted_until_ms or 0, "archived": row.archived, "pinned": row.pinned}
+    changes = {
+        "mutedUntil": row.muted_until_ms or 0,
+        "exceptMentions": row.except_mentions,
+        "archived": row.archived,
+        "pinned": row.pinned,
+    }
     return settings_view(row.conversation_id, changes)
 
 

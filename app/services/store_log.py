@@ -31,7 +31,7 @@ from app.store.batch_writes import (
     UnstorableError,
     insert_dead_letter,
     insert_tombstone,
-    store_batch,
+    store_and_owe,
 )
 from app.store.conversations import load_state
 from app.store.engine import reading, writing
@@ -67,7 +67,8 @@ class DrainStats:
 
 
 class Drain:
-    """``stopping`` says whether this process was told to end; ``alive`` is called at least every few seconds."""
+    """``stopping`` says whether this process was told to end; ``alive`` is called at least every few seconds.
+    ``owed`` is called after a batch by which devices are owed something."""
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Drain:
         stopping: Callable[[], bool],
         alive: Callable[[DrainStats], None],
         stats: DrainStats | None = None,
+        owed: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._engine = engine
@@ -88,6 +90,7 @@ class Drain:
         self._lease = lease_seconds
         self._stopping = stopping
         self._alive = alive
+        self._owed = owed
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
         self._next: int | None = None  # the number of the next entry, where the last one is known
@@ -218,8 +221,10 @@ class Drain:
         """Store what can be stored. Returns version -> reason for what was refused."""
         try:
             rows, refused = self._rows(epoch, records)
-            conflicts = store_batch(self._engine, epoch, rows.messages, rows.receipts)
-            for conflict in conflicts:
+            stored = store_and_owe(self._engine, epoch, rows.messages, rows.receipts, owing=rows.owing.gathered())
+            if stored.owed:
+                self._owed()
+            for conflict in stored.conflicts:
                 refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)
             late = store_changes(self._engine, epoch, [c for c in rows.changes if c.record.version not in refused])
             for media_id in late:

@@ -105,6 +105,7 @@ _HIDE = text("""
 _SETTINGS = text("""
     UPDATE members SET settings_version = :version,
         muted_until = CASE WHEN :has_muted THEN CAST(:muted AS timestamptz) ELSE muted_until END,
+        mute_except_mentions = coalesce(CAST(:except_mentions AS boolean), mute_except_mentions),
         archived = coalesce(CAST(:archived AS boolean), archived),
         pinned_at = CASE WHEN CAST(:pinned AS boolean) IS NULL THEN pinned_at
                          WHEN :pinned THEN coalesce(pinned_at, :at) ELSE NULL END
@@ -215,6 +216,7 @@ def _set(conn: Connection, change: Change) -> None:
             "at": moment(record.sent_ms),
             "has_muted": body.muted_until is not msgspec.UNSET,
             "muted": moment(muted) if muted else None,
+            "except_mentions": _given(body.except_mentions),
             "archived": _given(body.archived),
             "pinned": _given(body.pinned),
         },

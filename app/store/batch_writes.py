@@ -25,6 +25,7 @@ from msgspec import Struct
 from psycopg.errors import ProgramLimitExceeded, UniqueViolation
 from sqlalchemy import Connection, Engine, text
 
+from app.store.batch_owed import Owing, owed_parameters, owed_part
 from app.store.engine import autocommit
 from app.store.epochs import StaleEpochError
 from app.store.pg_arrays import int_array, text_array
@@ -86,6 +87,13 @@ class UnstorableError(Exception):
 Parameters = list[Any]
 
 
+class Stored(NamedTuple):
+    """``owed``: how many users with a device are owed a look at it, now (store/push_owed.py)."""
+
+    conflicts: list[Conflict]
+    owed: int
+
+
 def store_batch(
     engine: Engine,
     epoch: int,
@@ -99,35 +107,46 @@ def store_batch(
     Raises StaleEpochError, UnstorableError (nothing was stored) or Overloaded (perhaps it was: call again
     with the same). ``last_seen`` is ``(user_id, ms)``.
     """
+    return store_and_owe(engine, epoch, messages, receipts, last_seen).conflicts
+
+
+def store_and_owe(
+    engine: Engine,
+    epoch: int,
+    messages: Sequence[NewMessage],
+    receipts: Sequence[Receipt] = (),
+    last_seen: Sequence[tuple[int, int]] = (),
+    owing: Sequence[Owing] = (),
+) -> Stored:
+    """As ``store_batch``; in the same transaction note what is owed to devices, by ``owing`` and by what was read."""
     if not (messages or receipts or last_seen):
-        return []
+        return Stored([], 0)
     detailed = any(message.mentions or message.mentions_all or message.extra for message in messages)
+    read = [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
     has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
     parameters = _parameters(epoch, messages, receipts, last_seen, detailed=detailed)
+    parameters += owed_parameters(owing, read)
     try:
         with autocommit(engine) as conn:
-            return _write(conn, messages, has, parameters)
+            return _write(conn, messages, (*has, bool(owing), bool(read)), parameters)
     except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
 
 
-def _write(
-    conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ...], parameters: Parameters
-) -> list[Conflict]:
+def _write(conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ...], parameters: Parameters) -> Stored:
     try:
-        _run(conn, _statement(*has, False), parameters)
+        return Stored([], _run(conn, _statement(*has, False), parameters)[1])
     except UniqueViolation:
-        stored = _run(conn, _statement(*has, True), parameters)
-        return _conflicts(conn, messages) if stored < len(messages) else []
-    return []
+        stored, owed = _run(conn, _statement(*has, True), parameters)
+        return Stored(_conflicts(conn, messages) if stored < len(messages) else [], owed)
 
 
-def _run(conn: Connection, statement: bytes, parameters: Parameters) -> int:
-    """How many messages were inserted."""
-    fenced, inserted = driver(conn).execute(statement, parameters, prepare=True).fetchone() or (0, 0)
+def _run(conn: Connection, statement: bytes, parameters: Parameters) -> tuple[int, int]:
+    """How many messages were inserted, and how many users are owed something."""
+    fenced, inserted, owed = driver(conn).execute(statement, parameters, prepare=True).fetchone() or (0, 0, 0)
     if not fenced:
         raise StaleEpochError
-    return int(inserted)
+    return int(inserted), int(owed)
 
 
 _FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = 1 AND epoch = %s FOR NO KEY UPDATE)"
@@ -177,9 +196,16 @@ _SEEN = """seen AS (
 
 @lru_cache
 def _statement(
-    messages: bool, detailed: bool, conversations: bool, receipts: bool, seen: bool, expect_conflicts: bool
+    messages: bool,
+    detailed: bool,
+    conversations: bool,
+    receipts: bool,
+    seen: bool,
+    owing: bool,
+    read: bool,
+    expect_conflicts: bool,
 ) -> bytes:
-    """The statement with the parts that this batch has; its one row is (fence held, messages inserted)."""
+    """The statement with the parts that this batch has; its one row is (fence held, messages inserted, users owed)."""
     parts = [_FENCE]
     if messages:
         parts.append(
@@ -187,8 +213,10 @@ def _statement(
             + ("ON CONFLICT DO NOTHING RETURNING 1)" if expect_conflicts else ")")
         )
     parts += [_CONVERSATIONS] * conversations + [_RECEIPTS] * receipts + [_SEEN] * seen
+    parts += [owed_part(messages=owing, read=read)] * (owing or read)
     inserted = "(SELECT count(*) FROM added)" if messages and expect_conflicts else "0"
-    return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}".encode()
+    owed = "(SELECT count(*) FROM owed)" if owing or read else "0"
+    return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}, {owed}".encode()
 
 
 def _parameters(

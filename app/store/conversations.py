@@ -56,7 +56,8 @@ class ConversationSummary(Struct, frozen=True):
     """A conversation as one of its members sees it. ``members`` is empty for groups in a list.
 
     ``last_message`` is the newest that this member sees. ``mentions``: unread messages that name the member, or all
-    members. ``archived``, ``pinned_ms`` and ``muted_until_ms`` are the member's own settings.
+    members. ``archived``, ``pinned_ms``, ``muted_until_ms`` and ``except_mentions`` (of muting) are the member's own
+    settings.
     """
 
     id: int
@@ -81,6 +82,7 @@ class ConversationSummary(Struct, frozen=True):
     role: str
     mentions: int
     info_version: int
+    except_mentions: bool
 
     @property
     def cursor(self) -> ActivityCursor:
@@ -162,7 +164,8 @@ def _summaries(which: str, order_and_limit: str) -> HotStatement:
                CASE WHEN c.last_seq > m.last_read_seq THEN {unread_count("m")} ELSE 0 END, {ms_of("m.muted_until")},
                c.description, c.avatar_url, c.history, m.archived, {ms_of("m.pinned_at")},
                m.visible_from, m.joined_version, m.role,
-               CASE WHEN c.last_seq > m.last_read_seq THEN {_MENTIONS} ELSE 0 END, c.info_version, {columns("last")}
+               CASE WHEN c.last_seq > m.last_read_seq THEN {_MENTIONS} ELSE 0 END, c.info_version,
+               m.mute_except_mentions, {columns("last")}
         FROM (
             SELECT c.id, c.last_activity_at FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
             WHERE m.user_id = :user_id AND m.left_seq IS NULL AND {which} {order_and_limit}
@@ -255,6 +258,6 @@ def _members(
 
 
 def _summary(row: tuple[Any, ...], members: dict[int, list[MemberState]]) -> ConversationSummary:
-    last = StoredMessage(*row[20:]) if row[20] is not None else None
-    values = [*row[:10], last, members.get(row[0], []), *row[10:20]]
+    last = StoredMessage(*row[21:]) if row[21] is not None else None
+    values = [*row[:10], last, members.get(row[0], []), *row[10:21]]
     return ConversationSummary(*values)

@@ -20,6 +20,7 @@ class StoredSettings(NamedTuple):
     muted_until_ms: int | None
     archived: bool
     pinned: bool
+    except_mentions: bool
 
 
 _AT = HotStatement(f"""
@@ -39,7 +40,8 @@ _LEFT = HotStatement("""
     SELECT conversation_id, left_version FROM members WHERE user_id = :user_id AND left_version > :version
 """)
 _SETTINGS = HotStatement(f"""
-    SELECT conversation_id, settings_version, {ms_of("muted_until")}, archived, pinned_at IS NOT NULL
+    SELECT conversation_id, settings_version, {ms_of("muted_until")}, archived, pinned_at IS NOT NULL,
+           mute_except_mentions
     FROM members WHERE user_id = :user_id AND settings_version > :version AND left_seq IS NULL
 """)
 

@@ -15,6 +15,7 @@ from app.core.cursor import Position, decode_cursor
 from app.core.errors import Overloaded, ParleyError, RateLimited, Unauthorized
 from app.core.events import Event
 from app.extensions import Parley, connect_redis, one_connection
+from app.fanout import devices
 from app.fanout.hub import Hub, refusal
 from app.fanout.listener import Listener
 from app.fanout.presence import BEAT_SECONDS, PresenceChanges, beat, sign_off
@@ -296,6 +297,23 @@ class Gateway:
         """Before a session enters. Raise RateLimited."""
         if len(self.hub.sessions_of(session.user_id)) >= self.settings.max_sessions_per_user:
             raise RateLimited("Too many sessions.", retry_after=30.0)
+
+    def note_device(self, user_id: int, device_id: str) -> None:
+        """This device is in use here. May block. Without Redis, it counts as not in use."""
+        try:
+            devices.came(self.parley.redis, self.id, user_id, device_id)
+        except RedisError as error:
+            log.warning("a device is not noted: %s", type(error).__name__)
+
+    def forget_device(self, user_id: int, device_id: str) -> None:
+        """It is not, any more. Never blocks."""
+        self.later(lambda: self._forget_device(user_id, device_id))
+
+    def _forget_device(self, user_id: int, device_id: str) -> None:
+        try:
+            devices.left(self.parley.redis, self.id, user_id, device_id)
+        except RedisError as error:
+            log.warning("a device is not forgotten: %s", type(error).__name__)
 
     def keep(self, session: Session) -> None:
         self.sessions.add(session)

@@ -38,6 +38,7 @@ class Session:
     __slots__ = (
         "_buffer",
         "_catching_up",
+        "_device_noted",
         "_undelivered",
         "_watched",
         "auth_session",
@@ -69,6 +70,7 @@ class Session:
         self.start = 0  # the version at which it entered
         self._buffer: list[Event] | None = None
         self._catching_up = False
+        self._device_noted = False
         self._undelivered: dict[int, int] | None = None
         self._watched: set[int] | None = None
 
@@ -106,7 +108,11 @@ class Session:
         self._buffer = []
         self.gateway.hub.add(self)
         try:
-            return self.gateway.presence.came(self.user_id)
+            version = self.gateway.presence.came(self.user_id)
+            if self.device_id is not None:
+                self.gateway.note_device(self.user_id, self.device_id)
+                self._device_noted = True
+            return version
         except BaseException:
             self.leave()
             raise
@@ -230,6 +236,9 @@ class Session:
             self._watched = None
         if self.gateway.hub.remove(self):
             self.gateway.presence.left(self.user_id)
+        if self._device_noted:
+            self._device_noted = False
+            self.gateway.forget_device(self.user_id, str(self.device_id))
 
     def gone(self) -> None:
         """The connection is no more."""

@@ -81,11 +81,28 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     life_of_a_message(call, ben)
     media(call, one)
     own_data(call, ben, first["id"], server)
+    notifications(call)
 
     accepted = {done for done in documents.successes() if done[2] == 202} - documents.seen
     # Not one JSON value; the export has its own tests in tests/contract/test_own_data.py.
     stream = {("GET", "/api/v1/events", 200), ("GET", "/api/v1/me/exports/{exportId}/file", 200)}
     assert documents.successes() - documents.seen == accepted | stream
+
+
+def notifications(call: Call) -> None:
+    call("GET", "/push/vapid-key")
+    keys = {"p256dh": "BA" + "A" * 85, "auth": "A" * 22}
+    endpoint = "https://fcm.googleapis.com/fcm/send/x"
+    one = call("POST", "/push/subscriptions", json={"endpoint": endpoint, "keys": keys}).json()["id"]
+    call("DELETE", "/push/subscriptions", json={"endpoint": endpoint})
+    call("DELETE", f"/push/subscriptions/{one}")
+    one = call("POST", "/push/devices", json={"token": "a-token-of-fcm", "platform": "ios"}).json()["id"]
+    call("DELETE", "/push/devices", json={"token": "a-token-of-fcm"})
+    call("DELETE", f"/push/devices/{one}")
+    hours = {"from": "22:00", "to": "07:00", "timeZone": "Europe/Vienna"}
+    call("PATCH", "/push/settings", json={"doNotDisturb": hours})
+    call("GET", "/push/settings")
+    call("GET", "/push/outbox")
 
 
 def make_group(call: Call, *members: Account) -> int:

@@ -25,6 +25,7 @@ from app.api.documents.operation import (
     Answered,
     Operation,
 )
+from app.api.documents.push_operations import PUSH_OPERATIONS
 from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.users import UserQuery
 from app.core import errors
@@ -245,4 +246,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *GROUP_OPERATIONS,
     *ACCOUNT_OPERATIONS,
     *MEDIA_OPERATIONS,
+    *PUSH_OPERATIONS,
 )

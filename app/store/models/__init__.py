@@ -12,6 +12,7 @@ from app.store.models.media import Media, MediaChunk, MediaUse
 from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction
 from app.store.models.messages import Message
 from app.store.models.moderation import Block, Report
+from app.store.models.push import PushDelivery, PushKey, PushOwed, PushSettings, PushShown, PushTarget
 from app.store.models.users import AuthSession, User
 
 __all__ = [
@@ -33,6 +34,12 @@ __all__ = [
     "Mention",
     "Message",
     "MessageEdit",
+    "PushDelivery",
+    "PushKey",
+    "PushOwed",
+    "PushSettings",
+    "PushShown",
+    "PushTarget",
     "Reaction",
     "Report",
     "User",

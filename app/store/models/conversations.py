@@ -75,6 +75,7 @@ class Member(Base):
     archived: Mapped[bool] = mapped_column(server_default=false())
     pinned_at: Mapped[datetime | None]
     settings_version: Mapped[int] = mapped_column(server_default="0")
+    mute_except_mentions: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (
         CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"),

@@ -1,0 +1,156 @@
+"""What clients send and get about push notifications: these types validate, and OpenAPI is made from them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import time
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.core.commands import DeviceId, Id
+from app.core.errors import Invalid
+
+Preview = Annotated[
+    Literal["full", "sender", "none"],
+    Meta(description="What a notification shows: sender and text, the sender alone, or neither"),
+]
+Endpoint = Annotated[str, Meta(min_length=12, max_length=2048)]
+Token = Annotated[str, Meta(min_length=8, max_length=4096, pattern=r"^[!-~]+$")]
+KeyText = Annotated[str, Meta(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_=+/-]+$")]
+ClockTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+PREVIEWS = ("none", "sender", "full")  # the less is shown, the further in front
+_POINT_BYTES, _SECRET_BYTES = 65, 16
+
+
+class SubscriptionKeys(Struct, frozen=True):
+    """Base64url, as the browser gives them (RFC 8291)."""
+
+    p256dh: KeyText
+    auth: KeyText
+
+
+class NewSubscription(Struct, rename="camel", frozen=True):
+    """A browser's PushSubscription as its ``toJSON`` gives it. ``expirationTime``: ms since 1970."""
+
+    endpoint: Endpoint
+    keys: SubscriptionKeys
+    expiration_time: float | None = None
+    device_id: DeviceId | None = None
+
+
+class NewDevice(Struct, rename="camel", frozen=True):
+    """A registration token of Firebase Cloud Messaging. ``deviceId`` is that of ``join``."""
+
+    token: Token
+    platform: Literal["android", "ios", "web"]
+    device_id: DeviceId | None = None
+
+
+class Registered(Struct, frozen=True):
+    id: int
+
+
+class WhichSubscription(Struct, frozen=True):
+    endpoint: Endpoint
+
+
+class WhichDevice(Struct, frozen=True):
+    token: Token
+
+
+class VapidKey(Struct, rename="camel", frozen=True):
+    """What ``PushManager.subscribe`` takes as ``applicationServerKey``."""
+
+    public_key: str
+
+
+class DoNotDisturb(Struct, rename={"from_": "from", "time_zone": "timeZone"}, frozen=True):
+    """From one time of the day to another, perhaps over midnight, in the user's time zone (IANA's name)."""
+
+    from_: ClockTime
+    to: ClockTime
+    time_zone: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class PushSettings(Struct, rename="camel", frozen=True):
+    """``whileActive``: other devices are notified also while one is in use."""
+
+    preview: Preview
+    do_not_disturb: DoNotDisturb | None
+    while_active: bool
+
+
+class PushSettingsPatch(Struct, rename="camel", frozen=True):
+    """What is absent stays."""
+
+    preview: Preview | UnsetType = UNSET
+    do_not_disturb: DoNotDisturb | UnsetType | None = UNSET
+    while_active: bool | UnsetType = UNSET
+
+
+class Noted(Struct, rename="camel", frozen=True):
+    """What the local twin was given to deliver."""
+
+    target_id: Id
+    platform: Literal["browser", "android", "ios", "web"]
+    sent_at: str
+    payload: dict[str, Any]
+
+
+class Outbox(Struct, frozen=True):
+    """The newest first."""
+
+    deliveries: list[Noted]
+
+
+DEFAULTS = PushSettings("full", None, False)
+
+
+def checked_keys(keys: SubscriptionKeys) -> SubscriptionKeys:
+    """Raise Invalid where they are not an uncompressed point of P-256 and 16 bytes."""
+    point = _decoded("keys.p256dh", keys.p256dh)
+    if len(point) != _POINT_BYTES or point[0] != 4:
+        raise Invalid.field("keys.p256dh", "not an uncompressed point of P-256")
+    if len(_decoded("keys.auth", keys.auth)) != _SECRET_BYTES:
+        raise Invalid.field("keys.auth", "not 16 bytes")
+    return keys
+
+
+def _decoded(field: str, text: str) -> bytes:
+    plain = text.rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        return base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+    except (binascii.Error, ValueError):
+        raise Invalid.field(field, "not base64url") from None
+
+
+def checked_hours(hours: DoNotDisturb) -> DoNotDisturb:
+    """Raise Invalid for an unknown time zone."""
+    if zone_of(hours.time_zone) is None:
+        raise Invalid.field("doNotDisturb.timeZone", "no such time zone")
+    return hours
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """None where there is no such zone (any more)."""
+    if re.fullmatch(r"[A-Za-z0-9_+/-]+", name) is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def minutes_of(clock: str) -> int:
+    """Minutes since midnight."""
+    at = time.fromisoformat(clock)
+    return at.hour * 60 + at.minute
+
+
+def clock_of(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

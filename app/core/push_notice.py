@@ -1,0 +1,111 @@
+"""What a notification says: as much as user and deployment allow, short enough for every push service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from app.core.push import PREVIEWS
+
+# Of 4,096 bytes that a push service must take (RFC 8030), the header and padding of RFC 8291 take 103.
+PAYLOAD_BYTES = 4096 - 103
+TEXT_CHARACTERS = 500
+SHORT_CHARACTERS = 80
+NEW_MESSAGE = "New message"
+_ATTACHED = {"image": "Photo", "video": "Video", "audio": "Audio"}
+
+
+class Message(Struct, frozen=True):
+    """What is told of. ``group`` is the name of the group; None in a direct conversation."""
+
+    conversation_id: int
+    id: str
+    seq: int
+    sender_id: int
+    sender: str
+    group: str | None
+    text: str | None
+    attached: str | None  # what kind of thing the first attachment is
+    sent_at: str
+
+
+class Notice(Struct, rename="camel", frozen=True, tag="message", tag_field="type"):
+    """A notification of a conversation's newest message. ``unread`` counts that conversation, ``badge`` all."""
+
+    conversation_id: int
+    message_id: str
+    seq: int
+    title: str
+    body: str
+    unread: int
+    badge: int
+    tag: str
+    sent_at: str
+    sender_id: int | UnsetType = UNSET
+
+
+class Clear(Struct, rename="camel", frozen=True, tag="clear", tag_field="type"):
+    """Silently: the conversation was read elsewhere."""
+
+    conversation_id: int
+    tag: str
+    badge: int
+
+
+def tag_of(conversation_id: int) -> str:
+    """One notification stands under one tag. At most 32 characters of base64url, as Topic must be."""
+    return f"conversation-{conversation_id}"
+
+
+def strictest(*previews: str) -> str:
+    return min(previews, key=PREVIEWS.index)
+
+
+def notice_of(message: Message, *, preview: str, unread: int, badge: int) -> Notice:
+    title, body = _words(message, preview)
+    return Notice(
+        conversation_id=message.conversation_id,
+        message_id=message.id,
+        seq=message.seq,
+        title=cut(title, 120),
+        body=cut(body, TEXT_CHARACTERS),
+        unread=unread,
+        badge=badge,
+        tag=tag_of(message.conversation_id),
+        sent_at=message.sent_at,
+        sender_id=UNSET if preview == "none" else message.sender_id,
+    )
+
+
+def _words(message: Message, preview: str) -> tuple[str, str]:
+    if preview == "none":
+        return NEW_MESSAGE, ""
+    title = message.sender if message.group is None else message.group
+    text = NEW_MESSAGE
+    if preview == "full":
+        text = message.text or _ATTACHED.get(message.attached or "", "File" if message.attached else NEW_MESSAGE)
+    return title, text if message.group is None else f"{message.sender}: {text}"
+
+
+def cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
+
+
+def encode(payload: Notice | Clear) -> bytes:
+    """JSON of at most ``PAYLOAD_BYTES``: the body is cut until it fits."""
+    encoded = msgspec.json.encode(payload)
+    while len(encoded) > PAYLOAD_BYTES and isinstance(payload, Notice) and len(payload.body) > 1:
+        payload = shortened(payload, len(payload.body) // 2)
+        encoded = msgspec.json.encode(payload)
+    return encoded
+
+
+def shortened(notice: Notice, characters: int = SHORT_CHARACTERS) -> Notice:
+    return msgspec.structs.replace(notice, body=cut(notice.body, characters))
+
+
+def as_dict(payload: Notice | Clear) -> dict[str, Any]:
+    built: dict[str, Any] = msgspec.to_builtins(payload)
+    return built

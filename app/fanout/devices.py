@@ -1,0 +1,50 @@
+"""Which of a user's devices are in use now, as far as their sessions named them. Only push notifications ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from redis import Redis
+
+from app.message_log import keys
+
+# Longer than a session lasts; a gateway that died leaves its fields for so long, and they mean nothing.
+KEPT_SECONDS = 7 * 86_400
+
+
+def came(redis: Redis, gateway: str, user_id: int, device_id: str) -> None:
+    """A session of this device began. Raise RedisError."""
+    key = keys.devices(user_id)
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.hincrby(key, _field(gateway, device_id), 1)
+        pipe.expire(key, KEPT_SECONDS)
+        pipe.execute()
+
+
+def left(redis: Redis, gateway: str, user_id: int, device_id: str) -> None:
+    """One of them ended. Raise RedisError."""
+    key, field = keys.devices(user_id), _field(gateway, device_id)
+    if redis.hincrby(key, field, -1) <= 0:
+        redis.hdel(key, field)
+
+
+def in_use(redis: Redis, user_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """(user, device id) of those that have a session at a living gateway. Raise RedisError."""
+    ids = list(user_ids)
+    if not ids:
+        return []
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.hmget(keys.ONLINE, ids)
+        for user_id in ids:
+            pipe.hkeys(keys.devices(user_id))
+        places, *fields = pipe.execute()
+    return [
+        (user_id, device)
+        for user_id, place, found in zip(ids, places, fields, strict=True)
+        for gateway, device in (field.decode().split(" ", 1) for field in found)
+        if gateway in (place or b"").decode().split()
+    ]
+
+
+def _field(gateway: str, device_id: str) -> str:
+    return f"{gateway} {device_id}"

@@ -1,0 +1,133 @@
+"""An HTTP session to call strangers' endpoints with: connects to checked addresses alone, follows no redirect, believes
+no proxy of the environment, and takes neither a long answer nor a slow one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
+
+from app.push.endpoint import connect_checked
+
+ANSWER_BYTES = 4096
+
+
+class Deadlines:
+    """Cuts connections that are still busy when their time is up: timeouts of sockets are for each byte."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[int, tuple[float, list[socket.socket]]] = {}
+        self._local = threading.local()
+
+    def begin(self, seconds: float) -> None:
+        """This thread's request begins."""
+        with self._lock:
+            self._running[threading.get_ident()] = (time.monotonic() + seconds, [])
+
+    def uses(self, connection: socket.socket | None) -> None:
+        """This thread's request goes over this connection."""
+        with self._lock:
+            entry = self._running.get(threading.get_ident())
+            if entry is not None and connection is not None:
+                entry[1].append(connection)
+
+    def end(self) -> None:
+        with self._lock:
+            self._running.pop(threading.get_ident(), None)
+
+    def cut(self) -> int:
+        """Cut what is overdue; returns how many. Call it about once a second."""
+        now, overdue = time.monotonic(), []
+        with self._lock:
+            for until, connections in self._running.values():
+                if now > until:
+                    overdue += connections
+                    connections.clear()
+        for connection in overdue:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        return len(overdue)
+
+
+def _connections(deadlines: Deadlines, *, loopback: bool) -> tuple[type[HTTPConnection], type[HTTPSConnection]]:
+    class Guarded(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
+            made = connect_checked(self._dns_host, self.port, timeout, loopback=loopback)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            deadlines.uses(made)
+            return made
+
+        def request(self, *args: Any, **kwargs: Any) -> Any:
+            deadlines.uses(self.sock)  # one that was kept from the request before
+            return super().request(*args, **kwargs)
+
+    class GuardedTls(Guarded, HTTPSConnection):
+        pass
+
+    return Guarded, GuardedTls
+
+
+class _Adapter(HTTPAdapter):
+    """``connections``: how many are kept open to one host."""
+
+    def __init__(self, deadlines: Deadlines, *, loopback: bool, connections: int) -> None:
+        self._plain, self._tls = _connections(deadlines, loopback=loopback)
+        super().__init__(pool_connections=20, pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        manager: PoolManager = self.poolmanager
+
+        class Plain(HTTPConnectionPool):
+            ConnectionCls = self._plain
+
+        class Tls(HTTPSConnectionPool):
+            ConnectionCls = self._tls
+
+        manager.pool_classes_by_scheme = {"http": Plain, "https": Tls}
+
+
+class GuardedSession(requests.Session):
+    """Threads share it. ``verify``: a file of certificates to trust instead of the usual ones."""
+
+    def __init__(self, *, loopback: bool, connections: int, seconds: float, verify: str | bool = True) -> None:
+        super().__init__()
+        self.deadlines = Deadlines()
+        self.trust_env = False
+        self.verify = verify
+        self._seconds = seconds
+        adapter = _Adapter(self.deadlines, loopback=loopback, connections=connections)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        self.deadlines.begin(self._seconds)
+        try:
+            response = super().request(*args, **{**kwargs, "allow_redirects": False, "stream": True})
+            return _bounded(response)
+        finally:
+            self.deadlines.end()
+
+
+def _bounded(response: requests.Response) -> requests.Response:
+    """With at most ``ANSWER_BYTES`` of its body; the connection is kept where that was all of it."""
+    body = response.raw.read(ANSWER_BYTES + 1, decode_content=False)
+    response._content = body[:ANSWER_BYTES]
+    if len(body) > ANSWER_BYTES:
+        response.raw.close()
+    else:
+        response.raw.read(1)  # its end, so that the connection goes back
+        response.raw.release_conn()
+    response.encoding = "latin-1"
+    return response

@@ -1,0 +1,152 @@
+"""Push notifications: where they go, what is owed, what stands on a device, and what became of each."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger, UniqueConstraint, Uuid, false, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
+
+
+class PushTarget(Base):
+    """A browser's push subscription (``address`` is its endpoint) or a device (its token).
+
+    ``digest`` is that of the address: one address is one user's alone. It goes with the sign-in that registered it.
+    """
+
+    __tablename__ = "push_targets"
+
+    id: Mapped[IdentityKey]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    auth_session: Mapped[uuid.UUID] = mapped_column(Uuid)
+    platform: Mapped[str]
+    host: Mapped[str]
+    address: Mapped[str]
+    digest: Mapped[str]
+    p256dh: Mapped[str | None]
+    auth: Mapped[str | None]
+    device_id: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+    renewed_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        CheckConstraint("platform IN ('browser', 'android', 'ios', 'web')", name="platform"),
+        CheckConstraint("platform <> 'browser' OR (p256dh IS NOT NULL AND auth IS NOT NULL)", name="browser_has_keys"),
+        Index("ix_push_targets_user_id", "user_id"),
+        Index("ix_push_targets_auth_session", "auth_session"),
+    )
+
+
+class PushSettings(Base):
+    """What a user has set; no row: the defaults. ``quiet_from`` and ``quiet_to`` are minutes of the day there."""
+
+    __tablename__ = "push_settings"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    preview: Mapped[str] = mapped_column(server_default="full")
+    while_active: Mapped[bool] = mapped_column(server_default=false())
+    quiet_from: Mapped[int | None] = mapped_column(SmallInteger)
+    quiet_to: Mapped[int | None] = mapped_column(SmallInteger)
+    time_zone: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("preview IN ('full', 'sender', 'none')", name="preview"),
+        CheckConstraint(
+            "(quiet_from IS NULL) = (quiet_to IS NULL) AND (quiet_from IS NULL) = (time_zone IS NULL)", name="quiet"
+        ),
+    )
+
+
+class PushOwed(Base):
+    """This user's devices have to be looked after for this conversation: something came up to ``seq``, or was read.
+
+    Written with the message. ``due_at`` is when the next look is due; while one is being taken, when it is given up.
+    """
+
+    __tablename__ = "push_owed"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    due_at: Mapped[datetime]
+    looked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_push_owed_due_at", "due_at"),
+        {"postgresql_with": ROOM_FOR_UPDATES},
+    )
+
+
+class PushShown(Base):
+    """The notification of a conversation that stands on a device: up to ``seq``; 0 where it was taken away."""
+
+    __tablename__ = "push_shown"
+
+    target_id: Mapped[int] = mapped_column(ForeignKey("push_targets.id", ondelete="CASCADE"), primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int]
+    seq: Mapped[int]
+    sent_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_push_shown_standing", "user_id", "conversation_id", postgresql_where="seq > 0"),
+        Index("ix_push_shown_sent_at", "sent_at"),
+    )
+
+
+class PushDelivery(Base):
+    """One notification to one device. Pending ones are the queue: at most one for a device and conversation.
+
+    ``due_at`` is when it is to be sent; while it is being sent, when it is taken for given up.
+    """
+
+    __tablename__ = "push_deliveries"
+
+    id: Mapped[IdentityKey]
+    target_id: Mapped[int]
+    user_id: Mapped[int]
+    conversation_id: Mapped[int]
+    seq: Mapped[int]
+    kind: Mapped[str]
+    provider: Mapped[str]
+    host: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="pending")
+    reason: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    due_at: Mapped[datetime]
+    created_at: Mapped[CreatedAt]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('message', 'clear')", name="kind"),
+        CheckConstraint("provider IN ('fcm', 'webpush')", name="provider"),
+        CheckConstraint("state IN ('pending', 'sent', 'dropped', 'refused', 'gone', 'expired')", name="state"),
+        CheckConstraint("(state = 'pending') = (finished_at IS NULL)", name="finished"),
+        Index(
+            "uq_push_deliveries_pending",
+            "target_id",
+            "conversation_id",
+            unique=True,
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_push_deliveries_due", "provider", "due_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_push_deliveries_finished_at", "finished_at"),
+        {"postgresql_with": ROOM_FOR_UPDATES},
+    )
+
+
+class PushKey(Base):
+    """The deployment's own VAPID key, made on first use where the environment names none."""
+
+    __tablename__ = "push_keys"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    private_key: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)

@@ -1,0 +1,170 @@
+"""The queue of notifications to devices, and what became of each.
+
+Invariants:
+
+* A claim is a lease, as in push_owed.py: whoever died leaves it to the next, and what was sent twice has one tag.
+* A notification that changed while it was being sent (a newer message, or all was read) stays pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from app.store.pg_arrays import int_array, text_array
+from app.store.sql import HotStatement
+
+# Longer than any push service is waited for, with those that wait for a thread before it.
+SEND_LEASE_SECONDS = 60
+
+State = Literal["sent", "dropped", "refused", "gone", "expired"]
+
+
+class Delivery(NamedTuple):
+    """A claimed notification and its target; ``platform`` is None where that is no more, or another user's now.
+    ``shown``: up to which seq the device shows the conversation.
+    """
+
+    id: int
+    target_id: int
+    user_id: int
+    conversation_id: int
+    seq: int
+    kind: str
+    attempts: int
+    lease: datetime
+    host: str
+    platform: str | None
+    address: str
+    p256dh: str | None
+    auth: str | None
+    shown: int
+
+
+class Ended(NamedTuple):
+    """``told``: the seq that the device shows now."""
+
+    delivery: Delivery
+    state: State
+    reason: str
+    told: int
+
+
+class Postponed(NamedTuple):
+    delivery: Delivery
+    seconds: float
+    reason: str
+
+
+_CLAIM = HotStatement(f"""
+    WITH due AS (
+        SELECT id FROM push_deliveries
+        WHERE state = 'pending' AND provider = :provider AND due_at <= now() AND host <> ALL (CAST(:without AS text[]))
+        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE push_deliveries AS d
+        SET due_at = now() + interval '{SEND_LEASE_SECONDS} seconds', attempts = attempts + 1
+        FROM due WHERE d.id = due.id RETURNING d.*
+    )
+    SELECT d.id, d.target_id, d.user_id, d.conversation_id, d.seq, d.kind, d.attempts, d.due_at, d.host,
+           t.platform, coalesce(t.address, ''), t.p256dh, t.auth, coalesce(w.seq, 0)
+    FROM claimed AS d
+    LEFT JOIN push_targets AS t ON t.id = d.target_id AND t.user_id = d.user_id
+    LEFT JOIN push_shown AS w ON w.target_id = d.target_id AND w.conversation_id = d.conversation_id
+""")
+_END = HotStatement("""
+    UPDATE push_deliveries AS d SET
+        state = CASE WHEN d.seq <= told AND d.kind = k THEN s ELSE 'pending' END,
+        reason = CASE WHEN d.seq <= told AND d.kind = k THEN nullif(r, '') END,
+        finished_at = CASE WHEN d.seq <= told AND d.kind = k THEN now() END,
+        attempts = CASE WHEN d.seq <= told AND d.kind = k THEN d.attempts ELSE 0 END,
+        due_at = CASE WHEN d.seq <= told AND d.kind = k THEN d.due_at
+                      ELSE now() + CAST(:spacing AS float8) * interval '1 second' END
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:told AS bigint[]), CAST(:kinds AS text[]), CAST(:states AS text[]),
+                CAST(:reasons AS text[])) AS ended (i, told, k, s, r)
+    WHERE d.id = i AND d.state = 'pending' RETURNING d.id
+""")
+_SHOW = HotStatement("""
+    INSERT INTO push_shown AS w (target_id, conversation_id, user_id, seq, sent_at)
+    SELECT t.id, c, t.user_id, s, now()
+    FROM unnest(CAST(:targets AS bigint[]), CAST(:conversations AS bigint[]), CAST(:users AS bigint[]),
+                CAST(:seqs AS bigint[])) AS shown (t, c, u, s)
+    JOIN push_targets AS t ON t.id = shown.t AND t.user_id = u
+    ORDER BY t.id, c FOR KEY SHARE OF t
+    ON CONFLICT (target_id, conversation_id) DO UPDATE
+    SET seq = excluded.seq, sent_at = excluded.sent_at, user_id = excluded.user_id
+    RETURNING 1
+""")
+_POSTPONE = HotStatement("""
+    UPDATE push_deliveries AS d SET due_at = now() + seconds * interval '1 second', reason = r
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:seconds AS float8[]), CAST(:reasons AS text[])) AS late (i, seconds, r)
+    WHERE d.id = i AND d.state = 'pending' RETURNING d.id
+""")
+_FORGET_TARGETS = text("DELETE FROM push_targets WHERE id = ANY (CAST(:ids AS bigint[]))")
+_SWEEP = (
+    text("""
+        DELETE FROM push_deliveries WHERE id IN (
+            SELECT id FROM push_deliveries WHERE finished_at < now() - CAST(:days AS float8) * interval '1 day'
+            ORDER BY finished_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """),
+    text("""
+        DELETE FROM push_shown WHERE (target_id, conversation_id) IN (
+            SELECT target_id, conversation_id FROM push_shown WHERE sent_at < now() - interval '30 days'
+            ORDER BY sent_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """),
+)
+
+
+def claim(conn: Connection, provider: str, limit: int, without: Sequence[str] = ()) -> list[Delivery]:
+    """Up to ``limit`` that are due and go to none of the hosts ``without``, for ``SEND_LEASE_SECONDS``."""
+    rows = _CLAIM.rows(conn, provider=provider, limit=limit, without=text_array(without))
+    return [Delivery(*row) for row in rows]
+
+
+def end(conn: Connection, ended: Sequence[Ended], *, spacing_seconds: float) -> None:
+    """Note how these ended, what devices show now, and forget the targets that are ``gone``. In a transaction."""
+    if not ended:
+        return
+    ended = sorted(ended, key=lambda one: one.delivery.id)
+    _END.rows(
+        conn,
+        ids=int_array(one.delivery.id for one in ended),
+        # Whatever did not show anything ends as it was claimed.
+        told=int_array(max(one.told, one.delivery.seq) for one in ended),
+        kinds=text_array(one.delivery.kind for one in ended),
+        states=text_array(one.state for one in ended),
+        reasons=text_array(one.reason for one in ended),
+        spacing=spacing_seconds,
+    )
+    sent = [one for one in ended if one.state == "sent"]
+    if sent:
+        _SHOW.rows(
+            conn,
+            targets=int_array(one.delivery.target_id for one in sent),
+            conversations=int_array(one.delivery.conversation_id for one in sent),
+            users=int_array(one.delivery.user_id for one in sent),
+            seqs=int_array(0 if one.delivery.kind == "clear" else one.told for one in sent),
+        )
+    gone = {one.delivery.target_id for one in ended if one.state == "gone"}
+    if gone:
+        conn.execute(_FORGET_TARGETS, {"ids": int_array(gone)})
+
+
+def postpone(conn: Connection, late: Sequence[Postponed]) -> None:
+    """Have them sent again later."""
+    if late:
+        late = sorted(late, key=lambda one: one.delivery.id)
+        _POSTPONE.rows(
+            conn,
+            ids=int_array(one.delivery.id for one in late),
+            seconds="{" + ",".join(f"{one.seconds:.3f}" for one in late) + "}",
+            reasons=text_array(one.reason for one in late),
+        )
+
+
+def sweep(conn: Connection, *, days: float, limit: int = 5000) -> int:
+    """Forget up to ``limit`` that ended so long ago, and what devices showed a month ago. Returns how many went."""
+    return sum(conn.execute(statement, {"days": days, "limit": limit}).rowcount for statement in _SWEEP)

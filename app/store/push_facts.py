@@ -1,0 +1,89 @@
+"""What must be known of a user and a conversation to notify, and to say what the notification says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from app.store.messages import not_hidden, unread_counts
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement, ms_of
+
+# So far back the newest message is looked for that is to be told of: the rest may be muted, or by people one blocked.
+LOOK_BACK = 2000
+
+
+class PushFacts(Struct, frozen=True):
+    """``newest`` is the seq of the newest message to tell of, 0 for none, and what follows is that message's.
+    ``waiting_since_ms``: when the oldest of them that was not delivered was sent.
+    """
+
+    user_id: int
+    conversation_id: int
+    delivered: int
+    waiting_since_ms: int | None
+    preview: str
+    while_active: bool
+    quiet_from: int | None
+    quiet_to: int | None
+    time_zone: str | None
+    group: str | None
+    newest: int
+    message_id: str | None
+    sender_id: int | None
+    sender: str | None
+    text: str | None
+    attachments: list[dict[str, Any]] | None
+    sent_ms: int | None
+
+
+# Own messages, system messages, what was deleted, hidden or muted, and what comes from somebody blocked: never told.
+_TELLABLE = f"""
+    x.conversation_id = m.conversation_id AND x.seq > c.last_seq - {LOOK_BACK}
+    AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND x.kind <> 'system' AND {not_hidden("x", "m.user_id")}
+    AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = m.user_id AND b.blocked_id = x.sender_id)
+    AND (m.muted_until IS NULL OR m.muted_until <= now() OR m.mute_except_mentions)
+    AND (m.muted_until IS NULL OR m.muted_until <= now() OR x.mentions_all OR m.user_id = ANY (x.mentions))
+"""
+_FACTS = HotStatement(f"""
+    SELECT asked.u, asked.c, coalesce(m.last_delivered_seq, 0), {ms_of("waiting.sent_at")},
+           coalesce(s.preview, 'full'), coalesce(s.while_active, false), s.quiet_from, s.quiet_to, s.time_zone,
+           CASE c.kind WHEN 'group' THEN coalesce(c.name, '') END,
+           coalesce(newest.seq, 0), CAST(newest.id AS text), newest.sender_id, sender.display_name, newest.body,
+           newest.attachments, {ms_of("newest.sent_at")}
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[])) AS asked (u, c)
+    JOIN conversations AS c ON c.id = asked.c
+    LEFT JOIN push_settings AS s ON s.user_id = asked.u
+    LEFT JOIN members AS m ON m.conversation_id = asked.c AND m.user_id = asked.u AND m.left_seq IS NULL
+    LEFT JOIN LATERAL (
+        SELECT x.seq, x.id, x.sender_id, x.body, x.attachments, x.sent_at FROM messages AS x
+        WHERE x.seq > greatest(m.last_read_seq, m.visible_from) AND {_TELLABLE} ORDER BY x.seq DESC LIMIT 1
+    ) AS newest ON true
+    LEFT JOIN LATERAL (
+        SELECT x.sent_at FROM messages AS x
+        WHERE x.seq > greatest(m.last_read_seq, m.last_delivered_seq, m.visible_from) AND x.seq <= newest.seq
+          AND {_TELLABLE} ORDER BY x.seq LIMIT 1
+    ) AS waiting ON true
+    LEFT JOIN users AS sender ON sender.id = newest.sender_id
+""")
+
+
+def load_facts(conn: Connection, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, int], PushFacts]:
+    """By (user, conversation); of a conversation that is no more, nothing. A former member has nothing to be told."""
+    pairs = list(dict.fromkeys(asked))
+    if not pairs:
+        return {}
+    users, conversations = zip(*pairs, strict=True)
+    rows = _FACTS.rows(conn, users=int_array(users), conversations=int_array(conversations))
+    return {(row[0], row[1]): PushFacts(*row) for row in rows}
+
+
+def load_unread(conn: Connection, users: Sequence[int]) -> dict[int, dict[int, int]]:
+    """user -> conversation -> unread messages, where there are some."""
+    counts: dict[int, dict[int, int]] = {user: {} for user in users}
+    for user, conversation, count in unread_counts(conn, list(counts)):
+        counts[user][conversation] = count
+    return counts

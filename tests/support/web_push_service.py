@@ -1,0 +1,203 @@
+"""A Web Push service on loopback (RFC 8030): it verifies VAPID (RFC 8292), decrypts (RFC 8291), and keeps, as browsers
+do, one notification a tag. What it is told to answer, it answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+MOST_BYTES = 4096
+
+
+def b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _hkdf(salt: bytes, key: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(hashes.SHA256(), length, salt, info).derive(key)
+
+
+@dataclass
+class Browser:
+    """One subscription with its private keys. ``shown`` is what the service worker would show: tag -> payload."""
+
+    name: str
+    base_url: str
+    private: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    secret: bytes = field(default_factory=lambda: os.urandom(16))
+    received: list[dict[str, Any]] = field(default_factory=list)
+    shown: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.base_url}/push/{self.name}"
+
+    @property
+    def public(self) -> bytes:
+        return self.private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    def subscription(self) -> dict[str, Any]:
+        """As PushSubscription.toJSON gives it."""
+        keys = {"p256dh": b64(self.public), "auth": b64(self.secret)}
+        return {"endpoint": self.endpoint, "expirationTime": None, "keys": keys}
+
+    def decrypt(self, body: bytes) -> bytes:
+        """RFC 8188 and 8291, one record."""
+        salt, size = body[:16], body[20]
+        sender_point, sealed = body[21 : 21 + size], body[21 + size :]
+        sender = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sender_point)
+        shared = self.private.exchange(ec.ECDH(), sender)
+        key = _hkdf(self.secret, shared, b"WebPush: info\0" + self.public + sender_point, 32)
+        content_key = _hkdf(salt, key, b"Content-Encoding: aes128gcm\0", 16)
+        nonce = _hkdf(salt, key, b"Content-Encoding: nonce\0", 12)
+        padded = AESGCM(content_key).decrypt(nonce, sealed, None).rstrip(b"\0")
+        assert padded[-1:] == b"\2", "not the last record"
+        return padded[:-1]
+
+    def take(self, payload: dict[str, Any]) -> None:
+        self.received.append(payload)
+        if payload["type"] == "clear":
+            self.shown.pop(payload["tag"], None)
+        else:
+            self.shown[payload["tag"]] = payload
+
+
+@dataclass
+class Request:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+Answer = tuple[int, dict[str, str]]
+
+
+class WebPushService(ThreadingHTTPServer):
+    """``answer(request)`` says what is answered instead of 201; None: 201. ``delay``: seconds before any answer."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, public_key: str | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.public_key = public_key
+        self.browsers: dict[str, Browser] = {}
+        self.requests: list[Request] = []
+        self.failures: list[str] = []
+        self.answer: Callable[[Request], Answer | None] = lambda request: None
+        self.delay = 0.0
+        self.most_at_once = self._at_once = 0
+        self._lock = threading.Lock()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def browser(self) -> Browser:
+        made = Browser(f"b{len(self.browsers)}-{os.urandom(4).hex()}", self.base_url)
+        self.browsers[made.name] = made
+        return made
+
+    def take(self, request: Request) -> Answer:
+        with self._lock:
+            self.requests.append(request)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            time.sleep(self.delay)
+            return self._answer(request)
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def _answer(self, request: Request) -> Answer:
+        told = self.answer(request)
+        if told is not None:
+            return told
+        browser = self.browsers.get(request.path.rsplit("/", 1)[1])
+        if browser is None:
+            return 410, {}
+        if len(request.body) > MOST_BYTES:
+            return 413, {}
+        try:
+            self.check(request)
+            payload = json.loads(browser.decrypt(request.body))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the finding
+            self.failures.append(f"{type(error).__name__}: {error}")
+            return 400, {}
+        with self._lock:
+            browser.take(payload)
+        return 201, {"Location": f"{self.base_url}/message/{len(self.requests)}"}
+
+    def check(self, request: Request) -> None:
+        """What RFC 8030 and 8292 ask of a request."""
+        headers = request.headers
+        assert int(headers["ttl"]) > 0
+        assert headers["urgency"] in {"very-low", "low", "normal", "high"}
+        assert 0 < len(headers["topic"]) <= 32
+        assert headers["content-encoding"] == "aes128gcm"
+        scheme, _, parameters = headers["authorization"].partition(" ")
+        assert scheme == "vapid"
+        pairs = dict(part.strip().split("=", 1) for part in parameters.split(","))
+        if self.public_key is not None:
+            assert pairs["k"] == self.public_key
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), unb64(pairs["k"]))
+        claims = jwt.decode(pairs["t"], key, algorithms=["ES256"], audience=self.base_url)
+        assert claims["sub"].startswith(("mailto:", "https:"))
+        assert time.time() < claims["exp"] <= time.time() + 24 * 3600
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: WebPushService
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        status, more = self.server.take(Request(self.path, headers, body, time.monotonic()))
+        self.send_response(status)
+        for name, value in {"Content-Length": "0", **more}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.server.requests.append(Request(self.path, {}, b"GET", time.monotonic()))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing to the test's output."""
+
+
+@contextmanager
+def web_push_service(public_key: str | None = None) -> Iterator[WebPushService]:
+    with WebPushService(public_key) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
