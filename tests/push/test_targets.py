@@ -1,0 +1,133 @@
+"""Browsers and devices: registered, moved, forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dev.processes import wait_until
+from tests.contract.expect import refused
+from tests.push.conftest import Person, Pushing
+
+MakePerson = Callable[..., Person]
+
+
+def targets(pushing: Pushing, who: Person) -> list[str]:
+    rows = pushing.rows("SELECT address FROM push_targets WHERE user_id = :u ORDER BY id", u=who.id)
+    return [address for (address,) in rows]
+
+
+def test_registering_again_is_the_same_and_with_a_new_token_replaces_the_device(
+    pushing: Pushing, person: MakePerson
+) -> None:
+    ben, browser = person(), pushing.web.browser()
+    assert ben.subscribe(browser) == ben.subscribe(browser)
+    first = ben.device("ios", deviceId="phone")
+    second = ben.device("ios", deviceId="phone")
+    assert targets(pushing, ben) == [browser.endpoint, second]
+    assert first != second
+
+
+def test_a_token_that_moves_to_another_account_leaves_the_first(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben, cyd = person("Ann"), person(), person()
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    ann.rest.send(receiver_id=ben.id, message="to ben")
+    wait_until(lambda: browser.received, 10, "ben's")
+    cyd.subscribe(browser)
+    assert targets(pushing, ben) == []
+    assert targets(pushing, cyd) == [browser.endpoint]
+    ann.rest.send(receiver_id=ben.id, message="to ben again")
+    ann.rest.send(receiver_id=cyd.id, message="to cyd")
+    wait_until(lambda: len(browser.received) > 1, 10, "cyd's")
+    pushing.settled()
+    assert [payload["body"] for payload in browser.received] == ["to ben", "to cyd"]
+
+
+def test_logging_out_removes_what_the_session_registered(pushing: Pushing, person: MakePerson) -> None:
+    ben = person()
+    browser = pushing.web.browser()
+    login = {"username": ben.account.username, "password": ben.account.password}
+    other = ben.rest.json("POST", "/auth/login", json=login, token="")["accessToken"]
+    ben.rest.request("POST", "/push/subscriptions", json=browser.subscription(), token=other)
+    token = ben.device()
+    ben.rest.request("POST", "/auth/logout", token=other)
+    assert targets(pushing, ben) == [token]
+
+
+def test_forgetting_is_safe_to_repeat_and_for_one_s_own_alone(pushing: Pushing, person: MakePerson) -> None:
+    ben, eve = person(), person()
+    browser = pushing.web.browser()
+    one = ben.subscribe(browser)
+    token = ben.device()
+    for path, options in (
+        ("/push/subscriptions", {"json": {"endpoint": browser.endpoint}}),
+        ("/push/devices", {"params": {"token": token}}),
+        (f"/push/subscriptions/{one}", {}),
+        (f"/push/devices/{one}", {}),
+    ):
+        assert eve.rest.request("DELETE", path, **options).status_code == 204
+    assert targets(pushing, ben) == [browser.endpoint, token]
+    ben.rest.request("DELETE", f"/push/devices/{one}")  # it is a subscription
+    assert targets(pushing, ben) == [browser.endpoint, token]
+    for _ in range(2):
+        ben.rest.request("DELETE", "/push/subscriptions", params={"endpoint": browser.endpoint})
+        ben.rest.request("DELETE", "/push/devices", json={"token": token})
+    assert targets(pushing, ben) == []
+
+
+def test_there_are_at_most_twenty(pushing: Pushing, person: MakePerson) -> None:
+    ben = person()
+    tokens = [ben.device() for _ in range(22)]
+    assert targets(pushing, ben) == tokens[2:]
+
+
+WRONG: dict[str, Any] = {
+    "http": {"endpoint": "http://fcm.googleapis.com/x/y"},
+    "port": {"endpoint": "https://fcm.googleapis.com:8443/x"},
+    "unknown host": {"endpoint": "https://example.org/push"},
+    "user": {"endpoint": "https://me@fcm.googleapis.com/x"},
+    "metadata": {"endpoint": "https://169.254.169.254/latest"},
+    "suffix": {"endpoint": "https://evilpush.services.mozilla.com.example.org/x"},
+    "no keys": {"keys": None},
+    "no point": {"keys": {"p256dh": "A" * 87, "auth": "A" * 22}},
+    "short secret": {"keys": {"p256dh": "BA" + "A" * 85, "auth": "A" * 20}},
+    "no moment": {"expirationTime": -1},
+}
+
+
+@pytest.mark.parametrize("what", sorted(WRONG))
+def test_a_subscription_that_is_none_is_refused(pushing: Pushing, person: MakePerson, what: str) -> None:
+    ben = person()
+    with refused("invalid"):
+        ben.rest.json("POST", "/push/subscriptions", json={**pushing.web.browser().subscription(), **WRONG[what]})
+    assert targets(pushing, ben) == []
+
+
+def test_settings_are_kept_and_what_is_absent_stays(person: MakePerson) -> None:
+    ben = person()
+    assert ben.rest.json("GET", "/push/settings") == {"preview": "full", "doNotDisturb": None, "whileActive": False}
+    hours = {"from": "22:30", "to": "06:05", "timeZone": "America/St_Johns"}
+    ben.rest.json("PATCH", "/push/settings", json={"doNotDisturb": hours, "preview": "none"})
+    now = ben.rest.json("PATCH", "/push/settings", json={"whileActive": True})
+    assert (
+        now == {"preview": "none", "doNotDisturb": hours, "whileActive": True} == ben.rest.json("GET", "/push/settings")
+    )
+    assert ben.rest.json("PATCH", "/push/settings", json={"doNotDisturb": None})["doNotDisturb"] is None
+    for wrong in (
+        {"preview": "half"},
+        {"doNotDisturb": {"from": "24:00", "to": "07:00", "timeZone": "UTC"}},
+        {"doNotDisturb": {"from": "22:00", "to": "07:00", "timeZone": "Mars/Olympus"}},
+        {"doNotDisturb": {"from": "22:00", "to": "07:00", "timeZone": "../../etc/passwd"}},
+    ):
+        with refused("invalid"):
+            ben.rest.json("PATCH", "/push/settings", json=wrong)
+
+
+def test_the_key_is_the_environment_s_and_asks_who_it_is(pushing: Pushing, person: MakePerson) -> None:
+    ben = person()
+    assert ben.rest.json("GET", "/push/vapid-key") == {"publicKey": pushing.web.public_key}
+    with refused("unauthorized"):
+        ben.rest.json("GET", "/push/vapid-key", token="")
