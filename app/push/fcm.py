@@ -28,6 +28,7 @@ BATCH_MOST = 50
 # Without a Retry-After: a quota is over, or something is wrong with our credentials that somebody has to mend.
 LONG_WAIT_SECONDS = 60.0
 GOOGLE = "https://fcm.googleapis.com"
+UNENCODABLE = Outcome("refused", "no message of FCM")
 _GONE = (messaging.UnregisteredError, messaging.SenderIdMismatchError)
 _OURS = (messaging.ThirdPartyAuthError, exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
 _BUSY = (messaging.QuotaExceededError, exceptions.ResourceExhaustedError)
@@ -60,20 +61,35 @@ class Fcm:
         return outcomes
 
     def _send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
+        messages = [encodable(outgoing) for outgoing in batch]
+        good = [message for message in messages if message is not None]
+        answered = iter(self._send_good(good) if good else [])
+        return [next(answered) if message is not None else UNENCODABLE for message in messages]
+
+    def _send_good(self, messages: list[messaging.Message]) -> list[Outcome]:
         try:
-            messages = [fcm_message(outgoing) for outgoing in batch]
             answered = messaging.send_each(messages, app=self._app).responses
             return [outcome_of(response) for response in answered]
         except (exceptions.FirebaseError, GoogleAuthError, OSError) as error:
             # No token for the service account: none of them left.
             log.warning("FCM cannot be used: %s", _cause(error))
-            return [Outcome("wait", _cause(error), FAILED_WAIT_SECONDS, whole_host=True)] * len(batch)
+            return [Outcome("wait", _cause(error), FAILED_WAIT_SECONDS, whole_host=True)] * len(messages)
         except Exception as error:
             log.exception("notifications could not be sent")
-            return [Outcome("refused", type(error).__name__)] * len(batch)
+            return [Outcome("refused", type(error).__name__)] * len(messages)
 
     def close(self) -> None:
         firebase_admin.delete_app(self._app)
+
+
+def encodable(outgoing: Outgoing) -> messaging.Message | None:
+    """None for one that the library will not take: in a batch, it would refuse all of it for that."""
+    message = fcm_message(outgoing)
+    try:
+        str(message)
+    except (ValueError, TypeError):
+        return None
+    return message
 
 
 def _account(text: str) -> dict[str, Any]:

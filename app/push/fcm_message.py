@@ -27,14 +27,16 @@ def fcm_message(outgoing: Outgoing) -> Message:
     payload = outgoing.payload
     data = {name: str(value) for name, value in as_dict(payload).items() if name not in _SHOWN}
     platform = outgoing.to.platform
-    return Message(
-        token=outgoing.to.address,
+    message = Message(
         data=data,
         notification=Notification(payload.title, payload.body) if isinstance(payload, Notice) else None,
         android=_android(outgoing) if platform == "android" else None,
         apns=_apns(outgoing) if platform == "ios" else None,
         webpush=_webpush(outgoing) if platform == "web" else None,
     )
+    # To the constructor it would be "deprecated" (7.7, for installation ids): tokens are what every client SDK has.
+    message.token = outgoing.to.address
+    return message
 
 
 def _android(outgoing: Outgoing) -> AndroidConfig:

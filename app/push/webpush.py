@@ -55,7 +55,7 @@ class WebPush:
             return Outcome("refused", f"endpoint: {error}")
         except requests.RequestException as error:
             return Outcome("wait", type(error).__name__, FAILED_WAIT_SECONDS, whole_host=True)
-        except (WebPushException, ECEException, BinasciiError, ValueError) as error:
+        except (WebPushException, ECEException, BinasciiError, ValueError, IndexError) as error:
             # Keys that are none: nobody can read what is encrypted for them.
             return Outcome("refused", f"keys: {type(error).__name__}")
         except OSError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -113,6 +114,11 @@ class WebPushService(ThreadingHTTPServer):
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who gave up waiting is no fault of this server's."""
+        if not isinstance(sys.exception(), ConnectionError):
+            self.failures.append(repr(sys.exception()))
 
     def browser(self) -> Browser:
         made = Browser(f"b{len(self.browsers)}-{os.urandom(4).hex()}", self.base_url)

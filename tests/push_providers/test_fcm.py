@@ -1,0 +1,135 @@
+"""Firebase Cloud Messaging: every error of HTTP v1, and each pitfall of the library."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.push.fcm import BATCH_MOST, Fcm
+from tests.push_providers.conftest import CLEAR, to_device
+from tests.support.fcm_server import FcmServer, error
+
+
+@pytest.fixture
+def provider(fcm: FcmServer) -> Iterator[Fcm]:
+    made = Fcm(fcm.service_account(), base_url=fcm.base_url)
+    yield made
+    made.close()
+
+
+ERRORS: dict[str, tuple[Any, ...]] = {
+    "UNREGISTERED": (error(404, "UNREGISTERED"), "gone", 0, False),
+    "SENDER_ID_MISMATCH": (error(403, "SENDER_ID_MISMATCH"), "gone", 0, False),
+    "INVALID_ARGUMENT": (error(400, "INVALID_ARGUMENT"), "refused", 0, False),
+    "QUOTA_EXCEEDED": (error(429, "QUOTA_EXCEEDED", retry_after=33), "wait", 33, True),
+    "QUOTA_EXCEEDED, not told how long": (error(429, "QUOTA_EXCEEDED"), "wait", 60, True),
+    "UNAVAILABLE": (error(503, "UNAVAILABLE", retry_after=5), "wait", 5, True),
+    "INTERNAL": (error(500, "INTERNAL"), "wait", 10, True),
+    "THIRD_PARTY_AUTH_ERROR": (error(401, "THIRD_PARTY_AUTH_ERROR"), "wait", 60, True),
+    "not ours": (error(403), "wait", 60, True),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_each_error_has_its_outcome(fcm: FcmServer, provider: Fcm, name: str) -> None:
+    """And is not tried again within the call: the library would, four times, for 500 and 503."""
+    answer, what, seconds, whole_host = ERRORS[name]
+    fcm.answer = lambda _: answer
+    started = time.monotonic()
+    (outcome,) = provider.send([to_device("android")])
+    assert (outcome.what, outcome.seconds, outcome.whole_host) == (what, seconds, whole_host)
+    assert outcome.reason
+    assert len(fcm.messages) == (3 if answer[0] == 401 else 1)  # google-auth renews its token twice
+    assert time.monotonic() - started < 3
+
+
+def test_batches_are_of_at_most_fifty_whatever_is_asked(fcm: FcmServer, provider: Fcm) -> None:
+    """The library refuses more than 500, and takes a thread for each."""
+    fcm.delay = 0.05
+    outcomes = provider.send([to_device("android", f"token-{n}") for n in range(520)])
+    assert {outcome.what for outcome in outcomes} == {"sent"}
+    assert sorted(message["token"] for message in fcm.messages) == sorted(f"token-{n}" for n in range(520))
+    assert fcm.most_at_once <= BATCH_MOST == 50
+    assert fcm.tokens_given < 60
+
+
+def test_outcomes_are_in_the_order_of_what_was_sent(fcm: FcmServer, provider: Fcm) -> None:
+    fcm.answer = lambda message: error(404, "UNREGISTERED") if int(message["token"][6:]) % 3 == 0 else None
+    outcomes = provider.send([to_device("android", f"token-{n}") for n in range(30)])
+    assert [outcome.what for outcome in outcomes] == ["gone" if n % 3 == 0 else "sent" for n in range(30)]
+
+
+def test_who_does_not_answer_is_not_waited_for_longer_than_told(
+    fcm: FcmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.push.fcm.TIMEOUT_SECONDS", 0.4)
+    provider = Fcm(fcm.service_account(), base_url=fcm.base_url)
+    provider.send([to_device("android")])
+    fcm.delay = 3.0
+    started = time.monotonic()
+    (outcome,) = provider.send([to_device("android")])
+    provider.close()
+    assert (outcome.what, outcome.whole_host) == ("wait", True)
+    assert time.monotonic() - started < 2
+
+
+def test_without_an_access_token_nothing_is_lost(fcm: FcmServer) -> None:
+    account = fcm.service_account().replace(fcm.base_url, "http://127.0.0.1:1")
+    provider = Fcm(account, base_url=fcm.base_url)
+    outcomes = provider.send([to_device("android"), to_device("ios")])
+    provider.close()
+    assert [(outcome.what, outcome.whole_host) for outcome in outcomes] == [("wait", True)] * 2
+    assert fcm.messages == []
+
+
+@pytest.mark.parametrize("account", ["", "{}", "[]", '{"type": "service_account"}', "/no/such/file.json"])
+def test_what_is_no_service_account_is_said_at_the_start(account: str) -> None:
+    with pytest.raises((ValueError, OSError)):
+        Fcm(account)
+
+
+def test_an_iphone_is_told_through_apns(fcm: FcmServer, provider: Fcm) -> None:
+    provider.send([to_device("ios"), to_device("ios", payload=CLEAR)])
+    alert, silent = fcm.messages if "notification" in fcm.messages[0] else fcm.messages[::-1]
+    headers, aps = alert["apns"]["headers"], alert["apns"]["payload"]["aps"]
+    assert headers["apns-collapse-id"] == "conversation-5"
+    assert (headers["apns-push-type"], headers["apns-priority"]) == ("alert", "10")
+    assert 3500 < int(headers["apns-expiration"]) - time.time() <= 3600
+    assert aps == {
+        "alert": {"title": "Ann", "body": "Hello"},
+        "badge": 4,
+        "sound": "default",
+        "thread-id": "conversation-5",
+        "mutable-content": 1,
+    }
+    headers, aps = silent["apns"]["headers"], silent["apns"]["payload"]["aps"]
+    assert (headers["apns-push-type"], headers["apns-priority"]) == ("background", "5")
+    assert headers["apns-collapse-id"] == "conversation-5"
+    assert aps == {"badge": 0, "content-available": 1}
+    assert "notification" not in silent
+
+
+def test_android_has_one_notification_a_conversation(fcm: FcmServer, provider: Fcm) -> None:
+    provider.send([to_device("android")])
+    provider.send([to_device("android", payload=CLEAR)])
+    shown, silent = fcm.messages
+    assert shown["android"] == {
+        "collapse_key": "conversation-5",
+        "priority": "high",
+        "ttl": "3600s",
+        "notification": {"tag": "conversation-5", "notification_count": 4},
+    }
+    assert silent["android"] == {"collapse_key": "conversation-5", "priority": "normal", "ttl": "3600s"}
+    assert silent["data"] == {"type": "clear", "conversationId": "5", "tag": "conversation-5", "badge": "0"}
+
+
+def test_a_web_token_gets_what_web_push_gets(fcm: FcmServer, provider: Fcm) -> None:
+    provider.send([to_device("web")])
+    (message,) = fcm.messages
+    assert message["webpush"]["headers"] == {"TTL": "3600", "Urgency": "high", "Topic": "conversation-5"}
+    assert message["webpush"]["notification"]["tag"] == "conversation-5"
+    assert message["data"]["messageId"].startswith("018f4e2a")
+    assert not {"title", "body"} & set(message["data"])

@@ -1,0 +1,83 @@
+"""Who is told, and when to look again: the rules against their sentences, over all situations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.push_rules import OLD_MS, QuietHours, Situation, decide, is_quiet
+
+NOW = 1_800_000_000_000
+CONFIRM = 10_000
+
+situations = st.builds(
+    lambda newest, age, delivered, waited, online, quiet, active: Situation(
+        newest, NOW - age, delivered, NOW - age - waited if delivered < newest else 0, online, quiet, active
+    ),
+    newest=st.integers(0, 5),
+    age=st.one_of(st.integers(0, 30_000), st.integers(OLD_MS - 5, OLD_MS + 5)),
+    delivered=st.integers(0, 5),
+    waited=st.integers(0, 20_000),
+    online=st.booleans(),
+    quiet=st.booleans(),
+    active=st.booleans(),
+)
+
+
+@given(situations)
+def test_what_is_told_is_unread_recent_and_not_in_quiet_hours(at: Situation) -> None:
+    verdict = decide(at, now_ms=NOW, confirm_ms=CONFIRM)
+    if verdict.tell != "nobody":
+        assert at.newest
+        assert NOW - at.newest_ms <= OLD_MS
+        assert not at.quiet
+    worth = bool(at.newest) and NOW - at.newest_ms <= OLD_MS and not at.quiet
+    assert (verdict.reason in ("nothing unread", "old", "quiet hours")) == (not worth)
+
+
+@given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))
+def test_who_has_no_live_session_is_told_what_was_not_delivered_at_once(at: Situation) -> None:
+    verdict = decide(at._replace(online=False), now_ms=NOW, confirm_ms=CONFIRM)
+    if at.delivered < at.newest:
+        assert verdict == ("all", 0, "")
+    else:
+        assert verdict == ("idle" if at.while_active else "nobody", 0, "delivered")
+
+
+@given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))
+def test_who_has_one_is_told_once_it_did_not_confirm_in_time_and_not_before(at: Situation) -> None:
+    at = at._replace(online=True)
+    verdict = decide(at, now_ms=NOW, confirm_ms=CONFIRM)
+    overdue = at.delivered < at.newest and at.waiting_since_ms + CONFIRM <= NOW
+    assert (verdict.tell == "all") == overdue
+    if verdict.again_ms:
+        assert verdict.again_ms == at.waiting_since_ms + CONFIRM > NOW
+        later = decide(at, now_ms=verdict.again_ms, confirm_ms=CONFIRM)
+        assert later.tell == "all" or later.reason == "old"
+    assert at.while_active or verdict.tell != "idle"
+
+
+@given(
+    st.integers(0, 1439),
+    st.integers(0, 1439),
+    st.integers(0, 2 * 366 * 1440),
+    st.sampled_from(("UTC", "Asia/Kolkata", "America/New_York", "Pacific/Apia")),
+)
+def test_quiet_hours_are_those_of_the_clock_on_the_wall_there(start: int, length: int, later: int, zone: str) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=later)
+    local = at.astimezone(ZoneInfo(zone))
+    minute = local.hour * 60 + local.minute
+    expected = (minute - start) % 1440 < length
+    hours = QuietHours(start, (start + length) % 1440, zone)
+    assert is_quiet(hours, int(at.timestamp() * 1000)) == expected
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Atall", "", "../UTC"])
+def test_a_zone_that_is_unknown_here_counts_as_utc(zone: str) -> None:
+    noon = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp() * 1000)
+    assert is_quiet(QuietHours(660, 780, zone), noon)
+    assert not is_quiet(QuietHours(660, 720, zone), noon)
