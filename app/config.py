@@ -137,6 +137,7 @@ class Settings:
     push_keep_days: float = 7.0
 
     metrics_token: str = field(default="", repr=False)
+    demo_key: str = field(default="", repr=False)  # signs the demo links of `make run`; development only
 
     @property
     def production(self) -> bool:
@@ -203,6 +204,8 @@ def _check_production(settings: Settings) -> None:
         raise ConfigError("PUSH_LOOPBACK is for tests: it would let clients have this machine call itself.")
     if settings.jwt_jwks_url and not settings.jwt_jwks_url.startswith("https://"):
         raise ConfigError("JWT_JWKS_URL must be https: who answers it decides who anybody is.")
+    if settings.demo_key:
+        raise ConfigError("DEMO_KEY opens accounts without a password; it is for development alone.")
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

@@ -21,6 +21,7 @@ from app.api import (
     message_changes,
     messages,
     metrics,
+    page,
     push,
     reports,
     requests,
@@ -73,6 +74,7 @@ def register_blueprints(app: Flask) -> None:
         health,
         metrics,
         documents,
+        page,
     ):
         app.register_blueprint(part.blueprint)
 

@@ -7,6 +7,7 @@ its guard ends the rest. Whatever a person can mend is said in one line, without
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -82,7 +83,14 @@ def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
     env.setdefault("DRAIN_SECONDS", DRAIN_SECONDS)
     env.setdefault("WORKER_CONCURRENCY", "2")
+    if not _knows_no_demo(env):
+        env["DEMO_KEY"] = secrets.token_urlsafe(24)
     return env
+
+
+def _knows_no_demo(env: dict[str, str]) -> bool:
+    """In production, and where an outside service knows the users."""
+    return bool(env.get("APP_ENV") == "production" or env.get("JWT_JWKS_URL") or env.get("JWT_PUBLIC_KEY"))
 
 
 def _release(command: str, env: dict[str, str]) -> None:
@@ -94,11 +102,8 @@ def _release(command: str, env: dict[str, str]) -> None:
 
 
 def _demo_users(env: dict[str, str]) -> tuple[dict[str, int], subprocess.Popen[str] | None]:
-    """Those that are there, or who makes them: begun beside the servers, which spend their first second importing.
-
-    None in production, nor where an outside service knows the users.
-    """
-    if env.get("APP_ENV") == "production" or env.get("JWT_JWKS_URL") or env.get("JWT_PUBLIC_KEY"):
+    """Those that are there, or who makes them: begun beside the servers, which spend their first second importing."""
+    if _knows_no_demo(env):
         return {}, None
     people = existing(env["DATABASE_URL"], banner.NAMES)
     if len(people) == len(banner.NAMES):
@@ -121,7 +126,7 @@ def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, started: floa
             print(f"parley: {error}", file=sys.stderr, flush=True)
             return
         if not stopped.is_set():
-            banner.show(int(env["PORT"]), people, time.monotonic() - started)
+            banner.show(int(env["PORT"]), people, env.get("DEMO_KEY", ""), time.monotonic() - started)
 
     watcher = threading.Thread(target=announce)
     processes = procfile.Processes(guard, on_started=watcher.start)

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.core.accounts import ProfilePatch
+from app.core.errors import Invalid
 from app.extensions import current_parley
 from app.services import profile
 from app.services.authenticate import require_caller
@@ -18,7 +19,10 @@ blueprint = Blueprint("users", __name__, url_prefix="/api/v1")
 
 
 class UserQuery(Struct, frozen=True):
-    q: Annotated[str, Meta(min_length=1, max_length=80)]
+    """One of the two: the beginning of a name, or ``ids`` separated by commas, most 100."""
+
+    q: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    ids: Annotated[str, Meta(pattern=r"^\d{1,16}(,\d{1,16}){0,99}$")] | None = None
 
 
 @blueprint.get("/me")
@@ -37,4 +41,10 @@ def change_me() -> Response:
 @blueprint.get("/users")
 def find_users() -> Response:
     caller = require_caller()
-    return json_response(profile.find_users(current_parley(), caller.user_id, parse_query(UserQuery).q))
+    query = parse_query(UserQuery)
+    if query.ids is not None:
+        ids = [int(part) for part in query.ids.split(",")]
+        return json_response(profile.show_users(current_parley(), caller.user_id, ids))
+    if query.q is None:
+        raise Invalid.field("q", "is required")
+    return json_response(profile.find_users(current_parley(), caller.user_id, query.q))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
 
 from app.core.accounts import Profile, ProfilePatch, UserList, checked_avatar_url, checked_display_name
 from app.core.errors import Unauthorized
@@ -43,8 +46,18 @@ def change_profile(parley: Parley, user_id: int, patch: ProfilePatch) -> Profile
 def find_users(parley: Parley, viewer_id: int, prefix: str) -> UserList:
     """Those whose username or display name begins with ``prefix``, by username, at most 20."""
     with reading(parley.engine) as conn:
-        found = users.search_by_prefix(conn, prefix, MOST_FOUND)
-        visible = visible_to(conn, viewer_id, [user.id for user in found])
+        return _seen_by(conn, viewer_id, users.search_by_prefix(conn, prefix, MOST_FOUND))
+
+
+def show_users(parley: Parley, viewer_id: int, user_ids: Sequence[int]) -> UserList:
+    """Those of them that are there, in the order asked for: what a client shows beside the ids in messages."""
+    with reading(parley.engine) as conn:
+        found = users.get_users(conn, user_ids)
+        return _seen_by(conn, viewer_id, [found[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found])
+
+
+def _seen_by(conn: Connection, viewer_id: int, found: list[users.StoredUser]) -> UserList:
+    visible = visible_to(conn, viewer_id, [user.id for user in found])
     return UserList([view_of(user, last_seen=visible.get(user.id, NOTHING).last_seen) for user in found])
 
 

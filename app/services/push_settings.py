@@ -9,7 +9,7 @@ import msgspec
 from app.core.errors import NotFound
 from app.core.push import DoNotDisturb, Outbox, PushSettings, PushSettingsPatch, checked_hours
 from app.services.push_outbox import read_outbox
-from app.services.redis_calls import asking_redis
+from app.services.redis_calls import asking
 from app.store import push_settings as store
 from app.store.engine import reading, writing
 
@@ -35,6 +35,5 @@ def show_outbox(parley: Parley, user_id: int) -> Outbox:
     """The user's own. Raise NotFound but in development; Overloaded."""
     if parley.settings.app_env != "development":
         raise NotFound
-    with asking_redis():
-        noted = read_outbox(parley.redis, user_id)
+    noted = asking(lambda: read_outbox(parley.redis, user_id))
     return msgspec.convert({"deliveries": noted}, Outbox)

@@ -115,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET",
         "/api/v1/users",
         "findUsers",
-        "Find people by the beginning of a name",
+        "Find people by the beginning of a name, or those of these ids",
         PEOPLE,
         {200: Answered("Those found", UserList)},
         query=UserQuery,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, redirect, render_template, url_for
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Response, render_template
 
 from app.api.documents.asyncapi import asyncapi
 from app.api.documents.openapi import openapi
@@ -30,9 +29,3 @@ def event_document() -> Response:
 @blueprint.get("/docs")
 def docs() -> str:
     return render_template("docs.html", **page())
-
-
-@blueprint.get("/")
-def home() -> AnyResponse:
-    """Until there is a page of its own."""
-    return redirect(url_for("documents.docs"))

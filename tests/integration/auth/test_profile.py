@@ -85,6 +85,20 @@ def test_at_most_twenty_are_answered_and_each_as_a_user(api: Api) -> None:
     assert set(answer["users"][0]) == {"id", "username", "displayName"}
 
 
+def test_people_are_shown_by_their_ids(api: Api) -> None:
+    one, other = api.register(displayName="Ida"), api.register()
+    path = f"/api/v1/users?ids={other.id},{one.id},9007199254740991,{one.id}"
+    users = api.get(path, token=one.access).get_json()["users"]
+    assert [user["id"] for user in users] == [other.id, one.id]
+    assert users[1] == {"id": one.id, "username": one.username, "displayName": "Ida"}
+
+
+@pytest.mark.parametrize("ids", ["", "x", "1,", "1,,2", ",".join(["1"] * 101)])
+def test_ids_that_are_none_are_invalid(api: Api, ids: str) -> None:
+    answer = api.get(f"/api/v1/users?ids={ids}", token=api.register().access)
+    assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "ids"
+
+
 @pytest.mark.parametrize("query", ["", "?q=", "?q=" + "x" * 81, "?q=%00"])
 def test_a_search_for_nothing_is_invalid(api: Api, query: str) -> None:
     answer = api.get(f"/api/v1/users{query}", token=api.register().access)

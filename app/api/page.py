@@ -1,0 +1,58 @@
+"""/: the page that comes with the server, and the sign-in of its demo links."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from flask import Blueprint, Response, render_template
+from msgspec import Meta, Struct
+
+from app.api.limits import address
+from app.api.parsing import json_response, parse_body
+from app.extensions import current_parley
+from app.services.log_in_demo import demo_is_on, log_in_demo
+from app.services.rate_limit import limit_sign_in
+
+STATIC = Path(__file__).parents[1] / "web" / "static"
+CLIENT = Path(__file__).parents[2] / "client"
+
+blueprint = Blueprint("page", __name__)
+
+
+class DemoCode(Struct, frozen=True):
+    code: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+@blueprint.get("/")
+def home() -> Response:
+    settings = current_parley().settings
+    html = render_template(
+        "page.html",
+        modules=MODULES,
+        styles=STYLES,
+        demo=demo_is_on(settings),
+        accounts=settings.local_accounts_on,
+    )
+    response = Response(html, mimetype="text/html")
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@blueprint.post("/demo/login")
+def demo_login() -> Response:
+    """Beside the API and not of it: only a development server answers here."""
+    body = parse_body(DemoCode)
+    limit_sign_in(current_parley(), address(), body.code.partition(".")[0])
+    response = json_response(log_in_demo(current_parley(), body.code))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _files(kind: str) -> list[str]:
+    """Named in the page's head, so that a browser asks for all at once and not for each when it meets an import."""
+    return sorted(path.relative_to(STATIC).as_posix() for path in (STATIC / "page").rglob(f"*.{kind}"))
+
+
+MODULES = _files("js")
+STYLES = _files("css")

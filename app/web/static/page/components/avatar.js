@@ -1,0 +1,33 @@
+import { h } from "../lib/dom.js";
+import { safeUrl } from "../lib/text.js";
+import { icon } from "./icons.js";
+
+const HUES = 8;
+
+/** The initials of a name: of its first and last word. */
+export function initials(name) {
+  const words = name.trim().split(/\s+/u).filter(Boolean);
+  const letters = [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...(word ?? "")][0] ?? "");
+  return letters.join("").toUpperCase() || "?";
+}
+
+export const hueOf = (id) => `hue-${Math.abs(Number(id) || 0) % HUES}`;
+
+/** A picture, or initials on a colour of the id's own. For the eye alone: the name always stands beside it. */
+export function avatar({ id, name, url, kind = "person", online = false, large = false }) {
+  const face = h("span.avatar", { class: `${hueOf(id)}${large ? " large" : ""}`, "aria-hidden": "true" });
+  const letters = kind === "notes" ? icon("pin") : initials(name);
+  face.append(letters);
+  const address = url ? safeUrl(url) : null;
+  if (address) {
+    const picture = h("img", { src: address, alt: "", loading: "lazy", referrerpolicy: "no-referrer" });
+    picture.onerror = () => picture.remove();
+    face.append(picture);
+  }
+  if (online) face.append(h("span.dot"));
+  return face;
+}
+
+export function avatarOf(user, options = {}) {
+  return avatar({ id: user.id, name: user.displayName, url: user.avatarUrl, ...options });
+}

@@ -1,0 +1,49 @@
+// Dialogs: the browser's own <dialog>, which keeps the focus inside, closes on Escape and gives the focus back.
+
+import { h } from "../lib/dom.js";
+import { button, iconButton } from "./button.js";
+
+let count = 0;
+
+/**
+ * Open a dialog. `build(close)` answers its content. Resolves with what `close` was given; undefined where dismissed.
+ * @param {string} title
+ * @param {(close: (value?: any) => void) => any} build
+ */
+export function openDialog(title, build, { wide = false } = {}) {
+  return new Promise((resolve) => {
+    const label = `dialog-${(count += 1)}`;
+    const dialog = h("dialog", { "aria-labelledby": label, class: wide ? "wide" : "" });
+    let answer;
+    const close = (value) => {
+      answer = value;
+      dialog.close();
+    };
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(answer);
+    });
+    dialog.addEventListener("click", (event) => event.target === dialog && close());
+    const head = h("header", null, h("h2", { id: label }, title), iconButton("close", "Close", () => close()));
+    dialog.append(h("div.dialog", null, head, build(close)));
+    document.body.append(dialog);
+    dialog.showModal();
+    dialog.querySelector("[autofocus]")?.focus();
+  });
+}
+
+/** Ask before something that cannot be undone. Resolves true or false. */
+export async function confirmed(title, text, yes) {
+  const answer = await openDialog(title, (close) => [
+    h("p", null, text),
+    h("div.actions", null, button("Cancel", () => close(false)), button(yes, () => close(true), "danger")),
+  ]);
+  return answer === true;
+}
+
+/** Pick one of several. `choices`: [value, label][]. Resolves with the value, or undefined. */
+export function choose(title, choices) {
+  return openDialog(title, (close) =>
+    h("div.choices", null, choices.map(([value, label]) => button(label, () => close(value)))),
+  );
+}

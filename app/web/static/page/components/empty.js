@@ -1,0 +1,18 @@
+import { h } from "../lib/dom.js";
+import { sentence } from "../lib/words.js";
+import { button } from "./button.js";
+import { icon } from "./icons.js";
+
+/** What stands where there is nothing yet. */
+export function empty(name, title, text, action) {
+  return h("div.empty", null, icon(name), h("p.title", null, title), text ? h("p", null, text) : null, action ?? null);
+}
+
+/** What stands where something could not be had, with the way to try again. */
+export function failure(error, retry) {
+  return h("div.empty", { role: "alert" }, icon("warn"), h("p.title", null, sentence(error)), retry ? button("Try again", retry) : null);
+}
+
+export function spinner(label = "Loading") {
+  return h("div.spinner", { role: "status", "aria-label": label });
+}

@@ -1,0 +1,34 @@
+import { h } from "../lib/dom.js";
+
+let count = 0;
+
+/** An input under its label. Answers {row, input, fail(text)}; `fail` shows what is wrong with it and says so. */
+export function field(label, props = {}, hint = "") {
+  const id = `field-${(count += 1)}`;
+  const input = h(props.rows ? "textarea" : "input", { id, ...props });
+  const note = h("p.note", { id: `${id}-note`, "aria-live": "polite" }, hint);
+  input.setAttribute("aria-describedby", note.id);
+  const row = h("div.field", null, h("label", { for: id }, label), input, note);
+  const fail = (text) => {
+    note.textContent = text || hint;
+    row.classList.toggle("wrong", Boolean(text));
+    if (text) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  };
+  return { row, input, fail };
+}
+
+/** `choices`: [value, label][]; `onchange` gets the value. */
+export function select(label, choices, value, onchange) {
+  const id = `field-${(count += 1)}`;
+  const options = choices.map(([key, text]) => h("option", { value: key, selected: key === value }, text));
+  const input = h("select", { id, onchange: () => onchange(input.value, input) }, options);
+  return h("div.field.inline", null, h("label", { for: id }, label), input);
+}
+
+/** A switch; `onchange` gets whether it is on, and the input. */
+export function toggle(label, on, onchange) {
+  const id = `field-${(count += 1)}`;
+  const input = h("input", { id, type: "checkbox", role: "switch", checked: on, onchange: () => onchange(input.checked, input) });
+  return h("div.field.inline", null, h("label", { for: id }, label), input);
+}

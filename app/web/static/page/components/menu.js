@@ -1,0 +1,72 @@
+// A menu beside the button that opens it: arrows move, Escape and a click elsewhere close, the focus goes back.
+
+import { h } from "../lib/dom.js";
+import { icon } from "./icons.js";
+
+let open = null;
+
+/**
+ * @param {HTMLElement} anchor
+ * @param {({label: string, icon: any, act: () => void, danger?: boolean} | false | null)[]} items
+ * @param {Node} [above] shown over the items, a row of reactions say
+ */
+export function openMenu(anchor, items, above) {
+  open?.close();
+  const menu = h("div.menu", { role: "menu", onkeydown: onKey });
+  const entries = items.filter(Boolean).map((item) => entry(item, () => close(false)));
+  menu.append(...(above ? [above] : []), ...entries);
+  document.body.append(menu);
+  place(menu, anchor.getBoundingClientRect());
+  anchor.setAttribute("aria-expanded", "true");
+  document.addEventListener("pointerdown", onOutside, true);
+  (menu.querySelector("button") ?? menu).focus();
+  open = { close: () => close(false) };
+
+  function close(back = true) {
+    if (!menu.isConnected) return;
+    menu.remove();
+    anchor.setAttribute("aria-expanded", "false");
+    document.removeEventListener("pointerdown", onOutside, true);
+    open = null;
+    if (back) anchor.focus();
+  }
+  function onOutside(event) {
+    if (!menu.contains(event.target)) close(false);
+  }
+  function onKey(event) {
+    if (event.key === "Escape" || event.key === "Tab") {
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+    } else if (["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"].includes(event.key)) {
+      event.preventDefault();
+      step(menu, event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1);
+    }
+  }
+  return close;
+}
+
+function entry({ label, icon: name, act, danger }, close) {
+  const chosen = () => {
+    close();
+    act();
+  };
+  const kind = danger ? "button.entry.danger" : "button.entry";
+  return h(kind, { type: "button", role: "menuitem", onclick: chosen }, icon(name), label);
+}
+
+function step(menu, by) {
+  const buttons = [...menu.querySelectorAll("button")];
+  const at = buttons.indexOf(document.activeElement);
+  buttons[(at + by + buttons.length) % buttons.length].focus();
+}
+
+/** Below the anchor where there is room, above it else; always inside the window. */
+function place(menu, at) {
+  const { offsetWidth: width, offsetHeight: height } = menu;
+  const below = at.bottom + 4 + height < innerHeight;
+  const top = below ? at.bottom + 4 : Math.max(8, at.top - height - 4);
+  const left = Math.min(Math.max(8, at.right - width), innerWidth - width - 8);
+  menu.style.setProperty("top", `${top}px`);
+  menu.style.setProperty("left", `${Math.max(8, left)}px`);
+}

@@ -1,0 +1,92 @@
+// Elements without markup: text becomes text nodes, never anything else.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * h("button.quiet", {type: "button", onclick: f, "aria-label": "Close"}, "text", child, null)
+ * Functions and booleans are properties, the rest attributes; `style` is an object of custom or plain properties.
+ * @param {string} spec tag and classes, "tag.one.two"
+ * @param {Object<string, any> | null} [props]
+ * @param {...any} children nodes, texts, arrays of them; null, undefined and false are left out
+ * @returns {any}
+ */
+export function h(spec, props, ...children) {
+  const [tag, ...classes] = spec.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(props ?? {})) setProp(element, name, value);
+  append(element, children);
+  return element;
+}
+
+function setProp(element, name, value) {
+  if (value === null || value === undefined) return;
+  if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, String(text));
+  else if (name === "dataset") Object.assign(element.dataset, value);
+  else if (name === "class") element.className = `${element.className} ${value}`.trim();
+  else if (typeof value === "function" || typeof value === "boolean") element[name] = value;
+  else element.setAttribute(name, String(value));
+}
+
+export function append(parent, children) {
+  for (const child of [children].flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    parent.append(child);
+  }
+  return parent;
+}
+
+/** Put these in place of what is there. */
+export function fill(parent, ...children) {
+  parent.replaceChildren();
+  return append(parent, children);
+}
+
+/** A line drawing of 24 by 24 from path data. */
+export function drawing(paths) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [name, value] of [["viewBox", "0 0 24 24"], ["aria-hidden", "true"], ["class", "icon"]]) {
+    svg.setAttribute(name, value);
+  }
+  for (const d of [paths].flat()) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", d);
+    svg.append(path);
+  }
+  return svg;
+}
+
+/**
+ * Make `parent` hold these rows in this order, reusing elements of the same key whose `deps` are the same.
+ * @param {Element} parent
+ * @param {{key: string, deps: any[], make: () => Element}[]} rows
+ */
+export function reconcile(parent, rows) {
+  const known = parent.__rows ?? new Map();
+  const next = new Map();
+  let place = parent.firstElementChild;
+  for (const row of rows) {
+    const old = known.get(row.key);
+    const kept = old && same(old.deps, row.deps);
+    const element = kept ? old.element : row.make();
+    if (old && !kept) {
+      if (place === old.element) place = element;
+      old.element.replaceWith(element);
+    }
+    next.set(row.key, { element, deps: row.deps });
+    known.delete(row.key);
+    if (element === place) place = place.nextElementSibling;
+    else parent.insertBefore(element, place);
+  }
+  for (const { element } of known.values()) element.remove();
+  parent.__rows = next;
+}
+
+function same(one, other) {
+  return one.length === other.length && one.every((value, index) => Object.is(value, other[index]));
+}
+
+/** The element of a row that `reconcile` made, if it is there. */
+export function rowOf(parent, key) {
+  return parent.__rows?.get(key)?.element;
+}

@@ -1,0 +1,82 @@
+// A message's text as nodes: links, names and search hits are found in it; nothing in it is ever markup.
+
+import { h } from "./dom.js";
+
+// Only http and https become links: no other scheme can be clicked, whatever a message says.
+const LINK = /\bhttps?:\/\/[^\s<>"'`]+/giu;
+const MENTION = /(?<![\w@])@([a-z0-9_.-]{3,32})/giu;
+const TRAILING = /[.,:;!?'")\]}…]+$/u;
+
+/**
+ * @param {string} text
+ * @param {{isName?: (name: string) => boolean, self?: string}} [known] whose names are marked
+ * @returns {(string | HTMLElement)[]}
+ */
+export function richText(text, known = {}) {
+  return split(text, LINK, (match) => link(match[0])).flatMap((part) =>
+    typeof part === "string" ? split(part, MENTION, (match) => mention(match, known)) : [part],
+  );
+}
+
+/** Text with parts of it put in place by `make`, which answers an element, an array, or null to leave the text. */
+function split(text, pattern, make) {
+  const parts = [];
+  let from = 0;
+  for (const match of text.matchAll(pattern)) {
+    const made = make(match);
+    if (made === null) continue;
+    if (match.index > from) parts.push(text.slice(from, match.index));
+    parts.push(...[made].flat());
+    from = match.index + match[0].length;
+  }
+  if (from < text.length) parts.push(text.slice(from));
+  return parts;
+}
+
+function link(found) {
+  const tail = balanced(found) ? found.match(/[.,:;!?'"…]+$/u)?.[0] ?? "" : found.match(TRAILING)?.[0] ?? "";
+  const address = found.slice(0, found.length - tail.length);
+  const url = safeUrl(address);
+  if (url === null) return null;
+  const anchor = h("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, address);
+  return tail ? [anchor, tail] : [anchor];
+}
+
+/** Whether every bracket that closes was opened: Wikipedia's addresses end in one. */
+function balanced(text) {
+  return [...text].filter((c) => c === "(").length >= [...text].filter((c) => c === ")").length;
+}
+
+/** The address if it is http or https and parses, else null. A user name in it could only deceive. */
+export function safeUrl(text) {
+  try {
+    const url = new URL(text);
+    const plain = (url.protocol === "https:" || url.protocol === "http:") && !url.username && !url.password;
+    return plain ? url.href : null;
+  } catch {
+    return null; // not an address after all: it stays text
+  }
+}
+
+function mention(match, { isName, self }) {
+  const name = match[1].toLowerCase();
+  if (name !== "all" && !isName?.(name)) return null;
+  return h(name === self || name === "all" ? "span.mention.me" : "span.mention", null, match[0]);
+}
+
+/** A search's snippet: `highlights` are [start, length] in code points. */
+export function highlighted(snippet, highlights = []) {
+  const points = [...snippet];
+  const parts = [];
+  let from = 0;
+  for (const [start, length] of highlights) {
+    parts.push(points.slice(from, start).join(""), h("mark", null, points.slice(start, start + length).join("")));
+    from = start + length;
+  }
+  return [...parts, points.slice(from).join("")];
+}
+
+/** One to three emoji alone are shown large. */
+export function isBigEmoji(text) {
+  return text.length <= 24 && /^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s*){1,3}$/u.test(text);
+}

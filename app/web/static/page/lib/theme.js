@@ -1,0 +1,19 @@
+// Light, dark, or as the system has it; kept in this browser.
+
+const KEY = "parley.theme";
+
+export function theme() {
+  return localStorage.getItem(KEY) ?? "system";
+}
+
+/** @param {"system" | "light" | "dark"} value */
+export function setTheme(value) {
+  localStorage.setItem(KEY, value);
+  applyTheme();
+}
+
+export function applyTheme() {
+  const value = theme();
+  if (value === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = value;
+}

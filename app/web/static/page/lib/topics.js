@@ -1,0 +1,34 @@
+// What changed, told once for all changes of one turn: views listen to topics ("conversations", "messages:12") and
+// draw from the stores.
+
+export class Topics {
+  #listeners = new Map();
+  #changed = new Set();
+
+  /** Call `listener` after each turn in which one of the topics changed. Answers what ends that. */
+  on(topics, listener) {
+    for (const topic of [topics].flat()) {
+      if (!this.#listeners.has(topic)) this.#listeners.set(topic, new Set());
+      this.#listeners.get(topic).add(listener);
+    }
+    return () => [topics].flat().forEach((topic) => this.#listeners.get(topic)?.delete(listener));
+  }
+
+  changed(...topics) {
+    if (this.#changed.size === 0) queueMicrotask(() => this.#tell());
+    for (const topic of topics) this.#changed.add(topic);
+  }
+
+  #tell() {
+    const due = new Set();
+    for (const topic of this.#changed) for (const listener of this.#listeners.get(topic) ?? []) due.add(listener);
+    this.#changed.clear();
+    for (const listener of due) {
+      try {
+        listener();
+      } catch (error) {
+        reportError(error); // one view that fails must not keep the others from drawing
+      }
+    }
+  }
+}

@@ -1,0 +1,217 @@
+// Everything the page knows, kept current by the client's events. Views read from here and listen to `topics`:
+// "connection", "conversations", "conversation:<id>", "messages:<id>", "marks:<id>", "typing:<id>", "presence",
+// "people", "media".
+
+import { Topics } from "../lib/topics.js";
+import { Conversations } from "./conversations.js";
+import { Media } from "./media.js";
+import { People } from "./people.js";
+import { Presence } from "./presence.js";
+import { Timeline } from "./timeline.js";
+
+export class Store {
+  connection = { status: "connecting", transport: null };
+  topics = new Topics();
+  #timelines = new Map();
+  #arrived = new Set();
+
+  constructor(client) {
+    this.client = client;
+    this.people = new People(client, this.topics);
+    this.conversations = new Conversations(client, this.topics);
+    this.presence = new Presence(client, this.topics);
+    this.media = new Media(client);
+  }
+
+  get me() {
+    return this.client.me;
+  }
+
+  /** Listen, connect, and load the list. */
+  async begin() {
+    this.people.put(this.me);
+    this.#listen();
+    await this.client.connect();
+    await Promise.all([this.conversations.loadFirst(), this.#loadOutbox()]);
+  }
+
+  timeline(id) {
+    if (!this.#timelines.has(id)) {
+      const changed = () => this.topics.changed(`messages:${id}`);
+      this.#timelines.set(id, new Timeline(this.client, id, changed));
+    }
+    return this.#timelines.get(id);
+  }
+
+  /** Call with every message that comes live from somebody else. */
+  onArrival(listener) {
+    this.#arrived.add(listener);
+  }
+
+  send(outgoing) {
+    const { message, done } = this.client.send(outgoing);
+    this.timeline(outgoing.conversationId).addPending(this.#shown(message));
+    done.catch(() => undefined); // told by message_status as well
+    return message;
+  }
+
+  async markRead(id, seq) {
+    this.conversations.readUpTo(id, seq);
+    await this.client.markRead(id, seq).catch(() => undefined); // the next message read marks this one too
+  }
+
+  #listen() {
+    const on = (name, handler) => this.client.on(name, handler.bind(this));
+    on("state", this.#onState);
+    on("receive_message", this.#onMessage);
+    on("message_status", this.#onStatus);
+    on("message_updated", (m) => this.#updated(m));
+    on("message_deleted", (m) => this.#deleted(m));
+    on("reaction", this.#onReaction);
+    on("message_pinned", ({ conversationId, id, on: pinned }) => {
+      this.timeline(conversationId).update(id, { pinnedAt: pinned ? new Date().toISOString() : undefined });
+      this.topics.changed(`pins:${conversationId}`);
+    });
+    on("message_delivered", (mark) => this.conversations.mark(mark, "deliveredSeq"));
+    on("message_read", (mark) => this.conversations.mark(mark, "readSeq"));
+    on("conversation_updated", this.#onConversation);
+    on("conversation_settings", ({ conversationId, ...settings }) => this.conversations.change(conversationId, settings));
+    on("typing", (typing) => typing.userId !== this.me?.id && this.presence.setTyping(typing));
+    on("presence", (presence) => this.presence.put(presence));
+    on("unread_messages", ({ messages }) => messages.forEach((message) => this.#place(message)));
+    on("discarded", ({ conversationId, id }) => conversationId && this.timeline(conversationId).drop(id));
+    on("resync", this.#onResync);
+    for (const name of ["media_ready", "media_failed", "media_progress"]) on(name, (data) => this.#onMedia(name, data));
+  }
+
+  #onState(state) {
+    const returned = this.connection.status !== "online" && state.status === "online" && this.conversations.ready;
+    this.connection = state;
+    if (state.status === "offline") this.presence.forget();
+    if (returned) this.conversations.loadFirst(); // what was read elsewhere meanwhile is not all in what is replayed
+    this.topics.changed("connection");
+  }
+
+  #onMessage(message) {
+    const known = this.timeline(message.conversationId).at(message.seq);
+    this.#place(message);
+    if (message.senderId !== this.me?.id) {
+      this.presence.setTyping({ conversationId: message.conversationId, userId: message.senderId, typing: false });
+      if (!known) this.#arrived.forEach((listener) => listener(message));
+    }
+  }
+
+  #place(message) {
+    this.timeline(message.conversationId).receive(message);
+    this.conversations.note(message);
+  }
+
+  /** What became of a message sent from this browser, in whichever tab. */
+  #onStatus({ id, conversationId, status, message, error, seq, sentAt }) {
+    const place = conversationId ?? message?.conversationId;
+    if (!place) return;
+    const timeline = this.timeline(place);
+    const shown = { ...this.#shown(message ?? timeline.find(id) ?? { id }), conversationId: place, status, error };
+    if (seq) return this.#place({ ...shown, seq, sentAt: sentAt ?? shown.sentAt });
+    if (timeline.find(id)) timeline.update(id, { status, error });
+    else timeline.addPending(shown);
+  }
+
+  #shown(message) {
+    const sent = { senderId: this.me.id, kind: "text", sentAt: new Date().toISOString(), status: "sending" };
+    const attachments = (message.attachments ?? []).map((a) => this.#known.get(a.mediaId) ?? a);
+    return { ...sent, reactions: [], ...message, attachments };
+  }
+
+  #known = new Map();
+
+  /** What an upload answered: shown in the message that names it until the server tells more. */
+  keepAttachment(attachment, file) {
+    this.#known.set(attachment.mediaId, attachment);
+    this.media.keepLocal(attachment.mediaId, file);
+  }
+
+  #updated(message) {
+    this.timeline(message.conversationId).update(message.id, (old) => ({
+      ...message,
+      seq: old.seq ?? message.seq,
+      status: message.status ?? old.status,
+      reactions: message.reactions ?? old.reactions,
+    }));
+    this.#last(message.conversationId, message.id, () => message);
+  }
+
+  #deleted({ conversationId, id }) {
+    const emptied = ({ seq, senderId, sentAt, kind }) => {
+      return { id, conversationId, seq, senderId, sentAt, kind, reactions: [], deletedAt: new Date().toISOString() };
+    };
+    this.timeline(conversationId).update(id, emptied);
+    this.#last(conversationId, id, emptied);
+  }
+
+  /** Deleted for oneself, here. */
+  hidden(conversationId, id) {
+    this.timeline(conversationId).drop(id);
+    this.conversations.fetch(conversationId).catch(() => undefined);
+  }
+
+  #last(conversationId, id, change) {
+    const last = this.conversations.get(conversationId)?.lastMessage;
+    if (last?.id === id) this.conversations.change(conversationId, { lastMessage: change(last) });
+  }
+
+  #onReaction({ conversationId, id, userId, emoji, on }) {
+    this.timeline(conversationId).update(id, (old) => {
+      return { ...old, reactions: withReaction(old.reactions ?? [], emoji, on, userId === this.me?.id) };
+    });
+  }
+
+  #onConversation(data) {
+    if (data.left) return this.conversations.remove(data.id);
+    if (!this.conversations.get(data.id)) return void this.conversations.fetch(data.id).catch(() => undefined);
+    this.conversations.change(data.id, (old) => ({ description: undefined, avatarUrl: undefined, ...data, ...own(old) }));
+  }
+
+  #onMedia(name, data) {
+    const status = { media_ready: "ready", media_failed: "failed" }[name];
+    const known = this.#known.get(data.mediaId);
+    if (known && status) this.#known.set(data.mediaId, { ...known, ...data, status });
+    for (const timeline of this.#timelines.values()) {
+      for (const message of timeline.naming(data.mediaId)) {
+        const attachments = message.attachments.map((a) => (a.mediaId === data.mediaId ? changed(a, data, status) : a));
+        timeline.update(message.id, { attachments });
+      }
+    }
+  }
+
+  async #onResync() {
+    for (const timeline of this.#timelines.values()) timeline.forget();
+    await this.conversations.loadFirst();
+    this.topics.changed("resync");
+  }
+
+  async #loadOutbox() {
+    const waiting = await this.client.outbox();
+    for (const { conversationId, message, status, error } of waiting) {
+      const place = conversationId ?? message.conversationId;
+      if (place) this.timeline(place).addPending({ ...this.#shown(message), status, error });
+    }
+  }
+}
+
+const own = ({ unread, mentions, mutedUntil, archived, pinned, lastMessage, lastSeq, updatedAt }) => {
+  return { unread, mentions, mutedUntil, archived, pinned, lastMessage, lastSeq, updatedAt };
+};
+
+function changed(attachment, data, status) {
+  return { ...attachment, ...data, status: status ?? attachment.status };
+}
+
+/** The reactions after one more or one less; one that is there already changes nothing. */
+export function withReaction(reactions, emoji, on, mine) {
+  const old = reactions.find((r) => r.emoji === emoji) ?? { emoji, count: 0, mine: false };
+  if (mine && old.mine === on) return reactions;
+  const next = { emoji, count: old.count + (on ? 1 : -1), mine: mine ? on : old.mine };
+  const all = old.count ? reactions.map((r) => (r === old ? next : r)) : [...reactions, next];
+  return all.filter((r) => r.count > 0);
+}

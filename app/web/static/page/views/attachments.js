@@ -1,0 +1,85 @@
+// What a message carries: pictures, recordings, videos, files, each with a state for "not there yet" and "could not be had".
+
+import { blurhash } from "../components/blurhash.js";
+import { icon } from "../components/icons.js";
+import { toastError } from "../components/toast.js";
+import { h } from "../lib/dom.js";
+import { size } from "../lib/words.js";
+import { audioPlayer } from "./audio_player.js";
+
+const WIDEST = 320;
+const HIGHEST = 360;
+
+export function attachments(store, message, actions) {
+  const carried = message.attachments ?? [];
+  if (!carried.length) return null;
+  return h("div.attachments", null, carried.map((attachment) => one(store, attachment, actions)));
+}
+
+function one(store, attachment, actions) {
+  const { status, kind, mediaId } = attachment;
+  const local = store.media.local(mediaId);
+  if (status === "failed") return broken(attachment);
+  if (kind === "image") return picture(store, attachment, local, actions);
+  if (status === "processing" && !local) return working(attachment);
+  if (kind === "audio") return audioPlayer(attachment, () => local ?? store.media.url(mediaId));
+  if (kind === "video") return video(store, attachment, local);
+  return file(store, attachment);
+}
+
+/** Its box has its size before it is there, so that nothing jumps when it comes. */
+function box(attachment) {
+  const width = attachment.width || 4;
+  const height = attachment.height || 3;
+  const scale = Math.min(WIDEST / width, HIGHEST / height, attachment.width ? 1 : Infinity);
+  const shown = Math.max(120, Math.round(width * scale));
+  return { width: `${shown}px`, "aspect-ratio": `${width} / ${height}` };
+}
+
+function picture(store, attachment, local, actions) {
+  const name = attachment.filename ?? "Picture";
+  const frame = h("button.picture", { type: "button", "aria-label": `Open ${name}`, style: box(attachment), onclick: () => actions.openPicture(attachment) });
+  frame.append(blurhash(attachment.blurhash) ?? h("span.blank"));
+  const show = (address) => {
+    const image = h("img", { alt: name, src: address, decoding: "async" });
+    image.onload = () => frame.classList.add("there");
+    image.onerror = () => frame.classList.add("broken");
+    frame.append(image);
+  };
+  if (local) show(local);
+  else if (attachment.status !== "processing") store.media.url(attachment.mediaId, "thumbnail").then(show, () => frame.classList.add("broken"));
+  if (attachment.status === "processing") frame.append(h("span.spinner", { role: "status", "aria-label": "Being prepared" }));
+  return frame;
+}
+
+function video(store, attachment, local) {
+  const player = h("video.video", { controls: true, preload: "none", style: box(attachment), "aria-label": attachment.filename ?? "Video" });
+  if (local) player.src = local;
+  else store.media.url(attachment.mediaId).then((address) => (player.src = address), () => player.replaceWith(broken(attachment)));
+  return player;
+}
+
+function file(store, attachment) {
+  const open = async () => {
+    try {
+      const address = await store.media.url(attachment.mediaId);
+      window.open(address, "_blank", "noopener,noreferrer");
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  return h("button.file", { type: "button", onclick: open }, h("span.sign", null, icon("file")), words(attachment, size(attachment.bytes ?? 0)));
+}
+
+function working(attachment) {
+  return h("div.file", null, h("span.sign", null, h("span.spinner", { role: "status", "aria-label": "Being prepared" })), words(attachment, "Being prepared…"));
+}
+
+function broken(attachment) {
+  const why = { too_large: "It is too large.", unsupported_media: "This kind is not accepted." }[attachment.code] ?? "It could not be prepared.";
+  return h("div.file.broken", null, h("span.sign", null, icon("warn")), words(attachment, why));
+}
+
+function words(attachment, detail) {
+  return h("span.words", null, h("span.name", null, attachment.filename ?? "File"), h("span.detail", null, detail));
+}

@@ -1,0 +1,59 @@
+// A voice note: play, a waveform to see and seek in, how long it is.
+
+import { icon } from "../components/icons.js";
+import { toast } from "../components/toast.js";
+import { fill, h } from "../lib/dom.js";
+import { minutesAndSeconds } from "../lib/times.js";
+
+const BARS = 32;
+
+/** @param {any} attachment @param {() => string | Promise<string>} address */
+export function audioPlayer(attachment, address) {
+  const audio = new Audio();
+  audio.preload = "none";
+  const play = h("button.icon-button.play", { type: "button", "aria-label": "Play", onclick: toggle }, icon("play"));
+  const seek = h("input.seek", { type: "range", min: "0", max: "1000", value: "0", "aria-label": "Position", oninput: onSeek });
+  const time = h("span.time", null, minutesAndSeconds(attachment.duration ?? 0));
+  const bars = h("span.bars", { "aria-hidden": "true" }, heights(attachment.waveform).map((height) => h("span", { style: { height } })));
+
+  async function toggle() {
+    if (!audio.paused) return audio.pause();
+    try {
+      if (!audio.src) audio.src = await address();
+      await audio.play();
+    } catch {
+      toast("This recording cannot be played right now.");
+    }
+    return undefined;
+  }
+  function length() {
+    return Number.isFinite(audio.duration) ? audio.duration : attachment.duration ?? 0;
+  }
+  function onSeek() {
+    if (length()) audio.currentTime = (length() * Number(seek.value)) / 1000;
+  }
+  function show() {
+    const done = length() ? audio.currentTime / length() : 0;
+    seek.value = String(Math.round(done * 1000));
+    [...bars.children].forEach((bar, index) => bar.classList.toggle("played", index / BARS < done));
+    time.textContent = minutesAndSeconds(audio.currentTime || length());
+  }
+  function onState() {
+    fill(play, icon(audio.paused ? "play" : "pause"));
+    play.setAttribute("aria-label", audio.paused ? "Play" : "Pause");
+    show();
+  }
+  for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, onState);
+  audio.addEventListener("timeupdate", show);
+  return h("div.audio", null, play, h("span.track", null, bars, seek), time);
+}
+
+/** 32 heights out of however many values from 0 to 1 (or 0 to 100) there are; a gentle line where there are none. */
+function heights(waveform) {
+  const values = Array.isArray(waveform) && waveform.length ? waveform : [0.25];
+  const most = Math.max(...values, 0.01);
+  return Array.from({ length: BARS }, (_, index) => {
+    const value = values[Math.floor((index * values.length) / BARS)] / most;
+    return `${Math.round(15 + 85 * value)}%`;
+  });
+}

@@ -1,0 +1,153 @@
+// Beside a conversation: who is in it, how loud it is, what is pinned; of a group also who may do what.
+
+import { iconButton } from "../components/button.js";
+import { choose, confirmed } from "../components/dialog.js";
+import { icon } from "../components/icons.js";
+import { toastError } from "../components/toast.js";
+import { fill, h } from "../lib/dom.js";
+import { shortly } from "../lib/times.js";
+import { isMuted } from "../store/conversations.js";
+import { face, subtitleOf, titleOf } from "./conversation_names.js";
+import { editGroup, groupInvites } from "./group_admin.js";
+import { addPeople, memberList } from "./members.js";
+import { leads, roleIn } from "./roles.js";
+import { preview } from "./system_text.js";
+
+const HOUR_MS = 3_600_000;
+const FOREVER = "9999-01-01T00:00:00Z";
+const MUTES = [[HOUR_MS, "For an hour"], [8 * HOUR_MS, "For eight hours"], [7 * 24 * HOUR_MS, "For a week"], [Infinity, "Until I turn it on again"]];
+
+export class Details {
+  #app;
+  #id;
+  #pins = [];
+  #ends = [];
+  #body = h("div.panel-body");
+
+  constructor(app, conversationId) {
+    [this.#app, this.#id] = [app, conversationId];
+    const head = h("header", null, h("h2", null, "Details"), iconButton("close", "Close details", () => app.closePanel()));
+    this.element = h("aside.panel", { "aria-label": "Details" }, head, this.#body);
+    const { topics } = app.store;
+    this.#ends = [topics.on([`conversation:${conversationId}`, "people", "presence", "blocks"], () => this.#draw()),
+      topics.on(`pins:${conversationId}`, () => this.#loadPins())];
+    this.#draw();
+    this.#loadPins();
+  }
+
+  close() {
+    this.#ends.forEach((end) => end());
+  }
+
+  get #conversation() {
+    return this.#app.store.conversations.get(this.#id);
+  }
+
+  async #loadPins() {
+    try {
+      this.#pins = (await this.#app.store.client.pins(this.#id)).messages;
+      this.#draw();
+    } catch {
+      // The list of pins is an extra: without it the panel stands, and opening it again asks again.
+    }
+  }
+
+  #draw() {
+    const conversation = this.#conversation;
+    if (!conversation) return fill(this.#body);
+    const { store } = this.#app;
+    const group = conversation.kind === "group";
+    const role = roleIn(conversation, store.me.id);
+    const focused = this.#body.contains(document.activeElement) ? document.activeElement.textContent : null;
+    const scroll = this.#body.scrollTop;
+    fill(this.#body,
+      h("div.card.who", null, face(store, conversation, { large: true }), h("h3", null, titleOf(store, conversation)),
+        h("p.detail", null, subtitleOf(store, conversation)), conversation.description ? h("p.description", null, conversation.description) : null),
+      this.#settings(conversation),
+      group && leads(role) ? this.#administration(conversation) : null,
+      this.#pinned(),
+      group ? h("section.card", { "aria-label": "Members" }, h("h3", null, `Members (${conversation.memberCount})`),
+        leads(role) ? line("add", "Add members", () => addPeople(this.#app, conversation)) : null, memberList(this.#app, conversation, role)) : null,
+      this.#ending(conversation));
+    this.#body.scrollTop = scroll;
+    if (focused) [...this.#body.querySelectorAll("button")].find((one) => one.textContent === focused)?.focus();
+    return undefined;
+  }
+
+  #settings(conversation) {
+    const { client } = this.#app.store;
+    const muted = isMuted(conversation);
+    const change = (act, after) => this.#attempt(async () => {
+      await act();
+      this.#app.store.conversations.change(this.#id, after);
+    });
+    const archive = () => change(() => client.archive(this.#id, !conversation.archived), { archived: !conversation.archived });
+    const pin = () => change(() => client.pinConversation(this.#id, !conversation.pinned), { pinned: !conversation.pinned });
+    return h("section.card", { "aria-label": "Settings of this conversation" },
+      line(muted ? "bell" : "muted", muted ? "Unmute" : "Mute", () => this.#mute(muted)),
+      line("pin", conversation.pinned ? "Unpin from the top" : "Pin to the top", pin),
+      line("archive", conversation.archived ? "Move out of the archive" : "Archive", archive),
+      line("search", "Search in this conversation", () => this.#app.searchIn(this.#id)));
+  }
+
+  async #mute(muted) {
+    const wait = muted ? 0 : await choose("Mute notifications", MUTES);
+    if (wait === undefined) return;
+    const until = muted ? null : wait === Infinity ? FOREVER : new Date(Date.now() + wait).toISOString();
+    await this.#attempt(async () => {
+      await this.#app.store.client.mute(this.#id, until);
+      this.#app.store.conversations.change(this.#id, { mutedUntil: until ?? undefined });
+    });
+  }
+
+  #administration(conversation) {
+    return h("section.card", { "aria-label": "Administration" },
+      line("edit", "Name and description", () => editGroup(this.#app, conversation)),
+      line("link", "Invite links", () => groupInvites(this.#app, conversation)));
+  }
+
+  #pinned() {
+    if (!this.#pins.length) return null;
+    const { store } = this.#app;
+    return h("section.card", { "aria-label": "Pinned messages" }, h("h3", null, "Pinned messages"), this.#pins.map((message) =>
+      h("button.hit", { type: "button", onclick: () => this.#app.open(this.#id, message.seq) },
+        h("span.top", null, h("span.name", null, store.people.name(message.senderId)), h("span.when", null, shortly(message.sentAt))),
+        h("span.snippet", null, preview(store, message)))));
+  }
+
+  #ending(conversation) {
+    const { store } = this.#app;
+    if (conversation.kind === "group") return h("section.card", null, line("leave", "Leave the group", () => this.#leave(), true));
+    const peer = store.conversations.peerOf(conversation);
+    if (peer === store.me.id) return null;
+    const blocked = this.#app.blocked.has(peer);
+    const act = async () => {
+      const text = "They are not told. What they send to you here does not reach you, and they do not see when you are online.";
+      if (blocked || (await confirmed(`Block ${store.people.get(peer).displayName}?`, text, "Block"))) await this.#app.setBlocked(peer, !blocked);
+    };
+    return h("section.card", null, line("block", blocked ? "Unblock" : "Block", act, !blocked));
+  }
+
+  async #leave() {
+    if (!(await confirmed("Leave this group?", "You will not get its messages any more.", "Leave"))) return;
+    const words = { conflict: "You are its only owner. Make somebody else an owner first." };
+    await this.#attempt(async () => {
+      await this.#app.store.client.leave(this.#id);
+      this.#app.store.conversations.remove(this.#id);
+      this.#app.go("#/");
+    }, words);
+  }
+
+  async #attempt(act, words) {
+    try {
+      await act();
+    } catch (error) {
+      toastError(error, words);
+    }
+  }
+}
+
+export function line(name, label, onclick, danger = false) {
+  return h("button.line", { type: "button", onclick, class: danger ? "danger" : "" }, icon(name), h("span", null, label));
+}
+

@@ -1,0 +1,86 @@
+// What owners and admins change of a group: its name, what newcomers see, the links that lead into it.
+
+import { button, busy, iconButton } from "../components/button.js";
+import { openDialog } from "../components/dialog.js";
+import { empty, failure, spinner } from "../components/empty.js";
+import { field, toggle } from "../components/field.js";
+import { toast, toastError } from "../components/toast.js";
+import { fill, h } from "../lib/dom.js";
+import { exactly } from "../lib/times.js";
+import { plural, sentence } from "../lib/words.js";
+
+const WEEK_S = 7 * 86_400;
+
+export async function editGroup(app, conversation) {
+  const changed = await openDialog("Name and description", (close) => {
+    const name = field("Name", { maxlength: "120", value: conversation.name ?? "", autofocus: true });
+    const about = field("Description", { rows: "3", maxlength: "2000" });
+    about.input.value = conversation.description ?? "";
+    let history = conversation.history ?? "all";
+    const past = toggle("New members see the past", history === "all", (on) => (history = on ? "all" : "joined"));
+    const save = button("Save", submit, "primary");
+    async function submit() {
+      const text = name.input.value.trim();
+      name.fail(text ? "" : "A group needs a name.");
+      if (!text) return;
+      const changes = { name: text, description: about.input.value.trim() || null, history };
+      const done = await busy(save, () => app.store.client.updateConversation(conversation.id, changes), (error) => name.fail(sentence(error)));
+      if (done) close(done);
+    }
+    return [name.row, about.row, past, h("div.actions", null, save)];
+  });
+  if (changed) app.store.conversations.put(changed);
+}
+
+export function groupInvites(app, conversation) {
+  const { client } = app.store;
+  return openDialog("Invite links", () => {
+    const list = h("div.invites", null, spinner("Loading"));
+    async function load() {
+      try {
+        const { invites } = await client.invites(conversation.id);
+        const rows = invites.map((invite) => row(app, conversation, invite, load));
+        fill(list, rows.length ? h("ul.rows", null, rows) : empty("link", "No links yet", "Whoever has a link can join the group."));
+      } catch (error) {
+        fill(list, failure(error, load));
+      }
+    }
+    const make = button("New link, good for a week", async () => {
+      await busy(make, () => client.createInvite(conversation.id, { expiresIn: WEEK_S }), toastError);
+      await load();
+    }, "primary");
+    load();
+    return [list, h("div.actions", null, make)];
+  });
+}
+
+function row(app, conversation, invite, reload) {
+  const address = `${location.origin}/#/invite/${invite.code}`;
+  const copy = () => navigator.clipboard.writeText(address).then(() => toast("Copied"), () => toast(address));
+  const revoke = async () => {
+    await app.store.client.revokeInvite(conversation.id, invite.code).catch(toastError);
+    await reload();
+  };
+  const used = plural(invite.uses ?? 0, "use");
+  const ends = invite.expiresAt ? `until ${exactly(invite.expiresAt)}` : "without an end";
+  return h("li.invite", { dataset: { code: invite.code } }, h("span.words", null, h("code", null, address), h("span.detail", null, `${used}, ${ends}`)),
+    iconButton("copy", "Copy the link", copy), iconButton("trash", "Revoke the link", revoke));
+}
+
+/** Somebody opened a link: show what it leads to, and join. */
+export async function followInvite(app, code) {
+  const { client, conversations } = app.store;
+  try {
+    const about = await client.invite(code);
+    const joined = await openDialog("You are invited", (close) => {
+      const join = button("Join the group", async () => close(await busy(join, () => client.acceptInvite(code), toastError)), "primary");
+      return [h("p", null, h("strong", null, about.name ?? "A group"), ` · ${plural(about.memberCount ?? 0, "member")}`), h("div.actions", null, join)];
+    });
+    if (!joined) return app.go("#/");
+    conversations.put(joined);
+    return app.open(joined.id);
+  } catch (error) {
+    toastError(error, { not_found: "This link does not lead anywhere any more." });
+    return app.go("#/");
+  }
+}

@@ -1,0 +1,155 @@
+// What can be done with a message, and what the menus offer of it.
+
+import { openDialog, choose, confirmed } from "../components/dialog.js";
+import { emojiGrid, quickEmoji } from "../components/emoji.js";
+import { openMenu } from "../components/menu.js";
+import { toast, toastError } from "../components/toast.js";
+import { h } from "../lib/dom.js";
+import { exactly } from "../lib/times.js";
+import { withReaction } from "../store/store.js";
+import { roleIn } from "./roles.js";
+import { openForward } from "./forward.js";
+import { openPicture } from "./picture.js";
+
+const EDIT_MS = 48 * 3_600_000;
+const REASONS = [
+  ["spam", "Spam"], ["harassment", "Harassment"], ["hate", "Hate"], ["violence", "Violence"],
+  ["sexual", "Sexual content"], ["illegal", "Something illegal"], ["other", "Something else"],
+];
+
+/**
+ * @param {any} app
+ * @param {() => any} conversation as it now is
+ * @param {{reply: (message) => void, edit: (message) => void, jump: (seq) => void}} view
+ */
+export function messageActions(app, conversation, view) {
+  const { store } = app;
+  const { client } = store;
+
+  async function react(message, emoji, on) {
+    const change = (wanted) => (old) => ({ ...old, reactions: withReaction(old.reactions ?? [], emoji, wanted, true) });
+    const timeline = store.timeline(message.conversationId);
+    timeline.update(message.id, change(on));
+    try {
+      await client.react(message.id, emoji, on, message.conversationId);
+    } catch (error) {
+      timeline.update(message.id, change(!on));
+      toastError(error);
+    }
+  }
+
+  async function attempt(act, done) {
+    try {
+      await act();
+      if (done) toast(done);
+    } catch (error) {
+      toastError(error);
+    }
+  }
+
+  async function remove(message, scope) {
+    const everyone = scope === "everyone";
+    const text = everyone ? "Nobody in this conversation will see it any more." : "You will not see it any more. The others will.";
+    if (!(await confirmed("Delete this message?", text, everyone ? "Delete for everyone" : "Delete for me"))) return;
+    await attempt(async () => {
+      await client.remove(message.id, scope, message.conversationId);
+      if (!everyone) store.hidden(message.conversationId, message.id);
+    });
+  }
+
+  async function report(message) {
+    const reason = await choose("Why do you report this message?", REASONS);
+    if (reason) await attempt(() => client.report(message.id, reason), "Thank you. Somebody will have a look.");
+  }
+
+  function pin(message) {
+    return attempt(async () => {
+      await client.pin(message.id, !message.pinnedAt, message.conversationId);
+    });
+  }
+
+  function openReactions(anchor, message) {
+    const mine = (message.reactions ?? []).filter((r) => r.mine).map((r) => r.emoji);
+    const pick = (emoji) => {
+      close();
+      react(message, emoji, !mine.includes(emoji));
+    };
+    const more = { label: "More reactions", icon: "add", act: () => moreReactions(message) };
+    const close = openMenu(anchor, [more], quickEmoji(pick, mine));
+  }
+
+  async function moreReactions(message) {
+    const emoji = await openDialog("React", (done) => emojiGrid(done));
+    if (emoji) await react(message, emoji, true);
+  }
+
+  function items(message) {
+    const own = message.senderId === store.me.id;
+    const role = roleIn(conversation(), store.me.id);
+    const leads = role === "owner" || role === "admin";
+    const fresh = Date.now() - new Date(message.sentAt) < EDIT_MS;
+    const text = Boolean(message.message);
+    return [
+      { label: "Reply", icon: "reply", act: () => view.reply(message) },
+      { label: "Forward", icon: "forward", act: () => openForward(app, message) },
+      text && { label: "Copy text", icon: "copy", act: () => attempt(() => navigator.clipboard.writeText(message.message), "Copied") },
+      own && fresh && text && { label: "Edit", icon: "edit", act: () => view.edit(message) },
+      message.editedAt && (own || leads) && { label: "Earlier versions", icon: "clock", act: () => showEdits(message) },
+      (conversation().kind === "direct" || leads) && { label: message.pinnedAt ? "Unpin" : "Pin", icon: "pin", act: () => pin(message) },
+      own && conversation().kind === "group" && { label: "Read by", icon: "delivered", act: () => showReceipts(message) },
+      !own && { label: "Report", icon: "warn", act: () => report(message) },
+      { label: "Delete for me", icon: "trash", danger: true, act: () => remove(message, "me") },
+      ((own && fresh) || leads) && { label: "Delete for everyone", icon: "trash", danger: true, act: () => remove(message, "everyone") },
+    ];
+  }
+
+  function openActions(anchor, message) {
+    const mine = (message.reactions ?? []).filter((r) => r.mine).map((r) => r.emoji);
+    const pick = (emoji) => {
+      close();
+      react(message, emoji, !mine.includes(emoji));
+    };
+    const close = openMenu(anchor, items(message), quickEmoji(pick, mine));
+  }
+
+  async function showEdits(message) {
+    await attempt(async () => {
+      const { edits } = await client.edits(message.id, message.conversationId);
+      const lines = edits.map((edit) => h("li", null, h("p", null, edit.message), h("small", null, exactly(edit.editedAt))));
+      await openDialog("Earlier versions", () => h("ol.plain", null, lines));
+    });
+  }
+
+  async function showReceipts(message) {
+    await attempt(async () => {
+      const found = await client.receipts(message.id, message.conversationId);
+      const words = (m) => (m.read ? "read" : m.delivered ? "delivered" : "not yet");
+      const lines = (found.members ?? []).map((m) => h("li.line", null, h("span", null, store.people.name(m.userId)), h("small", null, words(m))));
+      await openDialog(`Read by ${found.read}, delivered to ${found.delivered}`, () => h("ol.plain", null, lines));
+    });
+  }
+
+  /** Without a pointer that hovers, a tap on a message opens what can be done with it. */
+  function onBubble(event, message) {
+    if (event.detail === 2 && !message.deletedAt) return view.reply(message);
+    const touch = matchMedia("(hover: none)").matches;
+    const something = event.target.closest("a, button, video, input, audio");
+    if (touch && !something && !message.deletedAt && message.seq && !String(getSelection())) openActions(event.currentTarget, message);
+    return undefined;
+  }
+
+  return {
+    react,
+    openReactions,
+    openMenu: openActions,
+    onBubble,
+    reply: view.reply,
+    jump: view.jump,
+    openPicture: (attachment) => openPicture(store, attachment),
+    retry: (message) => attempt(() => client.retry(message.id)),
+    discard: (message) => attempt(async () => {
+      await client.discard(message.id);
+      store.timeline(message.conversationId ?? conversation().id).drop(message.id);
+    }),
+  };
+}

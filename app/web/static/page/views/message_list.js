@@ -1,0 +1,250 @@
+// The messages of one conversation, as a window over its seqs: however long it is, a bounded number of rows is in the page.
+//
+// Invariants: the rows are those of the seqs `#from` to `#to`, and of what has no seq yet where `#to` is the end. What is
+// looked at does not move when rows come or go above or below it. `#stick` means the end is in sight and is to stay so.
+
+import { iconButton } from "../components/button.js";
+import { failure, spinner } from "../components/empty.js";
+import { fill, h, reconcile, rowOf } from "../lib/dom.js";
+import { rowsOf } from "./message_rows.js";
+
+const MOST = 160; // rows in the page
+const FIRST = 60; // of them at first
+const STEP = 40; // that come at once when an end is near
+const NEAR_PX = 1000;
+const END_PX = 48;
+
+export class MessageList {
+  #context;
+  #timeline;
+  #list = h("ol", null);
+  #from = 1;
+  #to = 0;
+  #stick = true;
+  #divider = null;
+  #busy = false;
+  #shown = false;
+  #onSeen;
+
+  /** @param {any} context {store, conversation, actions, findMessage} @param {(seq: number) => void} onSeen */
+  constructor(context, onSeen) {
+    this.#context = context;
+    this.#onSeen = onSeen;
+    this.#timeline = context.store.timeline(context.conversation.id);
+    this.#timeline.lastSeq = Math.max(this.#timeline.lastSeq, context.conversation.lastSeq);
+    const props = { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0", onkeydown: (event) => this.#onKey(event) };
+    this.scroller = h("div.scroller", props, this.#list);
+    this.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    this.#jump = iconButton("down", "To the newest messages", () => this.showNewest(), { class: "jump" });
+    this.#jump.hidden = true;
+    this.element = h("div.messages", null, this.scroller, this.#jump);
+    this.#resized = new ResizeObserver(() => this.#stick && this.#toEnd());
+    this.#resized.observe(this.#list);
+    this.#resized.observe(this.scroller);
+  }
+
+  #jump;
+  #resized;
+
+  close() {
+    this.#resized.disconnect();
+  }
+
+  /** Show the place where one stopped reading; or `seq`, where one is given. */
+  async open(seq) {
+    const { conversation, store } = this.#context;
+    const read = store.conversations.readSeqOf(conversation);
+    this.#divider = conversation.unread > 0 ? read : null;
+    if (!this.#shown) fill(this.#list, h("li.waiting", null, spinner("Loading messages")));
+    try {
+      if (seq) await this.show(seq);
+      else if (conversation.unread > FIRST / 2) await this.show(read + 1, false);
+      else await this.showNewest();
+    } catch (error) {
+      this.#fail(error, () => this.open(seq));
+    }
+  }
+
+  /** Bring a message to the middle, and let it light up. */
+  async show(seq, flash = true) {
+    const end = this.#timeline.lastSeq;
+    const [from, to] = [Math.max(1, seq - STEP / 2), Math.min(end, seq + STEP)];
+    await this.#timeline.loadRange(from, to);
+    [this.#from, this.#to, this.#stick] = [from, to, false];
+    this.draw();
+    const row = this.#list.querySelector(`[data-seq="${seq}"]`) ?? this.#list.querySelector(".divider");
+    row?.scrollIntoView({ block: flash ? "center" : "start" });
+    if (flash && row) light(row);
+    this.#extend();
+  }
+
+  async showNewest() {
+    const timeline = this.#timeline;
+    if (!timeline.knows(timeline.lastSeq, timeline.lastSeq)) await timeline.loadNewest();
+    this.#to = timeline.lastSeq;
+    this.#from = Math.max(1, timeline.knownFrom(this.#to), this.#to - FIRST + 1);
+    this.#stick = true;
+    this.draw();
+    this.#extend();
+  }
+
+  /** Something of the timeline or of the conversation changed. */
+  async update(conversation) {
+    this.#context.conversation = conversation;
+    if (!this.#shown) return;
+    const timeline = this.#timeline;
+    if (this.#atEnd || this.#stick) {
+      if (!timeline.knows(this.#from, timeline.lastSeq)) await timeline.loadRange(this.#from, timeline.lastSeq).catch(() => undefined);
+      if (this.#stick || timeline.lastSeq - this.#from < MOST) this.#to = timeline.knownTo(this.#from);
+      if (this.#stick) this.#from = Math.max(this.#from, this.#to - MOST + 1);
+    }
+    this.draw();
+  }
+
+  /** The last seq that was drawn as the end: what comes after it while one looks elsewhere is counted by the view. */
+  get #atEnd() {
+    return this.#to >= this.#end;
+  }
+
+  #end = 0;
+
+  draw() {
+    const timeline = this.#timeline;
+    this.#shown = true;
+    const anchor = this.#stick ? null : this.#anchor();
+    const atEnd = this.#to >= timeline.lastSeq;
+    const messages = [...timeline.slice(this.#from, this.#to), ...(atEnd ? timeline.pending : [])];
+    this.#end = timeline.lastSeq;
+    if (!this.#list.__rows) this.#list.replaceChildren();
+    reconcile(this.#list, rowsOf(this.#context, messages, { dividerAfter: this.#divider, beginning: this.#from <= 1 }));
+    if (this.#stick) this.#toEnd();
+    else this.#restore(anchor);
+    this.#rove();
+    this.#afterScroll();
+  }
+
+  /** One's own message was sent: it is looked at. */
+  async sent() {
+    this.#divider = null;
+    this.#stick = true;
+    await this.showNewest();
+  }
+
+  /** Mark what is in sight as read; called when the window is looked at again. */
+  look() {
+    this.#afterScroll();
+  }
+
+  #toEnd() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+  }
+
+  #anchor() {
+    const top = this.scroller.getBoundingClientRect().top;
+    const row = [...this.#list.children].find((one) => one.dataset.id && one.getBoundingClientRect().bottom > top);
+    return row ? { key: row.dataset.id, offset: row.getBoundingClientRect().top } : null;
+  }
+
+  #restore(anchor) {
+    const row = anchor && rowOf(this.#list, anchor.key);
+    if (row) this.scroller.scrollTop += row.getBoundingClientRect().top - anchor.offset;
+  }
+
+  #onScroll() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    this.#stick = this.#to >= this.#timeline.lastSeq && scrollHeight - scrollTop - clientHeight < END_PX;
+    this.#afterScroll();
+    this.#extend();
+  }
+
+  #afterScroll() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    this.#jump.hidden = this.#stick || (this.#to >= this.#timeline.lastSeq && scrollHeight - scrollTop - clientHeight < 400);
+    const seen = this.#lastInSight();
+    if (seen) this.#onSeen(seen);
+  }
+
+  #lastInSight() {
+    if (this.#stick && this.#to >= this.#timeline.lastSeq) return this.#timeline.lastSeq;
+    const bottom = this.scroller.getBoundingClientRect().bottom;
+    const rows = [...this.#list.children].reverse();
+    const row = rows.find((one) => one.dataset.seq && one.getBoundingClientRect().bottom <= bottom + 4);
+    return row ? Number(row.dataset.seq) : 0;
+  }
+
+  /** While an end of the rows is near and there is more that way: more. */
+  async #extend() {
+    if (this.#busy || !this.#shown) return;
+    this.#busy = true;
+    try {
+      while (this.scroller.isConnected && (await this.#up() || await this.#down())) continue;
+    } catch (error) {
+      this.#fail(error, () => this.#extend());
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #up() {
+    if (this.#from <= 1 || this.scroller.scrollTop > NEAR_PX) return false;
+    const [before, wanted] = [this.#from, Math.max(1, this.#from - STEP)];
+    if (!this.#timeline.knows(wanted, this.#from - 1)) await this.#timeline.loadBefore(this.#from);
+    this.#from = Math.max(wanted, this.#timeline.knownFrom(this.#from - 1));
+    if (this.#to - this.#from >= MOST) [this.#to, this.#stick] = [this.#from + MOST - 1, false];
+    this.draw();
+    return this.#from < before;
+  }
+
+  async #down() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    if (this.#to >= this.#timeline.lastSeq || scrollHeight - scrollTop - clientHeight > NEAR_PX) return false;
+    const [before, wanted] = [this.#to, Math.min(this.#timeline.lastSeq, this.#to + STEP)];
+    if (!this.#timeline.knows(this.#to + 1, wanted)) await this.#timeline.loadAfter(this.#to);
+    this.#to = Math.min(wanted, Math.max(this.#to, this.#timeline.knownTo(this.#to + 1)));
+    this.#from = Math.max(this.#from, this.#to - MOST + 1);
+    this.draw();
+    return this.#to > before;
+  }
+
+  #fail(error, retry) {
+    const again = () => {
+      row.remove();
+      retry();
+    };
+    const row = h("li.waiting", null, failure(error, again));
+    if (!this.#shown) this.#list.replaceChildren();
+    this.#list.prepend(row);
+  }
+
+  // -- the keyboard: one tab stop for all rows; arrows go from message to message, Enter opens what can be done with it
+
+  #rove(row = this.#list.querySelector(".message:focus")) {
+    const rows = this.#list.querySelectorAll('.message[tabindex="0"]');
+    rows.forEach((one) => one !== row && one.setAttribute("tabindex", "-1"));
+    row?.setAttribute("tabindex", "0");
+  }
+
+  #onKey(event) {
+    const rows = [...this.#list.querySelectorAll(".message")];
+    const at = rows.indexOf(document.activeElement);
+    if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      const next = at < 0 ? rows.length - 1 : at + (event.key === "ArrowUp" ? -1 : 1);
+      event.preventDefault();
+      rows[next]?.focus({ preventScroll: true });
+      rows[next]?.scrollIntoView({ block: "nearest" });
+      this.#rove(rows[next]);
+    } else if (event.key === "Enter" && at >= 0) {
+      event.preventDefault();
+      rows[at].querySelector(".tools button:last-child")?.click();
+    } else if (event.key === "End" && at < 0) {
+      event.preventDefault();
+      this.showNewest();
+    }
+  }
+}
+
+function light(row) {
+  row.classList.remove("lit");
+  requestAnimationFrame(() => row.classList.add("lit"));
+  setTimeout(() => row.classList.remove("lit"), 2000);
+}

@@ -1,0 +1,66 @@
+// Which rows a stretch of messages becomes: days, the line above what is new, runs of one sender, messages.
+
+import { icon } from "../components/icons.js";
+import { h } from "../lib/dom.js";
+import { dayKey, dayName } from "../lib/times.js";
+import { markOf } from "../store/marks.js";
+import { messageRow } from "./message_row.js";
+import { systemText } from "./system_text.js";
+
+const RUN_MS = 5 * 60_000;
+
+/**
+ * @param {any} context {store, conversation, actions, findMessage}
+ * @param {any[]} messages in order, those without a seq last
+ * @param {{dividerAfter: number | null, beginning: boolean}} options
+ */
+export function rowsOf(context, messages, { dividerAfter, beginning }) {
+  const rows = beginning ? [start(context)] : [];
+  let divided = dividerAfter === null;
+  messages.forEach((message, index) => {
+    const [before, after] = [messages[index - 1], messages[index + 1]];
+    const newDay = !before || dayKey(before.sentAt) !== dayKey(message.sentAt);
+    if (newDay) rows.push(day(message));
+    const divide = !divided && message.seq > dividerAfter && message.senderId !== context.store.me.id;
+    if (divide) rows.push(divider());
+    divided ||= divide;
+    const first = newDay || divide || !sameRun(before, message);
+    const last = !sameRun(message, after) || dayKey(after.sentAt) !== dayKey(message.sentAt);
+    rows.push(message.kind === "system" ? system(context, message) : talk(context, message, { first, last }));
+  });
+  return rows;
+}
+
+function sameRun(one, next) {
+  if (!one || !next || one.kind === "system" || next.kind === "system") return false;
+  return one.senderId === next.senderId && new Date(next.sentAt) - new Date(one.sentAt) < RUN_MS;
+}
+
+function talk(context, message, { first, last }) {
+  const { store, conversation } = context;
+  const mark = message.senderId === store.me.id ? markOf(message, conversation) : null;
+  const named = [message.senderId, ...(message.mentions ?? []), message.quoted?.senderId, message.forwarded?.senderId];
+  const names = named.filter(Boolean).map((id) => store.people.get(id).displayName).join("\n");
+  const deps = [message, first, last, mark?.state, mark?.read, mark?.delivered, names];
+  return { key: message.id, deps, make: () => messageRow(context, message, { first, last, mark }) };
+}
+
+function system({ store }, message) {
+  const text = systemText(store, message);
+  const make = () => h("li.notice", { id: `m-${message.id}`, dataset: { id: message.id, seq: message.seq } }, h("span", null, text));
+  return { key: message.id, deps: [text], make };
+}
+
+function day(message) {
+  const name = dayName(message.sentAt);
+  return { key: `day ${dayKey(message.sentAt)}`, deps: [name], make: () => h("li.day", null, h("span", null, name)) };
+}
+
+function divider() {
+  return { key: "divider", deps: [], make: () => h("li.divider", null, h("span", null, "New messages")) };
+}
+
+function start({ conversation }) {
+  const words = conversation.kind === "group" ? "This is where the group begins." : "This is where your conversation begins.";
+  return { key: "start", deps: [words], make: () => h("li.start", null, icon("smile"), h("span", null, words)) };
+}

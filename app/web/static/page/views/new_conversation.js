@@ -1,0 +1,38 @@
+import { button, busy } from "../components/button.js";
+import { openDialog } from "../components/dialog.js";
+import { field } from "../components/field.js";
+import { toastError } from "../components/toast.js";
+import { h } from "../lib/dom.js";
+import { sentence } from "../lib/words.js";
+import { peoplePicker } from "./people_picker.js";
+
+/** Find somebody and open the conversation with them. */
+export async function newConversation(app) {
+  const user = await openDialog("New conversation", (close) => {
+    const notes = button("Notes to yourself", () => close(app.store.me), "plain");
+    return [peoplePicker(app.store, { onPick: close }).element, h("div.actions", null, notes)];
+  });
+  if (user) await app.openDirect(user.id).catch(toastError);
+}
+
+/** Name a group, choose who is in it. */
+export async function newGroup(app) {
+  const group = await openDialog("New group", (close) => {
+    const name = field("Name of the group", { maxlength: "120", autocomplete: "off", autofocus: true });
+    const picker = peoplePicker(app.store, { many: true, except: new Set([app.store.me.id]) });
+    picker.input.removeAttribute("autofocus");
+    const create = button("Create group", submit, "primary");
+    async function submit() {
+      const text = name.input.value.trim();
+      name.fail(text ? "" : "A group needs a name.");
+      if (!text) return name.input.focus();
+      const memberIds = picker.chosen().map((user) => user.id);
+      const made = await busy(create, () => app.store.client.createGroup({ name: text, memberIds }), (error) => name.fail(sentence(error)));
+      return made && close(made);
+    }
+    return [name.row, picker.element, h("div.actions", null, create)];
+  });
+  if (!group) return;
+  app.store.conversations.put(group);
+  app.open(group.id);
+}

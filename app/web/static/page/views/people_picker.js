@@ -1,0 +1,60 @@
+// Find people by the beginning of a name, and choose some.
+
+import { avatarOf } from "../components/avatar.js";
+import { icon } from "../components/icons.js";
+import { fill, h } from "../lib/dom.js";
+import { sentence } from "../lib/words.js";
+
+const WAIT_MS = 150;
+
+/**
+ * @param {any} store
+ * @param {{many?: boolean, except?: Set<number>, onPick?: (user: any) => void}} options
+ * @returns {{element: HTMLElement, chosen: () => any[], input: HTMLInputElement}}
+ */
+export function peoplePicker(store, { many = false, except = new Set(), onPick = () => undefined } = {}) {
+  const chosen = new Map();
+  const chips = h("div.chips");
+  const found = h("ul.rows.people", { "aria-label": "Found" });
+  const note = h("p.note", { role: "status" }, "Type the beginning of a name.");
+  const input = h("input", { type: "search", "aria-label": "Find people by name", placeholder: "Name or username", autocomplete: "off", spellcheck: "false", autofocus: true });
+  let timer = 0;
+  let asked = "";
+
+  async function ask() {
+    const query = (asked = input.value.trim());
+    if (!query) return show([], "Type the beginning of a name.");
+    try {
+      const answer = await store.client.findUsers(query);
+      const users = (answer.users ?? answer).filter((user) => !except.has(user.id));
+      if (query !== asked) return undefined;
+      store.people.put(...users);
+      return show(users, users.length ? "" : `Nobody's name begins with “${query}”.`);
+    } catch (error) {
+      return show([], sentence(error));
+    }
+  }
+  function show(users, text) {
+    note.textContent = text;
+    fill(found, users.map((user) => h("li", null, row(user))));
+  }
+  function row(user) {
+    const on = chosen.has(user.id);
+    const props = { type: "button", onclick: () => pick(user), dataset: { user: user.username }, ...(many ? { "aria-pressed": String(on) } : {}) };
+    return h("button.person", props, avatarOf(user), h("span.words", null, h("span.name", null, user.displayName), h("span.detail", null, `@${user.username}`)), on ? icon("check") : null);
+  }
+  function pick(user) {
+    if (!many) return onPick(user);
+    if (!chosen.delete(user.id)) chosen.set(user.id, user);
+    fill(chips, [...chosen.values()].map((one) => h("button.chip", { type: "button", "aria-label": `Remove ${one.displayName}`, onclick: () => pick(one) }, one.displayName, icon("close"))));
+    onPick(user);
+    input.value = "";
+    input.focus();
+    return ask();
+  }
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, WAIT_MS);
+  });
+  return { element: h("div.picker", null, chips, input, note, found), chosen: () => [...chosen.values()], input };
+}

@@ -1,0 +1,7 @@
+/** One's role in a group: owner, admin, member; null where it is not known or the conversation is direct. */
+export function roleIn(conversation, userId) {
+  if (conversation?.kind !== "group") return null;
+  return conversation.members?.find((member) => member.userId === userId)?.role ?? null;
+}
+
+export const leads = (role) => role === "owner" || role === "admin";

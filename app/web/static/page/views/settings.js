@@ -1,0 +1,72 @@
+// One's profile, how the page looks, what notifies, whom one has blocked, and the way out.
+
+import { avatarOf } from "../components/avatar.js";
+import { button, busy } from "../components/button.js";
+import { openDialog } from "../components/dialog.js";
+import { field, select } from "../components/field.js";
+import { toast, toastError } from "../components/toast.js";
+import { fill, h } from "../lib/dom.js";
+import { sentence } from "../lib/words.js";
+import { setTheme, theme } from "../lib/theme.js";
+import { notifications } from "./notification_settings.js";
+
+const SEEN = [["everyone", "Everyone"], ["contacts", "People I write with"], ["nobody", "Nobody"]];
+const THEMES = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]];
+
+export function openSettings(app) {
+  return openDialog("Settings", (close) => [
+    profile(app),
+    section("Appearance", select("Colours", THEMES, theme(), setTheme)),
+    section("Privacy", lastSeenChoice(app), blockedPeople(app)),
+    notifications(app),
+    h("section.card.out", null, h("p.detail", null, "API and documents: ", h("a", { href: "/docs", target: "_blank", rel: "noopener" }, "/docs")),
+      button("Sign out", () => {
+        close();
+        app.signOut();
+      }, "danger")),
+  ]);
+}
+
+function section(title, ...content) {
+  return h("section.card", { "aria-label": title }, h("h3", null, title), content);
+}
+
+function profile(app) {
+  const { store } = app;
+  const name = field("Name", { value: store.me.displayName, maxlength: "80", autocomplete: "name" });
+  const save = button("Save", async () => {
+    const changed = await busy(save, () => store.client.updateMe({ displayName: name.input.value }), (error) => name.fail(sentence(error)));
+    if (!changed) return;
+    name.fail("");
+    store.people.put(changed);
+    toast("Saved");
+  });
+  return h("section.card.profile", { "aria-label": "Profile" }, h("div.who", null, avatarOf(store.me, { large: true }), h("p.detail", null, `@${store.me.username}`)),
+    h("div.with-button", null, name.row, save));
+}
+
+function lastSeenChoice({ store }) {
+  const change = async (value, input) => {
+    try {
+      await store.client.updateMe({ lastSeenVisible: value });
+    } catch (error) {
+      toastError(error);
+      input.value = shown;
+    }
+  };
+  let shown = "everyone";
+  const choice = select("Who sees when I was online", SEEN, shown, change);
+  store.client.request("GET", "/me").then((me) => (choice.querySelector("select").value = shown = me.lastSeenVisible), () => undefined);
+  return choice;
+}
+
+function blockedPeople(app) {
+  const list = h("ul.rows", { "aria-label": "Blocked people" });
+  const draw = () => {
+    const rows = [...app.blocked].map((id) => h("li.line", null, h("span", null, app.store.people.get(id).displayName),
+      button("Unblock", () => app.setBlocked(id, false).then(draw))));
+    fill(list, rows.length ? rows : h("li.detail", null, "You have blocked nobody."));
+  };
+  draw();
+  return list;
+}

@@ -1,0 +1,150 @@
+// The signed-in page: the list, the open conversation, and what stands beside it. The address says which:
+// #/ the list, #/c/12 a conversation, #/c/12/345 a message in it, #/invite/code a link into a group.
+
+import { empty } from "../components/empty.js";
+import { toast, toastError } from "../components/toast.js";
+import { fill, h } from "../lib/dom.js";
+import { ConversationView } from "./conversation.js";
+import { Details } from "./details.js";
+import { followInvite } from "./group_admin.js";
+import { installNotices } from "./notices.js";
+import { SearchPanel } from "./search_panel.js";
+import { openSettings } from "./settings.js";
+import { Sidebar } from "./sidebar.js";
+
+export class Shell {
+  route = { conversationId: null };
+  blocked = new Set();
+  #view = null;
+  #panel = null;
+  #main = h("main.main", { tabindex: "-1" });
+  #side = h("div.side");
+  #onRoute = () => this.#follow();
+
+  constructor(store, { onSignOut }) {
+    this.store = store;
+    this.#onSignOut = onSignOut;
+    this.#sidebar = new Sidebar(this);
+    this.element = h("div.shell", null, this.#sidebar.element, this.#main, this.#side);
+    window.addEventListener("hashchange", this.#onRoute);
+    document.addEventListener("keydown", this.#onKey);
+    installNotices(this);
+    this.#follow();
+    this.#loadBlocked();
+    store.client.on("open_conversation", ({ conversationId }) => this.open(conversationId));
+  }
+
+  #sidebar;
+  #onSignOut;
+
+  close() {
+    window.removeEventListener("hashchange", this.#onRoute);
+    document.removeEventListener("keydown", this.#onKey);
+    this.#view?.close();
+    this.closePanel();
+  }
+
+  go(hash) {
+    if (location.hash === hash) this.#follow();
+    else location.hash = hash;
+  }
+
+  open(conversationId, seq) {
+    if (seq && this.route.conversationId === conversationId) return this.#view.show(seq);
+    return this.go(seq ? `#/c/${conversationId}/${seq}` : `#/c/${conversationId}`);
+  }
+
+  /** Rejects where the server does not open it. */
+  async openDirect(userId) {
+    const { conversations, client } = this.store;
+    const there = conversations.directWith(userId) ?? conversations.put(await client.openDirect(userId));
+    this.open(there.id);
+  }
+
+  openSettings() {
+    return openSettings(this);
+  }
+
+  toggleDetails() {
+    if (this.#panel instanceof Details) this.closePanel();
+    else if (this.route.conversationId) this.#setPanel(new Details(this, this.route.conversationId));
+  }
+
+  searchIn(conversationId) {
+    const panel = new SearchPanel(this, conversationId);
+    this.#setPanel(panel);
+    panel.focus();
+  }
+
+  closePanel() {
+    this.#panel?.close();
+    this.#panel = null;
+    fill(this.#side);
+    this.element.classList.remove("with-panel");
+  }
+
+  async setBlocked(userId, on) {
+    const { client, topics } = this.store;
+    try {
+      await (on ? client.block(userId) : client.unblock(userId));
+      if (on) this.blocked.add(userId);
+      else this.blocked.delete(userId);
+      topics.changed("blocks");
+      toast(on ? "Blocked" : "Unblocked");
+    } catch (error) {
+      toastError(error);
+    }
+  }
+
+  signOut() {
+    return this.#onSignOut();
+  }
+
+  #setPanel(panel) {
+    this.closePanel();
+    this.#panel = panel;
+    fill(this.#side, panel.element);
+    this.element.classList.add("with-panel");
+  }
+
+  async #loadBlocked() {
+    try {
+      const found = await this.store.client.blocks();
+      const users = found.users ?? found;
+      this.store.people.put(...users);
+      this.blocked = new Set(users.map((user) => user.id));
+      this.store.topics.changed("blocks");
+    } catch {
+      // Whom one has blocked is asked again with the next page load; a block still holds on the server.
+    }
+  }
+
+  #follow() {
+    const [, kind, what, seq] = location.hash.match(/^#\/(c|invite)\/([^/]+)(?:\/(\d+))?$/) ?? [];
+    const id = kind === "c" ? Number(what) : null;
+    this.closePanel();
+    this.#view?.close();
+    this.#view = null;
+    this.route = { conversationId: id };
+    this.element.classList.toggle("conversing", id !== null);
+    if (id !== null) {
+      this.#view = new ConversationView(this, id);
+      fill(this.#main, this.#view.element);
+      this.#view.open(seq ? Number(seq) : undefined);
+    } else {
+      fill(this.#main, empty("write", "Choose a conversation", "Or find somebody by name, and write to them."));
+    }
+    this.store.topics.changed("route");
+    if (kind === "invite") followInvite(this, what);
+  }
+
+  /** Ctrl+K (or ⌘K) searches; Escape closes what stands beside the conversation. */
+  #onKey = (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      this.#sidebar.focusSearch();
+    } else if (event.key === "Escape" && this.#panel && !document.querySelector("dialog")) {
+      this.closePanel();
+    }
+  };
+}

@@ -1,0 +1,128 @@
+// The list of conversations, and what is found when one types above it.
+
+import { avatarOf } from "../components/avatar.js";
+import { iconButton, button } from "../components/button.js";
+import { empty, failure, spinner } from "../components/empty.js";
+import { icon } from "../components/icons.js";
+import { openMenu } from "../components/menu.js";
+import { fill, h, reconcile } from "../lib/dom.js";
+import { conversationRow } from "./conversation_row.js";
+import { newConversation, newGroup } from "./new_conversation.js";
+import { SearchResults } from "./search_results.js";
+
+const NEAR_PX = 400;
+
+export class Sidebar {
+  #app;
+  #rows = h("ul.rows", { "aria-label": "Conversations" });
+  #state = h("div.state");
+  #archive = false;
+
+  constructor(app) {
+    this.#app = app;
+    this.#results = new SearchResults(app, () => this.#clear());
+    this.#input = h("input", {
+      type: "search", placeholder: "Search", "aria-label": "Search conversations, people and messages", autocomplete: "off", spellcheck: "false",
+      oninput: () => this.#onSearch(), onkeydown: (event) => this.#onKey(event),
+    });
+    this.#scroller = h("div.scroller", { tabindex: "-1" }, this.#rows, this.#state);
+    this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    this.#status = h("div.connection", { role: "status", "aria-live": "polite" });
+    this.#head = h("div.sidebar-head");
+    this.element = h("nav.sidebar", { "aria-label": "Conversations" }, this.#head, h("div.search-box", null, icon("search"), this.#input),
+      this.#status, this.#scroller, this.#results.element);
+    this.#results.element.hidden = true;
+    this.#drawHead();
+    const { topics } = app.store;
+    topics.on(["conversations", "presence", "typing", "people", "route"], () => this.#draw());
+    topics.on("connection", () => this.#drawStatus());
+    topics.on("people", () => this.#drawHead());
+    this.#draw();
+    this.#drawStatus();
+  }
+
+  #results;
+  #input;
+  #scroller;
+  #status;
+  #head;
+
+  focusSearch() {
+    this.#input.focus();
+    this.#input.select();
+  }
+
+  #drawHead() {
+    const { me } = this.#app.store;
+    const mine = h("button.me", { type: "button", "aria-label": "Settings and profile", title: "Settings and profile", onclick: () => this.#app.openSettings() }, avatarOf(me));
+    const write = iconButton("write", "New conversation", (event) => this.#newMenu(event.currentTarget), { "aria-haspopup": "menu" });
+    const title = this.#archive ? "Archived" : "Parley";
+    fill(this.#head, mine, h("p.title", null, title), write);
+  }
+
+  #newMenu(anchor) {
+    openMenu(anchor, [
+      { label: "New conversation", icon: "person", act: () => newConversation(this.#app) },
+      { label: "New group", icon: "group", act: () => newGroup(this.#app) },
+      { label: this.#archive ? "Back to conversations" : "Archived conversations", icon: "archive", act: () => this.#setArchive(!this.#archive) },
+      { label: "Settings", icon: "settings", act: () => this.#app.openSettings() },
+    ]);
+  }
+
+  #setArchive(on) {
+    this.#archive = on;
+    this.#drawHead();
+    this.#draw();
+  }
+
+  #draw() {
+    const { store, route } = this.#app;
+    const { conversations } = store;
+    const shown = this.#archive ? conversations.archived() : conversations.list();
+    reconcile(this.#rows, shown.map((conversation) => conversationRow(store, conversation, route.conversationId === conversation.id)));
+    this.#drawState(conversations, shown);
+    const peers = shown.filter((c) => c.kind === "direct").map((c) => conversations.peerOf(c));
+    store.presence.watch(peers.slice(0, 500));
+  }
+
+  #drawState(conversations, shown) {
+    if (!conversations.ready) fill(this.#state, spinner("Loading conversations"));
+    else if (conversations.failed && !shown.length) fill(this.#state, failure(conversations.failed, () => conversations.loadFirst()));
+    else if (shown.length) fill(this.#state, conversations.hasMore() ? spinner("Loading more") : null);
+    else if (this.#archive) fill(this.#state, empty("archive", "Nothing is archived", "", button("Back", () => this.#setArchive(false))));
+    else fill(this.#state, empty("write", "No conversations yet", "Find somebody and say hello.", button("Find people", () => newConversation(this.#app), "primary")));
+  }
+
+  /** Whether there is a connection, and by which transport: for the eye a line, and only where something is amiss. */
+  #drawStatus() {
+    const { status, transport } = this.#app.store.connection;
+    Object.assign(this.#status.dataset, { status, transport: transport ?? "" });
+    const words = { offline: "No connection. What you write is sent once it is back.", connecting: "Connecting…" };
+    const slow = { sse: "Connected by event stream", "long-poll": "Connected by polling" };
+    this.#status.title = transport ? `Transport: ${transport}` : "";
+    fill(this.#status, status === "online" ? slow[transport] ?? null : words[status]);
+    this.#status.classList.toggle("amiss", status !== "online");
+  }
+
+  #onSearch() {
+    const query = this.#input.value.trim();
+    this.#results.element.hidden = !query;
+    this.#scroller.hidden = Boolean(query);
+    if (query) this.#results.search(query);
+  }
+
+  #onKey(event) {
+    if (event.key === "Escape") this.#clear();
+    if (event.key === "ArrowDown") this.element.querySelector(".results a, .results button, .rows a")?.focus();
+  }
+
+  #clear() {
+    this.#input.value = "";
+    this.#onSearch();
+  }
+
+  #onScroll() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.#app.store.conversations.loadMore().catch(() => undefined);
+  }
+}
