@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -120,6 +121,20 @@ def test_ctrl_c_leaves_nothing_and_the_data_is_there_again(start: Start, work_di
     second.wait_ready()
     assert unread_ids(second) == [kept]
     assert second.interrupt() < STOP_SECONDS
+
+
+def test_each_link_signs_its_user_in_until_the_run_ends(start: Start, work_dir: Path) -> None:
+    run = start(work_dir / "run-links")
+    run.wait_ready()
+    codes = re.findall(rf"http://127.0.0.1:{run.port}/#demo=(\S+)", run.output())
+    with httpx.Client(base_url=f"http://127.0.0.1:{run.port}", trust_env=False) as client:
+        signed_in = [client.post("/demo/login", json={"code": code}).json()["user"]["username"] for code in codes]
+    assert signed_in == ["alice", "bob"]
+    run.interrupt()
+    again = start(work_dir / "run-links")
+    again.wait_ready()
+    answer = httpx.post(f"http://127.0.0.1:{again.port}/demo/login", json={"code": codes[0]})
+    assert answer.status_code == 401
 
 
 def test_two_copies_side_by_side_and_the_death_of_one(start: Start, work_dir: Path) -> None:

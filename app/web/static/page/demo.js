@@ -11,6 +11,11 @@ export function demoCode() {
   return document.documentElement.dataset.demo === "on" ? code : null;
 }
 
+/** A demo link that is opened in a window where the page is already: the browser changes the fragment alone. */
+export function followDemoLinks() {
+  addEventListener("hashchange", () => location.hash.startsWith("#demo=") && location.reload());
+}
+
 /** @param {boolean} demo whether this window is to be a demo user's from now on */
 export function storageOfThisWindow(demo) {
   if (demo) sessionStorage.setItem(IN_WINDOW, "on");

@@ -8,7 +8,7 @@ import { fill, h } from "./lib/dom.js";
 import { sentence } from "./lib/words.js";
 import { applyTheme } from "./lib/theme.js";
 import { Store } from "./store/store.js";
-import { demoCode, demoSignIn, storageOfThisWindow } from "./demo.js";
+import { demoCode, demoSignIn, followDemoLinks, storageOfThisWindow } from "./demo.js";
 import { Shell } from "./views/shell.js";
 import { signIn } from "./views/sign_in.js";
 
@@ -18,6 +18,7 @@ let shell = null;
 async function begin() {
   applyTheme();
   installToasts();
+  followDemoLinks();
   const code = demoCode();
   const client = new Parley({ storage: storageOfThisWindow(code !== null) });
   client.on("signed_out", () => shell && showSignIn(client, "You have been signed out."));

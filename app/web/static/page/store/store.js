@@ -48,9 +48,13 @@ export class Store {
     this.#arrived.add(listener);
   }
 
-  send(outgoing) {
+  /** `shown` is what a forward shows: what is sent of it names the message alone. */
+  send(outgoing, shown = {}) {
     const { message, done } = this.client.send(outgoing);
-    this.timeline(outgoing.conversationId).addPending(this.#shown(message));
+    const timeline = this.timeline(outgoing.conversationId);
+    const known = timeline.find(message.id); // where the client told of it before it answered
+    if (known) timeline.update(message.id, shown);
+    else timeline.addPending(this.#shown({ ...message, ...shown }));
     done.catch(() => undefined); // told by message_status as well
     return message;
   }
@@ -111,10 +115,19 @@ export class Store {
     const place = conversationId ?? message?.conversationId;
     if (!place) return;
     const timeline = this.timeline(place);
-    const shown = { ...this.#shown(message ?? timeline.find(id) ?? { id }), conversationId: place, status, error };
+    const known = timeline.find(id);
+    const shown = { ...this.#shown(known ?? message ?? { id }), conversationId: place, status, error };
+    if (seq && message?.forward && !known?.forwarded) return void this.#fetchSent(timeline, seq);
     if (seq) return this.#place({ ...shown, seq, sentAt: sentAt ?? shown.sentAt });
-    if (timeline.find(id)) timeline.update(id, { status, error });
+    if (known) timeline.update(id, { status, error });
     else timeline.addPending(shown);
+  }
+
+  /** Another tab passed a message on: what it says is not known here. */
+  async #fetchSent(timeline, seq) {
+    await timeline.loadAfter(seq - 1).catch(() => undefined); // it is loaded with its neighbours when they are looked at
+    const message = timeline.at(seq);
+    if (message) this.conversations.note(message);
   }
 
   #shown(message) {

@@ -11,7 +11,9 @@ export async function openForward({ store }, message) {
         face(store, conversation), h("span.name", null, titleOf(store, conversation))))));
   if (!target) return;
   try {
-    store.send({ conversationId: target.id, message: message.message ?? "", forward: { id: message.id, conversationId: message.conversationId } });
+    const { id, conversationId, senderId, sentAt, message: text, attachments } = message;
+    const shown = { message: text, attachments, forwarded: message.forwarded ?? { senderId, sentAt } };
+    store.send({ conversationId: target.id, forward: { id, conversationId } }, shown);
     toast(`Forwarded to ${titleOf(store, target)}`);
   } catch (error) {
     toastError(error);

@@ -113,7 +113,10 @@ export class Sidebar {
 
   #onKey(event) {
     if (event.key === "Escape") this.#clear();
-    if (event.key === "ArrowDown") this.element.querySelector(".results a, .results button, .rows a")?.focus();
+    if (event.key === "ArrowDown") {
+      const shown = this.#results.element.hidden ? this.#rows : this.#results.element;
+      shown.querySelector("a, button")?.focus();
+    }
   }
 
   #clear() {

@@ -1,0 +1,88 @@
+"""A real browser for tests: Chromium, headless, driven by playwright.
+
+One that is installed, else playwright's own download, else the system's package where it may be installed. Where none
+can be had, the tests fail with the one line to type; they are never skipped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+INSTALL = [sys.executable, "-m", "playwright", "install"]
+INSTALL_SECONDS = 300
+# Microphones that hum, and leave to use them; no sandbox under root, where Chromium would refuse to start.
+FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Chromium, started; stopped in the end."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_executable(playwright), args=_flags())
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _flags() -> list[str]:
+    return [*FLAGS, *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])]
+
+
+def _executable(playwright: Playwright) -> str:
+    """Test processes that start side by side install one browser, and not one each."""
+    own = Path(playwright.chromium.executable_path)
+    found = _installed(own)
+    if found is None:
+        with (Path(tempfile.gettempdir()) / "parley-test-browser.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = _installed(own) or _download(own) or _from_system()
+    if found is None:
+        raise RuntimeError(f"no browser for the tests; install one: {' '.join(INSTALL)} --with-deps chromium")
+    return found
+
+
+def _installed(own: Path) -> str | None:
+    named = os.environ.get("PARLEY_TEST_BROWSER")
+    if named:
+        return named
+    found = [path for name in NAMES if (path := shutil.which(name))]
+    found += [place for place in (*PLACES, str(own)) if Path(place).exists()]
+    return found[0] if found else None
+
+
+def _download(own: Path) -> str | None:
+    _run([*INSTALL, "chromium"])
+    return str(own) if own.exists() else None
+
+
+def _from_system() -> str | None:
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return None
+    _run(["apt-get", "update"])
+    _run(["apt-get", "install", "--yes", "--no-install-recommends", "chromium"])
+    return shutil.which("chromium")
+
+
+def _run(command: list[str]) -> None:
+    """Whether it worked is seen by what is there after it."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        subprocess.run(command, env=environment, capture_output=True, check=False, timeout=INSTALL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return

@@ -1,0 +1,62 @@
+"""One stack and one browser for the tests of the page that run in this process; windows are each test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.browser import running_browser
+from tests.e2e.page.gate import Gate
+from tests.e2e.page.people import People
+from tests.e2e.page.window import DEMO_KEY, Window
+from tests.support.private_stack import private_stack
+from tests.support.processes import Stack
+
+# Push: the stand-in is on this machine.
+SETTINGS = {"DEMO_KEY": DEMO_KEY, "TOKEN_REQUESTS_PER_MINUTE": "0", "PUSH_LOOPBACK": "true"}
+OpenWindow = Callable[..., Window]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[Stack]:
+    with private_stack(env=SETTINGS) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def people(server: Stack) -> Iterator[People]:
+    """Accounts with names of their own for each test, and what they say over the API."""
+    people = People(server.base_url)
+    yield people
+    people.close()
+
+
+@pytest.fixture
+def gate(server: Stack) -> Iterator[Gate]:
+    with Gate(int(server.web[0].env["PORT"])) as gate:
+        yield gate
+
+
+@pytest.fixture
+def window(browser: Browser, server: Stack) -> Iterator[OpenWindow]:
+    """``window(base_url=…, **context options)``; closed after the test, which fails where a page had a fault."""
+    opened: list[Window] = []
+
+    def open_window(base_url: str = server.base_url, **options: Any) -> Window:
+        opened.append(Window(browser, base_url, **options))
+        return opened[-1]
+
+    yield open_window
+    problems = [problem for one in opened for problem in one.problems]
+    for one in opened:
+        one.close()
+    assert problems == []

@@ -1,0 +1,34 @@
+"""A proxy in front of the server that a browser meets: open, closed, or closed to some requests."""
+
+from __future__ import annotations
+
+from tests.support.tcp_proxy import TcpProxy
+
+WEBSOCKET = b"GET /ws"
+EVENT_STREAM = b"GET /api/v1/events?"
+EVERYTHING = b""
+
+
+class Gate(TcpProxy):
+    """``blocked`` holds the beginnings of requests whose connections are reset. A browser sends a request in one go."""
+
+    def __init__(self, target_port: int) -> None:
+        self.blocked: tuple[bytes, ...] = ()
+        super().__init__(target_port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def shut(self, *requests: bytes) -> None:
+        """From now on; what is open is cut."""
+        self.blocked = requests
+        self.cut()
+
+    def open(self) -> None:
+        self.blocked = ()
+
+    def _is_marked(self, chunk: bytes) -> bool:
+        if any(chunk.startswith(beginning) for beginning in self.blocked):
+            raise ConnectionResetError
+        return super()._is_marked(chunk)

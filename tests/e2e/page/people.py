@@ -1,0 +1,72 @@
+"""People for the browser tests: registered over the API, and speaking through it where no window is needed."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+PASSWORD = "correct horse battery"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Somebody:
+    id: int
+    username: str
+    name: str
+    api: httpx.Client
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        answer = self.api.request(method, path, **options)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def say(self, conversation_id: int, text: str, **more: Any) -> dict[str, Any]:
+        body = {"conversationId": conversation_id, "message": text, **more}
+        said: dict[str, Any] = self.call("POST", "/messages", json=body)
+        return said
+
+    def direct(self, other: Somebody) -> int:
+        return int(self.call("POST", "/conversations", json={"kind": "direct", "userId": other.id})["id"])
+
+    def group(self, name: str, *others: Somebody) -> int:
+        new = {"kind": "group", "name": name, "memberIds": [other.id for other in others]}
+        return int(self.call("POST", "/conversations", json=new)["id"])
+
+    def history(self, conversation_id: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.call(
+            "GET", f"/conversations/{conversation_id}/messages", params={"limit": 100}
+        )["messages"]
+        return found
+
+
+class People:
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self._clients: list[httpx.Client] = []
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+    def new(self, name: str) -> Somebody:
+        """``name`` is what others see; the username is made from it, and nobody else's."""
+        number = next(_numbers)
+        username = f"{name.split(maxsplit=1)[0].lower()}-{number}"
+        account = {"username": username, "password": PASSWORD, "displayName": name}
+        with httpx.Client(base_url=f"{self.base_url}/api/v1", trust_env=False, timeout=20) as client:
+            answer = client.post("/auth/register", json=account)
+        assert answer.status_code == 201, answer.text
+        made = answer.json()
+        headers = {"Authorization": f"Bearer {made['accessToken']}"}
+        api = httpx.Client(base_url=f"{self.base_url}/api/v1", headers=headers, trust_env=False, timeout=20)
+        self._clients.append(api)
+        return Somebody(made["user"]["id"], username, name, api)
+
+    def pair(self) -> tuple[Somebody, Somebody, int]:
+        """Two people with a conversation."""
+        ann, ben = self.new("Ann Archer"), self.new("Ben Baker")
+        return ann, ben, ann.direct(ben)

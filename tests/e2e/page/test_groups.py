@@ -1,0 +1,96 @@
+"""A group in windows: made, named, administered, left."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.people import People, Somebody
+from tests.e2e.page.window import Window
+
+
+def manage(window: Window, somebody: Somebody, entry: str) -> None:
+    window.page.get_by_label(f"Manage {somebody.name}").click()
+    window.page.get_by_role("menuitem", name=entry).click()
+
+
+def test_a_group_is_made_named_and_administered(window: OpenWindow, people: People) -> None:
+    ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
+    here, there = window().sign_in_demo(ann.username), window().sign_in_demo(ben.username)
+
+    here.page.get_by_label("New conversation").click()
+    here.page.get_by_role("menuitem", name="New group").click()
+    here.page.get_by_label("Name of the group").fill("Hike")
+    here.page.get_by_label("Find people by name").fill(ben.username)
+    here.page.locator(f'dialog [data-user="{ben.username}"]').click()
+    here.page.get_by_role("button", name="Create group").click()
+    expect(here.page.locator(".conversation-head h1")).to_have_text("Hike")
+    there.open("Hike")
+    here.send(f"Welcome @{ben.username}")
+    expect(there.sees(f"Welcome @{ben.username}").locator(".mention.me")).to_be_visible()
+
+    here.page.get_by_label("Details", exact=True).click()
+    here.page.get_by_role("button", name="Add members").click()
+    here.page.get_by_label("Find people by name").fill(cyd.username)
+    here.page.locator(f'dialog [data-user="{cyd.username}"]').click()
+    here.page.get_by_role("button", name="Add", exact=True).click()
+    expect(there.page.locator(".notice", has_text="Ann Archer added Cyd Cole")).to_be_visible()
+
+    here.page.get_by_role("button", name="Name and description").click()
+    here.page.get_by_label("Name", exact=True).fill("Hike on Sunday")
+    here.page.get_by_role("button", name="Save").click()
+    expect(there.page.locator(".conversation-head h1")).to_have_text("Hike on Sunday")
+    expect(there.page.locator(".notice", has_text="named the group “Hike on Sunday”")).to_be_visible()
+
+    manage(here, ben, "Make admin")
+    expect(there.page.locator(".notice", has_text="Ann Archer made you an admin")).to_be_visible()
+    manage(here, cyd, "Remove from the group")
+    here.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(there.page.locator(".notice", has_text="Ann Archer removed Cyd Cole")).to_be_visible()
+    manage(here, ben, "Remove from the group")
+    here.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(there.page.get_by_text("You are no longer a member of this group.")).to_be_visible()
+    expect(there.row("Hike on Sunday")).to_have_count(0)
+
+
+def test_an_invite_link_leads_into_the_group_until_it_is_revoked(window: OpenWindow, people: People) -> None:
+    ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
+    ann.group("Readers")
+    here = window().sign_in_demo(ann.username).open("Readers")
+    here.page.get_by_label("Details", exact=True).click()
+    here.page.get_by_role("button", name="Invite links").click()
+    here.page.get_by_role("button", name=re.compile("^New link")).click()
+    code = here.page.locator("[data-code]").get_attribute("data-code")
+
+    there = window().sign_in_demo(ben.username)
+    there.page.goto(f"{there.base_url}/#/invite/{code}")
+    there.page.get_by_role("button", name="Join the group").click()
+    expect(there.page.locator(".conversation-head h1")).to_have_text("Readers")
+    expect(here.page.locator(".notice", has_text="Ben Baker joined by an invite")).to_be_attached()
+
+    here.page.get_by_label("Revoke the link").click()
+    expect(here.page.get_by_text("No links yet")).to_be_visible()
+    late = window().sign_in_demo(cyd.username)
+    late.page.goto(f"{late.base_url}/#/invite/{code}")
+    expect(late.page.get_by_text("This link does not lead anywhere any more.")).to_be_visible()
+
+
+def test_mentions_are_counted_apart_and_members_see_no_administration(window: OpenWindow, people: People) -> None:
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    group = ann.group("Team", ben)
+    ann.say(group, "for everybody")
+    ann.say(group, f"for @{ben.username}")
+    here = window().sign_in_demo(ben.username)
+    expect(here.row("Team").get_by_label("1 mention", exact=True)).to_be_visible()
+    expect(here.row("Team").locator(".badge:not(.named)")).to_have_text("3")  # and that it was created
+    here.open("Team")
+    expect(here.row("Team").locator(".badge")).to_have_count(0)
+    here.page.get_by_label("Details", exact=True).click()
+    expect(here.page.get_by_text("Members (2)")).to_be_visible()
+    expect(here.page.get_by_role("button", name="Add members")).to_have_count(0)
+    expect(here.page.get_by_role("button", name="Invite links")).to_have_count(0)
+    here.page.get_by_role("button", name="Leave the group").click()
+    here.page.get_by_role("dialog").get_by_role("button", name="Leave").click()
+    expect(here.row("Team")).to_have_count(0)

@@ -1,0 +1,126 @@
+"""The network fails in every way that a page meets: nothing is lost, nothing comes twice, nobody reloads."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.gate import EVENT_STREAM, EVERYTHING, WEBSOCKET, Gate
+from tests.e2e.page.people import PASSWORD, People
+from tests.support.processes import Stack
+
+BACK_MS = 45_000
+
+
+def test_what_is_written_offline_is_sent_once_in_order(window: OpenWindow, people: People, gate: Gate) -> None:
+    ann, ben, conversation = people.pair()
+    ben.say(conversation, "before the cut")
+    here = window(gate.url).sign_in_demo(ann.username).open("Ben Baker")
+    here.sees("before the cut")
+    gate.shut(EVERYTHING)
+    here.context.set_offline(True)
+    here.wait_offline()
+    for text in ("first", "second", "third"):
+        here.send(text)
+        here.wait_mark(text, "sending")
+    ben.say(conversation, "said meanwhile")
+    gate.open()
+    here.context.set_offline(False)
+    for text in ("first", "second", "third"):
+        expect(here.message(text).locator('[data-mark="stored"]')).to_be_attached(timeout=BACK_MS)
+    here.sees("said meanwhile")
+    said = [message["message"] for message in ben.history(conversation)]
+    assert said == ["before the cut", "said meanwhile", "first", "second", "third"]
+    expect(here.page.locator(".message .text")).to_have_text(said)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "transport"),
+    [((WEBSOCKET,), "sse"), ((WEBSOCKET, EVENT_STREAM), "long-poll")],
+    ids=["sse", "long-poll"],
+)
+def test_a_blocked_transport_gives_way_to_the_next(
+    window: OpenWindow, people: People, gate: Gate, blocked: tuple[bytes, ...], transport: str
+) -> None:
+    ann, ben, conversation = people.pair()
+    gate.shut(*blocked)
+    here = window(gate.url)
+    here.page.goto(here.base_url)
+    here.page.get_by_label("Username").fill(ann.username)
+    here.page.get_by_label("Password").fill(PASSWORD)
+    here.page.get_by_role("button", name="Sign in").click()
+    expect(here.page.locator(f'.connection[data-status="online"][data-transport="{transport}"]')).to_be_attached(
+        timeout=BACK_MS
+    )
+    here.open("Ben Baker")
+    ben.say(conversation, f"by {transport}")
+    here.sees(f"by {transport}")
+    here.send("and back")
+    here.wait_mark("and back", "stored")
+    assert ben.history(conversation)[-1]["message"] == "and back"
+
+
+def test_websocket_is_the_first_choice_and_is_shown(window: OpenWindow, people: People) -> None:
+    ann, _, _ = people.pair()
+    window().sign_in_demo(ann.username).wait_online("websocket")
+
+
+def test_a_reload_in_the_middle_of_sending_sends_once(window: OpenWindow, people: People, gate: Gate) -> None:
+    ann, ben, conversation = people.pair()
+    here = window(gate.url).sign_in_demo(ann.username).open("Ben Baker")
+    gate.shut(b"POST /api/v1/messages", WEBSOCKET)
+    here.send("typed before the reload")
+    here.wait_mark("typed before the reload", "sending")
+    gate.open()
+    here.page.reload()
+    here.wait_online()
+    here.wait_mark("typed before the reload", "stored")
+    assert here.texts() == ["typed before the reload"]
+    assert [message["message"] for message in ben.history(conversation)] == ["typed before the reload"]
+
+
+def test_two_tabs_show_the_same(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    here = window().sign_in(ann.username, PASSWORD).open("Ben Baker")
+    other = here.new_page()
+    other.goto(here.page.url)
+    here.wait_online(page=other)
+    here.send("from the first tab")
+    expect(other.locator(".message .text")).to_have_text(["from the first tab"])
+    field = other.locator(".composer textarea")
+    field.fill("from the second tab")
+    field.press("Enter")
+    ben.say(conversation, "from the other side")
+    said = ["from the first tab", "from the second tab", "from the other side"]
+    for tab in (here.page, other):
+        expect(tab.locator(".message .text")).to_have_count(3)
+        assert sorted(here.texts(tab)) == sorted(said)
+    assert here.texts(here.page) == here.texts(other) == [m["message"] for m in ben.history(conversation)]
+    here.page.close()  # whichever tab held the connection: the other goes on
+    ben.say(conversation, "still there?")
+    expect(other.locator(".message .text").last).to_have_text("still there?")
+
+
+def test_the_server_dies_and_comes_back_under_two_open_pages(window: OpenWindow, people: People, server: Stack) -> None:
+    ann, ben, conversation = people.pair()
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    there = window().sign_in_demo(ben.username).open("Ann Archer")
+    here.send("1 before")
+    there.sees("1 before")
+    server.kill_web(0)
+    here.wait_offline()
+    for text in ("2 into the dark", "3 into the dark"):
+        here.send(text)
+    there.send("4 from the other side")
+    server.start_web(0)
+    for screen, texts in ((here, ["2 into the dark", "3 into the dark"]), (there, ["4 from the other side"])):
+        for text in texts:
+            expect(screen.message(text).locator('.mark:not([data-mark="sending"])')).to_be_attached(timeout=BACK_MS)
+    here.send("5 after")
+    there.sees("5 after")
+    stored = [message["message"] for message in ben.history(conversation)]
+    assert sorted(stored) == ["1 before", "2 into the dark", "3 into the dark", "4 from the other side", "5 after"]
+    assert stored.index("2 into the dark") < stored.index("3 into the dark")
+    for screen in (here, there):
+        expect(screen.page.locator(".message .text")).to_have_text(stored)

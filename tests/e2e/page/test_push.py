@@ -1,0 +1,97 @@
+"""Notifications: switched on in the page, sent by the server, shown by the real service worker.
+
+A headless browser reaches no push service, so what the browser would answer to ``subscribe`` is answered by a stand-in,
+and what the stand-in was sent is delivered to the service worker over the debugging protocol, as the browser would.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from playwright.sync_api import CDPSession, Page, expect
+
+from dev.processes import wait_until
+from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.people import People
+from tests.e2e.page.window import Window
+
+SUBSCRIBED = """(subscription) => {
+    const made = {...subscription, toJSON: () => subscription, unsubscribe: async () => ((window.kept = null), true)};
+    window.kept = null;
+    PushManager.prototype.subscribe = async () => (window.kept = made);
+    PushManager.prototype.getSubscription = async () => window.kept;
+}"""
+SHOWN = """async () => {
+    const registration = await navigator.serviceWorker.getRegistration("/");
+    return (await registration.getNotifications()).map(({title, body, tag}) => ({title, body, tag}));
+}"""
+
+
+class Worker:
+    """The service worker of a page, and what it is sent."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._versions: list[dict[str, Any]] = []
+        self._session: CDPSession = page.context.new_cdp_session(page)
+        self._session.on("ServiceWorker.workerRegistrationUpdated", self._take)
+        self._session.send("ServiceWorker.enable")
+
+    def _take(self, told: dict[str, Any]) -> None:
+        self._versions += told["registrations"]
+
+    def push(self, origin: str, payload: dict[str, Any]) -> None:
+        self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        registration = self._versions[-1]["registrationId"]
+        message = {"origin": origin, "registrationId": registration, "data": json.dumps(payload)}
+        self._session.send("ServiceWorker.deliverPushMessage", message)
+
+    def shown(self) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = self.page.evaluate(SHOWN)
+        return found
+
+
+def elsewhere(window: Window) -> Page:
+    """The same origin without the page: nobody is connected."""
+    window.page.goto(f"{window.base_url}/static/icon.svg")
+    return window.page
+
+
+def message(conversation: int, **fields: Any) -> dict[str, Any]:
+    known = {"type": "message", "conversationId": conversation, "messageId": "m", "seq": 1, "senderId": 1}
+    return {**known, "unread": 1, "badge": 1, "tag": f"conversation-{conversation}", **fields}
+
+
+def test_the_service_worker_shows_a_push_and_takes_it_back(window: OpenWindow, people: People) -> None:
+    ann, _, conversation = people.pair()
+    here = window(permissions=["notifications"]).sign_in_demo(ann.username)
+    here.page.evaluate(
+        "navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready).then(() => 1)"
+    )
+    worker = Worker(elsewhere(here))
+    worker.push(here.base_url, message(conversation, title="Ben Baker", body="are you there?"))
+    wait_until(lambda: worker.shown() != [], 10, "a notification")
+    assert worker.shown() == [{"title": "Ben Baker", "body": "are you there?", "tag": f"conversation-{conversation}"}]
+    worker.push(here.base_url, {"type": "clear", "conversationId": conversation, "tag": f"conversation-{conversation}"})
+    wait_until(lambda: worker.shown() == [], 10, "the notification to go")
+
+
+def test_a_message_to_somebody_who_is_away_comes_as_a_notification(window: OpenWindow, people: People) -> None:
+    from tests.support.web_push_service import web_push_service
+
+    ann, ben, conversation = people.pair()
+    with web_push_service() as service:
+        browser = service.browser()
+        here = window(permissions=["notifications"]).sign_in_demo(ann.username)
+        here.page.evaluate(SUBSCRIBED, browser.subscription())
+        here.page.get_by_label("Settings and profile").click()
+        here.page.get_by_label("Notify me in this browser").check()
+        expect(here.page.get_by_label("They show")).to_be_visible()
+        worker = Worker(elsewhere(here))
+        ben.say(conversation, "are you there?")
+        wait_until(lambda: browser.received != [], 30, "a push")
+        assert service.failures == []
+        worker.push(here.base_url, browser.received[0])
+        wait_until(lambda: worker.shown() != [], 10, "a notification")
+        assert worker.shown()[0]["body"] == "are you there?"

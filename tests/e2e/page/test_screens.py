@@ -1,0 +1,152 @@
+"""How the page is met: on a phone, by keyboard, by a screen reader, fast, and over a long past."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.long_history import fill
+from tests.e2e.page.people import People
+from tests.support.processes import Stack
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js")
+FIRST_PAINT_MS = 1000
+MOST_NODES = 6000
+SCROLL_UP = """async ({steps, by}) => {
+    const scroller = document.querySelector(".messages .scroller");
+    const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const jumps = [];
+    let nodes = 0;
+    for (let step = 0; step < steps; step += 1) {
+        const edge = scroller.getBoundingClientRect().top + 100;
+        const row = [...scroller.querySelectorAll(".message")].find((one) => one.getBoundingClientRect().top >= edge);
+        const [before, from] = [row.getBoundingClientRect().top, scroller.scrollTop];
+        scroller.scrollTop -= by;
+        const moved = from - scroller.scrollTop;
+        await drawn();
+        if (row.isConnected && Math.abs(row.getBoundingClientRect().top - before - moved) > 1) jumps.push(step);
+        nodes = Math.max(nodes, document.querySelectorAll("*").length);
+    }
+    return {jumps, nodes, first: Number(scroller.querySelector(".message").dataset.seq)};
+}"""
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, each with where it is."""
+    page.evaluate(AXE.read_text())
+    found = json.loads(page.evaluate("axe.run({resultTypes: ['violations']}).then((found) => JSON.stringify(found))"))
+    return [
+        f"{violation['id']}: {node['target']} {node['html'][:150]}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(window: OpenWindow, people: People, scheme: str) -> None:
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    group = ann.group("Team", ben)
+    first = ben.say(group, f"Hello @{ann.username}, see https://example.org/")
+    ann.say(group, "Thanks!", replyTo=first["id"])
+    ann.call("PUT", f"/messages/{first['id']}/reactions/👍")
+    ben.say(ben.direct(ann), "unread")
+    here = window(color_scheme=scheme, reduced_motion="reduce")
+    here.page.goto(here.base_url)
+    expect(here.page.get_by_label("Username")).to_be_focused()
+    assert serious(here.page) == []
+    here.sign_in_demo(ann.username).open("Team")
+    here.sees("Thanks!")
+    here.page.get_by_label("Details", exact=True).click()
+    expect(here.page.get_by_text("Members (2)")).to_be_visible()
+    assert serious(here.page) == []
+    here.message("Thanks!").hover()
+    here.message("Thanks!").get_by_label("More").click()
+    assert serious(here.page) == []
+    here.page.keyboard.press("Escape")
+    here.page.get_by_label("Settings and profile").click()
+    expect(here.page.get_by_role("heading", name="Notifications")).to_be_visible()
+    assert serious(here.page) == []
+
+
+def test_everything_is_reached_by_keyboard(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    ben.say(conversation, "one")
+    ben.say(conversation, "two")
+    here = window().sign_in_demo(ann.username)
+    page = here.page
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Ben")
+    page.locator(".results .person").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".composer textarea")).to_be_focused()
+    here.sees("two")
+    page.locator(".messages .scroller").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(here.message("one")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("menuitem", name="Reply").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Enter")
+    expect(here.sees("by keyboard").locator(".quote")).to_contain_text("one")
+    here.wait_mark("by keyboard", "stored")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".above")).to_contain_text("Edit message")
+    page.keyboard.press("Escape")
+    expect(page.locator(".above")).to_be_empty()
+
+
+def test_a_phone_shows_the_list_or_the_conversation(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    ben.say(conversation, "hello from afar")
+    here = window(is_mobile=True, has_touch=True)
+    here.page.set_viewport_size({"width": 360, "height": 640})
+    here.sign_in_demo(ann.username)
+    expect(here.page.locator(".main")).to_be_hidden()
+    here.row("Ben Baker").tap()
+    expect(here.page.locator(".sidebar")).to_be_hidden()
+    here.sees("hello from afar")
+    assert here.page.evaluate("document.documentElement.scrollWidth") <= 360
+    here.message("hello from afar").locator(".bubble").tap()
+    here.page.get_by_role("menuitem", name="Reply").tap()
+    here.page.locator(".composer textarea").fill("and back")
+    here.page.get_by_label("Send", exact=True).tap()
+    expect(here.sees("and back").locator(".quote")).to_contain_text("hello from afar")
+    here.page.get_by_label("Details", exact=True).tap()
+    expect(here.page.get_by_role("button", name="Mute")).to_be_in_viewport()
+    here.page.get_by_label("Close details").tap()
+    here.page.get_by_label("Back to the list").tap()
+    expect(here.row("Ben Baker")).to_be_visible()
+
+
+def test_the_form_is_painted_within_a_second(window: OpenWindow) -> None:
+    here = window()
+    here.page.goto(here.base_url)
+    here.page.get_by_label("Username").wait_for()
+    painted = here.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    usable = here.page.evaluate("performance.now()")
+    print(f"first paint {painted:.0f} ms, form there by {usable:.0f} ms")
+    assert painted < FIRST_PAINT_MS
+
+
+def test_ten_thousand_messages_scroll_in_a_bounded_page(window: OpenWindow, people: People, server: Stack) -> None:
+    ann, ben, conversation = people.pair()
+    fill(server.env["DATABASE_URL"], conversation, ann.id, ben.id, 10_000)
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    last = here.page.locator(".message").last
+    expect(last).to_have_attribute("data-seq", "10000")
+    seen = here.page.evaluate(SCROLL_UP, {"steps": 120, "by": 400})
+    assert seen["jumps"] == []
+    assert seen["first"] < 9500
+    assert seen["nodes"] < MOST_NODES
+    ben.say(conversation, "said while she reads the past")
+    here.page.get_by_label("To the newest messages").click()
+    here.sees("said while she reads the past")
+    expect(here.message("said while she reads the past")).to_be_in_viewport()
