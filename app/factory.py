@@ -10,6 +10,7 @@ from app.api import (
     accounts,
     auth,
     blocks,
+    client_files,
     conversations,
     headers,
     health,
@@ -74,6 +75,7 @@ def register_blueprints(app: Flask) -> None:
         health,
         metrics,
         documents,
+        client_files,
         page,
     ):
         app.register_blueprint(part.blueprint)

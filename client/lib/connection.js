@@ -1,0 +1,204 @@
+import { ParleyError, networkError } from "./errors.js";
+import { openLongPoll } from "./long_poll.js";
+import { openSse } from "./sse.js";
+import { openWebSocket } from "./websocket.js";
+
+const OPENERS = { websocket: openWebSocket, sse: openSse, "long-poll": openLongPoll };
+
+/**
+ * @typedef {keyof typeof OPENERS} Transport
+ * @typedef {{ status: "offline" | "connecting" | "online", transport: Transport | null, retryInMs?: number, error?: ParleyError }} State
+ * @typedef {import("./websocket.js").LinkTiming & { retryMs: number, retryMostMs: number, shortMs: number, climbMs: number, climbMostMs: number }} Timing
+ * @typedef {import("./websocket.js").LinkOptions} LinkOptions
+ * @typedef {Omit<LinkOptions, "token" | "timing" | "fresh">} Fixed
+ * @typedef {{ order: Transport[], timing: Timing, tokens: import("./tokens.js").Tokens, link: Fixed, on: {
+ *   state(state: State): void, joined(data: any): void, event(name: string, data: any, cursor?: string): Promise<void> } }} ConnectionOptions
+ * @typedef {{ code?: number, error?: ParleyError }} End
+ */
+
+/** @type {Timing} */
+export const TIMING = {
+  openMs: 10_000, // from the first byte out to `joined`
+  firstByteMs: 6_000, // of an event stream; a proxy that buffers lets none through
+  silenceMs: 40_000, // the server writes a comment every 15 s
+  pingMs: 25_000,
+  pongMs: 10_000,
+  waitSeconds: 25,
+  retryMs: 1_000,
+  retryMostMs: 30_000,
+  shortMs: 10_000, // a link that lives shorter was not worth much
+  climbMs: 30_000,
+  climbMostMs: 600_000,
+};
+
+/**
+ * One stream of events over whichever transport works, for as long as it runs.
+ *
+ * A transport that does not open, or is cut three times in its first seconds, is stepped down from; better ones are
+ * tried again later beside the one that works, which is closed only once the better one has joined.
+ */
+export class Connection {
+  /** @type {State} */ state = { status: "offline", transport: null };
+  /** @type {import("./websocket.js").Link | null} */ link = null;
+  #order;
+  #timing;
+  #options;
+  #on;
+  #running = false;
+  #index = 0;
+  #tries = 0;
+  #shortLives = 0;
+  #since = 0;
+  #climb;
+  #renewed = false;
+  /** @type {Set<import("./websocket.js").Link>} */ #trials = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retryTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #climbTimer;
+
+  /** @param {ConnectionOptions} options */
+  constructor({ order, timing, tokens, link, on }) {
+    this.#order = order;
+    this.#timing = timing;
+    this.tokens = tokens;
+    this.#options = { ...link, timing, fresh: () => tokens.fresh() };
+    this.#on = on;
+    this.#climb = timing.climbMs;
+  }
+
+  start() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#tries = this.#index = 0;
+    void this.#open(0);
+  }
+
+  /** @param {ParleyError} [error] */
+  stop(error) {
+    this.#running = false;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#climbTimer);
+    this.#closeAll();
+    this.#become({ status: "offline", transport: null, ...(error && { error }) });
+  }
+
+  /** Something suggests that the network came, went, or matters right now: do not wait for timers. */
+  nudge() {
+    if (this.link) this.link.check?.();
+    else if (this.#running && this.#trials.size === 0) void this.#open(this.#index);
+  }
+
+  /** @param {State} state */
+  #become(state) {
+    this.state = state;
+    this.#on.state(state);
+  }
+
+  #closeAll() {
+    this.link?.close();
+    this.link = null;
+    for (const trial of this.#trials) trial.close();
+    this.#trials.clear();
+  }
+
+  /** @param {number} index @param {boolean} [climbing] */
+  async #open(index, climbing = false) {
+    clearTimeout(this.#retryTimer);
+    this.#index = climbing ? this.#index : index;
+    const transport = this.#order[index];
+    if (!climbing) this.#become({ status: "connecting", transport });
+    /** @type {import("./websocket.js").Link} */
+    const placeholder = { close() {} }; // while the token is fetched
+    this.#trials.add(placeholder);
+    let token;
+    try {
+      token = await this.tokens.fresh();
+    } catch (error) {
+      if (this.#trials.delete(placeholder)) this.#failed(index, climbing, { error: networkError(error) }, "");
+      return;
+    }
+    if (!this.#trials.delete(placeholder)) return; // stopped meanwhile
+    /** @type {import("./websocket.js").Link} */
+    const link = OPENERS[transport]({ ...this.#options, token }, {
+      joined: (data) => this.#joined(link, index, data),
+      event: (name, data, cursor) =>
+        link === this.link || this.#trials.has(link) ? this.#on.event(name, data, cursor) : Promise.resolve(),
+      ended: (end) => {
+        if (this.#trials.delete(link)) this.#failed(index, climbing, end, token);
+        else if (link === this.link) this.#lost(end, token);
+      },
+    });
+    this.#trials.add(link);
+  }
+
+  /** @param {import("./websocket.js").Link} link @param {number} index @param {any} data null where a cursor was resumed without one */
+  #joined(link, index, data) {
+    if (!this.#trials.delete(link)) return;
+    this.#closeAll();
+    this.link = link;
+    this.#index = index;
+    this.#since = Date.now();
+    this.#renewed = false;
+    if (data) this.#on.joined(data);
+    this.#become({ status: "online", transport: this.#order[index] });
+    if (index === 0) this.#climb = Math.min(this.#timing.climbMs, 2_000); // it works here: come back to it soon
+    else this.#climbLater();
+  }
+
+  #climbLater() {
+    clearTimeout(this.#climbTimer);
+    this.#climbTimer = setTimeout(() => this.#climbNow(), this.#climb);
+    this.#climb = Math.min(this.#climb * 2, this.#timing.climbMostMs);
+  }
+
+  #climbNow() {
+    if (!this.link || this.#index === 0) return;
+    for (let index = 0; index < this.#index; index++) void this.#open(index, true);
+    this.#climbLater();
+  }
+
+  /** The link that was in use ended. @param {End} end @param {string} token */
+  #lost(end, token) {
+    this.link = null;
+    const lived = Date.now() - this.#since;
+    if (lived > this.#timing.shortMs) this.#tries = this.#shortLives = 0;
+    else if (!end.error && (end.code ?? 1006) === 1006) this.#shortLives += 1;
+    if (this.#shortLives < 3) return this.#again(end, token);
+    this.#shortLives = 0;
+    this.#climb = this.#timing.climbMs;
+    this.#failed(this.#index, false, end, token);
+  }
+
+  /** A link did not open. @param {number} index @param {boolean} climbing @param {End} end @param {string} token */
+  #failed(index, climbing, end, token) {
+    if (!this.#running || climbing) return;
+    const blocked = !end.error || !["unauthorized", "rate_limited", "overloaded"].includes(end.error.code);
+    const wrong = [1001, 1008, 1009, 1013, 4401, 4429].includes(end.code ?? 0);
+    if (blocked && !wrong && index + 1 < this.#order.length) return void this.#open(index + 1);
+    if (blocked && !wrong) this.#index = 0;
+    this.#again(end, token);
+  }
+
+  /** @param {End} end @param {string} token the one the link was opened with */
+  #again({ code, error }, token) {
+    if (!this.#running) return;
+    if (code === 1008 || code === 1009) return this.stop(error ?? new ParleyError("invalid", `closed with ${code}`));
+    if ((code === 4401 || error?.code === "unauthorized") && !this.#renewed) return void this.#renew(token);
+    const grown = Math.min(this.#timing.retryMs * 2 ** this.#tries, this.#timing.retryMostMs);
+    const wait = Math.max(grown * (0.5 + Math.random() / 2), (error?.retryAfter ?? 0) * 1000);
+    this.#tries += 1;
+    this.#become({ status: "offline", transport: null, retryInMs: Math.round(wait), ...(error && { error }) });
+    this.#retryTimer = setTimeout(() => this.#open(this.#index), wait);
+  }
+
+  /** @param {string} token */
+  async #renew(token) {
+    this.#renewed = true;
+    this.#become({ status: "connecting", transport: this.#order[this.#index] });
+    try {
+      if (token) await this.tokens.renew(token);
+    } catch (error) {
+      return this.#again({ error: networkError(error) }, token);
+    }
+    if (this.#running && !this.link) void this.#open(this.#index);
+  }
+}

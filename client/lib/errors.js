@@ -1,0 +1,40 @@
+/** What went wrong: `code` is stable (docs/protocol.md, section 12); `network` where no answer came at all. */
+export class ParleyError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} [message] for developers
+   * @param {{ status?: number, retryAfter?: number, errors?: { field: string, message: string }[] }} [more]
+   */
+  constructor(code, message = code, more = {}) {
+    super(message);
+    this.name = "ParleyError";
+    this.code = code;
+    this.status = more.status;
+    /** Seconds. */
+    this.retryAfter = more.retryAfter;
+    this.errors = more.errors;
+  }
+
+  /** Whether the same request may succeed later. `unauthorized` is among them: a fresh token mends it. */
+  get retryable() {
+    return ["network", "rate_limited", "overloaded", "internal", "unauthorized"].includes(this.code);
+  }
+
+  /** From the data of an `error` event or a problem document. @param {any} data */
+  static from(data) {
+    return new ParleyError(data.code || "internal", data.message || data.detail || data.title, data);
+  }
+}
+
+/** @param {unknown} cause @returns {ParleyError} */
+export function networkError(cause) {
+  return cause instanceof ParleyError ? cause : new ParleyError("network", String(cause));
+}
+
+/** The error that an answer other than 2xx tells of. @param {Response} response */
+export async function errorOf(response) {
+  const problem = await response.json().catch(() => ({}));
+  const retryAfter = problem.retryAfter ?? (Number(response.headers.get("Retry-After")) || undefined);
+  const code = problem.code || (response.status >= 500 ? "overloaded" : `http_${response.status}`);
+  return ParleyError.from({ ...problem, code, retryAfter, status: response.status });
+}

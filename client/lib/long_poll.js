@@ -1,0 +1,57 @@
+import { errorOf, networkError } from "./errors.js";
+
+/**
+ * Long-poll. The next poll's cursor confirms what the last one brought, so it is asked only once all of that was
+ * handled.
+ * @param {import("./websocket.js").LinkOptions} options
+ * @param {import("./websocket.js").Sink} sink
+ * @returns {import("./websocket.js").Link}
+ */
+export function openLongPoll({ url, cursor, fresh, timing, fetch }, sink) {
+  let over = false;
+  /** @type {AbortController | undefined} */ let abort;
+
+  /** @param {string | undefined} from @param {number} wait */
+  async function poll(from, wait) {
+    abort = new AbortController();
+    const timer = setTimeout(() => abort?.abort(), wait * 1000 + timing.openMs);
+    try {
+      const query = new URLSearchParams({ wait: String(wait), ...(from && { cursor: from }) });
+      const headers = { Authorization: `Bearer ${await fresh()}` };
+      const response = await fetch(`${url}/api/v1/events/poll?${query}`, { headers, signal: abort.signal, cache: "no-store" });
+      if (!response.ok) throw await errorOf(response);
+      return await response.json();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function run() {
+    let from = cursor();
+    let first = true;
+    while (!over) {
+      const { cursor, events } = await poll(from, first ? 0 : timing.waitSeconds);
+      if (over) return;
+      if (first && from) sink.joined(null);
+      first = false;
+      await Promise.all(events.map(take));
+      from = cursor;
+    }
+  }
+
+  /** @param {{ event: string, data: any, cursor?: string }} frame */
+  function take({ event, data, cursor }) {
+    return event === "joined" ? sink.joined(data) : sink.event(event, data, cursor);
+  }
+
+  run().catch((error) => {
+    if (over) return;
+    over = true;
+    sink.ended({ error: networkError(error) });
+  });
+  const close = () => {
+    over = true;
+    abort?.abort();
+  };
+  return { close, confirms: true };
+}

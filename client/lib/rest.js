@@ -1,0 +1,80 @@
+import { within } from "./commands.js";
+import { ParleyError, errorOf, networkError } from "./errors.js";
+import { postMedia } from "./upload.js";
+
+const REQUEST_MS = 30_000;
+const URL_MARGIN_MS = 30_000;
+
+/** Calls under /api/v1, with the token of the sign-in. */
+export class Rest {
+  /** @type {Map<string, Promise<{ url: string, expiresAt: string }>>} */ #mediaUrls = new Map();
+  #url;
+  #fetch;
+  #tokens;
+
+  /** @param {{ url: string, fetch: typeof fetch, tokens: () => import("./tokens.js").Tokens }} options */
+  constructor({ url, fetch, tokens }) {
+    this.#url = `${url}/api/v1`;
+    this.#fetch = fetch;
+    this.#tokens = tokens;
+  }
+
+  /** A token that is refused is renewed, once. @param {string} method @param {string} path @param {any} [body] */
+  async request(method, path, body) {
+    return await this.#withToken((token) => this.call(method, path, body, token));
+  }
+
+  /** @param {string} method @param {string} path @param {any} [body] @param {string} [token] @returns {Promise<any>} */
+  async call(method, path, body, token) {
+    /** @type {Record<string, string>} */ const headers = {};
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), REQUEST_MS);
+    try {
+      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
+      const response = await this.#fetch(this.#url + path, init);
+      if (!response.ok) throw await errorOf(response);
+      return response.status === 204 ? undefined : await response.json();
+    } catch (error) {
+      throw networkError(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * @param {Blob} file @param {number} conversationId
+   * @param {{ onProgress?: (fraction: number) => void, signal?: AbortSignal, filename?: string }} options
+   */
+  async upload(file, conversationId, options) {
+    return await this.#withToken(async (token) => {
+      const to = { url: `${this.#url}/media`, token, fetch: this.#fetch };
+      const { status, body } = await postMedia(to, file, conversationId, options);
+      if (status >= 200 && status < 300) return body;
+      throw ParleyError.from({ ...body, code: body.code ?? (status >= 500 ? "overloaded" : `http_${status}`), status });
+    });
+  }
+
+  /** @param {string} mediaId @param {string} [variant] @returns {Promise<{ url: string, expiresAt: string }>} */
+  async mediaUrl(mediaId, variant) {
+    const path = within(`/media/${mediaId}/url`, { variant });
+    const kept = await this.#mediaUrls.get(path)?.catch(() => undefined);
+    if (kept && Date.parse(kept.expiresAt) - Date.now() > URL_MARGIN_MS) return kept;
+    const asked = this.request("GET", path);
+    this.#mediaUrls.set(path, asked);
+    return await asked;
+  }
+
+  /** @param {(token: string) => Promise<any>} act */
+  async #withToken(act) {
+    const tokens = this.#tokens();
+    const token = await tokens.fresh();
+    try {
+      return await act(token);
+    } catch (error) {
+      if (!(error instanceof ParleyError) || error.code !== "unauthorized") throw error;
+      return await act(await tokens.renew(token));
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import { ParleyError } from "./errors.js";
+
+/**
+ * @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} Store
+ * @typedef {{ accessToken: string, refreshToken?: string }} Pair
+ * @typedef {Pair & { user: any, renewAt: number, endsAt: number }} SignIn
+ */
+
+/**
+ * The sign-in, kept in storage that all tabs share.
+ *
+ * A refresh token is good once, and its second use ends the sign-in: so whoever renews holds a lock that all tabs
+ * know, and looks first whether another has done it meanwhile.
+ */
+export class Tokens {
+  #key;
+  #storage;
+  #renewWith;
+  /** @type {Promise<void> | null} */ #renewing = null;
+  /** @type {() => void} */ #unwatch;
+
+  /**
+   * @param {{ key: string, storage: Store, renewWith: (pair: Pair) => Promise<Pair>, onChange: () => void }} options
+   * `onChange`: signed in, signed out, or renewed, in this tab or another.
+   */
+  constructor({ key, storage, renewWith, onChange }) {
+    this.#key = key;
+    this.#storage = storage;
+    this.#renewWith = renewWith;
+    this.onChange = onChange;
+    this.#unwatch = watchStorage(key, onChange);
+  }
+
+  /** @returns {SignIn | null} */
+  get current() {
+    return JSON.parse(this.#storage.getItem(this.#key) ?? "null");
+  }
+
+  /** @param {Pair} pair @param {any} [user] */
+  save(pair, user = this.current?.user ?? null) {
+    const life = lifeOf(pair.accessToken);
+    const now = Date.now();
+    const signIn = { ...pair, user, endsAt: now + life, renewAt: now + life - Math.min(60_000, life / 4) };
+    this.#storage.setItem(this.#key, JSON.stringify(signIn));
+    this.onChange();
+  }
+
+  clear() {
+    this.#storage.removeItem(this.#key);
+    this.onChange();
+  }
+
+  close() {
+    this.#unwatch();
+  }
+
+  /** An access token that is good for a while. Where renewing fails and the old one has not ended, the old one. */
+  async fresh() {
+    const { current } = this;
+    if (!current) throw new ParleyError("unauthorized", "Nobody is signed in.");
+    if (Date.now() < current.renewAt) return current.accessToken;
+    try {
+      return await this.renew(current.accessToken);
+    } catch (error) {
+      if (this.current && Date.now() < current.endsAt) return current.accessToken;
+      throw error;
+    }
+  }
+
+  /**
+   * Another access token than this one. Whoever calls at the same time shares one renewal.
+   * @param {string} stale
+   */
+  async renew(stale) {
+    if (this.current?.accessToken === stale) {
+      this.#renewing ??= locked(this.#key, () => this.#renew(stale)).finally(() => (this.#renewing = null));
+      await this.#renewing;
+    }
+    const { current } = this;
+    if (!current) throw new ParleyError("unauthorized", "The sign-in has ended.");
+    return current.accessToken;
+  }
+
+  /** @param {string} stale */
+  async #renew(stale) {
+    const { current } = this;
+    if (!current || current.accessToken !== stale) return;
+    try {
+      this.save(await this.#renewWith(current));
+    } catch (error) {
+      if (error instanceof ParleyError && error.code === "unauthorized") this.clear();
+      throw error;
+    }
+  }
+}
+
+/** How long a token lives, in ms, by its own claims; the clock of this machine may be wrong. @param {string} token */
+function lifeOf(token) {
+  try {
+    const claims = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    return (claims.exp - (claims.iat ?? Date.now() / 1000)) * 1000;
+  } catch {
+    return 15 * 60_000; // not a JWT that we can read: the server will say when it has ended
+  }
+}
+
+/** @param {string} name @param {() => Promise<void>} act @returns {Promise<void>} */
+async function locked(name, act) {
+  const locks = globalThis.navigator?.locks;
+  await (locks ? locks.request(`${name}:renew`, act) : act());
+}
+
+/** @param {string} key @param {() => void} changed @returns {() => void} */
+function watchStorage(key, changed) {
+  if (typeof document === "undefined") return () => {};
+  /** @param {StorageEvent} event */
+  const listener = (event) => (event.key === key || event.key === null) && changed();
+  addEventListener("storage", listener);
+  return () => removeEventListener("storage", listener);
+}
+
+/** Storage that forgets. @returns {Store} */
+export function memoryStorage() {
+  const items = new Map();
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  };
+}

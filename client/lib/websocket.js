@@ -1,0 +1,90 @@
+import { ParleyError } from "./errors.js";
+
+/**
+ * @typedef {{
+ *   joined(data: any): void,
+ *   event(name: string, data: any, cursor?: string): Promise<void>,
+ *   ended(end: { code?: number, error?: ParleyError }): void,
+ * }} Sink `ended` comes once, unless the link was closed from here.
+ * @typedef {{
+ *   close(): void,
+ *   check?(): void,
+ *   command?(name: string, data: any): Promise<any>,
+ *   tell?(name: string, data: any): void,
+ *   confirms?: boolean,
+ * }} Link `check`: find out now whether it lives; `confirms`: the transport itself tells what was handled.
+ * @typedef {{ openMs: number, firstByteMs: number, silenceMs: number, pingMs: number, pongMs: number, waitSeconds: number }} LinkTiming
+ * @typedef {{ url: string, token: string, deviceId: string, cursor(): string | undefined, fresh(): Promise<string>,
+ *   timing: LinkTiming, fetch: typeof fetch, WebSocket: any }} LinkOptions
+ */
+
+/** @param {LinkOptions} options @param {Sink} sink @returns {Link} */
+export function openWebSocket({ url, token, deviceId, cursor, timing, WebSocket }, sink) {
+  const socket = new WebSocket(url.replace(/^http/, "ws") + "/ws");
+  /** @type {Map<string, { resolve: (data: any) => void, reject: (error: ParleyError) => void }>} */
+  const waiting = new Map();
+  /** @type {ParleyError | undefined} */ let lastError;
+  let refs = 0;
+  let over = false;
+  let timer = setTimeout(() => end({}), timing.openMs);
+
+  /** @param {string} name @param {any} data @param {string} [ref] */
+  const write = (name, data, ref) => socket.send(JSON.stringify({ event: name, data, ref }));
+
+  /** @param {string} name @param {any} data @returns {Promise<any>} */
+  function command(name, data) {
+    if (over) return Promise.reject(new ParleyError("network", "The connection is gone."));
+    const ref = String(++refs);
+    write(name, data, ref);
+    return new Promise((resolve, reject) => waiting.set(ref, { resolve, reject }));
+  }
+
+  /** Browsers show a script neither pings nor pongs, so the client has a pulse of its own. */
+  function check() {
+    clearTimeout(timer);
+    timer = setTimeout(() => end({}), timing.pongMs);
+    command("ping", {}).then(rest, () => {});
+  }
+
+  function rest() {
+    clearTimeout(timer);
+    timer = setTimeout(check, timing.pingMs);
+  }
+
+  /** @param {{ code?: number, error?: ParleyError }} reason */
+  function end(reason) {
+    if (over) return;
+    stop();
+    sink.ended({ error: lastError, ...reason });
+  }
+
+  function stop() {
+    over = true;
+    clearTimeout(timer);
+    for (const { reject } of waiting.values()) reject(new ParleyError("network", "The connection was lost."));
+    waiting.clear();
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  socket.onopen = () => {
+    command("join", { token, deviceId, cursor: cursor(), ack: "client" }).then(
+      (data) => (rest(), sink.joined(data)),
+      (error) => (lastError = error),
+    );
+  };
+  socket.onmessage = (/** @type {MessageEvent} */ message) => {
+    const { event, data, cursor, ref } = JSON.parse(message.data);
+    const asked = waiting.get(ref);
+    if (asked) {
+      waiting.delete(ref);
+      return event === "error" ? asked.reject(ParleyError.from(data)) : asked.resolve(data);
+    }
+    if (event === "error") lastError = ParleyError.from(data);
+    void sink.event(event, data, cursor);
+  };
+  socket.onclose = (/** @type {CloseEvent} */ event) => end({ code: event.code });
+  socket.onerror = () => {}; // a close follows, and says more
+
+  return { close: () => over || stop(), check, command, tell: (name, data) => over || write(name, data) };
+}
