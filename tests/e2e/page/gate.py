@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.tcp_proxy import TcpProxy
 
 WEBSOCKET = b"GET /ws"
-EVENT_STREAM = b"GET /api/v1/events?"
+EVENT_STREAM = b"GET /api/v1/events HTTP"
 EVERYTHING = b""
 
 

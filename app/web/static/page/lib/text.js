@@ -5,7 +5,8 @@ import { h } from "./dom.js";
 // Only http and https become links: no other scheme can be clicked, whatever a message says.
 const LINK = /\bhttps?:\/\/[^\s<>"'`]+/giu;
 const MENTION = /(?<![\w@])@([a-z0-9_.-]{3,32})/giu;
-const TRAILING = /[.,:;!?'")\]}…]+$/u;
+const PUNCTUATION = /[.,:;!?'"…]$/u;
+const CLOSES = { ")": "(", "]": "[", "}": "{" };
 
 /**
  * @param {string} text
@@ -34,17 +35,19 @@ function split(text, pattern, make) {
 }
 
 function link(found) {
-  const tail = balanced(found) ? found.match(/[.,:;!?'"…]+$/u)?.[0] ?? "" : found.match(TRAILING)?.[0] ?? "";
-  const address = found.slice(0, found.length - tail.length);
+  const address = trimmed(found);
   const url = safeUrl(address);
   if (url === null) return null;
   const anchor = h("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, address);
-  return tail ? [anchor, tail] : [anchor];
+  return address === found ? [anchor] : [anchor, found.slice(address.length)];
 }
 
-/** Whether every bracket that closes was opened: Wikipedia's addresses end in one. */
-function balanced(text) {
-  return [...text].filter((c) => c === "(").length >= [...text].filter((c) => c === ")").length;
+/** Without what ends the sentence around it. A bracket that was opened inside is the address's: Wikipedia's end so. */
+function trimmed(text) {
+  const last = text.at(-1);
+  const count = (sign) => text.split(sign).length;
+  const outside = last in CLOSES && count(last) > count(CLOSES[last]);
+  return outside || PUNCTUATION.test(text) ? trimmed(text.slice(0, -1)) : text;
 }
 
 /** The address if it is http or https and parses, else null. A user name in it could only deceive. */

@@ -23,9 +23,13 @@ export class Store {
     this.media = new Media(client);
   }
 
+  /** Whose page this is: still known while it is taken down after a sign-out. */
   get me() {
-    return this.client.me;
+    this.#me = this.client.me ?? this.#me;
+    return this.#me;
   }
+
+  #me = null;
 
   /** Listen, connect, and load the list. */
   async begin() {

@@ -8,6 +8,7 @@ import { toast, toastError } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 import { setTheme, theme } from "../lib/theme.js";
+import { connectionWords } from "./connection.js";
 import { notifications } from "./notification_settings.js";
 
 const SEEN = [["everyone", "Everyone"], ["contacts", "People I write with"], ["nobody", "Nobody"]];
@@ -19,7 +20,7 @@ export function openSettings(app) {
     section("Appearance", select("Colours", THEMES, theme(), setTheme)),
     section("Privacy", lastSeenChoice(app), blockedPeople(app)),
     notifications(app),
-    h("section.card.out", null, h("p.detail", null, "API and documents: ", h("a", { href: "/docs", target: "_blank", rel: "noopener" }, "/docs")),
+    h("section.card.out", null, h("p.detail", null, connectionWords(app.store.connection), ". The API: ", h("a", { href: "/docs", target: "_blank", rel: "noopener" }, "/docs")),
       button("Sign out", () => {
         close();
         app.signOut();

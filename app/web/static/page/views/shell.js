@@ -4,6 +4,7 @@
 import { empty } from "../components/empty.js";
 import { toast, toastError } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
+import { connectionLine } from "./connection.js";
 import { ConversationView } from "./conversation.js";
 import { Details } from "./details.js";
 import { followInvite } from "./group_admin.js";
@@ -25,7 +26,7 @@ export class Shell {
     this.store = store;
     this.#onSignOut = onSignOut;
     this.#sidebar = new Sidebar(this);
-    this.element = h("div.shell", null, this.#sidebar.element, this.#main, this.#side);
+    this.element = h("div.shell", null, connectionLine(store), this.#sidebar.element, this.#main, this.#side);
     window.addEventListener("hashchange", this.#onRoute);
     document.addEventListener("keydown", this.#onKey);
     installNotices(this);

@@ -27,24 +27,20 @@ export class Sidebar {
     });
     this.#scroller = h("div.scroller", { tabindex: "-1" }, this.#rows, this.#state);
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.#status = h("div.connection", { role: "status", "aria-live": "polite" });
     this.#head = h("div.sidebar-head");
     this.element = h("nav.sidebar", { "aria-label": "Conversations" }, this.#head, h("div.search-box", null, icon("search"), this.#input),
-      this.#status, this.#scroller, this.#results.element);
+      this.#scroller, this.#results.element);
     this.#results.element.hidden = true;
     this.#drawHead();
     const { topics } = app.store;
     topics.on(["conversations", "presence", "typing", "people", "route"], () => this.#draw());
-    topics.on("connection", () => this.#drawStatus());
     topics.on("people", () => this.#drawHead());
     this.#draw();
-    this.#drawStatus();
   }
 
   #results;
   #input;
   #scroller;
-  #status;
   #head;
 
   focusSearch() {
@@ -91,17 +87,6 @@ export class Sidebar {
     else if (shown.length) fill(this.#state, conversations.hasMore() ? spinner("Loading more") : null);
     else if (this.#archive) fill(this.#state, empty("archive", "Nothing is archived", "", button("Back", () => this.#setArchive(false))));
     else fill(this.#state, empty("write", "No conversations yet", "Find somebody and say hello.", button("Find people", () => newConversation(this.#app), "primary")));
-  }
-
-  /** Whether there is a connection, and by which transport: for the eye a line, and only where something is amiss. */
-  #drawStatus() {
-    const { status, transport } = this.#app.store.connection;
-    Object.assign(this.#status.dataset, { status, transport: transport ?? "" });
-    const words = { offline: "No connection. What you write is sent once it is back.", connecting: "Connecting…" };
-    const slow = { sse: "Connected by event stream", "long-poll": "Connected by polling" };
-    this.#status.title = transport ? `Transport: ${transport}` : "";
-    fill(this.#status, status === "online" ? slow[transport] ?? null : words[status]);
-    this.#status.classList.toggle("amiss", status !== "online");
   }
 
   #onSearch() {
