@@ -8,6 +8,7 @@ from typing import Annotated
 from flask import Blueprint, Response, render_template
 from msgspec import Meta, Struct
 
+from app.api.client_files import files as client_files
 from app.api.limits import address
 from app.api.parsing import json_response, parse_body
 from app.extensions import current_parley
@@ -15,7 +16,8 @@ from app.services.log_in_demo import demo_is_on, log_in_demo
 from app.services.rate_limit import limit_sign_in
 
 STATIC = Path(__file__).parents[1] / "web" / "static"
-CLIENT = Path(__file__).parents[2] / "client"
+# Of the client, what no page loads: a service worker is registered, and the old client stands alone.
+NOT_LOADED = {"sw.js", "legacy.js"}
 
 blueprint = Blueprint("page", __name__)
 
@@ -30,6 +32,7 @@ def home() -> Response:
     html = render_template(
         "page.html",
         modules=MODULES,
+        client=sorted(client_files().keys() - NOT_LOADED),
         styles=STYLES,
         demo=demo_is_on(settings),
         accounts=settings.local_accounts_on,

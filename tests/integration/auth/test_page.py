@@ -29,9 +29,10 @@ def test_the_page_runs_nothing_that_stands_in_it(api: Api) -> None:
 
 
 def test_all_that_the_page_names_is_there(api: Api) -> None:
-    named = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', api.get("/").text))
+    named = set(re.findall(r'(?:href|src)="(/(?:static|client)/[^"]+)"', api.get("/").text))
     assert any(path.endswith(".js") for path in named)
     assert any(path.endswith(".css") for path in named)
+    assert "/client/parley.js" in named
     for path in named:
         with api.get(path) as answer:
             assert answer.status_code == 200, path
