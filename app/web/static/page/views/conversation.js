@@ -40,7 +40,8 @@ export class ConversationView {
   async open(seq) {
     const { store } = this.#app;
     try {
-      if (this.#conversation) this.#begin(seq);
+      // A group in the list comes without its members, and where one stopped reading stands with them.
+      if (this.#conversation?.members) this.#begin(seq);
       const conversation = await store.conversations.fetch(this.#id);
       if (!this.#list) this.#begin(seq);
       const others = conversation.members?.map((member) => member.userId) ?? [];
