@@ -143,9 +143,9 @@ export class Parley extends Acts {
   /** @param {number} at */
   #renewInTime(at) {
     clearTimeout(this.#renewTimer);
-    const wait = Math.min(Math.max(at - Date.now(), 0), LONGEST_TIMER_MS);
+    const wait = Math.min(Math.max(at - Date.now(), 0) + 20, LONGEST_TIMER_MS); // timers may be early by a little
     this.#renewTimer = setTimeout(() => {
-      const again = () => this.#shared && this.#renewInTime(Math.max(this.#tokens.current?.renewAt ?? 0, Date.now() + 5_000));
+      const again = () => this.#shared && this.#renewInTime(Math.max(this.#tokens.current?.renewAt ?? 0, Date.now() + 1_000));
       this.#tokens.fresh().then(again, again);
     }, wait);
   }

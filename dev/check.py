@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from dev.node import NoNode, node_tools
+
 _BIN = Path(sys.executable).parent
 _ROOT = Path(__file__).parents[1]
 
@@ -19,16 +21,25 @@ CHECKS = {
 
 
 def main() -> int:
-    failed = [name for name, command in CHECKS.items() if not _passes(name, command)]
+    failed = [name for name, command in CHECKS.items() if not _passes(name, [str(_BIN / command[0]), *command[1:]])]
+    failed += [] if _javascript_passes() else ["javascript"]
     print(f"check: {'failed: ' + ', '.join(failed) if failed else 'all passed'}")
     return 1 if failed else 0
 
 
+def _javascript_passes() -> bool:
+    """The types that the client's comments tell."""
+    try:
+        compiler = node_tools() / ".bin" / "tsc"
+    except NoNode as missing:
+        print(f"javascript: FAILED\n{missing}", flush=True)
+        return False
+    return _passes("javascript", [str(compiler), "--project", "dev/javascript"])
+
+
 def _passes(name: str, command: list[str]) -> bool:
     started = time.monotonic()
-    result = subprocess.run(
-        [str(_BIN / command[0]), *command[1:]], cwd=_ROOT, check=False, capture_output=True, text=True
-    )
+    result = subprocess.run(command, cwd=_ROOT, check=False, capture_output=True, text=True)
     verdict = "ok" if result.returncode == 0 else "FAILED"
     print(f"{name}: {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
     if result.returncode != 0:

@@ -42,7 +42,7 @@ def _served(name: str) -> Response:
     kept = files().get(name)
     if kept is None:
         raise NotFound
-    packed = "gzip" in request.accept_encodings
+    packed = request.accept_encodings.quality("gzip") > 0
     response = Response(kept.packed if packed else kept.plain, content_type=JAVASCRIPT)
     if packed:
         response.content_encoding = "gzip"

@@ -1,0 +1,118 @@
+/** The flow of a first chat, on the transport that is named: two users, nothing but the client. */
+import assert from "node:assert/strict";
+import { ParleyError } from "../../../../client/parley.js";
+import { argument as transport, event, makeClient, makeUser, named, online, PASSWORD, scenario, texts, until } from "./support.mjs";
+
+const options = { transports: [transport] };
+
+async function sendAndAck(alice, bob) {
+  const sent = alice.send({ receiverId: bob.me.id, message: "Hello" });
+  assert.equal(sent.message.status, "sending");
+  const ack = await sent.done;
+  assert.equal(ack.id, sent.id);
+  assert.equal(ack.status, "stored");
+  assert.equal(ack.seq, 1);
+  const got = await event(bob, "receive_message");
+  assert.deepEqual([got.id, got.message, got.senderId, got.seq], [sent.id, "Hello", alice.me.id, 1]);
+  assert.deepEqual(named(alice, "message_status").map((one) => one.status), ["sending", "stored"]);
+  assert.deepEqual(await alice.outbox(), []);
+  return ack;
+}
+
+async function sameIdTwice(alice, ack) {
+  const again = { id: ack.id, conversationId: ack.conversationId, message: "Something else" };
+  const second = await alice.command("send_message", again);
+  assert.deepEqual([second.seq, second.sentAt], [ack.seq, ack.sentAt]);
+  const { messages } = await alice.history(ack.conversationId);
+  assert.deepEqual(messages.map((message) => message.message), ["Hello"]);
+}
+
+async function marks(alice, bob, { conversationId, seq }) {
+  const delivered = await event(alice, "message_delivered", (mark) => mark.userId === bob.me.id);
+  assert.equal(delivered.seq, seq);
+  assert.deepEqual((await bob.fetchUnread()).messages.map((message) => message.seq), [1]);
+  await bob.markRead(conversationId, seq);
+  const read = await event(alice, "message_read", (mark) => mark.userId === bob.me.id);
+  assert.equal(read.seq, seq);
+  assert.deepEqual((await bob.fetchUnread()).messages, []);
+}
+
+async function typingAndPresence(alice, bob, { conversationId }) {
+  alice.typing({ conversationId });
+  alice.typing({ conversationId }); // throttled: told once
+  const typing = await event(bob, "typing");
+  assert.deepEqual([typing.userId, typing.typing], [alice.me.id, true]);
+  alice.typing({ conversationId }, false);
+  await event(bob, "typing", (one) => one.typing === false);
+  assert.equal(named(bob, "typing").length, 2);
+  const [now] = await alice.watchPresence([bob.me.id]);
+  assert.deepEqual([now.userId, now.status], [bob.me.id, "online"]);
+}
+
+async function changes(alice, bob, { id, conversationId }) {
+  await alice.edit(id, "Hello, Bob");
+  await event(bob, "message_updated", (message) => message.message === "Hello, Bob");
+  await bob.react(id, "👍");
+  await event(alice, "reaction", (one) => one.emoji === "👍" && one.on);
+  await bob.react(id, "👍", false);
+  await event(alice, "reaction", (one) => one.emoji === "👍" && !one.on);
+  await bob.pin(id);
+  await event(alice, "message_pinned");
+  assert.deepEqual((await alice.pins(conversationId)).messages.map((message) => message.id), [id]);
+  await alice.remove(id);
+  await event(bob, "message_deleted", (one) => one.id === id);
+}
+
+/** Bob is away; what was sent meanwhile comes in order and once, and what comes after it too. */
+async function awayAndBack(alice, bob, { conversationId }) {
+  const { cursor } = bob;
+  bob.close();
+  const before = texts(bob).length;
+  for (const number of [1, 2, 3]) await alice.send({ conversationId, message: `away ${number}` }).done;
+  await bob.connect({ cursor });
+  await alice.send({ conversationId, message: "back" }).done;
+  await event(bob, "receive_message", (message) => message.message === "back");
+  assert.deepEqual(texts(bob).slice(before), ["away 1", "away 2", "away 3", "back"]);
+  await event(alice, "message_delivered", (mark) => mark.userId === bob.me.id && mark.seq === 5);
+}
+
+/** A page that begins anew has no cursor: what waits for it is fetched. */
+async function fresh(bob) {
+  const other = makeClient(options);
+  await other.login({ username: bob.username, password: PASSWORD });
+  await other.connect();
+  const unread = await event(other, "unread_messages");
+  assert.deepEqual(unread.messages.map((message) => message.message), ["away 1", "away 2", "away 3", "back"]);
+}
+
+async function refusals(alice) {
+  const lost = alice.send({ conversationId: 999_999, message: "nobody is here" });
+  await assert.rejects(lost.done, (error) => error instanceof ParleyError && error.code === "not_found");
+  const [waiting] = await alice.outbox();
+  assert.deepEqual([waiting.id, waiting.status, waiting.error.code], [lost.id, "failed", "not_found"]);
+  await alice.retry(lost.id);
+  await until(() => named(alice, "message_status").filter((one) => one.status === "failed").length === 2, "a second refusal", alice);
+  await alice.discard(lost.id);
+  assert.deepEqual(await alice.outbox(), []);
+  await assert.rejects(alice.conversation(999_999), (error) => error.status === 404);
+  const wrong = makeClient(options);
+  await assert.rejects(wrong.connect(), (error) => error.code === "unauthorized");
+  await assert.rejects(wrong.login({ username: alice.username, password: "not this one" }), (error) => error.status === 401);
+}
+
+await scenario(async () => {
+  const [alice, bob] = [await makeUser(options), await makeUser(options)];
+  await Promise.all([alice.connect(), bob.connect()]);
+  await online(bob, transport);
+  const ack = await sendAndAck(alice, bob);
+  await sameIdTwice(alice, ack);
+  await marks(alice, bob, ack);
+  await typingAndPresence(alice, bob, ack);
+  await changes(alice, bob, ack);
+  await awayAndBack(alice, bob, ack);
+  await fresh(bob);
+  await refusals(alice);
+  await bob.logout();
+  await event(bob, "signed_out");
+  assert.equal(bob.me, null);
+});

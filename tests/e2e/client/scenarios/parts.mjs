@@ -1,0 +1,115 @@
+/** What the parts promise each other, where a whole session would only meet it by chance. */
+import assert from "node:assert/strict";
+import { uuid7 } from "../../../../client/lib/ids.js";
+import { Emitter } from "../../../../client/lib/emitter.js";
+import { Delivered } from "../../../../client/lib/delivered.js";
+import { lines } from "../../../../client/lib/sse.js";
+import { Stream } from "../../../../client/lib/stream.js";
+import { Tokens, memoryStorage } from "../../../../client/lib/tokens.js";
+
+const message = (seq, text = "a") => ({ id: `m${seq}`, conversationId: 1, seq, message: text });
+
+function idsGrow() {
+  const ids = Array.from({ length: 20_000 }, uuid7);
+  assert.deepEqual([...ids].sort(), ids);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+}
+
+/** Two links overlap while a better one takes over: the same events, by the same cursors, are handled once and in order. */
+async function streamHandlesOnce() {
+  const handled = [];
+  const stream = new Stream(async (name, data) => void handled.push([name, data.seq, data.message]));
+  await stream.take("receive_message", message(1), "c1");
+  await stream.take("receive_message", message(2), "c2");
+  await stream.take("receive_message", message(1), "c1");
+  await stream.take("receive_message", message(3), "c3");
+  assert.equal(stream.cursor, "c3");
+  await stream.take("receive_message", message(2), "c9"); // another version of the same: nothing new in it
+  await stream.take("receive_message", message(2, "b"), "c10");
+  const expected = [["receive_message", 1, "a"], ["receive_message", 2, "a"], ["receive_message", 3, "a"], ["message_updated", 2, "b"]];
+  assert.deepEqual(handled, expected);
+}
+
+/** The cursor stands where the handlers are done. */
+async function cursorFollowsHandling() {
+  let release = () => {};
+  const stream = new Stream(() => new Promise((resolve) => (release = () => resolve())));
+  const first = stream.take("receive_message", message(1), "c1");
+  const second = stream.take("receive_message", message(2), "c2");
+  await new Promise(setImmediate);
+  assert.equal(stream.cursor, undefined);
+  release();
+  await first;
+  assert.equal(stream.cursor, "c1");
+  await new Promise(setImmediate);
+  release();
+  await second;
+  assert.equal(stream.cursor, "c2");
+}
+
+async function handlersThatFail() {
+  const emitter = new Emitter();
+  const { error } = console;
+  const reported = [];
+  console.error = (problem) => reported.push(problem.message);
+  try {
+    assert.equal(await emitter.emit("receive_message", {}), false, "nobody is there to handle it");
+    const heard = [];
+    emitter.on("receive_message", () => { throw new Error("broken"); });
+    emitter.on("receive_message", (data) => heard.push(data));
+    assert.equal(await emitter.emit("receive_message", 1), false);
+    assert.deepEqual([heard, reported], [[1], ["broken"]]);
+  } finally {
+    console.error = error;
+  }
+}
+
+async function marksAreGathered() {
+  const sent = [];
+  const delivered = new Delivered(async (name, data) => void sent.push(data));
+  for (const seq of [1, 3, 2]) delivered.note(7, seq);
+  delivered.note(8, 1);
+  delivered.flush();
+  assert.deepEqual(sent, [{ conversationId: 7, seq: 3 }, { conversationId: 8, seq: 1 }]);
+}
+
+/** An event stream may be split anywhere. */
+function eventStreams() {
+  const text = 'retry:2000\n\nid: c1\nevent: typing\ndata: {"a":"ü:1"}\n\n: keep-alive\n\nevent: presence\ndata: {}\n\n';
+  for (let cut = 0; cut < text.length; cut++) {
+    const events = [];
+    const feed = lines((...event) => events.push(event));
+    feed(text.slice(0, cut));
+    feed(text.slice(cut));
+    assert.deepEqual(events, [["typing", { a: "ü:1" }, "c1"], ["presence", {}, ""]]);
+  }
+}
+
+/** A refresh token is good once. */
+async function renewalsAreShared() {
+  const shown = [];
+  const life = 900;
+  const token = (number) => `x.${btoa(JSON.stringify({ iat: 0, exp: life, number }))}.x`;
+  const renewWith = async ({ refreshToken }) => {
+    shown.push(refreshToken);
+    await new Promise(setImmediate);
+    return { accessToken: token(shown.length), refreshToken: `r${shown.length}` };
+  };
+  const tokens = new Tokens({ key: "k", storage: memoryStorage(), renewWith, onChange: () => {} });
+  tokens.save({ accessToken: token(0), refreshToken: "r0" }, { id: 1 });
+  assert.equal(await tokens.fresh(), token(0));
+  const renewed = await Promise.all([1, 2, 3].map(() => tokens.renew(token(0))));
+  assert.deepEqual([renewed, shown], [[token(1), token(1), token(1)], ["r0"]]);
+  assert.equal(await tokens.renew(token(0)), token(1), "somebody else was faster");
+  await tokens.renew(token(1));
+  assert.deepEqual(shown, ["r0", "r1"]);
+}
+
+idsGrow();
+await streamHandlesOnce();
+await cursorFollowsHandling();
+await handlersThatFail();
+await marksAreGathered();
+eventStreams();
+await renewalsAreShared();
