@@ -1,0 +1,72 @@
+"""``Tab``: a page that has nothing but the client in it, as ``window.parley``, and all that came to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+PASSWORD = "correct horse battery"
+WAIT_MS = 20_000
+# The API's page is of the server's own origin and runs no script of its own.
+EMPTY = "/docs"
+BEGIN = """async (options) => {
+  const { Parley } = await import("/client/parley.js");
+  window.came = [];
+  window.parley = new Parley(options);
+  parley.on("*", (data, name) => { came.push({ name, data }); });
+}"""
+
+
+class Tab:
+    def __init__(self, context: BrowserContext, base_url: str, **options: Any) -> None:
+        self.base_url = base_url
+        self.options = options
+        self.problems: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(WAIT_MS)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.load()
+
+    def load(self) -> None:
+        """Also again: a reload."""
+        self.page.goto(self.base_url + EMPTY)
+        self.run(BEGIN, self.options)
+
+    def run(self, script: str, argument: Any = None) -> Any:
+        return self.page.evaluate(script, argument)
+
+    def register(self, username: str) -> int:
+        return int(self.run("async (account) => (await parley.register(account)).id", _account(username)))
+
+    def connect(self) -> None:
+        self.run("() => parley.connect()")
+
+    def wait(self, condition: str, argument: Any = None) -> None:
+        """For a JavaScript expression, over ``came``, ``parley`` and ``it``, the argument."""
+        self.page.wait_for_function(f"(it) => {condition}", arg=argument)
+
+    def send(self, conversation_id: int, message: str) -> None:
+        """Returns once it is in the outbox."""
+        self.run("async (what) => { await parley.send(what).saved; }", _to(conversation_id, message))
+
+    def texts(self) -> list[str]:
+        return list(
+            self.run(
+                "() => came.filter((e) => e.name === 'receive_message').map((e) => e.data.message).filter(Boolean)"
+            )
+        )
+
+    def wait_text(self, text: str) -> None:
+        self.wait("came.some((e) => e.name === 'receive_message' && e.data.message === it)", text)
+
+    def close(self) -> None:
+        self.page.close()
+
+
+def _account(username: str) -> dict[str, str]:
+    return {"username": username, "password": PASSWORD}
+
+
+def _to(conversation_id: int, message: str) -> dict[str, Any]:
+    return {"conversationId": conversation_id, "message": message}

@@ -1,0 +1,179 @@
+"""The client in Chromium: tabs that share a connection and tokens, a reload while messages wait, the legacy client."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from dev.processes import wait_until
+from tests.e2e.client.tab import PASSWORD, Tab
+from tests.e2e.page.gate import Gate
+from tests.support.processes import Stack
+
+OpenTab = Callable[..., Tab]
+OUTBOX_EMPTY = "parley.outbox().then((waiting) => waiting.length === 0)"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def open_tab(browser: Browser, server: Stack) -> Iterator[OpenTab]:
+    """``open_tab("alice")``: tabs of one name share a browser profile, and who is signed in there."""
+    contexts = {}
+    opened: list[Tab] = []
+
+    def open_one(whose: str, base_url: str = server.base_url, **options: Any) -> Tab:
+        if whose not in contexts:
+            # The legacy client is no module: to have it beside the new one, the page's policy must look away.
+            contexts[whose] = browser.new_context(bypass_csp=whose == "old")
+        opened.append(Tab(contexts[whose], base_url, **options))
+        return opened[-1]
+
+    yield open_one
+    for context in contexts.values():
+        context.close()
+    assert [problem for tab in opened for problem in tab.problems] == []
+
+
+def a_name() -> str:
+    return f"tab-user-{next(_numbers)}"
+
+
+def sessions(server: Stack) -> int:
+    with urllib.request.urlopen(server.base_url + "/metrics") as answer:
+        text = answer.read().decode()
+    return sum(int(float(count)) for count in re.findall(r"^parley_sessions\{.*\} (\S+)$", text, re.MULTILINE))
+
+
+def two_people(open_tab: OpenTab, alice_url: str, server: Stack) -> tuple[Tab, Tab, int]:
+    """Both connected, and the direct conversation of the two."""
+    alice, bob = open_tab("alice", alice_url), open_tab("bob")
+    alice.register(a_name())
+    bob_id = bob.register(a_name())
+    alice.connect()
+    bob.connect()
+    wait_until(lambda: sessions(server) == 2, 10, "two sessions")
+    return alice, bob, alice.run("async (id) => (await parley.openDirect(id)).id", bob_id)
+
+
+def test_tabs_share_one_connection_and_the_next_takes_over(open_tab: OpenTab, server: Stack) -> None:
+    first, bob, conversation = two_people(open_tab, server.base_url, server)
+    second = open_tab("alice")
+    second.connect()
+    assert second.run("() => parley.state.transport") == "websocket"
+    assert sessions(server) == 2
+
+    bob.send(conversation, "to both")
+    first.wait_text("to both")
+    second.wait_text("to both")
+
+    second.send(conversation, "from the second")
+    bob.wait_text("from the second")
+    first.wait("came.some((e) => e.name === 'message_status' && e.data.message.message === it)", "from the second")
+    second.run("(id) => parley.typing({ conversationId: id })", conversation)
+    bob.wait("came.some((e) => e.name === 'typing')")
+    sent = "came.findLast((e) => e.name === 'message_status').data.id"
+    second.run(f"async () => {{ await parley.edit({sent}, 'changed by the second'); }}")
+    bob.wait("came.some((e) => e.name === 'message_updated' && e.data.message === 'changed by the second')")
+    second.run("async (ids) => { await parley.watchPresence(ids); }", [bob.run("() => parley.me.id")])
+
+    first.close()
+    for number in range(5):
+        bob.send(conversation, f"after {number}")
+    second.wait_text("after 4")
+    assert second.texts() == ["to both", *(f"after {number}" for number in range(5))]
+    wait_until(lambda: sessions(server) == 2, 10, "the closed tab's session to end")
+    second.send(conversation, "still here")
+    bob.wait_text("still here")
+    bob.run("() => parley.close()")
+    second.wait("came.some((e) => e.name === 'presence' && e.data.status === 'offline')")  # watched by the new leader
+
+
+def test_what_waits_survives_a_reload(open_tab: OpenTab, server: Stack) -> None:
+    with Gate(int(server.web[0].env["PORT"])) as gate:
+        alice, bob, conversation = two_people(open_tab, gate.url, server)
+        alice.send(conversation, "before")
+        bob.wait_text("before")
+        alice.wait(OUTBOX_EMPTY)
+        gate.shut(b"GET /ws", b"GET /api", b"POST /api")
+        for number in range(3):
+            alice.send(conversation, f"offline {number}")
+        alice.load()
+        alice.run("() => { parley.connect(); }")
+        assert len(alice.run("() => parley.outbox()")) == 3
+        alice.send(conversation, "after the reload")
+        gate.open()
+        bob.wait_text("after the reload")
+        alice.wait(OUTBOX_EMPTY)
+    expected = ["before", "offline 0", "offline 1", "offline 2", "after the reload"]
+    assert bob.texts() == expected
+    history = bob.run("async (id) => (await parley.history(id)).messages.map((m) => m.message)", conversation)
+    assert history == expected
+
+
+def test_tabs_renew_their_tokens_once_for_all(open_tab: OpenTab, server: Stack) -> None:
+    tabs = [open_tab("alice")]
+    tabs[0].register(a_name())
+    tabs += [open_tab("alice"), open_tab("alice")]
+    renewals: list[str] = []
+    tabs[0].page.context.on(
+        "request", lambda request: renewals.append(request.url) if request.url.endswith("/auth/refresh") else None
+    )
+    for tab in tabs:
+        tab.connect()
+    token = "JSON.parse(localStorage.getItem('parley:' + location.origin)).accessToken"
+    known = {tabs[0].run(f"() => {token}")}
+    for _ in range(2):
+        tabs[0].wait(f"!it.includes({token})", list(known))
+        known.add(tabs[0].run(f"() => {token}"))
+        # All at once, with a token that has just been replaced.
+        for tab in tabs:
+            assert tab.run("async () => (await parley.request('GET', '/me')).id") == tab.run("() => parley.me.id")
+    assert len(renewals) == 2
+    assert not any(tab.run("() => came.some((e) => e.name === 'signed_out')") for tab in tabs)
+
+    tabs[1].run("() => parley.logout()")
+    for tab in tabs:
+        tab.wait("came.some((e) => e.name === 'signed_out')")
+
+
+# Each step of the legacy client as a promise, for playwright to await.
+OLD_BEGIN = """() => {
+  window.chat = ParleyLegacy("");
+  chat.on("receive_message", (data) => came.push({ name: "old", data }));
+}"""
+OLD_REGISTER = """([name, password]) => new Promise((done, fail) =>
+  chat.register(name, password, (error, user) => error ? fail(error) : done(user.id)))"""
+OLD_SEND = """(data) => new Promise((done, fail) =>
+  chat.send(data, (error, ack) => error ? fail(error) : done(ack)))"""
+OLD_READ = "(id) => new Promise((done) => chat.markRead(id, 2, done))"
+OLD_SEQS = "() => came.filter((e) => e.name === 'old').map((e) => e.data.seq)"
+
+
+def test_the_legacy_client_chats(open_tab: OpenTab, server: Stack) -> None:
+    bob, old = open_tab("bob"), open_tab("old")
+    bob_id = bob.register(a_name())
+    bob.connect()
+    old.page.add_script_tag(url=f"{server.base_url}/client/legacy.js")
+    old.run(OLD_BEGIN)
+    old_id = old.run(OLD_REGISTER, [a_name(), PASSWORD])
+    old.run("() => chat.start()")
+    ack = old.run(OLD_SEND, {"receiverId": bob_id, "message": "old to new"})
+    assert ack["status"] == "stored"
+    bob.wait_text("old to new")
+    bob.send(ack["conversationId"], "new to old")
+    old.wait("came.some((e) => e.name === 'old' && e.data.message === 'new to old')")
+    # Its next poll says that it has it.
+    bob.wait("came.some((e) => e.name === 'message_delivered' && e.data.userId === it && e.data.seq === 2)", old_id)
+    old.run(OLD_READ, ack["conversationId"])
+    bob.wait("came.some((e) => e.name === 'message_read' && e.data.userId === it)", old_id)
+    first_token = old.run("() => chat.tokens.accessToken")
+    old.wait("chat.tokens.accessToken !== it", first_token)  # it ended, and a poll renewed it
+    bob.send(ack["conversationId"], "with a new token")
+    old.wait("came.some((e) => e.name === 'old' && e.data.message === 'with a new token')")
+    assert old.run(OLD_SEQS) == [1, 2, 3]
