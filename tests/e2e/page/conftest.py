@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,8 +17,15 @@ from tests.e2e.page.window import DEMO_KEY, Window
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
-# Push: the stand-in is on this machine.
-SETTINGS = {"DEMO_KEY": DEMO_KEY, "TOKEN_REQUESTS_PER_MINUTE": "0", "PUSH_LOOPBACK": "true"}
+# Push: with a key of its own the server sends, and its stand-in is on this machine.
+VAPID_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).rstrip(b"=").decode()
+SETTINGS = {
+    "DEMO_KEY": DEMO_KEY,
+    "TOKEN_REQUESTS_PER_MINUTE": "0",
+    "VAPID_PRIVATE_KEY": VAPID_KEY,
+    "VAPID_SUBJECT": "mailto:push@parley.example",
+    "PUSH_LOOPBACK": "true",
+}
 OpenWindow = Callable[..., Window]
 
 
