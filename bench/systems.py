@@ -9,7 +9,7 @@ import sys
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bench import seed
 from bench.drivers import parley as parley_driver
@@ -93,6 +93,7 @@ class FlaskSocketIo(System):
 
 class Parley(System):
     name = "parley"
+    settings: ClassVar[dict[str, str]] = {}  # over those below
 
     def start(self, users: int) -> None:
         self.database_url = self.stack.start_postgres()
@@ -110,6 +111,7 @@ class Parley(System):
             "WRITES_PER_MINUTE": "0",
             # The longest run of all scenarios outlives the usual 15 minutes.
             "ACCESS_TOKEN_SECONDS": "7200",
+            **self.settings,
         }
         procfile = read_procfile(ROOT / "Procfile")
         _run(["/bin/sh", "-c", procfile["release"]], env, ROOT)

@@ -22,7 +22,7 @@ MOST_PARTS = 16
 
 def read_form(request: Request, *, most_bytes: int, stall_seconds: float) -> Iterator[Event]:
     """Field, File, and Data of whichever came last. Raise UnsupportedMedia, TooLarge; Invalid where it is no such form,
-    or nothing came of it for so long."""
+    or less than 64 KiB came of it in so long."""
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not boundary:
         raise UnsupportedMedia("The body must be multipart/form-data.")
@@ -44,7 +44,7 @@ def _events(request: Request, decoder: MultipartDecoder, stall_seconds: float) -
         if not isinstance(event, NeedData):
             yield event
             continue
-        with Timeout(stall_seconds, Invalid.field("body", f"nothing came for {stall_seconds:g} s")):
+        with Timeout(stall_seconds, Invalid.field("body", f"less than 64 KiB came in {stall_seconds:g} s")):
             data = request.stream.read(READ_BYTES)
         decoder.receive_data(data or None)
 

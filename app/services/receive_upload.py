@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # What is written at once: as much as the looks at a beginning want.
 PIECE_BYTES = HEAD_BYTES
+# Of a form, beside its file: so much more may be declared than a file may have.
+FORM_BYTES = 64 * 1024
 
 
 def limit_of(parley: Parley, kind: Kind) -> int:
@@ -151,7 +153,7 @@ class Upload:
     def _look(self, head: bytes) -> None:
         """Raise UnsupportedMedia, TooLarge."""
         self._found = found = sniff(head, self._claimed)
-        if max(self._bytes, self._declared) > limit_of(self._parley, found.kind):
+        if max(self._bytes, self._declared - FORM_BYTES) > limit_of(self._parley, found.kind):
             raise TooLarge(f"{found.kind}: more than {limit_of(self._parley, found.kind)} bytes.")
         size = image_size(head, found.content_type)
         if size is not None:

@@ -1,0 +1,327 @@
+"""``python -m bench.media``: what media cost those who chat. A 30 MB video and ten 5 MB photos go to a group of 50
+while 50 pairs talk at P3's fixed rate; against the same without media, in one run, on one stack.
+
+Media are kept in a local directory (there is no Cloudinary here); the worker does everything else as in production.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import io
+import json
+import math
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import msgspec
+
+from bench import scenarios
+from bench.ledger import Ledger, Pair
+from bench.loop import BenchError, Connection, Loop
+from bench.machine import cores, describe, only_one, raise_file_limit
+from bench.procfs import pss_kib
+from bench.run import OUT, wait_until_idle
+from bench.stack import forget_old_stacks
+from bench.systems import Parley, System
+from bench.websocket import WebSocketConnection
+
+PAIRS, RATE = 50, 200.0
+MEMBERS = 50
+PHOTOS, PHOTO_MB, VIDEO_MB = 10, 5, 30
+AT_ONCE = 3  # uploads
+PIECE = 256 * 1024
+ALL_THERE_SECONDS = 120.0
+MUST_RATIO, MUST_MIB = 1.5, 30.0
+USERS = 2 * PAIRS + MEMBERS + 1  # the last one is no member
+
+
+class MediaParley(Parley):
+    """Development, so that media are kept locally; SEND_RATE and the rest as in the other scenarios."""
+
+
+class _Attachment(msgspec.Struct, rename="camel"):
+    media_id: str
+    status: str
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    id: str | None = None
+    attachments: list[_Attachment] = []
+    media_id: str = ""
+    code: str = ""
+
+
+class _Event(msgspec.Struct):
+    event: str
+    data: _Data
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+class Member(WebSocketConnection):
+    """A member of the group: notes the first message of each medium, and when it shows as ready."""
+
+    __slots__ = ("crowd", "ready")
+
+    def __init__(self, loop: Loop, address: tuple[str, int], token: str, crowd: Crowd) -> None:
+        super().__init__(loop, address, "/ws", f"Authorization: Bearer {token}\r\n")
+        self.crowd = crowd
+        self.ready: set[str] = set()
+
+    def on_ready(self) -> None:
+        self.send_text(b'{"event":"join","data":{}}')
+
+    def on_text(self, payload: bytes) -> None:
+        event = _decode(payload)
+        if event.event == "joined":
+            self.crowd.ready_sessions += 1
+        elif event.event in ("media_failed", "error"):
+            raise BenchError(f"{event.event}: {payload[:300]!r}")
+        elif event.event in ("receive_message", "message_updated"):
+            self.ready |= {a.media_id for a in event.data.attachments if a.status == "ready"}
+
+
+class Crowd:
+    def __init__(self) -> None:
+        self.ready_sessions = 0
+        self.members: list[Member] = []
+        self.named: list[str] = []
+
+    def all_there(self) -> bool:
+        """Whether every member sees every medium as ready, in the message that names it."""
+        everything = set(self.named)
+        return len(everything) == PHOTOS + 1 and all(everything <= member.ready for member in self.members)
+
+
+class Upload(Connection):
+    """One POST, then one message that names the medium; the next of the queue takes its place. The file is read as the
+    server takes it."""
+
+    __slots__ = ("crowd", "file", "group", "queue", "rest", "state", "token")
+
+    def __init__(self, loop: Loop, address: tuple[str, int], token: str, group: int, queue: list[Path], crowd: Crowd):
+        super().__init__(loop, address)
+        self.token, self.group, self.queue, self.crowd = token, group, queue, crowd
+        self.file: io.BufferedReader | None = None
+        self.rest = b""
+
+    def on_open(self) -> None:
+        self.next_file()
+
+    def next_file(self) -> None:
+        if not self.queue:
+            self.close()
+            return
+        path = self.queue.pop(0)
+        self.file = path.open("rb")
+        kind = "video/quicktime" if path.suffix == ".mov" else "image/jpeg"
+        head = (
+            f'--b\r\nContent-Disposition: form-data; name="file"; filename="{path.name}"\r\n'
+            f"Content-Type: {kind}\r\n\r\n"
+        ).encode()
+        size = len(head) + path.stat().st_size + len(b"\r\n--b--\r\n")
+        self.state = "upload"
+        self.request(f"/api/v1/media?conversationId={self.group}", "multipart/form-data; boundary=b", size, head)
+
+    def request(self, path: str, content_type: str, size: int, body: bytes) -> None:
+        lines = [f"POST {path} HTTP/1.1", "Host: bench", f"Authorization: Bearer {self.token}"]
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {size}"]
+        self.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        self.more()
+
+    def more(self) -> None:
+        """As long as the socket takes it."""
+        while not self.out and self.file is not None:
+            piece = self.file.read(PIECE)
+            if not piece:
+                self.file.close()
+                self.file = None
+                piece = b"\r\n--b--\r\n"
+            self.write(piece)
+
+    def on_event(self, events: int) -> None:
+        super().on_event(events)
+        if not self.closed:
+            self.more()
+
+    def on_data(self, data: bytes) -> None:
+        self.rest += data
+        head, _, body = self.rest.partition(b"\r\n\r\n")
+        lengths = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        if not lengths or len(body) < int(lengths[0].split(b":")[1]):
+            return
+        self.rest = b""
+        status = int(head.split(b" ", 2)[1])
+        if self.state == "upload" and status == 202:
+            media_id = json.loads(body)["mediaId"]
+            self.crowd.named.append(media_id)
+            self.state = "message"
+            message = {"conversationId": self.group, "message": "", "attachments": [{"mediaId": media_id}]}
+            encoded = json.dumps(message).encode()
+            self.request("/api/v1/messages", "application/json", len(encoded), encoded)
+        elif self.state == "message" and status in (201, 202):
+            self.next_file()
+        else:
+            raise BenchError(f"{self.state}: {status} {body[:300]!r}")
+
+
+def noise_jpeg(megabytes: float) -> bytes:
+    """About so large; no two alike."""
+    from PIL import Image
+
+    side = int(math.sqrt(megabytes * 1e6 / 0.55))
+    written = io.BytesIO()
+    Image.effect_noise((side, side), 80).convert("RGB").save(written, "JPEG", quality=92)
+    return written.getvalue()
+
+
+def noise_video(path: Path, megabytes: float) -> None:
+    """Of pictures that do not compress, ten a second."""
+    import av
+    from PIL import Image
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuvj420p"
+        stream.bit_rate = 40_000_000
+        frame = av.VideoFrame.from_image(Image.effect_noise((1280, 720), 80).convert("RGB"))
+        written = 0
+        while written < megabytes * 1e6:
+            for packet in stream.encode(frame.reformat(format="yuvj420p")):
+                written += packet.size
+                container.mux(packet)
+        container.mux(stream.encode(None))
+
+
+def files(directory: Path) -> list[Path]:
+    video = directory / "video.mov"
+    noise_video(video, VIDEO_MB)
+    made = [video]
+    for n in range(PHOTOS):
+        made.append(directory / f"photo-{n}.jpg")
+        made[-1].write_bytes(noise_jpeg(PHOTO_MB))
+    return made
+
+
+def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, until: float, done: object) -> float:
+    """The fixed rate, until both the time is over and ``done``; the most MiB that web took meanwhile."""
+    due = time.perf_counter()
+    most, look_at = 0.0, 0.0
+
+    def tick(now: float) -> float:
+        nonlocal due, most, look_at
+        if now >= due:
+            ledger.send(next(in_turn))
+            due += random.uniform(0.5, 1.5) / RATE
+        if now >= look_at:
+            most, look_at = max(most, pss_kib(system.stack.roots)["web"] / 1024), now + 0.5
+        return due - now
+
+    end = time.perf_counter() + until
+    if not loop.run(lambda: time.perf_counter() >= end and done(), ALL_THERE_SECONDS, tick):  # type: ignore[operator]
+        raise BenchError(f"not everything was there after {ALL_THERE_SECONDS:.0f} s")
+    return most
+
+
+def measure(system: MediaParley, seconds: float, paths: list[Path]) -> dict[str, float]:
+    crowd, members = Crowd(), range(2 * PAIRS, 2 * PAIRS + MEMBERS)
+    group = system.open_group(members)
+    with scenarios.fresh_loop(system) as loop:
+        ledger = Ledger()
+        in_turn = cycle(scenarios._connect_pairs(system, loop, ledger, PAIRS, "websocket"))
+        tokens = [system.tokens[number] for number in members]
+        makers = [lambda token=token: Member(loop, system.address, token, crowd) for token in tokens]
+        crowd.members = scenarios.join(loop, crowd, makers)
+        talk(loop, ledger, in_turn, system, 3.0, lambda: True)
+        ledger.forget_times()
+        alone_mib = talk(loop, ledger, in_turn, system, seconds, lambda: True)
+        alone = ledger.times()
+        ledger.forget_times()
+        queue, began = list(paths), time.perf_counter()
+        for _ in range(AT_ONCE):
+            Upload(loop, system.address, tokens[0], group, queue, crowd)
+        with scenarios.measured(system) as window:
+            media_mib = talk(loop, ledger, in_turn, system, 0.0, crowd.all_there)
+        with_media, took = ledger.times(), time.perf_counter() - began
+        scenarios._settle(loop, ledger)
+    check_outsider(system, crowd.named)
+    cpu = {f"cpu_s_{role}": used for role, used in sorted(window.cpu.items())}
+    return {
+        **{f"alone_{name}": value for name, value in alone.items()},
+        **{f"media_{name}": value for name, value in with_media.items()},
+        "receive_p99_ratio": with_media["receive_p99_ms"] / alone["receive_p99_ms"],
+        "ack_p99_ratio": with_media["ack_p99_ms"] / alone["ack_p99_ms"],
+        "all_there_seconds": took,
+        "web_growth_mib": media_mib - alone_mib,
+        **cpu,
+    }
+
+
+def check_outsider(system: MediaParley, media: list[str]) -> None:
+    """404 on every address of every medium; and the member gets the bytes, else that would prove nothing."""
+    connection = http.client.HTTPConnection(*system.address, timeout=10)
+    for media_id in media:
+        for path in (media_id, f"{media_id}?variant=thumbnail", f"{media_id}/url", f"{media_id}/url?variant=thumbnail"):
+            for user, expected in ((USERS - 1, (404,)), (2 * PAIRS + 1, (200, 302))):
+                headers = {"Authorization": f"Bearer {system.tokens[user]}"}
+                connection.request("GET", f"/api/v1/media/{path}", headers=headers)
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status not in expected:
+                    raise BenchError(f"user {user} got {answer.status} for {path}")
+    connection.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.media", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=15.0, help="without media, before it (default 15)")
+    parser.add_argument("--both-cores", action="store_true", help="the stack on both cores, beside the generator")
+    options = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    raise_file_limit()
+    lock = only_one(OUT / "lock")
+    forget_old_stacks(OUT)
+    stack_cores, generator_cores = cores()
+    if options.both_cores:
+        stack_cores = stack_cores | generator_cores
+    os.sched_setaffinity(0, generator_cores)
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as directory:
+        MediaParley.settings = {
+            "APP_ENV": "development",
+            "MEDIA_DIR": str(Path(directory) / "kept"),
+            "UPLOADS_PER_MINUTE": "0",
+        }
+        paths = files(Path(directory))
+        system = MediaParley(OUT / f"stack-{os.getpid()}", stack_cores)
+        try:
+            system.start(USERS)
+            wait_until_idle(system)
+            figures = measure(system, options.seconds, paths)
+        except BaseException:
+            print(system.stack.log_tails())
+            raise
+        finally:
+            system.stop()
+    for name, value in figures.items():
+        print(f"  {name:24} {value:,.2f}")
+    ratio, growth = figures["receive_p99_ratio"], figures["web_growth_mib"]
+    print(f"text p99 {ratio:.2f}× (must {MUST_RATIO}), web grew {growth:.1f} MiB (must {MUST_MIB}), outsiders got 404")
+    path = OUT / f"media-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
+    path.write_text(json.dumps({"machine": describe(), "figures": figures}, indent=1))
+    lock.close()
+    return 0 if ratio <= MUST_RATIO and growth < MUST_MIB else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchError as error:
+        sys.exit(f"bench: {error}")
