@@ -13,10 +13,11 @@ import json
 import math
 import os
 import random
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 
@@ -94,11 +95,12 @@ class Crowd:
         self.ready_sessions = 0
         self.members: list[Member] = []
         self.named: list[str] = []
+        self.expected = 0
 
     def all_there(self) -> bool:
         """Whether every member sees every medium as ready, in the message that names it."""
         everything = set(self.named)
-        return len(everything) == PHOTOS + 1 and all(everything <= member.ready for member in self.members)
+        return len(everything) == self.expected and all(everything <= member.ready for member in self.members)
 
 
 class Upload(Connection):
@@ -211,7 +213,7 @@ def files(directory: Path) -> list[Path]:
     return made
 
 
-def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, until: float, done: object) -> float:
+def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, until: float, done: Done) -> float:
     """The fixed rate, until both the time is over and ``done``; the most MiB that web took meanwhile."""
     due = time.perf_counter()
     most, look_at = 0.0, 0.0
@@ -226,14 +228,16 @@ def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, un
         return due - now
 
     end = time.perf_counter() + until
-    if not loop.run(lambda: time.perf_counter() >= end and done(), ALL_THERE_SECONDS, tick):  # type: ignore[operator]
+    if not loop.run(lambda: time.perf_counter() >= end and done(), ALL_THERE_SECONDS, tick):
         raise BenchError(f"not everything was there after {ALL_THERE_SECONDS:.0f} s")
     return most
 
 
-def measure(system: MediaParley, seconds: float, paths: list[Path]) -> dict[str, float]:
+def measure(system: MediaParley, seconds: float, rounds: int, paths: list[Path]) -> dict[str, float]:
+    """The median of each figure over the rounds: without media for ``seconds``, then with them until all is there."""
     crowd, members = Crowd(), range(2 * PAIRS, 2 * PAIRS + MEMBERS)
     group = system.open_group(members)
+    found = []
     with scenarios.fresh_loop(system) as loop:
         ledger = Ledger()
         in_turn = cycle(scenarios._connect_pairs(system, loop, ledger, PAIRS, "websocket"))
@@ -241,27 +245,50 @@ def measure(system: MediaParley, seconds: float, paths: list[Path]) -> dict[str,
         makers = [lambda token=token: Member(loop, system.address, token, crowd) for token in tokens]
         crowd.members = scenarios.join(loop, crowd, makers)
         talk(loop, ledger, in_turn, system, 3.0, lambda: True)
-        ledger.forget_times()
-        alone_mib = talk(loop, ledger, in_turn, system, seconds, lambda: True)
-        alone = ledger.times()
-        ledger.forget_times()
-        queue, began = list(paths), time.perf_counter()
-        for _ in range(AT_ONCE):
-            Upload(loop, system.address, tokens[0], group, queue, crowd)
-        with scenarios.measured(system) as window:
-            media_mib = talk(loop, ledger, in_turn, system, 0.0, crowd.all_there)
-        with_media, took = ledger.times(), time.perf_counter() - began
+        for _ in range(rounds):
+            found.append(
+                one_round(system, loop, ledger, in_turn, seconds, lambda: send(system, loop, crowd, group, paths))
+            )
+            alone, beside = found[-1]["alone_receive_p99_ms"], found[-1]["media_receive_p99_ms"]
+            print(f"  p99 {alone:.1f} ms alone, {beside:.1f} beside media", flush=True)
         scenarios._settle(loop, ledger)
     check_outsider(system, crowd.named)
-    cpu = {f"cpu_s_{role}": used for role, used in sorted(window.cpu.items())}
+    medians = {name: statistics.median(figures[name] for figures in found) for name in found[0]}
+    medians["web_growth_mib"] = max(figures["web_growth_mib"] for figures in found)
+    medians["receive_p99_ratio"] = medians["media_receive_p99_ms"] / medians["alone_receive_p99_ms"]
+    medians["ack_p99_ratio"] = medians["media_ack_p99_ms"] / medians["alone_ack_p99_ms"]
+    return medians
+
+
+Done = Callable[[], bool]
+
+
+def send(system: MediaParley, loop: Loop, crowd: Crowd, group: int, paths: list[Path]) -> Done:
+    """Begin to upload; whether every member has everything."""
+    queue = list(paths)
+    crowd.expected += len(queue)
+    for _ in range(AT_ONCE):
+        Upload(loop, system.address, system.tokens[2 * PAIRS], group, queue, crowd)
+    return crowd.all_there
+
+
+def one_round(
+    system: MediaParley, loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], seconds: float, begin: Callable[[], Done]
+) -> dict[str, float]:
+    ledger.forget_times()
+    alone_mib = talk(loop, ledger, in_turn, system, seconds, lambda: True)
+    alone = ledger.times()
+    ledger.forget_times()
+    began = time.perf_counter()
+    with scenarios.measured(system) as window:
+        media_mib = talk(loop, ledger, in_turn, system, 0.0, begin())
+    with_media, took = ledger.times(), time.perf_counter() - began
     return {
         **{f"alone_{name}": value for name, value in alone.items()},
         **{f"media_{name}": value for name, value in with_media.items()},
-        "receive_p99_ratio": with_media["receive_p99_ms"] / alone["receive_p99_ms"],
-        "ack_p99_ratio": with_media["ack_p99_ms"] / alone["ack_p99_ms"],
         "all_there_seconds": took,
         "web_growth_mib": media_mib - alone_mib,
-        **cpu,
+        **{f"cpu_s_{role}": used for role, used in sorted(window.cpu.items())},
     }
 
 
@@ -282,7 +309,10 @@ def check_outsider(system: MediaParley, media: list[str]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.media", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=15.0, help="without media, before it (default 15)")
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, help="without media, before each time with them (default 15)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="of both, in turn; medians are shown (default 3)")
     parser.add_argument("--both-cores", action="store_true", help="the stack on both cores, beside the generator")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -304,7 +334,7 @@ def main() -> int:
         try:
             system.start(USERS)
             wait_until_idle(system)
-            figures = measure(system, options.seconds, paths)
+            figures = measure(system, options.seconds, options.rounds, paths)
         except BaseException:
             print(system.stack.log_tails())
             raise

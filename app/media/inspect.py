@@ -1,12 +1,13 @@
-"""A file in a worker's hands: made fit to be shown, and looked at. Decodes hostile bytes; never in a web process."""
+"""A file in a worker's hands: made fit to be shown, and looked at. Decodes hostile bytes, so it is called in a process
+of its own (inspect_apart.py), which loads the decoders that it needs.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
 
-from app.media.pictures import Looks, UnreadableError, look_at
-from app.media.recordings import play
+from app.media.looks import Looks, UnreadableError
 from app.media.sniff import HEAD_BYTES, Kind, Sniffed, sniff
 from app.media.strip import strip
 from app.media.strip_recording import strip_recording
@@ -41,6 +42,8 @@ def inspect(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> In
 
 
 def _image(path: Path, content_type: str, max_pixels: int) -> Inspected:
+    from app.media.pictures import look_at  # noqa: PLC0415
+
     came = path.read_bytes()
     try:
         kept = strip(came, content_type)
@@ -53,6 +56,8 @@ def _image(path: Path, content_type: str, max_pixels: int) -> Inspected:
 
 
 def _recording(path: Path, content_type: str, kind: Kind, max_pixels: int) -> Inspected:
+    from app.media.recordings import play  # noqa: PLC0415
+
     rewritten = strip_recording(path, content_type)
     recording = play(str(path), max_pixels=max_pixels)
     if recording.looks is None:  # a video without a picture is a sound

@@ -6,35 +6,19 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
 from app.media.blurhash import blurhash
 from app.media.image_size import Size
+from app.media.looks import Looks, UnreadableError
 
-THUMBNAIL_SIDE = 480
+THUMBNAIL_SIDE = 480  # at most
 BLUR_SIDE = 32
 QUALITY = 80
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")  # others have decoders too: fewer of them, fewer faults
 # Our own limit is checked first; Pillow's would only warn up to twice of it.
 Image.MAX_IMAGE_PIXELS = None
-
-
-class UnreadableError(ValueError):
-    """No such image: not of these formats, cut off, or too large."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class Looks(NamedTuple):
-    """``thumbnail`` is a JPEG of at most ``THUMBNAIL_SIDE`` a side."""
-
-    size: Size
-    blurhash: str
-    thumbnail: bytes
 
 
 def look_at(data: bytes, *, max_pixels: int) -> Looks:

@@ -14,7 +14,8 @@ from av.container import InputContainer
 from PIL import Image
 
 from app.media.image_size import Size
-from app.media.pictures import Looks, UnreadableError, looks_of
+from app.media.looks import Looks, UnreadableError
+from app.media.pictures import looks_of
 
 POINTS = 64
 SAMPLE_RATE = 8000

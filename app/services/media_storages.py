@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ class MediaStorages:
         self._settings = settings
         self._made: dict[str, Storage] = {}
         self._under_way = 0
+        self._next_piece = 0.0
 
     def taking(self) -> Storage:
         """Where new media go. Raise MediaOff."""
@@ -43,6 +45,15 @@ class MediaStorages:
         from app.media.cloudinary_storage import CloudinaryStorage  # noqa: PLC0415 - megabytes that few need
 
         return CloudinaryStorage(self._settings.cloudinary_url)
+
+    def pause_after(self, size: int) -> float:
+        """Seconds until more of any upload may be taken in: a fast network's file must not hold up those who chat."""
+        most = self._settings.upload_bytes_per_second
+        if most <= 0:
+            return 0.0
+        now = time.monotonic()
+        self._next_piece = max(now, self._next_piece) + size / most
+        return self._next_piece - now
 
     @contextmanager
     def upload(self) -> Iterator[None]:

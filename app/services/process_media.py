@@ -24,8 +24,9 @@ from redis.exceptions import RedisError
 from app.core.errors import Overloaded, UnsupportedMedia
 from app.core.records import Kind
 from app.extensions import Parley
-from app.media.inspect import Inspected, inspect, sniff_again
-from app.media.pictures import UnreadableError
+from app.media.inspect import Inspected, sniff_again
+from app.media.inspect_apart import CrashedError, inspect_apart
+from app.media.looks import UnreadableError
 from app.media.storage import Storage, StorageError
 from app.message_log.append import Operation
 from app.redis_batch import EpochLostError
@@ -86,6 +87,9 @@ class MediaWork:
             self._put_back(row, 0, failed=False)
         except UnreadableError as error:
             self._fail(row, error.code)
+        except CrashedError as error:
+            log.warning("media %s: %s", row.id, error)
+            self._put_back(row, _pause(row), failed=True, orderly=False)
         except UnsupportedMedia:
             self._fail(row, "mismatch")
         except StorageError as error:
@@ -129,7 +133,7 @@ class MediaWork:
             content_type, kind = sniff_again(path, row.content_type)
             if kind != row.kind:
                 raise UnreadableError("mismatch")
-        return inspect(path, content_type, kind, max_pixels=self._settings.max_image_pixels)  # type: ignore[arg-type]
+        return inspect_apart(path, content_type, kind, max_pixels=self._settings.max_image_pixels)  # type: ignore[arg-type]
 
     def _shown_meanwhile(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
         """Receivers see its shape and colours while it is on its way."""
@@ -184,9 +188,9 @@ class MediaWork:
             log.warning("media %s waits for its storage: %s", row.id, error.reason)
             self._put_back(row, max(error.retry_after, _pause(row)), failed=True)
 
-    def _put_back(self, row: StoredMedia, seconds: float, *, failed: bool) -> None:
+    def _put_back(self, row: StoredMedia, seconds: float, *, failed: bool, orderly: bool = True) -> None:
         with writing(self._engine) as conn:
-            store.put_back(conn, row.id, seconds=seconds, failed=failed)
+            store.put_back(conn, row.id, seconds=seconds, failed=failed, orderly=orderly)
         if seconds < COUNTDOWN_SECONDS:
             ask_for_processing(row.id, seconds=seconds + 0.1)
 

@@ -13,6 +13,8 @@ import logging
 from types import TracebackType
 from typing import Any
 
+import gevent
+
 from app.core.errors import Invalid, NotFound, Overloaded, RateLimited, TooLarge
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
@@ -147,6 +149,7 @@ class Upload:
         with writing(self._parley.engine) as conn:
             if not store.add_chunk(conn, self._id, self._pieces, bytes(self._piece)):
                 raise Overloaded("The upload took too long: it was given up.")
+        gevent.sleep(self._parley.media.pause_after(len(self._piece)))
         self._pieces += 1
         self._piece.clear()
 

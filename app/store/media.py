@@ -125,7 +125,7 @@ _RENEW = HotStatement("""
     WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING 1
 """)
 _PUT_BACK = HotStatement("""
-    UPDATE media SET tries = 0, failures = failures + :failed,
+    UPDATE media SET tries = CASE WHEN :orderly THEN 0 ELSE tries END, failures = failures + :failed,
         lease_until = now() + make_interval(secs => :seconds), sweep_at = now() + make_interval(secs => :seconds)
     WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING 1
 """)
@@ -229,9 +229,9 @@ def renew(conn: Connection, id_: str, *, lease_seconds: float) -> bool:
     return bool(_RENEW.rows(conn, id=id_, seconds=lease_seconds))
 
 
-def put_back(conn: Connection, id_: str, *, seconds: float, failed: bool) -> None:
-    """Not now: again in so many seconds."""
-    _PUT_BACK.rows(conn, id=id_, seconds=seconds, failed=int(failed))
+def put_back(conn: Connection, id_: str, *, seconds: float, failed: bool, orderly: bool) -> None:
+    """Not now: again in so many seconds. What did not end in order is not tried for ever."""
+    _PUT_BACK.rows(conn, id=id_, seconds=seconds, failed=int(failed), orderly=orderly)
 
 
 def let_go(conn: Connection, id_: str) -> None:

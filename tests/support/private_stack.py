@@ -27,6 +27,7 @@ UNLIMITED = {
     "REPORTS_PER_MINUTE": "0",
     "EXPORTS_PER_DAY": "0",
     "UPLOADS_PER_MINUTE": "0",
+    "UPLOAD_BYTES_PER_SECOND": "0",
 }
 
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from app.media.image_size import Size, image_size
-from app.media.pictures import UnreadableError, look_at
+from app.media.looks import UnreadableError
+from app.media.pictures import look_at
 from app.media.strip import strip
 from tests.support.media_files import GPS, ORIENTATION, bomb_png, image_bytes, picture
 

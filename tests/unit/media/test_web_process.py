@@ -1,10 +1,19 @@
-"""Who decodes strangers' bytes: a worker, never a web process."""
+"""Who decodes strangers' bytes: a process apart, never one that serves."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+from app.config import Settings
+from app.media.image_size import Size
+from app.media.inspect_apart import CrashedError, inspect_apart
+from app.media.looks import UnreadableError
+from app.services.media_storages import MediaStorages
+from tests.support.media_files import bomb_png, image_bytes
 from tests.support.processes import ROOT, base_env
 
 
@@ -15,9 +24,34 @@ def loaded(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_a_web_process_loads_no_decoder_and_no_sdk_that_it_does_not_use() -> None:
-    assert not {"PIL", "av", "cloudinary"} & loaded("import wsgi")
+@pytest.mark.parametrize("process", ["import wsgi", "import tasks.process_media"], ids=["web", "worker"])
+def test_neither_web_nor_worker_loads_a_decoder_or_an_sdk_that_it_does_not_use(process: str) -> None:
+    assert not {"PIL", "av", "cloudinary"} & loaded(process)
 
 
-def test_a_worker_has_them() -> None:
-    assert {"PIL", "av"} <= loaded("import tasks.process_media")
+def test_the_process_apart_gives_what_it_found_and_takes_what_kills_it(tmp_path: Path) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(image_bytes(size=(90, 60), orientation=6))
+    found = inspect_apart(path, "image/jpeg", "image", max_pixels=10_000)
+    assert found.looks is not None
+    assert found.looks.size == Size(60, 90)
+    assert found.rewritten
+    assert b"Secret" not in path.read_bytes()
+    path.write_bytes(bomb_png())
+    with pytest.raises(UnreadableError) as caught:
+        inspect_apart(path, "image/png", "image", max_pixels=10_000)
+    assert caught.value.code == "too_large"
+    with pytest.raises(CrashedError):
+        inspect_apart(tmp_path / "not there", "image/png", "image", max_pixels=10_000)
+
+
+def test_uploads_together_keep_to_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("app.services.media_storages.time.monotonic", lambda: clock[0])
+    env = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://h", "UPLOAD_BYTES_PER_SECOND": "1000"}
+    media = MediaStorages(Settings.from_env(env))
+    assert [media.pause_after(500) for _ in range(3)] == [0.5, 1.0, 1.5]
+    clock[0] += 60
+    assert media.pause_after(100) == pytest.approx(0.1)
+    unlimited = MediaStorages(Settings.from_env({**env, "UPLOAD_BYTES_PER_SECOND": "0"}))
+    assert unlimited.pause_after(10**9) == 0.0
