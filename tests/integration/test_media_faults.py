@@ -265,11 +265,19 @@ def test_what_nobody_named_goes_after_a_day_and_what_was_named_stays(
     assert len(cloudinary.of(named)) == 2
 
 
-def test_an_end_that_was_not_told_is_told_again(ann: Person, sql: Do) -> None:
+def is_told(engine: Engine, media_id: str) -> bool:
+    with engine.connect() as conn:
+        return bool(
+            conn.execute(text("SELECT bool_and(told) FROM media_uses WHERE media_id = :i"), {"i": media_id}).scalar()
+        )
+
+
+def test_an_end_that_was_not_told_is_told_again(ann: Person, engine: Engine, sql: Do) -> None:
     media_id, message_id = ann.share()
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
     ann.session.next_event("media_ready")
     ann.session.next_event(lambda e: e.name == "message_updated" and e.data["id"] == message_id)
+    eventually(lambda: row_of(engine, media_id).version > 0 and is_told(engine, media_id), "it is stored", LONG)
     sql("UPDATE media_uses SET told = false WHERE media_id = :i", i=media_id)
     sql("UPDATE media SET version = 0, created_at = now() - interval '1 minute' WHERE id = :i", i=media_id)
     ann.session.next_event("media_ready", LONG)
