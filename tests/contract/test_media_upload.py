@@ -19,8 +19,6 @@ from tests.support.clients import Account
 from tests.support.media_files import bomb_png, image_bytes, sound_bytes, video_bytes, wav_bytes
 from tests.support.processes import Stack
 
-Rows = Callable[[str], list[tuple[Any, ...]]]
-
 
 @pytest.fixture
 def media_of(stored: Engine) -> Callable[[int], list[tuple[Any, ...]]]:
