@@ -20,7 +20,7 @@ from app.core.records import (
     decode_marks,
 )
 from app.store.batch_changes import Change
-from app.store.batch_owed import OwingGatherer
+from app.store.batch_owed import Owing
 from app.store.batch_writes import NewMessage, Receipt
 from app.store.pg_arrays import int_array
 
@@ -47,7 +47,6 @@ class Rows:
     origins: list[Record] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    owing: OwingGatherer = field(default_factory=OwingGatherer)  # devices hear of messages that all members see
 
     def add(self, record: Record) -> None:
         """Raise KeyError for a kind that is not logged; MsgspecError, UnicodeError for a body of another form."""
@@ -55,8 +54,6 @@ class Rows:
             body = decode_body(record.body)
             self.messages.append(_message(record, body))
             self.origins.append(record)
-            if record.kind == Kind.MESSAGE:
-                self.owing.add(record.conversation_id, record.user_id, record.seq)
             if record.kind != Kind.MESSAGE or isinstance(body.mentions, list) or body.attachments:
                 self.changes.append(Change(record, body))
         elif record.kind in (Kind.DELIVERED, Kind.READ):
@@ -66,6 +63,11 @@ class Rows:
             self.receipts += _marks(record)
         else:
             self.changes.append(Change(record, _BODIES[record.kind](record.body)))
+
+    def owing(self) -> list[Owing]:
+        """Of each conversation and sender the newest message; devices hear of those that all members see."""
+        newest = {(r.conversation_id, r.user_id): r.seq for r in self.origins if r.kind == Kind.MESSAGE}
+        return [Owing(conversation, seq, sender) for (conversation, sender), seq in newest.items()]
 
 
 def _message(record: Record, body: MessageBody) -> NewMessage:

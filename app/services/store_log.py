@@ -221,7 +221,7 @@ class Drain:
         """Store what can be stored. Returns version -> reason for what was refused."""
         try:
             rows, refused = self._rows(epoch, records)
-            stored = store_and_owe(self._engine, epoch, rows.messages, rows.receipts, owing=rows.owing.gathered())
+            stored = store_and_owe(self._engine, epoch, rows.messages, rows.receipts, owing=rows.owing)
             if stored.owed:
                 self._owed()
             for conflict in stored.conflicts:

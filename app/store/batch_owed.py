@@ -1,9 +1,9 @@
 """The part of the drain's statement that notes what is owed to devices, in the transaction that stores the messages.
 
 One row a user and conversation, however many messages: it says up to which seq, and when somebody has to look. Only
-for members who have a device at all, and only where the deployment has one. Whether it has is asked in the statement
-itself: a device whose registration was answered is in its snapshot, so none is missed, and no cache can be wrong.
-Without any, the members are not read: ``EXISTS`` is a condition on the whole, decided once.
+for members who have a device. As long as nobody has, the statement goes without this part, and its fence says so: it
+holds where ``log_state.pushing`` is false. The first registration sets that, under the same row's lock, so every batch
+was before it, or finds its fence down and is written with this part: no device is missed, and no cache can be wrong.
 
 Cost of a batch of 100 messages in 50 conversations: docs/decisions/push.md.
 """
@@ -32,13 +32,12 @@ _MESSAGES = """
     FROM fence, unnest(CAST(%s AS bigint[]), CAST(%s AS bigint[]), CAST(%s AS bigint[])) AS new (c, s, u)
     JOIN members AS m ON m.conversation_id = c AND m.user_id <> u AND m.left_seq IS NULL
         AND (m.muted_until IS NULL OR m.muted_until <= now() OR m.mute_except_mentions)
-    WHERE EXISTS (SELECT FROM push_targets) AND EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = m.user_id)"""
+    WHERE EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = m.user_id)"""
 # What stands on a device is to be taken away once it was read elsewhere.
 _READ = """
     SELECT w.user_id, w.conversation_id, CAST(0 AS bigint)
     FROM fence, unnest(CAST(%s AS bigint[]), CAST(%s AS bigint[])) AS new (c, u)
-    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0
-    WHERE EXISTS (SELECT FROM push_targets)"""
+    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0"""
 
 
 def owed_part(*, messages: bool, read: bool) -> str:
@@ -63,20 +62,3 @@ def owed_parameters(owing: Sequence[Owing], read: Iterable[tuple[int, int]]) -> 
     if marks:
         parameters += [int_array(column) for column in zip(*marks, strict=True)]
     return parameters
-
-
-class OwingGatherer:
-    """Of each conversation and sender of a batch, the newest message."""
-
-    __slots__ = ("_found",)
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[int, int], int] = {}
-
-    def add(self, conversation_id: int, sender_id: int, seq: int) -> None:
-        key = conversation_id, sender_id
-        if seq > self._found.get(key, 0):
-            self._found[key] = seq
-
-    def gathered(self) -> list[Owing]:
-        return [Owing(conversation, seq, sender) for (conversation, sender), seq in self._found.items()]

@@ -16,9 +16,10 @@ failed; one unique index for two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+from weakref import WeakSet
 
 import psycopg
 from msgspec import Struct
@@ -116,19 +117,38 @@ def store_and_owe(
     messages: Sequence[NewMessage],
     receipts: Sequence[Receipt] = (),
     last_seen: Sequence[tuple[int, int]] = (),
-    owing: Sequence[Owing] = (),
+    owing: Callable[[], Sequence[Owing]] = lambda: (),
 ) -> Stored:
     """As ``store_batch``; in the same transaction note what is owed to devices, by ``owing`` and by what was read."""
     if not (messages or receipts or last_seen):
         return Stored([], 0)
+    if engine not in _PUSHING:
+        try:
+            return _store(engine, epoch, messages, receipts, last_seen, None)
+        except StaleEpochError:  # or somebody registered the first device
+            stored = _store(engine, epoch, messages, receipts, last_seen, owing())
+            _PUSHING.add(engine)
+            return stored
+    return _store(engine, epoch, messages, receipts, last_seen, owing())
+
+
+def _store(
+    engine: Engine,
+    epoch: int,
+    messages: Sequence[NewMessage],
+    receipts: Sequence[Receipt],
+    last_seen: Sequence[tuple[int, int]],
+    owing: Sequence[Owing] | None,
+) -> Stored:
+    """``owing``: None where nothing is owed to anybody unless the fence says that there is a device."""
     detailed = any(message.mentions or message.mentions_all or message.extra for message in messages)
-    read = [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
+    read = [] if owing is None else [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
     has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
     parameters = _parameters(epoch, messages, receipts, last_seen, detailed=detailed)
-    parameters += owed_parameters(owing, read)
+    parameters += owed_parameters(owing or (), read)
     try:
         with autocommit(engine) as conn:
-            return _write(conn, messages, (*has, bool(owing), bool(read)), parameters)
+            return _write(conn, messages, (owing is None, *has, bool(owing), bool(read)), parameters)
     except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
 
@@ -150,6 +170,10 @@ def _run(conn: Connection, statement: bytes, parameters: Parameters) -> tuple[in
 
 
 _FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = 1 AND epoch = %s FOR NO KEY UPDATE)"
+# Holds as long as nobody in the deployment has registered a device: then nothing can be owed, and nobody looks.
+_FENCE_WITHOUT_DEVICES = _FENCE.replace("FOR NO", "AND NOT pushing FOR NO")
+# Of which it is known that somebody has.
+_PUSHING: WeakSet[Engine] = WeakSet()
 
 
 def _insert_messages(columns: str = "", values: str = "", arrays: str = "", names: str = "") -> str:
@@ -196,6 +220,7 @@ _SEEN = """seen AS (
 
 @lru_cache
 def _statement(
+    without_devices: bool,
     messages: bool,
     detailed: bool,
     conversations: bool,
@@ -206,7 +231,7 @@ def _statement(
     expect_conflicts: bool,
 ) -> bytes:
     """The statement with the parts that this batch has; its one row is (fence held, messages inserted, users owed)."""
-    parts = [_FENCE]
+    parts = [_FENCE_WITHOUT_DEVICES if without_devices else _FENCE]
     if messages:
         parts.append(
             (_DETAILED if detailed else _MESSAGES)

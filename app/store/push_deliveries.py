@@ -17,8 +17,8 @@ from sqlalchemy import Connection, text
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement
 
-# Longer than any push service is waited for, with those that wait for a thread before it.
-SEND_LEASE_SECONDS = 60
+# Longer than any push service is waited for. Should it still be too short, something is sent twice under one tag.
+SEND_LEASE_SECONDS = 20
 
 State = Literal["sent", "dropped", "refused", "gone", "expired"]
 

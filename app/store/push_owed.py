@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement
 
-LOOK_LEASE_SECONDS = 30
+LOOK_LEASE_SECONDS = 15
 
 
 class Owed(NamedTuple):

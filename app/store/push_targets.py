@@ -29,6 +29,8 @@ class NewTarget(Struct, frozen=True):
     expires_ms: int | None = None
 
 
+# The drain holds this row's lock while it writes a batch: each batch is before this registration, or knows of it.
+_BE_PUSHING = text("UPDATE log_state SET pushing = true WHERE id = 1 AND NOT pushing")
 # What another user, or this device under an earlier address, had: their notifications must not come here any more.
 _FORGET_OTHERS = text("""
     DELETE FROM push_targets
@@ -90,6 +92,7 @@ def register(conn: Connection, target: NewTarget) -> int | None:
         "device_id": target.device_id,
         "expires_at": moment(target.expires_ms) if target.expires_ms is not None else None,
     }
+    conn.execute(_BE_PUSHING)
     conn.execute(_FORGET_OTHERS, {name: values[name] for name in ("user_id", "digest", "device_id", "platform")})
     row = conn.execute(_REGISTER, values).first()
     conn.execute(_MAKE_ROOM, {"user_id": target.user_id})

@@ -15,6 +15,8 @@ NOW = sa.func.now()
 
 def upgrade() -> None:
     op.add_column("members", sa.Column("mute_except_mentions", sa.Boolean, nullable=False, server_default=sa.false()))
+    # One row: whether anybody ever registered a device. The drain reads it with the epoch.
+    op.add_column("log_state", sa.Column("pushing", sa.Boolean, nullable=False, server_default=sa.false()))
     _targets()
     _settings()
     _owed()
@@ -132,4 +134,5 @@ def _deliveries() -> None:
 def downgrade() -> None:
     for table in ("push_keys", "push_deliveries", "push_shown", "push_owed", "push_settings", "push_targets"):
         op.drop_table(table)
+    op.drop_column("log_state", "pushing")
     op.drop_column("members", "mute_except_mentions")

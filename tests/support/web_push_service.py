@@ -120,8 +120,10 @@ class WebPushService(ThreadingHTTPServer):
         if not isinstance(sys.exception(), ConnectionError):
             self.failures.append(repr(sys.exception()))
 
-    def browser(self) -> Browser:
-        made = Browser(f"b{len(self.browsers)}-{os.urandom(4).hex()}", self.base_url)
+    def browser(self, host: str = "127.0.0.1") -> Browser:
+        """A new one, subscribed at this server under that name of it."""
+        name = f"b{len(self.browsers)}-{os.urandom(4).hex()}"
+        made = Browser(name, f"http://{host}:{self.server_address[1]}")
         self.browsers[made.name] = made
         return made
 
@@ -147,7 +149,7 @@ class WebPushService(ThreadingHTTPServer):
         if len(request.body) > MOST_BYTES:
             return 413, {}
         try:
-            self.check(request)
+            self.check(request, browser.base_url)
             payload = json.loads(browser.decrypt(request.body))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the finding
             self.failures.append(f"{type(error).__name__}: {error}")
@@ -156,7 +158,7 @@ class WebPushService(ThreadingHTTPServer):
             browser.take(payload)
         return 201, {"Location": f"{self.base_url}/message/{len(self.requests)}"}
 
-    def check(self, request: Request) -> None:
+    def check(self, request: Request, origin: str) -> None:
         """What RFC 8030 and 8292 ask of a request."""
         headers = request.headers
         assert int(headers["ttl"]) > 0
@@ -169,7 +171,7 @@ class WebPushService(ThreadingHTTPServer):
         if self.public_key is not None:
             assert pairs["k"] == self.public_key
         key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), unb64(pairs["k"]))
-        claims = jwt.decode(pairs["t"], key, algorithms=["ES256"], audience=self.base_url)
+        claims = jwt.decode(pairs["t"], key, algorithms=["ES256"], audience=origin)
         assert claims["sub"].startswith(("mailto:", "https:"))
         assert time.time() < claims["exp"] <= time.time() + 24 * 3600
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, SmallInteger
+from sqlalchemy import CheckConstraint, SmallInteger, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.models.base import Base, CreatedAt, IdentityKey
 
 
 class LogState(Base):
-    """One row. ``epoch`` grows when Redis lost its data: cursors and drains of an older epoch are refused."""
+    """One row. ``epoch`` grows when Redis lost its data: cursors and drains of an older epoch are refused. ``pushing``:
+    a device was registered here once, so the drain notes what is owed to devices.
+    """
 
     __tablename__ = "log_state"
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     epoch: Mapped[int]
     started_at: Mapped[CreatedAt]
+    pushing: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 

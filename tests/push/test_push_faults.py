@@ -1,0 +1,164 @@
+"""What breaks, and that everybody is notified all the same."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from sqlalchemy import text
+
+from dev.processes import wait_until
+from tests.push.conftest import Person, Pushing
+from tests.support.fcm_server import error
+from tests.support.web_push_service import Answer, Request
+
+MakePerson = Callable[..., Person]
+
+# The long form of the fault tests owes as many as are promised; the short one has less to wait for.
+OWED = 10_000 if os.environ.get("PARLEY_FAULT_RUNS") else 1_500
+
+
+def states(pushing: Pushing, who: Person) -> list[tuple[str, str | None]]:
+    query = "SELECT state, reason FROM push_deliveries WHERE user_id = :u ORDER BY id"
+    return [(state, reason) for state, reason in pushing.rows(query, u=who.id)]
+
+
+def test_a_worker_killed_in_the_midst_leaves_nobody_out(pushing: Pushing, person: MakePerson) -> None:
+    """What it had begun comes twice, under one tag."""
+    ann, people = person("Ann"), [person() for _ in range(40)]
+    browsers = [pushing.web.browser() for _ in people]
+    for who, browser in zip(people, browsers, strict=True):
+        who.subscribe(browser)
+    group = ann.rest.group(members=[who.id for who in people])["id"]
+    pushing.web.delay = 1.0
+    ann.rest.send(conversation_id=group, message="To all")
+    wait_until(lambda: 3 < len([b for b in browsers if b.received]) < len(browsers), 20, "some of them", every=0.01)
+    pushing.stack.kill_worker(0)
+    pushing.web.delay = 0.0
+    pushing.stack.start_worker(0)
+    wait_until(lambda: all(browser.received for browser in browsers), 60, "all of them")
+    pushing.settled(60)
+    assert all(len(browser.shown) == 1 for browser in browsers)
+    assert all(1 <= len(browser.received) <= 2 for browser in browsers)
+    assert {state for who in people for state, _ in states(pushing, who)} == {"sent"}
+
+
+def test_a_service_that_hangs_delays_no_other(pushing: Pushing, person: MakePerson) -> None:
+    ann = person("Ann")
+    stuck, fine, phone = person(), person(), person()
+    hanging = [pushing.web.browser() for _ in range(20)]
+    for browser in hanging:
+        stuck.subscribe(browser)
+    other = pushing.web.browser("localhost")  # another host, as far as names go
+    fine.subscribe(other)
+    token = phone.device()
+    names = {browser.name for browser in hanging}
+    held = []
+
+    def answer(request: Request) -> Answer | None:
+        if request.path.rsplit("/", 1)[1] in names and not held:
+            time.sleep(4)
+        return None
+
+    pushing.web.answer = answer
+    for first in (stuck, fine, phone):
+        ann.rest.send(receiver_id=first.id, message="Quick")
+    started = time.monotonic()
+    wait_until(lambda: other.received and pushing.fcm.to(token), 10, "the others")
+    assert time.monotonic() - started < 3
+    assert not any(browser.received for browser in hanging)
+    held.append(True)
+    wait_until(lambda: all(browser.received for browser in hanging), 40, "what hung")
+    pushing.settled()
+
+
+def test_a_service_that_was_down_gets_everything_afterwards(pushing: Pushing, person: MakePerson) -> None:
+    ann, people = person("Ann"), [person() for _ in range(10)]
+    browsers = [pushing.web.browser() for _ in people]
+    for who, browser in zip(people, browsers, strict=True):
+        who.subscribe(browser)
+    token = people[0].device()
+    pushing.web.answer = lambda _: (503, {"Retry-After": "1"})
+    before = len(pushing.web.requests)
+    for who in people:
+        ann.rest.send(receiver_id=who.id, message="one")
+        ann.rest.send(receiver_id=who.id, message="two")
+    wait_until(lambda: pushing.fcm.to(token), 10, "the other service")
+    time.sleep(3)
+    asked = len(pushing.web.requests) - before
+    assert not any(browser.received for browser in browsers)
+    people[1].rest.read(people[1].rest.direct(ann.id)["id"], 2)
+    pushing.web.answer = lambda _: None
+    wait_until(lambda: all(b.received for n, b in enumerate(browsers) if n != 1), 60, "all of them")
+    pushing.settled(60)
+    assert asked < 60, "it was left alone while it was down"
+    assert browsers[1].received == [], "read meanwhile"
+    assert all(
+        b.received[-1]["body"] == "two" and b.received[-1]["unread"] == 2 for n, b in enumerate(browsers) if n != 1
+    )
+
+
+def test_what_services_answer_becomes_of_targets_and_deliveries(pushing: Pushing, person: MakePerson) -> None:
+    ann = person("Ann")
+    gone, refused, waits, unregistered, invalid = (person() for _ in range(5))
+    web = {who.id: pushing.web.browser() for who in (gone, refused, waits)}
+    for who in (gone, refused, waits):
+        who.subscribe(web[who.id])
+    tokens = {unregistered.device(): "UNREGISTERED", invalid.device(): "INVALID_ARGUMENT"}
+    told = {web[gone.id].name: 410, web[refused.id].name: 403}
+    asked: list[float] = []
+
+    def answer(request: Request) -> Answer | None:
+        name = request.path.rsplit("/", 1)[1]
+        if name == web[waits.id].name:
+            asked.append(request.at)
+            return (429, {"Retry-After": "2"}) if len(asked) == 1 else None
+        return (told[name], {}) if name in told else None
+
+    pushing.web.answer = answer
+    pushing.fcm.answer = lambda m: error(404 if tokens[m["token"]] == "UNREGISTERED" else 400, tokens[m["token"]])
+    for who in (gone, refused, waits, unregistered, invalid):
+        ann.rest.send(receiver_id=who.id, message="Hello")
+    wait_until(lambda: web[waits.id].received, 20, "who was to wait")
+    assert asked[1] - asked[0] >= 1.9
+    pushing.settled()
+    assert states(pushing, gone) == [("gone", "410")]
+    assert states(pushing, refused) == [("refused", "403")]
+    assert states(pushing, waits) == [("sent", None)]
+    assert states(pushing, unregistered) == [("gone", "UNREGISTERED")]
+    assert states(pushing, invalid) == [("refused", "INVALID_ARGUMENT")]
+    left = {user for (user,) in pushing.rows("SELECT user_id FROM push_targets")}
+    assert left & {who.id for who in (gone, refused, waits, unregistered, invalid)} == {
+        refused.id,
+        waits.id,
+        invalid.id,
+    }
+
+
+PEOPLE = """
+    WITH made AS (
+        INSERT INTO users (username, display_name) SELECT 'many' || n, 'Many' FROM generate_series(1, :n) AS n
+        RETURNING id
+    ), joined AS (
+        INSERT INTO members (conversation_id, user_id) SELECT c, id FROM made, unnest(CAST(:c AS bigint[])) AS c
+    )
+    INSERT INTO push_targets (user_id, auth_session, platform, host, address, digest)
+    SELECT id, gen_random_uuid(), 'android', 'fcm', 'many-' || id, 'many-' || id FROM made
+"""
+
+
+def test_ten_thousand_owed_at_once_are_all_sent_once(pushing: Pushing, person: MakePerson) -> None:
+    """Members of many groups, all away, and one message in each."""
+    ann = person("Ann")
+    members = 250
+    groups = [ann.rest.group(members=[])["id"] for _ in range(OWED // members)]
+    with pushing.engine.begin() as connection:
+        connection.execute(text(PEOPLE), {"n": members, "c": "{" + ",".join(map(str, groups)) + "}"})
+    before = len(pushing.fcm.messages)
+    for group in groups:
+        ann.rest.send(conversation_id=group, message="To everybody")
+    wait_until(lambda: len(pushing.fcm.messages) - before >= OWED, 120, "all of them")
+    pushing.settled(60)
+    sent = [(m["token"], m["data"]["conversationId"]) for m in pushing.fcm.messages[before:]]
+    assert len(sent) == len(set(sent)) == OWED
