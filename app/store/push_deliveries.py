@@ -63,7 +63,7 @@ _CLAIM = HotStatement(f"""
     WITH due AS (
         SELECT id FROM push_deliveries
         WHERE state = 'pending' AND provider = :provider AND due_at <= now() AND host <> ALL (CAST(:without AS text[]))
-        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY due_at, user_id LIMIT :limit FOR UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE push_deliveries AS d
         SET due_at = now() + interval '{SEND_LEASE_SECONDS} seconds', attempts = attempts + 1
@@ -119,7 +119,9 @@ _SWEEP = (
 
 
 def claim(conn: Connection, provider: str, limit: int, without: Sequence[str] = ()) -> list[Delivery]:
-    """Up to ``limit`` that are due and go to none of the hosts ``without``, for ``SEND_LEASE_SECONDS``."""
+    """Up to ``limit`` that are due and go to none of the hosts ``without``, for ``SEND_LEASE_SECONDS``. Of those due at
+    the same moment one user's come together: what is unread is counted once for them.
+    """
     rows = _CLAIM.rows(conn, provider=provider, limit=limit, without=text_array(without))
     return [Delivery(*row) for row in rows]
 

@@ -38,7 +38,7 @@ _CLAIM = HotStatement(f"""
     UPDATE push_owed AS o SET due_at = now() + interval '{LOOK_LEASE_SECONDS} seconds', looked_at = now()
     FROM (
         SELECT user_id, conversation_id FROM push_owed WHERE due_at <= now()
-        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY due_at, user_id LIMIT :limit FOR UPDATE SKIP LOCKED
     ) AS due
     WHERE o.user_id = due.user_id AND o.conversation_id = due.conversation_id
     RETURNING o.user_id, o.conversation_id, o.seq, o.due_at

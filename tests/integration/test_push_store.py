@@ -1,0 +1,301 @@
+"""What is owed and queued, against a simple model; leases; sweeps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from app.config import Settings
+from app.push.vapid import public_key_of
+from app.store import push_deliveries, push_owed, push_targets
+from app.store.batch_owed import Owing
+from app.store.batch_writes import Receipt, store_and_owe, store_batch
+from app.store.engine import create_engine, reading, writing
+from app.store.epochs import read_epoch
+from app.store.push_deliveries import Delivery, Ended
+from app.store.push_facts import load_facts
+from app.store.push_owed import Owed
+from app.store.push_targets import NewTarget
+from tests.factories.store import add_group, add_pair, add_users, new_message
+from tests.support.processes import ROOT, base_env
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = create_engine(settings)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(autouse=True)
+def nothing_owed(engine: Engine) -> None:
+    with writing(engine) as conn:
+        conn.execute(text("TRUNCATE push_owed, push_deliveries, push_shown, push_targets"))
+
+
+def add_target(engine: Engine, user: int) -> int:
+    token = uuid.uuid4().hex
+    with writing(engine) as conn:
+        made = push_targets.register(conn, NewTarget(user, str(uuid.uuid4()), "android", "fcm", token))
+    assert made is not None
+    return made
+
+
+def epoch(engine: Engine) -> int:
+    with reading(engine) as conn:
+        return read_epoch(conn).number
+
+
+def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
+    with reading(engine) as conn:
+        return [tuple(row) for row in conn.execute(text(query))]
+
+
+def send(engine: Engine, conversation: int, sender: int, *seqs: int, kind: str = "text") -> int:
+    messages = [new_message(conversation, seq, sender, kind=kind) for seq in seqs]
+    owing = [] if kind == "system" else [Owing(conversation, max(seqs), sender)]
+    return store_and_owe(engine, epoch(engine), messages, owing=lambda: owing).owed
+
+
+def test_until_somebody_has_a_device_nothing_is_owed_and_from_then_on_it_is(
+    database_url: str, settings: Settings
+) -> None:
+    """The first device is not missed by a drain that has long seen that there is none."""
+    engine = create_engine(settings)
+    with writing(engine) as conn:
+        conn.execute(text("UPDATE log_state SET pushing = false"))
+    conversation, ann, ben = add_pair(engine)
+    assert send(engine, conversation, ann, 1) == 0
+    other = create_engine(settings)  # as another process has it
+    add_target(other, ben)
+    assert send(engine, conversation, ann, 2) == 1
+    assert rows(engine, "SELECT user_id, conversation_id, seq FROM push_owed") == [(ben, conversation, 2)]
+    engine.dispose(), other.dispose()
+
+
+@dataclass
+class Model:
+    """Who is owed what: (user, conversation) -> seq."""
+
+    targets: set[int] = field(default_factory=set)
+    owed: dict[tuple[int, int], int] = field(default_factory=dict)
+
+
+steps = st.lists(
+    st.tuples(
+        st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=6),  # (conversation, sender) of a batch
+        st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), max_size=2),  # (conversation, reader)
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(with_device=st.sets(st.integers(0, 3)), muted=st.sets(st.integers(0, 3), max_size=1), steps=steps)
+def test_owed_is_one_row_a_member_with_a_device_with_the_newest_of_others(
+    engine: Engine,
+    with_device: set[int],
+    muted: set[int],
+    steps: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]],
+) -> None:
+    with writing(engine) as conn:
+        conn.execute(text("TRUNCATE push_owed, push_deliveries, push_shown, push_targets"))
+    users = add_users(engine, 4)
+    groups = [add_group(engine, users), add_group(engine, users[:3])]
+    for n in with_device:
+        add_target(engine, users[n])
+    with writing(engine) as conn:
+        for n in muted:
+            conn.execute(
+                text("UPDATE members SET muted_until = now() + interval '1 day' WHERE user_id = :u"), {"u": users[n]}
+            )
+    seqs, expected = [0, 0], {}
+    for batch, readers in steps:
+        messages, newest = [], {}
+        for c, u in batch:
+            seqs[c] += 1
+            messages.append(new_message(groups[c], seqs[c], users[u]))
+            newest[c, u] = seqs[c]
+        receipts = [Receipt(groups[c], users[u], seqs[c], seqs[c], 1) for c, u in readers if seqs[c]]
+        owing = [Owing(groups[c], seq, users[u]) for (c, u), seq in newest.items()]
+        store_and_owe(engine, epoch(engine), messages, receipts, owing=lambda owing=owing: owing)  # type: ignore[misc]
+        for (c, sender), seq in newest.items():
+            for n in with_device - muted - {sender}:
+                if n < (4, 3)[c]:
+                    key = (users[n], groups[c])
+                    expected[key] = max(expected.get(key, 0), seq)
+    found = {(u, c): s for u, c, s in rows(engine, "SELECT user_id, conversation_id, seq FROM push_owed")}
+    assert found == expected
+
+
+def claim_all(engine: Engine) -> push_owed.Claimed:
+    with writing(engine) as conn:
+        return push_owed.claim(conn, 100)
+
+
+def test_a_row_is_claimed_by_one_and_what_comes_meanwhile_is_looked_at_again(engine: Engine) -> None:
+    conversation, ann, ben = add_pair(engine)
+    add_target(engine, ben)
+    send(engine, conversation, ann, 1)
+    claimed = claim_all(engine)
+    assert claimed.rows == [Owed(ben, conversation, 1)]
+    assert claim_all(engine).rows == []
+    send(engine, conversation, ann, 2)
+    assert claimed.lease is not None
+    with writing(engine) as conn:
+        push_owed.settle(conn, claimed.lease, [(ben, conversation, 0)])
+    assert rows(engine, "SELECT seq FROM push_owed") == [(2,)]
+    with writing(engine) as conn:
+        conn.execute(text("UPDATE push_owed SET due_at = now()"))
+    again = claim_all(engine)
+    assert again.lease is not None
+    with writing(engine) as conn:
+        push_owed.settle(conn, again.lease, [(ben, conversation, 0)])
+    assert rows(engine, "SELECT seq FROM push_owed") == []
+
+
+def tell(engine: Engine, user: int, conversation: int, seq: int) -> int:
+    with writing(engine) as conn:
+        return push_owed.tell(conn, [Owed(user, conversation, seq)], [], spacing_seconds=5)
+
+
+def claim_deliveries(engine: Engine) -> list[Delivery]:
+    with writing(engine) as conn:
+        return push_deliveries.claim(conn, "fcm", 100)
+
+
+def end(engine: Engine, delivery: Delivery, told: int, state: push_deliveries.State = "sent") -> None:
+    with writing(engine) as conn:
+        push_deliveries.end(conn, [Ended(delivery, state, "", told)], spacing_seconds=5)
+
+
+def test_one_notification_a_device_and_conversation_is_pending_and_follows_the_last_after_a_pause(
+    engine: Engine,
+) -> None:
+    conversation, _, ben = add_pair(engine)
+    add_target(engine, ben)
+    assert [tell(engine, ben, conversation, seq) for seq in (1, 2, 1)] == [1, 1, 1]
+    assert rows(engine, "SELECT seq FROM push_deliveries") == [(2,)]
+    (delivery,) = claim_deliveries(engine)
+    assert claim_deliveries(engine) == []
+    end(engine, delivery, 2)
+    assert tell(engine, ben, conversation, 2) == 0, "it is shown"
+    tell(engine, ben, conversation, 3)
+    pause = "SELECT due_at - now() > interval '4 seconds' FROM push_deliveries WHERE state = 'pending'"
+    assert rows(engine, pause) == [(True,)]
+
+
+def test_what_changes_while_it_is_sent_stays_pending(engine: Engine) -> None:
+    conversation, _, ben = add_pair(engine)
+    target = add_target(engine, ben)
+    tell(engine, ben, conversation, 1)
+    (delivery,) = claim_deliveries(engine)
+    tell(engine, ben, conversation, 4)
+    end(engine, delivery, 1)
+    assert rows(engine, "SELECT state, seq, attempts FROM push_deliveries") == [("pending", 4, 0)]
+    assert rows(engine, "SELECT target_id, seq FROM push_shown") == [(target, 1)]
+
+
+def test_a_lease_that_ends_leaves_it_to_the_next(engine: Engine) -> None:
+    conversation, _, ben = add_pair(engine)
+    add_target(engine, ben)
+    tell(engine, ben, conversation, 1)
+    (first,) = claim_deliveries(engine)
+    with writing(engine) as conn:
+        conn.execute(text("UPDATE push_deliveries SET due_at = now() - interval '1 second'"))
+    (second,) = claim_deliveries(engine)
+    assert (first.id, first.attempts, second.id, second.attempts) == (first.id, 1, first.id, 2)
+    end(engine, second, 1)
+    end(engine, first, 1)  # it lives after all, and is late
+    assert rows(engine, "SELECT state, attempts FROM push_deliveries") == [("sent", 2)]
+
+
+def test_reading_owes_a_look_where_something_stands_and_nothing_elsewhere(engine: Engine) -> None:
+    conversation, ann, ben = add_pair(engine)
+    add_target(engine, ben)
+    store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
+    read = [Receipt(conversation, ben, 1, 1, 1)]
+    assert store_and_owe(engine, epoch(engine), [], read).owed == 0
+    tell(engine, ben, conversation, 1)
+    (delivery,) = claim_deliveries(engine)
+    end(engine, delivery, 1)
+    assert store_and_owe(engine, epoch(engine), [], read).owed == 1
+    with writing(engine) as conn:
+        assert push_owed.clear(conn, [(ben, conversation)]) == 1
+    (delivery,) = claim_deliveries(engine)
+    assert delivery.kind == "clear"
+    end(engine, delivery, 1)
+    assert rows(engine, "SELECT seq FROM push_shown") == [(0,)]
+
+
+def test_system_messages_and_former_members_have_nothing_to_tell(engine: Engine) -> None:
+    conversation, ann, ben = add_pair(engine)
+    add_target(engine, ben)
+    send(engine, conversation, ann, 1, kind="system")
+    with reading(engine) as conn:
+        assert load_facts(conn, [(ben, conversation)])[ben, conversation].newest == 0
+    send(engine, conversation, ann, 2)
+    with writing(engine) as conn:
+        assert load_facts(conn, [(ben, conversation)])[ben, conversation].newest == 2
+        conn.execute(text("UPDATE members SET left_seq = 2 WHERE user_id = :u"), {"u": ben})
+        assert load_facts(conn, [(ben, conversation)])[ben, conversation].newest == 0
+
+
+def test_sweeps_forget_what_is_over(engine: Engine) -> None:
+    (ben,) = add_users(engine, 1)
+    sid = str(uuid.uuid4())
+    session = (
+        "INSERT INTO auth_sessions (id, user_id, expires_at) VALUES (CAST(:s AS uuid), :u, now() - interval '1 hour')"
+    )
+    with writing(engine) as conn:
+        conn.execute(text(session), {"s": sid, "u": ben})
+        push_targets.register(conn, NewTarget(ben, sid, "ios", "fcm", uuid.uuid4().hex))
+        push_targets.register(conn, NewTarget(ben, str(uuid.uuid4()), "ios", "fcm", uuid.uuid4().hex, expires_ms=1))
+    kept = add_target(engine, ben)
+    with writing(engine) as conn:
+        push_targets.forget_ended(conn)
+    assert rows(engine, "SELECT id FROM push_targets") == [(kept,)]
+    for conversation, ago in ((1, "8 days"), (2, "6 days")):
+        tell(engine, ben, conversation, 1)
+        (delivery,) = claim_deliveries(engine)
+        end(engine, delivery, 1, "dropped")
+        with writing(engine) as conn:
+            conn.execute(
+                text(f"UPDATE push_deliveries SET finished_at = now() - interval '{ago}' WHERE id = {delivery.id}")
+            )
+    with writing(engine) as conn:
+        assert push_deliveries.sweep(conn, days=7) == 1
+    assert rows(engine, "SELECT conversation_id FROM push_deliveries") == [(2,)]
+
+
+def test_who_logged_out_a_moment_ago_registers_nothing(engine: Engine) -> None:
+    (ben,) = add_users(engine, 1)
+    sid = str(uuid.uuid4())
+    session = (
+        "INSERT INTO auth_sessions (id, user_id, expires_at, revoked_at) VALUES (CAST(:s AS uuid), :u, now(), now())"
+    )
+    with writing(engine) as conn:
+        conn.execute(text(session), {"s": sid, "u": ben})
+        assert push_targets.register(conn, NewTarget(ben, sid, "ios", "fcm", uuid.uuid4().hex)) is None
+    assert rows(engine, "SELECT 1 FROM push_targets") == []
+
+
+def test_flask_vapid_makes_a_pair(settings: Settings) -> None:
+    env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url)
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "vapid"]
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    private, public = (line.split("=" if "=" in line else ": ")[-1] for line in result.stdout.splitlines())
+    assert public_key_of(private) == public
+    assert json.dumps(private) not in result.stderr

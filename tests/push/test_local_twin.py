@@ -1,0 +1,84 @@
+"""Without keys: development shows what would be sent, and the deployment makes its VAPID key itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from app.config import Settings
+from app.core.errors import NotFound
+from app.extensions import build_parley
+from app.push.vapid import public_key_of
+from app.services.push_settings import show_outbox
+from dev.processes import wait_until
+from tests.support.clients import Account, RestClient, register
+from tests.support.private_stack import private_stack
+from tests.support.processes import Stack
+from tests.support.web_push_service import Browser
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Stack]:
+    with private_stack(web=1, workers=1) as stack:
+        yield stack
+
+
+def rest(stack: Stack, account: Account) -> RestClient:
+    return RestClient(stack.base_url, account.access_token)
+
+
+def test_what_would_be_sent_is_in_the_outbox_of_whom_it_is_for(plain: Stack) -> None:
+    ann, ben = register(plain.base_url), register(plain.base_url)
+    hers, his = rest(plain, ann), rest(plain, ben)
+    browser = Browser("x", "https://fcm.googleapis.com")
+    target = his.json("POST", "/push/subscriptions", json=browser.subscription())["id"]
+    his.json("POST", "/push/devices", json={"token": "token-of-fcm", "platform": "ios"})
+    sent = hers.send(receiver_id=ben.user_id, message="Seen by nobody")
+    deliveries = wait_until(lambda: len(his.json("GET", "/push/outbox")["deliveries"]) == 2, 15, "two deliveries")
+    deliveries = his.json("GET", "/push/outbox")["deliveries"]
+    assert {one["platform"] for one in deliveries} == {"browser", "ios"}
+    (one,) = [one for one in deliveries if one["targetId"] == target]
+    assert (one["payload"]["messageId"], one["payload"]["body"]) == (sent["id"], "Seen by nobody")
+    assert hers.json("GET", "/push/outbox") == {"deliveries": []}
+    log = plain.workers[0].log()
+    assert re.search(rf"push to browser target {target}: conversation-\d+", log)
+    assert "Seen by nobody" not in plain.logs()
+    assert "token-of-fcm" not in plain.logs()
+    hers.close(), his.close()
+
+
+def test_the_key_is_made_once_and_kept(plain: Stack) -> None:
+    client = rest(plain, register(plain.base_url))
+    keys = {client.json("GET", "/push/vapid-key")["publicKey"] for _ in range(3)}
+    engine = create_engine(plain.stores.postgres.url(scheme="postgresql+psycopg"))
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT private_key FROM push_keys")).scalars().all()
+    engine.dispose()
+    assert keys == {public_key_of(key) for key in kept}
+    assert len(kept) == 1
+    client.close()
+
+
+def test_the_figures_say_what_was_sent(plain: Stack) -> None:
+    def figures() -> str:
+        return RestClient(plain.base_url).http.get("/metrics").text
+
+    wait_until(lambda: 'outcome="sent"' in figures(), 20, "the counter", every=0.5)
+    text_ = figures()
+    assert re.search(
+        r'^parley_push_total\{outcome="sent",process="push:[^"]+",provider="fcm"\} 1\.0$', text_, re.MULTILINE
+    )
+    assert "parley_push_owed 0.0" in text_
+    assert "parley_push_age_seconds 0.0" in text_
+
+
+def test_only_development_has_an_outbox() -> None:
+    env = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "x" * 32}
+    for name in ("production", "staging"):
+        parley = build_parley(Settings.from_env({**env, "APP_ENV": name}))
+        with pytest.raises(NotFound):  # before Redis is asked for anything: there is none
+            show_outbox(parley, 1)
+        parley.close()
