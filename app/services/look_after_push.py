@@ -36,11 +36,11 @@ def look_after(
     verdicts = _judge(engine, redis, claimed.rows, confirm_seconds)
     busy = in_use(redis, {row.user_id for row, verdict, _ in verdicts if verdict.tell == "idle"})
     tell = [Owed(row.user_id, row.conversation_id, newest) for row, v, newest in verdicts if v.tell != "nobody"]
-    read = [(row.user_id, row.conversation_id) for row, v, _ in verdicts if v.reason == "nothing unread"]
+    left = [Owed(row.user_id, row.conversation_id, newest) for row, _, newest in verdicts]
     looked = {(row.user_id, row.conversation_id): verdict.again_ms for row, verdict, _ in verdicts}
     with writing(engine) as connection:
         queued = push_owed.tell(connection, tell, busy, spacing_seconds=spacing_seconds)
-        queued += push_owed.clear(connection, read)
+        queued += push_owed.clear(connection, left)
         push_owed.settle(connection, claimed.lease, [(r[0], r[1], looked.get((r[0], r[1]), 0)) for r in claimed.rows])
     return len(claimed.rows), queued
 

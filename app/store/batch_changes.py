@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, exc, text
 from app.core.records import Kind, Record
 from app.store import media_uses
 from app.store.batch_group_changes import change_group
+from app.store.batch_owed import STANDING
 from app.store.batch_writes import UnstorableError
 from app.store.engine import writing
 from app.store.epochs import check_epoch
@@ -76,6 +77,7 @@ _FORGET = tuple(
     text(f"DELETE FROM {table} WHERE conversation_id = :conversation AND seq = :seq")
     for table in ("message_edits", "reactions", "mentions")
 )
+_LOOK_AGAIN = text(STANDING)  # its words are on somebody's screen
 _REACT = text("""
     INSERT INTO reactions (conversation_id, seq, user_id, emoji, version, created_at)
     SELECT conversation_id, seq, :user, :emoji, :version, :at FROM messages
@@ -156,6 +158,7 @@ def _edit(conn: Connection, change: Change) -> list[str]:
 def _delete(conn: Connection, change: Change) -> None:
     values = {**_place(change.record), "at": moment(change.record.sent_ms)}
     conn.execute(_DELETE, values)
+    conn.execute(_LOOK_AGAIN, _named(values, "conversation", "seq"))
     for statement in _FORGET:
         conn.execute(statement, _named(values, "conversation", "seq"))
     media_uses.release(conn, change.record.conversation_id, [change.record.seq])

@@ -27,6 +27,17 @@ class Owing(NamedTuple):
     sender_id: int
 
 
+# For a change that a notification which stands may tell of: :conversation, :seq and beyond.
+STANDING = f"""
+    INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
+    SELECT DISTINCT m.user_id, m.conversation_id, CAST(0 AS bigint), now() FROM members AS m
+    JOIN push_shown AS w ON w.user_id = m.user_id AND w.conversation_id = m.conversation_id AND w.seq >= :seq
+        AND w.seq > 0
+    WHERE m.conversation_id = :conversation
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{LOOK_EVERY_SECONDS} seconds'))
+"""
+
 _MESSAGES = """
     SELECT m.user_id, m.conversation_id, s
     FROM fence, unnest(CAST(%s AS bigint[]), CAST(%s AS bigint[]), CAST(%s AS bigint[])) AS new (c, s, u)

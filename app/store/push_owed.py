@@ -74,8 +74,8 @@ _CLEAR = HotStatement("""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
     SELECT t.id, t.user_id, c, w.seq, 'clear', CASE t.platform WHEN 'browser' THEN 'webpush' ELSE 'fcm' END, t.host,
            now()
-    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[])) AS seen (u, c)
-    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS left_ (u, c, s)
+    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0 AND w.seq > s
     JOIN push_targets AS t ON t.id = w.target_id AND t.user_id = u
     ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
     DO UPDATE SET seq = excluded.seq, kind = 'clear'
@@ -131,12 +131,14 @@ def tell(conn: Connection, owed: Sequence[Owed], busy: Sequence[tuple[int, str]]
     )
 
 
-def clear(conn: Connection, read: Sequence[tuple[int, int]]) -> int:
-    """Have what stands on devices of this user for this conversation taken away. Returns how many are queued."""
-    if not read:
+def clear(conn: Connection, told: Sequence[Owed]) -> int:
+    """Have what stands on devices of the user for the conversation taken away where it is beyond ``seq``, the newest
+    that there is to tell of: the rest was read, or is deleted. Returns how many are queued.
+    """
+    if not told:
         return 0
-    users, conversations = zip(*read, strict=True)
-    return len(_CLEAR.rows(conn, users=int_array(users), conversations=int_array(conversations)))
+    users, conversations, seqs = zip(*told, strict=True)
+    return len(_CLEAR.rows(conn, users=int_array(users), conversations=int_array(conversations), seqs=int_array(seqs)))
 
 
 def next_due_ms(conn: Connection) -> int | None:

@@ -232,7 +232,8 @@ def test_reading_owes_a_look_where_something_stands_and_nothing_elsewhere(engine
     end(engine, delivery, 1)
     assert store_and_owe(engine, epoch(engine), [], read).owed == 1
     with writing(engine) as conn:
-        assert push_owed.clear(conn, [(ben, conversation)]) == 1
+        assert push_owed.clear(conn, [Owed(ben, conversation, 1)]) == 0
+        assert push_owed.clear(conn, [Owed(ben, conversation, 0)]) == 1
     (delivery,) = claim_deliveries(engine)
     assert delivery.kind == "clear"
     end(engine, delivery, 1)

@@ -196,6 +196,20 @@ def test_what_is_read_before_its_turn_is_not_told(pushing: Pushing, person: Make
     assert bodies(browser) == ["one"]
 
 
+def test_what_is_deleted_for_everyone_does_not_stay_on_the_screen(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben = person("Ann"), person()
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    ann.rest.send(receiver_id=ben.id, message="Fine")
+    wait_until(lambda: browser.received, 20, "the first")
+    sent = ann.rest.send(receiver_id=ben.id, message="Oh no")
+    wait_until(lambda: bodies(browser) == ["Fine", "Oh no"], 20, "the second")
+    ann.rest.delete(sent["id"])
+    wait_until(lambda: browser.shown == {}, 20, "it to go")
+    pushing.settled()
+    assert bodies(browser) == ["Fine", "Oh no"]
+
+
 def test_a_text_longer_than_a_push_service_takes_is_cut(pushing: Pushing, person: MakePerson) -> None:
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
