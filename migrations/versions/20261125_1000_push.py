@@ -85,7 +85,7 @@ def _owed() -> None:
         sa.PrimaryKeyConstraint("user_id", "conversation_id", name="pk_push_owed"),
         postgresql_with={"fillfactor": 70},
     )
-    op.create_index("ix_push_owed_due_at", "push_owed", ["due_at"])
+    op.create_index("ix_push_owed_due_at", "push_owed", ["due_at", "user_id"])
     op.create_table(
         "push_shown",
         sa.Column("target_id", BIG, nullable=False),
@@ -127,7 +127,9 @@ def _deliveries() -> None:
         "CREATE UNIQUE INDEX uq_push_deliveries_pending ON push_deliveries (target_id, conversation_id)"
         " WHERE state = 'pending'"
     )
-    op.execute("CREATE INDEX ix_push_deliveries_due ON push_deliveries (provider, due_at) WHERE state = 'pending'")
+    op.execute(
+        "CREATE INDEX ix_push_deliveries_due ON push_deliveries (provider, due_at, user_id) WHERE state = 'pending'"
+    )
     op.create_index("ix_push_deliveries_finished_at", "push_deliveries", ["finished_at"])
 
 

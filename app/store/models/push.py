@@ -77,7 +77,7 @@ class PushOwed(Base):
     looked_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("ix_push_owed_due_at", "due_at"),
+        Index("ix_push_owed_due_at", "due_at", "user_id"),
         {"postgresql_with": ROOM_FOR_UPDATES},
     )
 
@@ -134,7 +134,7 @@ class PushDelivery(Base):
             unique=True,
             postgresql_where=text("state = 'pending'"),
         ),
-        Index("ix_push_deliveries_due", "provider", "due_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_push_deliveries_due", "provider", "due_at", "user_id", postgresql_where=text("state = 'pending'")),
         Index("ix_push_deliveries_finished_at", "finished_at"),
         {"postgresql_with": ROOM_FOR_UPDATES},
     )
