@@ -47,6 +47,38 @@ def test_a_newcomer_signs_up_finds_somebody_and_both_write(window: OpenWindow, p
     expect(there.page).to_have_title("Parley")
 
 
+def test_the_two_links_are_two_people_in_one_browser(window: OpenWindow, people: People) -> None:
+    ann, ben, _ = people.pair()
+    here = window().sign_in_demo(ann.username)
+    beside = here.new_page()
+    beside.goto(here.demo_link(ben.username))
+    here.wait_online(page=beside)
+    here.page.reload()
+    beside.reload()
+    here.open("Ben Baker")
+    here.send("from a window beside yours")
+    row = beside.locator(".conversation-row")
+    expect(row).to_contain_text("Ann Archer")
+    expect(row.locator(".badge")).to_have_text("1")
+    assert "demo" not in here.page.url
+
+
+def test_a_message_that_is_refused_stays_with_its_reason(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    ann.call("PUT", f"/blocks/{ben.id}")
+    here.send("refused")
+    here.wait_mark("refused", "failed")
+    expect(here.message("refused")).to_contain_text("You are not allowed to do that.")
+    here.send("refused too")
+    here.message("refused too").get_by_role("button", name="Delete").click()
+    expect(here.message("refused too")).to_have_count(0)
+    ann.call("DELETE", f"/blocks/{ben.id}")
+    here.message("refused").get_by_role("button", name="Try again").click()
+    here.wait_mark("refused", "stored")
+    assert [said["message"] for said in ben.history(conversation)] == ["refused"]
+
+
 def test_marks_say_what_a_message_has_come_to(window: OpenWindow, people: People) -> None:
     ann, ben, _ = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
@@ -175,3 +207,14 @@ def test_who_signs_out_is_out_after_a_reload(two) -> None:
     expect(here.page.get_by_role("button", name="Sign in")).to_be_visible()
     here.page.reload()
     expect(here.page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_who_is_signed_out_elsewhere_is_told(window: OpenWindow, people: People) -> None:
+    ann, _, _ = people.pair()
+    here = window().sign_in(ann.username, PASSWORD)
+    other = here.new_page()
+    other.goto(here.base_url)
+    here.wait_online(page=other)
+    here.page.get_by_label("Settings and profile").click()
+    here.page.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("alert")).to_have_text("You have been signed out.")

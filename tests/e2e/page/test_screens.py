@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -70,6 +71,16 @@ def test_axe_finds_nothing_serious(window: OpenWindow, people: People, scheme: s
     here.page.keyboard.press("Escape")
     here.page.get_by_label("Settings and profile").click()
     expect(here.page.get_by_role("heading", name="Notifications")).to_be_visible()
+    assert serious(here.page) == []
+    here.page.keyboard.press("Escape")
+    here.page.get_by_label("New conversation").click()
+    here.page.get_by_role("menuitem", name="New group").click()
+    here.page.get_by_label("Find people by name").fill("Ben")
+    here.page.locator("dialog .person").first.click()
+    assert serious(here.page) == []
+    here.page.keyboard.press("Escape")
+    here.page.get_by_label(re.compile("^Search conversations")).fill("Ben")
+    here.page.locator(".results .person").first.wait_for()
     assert serious(here.page) == []
 
 

@@ -37,8 +37,11 @@ class Window:
 
     # -- signing in --------------------
 
+    def demo_link(self, username: str) -> str:
+        return f"{self.base_url}/#demo={demo_code(DEMO_KEY, username)}"
+
     def sign_in_demo(self, username: str) -> Window:
-        self.page.goto(f"{self.base_url}/#demo={demo_code(DEMO_KEY, username)}")
+        self.page.goto(self.demo_link(username))
         self.wait_online()
         return self
 

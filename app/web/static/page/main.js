@@ -13,7 +13,11 @@ import { Shell } from "./views/shell.js";
 import { signIn } from "./views/sign_in.js";
 
 const root = document.getElementById("app");
-let shell = null;
+const NOTE = "parley.note";
+const DEMO_WORDS = {
+  unauthorized: "This demo link is of an earlier run. Take the one that is printed now.",
+  not_found: "There are no demo links here.",
+};
 
 async function begin() {
   applyTheme();
@@ -21,33 +25,41 @@ async function begin() {
   followDemoLinks();
   const code = demoCode();
   const client = new Parley({ storage: storageOfThisWindow(code !== null) });
-  client.on("signed_out", () => shell && showSignIn(client, "You have been signed out."));
-  let note = "";
-  if (code !== null) {
-    fill(root, h("main.sign-in", null, spinner("Signing in")));
-    note = await demoSignIn(client, code).then(() => "", (error) => sentence(error, { unauthorized: "This demo link is of an earlier run. Take the one that is printed now.", not_found: "There are no demo links here." }));
-  }
+  const note = code === null ? takeNote() : await followDemo(client, code);
   if (client.me) await showShell(client);
-  else showSignIn(client, note);
+  else fill(root, signIn(client, { note, onSignedIn: () => showShell(client) }));
 }
 
-function showSignIn(client, note) {
-  shell?.close();
-  shell = null;
-  document.title = "Parley";
-  fill(root, signIn(client, { note, onSignedIn: () => showShell(client) }));
+/** What is to be said where it did not work; nothing where it did. */
+async function followDemo(client, code) {
+  fill(root, h("main.sign-in", null, spinner("Signing in")));
+  return demoSignIn(client, code).then(() => "", (error) => sentence(error, DEMO_WORDS));
 }
 
 async function showShell(client) {
-  const store = new Store(client);
+  let leaving = false;
+  client.on("signed_out", () => leaving || leave("You have been signed out."));
   const signOut = async () => {
+    leaving = true;
     await client.logout().catch(toastError);
-    location.hash = "";
-    location.reload(); // nothing of one person is left in memory for the next
+    leave("");
   };
-  shell = new Shell(store, { onSignOut: signOut });
-  fill(root, shell.element);
-  await store.begin().catch((error) => shell && toastError(error));
+  const store = new Store(client);
+  fill(root, new Shell(store, { onSignOut: signOut }).element);
+  await store.begin().catch((error) => client.me && toastError(error));
+}
+
+/** Begin anew: nothing of one person is left in memory for the next. */
+function leave(note) {
+  sessionStorage.setItem(NOTE, note);
+  history.replaceState(null, "", location.pathname);
+  location.reload();
+}
+
+function takeNote() {
+  const note = sessionStorage.getItem(NOTE) ?? "";
+  sessionStorage.removeItem(NOTE);
+  return note;
 }
 
 begin().catch((error) => {

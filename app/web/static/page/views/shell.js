@@ -20,15 +20,14 @@ export class Shell {
   #panel = null;
   #main = h("main.main", { tabindex: "-1" });
   #side = h("div.side");
-  #onRoute = () => this.#follow();
 
   constructor(store, { onSignOut }) {
     this.store = store;
     this.#onSignOut = onSignOut;
     this.#sidebar = new Sidebar(this);
     this.element = h("div.shell", null, connectionLine(store), this.#sidebar.element, this.#main, this.#side);
-    window.addEventListener("hashchange", this.#onRoute);
-    document.addEventListener("keydown", this.#onKey);
+    window.addEventListener("hashchange", () => this.#follow());
+    document.addEventListener("keydown", (event) => this.#onKey(event));
     installNotices(this);
     this.#follow();
     this.#loadBlocked();
@@ -37,13 +36,6 @@ export class Shell {
 
   #sidebar;
   #onSignOut;
-
-  close() {
-    window.removeEventListener("hashchange", this.#onRoute);
-    document.removeEventListener("keydown", this.#onKey);
-    this.#view?.close();
-    this.closePanel();
-  }
 
   go(hash) {
     if (location.hash === hash) this.#follow();
@@ -140,12 +132,12 @@ export class Shell {
   }
 
   /** Ctrl+K (or ⌘K) searches; Escape closes what stands beside the conversation. */
-  #onKey = (event) => {
+  #onKey(event) {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();
       this.#sidebar.focusSearch();
     } else if (event.key === "Escape" && this.#panel && !document.querySelector("dialog")) {
       this.closePanel();
     }
-  };
+  }
 }
