@@ -56,7 +56,7 @@ export class Parley extends Acts {
     storage.setItem("parley:device", this.deviceId);
     this.#store = options.outboxStore ?? openOutboxStore(options.indexedDB ?? globalThis.indexedDB);
     const renewWith = options.renew ?? ((/** @type {any} */ pair) => this.#renewWith(pair));
-    this.#tokens = new Tokens({ key: this.#key, storage, renewWith, onChange: () => this.#tokensChanged() });
+    this.#tokens = new Tokens({ key: this.#key, storage, renewWith, always: Boolean(options.renew), onChange: () => this.#tokensChanged() });
     this.#userId = this.me?.id;
     this.on("message_status", (status) => this.#settle(status));
     this.on("discarded", ({ id }) => this.#reject(id, new ParleyError("discarded")));

@@ -137,7 +137,6 @@ export class Connection {
     this.link = link;
     this.#index = index;
     this.#since = Date.now();
-    this.#renewed = false;
     if (data) this.#on.joined(data);
     this.#become({ status: "online", transport: this.#order[index] });
     if (index === 0) this.#climb = Math.min(this.#timing.climbMs, 2_000); // it works here: come back to it soon
@@ -160,8 +159,10 @@ export class Connection {
   #lost(end, token) {
     this.link = null;
     const lived = Date.now() - this.#since;
-    if (lived > this.#timing.shortMs) this.#tries = this.#shortLives = 0;
-    else if (!end.error && (end.code ?? 1006) === 1006) this.#shortLives += 1;
+    if (lived > this.#timing.shortMs) {
+      this.#tries = this.#shortLives = 0;
+      this.#renewed = false;
+    } else if (!end.error && (end.code ?? 1006) === 1006) this.#shortLives += 1;
     if (this.#shortLives < 3) return this.#again(end, token);
     this.#shortLives = 0;
     this.#climb = this.#timing.climbMs;
@@ -187,6 +188,7 @@ export class Connection {
     const wait = Math.max(grown * (0.5 + Math.random() / 2), (error?.retryAfter ?? 0) * 1000);
     this.#tries += 1;
     this.#become({ status: "offline", transport: null, retryInMs: Math.round(wait), ...(error && { error }) });
+    this.#renewed = false;
     this.#retryTimer = setTimeout(() => this.#open(this.#index), wait);
   }
 

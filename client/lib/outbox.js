@@ -85,8 +85,8 @@ export class Outbox {
     this.#busy.add(lane);
     try {
       for (let entry; (entry = await this.#next(lane)); ) {
-        const outcome = this.#transmit(entry);
-        await Promise.race([outcome, sleep(OVERLAP_MS)]);
+        const pause = await Promise.race([this.#transmit(entry), sleep(OVERLAP_MS)]);
+        if (pause) await sleep(pause); // and then the same again: what comes after it waits
       }
     } finally {
       this.#busy.delete(lane);
@@ -101,19 +101,29 @@ export class Outbox {
     return entries.find((entry) => entry.lane === lane && entry.status !== "failed" && !this.#sent.has(entry.id));
   }
 
-  /** Settles, and never rejects, when it is confirmed, refused, or may be sent again. @param {Entry} entry */
+  /**
+   * Settles, and never rejects, when it is confirmed or refused.
+   * @param {Entry} entry
+   * @returns {Promise<number>} milliseconds until it may be sent again; 0 where it need not be
+   */
   async #transmit(entry) {
     const mine = {};
     this.#sent.set(entry.id, mine);
     try {
-      const ack = await Promise.race([this.#send(entry.data), sleep(PATIENCE_MS, new ParleyError("network"))]);
-      if (ack.status === "accepted") return await this.#accepted(entry, mine);
-      await this.#store.remove(entry.id);
-      this.#say(entry, ack);
-      this.#forget(entry, mine);
+      const ack = await patiently(this.#send(entry.data));
+      if (ack.status === "accepted") await this.#accepted(entry, mine);
+      else await this.#stored(entry, mine, ack);
+      return 0;
     } catch (error) {
-      await this.#refused(entry, mine, networkError(error));
+      return await this.#refused(entry, mine, networkError(error));
     }
+  }
+
+  /** @param {Entry} entry @param {object} mine @param {any} ack */
+  async #stored(entry, mine, ack) {
+    await this.#store.remove(entry.id);
+    this.#say({ ...entry, status: "stored" }, ack);
+    this.#forget(entry, mine);
   }
 
   /** @param {Entry} entry @param {object} mine */
@@ -124,13 +134,12 @@ export class Outbox {
 
   /** @param {Entry} entry @param {object} mine @param {ParleyError} error */
   async #refused(entry, mine, error) {
-    if (error.retryable) {
-      await sleep(error.retryAfter ? error.retryAfter * 1000 : RETRY_MS);
-    } else {
-      const { code, message, status, errors } = error;
-      await this.#mark({ ...entry, error: { code, message, status, errors } }, "failed");
-    }
+    const { code, message, status, errors, retryAfter = RETRY_MS / 1000, retryable } = error;
+    const pause = retryable ? Math.max(retryAfter * 1000, 100) : 0;
+    if (retryable) void sleep(pause).then(() => this.drain()); // where its lane did not wait for it
+    else await this.#mark({ ...entry, error: { code, message, status, errors } }, "failed");
     this.#forget(entry, mine);
+    return pause;
   }
 
   /** @param {Entry} entry @param {object} mine what was sent since then is not forgotten */
@@ -153,7 +162,15 @@ export class Outbox {
   }
 }
 
-/** @param {number} ms @param {ParleyError} [error] rejects with it @returns {Promise<any>} */
-function sleep(ms, error) {
-  return new Promise((resolve, reject) => setTimeout(() => (error ? reject(error) : resolve(undefined)), ms));
+/** @param {Promise<any>} answer @returns {Promise<any>} rejects where it takes too long */
+function patiently(answer) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new ParleyError("network", "No answer came.")), PATIENCE_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** @param {number} ms @returns {Promise<undefined>} */
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

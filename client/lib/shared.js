@@ -168,7 +168,7 @@ export class SharedConnection {
 
   #postState() {
     const { error, ...state } = this.state;
-    this.#tabs.post({ type: "state", state: { ...state, ...(error && { error: { ...error, message: error.message } }) } });
+    this.#tabs.post({ type: "state", cursor: this.cursor, state: { ...state, ...(error && { error: { ...error, message: error.message } }) } });
   }
 
   /** An event of the stream; at the leader from the server, at the others from the leader.
@@ -241,6 +241,7 @@ export class SharedConnection {
       this.#announceWatched();
       this.#tabs.post({ type: "hello" });
     } else if (type === "state") {
+      this.#stream.cursor ??= more.cursor; // from where to go on, should this tab have to lead before anything comes
       this.state = more.state.error ? { ...more.state, error: ParleyError.from(more.state.error) } : more.state;
       void this.#emit("state", this.state);
     }

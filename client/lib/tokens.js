@@ -16,17 +16,20 @@ export class Tokens {
   #key;
   #storage;
   #renewWith;
+  #always;
   /** @type {Promise<void> | null} */ #renewing = null;
   /** @type {() => void} */ #unwatch;
 
   /**
-   * @param {{ key: string, storage: Store, renewWith: (pair: Pair) => Promise<Pair>, onChange: () => void }} options
-   * `onChange`: signed in, signed out, or renewed, in this tab or another.
+   * @param {{ key: string, storage: Store, renewWith: (pair: Pair) => Promise<Pair>, always?: boolean,
+   *   onChange: () => void }} options `always`: it can do without a refresh token. `onChange`: signed in, signed out or
+   *   renewed, in this tab or another.
    */
-  constructor({ key, storage, renewWith, onChange }) {
+  constructor({ key, storage, renewWith, always = false, onChange }) {
     this.#key = key;
     this.#storage = storage;
     this.#renewWith = renewWith;
+    this.#always = always;
     this.onChange = onChange;
     this.#unwatch = watchStorage(key, onChange);
   }
@@ -39,8 +42,9 @@ export class Tokens {
   /** @param {Pair} pair @param {any} [user] */
   save(pair, user = this.current?.user ?? null) {
     const life = lifeOf(pair.accessToken);
-    const now = Date.now();
-    const signIn = { ...pair, user, endsAt: now + life, renewAt: now + life - Math.min(60_000, life / 4) };
+    const endsAt = Date.now() + life;
+    const margin = pair.refreshToken || this.#always ? Math.min(60_000, life / 4) : 0;
+    const signIn = { ...pair, user, endsAt, renewAt: endsAt - margin };
     this.#storage.setItem(this.#key, JSON.stringify(signIn));
     this.onChange();
   }

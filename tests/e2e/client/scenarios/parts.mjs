@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { uuid7 } from "../../../../client/lib/ids.js";
 import { Emitter } from "../../../../client/lib/emitter.js";
+import { ParleyError } from "../../../../client/lib/errors.js";
+import { Outbox } from "../../../../client/lib/outbox.js";
+import { memoryOutbox } from "../../../../client/lib/outbox_store.js";
 import { Delivered } from "../../../../client/lib/delivered.js";
 import { lines } from "../../../../client/lib/sse.js";
 import { Stream } from "../../../../client/lib/stream.js";
@@ -106,6 +109,47 @@ async function renewalsAreShared() {
   assert.deepEqual(shown, ["r0", "r1"]);
 }
 
+/** A message that may not be sent yet holds up those behind it in its conversation; one that is refused does not. */
+async function outboxKeepsOrder() {
+  const came = [];
+  const told = [];
+  const answers = {
+    first: [new ParleyError("rate_limited", "", { retryAfter: 0.15 }), new ParleyError("overloaded", "", { retryAfter: 0.15 })],
+    third: [new ParleyError("forbidden")],
+  };
+  const send = async ({ id, conversationId }) => {
+    const error = answers[id]?.shift();
+    if (error) throw error;
+    came.push(id);
+    return { id, conversationId, seq: came.length, status: "stored" };
+  };
+  const outbox = new Outbox({ store: memoryOutbox(), owner: "me", send, tell: (name, data) => told.push([data.id, data.status]) });
+  for (const id of ["first", "second", "third", "fourth"]) await outbox.add({ id, conversationId: 1 }, { id, message: id });
+  await outbox.add({ id: "elsewhere", conversationId: 2 }, { id: "elsewhere" });
+  await outbox.drain();
+  assert.deepEqual(came, [], "nothing leaves before there is a connection");
+  await outbox.resume();
+  assert.deepEqual(came, ["elsewhere", "first", "second", "fourth"]);
+  assert.deepEqual((await outbox.list()).map(({ id, status, error }) => [id, status, error.code]), [["third", "failed", "forbidden"]]);
+  assert.deepEqual(told.filter(([id]) => id === "third"), [["third", "sending"], ["third", "failed"]]);
+  await outbox.retry("third");
+  await outbox.drain();
+  assert.deepEqual([came.at(-1), await outbox.list()], ["third", []]);
+}
+
+/** Whoever has an access token alone keeps it to its end. */
+async function withoutRefreshToken() {
+  const token = `x.${btoa(JSON.stringify({ iat: 0, exp: 0.2 }))}.x`;
+  const renewWith = () => Promise.reject(new ParleyError("unauthorized"));
+  const tokens = new Tokens({ key: "k", storage: memoryStorage(), renewWith, onChange: () => {} });
+  tokens.save({ accessToken: token }, { id: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 160));
+  assert.equal(await tokens.fresh(), token);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  await assert.rejects(tokens.fresh(), (error) => error.code === "unauthorized");
+  assert.equal(tokens.current, null);
+}
+
 idsGrow();
 await streamHandlesOnce();
 await cursorFollowsHandling();
@@ -113,3 +157,5 @@ await handlersThatFail();
 await marksAreGathered();
 eventStreams();
 await renewalsAreShared();
+await outboxKeepsOrder();
+await withoutRefreshToken();
