@@ -13,7 +13,10 @@ export function initials(name) {
 
 export const hueOf = (id) => `hue-${Math.abs(Number(id) || 0) % HUES}`;
 
-/** A picture, or initials on a colour of the id's own. For the eye alone: the name always stands beside it. */
+/**
+ * A picture, or initials on a colour of the id's own. For the eye alone: the name always stands beside it.
+ * @param {{id: number, name: string, url?: string, kind?: string, online?: boolean, large?: boolean}} shown
+ */
 export function avatar({ id, name, url, kind = "person", online = false, large = false }) {
   const face = h("span.avatar", { class: `${hueOf(id)}${large ? " large" : ""}`, "aria-hidden": "true" });
   const letters = kind === "notes" ? icon("pin") : initials(name);

@@ -4,7 +4,10 @@ import { icon } from "./icons.js";
 
 const DRAWN = { sending: "clock", failed: "warn", stored: "check", delivered: "delivered", read: "delivered" };
 
-/** The mark under one's own message: a clock, one tick, two, two in colour. */
+/**
+ * The mark under one's own message: a clock, one tick, two, two in colour.
+ * @param {{state: string, read?: number, of?: number}} mark
+ */
 export function markIcon({ state, read, of }) {
   const words = of > 1 && read > 0 && read < of ? `Read by ${read} of ${of}` : MARK_WORDS[state];
   return h("span.mark", { class: state, title: words, role: "img", "aria-label": words, dataset: { mark: state } }, icon(DRAWN[state]));

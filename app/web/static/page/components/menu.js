@@ -13,7 +13,7 @@ let open = null;
 export function openMenu(anchor, items, above) {
   open?.close();
   const menu = h("div.menu", { role: "menu", onkeydown: onKey });
-  const entries = items.filter(Boolean).map((item) => entry(item, () => close(false)));
+  const entries = items.flatMap((item) => (item ? [entry(item, () => close(false))] : []));
   menu.append(...(above ? [above] : []), ...entries);
   document.body.append(menu);
   place(menu, anchor.getBoundingClientRect());
@@ -46,6 +46,7 @@ export function openMenu(anchor, items, above) {
   return close;
 }
 
+/** @param {{label: string, icon: any, act: () => void, danger?: boolean}} item @param {() => void} close */
 function entry({ label, icon: name, act, danger }, close) {
   const chosen = () => {
     close();

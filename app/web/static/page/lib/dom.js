@@ -56,13 +56,16 @@ export function drawing(paths) {
   return svg;
 }
 
+/** What `reconcile` made last, by the element that holds it: key → its row. */
+const held = new WeakMap();
+
 /**
  * Make `parent` hold these rows in this order, reusing elements of the same key whose `deps` are the same.
  * @param {Element} parent
  * @param {{key: string, deps: any[], make: () => Element}[]} rows
  */
 export function reconcile(parent, rows) {
-  const known = parent.__rows ?? new Map();
+  const known = held.get(parent) ?? new Map();
   const next = new Map();
   let place = parent.firstElementChild;
   for (const row of rows) {
@@ -79,7 +82,7 @@ export function reconcile(parent, rows) {
     else parent.insertBefore(element, place);
   }
   for (const { element } of known.values()) element.remove();
-  parent.__rows = next;
+  held.set(parent, next);
 }
 
 function same(one, other) {
@@ -88,5 +91,5 @@ function same(one, other) {
 
 /** The element of a row that `reconcile` made, if it is there. */
 export function rowOf(parent, key) {
-  return parent.__rows?.get(key)?.element;
+  return held.get(parent)?.get(key)?.element;
 }

@@ -61,6 +61,7 @@ export function safeUrl(text) {
   }
 }
 
+/** @param {RegExpMatchArray} match @param {{isName?: (name: string) => boolean, self?: string}} known */
 function mention(match, { isName, self }) {
   const name = match[1].toLowerCase();
   if (name !== "all" && !isName?.(name)) return null;

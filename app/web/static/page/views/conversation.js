@@ -95,10 +95,12 @@ export class ConversationView {
     on([`conversation:${id}`, `typing:${id}`, "presence", "people", "connection", "blocks"], () => this.#drawHead());
     on("resync", () => this.#list.open());
     const look = () => this.#list.look();
-    for (const [target, name] of [[window, "focus"], [document, "visibilitychange"]]) {
-      target.addEventListener(name, look);
-      this.#ends.push(() => target.removeEventListener(name, look));
-    }
+    window.addEventListener("focus", look);
+    document.addEventListener("visibilitychange", look);
+    this.#ends.push(() => {
+      window.removeEventListener("focus", look);
+      document.removeEventListener("visibilitychange", look);
+    });
   }
 
   #update() {

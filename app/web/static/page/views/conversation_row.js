@@ -9,14 +9,14 @@ import { face, titleOf, typingText } from "./conversation_names.js";
 import { preview } from "./system_text.js";
 
 /** A row of the list of conversations, for `reconcile`. */
-export function conversationRow(store, conversation, open, draft) {
+export function conversationRow(store, conversation, open) {
   const title = titleOf(store, conversation);
   const typing = typingText(store, conversation);
   const peer = conversation.kind === "direct" ? store.conversations.peerOf(conversation) : null;
   const last = conversation.lastMessage;
   const names = last ? store.people.get(last.senderId).displayName : "";
   const deps = [conversation, title, typing, store.presence.isOnline(peer), open, names, store.people.get(peer ?? store.me.id).avatarUrl];
-  return { key: String(conversation.id), deps, make: () => row(store, conversation, { title, typing, open, draft }) };
+  return { key: String(conversation.id), deps, make: () => row(store, conversation, { title, typing, open }) };
 }
 
 function row(store, conversation, { title, typing, open }) {

@@ -87,7 +87,7 @@ export function messageActions(app, conversation, view) {
     const own = message.senderId === store.me.id;
     const role = roleIn(conversation(), store.me.id);
     const leads = role === "owner" || role === "admin";
-    const fresh = Date.now() - new Date(message.sentAt) < EDIT_MS;
+    const fresh = Date.now() - Date.parse(message.sentAt) < EDIT_MS;
     const text = Boolean(message.message);
     return [
       { label: "Reply", icon: "reply", act: () => view.reply(message) },

@@ -13,6 +13,7 @@ const FIRST = 60; // of them at first
 const STEP = 40; // that come at once when an end is near
 const NEAR_PX = 1000;
 const END_PX = 48;
+const JUMP_PX = 200;
 
 export class MessageList {
   #context;
@@ -59,7 +60,7 @@ export class MessageList {
     try {
       if (seq) await this.show(seq);
       else if (conversation.unread > FIRST / 2) await this.show(read + 1, false);
-      else await this.showNewest();
+      else await this.#showUnread();
     } catch (error) {
       this.#fail(error, () => this.open(seq));
     }
@@ -72,11 +73,28 @@ export class MessageList {
     await this.#timeline.loadRange(from, to);
     [this.#from, this.#to, this.#stick] = [from, to, false];
     this.draw();
-    const row = this.#list.querySelector(`[data-seq="${seq}"]`) ?? this.#list.querySelector(".divider");
+    const divider = flash ? null : this.#list.querySelector(".divider");
+    const row = divider ?? this.#list.querySelector(`[data-seq="${seq}"]`);
     row?.scrollIntoView({ block: flash ? "center" : "start" });
     if (flash && row) light(row);
     this.#extend();
   }
+
+  /** The end, or the line above what is new where that is further up than a screen. */
+  async #showUnread() {
+    this.#settled = false;
+    await this.showNewest();
+    const divider = this.#list.querySelector(".divider");
+    if (divider && divider.getBoundingClientRect().top < this.scroller.getBoundingClientRect().top) {
+      this.#stick = false;
+      divider.scrollIntoView({ block: "start" });
+    }
+    this.#settled = true;
+    this.#afterScroll();
+  }
+
+  /** Whether what is in sight is what will stay in sight: only that is read. */
+  #settled = true;
 
   async showNewest() {
     const timeline = this.#timeline;
@@ -110,12 +128,12 @@ export class MessageList {
 
   draw() {
     const timeline = this.#timeline;
-    this.#shown = true;
     const anchor = this.#stick ? null : this.#anchor();
     const atEnd = this.#to >= timeline.lastSeq;
     const messages = [...timeline.slice(this.#from, this.#to), ...(atEnd ? timeline.pending : [])];
     this.#end = timeline.lastSeq;
-    if (!this.#list.__rows) this.#list.replaceChildren();
+    if (!this.#shown) this.#list.replaceChildren(); // what stood there while it was loading
+    this.#shown = true;
     reconcile(this.#list, rowsOf(this.#context, messages, { dividerAfter: this.#divider, beginning: this.#from <= 1 }));
     if (this.#stick) this.#toEnd();
     else this.#restore(anchor);
@@ -159,8 +177,8 @@ export class MessageList {
 
   #afterScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.#jump.hidden = this.#stick || (this.#to >= this.#timeline.lastSeq && scrollHeight - scrollTop - clientHeight < 400);
-    const seen = this.#lastInSight();
+    this.#jump.hidden = this.#stick || (this.#to >= this.#timeline.lastSeq && scrollHeight - scrollTop - clientHeight < JUMP_PX);
+    const seen = this.#settled ? this.#lastInSight() : 0;
     if (seen) this.#onSeen(seen);
   }
 

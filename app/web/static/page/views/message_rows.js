@@ -33,7 +33,7 @@ export function rowsOf(context, messages, { dividerAfter, beginning }) {
 
 function sameRun(one, next) {
   if (!one || !next || one.kind === "system" || next.kind === "system") return false;
-  return one.senderId === next.senderId && new Date(next.sentAt) - new Date(one.sentAt) < RUN_MS;
+  return one.senderId === next.senderId && Date.parse(next.sentAt) - Date.parse(one.sentAt) < RUN_MS;
 }
 
 function talk(context, message, { first, last }) {

@@ -39,7 +39,8 @@ export class SearchResults {
     if (users.status === "rejected" && messages.status === "rejected") {
       fill(this.element, failure(users.reason, () => this.search(query)));
     } else {
-      this.#draw(query, users.value ?? [], messages.value?.messages ?? []);
+      const hits = messages.status === "fulfilled" ? messages.value.messages : [];
+      this.#draw(query, users.status === "fulfilled" ? users.value : [], hits);
     }
   }
 
