@@ -1,14 +1,16 @@
-// @ts-check
 import { Acts } from "./lib/acts.js";
+import { Awaited } from "./lib/awaited.js";
+import { compose } from "./lib/compose.js";
 import { TIMING } from "./lib/connection.js";
 import { Emitter } from "./lib/emitter.js";
 import { ParleyError, networkError } from "./lib/errors.js";
 import { uuid7 } from "./lib/ids.js";
 import { openOutboxStore } from "./lib/outbox_store.js";
+import { watchPlatform } from "./lib/platform.js";
 import { confirmPush, disablePush, enablePush, pushState } from "./lib/push.js";
 import { Rest } from "./lib/rest.js";
 import { SharedConnection } from "./lib/shared.js";
-import { Tokens, memoryStorage } from "./lib/tokens.js";
+import { Tokens, defaultStorage } from "./lib/tokens.js";
 
 export { ParleyError };
 
@@ -16,7 +18,7 @@ export { ParleyError };
  * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string | null, lastSeen?: string | null }} User
  * @typedef {import("./lib/connection.js").State} State
  * @typedef {import("./lib/connection.js").Transport} Transport
- * @typedef {{ id: string, conversationId: number, seq: number, sentAt: string, status: "stored" }} Ack
+ * @typedef {import("./lib/awaited.js").Ack} Ack
  * @typedef {{ conversationId?: number, receiverId?: number, message?: string, attachments?: any[], replyTo?: string,
  *   forward?: { id: string, conversationId?: number }, kind?: string }} Outgoing
  * @typedef {{ url?: string, storage?: import("./lib/tokens.js").Store, deviceId?: string, transports?: Transport[],
@@ -26,40 +28,42 @@ export { ParleyError };
  *   timing?: Partial<import("./lib/connection.js").Timing> }} Options
  */
 
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 /** A chat client; README.md beside this file tells how it is used. */
 export class Parley extends Acts {
-  #url;
   #key;
   #options;
-  #fetch;
+  #link;
   /** @type {Rest} */ #rest;
   #emitter = new Emitter();
   /** @type {Tokens} */ #tokens;
   #store;
   /** @type {SharedConnection | null} */ #shared = null;
   /** @type {number | undefined} */ #userId;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #renewTimer;
-  /** @type {Map<string, { resolve: (ack: Ack) => void, reject: (error: ParleyError) => void }>} */ #awaited = new Map();
+  /** @type {() => void} */ #unwatch = () => {};
+  #awaited = new Awaited();
 
   /** @param {Options} [options] */
   constructor(options = {}) {
     super();
-    const { url = location.origin, storage = globalThis.localStorage ?? memoryStorage() } = options;
-    this.#url = url.replace(/\/$/, "");
-    this.#key = `parley:${this.#url}`;
+    const { storage = defaultStorage(), WebSocket = globalThis.WebSocket } = options;
+    const url = (options.url ?? location.origin).replace(/\/$/, "");
+    this.#key = `parley:${url}`;
     this.#options = options;
-    this.#fetch = options.fetch ?? fetch.bind(globalThis);
-    this.#rest = new Rest({ url: this.#url, fetch: this.#fetch, tokens: () => this.#tokens });
     this.deviceId = options.deviceId ?? storage.getItem("parley:device") ?? uuid7();
     storage.setItem("parley:device", this.deviceId);
+    this.#link = { url, WebSocket, deviceId: this.deviceId, fetch: options.fetch ?? fetch.bind(globalThis) };
+    this.#rest = new Rest({ ...this.#link, tokens: () => this.#tokens });
     this.#store = options.outboxStore ?? openOutboxStore(options.indexedDB ?? globalThis.indexedDB);
-    const renewWith = options.renew ?? ((/** @type {any} */ pair) => this.#renewWith(pair));
-    this.#tokens = new Tokens({ key: this.#key, storage, renewWith, always: Boolean(options.renew), onChange: () => this.#tokensChanged() });
+    this.#tokens = new Tokens({
+      key: this.#key,
+      storage,
+      renewWith: options.renew ?? (({ refreshToken }) => this.#rest.call("POST", "/auth/refresh", undefined, refreshToken)),
+      always: Boolean(options.renew),
+      onChange: () => this.#tokensChanged(),
+    });
     this.#userId = this.me?.id;
-    this.on("message_status", (status) => this.#settle(status));
-    this.on("discarded", ({ id }) => this.#reject(id, new ParleyError("discarded")));
+    this.on("message_status", (status) => this.#awaited.settle(status));
+    this.on("discarded", ({ id }) => this.#awaited.reject(id, new ParleyError("discarded")));
   }
 
   /** @param {string} name @param {import("./lib/emitter.js").Handler} handler @returns {() => void} takes it off again */
@@ -108,8 +112,7 @@ export class Parley extends Acts {
   /** @param {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: string }} changes @returns {Promise<User>} */
   async updateMe(changes) {
     const user = await this.request("PATCH", "/me", changes);
-    const { current } = this.#tokens;
-    if (current) this.#tokens.save(current, user);
+    this.#tokens.setUser(user);
     return user;
   }
 
@@ -121,33 +124,15 @@ export class Parley extends Acts {
     return user;
   }
 
-  /** @param {import("./lib/tokens.js").Pair} pair */
-  async #renewWith({ refreshToken }) {
-    if (!refreshToken) throw new ParleyError("unauthorized", "There is no refresh token.");
-    return await this.#rest.call("POST", "/auth/refresh", undefined, refreshToken);
-  }
-
   #tokensChanged() {
-    clearTimeout(this.#renewTimer);
     const { current } = this.#tokens;
     if (this.#userId !== undefined && current?.user?.id !== this.#userId) {
       this.#userId = undefined;
       this.close();
       void this.#emitter.emit("signed_out", {});
-    } else if (current && this.#shared) {
-      this.#shared.renewed(current.accessToken);
-      this.#renewInTime(current.renewAt);
+    } else if (current) {
+      this.#shared?.renewed(current.accessToken);
     }
-  }
-
-  /** @param {number} at */
-  #renewInTime(at) {
-    clearTimeout(this.#renewTimer);
-    const wait = Math.min(Math.max(at - Date.now(), 0) + 20, LONGEST_TIMER_MS); // timers may be early by a little
-    this.#renewTimer = setTimeout(() => {
-      const again = () => this.#shared && this.#renewInTime(Math.max(this.#tokens.current?.renewAt ?? 0, Date.now() + 1_000));
-      this.#tokens.fresh().then(again, again);
-    }, wait);
   }
 
   // --- connecting
@@ -171,34 +156,38 @@ export class Parley extends Acts {
     const { current } = this.#tokens;
     if (!current) throw new ParleyError("unauthorized", "Nobody is signed in.");
     const online = this.#untilOnline();
-    if (!this.#shared) {
-      this.#shared = this.#makeShared(current.user.id);
-      this.#shared.start(cursor);
-      this.#renewInTime(current.renewAt);
-      this.#watchPlatform("addEventListener");
-      void online.then(() => confirmPush(this.#request, this.deviceId)).catch(() => {}); // next time
+    if (this.#shared) {
+      this.#shared.wake();
+      return online;
     }
+    const shared = (this.#shared = this.#makeShared(current.user.id));
+    shared.start(cursor);
+    this.#tokens.keepFresh();
+    this.#unwatch = watchPlatform({
+      nudge: () => shared.nudge(),
+      freeze: () => shared.stop(), // it must not keep the connection from other tabs
+      thaw: () => shared.start(shared.cursor),
+      clicked: (data) => void this.#emitter.emit("open_conversation", data),
+    });
+    void online.then(() => confirmPush(this.#request, this.deviceId)).catch(() => {}); // next time
     return online;
   }
 
   close() {
-    if (!this.#shared) return;
     const shared = this.#shared;
+    if (!shared) return;
     this.#shared = null;
-    clearTimeout(this.#renewTimer);
-    this.#watchPlatform("removeEventListener");
+    this.#tokens.rest();
+    this.#unwatch();
     shared.stop();
-    void this.#emitter.emit("state", { status: "offline", transport: null });
     void this.#emitter.emit("closed", {});
   }
 
   /** @param {number} userId */
   #makeShared(userId) {
     const { transports = ["websocket", "sse", "long-poll"], shareAcrossTabs = true, timing } = this.#options;
-    const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket;
     /** @type {Transport[]} */
-    const order = transports.filter((name) => name !== "websocket" || WebSocket);
-    const link = { url: this.#url, deviceId: this.deviceId, fetch: this.#fetch, WebSocket };
+    const order = transports.filter((name) => name !== "websocket" || this.#link.WebSocket);
     return new SharedConnection({
       name: `${this.#key}:${userId}`,
       shared: shareAcrossTabs && typeof document !== "undefined",
@@ -206,7 +195,7 @@ export class Parley extends Acts {
       emit: (name, data) => this.#emitter.emit(name, data),
       request: this.#request,
       store: this.#store,
-      connection: { order, timing: { ...TIMING, ...timing }, tokens: this.#tokens, link },
+      connection: { order, timing: { ...TIMING, ...timing }, tokens: this.#tokens, link: this.#link },
     });
   }
 
@@ -224,27 +213,6 @@ export class Parley extends Acts {
     });
   }
 
-  /** @param {"addEventListener" | "removeEventListener"} act */
-  #watchPlatform(act) {
-    if (typeof document === "undefined") return;
-    for (const name of ["online", "offline", "pagehide", "pageshow"]) globalThis[act](name, this.#platformEvent);
-    document[act]("visibilitychange", this.#platformEvent);
-    navigator.serviceWorker?.[act]("message", this.#platformEvent);
-  }
-
-  #platformEvent = (/** @type {any} */ event) => {
-    const { type, persisted, data } = event;
-    if (type === "message") {
-      if (data?.type === "open_conversation") void this.#emitter.emit(data.type, data);
-    } else if (type === "pagehide") {
-      if (persisted) this.#shared?.stop(); // frozen, it must not keep the connection from other tabs
-    } else if (type === "pageshow") {
-      if (persisted) this.#shared?.start(this.cursor);
-    } else if (type !== "visibilitychange" || document.visibilityState === "visible") {
-      this.#shared?.nudge();
-    }
-  };
-
   // --- sending
 
   /**
@@ -252,17 +220,12 @@ export class Parley extends Acts {
    * @param {Outgoing} outgoing
    * @returns {{ id: string, message: any, saved: Promise<void>, done: Promise<Ack> }}
    */
-  send({ conversationId, receiverId, message = "", attachments = [], replyTo, forward, kind }) {
+  send(outgoing) {
     const shared = this.#connected();
-    const id = uuid7();
-    const named = attachments.map(({ mediaId }) => ({ mediaId }));
-    const data = { id, conversationId, receiverId, message, kind, replyTo, forward, ...(named.length && { attachments: named }) };
-    const shown = { ...data, kind: kind ?? "text", attachments, senderId: this.#userId, sentAt: new Date().toISOString(), status: "sending" };
-    /** @type {Promise<Ack>} */
-    const done = new Promise((resolve, reject) => this.#awaited.set(id, { resolve, reject }));
-    done.catch(() => {}); // `message_status` tells it to those who do not wait
+    const { id, data, shown } = compose(outgoing, this.#userId);
+    const done = this.#awaited.ack(id);
     const saved = shared.outbox.add(data, shown);
-    saved.then(() => shared.drain(), (error) => this.#reject(id, networkError(error)));
+    saved.then(() => shared.drain(), (error) => this.#awaited.reject(id, networkError(error)));
     return { id, message: shown, saved, done };
   }
 
@@ -328,20 +291,6 @@ export class Parley extends Acts {
   }
 
   // --- within
-
-  /** @param {any} status */
-  #settle({ id, status, message, error, ...ack }) {
-    if (status === "failed") this.#reject(id, ParleyError.from(error));
-    if (status !== "stored") return;
-    this.#awaited.get(id)?.resolve({ id, status, ...ack });
-    this.#awaited.delete(id);
-  }
-
-  /** @param {string} id @param {ParleyError} error */
-  #reject(id, error) {
-    this.#awaited.get(id)?.reject(error);
-    this.#awaited.delete(id);
-  }
 
   #connected() {
     if (!this.#shared) throw new ParleyError("closed", "Call connect() first.");

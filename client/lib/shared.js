@@ -78,8 +78,14 @@ export class SharedConnection {
     this.#delivered.stop();
     this.#watched.stop();
     this.outbox.suspend();
-    this.#connection.stop();
+    if (this.#tabs.leading) this.#connection.stop();
+    else void this.#emit("state", (this.state = { status: "offline", transport: null }));
     this.#tabs.leave();
+  }
+
+  /** Begin again, where the connection was given up for good. */
+  wake() {
+    if (this.#tabs.leading) this.#connection.start();
   }
 
   nudge() {

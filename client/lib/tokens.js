@@ -6,6 +6,8 @@ import { ParleyError } from "./errors.js";
  * @typedef {Pair & { user: any, renewAt: number, endsAt: number }} SignIn
  */
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * The sign-in, kept in storage that all tabs share.
  *
@@ -18,7 +20,7 @@ export class Tokens {
   #renewWith;
   #always;
   /** @type {Promise<void> | null} */ #renewing = null;
-  /** @type {() => void} */ #unwatch;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   /**
    * @param {{ key: string, storage: Store, renewWith: (pair: Pair) => Promise<Pair>, always?: boolean,
@@ -31,7 +33,7 @@ export class Tokens {
     this.#renewWith = renewWith;
     this.#always = always;
     this.onChange = onChange;
-    this.#unwatch = watchStorage(key, onChange);
+    watchStorage(key, onChange);
   }
 
   /** @returns {SignIn | null} */
@@ -49,13 +51,28 @@ export class Tokens {
     this.onChange();
   }
 
+  /** @param {any} user */
+  setUser(user) {
+    const { current } = this;
+    if (current) this.#storage.setItem(this.#key, JSON.stringify({ ...current, user }));
+  }
+
   clear() {
     this.#storage.removeItem(this.#key);
     this.onChange();
   }
 
-  close() {
-    this.#unwatch();
+  /** Renew in time, by itself, until `rest`. */
+  keepFresh() {
+    this.rest();
+    const wait = Math.max((this.current?.renewAt ?? 0) - Date.now(), 1_000) + 20; // timers may be early by a little
+    const again = () => this.#timer && this.current && this.keepFresh();
+    this.#timer = setTimeout(() => this.fresh().then(again, again), Math.min(wait, LONGEST_TIMER_MS));
+  }
+
+  rest() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** An access token that is good for a while. Where renewing fails and the old one has not ended, the old one. */
@@ -114,13 +131,19 @@ async function locked(name, act) {
   await (locks ? locks.request(`${name}:renew`, act) : act());
 }
 
-/** @param {string} key @param {() => void} changed @returns {() => void} */
+/** Another tab signed in, signed out, or renewed. @param {string} key @param {() => void} changed */
 function watchStorage(key, changed) {
-  if (typeof document === "undefined") return () => {};
-  /** @param {StorageEvent} event */
-  const listener = (event) => (event.key === key || event.key === null) && changed();
-  addEventListener("storage", listener);
-  return () => removeEventListener("storage", listener);
+  if (typeof document === "undefined") return;
+  addEventListener("storage", (event) => (event.key === key || event.key === null) && changed());
+}
+
+/** The browser's, where there is one and the page may use it. @returns {Store} */
+export function defaultStorage() {
+  try {
+    return globalThis.localStorage ?? memoryStorage();
+  } catch {
+    return memoryStorage(); // storage is blocked: the sign-in lasts as long as the page
+  }
 }
 
 /** Storage that forgets. @returns {Store} */

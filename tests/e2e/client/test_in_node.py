@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.client.conftest import RunNode
 from tests.support.processes import Stack
 
-SEEDS = range(1, 7)
+SEEDS = range(1, 5)
 
 
 @pytest.mark.parametrize("transport", ["websocket", "sse", "long-poll"])

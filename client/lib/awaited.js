@@ -1,0 +1,30 @@
+import { ParleyError } from "./errors.js";
+
+/** @typedef {{ id: string, conversationId: number, seq: number, sentAt: string, status: "stored" }} Ack */
+
+/** The acks that callers wait for, by the id of the message. */
+export class Awaited {
+  /** @type {Map<string, { resolve: (ack: Ack) => void, reject: (error: ParleyError) => void }>} */ #waiting = new Map();
+
+  /** @param {string} id @returns {Promise<Ack>} */
+  ack(id) {
+    /** @type {Promise<Ack>} */
+    const done = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    done.catch(() => {}); // `message_status` tells it to those who do not wait
+    return done;
+  }
+
+  /** @param {any} status the data of `message_status` */
+  settle({ id, status, message, error, ...ack }) {
+    if (status === "failed") this.reject(id, ParleyError.from(error));
+    if (status !== "stored") return;
+    this.#waiting.get(id)?.resolve({ id, status, ...ack });
+    this.#waiting.delete(id);
+  }
+
+  /** @param {string} id @param {ParleyError} error */
+  reject(id, error) {
+    this.#waiting.get(id)?.reject(error);
+    this.#waiting.delete(id);
+  }
+}

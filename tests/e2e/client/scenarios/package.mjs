@@ -1,0 +1,56 @@
+/**
+ * What is promised of the package: it leans on nothing, every module of it is used, and it is small. The legacy
+ * client is ES5, and smaller still.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { gzipSync } from "node:zlib";
+
+const require = createRequire(new URL("../../../../dev/javascript/package.json", import.meta.url));
+const acorn = require("acorn");
+const client = new URL("../../../../client/", import.meta.url);
+const MOST = 15_000; // bytes, gzipped: the code of all modules
+const LEGACY_MOST = 3_000; // bytes, gzipped, as it is served
+const MOST_LINES = 300;
+
+const read = (path) => readFileSync(new URL(path, client), "utf8");
+
+/** @returns the code without comments, and the modules it imports */
+function parse(path) {
+  let code = read(path);
+  const comments = [];
+  const tree = acorn.parse(code, { ecmaVersion: 2022, sourceType: "module", onComment: comments });
+  const imports = tree.body.filter((node) => node.source).map((node) => node.source.value);
+  for (const { start, end } of comments.reverse()) code = code.slice(0, start) + code.slice(end);
+  return { code: code.replace(/^\s*\n/gm, ""), imports };
+}
+
+const modules = new Map();
+function follow(path) {
+  if (modules.has(path)) return;
+  const module = parse(path);
+  modules.set(path, module);
+  for (const imported of module.imports) {
+    assert.match(imported, /^\.\.?\//, `${path} leans on ${imported}`);
+    follow(new URL(imported, new URL(path, client)).href.slice(client.href.length));
+  }
+}
+
+follow("parley.js");
+const there = readdirSync(new URL("lib/", client)).map((name) => `lib/${name}`);
+assert.deepEqual([...modules.keys()].sort(), [...there, "parley.js"].sort(), "every module is used");
+for (const path of [...modules.keys(), "sw.js", "legacy.js"]) {
+  assert.ok(read(path).split("\n").length <= MOST_LINES, `${path} is long`);
+}
+const { dependencies, exports } = JSON.parse(read("package.json"));
+assert.equal(dependencies, undefined);
+for (const path of Object.values(exports)) read(path);
+
+const size = gzipSync([...modules.values()].map(({ code }) => code).join(""), { level: 9 }).length;
+assert.ok(size < MOST, `${size} bytes`);
+
+acorn.parse(read("legacy.js"), { ecmaVersion: 5, sourceType: "script" });
+const legacy = gzipSync(read("legacy.js"), { level: 9 }).length;
+assert.ok(legacy < LEGACY_MOST, `${legacy} bytes`);
+console.log(`client ${size} bytes, legacy ${legacy} bytes`);

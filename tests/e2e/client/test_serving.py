@@ -1,0 +1,54 @@
+"""How client/ is served, and what is promised of it as a package."""
+
+from __future__ import annotations
+
+import httpx
+
+from app.api.client_files import CLIENT
+from tests.e2e.client.conftest import RunNode
+from tests.support.processes import Stack
+
+
+def test_the_package_is_small_and_leans_on_nothing(run_node: RunNode) -> None:
+    run_node("package", "")
+
+
+def test_modules_are_served_as_they_lie(server: Stack) -> None:
+    with httpx.Client(base_url=server.base_url, trust_env=False) as http:
+        for name in ("parley.js", "lib/shared.js", "legacy.js"):
+            answer = http.get(f"/client/{name}")
+            assert answer.status_code == 200
+            assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert answer.content == (CLIENT / name).read_bytes()
+            plain = http.get(f"/client/{name}", headers={"Accept-Encoding": "identity"})
+            assert "Content-Encoding" not in plain.headers
+            assert plain.content == answer.content
+
+
+def test_browsers_ask_again_and_are_told_that_nothing_changed(server: Stack) -> None:
+    with httpx.Client(base_url=server.base_url, trust_env=False) as http:
+        first = http.get("/client/parley.js")
+        assert first.headers["Cache-Control"] == "no-cache"
+        again = http.get("/client/parley.js", headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_service_worker_is_at_the_root(server: Stack) -> None:
+    answer = httpx.get(f"{server.base_url}/sw.js", trust_env=False)
+    assert answer.content == (CLIENT / "sw.js").read_bytes()
+    assert answer.headers["Content-Type"].startswith("text/javascript")
+
+
+def test_nothing_else_is_served(server: Stack) -> None:
+    with httpx.Client(base_url=server.base_url, trust_env=False, follow_redirects=True) as http:
+        for path in (
+            "README.md",
+            "package.json",
+            "../wsgi.py",
+            "%2e%2e/wsgi.py",
+            "lib/../../wsgi.py",
+            "/etc/passwd",
+            "",
+        ):
+            assert http.get(f"/client/{path}").status_code == 404, path
