@@ -218,3 +218,15 @@ def test_who_is_signed_out_elsewhere_is_told(window: OpenWindow, people: People)
     here.page.get_by_label("Settings and profile").click()
     here.page.get_by_role("button", name="Sign out").click()
     expect(other.get_by_role("alert")).to_have_text("You have been signed out.")
+
+
+def test_what_an_account_needs_is_said_beside_the_fields(window: OpenWindow) -> None:
+    here = window()
+    here.page.goto(here.base_url)
+    here.page.get_by_role("button", name="Create an account").click()
+    here.page.get_by_label("Username").fill("x!")
+    here.page.get_by_label("Password").fill("short")
+    here.page.get_by_role("button", name="Create account").click()
+    expect(here.page.locator(".field.wrong")).to_have_count(2)
+    expect(here.page.get_by_label("Username")).to_be_focused()
+    expect(here.page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")

@@ -54,6 +54,12 @@ def test_a_group_is_made_named_and_administered(window: OpenWindow, people: Peop
     expect(there.page.get_by_text("You are no longer a member of this group.")).to_be_visible()
     expect(there.row("Hike on Sunday")).to_have_count(0)
 
+    group = here.page.url.rpartition("/")[2]
+    ann.call("POST", f"/conversations/{group}/members", json={"userIds": [ben.id]})
+    expect(there.page.locator(".notice", has_text="Ann Archer added you")).to_be_visible()
+    there.send("back again")
+    here.sees("back again")
+
 
 def test_an_invite_link_leads_into_the_group_until_it_is_revoked(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")

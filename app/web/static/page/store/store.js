@@ -12,6 +12,8 @@ import { Timeline } from "./timeline.js";
 export class Store {
   connection = { status: "connecting", transport: null };
   topics = new Topics();
+  #me = null;
+  #known = new Map(); // attachments uploaded here, by mediaId
   #timelines = new Map();
   #arrived = new Set();
 
@@ -28,8 +30,6 @@ export class Store {
     this.#me = this.client.me ?? this.#me;
     return this.#me;
   }
-
-  #me = null;
 
   /** Listen, connect, and load the list. */
   async begin() {
@@ -139,8 +139,6 @@ export class Store {
     const attachments = (message.attachments ?? []).map((a) => this.#known.get(a.mediaId) ?? a);
     return { ...sent, reactions: [], ...message, attachments };
   }
-
-  #known = new Map();
 
   /** What an upload answered: shown in the message that names it until the server tells more. */
   keepAttachment(attachment, file) {

@@ -15,6 +15,14 @@ const HIGHEST_PX = 180;
 const drafts = new Map(); // conversation id → text; for as long as the page is open
 
 export class Composer {
+  #uploads;
+  #recorder;
+  #text;
+  #files;
+  #send;
+  #voice;
+  #row;
+  #above = h("div.above", null);
   #app;
   #id;
   #onSent;
@@ -41,15 +49,6 @@ export class Composer {
     this.#text.value = drafts.get(conversationId) ?? "";
     this.#refresh();
   }
-
-  #uploads;
-  #recorder;
-  #text;
-  #files;
-  #send;
-  #voice;
-  #row;
-  #above = h("div.above", null);
 
   focus() {
     this.#text.focus();

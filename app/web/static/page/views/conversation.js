@@ -106,6 +106,7 @@ export class ConversationView {
   #update() {
     const conversation = this.#conversation;
     if (!conversation) return this.#gone({ code: "left" });
+    if (!this.#list.element.isConnected) return this.#app.go(`#/c/${this.#id}`); // taken in again
     return this.#list.update(conversation);
   }
 

@@ -25,6 +25,10 @@ export class MessageList {
   #divider = null;
   #busy = false;
   #shown = false;
+  #jump;
+  #resized;
+  #end = 0; // the end when it was last drawn
+  #settled = true; // whether what is in sight is what will stay in sight: only that is read
   #onSeen;
 
   /** @param {any} context {store, conversation, actions, findMessage} @param {(seq: number) => void} onSeen */
@@ -43,9 +47,6 @@ export class MessageList {
     this.#resized.observe(this.#list);
     this.#resized.observe(this.scroller);
   }
-
-  #jump;
-  #resized;
 
   close() {
     this.#resized.disconnect();
@@ -93,9 +94,6 @@ export class MessageList {
     this.#afterScroll();
   }
 
-  /** Whether what is in sight is what will stay in sight: only that is read. */
-  #settled = true;
-
   async showNewest() {
     const timeline = this.#timeline;
     if (!timeline.knows(timeline.lastSeq, timeline.lastSeq)) await timeline.loadNewest();
@@ -119,12 +117,10 @@ export class MessageList {
     this.draw();
   }
 
-  /** The last seq that was drawn as the end: what comes after it while one looks elsewhere is counted by the view. */
+  /** Whether the rows went to the end when they were drawn: what came since belongs to them. */
   get #atEnd() {
     return this.#to >= this.#end;
   }
-
-  #end = 0;
 
   draw() {
     const timeline = this.#timeline;

@@ -6,6 +6,7 @@ import { SearchResults } from "./search_results.js";
 
 /** Search in one conversation, beside it. */
 export class SearchPanel {
+  #input;
   constructor(app, conversationId) {
     const narrow = () => matchMedia("(max-width: 60rem)").matches && app.closePanel();
     const results = new SearchResults(app, narrow, conversationId);
@@ -17,8 +18,6 @@ export class SearchPanel {
       h("div.search-box", null, icon("search"), this.#input), h("div.panel-body", null, results.element));
     hint();
   }
-
-  #input;
 
   focus() {
     this.#input.focus();

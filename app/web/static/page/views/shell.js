@@ -16,6 +16,8 @@ import { Sidebar } from "./sidebar.js";
 export class Shell {
   route = { conversationId: null };
   blocked = new Set();
+  #sidebar;
+  #onSignOut;
   #view = null;
   #panel = null;
   #main = h("main.main", { tabindex: "-1" });
@@ -33,9 +35,6 @@ export class Shell {
     this.#loadBlocked();
     store.client.on("open_conversation", ({ conversationId }) => this.open(conversationId));
   }
-
-  #sidebar;
-  #onSignOut;
 
   go(hash) {
     if (location.hash === hash) this.#follow();

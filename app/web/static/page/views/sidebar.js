@@ -14,6 +14,10 @@ const NEAR_PX = 400;
 
 export class Sidebar {
   #app;
+  #results;
+  #input;
+  #scroller;
+  #head;
   #rows = h("ul.rows", { "aria-label": "Conversations" });
   #state = h("div.state");
   #archive = false;
@@ -37,11 +41,6 @@ export class Sidebar {
     topics.on("people", () => this.#drawHead());
     this.#draw();
   }
-
-  #results;
-  #input;
-  #scroller;
-  #head;
 
   focusSearch() {
     this.#input.focus();

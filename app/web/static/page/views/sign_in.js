@@ -30,7 +30,7 @@ export function signIn(client, { note = "", onSignedIn }) {
     const submit = h("button.button.primary", { type: "submit" }, creating ? "Create account" : "Sign in");
     const other = h("button.link", { type: "button", onclick: () => switchTo(creating ? "login" : "register") },
       creating ? "I have an account" : "Create an account");
-    const form = h("form.card", { novalidate: true, onsubmit: (event) => send(event, { username, name, password, problem, submit }) },
+    const form = h("form.card", { noValidate: true, onsubmit: (event) => send(event, { username, name, password, problem, submit }) },
       h("h1", null, creating ? "Create an account" : "Sign in"), username.row, name?.row, password.row, problem, submit, other);
     fill(page, h("div.brand", null, h("img", { src: "/static/icon.svg", alt: "", width: "44", height: "44" }), h("p", null, "Parley")),
       accounts ? form : elsewhere(), h("p.detail", null, h("a", { href: "/docs" }, "Documents of the API")));
@@ -53,10 +53,20 @@ export function signIn(client, { note = "", onSignedIn }) {
       if (!named.length) problem.textContent = sentence(error, NO[mode]);
       (fields[named[0]?.field] ?? password).input.focus();
     };
+    const wrong = mode === "register" ? unfit(given) : [];
+    if (wrong.length) return fail({ errors: wrong });
     if (await busy(submit, () => client[mode](given), fail)) onSignedIn();
+    return undefined;
   }
   draw();
   return page;
+}
+
+/** What the server would refuse, in words for a person. */
+function unfit({ username, password }) {
+  const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: "3 to 32 of a–z, 0–9, _ . and -" }];
+  const secret = password.length >= 8 ? [] : [{ field: "password", message: "8 characters or more, please" }];
+  return [...name, ...secret];
 }
 
 function elsewhere() {
