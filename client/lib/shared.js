@@ -4,7 +4,7 @@ import { Delivered } from "./delivered.js";
 import { ParleyError, networkError } from "./errors.js";
 import { uuid7 } from "./ids.js";
 import { Outbox } from "./outbox.js";
-import { Stream } from "./stream.js";
+import { Recent, Stream } from "./stream.js";
 import { Tabs } from "./tabs.js";
 import { Watched } from "./watched.js";
 
@@ -30,6 +30,7 @@ export class SharedConnection {
   #delivered = new Delivered((name, data) => this.command(name, data));
   #watched;
   /** @type {Set<number>} */ #watching = new Set();
+  /** Ids of what this browser sent. */ #ours = new Recent();
   #wantsUnread = false;
   /** @type {Map<string, (answer: any) => void>} */ #asked = new Map();
 
@@ -101,6 +102,12 @@ export class SharedConnection {
   /** To the handlers of every tab. @param {string} name @param {any} data */
   tellAll(name, data) {
     this.#tabs.post({ type: "local", name, data });
+    this.#local(name, data);
+  }
+
+  /** @param {string} name @param {any} data */
+  #local(name, data) {
+    if (name === "message_status") this.#ours.set(data.id, true);
     void this.#emit(name, data);
   }
 
@@ -183,7 +190,9 @@ export class SharedConnection {
     const { leading } = this.#tabs;
     if (leading) this.#tabs.post({ type: "event", name, data, cursor });
     if (leading && name === "joined" && !this.cursor && data.unread.length) this.#wantsUnread = true;
-    const handled = await this.#emit(name, data);
+    // What was sent by REST, or by a session before this one, comes back: every tab has it by `message_status`.
+    const echo = name === "receive_message" && this.#ours.has(data.id);
+    const handled = await this.#emit(echo ? "message_updated" : name, data);
     if (!leading) return;
     if (name === "resync") this.#afterResync();
     if (name === "joined" && this.#wantsUnread) void this.#fetchUnread();
@@ -211,7 +220,7 @@ export class SharedConnection {
 
   /** @param {any} message of another tab */
   #hear({ type, name, data, ...more }) {
-    if (type === "local") void this.#emit(name, data);
+    if (type === "local") this.#local(name, data);
     else if (type === "answer") this.#asked.get(more.id)?.({ data, error: more.error });
     else if (this.#tabs.leading) this.#hearAsLeader(type, name, data, more);
     else this.#hearFromLeader(type, name, data, more);

@@ -47,7 +47,7 @@ export class Stream {
 }
 
 /** A map that forgets the oldest. @extends {Map<string, any>} */
-class Recent extends Map {
+export class Recent extends Map {
   /** @param {string} key @param {any} value */
   set(key, value) {
     if (this.size >= REMEMBERED) this.delete([...this.keys()][0]);

@@ -110,6 +110,7 @@ await scenario(async () => {
   await typingAndPresence(alice, bob, ack);
   await changes(alice, bob, ack);
   await awayAndBack(alice, bob, ack);
+  assert.deepEqual(texts(alice), [], "what one sent oneself is told by message_status");
   await fresh(bob);
   await refusals(alice);
   await bob.logout();
