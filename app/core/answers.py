@@ -160,9 +160,11 @@ class Message(ReceivedMessage, frozen=True, kw_only=True):
 
 
 class UnreadMessages(Answer, frozen=True, kw_only=True):
-    """What others sent and the user has not read, oldest first. Fetching marks it delivered, never read."""
+    """What others sent and the user has not read, oldest first. Fetching marks it delivered, never read; ``status``
+    says so already.
+    """
 
-    messages: list[ReceivedMessage]
+    messages: list[Message]
     has_more: bool
 
 

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
 
 from app.core.errors import NotFound, ParleyError
 from app.core.records import Kind, Record
 from app.services.count_unread import by_conversation, is_unread, read_mark
 from app.services.media_views import show_media
 from app.services.memberships import Memberships, memberships_now
-from app.services.message_overlay import Messages, Place, View
+from app.services.message_overlay import CHANGES, Messages, Place, View
 from app.services.message_path import Answer, MessagePath
+from app.services.message_status import unread_status
 from app.services.move_mark import note_delivered
 from app.services.views import stored_message
-from app.store import messages
 from app.store.engine import reading
-from app.store.messages import UnreadRequest
+from app.store.message_life import Reacted, reactions_for
+from app.store.messages import Page, StoredMessage, UnreadRequest, unread_messages
+from app.store.receipts import furthest_behind
+
+Behind = dict[int, list[tuple[int, int]]]
 
 # Changes that are not stored yet and show in what is unread.
-APPLIED = frozenset({Kind.EDITED, Kind.DELETED, Kind.HIDDEN, Kind.PINNED, Kind.REFRESHED})
+APPLIED = CHANGES | {Kind.HIDDEN}
+
+
+class Found(NamedTuple):
+    """Of all requests together. ``behind``: the members to whom least was delivered (``unread_status``)."""
+
+    views: dict[Place, View]
+    reactions: dict[Place, list[Reacted]]
+    behind: Behind
+    members: Memberships
+    tail: dict[int, list[Record]]
 
 
 def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[Answer | ParleyError]:
@@ -33,49 +49,70 @@ def fetch_unread(path: MessagePath, requests: Sequence[UnreadRequest]) -> list[A
     members = memberships_now(path, [request.user_id for request in requests], only)
     tail = by_conversation(members.tail.records)
     with reading(path.engine) as connection:
-        pages = messages.unread_messages(connection, requests)
+        pages = unread_messages(connection, requests)
         path.learn_directs(connection, {row.conversation_id for page in pages for row in page.messages})
-        views = {_place(row): _view(path, row) for page in pages for row in page.messages}
+        rows = {_place(row): row for page in pages for row in page.messages}
+        views = {place: _view(path, row) for place, row in rows.items()}
         show_media(connection, views.values())
-    return [_answer(path, request, page, views, members, tail) for request, page in zip(requests, pages, strict=True)]
+        reactions = _reactions(connection, rows, requests)
+        behind = _behind(path, connection, {conversation_id for conversation_id, _ in rows})
+    found = Found(views, reactions, behind, members, tail)
+    return [_answer(path, request, page, found) for request, page in zip(requests, pages, strict=True)]
 
 
-def _answer(
-    path: MessagePath,
-    request: UnreadRequest,
-    stored: messages.Page,
-    views: dict[Place, View],
-    members: Memberships,
-    tail: dict[int, list[Record]],
-) -> Answer | ParleyError:
-    member_of = members.of[request.user_id]
+def _reactions(
+    connection: Connection, rows: dict[Place, StoredMessage], requests: Sequence[UnreadRequest]
+) -> dict[Place, list[Reacted]]:
+    """A message that nothing became of has none: of most, Postgres is not asked."""
+    changed = [place for place, row in rows.items() if row.version > row.created_version]
+    return reactions_for(connection, changed, {request.user_id for request in requests}) if changed else {}
+
+
+def _behind(path: MessagePath, connection: Connection, conversation_ids: set[int]) -> Behind:
+    """Of direct conversations Postgres is not asked: there is nobody but the sender and the one who fetches."""
+    groups = [c for c in conversation_ids if not path.directs.is_direct(c)]
+    found = furthest_behind(connection, groups) if groups else {}
+    return found | {c: [] for c in conversation_ids if path.directs.is_direct(c)}
+
+
+def _answer(path: MessagePath, request: UnreadRequest, stored: Page, found: Found) -> Answer | ParleyError:
+    user_id, member_of = request.user_id, found.members.of[request.user_id]
     if request.conversation_id is not None:
         if request.conversation_id not in member_of:
             return NotFound()
         member_of = {request.conversation_id}
-    read_now = {
-        c: max(read_mark(tail[c], request.user_id), members.since.get((request.user_id, c), 0))
-        for c in member_of & tail.keys()
-    }
-    found = Messages(request.user_id)
-    for row in stored.messages:
-        if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
-            found.put(dict(views[_place(row)]), row.version, row.created_version)
-    for conversation_id, read_seq in read_now.items():
-        found.apply(r for r in tail[conversation_id] if r.kind in APPLIED or is_unread(r, request.user_id, read_seq))
-    ordered = [found.views[place] for place in sorted(found.views, key=found.created.__getitem__)]
-    page = [view for view in ordered if "deletedAt" not in view][: request.limit]
-    for view in page:
-        view.pop("reactions", None)
-    _mark_delivered(path, request.user_id, page)
+    unread = _unread(user_id, member_of, stored, found)
+    ordered = sorted(unread.views, key=unread.created.__getitem__)
+    shown = [place for place in ordered if "deletedAt" not in unread.views[place]][: request.limit]
+    page = [unread.views[place] for place in shown]
+    for place, view in zip(shown, page, strict=True):
+        behind = found.behind.get(view["conversationId"])
+        view["status"] = unread_status(view, user_id, behind, stored=unread.is_stored(place))
+    _mark_delivered(path, user_id, page)
     return {"messages": page, "hasMore": len(ordered) > request.limit or stored.has_more}
 
 
-def _place(row: messages.StoredMessage) -> Place:
+def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Messages:
+    """What is stored, and over it what is not."""
+    tail, since = found.tail, found.members.since
+    read_now = {c: max(read_mark(tail[c], user_id), since.get((user_id, c), 0)) for c in member_of & tail.keys()}
+    unread = Messages(user_id)
+    for row in stored.messages:
+        if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
+            place = _place(row)
+            reactions = [reacted.seen_by(user_id) for reacted in found.reactions.get(place, ())]
+            unread.put({**found.views[place], "reactions": reactions}, row.version, row.created_version)
+    unread.mark_stored()
+    for conversation_id, read_seq in read_now.items():
+        unread.apply(r for r in tail[conversation_id] if r.kind in APPLIED or is_unread(r, user_id, read_seq))
+    return unread
+
+
+def _place(row: StoredMessage) -> Place:
     return row.conversation_id, row.seq
 
 
-def _view(path: MessagePath, row: messages.StoredMessage) -> View:
+def _view(path: MessagePath, row: StoredMessage) -> View:
     return stored_message(row, path.directs.peer(row.conversation_id, row.sender_id))
 
 

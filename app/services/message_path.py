@@ -56,6 +56,10 @@ class DirectCache:
             return None
         return pair[1] if pair[0] == user_id else pair[0]
 
+    def is_direct(self, conversation_id: int) -> bool:
+        """False where it is a group or not known here."""
+        return conversation_id in self._peers
+
     def knows(self, conversation_id: int) -> bool:
         """Whether it is known to be direct, or a group."""
         return conversation_id in self._peers or conversation_id in self._groups

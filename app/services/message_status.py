@@ -48,6 +48,20 @@ def with_status(path: MessagePath, conn: Connection, views: Sequence[View], user
     ]
 
 
+def unread_status(view: View, user_id: int, behind: Sequence[tuple[int, int]] | None, *, stored: bool) -> str:
+    """Of another's message that ``user_id`` has not read, as it is once it was fetched: that delivers it to them.
+
+    ``behind``: (user, delivered seq) of the members to whom least was delivered, at least three where there are so
+    many; None where there are too many members to be looked at.
+    """
+    if not stored:
+        return "accepted"
+    if behind is None:
+        return "stored"
+    own = user_id, view["senderId"]
+    return "delivered" if all(seq >= view["seq"] for user, seq in behind if user not in own) else "stored"
+
+
 def _status(view: View, members: Sequence[MemberState], *, stored: bool) -> str:
     """The least that any other member's marks say of it."""
     if not stored:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, structs
 
 
@@ -35,6 +38,16 @@ _CHANGED = HotStatement(f"""
         SELECT m.* WHERE c.member_count > {MARKS_TOLD} AND m.version > greatest(:version, m.joined_version)
     ) AS told
     WHERE m.user_id = :user_id AND m.left_seq IS NULL ORDER BY told.version
+""")
+# Of three that are furthest behind, one is neither the sender of a message nor the one who is asking.
+_FURTHEST_BEHIND = HotStatement(f"""
+    SELECT c.id, m.user_id, m.last_delivered_seq
+    FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
+    JOIN conversations AS c ON c.id = asked.id AND c.member_count <= {MARKS_TOLD}
+    CROSS JOIN LATERAL (
+        SELECT x.user_id, x.last_delivered_seq FROM members AS x
+        WHERE x.conversation_id = c.id AND x.left_seq IS NULL ORDER BY x.last_delivered_seq LIMIT 3
+    ) AS m
 """)
 # The greatest seq among the last few that changed up to then. A message that changed since does not count, nor one
 # before many later changes of others: the mark then moves with a later version, and never too far.
@@ -67,3 +80,13 @@ def delivered_up_to(conn: Connection, user_id: int, version: int) -> list[tuple[
     """
     rows = _DELIVERED_UP_TO.rows(conn, user_id=user_id, version=version)
     return [(conversation, seq) for conversation, seq in rows]
+
+
+def furthest_behind(conn: Connection, conversation_ids: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
+    """conversation -> the three members to whom least was delivered, ``(user_id, delivered_seq)``; of those
+    conversations that have at most ``MARKS_TOLD`` members.
+    """
+    found: dict[int, list[tuple[int, int]]] = {}
+    for conversation, user, seq in _FURTHEST_BEHIND.rows(conn, ids=int_array(conversation_ids)):
+        found.setdefault(conversation, []).append((user, seq))
+    return found

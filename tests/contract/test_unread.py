@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.contract.conftest import Connect, MakeRest
+from tests.contract.conftest import Connect, MakeGroup, MakeRest
 from tests.contract.expect import refused, send_many
 from tests.support.clients import Account
 
@@ -57,6 +59,43 @@ def test_unread_messages_are_whole(
     (got,) = connect(transport, ben).fetch_unread()["messages"]
     assert set(got) >= {"id", "conversationId", "seq", "senderId", "message", "kind", "attachments", "sentAt"}
     assert (got["id"], got["sentAt"], got["message"]) == (ack["id"], ack["sentAt"], "whole")
+    assert (got["status"], got["reactions"]) == ("delivered", [])
+
+
+def test_unread_messages_are_as_the_history_has_them(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    made = group(ann, ben, eve)
+    sent = [rest(ann).send(conversation_id=made, message=text)["id"] for text in ("one", "two")]
+    for who, emoji in ((eve, "👍"), (ben, "👍"), (ann, "❤")):
+        rest(who).react(sent[0], emoji, made)
+    rest(eve).react(sent[1], "👍", made)
+    rest(eve).react(sent[1], "👍", made, on=False)
+
+    def shown() -> list[Any]:
+        found = connect(transport, ben).fetch_unread()["messages"]
+        return [(m["status"], m["reactions"]) for m in found if m["id"] in sent]
+
+    both = {"emoji": "👍", "count": 2, "mine": True}
+    reactions: list[list[Any]] = [[both, {"emoji": "❤", "count": 1, "mine": False}], []]
+    assert shown() == [("stored", reactions[0]), ("stored", reactions[1])]
+    rest(eve).delivered(made, 2)
+    assert shown() == [("delivered", reactions[0]), ("stored", reactions[1])]
+    rest(eve).read(made, 3)
+    assert shown() == [("delivered", reactions[0]), ("delivered", reactions[1])]
+    assert "receipts" not in str(connect(transport, ben).fetch_unread())
+
+
+def test_a_reaction_is_mine_for_who_reacted_alone(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    made = group(ann, ben, eve)
+    sent = rest(ann).send(conversation_id=made)["id"]
+    rest(eve).react(sent, "👍", made)
+    clients = {account.user_id: connect(transport, account) for account in (ben, eve)}
+    for user_id, client in clients.items():
+        [message] = [m for m in client.fetch_unread()["messages"] if m["id"] == sent]
+        assert message["reactions"] == [{"emoji": "👍", "count": 1, "mine": user_id == eve.user_id}]
 
 
 def test_fetching_marks_delivered_and_tells_the_sender(

@@ -16,10 +16,12 @@ from app.store.message_life import (
     Edit,
     MemberReceipt,
     Preview,
+    Reacted,
     edits_of,
     locate,
     pins_of,
     previews,
+    reactions_for,
     reactions_of,
     receipts_of,
 )
@@ -87,6 +89,17 @@ def test_reactions_come_in_the_order_of_their_first_use(conn: Connection, engine
         (conversation, 2): [{"emoji": "a", "count": 1, "mine": False}],
     }
     assert reactions_of(conn, [], user) == {}
+
+
+def test_reactions_for_many_say_who_of_them_reacted(conn: Connection, engine: Engine) -> None:
+    conversation, user, other = add_pair(engine)
+    for seq, who, emoji in ((1, other, "b"), (1, user, "b"), (2, user, "a")):
+        react(engine, conversation, seq, who, emoji)
+    [stranger] = add_users(engine, 1)
+    found = reactions_for(conn, [(conversation, seq) for seq in (1, 2, 3)], [other, stranger])
+    assert found == {(conversation, 1): [Reacted("b", 2, [other])], (conversation, 2): [Reacted("a", 1, [])]}
+    assert found[conversation, 1][0].seen_by(other) == {"emoji": "b", "count": 2, "mine": True}
+    assert found[conversation, 1][0].seen_by(stranger) == {"emoji": "b", "count": 2, "mine": False}
 
 
 def test_edits_are_the_texts_that_were_replaced(conn: Connection, engine: Engine) -> None:

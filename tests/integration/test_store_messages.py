@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from app.config import Settings
 from app.store.batch_writes import Receipt, insert_tombstone, store_batch
@@ -23,8 +23,17 @@ from app.store.messages import (
     unread_counts,
     unread_messages,
 )
-from app.store.receipts import StoredReceipt, delivered_up_to, receipts_changed_since
-from tests.factories.store import add_direct, add_pair, add_users, new_message, new_messages, next_version
+from app.store.receipts import StoredReceipt, delivered_up_to, furthest_behind, receipts_changed_since
+from tests.factories.store import (
+    add_direct,
+    add_group,
+    add_pair,
+    add_users,
+    leave,
+    new_message,
+    new_messages,
+    next_version,
+)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +165,21 @@ def test_what_changed_since_a_version_comes_in_its_order(conn: Connection, engin
     some = changed_since(conn, user, old.version, 2)
     assert some == Page(everything.messages[:2], has_more=True)
     assert changed_since(conn, user, new[-1].version, 10) == Page([], has_more=False)
+
+
+def test_those_furthest_behind_are_three_of_a_conversation(conn: Connection, engine: Engine) -> None:
+    people = add_users(engine, 5)
+    group, pair = add_group(engine, people), add_group(engine, people[:2])
+    for user, seq in zip(people, (4, 3, 9, 1, 2), strict=True):
+        mark = Receipt(group, user, seq, 0, next_version())
+        store_batch(engine, 1, [], [mark])
+    leave(engine, group, people[4], 2, next_version())
+    found = furthest_behind(conn, [group, pair])
+    assert found[group] == [(people[3], 1), (people[1], 3), (people[0], 4)]
+    assert sorted(found[pair]) == [(people[0], 0), (people[1], 0)]
+    with writing(engine) as writer:
+        writer.execute(text("UPDATE conversations SET member_count = 101 WHERE id = :c"), {"c": group})
+    assert furthest_behind(conn, [group]) == {}
 
 
 def test_marks_that_moved_since_a_version(conn: Connection, engine: Engine) -> None:
