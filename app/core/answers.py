@@ -60,7 +60,9 @@ class Accepted(Answer, frozen=True, kw_only=True):
 
 
 class MarkAck(Answer, frozen=True, kw_only=True):
-    """The mark stands where it was asked to be, or further on. ``accepted``: Postgres did not confirm it in time."""
+    """``seq`` is where the mark stands, at most at the last message; in groups of over 100 it may stand further on.
+    ``accepted``: Postgres did not confirm it in time, and ``seq`` is what was asked for.
+    """
 
     conversation_id: Id
     seq: Seq

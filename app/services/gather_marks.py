@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gevent import get_hub
@@ -24,7 +25,7 @@ UNASKED_SECONDS = 3.0
 KNOWN_MOST = 100_000
 MOST_IN_ONE = 2000
 
-Confirmed = Callable[[ParleyError | None], None]
+Confirmed = Callable[[int, ParleyError | None], None]
 Outcome = Callable[[Decision, ParleyError | None], None]
 Marks = dict[int, int]
 
@@ -53,7 +54,7 @@ class GatheredMarks:
     def note(
         self, kind: Kind, conversation_id: int, user_id: int, seq: int, confirmed: Confirmed | None = None
     ) -> None:
-        """``confirmed`` comes once the mark is stored."""
+        """``confirmed`` comes once the mark is stored, with the last seq of the conversation (0 with an error)."""
         asked = confirmed is not None or kind == Kind.READ
         self._send_after(EVERY_SECONDS if asked else UNASKED_SECONDS)
         key = kind, conversation_id
@@ -92,20 +93,23 @@ class GatheredMarks:
             self._change.submit(operation, self._decided(conversation_id, waiting if last else []))
 
     def _decided(self, conversation_id: int, waiting: list[Confirmed]) -> Outcome:
-        def tell(error: ParleyError | None) -> None:
+        def tell(last_seq: int, error: ParleyError | None) -> None:
             for confirmed in waiting:
-                confirmed(error)
+                confirmed(last_seq, error)
 
         def decided(decision: Decision, error: ParleyError | None) -> None:
             if error is not None:
-                tell(error)
-            elif decision[0] in (Decided.DONE, Decided.STILL_WAITS):
+                tell(0, error)
+                return
+            what, last_seq, version, _ = decision
+            if what in (Decided.DONE, Decided.STILL_WAITS):
                 if waiting:
-                    self._confirmations.expect(decision[2], tell)
-            elif decision[0] == Decided.UNKNOWN:
-                self._large.discard(conversation_id)  # idle for a day: its marks go the usual way again
-                tell(Overloaded(retry_after=0.1))
+                    self._confirmations.expect(version, partial(tell, last_seq))
+            elif what == Decided.STILL:
+                tell(last_seq, None)
             else:
-                tell(None)
+                if what == Decided.UNKNOWN:
+                    self._large.discard(conversation_id)  # idle for a day: its marks go the usual way again
+                tell(0, Overloaded(retry_after=0.1))
 
         return decided

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.core.errors import ParleyError
 from app.core.records import Kind
 from app.message_log.append import Decided, Decision, Operation
@@ -12,26 +14,30 @@ from app.services.send_message import Outcome, refusal
 def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome) -> None:
     """Never blocks, never raises. ``outcome`` comes once the mark is stored, also where it was further on already.
 
-    A seq beyond the last message means "all there is".
+    A seq beyond the last message means "all there is". The answer's ``seq`` is where the mark stands; in a large
+    conversation, where marks are gathered, how far it was asked to be at most: it may stand further on.
     """
     operation = Operation(kind, conversation_id, user_id, seq)
-    answer = {"conversationId": conversation_id, "seq": seq, "status": "stored"}
 
-    def confirmed(error: ParleyError | None) -> None:
+    def confirmed(stands: int, error: ParleyError | None) -> None:
+        answer = {"conversationId": conversation_id, "seq": stands, "status": "stored"}
         outcome(None if error else answer, error)
+
+    def gathered(last_seq: int, error: ParleyError | None) -> None:
+        confirmed(min(seq, last_seq), error)
 
     def decided(decision: Decision, error: ParleyError | None) -> None:
         if error is not None:
             outcome(None, error)
             return
-        what, _, version, _ = decision
+        what, stands, version, _ = decision
         if what in (Decided.DONE, Decided.STILL_WAITS):
-            path.confirmations.expect(version, confirmed)
+            path.confirmations.expect(version, partial(confirmed, stands))
         elif what == Decided.STILL:
-            outcome(answer, None)
+            confirmed(stands, None)
         elif what == Decided.GATHER:
             path.marks.note_large(conversation_id)
-            path.marks.note(kind, conversation_id, user_id, seq, confirmed)
+            path.marks.note(kind, conversation_id, user_id, seq, gathered)
         else:
             outcome(None, refusal(what))
 
@@ -39,7 +45,7 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         if error is not None:
             outcome(None, error)
         elif path.marks.is_large(conversation_id):
-            path.marks.note(kind, conversation_id, user_id, seq, confirmed)
+            path.marks.note(kind, conversation_id, user_id, seq, gathered)
         else:
             path.carry_out(path.append, operation, decided)
 

@@ -177,7 +177,9 @@ def test_marks_of_many_are_gathered(connect: Connect, rest: MakeRest, many: list
     sent = [rest(ann).send(conversation_id=made) for _ in range(3)][-1]
     watchers = [connect(transport, ann, ack="client") for transport in ALL]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda client: client.read(made, sent["seq"]), many))
+        acks = list(pool.map(lambda client: client.read(made, sent["seq"] + 1000), many))
+    assert {ack["seq"] for ack in acks} == {sent["seq"]}
+    assert many[0].read(made, 9999)["seq"] == sent["seq"]
     for watcher in watchers:
         watcher.wait(gathered(watcher, made, sent["seq"]), 20, "all marks")
         marks = marks_of(watcher, made, "message_read")

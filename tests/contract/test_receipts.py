@@ -62,11 +62,27 @@ def test_reading_is_also_having_received(connect: Connect, rest: MakeRest, ann: 
 
 
 @pytest.mark.parametrize("what", ["delivered", "read"])
+def test_the_ack_says_where_the_mark_stands(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, what: str
+) -> None:
+    conversation = send_many(rest(ann), ben, 3)
+    mark = getattr(connect(transport, ben, ack="client"), what)
+    for asked, stands in ((0, 0), (2, 2), (1, 2), (9999, 3), (9999, 3), (2, 3)):
+        assert mark(conversation, asked) == {"conversationId": conversation, "seq": stands, "status": "stored"}
+
+
+def test_what_is_read_stands_as_delivered(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+    conversation = send_many(rest(ann), ben, 2)
+    assert rest(ben).read(conversation, 2)["seq"] == 2
+    assert rest(ben).delivered(conversation, 1)["seq"] == 2
+
+
+@pytest.mark.parametrize("what", ["delivered", "read"])
 def test_a_mark_past_the_end_means_the_end(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, what: str
 ) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
-    getattr(rest(ben), what)(conversation, 10**9)
+    assert getattr(rest(ben), what)(conversation, 10**9)["seq"] == 1
     assert member(rest(ann), conversation, ben.user_id)[f"{what}Seq"] == 1
     rest(ann).send(receiver_id=ben.user_id)
     assert [m["seq"] for m in rest(ben).fetch_unread()["messages"]] == ([2] if what == "read" else [1, 2])

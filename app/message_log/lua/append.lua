@@ -12,8 +12,8 @@
 --     2, seq, version, sent_ms         the same id was here before, and Postgres does not have it yet
 --     3 the id is another sender's     4 conversation not in Redis: hydrate, then call again
 --     5 not a member                   6 the log is full
---     7, 0, version                    a mark that moves nothing, all of the conversation is stored
---     8, 0, version                    a mark that moves nothing, and what is not stored yet ends with version
+--     7, seq, version                  a mark that moves nothing and stands at seq, all of the conversation is stored
+--     8, seq, version                  the same, and what is not stored yet ends with version
 --     9 the sender has blocked the receiver
 --     13                               a mark in a large conversation: to be gathered (change.lua, MARKS)
 -- Typing on the bus is {users, {4, conversation, user, on}}.
@@ -50,8 +50,9 @@ local function move_mark(c, kind, user, seq, index)
   local marks = call('HMGET', c.key, d, r)
   local delivered, read = tonumber(marks[1] or '0'), tonumber(marks[2] or '0')
   seq = math.min(seq, c.seq)
-  if seq <= (kind == 2 and delivered or read) then
-    return answer(c.lv <= stored and STILL or STILL_WAITS, 0, c.lv)
+  local stands = kind == 2 and delivered or read
+  if seq <= stands then
+    return answer(c.lv <= stored and STILL or STILL_WAITS, stands, c.lv)
   end
   if #records >= room then return answer(FULL) end
   if kind == 2 then

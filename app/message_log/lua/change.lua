@@ -12,6 +12,7 @@
 -- Results are four numbers an operation, in order:
 --     0, seq, version, sent_ms    done                  4 conversation not in Redis: hydrate, then call again
 --     5 not a member              6 the log is full     7, 0, version and 8, 0, version: nothing to change (as append.lua)
+--     of 16, seq is the last of the conversation, also with 7 and 8
 --     1, 2 and 3, of a change of a group: its id was here before (as append.lua)
 --     9 the role does not allow it        10 the last owner        11 too many members       12 no such message or member
 --     14 the message was changed since it was read
@@ -28,8 +29,8 @@ local SHOWN = 100
 local MEMBER, ADMIN, OWNER = 1, 2, 3
 local ROLES = {'member', 'admin', 'owner'}
 
-local function still(c)
-  answer(c.lv <= stored and STILL or STILL_WAITS, 0, c.lv)
+local function still(c, seq)
+  answer(c.lv <= stored and STILL or STILL_WAITS, seq, c.lv)
 end
 
 -- user -> rank, floors and info of a conversation
@@ -112,10 +113,10 @@ local function move_marks(c, what)
       if seq > furthest then furthest, reader = seq, user end
     end
   end
-  if #moved == 0 then return still(c) end
+  if #moved == 0 then return still(c, c.seq) end
   local body = format('{"mark":%d,"moved":[%s]}', mark, table.concat(moved, ','))
   fan_out(c.members, '\154' .. write(c, MARKS, furthest, pack(reader, '', body, '', what.gateway)))
-  answer(0, furthest, version, now_ms)
+  answer(0, c.seq, version, now_ms)
 end
 
 -- Each kind of change: checks and applies it to `group` and answers nil, or an answer's number; `made` collects what the

@@ -164,11 +164,11 @@ class EventClient(ABC):
         """``{messages, hasMore}``; keywords ``conversation_id``, ``limit``."""
         return self.rest.fetch_unread(**data)
 
-    def delivered(self, conversation_id: int, seq: int) -> None:
-        self.rest.delivered(conversation_id, seq)
+    def delivered(self, conversation_id: int, seq: int) -> dict[str, Any]:
+        return self.rest.delivered(conversation_id, seq)
 
-    def read(self, conversation_id: int, seq: int) -> None:
-        self.rest.read(conversation_id, seq)
+    def read(self, conversation_id: int, seq: int) -> dict[str, Any]:
+        return self.rest.read(conversation_id, seq)
 
     def typing(self, typing: bool = True, **target: int) -> None:
         """Keywords ``conversation_id`` or, where the transport has it, ``receiver_id``."""

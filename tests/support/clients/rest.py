@@ -90,11 +90,11 @@ class RestClient(ChangeCalls, MediaCalls):
         params = {"conversationId": conversation_id, "limit": limit}
         return self.json("GET", "/messages/unread", params={k: v for k, v in params.items() if v is not None})
 
-    def delivered(self, conversation_id: int, seq: int) -> None:
-        self.request("POST", f"/conversations/{conversation_id}/delivered", json={"seq": seq})
+    def delivered(self, conversation_id: int, seq: int) -> dict[str, Any]:
+        return self.json("POST", f"/conversations/{conversation_id}/delivered", json={"seq": seq})
 
-    def read(self, conversation_id: int, seq: int) -> None:
-        self.request("POST", f"/conversations/{conversation_id}/read", json={"seq": seq})
+    def read(self, conversation_id: int, seq: int) -> dict[str, Any]:
+        return self.json("POST", f"/conversations/{conversation_id}/read", json={"seq": seq})
 
     def typing(self, *, typing: bool, conversation_id: int) -> None:
         self.request("POST", f"/conversations/{conversation_id}/typing", json={"typing": typing})

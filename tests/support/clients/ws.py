@@ -130,11 +130,11 @@ class WsClient(EventClient):
         assert answer.name == "unread_messages", answer
         return answer.data
 
-    def delivered(self, conversation_id: int, seq: int) -> None:
-        self.command("message_delivered", {"conversationId": conversation_id, "seq": seq})
+    def delivered(self, conversation_id: int, seq: int) -> dict[str, Any]:
+        return self.command("message_delivered", {"conversationId": conversation_id, "seq": seq}).data
 
-    def read(self, conversation_id: int, seq: int) -> None:
-        self.command("message_read", {"conversationId": conversation_id, "seq": seq})
+    def read(self, conversation_id: int, seq: int) -> dict[str, Any]:
+        return self.command("message_read", {"conversationId": conversation_id, "seq": seq}).data
 
     def edit(self, id_: str, message: str, conversation_id: int | None = None) -> dict[str, Any]:
         return self._change("edit_message", id_, conversation_id, message=message)
