@@ -56,13 +56,15 @@ class Forward(Command, frozen=True):
 
 
 class SendMessage(Command, frozen=True):
+    """null stands for what is absent, of everything but ``message``."""
+
     message: str = ""
     id: Uuid | None = None
     sender_id: Id | None = None
     receiver_id: Id | None = None
     conversation_id: Id | None = None
-    kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "text"
-    attachments: Annotated[list[Attachment], Meta(max_length=20)] = []
+    kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | None = "text"
+    attachments: Annotated[list[Attachment], Meta(max_length=20)] | None = []
     reply_to: Uuid | None = None
     forward: Forward | None = None
 

@@ -60,7 +60,7 @@ def find_details(path: MessagePath, user_id: int, conversation_id: int, command:
         _quoted(path, conversation_id, command.reply_to) if command.reply_to else None,
         find_mentions(path, conversation_id, user_id, command.message),
         _forwarded(path, user_id, command) if command.forward else None,
-        name_media(path, user_id, conversation_id, command.attachments),
+        name_media(path, user_id, conversation_id, command.attachments or ()),
     )
 
 

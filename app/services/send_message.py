@@ -147,7 +147,7 @@ class _Sending:
     def body(self) -> MessageBody:
         command = self.command
         body = MessageBody(
-            id=self.id, sender_id=self.user_id, message=command.message, kind=command.kind, attachments=[]
+            id=self.id, sender_id=self.user_id, message=command.message, kind=command.kind or "text", attachments=[]
         )
         receiver = command.receiver_id or self.path.directs.peer(self.conversation_id, self.user_id)
         if receiver is not None:

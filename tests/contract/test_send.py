@@ -11,7 +11,7 @@ import pytest
 
 from app.message_log import keys
 from tests.contract.conftest import Connect, MakeRest
-from tests.contract.expect import is_time, seqs, uuid7, wait_for_seq
+from tests.contract.expect import is_time, refused, seqs, uuid7, wait_for_seq
 from tests.support.clients import Account, WsClient
 from tests.support.processes import Stack
 
@@ -196,6 +196,25 @@ def test_kind_and_reply_travel(connect: Connect, ann: Account, ben: Account, tra
     ack = sender.send("answer", receiver_id=ben.user_id, kind="location", replyTo=first["id"])
     got = receiver.next_message(ack["id"])
     assert (got["kind"], got["replyTo"]) == ("location", first["id"])
+
+
+NULLS = dict.fromkeys(("id", "senderId", "conversationId", "kind", "attachments", "replyTo", "forward"))
+
+
+@pytest.mark.parametrize("by", ["ws", "rest"])
+def test_null_is_absent(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, by: str) -> None:
+    receiver = connect(transport, ben)
+    body = {**NULLS, "receiverId": ben.user_id, "message": "with nulls"}
+    ws: WsClient = connect("ws", ann)
+    ack = ws.command("send_message", body).data if by == "ws" else rest(ann).json("POST", "/messages", json=body)
+    got = receiver.next_message(ack["id"])
+    assert (got["message"], got["kind"], got["attachments"]) == ("with nulls", "text", [])
+    assert got.keys().isdisjoint({"replyTo", "forwarded"})
+
+
+def test_null_for_text_and_media_is_nothing_to_send(rest: MakeRest, ann: Account, ben: Account) -> None:
+    with refused("invalid"):
+        rest(ann).json("POST", "/messages", json={**NULLS, "receiverId": ben.user_id, "message": ""})
 
 
 def test_one_direct_conversation_however_many_begin_it_at_once(rest: MakeRest, ann: Account, ben: Account) -> None:
