@@ -1,4 +1,7 @@
-"""Media that a message comes with: its sender's own, uploaded into the conversation, and not failed."""
+"""Media that a message comes with: its sender's own, uploaded into the conversation.
+
+One that failed may be named like one that is about to, and shows as failed: a sender cannot know which it is.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,5 @@ def name_media(
 def _check(row: StoredMedia | None, user_id: int, conversation_id: int, field: str) -> None:
     if row is None or row.user_id != user_id or row.conversation_id != conversation_id:
         raise Invalid.field(field, "no such media")
-    if row.state == "failed":
-        raise Invalid.field(field, f"it failed ({row.code})")
-    if row.state not in ("processing", "ready"):
+    if row.state not in ("processing", "ready", "failed"):
         raise Invalid.field(field, "no such media")

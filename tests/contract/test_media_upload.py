@@ -217,5 +217,31 @@ def test_what_cannot_be_read_fails_and_says_so(
     assert media_of(ann.user_id) == [("failed", 0)]
     with refused("not_found"):
         rest(ben).media_url(media_id)
-    with refused("invalid"):
-        rest(ann).send(conversation_id=one, attachments=[{"mediaId": media_id}])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_medium_that_fails_is_shown_as_failed_whenever_it_is_named(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str, when: str
+) -> None:
+    """Of those that one names, one cannot know which has failed by now."""
+    one = group(ann, ben)
+    watcher, witness = connect(transport, ben), connect("ws", ann)
+    media_id = rest(ann).upload(one, image_bytes(size=(500, 500))[:3000])["mediaId"]
+    if when == "after":
+        witness.next_event("media_failed")
+    named = {"conversation_id": one, "message": "look", "attachments": [{"mediaId": media_id}]}
+    sent = [rest(ann).send(**named)["id"], connect("ws", ann).send(**named)["id"]]
+
+    def shown_failed(message_id: str) -> bool | None:
+        names = ("receive_message", "message_updated")
+        told = [e.data for e in list(watcher.events) if e.name in names and e.data["id"] == message_id]
+        return (bool(told) and failed(told[-1])) or None
+
+    for message_id in sent:
+        watcher.wait(lambda message_id=message_id: shown_failed(message_id), 15, "that it failed")
+    for found in (rest(ben).history(one)["messages"], rest(ben).fetch_unread()["messages"]):
+        assert [failed(m) for m in found if m["id"] in sent] == [True, True]
+
+
+def failed(message: dict[str, Any]) -> bool:
+    return [(a["status"], a.get("code")) for a in message["attachments"]] == [("failed", "unreadable")]
