@@ -33,6 +33,8 @@ from app.store.push_deliveries import Delivery, Ended, Postponed
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5  # what is due later is looked for so often
+# What ends closely after another is noted with it, and as much is claimed anew: what is unread is counted once a claim.
+GATHER_SECONDS = 0.01
 END_TRIES = 5
 CLAIM_MOST = 100
 
@@ -136,6 +138,8 @@ class Lane:
         late: list[Postponed] = []
         try:
             news = self._news.get(timeout=seconds) if seconds else self._news.get_nowait()
+            if news is not None:
+                time.sleep(GATHER_SECONDS)
             while True:
                 if news is not None:
                     self._sort(news, ended, late)
