@@ -45,7 +45,7 @@ export class Parley extends Acts {
   /** @param {Options} [options] */
   constructor(options = {}) {
     super();
-    const { storage = defaultStorage(), WebSocket = globalThis.WebSocket } = options;
+    const { storage = defaultStorage(), WebSocket = globalThis.WebSocket, indexedDB = globalThis.indexedDB } = options;
     const url = (options.url ?? location.origin).replace(/\/$/, "");
     this.#key = `parley:${url}`;
     this.#options = options;
@@ -53,10 +53,9 @@ export class Parley extends Acts {
     storage.setItem("parley:device", this.deviceId);
     this.#link = { url, WebSocket, deviceId: this.deviceId, fetch: options.fetch ?? fetch.bind(globalThis) };
     this.#rest = new Rest({ ...this.#link, tokens: () => this.#tokens });
-    this.#store = options.outboxStore ?? openOutboxStore(options.indexedDB ?? globalThis.indexedDB);
+    this.#store = options.outboxStore ?? openOutboxStore(indexedDB);
     this.#tokens = new Tokens({
-      key: this.#key,
-      storage,
+      key: this.#key, storage, indexedDB,
       renewWith: options.renew ?? (({ refreshToken }) => this.#rest.call("POST", "/auth/refresh", undefined, refreshToken)),
       always: Boolean(options.renew),
       onChange: () => this.#tokensChanged(),

@@ -9,7 +9,7 @@ export class Acts extends Api {
 
   /** @param {string} _name @param {any} _data @returns {Promise<any>} */
   command(_name, _data) {
-    throw new Error("A subclass says how.");
+    throw new Error();
   }
 
   /** @param {string} _name @param {any} _data without an answer */

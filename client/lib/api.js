@@ -9,7 +9,7 @@ export class Api {
    * @returns {Promise<any>}
    */
   request(_method, _path, _body) {
-    throw new Error("A subclass says how.");
+    throw new Error();
   }
 
   /** @param {{ cursor?: string, limit?: number }} [page] */

@@ -165,7 +165,7 @@ export class Outbox {
 /** @param {Promise<any>} answer @returns {Promise<any>} rejects where it takes too long */
 function patiently(answer) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new ParleyError("network", "No answer came.")), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new ParleyError("network")), PATIENCE_MS);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -4,7 +4,7 @@
  */
 
 /** Where messages wait, in the order in which they were written. In memory where there is no database.
- * @param {IDBFactory | undefined} factory @returns {OutboxStore} */
+ * @param {IDBFactory | null | undefined} factory @returns {OutboxStore} */
 export function openOutboxStore(factory) {
   const fallback = memoryOutbox();
   if (!factory) return fallback;

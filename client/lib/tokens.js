@@ -1,4 +1,5 @@
 import { ParleyError } from "./errors.js";
+import { Renewals } from "./renewals.js";
 
 /**
  * @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} Store
@@ -19,19 +20,21 @@ export class Tokens {
   #storage;
   #renewWith;
   #always;
+  #renewals;
   /** @type {Promise<void> | null} */ #renewing = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   /**
    * @param {{ key: string, storage: Store, renewWith: (pair: Pair) => Promise<Pair>, always?: boolean,
-   *   onChange: () => void }} options `always`: it can do without a refresh token. `onChange`: signed in, signed out or
+   *   indexedDB?: IDBFactory | null, onChange: () => void }} options `always`: it can do without a refresh token. `onChange`: signed in, signed out or
    *   renewed, in this tab or another.
    */
-  constructor({ key, storage, renewWith, always = false, onChange }) {
+  constructor({ key, storage, renewWith, always = false, indexedDB, onChange }) {
     this.#key = key;
     this.#storage = storage;
     this.#renewWith = renewWith;
     this.#always = always;
+    this.#renewals = new Renewals(indexedDB);
     this.onChange = onChange;
     watchStorage(key, onChange);
   }
@@ -46,7 +49,11 @@ export class Tokens {
     const life = lifeOf(pair.accessToken);
     const endsAt = Date.now() + life;
     const margin = pair.refreshToken || this.#always ? Math.min(60_000, life / 4) : 0;
-    const signIn = { ...pair, user, endsAt, renewAt: endsAt - margin };
+    this.#write({ ...pair, user, endsAt, renewAt: endsAt - margin });
+  }
+
+  /** @param {SignIn} signIn */
+  #write(signIn) {
     this.#storage.setItem(this.#key, JSON.stringify(signIn));
     this.onChange();
   }
@@ -98,7 +105,7 @@ export class Tokens {
       await this.#renewing;
     }
     const { current } = this;
-    if (!current) throw new ParleyError("unauthorized", "The sign-in has ended.");
+    if (!current) throw new ParleyError("unauthorized", "Nobody is signed in.");
     return current.accessToken;
   }
 
@@ -106,8 +113,13 @@ export class Tokens {
   async #renew(stale) {
     const { current } = this;
     if (!current || current.accessToken !== stale) return;
+    const name = `${this.#key}:${current.user?.id}`;
+    const used = current.refreshToken;
+    const last = await this.#renewals.get(name);
+    if (used && last?.used === used) return this.#write(last.signIn);
     try {
       this.save(await this.#renewWith(current));
+      await this.#renewals.set(name, { used, signIn: this.current });
     } catch (error) {
       if (error instanceof ParleyError && error.code === "unauthorized") this.clear();
       throw error;

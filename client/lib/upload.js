@@ -24,8 +24,8 @@ export async function postMedia({ url, token, fetch }, file, conversationId, { o
     request.setRequestHeader("Authorization", `Bearer ${token}`);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
     request.onload = () => resolve({ status: request.status, body: request.response ?? {} });
-    request.onerror = () => reject(new ParleyError("network", "The upload was cut off."));
-    request.onabort = () => reject(signal?.reason ?? new ParleyError("network", "The upload was given up."));
+    request.onerror = () => reject(new ParleyError("network"));
+    request.onabort = () => reject(signal?.reason ?? new ParleyError("network"));
     signal?.addEventListener("abort", () => request.abort());
     if (signal?.aborted) reject(signal.reason);
     else request.send(form);

@@ -33,7 +33,7 @@ export function openWebSocket({ url, token, deviceId, cursor, timing, WebSocket 
 
   /** @param {string} name @param {any} data @returns {Promise<any>} */
   function command(name, data) {
-    if (over) return Promise.reject(new ParleyError("network", "The connection is gone."));
+    if (over) return Promise.reject(new ParleyError("network", "The connection was lost."));
     const ref = String(++refs);
     write(name, data, ref);
     return new Promise((resolve, reject) => waiting.set(ref, { resolve, reject }));

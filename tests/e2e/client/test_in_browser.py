@@ -131,7 +131,7 @@ def test_tabs_renew_their_tokens_once_for_all(open_tab: OpenTab, server: Stack) 
     )
     for tab in tabs:
         tab.connect()
-    token = "JSON.parse(localStorage.getItem('parley:' + location.origin)).accessToken"
+    token = "JSON.parse(localStorage.getItem('parley:' + location.origin))?.accessToken"
     tabs[0].run(f"() => {{ window.seen = new Set([{token}]); setInterval(() => seen.add({token}), 20); }}")
     for number in (2, 3):
         tabs[0].wait("seen.size >= it", number)
