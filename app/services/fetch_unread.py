@@ -100,8 +100,10 @@ def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Me
     for row in stored.messages:
         if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
             place = _place(row)
-            reactions = [reacted.seen_by(user_id) for reacted in found.reactions.get(place, ())]
-            unread.put({**found.views[place], "reactions": reactions}, row.version, row.created_version)
+            view = {**found.views[place], "reactions": []}
+            if place in found.reactions:
+                view["reactions"] = [reacted.seen_by(user_id) for reacted in found.reactions[place]]
+            unread.put(view, row.version, row.created_version)
     unread.mark_stored()
     for conversation_id, read_seq in read_now.items():
         unread.apply(r for r in tail[conversation_id] if r.kind in APPLIED or is_unread(r, user_id, read_seq))

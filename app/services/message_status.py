@@ -56,8 +56,8 @@ def unread_status(view: View, user_id: int, behind: Sequence[tuple[int, int]] | 
     """
     if not stored:
         return "accepted"
-    if behind is None:
-        return "stored"
+    if not behind:
+        return "stored" if behind is None else "delivered"
     own = user_id, view["senderId"]
     return "delivered" if all(seq >= view["seq"] for user, seq in behind if user not in own) else "stored"
 
