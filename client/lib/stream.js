@@ -5,6 +5,8 @@
  * whatever was not.
  */
 const REMEMBERED = 2_000;
+// Kept nowhere by the server: on a long-poll they carry the cursor of what came before, and are no repetition of it.
+const PASSING = ["typing", "presence", "media_progress", "error", "resync"];
 
 export class Stream {
   /** @type {string | undefined} */ cursor;
@@ -25,14 +27,15 @@ export class Stream {
 
   /** @param {string} name @param {any} data @param {string} [cursor] */
   async #one(name, data, cursor) {
-    if (cursor && name !== "resync" && this.#cursors.has(cursor)) return;
+    const place = cursor && !PASSING.includes(name) ? `${name} ${cursor}` : "";
+    if (place && this.#cursors.has(place)) return;
     const known = name === "receive_message" && this.#known(data);
     if (known !== "same") await this.#handle(known ? "message_updated" : name, data, cursor);
     if (name === "resync") this.cursor = data.cursor;
     else if (name === "joined") this.cursor ??= data.cursor;
     else if (cursor) {
       this.cursor = cursor;
-      this.#cursors.set(cursor, true);
+      if (place) this.#cursors.set(place, true);
     }
   }
 
@@ -50,7 +53,7 @@ export class Stream {
 export class Recent extends Map {
   /** @param {string} key @param {any} value */
   set(key, value) {
-    if (this.size >= REMEMBERED) this.delete([...this.keys()][0]);
+    if (this.size >= REMEMBERED) this.delete(this.keys().next().value ?? "");
     return super.set(key, value);
   }
 }

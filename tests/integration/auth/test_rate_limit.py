@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import time
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +12,7 @@ import redis
 
 from app.core.errors import RateLimited
 from app.extensions import Parley
+from app.media.signed import sign
 from app.message_log import keys
 from app.services.rate_limit import (
     PEOPLE_PER_ADDRESS,
@@ -167,12 +171,14 @@ def test_a_refresh_that_was_refused_for_its_rate_is_still_good(make_api: MakeApp
 
 # Counted as sends, marks, typing, edits and reactions (app/services/user_rates.py), or before anybody is known.
 COMMANDS = {"messages", "message_changes"}
-SIGNING_IN_AND_OUT = {"auth"}
+SIGNING_IN_AND_OUT = {"auth", "page"}
+# Whose upload it is stands in what is uploaded, signed: it has a test of its own below.
+DIRECT_UPLOADS = {"local_media"}
 
 
 def writing_routes(api: Api) -> Iterator[tuple[str, str]]:
     for rule in api.app.url_map.iter_rules():
-        if rule.endpoint.split(".")[0] in COMMANDS | SIGNING_IN_AND_OUT:
+        if rule.endpoint.split(".")[0] in COMMANDS | SIGNING_IN_AND_OUT | DIRECT_UPLOADS:
             continue
         values = dict.fromkeys(rule.arguments, 1)
         for method in {"POST", "PUT", "PATCH", "DELETE"} & (rule.methods or set()):
@@ -190,6 +196,19 @@ def test_every_route_that_changes_something_is_limited(make_api: MakeApp) -> Non
         answer = api.call(method, path, json={}, token=account.access)
         assert answer.status_code == 429, f"{method} {path}: {answer.status_code} {answer.text}"
         assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_direct_uploads_are_limited_by_who_asked_for_them(make_api: MakeApp) -> None:
+    api = make_api(uploads_per_minute=1)
+    account = api.register()
+    secret = api.app.extensions["parley"].settings.secret_key
+    statuses = []
+    for _ in range(2):
+        claims = {"up": str(uuid.uuid4()), "b": 3, "u": account.id, "c": 1, "exp": time.time() + 60}
+        form = {"token": sign(secret, claims), "file": (io.BytesIO(b"abc"), "a.txt")}
+        answer = api.call("POST", "/media/local", data=form, content_type="multipart/form-data")
+        statuses.append(answer.status_code)
+    assert statuses == [201, 429]
 
 
 def test_an_address_has_a_limit_of_its_own(make_api: MakeApp) -> None:

@@ -60,7 +60,7 @@ export class ConversationView {
 
   /** Jump to a message of it. */
   show(seq) {
-    return this.#list?.show(seq);
+    return this.#list?.goTo(seq);
   }
 
   focus() {
@@ -73,7 +73,7 @@ export class ConversationView {
     const view = {
       reply: (message) => this.#composer.reply(message),
       edit: (message) => this.#composer.edit(message),
-      jump: (target) => target && this.#list.show(target),
+      jump: (target) => target && this.#list.goTo(target),
     };
     const actions = messageActions(this.#app, () => this.#conversation, view);
     const context = { store, conversation: this.#conversation, actions, findMessage: (id) => timeline.find(id) };

@@ -5,6 +5,7 @@
 
 import { iconButton } from "../components/button.js";
 import { failure, spinner } from "../components/empty.js";
+import { toastError } from "../components/toast.js";
 import { fill, h, reconcile, rowOf } from "../lib/dom.js";
 import { rowsOf } from "./message_rows.js";
 
@@ -40,7 +41,7 @@ export class MessageList {
     const props = { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0", onkeydown: (event) => this.#onKey(event) };
     this.scroller = h("div.scroller", props, this.#list);
     this.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.#jump = iconButton("down", "To the newest messages", () => this.showNewest(), { class: "jump" });
+    this.#jump = iconButton("down", "To the newest messages", () => this.goTo(), { class: "jump" });
     this.#jump.hidden = true;
     this.element = h("div.messages", null, this.scroller, this.#jump);
     this.#resized = new ResizeObserver(() => this.#stick && this.#toEnd());
@@ -65,6 +66,11 @@ export class MessageList {
     } catch (error) {
       this.#fail(error, () => this.open(seq));
     }
+  }
+
+  /** To a message, or to the newest, for somebody who asked for it: they are told where it cannot be loaded. */
+  goTo(seq) {
+    return (seq ? this.show(seq) : this.showNewest()).catch((error) => toastError(error));
   }
 
   /** Bring a message to the middle, and let it light up. */
@@ -141,7 +147,7 @@ export class MessageList {
   async sent() {
     this.#divider = null;
     this.#stick = true;
-    await this.showNewest();
+    await this.showNewest().catch(() => this.draw()); // out of reach: what is there, and one's own behind it
   }
 
   /** Mark what is in sight as read; called when the window is looked at again. */
@@ -252,7 +258,7 @@ export class MessageList {
       rows[at].querySelector(".tools button:last-child")?.click();
     } else if (event.key === "End" && at < 0) {
       event.preventDefault();
-      this.showNewest();
+      this.goTo();
     }
   }
 }
