@@ -134,7 +134,7 @@ class Settings:
     push_preview: str = "full"  # or sender, or none: the most that any notification shows
     push_confirm_seconds: float = 10.0
     push_spacing_seconds: float = 5.0
-    push_threads: int = 32
+    push_threads: int = 64
     push_keep_days: float = 7.0
 
     metrics_token: str = field(default="", repr=False)
