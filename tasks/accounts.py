@@ -9,14 +9,13 @@ import logging
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.message_log.append import Append, AppendLimits
 from app.redis_batch import EpochLostError
 from app.services.remove_account_data import Removal
 from app.services.write_export import ExportWriter
-from app.task_queue import ask_for_deletion, ask_for_export, wake_drain
+from app.task_queue import ask_for_deletion, ask_for_export
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import parley, process_name
+from tasks.worker_process import parley, worker_changes
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +38,8 @@ def export_user_data(export_id: str) -> None:
 def delete_account(user_id: int) -> None:
     """Ends with the deletion ``finished``. Where that takes long, another task goes on."""
     shared = parley()
-    settings = shared.settings
-    limits = AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds)
-    change = Append(
-        shared.redis,
-        process_name(),
-        limits,
-        name="change",
-        connect=lambda: shared.redis,
-        saw_epoch=lambda _number: None,
-        wake=wake_drain,
-    )
     try:
-        if not Removal(shared, change, stopping=stopping).run(user_id):
+        if not Removal(shared, worker_changes(shared), stopping=stopping).run(user_id):
             ask_for_deletion(user_id, seconds=2)
     except (Overloaded, RedisError, EpochLostError) as error:
         log.warning("deletion of account %d waits: %s", user_id, type(error).__name__)

@@ -10,33 +10,14 @@ from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.message_log.append import Append, AppendLimits
 from app.redis_batch import EpochLostError
 from app.services import announce_media, discard_media
 from app.services.process_media import MediaWork
-from app.services.worker_changes import WorkerChanges
-from app.task_queue import wake_drain
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import parley, process_name
+from tasks.worker_process import parley, worker_changes
 
 log = logging.getLogger(__name__)
-
-
-def worker_changes() -> WorkerChanges:
-    shared = parley()
-    settings = shared.settings
-    limits = AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds)
-    change = Append(
-        shared.redis,
-        process_name(),
-        limits,
-        name="change",
-        connect=lambda: shared.redis,
-        saw_epoch=lambda _number: None,
-        wake=wake_drain,
-    )
-    return WorkerChanges(shared.redis, shared.engine, change)
 
 
 @celery_app.task(name="tasks.process_media.process")  # type: ignore[untyped-decorator]
@@ -44,7 +25,7 @@ def process(media_id: str) -> None:
     """Ends with the medium ``ready`` or ``failed``; or put back, and asked for again. One that takes longer than the
     task may is taken up again when its lease has run out, and fails at the fourth time."""
     try:
-        MediaWork(parley(), worker_changes(), stopping=stopping).run(media_id)
+        MediaWork(parley(), worker_changes(parley()), stopping=stopping).run(media_id)
     except (Overloaded, RedisError, EpochLostError, SoftTimeLimitExceeded) as error:
         log.warning("media %s waits: %s", media_id, type(error).__name__)
 
@@ -52,7 +33,7 @@ def process(media_id: str) -> None:
 @celery_app.task(name="tasks.process_media.announce")  # type: ignore[untyped-decorator]
 def announce(media_id: str) -> None:
     try:
-        announce_media.announce(parley().engine, worker_changes(), media_id)
+        announce_media.announce(parley().engine, worker_changes(parley()), media_id)
     except (Overloaded, RedisError, EpochLostError) as error:
         log.warning("media %s is not told of: %s", media_id, type(error).__name__)
 

@@ -8,6 +8,9 @@ from functools import cache
 
 from app.config import Settings
 from app.extensions import Parley, build_parley
+from app.message_log.append import Append, AppendLimits
+from app.services.worker_changes import WorkerChanges
+from app.task_queue import wake_drain
 
 NAME = f"{socket.gethostname()}:{os.getppid()}"
 
@@ -20,3 +23,18 @@ def process_name() -> str:
 @cache
 def parley() -> Parley:
     return build_parley(Settings.from_env())
+
+
+def worker_changes(shared: Parley) -> WorkerChanges:
+    """A way into the log, for what a task changes of messages and groups."""
+    settings = shared.settings
+    change = Append(
+        shared.redis,
+        process_name(),
+        AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
+        name="change",
+        connect=lambda: shared.redis,
+        saw_epoch=lambda _number: None,
+        wake=wake_drain,
+    )
+    return WorkerChanges(shared.redis, shared.engine, change)

@@ -23,7 +23,7 @@ from app.extensions import Parley
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.change_group import give_role, leave_group
-from app.services.worker_changes import Change, WorkerChanges
+from app.services.worker_changes import WorkerChanges
 from app.store import account_deletions as store
 from app.store import auth_sessions, push_targets, reports
 from app.store.account_deletions import Deletion, OwnConversation
@@ -44,12 +44,12 @@ class _StopError(Exception):
 
 
 class Removal:
-    """``change`` calls change.lua. ``stopping`` says that the process is told to end."""
+    """``stopping`` says that the process is told to end."""
 
-    def __init__(self, parley: Parley, change: Change, *, stopping: Callable[[], bool]) -> None:
+    def __init__(self, parley: Parley, changes: WorkerChanges, *, stopping: Callable[[], bool]) -> None:
         self._redis = parley.redis
         self._engine = parley.engine
-        self._changes = WorkerChanges(parley.redis, parley.engine, change)
+        self._changes = changes
         self._stopping = stopping
         self._ends_at = time.monotonic() + RUN_SECONDS
 
