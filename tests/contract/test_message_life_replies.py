@@ -148,7 +148,6 @@ def test_a_forwarded_message_says_whence(
     away.reconnect()
     for got in (client.next_message(sent["id"]), away.next_message(sent["id"]), one(rest(eve), made, 2)):
         assert (got["message"], got["senderId"], got["forwarded"]) == ("pass it on", ben.user_id, whence)
-        assert str(source["conversationId"]) not in str({k: v for k, v in got.items() if k == "forwarded"})
 
 
 def test_forwarding_again_names_the_first_author(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
