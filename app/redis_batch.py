@@ -87,14 +87,18 @@ class Batcher:
         return taken
 
     def ask(self, operation: Operation, timeout: float = 10.0) -> Any:
-        """Queue one operation and wait for its result, in a greenlet that may block. Raise the outcome's error."""
+        """Queue one operation and wait for its result, in a greenlet that may block. Raise the outcome's error, and
+        Overloaded where there is none within ``timeout`` seconds."""
         answer = gevent.event.AsyncResult()
 
         def outcome(result: Any, error: ParleyError | None) -> None:
             answer.set_exception(error) if error else answer.set(result)
 
         self.submit(operation, outcome)
-        return answer.get(timeout=timeout)
+        try:
+            return answer.get(timeout=timeout)
+        except gevent.Timeout:  # not an Exception: whoever handles those would not see it
+            raise Overloaded(retry_after=2.0) from None
 
     def _run(self) -> None:
         while True:

@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 
 WAKE_EVERY_SECONDS = 0.5
 REVOKED_EVERY_SECONDS = 5.0
+RESUMES_AT_ONCE = 16
 
 
 class Gateway:
@@ -64,6 +65,7 @@ class Gateway:
         self.flusher = Flusher()
         self.limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)
         self._blocking = Blocking()
+        self._resuming = Blocking(RESUMES_AT_ONCE)
         self._greenlets: list[gevent.Greenlet] = []
         self._woke = 0.0
         self.sessions: set[Session] = set()
@@ -71,8 +73,7 @@ class Gateway:
         self.hub = Hub(self.confirmations.settle, revoked=parley.revoked.add)
         changes = PresenceChanges(parley.redis, self.id, saw_epoch=self.saw_epoch)
         self._append, self._change = self._into_log("append"), self._into_log("change")
-        self._presence = Batcher("presence", changes, recover=self.renew_epoch)
-        self.presence = NotedUsers(self._presence)
+        self.presence = NotedUsers(changes, recover=self.renew_epoch)
         self._stored_ids = self._batch_of("ids", lambda asked: stored_under(parley.engine, asked))
         # A user whose limit cannot be asked for is not kept waiting for long.
         self._units = Batcher("units", TakeUnits(parley.redis), recover=self.renew_epoch, patience=1.0)
@@ -84,7 +85,7 @@ class Gateway:
         self._queues = (
             self._append,
             self._change,
-            self._presence,
+            self.presence.batcher,
             self._counts,
             self._stored_ids,
             self._units,
@@ -167,6 +168,10 @@ class Gateway:
         """Run something that may block, in a greenlet of its own; bounded in number, in order of asking."""
         self._blocking.run(act)
 
+    def resume_later(self, act: Callable[[], None]) -> None:
+        """The same, for what all sessions may have to do at once: commands and joins do not wait behind it."""
+        self._resuming.run(act)
+
     def drain(self, seconds: float) -> None:
         """Close all sessions with 1001, spread over ``seconds`` at most, and sign off. The process ends after it."""
         self.draining = True
@@ -245,14 +250,15 @@ class Gateway:
             self.later(wake_drain)
 
     def beat(self) -> None:
+        certain = self.presence.certain()
         epoch, noted = beat(self.parley.redis, self.id)
         if epoch is None:
             self.renew_epoch()
         else:
             self.saw_epoch(epoch)
-            users = self.hub.users()
-            if noted < len(users):  # Redis forgot some, or another gateway took this one for dead
-                self.presence.note_again(users, self.resume_sessions)
+            if self.presence.forgotten(noted, certain):  # or another gateway took this one for dead
+                log.warning("Redis has forgotten who is online here: they are noted again")
+                self.presence.note_again(self.hub.users(), self.resume_sessions)
 
     def reconcile(self) -> None:
         self.confirmations.reconcile(self.parley.redis, self.path.epoch.number, refusal)
@@ -281,7 +287,9 @@ class Gateway:
 
     def figures(self) -> Figures:
         waiting = {queue.name: len(queue) for queue in self._queues}
-        return gateway_figures(self.path, self.hub, {**waiting, "blocking": len(self._blocking)})
+        return gateway_figures(
+            self.path, self.hub, {**waiting, "blocking": len(self._blocking), "resuming": len(self._resuming)}
+        )
 
     def publish_figures(self) -> None:
         publish(self.parley.redis, self.process, self.figures())

@@ -197,7 +197,7 @@ class Session:
             return
         self._catching_up = True
         self._buffer = []
-        self.gateway.later(self._catch_up_or_end)
+        self.gateway.resume_later(self._catch_up_or_end)
 
     def _catch_up_or_end(self) -> None:
         try:
