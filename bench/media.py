@@ -27,7 +27,7 @@ from bench import scenarios
 from bench.ledger import Ledger, Pair
 from bench.loop import BenchError, Connection, Loop
 from bench.machine import cores, describe, only_one, raise_file_limit
-from bench.procfs import pss_kib
+from bench.procfs import rss_kib, trees
 from bench.run import OUT, wait_until_idle
 from bench.stack import forget_old_stacks
 from bench.systems import Parley, System
@@ -215,6 +215,7 @@ def files(directory: Path) -> list[Path]:
 
 def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, until: float, done: Done) -> float:
     """The fixed rate, until both the time is over and ``done``; the most MiB that web took meanwhile."""
+    web = [pid for pid, role in trees(system.stack.roots).items() if role == "web"]
     due = time.perf_counter()
     most, look_at = 0.0, 0.0
 
@@ -224,7 +225,7 @@ def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, un
             ledger.send(next(in_turn))
             due += random.uniform(0.5, 1.5) / RATE
         if now >= look_at:
-            most, look_at = max(most, pss_kib(system.stack.roots)["web"] / 1024), now + 0.5
+            most, look_at = max(most, rss_kib(web) / 1024), now + 0.5
         return due - now
 
     end = time.perf_counter() + until

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def _stat(pid: int) -> tuple[int, int] | None:
@@ -53,3 +54,10 @@ def pss_kib(roots: dict[int, str]) -> dict[str, int]:
             continue
         sizes[role] += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return dict(sizes)
+
+
+def rss_kib(pids: list[int]) -> int:
+    """Resident size of these processes together, from counters that the kernel keeps: some µs each. ``pss_kib`` walks
+    every page, milliseconds a process, in which whoever asks measures nothing else.
+    """
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB for pid in pids)
