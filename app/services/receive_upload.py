@@ -25,7 +25,7 @@ from app.services.media_views import attachment_view
 from app.services.memberships import memberships_now
 from app.services.message_path import MessagePath, now_ms
 from app.store import media as store
-from app.store.engine import reading, writing
+from app.store.engine import autocommit, reading, writing
 from app.store.media import Found
 from app.task_queue import ask_for_processing
 
@@ -146,7 +146,7 @@ class Upload:
     def _flush(self) -> None:
         if self._found is None:
             self._look(bytes(self._piece))
-        with writing(self._parley.engine) as conn:
+        with autocommit(self._parley.engine) as conn:
             if not store.add_chunk(conn, self._id, self._pieces, bytes(self._piece)):
                 raise Overloaded("The upload took too long: it was given up.")
         gevent.sleep(self._parley.media.pause_after(len(self._piece)))

@@ -44,12 +44,14 @@ def driver(conn: Connection) -> psycopg.Connection[tuple[Any, ...]]:
 class HotStatement:
     """A statement with ``:named`` parameters that runs on psycopg's own cursor, and is prepared at once.
 
-    Against ``conn.execute(text(...))`` it saves 0.1 ms a call and 3.5 µs a row: half of a page of history.
+    Against ``conn.execute(text(...))`` it saves 0.1 ms a call and 3.5 µs a row: half of a page of history. ``binary``
+    is for bytes, which Postgres would otherwise write out in hex.
     """
 
-    def __init__(self, statement: str) -> None:
+    def __init__(self, statement: str, *, binary: bool = False) -> None:
+        self._binary = binary
         self.text = re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement.replace("%", "%%"))
         self._bytes = self.text.encode()
 
     def rows(self, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
-        return driver(conn).execute(self._bytes, values, prepare=True).fetchall()
+        return driver(conn).execute(self._bytes, values, prepare=True, binary=self._binary).fetchall()

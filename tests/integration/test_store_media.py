@@ -1,0 +1,66 @@
+"""What is staged of an upload: the bytes as they came, and no setting of the connection changed for whoever is next."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy import Engine, text
+
+from app.config import Settings
+from app.store import media
+from app.store.engine import autocommit, create_engine, reading, writing
+from app.store.media import Found
+from tests.factories.store import add_users
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = create_engine(settings)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="module")
+def user_id(engine: Engine) -> int:
+    return add_users(engine, 1)[0]
+
+
+def begun(engine: Engine, user_id: int) -> str:
+    id_ = str(uuid.uuid4())
+    with writing(engine) as conn:
+        media.begin(conn, id_, user_id, None, "local", 1000)
+    return id_
+
+
+@hypothesis_settings(max_examples=30, deadline=None)
+@given(pieces=st.lists(st.binary(min_size=1, max_size=5000), min_size=1, max_size=4))
+def test_pieces_come_back_as_they_were(engine: Engine, user_id: int, pieces: list[bytes]) -> None:
+    id_ = begun(engine, user_id)
+    for n, piece in enumerate(pieces):
+        with autocommit(engine) as conn:
+            assert media.add_chunk(conn, id_, n, piece)
+    with reading(engine) as conn:
+        assert [media.read_chunk(conn, id_, n) for n in range(len(pieces))] == pieces
+        assert media.read_chunk(conn, id_, len(pieces)) is None
+
+
+def test_only_pieces_do_not_wait_for_the_disk(engine: Engine, user_id: int) -> None:
+    """The commit behind them does; a setting that stayed would make it, and everybody's after it, forgettable."""
+    id_ = begun(engine, user_id)
+    with autocommit(engine) as conn:
+        assert media.add_chunk(conn, id_, 0, b"bytes")
+        assert conn.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
+
+
+def test_what_is_received_takes_no_more_pieces(engine: Engine, user_id: int) -> None:
+    id_ = begun(engine, user_id)
+    with autocommit(engine) as conn:
+        assert media.forget(conn, id_, "receiving")
+        assert not media.add_chunk(conn, id_, 0, b"late")
+        assert not media.add_chunk(conn, str(uuid.uuid4()), 0, b"never begun")
+        assert not media.received(conn, id_, 1, Found("image", "image/png", 5), None)
