@@ -96,6 +96,31 @@ class Event:
         return self._sse
 
 
+class Run(Event):
+    """Events one after the other for the same sessions, written as one: when the members of a group are told of each
+    other's marks, each of fifty is told fifty.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: list[Event]) -> None:
+        last = parts[-1]
+        super().__init__(last.name, last.data, version=last.version, cursor=last.cursor)
+        self.parts = parts
+
+    @property
+    def frame(self) -> bytes:
+        if self._frame is None:
+            self._frame = b"".join([part.frame for part in self.parts])
+        return self._frame
+
+    @property
+    def sse(self) -> bytes:
+        if self._sse is None:
+            self._sse = b"".join([part.sse for part in self.parts])
+        return self._sse
+
+
 def placed(event: Event, cursor: str) -> Event:
     """One that has no place in the stream, for a reader who stands at ``cursor``."""
     return Event(event.name, event.data, cursor=cursor)

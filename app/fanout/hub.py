@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from app.core.errors import Internal, Overloaded, ParleyError
-from app.core.events import Event, presence_event, typing_event
+from app.core.events import Event, Run, presence_event, typing_event
 from app.core.record_events import event_of, group_event, progress_event
 from app.core.records import Kind, Record
 
@@ -29,6 +29,7 @@ class Session(Protocol):
     transport: str
 
     def offer(self, event: Event) -> None: ...
+    def offer_run(self, run: Run) -> None: ...
     def offer_ephemeral(self, event: Event) -> None: ...
     def resume_from_store(self) -> None: ...
     def reset(self, epoch: int, version: int) -> None: ...
@@ -97,9 +98,17 @@ class Hub:
 
     def dispatch(self, epoch: int, items: list[Any]) -> None:
         """What one publication of the bus brought: ``[[users, record], ...]`` in stream order."""
+        marks: list[Event] = []  # of the same users, one after the other
+        whose: list[int] = []
         for users, record in items:
             kind = record[0]
-            if kind <= Kind.READ:
+            if marks and (users != whose or not Kind.DELIVERED <= kind <= Kind.READ):
+                self._deliver_run(whose, marks)
+                marks = []
+            if Kind.DELIVERED <= kind <= Kind.READ:
+                marks.append(event_of(epoch, Record(*record)))
+                whose = users
+            elif kind == Kind.MESSAGE:
                 self._deliver(users, event_of(epoch, Record(*record)))
             elif kind == Kind.CHANGED:
                 self._deliver(users, group_event(epoch, Record(*record[:-1]), record[-1]))
@@ -107,6 +116,21 @@ class Hub:
                 self._deliver(users, event_of(epoch, Record(*record)))
             else:
                 self._act(kind, users, record)
+        if marks:
+            self._deliver_run(whose, marks)
+
+    def _deliver_run(self, users: list[int], events: list[Event]) -> None:
+        """Events that no session of ours has sent."""
+        if len(events) == 1:
+            self._deliver(users, events[0])
+            return
+        sessions, run = self._sessions, Run(events)
+        offered = 0
+        for user_id in users:
+            for session in sessions.get(user_id, ()):
+                session.offer_run(run)
+                offered += 1
+        self.deliveries += offered * len(events)
 
     def _deliver(self, users: list[int], event: Event) -> None:
         sessions, origin = self._sessions, event.origin
