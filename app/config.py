@@ -122,7 +122,7 @@ class Settings:
     max_image_pixels: int = 50_000_000
     max_waiting_bytes: int = 500 * 1024 * 1024  # of a user's media that are not processed yet
     max_uploads: int = 32  # under way at one web process
-    upload_bytes_per_second: int = 10 * 1024 * 1024  # of all of them together; 0: no limit
+    upload_bytes_per_second: int = 4 * 1024 * 1024  # of all of them together; 0: no limit
     upload_stall_seconds: float = 30.0  # an upload of which less than 64 KiB comes in so long is cut
     # Push
     vapid_private_key: str = field(default="", repr=False)  # unset: made, and kept in Postgres
