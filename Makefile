@@ -26,7 +26,7 @@ check: venv ## Format, lint, types, import contracts
 	@$(BIN)/python -m dev.check
 
 format: venv ## Put the code into the form that check wants
-	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/python -m dev.declarations
 
 bench: venv ## Measure against a Flask-SocketIO server in the same run
 	@$(BIN)/python -m bench.run $(ARGS)

@@ -1,3 +1,7 @@
+/**
+ * @import { Options, Pair, UploadOptions } from "./lib/option_types.js"
+ * @import { Attachment, EventName, Handler, OutboxEntry, Outgoing, Profile, ProfilePatch, Sent, State, Transport, User } from "./lib/types.js"
+ */
 import { Acts } from "./lib/acts.js";
 import { Awaited } from "./lib/awaited.js";
 import { compose } from "./lib/compose.js";
@@ -13,20 +17,6 @@ import { SharedConnection } from "./lib/shared.js";
 import { Tokens, defaultStorage } from "./lib/tokens.js";
 
 export { ParleyError };
-
-/**
- * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string | null, lastSeen?: string | null }} User
- * @typedef {import("./lib/connection.js").State} State
- * @typedef {import("./lib/connection.js").Transport} Transport
- * @typedef {import("./lib/awaited.js").Ack} Ack
- * @typedef {{ conversationId?: number, receiverId?: number, message?: string, attachments?: any[], replyTo?: string,
- *   forward?: { id: string, conversationId?: number }, kind?: string }} Outgoing
- * @typedef {{ url?: string, storage?: import("./lib/tokens.js").Store, deviceId?: string, transports?: Transport[],
- *   shareAcrossTabs?: boolean, fetch?: typeof fetch, WebSocket?: any, indexedDB?: IDBFactory | null,
- *   outboxStore?: import("./lib/outbox_store.js").OutboxStore,
- *   renew?: (pair: import("./lib/tokens.js").Pair) => Promise<import("./lib/tokens.js").Pair>,
- *   timing?: Partial<import("./lib/connection.js").Timing> }} Options
- */
 
 /** A chat client; README.md beside this file tells how it is used. */
 export class Parley extends Acts {
@@ -65,7 +55,11 @@ export class Parley extends Acts {
     this.on("discarded", ({ id }) => this.#awaited.reject(id, new ParleyError("discarded")));
   }
 
-  /** @param {string} name @param {import("./lib/emitter.js").Handler} handler @returns {() => void} takes it off again */
+  /**
+   * @template {EventName | "*"} K
+   * @param {K} name an event, or `*` for all @param {Handler<K>} handler may be asynchronous
+   * @returns {() => void} takes it off again
+   */
   on(name, handler) {
     return this.#emitter.on(name, handler);
   }
@@ -79,7 +73,7 @@ export class Parley extends Acts {
 
   // --- signing in
 
-  /** @returns {User | null} */
+  /** @returns {User & Partial<Profile> | null} */
   get me() {
     return this.#tokens.current?.user ?? null;
   }
@@ -94,7 +88,7 @@ export class Parley extends Acts {
     return this.#signIn(await this.#rest.call("POST", "/auth/login", credentials));
   }
 
-  /** @param {import("./lib/tokens.js").Pair} pair @returns {Promise<User>} */
+  /** @param {Pair} pair @returns {Promise<User>} */
   async useTokens(pair) {
     return this.#signIn({ ...pair, user: await this.#rest.call("GET", "/me", undefined, pair.accessToken) });
   }
@@ -108,14 +102,14 @@ export class Parley extends Acts {
     }
   }
 
-  /** @param {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: string }} changes @returns {Promise<User>} */
+  /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
   async updateMe(changes) {
     const user = await this.request("PATCH", "/me", changes);
     this.#tokens.setUser(user);
     return user;
   }
 
-  /** @param {import("./lib/tokens.js").Pair & { user: User }} answer */
+  /** @param {Pair & { user: User }} answer */
   #signIn({ user, accessToken, refreshToken }) {
     this.close();
     this.#userId = user.id;
@@ -152,14 +146,14 @@ export class Parley extends Acts {
    * @returns {Promise<void>}
    */
   async connect({ cursor } = {}) {
-    const { current } = this.#tokens;
-    if (!current) throw new ParleyError("unauthorized", "Nobody is signed in.");
+    const { me } = this;
+    if (!me) throw new ParleyError("unauthorized", "Nobody is signed in.");
     const online = this.#untilOnline();
     if (this.#shared) {
       this.#shared.wake();
       return online;
     }
-    const shared = (this.#shared = this.#makeShared(current.user.id));
+    const shared = (this.#shared = this.#makeShared(me.id));
     shared.start(cursor);
     this.#tokens.keepFresh();
     this.#unwatch = watchPlatform({
@@ -217,18 +211,18 @@ export class Parley extends Acts {
   /**
    * Put a message on its way. `saved`: it is in the outbox, and survives a reload; `done`: it is stored, or refused.
    * @param {Outgoing} outgoing
-   * @returns {{ id: string, message: any, saved: Promise<void>, done: Promise<Ack> }}
+   * @returns {Sent}
    */
   send(outgoing) {
     const shared = this.#connected();
-    const { id, data, shown } = compose(outgoing, this.#userId);
+    const { id, data, shown } = compose(outgoing, /** @type {number} */ (this.#userId));
     const done = this.#awaited.ack(id);
     const saved = shared.outbox.add(data, shown);
     saved.then(() => shared.drain(), (error) => this.#awaited.reject(id, networkError(error)));
     return { id, message: shown, saved, done };
   }
 
-  /** What waits or was refused, in order. @returns {Promise<any[]>} */
+  /** What waits or was refused, in order. @returns {Promise<OutboxEntry[]>} */
   async outbox() {
     const entries = await this.#connected().outbox.list();
     return entries.map(({ id, data, status, message, error }) => ({ id, conversationId: data.conversationId, status, message, error }));
@@ -263,11 +257,7 @@ export class Parley extends Acts {
 
   // --- media and push
 
-  /**
-   * @param {Blob} file @param {number} conversationId
-   * @param {{ onProgress?: (fraction: number) => void, signal?: AbortSignal, filename?: string }} [options]
-   * @returns {Promise<any>} the attachment
-   */
+  /** @param {Blob} file @param {number} conversationId @param {UploadOptions} [options] @returns {Promise<Attachment>} */
   upload(file, conversationId, options = {}) {
     return this.#rest.upload(file, conversationId, options);
   }

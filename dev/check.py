@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from dev import declarations
 from dev.node import NoNode, node_tools
 
 _BIN = Path(sys.executable).parent
@@ -28,25 +29,28 @@ def main() -> int:
 
 
 def _javascript_passes() -> bool:
-    """The types that the client's comments tell; the page's, as far as they tell any."""
+    """The types that the client's comments tell, and client/types/ after them; the page's, as far as they tell any."""
+    started = time.monotonic()
     try:
         compiler = node_tools() / ".bin" / "tsc"
+        problems = declarations.problems()
     except NoNode as missing:
-        print(f"javascript: FAILED\n{missing}", flush=True)
-        return False
-    projects = ("dev/javascript", "dev/javascript/page.json")
-    passed = [_passes("javascript", [str(compiler), "--project", project]) for project in projects]
-    return all(passed)
+        problems = str(missing)
+    told = _told("javascript", not problems, started, problems)
+    return told and _passes("javascript", [str(compiler), "--project", "dev/javascript/page.json"])
 
 
 def _passes(name: str, command: list[str]) -> bool:
     started = time.monotonic()
     result = subprocess.run(command, cwd=_ROOT, check=False, capture_output=True, text=True)
-    verdict = "ok" if result.returncode == 0 else "FAILED"
-    print(f"{name}: {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
-    if result.returncode != 0:
-        print(result.stdout + result.stderr, flush=True)
-    return result.returncode == 0
+    return _told(name, result.returncode == 0, started, result.stdout + result.stderr)
+
+
+def _told(name: str, passed: bool, started: float, problems: str) -> bool:
+    print(f"{name}: {'ok' if passed else 'FAILED'} ({time.monotonic() - started:.1f} s)", flush=True)
+    if not passed:
+        print(problems, flush=True)
+    return passed
 
 
 if __name__ == "__main__":

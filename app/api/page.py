@@ -16,8 +16,8 @@ from app.services.log_in_demo import demo_is_on, log_in_demo
 from app.services.rate_limit import limit_sign_in
 
 STATIC = Path(__file__).parents[1] / "web" / "static"
-# Of the client, what no page loads: a service worker is registered, and the old client stands alone.
-NOT_LOADED = {"sw.js", "legacy.js"}
+# Of the client, what no page loads: a service worker is registered, the old client stands alone, types are for tools.
+NOT_LOADED = {"sw.js", "legacy.js", "lib/types.js", "lib/option_types.js", "lib/link_types.js"}
 
 blueprint = Blueprint("page", __name__)
 

@@ -1,161 +1,165 @@
+/**
+ * @import { Conversation, ConversationList, EarlierTexts, FoundMessages, InfoPatch, Invite, InviteList, InvitePreview, MemberList } from "./types.js"
+ * @import { MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, Role, SearchQuery, UserList } from "./types.js"
+ */
 import { within } from "./commands.js";
 
-/**
- * The REST API, a method an act; what they answer is in docs/protocol.md. All reject with a ParleyError.
- */
+/** The REST API, a method an act. All reject with a ParleyError. */
 export class Api {
-  /**
-   * @param {string} _method @param {string} _path under /api/v1 @param {any} [_body]
-   * @returns {Promise<any>}
-   */
+  /** @param {string} _method @param {string} _path under /api/v1 @param {any} [_body] @returns {Promise<any>} */
   request(_method, _path, _body) {
     throw new Error();
   }
 
-  /** @param {{ cursor?: string, limit?: number }} [page] */
+  /** @param {PageQuery} [page] @returns {Promise<ConversationList>} */
   conversations(page = {}) {
     return this.request("GET", within("/conversations", page));
   }
 
-  /** @param {number} id */
+  /** @param {number} id @returns {Promise<Conversation>} */
   conversation(id) {
     return this.request("GET", `/conversations/${id}`);
   }
 
-  /** @param {number} id @param {{ before?: number, after?: number, limit?: number }} [page] */
+  /** @param {number} id @param {{ before?: number, after?: number, limit?: number }} [page] @returns {Promise<MessageList>} */
   history(id, page = {}) {
     return this.request("GET", within(`/conversations/${id}/messages`, page));
   }
 
-  /** @param {number} id */
+  /** @param {number} id @returns {Promise<PinnedMessages>} */
   pins(id) {
     return this.request("GET", `/conversations/${id}/pins`);
   }
 
-  /** @param {number} userId */
+  /** @param {number} userId @returns {Promise<Conversation>} */
   openDirect(userId) {
     return this.request("POST", "/conversations", { kind: "direct", userId });
   }
 
-  /** @param {{ name: string, memberIds: number[], description?: string, avatarUrl?: string, history?: "all" | "joined" }} group */
+  /** @param {NewGroup} group @returns {Promise<Conversation>} */
   createGroup(group) {
     return this.request("POST", "/conversations", { kind: "group", ...group });
   }
 
-  /** @param {number} id @param {Record<string, any>} changes */
+  /** @param {number} id @param {InfoPatch} changes @returns {Promise<Conversation>} */
   updateConversation(id, changes) {
     return this.request("PATCH", `/conversations/${id}`, changes);
   }
 
-  /** @param {number} id */
+  /** @param {number} id @returns {Promise<void>} */
   leave(id) {
     return this.request("POST", `/conversations/${id}/leave`);
   }
 
-  /** @param {number} id @param {{ cursor?: string, limit?: number }} [page] */
+  /** @param {number} id @param {PageQuery} [page] @returns {Promise<MemberList>} */
   members(id, page = {}) {
     return this.request("GET", within(`/conversations/${id}/members`, page));
   }
 
-  /** @param {number} id @param {number[]} userIds */
+  /** @param {number} id @param {number[]} userIds @returns {Promise<Conversation>} */
   addMembers(id, userIds) {
     return this.request("POST", `/conversations/${id}/members`, { userIds });
   }
 
-  /** @param {number} id @param {number} userId */
+  /** @param {number} id @param {number} userId @returns {Promise<Conversation>} */
   removeMember(id, userId) {
     return this.request("DELETE", `/conversations/${id}/members/${userId}`);
   }
 
-  /** @param {number} id @param {number} userId @param {"owner" | "admin" | "member"} role */
+  /** @param {number} id @param {number} userId @param {Role} role @returns {Promise<Conversation>} */
   setRole(id, userId, role) {
     return this.request("PATCH", `/conversations/${id}/members/${userId}`, { role });
   }
 
-  /** @param {number} id @param {string | null} until a time; null: not muted @param {{ exceptMentions?: boolean }} [options] */
+  /**
+   * @param {number} id @param {string | null} until a time; null: not muted
+   * @param {{ exceptMentions?: boolean }} [options] @returns {Promise<Conversation>}
+   */
   mute(id, until, options = {}) {
     return this.request("PUT", `/conversations/${id}/mute`, { until, ...options });
   }
 
-  /** @param {number} id */
+  /** @param {number} id @returns {Promise<Conversation>} */
   archive(id, on = true) {
     return this.request("PUT", `/conversations/${id}/archive`, { archived: on });
   }
 
-  /** @param {number} id */
+  /** @param {number} id @returns {Promise<Conversation>} */
   pinConversation(id, on = true) {
     return this.request("PUT", `/conversations/${id}/pin`, { pinned: on });
   }
 
-  /** @param {number} id @param {{ expiresIn?: number, maxUses?: number }} [options] */
+  /** @param {number} id @param {{ expiresIn?: number, maxUses?: number }} [options] @returns {Promise<Invite>} */
   createInvite(id, options = {}) {
     return this.request("POST", `/conversations/${id}/invites`, options);
   }
 
-  /** @param {number} id */
+  /** @param {number} id @returns {Promise<InviteList>} */
   invites(id) {
     return this.request("GET", `/conversations/${id}/invites`);
   }
 
-  /** @param {number} id @param {string} code */
+  /** @param {number} id @param {string} code @returns {Promise<void>} */
   revokeInvite(id, code) {
     return this.request("DELETE", `/conversations/${id}/invites/${encodeURIComponent(code)}`);
   }
 
-  /** @param {string} code */
+  /** @param {string} code @returns {Promise<InvitePreview>} */
   invite(code) {
     return this.request("GET", `/invites/${encodeURIComponent(code)}`);
   }
 
-  /** @param {string} code */
+  /** @param {string} code @returns {Promise<Conversation>} */
   acceptInvite(code) {
     return this.request("POST", `/invites/${encodeURIComponent(code)}`);
   }
 
-  /** @param {string} messageId @param {{ conversationId?: number, cursor?: string, limit?: number }} [query] */
+  /** @param {string} messageId @param {{ conversationId?: number, cursor?: string, limit?: number }} [query] @returns {Promise<MessageReceipts>} */
   receipts(messageId, query = {}) {
     return this.request("GET", within(`/messages/${messageId}/receipts`, query));
   }
 
-  /** @param {string} messageId @param {{ conversationId?: number }} [query] */
+  /** @param {string} messageId @param {{ conversationId?: number }} [query] @returns {Promise<EarlierTexts>} */
   edits(messageId, query = {}) {
     return this.request("GET", within(`/messages/${messageId}/edits`, query));
   }
 
-  /** @param {string} messageId @param {string} reason @param {string} [note] */
+  /** @param {string} messageId @param {ReportReason} reason @param {string} [note] @returns {Promise<ReportTaken>} */
   report(messageId, reason, note) {
     return this.request("POST", `/messages/${messageId}/report`, { reason, note });
   }
 
-  /** @param {{ q: string, conversationId?: number, senderId?: number, before?: string, after?: string, cursor?: string, limit?: number }} query */
+  /** @param {SearchQuery} query @returns {Promise<FoundMessages>} */
   search(query) {
     return this.request("GET", within("/search", query));
   }
 
-  /** @param {string} q the beginning of a name */
+  /** @param {string} q the beginning of a name @returns {Promise<UserList>} */
   findUsers(q) {
     return this.request("GET", within("/users", { q }));
   }
 
-  /** @param {number} userId */
+  /** @param {number} userId @returns {Promise<void>} */
   block(userId) {
     return this.request("PUT", `/blocks/${userId}`);
   }
 
-  /** @param {number} userId */
+  /** @param {number} userId @returns {Promise<void>} */
   unblock(userId) {
     return this.request("DELETE", `/blocks/${userId}`);
   }
 
+  /** @returns {Promise<UserList>} */
   blocks() {
     return this.request("GET", "/blocks");
   }
 
+  /** @returns {Promise<PushSettings>} */
   pushSettings() {
     return this.request("GET", "/push/settings");
   }
 
-  /** @param {{ preview?: "full" | "sender" | "none", doNotDisturb?: { from: string, to: string, timeZone: string } | null, whileActive?: boolean }} changes */
+  /** @param {Partial<PushSettings>} changes @returns {Promise<PushSettings>} */
   updatePushSettings(changes) {
     return this.request("PATCH", "/push/settings", changes);
   }

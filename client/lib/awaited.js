@@ -1,6 +1,5 @@
+/** @import { Ack, MessageStatus } from "./types.js" */
 import { ParleyError } from "./errors.js";
-
-/** @typedef {{ id: string, conversationId: number, seq: number, sentAt: string, status: "stored" }} Ack */
 
 /** The acks that callers wait for, by the id of the message. */
 export class Awaited {
@@ -14,11 +13,11 @@ export class Awaited {
     return done;
   }
 
-  /** @param {any} status the data of `message_status` */
+  /** @param {MessageStatus} status */
   settle({ id, status, message, error, ...ack }) {
     if (status === "failed") this.reject(id, ParleyError.from(error));
     if (status !== "stored") return;
-    this.#waiting.get(id)?.resolve({ id, status, ...ack });
+    this.#waiting.get(id)?.resolve(/** @type {Ack} */ ({ id, status, ...ack }));
     this.#waiting.delete(id);
   }
 

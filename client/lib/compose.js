@@ -1,15 +1,16 @@
+/** @import { Outgoing, OwnMessage } from "./types.js" */
 import { uuid7 } from "./ids.js";
 
 /**
  * A message of one's own under a new id: as the command that sends it, and as it is shown until the server has it.
- * @param {import("../parley.js").Outgoing} outgoing
- * @param {number | undefined} senderId
+ * @param {Outgoing} outgoing @param {number} senderId
  */
 export function compose({ conversationId, receiverId, message = "", attachments = [], replyTo, forward, kind }, senderId) {
   const id = uuid7();
   const named = attachments.map(({ mediaId }) => ({ mediaId }));
   const data = { id, conversationId, receiverId, message, kind, replyTo, forward, ...(named.length && { attachments: named }) };
   const sentAt = new Date().toISOString();
+  /** @type {OwnMessage} */
   const shown = { ...data, kind: kind ?? "text", attachments, senderId, sentAt, status: "sending" };
   return { id, data, shown };
 }

@@ -1,20 +1,14 @@
+/**
+ * @import { ConnectionOptions, End, Link } from "./link_types.js"
+ * @import { Timing } from "./option_types.js"
+ * @import { Joined, State } from "./types.js"
+ */
 import { ParleyError, networkError } from "./errors.js";
 import { openLongPoll } from "./long_poll.js";
 import { openSse } from "./sse.js";
 import { openWebSocket } from "./websocket.js";
 
 const OPENERS = { websocket: openWebSocket, sse: openSse, "long-poll": openLongPoll };
-
-/**
- * @typedef {keyof typeof OPENERS} Transport
- * @typedef {{ status: "offline" | "connecting" | "online", transport: Transport | null, retryInMs?: number, error?: ParleyError }} State
- * @typedef {import("./websocket.js").LinkTiming & { retryMs: number, retryMostMs: number, shortMs: number, climbMs: number, climbMostMs: number }} Timing
- * @typedef {import("./websocket.js").LinkOptions} LinkOptions
- * @typedef {Omit<LinkOptions, "token" | "timing" | "fresh">} Fixed
- * @typedef {{ order: Transport[], timing: Timing, tokens: import("./tokens.js").Tokens, link: Fixed, on: {
- *   state(state: State): void, joined(data: any): void, event(name: string, data: any, cursor?: string): Promise<void> } }} ConnectionOptions
- * @typedef {{ code?: number, error?: ParleyError }} End
- */
 
 /** @type {Timing} */
 export const TIMING = {
@@ -39,7 +33,7 @@ export const TIMING = {
  */
 export class Connection {
   /** @type {State} */ state = { status: "offline", transport: null };
-  /** @type {import("./websocket.js").Link | null} */ link = null;
+  /** @type {Link | null} */ link = null;
   #order;
   #timing;
   #options;
@@ -51,7 +45,7 @@ export class Connection {
   #since = 0;
   #climb;
   #renewed = false;
-  /** @type {Set<import("./websocket.js").Link>} */ #trials = new Set();
+  /** @type {Set<Link>} */ #trials = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retryTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #climbTimer;
 
@@ -106,8 +100,7 @@ export class Connection {
     this.#index = climbing ? this.#index : index;
     const transport = this.#order[index];
     if (!climbing) this.#become({ status: "connecting", transport });
-    /** @type {import("./websocket.js").Link} */
-    const placeholder = { close() {} }; // while the token is fetched
+    /** @type {Link} */ const placeholder = { close() {} }; // while the token is fetched
     this.#trials.add(placeholder);
     let token;
     try {
@@ -117,8 +110,7 @@ export class Connection {
       return;
     }
     if (!this.#trials.delete(placeholder)) return; // stopped meanwhile
-    /** @type {import("./websocket.js").Link} */
-    const link = OPENERS[transport]({ ...this.#options, token }, {
+    /** @type {Link} */ const link = OPENERS[transport]({ ...this.#options, token }, {
       joined: (data) => this.#joined(link, index, data),
       event: (name, data, cursor) =>
         link === this.link || this.#trials.has(link) ? this.#on.event(name, data, cursor) : Promise.resolve(),
@@ -130,7 +122,7 @@ export class Connection {
     this.#trials.add(link);
   }
 
-  /** @param {import("./websocket.js").Link} link @param {number} index @param {any} data null where a cursor was resumed without one */
+  /** @param {Link} link @param {number} index @param {Joined | null} data */
   #joined(link, index, data) {
     if (!this.#trials.delete(link)) return;
     this.#closeAll();

@@ -1,13 +1,13 @@
-/** @typedef {(data: any, name: string) => unknown} Handler */
+/** @import { EventMap, EventName, Handler } from "./types.js" */
 
 /** Named events with handlers that may be asynchronous. */
 export class Emitter {
-  /** @type {Map<string, Set<Handler>>} */ #handlers = new Map();
+  /** @type {Map<string, Set<any>>} */ #handlers = new Map();
 
   /**
-   * @param {string} name an event, or `*` for all
-   * @param {Handler} handler
-   * @returns {() => void} takes the handler off again
+   * @template {EventName | "*"} K
+   * @param {K} name @param {Handler<K>} handler
+   * @returns {() => void} takes it off again
    */
   on(name, handler) {
     const handlers = this.#handlers.get(name) ?? new Set();
@@ -18,7 +18,8 @@ export class Emitter {
   /**
    * Settles once every handler is done; true where there were handlers and all succeeded. A handler's failure is
    * reported as an uncaught one would be, and keeps nothing from the others.
-   * @param {string} name @param {any} data
+   * @template {EventName} K
+   * @param {K} name @param {EventMap[K]} data
    */
   async emit(name, data) {
     const handlers = [...(this.#handlers.get(name) ?? []), ...(this.#handlers.get("*") ?? [])];
@@ -27,7 +28,7 @@ export class Emitter {
   }
 }
 
-/** @param {Handler} handler @param {any} data @param {string} name */
+/** @param {any} handler @param {unknown} data @param {string} name */
 async function run(handler, data, name) {
   try {
     await handler(data, name);

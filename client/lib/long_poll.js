@@ -1,11 +1,10 @@
+/** @import { Link, LinkOptions, Sink } from "./link_types.js" */
 import { errorOf, networkError } from "./errors.js";
 
 /**
  * Long-poll. The next poll's cursor confirms what the last one brought, so it is asked only once all of that was
  * handled.
- * @param {import("./websocket.js").LinkOptions} options
- * @param {import("./websocket.js").Sink} sink
- * @returns {import("./websocket.js").Link}
+ * @param {LinkOptions} options @param {Sink} sink @returns {Link}
  */
 export function openLongPoll({ url, cursor, fresh, timing, fetch }, sink) {
   let over = false;

@@ -1,6 +1,9 @@
+/**
+ * @import { Tell } from "./link_types.js"
+ * @import { Entry, OutboxStore } from "./option_types.js"
+ * @import { Ack, OwnMessage, SendingStatus } from "./types.js"
+ */
 import { ParleyError, networkError } from "./errors.js";
-
-/** @typedef {import("./outbox_store.js").Entry} Entry */
 
 const OVERLAP_MS = 1_000; // refusals come at once: after this the server has taken the message and only storing is slow
 const ASK_AGAIN_MS = 5_000; // for the ack of what was accepted
@@ -23,8 +26,7 @@ export class Outbox {
   /** What this tab has sent and awaits, by id. @type {Map<string, object>} */ #sent = new Map();
 
   /**
-   * @param {{ store: import("./outbox_store.js").OutboxStore, owner: string, send: (data: any) => Promise<any>,
-   *   tell: (name: string, data: any) => void }} options `tell`: to all tabs
+   * @param {{ store: OutboxStore, owner: string, send: (data: any) => Promise<any>, tell: Tell }} options
    */
   constructor({ store, owner, send, tell }) {
     this.#store = store;
@@ -38,7 +40,7 @@ export class Outbox {
     return (await this.#store.all()).filter((entry) => entry.owner === this.#owner);
   }
 
-  /** @param {any} data of the command @param {any} message as it is shown */
+  /** @param {any} data of the command @param {OwnMessage} message as it is shown */
   async add(data, message) {
     const lane = data.conversationId ? `c${data.conversationId}` : `u${data.receiverId}`;
     /** @type {Entry} */
@@ -119,7 +121,7 @@ export class Outbox {
     }
   }
 
-  /** @param {Entry} entry @param {object} mine @param {any} ack */
+  /** @param {Entry} entry @param {object} mine @param {Ack} ack */
   async #stored(entry, mine, ack) {
     await this.#store.remove(entry.id);
     this.#say({ ...entry, status: "stored" }, ack);
@@ -147,14 +149,14 @@ export class Outbox {
     if (this.#sent.get(entry.id) === mine) this.#sent.delete(entry.id);
   }
 
-  /** @param {Entry} entry @param {string} status */
+  /** @param {Entry} entry @param {SendingStatus} status */
   async #mark(entry, status) {
     const marked = { ...entry, status, message: { ...entry.message, status } };
     await this.#store.put(marked);
     this.#say(marked);
   }
 
-  /** @param {Entry} entry @param {any} [ack] */
+  /** @param {Entry} entry @param {Ack} [ack] */
   #say({ id, data, status, message, error }, ack) {
     const conversationId = ack?.conversationId ?? data.conversationId;
     const whole = ack ? { ...message, ...ack } : message;

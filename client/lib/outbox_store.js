@@ -1,7 +1,4 @@
-/**
- * @typedef {{ order?: number, owner: string, id: string, lane: string, data: any, message: any, status: string, error?: any }} Entry
- * @typedef {{ add(entry: Entry): Promise<void>, put(entry: Entry): Promise<void>, remove(id: string): Promise<void>, all(): Promise<Entry[]> }} OutboxStore
- */
+/** @typedef {import("./option_types.js").Entry} Entry @typedef {import("./option_types.js").OutboxStore} OutboxStore */
 
 /** Where messages wait, in the order in which they were written. In memory where there is no database.
  * @param {IDBFactory | null | undefined} factory @returns {OutboxStore} */

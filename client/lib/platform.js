@@ -1,6 +1,6 @@
 /**
  * What a browser says that matters to a connection.
- * @param {{ nudge: () => void, freeze: () => void, thaw: () => void, clicked: (data: any) => void }} on `freeze`: the
+ * @param {{ nudge: () => void, freeze: () => void, thaw: () => void, clicked: (data: import("./types.js").EventMap["open_conversation"]) => void }} on `freeze`: the
  *   page is put away, to be taken out again perhaps (`thaw`); `clicked`: a notification
  * @returns {() => void} stops listening
  */

@@ -1,6 +1,9 @@
 /** Web Push of this browser: its subscription, and the server's knowledge of it. */
 
-/** @typedef {(method: string, path: string, body?: any) => Promise<any>} Request */
+/**
+ * @import { Request } from "./link_types.js"
+ * @import { PushState } from "./types.js"
+ */
 
 const supported = () =>
   typeof navigator !== "undefined" && "serviceWorker" in navigator && "PushManager" in globalThis && "Notification" in globalThis;
@@ -11,7 +14,7 @@ async function subscription() {
   return (await registration?.pushManager?.getSubscription()) ?? null;
 }
 
-/** @returns {Promise<"unsupported" | "denied" | "off" | "on">} */
+/** @returns {Promise<PushState>} */
 export async function pushState() {
   if (!supported()) return "unsupported";
   if (Notification.permission === "denied") return "denied";

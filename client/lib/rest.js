@@ -1,3 +1,8 @@
+/**
+ * @import { UploadOptions } from "./option_types.js"
+ * @import { Tokens } from "./tokens.js"
+ * @import { Attachment, MediaAddress } from "./types.js"
+ */
 import { within } from "./commands.js";
 import { ParleyError, errorOf, networkError } from "./errors.js";
 import { postMedia } from "./upload.js";
@@ -7,12 +12,12 @@ const URL_MARGIN_MS = 30_000;
 
 /** Calls under /api/v1, with the token of the sign-in. */
 export class Rest {
-  /** @type {Map<string, Promise<{ url: string, expiresAt: string }>>} */ #mediaUrls = new Map();
+  /** @type {Map<string, Promise<MediaAddress>>} */ #mediaUrls = new Map();
   #url;
   #fetch;
   #tokens;
 
-  /** @param {{ url: string, fetch: typeof fetch, tokens: () => import("./tokens.js").Tokens }} options */
+  /** @param {{ url: string, fetch: typeof fetch, tokens: () => Tokens }} options */
   constructor({ url, fetch, tokens }) {
     this.#url = `${url}/api/v1`;
     this.#fetch = fetch;
@@ -43,10 +48,7 @@ export class Rest {
     }
   }
 
-  /**
-   * @param {Blob} file @param {number} conversationId
-   * @param {{ onProgress?: (fraction: number) => void, signal?: AbortSignal, filename?: string }} options
-   */
+  /** @param {Blob} file @param {number} conversationId @param {UploadOptions} options @returns {Promise<Attachment>} */
   async upload(file, conversationId, options) {
     return await this.#withToken(async (token) => {
       const to = { url: `${this.#url}/media`, token, fetch: this.#fetch };
@@ -56,11 +58,11 @@ export class Rest {
     });
   }
 
-  /** @param {string} mediaId @param {string} [variant] @returns {Promise<{ url: string, expiresAt: string }>} */
+  /** @param {string} mediaId @param {string} [variant] @returns {Promise<MediaAddress>} */
   async mediaUrl(mediaId, variant) {
     const path = within(`/media/${mediaId}/url`, { variant });
     const kept = await this.#mediaUrls.get(path)?.catch(() => undefined);
-    if (kept && Date.parse(kept.expiresAt) - Date.now() > URL_MARGIN_MS) return kept;
+    if (kept && kept.expiresAt * 1000 - Date.now() > URL_MARGIN_MS) return kept;
     const asked = this.request("GET", path);
     this.#mediaUrls.set(path, asked);
     return await asked;

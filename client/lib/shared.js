@@ -1,3 +1,8 @@
+/**
+ * @import { ConnectionOptions, Emit, Fixed, Request } from "./link_types.js"
+ * @import { OutboxStore } from "./option_types.js"
+ * @import { EventMap, EventName, State } from "./types.js"
+ */
 import { OVER_REST } from "./commands.js";
 import { Connection } from "./connection.js";
 import { Delivered } from "./delivered.js";
@@ -19,7 +24,7 @@ const LONGEST_FRAME = 16_000; // in UTF-16 units: below the server's 64 KiB in a
  * `local` (what the client itself has to say) and `drain` to everybody.
  */
 export class SharedConnection {
-  /** @type {import("./connection.js").State} */ state = { status: "offline", transport: null };
+  /** @type {State} */ state = { status: "offline", transport: null };
   #tab = uuid7();
   #emit;
   #request;
@@ -35,11 +40,8 @@ export class SharedConnection {
   /** @type {Map<string, (answer: any) => void>} */ #asked = new Map();
 
   /**
-   * @param {{ name: string, shared: boolean, me: number, emit: (name: string, data: any) => Promise<boolean>,
-   *   request: (method: string, path: string, body?: any) => Promise<any>,
-   *   store: import("./outbox_store.js").OutboxStore,
-   *   connection: Pick<import("./connection.js").ConnectionOptions, "order" | "timing" | "tokens"> & {
-   *     link: Omit<import("./connection.js").Fixed, "cursor"> } }} options
+   * @param {{ name: string, shared: boolean, me: number, emit: Emit, request: Request, store: OutboxStore,
+   *   connection: Omit<ConnectionOptions, "link" | "on"> & { link: Omit<Fixed, "cursor"> } }} options
    */
   constructor({ name, shared, me, emit, request, store, connection }) {
     this.#emit = emit;
@@ -99,13 +101,13 @@ export class SharedConnection {
     this.#connection.link?.command?.("authenticate", { token }).catch(() => {});
   }
 
-  /** To the handlers of every tab. @param {string} name @param {any} data */
+  /** To the handlers of every tab. @template {EventName} K @param {K} name @param {EventMap[K]} data */
   tellAll(name, data) {
     this.#tabs.post({ type: "local", name, data });
     this.#local(name, data);
   }
 
-  /** @param {string} name @param {any} data */
+  /** @param {EventName} name @param {any} data */
   #local(name, data) {
     if (name === "message_status") this.#ours.set(data.id, true);
     void this.#emit(name, data);
@@ -167,7 +169,7 @@ export class SharedConnection {
     else if (this.#connection.link) this.#watched.begin(this.#connection.link);
   }
 
-  /** @param {import("./connection.js").State} state */
+  /** @param {State} state */
   #become(state) {
     this.state = state;
     this.#postState();
@@ -192,7 +194,7 @@ export class SharedConnection {
     if (leading && name === "joined" && !this.cursor && data.unread.length) this.#wantsUnread = true;
     // What was sent by REST, or by a session before this one, comes back: every tab has it by `message_status`.
     const echo = name === "receive_message" && this.#ours.has(data.id);
-    const handled = await this.#emit(echo ? "message_updated" : name, data);
+    const handled = await this.#emit(/** @type {EventName} */ (echo ? "message_updated" : name), data);
     if (!leading) return;
     if (name === "resync") this.#afterResync();
     if (name === "joined" && this.#wantsUnread) void this.#fetchUnread();

@@ -1,3 +1,4 @@
+/** @import { End, Link, LinkOptions, Sink } from "./link_types.js" */
 import { ParleyError, errorOf, networkError } from "./errors.js";
 
 /**
@@ -5,16 +6,14 @@ import { ParleyError, errorOf, networkError } from "./errors.js";
  * with a ticket that is used up.
  *
  * A proxy that buffers lets nothing through: where the first event is late, or the comment lines stop, the link ends.
- * @param {import("./websocket.js").LinkOptions} options
- * @param {import("./websocket.js").Sink} sink
- * @returns {import("./websocket.js").Link}
+ * @param {LinkOptions} options @param {Sink} sink @returns {Link}
  */
 export function openSse({ url, token, cursor, timing, fetch }, sink) {
   const abort = new AbortController();
   let over = false;
   let timer = setTimeout(() => end({}), timing.firstByteMs);
 
-  /** @param {{ error?: ParleyError }} reason */
+  /** @param {End} reason */
   function end(reason) {
     if (over) return;
     stop();

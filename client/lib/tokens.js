@@ -1,11 +1,10 @@
+/**
+ * @import { SignIn } from "./link_types.js"
+ * @import { Pair, Store } from "./option_types.js"
+ * @import { User } from "./types.js"
+ */
 import { ParleyError } from "./errors.js";
 import { Renewals } from "./renewals.js";
-
-/**
- * @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} Store
- * @typedef {{ accessToken: string, refreshToken?: string }} Pair
- * @typedef {Pair & { user: any, renewAt: number, endsAt: number }} SignIn
- */
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -44,7 +43,7 @@ export class Tokens {
     return JSON.parse(this.#storage.getItem(this.#key) ?? "null");
   }
 
-  /** @param {Pair} pair @param {any} [user] */
+  /** @param {Pair} pair @param {User | null} [user] */
   save(pair, user = this.current?.user ?? null) {
     const life = lifeOf(pair.accessToken);
     const endsAt = Date.now() + life;
@@ -58,7 +57,7 @@ export class Tokens {
     this.onChange();
   }
 
-  /** @param {any} user */
+  /** @param {User} user */
   setUser(user) {
     const { current } = this;
     if (current) this.#storage.setItem(this.#key, JSON.stringify({ ...current, user }));

@@ -1,11 +1,10 @@
+/** @import { UploadOptions } from "./option_types.js" */
 import { ParleyError, networkError } from "./errors.js";
 
 /**
  * `POST /media`, with progress where the platform tells of it (only XMLHttpRequest does, for uploads).
  * @param {{ url: string, token: string, fetch: typeof fetch }} to
- * @param {Blob} file
- * @param {number} conversationId
- * @param {{ onProgress?: (fraction: number) => void, signal?: AbortSignal, filename?: string }} options
+ * @param {Blob} file @param {number} conversationId @param {UploadOptions} options
  * @returns {Promise<{ status: number, body: any, retryAfter?: number }>}
  */
 export async function postMedia({ url, token, fetch }, file, conversationId, { onProgress, signal, filename }) {

@@ -1,3 +1,7 @@
+/**
+ * @import { Link, Request } from "./link_types.js"
+ * @import { Presence } from "./types.js"
+ */
 import { within } from "./commands.js";
 
 const MOST_AT_ONCE = 500;
@@ -14,7 +18,7 @@ export class Watched {
   #request;
   #tell;
 
-  /** @param {{ request: (method: string, path: string) => Promise<any>, tell: (view: any) => void }} options */
+  /** @param {{ request: Request, tell: (view: Presence) => void }} options */
   constructor({ request, tell }) {
     this.#request = request;
     this.#tell = tell;
@@ -25,7 +29,7 @@ export class Watched {
     this.#tabs.set(tab, userIds);
   }
 
-  /** Begin on a new link, or again after the list has grown. @param {import("./websocket.js").Link} link */
+  /** Begin on a new link, or again after the list has grown. @param {Link} link */
   begin(link) {
     this.stop();
     const chunks = chunked([...new Set([...this.#tabs.values()].flat())]);
@@ -49,7 +53,7 @@ export class Watched {
   }
 }
 
-/** @param {(method: string, path: string) => Promise<any>} request @param {number[]} userIds @returns {Promise<any[]>} */
+/** @param {Request} request @param {number[]} userIds @returns {Promise<Presence[]>} */
 export async function askPresence(request, userIds) {
   const answers = await Promise.all(
     chunked(userIds).map((ids) => request("GET", within("/presence", { userIds: ids.join(",") }))),

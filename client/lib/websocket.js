@@ -1,22 +1,5 @@
+/** @import { End, Link, LinkOptions, Sink } from "./link_types.js" */
 import { ParleyError } from "./errors.js";
-
-/**
- * @typedef {{
- *   joined(data: any): void,
- *   event(name: string, data: any, cursor?: string): Promise<void>,
- *   ended(end: { code?: number, error?: ParleyError }): void,
- * }} Sink `ended` comes once, unless the link was closed from here.
- * @typedef {{
- *   close(): void,
- *   check?(): void,
- *   command?(name: string, data: any): Promise<any>,
- *   tell?(name: string, data: any): void,
- *   confirms?: boolean,
- * }} Link `check`: find out now whether it lives; `confirms`: the transport itself tells what was handled.
- * @typedef {{ openMs: number, firstByteMs: number, silenceMs: number, pingMs: number, pongMs: number, waitSeconds: number }} LinkTiming
- * @typedef {{ url: string, token: string, deviceId: string, cursor(): string | undefined, fresh(): Promise<string>,
- *   timing: LinkTiming, fetch: typeof fetch, WebSocket: any }} LinkOptions
- */
 
 /** @param {LinkOptions} options @param {Sink} sink @returns {Link} */
 export function openWebSocket({ url, token, deviceId, cursor, timing, WebSocket }, sink) {
@@ -51,7 +34,7 @@ export function openWebSocket({ url, token, deviceId, cursor, timing, WebSocket 
     timer = setTimeout(check, timing.pingMs);
   }
 
-  /** @param {{ code?: number, error?: ParleyError }} reason */
+  /** @param {End} reason */
   function end(reason) {
     if (over) return;
     stop();

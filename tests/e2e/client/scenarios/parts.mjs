@@ -6,6 +6,7 @@ import { ParleyError } from "../../../../client/lib/errors.js";
 import { Outbox } from "../../../../client/lib/outbox.js";
 import { memoryOutbox } from "../../../../client/lib/outbox_store.js";
 import { Delivered } from "../../../../client/lib/delivered.js";
+import { Rest } from "../../../../client/lib/rest.js";
 import { lines } from "../../../../client/lib/sse.js";
 import { Stream } from "../../../../client/lib/stream.js";
 import { Tokens, memoryStorage } from "../../../../client/lib/tokens.js";
@@ -150,6 +151,21 @@ async function withoutRefreshToken() {
   assert.equal(tokens.current, null);
 }
 
+/** The address of a medium is asked for once, and again shortly before it ends. */
+async function mediaAddressesAreKept() {
+  const asked = [];
+  const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds;
+  const ends = { "/media/long/url": inSeconds(900), "/media/short/url": inSeconds(10) };
+  const fetch = async (address) => {
+    const path = address.slice("/api/v1".length);
+    asked.push(path);
+    return Response.json({ url: path, expiresAt: ends[path] });
+  };
+  const rest = new Rest({ url: "", fetch, tokens: () => ({ fresh: async () => "token" }) });
+  for (const medium of ["long", "long", "short", "short"]) await rest.mediaUrl(medium);
+  assert.deepEqual(asked, ["/media/long/url", "/media/short/url", "/media/short/url"]);
+}
+
 idsGrow();
 await streamHandlesOnce();
 await cursorFollowsHandling();
@@ -159,3 +175,4 @@ eventStreams();
 await renewalsAreShared();
 await outboxKeepsOrder();
 await withoutRefreshToken();
+await mediaAddressesAreKept();

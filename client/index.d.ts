@@ -1,0 +1,3 @@
+export * from "./types/parley.js";
+export type * from "./types/lib/option_types.js";
+export type * from "./types/lib/types.js";

@@ -1,0 +1,52 @@
+/**
+ * The types of what the constructor and the methods take beside the things of the server. Types alone, as in types.js.
+ *
+ * @import { OwnMessage, Refusal, SendingStatus, Transport } from "./types.js"
+ */
+
+/**
+ * @typedef {{
+ *   url?: string,
+ *   storage?: Store,
+ *   deviceId?: string,
+ *   transports?: Transport[],
+ *   shareAcrossTabs?: boolean,
+ *   fetch?: typeof fetch,
+ *   WebSocket?: WebSocketMaker,
+ *   indexedDB?: IDBFactory | null,
+ *   outboxStore?: OutboxStore,
+ *   renew?: (pair: Pair) => Promise<Pair>,
+ *   timing?: Partial<Timing>,
+ * }} Options
+ * @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} Store
+ * @typedef {new (url: string) => any} WebSocketMaker the browser's, or that of the package `ws`
+ * @typedef {{ accessToken: string, refreshToken?: string }} Pair
+ * @typedef {{
+ *   add(entry: Entry): Promise<void>,
+ *   put(entry: Entry): Promise<void>,
+ *   remove(id: string): Promise<void>,
+ *   all(): Promise<Entry[]>,
+ * }} OutboxStore
+ * @typedef {{
+ *   order?: number,
+ *   owner: string,
+ *   id: string,
+ *   lane: string,
+ *   data: any,
+ *   message: OwnMessage,
+ *   status: SendingStatus,
+ *   error?: Refusal,
+ * }} Entry `data`: of the command that sends it
+ * @typedef {{
+ *   openMs: number,
+ *   firstByteMs: number,
+ *   silenceMs: number,
+ *   pingMs: number,
+ *   pongMs: number,
+ *   waitSeconds: number,
+ * }} LinkTiming
+ * @typedef {LinkTiming & { retryMs: number, retryMostMs: number, shortMs: number, climbMs: number, climbMostMs: number }} Timing
+ * @typedef {{ onProgress?: (fraction: number) => void, signal?: AbortSignal, filename?: string }} UploadOptions
+ */
+
+export {};

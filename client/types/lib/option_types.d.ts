@@ -1,0 +1,69 @@
+export type Options = {
+    url?: string;
+    storage?: Store;
+    deviceId?: string;
+    transports?: Transport[];
+    shareAcrossTabs?: boolean;
+    fetch?: typeof fetch;
+    WebSocket?: WebSocketMaker;
+    indexedDB?: IDBFactory | null;
+    outboxStore?: OutboxStore;
+    renew?: (pair: Pair) => Promise<Pair>;
+    timing?: Partial<Timing>;
+};
+export type Store = {
+    getItem(key: string): string | null;
+    setItem(key: string, value: string): void;
+    removeItem(key: string): void;
+};
+/**
+ * the browser's, or that of the package `ws`
+ */
+export type WebSocketMaker = new (url: string) => any;
+export type Pair = {
+    accessToken: string;
+    refreshToken?: string;
+};
+export type OutboxStore = {
+    add(entry: Entry): Promise<void>;
+    put(entry: Entry): Promise<void>;
+    remove(id: string): Promise<void>;
+    all(): Promise<Entry[]>;
+};
+/**
+ * `data`: of the command that sends it
+ */
+export type Entry = {
+    order?: number;
+    owner: string;
+    id: string;
+    lane: string;
+    data: any;
+    message: OwnMessage;
+    status: SendingStatus;
+    error?: Refusal;
+};
+export type LinkTiming = {
+    openMs: number;
+    firstByteMs: number;
+    silenceMs: number;
+    pingMs: number;
+    pongMs: number;
+    waitSeconds: number;
+};
+export type Timing = LinkTiming & {
+    retryMs: number;
+    retryMostMs: number;
+    shortMs: number;
+    climbMs: number;
+    climbMostMs: number;
+};
+export type UploadOptions = {
+    onProgress?: (fraction: number) => void;
+    signal?: AbortSignal;
+    filename?: string;
+};
+import type { Transport } from "./types.js";
+import type { OwnMessage } from "./types.js";
+import type { SendingStatus } from "./types.js";
+import type { Refusal } from "./types.js";

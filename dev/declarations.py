@@ -1,0 +1,75 @@
+"""client/types/: the declarations (.d.ts) of the client's types, for those who install it as a package.
+
+TypeScript reads the types in the comments of a project's own JavaScript, but not of a package's. So they are written
+out, by `make format`; `make check` compares them.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dev.node import NoNode, node_tools
+
+ROOT = Path(__file__).parents[1]
+TYPES = ROOT / "client" / "types"
+ENTRIES = ("parley.d.ts", "lib/types.d.ts")
+_IMPORT = re.compile(r"""(?:from|import\() ?"(\.[^"]+)\.js\"""")
+
+
+def problems() -> str:
+    """What is wrong with the client's types; nothing where all is well."""
+    said, made = _compiled()
+    if not said and made != _kept():
+        said = "client/types/ is not what the comments of client/ say; `make format` writes it\n"
+    return said
+
+
+def write() -> int:
+    try:
+        said, made = _compiled()
+    except NoNode as missing:
+        print(missing)
+        return 1
+    print(said, end="")
+    for name in _kept().keys() - made.keys():
+        (TYPES / name).unlink()
+    for name, text in made.items():
+        (TYPES / name).parent.mkdir(parents=True, exist_ok=True)
+        (TYPES / name).write_text(text)
+    return 1 if said else 0
+
+
+def _compiled() -> tuple[str, dict[str, str]]:
+    """What the compiler has to say, and the declarations by their path below client/types/."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [str(node_tools() / ".bin" / "tsc"), "--project", "dev/javascript", "--noEmit", "false"]
+        command += ["--declaration", "--emitDeclarationOnly", "--rootDir", ".", "--outDir", directory]
+        result = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+        return result.stdout + result.stderr, dict(_reached(Path(directory, "client").resolve()))
+
+
+def _reached(directory: Path) -> Iterator[tuple[str, str]]:
+    """Those that a caller meets: the entries, and what they import."""
+    waiting = [directory / name for name in ENTRIES]
+    met = set()
+    while waiting:
+        path = waiting.pop().resolve()
+        if path in met or not path.exists():
+            continue
+        met.add(path)
+        text = path.read_text()
+        waiting += [path.parent / f"{name}.d.ts" for name in _IMPORT.findall(text)]
+        yield path.relative_to(directory).as_posix(), text
+
+
+def _kept() -> dict[str, str]:
+    return {path.relative_to(TYPES).as_posix(): path.read_text() for path in TYPES.rglob("*.d.ts")}
+
+
+if __name__ == "__main__":
+    sys.exit(write())

@@ -1,0 +1,75 @@
+/**
+ * The objects of client/lib/types.js have the members that the server's own description gives them, each of the same
+ * type. The argument is a file: {schemas, events: {name: schema's name}}.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { argument } from "./support.mjs";
+
+const ts = createRequire(new URL("../../../../dev/javascript/package.json", import.meta.url))("typescript");
+const { schemas, events } = JSON.parse(readFileSync(argument, "utf8"));
+/** Where the server has another word for it. */
+const NAMED = { User: "UserView", Attachment: "AttachmentView", Typing: "TypingShown", ConversationSettings: "SettingsNow" };
+/** What goes to the server: the client takes no null for what may be left out. */
+const GIVEN = ["Forward", "NewGroup"];
+/** Where the server says only `object`, and where the client leaves room for codes to come. */
+const OTHERWISE = ["system", "code"];
+
+const path = fileURLToPath(new URL("../../../../client/lib/types.js", import.meta.url));
+const program = ts.createProgram([path], { allowJs: true, checkJs: true, strict: true, noEmit: true, target: ts.ScriptTarget.ES2022 });
+const checker = program.getTypeChecker();
+const types = new Map();
+for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(path)))) {
+  types.set(symbol.name, checker.getDeclaredTypeOfSymbol(symbol));
+}
+const WORDS = { integer: "number", number: "number", string: "string", boolean: "boolean", null: "null", object: "object" };
+
+/** A type in words, the same ones for both sides: alternatives in order, objects by their members. */
+function ofSchema(schema) {
+  if (schema.$ref) return ofSchema(schemas[schema.$ref.split("/").at(-1)]);
+  if (schema.anyOf) return joined(schema.anyOf.map(ofSchema));
+  if (schema.enum) return joined(schema.enum.map((value) => JSON.stringify(value)));
+  if (schema.type === "array") return `(${ofSchema(schema.items)})[]`;
+  if (schema.properties) return `{${Object.keys(schema.properties).sort()}}`;
+  return WORDS[schema.type];
+}
+
+function ofType(type) {
+  if (type.isUnion()) return joined(type.types.filter((one) => !(one.flags & ts.TypeFlags.Undefined)).map(ofType));
+  if (type.isLiteral()) return JSON.stringify(type.value);
+  if (checker.isArrayType(type)) return `(${ofType(checker.getTypeArguments(type)[0])})[]`;
+  const plain = checker.typeToString(type);
+  if (Object.values(WORDS).includes(plain) || ["true", "false"].includes(plain)) return plain;
+  return `{${type.getProperties().map(({ name }) => name).sort()}}`;
+}
+
+const joined = (words) => [...new Set(words.flatMap((word) => word.split("|")))].sort().join("|").replace("false|true", "boolean");
+
+function compare(name, type, schema) {
+  const members = new Map(type.getProperties().map((symbol) => [symbol.name, symbol]));
+  assert.deepEqual([...members.keys()].sort(), Object.keys(schema.properties).sort(), name);
+  for (const [member, symbol] of members) {
+    const optional = Boolean(symbol.flags & ts.SymbolFlags.Optional);
+    assert.equal(optional, !(schema.required ?? []).includes(member), `${name}.${member} is optional, or not`);
+    if (OTHERWISE.includes(member)) continue;
+    assert.equal(ofType(checker.getTypeOfSymbol(symbol)), ofSchema(schema.properties[member]), `${name}.${member}`);
+  }
+}
+
+let compared = 0;
+for (const [name, type] of types) {
+  const schema = schemas[NAMED[name] ?? name];
+  if (!schema?.properties || GIVEN.includes(name)) continue;
+  compare(name, type, schema);
+  compared += 1;
+}
+assert.ok(compared >= 40, `${compared} objects`);
+
+const map = new Map(types.get("EventMap").getProperties().map((symbol) => [symbol.name, checker.getTypeOfSymbol(symbol)]));
+for (const [event, name] of Object.entries(events)) {
+  assert.ok(map.has(event), `${event} is missing in EventMap`);
+  compare(`${event}: ${name}`, map.get(event), schemas[name]);
+}
+console.log(`${compared} objects, ${Object.keys(events).length} events`);
