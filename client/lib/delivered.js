@@ -13,27 +13,20 @@ export class Delivered {
   }
 
   /** @param {number} conversationId @param {number} seq */
-  note(conversationId, seq) {
+  note(conversationId, seq, wait = GATHER_MS) {
     this.#marks.set(conversationId, Math.max(seq, this.#marks.get(conversationId) ?? 0));
-    this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
+    this.#timer ??= setTimeout(() => this.flush(), wait);
   }
 
   flush() {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.stop();
     const marks = this.#marks;
     this.#marks = new Map();
     for (const [conversationId, seq] of marks) {
       this.#command("message_delivered", { conversationId, seq }).catch((error) => {
-        if (error.retryable) this.#later(conversationId, seq); // else one is a member no more
+        if (error.retryable) this.note(conversationId, seq, AGAIN_MS); // else one is a member no more
       });
     }
-  }
-
-  /** @param {number} conversationId @param {number} seq */
-  #later(conversationId, seq) {
-    this.#marks.set(conversationId, Math.max(seq, this.#marks.get(conversationId) ?? 0));
-    this.#timer ??= setTimeout(() => this.flush(), AGAIN_MS);
   }
 
   stop() {

@@ -38,9 +38,7 @@ export class Rest {
     const timer = setTimeout(() => abort.abort(), REQUEST_MS);
     try {
       const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      const response = await this.#fetch(this.#url + path, init);
-      if (!response.ok) throw await errorOf(response);
-      return response.status === 204 ? undefined : await response.json();
+      return await answerOf(await this.#fetch(this.#url + path, init));
     } catch (error) {
       throw networkError(error);
     } finally {
@@ -52,9 +50,7 @@ export class Rest {
   async upload(file, conversationId, options) {
     return await this.#withToken(async (token) => {
       const to = { url: `${this.#url}/media`, token, fetch: this.#fetch };
-      const { status, body } = await postMedia(to, file, conversationId, options);
-      if (status >= 200 && status < 300) return body;
-      throw ParleyError.from({ ...body, code: body.code ?? (status >= 500 ? "overloaded" : `http_${status}`), status });
+      return await answerOf(await postMedia(to, file, conversationId, options));
     });
   }
 
@@ -79,4 +75,10 @@ export class Rest {
       return await act(await tokens.renew(token));
     }
   }
+}
+
+/** @param {Response} response */
+async function answerOf(response) {
+  if (!response.ok) throw await errorOf(response);
+  if (response.status !== 204) return await response.json().catch((error) => Promise.reject(networkError(error)));
 }

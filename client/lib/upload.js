@@ -5,7 +5,7 @@ import { ParleyError, networkError } from "./errors.js";
  * `POST /media`, with progress where the platform tells of it (only XMLHttpRequest does, for uploads).
  * @param {{ url: string, token: string, fetch: typeof fetch }} to
  * @param {Blob} file @param {number} conversationId @param {UploadOptions} options
- * @returns {Promise<{ status: number, body: any, retryAfter?: number }>}
+ * @returns {Promise<Response>}
  */
 export async function postMedia({ url, token, fetch }, file, conversationId, { onProgress, signal, filename }) {
   const form = new FormData();
@@ -13,16 +13,14 @@ export async function postMedia({ url, token, fetch }, file, conversationId, { o
   form.append("file", file, filename ?? /** @type {File} */ (file).name ?? "file");
   if (typeof XMLHttpRequest === "undefined") {
     const init = { method: "POST", body: form, signal, headers: { Authorization: `Bearer ${token}` } };
-    const response = await fetch(url, init).catch((error) => Promise.reject(networkError(error)));
-    return { status: response.status, body: await response.json().catch(() => ({})) };
+    return await fetch(url, init).catch((error) => Promise.reject(networkError(error)));
   }
   return await new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", url);
-    request.responseType = "json";
     request.setRequestHeader("Authorization", `Bearer ${token}`);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
-    request.onload = () => resolve({ status: request.status, body: request.response ?? {} });
+    request.onload = () => resolve(new Response(request.responseText, { status: request.status }));
     request.onerror = () => reject(new ParleyError("network"));
     request.onabort = () => reject(signal?.reason ?? new ParleyError("network"));
     signal?.addEventListener("abort", () => request.abort());

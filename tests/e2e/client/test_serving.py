@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
+
 import httpx
 
 from app.api.client_files import CLIENT
@@ -24,6 +27,18 @@ def test_modules_are_served_as_they_lie(server: Stack) -> None:
             plain = http.get(f"/client/{name}", headers={"Accept-Encoding": "identity"})
             assert "Content-Encoding" not in plain.headers
             assert plain.content == answer.content
+
+
+def test_the_page_asks_ahead_for_the_modules_that_it_loads_and_no_others(server: Stack) -> None:
+    page = httpx.get(server.base_url, trust_env=False).text
+    asked = set(re.findall(r'rel="modulepreload" href="/client/([^"]+)"', page))
+    loaded, waiting = set(), ["parley.js"]
+    while waiting:
+        name = waiting.pop()
+        loaded.add(name)
+        imported = re.findall(r'^import .* from "(\..+)";$', (CLIENT / name).read_text(), re.MULTILINE)
+        waiting += {posixpath.normpath(f"{posixpath.dirname(name)}/{path}".lstrip("/")) for path in imported} - loaded
+    assert asked == loaded
 
 
 def test_browsers_ask_again_and_are_told_that_nothing_changed(server: Stack) -> None:

@@ -166,6 +166,22 @@ async function mediaAddressesAreKept() {
   assert.deepEqual(asked, ["/media/long/url", "/media/short/url", "/media/short/url"]);
 }
 
+/** What an upload is answered, and what it is refused with: by the server, or by what stands before it. */
+async function uploadsAreAnswered() {
+  const answers = [
+    Response.json({ mediaId: "m" }, { status: 202 }),
+    Response.json({ code: "too_large", detail: "too many bytes" }, { status: 413 }),
+    new Response("<h1>Bad gateway</h1>", { status: 502 }),
+    new Response("<h1>Welcome to our network</h1>"),
+  ];
+  const rest = new Rest({ url: "", fetch: async () => answers.shift(), tokens: () => ({ fresh: async () => "token" }) });
+  const upload = () => rest.upload(new Blob(["a"]), 1, {});
+  assert.deepEqual(await upload(), { mediaId: "m" });
+  for (const [code, status] of [["too_large", 413], ["overloaded", 502], ["network", undefined]]) {
+    await assert.rejects(upload(), (error) => error instanceof ParleyError && error.code === code && error.status === status);
+  }
+}
+
 idsGrow();
 await streamHandlesOnce();
 await cursorFollowsHandling();
@@ -176,3 +192,4 @@ await renewalsAreShared();
 await outboxKeepsOrder();
 await withoutRefreshToken();
 await mediaAddressesAreKept();
+await uploadsAreAnswered();
