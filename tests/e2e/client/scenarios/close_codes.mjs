@@ -76,9 +76,11 @@ async function stops(code) {
   const client = await signedIn();
   session.close(code);
   await until(() => client.state.status === "offline", "the end", client);
-  await new Promise((resolve) => setTimeout(resolve, 200)); // more than three pauses
+  assert.equal(client.state.error.code, "invalid");
+  assert.equal(client.state.retryInMs, undefined, "it will not come back by itself");
   assert.equal(joins.length, 1);
-  assert.equal(client.state.retryInMs, undefined);
+  await client.connect();
+  assert.equal(joins.length, 2);
   client.close();
 }
 

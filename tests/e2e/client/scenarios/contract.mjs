@@ -14,7 +14,8 @@ async function sendAndAck(alice, bob) {
   assert.equal(ack.seq, 1);
   const got = await event(bob, "receive_message");
   assert.deepEqual([got.id, got.message, got.senderId, got.seq], [sent.id, "Hello", alice.me.id, 1]);
-  assert.deepEqual(named(alice, "message_status").map((one) => one.status), ["sending", "stored"]);
+  const became = named(alice, "message_status").map((one) => one.status);
+  assert.deepEqual(became.filter((status) => status !== "accepted"), ["sending", "stored"]); // it is, where storing takes long
   assert.deepEqual(await alice.outbox(), []);
   return ack;
 }

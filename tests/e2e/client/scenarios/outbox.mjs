@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { memoryOutbox } from "../../../../client/lib/outbox_store.js";
 import { memoryStorage } from "../../../../client/lib/tokens.js";
 import { startProxy } from "./proxy.mjs";
-import { argument, makeClient, makeUser, PASSWORD, random, scenario, texts, until, url } from "./support.mjs";
+import { argument, makeClient, makeUser, PASSWORD, random, scenario, signingInAgain, texts, until, url } from "./support.mjs";
 
 const MESSAGES = 30;
 const timing = { openMs: 2_000, firstByteMs: 1_000, retryMs: 20, retryMostMs: 100, climbMs: 200, climbMostMs: 400, shortMs: 0 };
@@ -23,7 +23,8 @@ await scenario(async () => {
   const { id: direct } = await alice.openDirect(bob.me.id);
 
   // What survives a reload.
-  const kept = { storage: memoryStorage(), outboxStore: memoryOutbox(), url: proxy.url, timing };
+  const renew = signingInAgain(alice.username); // a renewal that is cut, or met by a reload, would end the sign-in
+  const kept = { storage: memoryStorage(), outboxStore: memoryOutbox(), url: proxy.url, timing, renew };
   const open = () => makeClient({ ...kept, transports: pick([["websocket", "sse"], ["sse"], ["long-poll"]]) });
   let page = open();
   await page.login({ username: alice.username, password: PASSWORD });

@@ -140,15 +140,22 @@ async function outboxKeepsOrder() {
 
 /** Whoever has an access token alone keeps it to its end. */
 async function withoutRefreshToken() {
-  const token = `x.${btoa(JSON.stringify({ iat: 0, exp: 0.2 }))}.x`;
+  const token = `x.${btoa(JSON.stringify({ iat: 0, exp: 900 }))}.x`;
   const renewWith = () => Promise.reject(new ParleyError("unauthorized"));
   const tokens = new Tokens({ key: "k", storage: memoryStorage(), renewWith, onChange: () => {} });
-  tokens.save({ accessToken: token }, { id: 1 });
-  await new Promise((resolve) => setTimeout(resolve, 160));
-  assert.equal(await tokens.fresh(), token);
-  await new Promise((resolve) => setTimeout(resolve, 60));
-  await assert.rejects(tokens.fresh(), (error) => error.code === "unauthorized");
-  assert.equal(tokens.current, null);
+  const { now } = Date;
+  const saved = now();
+  try {
+    Date.now = () => saved;
+    tokens.save({ accessToken: token }, { id: 1 });
+    Date.now = () => saved + 899_999;
+    assert.equal(await tokens.fresh(), token);
+    Date.now = () => saved + 900_000;
+    await assert.rejects(tokens.fresh(), (error) => error.code === "unauthorized");
+    assert.equal(tokens.current, null);
+  } finally {
+    Date.now = now;
+  }
 }
 
 /** The address of a medium is asked for once, and again shortly before it ends. */

@@ -31,10 +31,24 @@ export function makeClient(options = {}) {
 
 export async function makeUser(options = {}) {
   const client = makeClient(options);
-  const username = `u${Math.random().toString(36).slice(2, 12)}`;
+  const username = `u${crypto.randomUUID().slice(-12)}`;
   await client.register({ username, password: PASSWORD });
   return Object.assign(client, { username });
 }
+
+/**
+ * The option `fetch` for clients behind a proxy that cuts: renewals go past it. Where the answer to one is lost the
+ * sign-in ends, as it should, and that is not what these scenarios are about.
+ */
+export const renewingPastProxy = (address, init) => fetch(address.replace(/^.*(?=\/api\/v1\/auth\/refresh$)/, url), init);
+
+/** The option `renew`: a new sign-in each time, for pages of one user that take no turns. */
+export const signingInAgain = (username) => async () => {
+  const body = JSON.stringify({ username, password: PASSWORD });
+  const answer = await fetch(`${url}/api/v1/auth/login`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  const { accessToken, refreshToken } = await answer.json();
+  return { accessToken, refreshToken };
+};
 
 export const named = (client, name) => client.events.filter((event) => event.name === name).map((event) => event.data);
 export const texts = (client) => named(client, "receive_message").map((message) => message.message);
