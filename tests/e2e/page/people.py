@@ -36,9 +36,10 @@ class Somebody:
         new = {"kind": "group", "name": name, "memberIds": [other.id for other in others]}
         return int(self.call("POST", "/conversations", json=new)["id"])
 
-    def history(self, conversation_id: int) -> list[dict[str, Any]]:
+    def history(self, conversation_id: int, **where: int) -> list[dict[str, Any]]:
+        """The newest hundred, or those ``after`` or ``before`` a seq."""
         found: list[dict[str, Any]] = self.call(
-            "GET", f"/conversations/{conversation_id}/messages", params={"limit": 100}
+            "GET", f"/conversations/{conversation_id}/messages", params={"limit": 100, **where}
         )["messages"]
         return found
 

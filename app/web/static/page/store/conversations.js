@@ -12,6 +12,8 @@ export class Conversations {
   #byId = new Map();
   #cursor = undefined;
   #asking = new Map();
+  #told = new Map(); // the last seq that we were told of, by conversation
+  #stale = false;
 
   constructor(client, topics) {
     this.#client = client;
@@ -25,12 +27,16 @@ export class Conversations {
 
   /** Those one has pinned first, then by activity. */
   list() {
-    const shown = [...this.#byId.values()].filter((c) => !c.archived);
+    const shown = this.#listed().filter((c) => !c.archived);
     return shown.sort((a, b) => Number(b.pinned) - Number(a.pinned) || (a.updatedAt < b.updatedAt ? 1 : -1));
   }
 
   archived() {
-    return [...this.#byId.values()].filter((c) => c.archived).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
+    return this.#listed().filter((c) => c.archived).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
+  }
+
+  #listed() {
+    return [...this.#byId.values()].filter((c) => !c.unlisted);
   }
 
   hasMore() {
@@ -48,9 +54,17 @@ export class Conversations {
     return others[0] ?? this.#me();
   }
 
+  /** Whatever was missed cannot be told: the next `loadFirst` begins the list anew. */
+  forget() {
+    this.#told.clear();
+    this.#stale = true;
+  }
+
   async loadFirst() {
     try {
       const page = await this.#client.conversations({ limit: PAGE });
+      if (this.#stale) this.#unlist();
+      this.#stale = false;
       this.#take(page);
       this.failed = null;
     } catch (error) {
@@ -70,6 +84,11 @@ export class Conversations {
     }
   }
 
+  /** Until the server names them again; one that is open asks for itself. */
+  #unlist() {
+    for (const [id, old] of this.#byId) if (!this.#told.has(id)) this.#byId.set(id, { ...old, unlisted: true });
+  }
+
   #take({ conversations, cursor }) {
     this.#cursor = cursor;
     conversations.forEach((conversation) => this.put(conversation));
@@ -78,7 +97,9 @@ export class Conversations {
   /** What the server says of one. What came live after the answer was made stands. */
   put(conversation) {
     const old = this.#byId.get(conversation.id);
-    const stale = old && old.lastSeq > (conversation.lastSeq ?? 0);
+    const told = this.#told.get(conversation.id) ?? 0;
+    const stale = old && told > (conversation.lastSeq ?? 0);
+    this.#told.set(conversation.id, Math.max(told, conversation.lastSeq ?? 0));
     const kept = stale ? pick(old, ["lastSeq", "lastMessage", "unread", "mentions", "updatedAt"]) : {};
     this.#byId.set(conversation.id, { members: old?.members, ...conversation, ...kept });
     this.#topics.changed("conversations", `conversation:${conversation.id}`);
@@ -110,14 +131,14 @@ export class Conversations {
   note(message) {
     const own = message.senderId === this.#me();
     const conversation = this.#byId.get(message.conversationId);
-    if (!conversation) return void this.fetch(message.conversationId).catch(() => undefined);
-    if (message.seq <= conversation.lastSeq) return;
+    if (!conversation || conversation.unlisted) return void this.fetch(message.conversationId).catch(() => undefined);
+    if (message.seq <= (this.#told.get(message.conversationId) ?? 0)) return;
+    this.#told.set(message.conversationId, message.seq);
     const named = message.mentionsAll || message.mentions?.includes(this.#me());
     this.change(message.conversationId, {
       lastSeq: message.seq,
       lastMessage: message,
       updatedAt: message.sentAt,
-      archived: false,
       unread: own ? conversation.unread : conversation.unread + 1,
       mentions: conversation.mentions + (named && !own ? 1 : 0),
     });
@@ -144,7 +165,7 @@ export class Conversations {
   }
 
   totalUnread() {
-    const loud = [...this.#byId.values()].filter((c) => !isMuted(c) || c.mentions > 0);
+    const loud = this.#listed().filter((c) => !isMuted(c) || c.mentions > 0);
     return loud.reduce((sum, c) => sum + (isMuted(c) ? c.mentions : c.unread), 0);
   }
 }

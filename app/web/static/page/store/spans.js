@@ -22,6 +22,11 @@ export class Spans {
     return span !== null && span[1] >= last;
   }
 
+  /** The last seq of all. */
+  last() {
+    return this.#spans.at(-1)?.[1] ?? 0;
+  }
+
   clear() {
     this.#spans = [];
   }

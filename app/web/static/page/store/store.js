@@ -147,6 +147,7 @@ export class Store {
   }
 
   #updated(message) {
+    this.#pinsChange(message);
     this.timeline(message.conversationId).update(message.id, (old) => ({
       ...message,
       seq: old.seq ?? message.seq,
@@ -160,8 +161,14 @@ export class Store {
     const emptied = ({ seq, senderId, sentAt, kind }) => {
       return { id, conversationId, seq, senderId, sentAt, kind, reactions: [], deletedAt: new Date().toISOString() };
     };
+    this.#pinsChange({ id, conversationId });
     this.timeline(conversationId).update(id, emptied);
     this.#last(conversationId, id, emptied);
+  }
+
+  /** What is pinned, or what it says, where this message was or is. */
+  #pinsChange({ id, conversationId, pinnedAt }) {
+    if (pinnedAt || this.timeline(conversationId).find(id)?.pinnedAt) this.topics.changed(`pins:${conversationId}`);
   }
 
   /** Deleted for oneself, here. */
@@ -201,8 +208,9 @@ export class Store {
 
   async #onResync() {
     for (const timeline of this.#timelines.values()) timeline.forget();
+    this.conversations.forget();
+    this.topics.changed("resync"); // what is open loads itself again
     await this.conversations.loadFirst();
-    this.topics.changed("resync");
   }
 
   async #loadOutbox() {

@@ -1,7 +1,8 @@
 // The messages of one conversation as far as they are known here.
 //
 // Invariants: a seq inside a span is known (its message is in `#bySeq`, unless it is not to be seen by us); a message
-// is there once, under its seq; what has no seq yet waits in `pending`, in the order in which it was sent.
+// is there once, under its seq; what has no seq yet waits in `pending`, in the order in which it was sent. What is in
+// `#stale` was known once: it is shown until it is asked for again, and is in no span.
 
 import { Spans } from "./spans.js";
 
@@ -16,6 +17,8 @@ export class Timeline {
   #bySeq = new Map();
   #seqOf = new Map();
   #spans = new Spans();
+  #stale = new Set();
+  #forgotten = 0;
   #loading = new Map();
 
   /** @param {any} client @param {number} id @param {() => void} changed */
@@ -39,6 +42,10 @@ export class Timeline {
   /** Those that carry this medium. */
   naming(mediaId) {
     return [...this.#bySeq.values(), ...this.pending].filter((m) => m.attachments?.some((a) => a.mediaId === mediaId));
+  }
+
+  pinned() {
+    return [...this.#bySeq.values()].filter((m) => m.pinnedAt && !m.deletedAt);
   }
 
   at(seq) {
@@ -89,26 +96,27 @@ export class Timeline {
     this.#changed();
   }
 
-  /** Whatever was missed cannot be told: what is known is asked for again. */
+  /** Whatever was missed cannot be told: what is known is to be asked for again. */
   forget() {
-    this.#bySeq.clear();
-    this.#seqOf.clear();
+    this.#stale = new Set(this.#bySeq.keys());
     this.#spans.clear();
-    this.#changed();
+    this.#loading.clear();
+    this.#forgotten += 1;
   }
 
   loadNewest() {
     return this.#once("newest", async () => {
-      const { messages, hasMore } = await this.#client.history(this.id, { limit: PAGE });
+      const { messages, hasMore } = await this.#ask({});
       const last = messages.at(-1)?.seq ?? 0;
-      this.lastSeq = Math.max(this.lastSeq, last);
+      this.lastSeq = Math.max(last, this.#spans.last()); // less than it was where the server lost its end
+      this.#remove([...this.#stale].filter((seq) => seq > last));
       this.#keepPage(messages, hasMore ? messages[0].seq : 1, last);
     });
   }
 
   loadBefore(seq) {
     return this.#once(`before ${seq}`, async () => {
-      const { messages, hasMore } = await this.#client.history(this.id, { before: seq, limit: PAGE });
+      const { messages, hasMore } = await this.#ask({ before: seq });
       this.#keepPage(messages, hasMore && messages.length ? messages[0].seq : 1, seq - 1);
     });
   }
@@ -116,7 +124,7 @@ export class Timeline {
   loadAfter(seq) {
     return this.#once(`after ${seq}`, async () => {
       const target = this.lastSeq;
-      const { messages, hasMore } = await this.#client.history(this.id, { after: seq, limit: PAGE });
+      const { messages, hasMore } = await this.#ask({ after: seq });
       const last = messages.at(-1)?.seq ?? seq;
       this.#keepPage(messages, seq + 1, hasMore ? last : Math.max(last, target));
     });
@@ -130,23 +138,48 @@ export class Timeline {
     }
   }
 
+  /** A page of the history; asked for again where what it says was to be forgotten before it came. */
+  async #ask(query) {
+    const before = this.#forgotten;
+    const page = await this.#client.history(this.id, { ...query, limit: PAGE });
+    return before === this.#forgotten ? page : this.#ask(query);
+  }
+
   #keepPage(messages, first, last) {
     messages.forEach((message) => this.#keep(message));
+    this.#remove([...this.#stale].filter((seq) => first <= seq && seq <= last));
     this.#spans.add(first, last);
     this.#changed();
   }
 
+  #remove(seqs) {
+    for (const seq of seqs) {
+      const { id } = this.#bySeq.get(seq) ?? {};
+      if (this.#seqOf.get(id) === seq) this.#seqOf.delete(id);
+      this.#bySeq.delete(seq);
+      this.#stale.delete(seq);
+    }
+  }
+
   #keep(message) {
+    const before = this.#seqOf.get(message.id);
+    if (before && before !== message.seq) this.#remove([before]); // lost by the server, and sent once more
     const old = this.#bySeq.get(message.seq);
+    this.#stale.delete(message.seq);
     this.pending = this.pending.filter((m) => m.id !== message.id);
-    this.#bySeq.set(message.seq, old ? { ...message, reactions: message.reactions ?? old.reactions } : message);
+    const next = old ? { ...message, reactions: message.reactions ?? old.reactions } : message;
+    // What is the same stays the same object: its row is not drawn anew, and keeps the focus.
+    if (!old || JSON.stringify(old) !== JSON.stringify(next)) this.#bySeq.set(message.seq, next);
     this.#seqOf.set(message.id, message.seq);
     this.lastSeq = Math.max(this.lastSeq, message.seq);
   }
 
   /** The same page is asked for once at a time. */
   #once(what, load) {
-    if (!this.#loading.has(what)) this.#loading.set(what, load().finally(() => this.#loading.delete(what)));
-    return this.#loading.get(what);
+    const known = this.#loading.get(what);
+    if (known) return known;
+    const loading = load().finally(() => this.#loading.get(what) === loading && this.#loading.delete(what));
+    this.#loading.set(what, loading);
+    return loading;
   }
 }

@@ -93,7 +93,7 @@ export class ConversationView {
     const on = (names, listener) => this.#ends.push(topics.on(names, listener));
     on([`messages:${id}`, `marks:${id}`, `conversation:${id}`, "people"], () => this.#update());
     on([`conversation:${id}`, `typing:${id}`, "presence", "people", "connection", "blocks"], () => this.#drawHead());
-    on("resync", () => this.#list.open());
+    on("resync", () => this.#reload());
     const look = () => this.#list.look();
     window.addEventListener("focus", look);
     document.addEventListener("visibilitychange", look);
@@ -108,6 +108,13 @@ export class ConversationView {
     if (!conversation) return this.#gone({ code: "left" });
     if (!this.#list.element.isConnected) return this.#app.go(`#/c/${this.#id}`); // taken in again
     return this.#list.update(conversation);
+  }
+
+  /** The server could not tell what was missed. */
+  async #reload() {
+    const { conversations } = this.#app.store;
+    await conversations.fetch(this.#id).catch((error) => error.code === "not_found" && conversations.remove(this.#id));
+    if (this.#conversation) await this.#list.refresh();
   }
 
   #gone(error) {

@@ -30,7 +30,7 @@ export class Details {
     this.element = h("aside.panel", { "aria-label": "Details" }, head, this.#body);
     const { topics } = app.store;
     this.#ends = [topics.on([`conversation:${conversationId}`, "people", "presence", "blocks"], () => this.#draw()),
-      topics.on(`pins:${conversationId}`, () => this.#loadPins())];
+      topics.on([`pins:${conversationId}`, "resync"], () => this.#loadPins())];
     this.#draw();
     this.#loadPins();
   }
@@ -106,10 +106,20 @@ export class Details {
       line("link", "Invite links", () => groupInvites(this.#app, conversation)));
   }
 
+  /** What the server listed, as far as no event has told more since: it tells of a pin before the list has it. */
+  #pinsNow() {
+    const timeline = this.#app.store.timeline(this.#id);
+    const listed = this.#pins.map((message) => timeline.find(message.id) ?? message);
+    const all = new Map([...listed, ...timeline.pinned()].map((message) => [message.id, message]));
+    const shown = [...all.values()].filter((message) => message.pinnedAt && !message.deletedAt);
+    return shown.sort((a, b) => Date.parse(b.pinnedAt) - Date.parse(a.pinnedAt));
+  }
+
   #pinned() {
-    if (!this.#pins.length) return null;
+    const pins = this.#pinsNow();
+    if (!pins.length) return null;
     const { store } = this.#app;
-    return h("section.card", { "aria-label": "Pinned messages" }, h("h3", null, "Pinned messages"), this.#pins.map((message) =>
+    return h("section.card", { "aria-label": "Pinned messages" }, h("h3", null, "Pinned messages"), pins.map((message) =>
       h("button.hit", { type: "button", onclick: () => this.#app.open(this.#id, message.seq) },
         h("span.top", null, h("span.name", null, store.people.name(message.senderId)), h("span.when", null, shortly(message.sentAt))),
         h("span.snippet", null, preview(store, message)))));

@@ -68,6 +68,21 @@ export class MessageList {
     }
   }
 
+  /** What is known may have changed unseen: it is asked for again. Who reads the past stays where they are. */
+  async refresh() {
+    try {
+      await this.#timeline.loadNewest();
+      if (!this.#shown || this.#stick) return await this.open();
+      this.#to = Math.min(this.#to, this.#timeline.lastSeq);
+      this.#from = Math.min(this.#from, this.#to);
+      await this.#timeline.loadRange(this.#from, this.#to);
+      this.draw();
+      return await this.#extend();
+    } catch (error) {
+      return this.#fail(error, () => this.refresh());
+    }
+  }
+
   /** To a message, or to the newest, for somebody who asked for it: they are told where it cannot be loaded. */
   goTo(seq) {
     return (seq ? this.show(seq) : this.showNewest()).catch((error) => toastError(error));
