@@ -30,10 +30,14 @@ function row(store, conversation, { title, typing, open }) {
   return h("li", null, h("a.conversation-row", props,
     face(store, conversation),
     h("span.words", null,
-      h("span.top", null, h("span.name", null, title), isMuted(conversation) ? h("span.sign", null, icon("muted")) : null,
-        conversation.pinned ? h("span.sign", null, icon("pin")) : null,
+      h("span.top", null, h("span.name", null, title), isMuted(conversation) ? sign("muted", "Muted") : null,
+        conversation.pinned ? sign("pin", "Pinned") : null,
         h("span.when", null, shortly(conversation.updatedAt))),
       h("span.bottom", null, typing ? h("span.typing", null, typing) : lastLine(store, conversation, last), badges(conversation)))));
+}
+
+function sign(name, words) {
+  return h("span.sign", { role: "img", "aria-label": words, title: words }, icon(name));
 }
 
 function lastLine(store, conversation, last) {

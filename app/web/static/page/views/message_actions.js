@@ -10,6 +10,7 @@ import { withReaction } from "../store/store.js";
 import { roleIn } from "./roles.js";
 import { openForward } from "./forward.js";
 import { openPicture } from "./picture.js";
+import { openReceipts } from "./receipts.js";
 
 const EDIT_MS = 48 * 3_600_000;
 const REASONS = [
@@ -96,7 +97,7 @@ export function messageActions(app, conversation, view) {
       own && fresh && text && { label: "Edit", icon: "edit", act: () => view.edit(message) },
       message.editedAt && (own || leads) && { label: "Earlier versions", icon: "clock", act: () => showEdits(message) },
       (conversation().kind === "direct" || leads) && { label: message.pinnedAt ? "Unpin" : "Pin", icon: "pin", act: () => pin(message) },
-      own && conversation().kind === "group" && { label: "Read by", icon: "delivered", act: () => showReceipts(message) },
+      own && conversation().kind === "group" && { label: "Read by", icon: "delivered", act: () => openReceipts(store, message) },
       !own && { label: "Report", icon: "warn", act: () => report(message) },
       { label: "Delete for me", icon: "trash", danger: true, act: () => remove(message, "me") },
       ((own && fresh) || leads) && { label: "Delete for everyone", icon: "trash", danger: true, act: () => remove(message, "everyone") },
@@ -114,18 +115,9 @@ export function messageActions(app, conversation, view) {
 
   async function showEdits(message) {
     await attempt(async () => {
-      const { edits } = await client.edits(message.id, message.conversationId);
+      const { edits } = await client.edits(message.id, { conversationId: message.conversationId });
       const lines = edits.map((edit) => h("li", null, h("p", null, edit.message), h("small", null, exactly(edit.editedAt))));
       await openDialog("Earlier versions", () => h("ol.plain", null, lines));
-    });
-  }
-
-  async function showReceipts(message) {
-    await attempt(async () => {
-      const found = await client.receipts(message.id, message.conversationId);
-      const words = (m) => (m.read ? "read" : m.delivered ? "delivered" : "not yet");
-      const lines = (found.members ?? []).map((m) => h("li.line", null, h("span", null, store.people.name(m.userId)), h("small", null, words(m))));
-      await openDialog(`Read by ${found.read}, delivered to ${found.delivered}`, () => h("ol.plain", null, lines));
     });
   }
 

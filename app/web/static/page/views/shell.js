@@ -13,6 +13,8 @@ import { SearchPanel } from "./search_panel.js";
 import { openSettings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
 
+const PANEL_COVERS = "(max-width: 60rem)"; // as in 3-shell.css
+
 export class Shell {
   route = { conversationId: null };
   blocked = new Set();
@@ -42,7 +44,10 @@ export class Shell {
   }
 
   open(conversationId, seq) {
-    if (seq && this.route.conversationId === conversationId) return this.#view.show(seq);
+    if (seq && this.route.conversationId === conversationId) {
+      if (matchMedia(PANEL_COVERS).matches) this.closePanel();
+      return this.#view.show(seq);
+    }
     return this.go(seq ? `#/c/${conversationId}/${seq}` : `#/c/${conversationId}`);
   }
 

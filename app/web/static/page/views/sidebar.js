@@ -1,7 +1,7 @@
 // The list of conversations, and what is found when one types above it.
 
 import { avatarOf } from "../components/avatar.js";
-import { iconButton, button } from "../components/button.js";
+import { button, iconButton } from "../components/button.js";
 import { empty, failure, spinner } from "../components/empty.js";
 import { icon } from "../components/icons.js";
 import { openMenu } from "../components/menu.js";
@@ -19,6 +19,7 @@ export class Sidebar {
   #scroller;
   #head;
   #rows = h("ul.rows", { "aria-label": "Conversations" });
+  #shelf = h("div.shelf");
   #state = h("div.state");
   #archive = false;
 
@@ -29,7 +30,7 @@ export class Sidebar {
       type: "search", placeholder: "Search", "aria-label": "Search conversations, people and messages", autocomplete: "off", spellcheck: "false",
       oninput: () => this.#onSearch(), onkeydown: (event) => this.#onKey(event),
     });
-    this.#scroller = h("div.scroller", { tabindex: "-1" }, this.#rows, this.#state);
+    this.#scroller = h("div.scroller", { tabindex: "-1" }, this.#shelf, this.#rows, this.#state);
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#head = h("div.sidebar-head");
     this.element = h("nav.sidebar", { "aria-label": "Conversations" }, this.#head, h("div.search-box", null, icon("search"), this.#input),
@@ -68,6 +69,7 @@ export class Sidebar {
     this.#archive = on;
     this.#drawHead();
     this.#draw();
+    this.#shelf.querySelector("button")?.focus();
   }
 
   #draw() {
@@ -75,16 +77,30 @@ export class Sidebar {
     const { conversations } = store;
     const shown = this.#archive ? conversations.archived() : conversations.list();
     reconcile(this.#rows, shown.map((conversation) => conversationRow(store, conversation, route.conversationId === conversation.id)));
+    this.#drawShelf(conversations.archived());
     this.#drawState(conversations, shown);
+    queueMicrotask(() => this.#onScroll()); // what is shown may be too little to be scrolled
     const peers = shown.filter((c) => c.kind === "direct").map((c) => conversations.peerOf(c));
     store.presence.watch(peers.slice(0, 500));
+  }
+
+  /** The way into the archive, where there is one, and out of it. */
+  #drawShelf(archived) {
+    const unread = archived.reduce((sum, conversation) => sum + conversation.unread, 0);
+    const deps = [this.#archive, archived.length > 0, unread];
+    const make = () => h("button.line", { type: "button", onclick: () => this.#setArchive(!this.#archive) },
+      icon(this.#archive ? "back" : "archive"), h("span.grow", null, this.#archive ? "All conversations" : "Archived"),
+      !this.#archive && unread ? h("span.badge.quiet", { role: "img", "aria-label": `${unread} unread` }, String(unread)) : null);
+    reconcile(this.#shelf, this.#archive || archived.length ? [{ key: "line", deps, make }] : []);
   }
 
   #drawState(conversations, shown) {
     if (!conversations.ready) fill(this.#state, spinner("Loading conversations"));
     else if (conversations.failed && !shown.length) fill(this.#state, failure(conversations.failed, () => conversations.loadFirst()));
-    else if (shown.length) fill(this.#state, conversations.hasMore() ? spinner("Loading more") : null);
-    else if (this.#archive) fill(this.#state, empty("archive", "Nothing is archived", "", button("Back", () => this.#setArchive(false))));
+    else if (conversations.hasMore()) fill(this.#state, spinner("Loading more"));
+    else if (shown.length) fill(this.#state);
+    else if (this.#archive) fill(this.#state, empty("archive", "Nothing is archived"));
+    else if (conversations.archived().length) fill(this.#state, empty("archive", "All conversations are archived"));
     else fill(this.#state, empty("write", "No conversations yet", "Find somebody and say hello.", button("Find people", () => newConversation(this.#app), "primary")));
   }
 

@@ -1,0 +1,56 @@
+// Who has read a message of one's own in a group, whom it has reached, and whom not.
+
+import { avatarOf } from "../components/avatar.js";
+import { button } from "../components/button.js";
+import { openDialog } from "../components/dialog.js";
+import { empty, failure, spinner } from "../components/empty.js";
+import { fill, h } from "../lib/dom.js";
+
+/** Where the members are known, so are their marks, and what is shown follows them; a larger group is asked for in pages. */
+export async function openReceipts(store, message) {
+  const { conversationId } = message;
+  const body = h("div.receipts");
+  const known = () => store.conversations.get(conversationId)?.members;
+  const follow = () => known() && draw(store, body, receiptsOf(message, known()));
+  const end = store.topics.on([`marks:${conversationId}`, `conversation:${conversationId}`, "people"], follow);
+  if (known()) follow();
+  else load(store, body, message);
+  await openDialog("Read by", () => body);
+  end();
+}
+
+function receiptsOf({ senderId, seq }, all) {
+  const others = all.filter((member) => member.userId !== senderId);
+  const members = others.map(({ userId, readSeq, deliveredSeq }) => ({ userId, read: readSeq >= seq, delivered: deliveredSeq >= seq }));
+  return { members, read: members.filter((one) => one.read).length, delivered: members.filter((one) => one.delivered).length };
+}
+
+async function load(store, body, message, before = [], cursor) {
+  if (!before.length) fill(body, spinner("Loading who has read it"));
+  try {
+    const found = await store.client.receipts(message.id, { conversationId: message.conversationId, ...(cursor ? { cursor } : {}) });
+    const members = [...before, ...found.members];
+    const more = found.cursor ? () => load(store, body, message, members, found.cursor) : null;
+    draw(store, body, { ...found, members }, more);
+  } catch (error) {
+    fill(body, failure(error, () => load(store, body, message, before, cursor)));
+  }
+}
+
+function draw(store, body, { members, read, delivered }, more = null) {
+  fill(body,
+    section(store, `Read by ${read}`, members.filter((one) => one.read)),
+    section(store, `Delivered to ${delivered - read} more`, members.filter((one) => one.delivered && !one.read)),
+    section(store, "Not delivered yet", members.filter((one) => !one.delivered)),
+    members.length ? null : empty("group", "Nobody else is in this group"),
+    more ? h("div.actions", null, button("Show more", more)) : null);
+}
+
+function section(store, title, members) {
+  if (!members.length) return null;
+  const rows = members.map(({ userId }) => {
+    const user = store.people.get(userId);
+    return h("li.who", { dataset: { user: user.username } }, avatarOf(user), h("span.name", null, user.displayName));
+  });
+  return h("section", { "aria-label": title }, h("h3", null, title), h("ul", null, rows));
+}

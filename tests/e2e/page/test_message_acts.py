@@ -1,0 +1,120 @@
+"""What is done with a message beyond answering it: passed on, pinned, and looked up who has read it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.long_history import fill
+from tests.e2e.page.people import People
+from tests.support.processes import Stack
+
+
+def test_a_forward_says_who_wrote_it_and_not_where(window: OpenWindow, people: People) -> None:
+    ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
+    team = ann.group("Team", ben)
+    ben.say(team, "the plan")
+    ann.say(ann.direct(cyd), "before")
+    here, there = window().sign_in_demo(ann.username), window().sign_in_demo(cyd.username).open("Ann Archer")
+    here.open("Team").choose("the plan", "Forward")
+    here.page.get_by_role("dialog").get_by_role("button", name="Cyd Cole").click()
+    expect(here.page.get_by_text("Forwarded to Cyd Cole")).to_be_visible()
+    expect(here.row("Cyd Cole")).to_contain_text("the plan")
+    shown = there.sees("the plan")
+    expect(shown.locator(".forwarded")).to_have_text("Forwarded from Ben Baker")
+    expect(there.page.get_by_text("Team")).to_have_count(0)
+
+    there.choose("the plan", "Forward")  # on, and back to where it came from: it is still Ben's
+    there.page.get_by_role("dialog").get_by_role("button", name="Ann Archer").click()
+    expect(there.message("the plan")).to_have_count(2)
+    here.open("Cyd Cole")
+    expect(here.message("the plan")).to_have_count(2)
+    for at in (0, 1):
+        expect(here.message("the plan").nth(at).locator(".forwarded")).to_have_text("Forwarded from Ben Baker")
+
+
+def test_a_forward_that_is_refused_says_so(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    cyd = people.new("Cyd Cole")
+    ann.say(ann.direct(cyd), "before")
+    said = ben.say(conversation, "soon gone")
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    here.message("soon gone").hover()
+    here.message("soon gone").get_by_label("More").click()
+    here.page.get_by_role("menuitem", name="Forward").click()
+    ben.call("DELETE", f"/messages/{said['id']}")
+    here.sees("This message was deleted")
+    here.page.get_by_role("dialog").get_by_role("button", name="Cyd Cole").click()
+    here.open("Cyd Cole")
+    here.wait_mark("soon gone", "failed")
+    expect(here.message("soon gone")).to_contain_text("It is not there any more.")
+    here.message("soon gone").get_by_role("button", name="Delete").click()
+    expect(here.message("soon gone")).to_have_count(0)
+
+
+def test_pinned_messages_are_listed_as_they_now_are(window: OpenWindow, people: People) -> None:
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    team = ann.group("Team", ben)
+    one, two = ann.say(team, "one"), ben.say(team, "two")
+    here = window().sign_in_demo(ann.username).open("Team")
+    there = window().sign_in_demo(ben.username).open("Team")
+    for screen in (here, there):
+        screen.page.get_by_label("Details", exact=True).click()
+        expect(screen.page.get_by_text("Members (2)")).to_be_visible()
+        expect(screen.page.get_by_label("Pinned messages")).to_have_count(0)
+    there.message("one").hover()
+    there.message("one").get_by_label("More").click()
+    expect(there.page.get_by_role("menuitem", name="Forward")).to_be_visible()
+    expect(there.page.get_by_role("menuitem", name="Pin")).to_have_count(0)  # a member may not
+    there.page.keyboard.press("Escape")
+
+    here.choose("one", "Pin")
+    here.choose("two", "Pin")
+    for screen in (here, there):
+        listed = screen.page.get_by_label("Pinned messages").locator(".snippet")
+        expect(listed).to_have_text(["two", "one"])
+        expect(screen.message("one").get_by_title("Pinned")).to_be_visible()
+    ben.call("PATCH", f"/messages/{two['id']}", json={"message": "two, edited"})
+    for screen in (here, there):
+        expect(screen.page.get_by_label("Pinned messages").locator(".snippet")).to_have_text(["two, edited", "one"])
+    ann.call("DELETE", f"/messages/{one['id']}")
+    for screen in (here, there):
+        expect(screen.page.get_by_label("Pinned messages").locator(".snippet")).to_have_text(["two, edited"])
+    here.choose("two, edited", "Unpin")
+    for screen in (here, there):
+        expect(screen.page.get_by_label("Pinned messages")).to_have_count(0)
+
+
+def test_a_pin_leads_to_its_message_also_on_a_phone(window: OpenWindow, people: People, server: Stack) -> None:
+    ann, ben, conversation = people.pair()
+    fill(server.env["DATABASE_URL"], conversation, ann.id, ben.id, 300)
+    old = ann.history(conversation, before=20)[-1]
+    ann.call("PUT", f"/messages/{old['id']}/pin")
+    for options in ({}, {"is_mobile": True, "has_touch": True}):
+        here = window(**options)
+        if options:
+            here.page.set_viewport_size({"width": 360, "height": 640})
+        here.sign_in_demo(ann.username).open("Ben Baker")
+        here.page.get_by_label("Details", exact=True).click()
+        here.page.get_by_label("Pinned messages").locator(".hit").click()
+        expect(here.page.locator(f'.message[data-seq="{old["seq"]}"]')).to_be_in_viewport()
+        assert here.page.get_by_role("complementary", name="Details").is_visible() is not bool(options)
+
+
+def test_who_has_read_a_message_is_shown_as_it_happens(window: OpenWindow, people: People) -> None:
+    ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
+    team = ann.group("Team", ben, cyd)
+    said = ann.say(team, "hear, hear")
+    here = window().sign_in_demo(ann.username).open("Team")
+    here.choose("hear, hear", "Read by")
+    dialog = here.page.get_by_role("dialog", name="Read by")
+    expect(dialog.get_by_role("region", name="Not delivered yet").locator(".name")).to_have_text(
+        ["Ben Baker", "Cyd Cole"]
+    )
+    ben.call("POST", f"/conversations/{team}/delivered", json={"seq": said["seq"]})
+    expect(dialog.get_by_role("region", name="Delivered to 1 more").locator(".name")).to_have_text(["Ben Baker"])
+    cyd.call("POST", f"/conversations/{team}/read", json={"seq": said["seq"]})
+    expect(dialog.get_by_role("region", name="Read by 1").locator(".name")).to_have_text(["Cyd Cole"])
+    expect(dialog.get_by_role("region", name="Not delivered yet")).to_have_count(0)
+    here.page.keyboard.press("Escape")
+    expect(here.message("hear, hear").get_by_label("Read by 1 of 2")).to_be_attached()

@@ -1,0 +1,80 @@
+"""What one sets for oneself of a conversation: archived, pinned to the top, muted; the same in all one's windows."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.people import People
+from tests.e2e.page.window import Window
+
+
+def details(window: Window, entry: str) -> None:
+    if not window.page.get_by_role("complementary", name="Details").is_visible():
+        window.page.get_by_label("Details", exact=True).click()
+    window.page.get_by_role("button", name=entry, exact=True).click()
+
+
+def names(window: Window) -> list[str]:
+    return window.page.locator(".conversation-row .name").all_inner_texts()
+
+
+def test_what_is_archived_is_out_of_the_list_until_it_is_taken_back(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    ben.say(conversation, "hello")
+    ann.group("Team")
+    here, beside = window().sign_in_demo(ann.username), window().sign_in_demo(ann.username)
+    expect(beside.row("Ben Baker")).to_be_visible()
+    details(here.open("Ben Baker"), "Archive")
+    for one in (here, beside):
+        expect(one.row("Ben Baker")).to_have_count(0)
+        expect(one.row("Team")).to_be_visible()
+
+    here.open("Team")
+    ben.say(conversation, "are you there?")
+    shelf = here.page.get_by_role("button", name="Archived")
+    expect(shelf.get_by_label("1 unread")).to_be_visible()
+    here.page.reload()
+    shelf.click()
+    expect(here.row("Team")).to_have_count(0)
+    here.open("Ben Baker").sees("are you there?")
+    details(here, "Move out of the archive")
+    expect(here.page.get_by_text("Nothing is archived")).to_be_visible()
+    here.page.get_by_role("button", name="All conversations").click()
+    for one in (here, beside):
+        expect(one.row("Ben Baker")).to_be_visible()
+        expect(one.page.get_by_role("button", name="Archived")).to_have_count(0)
+
+
+def test_the_archive_is_found_behind_a_long_list(window: OpenWindow, people: People) -> None:
+    """The list comes in pages of 40, and what is archived is mostly old."""
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    old = ann.group("Long ago", ben)
+    ann.call("PUT", f"/conversations/{old}/archive", json={"archived": True})
+    for number in range(45):
+        ann.group(f"Group {number}")
+    here = window().sign_in_demo(ann.username)
+    expect(here.row("Group 44")).to_be_visible()
+    here.page.get_by_label("New conversation").click()
+    here.page.get_by_role("menuitem", name="Archived conversations").click()
+    expect(here.row("Long ago")).to_be_visible()
+    assert names(here) == ["Long ago"]
+
+
+def test_what_is_pinned_stands_above_what_is_newer(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    ben.say(conversation, "hello")
+    team = ann.group("Team", ben)
+    here, beside = window().sign_in_demo(ann.username), window().sign_in_demo(ann.username)
+    expect(here.page.locator(".conversation-row .name")).to_have_text(["Team", "Ben Baker"])
+    details(here.open("Ben Baker"), "Pin to the top")
+    ben.say(team, "something newer")
+    for one in (here, beside):
+        expect(one.row("Team").locator(".badge")).to_be_visible()
+        expect(one.page.locator(".conversation-row .name")).to_have_text(["Ben Baker", "Team"])
+        expect(one.row("Ben Baker").get_by_label("Pinned")).to_be_visible()
+    here.page.reload()
+    expect(here.page.locator(".conversation-row .name")).to_have_text(["Ben Baker", "Team"])
+    details(here, "Unpin from the top")
+    for one in (here, beside):
+        expect(one.page.locator(".conversation-row .name")).to_have_text(["Team", "Ben Baker"])
