@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from tests.e2e.page.axe import serious
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People
 from tests.e2e.page.window import Window
@@ -78,3 +79,57 @@ def test_what_is_pinned_stands_above_what_is_newer(window: OpenWindow, people: P
     details(here, "Unpin from the top")
     for one in (here, beside):
         expect(one.page.locator(".conversation-row .name")).to_have_text(["Team", "Ben Baker"])
+
+
+def test_a_muted_group_may_still_tell_of_mentions(window: OpenWindow, people: People) -> None:
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    team = ann.group("Team", ben)
+    here, beside = window().sign_in_demo(ben.username), window().sign_in_demo(ben.username)
+    expect(here.page).to_have_title("(1) Parley")
+    here.open("Team")
+    expect(here.page).to_have_title("Parley")
+    details(here, "Mute")
+    dialog = here.page.get_by_role("dialog", name="Mute notifications")
+    assert serious(here.page) == []
+    dialog.get_by_label("Except when I am mentioned").check()
+    dialog.get_by_role("button", name="For a week").click()
+    panel = here.page.get_by_role("complementary", name="Details")
+    expect(panel).to_contain_text("Muted until")
+    choice = panel.get_by_label("Except when I am mentioned")
+    expect(choice).to_be_checked()
+    assert serious(here.page) == []
+    beside.page.reload()  # as the server has it
+    expect(beside.row("Team").get_by_label("Muted")).to_be_visible()
+    ann.say(team, "for everybody")
+    expect(beside.row("Team").locator(".badge")).to_have_text("1")
+    expect(beside.page).to_have_title("Parley")
+    here.page.get_by_label("Back to the list").evaluate("button => button.click()")
+    ann.say(team, f"for @{ben.username}")
+    expect(beside.page).to_have_title("(1) Parley")
+
+    here.open("Team").page.get_by_label("Details", exact=True).click()
+    choice.uncheck()
+    expect(choice).to_be_focused()
+    expect(choice).not_to_be_checked()
+    assert ben.call("GET", f"/conversations/{team}")["exceptMentions"] is False
+    details(here, "Unmute")
+    expect(choice).to_have_count(0)
+    expect(beside.row("Team").get_by_label("Muted")).to_have_count(0)
+
+
+def test_a_mute_that_does_not_reach_the_server_does_not_show(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    here.page.route("**/mute", lambda route: route.abort())
+    details(here, "Mute")
+    dialog = here.page.get_by_role("dialog", name="Mute notifications")
+    expect(dialog.get_by_label("Except when I am mentioned")).to_have_count(0)  # nobody else is there
+    dialog.get_by_role("button", name="For an hour").click()
+    expect(here.page.get_by_text("There is no connection to the server right now.")).to_be_visible()
+    expect(here.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    here.page.unroute("**/mute")
+    details(here, "Mute")
+    here.page.get_by_role("button", name="Until I turn it on again").click()
+    expect(here.page.get_by_text("Muted until you turn it on again")).to_be_visible()
+    ben.say(conversation, "hello?")
+    expect(here.sees("hello?")).to_be_visible()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from importlib.resources import files
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.e2e.page.axe import serious
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.long_history import fill
 from tests.e2e.page.people import People
 from tests.support.processes import Stack
 
-AXE = files("axe_playwright_python").joinpath("axe.min.js")
 USABLE_MS = 1000
 # When the browser has drawn the form with its cursor in it.
 FORM_SHOWN = """addEventListener("focusin", () => requestAnimationFrame(() => {
@@ -38,18 +36,6 @@ SCROLL_UP = """async ({steps, by}) => {
     }
     return {jumps, nodes, first: Number(scroller.querySelector(".message").dataset.seq)};
 }"""
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core calls serious or critical, each with where it is."""
-    page.evaluate(AXE.read_text())
-    found = json.loads(page.evaluate("axe.run({resultTypes: ['violations']}).then((found) => JSON.stringify(found))"))
-    return [
-        f"{violation['id']}: {node['target']} {node['html'][:150]}"
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

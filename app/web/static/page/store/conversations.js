@@ -165,8 +165,7 @@ export class Conversations {
   }
 
   totalUnread() {
-    const loud = this.#listed().filter((c) => !isMuted(c) || c.mentions > 0);
-    return loud.reduce((sum, c) => sum + (isMuted(c) ? c.mentions : c.unread), 0);
+    return this.#listed().reduce((sum, c) => sum + (!isMuted(c) ? c.unread : c.exceptMentions ? c.mentions : 0), 0);
   }
 }
 

@@ -222,8 +222,8 @@ export class Store {
   }
 }
 
-const own = ({ unread, mentions, mutedUntil, archived, pinned, lastMessage, lastSeq, updatedAt }) => {
-  return { unread, mentions, mutedUntil, archived, pinned, lastMessage, lastSeq, updatedAt };
+const own = ({ unread, mentions, mutedUntil, exceptMentions, archived, pinned, lastMessage, lastSeq, updatedAt }) => {
+  return { unread, mentions, mutedUntil, exceptMentions, archived, pinned, lastMessage, lastSeq, updatedAt };
 };
 
 function changed(attachment, data, status) {

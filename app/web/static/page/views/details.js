@@ -1,8 +1,8 @@
 // Beside a conversation: who is in it, how loud it is, what is pinned; of a group also who may do what.
 
 import { iconButton } from "../components/button.js";
-import { choose, confirmed } from "../components/dialog.js";
-import { icon } from "../components/icons.js";
+import { confirmed } from "../components/dialog.js";
+import { line } from "../components/line.js";
 import { toastError } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
 import { shortly } from "../lib/times.js";
@@ -10,12 +10,9 @@ import { isMuted } from "../store/conversations.js";
 import { face, subtitleOf, titleOf } from "./conversation_names.js";
 import { editGroup, groupInvites } from "./group_admin.js";
 import { addPeople, memberList } from "./members.js";
+import { chooseMute, muteState } from "./mute.js";
 import { leads, roleIn } from "./roles.js";
 import { preview } from "./system_text.js";
-
-const HOUR_MS = 3_600_000;
-const FOREVER = "9999-01-01T00:00:00Z";
-const MUTES = [[HOUR_MS, "For an hour"], [8 * HOUR_MS, "For eight hours"], [7 * 24 * HOUR_MS, "For a week"], [Infinity, "Until I turn it on again"]];
 
 export class Details {
   #app;
@@ -58,7 +55,7 @@ export class Details {
     const { store } = this.#app;
     const group = conversation.kind === "group";
     const role = roleIn(conversation, store.me.id);
-    const focused = this.#body.contains(document.activeElement) ? document.activeElement.textContent : null;
+    const focused = this.#body.contains(document.activeElement) ? nameOf(document.activeElement) : null;
     const scroll = this.#body.scrollTop;
     fill(this.#body,
       h("div.card.who", null, face(store, conversation, { large: true }), h("h3", null, titleOf(store, conversation)),
@@ -70,7 +67,7 @@ export class Details {
         leads(role) ? line("add", "Add members", () => addPeople(this.#app, conversation)) : null, memberList(this.#app, conversation, role)) : null,
       this.#ending(conversation));
     this.#body.scrollTop = scroll;
-    if (focused) [...this.#body.querySelectorAll("button")].find((one) => one.textContent === focused)?.focus();
+    if (focused) [...this.#body.querySelectorAll("button, input")].find((one) => nameOf(one) === focused)?.focus();
     return undefined;
   }
 
@@ -84,20 +81,24 @@ export class Details {
     const archive = () => change(() => client.archive(this.#id, !conversation.archived), { archived: !conversation.archived });
     const pin = () => change(() => client.pinConversation(this.#id, !conversation.pinned), { pinned: !conversation.pinned });
     return h("section.card", { "aria-label": "Settings of this conversation" },
-      line(muted ? "bell" : "muted", muted ? "Unmute" : "Mute", () => this.#mute(muted)),
+      line(muted ? "bell" : "muted", muted ? "Unmute" : "Mute", () => this.#askMute(muted)),
+      muted ? muteState(conversation, (choice) => this.#mute(choice)) : null,
       line("pin", conversation.pinned ? "Unpin from the top" : "Pin to the top", pin),
       line("archive", conversation.archived ? "Move out of the archive" : "Archive", archive),
       line("search", "Search in this conversation", () => this.#app.searchIn(this.#id)));
   }
 
-  async #mute(muted) {
-    const wait = muted ? 0 : await choose("Mute notifications", MUTES);
-    if (wait === undefined) return;
-    const until = muted ? null : wait === Infinity ? FOREVER : new Date(Date.now() + wait).toISOString();
+  async #askMute(muted) {
+    const choice = muted ? { until: null, exceptMentions: false } : await chooseMute(this.#conversation);
+    if (choice) await this.#mute(choice);
+  }
+
+  async #mute({ until, exceptMentions }) {
     await this.#attempt(async () => {
-      await this.#app.store.client.mute(this.#id, until);
-      this.#app.store.conversations.change(this.#id, { mutedUntil: until ?? undefined });
+      await this.#app.store.client.mute(this.#id, until, { exceptMentions });
+      this.#app.store.conversations.change(this.#id, { mutedUntil: until ?? undefined, exceptMentions });
     });
+    this.#draw(); // a switch that did not turn goes back
   }
 
   #administration(conversation) {
@@ -157,7 +158,4 @@ export class Details {
   }
 }
 
-export function line(name, label, onclick, danger = false) {
-  return h("button.line", { type: "button", onclick, class: danger ? "danger" : "" }, icon(name), h("span", null, label));
-}
-
+const nameOf = (element) => element.labels?.[0]?.textContent ?? element.textContent;

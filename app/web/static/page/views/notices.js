@@ -14,7 +14,7 @@ export function installNotices(app) {
   store.topics.on("conversations", title);
   store.onArrival((message) => {
     const conversation = store.conversations.get(message.conversationId);
-    if (!conversation || message.kind === "system" || (isMuted(conversation) && !mine(store, message))) return;
+    if (!conversation || message.kind === "system" || (isMuted(conversation) && !(conversation.exceptMentions && mine(store, message)))) return;
     announce(`${store.people.name(message.senderId)}: ${preview(store, message)}`);
   });
   title();

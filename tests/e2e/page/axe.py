@@ -1,0 +1,22 @@
+"""What a screen reader, or somebody who sees little, would stumble over: axe-core looks at the page as it stands."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+from playwright.sync_api import Page
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js")
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, each with where it is."""
+    page.evaluate(AXE.read_text())
+    found = json.loads(page.evaluate("axe.run({resultTypes: ['violations']}).then((found) => JSON.stringify(found))"))
+    return [
+        f"{violation['id']}: {node['target']} {node['html'][:150]}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
