@@ -5,6 +5,7 @@ import { Parley } from "/client/parley.js";
 import { spinner } from "./components/empty.js";
 import { installToasts, toastError } from "./components/toast.js";
 import { fill, h } from "./lib/dom.js";
+import { fetchKeepingFiles } from "./lib/downloads.js";
 import { sentence } from "./lib/words.js";
 import { applyTheme } from "./lib/theme.js";
 import { Store } from "./store/store.js";
@@ -24,7 +25,7 @@ async function begin() {
   installToasts();
   followDemoLinks();
   const code = demoCode();
-  const client = new Parley({ storage: storageOfThisWindow(code !== null) });
+  const client = new Parley({ storage: storageOfThisWindow(code !== null), fetch: fetchKeepingFiles });
   const note = code === null ? takeNote() : await followDemo(client, code);
   if (client.me) await showShell(client);
   else fill(root, signIn(client, { note, onSignedIn: () => showShell(client) }));
@@ -44,8 +45,20 @@ async function showShell(client) {
     await client.logout().catch(toastError);
     leave("");
   };
+  const deleteAccount = async (password) => {
+    leaving = true; // the server ends this session before it answers
+    try {
+      await client.request("DELETE", "/me", password === undefined ? undefined : { password });
+    } catch (error) {
+      if (!client.me) leave("You have been signed out."); // it may be done, and the answer was lost
+      leaving = false;
+      throw error;
+    }
+    await client.logout().catch(() => undefined); // the tokens are worth nothing any more; here they are forgotten
+    leave("Your account has been deleted.");
+  };
   const store = new Store(client);
-  fill(root, new Shell(store, { onSignOut: signOut }).element);
+  fill(root, new Shell(store, { onSignOut: signOut, onDeleteAccount: deleteAccount }).element);
   await store.begin().catch((error) => client.me && toastError(error));
 }
 

@@ -11,12 +11,9 @@ import { roleIn } from "./roles.js";
 import { openForward } from "./forward.js";
 import { openPicture } from "./picture.js";
 import { openReceipts } from "./receipts.js";
+import { REASONS } from "./report_reasons.js";
 
 const EDIT_MS = 48 * 3_600_000;
-const REASONS = [
-  ["spam", "Spam"], ["harassment", "Harassment"], ["hate", "Hate"], ["violence", "Violence"],
-  ["sexual", "Sexual content"], ["illegal", "Something illegal"], ["other", "Something else"],
-];
 
 /**
  * @param {any} app

@@ -1,15 +1,19 @@
-// One's profile, how the page looks, what notifies, whom one has blocked, and the way out.
+// One's profile, how the page looks, what notifies, whom one has blocked, one's data, and the way out.
 
 import { avatarOf } from "../components/avatar.js";
 import { button, busy } from "../components/button.js";
 import { openDialog } from "../components/dialog.js";
 import { field, select } from "../components/field.js";
+import { line } from "../components/line.js";
 import { toast, toastError } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 import { setTheme, theme } from "../lib/theme.js";
 import { connectionWords } from "./connection.js";
+import { openDeletion } from "./delete_account.js";
+import { openExport } from "./export.js";
 import { notifications } from "./notification_settings.js";
+import { mayHandleReports, openReports } from "./reports.js";
 
 const SEEN = [["everyone", "Everyone"], ["contacts", "People I write with"], ["nobody", "Nobody"]];
 const THEMES = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]];
@@ -20,6 +24,8 @@ export function openSettings(app) {
     section("Appearance", select("Colours", THEMES, theme(), setTheme)),
     section("Privacy", lastSeenChoice(app), blockedPeople(app)),
     notifications(app),
+    administration(app),
+    section("Your data", line("file", "Get a copy of your data", () => openExport(app)), line("trash", "Delete my account", () => openDeletion(app), true)),
     h("section.card.out", null, h("p.detail", null, connectionWords(app.store.connection), ". The API: ", h("a", { href: "/docs", target: "_blank", rel: "noopener" }, "/docs")),
       button("Sign out", () => {
         close();
@@ -59,6 +65,13 @@ function lastSeenChoice({ store }) {
   const choice = select("Who sees when I was online", SEEN, shown, change);
   store.client.request("GET", "/me").then((me) => (choice.querySelector("select").value = shown = me.lastSeenVisible), () => undefined);
   return choice;
+}
+
+/** Of the whole server, once it has said that one is an administrator. */
+function administration(app) {
+  const place = h("div");
+  mayHandleReports(app.store.client).then((may) => may && fill(place, section("Administration", line("warn", "Reports", () => openReports(app)))));
+  return place;
 }
 
 function blockedPeople(app) {

@@ -20,13 +20,15 @@ export class Shell {
   blocked = new Set();
   #sidebar;
   #onSignOut;
+  #onDeleteAccount;
   #view = null;
   #panel = null;
   #main = h("main.main", { tabindex: "-1" });
   #side = h("div.side");
 
-  constructor(store, { onSignOut }) {
+  constructor(store, { onSignOut, onDeleteAccount }) {
     this.store = store;
+    this.#onDeleteAccount = onDeleteAccount;
     this.#onSignOut = onSignOut;
     this.#sidebar = new Sidebar(this);
     this.element = h("div.shell", null, connectionLine(store), this.#sidebar.element, this.#main, this.#side);
@@ -95,6 +97,11 @@ export class Shell {
 
   signOut() {
     return this.#onSignOut();
+  }
+
+  /** Rejects where the server does not take the password. @param {string} [password] */
+  deleteAccount(password) {
+    return this.#onDeleteAccount(password);
   }
 
   #setPanel(panel) {

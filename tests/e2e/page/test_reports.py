@@ -1,0 +1,125 @@
+"""What was reported, as administrators see it; others see nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.e2e.page.axe import serious
+from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.people import People, Somebody
+from tests.e2e.page.window import Window
+from tests.support.processes import Stack
+
+Decide = Callable[[Somebody], None]
+# Reports are everybody's, so each test begins with none that is undecided.
+DECIDED = "UPDATE reports SET state = 'dismissed' WHERE state IN ('open', 'reviewing')"
+
+
+@pytest.fixture
+def admin(people: People, server: Stack) -> Somebody:
+    judge = people.new("Jo Judge")
+    with psycopg.connect(server.env["DATABASE_URL"].replace("+psycopg", "")) as connection:
+        connection.execute(DECIDED)
+        connection.execute("UPDATE users SET is_admin = true WHERE id = %s", [judge.id])
+    return judge
+
+
+def reported(people: People, *texts: str, reason: str = "spam", note: str | None = None) -> tuple[Somebody, Somebody]:
+    """Ann, who was told these things, and Ben, who said them."""
+    ann, ben, conversation = people.pair()
+    for text in texts:
+        said = ben.say(conversation, text)
+        ann.call("POST", f"/messages/{said['id']}/report", json={"reason": reason, "note": note})
+    return ann, ben
+
+
+def queue(window: Window) -> Locator:
+    window.page.get_by_label("Settings and profile").click()
+    window.page.get_by_role("button", name="Reports").click()
+    return window.page.get_by_role("dialog", name="Reports", exact=True)
+
+
+def report(dialog: Locator, text: str) -> Locator:
+    return dialog.locator(".report").filter(has_text=text)
+
+
+def test_a_report_is_taken_on_and_decided(window: OpenWindow, people: People, admin: Somebody) -> None:
+    ann, ben = reported(people, "<b>buy now</b>", "and cheap", note="again & again")
+    here = window().sign_in_demo(admin.username)
+    dialog = queue(here)
+    shown = report(dialog, "<b>buy now</b>")
+    for words in (
+        "Spam",
+        f"Ben Baker (@{ben.username}) wrote:",
+        f"Reported by Ann Archer (@{ann.username}):",
+        "again & again",
+    ):
+        expect(shown).to_contain_text(words)
+    assert serious(here.page) == []
+    shown.get_by_role("button", name="Take it on").click()
+    expect(dialog.locator(".report blockquote")).to_have_text(["and cheap"])
+    expect(report(dialog, "and cheap").get_by_role("button").first).to_be_focused()
+    report(dialog, "and cheap").get_by_role("button", name="Dismiss").click()
+    here.page.get_by_role("dialog", name="Dismiss this report?").get_by_role("button", name="Dismiss").click()
+    expect(dialog.get_by_text("Nothing is reported")).to_be_visible()
+    expect(dialog.get_by_label("Show")).to_be_focused()
+
+    dialog.get_by_label("Show").select_option("In review")
+    expect(shown.get_by_role("button", name="Take it on")).to_have_count(0)
+    shown.get_by_role("button", name="Resolve").click()
+    asked = here.page.get_by_role("dialog", name="Resolve this report?")
+    asked.get_by_label("What was done, and why").fill("Talked to Ben")
+    assert serious(here.page) == []
+    asked.get_by_role("button", name="Resolve").click()
+    expect(dialog.get_by_text("Nothing is in review")).to_be_visible()
+    dialog.get_by_label("Show").select_option("Resolved")
+    expect(shown).to_contain_text("Talked to Ben")
+    expect(shown).to_contain_text(f"Handled by Jo Judge (@{admin.username})")
+    expect(shown.get_by_role("button")).to_have_count(0)
+
+
+def test_what_somebody_else_decided_goes_with_a_word(window: OpenWindow, people: People, admin: Somebody) -> None:
+    reported(people, "first", "second")
+    dialog = queue(here := window().sign_in_demo(admin.username))
+    expect(dialog.locator(".report")).to_have_count(2)
+    first = report(dialog, "first")
+    listed = admin.call("GET", "/admin/reports")["reports"]
+    admin.call("PATCH", f"/admin/reports/{listed[0]['id']}", json={"state": "resolved"})
+    first.get_by_role("button", name="Take it on").click()
+    expect(here.page.get_by_text("Somebody else has handled this report meanwhile.")).to_be_visible()
+    expect(dialog.locator(".report blockquote")).to_have_text(["second"])
+
+
+def test_more_reports_than_a_page_holds(window: OpenWindow, people: People, admin: Somebody) -> None:
+    texts = [f"bad {number}" for number in range(52)]
+    reported(people, *texts)
+    dialog = queue(window().sign_in_demo(admin.username))
+    expect(dialog.locator(".report blockquote")).to_have_text(texts[:50])
+    dialog.get_by_role("button", name="Show more").click()
+    expect(dialog.locator(".report blockquote")).to_have_text(texts)
+    expect(dialog.get_by_role("button", name="Show more")).to_have_count(0)
+
+
+def test_reports_that_do_not_come_are_asked_for_again(window: OpenWindow, people: People, admin: Somebody) -> None:
+    reported(people, "bad")
+    here = window().sign_in_demo(admin.username)
+    here.page.route("**/api/v1/admin/reports?state=open", lambda route: route.abort())
+    dialog = queue(here)
+    expect(dialog.get_by_role("alert")).to_contain_text("There is no connection to the server right now.")
+    here.page.unroute("**/api/v1/admin/reports?state=open")
+    dialog.get_by_role("button", name="Try again").click()
+    expect(report(dialog, "bad")).to_be_visible()
+
+
+def test_others_see_no_reports(window: OpenWindow, people: People, admin: Somebody) -> None:
+    ann, _ = reported(people, "bad")
+    here = window().sign_in_demo(ann.username)
+    with here.page.expect_response("**/api/v1/admin/reports?limit=1") as asked:
+        here.page.get_by_label("Settings and profile").click()
+    assert asked.value.status == 404
+    expect(here.page.get_by_role("heading", name="Notifications")).to_be_visible()
+    expect(here.page.get_by_role("button", name="Reports")).to_have_count(0)
