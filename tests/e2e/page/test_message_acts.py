@@ -112,9 +112,9 @@ def test_who_has_read_a_message_is_shown_as_it_happens(window: OpenWindow, peopl
         ["Ben Baker", "Cyd Cole"]
     )
     ben.call("POST", f"/conversations/{team}/delivered", json={"seq": said["seq"]})
-    expect(dialog.get_by_role("region", name="Delivered to 1 more").locator(".name")).to_have_text(["Ben Baker"])
+    expect(dialog.get_by_role("region", name="Delivered (1)").locator(".name")).to_have_text(["Ben Baker"])
     cyd.call("POST", f"/conversations/{team}/read", json={"seq": said["seq"]})
-    expect(dialog.get_by_role("region", name="Read by 1").locator(".name")).to_have_text(["Cyd Cole"])
+    expect(dialog.get_by_role("region", name="Read (1)").locator(".name")).to_have_text(["Cyd Cole"])
     expect(dialog.get_by_role("region", name="Not delivered yet")).to_have_count(0)
     here.page.keyboard.press("Escape")
     expect(here.message("hear, hear").get_by_label("Read by 1 of 2")).to_be_attached()

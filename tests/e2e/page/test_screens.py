@@ -127,6 +127,21 @@ def test_a_phone_shows_the_list_or_the_conversation(window: OpenWindow, people: 
     expect(here.row("Ben Baker")).to_be_visible()
 
 
+def test_a_dialog_that_is_higher_than_the_screen_scrolls_under_its_head(window: OpenWindow, people: People) -> None:
+    ann = people.new("Ann Archer")
+    here = window()
+    here.page.set_viewport_size({"width": 360, "height": 500})
+    here.sign_in_demo(ann.username)
+    here.page.get_by_label("Settings and profile").click()
+    dialog = here.page.get_by_role("dialog", name="Settings")
+    expect(dialog.get_by_text("You have blocked nobody.")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Sign out")).not_to_be_in_viewport()
+    dialog.get_by_role("heading", name="Appearance").hover()
+    here.page.mouse.wheel(0, 5000)
+    expect(dialog.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
+    expect(dialog.get_by_role("heading", name="Settings")).to_be_in_viewport(ratio=1)
+
+
 def test_the_form_is_there_within_a_second(window: OpenWindow) -> None:
     """With nothing in the cache; the best of three, for other tests run beside this one."""
     times = []

@@ -167,7 +167,7 @@ export class Store {
   }
 
   /** What is pinned, or what it says, where this message was or is. */
-  #pinsChange({ id, conversationId, pinnedAt }) {
+  #pinsChange({ id, conversationId, pinnedAt = undefined }) {
     if (pinnedAt || this.timeline(conversationId).find(id)?.pinnedAt) this.topics.changed(`pins:${conversationId}`);
   }
 

@@ -39,8 +39,8 @@ async function load(store, body, message, before = [], cursor) {
 
 function draw(store, body, { members, read, delivered }, more = null) {
   fill(body,
-    section(store, `Read by ${read}`, members.filter((one) => one.read)),
-    section(store, `Delivered to ${delivered - read} more`, members.filter((one) => one.delivered && !one.read)),
+    section(store, `Read (${read})`, members.filter((one) => one.read)),
+    section(store, `Delivered (${delivered - read})`, members.filter((one) => one.delivered && !one.read)),
     section(store, "Not delivered yet", members.filter((one) => !one.delivered)),
     members.length ? null : empty("group", "Nobody else is in this group"),
     more ? h("div.actions", null, button("Show more", more)) : null);
