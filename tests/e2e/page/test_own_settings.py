@@ -62,6 +62,25 @@ def test_the_archive_is_found_behind_a_long_list(window: OpenWindow, people: Peo
     assert names(here) == ["Long ago"]
 
 
+def test_a_list_that_nobody_sees_fetches_no_more_of_itself(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    for number in range(45):
+        ann.group(f"Group {number}")
+    ben.say(conversation, "hello")
+    here = window(is_mobile=True, has_touch=True)
+    here.page.set_viewport_size({"width": 360, "height": 640})
+    here.sign_in_demo(ann.username)
+    expect(here.row("Ben Baker")).to_be_visible()
+    asked: list[str] = []
+    here.page.on("request", lambda request: asked.append(request.url))
+    here.open("Ben Baker").sees("hello")
+    ben.say(conversation, "are you there?")
+    here.sees("are you there?")
+    here.page.get_by_label("Back to the list").tap()
+    expect(here.row("Group 44")).to_be_visible()
+    assert [url for url in asked if "/conversations?" in url] == []
+
+
 def test_what_is_pinned_stands_above_what_is_newer(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     ben.say(conversation, "hello")

@@ -56,13 +56,15 @@ export class Conversations {
 
   /** Whatever was missed cannot be told: the next `loadFirst` begins the list anew. */
   forget() {
-    this.#told.clear();
+    this.#told = new Map();
     this.#stale = true;
   }
 
   async loadFirst() {
+    const told = this.#told;
     try {
       const page = await this.#client.conversations({ limit: PAGE });
+      if (told !== this.#told) return; // to be forgotten before it came: whoever said so asks again
       if (this.#stale) this.#unlist();
       this.#stale = false;
       this.#take(page);

@@ -126,6 +126,7 @@ export class Sidebar {
 
   #onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    if (!clientHeight) return; // a phone shows the conversation in its place, or one searches: nobody wants more of it
     if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.#app.store.conversations.loadMore().catch(() => undefined);
   }
 }
