@@ -146,6 +146,12 @@ def group_now(redis: Redis, conversation_id: int, most_members: int = 100) -> Gr
     return GroupNow(dict(unpack(info)), len(ids), shown, int(last_seq))
 
 
+def members_of(redis: Redis, conversation_id: int) -> frozenset[int] | None:
+    """None where Redis does not hold the conversation."""
+    packed: Any = redis.hget(keys.conversation(conversation_id), "m")
+    return None if packed is None else frozenset(unpack(packed))
+
+
 def role_of(redis: Redis, conversation_id: int, user_id: int) -> str | None:
     """None for a non-member, and where Redis does not hold the conversation."""
     found: list[Any] = redis.hmget(keys.conversation(conversation_id), ["m", "o", "a"])

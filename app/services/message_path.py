@@ -20,6 +20,7 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import hydrate, is_in_redis
 from app.message_log.epoch import Epoch
 from app.redis_batch import Batcher, Outcome
+from app.services.ask_members import MemberQuestions
 from app.services.gather_marks import GatheredMarks
 from app.services.histogram import Histogram, ack_seconds
 from app.services.redis_calls import asking
@@ -101,6 +102,10 @@ class MessagePath:
     warm: set[int] = field(default_factory=set)  # conversations that Redis holds, as far as this gateway has seen
     cold: set[int] = field(default_factory=set)  # those that the present batch did not find there
     hydrating: dict[int, list[Hydrated]] = field(default_factory=dict)
+    members: MemberQuestions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.members = MemberQuestions(self.redis, self.later)
 
     def marks_since_ms(self, now_ms: int) -> int:
         """Since when no dedupe mark can have been lost."""

@@ -24,7 +24,11 @@ def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int,
         outcome(None if error else answer, error)
 
     def gathered(last_seq: int, error: ParleyError | None) -> None:
-        confirmed(min(seq, last_seq), error)
+        """The log passes over those marks of a gathering that are no member's, and does not say whose."""
+        if error is not None:
+            outcome(None, error)
+        else:
+            path.members.ask(conversation_id, user_id, partial(confirmed, min(seq, last_seq)))
 
     def decided(decision: Decision, error: ParleyError | None) -> None:
         if error is not None:

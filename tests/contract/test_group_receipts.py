@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
-from tests.contract.expect import eventually
+from tests.contract.expect import eventually, refused
 from tests.contract.expect_groups import one
 from tests.support.clients import Account, EventClient, RestClient, register
 from tests.support.processes import Stack
@@ -128,16 +128,16 @@ def test_who_comes_begins_where_the_group_is(
 # -- many members ------------------------------------------------
 
 
-def borrow_passwords(stored: Engine, model: Account, count: int) -> list[str]:
-    """So many users who sign in as ``model`` does: hashing a password for each would take longer than the test."""
+def borrow_passwords(stored: Engine, model: Account, count: int) -> dict[str, int]:
+    """Name -> id of so many users who sign in as ``model`` does: hashing a password for each would take longer than the
+    test."""
     copy = """
     insert into users (username, display_name, password_hash)
-    select unnest(cast(:names as text[])), 'Many', password_hash from users where id = :id
+    select unnest(cast(:names as text[])), 'Many', password_hash from users where id = :id returning username, id
     """
     names = [f"m{uuid.uuid4().hex[:20]}" for _ in range(count)]
     with stored.begin() as connection:
-        connection.execute(text(copy), {"names": names, "id": model.user_id})
-    return names
+        return {row.username: row.id for row in connection.execute(text(copy), {"names": names, "id": model.user_id})}
 
 
 @pytest.fixture
@@ -189,3 +189,22 @@ def test_marks_of_many_are_gathered(connect: Connect, rest: MakeRest, many: list
     assert (found["delivered"], found["read"]) == (LARGE, LARGE)
     shown = rest(ann).conversation(made)
     assert (shown["memberCount"], "members" in shown) == (LARGE + 1, False)
+
+
+def test_who_is_no_member_marks_nothing_in_a_large_group(
+    connect: Connect, rest: MakeRest, stored: Engine, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    """Also where the gateway knows that the group is large, and gathers marks without asking the log for each."""
+    others = borrow_passwords(stored, ann, LARGE).values()
+    made = rest(ann).group("Many", [ben.user_id, *others])["id"]
+    seq = rest(ann).send(conversation_id=made)["seq"]
+    members, strangers = [[connect(transport, who) for _ in range(2)] for who in (ben, eve)]  # one on each gateway
+    for client in members:
+        assert client.read(made, seq)["seq"] == seq
+    rest(ann).remove(made, ben.user_id)
+    for client in strangers + members:
+        for mark in (client.delivered, client.read):
+            with refused("not_found"):
+                mark(made, seq + 1)
+    found = rest(ann).receipts(rest(ann).send(conversation_id=made)["id"], made, limit=200)
+    assert {eve.user_id, ben.user_id}.isdisjoint(by_user(found))
