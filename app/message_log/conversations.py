@@ -109,7 +109,7 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
 
 
 def set_blockers(redis: Redis, conversation_id: int, blockers: list[int]) -> bool:
-    """Who of a direct conversation has blocked the other. False where it is not in Redis: nothing was done then."""
+    """Who of a direct conversation cannot write in it. False where it is not in Redis: nothing was done then."""
     tell = script(redis, "app.message_log", "blockers")
     return bool(tell(keys=[keys.conversation(conversation_id)], args=[pack(blockers)]))
 

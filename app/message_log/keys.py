@@ -38,8 +38,8 @@ EPOCH_BEGINS_MS = 10_000
 
 def conversation(conversation_id: int) -> str:
     """hash {k kind, m members, o owners, a admins, f {member: the seq after which they see it}, i {name, description,
-    avatarUrl, history}, b who of a direct one has blocked the other, s last seq, lv last version, x when its expiry was
-    moved (s), d:<user>, r:<user> marks}"""
+    avatarUrl, history}, b who of a direct one has blocked the other (or whose other is deleted), s last seq, lv last
+    version, x when its expiry was moved (s), d:<user>, r:<user> marks}"""
     return f"{PREFIX}c:{conversation_id}"
 
 

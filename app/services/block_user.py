@@ -41,20 +41,20 @@ def list_blocked(path: MessagePath, user_id: int) -> UserList:
 
 
 def tell_log(path: MessagePath, one: int, other: int) -> None:
-    """Have Redis know of the direct conversation of the two what Postgres says now of their blocks.
+    """Have Redis know of the direct conversation of the two what Postgres says now of who can write in it.
 
     Where it is not in Redis, a gateway that just brings it there may have read Postgres too early: so it is brought in
     here, after which nobody else's copy counts. Of several who tell at once, the last one looks again after it told.
     """
     with reading(path.engine) as connection:
         conversation_id = find_direct(connection, one, other)
-        told = blocks.blockers(connection, one, other)
-    if conversation_id is None:
-        return
+        if conversation_id is None:
+            return
+        told = blocks.blockers(connection, conversation_id, one, other)
     for _ in range(TRIES):
         _tell(path, conversation_id, told)
         with reading(path.engine) as connection:
-            now = blocks.blockers(connection, one, other)
+            now = blocks.blockers(connection, conversation_id, one, other)
         if now == told:
             return
         told = now

@@ -7,7 +7,8 @@ Invariants:
 * Every step may be done twice. How far it is stands in Postgres, so a task that ends early is gone on with.
 * Messages go before the membership: the log takes changes of members alone.
 * It is finished once Postgres has all of it, not once the log was told.
-* A direct conversation keeps its two; the other one keeps what they were told.
+* A direct conversation keeps its two; the other one keeps what they were told, and can write nothing more. That is said
+  once the messages are gone: what is done in a closed conversation is told to nobody else.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from app.extensions import Parley
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.change_group import give_role, leave_group
+from app.services.close_direct import close_direct
 from app.services.worker_changes import WorkerChanges
 from app.store import account_deletions as store
 from app.store import auth_sessions, push_targets, reports
@@ -96,6 +98,8 @@ class Removal:
             deletion = self._erase(deletion, conversation)
         if conversation.is_group and conversation.is_member:
             self._leave(deletion.user_id, conversation.id)
+        if conversation.other_id is not None:
+            close_direct(self._changes, conversation.id, conversation.other_id)
         return self._note(deletion, conversation.id + 1, 0)
 
     def _erase(self, deletion: Deletion, conversation: OwnConversation) -> Deletion:

@@ -208,7 +208,7 @@ def refusal(what: int) -> ParleyError:
     if what == Decided.OUTSIDER:
         return NotFound()
     if what == Decided.FORBIDDEN:
-        return Forbidden("You have blocked this person.")
+        return Forbidden("You have blocked this person, or their account is deleted.")
     if what == Decided.FULL:
         return Overloaded("The log is full: the store does not keep up.", retry_after=5.0)
     return Overloaded()

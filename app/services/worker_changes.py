@@ -30,14 +30,15 @@ class WorkerChanges:
         history; RedisError, EpochLostError."""
         decisions = self._change(operations)
         if any(decision[0] == Decided.UNKNOWN for decision in decisions):
-            self._bring_in(operations[0].conversation_id)
+            self.bring_in(operations[0].conversation_id)
             decisions = self._change(operations)
         decided = [decision[0] for decision in decisions]
         if Decided.FULL in decided or Decided.UNKNOWN in decided:
             raise Overloaded("The log takes nothing now.")
         return decided
 
-    def _bring_in(self, conversation_id: int) -> None:
+    def bring_in(self, conversation_id: int) -> None:
+        """Into Redis, unless it is there. Raise Overloaded, RedisError."""
         epoch = read_epoch(self.redis)
         if epoch is None:
             raise Overloaded("The log begins anew.")

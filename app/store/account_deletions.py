@@ -68,7 +68,8 @@ _FINISH = HotStatement("""
 """)
 # With those they left: what they wrote there is theirs as well. Notes are a direct conversation with oneself.
 _CONVERSATIONS = HotStatement("""
-    SELECT m.conversation_id, m.left_seq IS NULL, coalesce(c.direct_low = c.direct_high, false), c.kind = 'group'
+    SELECT m.conversation_id, m.left_seq IS NULL, coalesce(c.direct_low = c.direct_high, false), c.kind = 'group',
+           nullif(c.direct_low + c.direct_high - m.user_id, m.user_id)
     FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
     WHERE m.user_id = :user_id AND m.conversation_id >= :first ORDER BY m.conversation_id
 """)
@@ -96,10 +97,13 @@ _HEIR = HotStatement("""
 
 
 class OwnConversation(Struct, frozen=True):
+    """``other_id``: of a direct one with somebody else."""
+
     id: int
     is_member: bool
     is_notes: bool
     is_group: bool
+    other_id: int | None
 
 
 def begin_deletion(conn: Connection, user_id: int, *, erase: bool) -> bool:

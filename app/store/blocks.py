@@ -1,4 +1,4 @@
-"""Who does not want to hear from whom."""
+"""Who does not want to hear from whom, and who is no longer there to hear."""
 
 from __future__ import annotations
 
@@ -25,10 +25,24 @@ _BLOCKED = HotStatement(f"""
     JOIN (SELECT blocked_id, created_at AS since FROM blocks WHERE user_id = :user_id) AS b ON b.blocked_id = users.id
     ORDER BY b.since DESC, users.id LIMIT {BLOCKS_SHOWN}
 """)
-_BETWEEN = HotStatement("""
-    SELECT user_id FROM blocks
-    WHERE (user_id = :one AND blocked_id = :other) OR (user_id = :other AND blocked_id = :one) ORDER BY user_id
-""")
+
+
+def blockers_of(conversation: str, one: str, other: str) -> str:
+    """SQL: which of the two of a direct conversation cannot write in it. They have blocked the other, or the other's
+    account is deleted and its removal has come so far."""
+    return f"""
+        SELECT b.user_id FROM blocks AS b
+        WHERE (b.user_id = {one} AND b.blocked_id = {other}) OR (b.user_id = {other} AND b.blocked_id = {one})
+        UNION
+        SELECT {one} + {other} - d.user_id FROM account_deletions AS d
+        WHERE d.user_id IN ({one}, {other}) AND {one} <> {other}
+          AND (d.finished_at IS NOT NULL OR d.conversation_id > {conversation})
+        ORDER BY 1"""
+
+
+_BETWEEN = HotStatement(
+    blockers_of("CAST(:conversation_id AS bigint)", "CAST(:one AS bigint)", "CAST(:other AS bigint)")
+)
 
 
 def block(conn: Connection, user_id: int, blocked_id: int) -> bool:
@@ -51,6 +65,6 @@ def blocked_by(conn: Connection, user_id: int) -> list[StoredUser]:
     return structs(StoredUser, _BLOCKED.rows(conn, user_id=user_id))
 
 
-def blockers(conn: Connection, one: int, other: int) -> list[int]:
-    """Which of the two have blocked the other."""
-    return [user for (user,) in _BETWEEN.rows(conn, one=one, other=other)]
+def blockers(conn: Connection, conversation_id: int, one: int, other: int) -> list[int]:
+    """Which of the two cannot write in their conversation."""
+    return [user for (user,) in _BETWEEN.rows(conn, conversation_id=conversation_id, one=one, other=other)]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from app.store.blocks import blockers_of
 from app.store.messages import COUNT_CAP, StoredMessage, columns, not_hidden, unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
@@ -31,8 +32,8 @@ class ConversationState(Struct, frozen=True):
     """What Redis must know of a conversation, all of one moment.
 
     ``info``: name, description, avatarUrl and history of a group, those that it has. ``floors``: what members do not
-    see, where that is something (messages up to that seq). ``blockers``: who of a direct conversation's two has
-    blocked the other.
+    see, where that is something (messages up to that seq). ``blockers``: who of a direct conversation's two
+    cannot write in it: they have blocked the other, or the other's account is deleted.
     """
 
     id: int
@@ -108,12 +109,10 @@ _OPEN_DIRECT = HotStatement("""
     UNION ALL SELECT 0, false, 0 FROM people HAVING count(*) < :expected
 """)
 # One row a conversation: what it is called is not repeated for each of 5,000 members.
-_STATE = HotStatement("""
+_STATE = HotStatement(f"""
     SELECT c.id, c.kind, c.last_seq, c.version, c.name, c.description, c.avatar_url, c.history,
            m.users, m.roles, m.delivered, m.read, m.floors,
-           ARRAY(SELECT b.user_id FROM blocks AS b
-                 WHERE (b.user_id = c.direct_low AND b.blocked_id = c.direct_high)
-                    OR (b.user_id = c.direct_high AND b.blocked_id = c.direct_low) ORDER BY b.user_id)
+           ARRAY({blockers_of("c.id", "c.direct_low", "c.direct_high")})
     FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
     JOIN conversations AS c ON c.id = asked.id
     CROSS JOIN LATERAL (

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.conftest import Connect, MakeGroup, MakeRest, MakeUser
 from tests.contract.expect import eventually, refused
-from tests.support.clients import Account
+from tests.support.clients import Account, EventClient, Refused
 
 
 def export(rest: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -132,3 +132,28 @@ def test_what_was_said_stays_and_the_groups_are_left(
 def _without(rest: Any, conversation_id: int, user_id: int) -> list[dict[str, Any]] | None:
     members: list[dict[str, Any]] = rest.conversation(conversation_id)["members"]
     return None if user_id in [member["userId"] for member in members] else members
+
+
+@pytest.mark.parametrize("transport", ["ws", "sse", "poll"])
+def test_nobody_can_write_to_a_deleted_account_and_what_was_written_can_be_read(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    sent = rest(ann).send(receiver_id=ben.user_id, message="remember me")
+    client = connect(transport, ben)
+    delete_me(rest(ann), ann)
+    eventually(lambda: _refusal(client, conversation_id=sent["conversationId"]), "a refusal", 15)
+    rest(ben).request("DELETE", f"/blocks/{ann.user_id}")  # whom one never blocked: that opens nothing
+    for target in ({"conversation_id": sent["conversationId"]}, {"receiver_id": ann.user_id}):
+        assert _refusal(client, **target) == "forbidden"
+    assert rest(ben).direct(ann.user_id)["id"] == sent["conversationId"]
+    assert rest(ben).history(sent["conversationId"])["messages"][0]["message"] == "remember me"
+    assert client.read(sent["conversationId"], sent["seq"])["seq"] == sent["seq"]
+    assert _refusal(connect(transport, eve), receiver_id=ann.user_id) == "not_found", "they never wrote to each other"
+
+
+def _refusal(client: EventClient, **target: int) -> str | None:
+    try:
+        client.send("are you there?", **target)
+    except Refused as refused:
+        return refused.code
+    return None

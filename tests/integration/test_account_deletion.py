@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy import Engine, create_engine, text
 
 from app.config import Settings
@@ -15,7 +16,7 @@ from app.services.check_revoked import all_sessions_of
 from app.store import account_deletions
 from app.store.engine import writing
 from tasks import accounts, maintenance
-from tests.contract.expect import eventually
+from tests.contract.expect import eventually, refused
 from tests.factories.store import add_users
 from tests.support.clients import Account, RestClient, WsClient, register
 from tests.support.processes import Stack
@@ -85,6 +86,22 @@ def test_messages_are_erased_everywhere_and_told_live(server: Stack, store: Engi
     roles = {m["userId"]: m["role"] for m in third.conversation(club)["members"]}
     assert sorted(roles.values()) == ["member", "owner"]
     assert ann.user_id not in roles
+
+
+def test_a_conversation_that_comes_back_into_redis_takes_nothing_for_a_deleted_account(
+    server: Stack, redis_client: redis.Redis, store: Engine, people: list[Any]
+) -> None:
+    (ann, mine), (_, theirs), (_, third) = people
+    used = theirs.send(receiver_id=ann.user_id)["conversationId"]
+    idle = third.send(receiver_id=ann.user_id)["conversationId"]
+    redis_client.delete(keys.conversation(idle))
+    mine.request("DELETE", "/me", json={"password": ann.password})
+    eventually(lambda: finished(store, ann.user_id), "the removal", 60)
+    for client, conversation in ((theirs, used), (third, idle)):
+        for _ in range(2):
+            with refused("forbidden"):
+                client.send(conversation_id=conversation)
+            redis_client.delete(keys.conversation(conversation))
 
 
 def test_what_was_reported_is_kept_until_it_is_decided_and_then_goes_as_well(
