@@ -138,3 +138,23 @@ def test_the_default_page_is_two_hundred(connect: Connect, ann: Account, ben: Ac
     page = connect("ws", ben).fetch_unread()
     assert (len(page["messages"]), page["hasMore"]) == (200, True)
     assert len(connect("ws", ben).fetch_unread(limit=1000)["messages"]) == 201
+
+
+def test_what_one_did_to_a_group_is_unread_for_the_others_alone(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    made = group(ann, ben)
+    for act in (
+        lambda: rest(ann).add(made, eve.user_id),
+        lambda: rest(ann).change(made, name="Another"),
+        lambda: rest(ann).give_role(made, ben.user_id, "admin"),
+        lambda: rest(ann).remove(made, eve.user_id),
+    ):
+        act()
+        assert rest(ann).conversation(made)["unread"] == 0
+    mine, theirs = connect(transport, ann), connect(transport, ben)
+    assert mine.joined.data["unread"] == []
+    assert mine.fetch_unread() == {"messages": [], "hasMore": False}
+    assert theirs.joined.data["unread"] == [{"conversationId": made, "count": 5}]
+    types = [m["system"]["type"] for m in theirs.fetch_unread()["messages"]]
+    assert types == ["created", "added", "info", "role", "removed"]
