@@ -6,141 +6,22 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 import redis
-from celery import Celery
-from kombu import Exchange, Queue
 from sqlalchemy import Engine, text
 
-from dev.processes import wait_until
 from tests.conftest import StackFactory
 from tests.contract.expect import eventually, refused
 from tests.contract.test_media_upload import BOUNDARY, part
-from tests.support.clients import Account, RestClient, WsClient, register
+from tests.support.clients import register
 from tests.support.cloudinary import FakeCloudinary, Fault
 from tests.support.media_files import heavy_jpeg, image_bytes
+from tests.support.media_person import LONG, Do, Person, Until, row_of
 from tests.support.private_stack import UNLIMITED
 from tests.support.processes import Stack
-
-LEASE = 4.0
-LONG = 60.0
-
-
-@pytest.fixture(scope="module")
-def cloudinary() -> Iterator[FakeCloudinary]:
-    with FakeCloudinary(timeout=2.0) as fake:
-        yield fake
-
-
-@pytest.fixture(scope="module")
-def server(make_stack: StackFactory, cloudinary: FakeCloudinary) -> Stack:
-    env = {"CLOUDINARY_URL": cloudinary.url, "MEDIA_LEASE_SECONDS": str(LEASE), "ACCOUNT_DELETION": "erase"}
-    return make_stack(web=2, env={**UNLIMITED, **env})
-
-
-class Person:
-    """A user with a client of each kind, and a group of their own."""
-
-    def __init__(self, server: Stack) -> None:
-        self.account: Account = register(server.base_url)
-        self.rest = RestClient(server.base_url, self.account.access_token)
-        self.group = int(self.rest.group()["id"])
-        self.session = WsClient(server.base_url, self.account).join()
-
-    def share(self, data: bytes | None = None) -> tuple[str, str]:
-        """(mediaId, message id), sent while it is processed."""
-        media_id = self.rest.upload(self.group, image_bytes() if data is None else data)["mediaId"]
-        ack = self.rest.send(conversation_id=self.group, message="look", attachments=[{"mediaId": media_id}])
-        return media_id, ack["id"]
-
-    def status(self, message_id: str) -> str:
-        [message] = [m for m in self.rest.history(self.group)["messages"] if m["id"] == message_id]
-        return str(message["attachments"][0]["status"])
-
-    def close(self) -> None:
-        self.session.finish()
-        self.rest.close()
-
-
-@pytest.fixture
-def ann(server: Stack) -> Iterator[Person]:
-    person = Person(server)
-    yield person
-    person.close()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(server: Stack, cloudinary: FakeCloudinary, engine: Engine) -> Iterator[None]:
-    """After each test: every medium has ended, nothing is staged, and each asset belongs to a medium that is kept."""
-    yield
-    cloudinary.gate.set()
-    cloudinary.down = False
-
-    def at_rest() -> bool:
-        with engine.connect() as conn:
-            rows = conn.execute(text("SELECT CAST(id AS text), state FROM media")).all()
-            staged = conn.execute(text("SELECT count(*) FROM media_chunks")).scalar()
-        states = {media_id: state for media_id, state in rows}  # noqa: C416 - rows of the driver
-        kept = {media_id for media_id, state in states.items() if state == "ready"}
-        owned = {place[2].removeprefix("parley/").removesuffix("-thumbnail") for place in cloudinary.assets}
-        return staged == 0 and owned <= kept and set(states.values()) <= {"ready", "failed", "deleting"}
-
-    eventually(at_rest, "an end of everything", LONG)
-    assert len(set(cloudinary.created)) == len(cloudinary.created), "an asset was made twice"
-    assert cloudinary.refusals == []
-
-
-Do = Callable[..., None]
-Until = Callable[[Callable[[], Any], str], Any]
-
-
-@pytest.fixture(scope="module")
-def ask(server: Stack) -> Iterator[Callable[..., object]]:
-    """Ask the server's workers for a task, by name."""
-    client = Celery(broker=server.env["REDIS_URL"], set_as_current=False)
-    client.conf.update(task_ignore_result=True)
-
-    def act(task: str, *arguments: str) -> None:
-        queue = "maintenance" if "maintenance" in task else "media"
-        exchange = Exchange("parley", type="direct")
-        client.send_task(task, arguments, queue=Queue(queue, exchange, routing_key=queue), retry=False)
-
-    yield act
-    client.close()
-
-
-@pytest.fixture
-def until(ask: Do) -> Until:
-    """Sweep, as the beat does every few seconds, until it has come about."""
-
-    def wait(check: Callable[[], Any], what: str) -> Any:
-        def swept() -> Any:
-            ask("tasks.maintenance.sweep_media")
-            return check()
-
-        return wait_until(swept, LONG, what, every=0.3)
-
-    return wait
-
-
-@pytest.fixture
-def sql(engine: Engine) -> Do:
-    def act(statement: str, **values: Any) -> None:
-        with engine.begin() as conn:
-            conn.execute(text(statement), values)
-
-    return act
-
-
-def row_of(engine: Engine, media_id: str) -> Any:
-    with engine.connect() as conn:
-        return conn.execute(text("SELECT * FROM media WHERE id = :i"), {"i": media_id}).one_or_none()
 
 
 def test_a_photo_is_kept_there_and_read_by_signed_addresses_that_end(
@@ -338,65 +219,6 @@ def test_an_erased_account_takes_its_pictures_along(server: Stack, cloudinary: F
     person.close()
 
 
-# -- direct uploads --------------------
-
-
-def begin(person: Person, size: int, content_type: str = "image/jpeg") -> dict[str, Any]:
-    body = {"filename": "a.jpg", "contentType": content_type, "bytes": size, "conversationId": person.group}
-    return person.rest.json("POST", "/media/direct", json=body)
-
-
-def bring(begun: dict[str, Any], data: bytes) -> httpx.Response:
-    return httpx.post(begun["url"], data=begun["fields"], files={"file": data}, trust_env=False)
-
-
-def test_a_direct_upload_is_verified_stripped_and_shown(ann: Person, cloudinary: FakeCloudinary) -> None:
-    data = image_bytes(size=(120, 80), orientation=6)
-    begun = begin(ann, len(data))
-    with refused("conflict"):
-        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
-    assert bring(begun, data).status_code == 200
-    assert ann.rest.json("POST", f"/media/{begun['mediaId']}/complete")["status"] == "processing"
-    ready = ann.session.next_event("media_ready", LONG).data
-    assert (ready["width"], ready["height"]) == (80, 120)
-    assert b"Secret" not in cloudinary.of(begun["mediaId"])[f"parley/{begun['mediaId']}"]
-
-
-def test_a_direct_upload_of_another_size_is_refused_and_removed(
-    ann: Person, cloudinary: FakeCloudinary, sql: Do, until: Until
-) -> None:
-    data = image_bytes()
-    begun = begin(ann, len(data) + 1)
-    bring(begun, data)
-    with refused("invalid"):
-        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
-    with refused("not_found"):
-        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
-    until(lambda: cloudinary.of(begun["mediaId"]) == {}, "the removal")
-
-
-def test_a_direct_upload_that_nobody_completes_is_removed(
-    ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
-) -> None:
-    data = image_bytes()
-    begun = begin(ann, len(data))
-    bring(begun, data)
-    sql("UPDATE media SET attempted_at = now() - interval '1 day', sweep_at = now() WHERE id = :i", i=begun["mediaId"])
-    until(lambda: row_of(engine, begun["mediaId"]) is None, "the removal")
-    assert cloudinary.of(begun["mediaId"]) == {}
-
-
-def test_while_the_storage_is_away_completing_is_for_later(ann: Person, cloudinary: FakeCloudinary) -> None:
-    data = image_bytes()
-    begun = begin(ann, len(data))
-    bring(begun, data)
-    cloudinary.fail("resource", Fault(status=503))
-    with refused("overloaded"):
-        ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
-    assert ann.rest.json("POST", f"/media/{begun['mediaId']}/complete")["status"] == "processing"
-    ann.session.next_event("media_ready", LONG)
-
-
 # -- no storage --------------------
 
 
@@ -405,7 +227,7 @@ def test_in_production_without_a_storage_media_are_off_and_say_so(make_stack: St
     person = Person(server)
     for act in (
         lambda: person.rest.upload(person.group, image_bytes()),
-        lambda: begin(person, 9),
+        lambda: person.begin_direct(9),
         lambda: person.rest.media_url("018f4e2a-0000-7000-8000-000000000001"),
     ):
         with refused("media_off") as caught:
