@@ -10,8 +10,8 @@ from app.message_log.reader import LogReader
 from app.message_log.workers import sign_of_life
 from app.services import sweep_media as media
 from app.services.move_last_seen import move_last_seen
-from app.services.publish_metrics import publish_owed
-from app.store import account_deletions, auth_sessions, exports, push_deliveries, push_owed, push_targets
+from app.services.publish_metrics import publish_owed, publish_waiting_media
+from app.store import account_deletions, auth_sessions, exports, media_sweep, push_deliveries, push_owed, push_targets
 from app.store.engine import reading, writing
 from app.task_queue import ask_for_deletion, ask_for_export
 from app.task_queue import wake_drain as ask_for_drain
@@ -88,5 +88,9 @@ def sweep_accounts() -> None:
 
 @celery_app.task(name="tasks.maintenance.sweep_media")  # type: ignore[untyped-decorator]
 def sweep_media() -> None:
-    """Media that nobody works at, names or was told of."""
-    media.sweep_media(parley().engine)
+    """Media that nobody works at, names or was told of. Publishes how much waits."""
+    shared = parley()
+    media.sweep_media(shared.engine)
+    with reading(shared.engine) as connection:
+        waiting = media_sweep.waiting(connection)
+    publish_waiting_media(shared.redis, waiting)

@@ -12,12 +12,17 @@ from redis.exceptions import RedisError
 from app.core.errors import Overloaded
 from app.redis_batch import EpochLostError
 from app.services import announce_media, discard_media
+from app.services.media_figures import MediaStats
 from app.services.process_media import MediaWork
+from app.services.publish_metrics import publish_media
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import parley, worker_changes
+from tasks.worker_process import parley, process_name, worker_changes
 
 log = logging.getLogger(__name__)
+
+# Of this process since it began.
+_stats = MediaStats()
 
 
 @celery_app.task(name="tasks.process_media.process")  # type: ignore[untyped-decorator]
@@ -25,7 +30,8 @@ def process(media_id: str) -> None:
     """Ends with the medium ``ready`` or ``failed``; or put back, and asked for again. One that takes longer than the
     task may is taken up again when its lease has run out, and fails at the fourth time."""
     try:
-        MediaWork(parley(), worker_changes(parley()), stopping=stopping).run(media_id)
+        MediaWork(parley(), worker_changes(parley()), stopping=stopping, stats=_stats).run(media_id)
+        publish_media(parley().redis, process_name("media"), _stats)
     except (Overloaded, RedisError, EpochLostError, SoftTimeLimitExceeded) as error:
         log.warning("media %s waits: %s", media_id, type(error).__name__)
 

@@ -6,8 +6,6 @@ What speaks to push services is imported by the task: it takes half a second, at
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections import Counter
 
 from redis.exceptions import RedisError
@@ -23,7 +21,7 @@ from app.store.push_owed import next_due_ms
 from app.task_queue import wake_push
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import parley
+from tasks.worker_process import parley, process_name
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +55,7 @@ def _run(engine: Engine) -> bool:
     from app.services.run_push import PushRunner  # noqa: PLC0415
 
     shared = parley()
-    process = f"push:{socket.gethostname()}:{os.getpid()}"
+    process = process_name("push")
 
     def alive() -> None:
         publish_push(shared.redis, process, _counted)

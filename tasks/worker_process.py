@@ -15,9 +15,9 @@ from app.task_queue import wake_drain
 NAME = f"{socket.gethostname()}:{os.getppid()}"
 
 
-def process_name() -> str:
-    """Of this pool process, for its figures."""
-    return f"worker:{socket.gethostname()}:{os.getpid()}"
+def process_name(work: str = "worker") -> str:
+    """Of this pool process, for its figures. Those of each ``work`` are published apart."""
+    return f"{work}:{socket.gethostname()}:{os.getpid()}"
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from flask import Blueprint, Response, request
 
 from app.api.limits import address
@@ -15,6 +17,7 @@ from app.extensions import current_gateway, current_parley
 from app.services.authenticate import require_caller
 from app.services.direct_upload import Wanted, begin_direct, complete
 from app.services.media_address import Address, address_of
+from app.services.media_figures import counting_upload
 from app.services.rate_limit import limit_uploads
 from app.services.receive_upload import Upload, largest
 
@@ -24,18 +27,19 @@ blueprint = Blueprint("media", __name__, url_prefix="/api/v1/media")
 @blueprint.post("")
 def upload() -> Response:
     caller = require_caller()
-    parley = current_parley()
-    limit_uploads(parley, address(), caller.user_id)
-    place = parse_query(UploadQuery).conversation_id
-    declared = min(request.content_length or 0, largest(parley))
-    with parley.media.upload(), Upload(parley, current_gateway().path, caller.user_id, declared) as taken:
-        if place is not None:
-            taken.place(place)
-        _read_into(taken)
-        return json_response(taken.finish(), 202)
+    parley, path = current_parley(), current_gateway().path
+    with counting_upload(path.counters, "form", begins=True, ends=True):
+        limit_uploads(parley, address(), caller.user_id)
+        place = parse_query(UploadQuery).conversation_id
+        declared = min(request.content_length or 0, largest(parley))
+        with parley.media.upload(), Upload(parley, path, caller.user_id, declared) as taken:
+            if place is not None:
+                taken.place(place)
+            _read_into(taken, path.counters)
+            return json_response(taken.finish(), 202)
 
 
-def _read_into(taken: Upload) -> None:
+def _read_into(taken: Upload, counters: Counter[str]) -> None:
     settings = current_parley().settings
     field: str | None = None
     text = bytearray()
@@ -49,6 +53,7 @@ def _read_into(taken: Upload) -> None:
             field = event.name
             text.clear()
         elif isinstance(event, Data) and field is None:
+            counters["upload_bytes"] += len(event.data)
             taken.write(event.data)
         elif isinstance(event, Data):
             text += event.data
@@ -72,10 +77,12 @@ def _conversation_id(text: bytes) -> int:
 @blueprint.post("/direct")
 def direct() -> Response:
     caller = require_caller()
-    limit_uploads(current_parley(), address(), caller.user_id)
-    given = parse_body(NewDirectUpload)
-    wanted = Wanted(given.filename, given.content_type, given.bytes, given.conversation_id)
-    begun = begin_direct(current_parley(), current_gateway().path, caller.user_id, wanted)
+    parley, path = current_parley(), current_gateway().path
+    with counting_upload(path.counters, "direct", begins=True, ends=False):
+        limit_uploads(parley, address(), caller.user_id)
+        given = parse_body(NewDirectUpload)
+        wanted = Wanted(given.filename, given.content_type, given.bytes, given.conversation_id)
+        begun = begin_direct(parley, path, caller.user_id, wanted)
     answer = DirectUploadView(begun.media_id, begun.upload.url, begun.upload.fields, begun.expires_at)
     return json_response(answer, 201)
 
@@ -83,8 +90,10 @@ def direct() -> Response:
 @blueprint.post("/<media_id>/complete")
 def completed(media_id: str) -> Response:
     caller = require_caller()
-    limit_uploads(current_parley(), address(), caller.user_id)
-    answer = complete(current_parley(), current_gateway().path, caller.user_id, _checked_id(media_id))
+    parley, path = current_parley(), current_gateway().path
+    with counting_upload(path.counters, "direct", begins=False, ends=True):
+        limit_uploads(parley, address(), caller.user_id)
+        answer = complete(parley, path, caller.user_id, _checked_id(media_id))
     return json_response(answer, 202)
 
 

@@ -30,10 +30,16 @@ GATEWAY_COUNTERS = {
     "slow_readers": "Sessions ended because they read too slowly",
     "pings_unanswered": "Sessions ended because they answered no ping",
     "polls": "Long-polls answered",
+    "upload_bytes": "Bytes of files that came as uploads, also of those that were refused in the end",
 }
 LABELLED = {
-    "error": ("errors", "Errors answered, over all transports"),
-    "close": ("closes", "Sessions that ended, by WebSocket close code; SSE and long-poll end with the same codes"),
+    "error": ("errors", "Errors answered, over all transports", ["code"]),
+    "close": (
+        "closes",
+        "Sessions that ended, by WebSocket close code; SSE and long-poll end with the same codes",
+        ["code"],
+    ),
+    "upload": ("uploads", "Uploads, by how they come and what became of them", ["way", "outcome"]),
 }
 
 
@@ -51,6 +57,7 @@ class Deployment(Collector):
         yield from self._labelled_counters()
         yield from self._drain_counters()
         yield from self._push_metrics()
+        yield from self._media_metrics()
         yield self._histogram("ack_seconds", "From a message's acceptance to its ack", "ack_seconds")
         yield self._histogram("drain_batch_records", "Records in a batch of the drain", "drain_sizes")
 
@@ -86,13 +93,13 @@ class Deployment(Collector):
             yield family
 
     def _labelled_counters(self) -> Iterator[Metric]:
-        for prefix, (name, help_text) in LABELLED.items():
-            family = _counter(name, help_text, "code")
+        for prefix, (name, help_text, labels) in LABELLED.items():
+            family = _counter(name, help_text, *labels)
             for process, figures in self._gateways():
                 for key, count in figures["counters"].items():
-                    kind, _, code = key.partition(":")
+                    kind, *values = key.split(":")
                     if kind == prefix:
-                        family.add_metric([process, code], count)
+                        family.add_metric([process, *values], count)
             yield family
 
     def _drain_counters(self) -> Iterator[Metric]:
@@ -109,11 +116,26 @@ class Deployment(Collector):
                 owed, age_seconds = figures["push_owed"]
                 yield _gauge("parley_push_owed", "Notifications to devices that are owed", owed)
                 yield _gauge("parley_push_age_seconds", "Age of the oldest of them", age_seconds)
-        family = _counter("push", "Notifications to devices, by what became of them", "provider", "outcome")
+        yield self._counted("push", "Notifications to devices, by what became of them", "provider", "outcome")
+
+    def _media_metrics(self) -> Iterator[Metric]:
+        for figures in self._processes.values():
+            if "media_waiting" in figures:
+                count, age_seconds, staged_bytes = figures["media_waiting"]
+                yield _gauge("parley_media_waiting", "Media that are to be processed", count)
+                yield _gauge("parley_media_age_seconds", "Age of the oldest of them", age_seconds)
+                yield _gauge("parley_media_staged_bytes", "Bytes of files that wait in Postgres", staged_bytes)
+        yield self._counted("media", "Media that ended, by kind and what became of them", "kind", "outcome")
+        yield self._counted("media_retries", "Media put back to be tried again, by what is to blame", "reason")
+        yield self._histogram("media_seconds", "What a worker took for a medium that ended", "media_seconds")
+
+    def _counted(self, name: str, help_text: str, *labels: str) -> Metric:
+        """Of a figure that is published as "<value>:<value>" -> how many, a value for each label."""
+        family = _counter(name, help_text, *labels)
         for process, figures in self._processes.items():
-            for key, count in figures.get("push", {}).items():
-                family.add_metric([process, *key.split(":", 1)], count)
-        yield family
+            for key, count in figures.get(name, {}).items():
+                family.add_metric([process, *key.split(":", len(labels) - 1)], count)
+        return family
 
     def _histogram(self, name: str, help_text: str, figure: str) -> Metric:
         family = HistogramMetricFamily(f"parley_{name}", help_text, labels=["process"])

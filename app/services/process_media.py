@@ -31,6 +31,7 @@ from app.media.storage import Storage, StorageError
 from app.message_log.append import Operation
 from app.redis_batch import EpochLostError
 from app.services.announce_media import announce, progress_body
+from app.services.media_figures import MediaStats
 from app.services.media_storages import asset_of
 from app.services.worker_changes import WorkerChanges
 from app.store import media as store
@@ -56,13 +57,18 @@ class StoppedError(Exception):
 
 
 class MediaWork:
-    def __init__(self, parley: Parley, changes: WorkerChanges, *, stopping: Callable[[], bool]) -> None:
+    """``stats``: counts what became of it."""
+
+    def __init__(
+        self, parley: Parley, changes: WorkerChanges, *, stopping: Callable[[], bool], stats: MediaStats
+    ) -> None:
         self._engine = parley.engine
         self._media = parley.media
         self._settings = parley.settings
         self._changes = changes
         self._stopping = stopping
-        self._renewed = 0.0
+        self._stats = stats
+        self._began = self._renewed = 0.0
 
     def run(self, media_id: str) -> None:
         """Does nothing where there is nothing to do, or another does it. Raise Overloaded, RedisError."""
@@ -70,6 +76,7 @@ class MediaWork:
             row = store.claim(conn, media_id, lease_seconds=self._settings.media_lease_seconds)
         if row is None:
             return
+        self._began = time.monotonic()
         storage = self._media.keeping(row.storage)
         if row.tries > MOST_TRIES:
             self._fail(row, "unprocessable")
@@ -89,6 +96,7 @@ class MediaWork:
             self._fail(row, error.code)
         except CrashedError as error:
             log.warning("media %s: %s", row.id, error)
+            self._stats.retries["crash"] += 1
             self._put_back(row, _pause(row), failed=True, orderly=False)
         except UnsupportedMedia:
             self._fail(row, "mismatch")
@@ -96,6 +104,7 @@ class MediaWork:
             self._refused(row, error)
         except OSError as error:  # the worker's own disk
             log.warning("media %s waits: %s", row.id, error.strerror)
+            self._stats.retries["disk"] += 1
             self._put_back(row, _pause(row), failed=True)
         else:
             self._ready(row, found)
@@ -162,6 +171,7 @@ class MediaWork:
         with writing(self._engine) as conn:
             done = store.become_ready(conn, row.id, found)
         if done:
+            self._note_end(found.kind, "ready")
             announce(self._engine, self._changes, row.id)
         else:
             self._discard(row)
@@ -177,7 +187,11 @@ class MediaWork:
         with writing(self._engine) as conn:
             done = store.become_failed(conn, row.id, code)
         if done:
+            self._note_end(row.kind, code)
             announce(self._engine, self._changes, row.id)
+
+    def _note_end(self, kind: str, outcome: str) -> None:
+        self._stats.note_end(kind, outcome, time.monotonic() - self._began)
 
     def _refused(self, row: StoredMedia, error: StorageError) -> None:
         if error.retry_after is None:
@@ -186,6 +200,7 @@ class MediaWork:
             self._fail(row, "unavailable")
         else:
             log.warning("media %s waits for its storage: %s", row.id, error.reason)
+            self._stats.retries["storage"] += 1
             self._put_back(row, max(error.retry_after, _pause(row)), failed=True)
 
     def _put_back(self, row: StoredMedia, seconds: float, *, failed: bool, orderly: bool = True) -> None:

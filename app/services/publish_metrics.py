@@ -11,14 +11,18 @@ from redis import Redis
 from app.core.records import pack, unpack
 from app.message_log import keys
 from app.services.figures import Figures, drain_figures
+from app.services.media_figures import MediaStats
 from app.services.store_log import DrainStats
+from app.store.media_sweep import Waiting
 
 EVERY_SECONDS = 3.0
 LIVES_SECONDS = 30
 # A drain's figures are counters alone, true for as long as anybody likes to read them; between two drains nobody
 # publishes them again.
 DRAIN_LIVES_SECONDS = 600
-PUSH_QUEUE = "push-queue"  # not a process: the queue of all of them
+# Not processes: the queues of all of them.
+PUSH_QUEUE = "push-queue"
+MEDIA_QUEUE = "media-queue"
 
 
 class LogFigures(NamedTuple):
@@ -52,6 +56,16 @@ def publish_push(redis: Redis, process: str, counted: Mapping[str, int]) -> None
 def publish_owed(redis: Redis, owed: int, age_seconds: float) -> None:
     """How many notifications are owed in the deployment, and the age of the oldest."""
     publish(redis, PUSH_QUEUE, {"push_owed": [owed, age_seconds]})
+
+
+def publish_media(redis: Redis, process: str, stats: MediaStats) -> None:
+    """What became of the media that a worker process looked at."""
+    publish(redis, process, stats.figures(), lives_seconds=DRAIN_LIVES_SECONDS)
+
+
+def publish_waiting_media(redis: Redis, waiting: Waiting) -> None:
+    """What of media waits in the deployment."""
+    publish(redis, MEDIA_QUEUE, {"media_waiting": list(waiting)})
 
 
 def read_published(redis: Redis) -> dict[str, Figures]:

@@ -18,6 +18,21 @@ class Due(NamedTuple):
     state: str
 
 
+class Waiting(NamedTuple):
+    """Media that are not ready: how many are to be processed, the age of the oldest of them, and the bytes of files in
+    Postgres, those still being received as long as they say they are."""
+
+    media: int
+    age_seconds: float
+    staged_bytes: int
+
+
+_WAITING = HotStatement("""
+    SELECT count(*) FILTER (WHERE state = 'processing'),
+           CAST(coalesce(date_part('epoch', now() - min(created_at) FILTER (WHERE state = 'processing')), 0) AS float8),
+           CAST(coalesce(sum(bytes) FILTER (WHERE NOT direct), 0) AS bigint)
+    FROM media WHERE state IN ('receiving', 'awaiting', 'processing')
+""")
 _DUE = HotStatement("""
     SELECT CAST(id AS text), state FROM media WHERE sweep_at <= now() ORDER BY sweep_at LIMIT :limit
 """)
@@ -62,6 +77,11 @@ _UNTOLD = HotStatement(f"""
     (SELECT CAST(m.id AS text) FROM media_uses AS x JOIN media AS m ON m.id = x.media_id
      WHERE NOT x.told AND m.state IN ('ready', 'failed') LIMIT :limit)
 """)
+
+
+def waiting(conn: Connection) -> Waiting:
+    """Cheap: of what is ready the index has nothing."""
+    return Waiting(*_WAITING.rows(conn)[0])
 
 
 def due(conn: Connection, limit: int = 100) -> list[Due]:

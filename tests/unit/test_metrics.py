@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.core.errors import TooLarge
 from app.services.collect_metrics import render
 from app.services.figures import drain_figures
 from app.services.histogram import ACK_BOUNDS, Histogram, ack_seconds
+from app.services.media_figures import MediaStats, counting_upload
 from app.services.publish_metrics import LogFigures
 from app.services.store_log import DrainStats
 
@@ -85,6 +90,51 @@ def test_a_worker_shows_its_drains() -> None:
     assert samples["parley_drain_set_aside_total", process] == 1
     assert samples["parley_drain_store_failures_total", process] == 4
     assert samples["parley_drain_batch_records_bucket", (("le", "10.0"), *process)] == 1
+
+
+def test_media_show_what_came_what_became_of_it_and_what_waits() -> None:
+    stats = MediaStats()
+    stats.note_end("image", "ready", 0.2)
+    stats.note_end("video", "unavailable", 70.0)
+    stats.retries["storage"] += 3
+    counted = {"upload:form:begun": 2, "upload:direct:too_large": 1, "upload_bytes": 700}
+    processes = {
+        "web:a": web(counters=counted),
+        "media:x": stats.figures(),
+        "media-queue": {"media_waiting": [4, 1.5, 9000]},
+    }
+    samples = samples_of(render(processes, None))
+    web_a, worker = ("process", "web:a"), ("process", "media:x")
+    assert samples["parley_uploads_total", (("outcome", "begun"), web_a, ("way", "form"))] == 2
+    assert samples["parley_uploads_total", (("outcome", "too_large"), web_a, ("way", "direct"))] == 1
+    assert samples["parley_upload_bytes_total", (web_a,)] == 700
+    assert samples["parley_media_total", (("kind", "image"), ("outcome", "ready"), worker)] == 1
+    assert samples["parley_media_total", (("kind", "video"), ("outcome", "unavailable"), worker)] == 1
+    assert samples["parley_media_retries_total", (worker, ("reason", "storage"))] == 3
+    assert samples["parley_media_seconds_bucket", (("le", "0.25"), worker)] == 1
+    assert samples["parley_media_seconds_count", (worker,)] == 2
+    assert samples["parley_media_waiting", ()] == 4
+    assert samples["parley_media_age_seconds", ()] == 1.5
+    assert samples["parley_media_staged_bytes", ()] == 9000
+
+
+def test_each_step_of_an_upload_is_counted_by_how_it_went() -> None:
+    counters: Counter[str] = Counter()
+    with counting_upload(counters, "form", begins=True, ends=True):
+        pass
+    with counting_upload(counters, "direct", begins=True, ends=False):
+        pass
+    with pytest.raises(TooLarge), counting_upload(counters, "form", begins=True, ends=True):
+        raise TooLarge
+    with pytest.raises(ConnectionError), counting_upload(counters, "direct", begins=False, ends=True):
+        raise ConnectionError
+    assert counters == {
+        "upload:form:begun": 2,
+        "upload:form:finished": 1,
+        "upload:form:too_large": 1,
+        "upload:direct:begun": 1,
+        "upload:direct:broken": 1,
+    }
 
 
 def test_without_redis_the_log_is_not_claimed_to_be_empty() -> None:

@@ -1,0 +1,60 @@
+"""What /metrics tells of media: of uploads, of what waits, and of what was tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from tests.contract.expect import eventually, refused
+from tests.support.cloudinary import FakeCloudinary
+from tests.support.media_files import image_bytes
+from tests.support.media_person import LONG, Person
+from tests.support.processes import Stack
+from tests.unit.test_metrics import Samples, samples_of
+
+
+def scrape(server: Stack) -> Samples:
+    return samples_of(httpx.get(f"{server.base_url}/metrics", trust_env=False, timeout=20).content)
+
+
+def total(server: Stack, name: str, **labels: str) -> float:
+    found: dict[Any, float] = scrape(server)
+    wanted = set(labels.items())
+    return sum(value for (metric, have), value in found.items() if metric == name and wanted <= set(have))
+
+
+def grows(server: Stack, name: str, by: float, **labels: str) -> Callable[[], bool]:
+    before = total(server, name, **labels)
+    return lambda: total(server, name, **labels) >= before + by
+
+
+def test_the_figures_tell_of_uploads_of_what_waits_and_of_what_was_tried_again(
+    ann: Person, server: Stack, cloudinary: FakeCloudinary
+) -> None:
+    picture = image_bytes()
+    changes = [
+        (grows(server, "parley_uploads_total", 2, way="form", outcome="begun"), "begun"),
+        (grows(server, "parley_uploads_total", 1, way="form", outcome="finished"), "finished"),
+        (grows(server, "parley_uploads_total", 1, way="form", outcome="unsupported_media"), "refused"),
+        (grows(server, "parley_uploads_total", 1, way="direct", outcome="invalid"), "a direct one"),
+        (grows(server, "parley_upload_bytes_total", len(picture)), "its bytes"),
+        (grows(server, "parley_media_total", 1, kind="image", outcome="ready"), "a picture"),
+        (grows(server, "parley_media_seconds_count", 1), "how long it took"),
+    ]
+    tried_again = grows(server, "parley_media_retries_total", 1, reason="storage")
+    cloudinary.down = True
+    _, message_id = ann.share(picture)
+    with refused("unsupported_media"):
+        ann.rest.upload(ann.group, b"no picture", content_type="image/jpeg")
+    with refused("invalid"):
+        ann.begin_direct(len(picture), "image/heic")
+    eventually(lambda: total(server, "parley_media_waiting") == 1, "what waits", LONG)
+    eventually(lambda: total(server, "parley_media_staged_bytes") == len(picture), "its bytes in Postgres", LONG)
+    eventually(tried_again, "a retry", LONG)
+    cloudinary.down = False
+    for has_grown, what in changes:
+        eventually(has_grown, what, LONG)
+    assert ann.status(message_id) == "ready"
+    eventually(lambda: total(server, "parley_media_staged_bytes") == 0, "an empty table", LONG)
