@@ -7,13 +7,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -22,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.push_stand_in import Handler, StandIn, serving
 
 MOST_BYTES = 4096
 
@@ -94,31 +93,15 @@ class Request:
 Answer = tuple[int, dict[str, str]]
 
 
-class WebPushService(ThreadingHTTPServer):
-    """``answer(request)`` says what is answered instead of 201; None: 201. ``delay``: seconds before any answer."""
-
-    daemon_threads = True
-    request_queue_size = 256
+class WebPushService(StandIn):
+    """``answer(request)`` says what is answered instead of 201; None: 201."""
 
     def __init__(self, public_key: str | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.public_key = public_key
         self.browsers: dict[str, Browser] = {}
         self.requests: list[Request] = []
-        self.failures: list[str] = []
         self.answer: Callable[[Request], Answer | None] = lambda request: None
-        self.delay = 0.0
-        self.most_at_once = self._at_once = 0
-        self._lock = threading.Lock()
-
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Who gave up waiting is no fault of this server's."""
-        if not isinstance(sys.exception(), ConnectionError):
-            self.failures.append(repr(sys.exception()))
 
     def browser(self, host: str = "127.0.0.1") -> Browser:
         """A new one, subscribed at this server under that name of it."""
@@ -128,16 +111,9 @@ class WebPushService(ThreadingHTTPServer):
         return made
 
     def take(self, request: Request) -> Answer:
-        with self._lock:
-            self.requests.append(request)
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
-        try:
-            time.sleep(self.delay)
+        self.requests.append(request)
+        with self.under_way():
             return self._answer(request)
-        finally:
-            with self._lock:
-                self._at_once -= 1
 
     def _answer(self, request: Request) -> Answer:
         told = self.answer(request)
@@ -176,36 +152,16 @@ class WebPushService(ThreadingHTTPServer):
         assert time.time() < claims["exp"] <= time.time() + 24 * 3600
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server: WebPushService
-    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        status, more = self.server.take(Request(self.path, headers, body, time.monotonic()))
-        self.send_response(status)
-        for name, value in {"Content-Length": "0", **more}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        self.reply(*self.server.take(Request(self.path, *self.read(), time.monotonic())))
 
     def do_GET(self) -> None:
         self.server.requests.append(Request(self.path, {}, b"GET", time.monotonic()))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing to the test's output."""
+        self.reply(200, {})
 
 
-@contextmanager
-def web_push_service(public_key: str | None = None) -> Iterator[WebPushService]:
-    with WebPushService(public_key) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+def web_push_service(public_key: str | None = None) -> AbstractContextManager[WebPushService]:
+    return serving(WebPushService(public_key))
