@@ -46,6 +46,9 @@ GIVE_UP_SECONDS = 6 * 3600
 FIRST_PAUSE, MOST_PAUSE = 2.0, 60.0
 # A countdown is kept in a worker's memory; what is later is the sweep's.
 COUNTDOWN_SECONDS = 60.0
+# For each second in which reading staged bytes keeps Postgres and a worker busy, so many in which it does not:
+# those who chat share both.
+READ_PAUSE = 3.0
 
 
 class GoneError(Exception):
@@ -129,12 +132,14 @@ class MediaWork:
     def _staged(self, row: StoredMedia) -> Iterator[bytes]:
         n = size = 0
         while size < row.bytes:
+            began = time.monotonic()
             with reading(self._engine) as conn:
                 piece = store.read_chunk(conn, row.id, n)
             if piece is None:
                 raise GoneError
             yield piece
             n, size = n + 1, size + len(piece)
+            time.sleep(READ_PAUSE * (time.monotonic() - began))
 
     def _inspect(self, row: StoredMedia, path: Path) -> Inspected:
         content_type, kind = row.content_type, row.kind
