@@ -19,6 +19,7 @@ from app.store.sql import HotStatement
 
 # Longer than any push service is waited for. Should it still be too short, something is sent twice under one tag.
 SEND_LEASE_SECONDS = 20
+LOOK_AGAIN_SECONDS = 1
 
 State = Literal["sent", "dropped", "refused", "gone", "expired"]
 
@@ -87,15 +88,24 @@ _END = HotStatement("""
                 CAST(:reasons AS text[])) AS ended (i, told, k, s, r)
     WHERE d.id = i AND d.state = 'pending' RETURNING d.id
 """)
-_SHOW = HotStatement("""
-    INSERT INTO push_shown AS w (target_id, conversation_id, user_id, seq, sent_at)
-    SELECT t.id, c, t.user_id, s, now()
-    FROM unnest(CAST(:targets AS bigint[]), CAST(:conversations AS bigint[]), CAST(:users AS bigint[]),
-                CAST(:seqs AS bigint[])) AS shown (t, c, u, s)
-    JOIN push_targets AS t ON t.id = shown.t AND t.user_id = u
-    ORDER BY t.id, c FOR KEY SHARE OF t
-    ON CONFLICT (target_id, conversation_id) DO UPDATE
-    SET seq = excluded.seq, sent_at = excluded.sent_at, user_id = excluded.user_id
+# Somebody looks once more at what a device shows: a read mark or a deletion that was stored while this was on its way
+# found nothing shown, and the notification would stay. In so long the transactions that could not see it have ended.
+_SHOW = HotStatement(f"""
+    WITH shown AS (
+        INSERT INTO push_shown AS w (target_id, conversation_id, user_id, seq, sent_at)
+        SELECT t.id, c, t.user_id, s, now()
+        FROM unnest(CAST(:targets AS bigint[]), CAST(:conversations AS bigint[]), CAST(:users AS bigint[]),
+                    CAST(:seqs AS bigint[])) AS shown (t, c, u, s)
+        JOIN push_targets AS t ON t.id = shown.t AND t.user_id = u
+        ORDER BY t.id, c FOR KEY SHARE OF t
+        ON CONFLICT (target_id, conversation_id) DO UPDATE
+        SET seq = excluded.seq, sent_at = excluded.sent_at, user_id = excluded.user_id
+        RETURNING user_id, conversation_id, seq
+    )
+    INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
+    SELECT user_id, conversation_id, 0, now() + interval '{LOOK_AGAIN_SECONDS} seconds' FROM shown WHERE seq > 0
+    GROUP BY user_id, conversation_id ORDER BY user_id, conversation_id
+    ON CONFLICT (user_id, conversation_id) DO UPDATE SET due_at = least(o.due_at, excluded.due_at)
     RETURNING 1
 """)
 _POSTPONE = HotStatement("""

@@ -240,6 +240,35 @@ def test_reading_owes_a_look_where_something_stands_and_nothing_elsewhere(engine
     assert rows(engine, "SELECT seq FROM push_shown") == [(0,)]
 
 
+def test_what_was_read_while_it_was_sent_is_looked_at_once_more(engine: Engine) -> None:
+    """The read mark found nothing shown, and the notification would stay."""
+    conversation, ann, ben = add_pair(engine)
+    target = add_target(engine, ben)
+    store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
+    tell(engine, ben, conversation, 1)
+    (delivery,) = claim_deliveries(engine)
+    assert store_and_owe(engine, epoch(engine), [], [Receipt(conversation, ben, 1, 1, 1)]).owed == 0
+    end(engine, delivery, 1)
+    soon = "SELECT user_id, conversation_id, due_at BETWEEN now() AND now() + interval '1 second' FROM push_owed"
+    assert rows(engine, soon) == [(ben, conversation, True)]
+    assert rows(engine, "SELECT target_id, seq FROM push_shown") == [(target, 1)]
+
+
+def test_what_was_taken_away_or_not_sent_is_not_looked_at_again(engine: Engine) -> None:
+    conversation, _, ben = add_pair(engine)
+    add_target(engine, ben)
+    tell(engine, ben, conversation, 1)
+    end(engine, claim_deliveries(engine)[0], 1, "dropped")
+    assert rows(engine, "SELECT 1 FROM push_owed") == []
+    tell(engine, ben, conversation, 2)
+    end(engine, claim_deliveries(engine)[0], 2)
+    with writing(engine) as conn:
+        conn.execute(text("TRUNCATE push_owed"))
+        push_owed.clear(conn, [Owed(ben, conversation, 0)])
+    end(engine, claim_deliveries(engine)[0], 2)
+    assert rows(engine, "SELECT 1 FROM push_owed") == []
+
+
 def test_system_messages_and_former_members_have_nothing_to_tell(engine: Engine) -> None:
     conversation, ann, ben = add_pair(engine)
     add_target(engine, ben)
