@@ -10,6 +10,7 @@ from hypothesis import given
 
 from app.fanout.presence import CAME
 from app.transports.noted_users import NotedUsers
+from tests.support.own_hub import in_own_hub
 
 USERS = st.integers(1, 6)
 # "count" asks as a heartbeat does; what comes before "counted" happens while the answer is on its way.
@@ -68,6 +69,7 @@ class World:
 
 
 @given(acts=ACTS)
+@in_own_hub
 def test_who_comes_and_goes_is_not_forgotten(acts: list[tuple[str, int]]) -> None:
     world = World()
     for act, user in acts:
@@ -79,6 +81,7 @@ def test_who_comes_and_goes_is_not_forgotten(acts: list[tuple[str, int]]) -> Non
 
 
 @given(acts=ACTS, lost=st.integers(1, 6))
+@in_own_hub
 def test_a_loss_is_seen(acts: list[tuple[str, int]], lost: int) -> None:
     world = World()
     for act, user in acts:

@@ -10,6 +10,7 @@ import pytest
 from app.core.errors import Overloaded, ParleyError, RateLimited
 from app.services import user_rates
 from app.services.user_rates import HOLD_SECONDS, Ask, Given, UserRate
+from tests.support.own_hub import in_own_hub
 
 USER = 7
 
@@ -150,6 +151,7 @@ def test_no_limit_asks_nobody(redis: Redis) -> None:
     assert len(rate) == 0
 
 
+@in_own_hub
 def test_who_may_block_waits_for_the_answer(rate: UserRate, redis: Redis) -> None:
     taken(rate)
     waiting = [gevent.spawn(rate.count, USER) for _ in range(2)]

@@ -22,7 +22,8 @@ def names(window: Window) -> list[str]:
 
 def test_what_is_archived_is_out_of_the_list_until_it_is_taken_back(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
-    ben.say(conversation, "hello")
+    said = ben.say(conversation, "hello")
+    ann.call("POST", f"/conversations/{conversation}/read", json={"seq": said["seq"]})
     ann.group("Team")
     here, beside = window().sign_in_demo(ann.username), window().sign_in_demo(ann.username)
     expect(beside.row("Ben Baker")).to_be_visible()
