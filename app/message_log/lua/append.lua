@@ -30,12 +30,11 @@ local function has_blocked(c, user)
 end
 
 local function add_message(c, sender, id, index)
-  if has_blocked(c, sender) then return answer(FORBIDDEN) end
-  local key = c.marks .. id
-  if not has_room(index) then
+  local key, forbidden = c.marks .. id, has_blocked(c, sender)
+  if forbidden or not has_room(index) then
     local mark = call('GET', key)
     if mark then return sent_before(mark, sender) end
-    return answer(FULL)
+    return answer(forbidden and FORBIDDEN or FULL)
   end
   local before = call('SET', key, next_mark(c, sender), 'NX', 'GET', 'EX', ARGV[4])
   if before then return sent_before(before, sender) end

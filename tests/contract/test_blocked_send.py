@@ -1,0 +1,93 @@
+"""What becomes of messages under a block: the blocked is told nothing, the one who blocked gets nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
+from tests.contract.expect import refused, uuid7
+from tests.contract.expect_groups import texts
+from tests.support.clients import Account
+
+
+def block(rest: Any, user: Account, *, on: bool = True) -> None:
+    assert rest.request("PUT" if on else "DELETE", f"/blocks/{user.user_id}").status_code == 204
+
+
+def test_what_the_blocked_sends_is_acked_and_reaches_nobody(
+    connect: Connect, rest: MakeRest, rows: Any, ann: Account, ben: Account, transport: str
+) -> None:
+    before = rest(ben).send(receiver_id=ann.user_id, message="before")
+    block(rest(ann), ben)
+    here, away = connect(transport, ann), connect(transport, ann)
+    away.kill()
+    ack = connect(transport, ben).send("let me explain", receiver_id=ann.user_id)
+    assert (ack["status"], ack["seq"], ack["conversationId"]) == ("stored", 2, before["conversationId"])
+    assert [row[3] for row in rows(before["conversationId"])] == ["before", "let me explain"]
+    away.reconnect()
+    for client in (here, away):
+        client.fence()
+        assert ack["id"] not in [message["id"] for message in client.messages()]
+    assert [m["message"] for m in rest(ann).fetch_unread()["messages"]] == ["before"]
+    assert texts(rest(ann), before["conversationId"]) == ["before"]
+    assert texts(rest(ben), before["conversationId"]) == ["before", "let me explain"]
+    assert rest(ann).conversation(before["conversationId"])["unread"] == 1
+
+
+def test_what_was_hidden_stays_so_and_what_follows_arrives(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    block(rest(ann), ben)
+    hidden = rest(ben).send(receiver_id=ann.user_id, message="hidden")
+    client = connect(transport, ann)
+    block(rest(ann), ben, on=False)
+    seen = rest(ben).send(receiver_id=ann.user_id, message="seen")
+    assert client.next_message(seen["id"])["message"] == "seen"
+    assert hidden["id"] not in [message["id"] for message in client.messages()]
+    assert texts(rest(ann), seen["conversationId"]) == ["seen"]
+
+
+def test_the_one_who_blocked_cannot_write(
+    connect: Connect, rest: MakeRest, rows: Any, ann: Account, ben: Account, transport: str
+) -> None:
+    client = connect(transport, ann)
+    ack = client.send("once", receiver_id=ben.user_id)
+    block(rest(ann), ben)
+    with refused("forbidden"):
+        client.send("again", receiver_id=ben.user_id)
+    assert len(rows(ack["conversationId"])) == 1
+
+
+@pytest.mark.parametrize("again", ALL)
+def test_what_was_acked_before_a_block_is_acked_after_it(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, again: str
+) -> None:
+    """Its ack may have been lost: the message is there all the same."""
+    id_ = uuid7()
+    ack = connect("ws", ann).send("once", receiver_id=ben.user_id, id=id_)
+    block(rest(ann), ben)
+    assert connect(again, ann).send("once", conversation_id=ack["conversationId"], id=id_)["seq"] == ack["seq"]
+
+
+def test_neither_sees_the_other_type(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str
+) -> None:
+    made, direct = group(ann, ben), rest(ben).direct(ann.user_id)["id"]
+    watcher, typist = connect(transport, ann), connect(transport, ben)
+    block(rest(ann), ben)
+    typist.typing(conversation_id=direct)
+    typist.typing(conversation_id=made)  # in groups both go on as before
+    watcher.next_event(lambda e: e.name == "typing" and e.data["conversationId"] == made)
+    assert {e.data["conversationId"] for e in watcher.named("typing")} == {made}
+
+
+def test_in_groups_both_go_on_as_before(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str
+) -> None:
+    made = group(ann, ben)
+    block(rest(ann), ben)
+    mine, theirs = connect(transport, ann), connect(transport, ben)
+    assert mine.next_message(theirs.send("hello", conversation_id=made)["id"])["message"] == "hello"
+    assert theirs.next_message(mine.send("yes?", conversation_id=made)["id"])["message"] == "yes?"
