@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
+import psutil
 import pytest
 
 from app.config import Settings
@@ -13,6 +16,7 @@ from app.media.image_size import Size
 from app.media.inspect_apart import CrashedError, inspect_apart
 from app.media.looks import UnreadableError
 from app.services.media_storages import MediaStorages
+from dev.processes import wait_until
 from tests.support.media_files import bomb_png, image_bytes
 from tests.support.processes import ROOT, base_env
 
@@ -43,6 +47,32 @@ def test_the_process_apart_gives_what_it_found_and_takes_what_kills_it(tmp_path:
     assert caught.value.code == "too_large"
     with pytest.raises(CrashedError):
         inspect_apart(tmp_path / "not there", "image/png", "image", max_pixels=10_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
+def test_the_process_apart_is_humble_and_ends_with_its_worker(tmp_path: Path) -> None:
+    path = tmp_path / "a pipe that says nothing"
+    os.mkfifo(path)
+    code = (
+        "from pathlib import Path; from app.media.inspect_apart import inspect_apart;"
+        f"inspect_apart(Path({str(path)!r}), 'image/jpeg', 'image', max_pixels=1)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=base_env())
+    with wait_until(lambda: writer_of(path), 10, "somebody who reads it"):
+        (apart,) = psutil.Process(worker.pid).children()
+        assert apart.nice() == 19
+        assert os.getsid(apart.pid) == apart.pid
+        worker.kill()
+        worker.wait()
+        wait_until(lambda: not apart.is_running() or apart.status() == psutil.STATUS_ZOMBIE, 10, "its end")
+
+
+def writer_of(path: Path) -> IO[bytes] | None:
+    """None while nobody has opened the pipe to read it."""
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb")
+    except OSError:
+        return None
 
 
 def test_uploads_together_keep_to_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
