@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
 import hypothesis.strategies as st
 import pytest
@@ -11,18 +10,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, text
 
-from app.config import Settings
 from app.store import media
-from app.store.engine import autocommit, create_engine, reading, writing
+from app.store.engine import autocommit, reading, writing
 from app.store.media import Found
 from tests.factories.store import add_users
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture(scope="module")

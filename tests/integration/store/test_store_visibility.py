@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.config import Settings
 from app.store.batch_writes import Receipt, store_batch
 from app.store.conversations import conversation_ids_of, get_one, list_page, load_state
-from app.store.engine import autocommit, create_engine, writing
+from app.store.engine import writing
 from app.store.memberships import conversations_of
 from app.store.message_life import locate
 from app.store.messages import (
@@ -40,19 +38,6 @@ from tests.factories.store import (
 )
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with autocommit(engine) as connection:
-        yield connection
 
 
 @dataclass

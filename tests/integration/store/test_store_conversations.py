@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from app.config import Settings
 from app.store.batch_writes import Receipt, store_batch
 from app.store.conversations import (
     MemberState,
@@ -18,22 +16,9 @@ from app.store.conversations import (
     list_page,
     load_state,
 )
-from app.store.engine import autocommit, create_engine
+from app.store.engine import autocommit
 from app.store.sql import HotStatement
 from tests.factories.store import add_direct, add_group, add_pair, add_users, new_message, new_messages, next_version
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with autocommit(engine) as connection:
-        yield connection
 
 
 def test_the_direct_conversation_of_two_is_one_from_either_side(conn: Connection, engine: Engine) -> None:

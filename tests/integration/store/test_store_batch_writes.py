@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -28,13 +27,6 @@ from app.store.epochs import StaleEpochError, bump_epoch, check_epoch, next_epoc
 from app.store.messages import history
 from app.store.users import get_users
 from tests.factories.store import START_MS, add_pair, new_message, new_messages, next_version
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 def present_epoch(engine: Engine) -> int:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -28,13 +27,6 @@ from app.store.push_owed import Owed
 from app.store.push_targets import NewTarget
 from tests.factories.store import add_group, add_pair, add_users, new_message
 from tests.support.processes import ROOT, base_env
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.config import Settings
 from app.store.batch_writes import Receipt, insert_tombstone, store_batch
-from app.store.engine import autocommit, create_engine, writing
+from app.store.engine import writing
 from app.store.messages import (
     Page,
     StoredMessage,
@@ -34,19 +32,6 @@ from tests.factories.store import (
     new_messages,
     next_version,
 )
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with autocommit(engine) as connection:
-        yield connection
 
 
 def seqs(page: Page) -> tuple[list[int], bool]:

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.config import Settings
 from app.store.conversations import MemberState, get_one, get_or_create_direct, load_state
-from app.store.engine import autocommit, create_engine, writing
+from app.store.engine import writing
 from app.store.groups import create_group, page_members
 from tests.factories.store import add_direct, add_group, add_users, join, leave, next_version
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with autocommit(engine) as connection:
-        yield connection
 
 
 def delete_user(engine: Engine, user: int) -> None:

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Connection, Engine
 
-from app.config import Settings
 from app.store import auth_sessions, users
-from app.store.engine import autocommit, create_engine
+from app.store.engine import autocommit
 from tests.factories.store import add_users
 
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with autocommit(engine) as connection:
-        yield connection
 
 
 def now_ms() -> int:

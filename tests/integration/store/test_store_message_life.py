@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.config import Settings
 from app.store.batch_writes import Receipt, store_batch
-from app.store.engine import autocommit, create_engine, writing
+from app.store.engine import writing
 from app.store.message_life import (
     Edit,
     MemberReceipt,
@@ -40,19 +37,6 @@ from tests.factories.store import (
 )
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with autocommit(engine) as connection:
-        yield connection
 
 
 def react(engine: Engine, conversation: int, seq: int, user: int, emoji: str) -> None:

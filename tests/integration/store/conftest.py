@@ -1,0 +1,25 @@
+"""The store by itself: PostgreSQL, and the engine that the application uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from app.config import Settings
+from app.store.engine import autocommit, create_engine
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = create_engine(settings)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Connection]:
+    """Each statement a transaction of its own."""
+    with autocommit(engine) as connection:
+        yield connection
