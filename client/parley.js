@@ -71,6 +71,11 @@ export class Parley extends Acts {
     return this.#rest.request(method, path, body);
   }
 
+  /** @param {string} path of a file under /api/v1 @returns {Promise<Blob>} */
+  download(path) {
+    return this.#rest.download(path);
+  }
+
   // --- signing in
 
   /** @returns {User & Partial<Profile> | null} */

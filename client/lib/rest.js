@@ -54,6 +54,19 @@ export class Rest {
     });
   }
 
+  /** A file takes the time that it takes. @param {string} path @returns {Promise<Blob>} */
+  async download(path) {
+    return await this.#withToken(async (token) => {
+      try {
+        const response = await this.#fetch(this.#url + path, { headers: { Authorization: `Bearer ${token}` } });
+        if (!response.ok) throw await errorOf(response);
+        return await response.blob();
+      } catch (error) {
+        throw networkError(error);
+      }
+    });
+  }
+
   /** @param {string} mediaId @param {string} [variant] @returns {Promise<MediaAddress>} */
   async mediaUrl(mediaId, variant) {
     const path = within(`/media/${mediaId}/url`, { variant });

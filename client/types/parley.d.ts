@@ -10,6 +10,8 @@ export class Parley extends Acts {
      * @returns {() => void} takes it off again
      */
     on<K extends EventName | "*">(name: K, handler: Handler<K>): () => void;
+    /** @param {string} path of a file under /api/v1 @returns {Promise<Blob>} */
+    download(path: string): Promise<Blob>;
     /** @returns {User & Partial<Profile> | null} */
     get me(): (User & Partial<Profile>) | null;
     /** @param {{ username: string, password: string, displayName?: string }} account @returns {Promise<User>} */

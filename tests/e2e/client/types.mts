@@ -95,6 +95,7 @@ export async function reading(parley: Parley): Promise<void> {
   is<boolean>()((await parley.receipts("m")).members[0]!.read);
   is<Attachment>()(await parley.upload(new Blob(), 1, { onProgress: (fraction) => is<number>()(fraction) }));
   is<number>()((await parley.mediaUrl("m", "thumbnail")).expiresAt);
+  is<Blob>()(await parley.download("/me/exports/1/file"));
   is<"full" | "sender" | "none">()((await parley.pushSettings()).preview);
   is<"unsupported" | "denied" | "off" | "on">()(await parley.enablePush());
   is<void>()(await parley.leave(1));

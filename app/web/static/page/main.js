@@ -5,7 +5,6 @@ import { Parley } from "/client/parley.js";
 import { spinner } from "./components/empty.js";
 import { installToasts, toastError } from "./components/toast.js";
 import { fill, h } from "./lib/dom.js";
-import { fetchKeepingFiles } from "./lib/downloads.js";
 import { sentence } from "./lib/words.js";
 import { applyTheme } from "./lib/theme.js";
 import { Store } from "./store/store.js";
@@ -25,7 +24,7 @@ async function begin() {
   installToasts();
   followDemoLinks();
   const code = demoCode();
-  const client = new Parley({ storage: storageOfThisWindow(code !== null), fetch: fetchKeepingFiles });
+  const client = new Parley({ storage: storageOfThisWindow(code !== null) });
   const note = code === null ? takeNote() : await followDemo(client, code);
   if (client.me) await showShell(client);
   else fill(root, signIn(client, { note, onSignedIn: () => showShell(client) }));

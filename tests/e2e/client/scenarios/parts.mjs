@@ -173,6 +173,25 @@ async function mediaAddressesAreKept() {
   assert.deepEqual(asked, ["/media/long/url", "/media/short/url", "/media/short/url"]);
 }
 
+/** A file comes as it is, with a token that is renewed once; what is refused, and who is away, rejects like any call. */
+async function filesAreDownloaded() {
+  const answers = [
+    Response.json({ code: "unauthorized" }, { status: 401 }),
+    new Response("one line\n"),
+    Response.json({ code: "not_found" }, { status: 404 }),
+  ];
+  const asked = [];
+  const fetch = async (address, { headers }) => {
+    asked.push([address, headers.Authorization]);
+    return answers.shift() ?? Promise.reject(new TypeError("fetch failed"));
+  };
+  const tokens = { fresh: async () => "old", renew: async () => "new" };
+  const rest = new Rest({ url: "", fetch, tokens: () => tokens });
+  assert.equal(await (await rest.download("/file")).text(), "one line\n");
+  assert.deepEqual(asked, [["/api/v1/file", "Bearer old"], ["/api/v1/file", "Bearer new"]]);
+  for (const code of ["not_found", "network"]) await assert.rejects(rest.download("/file"), { code });
+}
+
 /** What an upload is answered, and what it is refused with: by the server, or by what stands before it. */
 async function uploadsAreAnswered() {
   const answers = [
@@ -199,4 +218,5 @@ await renewalsAreShared();
 await outboxKeepsOrder();
 await withoutRefreshToken();
 await mediaAddressesAreKept();
+await filesAreDownloaded();
 await uploadsAreAnswered();
