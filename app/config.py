@@ -145,7 +145,7 @@ class Settings:
         return self.app_env == "production"
 
     @property
-    def outside_users(self) -> bool:
+    def external_users(self) -> bool:
         """Whether an outside user service says who somebody is."""
         return bool(self.jwt_jwks_url or self.jwt_public_key)
 
@@ -158,7 +158,7 @@ class Settings:
 
     @property
     def local_accounts_on(self) -> bool:
-        return self.local_accounts or not self.outside_users
+        return self.local_accounts or not self.external_users
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -181,7 +181,7 @@ class Settings:
 
 def check_settings(settings: Settings) -> None:
     """Raise ConfigError for settings that contradict each other or are unsafe in production."""
-    if settings.outside_users and not (settings.jwt_issuer and settings.jwt_audience):
+    if settings.external_users and not (settings.jwt_issuer and settings.jwt_audience):
         raise ConfigError("JWT_ISSUER and JWT_AUDIENCE must be set where an outside user service is trusted.")
     if settings.jwt_jwks_url and settings.jwt_public_key:
         raise ConfigError("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; which one is it?")

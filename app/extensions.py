@@ -17,12 +17,12 @@ from app.config import Settings
 from app.core.errors import Overloaded
 from app.fanout.revocation import RevokedSessions
 from app.message_log import keys
-from app.services.media_storages import MediaStorages
-from app.services.passwords import Passwords
-from app.services.rate_limit import RateLimits
-from app.services.readiness import Readiness
-from app.services.token_cache import TokenCache
-from app.services.trust_issuer import TrustedIssuer
+from app.services.auth.external_issuer import ExternalIssuer
+from app.services.auth.passwords import Passwords
+from app.services.auth.rate_limit import RateLimits
+from app.services.auth.token_cache import TokenCache
+from app.services.media.media_storages import MediaStorages
+from app.services.metrics.readiness import Readiness
 from app.store import auth_sessions
 from app.store.engine import create_engine, reading
 
@@ -44,7 +44,7 @@ class Parley:
     passwords: Passwords
     verified: TokenCache
     media: MediaStorages
-    issuer: TrustedIssuer | None
+    issuer: ExternalIssuer | None
     readiness: Readiness = field(default_factory=Readiness)
     gateway: Gateway | None = None
 
@@ -69,7 +69,7 @@ def build_parley(settings: Settings) -> Parley:
         passwords=Passwords(),
         verified=TokenCache(),
         media=MediaStorages(settings),
-        issuer=TrustedIssuer.from_settings(settings),
+        issuer=ExternalIssuer.from_settings(settings),
     )
 
 

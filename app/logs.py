@@ -26,7 +26,7 @@ _SECRETS = (
     # Any JWT: three base64url parts, the first of which is a JSON object.
     (re.compile(r"eyJ[\w-]{6,}\.[\w-]{4,}\.[\w-]*"), "[token]"),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}"), r"\1[token]"),
-    # One of our tickets (app/services/issue_ticket.py).
+    # One of our tickets (app/services/auth/issue_ticket.py).
     (re.compile(r"tkt_[\w-]{8,}"), "[ticket]"),
     # "key": "value", also with the quotes escaped inside a JSON line, and key=value. A quoted key with a bare
     # value is JSON's number or null: it stays, or the line would not be JSON any more.

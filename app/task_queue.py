@@ -25,30 +25,30 @@ def celery() -> Celery:
 
 def ask_for_export(export_id: str) -> None:
     """Have an export written. May block. Should it be lost, the sweep asks again within two minutes."""
-    _hint("tasks.accounts.export_user_data", export_id)
+    _enqueue("tasks.accounts.export_user_data", export_id)
 
 
 def ask_for_deletion(user_id: int, *, seconds: float = 0) -> None:
     """Have removed what a deleted account leaves, after so many seconds; otherwise the same."""
-    _hint("tasks.accounts.delete_account", user_id, seconds)
+    _enqueue("tasks.accounts.delete_account", user_id, seconds)
 
 
-def ask_for_processing(media_id: str, *, seconds: float = 0) -> None:
+def enqueue_processing(media_id: str, *, seconds: float = 0) -> None:
     """Have a medium looked at and stored. May block. Should it be lost, the sweep asks again within seconds."""
-    _hint("tasks.process_media.process", media_id, seconds, queue="media")
+    _enqueue("tasks.process_media.process", media_id, seconds, queue="media")
 
 
-def ask_for_announcement(media_id: str) -> None:
+def enqueue_announcement(media_id: str) -> None:
     """Have the members told how a medium ended; otherwise the same."""
-    _hint("tasks.process_media.announce", media_id, queue="media")
+    _enqueue("tasks.process_media.announce", media_id, queue="media")
 
 
-def ask_for_discard(media_id: str) -> None:
+def enqueue_discard(media_id: str) -> None:
     """Have the asset of a deleted medium removed; otherwise the same."""
-    _hint("tasks.process_media.discard", media_id, queue="media")
+    _enqueue("tasks.process_media.discard", media_id, queue="media")
 
 
-def _hint(task: str, argument: str | int, seconds: float = 0, queue: str = "maintenance") -> None:
+def _enqueue(task: str, argument: str | int, seconds: float = 0, queue: str = "maintenance") -> None:
     try:
         celery().send_task(task, (argument,), queue=queue, countdown=seconds or None, retry=False)
     except (OperationalError, OSError) as error:

@@ -217,15 +217,15 @@ def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, un
     """The fixed rate, until both the time is over and ``done``; the most MiB that web took meanwhile."""
     web = [pid for pid, role in trees(system.stack.roots).items() if role == "web"]
     due = time.perf_counter()
-    most, look_at = 0.0, 0.0
+    most, decode_image = 0.0, 0.0
 
     def tick(now: float) -> float:
-        nonlocal due, most, look_at
+        nonlocal due, most, decode_image
         if now >= due:
             ledger.send(next(in_turn))
             due += random.uniform(0.5, 1.5) / RATE
-        if now >= look_at:
-            most, look_at = max(most, rss_kib(web) / 1024), now + 0.5
+        if now >= decode_image:
+            most, decode_image = max(most, rss_kib(web) / 1024), now + 0.5
         return due - now
 
     end = time.perf_counter() + until

@@ -103,7 +103,7 @@ def make_users(count: int) -> dict[str, list[int] | list[str]]:
 
     from app.api import jwt_manager
     from app.config import Settings
-    from app.services.local_tokens import make_tokens
+    from app.services.auth.local_tokens import make_tokens
     from app.store.engine import create_engine, writing
 
     settings = Settings.from_env()

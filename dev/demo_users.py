@@ -9,7 +9,7 @@ from app.config import ConfigError, Settings
 from app.core.accounts import Register
 from app.core.errors import Conflict
 from app.extensions import Parley
-from app.services.register_user import register_user
+from app.services.auth.register_user import register_user
 from app.store import users
 from app.store.engine import reading
 from dev.banner import NAMES, PASSWORD

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
 from app.redis_batch import EpochLostError
-from app.services.remove_account_data import Removal
-from app.services.write_export import ExportWriter
+from app.services.accounts.remove_account_data import Removal
+from app.services.accounts.write_export import ExportWriter
 from app.task_queue import ask_for_deletion, ask_for_export
 from tasks import celery_app
 from tasks.shutdown import stopping

@@ -7,11 +7,19 @@ import time
 from app.fanout import push_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
-from app.message_log.workers import sign_of_life
-from app.services import sweep_media as media
-from app.services.move_last_seen import move_last_seen
-from app.services.publish_metrics import publish_owed, publish_waiting_media
-from app.store import account_deletions, auth_sessions, exports, media_sweep, push_deliveries, push_owed, push_targets
+from app.message_log.workers import heartbeat
+from app.services.accounts.move_last_seen import move_last_seen
+from app.services.media import sweep_media as media
+from app.services.metrics.publish_metrics import publish_owed, publish_waiting_media
+from app.store import (
+    account_deletions,
+    auth_sessions,
+    exports,
+    media_sweep,
+    pending_pushes,
+    push_deliveries,
+    push_targets,
+)
 from app.store.engine import reading, writing
 from app.task_queue import ask_for_deletion, ask_for_export
 from app.task_queue import wake_drain as ask_for_drain
@@ -25,7 +33,7 @@ from tasks.worker_process import NAME, parley
 def wake_drain() -> None:
     """Where the log holds something and nobody drains it, a wake-up was lost or a worker died."""
     redis = parley().redis
-    sign_of_life(redis, NAME)
+    heartbeat(redis, NAME)
     if redis.exists(keys.LEASE):
         return
     if redis.xlen(keys.LOG):
@@ -39,8 +47,8 @@ def wake_push() -> None:
     """Where notifications are due and nobody sends them, a wake-up was lost or a worker died. Publishes how many."""
     shared = parley()
     with reading(shared.engine) as connection:
-        owed, age_seconds = push_owed.figures(connection)
-        due_ms = push_owed.next_due_ms(connection) if owed else None
+        owed, age_seconds = pending_pushes.figures(connection)
+        due_ms = pending_pushes.next_due_ms(connection) if owed else None
     publish_owed(shared.redis, owed, age_seconds)
     if due_ms is not None and due_ms <= 0 and not push_signal.is_running(shared.redis):
         ask_for_push()

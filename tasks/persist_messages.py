@@ -1,4 +1,4 @@
-"""Queue ``persistence``: one drain of the log, long-lived. A task is only its wake-up (app/services/store_log.py)."""
+"""Queue ``persistence``: one long-lived drain of the log (app/services/drain/store_log.py). A task only wakes it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.extensions import one_connection
 from app.fanout import push_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
-from app.message_log.workers import sign_of_life
-from app.services.publish_metrics import publish_drain
-from app.services.store_log import BLOCK_MS, Drain, DrainStats
+from app.message_log.workers import heartbeat
+from app.services.drain.store_log import BLOCK_MS, Drain, DrainStats
+from app.services.metrics.publish_metrics import publish_drain
 from app.store.engine import create_engine
 from app.task_queue import wake_drain, wake_push
 from tasks import celery_app
@@ -66,7 +66,7 @@ def drain() -> None:
     redis = one_connection(settings, timeout_seconds=BLOCK_MS / 1000 + 5)
 
     def alive(stats: DrainStats) -> None:
-        sign_of_life(shared.redis, NAME)
+        heartbeat(shared.redis, NAME)
         publish_drain(shared.redis, process_name(), stats)
 
     worker = Drain(

@@ -1,5 +1,5 @@
 """Queue ``media``: look at what was uploaded, store it, tell of it, remove it. Tasks take ids; run twice they do it
-once (app/services/process_media.py), and one that is lost is asked for again (tasks/maintenance.py: sweep_media).
+once (app/services/media/process_media.py), and one that is lost is asked for again (tasks/maintenance.py: sweep_media).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
 from app.redis_batch import EpochLostError
-from app.services import announce_media, discard_media
-from app.services.media_figures import MediaStats
-from app.services.process_media import MediaWork
-from app.services.publish_metrics import publish_media
+from app.services.media import announce_media, discard_media
+from app.services.media.process_media import MediaWork
+from app.services.metrics.media_metrics import MediaStats
+from app.services.metrics.publish_metrics import publish_media
 from tasks import celery_app
 from tasks.shutdown import stopping
 from tasks.worker_process import parley, process_name, worker_changes

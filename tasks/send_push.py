@@ -1,6 +1,6 @@
-"""Queue ``push``: one runner of push notifications, long-lived. A task is only its wake-up (app/services/run_push.py).
+"""Queue ``push``: one long-lived runner of push notifications (app/services/push/run_push.py). A task only wakes it.
 
-What speaks to push services is imported by the task: it takes half a second, at the start of every worker.
+The task imports the clients of push services: at import they would cost every worker half a second at its start.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from app.config import ConfigError
 from app.core.errors import Overloaded
 from app.extensions import one_connection
 from app.fanout import push_signal
-from app.services.publish_metrics import publish_push
+from app.services.metrics.publish_metrics import publish_push
 from app.store.engine import create_engine, reading
-from app.store.push_owed import next_due_ms
+from app.store.pending_pushes import next_due_ms
 from app.task_queue import wake_push
 from tasks import celery_app
 from tasks.shutdown import stopping
@@ -51,8 +51,8 @@ def run() -> None:
 
 
 def _run(engine: Engine) -> bool:
-    from app.services.push_providers import make_providers  # noqa: PLC0415
-    from app.services.run_push import PushRunner  # noqa: PLC0415
+    from app.services.push.push_providers import make_providers  # noqa: PLC0415
+    from app.services.push.run_push import PushRunner  # noqa: PLC0415
 
     shared = parley()
     process = process_name("push")

@@ -9,7 +9,7 @@ from functools import cache
 from app.config import Settings
 from app.extensions import Parley, build_parley
 from app.message_log.append import Append, AppendLimits
-from app.services.worker_changes import WorkerChanges
+from app.services.messaging.worker_changes import WorkerChanges
 from app.task_queue import wake_drain
 
 NAME = f"{socket.gethostname()}:{os.getppid()}"

@@ -10,10 +10,10 @@ from app.core.accounts import DeleteAccount, DeletionTaken
 from app.core.errors import NotFound
 from app.core.ids import UUID
 from app.extensions import current_parley
-from app.services.authenticate import require_caller
-from app.services.delete_account import delete_account
-from app.services.exports import begin_export, read_export, show_export
-from app.services.rate_limit import limit_deletion, limit_exports
+from app.services.accounts.delete_account import delete_account
+from app.services.accounts.exports import begin_export, read_export, show_export
+from app.services.auth.authenticate import require_caller
+from app.services.auth.rate_limit import limit_deletion, limit_exports
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/api/v1/me")
 

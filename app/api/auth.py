@@ -10,14 +10,14 @@ from app.api.limits import address
 from app.api.parsing import json_response, parse_body
 from app.core.accounts import LogIn, Register
 from app.extensions import current_parley
-from app.services.authenticate import require_caller
-from app.services.issue_ticket import issue_ticket
-from app.services.local_tokens import LocalClaims
-from app.services.log_in import log_in
-from app.services.log_out import log_out
-from app.services.rate_limit import limit_sign_in, limit_tokens
-from app.services.refresh_tokens import refresh_tokens
-from app.services.register_user import register_user
+from app.services.auth.authenticate import require_caller
+from app.services.auth.issue_ticket import issue_ticket
+from app.services.auth.local_tokens import LocalClaims
+from app.services.auth.log_in import log_in
+from app.services.auth.log_out import log_out
+from app.services.auth.rate_limit import limit_sign_in, limit_tokens
+from app.services.auth.refresh_tokens import refresh_tokens
+from app.services.auth.register_user import register_user
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 

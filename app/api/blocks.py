@@ -7,8 +7,8 @@ from flask import Blueprint, Response
 from app.api.limits import require_writer
 from app.api.parsing import json_response
 from app.extensions import current_gateway
-from app.services.authenticate import require_caller
-from app.services.block_user import block_user, list_blocked, unblock_user
+from app.services.auth.authenticate import require_caller
+from app.services.moderation.block_user import block_user, list_blocked, unblock_user
 
 blueprint = Blueprint("blocks", __name__, url_prefix="/api/v1/blocks")
 

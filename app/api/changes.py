@@ -9,9 +9,9 @@ from flask import Response
 
 from app.api.parsing import json_response
 from app.extensions import current_gateway
-from app.services.change_message import Prepared
-from app.services.submit_change import submit_change
-from app.services.waiting import outcome_of
+from app.services.messaging.change_message import Prepared
+from app.services.messaging.submit_change import submit_change
+from app.services.messaging.waiting import wait_for_result
 
 
 def carried_out(prepared: Prepared) -> dict[str, Any] | None:
@@ -20,7 +20,7 @@ def carried_out(prepared: Prepared) -> dict[str, Any] | None:
     """
     gateway = current_gateway()
     begin = partial(submit_change, gateway.path, prepared.operation, prepared.answer)
-    return outcome_of(begin, gateway.settings.ack_wait_seconds)
+    return wait_for_result(begin, gateway.settings.ack_wait_seconds)
 
 
 def ack_response(prepared: Prepared) -> Response:

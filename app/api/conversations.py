@@ -13,9 +13,9 @@ from app.api.parsing import json_response, parse_body, parse_query
 from app.core.errors import Invalid
 from app.core.groups import InfoPatch, NewDirect, NewGroup, changes_of
 from app.extensions import current_gateway
-from app.services import conversations
-from app.services.authenticate import require_caller
-from app.services.change_group import change_info, create_group
+from app.services.auth.authenticate import require_caller
+from app.services.groups.change_group import change_info, create_group
+from app.services.reading import conversations
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/api/v1/conversations")
 

@@ -9,7 +9,7 @@ from functools import partial
 from flask import Flask, Response, request
 
 from app.config import Settings
-from app.services.check_origin import is_listed
+from app.services.auth.check_origin import is_listed
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",

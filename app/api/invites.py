@@ -11,8 +11,9 @@ from app.api.changes import carried_out
 from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.extensions import current_gateway
-from app.services import conversations, invites
-from app.services.authenticate import require_caller
+from app.services.auth.authenticate import require_caller
+from app.services.groups import invites
+from app.services.reading import conversations
 
 blueprint = Blueprint("invites", __name__, url_prefix="/api/v1")
 

@@ -13,7 +13,7 @@ from flask_jwt_extended import JWTManager
 from app.config import Settings
 from app.core.errors import Unauthorized
 from app.errors_http import problem_response
-from app.services.local_tokens import ALGORITHM, CLOCK_LEEWAY_SECONDS
+from app.services.auth.local_tokens import ALGORITHM, CLOCK_LEEWAY_SECONDS
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -6,8 +6,8 @@ from flask import request
 
 from app.core.caller import Caller
 from app.extensions import current_parley
-from app.services.authenticate import require_caller
-from app.services.rate_limit import limit_writes
+from app.services.auth.authenticate import require_caller
+from app.services.auth.rate_limit import limit_writes
 
 
 def require_writer() -> Caller:

@@ -14,13 +14,13 @@ from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from app.api.limits import address
-from app.api.multipart import MOST_FIELD, Data, Field, File, read_form
+from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
 from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
 from app.extensions import current_parley
 from app.media.local_storage import LocalStorage
 from app.media.signed import read_signed
 from app.media.storage import StorageError
-from app.services.rate_limit import limit_uploads
+from app.services.auth.rate_limit import limit_uploads
 
 blueprint = Blueprint("local_media", __name__, url_prefix="/media/local")
 
@@ -98,7 +98,7 @@ def _token(events: Iterator[Any]) -> str:
             raise Invalid.field("file", "must come after the token")
         elif isinstance(event, Data) and name == "token":
             text += event.data
-            if len(text) > MOST_FIELD:
+            if len(text) > MAX_FIELD:
                 raise Invalid.field("token", "is too long")
             if not event.more_data:
                 return text.decode("ascii", "replace")

@@ -7,19 +7,19 @@ from collections import Counter
 from flask import Blueprint, Response, request
 
 from app.api.limits import address
-from app.api.multipart import MOST_FIELD, Data, Field, File, read_form
+from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
 from app.api.parsing import json_response, parse_body, parse_query
 from app.core.commands import MAX_SAFE_INTEGER
 from app.core.errors import Invalid, NotFound
 from app.core.ids import UUID
 from app.core.media import DirectUploadView, MediaAddress, NewDirectUpload, UploadQuery, VariantQuery
 from app.extensions import current_gateway, current_parley
-from app.services.authenticate import require_caller
-from app.services.direct_upload import Wanted, begin_direct, complete
-from app.services.media_address import Address, address_of
-from app.services.media_figures import counting_upload
-from app.services.rate_limit import limit_uploads
-from app.services.receive_upload import Upload, largest
+from app.services.auth.authenticate import require_caller
+from app.services.auth.rate_limit import limit_uploads
+from app.services.media.direct_upload import Wanted, begin_direct, complete
+from app.services.media.media_address import Address, address_of
+from app.services.media.receive_upload import Upload, largest
+from app.services.metrics.media_metrics import counting_upload
 
 blueprint = Blueprint("media", __name__, url_prefix="/api/v1/media")
 
@@ -57,7 +57,7 @@ def _read_into(taken: Upload, counters: Counter[str]) -> None:
             taken.write(event.data)
         elif isinstance(event, Data):
             text += event.data
-            if len(text) > MOST_FIELD:
+            if len(text) > MAX_FIELD:
                 raise Invalid.field("body", "a field is too long")
             if field == "conversationId" and not event.more_data:
                 taken.place(_conversation_id(bytes(text)))

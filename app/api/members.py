@@ -14,11 +14,11 @@ from app.api.parsing import json_response, parse_body, parse_query
 from app.core.groups import RoleBody, UsersBody
 from app.core.records import SettingsBody
 from app.extensions import current_gateway
-from app.services import conversations
-from app.services.authenticate import require_caller
-from app.services.change_group import add_members, give_role, leave_group, remove_members
-from app.services.change_message import Prepared
-from app.services.change_settings import change_settings
+from app.services.auth.authenticate import require_caller
+from app.services.groups.change_group import add_members, give_role, leave_group, remove_members
+from app.services.messaging.change_message import Prepared
+from app.services.messaging.change_settings import change_settings
+from app.services.reading import conversations
 
 blueprint = Blueprint("members", __name__, url_prefix="/api/v1/conversations/<int:conversation_id>")
 

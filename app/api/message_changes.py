@@ -13,9 +13,9 @@ from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, PinMessage,
 from app.core.errors import NotFound
 from app.core.ids import UUID
 from app.extensions import current_gateway
-from app.services import change_message
-from app.services.authenticate import require_caller
-from app.services.message_facts import edits_of, pins_of, receipts_of
+from app.services.auth.authenticate import require_caller
+from app.services.messaging import change_message
+from app.services.reading.message_queries import edits_of, pins_of, receipts_of
 
 blueprint = Blueprint("message_changes", __name__, url_prefix="/api/v1")
 

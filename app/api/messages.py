@@ -15,14 +15,14 @@ from app.core.errors import Overloaded
 from app.core.ids import make_uuid7
 from app.core.records import Kind
 from app.extensions import current_gateway
-from app.services.accepted_message import accepted_message
-from app.services.authenticate import require_caller
-from app.services.message_path import now_ms
-from app.services.move_mark import move_mark
-from app.services.presence import presence_of
-from app.services.send_message import send_message
-from app.services.show_typing import show_typing
-from app.services.waiting import outcome_of
+from app.services.auth.authenticate import require_caller
+from app.services.messaging.message_path import now_ms
+from app.services.messaging.move_mark import move_mark
+from app.services.messaging.send_message import send_message
+from app.services.messaging.show_typing import show_typing
+from app.services.messaging.waiting import wait_for_result
+from app.services.reading.accepted_message import accepted_message
+from app.services.reading.presence import presence_of
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/v1")
 
@@ -51,7 +51,7 @@ def send() -> Response:
     if command.id is None:
         command = replace(command, id=make_uuid7(now_ms()))
     gateway = current_gateway()
-    ack = outcome_of(
+    ack = wait_for_result(
         lambda outcome: send_message(gateway.path, caller.user_id, "", command, outcome),
         gateway.settings.ack_wait_seconds,
     )
@@ -81,7 +81,7 @@ def _mark(kind: Kind, conversation_id: int) -> Response:
     caller = require_caller()
     body = parse_body(MarkBody)
     gateway = current_gateway()
-    ack = outcome_of(
+    ack = wait_for_result(
         lambda outcome: move_mark(gateway.path, kind, caller.user_id, conversation_id, body.seq, outcome),
         gateway.settings.ack_wait_seconds,
     )
@@ -95,7 +95,9 @@ def typing(conversation_id: int) -> Response:
     caller = require_caller()
     command = TypingCommand(typing=parse_body(TypingBody).typing, conversation_id=conversation_id)
     path = current_gateway().path
-    told = outcome_of(lambda outcome: show_typing(path, caller.user_id, command, lambda error: outcome({}, error)), 5.0)
+    told = wait_for_result(
+        lambda outcome: show_typing(path, caller.user_id, command, lambda error: outcome({}, error)), 5.0
+    )
     if told is None:
         raise Overloaded
     return Response(status=204)

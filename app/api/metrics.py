@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from app.core.errors import Unauthorized
 from app.extensions import Parley, current_parley
-from app.services.collect_metrics import render
-from app.services.figures import Figures
-from app.services.publish_metrics import LogFigures, read_log, read_published
+from app.services.metrics.collect_metrics import render
+from app.services.metrics.metrics_snapshot import Figures
+from app.services.metrics.publish_metrics import LogFigures, read_log, read_published
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from app.core.errors import Invalid, TooLarge, UnsupportedMedia
 
 READ_BYTES = 64 * 1024
 # Of a field's text, and of a part's headers.
-MOST_FIELD = 4096
-MOST_PARTS = 16
+MAX_FIELD = 4096
+MAX_PARTS = 16
 
 
 def read_form(request: Request, *, most_bytes: int, stall_seconds: float) -> Iterator[Event]:
@@ -26,8 +26,8 @@ def read_form(request: Request, *, most_bytes: int, stall_seconds: float) -> Ite
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not boundary:
         raise UnsupportedMedia("The body must be multipart/form-data.")
-    request.max_content_length = most_bytes + MOST_PARTS * 2 * MOST_FIELD
-    decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=READ_BYTES * 4, max_parts=MOST_PARTS)
+    request.max_content_length = most_bytes + MAX_PARTS * 2 * MAX_FIELD
+    decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=READ_BYTES * 4, max_parts=MAX_PARTS)
     try:
         yield from _events(request, decoder, stall_seconds)
     except RequestEntityTooLarge:
@@ -49,4 +49,4 @@ def _events(request: Request, decoder: MultipartDecoder, stall_seconds: float) -
         decoder.receive_data(data or None)
 
 
-__all__ = ["MOST_FIELD", "Data", "Field", "File", "read_form"]
+__all__ = ["MAX_FIELD", "Data", "Field", "File", "read_form"]

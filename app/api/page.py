@@ -12,8 +12,8 @@ from app.api.client_files import files as client_files
 from app.api.limits import address
 from app.api.parsing import json_response, parse_body
 from app.extensions import current_parley
-from app.services.log_in_demo import demo_is_on, log_in_demo
-from app.services.rate_limit import limit_sign_in
+from app.services.auth.log_in_demo import demo_is_on, log_in_demo
+from app.services.auth.rate_limit import limit_sign_in
 
 STATIC = Path(__file__).parents[1] / "web" / "static"
 # Of the client, what no page loads: a service worker is registered, the old client stands alone, types are for tools.

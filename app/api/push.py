@@ -15,10 +15,10 @@ from app.core.push import (
     WhichSubscription,
 )
 from app.extensions import current_parley
-from app.services.authenticate import require_caller
-from app.services.push_settings import change_settings, show_outbox, show_settings
-from app.services.register_push import forget_address, forget_target, register_device, register_subscription
-from app.services.vapid_key import public_key
+from app.services.auth.authenticate import require_caller
+from app.services.push.push_settings import change_settings, show_outbox, show_settings
+from app.services.push.register_push import forget_address, forget_target, register_device, register_subscription
+from app.services.push.vapid_key import public_key
 
 blueprint = Blueprint("push", __name__, url_prefix="/api/v1/push")
 

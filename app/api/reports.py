@@ -12,10 +12,10 @@ from app.api.message_changes import WhichQuery, checked
 from app.api.parsing import json_response, parse_body, parse_query
 from app.core.reports import ReportMessage, ReportPatch, State
 from app.extensions import current_gateway, current_parley
-from app.services.authenticate import require_caller
-from app.services.handle_reports import handle_report, list_reports
-from app.services.rate_limit import limit_reports
-from app.services.report_message import report_message
+from app.services.auth.authenticate import require_caller
+from app.services.auth.rate_limit import limit_reports
+from app.services.moderation.handle_reports import handle_report, list_reports
+from app.services.moderation.report_message import report_message
 
 blueprint = Blueprint("reports", __name__, url_prefix="/api/v1")
 

@@ -12,8 +12,8 @@ from app.api.parsing import json_response, parse_query
 from app.core.commands import Id
 from app.core.search import SearchFilter
 from app.extensions import current_gateway
-from app.services.authenticate import require_caller
-from app.services.search_messages import search_messages
+from app.services.auth.authenticate import require_caller
+from app.services.reading.search_messages import search_messages
 
 blueprint = Blueprint("search", __name__, url_prefix="/api/v1")
 

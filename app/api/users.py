@@ -12,8 +12,8 @@ from app.api.parsing import json_response, parse_body, parse_query
 from app.core.accounts import ProfilePatch
 from app.core.errors import Invalid
 from app.extensions import current_parley
-from app.services import profile
-from app.services.authenticate import require_caller
+from app.services.accounts import profile
+from app.services.auth.authenticate import require_caller
 
 blueprint = Blueprint("users", __name__, url_prefix="/api/v1")
 

@@ -121,7 +121,7 @@ class Run(Event):
         return self._sse
 
 
-def placed(event: Event, cursor: str) -> Event:
+def with_cursor(event: Event, cursor: str) -> Event:
     """One that has no place in the stream, for a reader who stands at ``cursor``."""
     return Event(event.name, event.data, cursor=cursor)
 

@@ -17,7 +17,7 @@ MARK_NAMES = {Kind.DELIVERED: "message_delivered", Kind.READ: "message_read"}
 
 def event_of(epoch: int, record: Record) -> Event:
     """The event that a durable record becomes."""
-    if record.kind in (Kind.MESSAGE, Kind.CHANGED, Kind.UNSEEN):
+    if record.kind in (Kind.MESSAGE, Kind.GROUP_CHANGED, Kind.BLOCKED_MESSAGE):
         return message_event(epoch, record)
     if record.kind <= Kind.READ:
         return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
@@ -115,9 +115,9 @@ _CHANGE = {
     Kind.REACTED: _reacted,
     Kind.PINNED: _pinned,
     Kind.SETTINGS: _settings,
-    Kind.MARKS: _marks,
+    Kind.RECEIPT_BATCH: _marks,
     Kind.MEDIA: _media,
-    Kind.REFRESHED: _refreshed,
+    Kind.MEDIA_RESOLVED: _refreshed,
 }
 
 

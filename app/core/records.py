@@ -32,13 +32,13 @@ class Kind(IntEnum):
     PINNED = 13
     HIDDEN = 14  # deleted for oneself
     SETTINGS = 15  # one's own, of a conversation
-    MARKS = 16  # many marks of a large conversation
-    UNSEEN = 17  # a message that the receiver, who has blocked its sender, is not to see
-    CHANGED = 18  # a group's members, roles or name: a system message with what it does
+    RECEIPT_BATCH = 16  # many marks of a large conversation
+    BLOCKED_MESSAGE = 17  # a message that the receiver, who has blocked its sender, is not to see
+    GROUP_CHANGED = 18  # a group's members, roles or name: a system message with what it does
     BLOCKED = 19
-    VEILED = 20  # a user shows fewer people when they were last online
+    LAST_SEEN_HIDDEN = 20  # a user shows fewer people when they were last online
     MEDIA = 21  # a medium is ready, or failed
-    REFRESHED = 22  # a message as it now is, since a medium that it names ended
+    MEDIA_RESOLVED = 22  # a message as it now is, since a medium that it names ended
     PROGRESS = 23  # of a medium; never logged
 
 
@@ -56,7 +56,9 @@ class Record(NamedTuple):
 
     def is_message_for(self, user_id: int) -> bool:
         """Whether it is a message that this member sees."""
-        return self.kind in (Kind.MESSAGE, Kind.CHANGED) or (self.kind == Kind.UNSEEN and self.user_id == user_id)
+        return self.kind in (Kind.MESSAGE, Kind.GROUP_CHANGED) or (
+            self.kind == Kind.BLOCKED_MESSAGE and self.user_id == user_id
+        )
 
 
 def unpack_records(blob: bytes) -> list[Record]:

@@ -110,9 +110,9 @@ class Hub:
                 whose = users
             elif kind == Kind.MESSAGE:
                 self._deliver(users, event_of(epoch, Record(*record)))
-            elif kind == Kind.CHANGED:
+            elif kind == Kind.GROUP_CHANGED:
                 self._deliver(users, group_event(epoch, Record(*record[:-1]), record[-1]))
-            elif Kind.EDITED <= kind <= Kind.UNSEEN or Kind.MEDIA <= kind <= Kind.REFRESHED:
+            elif Kind.EDITED <= kind <= Kind.BLOCKED_MESSAGE or Kind.MEDIA <= kind <= Kind.MEDIA_RESOLVED:
                 self._deliver(users, event_of(epoch, Record(*record)))
             else:
                 self._act(kind, users, record)
@@ -157,7 +157,7 @@ class Hub:
             self.revoke(record[1], *record[2:])
         elif kind == Kind.BLOCKED:
             self._part(record[1], record[2])
-        elif kind == Kind.VEILED:
+        elif kind == Kind.LAST_SEEN_HIDDEN:
             self._veil(record[1])
 
     def _pass_on(self, users: list[int], event: Event) -> None:

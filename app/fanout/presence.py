@@ -15,7 +15,7 @@ from app.redis_scripts import script
 
 log = logging.getLogger(__name__)
 
-BEAT_SECONDS = 3.0
+HEARTBEAT_SECONDS = 3.0
 DEAD_AFTER_SECONDS = 10.0  # a crashed gateway's users are offline within BEAT + DEAD_AFTER = 13 s
 
 CAME, LEFT = 1, 0

@@ -39,7 +39,7 @@ _RESOURCE = {"image": "image", "audio": "video", "video": "video", "file": "raw"
 _AGAIN = {401, 403, 408, 409, 420, 425, 429}
 # The download call may send on to where the bytes are.
 _SENT_ON = urllib3.Retry(total=3, connect=0, read=0, redirect=3)
-DEFAULT_RETRY, CREDENTIALS_RETRY, MOST_RETRY = 2.0, 60.0, 3600.0
+DEFAULT_RETRY, CREDENTIALS_RETRY, MAX_RETRY = 2.0, 60.0, 3600.0
 _EXTENSION = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
 
 
@@ -187,4 +187,4 @@ def retry_after(given: str | None, now: float) -> float:
         seconds = float(given) if given.strip().isdigit() else parsedate_to_datetime(given).timestamp() - now
     except (ValueError, OverflowError):
         return DEFAULT_RETRY
-    return min(max(seconds, 1.0), MOST_RETRY)
+    return min(max(seconds, 1.0), MAX_RETRY)

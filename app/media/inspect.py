@@ -1,5 +1,5 @@
 """A file in a worker's hands: made fit to be shown, and looked at. Decodes hostile bytes, so it is called in a process
-of its own (inspect_apart.py), which loads the decoders that it needs.
+of its own (inspect_in_subprocess.py), which loads the decoders that it needs.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from app.media.looks import Looks, UnreadableError
+from app.media.image_info import ImageInfo, UnreadableError
 from app.media.sniff import HEAD_BYTES, Kind, Sniffed, sniff
 from app.media.strip import strip
 from app.media.strip_recording import strip_recording
@@ -20,7 +20,7 @@ class Inspected(NamedTuple):
     kind: Kind
     bytes: int
     rewritten: bool
-    looks: Looks | None = None
+    looks: ImageInfo | None = None
     seconds: float | None = None
     waveform: list[int] | None = None
 
@@ -42,14 +42,14 @@ def inspect(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> In
 
 
 def _image(path: Path, content_type: str, max_pixels: int) -> Inspected:
-    from app.media.pictures import look_at  # noqa: PLC0415
+    from app.media.pictures import decode_image  # noqa: PLC0415
 
     came = path.read_bytes()
     try:
         kept = strip(came, content_type)
     except (ValueError, IndexError, KeyError) as error:
         raise UnreadableError("unreadable") from error
-    looks = look_at(kept, max_pixels=max_pixels)
+    looks = decode_image(kept, max_pixels=max_pixels)
     if kept != came:
         path.write_bytes(kept)
     return Inspected(content_type, "image", len(kept), kept != came, looks)

@@ -10,8 +10,8 @@ import warnings
 from PIL import Image, ImageOps
 
 from app.media.blurhash import blurhash
+from app.media.image_info import ImageInfo, UnreadableError
 from app.media.image_size import Size
-from app.media.looks import Looks, UnreadableError
 
 THUMBNAIL_SIDE = 480  # at most
 BLUR_SIDE = 32
@@ -21,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP")  # others have decoders too: fewer of t
 Image.MAX_IMAGE_PIXELS = None
 
 
-def look_at(data: bytes, *, max_pixels: int) -> Looks:
+def decode_image(data: bytes, *, max_pixels: int) -> ImageInfo:
     """Raise UnreadableError."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about tags that are put together wrongly; the picture shows
@@ -29,14 +29,14 @@ def look_at(data: bytes, *, max_pixels: int) -> Looks:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > max_pixels:
                     raise UnreadableError("too_large")
-                return looks_of(image)
+                return image_info_of(image)
         except UnreadableError:
             raise
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError) as error:
             raise UnreadableError("unreadable") from error
 
 
-def looks_of(image: Image.Image) -> Looks:
+def image_info_of(image: Image.Image) -> ImageInfo:
     size = _shown_size(image)
     exif = image.getexif().tobytes()
     small = _on_white(_small(image))
@@ -44,7 +44,7 @@ def looks_of(image: Image.Image) -> Looks:
     small = ImageOps.exif_transpose(small)
     written = io.BytesIO()
     small.save(written, "JPEG", quality=QUALITY)
-    return Looks(size, _blur(small), written.getvalue())
+    return ImageInfo(size, _blur(small), written.getvalue())
 
 
 def _shown_size(image: Image.Image) -> Size:

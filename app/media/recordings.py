@@ -13,9 +13,9 @@ import av.error
 from av.container import InputContainer
 from PIL import Image
 
+from app.media.image_info import ImageInfo, UnreadableError
 from app.media.image_size import Size
-from app.media.looks import Looks, UnreadableError
-from app.media.pictures import looks_of
+from app.media.pictures import image_info_of
 
 POINTS = 64
 SAMPLE_RATE = 8000
@@ -29,7 +29,7 @@ class Recording(NamedTuple):
     """``seconds`` to the millisecond. ``looks``: of a video, with its poster. ``waveform``: 64 numbers of 0 to 100."""
 
     seconds: float | None
-    looks: Looks | None
+    looks: ImageInfo | None
     waveform: list[int] | None
 
 
@@ -57,7 +57,7 @@ def _seconds(container: InputContainer) -> float | None:
     return round(container.duration / 1_000_000, 3) if container.duration and container.duration > 0 else None
 
 
-def _poster(container: InputContainer, max_pixels: int) -> Looks | None:
+def _poster(container: InputContainer, max_pixels: int) -> ImageInfo | None:
     """Of the first picture. None where there is only a cover picture to a sound."""
     stream = container.streams.video[0]
     if stream.disposition & av.stream.Disposition.attached_pic:
@@ -66,7 +66,7 @@ def _poster(container: InputContainer, max_pixels: int) -> Looks | None:
         raise UnreadableError("too_large")
     stream.thread_type = "NONE"
     for frame in container.decode(stream):
-        looks = looks_of(_upright(frame))
+        looks = image_info_of(_upright(frame))
         return looks._replace(size=Size(*_turned(frame.width, frame.height, frame.rotation)))
     raise UnreadableError("unreadable")
 

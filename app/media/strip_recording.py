@@ -15,7 +15,7 @@ BOXED = frozenset({"video/mp4", "video/quicktime", "audio/mp4"})
 _EMPTIED = (b"udta", b"meta", b"uuid")
 _ENTERED = (b"moov", b"trak", b"moof", b"traf")
 # Deeper, or more of them, is no recording of any device.
-MOST_BOXES = 10_000
+MAX_BOXES = 10_000
 
 
 class Box(NamedTuple):
@@ -39,7 +39,7 @@ def strip_recording(path: Path, content_type: str) -> bool:
 
 
 def _boxes(file: BinaryIO, at: int, end: int, depth: int) -> Iterator[Box]:
-    for _ in range(MOST_BOXES):
+    for _ in range(MAX_BOXES):
         if at + 8 > end:
             return
         file.seek(at)

@@ -26,19 +26,19 @@ class Decided(IntEnum):
 
     DONE = 0
     STORED = 1  # the same id was here before, and Postgres has it
-    WAITS = 2  # the same id was here before, and Postgres does not have it yet
-    TAKEN = 3
+    PENDING = 2  # the same id was here before, and Postgres does not have it yet
+    ID_CONFLICT = 3
     UNKNOWN = 4  # the conversation is not in Redis: hydrate it, then ask again
-    OUTSIDER = 5
+    NOT_A_MEMBER = 5
     FULL = 6
-    STILL = 7  # a mark that moves nothing, with all of the conversation stored
-    STILL_WAITS = 8  # a mark that moves nothing, and something of the conversation is not stored yet
+    UNCHANGED = 7  # a mark that moves nothing, with all of the conversation stored
+    UNCHANGED_PENDING = 8  # a mark that moves nothing, and something of the conversation is not stored yet
     FORBIDDEN = 9
     LAST_OWNER = 10
     TOO_MANY = 11
-    GONE = 12  # no such message, or member
-    GATHER = 13  # a mark in a large conversation: to be gathered
-    STALE = 14  # the message was changed since it was read
+    NOT_FOUND = 12  # no such message, or member
+    DEFER = 13  # a mark in a large conversation: to be gathered
+    VERSION_CONFLICT = 14  # the message was changed since it was read
 
 
 class Operation(NamedTuple):

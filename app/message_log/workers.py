@@ -11,7 +11,7 @@ from app.message_log import keys
 ALIVE_SECONDS = 30
 
 
-def sign_of_life(client: redis.Redis, worker: str) -> None:
+def heartbeat(client: redis.Redis, worker: str) -> None:
     """To be written every few seconds by each worker process, busy or idle."""
     now = time.time()
     with client.pipeline(transaction=False) as pipeline:

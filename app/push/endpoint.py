@@ -30,7 +30,7 @@ class EndpointRules(NamedTuple):
 
 
 def check_endpoint(endpoint: str, rules: EndpointRules) -> str:
-    """Its host, lower-cased. Raise ForbiddenEndpointError. Looks nothing up."""
+    """Its host, lower-cased. Raise ForbiddenEndpointError. ImageInfo nothing up."""
     try:
         parts = urlsplit(endpoint)
         port = parts.port

@@ -24,7 +24,7 @@ from app.push.provider import FAILED_WAIT_SECONDS, SENT, TIMEOUT_SECONDS, Outcom
 
 log = logging.getLogger(__name__)
 
-BATCH_MOST = 50
+MAX_BATCH = 50
 # Without a Retry-After: a quota is over, or something is wrong with our credentials that somebody has to mend.
 LONG_WAIT_SECONDS = 60.0
 GOOGLE = "https://fcm.googleapis.com"
@@ -48,7 +48,7 @@ class Fcm:
         )
         service = messaging._get_messaging_service(self._app)
         # firebase-admin offers no way to say it: no tries of its own, and as many connections as a batch has messages.
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=BATCH_MOST, max_retries=0)
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=MAX_BATCH, max_retries=0)
         for scheme in (GOOGLE, "https://", "http://"):
             service._client.session.mount(scheme, adapter)
         if base_url:
@@ -56,8 +56,8 @@ class Fcm:
 
     def send(self, batch: list[Outgoing]) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for first in range(0, len(batch), BATCH_MOST):
-            outcomes += self._send(batch[first : first + BATCH_MOST])
+        for first in range(0, len(batch), MAX_BATCH):
+            outcomes += self._send(batch[first : first + MAX_BATCH])
         return outcomes
 
     def _send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
@@ -69,7 +69,7 @@ class Fcm:
     def _send_good(self, messages: list[messaging.Message]) -> list[Outcome]:
         try:
             answered = messaging.send_each(messages, app=self._app).responses
-            return [outcome_of(response) for response in answered]
+            return [wait_for_result(response) for response in answered]
         except (exceptions.FirebaseError, GoogleAuthError, OSError) as error:
             # No token for the service account: none of them left.
             log.warning("FCM cannot be used: %s", _cause(error))
@@ -103,7 +103,7 @@ def _cause(error: BaseException) -> str:
     return type(getattr(error, "cause", None) or error).__name__
 
 
-def outcome_of(response: SendResponse) -> Outcome:
+def wait_for_result(response: SendResponse) -> Outcome:
     error = response.exception
     if error is None:
         return SENT

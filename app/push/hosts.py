@@ -11,7 +11,7 @@ from collections import Counter
 
 from app.push.provider import Outcome
 
-BACKOFF_MOST_SECONDS = 60.0
+MAX_BACKOFF_SECONDS = 60.0
 
 
 class Hosts:
@@ -54,5 +54,5 @@ class Hosts:
         now = time.monotonic()
         if self._until.get(host, 0.0) <= now:  # of many in flight, the first counts
             self._failures[host] += 1
-        backoff = min(2.0 ** self._failures[host], BACKOFF_MOST_SECONDS)
+        backoff = min(2.0 ** self._failures[host], MAX_BACKOFF_SECONDS)
         self._until[host] = max(self._until.get(host, 0.0), now + max(backoff, seconds))

@@ -50,7 +50,7 @@ class WebPush:
             response = self._post(outgoing)
             if response.status_code == TOO_LARGE and isinstance(outgoing.payload, Notice):
                 response = self._post(outgoing._replace(payload=shortened(outgoing.payload)))
-            return outcome_of(response)
+            return wait_for_result(response)
         except ForbiddenEndpointError as error:
             return Outcome("refused", f"endpoint: {error}")
         except requests.RequestException as error:
@@ -81,7 +81,7 @@ class WebPush:
         return response
 
 
-def outcome_of(response: requests.Response) -> Outcome:
+def wait_for_result(response: requests.Response) -> Outcome:
     status = response.status_code
     if 200 <= status < 300:
         return SENT

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, exc, text
 from app.core.records import Kind, Record
 from app.store import media_uses
 from app.store.batch_group_changes import change_group
-from app.store.batch_owed import STANDING
+from app.store.batch_pending_pushes import STANDING
 from app.store.batch_writes import UnstorableError
 from app.store.engine import writing
 from app.store.epochs import check_epoch
@@ -244,10 +244,10 @@ _APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
     Kind.PINNED: _pin,
     Kind.HIDDEN: _hide,
     Kind.SETTINGS: _set,
-    Kind.UNSEEN: _unseen,
-    Kind.CHANGED: _change_group,
+    Kind.BLOCKED_MESSAGE: _unseen,
+    Kind.GROUP_CHANGED: _change_group,
     Kind.MEDIA: _media,
-    Kind.REFRESHED: _refresh,
+    Kind.MEDIA_RESOLVED: _refresh,
 }
 
 

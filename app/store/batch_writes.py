@@ -26,7 +26,7 @@ from msgspec import Struct
 from psycopg.errors import ProgramLimitExceeded, UniqueViolation
 from sqlalchemy import Connection, Engine, text
 
-from app.store.batch_owed import Owing, owed_parameters, owed_part
+from app.store.batch_pending_pushes import NewPending, owed_parameters, push_cte
 from app.store.engine import autocommit
 from app.store.epochs import StaleEpochError
 from app.store.pg_arrays import int_array, text_array
@@ -108,16 +108,16 @@ def store_batch(
     Raises StaleEpochError, UnstorableError (nothing was stored) or Overloaded (perhaps it was: call again
     with the same). ``last_seen`` is ``(user_id, ms)``.
     """
-    return store_and_owe(engine, epoch, messages, receipts, last_seen).conflicts
+    return store_batch_and_enqueue_pushes(engine, epoch, messages, receipts, last_seen).conflicts
 
 
-def store_and_owe(
+def store_batch_and_enqueue_pushes(
     engine: Engine,
     epoch: int,
     messages: Sequence[NewMessage],
     receipts: Sequence[Receipt] = (),
     last_seen: Sequence[tuple[int, int]] = (),
-    owing: Callable[[], Sequence[Owing]] = lambda: (),
+    owing: Callable[[], Sequence[NewPending]] = lambda: (),
 ) -> Stored:
     """As ``store_batch``; in the same transaction note what is owed to devices, by ``owing`` and by what was read."""
     if not (messages or receipts or last_seen):
@@ -138,7 +138,7 @@ def _store(
     messages: Sequence[NewMessage],
     receipts: Sequence[Receipt],
     last_seen: Sequence[tuple[int, int]],
-    owing: Sequence[Owing] | None,
+    owing: Sequence[NewPending] | None,
 ) -> Stored:
     """``owing``: None where nothing is owed to anybody unless the fence says that there is a device."""
     detailed = any(message.mentions or message.mentions_all or message.extra for message in messages)
@@ -238,7 +238,7 @@ def _statement(
             + ("ON CONFLICT DO NOTHING RETURNING 1)" if expect_conflicts else ")")
         )
     parts += [_CONVERSATIONS] * conversations + [_RECEIPTS] * receipts + [_SEEN] * seen
-    parts += [owed_part(messages=owing, read=read)] * (owing or read)
+    parts += [push_cte(messages=owing, read=read)] * (owing or read)
     inserted = "(SELECT count(*) FROM added)" if messages and expect_conflicts else "0"
     owed = "(SELECT count(*) FROM owed)" if owing or read else "0"
     return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}, {owed}".encode()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, first, structs
 
-# A web process that dies leaves an upload behind; none that lives takes so long (app/services/receive_upload.py).
+# A web process that dies leaves an upload behind; none that lives takes so long (app/services/media/receive_upload.py).
 RECEIVING_SECONDS = 2_400
 # Nobody has named it by then: it goes.
 UNNAMED_SECONDS = 86_400
@@ -231,22 +231,22 @@ def renew(conn: Connection, id_: str, *, lease_seconds: float) -> bool:
     return bool(_RENEW.rows(conn, id=id_, seconds=lease_seconds))
 
 
-def put_back(conn: Connection, id_: str, *, seconds: float, failed: bool, orderly: bool) -> None:
+def requeue(conn: Connection, id_: str, *, seconds: float, failed: bool, orderly: bool) -> None:
     """Not now: again in so many seconds. What did not end in order is not tried for ever."""
     _PUT_BACK.rows(conn, id=id_, seconds=seconds, failed=int(failed), orderly=orderly)
 
 
-def let_go(conn: Connection, id_: str) -> None:
+def discard(conn: Connection, id_: str) -> None:
     """Its worker has noticed that it was deleted."""
     _LET_GO.rows(conn, id=id_)
 
 
-def note_preview(conn: Connection, id_: str, width: int, height: int, blurhash: str) -> None:
+def save_preview(conn: Connection, id_: str, width: int, height: int, blurhash: str) -> None:
     """What receivers are shown until it is ready."""
     _PREVIEW.rows(conn, id=id_, width=width, height=height, blurhash=blurhash)
 
 
-def become_ready(conn: Connection, id_: str, found: Found) -> bool:
+def mark_ready(conn: Connection, id_: str, found: Found) -> bool:
     """Frees what is staged. False where it was deleted meanwhile."""
     waveform = None if found.waveform is None else int_array(found.waveform)
     values = {
@@ -268,6 +268,8 @@ def become_failed(conn: Connection, id_: str, code: str) -> bool:
 
 
 def begin_deletion(conn: Connection, ids: Iterable[str]) -> list[str]:
-    """The assets of these are owed their removal (a task's: app/services/discard_media.py). Returns those that were not
-    before."""
+    """Marks the assets of these media for removal by app/services/media/discard_media.py.
+
+    Returns the ids that were not marked before.
+    """
     return [id_ for (id_,) in _DELETE.rows(conn, ids=text_array(ids))]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from app.store.sql import moment
 
 # More than a person has; the ones that were renewed longest ago make room.
-TARGETS_MOST = 20
+MAX_TARGETS = 20
 # All names of one endpoint or token must be one row; an index on the text itself is limited to 2,700 bytes.
 FCM_HOST = "fcm"
 
@@ -54,7 +54,7 @@ _REGISTER = text("""
 _MAKE_ROOM = text(f"""
     DELETE FROM push_targets WHERE user_id = :user_id AND id IN (
         SELECT id FROM push_targets WHERE user_id = :user_id
-        ORDER BY renewed_at DESC, id DESC OFFSET {TARGETS_MOST})
+        ORDER BY renewed_at DESC, id DESC OFFSET {MAX_TARGETS})
 """)
 _FORGET_ADDRESS = text("DELETE FROM push_targets WHERE user_id = :user_id AND digest = :digest")
 _FORGET_ID = text("""

@@ -14,11 +14,11 @@ def install(app: Flask, parley: Parley) -> None:
     """Set ``parley.gateway`` and route the transports. The gateway listens once app/transports/lifecycle.py starts
     it.
     """
-    from app.transports import longpoll, poll_again, sse, websocket  # noqa: PLC0415 - after the gateway's class is known
+    from app.transports import long_poll_fast_path, longpoll, sse, websocket  # noqa: PLC0415 - after the gateway's class is known
     from app.transports.gateway import Gateway  # noqa: PLC0415
 
     parley.gateway = Gateway(parley)
     websocket.install(app, parley)
     sse.install(app, parley)
     polls = longpoll.install(app, parley.gateway)
-    app.wsgi_app = poll_again.PollAgain(app.wsgi_app, parley, polls)  # type: ignore[method-assign]
+    app.wsgi_app = long_poll_fast_path.LongPollFastPath(app.wsgi_app, parley, polls)  # type: ignore[method-assign]

@@ -34,15 +34,15 @@ from app.core.commands import (
 from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
 from app.core.events import make_event
 from app.core.records import Kind
-from app.services import change_message
-from app.services.authenticate import verify_access_token
-from app.services.change_message import Prepared
-from app.services.message_path import MessagePath
-from app.services.move_mark import move_mark
-from app.services.presence import watch_presence
-from app.services.send_message import send_message
-from app.services.show_typing import show_typing
-from app.services.submit_change import submit_change
+from app.services.auth.authenticate import verify_access_token
+from app.services.messaging import change_message
+from app.services.messaging.change_message import Prepared
+from app.services.messaging.message_path import MessagePath
+from app.services.messaging.move_mark import move_mark
+from app.services.messaging.send_message import send_message
+from app.services.messaging.show_typing import show_typing
+from app.services.messaging.submit_change import submit_change
+from app.services.reading.presence import watch_presence
 from app.transports.session import begin_stream
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ log = logging.getLogger(__name__)
 
 Prepare = Callable[[MessagePath, int, Any], Prepared]
 
-WAITING_MOST = 64
-UNANSWERED_MOST = 256
+MAX_WAITING = 64
+MAX_UNANSWERED = 256
 
 
 class Commands:
@@ -68,7 +68,7 @@ class Commands:
     def take(self, payload: bytes) -> None:
         if self._busy:
             self._waiting.append(payload)
-            if len(self._waiting) >= WAITING_MOST:
+            if len(self._waiting) >= MAX_WAITING:
                 self._session.pause()
         else:
             self._begin(payload)
@@ -157,11 +157,11 @@ class Commands:
 
     def _ask(self) -> None:
         self._unanswered += 1
-        if self._unanswered >= UNANSWERED_MOST:
+        if self._unanswered >= MAX_UNANSWERED:
             self._session.pause()
 
     def _ack(self, ack: Any, error: ParleyError | None, ref: str | None) -> None:
-        if self._unanswered == UNANSWERED_MOST:
+        if self._unanswered == MAX_UNANSWERED:
             self._session.resume()
         self._unanswered -= 1
         if error is None:
@@ -193,7 +193,7 @@ class Commands:
     def _go_on(self) -> None:
         while self._waiting and not self._busy and not self._session.closed:
             self._begin(self._waiting.pop(0))
-        if len(self._waiting) < WAITING_MOST:
+        if len(self._waiting) < MAX_WAITING:
             self._session.resume()
 
     def _join(self, command: Join, ref: str | None) -> None:

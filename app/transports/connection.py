@@ -26,7 +26,7 @@ READ_BYTES = 64 * 1024
 # Blocks joined into one send: few system calls, and a control block never waits behind more than this.
 WRITE_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
-CONTROL_MOST = 64
+MAX_CONTROL = 64
 
 
 class Owner(Protocol):
@@ -134,7 +134,7 @@ class Connection:
             return
         if self._control is None:
             self._control = []
-        elif len(self._control) >= CONTROL_MOST:
+        elif len(self._control) >= MAX_CONTROL:
             # Of many pings the newest may be answered alone (RFC 6455 section 5.5.3).
             del self._control[0]
         self._control.append(block)

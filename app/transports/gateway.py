@@ -18,29 +18,29 @@ from app.extensions import Parley, connect_redis, one_connection
 from app.fanout import devices
 from app.fanout.hub import Hub, refusal
 from app.fanout.listener import Listener
-from app.fanout.presence import BEAT_SECONDS, PresenceChanges, beat, sign_off
+from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges, beat, sign_off
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
 from app.message_log.epoch import Epoch, begin_epoch, last_version, read_epoch
 from app.redis_batch import Batcher
-from app.services import resume
-from app.services.count_unread import count_unread
-from app.services.fetch_unread import fetch_unread
-from app.services.figures import Figures, gateway_figures
-from app.services.gather_marks import GatheredMarks
-from app.services.message_path import Answer, MessagePath, now_ms
-from app.services.note_deliveries import Deliveries
-from app.services.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
-from app.services.publish_metrics import publish
-from app.services.redis_calls import asking
-from app.services.stored_under import stored_under
-from app.services.user_rates import TakeUnits, make_rates
+from app.redis_calls import asking
+from app.services.messaging.find_stored_ids import find_stored_ids
+from app.services.messaging.message_path import Answer, MessagePath, now_ms
+from app.services.messaging.note_deliveries import Deliveries
+from app.services.messaging.receipt_batcher import ReceiptBatcher
+from app.services.messaging.user_rates import TakeTokens, make_rates
+from app.services.metrics.metrics_snapshot import Figures, gateway_figures
+from app.services.metrics.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
+from app.services.metrics.publish_metrics import publish
+from app.services.reading import resume
+from app.services.reading.count_unread import count_unread
+from app.services.reading.fetch_unread import fetch_unread
 from app.store.epochs import next_epoch
 from app.store.messages import UnreadRequest
 from app.task_queue import wake_drain
 from app.transports.blocking import Blocking
 from app.transports.connection import Flusher, Limits
-from app.transports.noted_users import NotedUsers
+from app.transports.presence_registry import PresenceRegistry
 
 if TYPE_CHECKING:
     from app.transports.session import Session
@@ -73,10 +73,10 @@ class Gateway:
         self.hub = Hub(self.confirmations.settle, revoked=parley.revoked.add)
         changes = PresenceChanges(parley.redis, self.id, saw_epoch=self.saw_epoch)
         self._append, self._change = self._into_log("append"), self._into_log("change")
-        self.presence = NotedUsers(changes, recover=self.renew_epoch)
-        self._stored_ids = self._batch_of("ids", lambda asked: stored_under(parley.engine, asked))
+        self.presence = PresenceRegistry(changes, recover=self.renew_epoch)
+        self._stored_ids = self._batch_of("ids", lambda asked: find_stored_ids(parley.engine, asked))
         # A user whose limit cannot be asked for is not kept waiting for long.
-        self._units = Batcher("units", TakeUnits(parley.redis), recover=self.renew_epoch, patience=1.0)
+        self._units = Batcher("units", TakeTokens(parley.redis), recover=self.renew_epoch, patience=1.0)
         self.path = self._make_path()
         self.deliveries = Deliveries(self.path)
         # Everybody comes back at once after a deploy: their questions to Postgres are asked together.
@@ -123,7 +123,7 @@ class Gateway:
             gateway_id=self.id,
             append=self._append,
             change=self._change,
-            marks=GatheredMarks(self._change, self.confirmations),
+            marks=ReceiptBatcher(self._change, self.confirmations),
             confirmations=self.confirmations,
             rates=make_rates(self.settings, self._units.submit),
             stored_ids=self._stored_ids,
@@ -144,12 +144,12 @@ class Gateway:
         for queue in self._queues:
             queue.start()
         self.listener.start()
-        self._every(BEAT_SECONDS, self.beat)
+        self._every(HEARTBEAT_SECONDS, self.beat)
         self._every(0.5, self.reconcile)
         self._every(REVOKED_EVERY_SECONDS, self.parley.revoked.load)
         self._every(1.0, self.sweep)
         self._every(1.0, self.path.rates.lapse)
-        self._every(PUBLISH_EVERY_SECONDS, self.publish_figures)
+        self._every(PUBLISH_EVERY_SECONDS, self.publish_metrics_snapshot)
 
     def _every(self, seconds: float, act: Callable[[], None]) -> None:
         def run() -> None:
@@ -186,7 +186,7 @@ class Gateway:
         while any(len(queue) for queue in queues) and time.monotonic() < deadline:
             gevent.sleep(0.02)
         try:
-            self.publish_figures()  # the last counts, and that no session is left
+            self.publish_metrics_snapshot()  # the last counts, and that no session is left
             sign_off(self.parley.redis, self.id)
         except RedisError as error:
             log.warning("not signed off: %s", type(error).__name__)
@@ -291,7 +291,7 @@ class Gateway:
             self.path, self.hub, {**waiting, "blocking": len(self._blocking), "resuming": len(self._resuming)}
         )
 
-    def publish_figures(self) -> None:
+    def publish_metrics_snapshot(self) -> None:
         publish(self.parley.redis, self.process, self.figures())
 
     # --- for sessions

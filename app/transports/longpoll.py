@@ -18,9 +18,9 @@ from gevent.event import Event as Flag
 from app.api.parsing import parse_query
 from app.core.commands import PollQuery
 from app.core.errors import ParleyError, Unauthorized
-from app.core.events import Event, make_event, placed
-from app.services.authenticate import require_caller
-from app.services.confirm_polled import confirm_polled
+from app.core.events import Event, make_event, with_cursor
+from app.services.auth.authenticate import require_caller
+from app.services.messaging.confirm_polled import confirm_polled
 from app.transports.session import REPLAY_BACKLOG_BYTES, Session, begin_stream
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ PATH = "/api/v1/events/poll"
 PARKED_SECONDS = 30.0
 # After the first event: a poll costs as much as ten messages, so what follows closely goes along.
 GATHER_SECONDS = 0.01
-MOST_EVENTS = 500  # in one answer; the next poll brings the rest at once
+MAX_EVENTS = 500  # in one answer; the next poll brings the rest at once
 
 
 class PollSession(Session):
@@ -71,7 +71,7 @@ class PollSession(Session):
     def _wait_for_reader(self) -> None:
         """Nobody reads while the answer is gathered. Once there is enough for one, the session ends: the cursor of the
         answer brings the rest from the store."""
-        if len(self._events) >= MOST_EVENTS or self._bytes > REPLAY_BACKLOG_BYTES:
+        if len(self._events) >= MAX_EVENTS or self._bytes > REPLAY_BACKLOG_BYTES:
             self.end(None, 1000)
 
     def end(self, error: ParleyError | None, close_code: int) -> None:
@@ -114,7 +114,7 @@ class PollSession(Session):
         return True
 
     def take(self) -> list[Event]:
-        events, self._events = self._events[:MOST_EVENTS], self._events[MOST_EVENTS:]
+        events, self._events = self._events[:MAX_EVENTS], self._events[MAX_EVENTS:]
         self._bytes = sum(len(event.data) for event in self._events)
         self._sent, self._undelivered = self._undelivered, None
         self.answered_at = time.monotonic()
@@ -130,7 +130,7 @@ class PollSession(Session):
             if event.cursor:
                 self.told = event.cursor
             else:
-                events[index] = placed(event, self.told)
+                events[index] = with_cursor(event, self.told)
         return events
 
     def poll_again(self, query: PollQuery) -> list[Event] | None:

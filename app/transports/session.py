@@ -19,7 +19,7 @@ from app.core.caller import Caller
 from app.core.cursor import Position, encode_cursor
 from app.core.errors import Overloaded, ParleyError
 from app.core.events import Event, Run, make_event
-from app.services.rate_limit import limit_joins
+from app.services.auth.rate_limit import limit_joins
 
 if TYPE_CHECKING:
     from app.transports.gateway import Gateway
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BUFFER_EVENTS = 500
-WATCHED_MOST = 5000  # users whose presence one session may watch
+MAX_WATCHED = 5000  # users whose presence one session may watch
 # A replay waits while the reader has so much to take.
 REPLAY_BACKLOG_BYTES = 256 * 1024
 
@@ -227,7 +227,7 @@ class Session:
         self.end(self.gateway.unauthorized("The session was logged out."), 4401)
 
     def room_to_watch(self) -> int:
-        return WATCHED_MOST - len(self._watched or ())
+        return MAX_WATCHED - len(self._watched or ())
 
     def watch(self, user_ids: list[int]) -> None:
         if self._watched is None:

@@ -19,8 +19,8 @@ from app.core.cursor import Position
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event
 from app.extensions import gateway_of
-from app.services.authenticate import require_caller
-from app.services.check_origin import check_origin
+from app.services.auth.authenticate import require_caller
+from app.services.auth.check_origin import check_origin
 from app.transports.connection import Connection, take_over
 from app.transports.session import Session, begin_stream
 

@@ -35,8 +35,8 @@ from app.core.ws_codec import (
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
 from app.errors_http import problem_response
 from app.extensions import gateway_of
-from app.services.authenticate import caller_of_request
-from app.services.check_origin import check_origin
+from app.services.auth.authenticate import caller_of_request
+from app.services.auth.check_origin import check_origin
 from app.transports.commands import Commands
 from app.transports.connection import Connection, take_over
 from app.transports.session import Session

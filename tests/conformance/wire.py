@@ -14,7 +14,7 @@ from app.core.ws_handshake import accept_key
 from tests.conformance.frames import CLOSE, frame, pieces
 
 TIMEOUT = 10.0
-MOST_SENDS = 2000  # of one case: smaller reads than this allows are left to the decoder's own tests
+MAX_SENDS = 2000  # of one case: smaller reads than this allows are left to the decoder's own tests
 
 Frame = tuple[int, bytes]
 
@@ -79,7 +79,7 @@ class Wire:
 
     def send(self, stream: bytes, read: int = 0) -> None:
         """In sends of ``read`` bytes. The server may end before all is sent: what it said is what counts."""
-        step = max(read, len(stream) // MOST_SENDS) if read else 0
+        step = max(read, len(stream) // MAX_SENDS) if read else 0
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for piece in pieces(stream, step):
                 self.socket.sendall(piece)

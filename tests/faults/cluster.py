@@ -19,9 +19,9 @@ from tests.support.private_stack import UNLIMITED, private_stores, running
 from tests.support.processes import Child, Stack, group_members
 from tests.support.tcp_proxy import TcpProxy
 
-MOST_RSS = 400 * 1024 * 1024  # a process of the stack under this load needs about 100 MB
-MOST_POSTGRES_CONNECTIONS = 60
-MOST_REDIS_CONNECTIONS = 120
+MAX_RSS = 400 * 1024 * 1024  # a process of the stack under this load needs about 100 MB
+MAX_POSTGRES_CONNECTIONS = 60
+MAX_REDIS_CONNECTIONS = 120
 POSTGRES_CLIENTS = "select count(*) from pg_stat_activity where backend_type = 'client backend'"
 
 
@@ -101,10 +101,10 @@ class Cluster:
         with psycopg.connect(self.database_url, connect_timeout=5) as connection:
             row = connection.execute(POSTGRES_CLIENTS).fetchone()
             assert row is not None
-            found += _too_many("Postgres connections", row[0], MOST_POSTGRES_CONNECTIONS)
+            found += _too_many("Postgres connections", row[0], MAX_POSTGRES_CONNECTIONS)
         with self.stores.valkey.client() as client:
             info: Any = client.info("clients")
-            found += _too_many("Redis connections", info["connected_clients"], MOST_REDIS_CONNECTIONS)
+            found += _too_many("Redis connections", info["connected_clients"], MAX_REDIS_CONNECTIONS)
         return found
 
 
@@ -117,7 +117,7 @@ def _too_fat(name: str, process: psutil.Process) -> list[str]:
         size = process.memory_info().rss
     except psutil.NoSuchProcess:
         return []
-    return [f"I7 {name} ({process.pid}) holds {size >> 20} MB"] if size > MOST_RSS else []
+    return [f"I7 {name} ({process.pid}) holds {size >> 20} MB"] if size > MAX_RSS else []
 
 
 def _too_many(what: str, count: int, most: int) -> list[str]:

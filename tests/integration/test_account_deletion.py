@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 from app.config import Settings
 from app.extensions import Parley, build_parley
 from app.message_log import keys
-from app.services.check_revoked import all_sessions_of
+from app.services.auth.check_revoked import all_sessions_of
 from app.store import account_deletions
 from app.store.engine import writing
 from tasks import accounts, maintenance

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.extensions import Parley, build_parley
-from app.services import write_export
-from app.services.write_export import ExportWriter
+from app.services.accounts import write_export
+from app.services.accounts.write_export import ExportWriter
 from app.store import exports
 from app.store.batch_writes import store_batch
 from app.store.engine import create_engine, reading, writing

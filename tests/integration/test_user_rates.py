@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from app.core.errors import ParleyError
 from app.redis_scripts import source
-from app.services.user_rates import HOLD_SECONDS, Ask, Given, TakeUnits, UserRate
+from app.services.messaging.user_rates import HOLD_SECONDS, Ask, Given, TakeTokens, UserRate
 
 USER = 7
-ANSWER_MOST_US = 80_000
+MAX_ANSWER_US = 80_000
 # The script as it is, under a clock that the test sets. Keys do not expire, since the test's time does not pass.
 CLOCK = """
 local real = redis
@@ -41,8 +41,8 @@ class World:
         self.client = client
         self.now_us = 10**12
         self.rate, self.burst = rate, burst
-        take = TakeUnits(client, clock=self.clock)
-        take._script = client.register_script(CLOCK + source("app.message_log", "take_units"))
+        take = TakeTokens(client, clock=self.clock)
+        take._script = client.register_script(CLOCK + source("app.message_log", "take_tokens"))
         self.gateways = [Gateway(self, take) for _ in range(gateways)]
         self.done: list[float] = []
         self.refused: list[float] = []
@@ -77,7 +77,7 @@ class World:
 
 
 class Gateway:
-    def __init__(self, world: World, take: TakeUnits) -> None:
+    def __init__(self, world: World, take: TakeTokens) -> None:
         self._world, self._take = world, take
         self.rate = UserRate("test", world.rate, world.burst, self.submit, clock=world.clock)
         self.asks: list[tuple[Ask, Callable[[Given | None, ParleyError | None], None]]] = []
@@ -120,7 +120,7 @@ SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(Heal
 
 
 def play(world: World, steps: list[Step], may_act: Callable[[], bool]) -> None:
-    """An answer takes as long as the steps have it, but at most ANSWER_MOST_US."""
+    """An answer takes as long as the steps have it, but at most MAX_ANSWER_US."""
     for what, number, amount in steps:
         gateway = world.gateways[number % len(world.gateways)]
         if what == "act":
@@ -134,7 +134,7 @@ def play(world: World, steps: list[Step], may_act: Callable[[], bool]) -> None:
         elif what == "settle":
             world.settle()
         elif what == "pass":
-            world.pass_time(amount * ANSWER_MOST_US // 40)
+            world.pass_time(amount * MAX_ANSWER_US // 40)
             world.settle()
         else:
             world.settle()
@@ -162,7 +162,7 @@ def test_who_stays_within_the_rate_is_never_refused(
     redis_client: redis.Redis, setup: tuple[int, float, int], steps: list[Step]
 ) -> None:
     world = World(redis_client, *setup)
-    most = world.burst - world.slack - world.rate * ANSWER_MOST_US / 1e6  # those that wait count when they are answered
+    most = world.burst - world.slack - world.rate * MAX_ANSWER_US / 1e6  # those that wait count when they are answered
     have, since = float(most), world.now_us
     acts = 0
 
@@ -209,7 +209,7 @@ def test_after_the_time_told_the_next_act_is_let_through(redis_client: redis.Red
 
 def test_the_script_keeps_time_by_redis_and_its_keys_expire(redis_client: redis.Redis) -> None:
     redis_client.flushall()
-    take = TakeUnits(redis_client)
+    take = TakeTokens(redis_client)
     rate = UserRate("test", 10.0, 20, lambda _ask, _outcome: None)
     grant = rate._begin(USER)
     (first,) = take([Ask(rate, USER, grant, 15)])
@@ -228,5 +228,5 @@ def test_the_script_keeps_time_by_redis_and_its_keys_expire(redis_client: redis.
 def test_many_users_are_asked_for_in_one_call(redis_client: redis.Redis, count: int) -> None:
     redis_client.flushall()
     rate = UserRate("test", 10.0, 100, lambda _ask, _outcome: None)
-    given_ = TakeUnits(redis_client)([Ask(rate, user, rate._begin(user), user % 5 + 1) for user in range(count)])
+    given_ = TakeTokens(redis_client)([Ask(rate, user, rate._begin(user), user % 5 + 1) for user in range(count)])
     assert [answer.granted for answer in given_] == [user % 5 + 1 for user in range(count)]

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.core.errors import NotFound
 from app.extensions import build_parley
 from app.push.vapid import public_key_of
-from app.services.push_settings import show_outbox
+from app.services.push.push_settings import show_outbox
 from dev.processes import wait_until
 from tests.support.clients import Account, RestClient, register
 from tests.support.private_stack import private_stack

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.push.fcm import BATCH_MOST, Fcm
+from app.push.fcm import MAX_BATCH, Fcm
 from tests.push_providers.conftest import CLEAR, to_device
 from tests.support.fcm_server import FcmServer, error
 
@@ -52,7 +52,7 @@ def test_batches_are_of_at_most_fifty_whatever_is_asked(fcm: FcmServer, provider
     outcomes = provider.send([to_device("android", f"token-{n}") for n in range(520)])
     assert {outcome.what for outcome in outcomes} == {"sent"}
     assert sorted(message["token"] for message in fcm.messages) == sorted(f"token-{n}" for n in range(520))
-    assert fcm.most_at_once <= BATCH_MOST == 50
+    assert fcm.most_at_once <= MAX_BATCH == 50
     assert fcm.tokens_given < 60
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.push_stand_in import Handler, StandIn, serving
 
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 
 
 def b64(raw: bytes) -> str:
@@ -122,7 +122,7 @@ class WebPushService(StandIn):
         browser = self.browsers.get(request.path.rsplit("/", 1)[1])
         if browser is None:
             return 410, {}
-        if len(request.body) > MOST_BYTES:
+        if len(request.body) > MAX_BYTES:
             return 413, {}
         try:
             self.check(request, browser.base_url)

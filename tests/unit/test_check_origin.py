@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from app.config import ConfigError, Settings, check_settings
 from app.core.errors import Forbidden
 from app.factory import trust_proxies
-from app.services.check_origin import check_origin
+from app.services.auth.check_origin import check_origin
 
 LISTED = Settings(
     app_env="production",

@@ -8,12 +8,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.core.errors import TooLarge
-from app.services.collect_metrics import render
-from app.services.figures import drain_figures
-from app.services.histogram import ACK_BOUNDS, Histogram, ack_seconds
-from app.services.media_figures import MediaStats, counting_upload
-from app.services.publish_metrics import LogFigures
-from app.services.store_log import DrainStats
+from app.core.histogram import ACK_BOUNDS, Histogram, ack_seconds
+from app.services.drain.store_log import DrainStats
+from app.services.metrics.collect_metrics import render
+from app.services.metrics.media_metrics import MediaStats, counting_upload
+from app.services.metrics.metrics_snapshot import drain_figures
+from app.services.metrics.publish_metrics import LogFigures
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from app.fanout.presence import CAME
-from app.transports.noted_users import NotedUsers
+from app.transports.presence_registry import PresenceRegistry
 from tests.support.own_hub import in_own_hub
 
 USERS = st.integers(1, 6)
@@ -42,7 +42,7 @@ class World:
 
     def __init__(self) -> None:
         self.redis, self.here = Redis(), set[int]()
-        self.noted = NotedUsers(self.redis, recover=lambda: None)
+        self.noted = PresenceRegistry(self.redis, recover=lambda: None)
         self.noted.batcher.start()
         self.count: tuple[int, int] | None = None
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from app.services.passwords import Passwords
+from app.services.auth.passwords import Passwords
 
 passwords = Passwords()
 
@@ -45,7 +45,7 @@ PROGRAM = """
 from gevent import monkey; monkey.patch_all()
 import gevent
 from app.core.errors import Overloaded
-from app.services import passwords as module
+from app.services.auth import passwords as module
 turns = 0
 def turn():
     global turns

@@ -13,7 +13,7 @@ import pytest
 
 from app.config import ConfigError
 from app.core.errors import Overloaded, Unauthorized
-from app.services.trust_issuer import REFETCH_SECONDS, REFRESH_SECONDS, FetchedKeys, GivenKey, TrustedIssuer
+from app.services.auth.external_issuer import REFETCH_SECONDS, REFRESH_SECONDS, ExternalIssuer, FetchedKeys, GivenKey
 from tests.support.issuer import AUDIENCE, ISSUER, KeyServer, jwk_of, key_server, make_key, public_pem, sign
 
 RSA_KEY = make_key("RS256")
@@ -31,16 +31,16 @@ def server() -> Iterator[KeyServer]:
 
 
 @pytest.fixture
-def fetching(server: KeyServer) -> TrustedIssuer:
-    return TrustedIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
+def fetching(server: KeyServer) -> ExternalIssuer:
+    return ExternalIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
 
 
-def given(algorithm: str) -> TrustedIssuer:
-    return TrustedIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(KEYS[algorithm])))
+def given(algorithm: str) -> ExternalIssuer:
+    return ExternalIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(KEYS[algorithm])))
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
-def test_each_algorithm_is_believed_by_key_set_and_by_given_key(fetching: TrustedIssuer, algorithm: str) -> None:
+def test_each_algorithm_is_believed_by_key_set_and_by_given_key(fetching: ExternalIssuer, algorithm: str) -> None:
     token = sign(KEYS[algorithm], algorithm, kid=algorithm, preferred_username="ada", name="Ada L.")
     for issuer in (fetching, given(algorithm)):
         claims = issuer.read_token(token)
@@ -49,7 +49,7 @@ def test_each_algorithm_is_believed_by_key_set_and_by_given_key(fetching: Truste
 
 
 def test_a_given_key_may_come_with_its_line_breaks_spelled_out() -> None:
-    issuer = TrustedIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(EC_KEY).replace("\n", "\\n")))
+    issuer = ExternalIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(EC_KEY).replace("\n", "\\n")))
     assert issuer.read_token(sign(EC_KEY, "ES256")).subject == "subject-1"
 
 
@@ -83,13 +83,13 @@ def test_a_given_key_that_is_none_is_an_error_at_start(pem: str) -> None:
     # Moments and keys differ between the processes that run tests side by side; names must not.
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_wrong_claim_is_refused(fetching: TrustedIssuer, changes: dict[str, object]) -> None:
+def test_a_wrong_claim_is_refused(fetching: ExternalIssuer, changes: dict[str, object]) -> None:
     for issuer in (fetching, given("RS256")):
         with pytest.raises(Unauthorized):
             issuer.read_token(sign(RSA_KEY, "RS256", kid="RS256", **changes))
 
 
-def test_a_clock_that_is_half_a_minute_off_is_forgiven(fetching: TrustedIssuer) -> None:
+def test_a_clock_that_is_half_a_minute_off_is_forgiven(fetching: ExternalIssuer) -> None:
     now = int(time.time())
     token = sign(RSA_KEY, "RS256", kid="RS256", exp=now - 20, nbf=now + 20, iat=now + 20)
     assert fetching.read_token(token).expires_at >= now
@@ -132,7 +132,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_what_the_issuer_did_not_sign_is_refused(fetching: TrustedIssuer, name: str) -> None:
+def test_what_the_issuer_did_not_sign_is_refused(fetching: ExternalIssuer, name: str) -> None:
     for issuer in (
         fetching,
         given("RS256"),
@@ -142,7 +142,7 @@ def test_what_the_issuer_did_not_sign_is_refused(fetching: TrustedIssuer, name: 
             issuer.read_token(FORGED[name])
 
 
-def test_a_shared_secret_in_the_key_set_is_no_key(server: KeyServer, fetching: TrustedIssuer) -> None:
+def test_a_shared_secret_in_the_key_set_is_no_key(server: KeyServer, fetching: ExternalIssuer) -> None:
     secret = "a shared secret of more than thirty-two bytes"
     encoded = base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
     server.keys.append({"kty": "oct", "k": encoded, "kid": "shared", "alg": "HS256"})
@@ -150,7 +150,7 @@ def test_a_shared_secret_in_the_key_set_is_no_key(server: KeyServer, fetching: T
         fetching.read_token(sign(secret, "HS256", kid="shared"))
 
 
-def test_many_unknown_keys_at_once_cost_one_fetch(server: KeyServer, fetching: TrustedIssuer) -> None:
+def test_many_unknown_keys_at_once_cost_one_fetch(server: KeyServer, fetching: ExternalIssuer) -> None:
     def refused(number: int) -> bool:
         try:
             fetching.read_token(sign(EC_KEY, "ES256", kid=f"unknown-{number}"))
@@ -165,7 +165,7 @@ def test_many_unknown_keys_at_once_cost_one_fetch(server: KeyServer, fetching: T
 
 
 def test_a_new_key_is_found_once_the_pause_is_over(
-    server: KeyServer, fetching: TrustedIssuer, monkeypatch: pytest.MonkeyPatch
+    server: KeyServer, fetching: ExternalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetching.read_token(sign(RSA_KEY, "RS256", kid="RS256"))
     server.keys = [jwk_of(STRANGER, kid="new")]
@@ -180,7 +180,7 @@ def test_a_new_key_is_found_once_the_pause_is_over(
 
 
 def test_a_withdrawn_key_is_not_believed_for_ever(
-    server: KeyServer, fetching: TrustedIssuer, monkeypatch: pytest.MonkeyPatch
+    server: KeyServer, fetching: ExternalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = sign(RSA_KEY, "RS256", kid="RS256")
     fetching.read_token(token)
@@ -191,7 +191,7 @@ def test_a_withdrawn_key_is_not_believed_for_ever(
 
 
 def test_an_issuer_that_is_away_does_not_end_what_is_known_and_is_not_hammered(
-    server: KeyServer, fetching: TrustedIssuer, monkeypatch: pytest.MonkeyPatch
+    server: KeyServer, fetching: ExternalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = sign(RSA_KEY, "RS256", kid="RS256")
     fetching.read_token(token)
@@ -206,7 +206,7 @@ def test_an_issuer_that_is_away_does_not_end_what_is_known_and_is_not_hammered(
 
 def test_an_issuer_that_was_never_reached_is_overloaded_not_unauthorized(server: KeyServer) -> None:
     server.broken = True
-    issuer = TrustedIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
+    issuer = ExternalIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
     for _ in range(5):
         with pytest.raises(Overloaded) as caught:
             issuer.read_token(sign(RSA_KEY, "RS256", kid="RS256"))
@@ -240,4 +240,4 @@ def test_the_algorithms_of_the_library_are_as_the_forgeries_need_them() -> None:
 
 def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     later = time.monotonic() + seconds
-    monkeypatch.setattr("app.services.trust_issuer.time.monotonic", lambda: later)
+    monkeypatch.setattr("app.services.auth.external_issuer.time.monotonic", lambda: later)

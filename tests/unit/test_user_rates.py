@@ -8,8 +8,8 @@ import gevent
 import pytest
 
 from app.core.errors import Overloaded, ParleyError, RateLimited
-from app.services import user_rates
-from app.services.user_rates import HOLD_SECONDS, Ask, Given, UserRate
+from app.services.messaging import user_rates
+from app.services.messaging.user_rates import HOLD_SECONDS, Ask, Given, UserRate
 from tests.support.own_hub import in_own_hub
 
 USER = 7
@@ -56,7 +56,7 @@ def test_the_first_acts_go_on_credit_and_the_next_waits_for_the_answer(rate: Use
     assert taken(rate) == rate.credit == 8
     assert len(redis.asked) == 1
     outcomes: list[ParleyError | None] = []
-    rate.when_granted(USER, outcomes.append)
+    rate.on_granted(USER, outcomes.append)
     assert outcomes == []
     assert redis.grant() == rate.chunk
     assert outcomes == [None]
@@ -89,7 +89,7 @@ def test_waiting_acts_go_on_in_order_and_no_further_than_the_units_reach(rate: U
 
 def test_a_refusal_says_when_and_asks_nobody_until_then(rate: UserRate, redis: Redis) -> None:
     taken(rate)
-    rate.when_granted(USER, lambda _error: None)
+    rate.on_granted(USER, lambda _error: None)
     redis.grant(0, wait=0.25)
     redis.now += 0.1
     for _ in range(100):

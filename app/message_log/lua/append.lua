@@ -15,11 +15,11 @@
 --     7, seq, version                  a mark that moves nothing and stands at seq, all of the conversation is stored
 --     8, seq, version                  the same, and what is not stored yet ends with version
 --     9 the sender has blocked the receiver
---     13                               a mark in a large conversation: to be gathered (change.lua, MARKS)
+--     13                               a mark in a large conversation: to be gathered (change.lua, RECEIPT_BATCH)
 -- Typing on the bus is {users, {4, conversation, user, on}}.
 
-local DONE, UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN, GATHER = 0, 4, 5, 6, 7, 8, 9, 13
-local MESSAGE, UNSEEN = 1, 17
+local DONE, UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, DEFER = 0, 4, 5, 6, 7, 8, 9, 13
+local MESSAGE, BLOCKED_MESSAGE = 1, 17
 local LARGE = 100
 
 local function has_blocked(c, user)
@@ -40,18 +40,18 @@ local function add_message(c, sender, id, index)
   if before then return sent_before(before, sender) end
   c.seq = c.seq + 1
   local to = audience(c, sender)
-  log(c, to == c.members and MESSAGE or UNSEEN, c.seq, index, to)
+  log(c, to == c.members and MESSAGE or BLOCKED_MESSAGE, c.seq, index, to)
 end
 
 local function move_mark(c, kind, user, seq, index)
-  if #c.members > LARGE then return answer(GATHER) end
+  if #c.members > LARGE then return answer(DEFER) end
   local d, r = format('d:%d', user), format('r:%d', user)
   local marks = call('HMGET', c.key, d, r)
   local delivered, read = tonumber(marks[1] or '0'), tonumber(marks[2] or '0')
   seq = math.min(seq, c.seq)
   local stands = kind == 2 and delivered or read
   if seq <= stands then
-    return answer(c.lv <= stored and STILL or STILL_WAITS, stands, c.lv)
+    return answer(c.lv <= stored and UNCHANGED or UNCHANGED_PENDING, stands, c.lv)
   end
   if #records >= room then return answer(FULL) end
   if kind == 2 then
@@ -79,7 +79,7 @@ for i = 1, #ops, 4 do
   if not c then
     answer(UNKNOWN)
   elseif not is_member(c, user) then
-    answer(OUTSIDER)
+    answer(NOT_A_MEMBER)
   elseif kind == 1 then
     add_message(c, user, what, index)
   elseif kind == 4 then

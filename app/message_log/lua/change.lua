@@ -21,16 +21,16 @@
 --   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}, or false for those removed.
 -- Body of 16: {"mark": 2 or 3, "moved": [[user, seq], ...]}; its user and seq are those of the furthest.
 
-local UNKNOWN, OUTSIDER, FULL, STILL, STILL_WAITS, FORBIDDEN, LAST_OWNER, TOO_MANY, GONE = 4, 5, 6, 7, 8, 9, 10, 11, 12
-local STALE = 14
-local EDITED, MEDIA, REFRESHED, PROGRESS = 10, 21, 22, 23
-local DELETED, REACTED, PINNED, HIDDEN, SETTINGS, MARKS, CHANGED = 11, 12, 13, 14, 15, 16, 18
+local UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, LAST_OWNER, TOO_MANY, NOT_FOUND = 4, 5, 6, 7, 8, 9, 10, 11, 12
+local VERSION_CONFLICT = 14
+local EDITED, MEDIA, MEDIA_RESOLVED, PROGRESS = 10, 21, 22, 23
+local DELETED, REACTED, PINNED, HIDDEN, SETTINGS, RECEIPT_BATCH, GROUP_CHANGED = 11, 12, 13, 14, 15, 16, 18
 local SHOWN = 100
 local MEMBER, ADMIN, OWNER = 1, 2, 3
 local ROLES = {'member', 'admin', 'owner'}
 
 local function still(c, seq)
-  answer(c.lv <= stored and STILL or STILL_WAITS, seq, c.lv)
+  answer(c.lv <= stored and UNCHANGED or UNCHANGED_PENDING, seq, c.lv)
 end
 
 -- user -> rank, floors and info of a conversation
@@ -80,15 +80,15 @@ local function change_message(c, kind, user, what, index)
   local seq = what[1]
   local gone = prefix .. 'y:' .. format('%d:%d', c.id, seq)
   local group = group_of(c)
-  if (group.floors[user] or 0) >= seq then return answer(GONE) end
+  if (group.floors[user] or 0) >= seq then return answer(NOT_FOUND) end
   if kind == DELETED then
     if what[2] ~= user and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
     if call('EXISTS', gone) == 1 then return still(c) end
   elseif kind ~= HIDDEN and call('EXISTS', gone) == 1 then
-    return answer(GONE)
+    return answer(NOT_FOUND)
   end
   if kind == REACTED and what[2] == 0 then return still(c) end
-  if kind == REFRESHED and was_changed(c, seq, what[2]) then return answer(STALE) end
+  if kind == MEDIA_RESOLVED and was_changed(c, seq, what[2]) then return answer(VERSION_CONFLICT) end
   if kind == PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   if kind == DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
@@ -115,7 +115,7 @@ local function move_marks(c, what)
   end
   if #moved == 0 then return still(c, c.seq) end
   local body = format('{"mark":%d,"moved":[%s]}', mark, table.concat(moved, ','))
-  fan_out(c.members, '\154' .. write(c, MARKS, furthest, pack(reader, '', body, '', what.gateway)))
+  fan_out(c.members, '\154' .. write(c, RECEIPT_BATCH, furthest, pack(reader, '', body, '', what.gateway)))
   answer(0, c.seq, version, now_ms)
 end
 
@@ -132,7 +132,7 @@ local function come(c, group, users, most, made)
       made.came[#made.came + 1] = user
     end
   end
-  if #made.came == 0 then return STILL end
+  if #made.came == 0 then return UNCHANGED end
   if #c.members + #made.came > most then return TOO_MANY end
 end
 
@@ -181,16 +181,16 @@ function apply.removed(_, group, user, what, made)
       made.went[#made.went + 1] = what[i]
     end
   end
-  if #made.went == 0 then return STILL end
+  if #made.went == 0 then return UNCHANGED end
   made.told = ',"userIds":' .. list(made.went)
 end
 
 function apply.role(_, group, user, what, made)
   local whom, role = what[2], what[3]
   if group.ranks[user] < OWNER then return FORBIDDEN end
-  if not group.ranks[whom] then return GONE end
+  if not group.ranks[whom] then return NOT_FOUND end
   local rank = role == 'owner' and OWNER or role == 'admin' and ADMIN or MEMBER
-  if group.ranks[whom] == rank then return STILL end
+  if group.ranks[whom] == rank then return UNCHANGED end
   if group.ranks[whom] == OWNER and owners(group) == 1 then return LAST_OWNER end
   group.ranks[whom] = rank
   made.told = format(',"userId":%d,"role":"%s"', whom, role)
@@ -205,7 +205,7 @@ function apply.info(_, group, user, what, made)
       group.info[name] = value or nil
     end
   end
-  if not changed then return STILL end
+  if not changed then return UNCHANGED end
   made.told = ',' .. what[3]
 end
 
@@ -250,21 +250,21 @@ local function change_group(c, user, what, index)
   local ending = unpack_msg('\149' .. ARGV[FIRST_END + index])
   local before = call('GET', c.marks .. ending[2])
   if before then return sent_before(before, user) end
-  if what[1] ~= 'joined' and not is_member(c, user) then return answer(OUTSIDER) end
+  if what[1] ~= 'joined' and not is_member(c, user) then return answer(NOT_A_MEMBER) end
   local group, made = group_of(c), {came = {}, went = {}, told = ''}
   if group.kind ~= 'group' then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   local refused = apply[what[1]](c, group, user, what, made)
   if refused then
     c.group = nil  -- half applied, perhaps
-    if refused == STILL then return still(c) end
+    if refused == UNCHANGED then return still(c) end
     return answer(refused)
   end
   take_over(c, group, made)
   call('SET', c.marks .. ending[2], next_mark(c, user), 'EX', ARGV[4])
   c.seq = c.seq + 1
   local body = format('%s,"system":{"type":"%s"%s}', ending[3], what[1], made.told)
-  local rest = write(c, CHANGED, c.seq, pack(ending[1], ending[2], body, ending[4], ending[5]))
+  local rest = write(c, GROUP_CHANGED, c.seq, pack(ending[1], ending[2], body, ending[4], ending[5]))
   if #made.came + #made.went > 0 then
     call('RPUSH', prefix .. 'memberships', pack({version, c.id, c.seq, made.came, made.went}))
   end
@@ -281,15 +281,15 @@ for i = 1, #ops, 4 do
   local c = conversation_of(ops[i + 1])
   if not c then
     answer(UNKNOWN)
-  elseif kind == MARKS then
+  elseif kind == RECEIPT_BATCH then
     what.gateway = unpack_msg('\149' .. ARGV[FIRST_END + index])[5]
     move_marks(c, what)
-  elseif kind == CHANGED then
+  elseif kind == GROUP_CHANGED then
     change_group(c, user, what, index)
   elseif kind == MEDIA or kind == PROGRESS then
     tell_of_media(c, kind, user, index)
-  elseif kind ~= REFRESHED and not is_member(c, user) then
-    answer(OUTSIDER)
+  elseif kind ~= MEDIA_RESOLVED and not is_member(c, user) then
+    answer(NOT_A_MEMBER)
   elseif kind == SETTINGS then
     log(c, kind, 0, index, {user})
   else

@@ -18,7 +18,7 @@ USABLE_MS = 1000
 FORM_SHOWN = """addEventListener("focusin", () => requestAnimationFrame(() => {
     window.formShown = performance.now();
 }), {once: true});"""
-MOST_NODES = 6000
+MAX_NODES = 6000
 SCROLL_UP = """async ({steps, by}) => {
     const scroller = document.querySelector(".messages .scroller");
     const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -164,7 +164,7 @@ def test_ten_thousand_messages_scroll_in_a_bounded_page(window: OpenWindow, peop
     seen = here.page.evaluate(SCROLL_UP, {"steps": 120, "by": 400})
     assert seen["jumps"] == []
     assert seen["first"] < 9500
-    assert seen["nodes"] < MOST_NODES
+    assert seen["nodes"] < MAX_NODES
     ben.say(conversation, "said while she reads the past")
     here.page.get_by_label("To the newest messages").click()
     here.sees("said while she reads the past")

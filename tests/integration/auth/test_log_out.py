@@ -14,7 +14,7 @@ from app.core.errors import Overloaded
 from app.extensions import Parley
 from app.fanout.revocation import FRESH_SECONDS, MARKER
 from app.message_log import keys
-from app.services.log_out import end_auth_session
+from app.services.auth.log_out import end_auth_session
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import Account, Api, assert_problem
 

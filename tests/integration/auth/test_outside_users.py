@@ -120,7 +120,7 @@ def test_who_deleted_the_account_does_not_come_back(outside: Api, make_api: Make
     for access in (known, another):
         me(outside, access)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.services.delete_account.ask_for_deletion", lambda user_id: None)
+        patch.setattr("app.services.accounts.delete_account.ask_for_deletion", lambda user_id: None)
         answer = outside.call("DELETE", "/api/v1/me", token=known)  # no password: there is none
     assert answer.status_code == 202, answer.text
     elsewhere = make_api(jwt_jwks_url=keys.url, **TRUSTED)

@@ -14,7 +14,7 @@ from app.core.errors import RateLimited
 from app.extensions import Parley
 from app.media.signed import sign
 from app.message_log import keys
-from app.services.rate_limit import (
+from app.services.auth.rate_limit import (
     PEOPLE_PER_ADDRESS,
     Limit,
     RateLimits,
@@ -169,7 +169,7 @@ def test_a_refresh_that_was_refused_for_its_rate_is_still_good(make_api: MakeApp
     assert patient.post("/api/v1/auth/refresh", token=account.refresh).status_code == 200
 
 
-# Counted as sends, marks, typing, edits and reactions (app/services/user_rates.py), or before anybody is known.
+# Limited per user by app/services/messaging/user_rates.py, or called before the user is known.
 COMMANDS = {"messages", "message_changes"}
 SIGNING_IN_AND_OUT = {"auth", "page"}
 # Whose upload it is stands in what is uploaded, signed: it has a test of its own below.

@@ -12,9 +12,9 @@ from msgspec import structs
 from app.core.errors import Unauthorized
 from app.extensions import Parley
 from app.message_log import keys
-from app.services.authenticate import caller_of_request, require_caller, verify_access_token
-from app.services.issue_ticket import issue_ticket
-from app.services.redeem_ticket import redeem_ticket
+from app.services.auth.authenticate import caller_of_request, require_caller, verify_access_token
+from app.services.auth.issue_ticket import issue_ticket
+from app.services.auth.redeem_ticket import redeem_ticket
 from tests.support.api_client import Api, assert_problem
 
 

@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from app.logs import JsonFormatter, TextFormatter
-from app.message_log.workers import ALIVE_SECONDS, count_alive, sign_of_life
-from app.services.authenticate import verify_access_token
-from app.services.issue_ticket import issue_ticket
+from app.message_log.workers import ALIVE_SECONDS, count_alive, heartbeat
+from app.services.auth.authenticate import verify_access_token
+from app.services.auth.issue_ticket import issue_ticket
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD, Api, assert_problem
 
@@ -77,7 +77,7 @@ def test_ready_is_who_reaches_postgres_redis_and_a_worker(
     redis_client.flushall()
     problem = assert_problem(api.get("/readyz"), 503, "overloaded")
     assert problem["missing"] == ["worker"]
-    sign_of_life(redis_client, "worker-1@host")
+    heartbeat(redis_client, "worker-1@host")
     assert api.get("/readyz").get_json() == {"status": "ok"}
 
     without_redis = make_api(redis_url="redis://127.0.0.1:1/0").get("/readyz")
@@ -106,8 +106,8 @@ def test_a_worker_that_was_not_heard_of_is_not_alive(
     import time
 
     redis_client.flushall()
-    sign_of_life(redis_client, "one")
-    sign_of_life(redis_client, "two")
+    heartbeat(redis_client, "one")
+    heartbeat(redis_client, "two")
     assert count_alive(redis_client) == 2
     later = time.time() + ALIVE_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)

@@ -13,7 +13,7 @@ from tests.support.media_person import LONG, Do, Person, Until
 from tests.support.processes import Stack
 
 # Every pause is at most a minute, and a sweep comes every few seconds.
-MOST_PAUSE = 60.0
+MAX_PAUSE = 60.0
 
 
 class Outage:
@@ -66,7 +66,7 @@ def test_an_upload_outlasts_minutes_without_its_storage_and_a_worker_that_died_m
             server.kill_worker(0)
             server.start_worker(0)
         outage.pass_time()
-    assert max(pauses) <= MOST_PAUSE
+    assert max(pauses) <= MAX_PAUSE
     assert len(pauses) < 20, f"it asks again and again: {pauses}"
     assert ann.status(message_id) == "processing"
     outage.refused_once_more()
@@ -84,7 +84,7 @@ def test_it_is_given_up_after_six_hours_and_not_before(
     outage = begin_outage(media_id)
     outage.refused_once_more()
     outage.pass_time(age="5 hours 58 minutes")
-    assert outage.refused_once_more() <= MOST_PAUSE
+    assert outage.refused_once_more() <= MAX_PAUSE
     outage.pass_time(age="6 hours 1 minute")
     assert ann.session.next_event("media_failed", LONG).data["code"] == "unavailable"
     assert ann.status(message_id) == "failed"

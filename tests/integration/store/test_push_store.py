@@ -16,14 +16,14 @@ from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.push.vapid import public_key_of
-from app.store import push_deliveries, push_owed, push_targets
-from app.store.batch_owed import Owing
-from app.store.batch_writes import Receipt, store_and_owe, store_batch
+from app.store import pending_pushes, push_deliveries, push_targets
+from app.store.batch_pending_pushes import NewPending
+from app.store.batch_writes import Receipt, store_batch, store_batch_and_enqueue_pushes
 from app.store.engine import create_engine, reading, writing
 from app.store.epochs import read_epoch
+from app.store.pending_pushes import PendingPush
 from app.store.push_deliveries import Delivery, Ended
 from app.store.push_facts import load_facts
-from app.store.push_owed import Owed
 from app.store.push_targets import NewTarget
 from tests.factories.store import add_group, add_pair, add_users, new_message
 from tests.support.processes import ROOT, base_env
@@ -55,8 +55,8 @@ def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
 
 def send(engine: Engine, conversation: int, sender: int, *seqs: int, kind: str = "text") -> int:
     messages = [new_message(conversation, seq, sender, kind=kind) for seq in seqs]
-    owing = [] if kind == "system" else [Owing(conversation, max(seqs), sender)]
-    return store_and_owe(engine, epoch(engine), messages, owing=lambda: owing).owed
+    owing = [] if kind == "system" else [NewPending(conversation, max(seqs), sender)]
+    return store_batch_and_enqueue_pushes(engine, epoch(engine), messages, owing=lambda: owing).owed
 
 
 def test_until_somebody_has_a_device_nothing_is_owed_and_from_then_on_it_is(
@@ -120,8 +120,8 @@ def test_owed_is_one_row_a_member_with_a_device_with_the_newest_of_others(
             messages.append(new_message(groups[c], seqs[c], users[u]))
             newest[c, u] = seqs[c]
         receipts = [Receipt(groups[c], users[u], seqs[c], seqs[c], 1) for c, u in readers if seqs[c]]
-        owing = [Owing(groups[c], seq, users[u]) for (c, u), seq in newest.items()]
-        store_and_owe(engine, epoch(engine), messages, receipts, owing=lambda owing=owing: owing)  # type: ignore[misc]
+        owing = [NewPending(groups[c], seq, users[u]) for (c, u), seq in newest.items()]
+        store_batch_and_enqueue_pushes(engine, epoch(engine), messages, receipts, owing=lambda owing=owing: owing)  # type: ignore[misc]
         for (c, sender), seq in newest.items():
             for n in with_device - muted - {sender}:
                 if n < (4, 3)[c]:
@@ -131,9 +131,9 @@ def test_owed_is_one_row_a_member_with_a_device_with_the_newest_of_others(
     assert found == expected
 
 
-def claim_all(engine: Engine) -> push_owed.Claimed:
+def claim_all(engine: Engine) -> pending_pushes.Claimed:
     with writing(engine) as conn:
-        return push_owed.claim(conn, 100)
+        return pending_pushes.claim(conn, 100)
 
 
 def test_a_row_is_claimed_by_one_and_what_comes_meanwhile_is_looked_at_again(engine: Engine) -> None:
@@ -141,25 +141,25 @@ def test_a_row_is_claimed_by_one_and_what_comes_meanwhile_is_looked_at_again(eng
     add_target(engine, ben)
     send(engine, conversation, ann, 1)
     claimed = claim_all(engine)
-    assert claimed.rows == [Owed(ben, conversation, 1)]
+    assert claimed.rows == [PendingPush(ben, conversation, 1)]
     assert claim_all(engine).rows == []
     send(engine, conversation, ann, 2)
     assert claimed.lease is not None
     with writing(engine) as conn:
-        push_owed.settle(conn, claimed.lease, [(ben, conversation, 0)])
+        pending_pushes.settle(conn, claimed.lease, [(ben, conversation, 0)])
     assert rows(engine, "SELECT seq FROM push_owed") == [(2,)]
     with writing(engine) as conn:
         conn.execute(text("UPDATE push_owed SET due_at = now()"))
     again = claim_all(engine)
     assert again.lease is not None
     with writing(engine) as conn:
-        push_owed.settle(conn, again.lease, [(ben, conversation, 0)])
+        pending_pushes.settle(conn, again.lease, [(ben, conversation, 0)])
     assert rows(engine, "SELECT seq FROM push_owed") == []
 
 
 def tell(engine: Engine, user: int, conversation: int, seq: int) -> int:
     with writing(engine) as conn:
-        return push_owed.tell(conn, [Owed(user, conversation, seq)], [], spacing_seconds=5)
+        return pending_pushes.tell(conn, [PendingPush(user, conversation, seq)], [], spacing_seconds=5)
 
 
 def claim_deliveries(engine: Engine) -> list[Delivery]:
@@ -218,14 +218,14 @@ def test_reading_owes_a_look_where_something_stands_and_nothing_elsewhere(engine
     add_target(engine, ben)
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
     read = [Receipt(conversation, ben, 1, 1, 1)]
-    assert store_and_owe(engine, epoch(engine), [], read).owed == 0
+    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).owed == 0
     tell(engine, ben, conversation, 1)
     (delivery,) = claim_deliveries(engine)
     end(engine, delivery, 1)
-    assert store_and_owe(engine, epoch(engine), [], read).owed == 1
+    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).owed == 1
     with writing(engine) as conn:
-        assert push_owed.clear(conn, [Owed(ben, conversation, 1)]) == 0
-        assert push_owed.clear(conn, [Owed(ben, conversation, 0)]) == 1
+        assert pending_pushes.clear(conn, [PendingPush(ben, conversation, 1)]) == 0
+        assert pending_pushes.clear(conn, [PendingPush(ben, conversation, 0)]) == 1
     (delivery,) = claim_deliveries(engine)
     assert delivery.kind == "clear"
     end(engine, delivery, 1)
@@ -239,7 +239,7 @@ def test_what_was_read_while_it_was_sent_is_looked_at_once_more(engine: Engine) 
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
     tell(engine, ben, conversation, 1)
     (delivery,) = claim_deliveries(engine)
-    assert store_and_owe(engine, epoch(engine), [], [Receipt(conversation, ben, 1, 1, 1)]).owed == 0
+    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], [Receipt(conversation, ben, 1, 1, 1)]).owed == 0
     end(engine, delivery, 1)
     soon = "SELECT user_id, conversation_id, due_at BETWEEN now() AND now() + interval '1 second' FROM push_owed"
     assert rows(engine, soon) == [(ben, conversation, True)]
@@ -256,7 +256,7 @@ def test_what_was_taken_away_or_not_sent_is_not_looked_at_again(engine: Engine) 
     end(engine, claim_deliveries(engine)[0], 2)
     with writing(engine) as conn:
         conn.execute(text("TRUNCATE push_owed"))
-        push_owed.clear(conn, [Owed(ben, conversation, 0)])
+        pending_pushes.clear(conn, [PendingPush(ben, conversation, 0)])
     end(engine, claim_deliveries(engine)[0], 2)
     assert rows(engine, "SELECT 1 FROM push_owed") == []
 

@@ -7,9 +7,9 @@ import io
 import pytest
 from PIL import Image
 
+from app.media.image_info import UnreadableError
 from app.media.image_size import Size, image_size
-from app.media.looks import UnreadableError
-from app.media.pictures import look_at
+from app.media.pictures import decode_image
 from app.media.strip import strip
 from tests.support.media_files import GPS, ORIENTATION, bomb_png, image_bytes, picture
 
@@ -73,7 +73,7 @@ def test_a_picture_cut_off_anywhere_is_refused_or_read_never_a_crash(form: str) 
         cut = whole[:end]
         assert image_size(cut, FORMS[form]) in (None, Size(64, 48))
         try:
-            look_at(strip(cut, FORMS[form]), max_pixels=10_000)
+            decode_image(strip(cut, FORMS[form]), max_pixels=10_000)
         except (UnreadableError, ValueError, IndexError):
             continue
 
@@ -97,14 +97,14 @@ def test_a_photo_is_as_large_as_it_is_shown(orientation: int) -> None:
     data = image_bytes("JPEG", orientation=orientation)
     size = Size(48, 64) if orientation in (6, 8) else Size(64, 48)
     assert image_size(data, "image/jpeg") == size
-    looks = look_at(data, max_pixels=10_000)
+    looks = decode_image(data, max_pixels=10_000)
     assert looks.size == size
     assert opened(looks.thumbnail).size == size
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
 def test_a_thumbnail_stands_as_the_picture_does(form: str) -> None:
-    looks = look_at(image_bytes(form, size=(2000, 1000), orientation=6), max_pixels=10**7)
+    looks = decode_image(image_bytes(form, size=(2000, 1000), orientation=6), max_pixels=10**7)
     assert looks.size == Size(1000, 2000)
     thumbnail = opened(looks.thumbnail)
     assert thumbnail.size == (240, 480)
@@ -114,12 +114,12 @@ def test_a_thumbnail_stands_as_the_picture_does(form: str) -> None:
 def test_a_transparent_picture_is_shown_on_white() -> None:
     written = io.BytesIO()
     Image.new("RGBA", (40, 40), (0, 0, 0, 0)).save(written, "PNG")
-    assert opened(look_at(written.getvalue(), max_pixels=10_000).thumbnail).getpixel((20, 20)) == (255, 255, 255)
+    assert opened(decode_image(written.getvalue(), max_pixels=10_000).thumbnail).getpixel((20, 20)) == (255, 255, 255)
 
 
 def test_a_bomb_is_refused_by_its_pixels_before_any_is_decoded() -> None:
     with pytest.raises(UnreadableError) as caught:
-        look_at(bomb_png(), max_pixels=50_000_000)
+        decode_image(bomb_png(), max_pixels=50_000_000)
     assert caught.value.code == "too_large"
     assert image_size(bomb_png(), "image/png") == Size(60_000, 60_000)
 
@@ -128,7 +128,7 @@ def test_a_blurhash_tells_the_colours() -> None:
     """Of one colour: its first factor is that colour (base 83)."""
     written = io.BytesIO()
     Image.new("RGB", (50, 50), (200, 40, 90)).save(written, "PNG")
-    text = look_at(written.getvalue(), max_pixels=10_000).blurhash
+    text = decode_image(written.getvalue(), max_pixels=10_000).blurhash
     digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
     value = 0
     for letter in text[2:6]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from app.media.image_info import UnreadableError
 from app.media.inspect import inspect
-from app.media.looks import UnreadableError
 from app.media.recordings import play
 from app.media.strip_recording import strip_recording
 from tests.support.media_files import sound_bytes, video_bytes, wav_bytes

@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from app.config import Settings
+from app.media.image_info import UnreadableError
 from app.media.image_size import Size
-from app.media.inspect_apart import CrashedError, inspect_apart
-from app.media.looks import UnreadableError
-from app.services.media_storages import MediaStorages
+from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
+from app.services.media.media_storages import MediaStorages
 from dev.processes import wait_until
 from tests.support.media_files import bomb_png, image_bytes
 from tests.support.processes import ROOT, base_env
@@ -36,17 +36,17 @@ def test_neither_web_nor_worker_loads_a_decoder_or_an_sdk_that_it_does_not_use(p
 def test_the_process_apart_gives_what_it_found_and_takes_what_kills_it(tmp_path: Path) -> None:
     path = tmp_path / "photo"
     path.write_bytes(image_bytes(size=(90, 60), orientation=6))
-    found = inspect_apart(path, "image/jpeg", "image", max_pixels=10_000)
+    found = inspect_in_subprocess(path, "image/jpeg", "image", max_pixels=10_000)
     assert found.looks is not None
     assert found.looks.size == Size(60, 90)
     assert found.rewritten
     assert b"Secret" not in path.read_bytes()
     path.write_bytes(bomb_png())
     with pytest.raises(UnreadableError) as caught:
-        inspect_apart(path, "image/png", "image", max_pixels=10_000)
+        inspect_in_subprocess(path, "image/png", "image", max_pixels=10_000)
     assert caught.value.code == "too_large"
     with pytest.raises(CrashedError):
-        inspect_apart(tmp_path / "not there", "image/png", "image", max_pixels=10_000)
+        inspect_in_subprocess(tmp_path / "not there", "image/png", "image", max_pixels=10_000)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
@@ -54,8 +54,8 @@ def test_the_process_apart_is_humble_and_ends_with_its_worker(tmp_path: Path) ->
     path = tmp_path / "a pipe that says nothing"
     os.mkfifo(path)
     code = (
-        "from pathlib import Path; from app.media.inspect_apart import inspect_apart;"
-        f"inspect_apart(Path({str(path)!r}), 'image/jpeg', 'image', max_pixels=1)"
+        "from pathlib import Path; from app.media.inspect_in_subprocess import inspect_in_subprocess;"
+        f"inspect_in_subprocess(Path({str(path)!r}), 'image/jpeg', 'image', max_pixels=1)"
     )
     worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=base_env())
     with wait_until(lambda: writer_of(path), 10, "somebody who reads it"):
@@ -77,7 +77,7 @@ def writer_of(path: Path) -> IO[bytes] | None:
 
 def test_uploads_together_keep_to_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("app.services.media_storages.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("app.services.media.media_storages.time.monotonic", lambda: clock[0])
     env = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://h", "UPLOAD_BYTES_PER_SECOND": "1000"}
     media = MediaStorages(Settings.from_env(env))
     assert [media.pause_after(500) for _ in range(3)] == [0.5, 1.0, 1.5]

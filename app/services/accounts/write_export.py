@@ -1,0 +1,159 @@
+"""Write the file of somebody's own data: lines of JSON, the profile first, then the blocks, then one conversation after
+the other, each followed by its messages.
+
+Invariants:
+* Memory holds one page of messages and one piece of the file, however many there are.
+* Each piece is committed when it is full, and the last line that is there says where to go on. So a writer that was
+  interrupted loses a piece at most, and writing twice writes the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Engine
+
+from app.core.times import rfc3339
+from app.services.reading.media_json import show_media
+from app.services.reading.message_json import stored_message
+from app.store import blocks
+from app.store import exports as store
+from app.store.engine import reading, writing
+from app.store.exports import ExportedConversation
+
+PIECE_BYTES = 1_000_000
+# Then a next task goes on: what wakes the drain may wait behind this one.
+RUN_SECONDS = 2.0
+
+Line = dict[str, Any]
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Place(NamedTuple):
+    """What is written: everything up to the message ``seq`` of a conversation (0: the conversation itself)."""
+
+    conversation_id: int
+    seq: int
+
+
+class ExportWriter:
+    """``stopping`` says that the process is told to end."""
+
+    def __init__(self, engine: Engine, *, keep_seconds: int, stopping: Callable[[], bool]) -> None:
+        self._engine = engine
+        self._keep_seconds = keep_seconds
+        self._stopping = stopping
+        self._ends_at = time.monotonic() + RUN_SECONDS
+
+    def run(self, export_id: str) -> bool:
+        """True where nothing is left to do; else it is to be run again. Raise Overloaded."""
+        with reading(self._engine) as conn:
+            export = store.get_export(conn, export_id)
+            last = store.last_piece(conn, export_id)
+        if export is None or export.state != "pending":
+            return True
+        n = 0 if last is None else last[0] + 1
+        place = None if last is None else _place_after(last[1])
+        for piece in _pieces(self._lines(export.user_id, place)):
+            with writing(self._engine) as conn:
+                if not store.add_piece(conn, export_id, n, piece):
+                    return True  # another writer is at it, or nobody wants it any more
+            n += 1
+            if self._stopping() or time.monotonic() > self._ends_at:
+                return False
+        with writing(self._engine) as conn:
+            store.finish_export(conn, export_id, keep_seconds=self._keep_seconds)
+        return True
+
+    def _lines(self, user_id: int, place: Place | None) -> Iterator[Line]:
+        """Everything after ``place``; all of it where that is None."""
+        if place is None:
+            yield from self._person(user_id)
+            place = Place(0, 0)
+        else:
+            yield from self._messages(user_id, place)
+        while True:
+            with reading(self._engine) as conn:
+                conversation = store.next_conversation(conn, user_id, place.conversation_id)
+            if conversation is None:
+                return
+            yield _conversation_line(conversation)
+            place = Place(conversation.id, 0)
+            yield from self._messages(user_id, place)
+
+    def _person(self, user_id: int) -> Iterator[Line]:
+        with reading(self._engine) as conn:
+            person = store.own_data(conn, user_id)
+            blocked = blocks.blocked_by(conn, user_id)
+        if person is not None:
+            yield {
+                "type": "profile",
+                "id": person.id,
+                "username": person.username,
+                "displayName": person.display_name,
+                "avatarUrl": person.avatar_url,
+                "createdAt": rfc3339(person.created_ms),
+                "lastSeen": _time(person.last_seen_ms),
+                "lastSeenVisible": person.last_seen_visible,
+            }
+        for user in blocked:
+            yield {"type": "block", "userId": user.id, "username": user.username}
+
+    def _messages(self, user_id: int, place: Place) -> Iterator[Line]:
+        with reading(self._engine) as conn:
+            first, last = store.seqs_of(conn, user_id, place.conversation_id)
+        seq = max(first, place.seq + 1)
+        while True:
+            with reading(self._engine) as conn:
+                page = store.exported_messages(conn, user_id, place.conversation_id, seq, last)
+                views = show_media(conn, [stored_message(row) for row in page])
+            for view in views:
+                yield {"type": "message", **view}
+            if len(page) < store.MESSAGES_AT_ONCE:
+                return
+            seq = page[-1].seq + 1
+
+
+def _conversation_line(conversation: ExportedConversation) -> Line:
+    return {
+        "type": "conversation",
+        "id": conversation.id,
+        "kind": conversation.kind,
+        "name": conversation.name,
+        "description": conversation.description,
+        "otherId": conversation.other_id,
+        "role": conversation.role,
+        "joinedAt": rfc3339(conversation.joined_ms),
+        "isMember": conversation.is_member,
+        "archived": conversation.archived,
+        "mutedUntil": _time(conversation.muted_until_ms),
+    }
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else rfc3339(ms)
+
+
+def _pieces(lines: Iterator[Line]) -> Iterator[bytes]:
+    """Whole lines, as many as fit into a piece."""
+    piece = bytearray()
+    for line in lines:
+        written = _encode(line) + b"\n"
+        if piece and len(piece) + len(written) > PIECE_BYTES:
+            yield bytes(piece)
+            piece.clear()
+        piece += written
+    if piece:
+        yield bytes(piece)
+
+
+def _place_after(piece: bytes) -> Place:
+    """Where to go on after this piece."""
+    last = _decode(piece[piece.rstrip(b"\n").rfind(b"\n") + 1 :])
+    if last["type"] == "message":
+        return Place(last["conversationId"], last["seq"])
+    return Place(last["id"], 0) if last["type"] == "conversation" else Place(0, 0)

@@ -1,0 +1,80 @@
+"""Groups: made in Postgres, changed by the log, so that a change is in order with the messages around it, and two at
+once do not lose each other. The right to a change is checked where it is carried out (message_log/lua/change.lua).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.core.errors import Invalid, NotFound
+from app.core.groups import NewGroup, checked_name
+from app.core.ids import make_uuid7
+from app.core.records import Kind, MessageBody, encode_body
+from app.message_log.append import Operation
+from app.services.messaging.change_message import Prepared
+from app.services.messaging.message_path import MessagePath, now_ms
+from app.store import groups
+from app.store.engine import reading, writing
+from app.store.users import get_users
+
+
+def create_group(path: MessagePath, user_id: int, new: NewGroup) -> tuple[int, Prepared]:
+    """Its id, and the system message that tells the members of it. May block. Raise NotFound for an unknown user."""
+    members = [member for member in dict.fromkeys(new.member_ids) if member != user_id]
+    if len(members) + 1 > path.settings.max_group_members:
+        raise Invalid.field("memberIds", f"a group has at most {path.settings.max_group_members} members")
+    with writing(path.engine) as connection:
+        conversation_id = groups.create_group(
+            connection,
+            user_id,
+            checked_name(new.name),
+            members,
+            description=new.description or None,
+            avatar_url=new.avatar_url,
+            history=new.history,
+        )
+    if conversation_id is None:
+        raise NotFound("No such user.")
+    return conversation_id, _change(conversation_id, user_id, ["created"])
+
+
+def add_members(path: MessagePath, user_id: int, conversation_id: int, user_ids: Sequence[int]) -> Prepared:
+    """May block. Raise NotFound for an unknown user."""
+    with reading(path.engine) as connection:
+        found = get_users(connection, list(user_ids))
+    if len(found) < len(user_ids):
+        raise NotFound("No such user.")
+    return _change(conversation_id, user_id, ["added", path.settings.max_group_members, *user_ids])
+
+
+def join_group(path: MessagePath, user_id: int, conversation_id: int) -> Prepared:
+    """For whoever holds an invite."""
+    return _change(conversation_id, user_id, ["joined", path.settings.max_group_members])
+
+
+def remove_members(user_id: int, conversation_id: int, user_ids: Sequence[int]) -> Prepared:
+    return _change(conversation_id, user_id, ["removed", *user_ids])
+
+
+def leave_group(user_id: int, conversation_id: int) -> Prepared:
+    return _change(conversation_id, user_id, ["left"])
+
+
+def give_role(user_id: int, conversation_id: int, whom: int, role: str) -> Prepared:
+    return _change(conversation_id, user_id, ["role", whom, role])
+
+
+def change_info(user_id: int, conversation_id: int, changes: dict[str, Any]) -> Prepared:
+    """``changes``: of name, description, avatarUrl and history; false takes away."""
+    told = {name: value or None for name, value in changes.items()}
+    return _change(conversation_id, user_id, ["info", changes, msgspec.json.encode(told)[1:-1].decode()])
+
+
+def _change(conversation_id: int, user_id: int, what: list[Any]) -> Prepared:
+    message_id = make_uuid7(now_ms())
+    body = encode_body(MessageBody(id=message_id, sender_id=user_id, kind="system"))
+    operation = Operation(Kind.GROUP_CHANGED, conversation_id, user_id, what, body, "", message_id)
+    return Prepared(operation, {"id": message_id, "conversationId": conversation_id, "status": "stored"})

@@ -1,0 +1,130 @@
+"""Tell a conversation how a medium ended, and show anew the messages that name it. In a worker, by the log: so it has
+its place among the changes, and who is away gets it on resume.
+
+Safe to repeat: the end is told until its event is stored, each message until it is shown with it. What is lost in
+between (Redis, a worker), the sweep asks for again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.core.records import Kind, MessageBody, encode_body
+from app.message_log.append import Decided, Operation
+from app.message_log.conversations import read_tail
+from app.services.messaging.worker_changes import WorkerChanges
+from app.services.reading.media_json import attachment_view, ended_view, show_media
+from app.services.reading.message_json import quoted_view, stored_message
+from app.services.reading.pending_changes import Messages, View
+from app.store import media as store
+from app.store import media_uses, message_life
+from app.store.direct_pairs import pairs_of
+from app.store.engine import reading
+from app.store.media import StoredMedia
+from app.store.media_uses import SETTLED, Use
+from app.store.replay import message_at
+
+AT_ONCE = 50
+TRIES = 3
+_encode = msgspec.json.Encoder().encode
+# From the view to the body, where they are there.
+_COPIED = {
+    "receiverId": "receiver_id",
+    "replyTo": "reply_to",
+    "quoted": "quoted",
+    "mentions": "mentions",
+    "mentionsAll": "mentions_all",
+    "forwarded": "forwarded",
+    "sentAt": "sent_at",
+    "editedAt": "edited_at",
+    "pinnedAt": "pinned_at",
+}
+
+
+def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
+    """Raise Overloaded, RedisError, EpochLostError where it is to be done again."""
+    with reading(engine) as conn:
+        row = store.get(conn, media_id)
+        uses = media_uses.untold_uses(conn, media_id, AT_ONCE)
+    if row is None or row.state not in SETTLED or row.conversation_id is None:
+        return
+    if row.version == 0 and not _is_on_its_way(changes.redis, row):
+        body = _fragment(ended_view(row))
+        operation = Operation(Kind.MEDIA, row.conversation_id, row.user_id, [], body, id=row.id)
+        changes.carry_out([operation])
+    for use in uses:
+        _show_anew(engine, changes, use)
+
+
+def _is_on_its_way(redis: Redis, row: StoredMedia) -> bool:
+    """Whether the log has it already: the drain is behind, and asking more often would not help it."""
+    tail = read_tail(redis, [row.conversation_id or 0])
+    return any(record.kind == Kind.MEDIA and record.id == row.id for record in tail.records)
+
+
+def progress_body(row: StoredMedia, stage: str) -> str:
+    """Of ``media_progress``: how far it is, and what is known of its looks."""
+    view = {name: value for name, value in attachment_view(row).items() if name in ("width", "height", "blurhash")}
+    return _fragment({"mediaId": row.id, "conversationId": row.conversation_id, "stage": stage, **view})
+
+
+def _fragment(view: View) -> str:
+    return _encode(view)[1:-1].decode()
+
+
+def _show_anew(engine: Engine, changes: WorkerChanges, use: Use) -> None:
+    for _ in range(TRIES):
+        read = _message_now(engine, changes.redis, use)
+        if read is None:
+            return
+        view, version = read
+        what = [use.seq, version]
+        operation = Operation(
+            Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, _body(view), id=view["id"]
+        )
+        if changes.carry_out([operation]) != [Decided.VERSION_CONFLICT]:
+            return
+
+
+def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | None:
+    """As it is, and at which version; None where it was deleted, or is on its way already. The tail is read first."""
+    tail = read_tail(redis, [use.conversation_id])
+    with reading(engine) as conn:
+        row = message_at(conn, *use)
+        if row is None or row.deleted_ms is not None:
+            return None
+        peers = [(low, high) for _, low, high in pairs_of(conn, [use.conversation_id])]
+        receiver = next((high if row.sender_id == low else low for low, high in peers), None)
+        found = Messages(0)
+        found.put({**stored_message(row, receiver), "reactions": []}, row.version, row.created_version)
+        found.apply(record for record in tail.records if record.seq == use.seq and record.kind != Kind.BLOCKED_MESSAGE)
+        view, version = found.views[use], found.versions[use]
+        shown = any(record.kind == Kind.MEDIA_RESOLVED and record.version == version for record in tail.records)
+        if "deletedAt" in view or (shown and not _is_under_way(view)):
+            return None
+        show_media(conn, [view])
+        if "replyTo" in view:
+            asked = use.conversation_id, view["replyTo"]
+            preview = message_life.previews(conn, [asked]).get(asked)
+            view |= {} if preview is None else {"quoted": quoted_view(preview)}
+    return view, version
+
+
+def _is_under_way(view: View) -> bool:
+    return any(attachment["status"] not in SETTLED for attachment in view["attachments"])
+
+
+def _body(view: View) -> str:
+    body = MessageBody(
+        id=view["id"],
+        sender_id=view["senderId"],
+        message=view["message"],
+        kind=view["kind"],
+        attachments=view["attachments"],
+    )
+    for name, member in _COPIED.items():
+        if name in view:
+            setattr(body, member, view[name])
+    return encode_body(body)

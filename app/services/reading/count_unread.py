@@ -1,0 +1,55 @@
+"""How many messages of others users have not read, by conversation; many users in one go, for storms of joins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.records import Kind, Record
+from app.services.messaging.message_path import MessagePath
+from app.services.reading.memberships import memberships_now
+from app.store import messages
+from app.store.engine import reading
+from app.store.unread_tail import count_with_floor
+
+
+def count_unread(path: MessagePath, user_ids: Sequence[int]) -> list[dict[int, int]]:
+    """For each user conversation -> count, those with none left out. May block. Raise Overloaded.
+
+    Accepted messages that are not stored yet are counted, and what was read but is not stored yet is not.
+    """
+    members = memberships_now(path, user_ids)
+    tail = by_conversation(members.tail.records)
+    floors = {
+        (user_id, conversation_id): max(
+            read_mark(tail[conversation_id], user_id), members.since.get((user_id, conversation_id), 0)
+        )
+        for user_id, conversation_ids in members.of.items()
+        for conversation_id in conversation_ids & tail.keys()
+    }
+    counts: dict[int, dict[int, int]] = {user_id: {} for user_id in members.of}
+    with reading(path.engine) as connection:
+        for user_id, conversation_id, count in messages.unread_counts(connection, list(members.of)):
+            if conversation_id in members.of[user_id]:
+                counts[user_id][conversation_id] = count
+        stored = count_with_floor(connection, floors) if floors else {}
+    for (user_id, conversation_id), floor in floors.items():
+        stored_seq, count = stored.get((user_id, conversation_id), (0, 0))
+        new = sum(is_unread(record, user_id, max(floor, stored_seq)) for record in tail[conversation_id])
+        counts[user_id][conversation_id] = count + new
+    return [{c: n for c, n in counts[user_id].items() if n} for user_id in user_ids]
+
+
+def by_conversation(tail: Sequence[Record]) -> dict[int, list[Record]]:
+    grouped: dict[int, list[Record]] = {}
+    for record in tail:
+        grouped.setdefault(record.conversation_id, []).append(record)
+    return grouped
+
+
+def is_unread(record: Record, user_id: int, read_seq: int) -> bool:
+    return record.kind in (Kind.MESSAGE, Kind.GROUP_CHANGED) and record.user_id != user_id and record.seq > read_seq
+
+
+def read_mark(tail: Sequence[Record], user_id: int) -> int:
+    """How far the user read in the conversation of this tail, as far as that is not in Postgres yet; else 0."""
+    return max((r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id), default=0)

@@ -1,0 +1,118 @@
+"""Groups as they now are, for a session that missed how they became so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.core.record_events import settings_view
+from app.core.records import Kind, Record
+from app.core.times import rfc3339
+from app.message_log.conversations import GroupNow, Tail, group_now
+from app.redis_calls import asking
+from app.services.messaging.message_path import MessagePath
+from app.store import conversations
+from app.store.conversations import ConversationSummary
+from app.store.replay import StoredSettings, groups_changed_since, left_since
+
+View = dict[str, Any]
+
+
+def changed_groups(
+    path: MessagePath, conn: Connection, user_id: int, version: int, tail: Tail, records: Iterable[Record]
+) -> dict[int, tuple[int, View]]:
+    """conversation -> (version of its last change, the data of ``conversation_updated``)."""
+    latest = groups_changed_since(conn, user_id, version)
+    gone = left_since(conn, user_id, version)
+    latest |= gone
+    for record in records:
+        if record.kind == Kind.GROUP_CHANGED and record.version > version:
+            latest[record.conversation_id] = max(record.version, latest.get(record.conversation_id, 0))
+    for conversation_id, (is_member, _) in tail.membership_of(user_id).items():
+        gone.pop(conversation_id, None)
+        if not is_member:
+            gone[conversation_id] = latest.get(conversation_id, 0)
+    return {
+        c: (at, left_view(c) if c in gone else {**group_view(path, conn, user_id, c), "updatedAt": _moment(at)})
+        for c, at in latest.items()
+    }
+
+
+def _moment(version: int) -> str:
+    """A version is the microsecond in which it was given out."""
+    return rfc3339(version // 1000)
+
+
+def left_view(conversation_id: int) -> View:
+    return {"id": conversation_id, "kind": "group", "left": True}
+
+
+def group_view(path: MessagePath, conn: Connection, user_id: int, conversation_id: int) -> View:
+    """From Redis where it is in use, since that is ahead of Postgres."""
+    now = asking(lambda: group_now(path.redis, conversation_id))
+    if now is not None:
+        return _of_redis(conversation_id, now)
+    summary = conversations.get_one(conn, user_id, conversation_id)
+    return left_view(conversation_id) if summary is None else _of_store(summary)
+
+
+def _of_redis(conversation_id: int, now: GroupNow) -> View:
+    view: View = {"id": conversation_id, "kind": "group", **now.info, "memberCount": now.member_count}
+    view["lastSeq"] = now.last_seq
+    if now.members is not None:
+        view["members"] = [
+            {"userId": user, "role": role, "deliveredSeq": delivered, "readSeq": read}
+            for user, role, delivered, read in now.members
+        ]
+    return view
+
+
+def _of_store(summary: ConversationSummary) -> View:
+    view: View = {
+        "id": summary.id,
+        "kind": summary.kind,
+        **info_view(summary),
+        "memberCount": summary.member_count,
+        "lastSeq": summary.last_seq,
+        "updatedAt": rfc3339(summary.activity_us // 1000),
+    }
+    if summary.member_count <= conversations.MEMBERS_SHOWN:
+        view["members"] = [
+            {"userId": m.user_id, "role": m.role, "deliveredSeq": m.delivered_seq, "readSeq": m.read_seq}
+            for m in summary.members
+        ]
+    return view
+
+
+def info_view(summary: ConversationSummary) -> View:
+    """What is set of a group's name, description, picture and history."""
+    found = {
+        "name": summary.name,
+        "description": summary.description,
+        "avatarUrl": summary.avatar_url,
+        "history": summary.history if summary.kind == "group" else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def stored_settings_view(row: StoredSettings) -> View:
+    changes = {
+        "mutedUntil": row.muted_until_ms or 0,
+        "exceptMentions": row.except_mentions,
+        "archived": row.archived,
+        "pinned": row.pinned,
+    }
+    return settings_view(row.conversation_id, changes)
+
+
+def group_now_over(path: MessagePath, view: View) -> View:
+    """A group's view from Postgres, with what Redis knows better: members, name, last seq."""
+    now = asking(lambda: group_now(path.redis, view["id"]))
+    if now is None:
+        return view
+    fresh = {name: value for name, value in view.items() if name not in ("name", "description", "avatarUrl", "history")}
+    of_redis = _of_redis(view["id"], now)
+    fresh.pop("members", None)
+    return {**fresh, **of_redis, "lastSeq": max(view["lastSeq"], of_redis["lastSeq"])}

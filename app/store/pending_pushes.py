@@ -1,0 +1,155 @@
+"""What is owed to whom: rows that the drain wrote with the messages, claimed by whoever looks after them.
+
+Invariants:
+
+* A claim is a lease: ``due_at`` is moved to when it ends. Who claimed changes a row only while it stands.
+* A row that got something new meanwhile is looked at again: the drain moves ``due_at`` forward.
+* Rows are locked without waiting, and in no transaction that waits for anything else: the drain never waits for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from app.store.pg_arrays import int_array, text_array
+from app.store.sql import HotStatement
+
+LOOK_LEASE_SECONDS = 15
+
+
+class PendingPush(NamedTuple):
+    user_id: int
+    conversation_id: int
+    seq: int
+
+
+class Claimed(NamedTuple):
+    """``lease`` stands in each of the rows until somebody moves it."""
+
+    rows: list[PendingPush]
+    lease: datetime | None
+
+
+_CLAIM = HotStatement(f"""
+    UPDATE push_owed AS o SET due_at = now() + interval '{LOOK_LEASE_SECONDS} seconds', looked_at = now()
+    FROM (
+        SELECT user_id, conversation_id FROM push_owed WHERE due_at <= now()
+        ORDER BY due_at, user_id LIMIT :limit FOR UPDATE SKIP LOCKED
+    ) AS due
+    WHERE o.user_id = due.user_id AND o.conversation_id = due.conversation_id
+    RETURNING o.user_id, o.conversation_id, o.seq, o.due_at
+""")
+_SETTLE = HotStatement("""
+    WITH looked AS (
+        SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:again AS bigint[]))
+            AS looked (u, c, again)
+    ), later AS (
+        UPDATE push_owed SET due_at = to_timestamp(CAST(again AS float8) / 1000) FROM looked
+        WHERE again > 0 AND user_id = u AND conversation_id = c AND due_at = :lease
+    ), done AS (
+        DELETE FROM push_owed USING looked
+        WHERE again = 0 AND user_id = u AND conversation_id = c AND due_at = :lease
+    )
+    SELECT 1
+""")
+_TELL = HotStatement("""
+    INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
+    SELECT t.id, t.user_id, c, s, 'message', CASE t.platform WHEN 'browser' THEN 'webpush' ELSE 'fcm' END, t.host,
+           greatest(now(), w.sent_at + CAST(:spacing AS float8) * interval '1 second')
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS owed (u, c, s)
+    JOIN push_targets AS t ON t.user_id = u
+    LEFT JOIN push_shown AS w ON w.target_id = t.id AND w.conversation_id = c
+    WHERE coalesce(w.seq, 0) < s AND NOT EXISTS (
+        SELECT FROM unnest(CAST(:busy_users AS bigint[]), CAST(:busy_devices AS text[])) AS busy (u, d)
+        WHERE busy.u = t.user_id AND busy.d = t.device_id)
+    ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
+    DO UPDATE SET seq = greatest(d.seq, excluded.seq), kind = 'message'
+    RETURNING 1
+""")
+_CLEAR = HotStatement("""
+    INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
+    SELECT t.id, t.user_id, c, w.seq, 'clear', CASE t.platform WHEN 'browser' THEN 'webpush' ELSE 'fcm' END, t.host,
+           now()
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS left_ (u, c, s)
+    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0 AND w.seq > s
+    JOIN push_targets AS t ON t.id = w.target_id AND t.user_id = u
+    ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
+    DO UPDATE SET seq = excluded.seq, kind = 'clear'
+    RETURNING 1
+""")
+_NEXT = HotStatement("""
+    SELECT CAST(1000 * date_part('epoch', least(
+        (SELECT due_at FROM push_owed ORDER BY due_at LIMIT 1),
+        (SELECT min(due_at) FROM (VALUES ('fcm'), ('webpush')) AS p (provider) CROSS JOIN LATERAL (
+            SELECT due_at FROM push_deliveries AS d WHERE d.state = 'pending' AND d.provider = p.provider
+            ORDER BY due_at LIMIT 1) AS first)
+    ) - now()) AS bigint)
+""")
+_FIGURES = HotStatement("""
+    SELECT count(*), coalesce(date_part('epoch', now() - min(looked_or_due)), 0) FROM (
+        SELECT due_at AS looked_or_due FROM push_owed
+        UNION ALL SELECT created_at FROM push_deliveries WHERE state = 'pending'
+    ) AS owed
+""")
+
+
+def claim(conn: Connection, limit: int) -> Claimed:
+    """Up to ``limit`` rows that are due, for ``LOOK_LEASE_SECONDS``. Others may claim at the same time."""
+    rows = _CLAIM.rows(conn, limit=limit)
+    return Claimed([PendingPush(*row[:3]) for row in rows], rows[0][3] if rows else None)
+
+
+def settle(conn: Connection, lease: datetime, looked: Sequence[tuple[int, int, int]]) -> None:
+    """``(user, conversation, ms of the next look or 0)`` of claimed rows. What came meanwhile stays due."""
+    users, conversations, again = zip(*looked, strict=True)
+    _SETTLE.rows(
+        conn, users=int_array(users), conversations=int_array(conversations), again=int_array(again), lease=lease
+    )
+
+
+def tell(
+    conn: Connection, owed: Sequence[PendingPush], busy: Sequence[tuple[int, str]], *, spacing_seconds: float
+) -> int:
+    """Queue a notification up to ``seq`` for each device of the user that does not show that yet, but for the ``busy``
+    ones (user, device id). No sooner than ``spacing_seconds`` after the last one there. Returns how many are queued.
+    """
+    if not owed:
+        return 0
+    users, conversations, seqs = zip(*owed, strict=True)
+    return len(
+        _TELL.rows(
+            conn,
+            users=int_array(users),
+            conversations=int_array(conversations),
+            seqs=int_array(seqs),
+            busy_users=int_array(user for user, _ in busy),
+            busy_devices=text_array(device for _, device in busy),
+            spacing=spacing_seconds,
+        )
+    )
+
+
+def clear(conn: Connection, told: Sequence[PendingPush]) -> int:
+    """Have what stands on devices of the user for the conversation taken away where it is beyond ``seq``, the newest
+    that there is to tell of: the rest was read, or is deleted. Returns how many are queued.
+    """
+    if not told:
+        return 0
+    users, conversations, seqs = zip(*told, strict=True)
+    return len(_CLEAR.rows(conn, users=int_array(users), conversations=int_array(conversations), seqs=int_array(seqs)))
+
+
+def next_due_ms(conn: Connection) -> int | None:
+    """How soon something is due, in ms from now (0 or less: it is); None where nothing is owed."""
+    (due,) = _NEXT.rows(conn)[0]
+    return None if due is None else int(due)
+
+
+def figures(conn: Connection) -> tuple[int, float]:
+    """How many are owed, and the age of the oldest in seconds."""
+    owed, age = _FIGURES.rows(conn)[0]
+    return int(owed), max(0.0, float(age))
