@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
     from app.config import Settings
 
+# The one definition: pyproject.toml, the OpenAPI and AsyncAPI documents and client/package.json follow it.
+__version__ = "0.2.0-dev"
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application. Settings come from the environment where none are given.

@@ -6,13 +6,14 @@ import re
 from functools import cache
 from typing import Any
 
+from app import __version__
 from app.api.documents.operation import Answered, Operation
 from app.api.documents.operations import OPERATIONS
 from app.api.documents.schemas import Schema, query_parameters, resolve, schemas_of
 from app.core.answers import Problem
 from app.core.errors import ParleyError, all_errors
 
-VERSION = "1"
+VERSION = __version__
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "access": [{"accessToken": []}],
