@@ -6,7 +6,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from app.extensions import current_parley
+from app.container import current_container
 from app.push.vapid import make_private_key, public_key_of
 from app.store import users
 from app.store.engine import writing
@@ -43,6 +43,6 @@ def revoke(username: str) -> None:
 
 def _set_admin(username: str, is_admin: bool) -> None:
     """Holds from the next request on. Exits with 1 where there is no such user."""
-    with writing(current_parley().engine) as connection:
+    with writing(current_container().engine) as connection:
         if not users.set_admin(connection, username, is_admin):
             raise click.ClickException(f"There is no user {username}.")

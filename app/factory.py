@@ -30,9 +30,10 @@ from app.api import (
     users,
 )
 from app.api.documents import views as documents
+from app.bootstrap import build_container
 from app.config import Settings, check_settings
+from app.container import Container
 from app.errors_http import install_error_handlers
-from app.extensions import Parley, build_parley
 
 MAX_JSON_BYTES = 256 * 1024
 
@@ -43,7 +44,7 @@ def build_app(settings: Settings | None = None) -> Flask:
     logs.configure(settings)
     app = Flask("app", static_folder=None, template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
-    app.extensions["parley"] = parley = build_parley(settings)
+    app.extensions["parley"] = parley = build_container(settings)
     trust_proxies(app, settings.trusted_proxies)
     install_error_handlers(app)
     jwt_manager.install(app, settings)
@@ -81,7 +82,7 @@ def register_blueprints(app: Flask) -> None:
         app.register_blueprint(part.blueprint)
 
 
-def install_gateway(app: Flask, parley: Parley) -> None:
+def install_gateway(app: Flask, parley: Container) -> None:
     """The transports: their routes, and ``parley.gateway``. Their listeners begin in the worker, after the
     fork.
     """

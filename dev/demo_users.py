@@ -6,9 +6,9 @@ import sys
 
 from app import create_app
 from app.config import ConfigError, Settings
+from app.container import Container
 from app.core.accounts import Register
 from app.core.errors import Conflict
-from app.extensions import Parley
 from app.services.auth.register_user import register_user
 from app.store import users
 from app.store.engine import reading
@@ -25,7 +25,7 @@ def main() -> int:
         print("parley: demo users are not for production.", file=sys.stderr)
         return 3
     app = create_app(settings)
-    parley: Parley = app.extensions["parley"]
+    parley: Container = app.extensions["parley"]
     # An account is made signed in, and what makes its tokens reads its settings from the application.
     with app.app_context():
         for name in NAMES:
@@ -34,7 +34,7 @@ def main() -> int:
     return 0
 
 
-def ensure(parley: Parley, name: str) -> int:
+def ensure(parley: Container, name: str) -> int:
     """The id of the user, made if it is not there; an existing one keeps its password."""
     try:
         return register_user(parley, Register(username=name, password=PASSWORD, display_name=name.title())).user.id

@@ -8,11 +8,11 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.extensions import one_connection
 from app.fanout import push_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import heartbeat
+from app.redis_connections import one_connection
 from app.services.drain.store_log import BLOCK_MS, Drain, DrainStats
 from app.services.metrics.publish_metrics import publish_drain
 from app.store.engine import create_engine

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from app.config import ConfigError
 from app.core.errors import Overloaded
-from app.extensions import one_connection
 from app.fanout import push_signal
+from app.redis_connections import one_connection
 from app.services.metrics.publish_metrics import publish_push
 from app.store.engine import create_engine, reading
 from app.store.pending_pushes import next_due_ms

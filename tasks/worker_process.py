@@ -6,8 +6,9 @@ import os
 import socket
 from functools import cache
 
+from app.bootstrap import build_container
 from app.config import Settings
-from app.extensions import Parley, build_parley
+from app.container import Container
 from app.message_log.append import Append, AppendLimits
 from app.services.messaging.worker_changes import WorkerChanges
 from app.task_queue import wake_drain
@@ -21,11 +22,11 @@ def process_name(work: str = "worker") -> str:
 
 
 @cache
-def parley() -> Parley:
-    return build_parley(Settings.from_env())
+def parley() -> Container:
+    return build_container(Settings.from_env())
 
 
-def worker_changes(shared: Parley) -> WorkerChanges:
+def worker_changes(shared: Container) -> WorkerChanges:
     """A way into the log, for what a task changes of messages and groups."""
     settings = shared.settings
     change = Append(

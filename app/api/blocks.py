@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from app.api.limits import require_writer
 from app.api.parsing import json_response
-from app.extensions import current_gateway
+from app.container import current_gateway
 from app.services.auth.authenticate import require_caller
 from app.services.moderation.block_user import block_user, list_blocked, unblock_user
 

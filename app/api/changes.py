@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 from app.api.parsing import json_response
-from app.extensions import current_gateway
+from app.container import current_gateway
 from app.services.messaging.change_message import Prepared
 from app.services.messaging.submit_change import submit_change
 from app.services.messaging.waiting import wait_for_result

@@ -10,9 +10,9 @@ from msgspec import Meta, Struct
 from app.api.changes import carried_out
 from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
+from app.container import current_gateway
 from app.core.errors import Invalid
 from app.core.groups import InfoPatch, NewDirect, NewGroup, changes_of
-from app.extensions import current_gateway
 from app.services.auth.authenticate import require_caller
 from app.services.groups.change_group import change_info, create_group
 from app.services.reading import conversations

@@ -7,9 +7,9 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from app.api.parsing import json_response
+from app.container import current_container
 from app.core.errors import Overloaded
 from app.errors_http import problem_response
-from app.extensions import current_parley
 
 blueprint = Blueprint("health", __name__)
 
@@ -22,7 +22,7 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """503 with ``missing``, a list of what does not answer within a second."""
-    missing = current_parley().readiness.missing(current_parley())
+    missing = current_container().readiness.missing(current_container())
     if not missing:
         return json_response({"status": "ok"})
     error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)

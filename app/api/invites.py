@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from app.api.changes import carried_out
 from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
-from app.extensions import current_gateway
+from app.container import current_gateway
 from app.services.auth.authenticate import require_caller
 from app.services.groups import invites
 from app.services.reading import conversations

@@ -15,8 +15,8 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from app.api.limits import address
 from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
+from app.container import current_container
 from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
-from app.extensions import current_parley
 from app.media.local_storage import LocalStorage
 from app.media.signed import read_signed
 from app.media.storage import StorageError
@@ -57,7 +57,7 @@ def write() -> Response:
     claims = _claims(_token(events))
     if "up" not in claims:
         raise NotFound
-    limit_uploads(current_parley(), address(), int(claims["u"]))
+    limit_uploads(current_container(), address(), int(claims["u"]))
     try:
         _storage().write(str(claims["up"]), _file(events, int(claims["b"])), once=True)
     except FileExistsError:
@@ -68,7 +68,7 @@ def write() -> Response:
 
 
 def _storage() -> LocalStorage:
-    storage = current_parley().media.keeping("local")
+    storage = current_container().media.keeping("local")
     if not isinstance(storage, LocalStorage):
         raise NotFound
     return storage
@@ -76,14 +76,14 @@ def _storage() -> LocalStorage:
 
 def _claims(token: str) -> dict[str, Any]:
     _storage()
-    claims = read_signed(current_parley().settings.secret_key, token, time.time())
+    claims = read_signed(current_container().settings.secret_key, token, time.time())
     if claims is None:
         raise NotFound
     return claims
 
 
 def _events() -> Iterator[Any]:
-    settings = current_parley().settings
+    settings = current_container().settings
     most = settings.max_video_bytes
     return read_form(request, most_bytes=most, stall_seconds=settings.upload_stall_seconds)
 

@@ -9,11 +9,11 @@ from flask import Blueprint, Response, request
 from app.api.limits import address
 from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
 from app.api.parsing import json_response, parse_body, parse_query
+from app.container import current_container, current_gateway
 from app.core.commands import MAX_SAFE_INTEGER
 from app.core.errors import Invalid, NotFound
 from app.core.ids import UUID
 from app.core.media import DirectUploadView, MediaAddress, NewDirectUpload, UploadQuery, VariantQuery
-from app.extensions import current_gateway, current_parley
 from app.services.auth.authenticate import require_caller
 from app.services.auth.rate_limit import limit_uploads
 from app.services.media.direct_upload import Wanted, begin_direct, complete
@@ -27,7 +27,7 @@ blueprint = Blueprint("media", __name__, url_prefix="/api/v1/media")
 @blueprint.post("")
 def upload() -> Response:
     caller = require_caller()
-    parley, path = current_parley(), current_gateway().path
+    parley, path = current_container(), current_gateway().path
     with counting_upload(path.counters, "form", begins=True, ends=True):
         limit_uploads(parley, address(), caller.user_id)
         place = parse_query(UploadQuery).conversation_id
@@ -40,10 +40,10 @@ def upload() -> Response:
 
 
 def _read_into(taken: Upload, counters: Counter[str]) -> None:
-    settings = current_parley().settings
+    settings = current_container().settings
     field: str | None = None
     text = bytearray()
-    form = read_form(request, most_bytes=largest(current_parley()), stall_seconds=settings.upload_stall_seconds)
+    form = read_form(request, most_bytes=largest(current_container()), stall_seconds=settings.upload_stall_seconds)
     for event in form:
         if isinstance(event, File):
             _check_name(event)
@@ -77,7 +77,7 @@ def _conversation_id(text: bytes) -> int:
 @blueprint.post("/direct")
 def direct() -> Response:
     caller = require_caller()
-    parley, path = current_parley(), current_gateway().path
+    parley, path = current_container(), current_gateway().path
     with counting_upload(path.counters, "direct", begins=True, ends=False):
         limit_uploads(parley, address(), caller.user_id)
         given = parse_body(NewDirectUpload)
@@ -90,7 +90,7 @@ def direct() -> Response:
 @blueprint.post("/<media_id>/complete")
 def completed(media_id: str) -> Response:
     caller = require_caller()
-    parley, path = current_parley(), current_gateway().path
+    parley, path = current_container(), current_gateway().path
     with counting_upload(path.counters, "direct", begins=False, ends=True):
         limit_uploads(parley, address(), caller.user_id)
         answer = complete(parley, path, caller.user_id, _checked_id(media_id))
@@ -111,7 +111,7 @@ def url(media_id: str) -> Response:
 def _address(media_id: str) -> Address:
     caller = require_caller()
     variant = parse_query(VariantQuery).variant
-    return address_of(current_parley(), current_gateway().path, caller.user_id, _checked_id(media_id), variant)
+    return address_of(current_container(), current_gateway().path, caller.user_id, _checked_id(media_id), variant)
 
 
 def _checked_id(media_id: str) -> str:

@@ -9,10 +9,10 @@ from msgspec import Meta, Struct
 
 from app.api.changes import ack_response
 from app.api.parsing import json_response, parse_body, parse_query
+from app.container import current_gateway
 from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, PinMessage, React
 from app.core.errors import NotFound
 from app.core.ids import UUID
-from app.extensions import current_gateway
 from app.services.auth.authenticate import require_caller
 from app.services.messaging import change_message
 from app.services.reading.message_queries import edits_of, pins_of, receipts_of

@@ -9,8 +9,8 @@ from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from redis.exceptions import RedisError
 
+from app.container import Container, current_container
 from app.core.errors import Unauthorized
-from app.extensions import Parley, current_parley
 from app.services.metrics.collect_metrics import render
 from app.services.metrics.metrics_snapshot import Figures
 from app.services.metrics.publish_metrics import LogFigures, read_log, read_published
@@ -23,7 +23,7 @@ blueprint = Blueprint("metrics", __name__)
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Where Redis does not answer: this process's own figures, and ``parley_redis_up 0``."""
-    parley = current_parley()
+    parley = current_container()
     check_token(parley.settings.metrics_token)
     processes, log_figures = read_figures(parley)
     if parley.gateway is not None:
@@ -31,7 +31,7 @@ def metrics() -> Response:
     return Response(render(processes, log_figures), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def read_figures(parley: Parley) -> tuple[dict[str, Figures], LogFigures | None]:
+def read_figures(parley: Container) -> tuple[dict[str, Figures], LogFigures | None]:
     try:
         return read_published(parley.redis), read_log(parley.redis)
     except RedisError as error:
@@ -53,7 +53,7 @@ def install(app: Flask) -> None:
 
 def _count_error(response: Response) -> Response:
     error = g.pop("error", None)
-    gateway = current_parley().gateway
+    gateway = current_container().gateway
     if error is not None and gateway is not None:
         gateway.count_error(error)
     return response

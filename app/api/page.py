@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from app.api.client_files import files as client_files
 from app.api.limits import address
 from app.api.parsing import json_response, parse_body
-from app.extensions import current_parley
+from app.container import current_container
 from app.services.auth.log_in_demo import demo_is_on, log_in_demo
 from app.services.auth.rate_limit import limit_sign_in
 
@@ -28,7 +28,7 @@ class DemoCode(Struct, frozen=True):
 
 @blueprint.get("/")
 def home() -> Response:
-    settings = current_parley().settings
+    settings = current_container().settings
     html = render_template(
         "page.html",
         modules=MODULES,
@@ -46,8 +46,8 @@ def home() -> Response:
 def demo_login() -> Response:
     """Beside the API and not of it: only a development server answers here."""
     body = parse_body(DemoCode)
-    limit_sign_in(current_parley(), address(), body.code.partition(".")[0])
-    response = json_response(log_in_demo(current_parley(), body.code))
+    limit_sign_in(current_container(), address(), body.code.partition(".")[0])
+    response = json_response(log_in_demo(current_container(), body.code))
     response.headers["Cache-Control"] = "no-store"
     return response
 

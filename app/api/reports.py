@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 from app.api.limits import address, require_writer
 from app.api.message_changes import WhichQuery, checked
 from app.api.parsing import json_response, parse_body, parse_query
+from app.container import current_container, current_gateway
 from app.core.reports import ReportMessage, ReportPatch, State
-from app.extensions import current_gateway, current_parley
 from app.services.auth.authenticate import require_caller
 from app.services.auth.rate_limit import limit_reports
 from app.services.moderation.handle_reports import handle_report, list_reports
@@ -29,7 +29,7 @@ class ReportsQuery(Struct, frozen=True):
 @blueprint.post("/messages/<message_id>/report")
 def report(message_id: str) -> Response:
     caller = require_caller()
-    limit_reports(current_parley(), address(), caller.user_id)
+    limit_reports(current_container(), address(), caller.user_id)
     which = parse_query(WhichQuery).conversation_id
     given = parse_body(ReportMessage)
     return json_response(report_message(current_gateway().path, caller.user_id, checked(message_id), which, given), 201)
@@ -39,11 +39,13 @@ def report(message_id: str) -> Response:
 def show_reports() -> Response:
     caller = require_caller()
     query = parse_query(ReportsQuery)
-    return json_response(list_reports(current_parley(), caller.user_id, query.state, query.cursor or None, query.limit))
+    return json_response(
+        list_reports(current_container(), caller.user_id, query.state, query.cursor or None, query.limit)
+    )
 
 
 @blueprint.patch("/admin/reports/<int:report_id>")
 def handle(report_id: int) -> Response:
     caller = require_writer()
     patch = parse_body(ReportPatch)
-    return json_response(handle_report(current_parley(), caller.user_id, report_id, patch))
+    return json_response(handle_report(current_container(), caller.user_id, report_id, patch))

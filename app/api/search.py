@@ -9,9 +9,9 @@ from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
 from app.api.parsing import json_response, parse_query
+from app.container import current_gateway
 from app.core.commands import Id
 from app.core.search import SearchFilter
-from app.extensions import current_gateway
 from app.services.auth.authenticate import require_caller
 from app.services.reading.search_messages import search_messages
 

@@ -9,9 +9,9 @@ from msgspec import Meta, Struct
 
 from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
+from app.container import current_container
 from app.core.accounts import ProfilePatch
 from app.core.errors import Invalid
-from app.extensions import current_parley
 from app.services.accounts import profile
 from app.services.auth.authenticate import require_caller
 
@@ -28,14 +28,14 @@ class UserQuery(Struct, frozen=True):
 @blueprint.get("/me")
 def read_me() -> Response:
     caller = require_caller()
-    return json_response(profile.read_profile(current_parley(), caller.user_id))
+    return json_response(profile.read_profile(current_container(), caller.user_id))
 
 
 @blueprint.patch("/me")
 def change_me() -> Response:
     caller = require_writer()
     patch = parse_body(ProfilePatch)
-    return json_response(profile.change_profile(current_parley(), caller.user_id, patch))
+    return json_response(profile.change_profile(current_container(), caller.user_id, patch))
 
 
 @blueprint.get("/users")
@@ -44,7 +44,7 @@ def find_users() -> Response:
     query = parse_query(UserQuery)
     if query.ids is not None:
         ids = [int(part) for part in query.ids.split(",")]
-        return json_response(profile.show_users(current_parley(), caller.user_id, ids))
+        return json_response(profile.show_users(current_container(), caller.user_id, ids))
     if query.q is None:
         raise Invalid.field("q", "is required")
-    return json_response(profile.find_users(current_parley(), caller.user_id, query.q))
+    return json_response(profile.find_users(current_container(), caller.user_id, query.q))

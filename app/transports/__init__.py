@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def install(app: Flask, parley: Parley) -> None:
+def install(app: Flask, parley: Container) -> None:
     """Set ``parley.gateway`` and route the transports. The gateway listens once app/transports/lifecycle.py starts
     it.
     """

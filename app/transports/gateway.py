@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from redis.exceptions import RedisError
 
+from app.container import Container
 from app.core.cursor import Position, decode_cursor
 from app.core.errors import Overloaded, ParleyError, RateLimited, Unauthorized
 from app.core.events import Event
-from app.extensions import Parley, connect_redis, one_connection
 from app.fanout import devices
 from app.fanout.hub import Hub, refusal
 from app.fanout.listener import Listener
@@ -24,6 +24,7 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.epoch import Epoch, begin_epoch, last_version, read_epoch
 from app.redis_batch import Batcher
 from app.redis_calls import asking
+from app.redis_connections import connect_redis, one_connection
 from app.services.messaging.find_stored_ids import find_stored_ids
 from app.services.messaging.message_path import Answer, MessagePath, now_ms
 from app.services.messaging.note_deliveries import Deliveries
@@ -55,7 +56,7 @@ RESUMES_AT_ONCE = 16
 class Gateway:
     """``start`` begins its greenlets; ``drain`` ends its sessions before the process goes."""
 
-    def __init__(self, parley: Parley) -> None:
+    def __init__(self, parley: Container) -> None:
         settings = parley.settings
         self.parley = parley
         self.settings = settings

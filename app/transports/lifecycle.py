@@ -6,7 +6,7 @@ import gc
 
 from flask import Flask
 
-from app.extensions import Parley, gateway_of
+from app.container import Container, gateway_of
 from app.transports.gateway import Gateway
 
 _gateways: list[Gateway] = []
@@ -14,7 +14,7 @@ _gateways: list[Gateway] = []
 
 def start_gateway(app: Flask) -> None:
     """In the worker, after the fork: begin to listen."""
-    parley: Parley = app.extensions["parley"]
+    parley: Container = app.extensions["parley"]
     _gateways.append(gateway_of(parley))
     # What is loaded now stays: the collector need not look at it again, and young garbage is mostly acyclic.
     gc.collect()

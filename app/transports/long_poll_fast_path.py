@@ -24,7 +24,7 @@ from app.services.auth.check_revoked import is_revoked
 from app.transports.longpoll import PATH, Polls, PollSession, answer_body
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -32,7 +32,7 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class LongPollFastPath:
     """WSGI middleware around the whole application."""
 
-    def __init__(self, app: WsgiApp, parley: Parley, polls: Polls) -> None:
+    def __init__(self, app: WsgiApp, parley: Container, polls: Polls) -> None:
         self._app = app
         self._parley = parley
         self._polls = polls

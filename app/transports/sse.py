@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, request
 from flask_sse import ServerSentEventsBlueprint
 
+from app.container import gateway_of
 from app.core.close_codes import CloseCode
 from app.core.cursor import Position
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event
-from app.extensions import gateway_of
 from app.services.auth.authenticate import require_caller
 from app.services.auth.check_origin import check_origin
 from app.transports.connection import Connection, take_over
 from app.transports.session import Session, begin_stream
 
 if TYPE_CHECKING:
+    from app.container import Container
     from app.core.caller import Caller
-    from app.extensions import Parley
     from app.transports.gateway import Gateway
 
 RETRY_MS = (1000, 5000)
@@ -145,7 +145,7 @@ class EventStreams(ServerSentEventsBlueprint):  # type: ignore[misc]
     messages = stream = publish
 
 
-def install(app: Flask, parley: Parley) -> None:
+def install(app: Flask, parley: Container) -> None:
     """Route ``/api/v1/events``."""
     blueprint = EventStreams("events", __name__, url_prefix="/api/v1")
 

@@ -16,6 +16,7 @@ from flask import Flask, Response, request
 from flask_sock import Sock
 from werkzeug.routing.exceptions import WebsocketMismatch
 
+from app.container import gateway_of
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.commands import MAX_FRAME_BYTES
@@ -34,7 +35,6 @@ from app.core.ws_codec import (
 )
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
 from app.errors_http import problem_response
-from app.extensions import gateway_of
 from app.services.auth.authenticate import caller_of_request
 from app.services.auth.check_origin import check_origin
 from app.transports.commands import Commands
@@ -42,7 +42,7 @@ from app.transports.connection import Connection, take_over
 from app.transports.session import Session
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
     from app.transports.gateway import Gateway
 
 log = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ def _not_an_upgrade(_: WebsocketMismatch) -> Any:
     return problem_response(NotFound())
 
 
-def install(app: Flask, parley: Parley) -> None:
+def install(app: Flask, parley: Container) -> None:
     """Route ``/ws``."""
     app.register_error_handler(WebsocketMismatch, _not_an_upgrade)
     sock = GatewaySock(app)

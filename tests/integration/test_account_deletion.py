@@ -9,8 +9,9 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine, text
 
+from app.bootstrap import build_container
 from app.config import Settings
-from app.extensions import Parley, build_parley
+from app.container import Container
 from app.message_log import keys
 from app.services.auth.check_revoked import all_sessions_of
 from app.store import account_deletions
@@ -136,8 +137,8 @@ def texts_of_reports(store: Engine, reporter: int) -> dict[int, tuple[str | None
 
 
 @pytest.fixture
-def shared(settings: Settings, server: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parley]:
-    made = build_parley(settings)
+def shared(settings: Settings, server: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Container]:
+    made = build_container(settings)
     monkeypatch.setenv("DATABASE_URL", settings.database_url)  # celeryconfig.py reads them at the first task
     monkeypatch.setenv("REDIS_URL", settings.redis_url)
     for module in (accounts, maintenance):
@@ -147,7 +148,7 @@ def shared(settings: Settings, server: Stack, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_lost_deletion_is_asked_for_again_and_may_run_twice(
-    store: Engine, shared: Parley, monkeypatch: pytest.MonkeyPatch
+    store: Engine, shared: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr(maintenance, "ask_for_deletion", asked.append)
@@ -172,7 +173,7 @@ def test_a_lost_deletion_is_asked_for_again_and_may_run_twice(
     assert lost not in asked
 
 
-def test_a_name_that_is_in_the_way_is_got_round(store: Engine, shared: Parley) -> None:
+def test_a_name_that_is_in_the_way_is_got_round(store: Engine, shared: Container) -> None:
     [user] = add_users(shared.engine, 1)
     with store.begin() as conn:
         conn.execute(text("INSERT INTO users (username, display_name) VALUES (:n, 'x')"), {"n": f"deleted-{user}"})
@@ -184,7 +185,9 @@ def test_a_name_that_is_in_the_way_is_got_round(store: Engine, shared: Parley) -
     assert row[1] == "Deleted user"
 
 
-def test_a_deleted_user_is_refused_also_after_redis_was_lost(server: Stack, shared: Parley, people: list[Any]) -> None:
+def test_a_deleted_user_is_refused_also_after_redis_was_lost(
+    server: Stack, shared: Container, people: list[Any]
+) -> None:
     """The list of what is revoked is made again from Postgres."""
     (ann, mine), _, _ = people
     mine.request("DELETE", "/me", json={"password": ann.password})

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from app.bootstrap import build_container
 from app.config import Settings
-from app.extensions import Parley, build_parley
+from app.container import Container
 from app.services.accounts import write_export
 from app.services.accounts.write_export import ExportWriter
 from app.store import exports
@@ -161,8 +162,8 @@ def test_one_is_made_at_a_time_and_takes_the_place_of_older_ones(engine: Engine)
 
 
 @pytest.fixture
-def shared(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parley]:
-    made = build_parley(settings)
+def shared(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Container]:
+    made = build_container(settings)
     monkeypatch.setenv("DATABASE_URL", settings.database_url)  # celeryconfig.py reads them at the first task
     monkeypatch.setenv("REDIS_URL", settings.redis_url)
     for module in (accounts, maintenance):
@@ -172,7 +173,7 @@ def shared(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parl
 
 
 def test_what_was_lost_is_asked_for_again_and_given_up_after_a_day(
-    engine: Engine, shared: Parley, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, shared: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(maintenance, "ask_for_export", asked.append)
@@ -192,7 +193,7 @@ def test_what_was_lost_is_asked_for_again_and_given_up_after_a_day(
     assert state(engine, hopeless) == "failed"
 
 
-def test_an_export_expires_with_its_pieces(engine: Engine, shared: Parley) -> None:
+def test_an_export_expires_with_its_pieces(engine: Engine, shared: Container) -> None:
     old, young = (begin(engine, user) for user in add_users(engine, 2))
     for export_id in (old, young):
         accounts.export_user_data(export_id)

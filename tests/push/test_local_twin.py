@@ -9,9 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from app.bootstrap import build_container
 from app.config import Settings
 from app.core.errors import NotFound
-from app.extensions import build_parley
 from app.push.vapid import public_key_of
 from app.services.push.push_settings import show_outbox
 from dev.processes import wait_until
@@ -78,7 +78,7 @@ def test_the_figures_say_what_was_sent(plain: Stack) -> None:
 def test_only_development_has_an_outbox() -> None:
     env = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "x" * 32}
     for name in ("production", "staging"):
-        parley = build_parley(Settings.from_env({**env, "APP_ENV": name}))
+        parley = build_container(Settings.from_env({**env, "APP_ENV": name}))
         with pytest.raises(NotFound):  # before Redis is asked for anything: there is none
             show_outbox(parley, 1)
         parley.close()

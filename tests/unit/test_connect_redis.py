@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.config import Settings
-from app.extensions import connect_redis, one_connection
+from app.redis_connections import connect_redis, one_connection
 
 
 def settings(url: str, **changes: Any) -> Settings:

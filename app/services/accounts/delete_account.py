@@ -14,10 +14,10 @@ from app.store.engine import reading, writing
 from app.task_queue import ask_for_deletion
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def delete_account(parley: Parley, user_id: int, password: str | None) -> None:
+def delete_account(parley: Container, user_id: int, password: str | None) -> None:
     """Safe to repeat where this raised Overloaded: the first time may have done it already.
 
     Raise Forbidden for a wrong password, Invalid where the account has one and none was given. How often it may be
@@ -38,7 +38,7 @@ def delete_account(parley: Parley, user_id: int, password: str | None) -> None:
     ask_for_deletion(user_id)
 
 
-def check_password(parley: Parley, user_id: int, password: str | None) -> None:
+def check_password(parley: Container, user_id: int, password: str | None) -> None:
     with reading(parley.engine) as conn:
         stored = users.password_hash_of(conn, user_id)
     if stored is None:

@@ -16,7 +16,7 @@ from app.store.exports import StoredExport
 from app.task_queue import ask_for_export
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
 class ExportFile(NamedTuple):
@@ -26,7 +26,7 @@ class ExportFile(NamedTuple):
     size: int
 
 
-def begin_export(parley: Parley, user_id: int) -> ExportView:
+def begin_export(parley: Container, user_id: int) -> ExportView:
     """The one that is in the making, or a new one, which takes the place of older ones. Raise Overloaded."""
     with writing(parley.engine) as conn:
         export = store.begin_export(conn, user_id)
@@ -36,12 +36,12 @@ def begin_export(parley: Parley, user_id: int) -> ExportView:
     return _view(export)
 
 
-def show_export(parley: Parley, user_id: int, export_id: str) -> ExportView:
+def show_export(parley: Container, user_id: int, export_id: str) -> ExportView:
     """Raise NotFound where the user has no such export, or not any more."""
     return _view(_find(parley, user_id, export_id))
 
 
-def read_export(parley: Parley, user_id: int, export_id: str) -> ExportFile:
+def read_export(parley: Container, user_id: int, export_id: str) -> ExportFile:
     """Raise NotFound as ``show_export``, and where it is not ready."""
     if _find(parley, user_id, export_id).state != "ready":
         raise NotFound("The export is not ready.")
@@ -50,7 +50,7 @@ def read_export(parley: Parley, user_id: int, export_id: str) -> ExportFile:
     return ExportFile(store.read_pieces(parley.engine, export_id), size)
 
 
-def _find(parley: Parley, user_id: int, export_id: str) -> StoredExport:
+def _find(parley: Container, user_id: int, export_id: str) -> StoredExport:
     with reading(parley.engine) as conn:
         export = store.get_export(conn, export_id)
     if export is None or export.user_id != user_id:

@@ -16,18 +16,18 @@ from app.store.engine import reading, writing
 from app.store.visibility import NOTHING, visible_to
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 MAX_FOUND = 20
 
 
-def read_profile(parley: Parley, user_id: int) -> Profile:
+def read_profile(parley: Container, user_id: int) -> Profile:
     with reading(parley.engine) as conn:
         user = users.get_users(conn, [user_id]).get(user_id)
     return _existing(user)
 
 
-def change_profile(parley: Parley, user_id: int, patch: ProfilePatch) -> Profile:
+def change_profile(parley: Container, user_id: int, patch: ProfilePatch) -> Profile:
     """Change what the patch holds. Raises Invalid for a display name of nothing visible.
 
     Raises Overloaded where the change stands but could not be announced: until they ask again, those who watch the user
@@ -43,13 +43,13 @@ def change_profile(parley: Parley, user_id: int, patch: ProfilePatch) -> Profile
     return _existing(user)
 
 
-def find_users(parley: Parley, viewer_id: int, prefix: str) -> UserList:
+def find_users(parley: Container, viewer_id: int, prefix: str) -> UserList:
     """Those whose username or display name begins with ``prefix``, by username, at most 20."""
     with reading(parley.engine) as conn:
         return _seen_by(conn, viewer_id, users.search_by_prefix(conn, prefix, MAX_FOUND))
 
 
-def show_users(parley: Parley, viewer_id: int, user_ids: Sequence[int]) -> UserList:
+def show_users(parley: Container, viewer_id: int, user_ids: Sequence[int]) -> UserList:
     """Those of them that are there, in the order asked for: what a client shows beside the ids in messages."""
     with reading(parley.engine) as conn:
         found = users.get_users(conn, user_ids)

@@ -18,9 +18,9 @@ from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
+from app.container import Container
 from app.core.errors import Overloaded
 from app.core.records import Kind
-from app.extensions import Parley
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.accounts.close_direct import close_direct
@@ -48,7 +48,7 @@ class _StopError(Exception):
 class Removal:
     """``stopping`` says that the process is told to end."""
 
-    def __init__(self, parley: Parley, changes: WorkerChanges, *, stopping: Callable[[], bool]) -> None:
+    def __init__(self, parley: Container, changes: WorkerChanges, *, stopping: Callable[[], bool]) -> None:
         self._redis = parley.redis
         self._engine = parley.engine
         self._changes = changes

@@ -6,16 +6,16 @@ import time
 
 from flask import Request, request
 
+from app.container import Container, current_container
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
-from app.extensions import Parley, current_parley
 from app.services.auth.check_revoked import is_revoked
 from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token
 from app.services.auth.provision_external_user import user_id_of
 from app.services.auth.redeem_ticket import redeem_ticket
 
 
-def verify_access_token(parley: Parley, token: str) -> Caller:
+def verify_access_token(parley: Container, token: str) -> Caller:
     """Raise Unauthorized for a token that is forged, expired, of another kind, or of a session that was
     logged out.
 
@@ -41,9 +41,9 @@ def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
     """
     token = bearer_token(request)
     if token is not None:
-        return verify_access_token(current_parley(), token)
+        return verify_access_token(current_container(), token)
     ticket = request.args.get("ticket") if allow_ticket else None
-    return redeem_ticket(current_parley(), ticket) if ticket else None
+    return redeem_ticket(current_container(), ticket) if ticket else None
 
 
 def require_caller(*, allow_ticket: bool = False) -> Caller:
@@ -65,7 +65,7 @@ def bearer_token(request: Request) -> str | None:
     return token.strip()
 
 
-def _read(parley: Parley, token: str) -> Caller:
+def _read(parley: Container, token: str) -> Caller:
     if parley.issuer is None or (parley.settings.local_accounts_on and looks_local(token)):
         return _of_local(read_local_token(parley.settings, token))
     claims = parley.issuer.read_token(token)

@@ -13,10 +13,10 @@ from app.services.auth.local_tokens import make_tokens
 from app.store import auth_sessions
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def begin_auth_session(parley: Parley, conn: Connection, user_id: int) -> Tokens:
+def begin_auth_session(parley: Container, conn: Connection, user_id: int) -> Tokens:
     """In the caller's transaction: the tokens are good once that is committed."""
     sid = str(uuid.uuid4())
     expires_ms = refresh_ends_ms(parley)
@@ -24,5 +24,5 @@ def begin_auth_session(parley: Parley, conn: Connection, user_id: int) -> Tokens
     return make_tokens(user_id, sid, generation=0)
 
 
-def refresh_ends_ms(parley: Parley) -> int:
+def refresh_ends_ms(parley: Container) -> int:
     return int((time.time() + parley.settings.refresh_token_seconds) * 1000)

@@ -10,12 +10,12 @@ from app.core.caller import Caller
 from app.redis_calls import asking
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 _NAMESPACE = uuid.UUID("5d0c1f6e-9a86-4b43-8f0e-6f9a4c1d2b7a")
 
 
-def is_revoked(parley: Parley, caller: Caller) -> bool:
+def is_revoked(parley: Container, caller: Caller) -> bool:
     """Known in memory, in a gateway. Raises Overloaded where Redis must be asked and does not answer."""
     revoked = parley.revoked
     return asking(lambda: caller.sid in revoked or all_sessions_of(caller.user_id) in revoked)

@@ -16,13 +16,13 @@ from app.message_log import keys
 from app.redis_calls import asking
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 # By it the logs know a ticket where they see one (app/logs.py).
 TICKET_PREFIX = "tkt_"
 
 
-def issue_ticket(parley: Parley, caller: Caller) -> accounts.Ticket:
+def issue_ticket(parley: Container, caller: Caller) -> accounts.Ticket:
     """Redis gets the ticket's SHA-256, so that nobody who reads its data or its command log can use one."""
     ticket = TICKET_PREFIX + secrets.token_urlsafe(32)
     seconds = parley.settings.ticket_seconds

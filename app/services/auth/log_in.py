@@ -13,10 +13,10 @@ from app.store import users
 from app.store.engine import reading, writing
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def log_in(parley: Parley, given: LogIn) -> SignedIn:
+def log_in(parley: Container, given: LogIn) -> SignedIn:
     """Raise Unauthorized, in the same words and the same time whether the name or the password is wrong."""
     check_local_accounts(parley.settings)
     with reading(parley.engine) as conn:

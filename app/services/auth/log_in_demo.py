@@ -14,7 +14,7 @@ from app.store.engine import reading, writing
 
 if TYPE_CHECKING:
     from app.config import Settings
-    from app.extensions import Parley
+    from app.container import Container
 
 
 def demo_is_on(settings: Settings) -> bool:
@@ -22,7 +22,7 @@ def demo_is_on(settings: Settings) -> bool:
     return bool(settings.demo_key) and not settings.production
 
 
-def log_in_demo(parley: Parley, code: str) -> SignedIn:
+def log_in_demo(parley: Container, code: str) -> SignedIn:
     """Raise NotFound where there is no demo, Unauthorized for a code of another run or a user who is not there."""
     if not demo_is_on(parley.settings):
         raise NotFound

@@ -14,17 +14,17 @@ from app.store import auth_sessions, push_targets
 from app.store.engine import writing
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 # Between this process' clock, the one that issued the last token, and those that check it.
 CLOCK_MARGIN_SECONDS = 60
 
 
-def log_out(parley: Parley, caller: Caller) -> None:
+def log_out(parley: Container, caller: Caller) -> None:
     end_auth_session(parley, caller.sid, caller.user_id, "logged out", tokens_end=caller.expires_at)
 
 
-def end_auth_session(parley: Parley, sid: str, user_id: int, reason: str, *, tokens_end: int = 0) -> None:
+def end_auth_session(parley: Container, sid: str, user_id: int, reason: str, *, tokens_end: int = 0) -> None:
     """Postgres first: what follows can be made again from it. Where that fails, this raises, and may be
     repeated.
 

@@ -10,10 +10,10 @@ from app.store import users
 from app.store.engine import writing
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def user_id_of(parley: Parley, claims: OutsideClaims) -> int:
+def user_id_of(parley: Container, claims: OutsideClaims) -> int:
     """The user's id here. Asked once a token, not once a request (app/services/auth/token_cache.py).
 
     Raise Unauthorized for somebody who deleted the account here.
@@ -24,7 +24,7 @@ def user_id_of(parley: Parley, claims: OutsideClaims) -> int:
         raise Unauthorized("The account was deleted.") from None
 
 
-def _user_of(parley: Parley, claims: OutsideClaims) -> users.StoredUser:
+def _user_of(parley: Container, claims: OutsideClaims) -> users.StoredUser:
     with writing(parley.engine) as conn:
         return users.get_or_create_external(
             conn,

@@ -20,7 +20,7 @@ from app.message_log import keys
 from app.redis_calls import asking
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 MINUTE, DAY = 60, 86_400
 # Offices and mobile networks put many people behind one address; a person's own limit is the tighter one.
@@ -59,7 +59,7 @@ class RateLimits:
             raise RateLimited(retry_after=max(1, math.ceil(wait / 1_000_000)))
 
 
-def limit_sign_in(parley: Parley, address: str, username: str) -> None:
+def limit_sign_in(parley: Container, address: str, username: str) -> None:
     """Guessing at passwords: from one address at many names, and from many addresses at one name."""
     most = parley.settings.auth_attempts_per_minute
     parley.limits.take(
@@ -68,52 +68,52 @@ def limit_sign_in(parley: Parley, address: str, username: str) -> None:
     )
 
 
-def limit_tokens(parley: Parley, address: str, user_id: int | None = None) -> None:
+def limit_tokens(parley: Container, address: str, user_id: int | None = None) -> None:
     """Refreshes and tickets. Called with the address alone where the user is not known yet."""
     _person_and_address(parley, "tokens", parley.settings.token_requests_per_minute, address, user_id)
 
 
-def limit_joins(parley: Parley, address: str, user_id: int | None = None) -> None:
+def limit_joins(parley: Container, address: str, user_id: int | None = None) -> None:
     """Sessions that begin, on any transport."""
     _person_and_address(parley, "joins", parley.settings.joins_per_minute, address, user_id)
 
 
-def limit_writes(parley: Parley, address: str, user_id: int) -> None:
+def limit_writes(parley: Container, address: str, user_id: int) -> None:
     """Whatever else changes something by REST: conversations, members, invites, profiles, blocks."""
     parley.limits.take(*_writes(parley, address, user_id))
 
 
-def limit_reports(parley: Parley, address: str, user_id: int) -> None:
+def limit_reports(parley: Container, address: str, user_id: int) -> None:
     """Each is read by a person."""
     own = Limit("reports", str(user_id), parley.settings.reports_per_minute)
     parley.limits.take(own, *_writes(parley, address, user_id))
 
 
-def limit_exports(parley: Parley, address: str, user_id: int) -> None:
+def limit_exports(parley: Container, address: str, user_id: int) -> None:
     """Each reads all that a user ever wrote."""
     own = Limit("exports", str(user_id), parley.settings.exports_per_day, DAY)
     parley.limits.take(own, *_writes(parley, address, user_id))
 
 
-def limit_uploads(parley: Parley, address: str, user_id: int) -> None:
+def limit_uploads(parley: Container, address: str, user_id: int) -> None:
     """Each is megabytes, and a worker's time."""
     own = Limit("uploads", str(user_id), parley.settings.uploads_per_minute)
     parley.limits.take(own, *_writes(parley, address, user_id))
 
 
-def limit_deletion(parley: Parley, address: str, user_id: int) -> None:
+def limit_deletion(parley: Container, address: str, user_id: int) -> None:
     """Of an account: it asks for the password, which is not to be guessed at with a stolen token."""
     own = Limit("passwords", str(user_id), parley.settings.auth_attempts_per_minute)
     parley.limits.take(own, *_writes(parley, address, user_id))
 
 
-def _writes(parley: Parley, address: str, user_id: int) -> tuple[Limit, Limit]:
+def _writes(parley: Container, address: str, user_id: int) -> tuple[Limit, Limit]:
     most = parley.settings.writes_per_minute
     by_address = Limit("writes-address", network_of(address), most * PEOPLE_PER_ADDRESS)
     return Limit("writes", str(user_id), most), by_address
 
 
-def _person_and_address(parley: Parley, what: str, most: int, address: str, user_id: int | None) -> None:
+def _person_and_address(parley: Container, what: str, most: int, address: str, user_id: int | None) -> None:
     limits = [Limit(f"{what}-address", network_of(address), most * PEOPLE_PER_ADDRESS)]
     if user_id is not None:
         limits = [Limit(what, str(user_id), most)]

@@ -14,12 +14,12 @@ from app.services.auth.check_revoked import is_revoked
 from app.services.auth.issue_ticket import ticket_key
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 _decode = msgspec.msgpack.Decoder(Caller).decode
 
 
-def redeem_ticket(parley: Parley, ticket: str) -> Caller:
+def redeem_ticket(parley: Container, ticket: str) -> Caller:
     """Use it up, atomically. Raises Unauthorized where it never was, was used, has expired, or its session
     was logged out.
     """

@@ -16,10 +16,10 @@ from app.store import auth_sessions
 from app.store.engine import writing
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def refresh_tokens(parley: Parley, claims: LocalClaims) -> Tokens:
+def refresh_tokens(parley: Container, claims: LocalClaims) -> Tokens:
     """Raise Unauthorized where the token was used before (its whole family is then revoked), logged out, or
     expired.
 

@@ -13,10 +13,10 @@ from app.store import users
 from app.store.engine import writing
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def register_user(parley: Parley, wanted: Register) -> SignedIn:
+def register_user(parley: Container, wanted: Register) -> SignedIn:
     """Raise Invalid for a name that is not allowed, Conflict for one that is taken."""
     check_local_accounts(parley.settings)
     username = normal_username(wanted.username)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
+from app.container import Container
 from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
-from app.extensions import Parley
 from app.media.sniff import REFUSED, claimed_type, kind_of
 from app.media.storage import DirectUpload, Storage, StorageError, Stored
 from app.services.media.media_storages import asset_of
@@ -44,7 +44,7 @@ class Begun(NamedTuple):
     expires_at: int
 
 
-def begin_direct(parley: Parley, path: MessagePath, user_id: int, wanted: Wanted) -> Begun:
+def begin_direct(parley: Container, path: MessagePath, user_id: int, wanted: Wanted) -> Begun:
     """May block. Raise MediaOff, NotFound, TooLarge, Invalid, RateLimited, Overloaded."""
     storage = parley.media.taking()
     content_type = claimed_type(wanted.content_type)
@@ -70,7 +70,7 @@ def begin_direct(parley: Parley, path: MessagePath, user_id: int, wanted: Wanted
     return Begun(id_, upload, expires_at)
 
 
-def complete(parley: Parley, path: MessagePath, user_id: int, media_id: str) -> dict[str, Any]:
+def complete(parley: Container, path: MessagePath, user_id: int, media_id: str) -> dict[str, Any]:
     """The medium as it is shown until it is processed; the same again where it was completed before.
 
     Raise NotFound, Conflict where the storage has nothing yet, Invalid where it has something else (and then the medium
@@ -102,7 +102,7 @@ def _ask(storage: Storage, row: StoredMedia) -> Stored:
     return stored
 
 
-def _verify(parley: Parley, row: StoredMedia, stored: Stored) -> None:
+def _verify(parley: Container, row: StoredMedia, stored: Stored) -> None:
     wrong = None
     if stored.bytes != row.bytes:
         wrong = "bytes", f"{stored.bytes} were uploaded, not {row.bytes}"

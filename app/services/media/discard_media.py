@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from app.extensions import Parley
+from app.container import Container
 from app.media.storage import StorageError
 from app.services.media.media_storages import asset_of
 from app.store import media as store
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS = 60.0
 
 
-def discard(parley: Parley, media_id: str) -> None:
+def discard(parley: Container, media_id: str) -> None:
     """Raise Overloaded where Postgres does not answer."""
     with reading(parley.engine) as conn:
         row = store.get(conn, media_id)

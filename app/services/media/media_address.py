@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple
 
+from app.container import Container
 from app.core.errors import Conflict, NotFound
 from app.core.records import decode_body
-from app.extensions import Parley
 from app.services.media.media_storages import asset_of
 from app.services.messaging.message_path import MessagePath
 from app.services.reading.memberships import Memberships, memberships_now
@@ -23,7 +23,7 @@ class Address(NamedTuple):
     expires_at: int
 
 
-def address_of(parley: Parley, path: MessagePath, user_id: int, media_id: str, variant: Variant) -> Address:
+def address_of(parley: Container, path: MessagePath, user_id: int, media_id: str, variant: Variant) -> Address:
     """Raise Conflict where it is not ready, NotFound where it failed, has no such variant, or is not for this user."""
     parley.media.taking()
     row = visible_media(path, user_id, media_id)

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from app.container import Container
 from app.core.errors import Overloaded, UnsupportedMedia
 from app.core.records import Kind
-from app.extensions import Parley
 from app.media.image_info import UnreadableError
 from app.media.inspect import Inspected, sniff_again
 from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
@@ -63,7 +63,7 @@ class MediaWork:
     """``stats``: counts what became of it."""
 
     def __init__(
-        self, parley: Parley, changes: WorkerChanges, *, stopping: Callable[[], bool], stats: MediaStats
+        self, parley: Container, changes: WorkerChanges, *, stopping: Callable[[], bool], stats: MediaStats
     ) -> None:
         self._engine = parley.engine
         self._media = parley.media

@@ -15,10 +15,10 @@ from typing import Any
 
 import gevent
 
+from app.container import Container
 from app.core.errors import Invalid, NotFound, Overloaded, RateLimited, TooLarge
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
-from app.extensions import Parley
 from app.media.image_size import image_size
 from app.media.sniff import HEAD_BYTES, Kind, Sniffed, sniff
 from app.services.messaging.message_path import MessagePath, now_ms
@@ -37,7 +37,7 @@ PIECE_BYTES = HEAD_BYTES
 FORM_BYTES = 64 * 1024
 
 
-def limit_of(parley: Parley, kind: Kind) -> int:
+def limit_of(parley: Container, kind: Kind) -> int:
     """Bytes."""
     settings = parley.settings
     limits = {
@@ -49,11 +49,11 @@ def limit_of(parley: Parley, kind: Kind) -> int:
     return limits[kind]
 
 
-def largest(parley: Parley) -> int:
+def largest(parley: Container) -> int:
     return max(limit_of(parley, kind) for kind in ("image", "audio", "video", "file"))
 
 
-def check_waiting(parley: Parley, user_id: int, size: int) -> None:
+def check_waiting(parley: Container, user_id: int, size: int) -> None:
     """What a user may have on its way at once. Raise RateLimited."""
     with reading(parley.engine) as conn:
         waiting = store.waiting_bytes(conn, user_id)
@@ -71,7 +71,7 @@ class Upload:
     """One upload, as its form comes in: ``place``, ``begin_file``, ``write``… in any order that a form may have, then
     ``finish``. Used in a ``with`` block; may block, and raises ParleyError."""
 
-    def __init__(self, parley: Parley, path: MessagePath, user_id: int, declared: int) -> None:
+    def __init__(self, parley: Container, path: MessagePath, user_id: int, declared: int) -> None:
         self._parley = parley
         self._path = path
         self._user_id = user_id
@@ -171,7 +171,7 @@ class Upload:
             log.warning("a broken upload waits for the sweep: %s", error.message)
 
 
-def check_pixels(parley: Parley, width: int, height: int) -> None:
+def check_pixels(parley: Container, width: int, height: int) -> None:
     """An image of few bytes may be many gigabytes once it is decoded. Raise TooLarge."""
     if width * height > parley.settings.max_image_pixels:
         raise TooLarge(f"The image has more than {parley.settings.max_image_pixels} pixels.")

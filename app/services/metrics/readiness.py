@@ -14,24 +14,24 @@ from app.message_log.workers import count_alive
 from app.store.engine import reading
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 log = logging.getLogger("parley.readiness")
 
 ANSWER_SECONDS = 1.0
-Check = Callable[["Parley"], bool]
+Check = Callable[["Container"], bool]
 
 
-def _postgres(parley: Parley) -> bool:
+def _postgres(parley: Container) -> bool:
     with reading(parley.engine) as conn:
         return bool(conn.execute(text("SELECT 1")).scalar_one())
 
 
-def _redis(parley: Parley) -> bool:
+def _redis(parley: Container) -> bool:
     return bool(parley.redis.ping())
 
 
-def _worker(parley: Parley) -> bool:
+def _worker(parley: Container) -> bool:
     return count_alive(parley.redis) > 0
 
 
@@ -47,7 +47,7 @@ class Readiness:
         self._running: dict[str, Future[bool]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
-    def missing(self, parley: Parley) -> list[str]:
+    def missing(self, parley: Container) -> list[str]:
         """Names of what did not answer in time, or answered badly; empty when the process can do its work."""
         futures = {name: self._begin(name, check, parley) for name, check in CHECKS.items()}
         wait_for(futures.values(), timeout=ANSWER_SECONDS)
@@ -59,7 +59,7 @@ class Readiness:
             self._pool.shutdown(wait=False)
             self._pool = None
 
-    def _begin(self, name: str, check: Check, parley: Parley) -> Future[bool]:
+    def _begin(self, name: str, check: Check, parley: Container) -> Future[bool]:
         running = self._running.get(name)
         if running is None or running.done():
             running = self._running[name] = self._threads().submit(check, parley)

@@ -15,17 +15,17 @@ from app.store.engine import autocommit, reading
 from app.store.reports import StoredReport
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def check_admin(parley: Parley, user_id: int) -> None:
+def check_admin(parley: Container, user_id: int) -> None:
     """Raise NotFound for anybody but an administrator."""
     with reading(parley.engine) as connection:
         if not users.is_admin(connection, user_id):
             raise NotFound
 
 
-def list_reports(parley: Parley, user_id: int, state: str, cursor: str | None, limit: int) -> ReportList:
+def list_reports(parley: Container, user_id: int, state: str, cursor: str | None, limit: int) -> ReportList:
     """The oldest first. Raise NotFound as ``check_admin``, Invalid for a cursor that is none of ours."""
     check_admin(parley, user_id)
     if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
@@ -35,7 +35,7 @@ def list_reports(parley: Parley, user_id: int, state: str, cursor: str | None, l
     return ReportList(reports=[report_view(row) for row in found], cursor=str(found[-1].id) if more else UNSET)
 
 
-def handle_report(parley: Parley, user_id: int, report_id: int, patch: ReportPatch) -> Report:
+def handle_report(parley: Container, user_id: int, report_id: int, patch: ReportPatch) -> Report:
     """Move a report on. Said again, the same is answered as before.
 
     Raise NotFound as ``check_admin`` or where there is no such report, Conflict where it was decided, or where somebody

@@ -14,16 +14,16 @@ from app.store import push_settings as store
 from app.store.engine import reading, writing
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 
-def show_settings(parley: Parley, user_id: int) -> PushSettings:
+def show_settings(parley: Container, user_id: int) -> PushSettings:
     """Raise Overloaded."""
     with reading(parley.engine) as connection:
         return store.get_settings(connection, user_id)
 
 
-def change_settings(parley: Parley, user_id: int, patch: PushSettingsPatch) -> PushSettings:
+def change_settings(parley: Container, user_id: int, patch: PushSettingsPatch) -> PushSettings:
     """Raise Invalid for an unknown time zone, Overloaded."""
     if isinstance(patch.do_not_disturb, DoNotDisturb):
         checked_hours(patch.do_not_disturb)
@@ -31,7 +31,7 @@ def change_settings(parley: Parley, user_id: int, patch: PushSettingsPatch) -> P
         return store.change_settings(connection, user_id, patch)
 
 
-def show_outbox(parley: Parley, user_id: int) -> Outbox:
+def show_outbox(parley: Container, user_id: int) -> Outbox:
     """The user's own. Raise NotFound but in development; Overloaded."""
     if parley.settings.app_env != "development":
         raise NotFound

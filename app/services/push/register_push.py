@@ -13,12 +13,12 @@ from app.store.engine import writing
 from app.store.push_targets import FCM_HOST, NewTarget
 
 if TYPE_CHECKING:
-    from app.extensions import Parley
+    from app.container import Container
 
 _LATEST_MS = 4_102_444_800_000  # the year 2100
 
 
-def register_subscription(parley: Parley, caller: Caller, new: NewSubscription) -> Registered:
+def register_subscription(parley: Container, caller: Caller, new: NewSubscription) -> Registered:
     """Safe to repeat. Raise Invalid where it is none that may be called, Unauthorized, Overloaded."""
     settings = parley.settings
     try:
@@ -40,7 +40,7 @@ def register_subscription(parley: Parley, caller: Caller, new: NewSubscription) 
     return _register(parley, target)
 
 
-def register_device(parley: Parley, caller: Caller, new: NewDevice) -> Registered:
+def register_device(parley: Container, caller: Caller, new: NewDevice) -> Registered:
     """Safe to repeat. Raise Unauthorized, Overloaded."""
     target = NewTarget(
         user_id=caller.user_id,
@@ -53,7 +53,7 @@ def register_device(parley: Parley, caller: Caller, new: NewDevice) -> Registere
     return _register(parley, target)
 
 
-def _register(parley: Parley, target: NewTarget) -> Registered:
+def _register(parley: Container, target: NewTarget) -> Registered:
     with writing(parley.engine) as connection:
         made = store.register(connection, target)
     if made is None:
@@ -70,13 +70,13 @@ def _expiry(expiration_time: float | None) -> int | None:
     return int(expiration_time)
 
 
-def forget_address(parley: Parley, user_id: int, platform: str, address: str) -> None:
+def forget_address(parley: Container, user_id: int, platform: str, address: str) -> None:
     """Safe to repeat, also for what is not there or not the user's. Raise Overloaded."""
     with writing(parley.engine) as connection:
         store.forget_address(connection, user_id, platform, address)
 
 
-def forget_target(parley: Parley, user_id: int, target_id: int, *, browser: bool) -> None:
+def forget_target(parley: Container, user_id: int, target_id: int, *, browser: bool) -> None:
     """Likewise."""
     with writing(parley.engine) as connection:
         store.forget_id(connection, user_id, target_id, browser=browser)

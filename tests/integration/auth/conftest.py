@@ -12,7 +12,7 @@ from flask import Flask
 
 from app import create_app
 from app.config import Settings
-from app.extensions import Parley
+from app.container import Container
 from tests.support.api_client import Api
 
 MakeApp = Callable[..., Api]
@@ -50,5 +50,5 @@ def api(make_api: MakeApp) -> Api:
 
 
 @pytest.fixture(scope="module")
-def parley(api: Api) -> Parley:
+def parley(api: Api) -> Container:
     return api.app.extensions["parley"]

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import redis
 
+from app.container import Container
 from app.core.errors import Overloaded
-from app.extensions import Parley
 from app.fanout.revocation import FRESH_SECONDS, MARKER
 from app.message_log import keys
 from app.services.auth.log_out import end_auth_session
@@ -71,7 +71,7 @@ def test_it_goes_on_asking_after_it_filled_a_redis_that_lost_everything(
 
 
 def test_a_loaded_list_is_asked_without_redis(api: Api, make_api: MakeApp) -> None:
-    gateway: Parley = make_api().app.extensions["parley"]
+    gateway: Container = make_api().app.extensions["parley"]
     account = api.register()
     log_out(api, account)
     gateway.revoked.load()
@@ -87,7 +87,7 @@ def test_a_loaded_list_is_asked_without_redis(api: Api, make_api: MakeApp) -> No
 def test_a_list_that_nobody_loads_any_more_is_not_believed(
     api: Api, make_api: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway: Parley = make_api().app.extensions["parley"]
+    gateway: Container = make_api().app.extensions["parley"]
     account = api.register()
     gateway.revoked.load()
     log_out(api, account)
@@ -101,7 +101,7 @@ def test_a_list_that_nobody_loads_any_more_is_not_believed(
 def test_a_redis_that_lost_everything_is_filled_from_postgres(
     api: Api, make_api: MakeApp, redis_client: redis.Redis, how: str
 ) -> None:
-    gateway: Parley = make_api().app.extensions["parley"]
+    gateway: Container = make_api().app.extensions["parley"]
     account, alive = api.register(), api.register()
     log_out(api, account)
     redis_client.flushall()
@@ -114,9 +114,9 @@ def test_a_redis_that_lost_everything_is_filled_from_postgres(
 
 
 def test_one_entry_that_redis_lost_is_brought_back_where_postgres_is_asked(
-    api: Api, parley: Parley, make_api: MakeApp, redis_client: redis.Redis
+    api: Api, parley: Container, make_api: MakeApp, redis_client: redis.Redis
 ) -> None:
-    gateway: Parley = make_api().app.extensions["parley"]
+    gateway: Container = make_api().app.extensions["parley"]
     account = api.register()
     parley.revoked.load()
     log_out(api, account)
@@ -125,7 +125,7 @@ def test_one_entry_that_redis_lost_is_brought_back_where_postgres_is_asked(
     assert sid_of(account) in gateway.revoked
 
 
-def test_entries_end_with_the_last_access_token(parley: Parley, redis_client: redis.Redis) -> None:
+def test_entries_end_with_the_last_access_token(parley: Container, redis_client: redis.Redis) -> None:
     past, future = str(uuid.uuid4()), str(uuid.uuid4())
     redis_client.zadd(keys.REVOKED, {past: int(time.time()) - 1, future: int(time.time()) + 600})
     parley.revoked.add(past, int(time.time()) - 1)
@@ -145,7 +145,7 @@ def test_the_entry_outlives_every_access_token_of_the_session(api: Api, redis_cl
 
 
 def test_without_redis_the_answer_is_overloaded_and_the_log_out_can_be_repeated(
-    api: Api, parley: Parley, make_api: MakeApp
+    api: Api, parley: Container, make_api: MakeApp
 ) -> None:
     account = api.register()
     cut_off: Api = make_api(redis_url="redis://127.0.0.1:1/0")

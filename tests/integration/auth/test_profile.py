@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.extensions import Parley
+from app.container import Container
 from app.store import users
 from app.store.engine import writing
 from tests.support.api_client import Api, assert_problem
@@ -52,7 +52,7 @@ def test_a_change_that_is_not_allowed_names_its_field(api: Api, field: str, valu
     assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == field
 
 
-def test_last_seen_is_shown_once_there_is_one(api: Api, parley: Parley) -> None:
+def test_last_seen_is_shown_once_there_is_one(api: Api, parley: Container) -> None:
     account = api.register()
     with writing(parley.engine) as conn:
         users.set_last_seen(conn, [(account.id, 1_790_000_000_123)])

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from app.container import Container
 from app.core.errors import RateLimited
-from app.extensions import Parley
 from app.media.signed import sign
 from app.message_log import keys
 from app.services.auth.rate_limit import (
@@ -39,7 +39,7 @@ def taken(limits: RateLimits, *wanted: Limit) -> int:
     raise AssertionError("no limit")
 
 
-def test_as_many_as_the_limit_at_once_and_the_next_is_told_when(parley: Parley) -> None:
+def test_as_many_as_the_limit_at_once_and_the_next_is_told_when(parley: Container) -> None:
     limit = Limit("t1", "somebody", 5)
     assert taken(parley.limits, limit) == 5
     with pytest.raises(RateLimited) as caught:
@@ -49,7 +49,7 @@ def test_as_many_as_the_limit_at_once_and_the_next_is_told_when(parley: Parley) 
     assert taken(parley.limits, Limit("t2", "somebody", 5)) == 5
 
 
-def test_what_was_used_comes_back(parley: Parley) -> None:
+def test_what_was_used_comes_back(parley: Container) -> None:
     limit = Limit("t3", "somebody", 600)  # one every 100 ms
     assert taken(parley.limits, limit) >= 600
     again = 0
@@ -58,7 +58,7 @@ def test_what_was_used_comes_back(parley: Parley) -> None:
     assert again <= 2
 
 
-def test_where_one_limit_refuses_none_is_charged(parley: Parley) -> None:
+def test_where_one_limit_refuses_none_is_charged(parley: Container) -> None:
     narrow, wide = Limit("t4", "narrow", 2), Limit("t4", "wide", 10)
     assert taken(parley.limits, narrow, wide) == 2
     for _ in range(20):
@@ -72,7 +72,7 @@ def test_no_limit_asks_nobody(make_api: MakeApp) -> None:
     cut_off.limits.take(Limit("t5", "somebody", 0))
 
 
-def test_keys_are_short_tell_nobodys_name_and_expire(parley: Parley, redis_client: redis.Redis) -> None:
+def test_keys_are_short_tell_nobodys_name_and_expire(parley: Container, redis_client: redis.Redis) -> None:
     parley.limits.take(Limit("t6", "ada" * 1000, 60))
     (key,) = list(redis_client.scan_iter(keys.rate("t6", "*")))
     assert len(key) < 80
@@ -80,7 +80,7 @@ def test_keys_are_short_tell_nobodys_name_and_expire(parley: Parley, redis_clien
     assert 0 < redis_client.pttl(key) <= 1000  # type: ignore[operator]
 
 
-def test_the_script_survives_a_redis_that_forgot_it(parley: Parley, redis_client: redis.Redis) -> None:
+def test_the_script_survives_a_redis_that_forgot_it(parley: Container, redis_client: redis.Redis) -> None:
     parley.limits.take(Limit("t7", "somebody", 60))
     redis_client.script_flush()
     parley.limits.take(Limit("t7", "somebody", 60))

@@ -9,8 +9,8 @@ import pytest
 import redis
 from msgspec import structs
 
+from app.container import Container
 from app.core.errors import Unauthorized
-from app.extensions import Parley
 from app.message_log import keys
 from app.services.auth.authenticate import caller_of_request, require_caller, verify_access_token
 from app.services.auth.issue_ticket import issue_ticket
@@ -26,12 +26,12 @@ def ticket_for(api: Api, token: str) -> str:
     return ticket
 
 
-def test_a_ticket_stands_for_the_caller_who_asked_for_it(api: Api, parley: Parley) -> None:
+def test_a_ticket_stands_for_the_caller_who_asked_for_it(api: Api, parley: Container) -> None:
     account = api.register()
     assert redeem_ticket(parley, ticket_for(api, account.access)) == verify_access_token(parley, account.access)
 
 
-def test_it_is_good_once(api: Api, parley: Parley) -> None:
+def test_it_is_good_once(api: Api, parley: Container) -> None:
     ticket = ticket_for(api, api.register().access)
 
     def redeem(_: int) -> bool:
@@ -53,7 +53,7 @@ def test_redis_holds_neither_the_ticket_nor_for_longer_than_30_seconds(api: Api,
     assert ticket.encode() not in redis_client.get(key)  # type: ignore[operator]
 
 
-def test_an_expired_one_is_refused(api: Api, parley: Parley, redis_client: redis.Redis) -> None:
+def test_an_expired_one_is_refused(api: Api, parley: Container, redis_client: redis.Redis) -> None:
     ticket = ticket_for(api, api.register().access)
     redis_client.pexpire(keys.ticket(hashlib.sha256(ticket.encode()).hexdigest()), 1)
     while redis_client.exists(keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())):
@@ -63,12 +63,12 @@ def test_an_expired_one_is_refused(api: Api, parley: Parley, redis_client: redis
 
 
 @pytest.mark.parametrize("ticket", ["", "tkt_", "x" * 10_000, "\ud800", "\0", "{parley}:revoked"])
-def test_what_never_was_a_ticket_is_refused(parley: Parley, ticket: str) -> None:
+def test_what_never_was_a_ticket_is_refused(parley: Container, ticket: str) -> None:
     with pytest.raises(Unauthorized):
         redeem_ticket(parley, ticket)
 
 
-def test_that_of_a_session_that_was_logged_out_is_refused(api: Api, parley: Parley) -> None:
+def test_that_of_a_session_that_was_logged_out_is_refused(api: Api, parley: Container) -> None:
     account = api.register()
     ticket = ticket_for(api, account.access)
     api.post("/api/v1/auth/logout", token=account.access)
@@ -76,7 +76,7 @@ def test_that_of_a_session_that_was_logged_out_is_refused(api: Api, parley: Parl
         redeem_ticket(parley, ticket)
 
 
-def test_it_does_not_outlive_the_token(api: Api, parley: Parley) -> None:
+def test_it_does_not_outlive_the_token(api: Api, parley: Container) -> None:
     caller = structs.replace(verify_access_token(parley, api.register().access), expires_at=1)
     with pytest.raises(Unauthorized):
         redeem_ticket(parley, issue_ticket(parley, caller).ticket)

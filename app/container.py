@@ -1,0 +1,67 @@
+"""The container: everything that one process shares, with its type. ``app/bootstrap.py`` builds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import redis
+from flask import current_app
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.core.errors import Overloaded
+from app.fanout.revocation import RevokedSessions
+from app.services.auth.external_issuer import ExternalIssuer
+from app.services.auth.passwords import Passwords
+from app.services.auth.rate_limit import RateLimits
+from app.services.auth.token_cache import TokenCache
+from app.services.media.media_storages import MediaStorages
+from app.services.metrics.readiness import Readiness
+
+if TYPE_CHECKING:
+    from app.transports.gateway import Gateway
+
+
+@dataclass(slots=True)
+class Container:
+    """``gateway`` is None in processes that serve no sessions."""
+
+    settings: Settings
+    engine: Engine
+    redis: redis.Redis
+    revoked: RevokedSessions
+    limits: RateLimits
+    passwords: Passwords
+    verified: TokenCache
+    media: MediaStorages
+    issuer: ExternalIssuer | None
+    readiness: Readiness = field(default_factory=Readiness)
+    gateway: Gateway | None = None
+
+    def close(self) -> None:
+        """Closes the pooled connections. The container stays usable: its parts connect again on their next use."""
+        self.readiness.close()
+        self.engine.dispose()
+        self.redis.close()
+        self.media.close()
+
+
+def current_container() -> Container:
+    """Returns the container of the Flask application that serves the current request."""
+    return cast(Container, current_app.extensions["parley"])
+
+
+def current_gateway() -> Gateway:
+    return gateway_of(current_container())
+
+
+def gateway_of(container: Container) -> Gateway:
+    """Returns the gateway of this process and starts it if necessary. Raises Overloaded if the process serves no
+    sessions.
+    """
+    gateway = container.gateway
+    if gateway is None:
+        raise Overloaded("This process serves no sessions.")
+    gateway.start()
+    return gateway
