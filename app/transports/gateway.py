@@ -207,7 +207,7 @@ class Gateway:
             self.path.warm.clear()
             self.confirmations.fail_all()
             self.later(self.reset_sessions)
-            self.presence.note_again(self.hub.users(), self.resume_sessions)
+            self.presence.reregister(self.hub.users(), self.resume_sessions)
 
     def learn_epoch(self) -> None:
         """When the epoch truly began: until this is known, ids are checked as if it were now."""
@@ -251,15 +251,15 @@ class Gateway:
             self.later(wake_drain)
 
     def beat(self) -> None:
-        certain = self.presence.certain()
+        certain = self.presence.confirmed_count()
         epoch, noted = beat(self.parley.redis, self.id)
         if epoch is None:
             self.renew_epoch()
         else:
             self.saw_epoch(epoch)
-            if self.presence.forgotten(noted, certain):  # or another gateway took this one for dead
+            if self.presence.is_behind(noted, certain):  # or another gateway took this one for dead
                 log.warning("Redis has forgotten who is online here: they are noted again")
-                self.presence.note_again(self.hub.users(), self.resume_sessions)
+                self.presence.reregister(self.hub.users(), self.resume_sessions)
 
     def reconcile(self) -> None:
         self.confirmations.reconcile(self.parley.redis, self.path.epoch.number, refusal)

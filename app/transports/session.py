@@ -109,7 +109,7 @@ class Session:
         self._buffer = []
         self.gateway.hub.add(self)
         try:
-            version = self.gateway.presence.came(self.user_id)
+            version = self.gateway.presence.mark_online(self.user_id)
             if self.device_id is not None:
                 self.gateway.note_device(self.user_id, self.device_id)
                 self._device_noted = True
@@ -244,7 +244,7 @@ class Session:
             self.gateway.hub.unwatch(self, self._watched)
             self._watched = None
         if self.gateway.hub.remove(self):
-            self.gateway.presence.left(self.user_id)
+            self.gateway.presence.mark_offline(self.user_id)
         if self._device_noted:
             self._device_noted = False
             self.gateway.forget_device(self.user_id, str(self.device_id))

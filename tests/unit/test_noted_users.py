@@ -49,15 +49,17 @@ class World:
     def act(self, act: str, user: int) -> None:
         if act == "come":
             self.here.add(user)
-            self.noted.batcher.submit((CAME, user), lambda _result, _error: None)  # what ``came`` does, and waits
+            self.noted.batcher.submit(
+                (CAME, user), lambda _result, _error: None
+            )  # what ``mark_online`` does, and waits
         elif act == "go" and user in self.here:
             self.here.discard(user)
-            self.noted.left(user)
+            self.noted.mark_offline(user)
         elif act == "count":
-            self.count = (self.noted.certain(), len(self.redis.users))
+            self.count = (self.noted.confirmed_count(), len(self.redis.users))
         elif act == "counted" and self.count is not None:
             certain, counted = self.count
-            assert not self.noted.forgotten(counted, certain)
+            assert not self.noted.is_behind(counted, certain)
         elif act == "yield":
             gevent.sleep(0)
 
@@ -76,7 +78,7 @@ def test_who_comes_and_goes_is_not_forgotten(acts: list[tuple[str, int]]) -> Non
         world.act(act, user)
     world.settle()
     assert world.redis.users == world.here
-    assert not world.noted.forgotten(len(world.redis.users), world.noted.certain())
+    assert not world.noted.is_behind(len(world.redis.users), world.noted.confirmed_count())
     world.noted.batcher.stop()
 
 
@@ -90,9 +92,9 @@ def test_a_loss_is_seen(acts: list[tuple[str, int]], lost: int) -> None:
     if world.here:
         for user in sorted(world.here)[:lost]:
             world.redis.users.discard(user)
-        assert world.noted.forgotten(len(world.redis.users), world.noted.certain())
+        assert world.noted.is_behind(len(world.redis.users), world.noted.confirmed_count())
         told: list[bool] = []
-        world.noted.note_again(sorted(world.here), lambda: told.append(True))
+        world.noted.reregister(sorted(world.here), lambda: told.append(True))
         world.settle()
         assert told == [True]
         assert world.redis.users == world.here
