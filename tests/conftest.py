@@ -1,4 +1,4 @@
-"""Fixtures: real PostgreSQL and Valkey per test process, a migrated database per module, the real server.
+"""Fixtures: PostgreSQL and Valkey for each test process, a migrated database for each module, and the real server.
 
 A store or a server that does not start is an error, never a skip.
 """
@@ -32,7 +32,7 @@ StackFactory = Callable[..., Stack]
 
 @pytest.fixture(scope="session")
 def work_dir() -> Iterator[Path]:
-    """Not pytest's own directory: under root, PostgreSQL runs as a user that may not enter that."""
+    """Not pytest's own directory: under root, PostgreSQL runs as another user, who may not enter pytest's directory."""
     directory = Path(tempfile.mkdtemp(prefix="parley-test-"))
     yield directory
     shutil.rmtree(directory)
@@ -40,7 +40,7 @@ def work_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def stores(work_dir: Path) -> Iterator[EmbeddedStores]:
-    """PostgreSQL and Valkey of this test process, on loopback TCP."""
+    """Starts PostgreSQL and Valkey for this test process, on loopback TCP."""
     options = {"max_connections": "200", "shared_buffers": "32MB"}
     with EmbeddedStores(work_dir / "data", tcp=True, fsync=False, postgres_options=options) as running:
         yield running
@@ -48,7 +48,7 @@ def stores(work_dir: Path) -> Iterator[EmbeddedStores]:
 
 @pytest.fixture(scope="session")
 def template_database(stores: EmbeddedStores) -> str:
-    """A database at the newest migration, made by the command of the release line; copied, not used."""
+    """Returns the name of a database at the newest migration, made by the release command. Modules get copies of it."""
     stores.postgres.create_database(TEMPLATE)
     migrate(stores.postgres.url(TEMPLATE), stores.valkey.url())
     return TEMPLATE
@@ -63,7 +63,7 @@ def migrate(database_url: str, redis_url: str, revision: str = "head") -> None:
 
 @pytest.fixture(scope="module")
 def database_url(stores: EmbeddedStores, template_database: str) -> Iterator[str]:
-    """A fresh migrated database for the module, as SQLAlchemy spells its URL."""
+    """Returns the SQLAlchemy URL of a fresh migrated database for the module."""
     name = f"parley_{next(_numbers)}"
     stores.postgres.create_database(name, template_database)
     yield stores.postgres.url(name, scheme="postgresql+psycopg")
@@ -72,7 +72,7 @@ def database_url(stores: EmbeddedStores, template_database: str) -> Iterator[str
 
 @pytest.fixture(scope="module")
 def empty_database_url(stores: EmbeddedStores) -> Iterator[str]:
-    """A fresh database without any migration."""
+    """Returns the URL of a fresh database without any migration."""
     name = f"parley_{next(_numbers)}"
     stores.postgres.create_database(name)
     yield stores.postgres.url(name, scheme="postgresql+psycopg")
@@ -81,7 +81,7 @@ def empty_database_url(stores: EmbeddedStores) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def redis_url(stores: EmbeddedStores) -> str:
-    """This test process's own Valkey, emptied for the module."""
+    """Returns the URL of this test process's own Valkey, emptied for the module."""
     with stores.valkey.client() as client:
         client.flushall()
     return stores.valkey.url()
@@ -89,7 +89,7 @@ def redis_url(stores: EmbeddedStores) -> str:
 
 @pytest.fixture
 def redis_client(redis_url: str) -> Iterator[redis.Redis]:
-    """Raw bytes, no retries, as the application uses it."""
+    """A client that returns raw bytes and does not retry, as in the application."""
     with redis.Redis.from_url(redis_url, socket_timeout=5) as client:
         yield client
 
@@ -113,9 +113,10 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def make_stack(stores: EmbeddedStores, work_dir: Path, database_url: str, redis_url: str) -> Iterator[StackFactory]:
-    """``make_stack(web=2, workers=2, env={...})``: started, ready, and stopped with the module.
+    """``make_stack(web=2, workers=2, env={...})`` starts a stack, waits until it is ready, and stops it with the
+    module.
 
-    Takes every argument of ``Stack``; ``database_url`` and ``redis_url`` are the module's unless given.
+    Takes every argument of ``Stack``. ``database_url`` and ``redis_url`` are the module's unless given.
     """
     made: list[Stack] = []
 
@@ -134,13 +135,13 @@ def make_stack(stores: EmbeddedStores, work_dir: Path, database_url: str, redis_
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest, make_stack: StackFactory) -> Stack:
-    """Real gunicorn, Celery worker and beat. A module may set ``STACK = {"web": 2, "env": {...}}``."""
+    """Runs real gunicorn, a Celery worker and beat. A module may set ``STACK = {"web": 2, "env": {...}}``."""
     return make_stack(**getattr(request.module, "STACK", {}))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test shows what the servers that ran beside it said."""
+    """Adds the logs of the running servers to the report of a failed test."""
     report = yield
     if report.failed:
         report.sections += [(f"log of {c.name}", _tail(c.log())) for stack in _live_stacks for c in stack.children]
@@ -152,7 +153,7 @@ def _tail(text: str, lines: int = 60) -> str:
 
 
 def pytest_configure() -> None:
-    """Settings of the person's own shell must not reach the tests."""
+    """Keeps settings of the developer's own shell out of the tests."""
     for name in (
         "DATABASE_URL",
         "REDIS_URL",

@@ -49,7 +49,7 @@ def explained(changes: RandomChanges, seed: int, who: str, one: Any, other: Any)
 
 
 def screen_of(client: EventClient, account: Account) -> Screen:
-    return Screen(account.user_id).feed(client.events).open_what_it_came_into(client.rest)
+    return Screen(account.user_id).feed(client.events).load_history_of_joined(client.rest)
 
 
 def elsewhere(server: Stack, client: EventClient) -> EventClient:

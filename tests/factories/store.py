@@ -1,4 +1,4 @@
-"""Rows to test with, made through the store's own functions where there is one."""
+"""Test rows, inserted with the store's own functions if there are any."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_direct(engine: Engine, user: int, other: int) -> int:
 
 
 def add_pair(engine: Engine) -> tuple[int, int, int]:
-    """A direct conversation of two new users: ``(conversation_id, user, other)``."""
+    """Creates a direct conversation of two new users and returns ``(conversation_id, user, other)``."""
     user, other = add_users(engine, 2)
     return add_direct(engine, user, other), user, other
 
@@ -48,7 +48,7 @@ def add_group(engine: Engine, members: Sequence[int]) -> int:
 
 
 def next_version() -> int:
-    """Microseconds, each a millisecond after the one before."""
+    """Returns versions in microseconds, each a millisecond after the last."""
     return next(_versions)
 
 
@@ -74,7 +74,7 @@ def new_messages(conversation: int, sender: int, count: int, first: int = 1) -> 
 
 
 def leave(engine: Engine, conversation: int, user: int, seq: int, version: int) -> None:
-    """The user saw the messages up to ``seq``, and none since."""
+    """Records that the user left after the message ``seq`` and sees no later ones."""
     values = {"c": conversation, "u": user, "s": seq, "v": version}
     with writing(engine) as conn:
         conn.execute(
@@ -85,7 +85,7 @@ def leave(engine: Engine, conversation: int, user: int, seq: int, version: int) 
 
 
 def join(engine: Engine, conversation: int, user: int, seq: int, version: int, *, sees_all: bool = True) -> None:
-    """The member came with the message ``seq``."""
+    """Records that the member joined with the message ``seq``."""
     values = {"c": conversation, "u": user, "s": seq, "v": version, "f": 0 if sees_all else seq - 1}
     with writing(engine) as conn:
         conn.execute(
@@ -98,7 +98,7 @@ def join(engine: Engine, conversation: int, user: int, seq: int, version: int, *
 
 
 def hide(engine: Engine, conversation: int, user: int, seq: int) -> int:
-    """The user deleted the message for themselves; returns the version."""
+    """Deletes the message for this user only and returns the version."""
     version = next_version()
     row = {"c": conversation, "u": user, "s": seq, "v": version}
     with writing(engine) as conn:
@@ -108,7 +108,7 @@ def hide(engine: Engine, conversation: int, user: int, seq: int) -> int:
 
 
 def change(engine: Engine, conversation: int, seq: int, **columns: object) -> int:
-    """Set columns of a message, with a new version, which is returned."""
+    """Sets columns of a message together with a new version, and returns that version."""
     version = next_version()
     sets = "".join(f"{name} = :{name}, " for name in columns)
     with writing(engine) as conn:

@@ -52,7 +52,7 @@ def test_batches_are_of_at_most_fifty_whatever_is_asked(fcm: FcmServer, provider
     outcomes = provider.send([to_device("android", f"token-{n}") for n in range(520)])
     assert {outcome.what for outcome in outcomes} == {"sent"}
     assert sorted(message["token"] for message in fcm.messages) == sorted(f"token-{n}" for n in range(520))
-    assert fcm.most_at_once <= MAX_BATCH == 50
+    assert fcm.max_at_once <= MAX_BATCH == 50
     assert fcm.tokens_given < 60
 
 

@@ -1,1 +1,1 @@
-"""What tests share: running servers, clients, builders."""
+"""Shared by all tests: running servers, clients and builders."""

@@ -1,4 +1,4 @@
-"""The REST API as a test calls it: Flask's test client, with tokens put into the header."""
+"""The REST API through Flask's test client, with the token in the header."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Api:
         return self.call("GET", path, **options)
 
     def register(self, username: str | None = None, **fields: Any) -> Account:
-        """A new account, under a fresh name unless one is given."""
+        """Registers an account, under a fresh name unless one is given."""
         name = username or f"user-{next(_numbers)}"
         answer = self.post("/api/v1/auth/register", {"username": name, "password": PASSWORD, **fields})
         assert answer.status_code == 201, answer.text
@@ -59,7 +59,7 @@ def account_of(answer: TestResponse) -> Account:
 
 
 def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    """An RFC 9457 problem of this status and code; returns its members."""
+    """Checks that the answer is an RFC 9457 problem with this status and code, and returns its members."""
     assert answer.status_code == status, answer.text
     assert answer.content_type == "application/problem+json"
     problem: dict[str, Any] = answer.get_json(force=True)

@@ -1,8 +1,10 @@
-"""A stand-in for Cloudinary on loopback: upload (whole and in parts), destroy, the admin's look at a resource, and the
-signed download. It verifies what it is sent as Cloudinary does, keeps what it took, and can be told to misbehave.
+"""A stand-in for Cloudinary on loopback: upload (whole and in parts), destroy, resource details, and signed download.
+
+It verifies requests as Cloudinary does, keeps the uploads that it accepted, and misbehaves on request.
 
 Signatures: every parameter but ``file``, ``api_key``, ``signature``, ``cloud_name`` and ``resource_type``, sorted and
-joined as ``name=value`` with ``&`` (a ``&`` inside is ``%26``), the secret appended, SHA-1; good for an hour.
+joined as ``name=value`` with ``&`` (a ``&`` inside is ``%26``), the secret appended, SHA-1. A signature is valid for an
+hour.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ Place = tuple[str, str, str]  # resource type, type, public id
 
 @dataclass
 class Fault:
-    """What comes in place of an answer, or before it. ``late``: everything is done, and the answer comes too late."""
+    """A failure instead of an answer, or before it.
+
+    ``late``: the request is carried out, and the answer comes too late.
+    """
 
     status: int = 0
     retry_after: str = ""
@@ -53,7 +58,7 @@ class Part:
 
 
 class FakeCloudinary:
-    """``url`` is a CLOUDINARY_URL. ``assets`` is what it holds now, ``created`` every asset that it ever made."""
+    """``url`` is a CLOUDINARY_URL. ``assets`` holds the current assets, ``created`` every asset ever made."""
 
     def __init__(self, *, timeout: float = 2.0) -> None:
         self.assets: dict[Place, bytes] = {}
@@ -61,7 +66,7 @@ class FakeCloudinary:
         self.calls: list[str] = []
         self.refusals: list[str] = []
         self.down = False
-        self.gate = threading.Event()  # uploads wait for it
+        self.gate = threading.Event()  # uploads wait for this event
         self.gate.set()
         self._faults: dict[str, deque[Fault]] = {}
         self._parts: dict[str, Part] = {}
@@ -83,11 +88,11 @@ class FakeCloudinary:
         self._thread.join()
 
     def fail(self, action: str, *faults: Fault) -> None:
-        """``action``: upload, destroy, resource, download. One fault a call, in this order."""
+        """Queues faults for an action (upload, destroy, resource, download). Each call uses up one, in this order."""
         self._faults.setdefault(action, deque()).extend(faults)
 
     def of(self, media_id: str) -> dict[str, bytes]:
-        """What it holds of a medium: public id -> bytes."""
+        """Returns the stored bytes of a medium by public id."""
         return {place[2]: data for place, data in self.assets.items() if media_id in place[2]}
 
     # -- serving --------------------
@@ -104,7 +109,7 @@ class FakeCloudinary:
         except HTTPException as error:
             return _error(404, str(error))
         fault = self._next_fault(action)
-        request.get_data(parse_form_data=True)  # else the client cannot send all of it
+        request.get_data(parse_form_data=True)  # reads the body first; otherwise the client cannot send all of it
         self.calls.append(action)
         if self.down or fault.drop:
             raise ConnectionAbortedError
@@ -138,10 +143,10 @@ class FakeCloudinary:
         return self._take(kind, form, data)
 
     def _part(self, request: Request, data: bytes) -> bytes | None:
-        """The whole, once its last part has come."""
+        """Returns the complete upload once its last part has arrived."""
         match = _RANGE.fullmatch(request.headers["Content-Range"])
         if match is None or not request.headers.get("X-Unique-Upload-Id"):
-            raise RefusedError(400, "a part without its place")
+            raise RefusedError(400, "a part without its range")
         first, last, total = map(int, match.groups())
         with self._lock:
             part = self._parts.setdefault(request.headers["X-Unique-Upload-Id"], Part())
@@ -194,7 +199,7 @@ class FakeCloudinary:
         query = request.args.to_dict()
         _verify(query)
         if int(query.get("expires_at", 2**40)) <= time.time():
-            raise RefusedError(401, "the address has ended")
+            raise RefusedError(401, "the address has expired")
         data = self.assets.get((kind, query.get("type", "upload"), query["public_id"]))
         if data is None:
             raise RefusedError(404, "no such asset")
@@ -214,7 +219,7 @@ _ROUTES = Map(
 
 class _Quiet(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
-        """Its log is ``calls``."""
+        """Logs nothing: ``calls`` is the log."""
 
 
 def signature_of(params: dict[str, str]) -> str:

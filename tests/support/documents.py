@@ -1,4 +1,4 @@
-"""Real answers against the documents of the server that gave them."""
+"""Checks real answers against the documents of the server that sent them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 
 def strict(document: Schema) -> Schema:
-    """A copy in which an object may hold nothing that the document does not name."""
+    """Returns a copy in which objects may contain only members that the document names."""
     document = copy.deepcopy(document)
     for schema in document["components"]["schemas"].values():
         if "properties" in schema:
@@ -24,7 +24,7 @@ def strict(document: Schema) -> Schema:
 
 
 class Documents:
-    """Fetched from the server. ``seen`` holds what was checked: (method, path, status) and the names of events."""
+    """The server's own documents. ``seen`` holds the checked items: (method, path, status) and the names of events."""
 
     def __init__(self, base_url: str) -> None:
         self.rest = strict(httpx.get(f"{base_url}/api/v1/openapi.json", trust_env=False).json())
@@ -32,7 +32,7 @@ class Documents:
         self.seen: set[tuple[str, str, int] | str] = set()
 
     def check_answer(self, answer: httpx.Response) -> httpx.Response:
-        """An answer of the REST API: its status, media type and body."""
+        """Checks the status, media type and body of a REST answer."""
         method, path = answer.request.method, self._template(answer.request.url.path)
         responses = self.rest["paths"][path][method.lower()]["responses"]
         assert str(answer.status_code) in responses, (method, path, answer.status_code, answer.text)
@@ -47,7 +47,7 @@ class Documents:
         return answer
 
     def check_event(self, event: Event) -> Event:
-        """An event over any transport."""
+        """Checks an event from any transport."""
         frame = {"event": event.name, "data": event.data, "cursor": event.cursor, "ref": event.ref}
         message = self.stream["components"]["messages"][f"event.{event.name}"]
         self._validate(message["payload"], self.stream, {k: v for k, v in frame.items() if v is not None})
@@ -59,7 +59,7 @@ class Documents:
         self._validate(message["payload"], self.stream, {"event": name, "data": data})
 
     def successes(self) -> set[tuple[str, str, int]]:
-        """All that the document says can succeed."""
+        """Returns every success answer in the document."""
         return {
             (method.upper(), path, int(status))
             for path, methods in self.rest["paths"].items()

@@ -1,4 +1,7 @@
-"""A server on loopback that speaks FCM HTTP v1 and gives out its access tokens; it keeps what it is sent by token."""
+"""A loopback server that speaks FCM HTTP v1 and issues its access tokens.
+
+It keeps the messages it received, by token.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.support.push_stand_in import Handler, StandIn, serving
 
 PROJECT = "parley-test"
-AUDIENCE = "https://oauth2.googleapis.com/token"  # in the assertion, wherever it is sent
-ACCESS_TOKEN = "token-of-the-stand-in"  # nothing but what this server gives out
+# the assertion's audience, regardless of the address that it is sent to
+AUDIENCE = "https://oauth2.googleapis.com/token"
+ACCESS_TOKEN = "token-of-the-stand-in"  # issued only by this server
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 STATUSES |= {401: "UNAUTHENTICATED", 500: "INTERNAL", 503: "UNAVAILABLE"}
@@ -32,14 +36,14 @@ def _key() -> rsa.RSAPrivateKey:
 
 
 def error(status: int, code: str = "", *, retry_after: int | None = None) -> Answer:
-    """FCM's error object; ``code`` is FCM's own beside Google's status."""
+    """Builds FCM's error object; ``code`` is FCM's own code beside Google's status."""
     details = [{"@type": FCM_ERROR, "errorCode": code}] if code else []
     body = {"error": {"code": status, "message": code, "status": STATUSES[status], "details": details}}
     return status, {"Retry-After": str(retry_after)} if retry_after is not None else {}, body
 
 
 class FcmServer(StandIn):
-    """``answer(message)`` says what is answered instead of success."""
+    """``answer(message)`` returns the answer to send instead of success."""
 
     def __init__(self) -> None:
         super().__init__(_Handler)
@@ -48,7 +52,7 @@ class FcmServer(StandIn):
         self.answer: Callable[[Message], Answer | None] = lambda message: None
 
     def service_account(self) -> str:
-        """The JSON of a service account that gets its access tokens here."""
+        """Returns the JSON of a service account that gets its access tokens from this server."""
         pem = _key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         account = {
             "type": "service_account",

@@ -1,4 +1,4 @@
-"""An outside user service on loopback: it publishes a key set and signs tokens with the private halves."""
+"""An external identity service on loopback: it publishes a key set and signs tokens with the private halves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def public_pem(key: PrivateKey) -> str:
 
 
 def sign(key: Any, algorithm: str, *, kid: str | None = None, **changes: Any) -> str:
-    """A good token, but for the changes; a claim of None is left out."""
+    """Signs a valid token with the given changes; a claim of None is omitted."""
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "subject-1", "iat": now, "exp": now + 300, **changes}
     claims = {name: value for name, value in claims.items() if value is not None}
@@ -52,7 +52,7 @@ def jwk_of(key: PrivateKey, kid: str, **members: Any) -> dict[str, Any]:
 
 
 class KeyServer(ThreadingHTTPServer):
-    """``fetches`` counts the requests; while ``broken``, the answer is 500."""
+    """``fetches`` counts the requests. While ``broken`` is set, the answer is 500."""
 
     daemon_threads = True
 
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests read their own output."""
+        """Keeps the request log out of the tests' output."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Small media of every kind, made here: with a position in them where cameras put one."""
+"""Small media of every kind, generated here, with a GPS position in the kinds that cameras put one into."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = b"54.3210N secret"
 
 
 def picture(width: int = 64, height: int = 48, seed: int = 1) -> Image.Image:
-    """No two of another seed are alike."""
+    """Returns a picture that differs for every seed."""
     image = Image.linear_gradient("L").resize((width, height))
     return Image.merge("RGB", (image, image.rotate(180), Image.new("L", (width, height), seed % 256)))
 
@@ -39,7 +39,10 @@ def image_bytes(form: str = "JPEG", *, size: tuple[int, int] = (64, 48), orienta
 
 
 def heavy_jpeg(megabytes: float, seed: int = 1) -> bytes:
-    """A valid photo of about so many bytes: noise in what decoders skip would be stripped, so it is in the pixels."""
+    """Returns a valid photo of about this many megabytes.
+
+    The noise is in the pixels, because noise elsewhere would be stripped.
+    """
     side = int(math.sqrt(megabytes * 1_000_000 / 0.6))
     noise = Image.effect_noise((side, side), 100 + seed % 50)
     written = io.BytesIO()
@@ -90,7 +93,7 @@ def wav_bytes(seconds: float = 1.0, rate: int = 8000) -> bytes:
 
 
 def bomb_png(width: int = 60_000, height: int = 60_000) -> bytes:
-    """Few bytes that say they are many gigabytes."""
+    """Returns few bytes that claim to decode to many gigabytes."""
     import zlib
 
     def chunk(name: bytes, body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Who shares pictures in tests of media, and what Postgres says of a medium."""
+"""A user who shares pictures in the tests of media, and the row of a medium in Postgres."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Person:
         self.session = WsClient(server.base_url, self.account).join()
 
     def share(self, data: bytes | None = None) -> tuple[str, str]:
-        """(mediaId, message id), sent while it is processed."""
+        """Sends a medium while it is being processed and returns (mediaId, message id)."""
         media_id = self.rest.upload(self.group, image_bytes() if data is None else data)["mediaId"]
         ack = self.rest.send(conversation_id=self.group, message="look", attachments=[{"mediaId": media_id}])
         return media_id, ack["id"]

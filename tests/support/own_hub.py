@@ -1,5 +1,6 @@
-"""gevent has one hub a thread, with whatever greenlets other tests of this process have left in the main thread's. What
-a test spawns and waits for runs in a thread of its own.
+"""Runs a test in a thread of its own, and so in a gevent hub of its own.
+
+gevent has one hub per thread, and the main thread's hub still holds greenlets of other tests in this process.
 """
 
 from __future__ import annotations

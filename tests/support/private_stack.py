@@ -1,4 +1,4 @@
-"""A server with stores of its own, for tests that share nothing: not the data, and not the faults."""
+"""A server with stores of its own, for tests that share neither data nor faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dev.embedded import EmbeddedStores
 from tests import conftest
 from tests.support.processes import Stack
 
-# Tests register many users from one address and send as fast as they can; limits have tests of their own.
+# Tests register many users from one address and send as fast as they can. Limits have tests of their own.
 UNLIMITED = {
     "AUTH_ATTEMPTS_PER_MINUTE": "1000000",
     "SEND_RATE": "10000",
@@ -50,7 +50,7 @@ def private_stores(**options: Any) -> Iterator[EmbeddedStores]:
 
 @contextmanager
 def running(stack: Stack) -> Iterator[Stack]:
-    """Started and ready; its logs are shown beside a test that fails; stopped in the end."""
+    """Starts a stack, waits until it is ready, and stops it at the end. A failing test prints its logs."""
     conftest._live_stacks.append(stack)
     try:
         yield stack.start()
@@ -61,7 +61,7 @@ def running(stack: Stack) -> Iterator[Stack]:
 
 @contextmanager
 def private_stack(*, env: dict[str, str] | None = None, **options: Any) -> Iterator[Stack]:
-    """A running Stack over stores of its own; ``env`` goes over UNLIMITED. Other arguments as Stack."""
+    """A running Stack over stores of its own; ``env`` overrides UNLIMITED. Takes the other arguments of Stack."""
     with private_stores() as stores:
         urls = {"database_url": stores.postgres.url(), "redis_url": stores.valkey.url()}
         stack = Stack(stores, stores.directory / "logs", env={**UNLIMITED, **(env or {})}, **urls, **options)

@@ -1,6 +1,6 @@
 """``Stack``: the Procfile's own processes as children, with handles to kill, freeze and restart each one.
 
-Every process runs in its own session, writes to its own log file, and does not outlive the test process.
+Every process runs in its own session, writes to its own log file, and ends with the test process.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ STOP_SECONDS = 25.0  # a platform kills after 30
 
 
 def procfile() -> dict[str, str]:
-    """The commands of the Procfile by process name."""
+    """Returns the commands of the Procfile by process name."""
     lines = (ROOT / "Procfile").read_text().splitlines()
     return dict(re.split(r":\s*", line, maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
 def base_env(**more: str) -> dict[str, str]:
-    """This process's environment without settings, with this interpreter's directory first in PATH."""
+    """Returns this process's environment without settings, with this interpreter's directory first in PATH."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **more}
@@ -73,11 +73,11 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def signal(self, signum: signal.Signals) -> None:
-        """To the whole group, as a platform does."""
+        """Sends the signal to the whole group, as a platform does."""
         signal_group(self.pid, signum)
 
     def kill(self) -> None:
-        """kill -9 the whole group, and wait until it is gone."""
+        """Kills the whole group with SIGKILL and waits until it is gone."""
         self.signal(signal.SIGKILL)
         self.wait(5.0)
 
@@ -93,7 +93,7 @@ class Child:
 
 
 def group_members(group: int) -> list[psutil.Process]:
-    """Living processes of a process group (zombies do not count)."""
+    """Returns the living processes of a process group, without zombies."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -107,8 +107,8 @@ def group_members(group: int) -> list[psutil.Process]:
 class Stack:
     """``web`` gateways on ports of their own, ``workers`` Celery workers and one beat over the given stores.
 
-    ``base_urls[i]`` is the address of gateway i (``http://127.0.0.1:…``). ``env`` adds settings, for all
-    processes. ``database_url`` / ``redis_url`` may lead through a proxy to the stores.
+    ``base_urls[i]`` is the address of gateway i (``http://127.0.0.1:…``). ``env`` adds settings for all processes.
+    ``database_url`` and ``redis_url`` may lead through a proxy to the stores.
     """
 
     def __init__(
@@ -146,7 +146,10 @@ class Stack:
         return [*self.web, *self.workers, *([self.beat] if self.beat else [])]
 
     def start(self) -> Stack:
-        """Start all; return when every /readyz is 200. On failure stop, and raise with the logs' ends."""
+        """Starts all processes and returns when every /readyz is 200.
+
+        On failure, stops and raises with the ends of the logs.
+        """
         for child in self.children:
             child.start()
         try:
@@ -158,7 +161,10 @@ class Stack:
         return self
 
     def stop(self, timeout: float = STOP_SECONDS) -> dict[str, int]:
-        """SIGTERM to all at once, as a platform does; exit codes by name. After ``timeout``: SIGKILL."""
+        """Sends SIGTERM to all at once, as a platform does, and SIGKILL after ``timeout``.
+
+        Returns exit codes by name.
+        """
         running = [child for child in self.children if child.running()]
         for child in running:
             child.signal(signal.SIGTERM)
@@ -195,7 +201,7 @@ class Stack:
         self.workers[index].start()
 
     def kill_worker_children(self, index: int) -> None:
-        """kill -9 the pool processes that run the tasks; their parent lives."""
+        """Kills the pool processes that run the tasks with SIGKILL; their parent lives."""
         for process in group_members(self.workers[index].pid):
             if process.pid != self.workers[index].pid and process.ppid() != self.workers[index].pid:
                 process.kill()
@@ -213,13 +219,13 @@ class Stack:
         self.stores.valkey.kill()
 
     def restart_redis(self, *, aof: bool = True) -> None:
-        """Start it again after ``kill_redis``; with ``aof=False`` all its data is lost."""
+        """Starts Valkey again after ``kill_redis``; with ``aof=False`` all its data is lost."""
         if not aof:
             self.stores.valkey.wipe()
         self.stores.valkey.start()
 
     def logs(self, lines: int | None = None) -> str:
-        """All logs, or the last ``lines`` of each."""
+        """Returns all logs, or the last ``lines`` of each."""
         parts = []
         for child in self.children:
             text = child.log().splitlines()
@@ -228,13 +234,13 @@ class Stack:
 
     def _child(self, kind: str, index: int, env: dict[str, str] | None = None) -> Child:
         name = f"{kind}.{index + 1}"
-        # exec: the process the handle names is the server itself and not a shell around it.
+        # With exec, the child process is the server itself and not a shell around it.
         command = f"exec {procfile()[kind]}"
         return Child(name, command, {**self.env, **(env or {})}, self.log_dir / f"{name}.log", self.stores.guard)
 
 
 def answers(url: str) -> bool:
-    """Whether a GET is answered 200 within 2 s."""
+    """Returns whether a GET is answered with 200 within 2 s."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)

@@ -1,4 +1,4 @@
-"""What the stand-ins for push services share: a server on loopback that counts what is under way, and may be slow."""
+"""Shared by the stand-ins for push services: a loopback server that counts requests in flight and can be slow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 
 class StandIn(ThreadingHTTPServer):
-    """``failures``: what was wrong with requests. ``delay``: seconds before any answer."""
+    """``failures``: problems found in requests. ``delay``: seconds before each answer."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -21,7 +21,7 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler)
         self.failures: list[str] = []
         self.delay = 0.0
-        self.most_at_once = self._at_once = 0
+        self.max_at_once = self._at_once = 0
         self._lock = threading.Lock()
 
     @property
@@ -29,16 +29,16 @@ class StandIn(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Who gave up waiting is no fault of this server's."""
+        """Ignores broken pipes: a client that stops waiting is not this server's fault."""
         if not isinstance(sys.exception(), ConnectionError):
             self.failures.append(repr(sys.exception()))
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """Around a request that is answered."""
+        """Counts the request as in flight while it is answered."""
         with self._lock:
             self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.max_at_once = max(self.max_at_once, self._at_once)
         try:
             time.sleep(self.delay)
             yield
@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def read(self) -> tuple[dict[str, str], bytes]:
-        """Headers, by lower-case name, and the body."""
+        """Returns the headers, by lower-case name, and the body."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         return {name.lower(): value for name, value in self.headers.items()}, body
 
@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing to the test's output."""
+        """Keeps the request log out of the tests' output."""
 
 
 S = TypeVar("S", bound=StandIn)

@@ -1,6 +1,6 @@
 """Random acts that a server must allow: sends, edits, deletions, reactions, pins, members, roles, marks.
 
-Keeps as much of a model as it takes to draw acts that are legal; what they lead to is judged elsewhere.
+The model holds only what is needed to draw legal acts. Their results are checked elsewhere.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ EMOJIS = ("👍", "❤️", "🎉")
 
 @dataclass
 class Place:
-    """One conversation as the acts need to know it. ``keeper`` is its owner and never leaves."""
+    """One conversation as the acts see it. ``keeper`` is its owner and never leaves."""
 
     id: int
     keeper: int
     members: set[int]
     is_group: bool
     living: dict[str, int] = field(default_factory=dict)  # message id → author
-    seen: dict[int, set[str]] = field(default_factory=dict)  # person → ids that he can see
+    seen: dict[int, set[str]] = field(default_factory=dict)  # person → ids of messages visible to them
     hidden: set[tuple[int, str]] = field(default_factory=set)
     reacted: set[tuple[str, int, str]] = field(default_factory=set)
     pinned: set[str] = field(default_factory=set)
@@ -34,7 +34,7 @@ class Place:
 
 
 class RandomChanges:
-    """``people`` are indices into ``accounts``; every act is done over REST, on the gateways in turn."""
+    """``people`` are indices into ``accounts``. Every act goes over REST, to the gateways in turn."""
 
     def __init__(self, base_urls: list[str], accounts: list[Account], seed: int) -> None:
         self.random = random.Random(seed)
@@ -66,14 +66,14 @@ class RandomChanges:
     # -- acts --------------------
 
     def step(self) -> None:
-        """One act that changes something."""
+        """Performs one random act that changes something."""
         place = self.random.choice(self.places)
         acts: list[tuple[Callable[[Place], bool], int]] = [
             (self._send, 6), (self._edit, 4), (self._delete, 2), (self._hide, 2),
             (self._react, 4), (self._pin, 2), (self._mark, 3),
         ]  # fmt: skip
         if place.is_group:
-            acts += [(self._rename, 2), (self._come, 3), (self._go, 3), (self._role, 2)]
+            acts += [(self._rename, 2), (self._add_or_join, 3), (self._leave_or_remove, 3), (self._role, 2)]
         names, weights = zip(*acts, strict=True)
         while not self.random.choices(names, weights)[0](place):
             continue
@@ -85,7 +85,7 @@ class RandomChanges:
     def _member(self, place: Place) -> int:
         return self.random.choice(sorted(place.members))
 
-    def _sight(self, place: Place, person: int, among: set[str] | None = None) -> str | None:
+    def _visible_message(self, place: Place, person: int, among: set[str] | None = None) -> str | None:
         seen = place.seen[person] & (place.living.keys() if among is None else among & place.living.keys())
         ids = sorted(id_ for id_ in seen if (person, id_) not in place.hidden)
         return self.random.choice(ids) if ids else None
@@ -93,7 +93,7 @@ class RandomChanges:
     def _send(self, place: Place) -> bool:
         person, id_ = self._member(place), str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         body: dict[str, Any] = {"message": self._text(place), "id": id_}
-        answered = self._sight(place, person)
+        answered = self._visible_message(place, person)
         if answered and self.random.random() < 0.3:
             body["replyTo"] = answered
         place.last = self.clients[person].send(conversation_id=place.id, **body)["seq"]
@@ -108,7 +108,7 @@ class RandomChanges:
 
     def _edit(self, place: Place) -> bool:
         person = self._member(place)
-        id_ = self._sight(place, person, {i for i, author in place.living.items() if author == person})
+        id_ = self._visible_message(place, person, {i for i, author in place.living.items() if author == person})
         if id_ is None:
             return False
         self.clients[person].edit(id_, self._text(place), place.id)
@@ -117,7 +117,7 @@ class RandomChanges:
     def _delete(self, place: Place) -> bool:
         person = self._member(place)
         own = {i for i, author in place.living.items() if author == person}
-        id_ = self._sight(place, person, None if place.is_group and person == place.keeper else own)
+        id_ = self._visible_message(place, person, None if place.is_group and person == place.keeper else own)
         if id_ is None:
             return False
         self.clients[person].delete(id_, place.id)
@@ -127,7 +127,7 @@ class RandomChanges:
 
     def _hide(self, place: Place) -> bool:
         person = self._member(place)
-        id_ = self._sight(place, person)
+        id_ = self._visible_message(place, person)
         if id_ is None:
             return False
         self.clients[person].delete(id_, place.id, scope="me")
@@ -136,7 +136,7 @@ class RandomChanges:
 
     def _react(self, place: Place) -> bool:
         person, emoji = self._member(place), self.random.choice(EMOJIS)
-        id_ = self._sight(place, person)
+        id_ = self._visible_message(place, person)
         if id_ is None:
             return False
         on = (id_, person, emoji) not in place.reacted
@@ -145,7 +145,7 @@ class RandomChanges:
         return self._note("reacted" if on else "took back a reaction", place, person, emoji, id_)
 
     def _pin(self, place: Place) -> bool:
-        id_ = self._sight(place, place.keeper)
+        id_ = self._visible_message(place, place.keeper)
         if id_ is None:
             return False
         on = id_ not in place.pinned
@@ -163,7 +163,7 @@ class RandomChanges:
         place.last = self.clients[place.keeper].change(place.id, **fields)["lastSeq"]
         return self._note("renamed", place, fields)
 
-    def _come(self, place: Place) -> bool:
+    def _add_or_join(self, place: Place) -> bool:
         away = sorted(set(range(len(self.accounts))) - place.members)
         if not away:
             return False
@@ -173,7 +173,7 @@ class RandomChanges:
         place.members.add(person)
         return self._note("added", place, person)
 
-    def _go(self, place: Place) -> bool:
+    def _leave_or_remove(self, place: Place) -> bool:
         others = sorted(place.members - {place.keeper})
         if not others:
             return False

@@ -1,8 +1,8 @@
-"""What a client shows, built from the events it was given: the same rules for all, whatever the transport.
+"""The screen of a client, built from received events by the same rules for every transport.
 
-A message is kept by its id; what came last about it is what is so. Events about a message that is not on the screen
-(one from before its reader was a member, or one he deleted for himself) change nothing. Whoever comes into a
-conversation loads what was before from REST, and whoever goes closes it.
+Messages are kept by id, and the latest event about a message wins. Events about a message that is not on the screen
+change nothing (for example a message from before its reader joined, or one that the reader deleted for themselves). A
+client that joins a conversation loads the earlier messages over REST, and a client that leaves closes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHOWN_OF_A_CONVERSATION = ("kind", "name", "description", "avatarUrl", "history"
 
 
 class Screen:
-    """One user's view. ``feed`` takes events in their order; ``shown`` is what the user sees, to be compared."""
+    """One user's view. ``feed`` takes events in order; ``shown`` returns the comparable view of a conversation."""
 
     def __init__(self, user_id: int) -> None:
         self.user_id = user_id
@@ -40,7 +40,7 @@ class Screen:
     # -- messages --------------------
 
     def _receive_message(self, data: Data) -> None:
-        self._note_coming(data)
+        self._note_join(data)
         if "deletedAt" in data:
             self._message_deleted(data)
         else:
@@ -76,10 +76,10 @@ class Screen:
 
     # -- conversations --------------------
 
-    def _note_coming(self, data: Data) -> None:
+    def _note_join(self, data: Data) -> None:
         system = data.get("system", {})
-        came = self.user_id in system.get("userIds", ()) if system.get("type") == "added" else False
-        if came or (system.get("type") == "joined" and data["senderId"] == self.user_id):
+        added = self.user_id in system.get("userIds", ()) if system.get("type") == "added" else False
+        if added or (system.get("type") == "joined" and data["senderId"] == self.user_id):
             self.began[data["conversationId"]] = data["seq"]
 
     def _conversation_updated(self, data: Data) -> None:
@@ -104,22 +104,22 @@ class Screen:
     # -- REST --------------------
 
     def load(self, rest: RestClient, conversation: int, before: int) -> None:
-        """Take what is older than ``before`` from the history, and forget what the events said of it."""
+        """Replaces messages older than ``before`` with those of the history."""
         self.messages[conversation] = {i: m for i, m in self.messages[conversation].items() if m["seq"] >= before}
         for message in history_before(rest, conversation, before):
             self._receive_message(message)
 
-    def open_what_it_came_into(self, rest: RestClient) -> Screen:
-        """What a client does that learns it was added: load what was before."""
+    def load_history_of_joined(self, rest: RestClient) -> Screen:
+        """Loads earlier messages, as a client does when it is added to a conversation."""
         for conversation, seq in list(self.began.items()):
             if conversation not in self.left:
                 self.load(rest, conversation, seq)
         return self
 
-    # -- to be compared --------------------
+    # -- comparable form --------------------
 
     def shown(self, conversation: int) -> Any:
-        """Everything of one conversation that its reader sees, in a form that can be compared."""
+        """Returns everything that a reader sees of one conversation, in a comparable form."""
         if conversation in self.left:
             return "left"
         return {
@@ -144,14 +144,14 @@ class Screen:
 
     def _shown_conversation(self, conversation: int) -> Data | None:
         known = self.conversations.get(conversation, {"kind": "direct"})
-        if known["kind"] == "direct":  # nothing about it changes but its messages
+        if known["kind"] == "direct":  # in a direct conversation only the messages change
             return None
         members = {m["userId"]: (m["role"], *self.marks[conversation, m["userId"]]) for m in known.get("members", ())}
         return {**{name: known.get(name) or None for name in SHOWN_OF_A_CONVERSATION}, "members": members}
 
 
 def history_before(rest: RestClient, conversation: int, before: int) -> list[Data]:
-    """All that the history holds below a seq, ascending."""
+    """Returns all messages of the history below a seq, ascending."""
     found: list[Data] = []
     more = True
     while more:
@@ -162,7 +162,7 @@ def history_before(rest: RestClient, conversation: int, before: int) -> list[Dat
 
 
 def from_rest(rest: RestClient, user_id: int, conversations: Iterable[int]) -> Screen:
-    """The screen of a client that begins now and reads everything by REST."""
+    """Returns the screen of a client that starts now and reads everything over REST."""
     screen = Screen(user_id)
     member_of = {c["id"] for c in rest.conversations(limit=100)["conversations"]}
     for conversation in conversations:

@@ -1,6 +1,6 @@
 """A TCP proxy that misbehaves on command: cut, delay, freeze, drop replies after some bytes or after a match.
 
-Threads, no gevent. ``with TcpProxy(port) as proxy`` listens on ``proxy.port`` and forwards to ``port``.
+It uses threads, not gevent. ``with TcpProxy(port) as proxy`` listens on ``proxy.port`` and forwards to ``port``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Self
 
 
 class TcpProxy:
-    """Faults may be set at any time, from any thread; they hold for open and new connections until `heal`."""
+    """Faults may be set at any time, from any thread. They apply to open and new connections until `heal`."""
 
     def __init__(self, target_port: int, target_host: str = "127.0.0.1"):
         self.target = (target_host, target_port)
@@ -36,33 +36,33 @@ class TcpProxy:
     # -- faults --------------------
 
     def cut(self) -> None:
-        """Reset every open connection; new ones are served."""
+        """Resets every open connection; new ones are served."""
         with self._lock:
             pairs = list(self._pairs)
         for pair in pairs:
             self._end(pair)
 
     def blackhole(self) -> None:
-        """Nothing passes either way and nobody is told: a half-open connection."""
+        """Stops all traffic both ways without closing anything: a half-open connection."""
         self._flow.clear()
 
     def delay(self, seconds: float) -> None:
-        """Hold each chunk for so long, both ways."""
+        """Holds each chunk for ``seconds``, both ways."""
         self.delay_seconds = seconds
 
     def drop_replies_after(self, count: int) -> None:
-        """Let ``count`` more bytes of replies through, all connections together, then cut the next one."""
+        """Lets ``count`` more bytes of replies through, over all connections, then cuts the next one."""
         with self._lock:
             self._reply_budget = count
 
     def cut_reply_to(self, match: Callable[[bytes], bool]) -> None:
-        """Pass on the next request that matches, swallow the reply to it, and cut that connection. Once."""
+        """Passes on the next matching request, swallows its reply and cuts that connection. Works once."""
         with self._lock:
             self._cut_reply_to = match
 
     @property
     def armed(self) -> bool:
-        """Whether a one-time fault still waits for its moment."""
+        """Returns whether a one-time fault is still armed."""
         with self._lock:
             return self._cut_reply_to is not None or self._reply_budget is not None
 
@@ -127,7 +127,7 @@ class TcpProxy:
                     swallow.set()
                 sink.sendall(chunk)
         except OSError:
-            return  # one side is gone: the other is cut below
+            return  # one side is gone; the other is cut below
         finally:
             self._end(pair)
 

@@ -1,5 +1,7 @@
-"""A Web Push service on loopback (RFC 8030): it verifies VAPID (RFC 8292), decrypts (RFC 8291), and keeps, as browsers
-do, one notification a tag. What it is told to answer, it answers.
+"""A Web Push service on loopback (RFC 8030).
+
+It verifies VAPID (RFC 8292), decrypts (RFC 8291), and keeps one notification per tag, as browsers do. Tests set its
+answers.
 """
 
 from __future__ import annotations
@@ -39,7 +41,10 @@ def _hkdf(salt: bytes, key: bytes, info: bytes, length: int) -> bytes:
 
 @dataclass
 class Browser:
-    """One subscription with its private keys. ``shown`` is what the service worker would show: tag -> payload."""
+    """One subscription with its private keys.
+
+    ``shown`` holds the notifications a service worker would show: tag -> payload.
+    """
 
     name: str
     base_url: str
@@ -57,12 +62,12 @@ class Browser:
         return self.private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def subscription(self) -> dict[str, Any]:
-        """As PushSubscription.toJSON gives it."""
+        """Returns the subscription as PushSubscription.toJSON does."""
         keys = {"p256dh": b64(self.public), "auth": b64(self.secret)}
         return {"endpoint": self.endpoint, "expirationTime": None, "keys": keys}
 
     def decrypt(self, body: bytes) -> bytes:
-        """RFC 8188 and 8291, one record."""
+        """Decrypts one record (RFC 8188 and 8291)."""
         salt, size = body[:16], body[20]
         sender_point, sealed = body[21 : 21 + size], body[21 + size :]
         sender = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sender_point)
@@ -94,7 +99,7 @@ Answer = tuple[int, dict[str, str]]
 
 
 class WebPushService(StandIn):
-    """``answer(request)`` says what is answered instead of 201; None: 201."""
+    """``answer(request)`` returns the answer to send; None means 201."""
 
     def __init__(self, public_key: str | None = None) -> None:
         super().__init__(_Handler)
@@ -104,7 +109,7 @@ class WebPushService(StandIn):
         self.answer: Callable[[Request], Answer | None] = lambda request: None
 
     def browser(self, host: str = "127.0.0.1") -> Browser:
-        """A new one, subscribed at this server under that name of it."""
+        """Creates a subscription at this server under the given host name."""
         name = f"b{len(self.browsers)}-{os.urandom(4).hex()}"
         made = Browser(name, f"http://{host}:{self.server_address[1]}")
         self.browsers[made.name] = made
@@ -135,7 +140,7 @@ class WebPushService(StandIn):
         return 201, {"Location": f"{self.base_url}/message/{len(self.requests)}"}
 
     def check(self, request: Request, origin: str) -> None:
-        """What RFC 8030 and 8292 ask of a request."""
+        """Checks the requirements of RFC 8030 and 8292."""
         headers = request.headers
         assert int(headers["ttl"]) > 0
         assert headers["urgency"] in {"very-low", "low", "normal", "high"}

@@ -1,4 +1,4 @@
-"""Reference clients: small, blocking, thread based. They know docs/protocol.md and no code of the server."""
+"""Reference clients: small, blocking, thread-based. They follow docs/protocol.md and share no code with the server."""
 
 from __future__ import annotations
 

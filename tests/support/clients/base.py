@@ -1,7 +1,7 @@
-"""What the three clients share: the list of events, waiting for one of them, and sending by REST.
+"""Shared by the three clients: the list of events, waiting for an event, and sending by REST.
 
-Every wait is for a condition with a deadline. A reader thread that finds the server breaking the protocol
-keeps the finding in ``failure``, and the next wait raises it.
+Every wait is for a condition with a deadline. A reader thread that sees the server break the protocol saves the finding
+in ``failure``, and the next wait raises it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Event", "EventClient", "Refused"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event or answer, as it came."""
+    """One event or answer, as received."""
 
     name: str
     data: dict[str, Any]
@@ -33,7 +33,7 @@ class Event:
 
 
 class EventClient(ABC):
-    """One session. ``events`` holds all that came, in order, over all connections of this client."""
+    """One session. ``events`` holds all received events in order, over all connections of this client."""
 
     transport: ClassVar[str]
 
@@ -56,37 +56,37 @@ class EventClient(ABC):
 
     @abstractmethod
     def join(self, cursor: str | None = None, timeout: float = 10) -> EventClient:
-        """Connect, or resume after ``cursor``; return self once the server has answered."""
+        """Connects, or resumes after ``cursor``, and returns self once the server has answered."""
 
     @abstractmethod
     def close(self) -> None:
-        """Leave as a well-behaved client does. Safe to call twice."""
+        """Leaves as a well-behaved client does. Safe to call twice."""
 
     @abstractmethod
     def kill(self) -> None:
-        """Vanish: no goodbye of any kind."""
+        """Disappears without a goodbye of any kind."""
 
     def reconnect(self, cursor: str | None = None, timeout: float = 10) -> EventClient:
-        """Resume after ``cursor``, or after the last event that came."""
+        """Resumes after ``cursor``, or after the last received event."""
         self.kill()
         return self.join(cursor or self.cursor, timeout)
 
     def finish(self) -> None:
-        """Close the session and everything this client holds."""
+        """Closes the session and everything this client holds."""
         self.close()
         self.rest.close()
 
     # -- waiting --------------------
 
     def next_event(self, match: Match, timeout: float = 10) -> Event:
-        """The first event not yet taken that matches (a name or a predicate); others stay for later calls."""
+        """Returns the first new event that matches (a name or a predicate). Others stay for later calls."""
         return self.wait(lambda: self._take(match), timeout, f"event {match}")
 
     def next_message(self, message_id: str, timeout: float = 10) -> dict[str, Any]:
         return self.next_event(lambda e: e.name == "receive_message" and e.data["id"] == message_id, timeout).data
 
     def messages(self, conversation_id: int | None = None) -> list[dict[str, Any]]:
-        """The data of every ``receive_message`` so far, in order of arrival."""
+        """Returns the data of every ``receive_message`` so far, in order of arrival."""
         return [
             e.data
             for e in list(self.events)
@@ -97,12 +97,15 @@ class EventClient(ABC):
         return [e for e in list(self.events) if e.name == name]
 
     def fence(self, timeout: float = 10) -> None:
-        """Return when all that was published to this user before now has come: a note to oneself is last."""
+        """Waits until this user has received everything published so far: sends a note to self and waits for it."""
         note = self.rest.send(receiver_id=self.account.user_id, message="fence", id=str(uuid.uuid4()))
         self.next_message(note["id"], timeout)
 
     def wait(self, find: Callable[[], T | None], timeout: float, what: str) -> T:
-        """The first value other than None that ``find`` gives; TimeoutError with what came instead."""
+        """Returns the first value other than None from ``find``.
+
+        Raises TimeoutError with the last events if there is none.
+        """
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
@@ -117,7 +120,7 @@ class EventClient(ABC):
                 self._changed.wait(left)
 
     def wait_closed(self, timeout: float = 10) -> int | None:
-        """Wait until the connection has ended; the close code (None: no Close frame, or no WebSocket)."""
+        """Waits until the connection has ended and returns the close code (None: no Close frame, or no WebSocket)."""
         self.wait(lambda: True if self.ended else None, timeout, "the end of the connection")
         return self.close_code
 
@@ -154,14 +157,14 @@ class EventClient(ABC):
             self.ended, self.close_code = True, code
             self._changed.notify_all()
 
-    # -- acting: by REST, unless a transport has its own way --------------------
+    # -- commands: over REST, unless a transport has its own way --------------------
 
     def send(self, message: str = "hello", **data: Any) -> dict[str, Any]:
-        """Send and wait for the ack. Keywords as RestClient.send; Refused on an error."""
+        """Sends and waits for the ack. Takes the keywords of RestClient.send and raises Refused on an error."""
         return self.rest.send(message=message, **data)
 
     def fetch_unread(self, **data: Any) -> dict[str, Any]:
-        """``{messages, hasMore}``; keywords ``conversation_id``, ``limit``."""
+        """Returns ``{messages, hasMore}``. Keywords: ``conversation_id``, ``limit``."""
         return self.rest.fetch_unread(**data)
 
     def delivered(self, conversation_id: int, seq: int) -> dict[str, Any]:
@@ -171,7 +174,7 @@ class EventClient(ABC):
         return self.rest.read(conversation_id, seq)
 
     def typing(self, typing: bool = True, **target: int) -> None:
-        """Keywords ``conversation_id`` or, where the transport has it, ``receiver_id``."""
+        """Keywords: ``conversation_id`` or, if the transport has it, ``receiver_id``."""
         self.rest.typing(typing=typing, **target)
 
     def edit(self, id_: str, message: str, conversation_id: int | None = None) -> dict[str, Any]:
@@ -187,5 +190,5 @@ class EventClient(ABC):
         return self.rest.pin(id_, conversation_id, on=on)
 
     def presence(self, user_ids: list[int], timeout: float = 10) -> dict[int, dict[str, Any]]:
-        """The presence of each, by user."""
+        """Returns each user's presence by user id."""
         return self.rest.presence(user_ids)

@@ -1,4 +1,4 @@
-"""REST: groups, and what becomes of a message after it was sent."""
+"""REST calls for groups and for changes to sent messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Body = dict[str, Any]
 
 
 class ChangeCalls(ABC):
-    """The calls of a RestClient that change something that is there already."""
+    """The RestClient calls that change something that already exists."""
 
     @abstractmethod
     def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response: ...

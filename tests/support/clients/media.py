@@ -1,4 +1,4 @@
-"""REST of media: uploads, and where the bytes are."""
+"""REST calls for media: uploads and download addresses."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 class MediaCalls:
-    """For RestClient."""
+    """Mixed into RestClient."""
 
     json: Callable[..., dict[str, Any]]
 
     def upload(
         self, conversation_id: int, data: bytes, filename: str = "photo.jpg", content_type: str = "image/jpeg"
     ) -> dict[str, Any]:
-        """As a browser's form does it: the file first."""
+        """Uploads as a browser's form does, with the file first."""
         form = {"conversationId": str(conversation_id)}
         return self.json("POST", "/media", files={"file": (filename, data, content_type)}, data=form)
 

@@ -15,7 +15,7 @@ from tests.support.clients.rest import PROBLEM, Account, Refused
 
 
 class PollClient(EventClient):
-    """``wait`` is what each request asks for, in seconds (0–25)."""
+    """``wait`` is the ``wait`` parameter of each request, in seconds (0–25)."""
 
     transport: ClassVar[str] = "poll"
 
@@ -45,7 +45,7 @@ class PollClient(EventClient):
         return self
 
     def poll(self, cursor: str | None, wait: float, timeout: float = 40) -> dict[str, Any]:
-        """One request; Refused for an error."""
+        """Makes one request. Raises Refused on an error."""
         query = {"cursor": cursor, "wait": wait, "deviceId": self.device_id, "ack": self.ack}
         path = "/api/v1/events/poll?" + urlencode({k: v for k, v in query.items() if v is not None})
         parts = urlsplit(self.base_url)
@@ -54,7 +54,7 @@ class PollClient(EventClient):
         try:
             connection.connect()
             self._http, self._sock = connection, connection.sock
-            if self.ended:  # killed between two polls: there was no connection to cut
+            if self.ended:  # killed between two polls, so there was no connection to cut
                 raise ConnectionAbortedError
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.account.access_token}"})
             response = connection.getresponse()
@@ -86,7 +86,7 @@ class PollClient(EventClient):
                     return
                 self._take_answer(answer)
         except (OSError, http.client.HTTPException, AttributeError):
-            return  # cut, by us or by the server: `ended` tells it
+            return  # cut by us or by the server: see `ended`
         except Refused as refused:
             self.refused = refused
         except (AssertionError, KeyError, ValueError) as problem:
@@ -97,12 +97,12 @@ class PollClient(EventClient):
                 self._end()
 
     def wait_polls(self, count: int = 1, timeout: float = 30) -> None:
-        """Wait for ``count`` more answers."""
+        """Waits for ``count`` more answers."""
         target = self.polls + count
         self.wait(lambda: True if self.polls >= target else None, timeout, f"{count} more polls")
 
     def close(self) -> None:
-        """Leaving is not asking again."""
+        """Stops polling: long-poll has no goodbye."""
         self.kill()
 
     def kill(self) -> None:

@@ -1,6 +1,6 @@
-"""One WebSocket connection over a plain socket: wsproto for the bytes, a thread that reads.
+"""One WebSocket connection over a plain socket: wsproto for the bytes, and a thread that reads.
 
-Made for tests that need the wire: odd handshakes, raw bytes, a reader that never reads, a peer that vanishes.
+For tests that need the wire itself: odd handshakes, raw bytes, a reader that never reads, a peer that vanishes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 
 class HandshakeRefused(Exception):
-    """The server answered the upgrade with something other than 101."""
+    """Raised if the server answers the upgrade with anything but 101."""
 
     def __init__(self, status: int, body: bytes):
         super().__init__(f"{status} {body[:300]!r}")
@@ -42,7 +42,7 @@ def open_socket(base_url: str, receive_buffer: int | None = None, timeout: float
 
 
 def abort(sock: socket.socket) -> None:
-    """Close with a reset, so that nothing lingers."""
+    """Closes the socket with a reset, so that nothing lingers."""
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with contextlib.suppress(OSError):
@@ -51,7 +51,10 @@ def abort(sock: socket.socket) -> None:
 
 
 class WebSocketConnection:
-    """Handshakes when made; after ``start`` its thread reports texts, breaches of the protocol, the end."""
+    """Performs the handshake in the constructor.
+
+    After ``start``, its thread reports texts, protocol errors and the end.
+    """
 
     def __init__(
         self,
@@ -108,7 +111,7 @@ class WebSocketConnection:
                 raise HandshakeRefused(status, body)
 
     def start(self) -> None:
-        """Begin reading. A connection that is never started is a reader that never reads."""
+        """Begins reading. A connection that is never started simulates a peer that never reads."""
         self._thread = threading.Thread(target=self._read, name="ws-reader", daemon=True)
         self._thread.start()
 
@@ -128,7 +131,7 @@ class WebSocketConnection:
                     self.protocol.receive_data(data)
                     pending = list(self.protocol.events())
         except OSError:
-            return  # the end of the connection is the news, and on_end tells it
+            return  # a broken connection is reported by on_end
         except (AssertionError, KeyError, ValueError, RemoteProtocolError) as problem:
             self.on_failure(problem)
         finally:
@@ -169,19 +172,19 @@ class WebSocketConnection:
         self._send(ws.BytesMessage(data=data))
 
     def send_raw(self, data: bytes) -> None:
-        """Bytes past the codec: for frames that wsproto would not make."""
+        """Sends bytes past the codec, for frames that wsproto refuses to make."""
         with self._lock:
             self.sock.sendall(data)
 
     def freeze(self) -> None:
-        """Read nothing and answer nothing from now on, as a stopped process does."""
+        """Reads and answers nothing from now on, as a stopped process does."""
         self._flowing.clear()
 
     def thaw(self) -> None:
         self._flowing.set()
 
     def close(self) -> None:
-        """Close 1000 and wait for the reader to see the end."""
+        """Closes with 1000 and waits for the reader to see the end."""
         with contextlib.suppress(OSError):
             self._send(ws.CloseConnection(code=1000))
         if self._thread is None:

@@ -1,4 +1,4 @@
-"""REST: accounts, sends and reads. An error that is no well-formed problem (RFC 9457) fails the client."""
+"""REST: accounts, sends and reads. An error answer that is not a well-formed RFC 9457 problem fails the client."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import httpx
 from tests.support.clients.changes import ChangeCalls
 from tests.support.clients.media import MediaCalls
 
-_TLS = ssl.create_default_context()  # made once: httpx would load the CA bundle for every client
+_TLS = ssl.create_default_context()  # made once, because httpx would load the CA bundle for every client
 PROBLEM = "application/problem+json"
 
 
 class Refused(Exception):
-    """The server answered with an error: REST problem or WebSocket ``error`` alike."""
+    """The server answered with an error: a REST problem or a WebSocket ``error``."""
 
     def __init__(self, code: str, data: dict[str, Any], status: int | None = None):
         super().__init__(f"{code}: {data}")
@@ -36,7 +36,7 @@ class Account:
 
 
 class RestClient(ChangeCalls, MediaCalls):
-    """Blocking; raises Refused for every answer of 400 and above."""
+    """Blocking. Raises Refused for every answer of 400 and above."""
 
     def __init__(self, base_url: str, token: str | None = None, timeout: float = 20):
         self.token = token
@@ -46,7 +46,7 @@ class RestClient(ChangeCalls, MediaCalls):
         self.http.close()
 
     def request(self, method: str, path: str, *, token: str | None = None, **kwargs: Any) -> httpx.Response:
-        """``path`` below /api/v1. ``token`` replaces the client's own; "" sends none."""
+        """Requests ``path`` below /api/v1. ``token`` replaces the client's own; "" sends none."""
         bearer = self.token if token is None else token
         headers = {**kwargs.pop("headers", {}), **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
         response = self.http.request(method, f"/api/v1{path}", headers=headers, **kwargs)
@@ -79,7 +79,7 @@ class RestClient(ChangeCalls, MediaCalls):
     # -- messages --------------------
 
     def post_message(self, *, receiver_id: int | None = None, conversation_id: int | None = None, **data: Any):
-        """The bare response of POST /messages, for its status."""
+        """Returns the bare response of POST /messages, for its status."""
         return self.request("POST", "/messages", json=message_body(receiver_id, conversation_id, data))
 
     def send(self, **data: Any) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class RestClient(ChangeCalls, MediaCalls):
 
 
 def message_body(receiver_id: int | None, conversation_id: int | None, data: dict[str, Any]) -> dict[str, Any]:
-    """``send_message`` data: the target that was given, an id unless one is given (None: leave it out)."""
+    """Builds ``send_message`` data: the given target, and a fresh id unless one is given (None omits it)."""
     body: dict[str, Any] = {"id": str(uuid.uuid4()), "message": "hello", **data}
     if receiver_id is not None:
         body["receiverId"] = receiver_id
@@ -129,7 +129,7 @@ def message_body(receiver_id: int | None, conversation_id: int | None, data: dic
 
 
 def refusal(response: httpx.Response) -> Refused:
-    """Check the shape of a problem and make it an exception."""
+    """Checks the shape of a problem and turns it into an exception."""
     kind = response.headers.get("content-type", "").split(";")[0]
     assert kind == PROBLEM, f"{response.request.url}: {response.status_code} {kind} {response.text[:300]}"
     body = response.json()
@@ -139,7 +139,7 @@ def refusal(response: httpx.Response) -> Refused:
 
 
 def register(base_url: str, *, password: str = "correct horse battery", username: str | None = None) -> Account:
-    """A new user with a name nobody has."""
+    """Registers a new user under a unique name."""
     name = username or f"u{uuid.uuid4().hex[:20]}"
     rest = RestClient(base_url)
     try:

@@ -1,4 +1,4 @@
-"""The SSE client: parses by the letter of the HTML standard; fails on what the protocol does not allow."""
+"""The SSE client: parses to the letter of the HTML standard and fails on anything that the protocol does not allow."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.support.clients.rest import PROBLEM, Account, Refused
 
 @dataclass(slots=True)
 class SseParser:
-    """Bytes in, events out. Keeps comments and retry time; ValueError for a line that is no field."""
+    """Turns bytes into events. Keeps comments and retry time; raises ValueError for a line that is not a field."""
 
     comments: list[str] = field(default_factory=list)
     retry: int | None = None
-    order: list[str] = field(default_factory=list)  # the field names as they came, for tests of the form
+    order: list[str] = field(default_factory=list)  # the field names in the order received, for tests of the format
     _rest: bytes = b""
     _fields: dict[str, str] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ class SseParser:
 
 
 class SseClient(EventClient):
-    """``resume_by`` says how the cursor travels: "header" (Last-Event-ID) or "query"."""
+    """``resume_by`` selects how the cursor is sent: "header" (Last-Event-ID) or "query"."""
 
     transport: ClassVar[str] = "sse"
 
@@ -140,9 +140,9 @@ class SseClient(EventClient):
                         self._deliver(event)
                 if generation == self._generation:
                     with self._changed:
-                        self._changed.notify_all()  # comments are awaited too
+                        self._changed.notify_all()  # tests wait for comments too
         except (OSError, http.client.HTTPException, AttributeError):
-            return  # cut: `ended` tells it. AttributeError: http.client, closed between two reads
+            return  # cut: see `ended`. http.client raises AttributeError if it is closed between two reads
         except ValueError as problem:
             if generation == self._generation and not self.ended:
                 self._fail(problem)
@@ -164,13 +164,13 @@ class SseClient(EventClient):
         self._sock = self._http = self._thread = None
 
     def close(self) -> None:
-        """SSE has no goodbye: a page that is left just closes its connection."""
+        """Closes the connection, as a closed page does: SSE has no goodbye."""
         self._drop()
 
     def kill(self) -> None:
         self._drop()
 
     def wait_comment(self, timeout: float) -> None:
-        """Wait for one more keep-alive comment."""
+        """Waits for one more keep-alive comment."""
         seen = len(self.parser.comments)
         self.wait(lambda: True if len(self.parser.comments) > seen else None, timeout, "a comment line")

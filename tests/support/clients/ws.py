@@ -1,4 +1,4 @@
-"""The WebSocket client: commands with a ``ref``, answers matched to them, everything else is an event."""
+"""The WebSocket client: sends commands with a ``ref`` and matches answers to it; every other frame is an event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["HandshakeRefused", "WsClient"]
 
 
 class WsClient(EventClient):
-    """``credential`` says how it proves who it is: "header", "ticket", or "token" (in the join)."""
+    """``credential`` selects how it authenticates: "header", "ticket", or "token" (in the join)."""
 
     transport: ClassVar[str] = "ws"
 
@@ -29,7 +29,7 @@ class WsClient(EventClient):
     # -- connecting --------------------
 
     def connect(self, **options: Any) -> WsClient:
-        """Open without joining. Options: ``origin``, ``receive_buffer``, ``headers``, ``query``."""
+        """Opens without joining. Options: ``origin``, ``receive_buffer``, ``headers``, ``query``."""
         headers, query = dict(options.pop("headers", {})), options.pop("query", "")
         if self.credential == "header":
             headers["Authorization"] = f"Bearer {self.account.access_token}"
@@ -76,13 +76,13 @@ class WsClient(EventClient):
     # -- frames --------------------
 
     def command_nowait(self, event: str, data: dict[str, Any]) -> str:
-        """Send a frame; the ``ref`` under which ``answer`` finds what comes back."""
+        """Sends a frame and returns the ``ref`` that ``answer`` takes."""
         ref = f"r{next(self._refs)}"
         self.send_text(json.dumps({"event": event, "data": data, "ref": ref}, ensure_ascii=False))
         return ref
 
     def answer(self, ref: str, timeout: float = 10) -> Event:
-        """The one frame that carries this ``ref``; Refused where it is an error."""
+        """Returns the only frame with this ``ref``. Raises Refused if it is an error."""
         found = self.wait(lambda: self.replies.get(ref) or self._lost(), timeout, f"the answer to {ref}")
         if found.name == "error":
             raise Refused(found.data["code"], found.data)
@@ -105,7 +105,7 @@ class WsClient(EventClient):
             return
         frame = json.loads(text)
         extra = set(frame) - {"event", "data", "ref", "cursor"}
-        assert not extra, f"members outside the protocol: {extra}"
+        assert not extra, f"unknown frame members: {extra}"
         event = Event(frame["event"], frame["data"], frame.get("cursor"), frame.get("ref"))
         if event.ref is None:
             self._deliver(event)
@@ -159,11 +159,11 @@ class WsClient(EventClient):
         self.command_nowait("typing", {**{names[k]: v for k, v in target.items()}, "typing": typing})
 
     def ping(self, timeout: float = 10) -> None:
-        """Return when all that was sent before has been handled: commands are handled in order."""
+        """Waits until everything sent before has been handled, because commands are handled in order."""
         assert self.command("ping", {}, timeout).name == "pong"
 
     def presence(self, user_ids: list[int], timeout: float = 10) -> dict[int, dict[str, Any]]:
-        """Subscribe; what is so now, by user."""
+        """Subscribes and returns the current presence by user id."""
         start = len(self.events)
         ref = self.command_nowait("presence_subscribe", {"userIds": user_ids})
 
@@ -171,8 +171,8 @@ class WsClient(EventClient):
             reply = self.replies.get(ref)
             if reply is not None and reply.name == "error":
                 raise Refused(reply.data["code"], reply.data)
-            came = [*self.events[start:], *([reply] if reply else [])]
-            states = {e.data["userId"]: e.data for e in came if e.name == "presence"}
+            received = [*self.events[start:], *([reply] if reply else [])]
+            states = {e.data["userId"]: e.data for e in received if e.name == "presence"}
             return states if set(user_ids) <= set(states) else None
 
         return self.wait(found, timeout, f"presence of {user_ids}")
