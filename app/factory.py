@@ -27,6 +27,7 @@ from app.api import (
     reports,
     requests,
     search,
+    server_limits,
     users,
 )
 from app.api.documents import views as documents
@@ -74,6 +75,7 @@ def register_blueprints(app: Flask) -> None:
         local_media,
         push,
         health,
+        server_limits,
         metrics,
         documents,
         client_files,

@@ -15,8 +15,10 @@ _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\u
 AVATAR_URL = re.compile(r"https://[!-~]+", re.ASCII)
 USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
 
+MAX_DISPLAY_NAME = 80  # characters
+
 Password = Annotated[str, Meta(min_length=8, max_length=200)]
-DisplayName = Annotated[str, Meta(min_length=1, max_length=80)]
+DisplayName = Annotated[str, Meta(min_length=1, max_length=MAX_DISPLAY_NAME)]
 # Case is folded before the pattern is checked, so what is limited here is only what gets parsed at all.
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.-]+$")]
 AvatarUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https://[!-~]+$")]

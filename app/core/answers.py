@@ -226,13 +226,31 @@ class UnreadCount(Answer, frozen=True, kw_only=True):
     count: Annotated[int, Meta(ge=1)]
 
 
+class Limits(Answer, frozen=True, kw_only=True):
+    """The limits that this deployment applies, for clients to check before they send. Lengths are in characters."""
+
+    max_text: Annotated[int, Meta(description="Characters of a message")]
+    edit_seconds: Annotated[int, Meta(description="How long authors may edit and delete a message")]
+    max_group_members: int
+    max_group_name: int
+    max_group_description: int
+    max_display_name: int
+    max_attachments: Annotated[int, Meta(description="Attachments of a message")]
+    max_image_bytes: int
+    max_audio_bytes: int
+    max_video_bytes: int
+    max_file_bytes: Annotated[int, Meta(description="Bytes of an upload that is no image, audio or video")]
+    max_frame_bytes: Annotated[int, Meta(description="Bytes of one WebSocket message")]
+
+
 class Joined(Answer, frozen=True, kw_only=True):
-    """The session has begun. ``unread`` names the conversations that hold something unread."""
+    """The session has begun. ``unread`` lists the conversations that have unread messages."""
 
     user_id: Id
     session_id: str
     cursor: Cursor
     unread: list[UnreadCount]
+    limits: Limits
 
 
 class Presence(Answer, frozen=True, kw_only=True):

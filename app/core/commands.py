@@ -18,6 +18,7 @@ from app.core.invalid_input import UNDECODABLE, invalid_from
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_TEXT = 8000
 MAX_REF = 128
+MAX_ATTACHMENTS = 20
 MAX_FRAME_BYTES = 64 * 1024
 
 Id = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
@@ -64,7 +65,7 @@ class SendMessage(Command, frozen=True):
     receiver_id: Id | None = None
     conversation_id: Id | None = None
     kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | None = "text"
-    attachments: Annotated[list[Attachment], Meta(max_length=20)] | None = []
+    attachments: Annotated[list[Attachment], Meta(max_length=MAX_ATTACHMENTS)] | None = []
     reply_to: Uuid | None = None
     forward: Forward | None = None
 

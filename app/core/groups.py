@@ -10,8 +10,10 @@ from app.core.accounts import AvatarUrl
 from app.core.commands import Id
 from app.core.errors import Invalid
 
-Name = Annotated[str, Meta(min_length=1, max_length=120)]
-Description = Annotated[str, Meta(max_length=2000)]
+MAX_GROUP_NAME, MAX_GROUP_DESCRIPTION = 120, 2000  # characters
+
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_GROUP_NAME)]
+Description = Annotated[str, Meta(max_length=MAX_GROUP_DESCRIPTION)]
 History = Annotated[Literal["all", "joined"], Meta(description="What members who come later see")]
 Role = Literal["owner", "admin", "member"]
 Users = Annotated[list[Id], Meta(max_length=5000)]

@@ -25,6 +25,7 @@ from app.message_log.epoch import Epoch, begin_epoch, last_version, read_epoch
 from app.redis_batch import Batcher
 from app.redis_calls import asking
 from app.redis_connections import connect_redis, one_connection
+from app.services.client_limits import encoded_limits
 from app.services.messaging.find_stored_ids import find_stored_ids
 from app.services.messaging.message_path import Answer, MessagePath, now_ms
 from app.services.messaging.note_deliveries import Deliveries
@@ -64,6 +65,7 @@ class Gateway:
         self.started = False
         self.draining = False
         self.flusher = Flusher()
+        self.client_limits = encoded_limits(settings)
         self.limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)
         self._blocking = Blocking()
         self._resuming = Blocking(RESUMES_AT_ONCE)

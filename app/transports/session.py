@@ -276,5 +276,6 @@ def begin_stream(session: Session, cursor: str | None) -> tuple[dict[str, Any], 
         "sessionId": session.id,
         "cursor": encode_cursor(epoch, start),
         "unread": [{"conversationId": i, "count": n} for i, n in sorted(unread.items())],
+        "limits": gateway.client_limits,
     }
     return data, position, bool(cursor) and position is None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
+
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import eventually, refused
 from tests.support.clients import Account, WsClient
+from tests.support.processes import Stack
 
 
 def test_joined_says_who_where_and_what_is_unread(
@@ -18,6 +21,15 @@ def test_joined_says_who_where_and_what_is_unread(
     assert isinstance(joined["sessionId"], str)
     assert isinstance(joined["cursor"], str)
     assert joined["unread"] == [{"conversationId": ack["conversationId"], "count": 2}]
+
+
+def test_joined_holds_the_limits_that_anybody_can_read(
+    server: Stack, connect: Connect, ann: Account, transport: str
+) -> None:
+    limits = httpx.get(f"{server.base_url}/api/v1/limits", trust_env=False).json()
+    assert connect(transport, ann).joined.data["limits"] == limits
+    assert (limits["maxText"], limits["editSeconds"], limits["maxGroupMembers"]) == (8000, 172_800, 5000)
+    assert all(isinstance(limit, int) and limit > 0 for limit in limits.values())
 
 
 def test_a_join_without_a_cursor_replays_nothing(

@@ -57,6 +57,7 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     tokens = call("POST", "/auth/refresh", token=signed_in["refreshToken"]).json()
     call("POST", "/auth/ticket", token=tokens["accessToken"])
     call("POST", "/auth/logout", token=tokens["accessToken"])
+    call("GET", "/limits", token=None)
     call("GET", "/me")
     call("PATCH", "/me", json={"displayName": "Ann", "avatarUrl": "https://example.org/ann.png"})
     call("GET", "/users", params={"q": ben.username[:6]})

@@ -35,6 +35,7 @@ from app.core.answers import (
     Ack,
     Conversation,
     ConversationList,
+    Limits,
     MarkAck,
     MessageList,
     Polled,
@@ -233,6 +234,15 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Answered("What came, perhaps nothing", Polled)},
         query=PollQuery,
         errors=(LIMITED,),
+    ),
+    Operation(
+        "GET",
+        "/api/v1/limits",
+        "readLimits",
+        "The limits of this deployment; the same as in `joined`",
+        "Documents",
+        {200: Answered("The limits", Limits)},
+        credential="none",
     ),
     Operation(
         "GET",
