@@ -1,4 +1,4 @@
-"""Settings about access that contradict each other, or would be unsafe, do not start."""
+"""Contradictory or unsafe access settings prevent the start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def checked(**env: str) -> Settings:
     return settings
 
 
-OUTSIDE = {"JWT_ISSUER": "https://users.example", "JWT_AUDIENCE": "parley"}
+EXTERNAL = {"JWT_ISSUER": "https://users.example", "JWT_AUDIENCE": "parley"}
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,19 @@ OUTSIDE = {"JWT_ISSUER": "https://users.example", "JWT_AUDIENCE": "parley"}
         ("JWT_ISSUER", {"JWT_PUBLIC_KEY": "pem"}),
         ("JWT_AUDIENCE", {"JWT_PUBLIC_KEY": "pem", "JWT_ISSUER": "https://users.example"}),
         ("JWT_ISSUER", {"JWT_JWKS_URL": "https://users.example/keys", "JWT_AUDIENCE": "parley"}),
-        ("both set", {"JWT_JWKS_URL": "https://x/k", "JWT_PUBLIC_KEY": "pem", **OUTSIDE}),
-        ("https", {"APP_ENV": "production", "JWT_JWKS_URL": "http://users.example/keys", **OUTSIDE}),
+        ("both set", {"JWT_JWKS_URL": "https://x/k", "JWT_PUBLIC_KEY": "pem", **EXTERNAL}),
+        ("https", {"APP_ENV": "production", "JWT_JWKS_URL": "http://users.example/keys", **EXTERNAL}),
         ("ALLOWED_ORIGINS", {"APP_ENV": "production", "ALLOWED_ORIGINS": "https://a.example, *"}),
     ],
 )
-def test_the_error_is_one_line_that_names_the_variable(message: str, env: dict[str, str]) -> None:
+def test_error_is_one_line_naming_the_variable(message: str, env: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         checked(**env)
     assert "\n" not in str(caught.value)
 
 
-def test_own_accounts_are_off_beside_an_outside_service_unless_asked_for() -> None:
-    outside = {"JWT_JWKS_URL": "https://users.example/keys", **OUTSIDE}
+def test_external_issuer_turns_local_accounts_off_unless_enabled() -> None:
+    external = {"JWT_JWKS_URL": "https://users.example/keys", **EXTERNAL}
     assert checked().local_accounts_on
-    assert not checked(**outside).local_accounts_on
-    assert checked(**outside, LOCAL_ACCOUNTS="1").local_accounts_on
+    assert not checked(**external).local_accounts_on
+    assert checked(**external, LOCAL_ACCOUNTS="1").local_accounts_on

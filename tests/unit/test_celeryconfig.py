@@ -1,4 +1,4 @@
-"""celeryconfig.py reads the environment when it is imported, so each case is a fresh interpreter."""
+"""celeryconfig.py reads the environment when it is imported, so each case runs in a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def conf(**env: str) -> dict[str, object]:
     return shown
 
 
-def test_every_task_has_a_queue_and_what_sweeps_is_scheduled() -> None:
+def test_every_task_has_a_queue_and_every_sweep_is_scheduled() -> None:
     shown = conf()
     tasks = shown["tasks"]
     assert isinstance(tasks, dict)
@@ -57,25 +57,25 @@ def test_every_task_has_a_queue_and_what_sweeps_is_scheduled() -> None:
     assert shown["keys"] == shown["queues"]
 
 
-def test_a_task_is_over_before_it_is_delivered_again() -> None:
+def test_time_limit_is_below_the_visibility_timeout() -> None:
     shown = conf()
     assert shown["time_limit"] < shown["options"]["visibility_timeout"]  # type: ignore[index,operator]
-    # A drain lives longer; acknowledged at once it is never delivered again.
+    # A drain runs longer than that, but it is acknowledged at once and therefore never delivered again.
     assert shown["drain"] == {"acks_late": False, "retry_on_worker_lost": False, "time_limit": 3630}
     assert shown["sweep"] == {"acks_late": True, "retry_on_worker_lost": True, "max_retries": 3}
 
 
-def test_the_brokers_certificate_is_verified_unless_told_otherwise() -> None:
+def test_broker_certificate_is_verified_unless_disabled() -> None:
     assert conf(REDIS_URL="rediss://:secret@cache:6379/0")["ssl"] == 2
     assert conf(REDIS_URL="rediss://:secret@cache:6379/0", REDIS_TLS_VERIFY="0")["ssl"] == 0
     assert not conf()["ssl"]
 
 
-def test_a_unix_socket_is_spelt_as_kombu_wants_it() -> None:
+def test_unix_socket_url_is_converted_for_kombu() -> None:
     assert conf(REDIS_URL="unix:///run/valkey.sock?db=2")["broker"] == "redis+socket:///run/valkey.sock?virtual_host=2"
 
 
-def test_another_broker_gets_no_options_of_redis() -> None:
+def test_other_brokers_get_no_redis_options() -> None:
     shown = conf(CELERY_BROKER_URL="amqp://guest@rabbit//")
     assert shown["broker"] == "amqp://guest@rabbit//"
     assert shown["options"] == {}

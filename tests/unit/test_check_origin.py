@@ -1,4 +1,4 @@
-"""Which pages may open a session: PITFALLS of cross-site WebSocket hijacking."""
+"""Which pages may open a session: protection against cross-site WebSocket hijacking."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def request(origin: str | None, base: str = "https://parley.example", **headers:
         "https://upper.example",
     ],
 )
-def test_none_the_own_and_the_listed_pass(origin: str | None) -> None:
+def test_missing_own_and_listed_origins_pass(origin: str | None) -> None:
     check_origin(request(origin), LISTED)
 
 
@@ -66,18 +66,18 @@ def test_none_the_own_and_the_listed_pass(origin: str | None) -> None:
         "*",
     ],
 )
-def test_every_other_is_forbidden(origin: str) -> None:
+def test_other_origins_are_forbidden(origin: str) -> None:
     with pytest.raises(Forbidden):
         check_origin(request(origin), LISTED)
 
 
-def test_the_port_is_part_of_the_own_origin() -> None:
+def test_port_is_part_of_the_own_origin() -> None:
     check_origin(request("http://127.0.0.1:8000", "http://127.0.0.1:8000"), LISTED)
     with pytest.raises(Forbidden):
         check_origin(request("http://127.0.0.1:8001", "http://127.0.0.1:8000"), LISTED)
 
 
-def test_a_star_lists_every_origin_and_does_not_start_in_production() -> None:
+def test_star_allows_every_origin_but_is_refused_in_production() -> None:
     everybody = replace(LISTED, app_env="development", allowed_origins=("*",))
     check_settings(everybody)
     check_origin(request("https://anything.example"), everybody)
@@ -116,7 +116,7 @@ FORWARDED = {
         (9, ("127.0.0.1", "https", "parley.example")),
     ],
 )
-def test_forwarded_addresses_count_from_the_right_and_hosts_not_at_all(
+def test_forwarded_addresses_count_from_the_right_and_hosts_are_ignored(
     proxies: int, expected: tuple[str, str, str]
 ) -> None:
     assert seen_through(proxies, FORWARDED) == expected

@@ -35,7 +35,7 @@ def test_readme_shows_the_actual_default(name: str) -> None:
     assert shown == (str(default) if type(default) in (int, float) else expected.get(default, default))
 
 
-def test_heroku_s_scheme_becomes_sqlalchemys() -> None:
+def test_heroku_url_scheme_becomes_sqlalchemys() -> None:
     assert Settings.from_env(NEEDED).database_url == "postgresql+psycopg://u:p@h/d"
 
 
@@ -50,13 +50,13 @@ def test_heroku_s_scheme_becomes_sqlalchemys() -> None:
         ({**NEEDED, "APP_ENV": "production", "SECRET_KEY": "short"}, "SECRET_KEY"),
     ],
 )
-def test_a_wrong_environment_is_one_line(env: dict[str, str], says: str) -> None:
+def test_invalid_environment_gives_a_one_line_error(env: dict[str, str], says: str) -> None:
     with pytest.raises(ConfigError, match=says) as caught:
         Settings.from_env(env)
     assert "\n" not in str(caught.value)
 
 
-def test_secrets_do_not_show_in_a_repr() -> None:
+def test_repr_hides_secrets() -> None:
     settings = Settings.from_env({**NEEDED, "SECRET_KEY": "k" * 40, "METRICS_TOKEN": "m" * 12})
     assert "k" * 40 not in repr(settings)
     assert "m" * 12 not in repr(settings)

@@ -1,4 +1,4 @@
-"""The Redis client: commands are sent once, waits are bounded, TLS is verified unless the deployment says otherwise."""
+"""The Redis client: commands are sent once, waits are bounded, TLS is verified unless the deployment disables it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def connection(url: str, **changes: Any) -> Any:
     return connect_redis(settings(url, **changes)).connection_pool.make_connection()
 
 
-def test_nothing_is_sent_twice_and_no_wait_is_without_end() -> None:
+def test_no_retries_and_every_wait_has_a_timeout() -> None:
     made = connection("redis://127.0.0.1:1/3")
     assert made.retry.get_retries() == 0
     assert (made.socket_timeout, made.socket_connect_timeout, made.db) == (5, 5, 3)
@@ -28,18 +28,18 @@ def test_nothing_is_sent_twice_and_no_wait_is_without_end() -> None:
 
 
 @pytest.mark.parametrize(("verify", "mode"), [(True, ssl.CERT_REQUIRED), (False, ssl.CERT_NONE)])
-def test_a_self_signed_chain_passes_only_where_the_settings_say_so(verify: bool, mode: ssl.VerifyMode) -> None:
+def test_self_signed_chain_passes_only_with_verification_off(verify: bool, mode: ssl.VerifyMode) -> None:
     made = connection("rediss://:secret@127.0.0.1:1", redis_tls_verify=verify)
     assert isinstance(made, redis.SSLConnection)
     assert made.cert_reqs == mode
     assert made.check_hostname is verify
 
 
-def test_a_unix_socket_will_do() -> None:
+def test_unix_socket_urls_work() -> None:
     assert connection("unix:///run/redis.sock?db=2").path == "/run/redis.sock"
 
 
-def test_who_finds_all_connections_in_use_waits_for_one(redis_url: str) -> None:
+def test_caller_waits_for_a_free_connection_up_to_the_timeout(redis_url: str) -> None:
     with connect_redis(settings(redis_url, redis_pool_size=1), timeout_seconds=0.2) as client:
         held = client.connection_pool.get_connection()
         with pytest.raises(redis.ConnectionError):
@@ -48,7 +48,7 @@ def test_who_finds_all_connections_in_use_waits_for_one(redis_url: str) -> None:
         assert client.ping()
 
 
-def test_one_connection_answers_as_every_client_does(redis_url: str) -> None:
+def test_single_connection_answers_like_a_normal_client(redis_url: str) -> None:
     with one_connection(settings(redis_url)) as client:
         assert client.hset("one", mapping={"a": 1, "b": 2}) == 2
         assert client.hgetall("one") == {b"a": b"1", b"b": b"2"}
@@ -57,7 +57,7 @@ def test_one_connection_answers_as_every_client_does(redis_url: str) -> None:
         assert client.ping()
 
 
-def test_one_connection_that_was_cut_is_made_anew_at_the_next_call(redis_url: str) -> None:
+def test_single_connection_reconnects_at_the_next_call(redis_url: str) -> None:
     with one_connection(settings(redis_url)) as client, redis.Redis.from_url(redis_url) as other:
         other.client_kill_filter(_id=client.client_id())
         with pytest.raises(redis.ConnectionError):
@@ -65,14 +65,14 @@ def test_one_connection_that_was_cut_is_made_anew_at_the_next_call(redis_url: st
         assert client.incr("counted") == 1
 
 
-def test_one_connection_that_hears_nothing_gives_up_in_time(redis_url: str) -> None:
+def test_single_connection_times_out(redis_url: str) -> None:
     with one_connection(settings(redis_url), timeout_seconds=0.2) as client:
         with pytest.raises(redis.TimeoutError):
             client.blpop("nothing", timeout=5)
-        assert client.ping()  # the answer that came too late is nobody else's
+        assert client.ping()  # the late answer is not taken for this one
 
 
-def test_one_connection_that_was_closed_says_so(redis_url: str) -> None:
+def test_closed_single_connection_raises(redis_url: str) -> None:
     client = one_connection(settings(redis_url))
     client.close()
     with pytest.raises(redis.ConnectionError):

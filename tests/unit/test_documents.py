@@ -1,4 +1,4 @@
-"""The documents say all there is, and nothing that is not: routes, commands, events, errors, close codes."""
+"""The API documents list all routes, commands, events, errors and close codes, and nothing that does not exist."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAKES_AN_EVENT = {"make_event", "answer_frame", "answer", "Event", "stream_event
 
 @pytest.fixture(scope="module")
 def app() -> Flask:
-    """Reaches no store."""
+    """An application without any reachable store."""
     nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
     return create_app(Settings.from_env(nowhere))
 
@@ -52,17 +52,17 @@ def routes(app: Flask) -> set[tuple[str, str]]:
     }
 
 
-def test_every_route_is_in_the_document_and_nothing_else(app: Flask):
+def test_openapi_lists_exactly_the_routes(app: Flask):
     documented = {(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods}
     assert documented == routes(app)
 
 
-def test_names_of_operations_are_theirs_alone():
+def test_operation_names_are_unique():
     names = [operation.name for operation in OPERATIONS]
     assert len(set(names)) == len(names)
 
 
-def test_bodies_and_queries_are_those_that_the_views_parse():
+def test_documented_bodies_and_queries_are_the_parsed_ones():
     parsed = {
         name
         for path in [*(ROOT / "app/api").glob("*.py"), *(ROOT / "app/transports").glob("*.py")]
@@ -70,11 +70,12 @@ def test_bodies_and_queries_are_those_that_the_views_parse():
     }
     kinds = {kind for o in OPERATIONS for kind in (o.body, o.query) if kind is not None}
     documented = {"NewConversation" if kind == NewConversation else kind.__name__ for kind in kinds}
-    beside = {"DemoCode"}  # app/api/page.py: of development, and not of the API
-    assert documented - {EventsQuery.__name__, UploadForm.__name__} == parsed - beside  # the form is read as it comes
+    undocumented = {"DemoCode"}  # app/api/page.py: for development only, not part of the API
+    # the form is read without parsing
+    assert documented - {EventsQuery.__name__, UploadForm.__name__} == parsed - undocumented
 
 
-def test_every_command_is_in_the_document():
+def test_asyncapi_lists_exactly_the_commands():
     document = asyncapi()
     messages = document["components"]["messages"]
     assert {name.removeprefix("command.") for name in messages if name.startswith("command.")} == set(COMMANDS)
@@ -82,7 +83,7 @@ def test_every_command_is_in_the_document():
     assert set(COMMANDS) <= set(document["operations"])
 
 
-def test_every_event_that_the_source_sends_is_in_the_document():
+def test_asyncapi_lists_exactly_the_events_sent_by_the_source():
     sent = {name for path in (ROOT / "app").rglob("*.py") for name in events_in(path)}
     assert sent == set(EVENTS)
     messages = asyncapi()["components"]["messages"]
@@ -90,7 +91,7 @@ def test_every_event_that_the_source_sends_is_in_the_document():
 
 
 def events_in(path: Path) -> Iterator[str]:
-    """The names given to whatever makes an event, also by way of a variable called ``name`` in the same function."""
+    """Yields the names passed to event constructors, directly or through a variable ``name`` in the same function."""
     for function in ast.walk(ast.parse(path.read_text())):
         if not isinstance(function, ast.FunctionDef):
             continue
@@ -116,7 +117,7 @@ def texts(node: ast.expr) -> Iterator[str]:
         yield from texts(node.orelse)
 
 
-def test_every_error_code_is_listed():
+def test_documents_list_exactly_the_error_codes():
     codes = {error.code for error in all_errors()}
     assert set(asyncapi()["x-error-codes"]) == codes
     assert set(openapi()["components"]["responses"]) == codes
@@ -124,11 +125,11 @@ def test_every_error_code_is_listed():
         assert set(document["components"]["schemas"][name]["properties"]["code"]["enum"]) == codes
 
 
-def test_every_close_code_is_listed():
+def test_documents_list_exactly_the_close_codes():
     assert set(CLOSE_CODES) == set(CloseCode)
 
 
-def test_the_page_in_words_names_all_of_it():
+def test_protocol_page_names_everything():
     words = (ROOT / "docs/protocol.md").read_text()
     named = set(re.findall(r"`([a-z_]+)`", words))
     assert set(COMMANDS) | set(EVENTS) | {error.code for error in all_errors()} <= named
@@ -139,7 +140,7 @@ def test_the_page_in_words_names_all_of_it():
 
 
 @pytest.mark.parametrize("document", [openapi(), asyncapi()], ids=["openapi", "asyncapi"])
-def test_every_reference_leads_somewhere(document: dict[str, Any]):
+def test_every_reference_resolves(document: dict[str, Any]):
     for reference in references(document):
         found: Any = document
         for part in reference.removeprefix("#/").split("/"):
@@ -159,12 +160,12 @@ def references(node: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("document", [openapi(), asyncapi()], ids=["openapi", "asyncapi"])
-def test_schemas_are_json_schema(document: dict[str, Any]):
+def test_schemas_are_valid_json_schema(document: dict[str, Any]):
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
 
-def test_a_deleted_message_is_told_as_the_document_says():
+def test_message_deleted_event_matches_its_schema():
     record = Record(Kind.DELETED, 7, 3, 9, 2000, 1, "0199aaaa-0000-7000-8000-000000000000", "", "", "gateway")
     event = event_of(1, record)
     document = asyncapi()
@@ -172,7 +173,7 @@ def test_a_deleted_message_is_told_as_the_document_says():
     Draft202012Validator({**schema, "components": document["components"]}).validate(msgspec.json.decode(event.json))
 
 
-def test_the_page_shows_everything_without_a_script(app: Flask):
+def test_docs_page_shows_everything_without_a_script(app: Flask):
     answer = app.test_client().get("/docs")
     page = answer.text
     assert answer.status_code == 200
@@ -192,7 +193,7 @@ def test_the_page_shows_everything_without_a_script(app: Flask):
         assert f"<code>{code.value}</code>" in page
 
 
-def test_links_of_the_page_lead_somewhere(app: Flask):
+def test_docs_page_has_no_dead_links(app: Flask):
     client = app.test_client()
     page = client.get("/docs").text
     for anchor in set(re.findall(r'href="#([^"]+)"', page)):

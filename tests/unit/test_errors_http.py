@@ -1,4 +1,4 @@
-"""Failures over HTTP: each as a problem of RFC 9457 with its code, and nothing that was not meant to be told."""
+"""Errors over HTTP: each is an RFC 9457 problem with its code and discloses nothing internal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PUBLISHED = {
 
 @pytest.fixture
 def failing() -> Api:
-    """GET /raise answers as if its view had raised ``failing.app.config['ERROR']``."""
+    """An API whose GET /raise raises ``failing.app.config['ERROR']``."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 100
     install_error_handlers(app)
@@ -60,24 +60,24 @@ def failing() -> Api:
     return Api(app)
 
 
-def test_the_published_codes_and_their_status() -> None:
+def test_codes_and_statuses_are_the_published_ones() -> None:
     assert {error.code: error.status for error in all_errors()} == PUBLISHED
     assert {error.code for error in all_errors() if error.retryable} == {"rate_limited", "overloaded"}
 
 
 @pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
-def test_every_error_is_a_problem(failing: Api, kind: type[ParleyError]) -> None:
-    failing.app.config["ERROR"] = kind("what a developer reads")
+def test_every_error_becomes_a_problem(failing: Api, kind: type[ParleyError]) -> None:
+    failing.app.config["ERROR"] = kind("a developer's hint")
     answer = failing.get("/raise")
     problem = assert_problem(answer, kind.status, kind.code)
-    assert problem["detail"] == "what a developer reads"
+    assert problem["detail"] == "a developer's hint"
     assert problem["type"] == f"urn:parley:problem:{kind.code}"
     assert problem["requestId"] == answer.headers["X-Request-ID"]
     assert ("retryAfter" in problem) == kind.retryable
     assert ("Retry-After" in answer.headers) == kind.retryable
 
 
-def test_the_header_rounds_up_what_the_body_says_exactly(failing: Api) -> None:
+def test_retry_after_header_rounds_up_the_exact_value_of_the_body(failing: Api) -> None:
     for error in (RateLimited(retry_after=0.2), Overloaded(retry_after=0.2)):
         failing.app.config["ERROR"] = error
         answer = failing.get("/raise")
@@ -85,14 +85,14 @@ def test_the_header_rounds_up_what_the_body_says_exactly(failing: Api) -> None:
         assert answer.get_json()["retryAfter"] == 0.2
 
 
-def test_invalid_names_its_fields(failing: Api) -> None:
+def test_invalid_names_the_fields(failing: Api) -> None:
     failing.app.config["ERROR"] = Invalid.field("displayName", "is too long")
     problem = assert_problem(failing.get("/raise"), 422, "invalid")
     assert problem["errors"] == [{"field": "displayName", "message": "is too long"}]
 
 
 @pytest.mark.parametrize("status", sorted(default_exceptions))
-def test_whatever_the_framework_refuses_with_has_a_published_code(failing: Api, status: int) -> None:
+def test_every_framework_error_has_a_published_code(failing: Api, status: int) -> None:
     answer = failing.get(f"/abort/{status}")
     problem = answer.get_json()
     assert answer.content_type == "application/problem+json"
@@ -109,13 +109,13 @@ def test_unknown_routes_and_methods(failing: Api) -> None:
     assert "GET" in answer.headers["Allow"]
 
 
-def test_a_redirect_is_no_error(failing: Api) -> None:
+def test_redirect_is_not_an_error(failing: Api) -> None:
     answer = failing.get("/with-slash")
     assert answer.status_code == 308
     assert answer.headers["Location"].endswith("/with-slash/")
 
 
-def test_a_body_past_the_limit_is_too_large(failing: Api) -> None:
+def test_body_over_the_limit_is_too_large(failing: Api) -> None:
     assert failing.post("/body", data=b"x" * 100).text == "100"
     assert_problem(failing.post("/body", data=b"x" * 101), 413, "too_large")
 
@@ -131,16 +131,14 @@ STORES_AWAY = [
 
 
 @pytest.mark.parametrize("error", STORES_AWAY, ids=lambda error: type(error).__name__)
-def test_a_store_that_does_not_answer_is_overloaded(failing: Api, error: Exception) -> None:
+def test_unreachable_store_gives_overloaded(failing: Api, error: Exception) -> None:
     failing.app.config["ERROR"] = error
     problem = assert_problem(failing.get("/raise"), 503, "overloaded")
     assert problem["retryAfter"] > 0
     assert "secret" not in str(problem)
 
 
-def test_the_unexpected_tells_the_client_nothing_and_the_log_everything(
-    failing: Api, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unexpected_error_is_logged_and_hidden_from_the_client(failing: Api, caplog: pytest.LogCaptureFixture) -> None:
     failing.app.config["ERROR"] = RuntimeError("the innermost secret")
     with caplog.at_level(logging.ERROR):
         answer = failing.get("/raise", headers={"X-Request-ID": "trace-me-17"})
@@ -152,7 +150,7 @@ def test_the_unexpected_tells_the_client_nothing_and_the_log_everything(
 
 
 @pytest.mark.parametrize("given", ["short", "x" * 65, "with blank", 'with"quote', "ünïcode-id", "", "<script>aaa"])
-def test_a_request_id_that_is_not_sane_is_replaced(failing: Api, given: str) -> None:
+def test_malformed_request_id_is_replaced(failing: Api, given: str) -> None:
     answer = failing.get("/nowhere", headers={"X-Request-ID": given})
     assert answer.headers["X-Request-ID"] != given
     assert len(answer.headers["X-Request-ID"]) == 32

@@ -1,4 +1,4 @@
-"""Marks that come together are written as one; no session may notice it by anything but the number of writes."""
+"""Receipts that arrive together are written together. Sessions see no difference except in the number of writes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ITEMS = st.lists(
 
 
 class Reader(Session):
-    """Writes down what a client would see, over WebSocket, as an event stream and one by one."""
+    """Records the bytes that a client receives over WebSocket and as an event stream, and the number of writes."""
 
     def __init__(self, user_id: int, position: int, *, runs: bool) -> None:
         super().__init__(SimpleNamespace(flusher=None))  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ def records(items: list[tuple[Kind, list[int]]]) -> list[list[Any]]:
     ]
 
 
-def told(items: list[tuple[Kind, list[int]]], position: int, *, runs: bool, holds: bool) -> list[Reader]:
+def dispatch_to_readers(items: list[tuple[Kind, list[int]]], position: int, *, runs: bool, holds: bool) -> list[Reader]:
     hub = Hub(lambda _versions, _error: None, revoked=lambda _session: None)
     readers = [Reader(user, position, runs=runs) for user in (ANN, ANN, BEN)]
     for reader in readers:
@@ -64,24 +64,24 @@ def told(items: list[tuple[Kind, list[int]]], position: int, *, runs: bool, hold
 
 
 @given(items=ITEMS, position=st.integers(0, 22), holds=st.booleans())
-def test_what_is_written_together_is_what_is_written_one_by_one(
-    items: list[tuple[Kind, list[int]]], position: int, holds: bool
-) -> None:
-    for joined, single in zip(
-        told(items, position, runs=True, holds=holds), told(items, position, runs=False, holds=holds), strict=True
+def test_batched_writes_equal_single_writes(items: list[tuple[Kind, list[int]]], position: int, holds: bool) -> None:
+    for batched, single in zip(
+        dispatch_to_readers(items, position, runs=True, holds=holds),
+        dispatch_to_readers(items, position, runs=False, holds=holds),
+        strict=True,
     ):
-        assert joined.frames == single.frames
-        assert joined.blocks == single.blocks
-        assert joined.position == single.position
+        assert batched.frames == single.frames
+        assert batched.blocks == single.blocks
+        assert batched.position == single.position
 
 
-def test_fifty_marks_are_one_write() -> None:
-    ann, _, ben = told([(Kind.DELIVERED, [ANN, BEN])] * 50, 0, runs=True, holds=False)
+def test_fifty_receipts_are_one_write() -> None:
+    ann, _, ben = dispatch_to_readers([(Kind.DELIVERED, [ANN, BEN])] * 50, 0, runs=True, holds=False)
     assert (ann.writes, ben.writes) == (1, 1)
     assert ann.frames.count(b"message_delivered") == 50
 
 
-def test_a_run_ends_where_its_last_event_does() -> None:
+def test_batch_has_the_cursor_of_its_last_event() -> None:
     events = [Event("message_read", b"{}", version=n, cursor=f"c{n}") for n in (3, 5)]
     run = Run(events)
     assert (run.version, run.cursor, run.parts) == (5, "c5", events)

@@ -1,4 +1,4 @@
-"""Logs: one JSON object or one readable line a record, and never a credential in either."""
+"""Logs: each record is one JSON object or one readable line, and never contains a credential."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def record(message: str, *args: object, **extra: object) -> logging.LogRecord:
         f"token: {SECRET}",
     ],
 )
-def test_a_credential_is_blanked_wherever_it_stands(text: str) -> None:
+def test_credentials_are_redacted_everywhere(text: str) -> None:
     for secret in (TOKEN, TICKET, SECRET):
         assert secret not in redact(text)
 
@@ -49,12 +49,12 @@ def test_a_credential_is_blanked_wherever_it_stands(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["GET /api/v1/me status=200", "the ticket is not valid", "https://example.org/a:b", "tokens: 5"]
 )
-def test_what_is_no_credential_stays(text: str) -> None:
+def test_other_text_is_not_redacted(text: str) -> None:
     assert redact(text) == text
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()], ids=["json", "text"])
-def test_arguments_fields_and_tracebacks_are_blanked_too(formatter: logging.Formatter) -> None:
+def test_arguments_fields_and_tracebacks_are_redacted(formatter: logging.Formatter) -> None:
     made = record("argument %s", TOKEN, field=f"ticket={SECRET}", nested={"password": SECRET, "list": [TICKET]})
     try:
         raise ValueError(f"bad token {TOKEN}")
@@ -66,7 +66,7 @@ def test_arguments_fields_and_tracebacks_are_blanked_too(formatter: logging.Form
         assert secret not in line
 
 
-def test_a_json_line_has_its_fields_and_the_request_id() -> None:
+def test_json_line_has_its_fields_and_the_request_id() -> None:
     set_request_id("request-17")
     line = json.loads(JsonFormatter().format(record("hello %s", "you", status=200)))
     set_request_id("")
@@ -80,18 +80,18 @@ def test_a_json_line_has_its_fields_and_the_request_id() -> None:
     st.text(),
     st.dictionaries(st.sampled_from(["token", "a", "password", "ticket"]), st.text() | st.integers()),
 )
-def test_a_json_line_is_json_whatever_is_logged(message: str, fields: dict[str, object]) -> None:
+def test_json_line_is_valid_json_for_any_input(message: str, fields: dict[str, object]) -> None:
     line = JsonFormatter().format(record("%s %s", message, fields, data=fields, **{"x-token": 123456}))
     assert "\n" not in line
     assert isinstance(json.loads(line), dict)
 
 
 @given(st.text())
-def test_what_is_logged_begins_no_line_of_its_own(message: str) -> None:
+def test_logged_text_cannot_start_a_new_line(message: str) -> None:
     assert len(TextFormatter().format(record("%s", message)).split("\n")) == 1
 
 
-def test_gunicorn_and_the_root_write_through_our_formatters_alone() -> None:
+def test_gunicorn_and_root_use_only_our_formatters() -> None:
     for production, formatter in ((True, JsonFormatter), (False, TextFormatter)):
         config = logging_config(production=production)
         assert config["formatters"] == {"line": {"()": formatter}}

@@ -1,4 +1,4 @@
-"""Figures into Prometheus text: buckets, labels, and what is there without Redis."""
+"""Metrics as Prometheus text: buckets, labels, and the metrics that remain without Redis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def web(**changes: object) -> dict[str, object]:
     return figures | changes
 
 
-def test_a_histogram_counts_bounds_as_within() -> None:
+def test_histogram_bounds_are_inclusive() -> None:
     histogram = Histogram((1.0, 2.0))
     for value in (0.5, 1.0, 1.5, 2.0, 9.0):
         histogram.observe(value)
@@ -45,14 +45,14 @@ def test_a_histogram_counts_bounds_as_within() -> None:
     assert histogram.total == 14.0
 
 
-def test_a_drain_that_stores_for_days_keeps_a_handful_of_numbers() -> None:
+def test_drain_stats_do_not_grow_with_the_number_of_batches() -> None:
     stats = DrainStats()
     for size in range(10_000):
         stats.sizes.observe(size)
     assert len(stats.sizes.counts) == len(stats.sizes.bounds) + 1
 
 
-def test_every_process_has_its_series() -> None:
+def test_every_process_has_its_own_series() -> None:
     samples = samples_of(render({"web:a": web(), "web:b": web(deliveries=1)}, LogFigures(9, 100, 1.5)))
     assert samples["parley_sessions", (("process", "web:a"), ("transport", "websocket"))] == 2
     assert samples["parley_deliveries_total", (("process", "web:a"),)] == 7
@@ -67,7 +67,7 @@ def test_every_process_has_its_series() -> None:
     assert samples["parley_log_age_seconds", ()] == 1.5
 
 
-def test_buckets_are_cumulative_and_end_with_all() -> None:
+def test_buckets_are_cumulative_and_end_with_the_total() -> None:
     times = ack_seconds()
     for seconds in (0.001, 0.004, 0.004, 99.0):
         times.observe(seconds)
@@ -80,7 +80,7 @@ def test_buckets_are_cumulative_and_end_with_all() -> None:
     assert samples["parley_ack_seconds_count", (("process", "web:a"),)] == 4
 
 
-def test_a_worker_shows_its_drains() -> None:
+def test_worker_exports_drain_metrics() -> None:
     stats = DrainStats(batches=2, records=30, set_aside=1, store_failures=4)
     stats.sizes.observe(10)
     samples = samples_of(render({"worker:x": drain_figures(stats)}, None))
@@ -92,7 +92,7 @@ def test_a_worker_shows_its_drains() -> None:
     assert samples["parley_drain_batch_records_bucket", (("le", "10.0"), *process)] == 1
 
 
-def test_media_show_what_came_what_became_of_it_and_what_waits() -> None:
+def test_media_metrics_cover_uploads_outcomes_and_the_queue() -> None:
     stats = MediaStats()
     stats.note_end("image", "ready", 0.2)
     stats.note_end("video", "unavailable", 70.0)
@@ -118,7 +118,7 @@ def test_media_show_what_came_what_became_of_it_and_what_waits() -> None:
     assert samples["parley_media_staged_bytes", ()] == 9000
 
 
-def test_each_step_of_an_upload_is_counted_by_how_it_went() -> None:
+def test_each_upload_step_is_counted_by_outcome() -> None:
     counters: Counter[str] = Counter()
     with counting_upload(counters, "form", begins=True, ends=True):
         pass
@@ -137,7 +137,7 @@ def test_each_step_of_an_upload_is_counted_by_how_it_went() -> None:
     }
 
 
-def test_without_redis_the_log_is_not_claimed_to_be_empty() -> None:
+def test_without_redis_there_are_no_log_metrics() -> None:
     samples = samples_of(render({"web:a": web()}, None))
     assert samples["parley_redis_up", ()] == 0
     assert not [name for name, _ in samples if name.startswith("parley_log")]

@@ -1,4 +1,4 @@
-"""Request bodies: the struct, or an error that names the field; nothing else, whatever arrives."""
+"""Request bodies: parsing gives the struct or an error that names the field, for any input."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ GOOD: dict[str, Any] = {"number": 1}
     ],
     ids=lambda value: value if isinstance(value, str) else repr(value[:40]),
 )
-def test_the_field_is_named(field: str, raw: bytes) -> None:
+def test_error_names_the_field(field: str, raw: bytes) -> None:
     with pytest.raises(Invalid) as caught:
         decode_json(raw, Outer)
     (error,) = caught.value.extra["errors"]
@@ -99,8 +99,8 @@ KINDS = [Register, LogIn, ProfilePatch, SendMessage, Outer]
 
 
 @given(raw=bodies, kind=st.sampled_from(KINDS))
-def test_anything_is_the_struct_or_invalid(raw: bytes, kind: type[Any]) -> None:
-    value = answer_to(lambda: decode_json(raw, kind))
+def test_any_body_gives_the_struct_or_invalid(raw: bytes, kind: type[Any]) -> None:
+    value = result_or_invalid(lambda: decode_json(raw, kind))
     if isinstance(value, Invalid):
         assert value.extra["errors"]
         json.dumps(value.as_problem())
@@ -110,21 +110,21 @@ def test_anything_is_the_struct_or_invalid(raw: bytes, kind: type[Any]) -> None:
         msgspec.json.encode(value)
 
 
-def answer_to(ask: Callable[[], Any]) -> Any:
+def result_or_invalid(parse: Callable[[], Any]) -> Any:
     try:
-        return ask()
+        return parse()
     except Invalid as error:
         return error
 
 
 @given(st.text())
-def test_a_query_is_read_or_invalid(text: str) -> None:
+def test_any_query_gives_the_struct_or_invalid(text: str) -> None:
     class Query(Struct):
         q: Annotated[str, Meta(min_length=1, max_length=5)]
         limit: int = 3
 
     with Flask(__name__).test_request_context("/", query_string={"q": text, "limit": text}):
-        query = answer_to(lambda: parse_query(Query))
+        query = result_or_invalid(lambda: parse_query(Query))
     if isinstance(query, Invalid):
         assert query.extra["errors"][0]["field"] in {"q", "limit"}
     else:

@@ -1,4 +1,4 @@
-"""Passwords: Argon2id, nobody's password, and a hub that goes on turning while they are computed."""
+"""Passwords: Argon2id, equal work for unknown users, and a hub that keeps running while hashes are computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.services.auth.passwords import Passwords
 passwords = Passwords()
 
 
-def test_a_password_matches_its_own_hash_alone() -> None:
+def test_password_matches_only_its_own_hash() -> None:
     stored = passwords.hash("pässwörd \U0001f511")
     assert passwords.verify(stored, "pässwörd \U0001f511")
     assert not passwords.verify(stored, "passwörd \U0001f511")
@@ -25,7 +25,7 @@ def test_without_a_stored_password_nothing_matches(stored: str | None) -> None:
     assert not passwords.verify(stored, "anything")
 
 
-def test_for_nobody_the_same_work_is_done_as_for_somebody() -> None:
+def test_unknown_user_costs_the_same_work_as_a_known_one() -> None:
     somebody = passwords.hash("somebody's")
     done: list[str] = []
 
@@ -71,6 +71,6 @@ assert sorted(map(str, answers)) == ["5", "5", *["True"] * 4], answers
 """
 
 
-def test_the_hub_turns_meanwhile_and_no_more_wait_than_can_be_answered() -> None:
+def test_hashing_does_not_block_the_hub_and_its_queue_is_bounded() -> None:
     result = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr

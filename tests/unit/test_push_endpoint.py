@@ -1,4 +1,4 @@
-"""Endpoints are hostile input: which may be registered, and to which addresses a connection is made."""
+"""Push endpoints are hostile input: which may be registered, and to which addresses a connection is made."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ BAD = [
 
 
 @pytest.mark.parametrize(("endpoint", "host"), GOOD.items())
-def test_push_services_are_let_in(endpoint: str, host: str) -> None:
+def test_push_service_endpoints_are_accepted(endpoint: str, host: str) -> None:
     assert check_endpoint(endpoint, USUAL) == host
 
 
 @pytest.mark.parametrize("endpoint", BAD)
-def test_others_are_not(endpoint: str) -> None:
+def test_other_endpoints_are_refused(endpoint: str) -> None:
     with pytest.raises(ForbiddenEndpointError) as caught:
         check_endpoint(endpoint, USUAL)
     assert "evil" not in str(caught.value)
 
 
-def test_any_host_means_a_name_and_never_a_bare_address() -> None:
+def test_any_host_allows_names_but_no_bare_addresses() -> None:
     assert check_endpoint("https://push.example.org/x", ANY) == "push.example.org"
     for endpoint in (
         "https://93.184.216.34/x",
@@ -83,11 +83,11 @@ def test_any_host_means_a_name_and_never_a_bare_address() -> None:
         *("2002:7f00:1::", "2002:a00:1::", "64:ff9b:1::1", "2001:db8::1"),
     ],
 )
-def test_addresses_that_are_not_public_are_not_called(address: str) -> None:
+def test_private_addresses_are_not_called(address: str) -> None:
     assert not may_call(address, loopback=False)
 
 
-def test_public_ones_are_and_loopback_by_the_test_setting_alone() -> None:
+def test_public_addresses_are_called_and_loopback_only_by_the_test_setting() -> None:
     assert may_call("142.250.74.138", loopback=False)
     assert may_call("2a00:1450:4001:80e::200a", loopback=False)
     assert may_call("127.0.0.1", loopback=True)
@@ -95,37 +95,37 @@ def test_public_ones_are_and_loopback_by_the_test_setting_alone() -> None:
 
 
 def resolving_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Names resolve to the next of these at each look; returns the names that were looked up."""
-    asked: list[str] = []
+    """Resolves names to the next of these answers at each lookup. Returns the list of the names looked up."""
+    looked_up: list[str] = []
     rest = iter(answers)
 
     def getaddrinfo(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
-        asked.append(host)
+        looked_up.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in next(rest)]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    return asked
+    return looked_up
 
 
 @pytest.mark.parametrize("answer", [["10.0.0.5"], ["142.250.74.138", "127.0.0.1"], []])
-def test_a_name_that_leads_inward_is_not_connected_to(monkeypatch: pytest.MonkeyPatch, answer: list[str]) -> None:
+def test_name_with_a_private_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch, answer: list[str]) -> None:
     resolving_to(monkeypatch, answer)
-    monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("a connection was begun"))
+    monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("a connection was opened"))
     with pytest.raises(ForbiddenEndpointError):
         connect_checked("rebinding.example", 443, 1.0, loopback=False)
 
 
-def test_the_name_is_looked_up_once_and_that_address_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rebinding: a second look would find another address."""
+def test_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: a second lookup would return another address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        asked = resolving_to(monkeypatch, ["127.0.0.1"], ["10.0.0.5"])
+        looked_up = resolving_to(monkeypatch, ["127.0.0.1"], ["10.0.0.5"])
         with connect_checked("rebinding.example", port, 5.0, loopback=True) as connection:
             assert connection.getpeername() == ("127.0.0.1", port)
-        assert asked == ["rebinding.example"]
+        assert looked_up == ["rebinding.example"]
 
 
-def test_production_refuses_the_test_setting() -> None:
+def test_production_refuses_push_loopback() -> None:
     env = {
         "DATABASE_URL": "postgres://h/d",
         "REDIS_URL": "redis://h",

@@ -1,4 +1,4 @@
-"""What a notification says, and that it fits."""
+"""The text of notifications and their maximum size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def words(preview: str, **changes: object) -> tuple[str, str]:
     return notice.title, notice.body
 
 
-def test_words_by_preview() -> None:
+def test_text_depends_on_the_preview() -> None:
     assert words("full") == ("Ann", "Hello")
     assert words("sender") == ("Ann", "New message")
     assert words("none") == ("New message", "")
@@ -31,7 +31,7 @@ def test_words_by_preview() -> None:
     assert words("full", text="Look", attached="image") == ("Ann", "Look")
 
 
-def test_the_stricter_preview_holds() -> None:
+def test_strictest_preview_wins() -> None:
     assert [strictest("full", "sender"), strictest("none", "full"), strictest("full", "full")] == [
         "sender",
         "none",
@@ -40,7 +40,7 @@ def test_the_stricter_preview_holds() -> None:
 
 
 @given(st.text(max_size=8000), st.text(min_size=1, max_size=200), st.none() | st.text(min_size=1, max_size=200))
-def test_it_fits_whatever_is_in_it(text: str, sender: str, group: str | None) -> None:
+def test_notice_fits_for_any_content(text: str, sender: str, group: str | None) -> None:
     text, sender = (t.encode("utf-8", "replace").decode() for t in (text, sender))
     group = group.encode("utf-8", "replace").decode() if group is not None else None
     message = Message(2**53, "0" * 36, 2**53, 2**53, sender, group, text, None, DIRECT.sent_at)
@@ -52,7 +52,7 @@ def test_it_fits_whatever_is_in_it(text: str, sender: str, group: str | None) ->
     assert len(notice.tag) <= 32
 
 
-def test_control_characters_are_six_bytes_each_and_still_fit() -> None:
+def test_notice_of_control_characters_fits_at_six_bytes_each() -> None:
     notice = notice_of(
         Message(1, "i", 1, 1, "\x01" * 120, "\x01" * 120, "\x01" * 8000, None, ""), preview="full", unread=1, badge=1
     )
@@ -61,6 +61,6 @@ def test_control_characters_are_six_bytes_each_and_still_fit() -> None:
 
 
 @pytest.mark.parametrize("preview", ["full", "sender", "none"])
-def test_the_sender_s_id_stands_where_the_sender_does(preview: str) -> None:
+def test_sender_id_is_sent_only_if_the_preview_shows_the_sender(preview: str) -> None:
     notice = notice_of(DIRECT, preview=preview, unread=1, badge=1)
     assert (b'"senderId":1' in encode(notice)) == (preview != "none")

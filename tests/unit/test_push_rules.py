@@ -1,4 +1,4 @@
-"""Who is told, and when to look again: the rules against their sentences, over all situations."""
+"""Which devices are notified, and when to check again: the rules over all situations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ situations = st.builds(
 
 
 @given(situations)
-def test_what_is_told_is_unread_recent_and_not_in_quiet_hours(at: Situation) -> None:
+def test_only_unread_recent_messages_outside_quiet_hours_notify(at: Situation) -> None:
     verdict = decide(at, now_ms=NOW, confirm_ms=CONFIRM)
     if verdict.tell != "nobody":
         assert at.newest
@@ -40,7 +40,7 @@ def test_what_is_told_is_unread_recent_and_not_in_quiet_hours(at: Situation) -> 
 
 
 @given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))
-def test_who_has_no_live_session_is_told_what_was_not_delivered_at_once(at: Situation) -> None:
+def test_offline_user_is_notified_of_undelivered_messages_at_once(at: Situation) -> None:
     verdict = decide(at._replace(online=False), now_ms=NOW, confirm_ms=CONFIRM)
     if at.delivered < at.newest:
         assert verdict == ("all", 0, "")
@@ -49,7 +49,7 @@ def test_who_has_no_live_session_is_told_what_was_not_delivered_at_once(at: Situ
 
 
 @given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))
-def test_who_has_one_is_told_once_it_did_not_confirm_in_time_and_not_before(at: Situation) -> None:
+def test_online_user_is_notified_only_after_the_confirm_time(at: Situation) -> None:
     at = at._replace(online=True)
     verdict = decide(at, now_ms=NOW, confirm_ms=CONFIRM)
     overdue = at.delivered < at.newest and at.waiting_since_ms + CONFIRM <= NOW
@@ -67,7 +67,7 @@ def test_who_has_one_is_told_once_it_did_not_confirm_in_time_and_not_before(at: 
     st.integers(0, 2 * 366 * 1440),
     st.sampled_from(("UTC", "Asia/Kolkata", "America/New_York", "Pacific/Apia")),
 )
-def test_quiet_hours_are_those_of_the_clock_on_the_wall_there(start: int, length: int, later: int, zone: str) -> None:
+def test_quiet_hours_follow_the_users_local_time(start: int, length: int, later: int, zone: str) -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=later)
     local = at.astimezone(ZoneInfo(zone))
     minute = local.hour * 60 + local.minute
@@ -77,7 +77,7 @@ def test_quiet_hours_are_those_of_the_clock_on_the_wall_there(start: int, length
 
 
 @pytest.mark.parametrize("zone", ["Nowhere/Atall", "", "../UTC"])
-def test_a_zone_that_is_unknown_here_counts_as_utc(zone: str) -> None:
+def test_unknown_time_zone_counts_as_utc(zone: str) -> None:
     noon = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp() * 1000)
     assert is_quiet(QuietHours(660, 780, zone), noon)
     assert not is_quiet(QuietHours(660, 720, zone), noon)

@@ -1,4 +1,4 @@
-"""What waits for a batch is answered in any case."""
+"""Every caller that waits for a batch gets an answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.own_hub import in_own_hub
 
 
 @in_own_hub
-def test_who_waits_for_too_long_is_refused() -> None:
-    never_started = Batcher("test", lambda asked: asked, recover=lambda: None)
+def test_caller_that_waits_too_long_gets_overloaded() -> None:
+    never_started = Batcher("test", lambda items: items, recover=lambda: None)
     with pytest.raises(Overloaded):
         never_started.ask("anything", timeout=0.01)

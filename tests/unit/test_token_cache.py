@@ -1,4 +1,4 @@
-"""The cache of verified tokens: bounded, without the tokens, and true to their end."""
+"""The cache of verified tokens is bounded, does not hold the tokens, and keeps each entry until its token expires."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.core.caller import Caller
 from app.services.auth.token_cache import TokenCache
 
 
-def test_a_token_is_found_until_it_ends() -> None:
+def test_token_is_found_until_it_expires() -> None:
     cache = TokenCache()
     caller = Caller(user_id=1, sid="s", expires_at=100)
     cache.put("token", caller)
@@ -18,7 +18,7 @@ def test_a_token_is_found_until_it_ends() -> None:
     assert len(cache) == 0
 
 
-def test_the_least_recently_used_go_first() -> None:
+def test_least_recently_used_tokens_are_evicted_first() -> None:
     cache = TokenCache(max_tokens=3)
     for number in range(3):
         cache.put(f"token-{number}", Caller(number, "s", 100))
@@ -29,7 +29,7 @@ def test_the_least_recently_used_go_first() -> None:
     assert len(cache) == 3
 
 
-def test_the_token_itself_is_not_kept() -> None:
+def test_token_itself_is_not_kept() -> None:
     cache = TokenCache()
     cache.put("a-very-secret-token", Caller(1, "s", 100))
     assert not [found for found in gc.get_referents(cache._callers) if found == "a-very-secret-token"]

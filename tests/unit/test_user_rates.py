@@ -1,4 +1,4 @@
-"""What a gateway lets through from the units at hand, and when it asks for more."""
+"""When a gateway lets acts through from its local tokens, and when it requests more."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ USER = 7
 
 
 class Redis:
-    """Keeps what it was asked until the test answers."""
+    """Keeps the requests until the test answers them."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Ask, Callable[[Given | None, ParleyError | None], None]]] = []
+        self.requested: list[tuple[Ask, Callable[[Given | None, ParleyError | None], None]]] = []
         self.now = 1000.0
         self.units: list[int] = []
 
     def submit(self, ask: Ask, outcome: Callable[[Given | None, ParleyError | None], None]) -> None:
-        self.asked.append((ask, outcome))
+        self.requested.append((ask, outcome))
 
     def grant(self, granted: int | None = None, wait: float = 0.0) -> int:
-        """Answer the oldest: all that was wanted, or ``granted``. Returns what was wanted."""
-        ask, outcome = self.asked.pop(0)
+        """Answers the oldest request in full or with ``granted``. Returns the requested number."""
+        ask, outcome = self.requested.pop(0)
         paid = ask.rate.to_pay(ask.grant, ask.wanted)
         outcome(Given(paid, ask.wanted if granted is None else granted, wait, self.now), None)
         return ask.wanted
 
     def fail(self) -> None:
-        self.asked.pop(0)[1](None, Overloaded())
+        self.requested.pop(0)[1](None, Overloaded())
 
 
 @pytest.fixture
@@ -44,17 +44,17 @@ def redis() -> Redis:
 
 @pytest.fixture
 def rate(redis: Redis) -> UserRate:
-    """50 a second, 512 at once: chunks of 32, the next one asked for at 8, 8 on credit."""
+    """50 per second, burst 512: chunks of 32, the next one requested at 8, and 8 on credit."""
     return UserRate("test", 50.0, 512, redis.submit, clock=lambda: redis.now)
 
 
-def taken(rate: UserRate, most: int = 10_000) -> int:
-    return next((n for n in range(most) if not rate.take(USER)), most)
+def taken(rate: UserRate, limit: int = 10_000) -> int:
+    return next((n for n in range(limit) if not rate.take(USER)), limit)
 
 
-def test_the_first_acts_go_on_credit_and_the_next_waits_for_the_answer(rate: UserRate, redis: Redis) -> None:
+def test_first_acts_use_credit_and_the_next_waits_for_the_grant(rate: UserRate, redis: Redis) -> None:
     assert taken(rate) == rate.credit == 8
-    assert len(redis.asked) == 1
+    assert len(redis.requested) == 1
     outcomes: list[ParleyError | None] = []
     rate.on_granted(USER, outcomes.append)
     assert outcomes == []
@@ -62,20 +62,20 @@ def test_the_first_acts_go_on_credit_and_the_next_waits_for_the_answer(rate: Use
     assert outcomes == [None]
 
 
-def test_the_next_units_are_asked_for_once_and_before_the_last_is_used(rate: UserRate, redis: Redis) -> None:
+def test_next_chunk_is_requested_once_before_the_last_token_is_used(rate: UserRate, redis: Redis) -> None:
     rate.take(USER)
     redis.grant()
     for _ in range(24):
         assert rate.take(USER)
-    assert redis.asked == []
+    assert redis.requested == []
     for _ in range(4):
         assert rate.take(USER)
-    assert len(redis.asked) == 1
+    assert len(redis.requested) == 1
     assert redis.grant() == 24
-    assert redis.asked == []
+    assert redis.requested == []
 
 
-def test_waiting_acts_go_on_in_order_and_no_further_than_the_units_reach(rate: UserRate, redis: Redis) -> None:
+def test_waiting_acts_proceed_in_order_as_far_as_the_tokens_reach(rate: UserRate, redis: Redis) -> None:
     order: list[tuple[int, ParleyError | None]] = []
     for number in range(50):
         rate.spend(USER, lambda error, number=number: order.append((number, error)))  # type: ignore[misc]
@@ -84,10 +84,11 @@ def test_waiting_acts_go_on_in_order_and_no_further_than_the_units_reach(rate: U
     redis.grant(0, wait=0.5)
     assert [number for number, _ in order] == list(range(50))
     refused = [number for number, error in order if error is not None]
-    assert refused == list(range(26, 50))  # 8 on credit that were paid, 10 granted, 8 on credit while it asked again
+    # 8 on credit that were paid, 10 granted, 8 on credit during the second request
+    assert refused == list(range(26, 50))
 
 
-def test_a_refusal_says_when_and_asks_nobody_until_then(rate: UserRate, redis: Redis) -> None:
+def test_refusal_gives_the_wait_and_no_request_is_made_before_it_ends(rate: UserRate, redis: Redis) -> None:
     taken(rate)
     rate.on_granted(USER, lambda _error: None)
     redis.grant(0, wait=0.25)
@@ -96,13 +97,13 @@ def test_a_refusal_says_when_and_asks_nobody_until_then(rate: UserRate, redis: R
         with pytest.raises(RateLimited) as caught:
             rate.take(USER)
         assert caught.value.extra["retryAfter"] == pytest.approx(0.15, abs=0.001)
-    assert redis.asked == []
+    assert redis.requested == []
     redis.now += 0.15
     assert rate.take(USER)
-    assert len(redis.asked) == 1
+    assert len(redis.requested) == 1
 
 
-def test_without_redis_the_sustained_rate_goes_on(rate: UserRate, redis: Redis) -> None:
+def test_sustained_rate_continues_without_redis(rate: UserRate, redis: Redis) -> None:
     done = 0
     waits: list[float] = []
     for _ in range(1000):
@@ -111,13 +112,13 @@ def test_without_redis_the_sustained_rate_goes_on(rate: UserRate, redis: Redis) 
             done += rate.take(USER)
         except RateLimited as error:
             waits.append(error.extra["retryAfter"])
-        if redis.asked:
+        if redis.requested:
             redis.fail()
     assert 0 < max(waits) <= rate.chunk / 50
     assert 500 - rate.chunk <= done <= 500 + rate.chunk + rate.credit
 
 
-def test_what_was_not_used_is_given_back(rate: UserRate, redis: Redis) -> None:
+def test_unused_tokens_are_given_back(rate: UserRate, redis: Redis) -> None:
     rate.take(USER)
     redis.grant()
     rate.lapse()
@@ -125,34 +126,32 @@ def test_what_was_not_used_is_given_back(rate: UserRate, redis: Redis) -> None:
     redis.now += HOLD_SECONDS
     rate.lapse()
     assert len(rate) == 0
-    ((ask, _),) = redis.asked
+    ((ask, _),) = redis.requested
     assert ask.wanted == 0
     assert rate.to_pay(ask.grant, ask.wanted) == -32
 
 
-def test_as_many_users_are_kept_as_there_is_room_for(
-    rate: UserRate, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_number_of_users_kept_is_bounded(rate: UserRate, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_rates, "KEPT", 10)
     for user in range(100):
         rate.take(user)
-        while redis.asked:
+        while redis.requested:
             redis.grant()
     assert len(rate) == 10
     for user in range(100, 200):
-        rate.take(user)  # no answer: these stay until there is one
+        rate.take(user)  # no answer: these users stay until there is one
     assert 10 < len(rate) <= 110
 
 
-def test_no_limit_asks_nobody(redis: Redis) -> None:
+def test_without_a_limit_no_request_is_made(redis: Redis) -> None:
     rate = UserRate("test", 0, 500, redis.submit)
     assert taken(rate) == 10_000
-    assert redis.asked == []
+    assert redis.requested == []
     assert len(rate) == 0
 
 
 @in_own_hub
-def test_who_may_block_waits_for_the_answer(rate: UserRate, redis: Redis) -> None:
+def test_blocking_caller_waits_for_the_grant(rate: UserRate, redis: Redis) -> None:
     taken(rate)
     waiting = [gevent.spawn(rate.count, USER) for _ in range(2)]
     gevent.sleep(0)
@@ -164,10 +163,10 @@ def test_who_may_block_waits_for_the_answer(rate: UserRate, redis: Redis) -> Non
     rate.count(USER)
 
 
-def test_a_small_burst_has_small_chunks(redis: Redis) -> None:
+def test_small_burst_has_small_chunks(redis: Redis) -> None:
     rate = UserRate("test", 5.0, 30, redis.submit)
     assert (rate.chunk, rate.credit) == (1, 1)
     assert rate.take(USER)
     assert redis.grant() == 1
     assert rate.take(USER)
-    assert redis.asked == []
+    assert redis.requested == []

@@ -1,4 +1,4 @@
-"""Demo codes: good for their user and their key alone."""
+"""Demo codes are valid only for their own user and with the key that signed them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ KEY = "a-key-of-one-run"
 
 
 @pytest.mark.parametrize("name", ["alice", "bob", "a.b-c_d"])
-def test_a_code_stands_for_its_user(name: str) -> None:
+def test_code_returns_its_user(name: str) -> None:
     assert demo_user(KEY, demo_code(KEY, name)) == name
 
 
 @pytest.mark.parametrize("code", ["", ".", "alice", "alice.", "alice." + "0" * 32, "é.ß", demo_code("other", "alice")])
-def test_what_was_not_signed_by_the_key_stands_for_nobody(code: str) -> None:
+def test_code_not_signed_by_the_key_is_rejected(code: str) -> None:
     assert demo_user(KEY, code) is None
 
 
-def test_a_code_of_one_user_is_not_another_s() -> None:
+def test_signature_of_one_user_is_rejected_for_another() -> None:
     signature = demo_code(KEY, "alice").rpartition(".")[2]
     assert demo_user(KEY, f"bob.{signature}") is None
 
 
-def test_an_empty_key_signs_nothing() -> None:
+def test_empty_key_accepts_no_code() -> None:
     assert demo_user("", demo_code("", "alice")) is None

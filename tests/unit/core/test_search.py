@@ -1,4 +1,4 @@
-"""Snippets: plain text, and where in it something was found."""
+"""Snippets: plain text with the positions of the matches."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def marked(text: str) -> str:
         ("cut [off", "cut off", [(4, 3)]),
     ],
 )
-def test_places_are_counted_in_characters(given: str, text: str, highlights: list[tuple[int, int]]):
+def test_highlights_are_counted_in_characters(given: str, text: str, highlights: list[tuple[int, int]]):
     assert read_snippet(marked(given)) == (text, highlights)
 
 
 @pytest.mark.parametrize("before", [0, 10, 1000])
-def test_a_long_word_is_cut_around_what_was_found(before: int):
+def test_long_word_is_cut_around_the_match(before: int):
     text, highlights = read_snippet(marked("x" * before + "[needle]" + "y" * 5000))
     assert len(text) == SNIPPET_CHARS
     [(start, length)] = highlights
     assert text[start : start + length] == "needle"
 
 
-def test_a_place_that_does_not_fit_is_left_out():
+def test_highlights_outside_the_snippet_are_cut():
     text, highlights = read_snippet(marked("[a]" + "y" * 5000 + "[b]"))
     assert (len(text), highlights) == (SNIPPET_CHARS, [(0, 1)])
     text, highlights = read_snippet(marked("[" + "y" * 5000 + "]"))

@@ -34,53 +34,56 @@ MESSAGE = '{"event":"send_message","data":{"message":"žluťoučký kůň"}}'.en
 
 
 def decoded_by_a_client(data: bytes) -> list[tuple[int, bytes | str | tuple[int, str]]]:
-    """What wsproto, as a client, reads: it refuses a mask and a length that is not minimal."""
+    """Returns the frames as wsproto reads them.
+
+    As a client it rejects masked frames and lengths that are not minimal.
+    """
     client = FrameProtocol(client=True, extensions=[])
     client.receive_bytes(data)
     return [(int(one.opcode), one.payload) for one in client.received_frames()]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_client_reads_our_messages(size: int) -> None:
+def test_client_decodes_our_messages(size: int) -> None:
     assert decoded_by_a_client(encode_binary(b"\xff" * size)) == [(OP_BINARY, b"\xff" * size)]
     assert decoded_by_a_client(encode_text(b"x" * size)) == [(OP_TEXT, "x" * size)]
 
 
 @pytest.mark.parametrize(("size", "header"), [(0, 2), (125, 2), (126, 4), (65535, 4), (65536, 10)])
-def test_the_header_is_the_shortest(size: int, header: int) -> None:
+def test_header_uses_the_shortest_length(size: int, header: int) -> None:
     assert len(encode_text(bytes(size))) == header + size
 
 
-def test_a_client_reads_our_control_frames() -> None:
+def test_client_decodes_our_control_frames() -> None:
     assert decoded_by_a_client(encode_ping()) == [(OP_PING, b"")]
     assert decoded_by_a_client(encode_ping(b"p" * 125)) == [(OP_PING, b"p" * 125)]
     assert decoded_by_a_client(encode_pong(b"\xff")) == [(OP_PONG, b"\xff")]
 
 
 @pytest.mark.parametrize("encode", [encode_ping, encode_pong])
-def test_a_control_payload_over_125_bytes_is_an_error_of_the_caller(encode) -> None:
+def test_encoding_a_control_payload_over_125_bytes_raises(encode) -> None:
     with pytest.raises(ValueError, match="125"):
         encode(bytes(126))
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013, 4401, 4408, 4429])
-def test_the_close_codes_that_this_server_sends_reach_a_client(code: int) -> None:
+def test_client_decodes_our_close_codes(code: int) -> None:
     assert decoded_by_a_client(encode_close(code, "why")) == [(OP_CLOSE, (code, "why"))]
     assert parse_close(encode_close(code, "why")[2:]) == (code, "why")
 
 
-def test_a_close_without_a_code() -> None:
+def test_close_without_a_code() -> None:
     assert encode_close(1005) == b"\x88\x00"
     assert encode_close(1005, "is not sent") == b"\x88\x00"
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1006, 1015, 2999, 5000, 70000])
-def test_a_close_code_that_may_not_be_sent_is_an_error_of_the_caller(code: int) -> None:
+def test_encoding_a_forbidden_close_code_raises(code: int) -> None:
     with pytest.raises(ValueError, match=str(code)):
         encode_close(code)
 
 
-def test_a_long_reason_is_cut_between_two_characters() -> None:
+def test_long_close_reason_is_cut_between_characters() -> None:
     sent = encode_close(1000, "€" * 60)
     assert len(sent) <= 2 + 125
     assert parse_close(sent[2:]) == (1000, "€" * 41)
@@ -90,7 +93,7 @@ def test_a_long_reason_is_cut_between_two_characters() -> None:
     ("payload", "result"),
     [(b"", (1005, "")), (b"\x03\xe8", (1000, "")), (b"\x0f\xa1caf\xc3\xa9", (4001, "café"))],
 )
-def test_close_payloads(payload: bytes, result: tuple[int, str]) -> None:
+def test_valid_close_payloads_are_parsed(payload: bytes, result: tuple[int, str]) -> None:
     assert parse_close(payload) == result
 
 
@@ -104,13 +107,13 @@ def test_close_payloads(payload: bytes, result: tuple[int, str]) -> None:
         (b"\x03\xed\xff", 1002),
     ],
 )
-def test_close_payloads_that_fail(payload: bytes, code: int) -> None:
+def test_invalid_close_payloads_fail(payload: bytes, code: int) -> None:
     with pytest.raises(FrameFailure) as failure:
         parse_close(payload)
     assert failure.value.code == code
 
 
-def test_every_close_code_is_judged_by_its_range() -> None:
+def test_close_codes_are_accepted_by_range() -> None:
     allowed = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
     for code in range(1 << 16):
         payload = code.to_bytes(2, "big")
@@ -122,14 +125,14 @@ def test_every_close_code_is_judged_by_its_range() -> None:
 
 
 @pytest.mark.parametrize("size", [*range(18), 125, 300, 511, 512, 513, 514, 515, 516, 4099, 65536])
-def test_both_ways_of_unmasking_are_the_exclusive_or(size: int) -> None:
+def test_both_unmask_paths_equal_plain_xor(size: int) -> None:
     payload = bytes(number * 7 & 0xFF for number in range(size))
     for key in (b"\x00\x00\x00\x00", b"\xff\x00\x80\x01", b"\x12\x34\x56\x78"):
         assert unmask(payload, key) == masked(payload, key)
 
 
 @pytest.mark.parametrize("size", [0, 1, 124, 125, 126, 127, 128, 133, 512, 513, 65535, 65536])
-def test_a_whole_message_in_one_read(size: int) -> None:
+def test_whole_message_in_one_read(size: int) -> None:
     decoder = FrameDecoder()
     text = b"x" * size
     assert decoder.feed(frame(OP_TEXT, text)) == [(OP_TEXT, text)]
@@ -138,8 +141,8 @@ def test_a_whole_message_in_one_read(size: int) -> None:
 
 
 @pytest.mark.parametrize("announced", [126, 127])
-def test_a_read_whose_size_equals_the_mark_of_a_long_length(announced: int) -> None:
-    """The 7-bit length 126 or 127 is a mark, though as many bytes may happen to follow the header of six."""
+def test_length_marker_is_not_taken_for_a_length(announced: int) -> None:
+    """126 and 127 announce a longer length, even if exactly 126 or 127 bytes follow the six-byte header."""
     read = bytes((0x81, 0x80 | announced)) + b"\x00" * (4 + announced)
     decoder = FrameDecoder()
     assert decoder.feed(read) == []
@@ -148,15 +151,15 @@ def test_a_read_whose_size_equals_the_mark_of_a_long_length(announced: int) -> N
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 125])
-def test_a_whole_message_with_a_needless_16_bit_length(size: int) -> None:
+def test_needless_16_bit_length_fails(size: int) -> None:
     decoder = FrameDecoder()
     assert decoder.feed(frame(OP_TEXT, b"x" * size, length_bytes=2)) == []
     assert decoder.failure is not None
     assert (decoder.failure.code, decoder.failure.reason) == (1002, "length not minimal")
 
 
-def test_a_64_bit_length_is_not_read_as_one_of_16_bits() -> None:
-    """As many bytes follow as the first two of its eight would say."""
+def test_64_bit_length_is_not_read_as_16_bits() -> None:
+    """The frame has exactly as many bytes as the first two bytes of its 64-bit length announce."""
     decoder = FrameDecoder()
     assert decoder.feed(b"\x81\xff" + (150).to_bytes(2, "big") + bytes(4) + b"x" * 150) == []
     assert decoder.failure is not None
@@ -181,7 +184,7 @@ def test_good_frames_before_a_failure_are_returned() -> None:
     assert decoder.failure.__traceback__ is None
 
 
-def test_after_a_failure_nothing_is_taken() -> None:
+def test_decoder_ignores_input_after_a_failure() -> None:
     decoder = FrameDecoder()
     decoder.feed(b"\xff")
     first = decoder.failure
@@ -189,7 +192,7 @@ def test_after_a_failure_nothing_is_taken() -> None:
     assert decoder.failure is first
 
 
-def test_after_a_close_nothing_is_taken() -> None:
+def test_decoder_ignores_input_after_a_close() -> None:
     decoder = FrameDecoder()
     assert decoder.feed(frame(OP_CLOSE) + frame(OP_TEXT, b"{}")) == [(OP_CLOSE, b"")]
     assert decoder.feed(frame(OP_TEXT, b"{}")) == []
@@ -197,7 +200,7 @@ def test_after_a_close_nothing_is_taken() -> None:
     assert decoder.failure is None
 
 
-def test_an_empty_read_changes_nothing() -> None:
+def test_empty_read_changes_nothing() -> None:
     decoder = FrameDecoder()
     assert decoder.feed(b"") == []
     decoder.feed(frame(OP_TEXT, MESSAGE)[:9])
@@ -205,7 +208,7 @@ def test_an_empty_read_changes_nothing() -> None:
     assert decoder.feed(frame(OP_TEXT, MESSAGE)[9:]) == [(OP_TEXT, MESSAGE)]
 
 
-def test_the_limit_is_the_caller_s() -> None:
+def test_message_over_the_callers_limit_fails_with_1009() -> None:
     assert FrameDecoder(5).feed(frame(OP_TEXT, b"12345")) == [(OP_TEXT, b"12345")]
     decoder = FrameDecoder(5)
     assert decoder.feed(frame(OP_TEXT, b"123456")) == []
@@ -213,7 +216,7 @@ def test_the_limit_is_the_caller_s() -> None:
     assert decoder.failure.code == 1009
 
 
-def test_payloads_are_bytes_that_do_not_change() -> None:
+def test_payloads_are_immutable_bytes() -> None:
     decoder = FrameDecoder()
     reads = [
         frame(OP_TEXT, b"a"),
@@ -227,12 +230,12 @@ def test_payloads_are_bytes_that_do_not_change() -> None:
 
 
 def held_bytes(decoder: FrameDecoder) -> int:
-    """The decoder and what it alone refers to."""
+    """Returns the size of the decoder and of the objects that it refers to."""
     own = [thing for thing in gc.get_referents(decoder) if not isinstance(thing, type | bool | int | None)]
     return sys.getsizeof(decoder) + sum(sys.getsizeof(thing) for thing in own)
 
 
-def test_an_idle_decoder_is_under_300_bytes() -> None:
+def test_idle_decoder_takes_under_300_bytes() -> None:
     decoder = FrameDecoder()
     assert held_bytes(decoder) < 300
     decoder.feed(frame(OP_TEXT, b"x" * 60000)[:50000])
@@ -243,8 +246,8 @@ def test_an_idle_decoder_is_under_300_bytes() -> None:
     assert not hasattr(decoder, "__dict__")
 
 
-def test_an_unfinished_header_keeps_no_payload_buffer_for_an_announced_size() -> None:
-    """64 KiB announced cost nothing until they come."""
+def test_announced_size_allocates_no_buffer() -> None:
+    """An announced 64 KiB costs no memory until the bytes arrive."""
     decoder = FrameDecoder()
     decoder.feed(frame(OP_BINARY, bytes(65536))[:14])
     partial = decoder._partial
@@ -254,7 +257,7 @@ def test_an_unfinished_header_keeps_no_payload_buffer_for_an_announced_size() ->
     )
 
 
-def test_a_failed_or_closed_decoder_keeps_no_buffer() -> None:
+def test_failed_or_closed_decoder_frees_its_buffer() -> None:
     for end in (b"\xff", frame(OP_CLOSE)):
         decoder = FrameDecoder()
         decoder.feed(frame(OP_BINARY, bytes(5000), fin=False) + end)
@@ -262,8 +265,8 @@ def test_a_failed_or_closed_decoder_keeps_no_buffer() -> None:
 
 
 @pytest.mark.parametrize("module", [ws_codec, ws_frames, ws_handshake])
-def test_the_module_is_pure(module) -> None:
-    """Nothing but the standard library and its own neighbours: no framework, no clock, no socket."""
+def test_module_imports_no_framework_clock_or_socket(module) -> None:
+    """The modules import only the standard library and each other."""
     tree = ast.parse(Path(module.__file__).read_text())
     names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     names |= {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}

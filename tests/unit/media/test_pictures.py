@@ -1,4 +1,4 @@
-"""Images: what is taken out of them, how large they are, what a small copy looks like."""
+"""Images: stripping metadata, reading sizes, and making thumbnails."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def opened(data: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("form", TURNED)
-def test_the_camera_and_its_place_go_the_pixels_and_their_direction_stay(form: str, orientation: int) -> None:
-    came = image_bytes(form, orientation=orientation)
-    assert b"Secret Camera" in came
-    kept = strip(came, FORMS[form])
+def test_strip_removes_exif_and_gps_but_keeps_pixels_and_orientation(form: str, orientation: int) -> None:
+    original = image_bytes(form, orientation=orientation)
+    assert b"Secret Camera" in original
+    kept = strip(original, FORMS[form])
     assert b"Secret" not in kept
-    before, after = opened(came), opened(kept)
+    before, after = opened(original), opened(kept)
     assert dict(after.getexif()) == ({} if orientation == 1 else {ORIENTATION: orientation})
     assert not after.getexif().get_ifd(GPS)
     assert after.convert("RGB").tobytes() == before.convert("RGB").tobytes()
 
 
-def test_comments_texts_and_what_stands_behind_the_end_go() -> None:
+def test_strip_removes_comments_and_trailing_data() -> None:
     jpeg = image_bytes("JPEG", comment=b"a secret comment") + b"MotionPhoto_Data secret"
     assert b"secret" in jpeg
     assert b"secret" not in strip(jpeg, "image/jpeg")
@@ -47,17 +47,17 @@ def test_comments_texts_and_what_stands_behind_the_end_go() -> None:
     assert (shown.n_frames, shown.info["loop"], shown.info["duration"]) == (2, 3, 70)  # type: ignore[attr-defined]
 
 
-def test_a_progressive_photo_and_its_colour_profile_stay_whole() -> None:
+def test_strip_keeps_progressive_photos_and_colour_profiles() -> None:
     from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    came = image_bytes("JPEG", size=(300, 200), progressive=True, icc_profile=profile)
-    kept = strip(came, "image/jpeg")
+    original = image_bytes("JPEG", size=(300, 200), progressive=True, icc_profile=profile)
+    kept = strip(original, "image/jpeg")
     assert opened(kept).info["icc_profile"] == profile
-    assert opened(kept).tobytes() == opened(came).tobytes()
+    assert opened(kept).tobytes() == opened(original).tobytes()
 
 
-def test_an_animation_keeps_its_pictures() -> None:
+def test_strip_keeps_all_frames_of_an_animation() -> None:
     written = io.BytesIO()
     pictures = [picture(20, 20, seed=n * 80) for n in range(3)]
     pictures[0].save(written, "WEBP", save_all=True, append_images=pictures[1:], lossless=True, exif=b"Exif\0\0secret")
@@ -67,7 +67,7 @@ def test_an_animation_keeps_its_pictures() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_picture_cut_off_anywhere_is_refused_or_read_never_a_crash(form: str) -> None:
+def test_truncated_picture_is_decoded_or_refused_without_a_crash(form: str) -> None:
     whole = image_bytes(form) if form != "GIF" else _gif()
     for end in range(12, len(whole) - 1, max(1, len(whole) // 60)):
         cut = whole[:end]
@@ -85,7 +85,7 @@ def _gif() -> bytes:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_its_size_is_known_from_the_beginning(form: str) -> None:
+def test_size_is_read_from_the_first_bytes(form: str) -> None:
     whole = image_bytes(form) if form != "GIF" else _gif()
     assert image_size(whole[:4000], FORMS[form]) == Size(64, 48)
     assert image_size(b"", FORMS[form]) is None
@@ -93,7 +93,7 @@ def test_its_size_is_known_from_the_beginning(form: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_photo_is_as_large_as_it_is_shown(orientation: int) -> None:
+def test_size_follows_the_orientation(orientation: int) -> None:
     data = image_bytes("JPEG", orientation=orientation)
     size = Size(48, 64) if orientation in (6, 8) else Size(64, 48)
     assert image_size(data, "image/jpeg") == size
@@ -103,7 +103,7 @@ def test_a_photo_is_as_large_as_it_is_shown(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
-def test_a_thumbnail_stands_as_the_picture_does(form: str) -> None:
+def test_thumbnail_follows_the_orientation(form: str) -> None:
     looks = decode_image(image_bytes(form, size=(2000, 1000), orientation=6), max_pixels=10**7)
     assert looks.size == Size(1000, 2000)
     thumbnail = opened(looks.thumbnail)
@@ -111,21 +111,21 @@ def test_a_thumbnail_stands_as_the_picture_does(form: str) -> None:
     assert not dict(thumbnail.getexif())
 
 
-def test_a_transparent_picture_is_shown_on_white() -> None:
+def test_transparent_picture_gets_a_white_background() -> None:
     written = io.BytesIO()
     Image.new("RGBA", (40, 40), (0, 0, 0, 0)).save(written, "PNG")
     assert opened(decode_image(written.getvalue(), max_pixels=10_000).thumbnail).getpixel((20, 20)) == (255, 255, 255)
 
 
-def test_a_bomb_is_refused_by_its_pixels_before_any_is_decoded() -> None:
+def test_decompression_bomb_is_refused_before_decoding() -> None:
     with pytest.raises(UnreadableError) as caught:
         decode_image(bomb_png(), max_pixels=50_000_000)
     assert caught.value.code == "too_large"
     assert image_size(bomb_png(), "image/png") == Size(60_000, 60_000)
 
 
-def test_a_blurhash_tells_the_colours() -> None:
-    """Of one colour: its first factor is that colour (base 83)."""
+def test_blurhash_holds_the_average_colour() -> None:
+    """In a picture of one colour, the first factor of the blurhash (base 83) is that colour."""
     written = io.BytesIO()
     Image.new("RGB", (50, 50), (200, 40, 90)).save(written, "PNG")
     text = decode_image(written.getvalue(), max_pixels=10_000).blurhash

@@ -1,4 +1,4 @@
-"""Sound and video: how long, a poster, a waveform; and where a phone was when it recorded them."""
+"""Sound and video: length, poster, waveform, and removal of the position where a phone recorded them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def saved(directory: Path, data: bytes) -> Path:
     return path
 
 
-def test_a_video_has_a_length_a_size_and_a_poster(tmp_path: Path) -> None:
+def test_video_has_length_size_and_poster(tmp_path: Path) -> None:
     path = saved(tmp_path, video_bytes(tmp_path, seconds=2, size=(640, 360)))
     recording = play(str(path), max_pixels=10**6)
     assert recording.seconds == pytest.approx(2.0, abs=0.2)
@@ -32,7 +32,7 @@ def test_a_video_has_a_length_a_size_and_a_poster(tmp_path: Path) -> None:
     assert recording.waveform is None
 
 
-def test_a_sound_has_a_length_and_sixty_four_points_that_rise_with_it(tmp_path: Path) -> None:
+def test_sound_has_a_length_and_a_waveform_of_64_points(tmp_path: Path) -> None:
     path = saved(tmp_path, sound_bytes(tmp_path, seconds=2))
     recording = play(str(path), max_pixels=1)
     assert recording.seconds == pytest.approx(2.0, abs=0.1)
@@ -44,55 +44,55 @@ def test_a_sound_has_a_length_and_sixty_four_points_that_rise_with_it(tmp_path: 
     assert quarters == sorted(quarters)
 
 
-def test_the_shortest_sound_has_its_points_as_well(tmp_path: Path) -> None:
+def test_very_short_sound_has_64_points_too(tmp_path: Path) -> None:
     recording = play(str(saved(tmp_path, wav_bytes(0.05))), max_pixels=1)
     assert recording.waveform is not None
     assert len(recording.waveform) == 64
 
 
-def test_silence_is_silent(tmp_path: Path) -> None:
+def test_silence_has_a_flat_waveform(tmp_path: Path) -> None:
     data = wav_bytes(0.5)
     silent = data[:44] + bytes(len(data) - 44)
     assert play(str(saved(tmp_path, silent)), max_pixels=1).waveform == [0] * 64
 
 
-def test_a_video_without_a_picture_is_a_sound(tmp_path: Path) -> None:
+def test_video_without_a_picture_counts_as_audio(tmp_path: Path) -> None:
     path = saved(tmp_path, sound_bytes(tmp_path))
     found = inspect(path, "video/webm", "video", max_pixels=1)
     assert (found.kind, found.content_type, found.looks) == ("audio", "audio/webm", None)
 
 
 @pytest.mark.parametrize("data", [b"", b"no recording at all" * 100, b"\x1aE\xdf\xa3" + bytes(500)])
-def test_what_is_none_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_data_that_is_no_recording_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(UnreadableError):
         play(str(saved(tmp_path, data)), max_pixels=10**6)
 
 
-def test_a_video_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+def test_video_with_too_many_pixels_is_refused_before_decoding(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError) as caught:
         play(str(saved(tmp_path, video_bytes(tmp_path))), max_pixels=100)
     assert caught.value.code == "too_large"
 
 
-def test_where_it_was_recorded_goes_and_nothing_moves(tmp_path: Path) -> None:
+def test_strip_removes_the_position_without_moving_any_byte(tmp_path: Path) -> None:
     plain = video_bytes(tmp_path)
-    came = with_place(plain)
-    path = saved(tmp_path, came)
+    original = with_position(plain)
+    path = saved(tmp_path, original)
     before = play(str(path), max_pixels=10**6)
     assert strip_recording(path, "video/mp4")
     kept = path.read_bytes()
     assert b"+54.3210-010.0000/" not in kept
-    assert len(kept) == len(came)
+    assert len(kept) == len(original)
     after = play(str(path), max_pixels=10**6)
     assert after == before
     assert not strip_recording(path, "video/webm")
 
 
-def with_place(video: bytes) -> bytes:
-    """The position where phones write it: at the end of ``moov``, which is last here, so that no offset changes."""
+def with_position(video: bytes) -> bytes:
+    """Adds a position where phones write it: at the end of ``moov``, which is last here, so no offset changes."""
     at = video.index(b"moov") - 4
     length = struct.unpack(">I", video[at : at + 4])[0]
-    assert at + length == len(video), "the movie box is the last one"
+    assert at + length == len(video), "the movie box must be the last one"
     text = b"+54.3210-010.0000/"
     place = struct.pack(">I4sHH", 12 + len(text), b"\xa9xyz", len(text), 0x15C7) + text
     box = struct.pack(">I4s", 8 + len(place), b"udta") + place
@@ -102,9 +102,9 @@ def with_place(video: bytes) -> bytes:
 @pytest.mark.parametrize(
     "data",
     [b"", b"\0\0\0\1moov", b"\xff\xff\xff\xffmoov", struct.pack(">I4s", 8, b"moov") * 20_000, b"\0\0\0\0moov" * 9],
-    ids=["nothing", "cut off", "beyond the end", "very many", "to the end, again and again"],
+    ids=["nothing", "cut off", "beyond the end", "very many", "to the end, repeatedly"],
 )
-def test_boxes_that_make_no_sense_are_left_alone(tmp_path: Path, data: bytes) -> None:
+def test_malformed_boxes_are_left_unchanged(tmp_path: Path, data: bytes) -> None:
     path = saved(tmp_path, data)
     assert not strip_recording(path, "video/mp4")
     assert path.read_bytes() == data

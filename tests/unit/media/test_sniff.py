@@ -1,4 +1,4 @@
-"""Bytes against what is said of them; and names of files."""
+"""Content types found from the bytes and checked against the claimed type, and clean file names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WEBM = b"\x1aE\xdf\xa3" + bytes(64)
         (b"", "text/plain", "text/plain", "file"),
     ],
 )
-def test_what_bytes_are(head: bytes, claimed: str, content_type: str, kind: str) -> None:
+def test_content_type_is_found_from_the_bytes(head: bytes, claimed: str, content_type: str, kind: str) -> None:
     assert sniff(head, claimed) == (content_type, kind)
 
 
@@ -62,13 +62,13 @@ def test_what_bytes_are(head: bytes, claimed: str, content_type: str, kind: str)
         (HEIC, ""),
     ],
 )
-def test_what_they_are_not(head: bytes, claimed: str) -> None:
+def test_bytes_that_contradict_the_claimed_type_are_refused(head: bytes, claimed: str) -> None:
     with pytest.raises(UnsupportedMedia):
         sniff(head, claimed)
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/javascript"])
-def test_what_a_browser_would_run_is_told_to_be_anything(content_type: str) -> None:
+def test_executable_types_are_served_as_octet_stream(content_type: str) -> None:
     assert served_type(content_type) == "application/octet-stream"
     assert served_type("application/pdf") == "application/pdf"
 
@@ -92,5 +92,5 @@ def test_what_a_browser_would_run_is_told_to_be_anything(content_type: str) -> N
         ("\ud800.txt", "txt"),
     ],
 )
-def test_names_are_clean(given: str | None, clean: str | None) -> None:
+def test_filenames_are_cleaned(given: str | None, clean: str | None) -> None:
     assert clean_filename(given) == clean

@@ -1,4 +1,6 @@
-"""Whether Redis forgot who is online here: never said while users only come and go, and always said when it did."""
+"""Detects whether Redis lost users who are online here: no false alarm while users connect and disconnect, and no
+missed loss.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from app.transports.presence_registry import PresenceRegistry
 from tests.support.own_hub import in_own_hub
 
 USERS = st.integers(1, 6)
-# "count" asks as a heartbeat does; what comes before "counted" happens while the answer is on its way.
+# "count" reads the counts as a heartbeat does; acts between it and "counted" happen while the reply is under way.
 ACTS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["come", "go"]), USERS),
@@ -24,7 +26,7 @@ ACTS = st.lists(
 
 
 class Redis:
-    """What presence.lua does of this, with the pause that a round trip is before and behind it."""
+    """Mimics presence.lua for this purpose, with the pauses of a round trip before and after."""
 
     def __init__(self) -> None:
         self.users: set[int] = set()
@@ -38,7 +40,7 @@ class Redis:
 
 
 class World:
-    """Users as the hub has them: one coming at a time, and going only after it was asked to come."""
+    """Users as the hub has them: they arrive one at a time and leave only after they were marked online."""
 
     def __init__(self) -> None:
         self.redis, self.here = Redis(), set[int]()
@@ -51,7 +53,7 @@ class World:
             self.here.add(user)
             self.noted.batcher.submit(
                 (CAME, user), lambda _result, _error: None
-            )  # what ``mark_online`` does, and waits
+            )  # what ``mark_online`` does, without waiting
         elif act == "go" and user in self.here:
             self.here.discard(user)
             self.noted.mark_offline(user)
@@ -72,7 +74,7 @@ class World:
 
 @given(acts=ACTS)
 @in_own_hub
-def test_who_comes_and_goes_is_not_forgotten(acts: list[tuple[str, int]]) -> None:
+def test_connecting_and_disconnecting_is_not_taken_for_a_loss(acts: list[tuple[str, int]]) -> None:
     world = World()
     for act, user in acts:
         world.act(act, user)
@@ -84,7 +86,7 @@ def test_who_comes_and_goes_is_not_forgotten(acts: list[tuple[str, int]]) -> Non
 
 @given(acts=ACTS, lost=st.integers(1, 6))
 @in_own_hub
-def test_a_loss_is_seen(acts: list[tuple[str, int]], lost: int) -> None:
+def test_users_lost_by_redis_are_registered_again(acts: list[tuple[str, int]], lost: int) -> None:
     world = World()
     for act, user in acts:
         world.act(act, user)
@@ -93,9 +95,9 @@ def test_a_loss_is_seen(acts: list[tuple[str, int]], lost: int) -> None:
         for user in sorted(world.here)[:lost]:
             world.redis.users.discard(user)
         assert world.noted.is_behind(len(world.redis.users), world.noted.confirmed_count())
-        told: list[bool] = []
-        world.noted.reregister(sorted(world.here), lambda: told.append(True))
+        registered: list[bool] = []
+        world.noted.reregister(sorted(world.here), lambda: registered.append(True))
         world.settle()
-        assert told == [True]
+        assert registered == [True]
         assert world.redis.users == world.here
     world.noted.batcher.stop()

@@ -1,4 +1,4 @@
-"""Who decodes strangers' bytes: a process apart, never one that serves."""
+"""Uploaded bytes are decoded in a separate process, never in one that serves."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def loaded(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize("process", ["import wsgi", "import tasks.process_media"], ids=["web", "worker"])
-def test_neither_web_nor_worker_loads_a_decoder_or_an_sdk_that_it_does_not_use(process: str) -> None:
+def test_web_and_worker_import_no_decoder_and_no_unused_sdk(process: str) -> None:
     assert not {"PIL", "av", "cloudinary"} & loaded(process)
 
 
-def test_the_process_apart_gives_what_it_found_and_takes_what_kills_it(tmp_path: Path) -> None:
+def test_subprocess_returns_its_findings_and_contains_crashes(tmp_path: Path) -> None:
     path = tmp_path / "photo"
     path.write_bytes(image_bytes(size=(90, 60), orientation=6))
     found = inspect_in_subprocess(path, "image/jpeg", "image", max_pixels=10_000)
@@ -49,33 +49,35 @@ def test_the_process_apart_gives_what_it_found_and_takes_what_kills_it(tmp_path:
         inspect_in_subprocess(tmp_path / "not there", "image/png", "image", max_pixels=10_000)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
-def test_the_process_apart_is_humble_and_ends_with_its_worker(tmp_path: Path) -> None:
-    path = tmp_path / "a pipe that says nothing"
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's prctl(2)")
+def test_subprocess_has_low_priority_and_ends_with_its_worker(tmp_path: Path) -> None:
+    path = tmp_path / "a silent pipe"
     os.mkfifo(path)
     code = (
         "from pathlib import Path; from app.media.inspect_in_subprocess import inspect_in_subprocess;"
         f"inspect_in_subprocess(Path({str(path)!r}), 'image/jpeg', 'image', max_pixels=1)"
     )
     worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=base_env())
-    with wait_until(lambda: writer_of(path), 10, "somebody who reads it"):
-        (apart,) = psutil.Process(worker.pid).children()
-        assert apart.nice() == 19
-        assert os.getsid(apart.pid) == apart.pid
+    with wait_until(lambda: writer_of(path), 10, "a reader of the pipe"):
+        (child,) = psutil.Process(worker.pid).children()
+        assert child.nice() == 19
+        assert os.getsid(child.pid) == child.pid
         worker.kill()
         worker.wait()
-        wait_until(lambda: not apart.is_running() or apart.status() == psutil.STATUS_ZOMBIE, 10, "its end")
+        wait_until(
+            lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 10, "the subprocess to end"
+        )
 
 
 def writer_of(path: Path) -> IO[bytes] | None:
-    """None while nobody has opened the pipe to read it."""
+    """Returns None until a process has opened the pipe for reading."""
     try:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb")
     except OSError:
         return None
 
 
-def test_uploads_together_keep_to_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploads_share_one_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("app.services.media.media_storages.time.monotonic", lambda: clock[0])
     env = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://h", "UPLOAD_BYTES_PER_SECOND": "1000"}

@@ -1,4 +1,4 @@
-"""Tokens of an outside user service: which are believed, and how often its keys are fetched."""
+"""Tokens of an external issuer: which are accepted, and how often the issuer's keys are fetched."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def fetching(server: KeyServer) -> ExternalIssuer:
     return ExternalIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
 
 
-def given(algorithm: str) -> ExternalIssuer:
+def with_given_key(algorithm: str) -> ExternalIssuer:
     return ExternalIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(KEYS[algorithm])))
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
-def test_each_algorithm_is_believed_by_key_set_and_by_given_key(fetching: ExternalIssuer, algorithm: str) -> None:
+def test_each_algorithm_is_accepted_by_key_set_and_by_given_key(fetching: ExternalIssuer, algorithm: str) -> None:
     token = sign(KEYS[algorithm], algorithm, kid=algorithm, preferred_username="ada", name="Ada L.")
-    for issuer in (fetching, given(algorithm)):
+    for issuer in (fetching, with_given_key(algorithm)):
         claims = issuer.read_token(token)
         assert (claims.issuer, claims.subject) == (ISSUER, "subject-1")
         assert (claims.username, claims.display_name) == ("ada", "Ada L.")
 
 
-def test_a_given_key_may_come_with_its_line_breaks_spelled_out() -> None:
+def test_given_key_may_have_escaped_line_breaks() -> None:
     issuer = ExternalIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(EC_KEY).replace("\n", "\\n")))
     assert issuer.read_token(sign(EC_KEY, "ES256")).subject == "subject-1"
 
 
 @pytest.mark.parametrize("pem", ["nonsense", "", public_pem(RSA_KEY)[:200]], ids=["nonsense", "empty", "half"])
-def test_a_given_key_that_is_none_is_an_error_at_start(pem: str) -> None:
+def test_invalid_given_key_is_a_config_error(pem: str) -> None:
     with pytest.raises(ConfigError, match="JWT_PUBLIC_KEY"):
         GivenKey(pem)
 
@@ -80,16 +80,16 @@ def test_a_given_key_that_is_none_is_an_error_at_start(pem: str) -> None:
         {"sub": "nul\0"},
         {"sub": "half \ud800"},
     ],
-    # Moments and keys differ between the processes that run tests side by side; names must not.
+    # Times and keys differ between the processes of pytest-xdist; test ids must not.
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_wrong_claim_is_refused(fetching: ExternalIssuer, changes: dict[str, object]) -> None:
-    for issuer in (fetching, given("RS256")):
+def test_wrong_claim_is_refused(fetching: ExternalIssuer, changes: dict[str, object]) -> None:
+    for issuer in (fetching, with_given_key("RS256")):
         with pytest.raises(Unauthorized):
             issuer.read_token(sign(RSA_KEY, "RS256", kid="RS256", **changes))
 
 
-def test_a_clock_that_is_half_a_minute_off_is_forgiven(fetching: ExternalIssuer) -> None:
+def test_clock_skew_of_twenty_seconds_is_accepted(fetching: ExternalIssuer) -> None:
     now = int(time.time())
     token = sign(RSA_KEY, "RS256", kid="RS256", exp=now - 20, nbf=now + 20, iat=now + 20)
     assert fetching.read_token(token).expires_at >= now
@@ -102,7 +102,7 @@ def unsigned(algorithm: str) -> str:
 
 
 def hmac_with(secret: str, algorithm: str = "HS256") -> str:
-    """What PyJWT refuses to make: a token signed with the text of the public key as if it were a shared secret."""
+    """Returns a token that PyJWT refuses to make: signed with the text of the public key as a shared secret."""
     import hashlib
     import hmac
 
@@ -132,17 +132,17 @@ FORGED = {
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_what_the_issuer_did_not_sign_is_refused(fetching: ExternalIssuer, name: str) -> None:
+def test_forged_token_is_refused(fetching: ExternalIssuer, name: str) -> None:
     for issuer in (
         fetching,
-        given("RS256"),
-        given("ES256") if name != "the key of another algorithm" else fetching,
+        with_given_key("RS256"),
+        with_given_key("ES256") if name != "the key of another algorithm" else fetching,
     ):
         with pytest.raises(Unauthorized):
             issuer.read_token(FORGED[name])
 
 
-def test_a_shared_secret_in_the_key_set_is_no_key(server: KeyServer, fetching: ExternalIssuer) -> None:
+def test_shared_secret_in_the_key_set_is_ignored(server: KeyServer, fetching: ExternalIssuer) -> None:
     secret = "a shared secret of more than thirty-two bytes"
     encoded = base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
     server.keys.append({"kty": "oct", "k": encoded, "kid": "shared", "alg": "HS256"})
@@ -164,7 +164,7 @@ def test_many_unknown_keys_at_once_cost_one_fetch(server: KeyServer, fetching: E
     assert server.fetches == 1
 
 
-def test_a_new_key_is_found_once_the_pause_is_over(
+def test_new_key_is_fetched_after_the_refetch_pause(
     server: KeyServer, fetching: ExternalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetching.read_token(sign(RSA_KEY, "RS256", kid="RS256"))
@@ -179,7 +179,7 @@ def test_a_new_key_is_found_once_the_pause_is_over(
     assert server.fetches == 2
 
 
-def test_a_withdrawn_key_is_not_believed_for_ever(
+def test_withdrawn_key_is_refused_after_the_refresh(
     server: KeyServer, fetching: ExternalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = sign(RSA_KEY, "RS256", kid="RS256")
@@ -190,7 +190,7 @@ def test_a_withdrawn_key_is_not_believed_for_ever(
         fetching.read_token(token)
 
 
-def test_an_issuer_that_is_away_does_not_end_what_is_known_and_is_not_hammered(
+def test_unreachable_issuer_keeps_known_keys_and_is_not_hammered(
     server: KeyServer, fetching: ExternalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = sign(RSA_KEY, "RS256", kid="RS256")
@@ -204,7 +204,7 @@ def test_an_issuer_that_is_away_does_not_end_what_is_known_and_is_not_hammered(
     assert server.fetches == 2
 
 
-def test_an_issuer_that_was_never_reached_is_overloaded_not_unauthorized(server: KeyServer) -> None:
+def test_issuer_that_was_never_reached_gives_overloaded(server: KeyServer) -> None:
     server.broken = True
     issuer = ExternalIssuer(ISSUER, AUDIENCE, FetchedKeys(server.url))
     for _ in range(5):
@@ -214,8 +214,8 @@ def test_an_issuer_that_was_never_reached_is_overloaded_not_unauthorized(server:
     assert server.fetches == 1
 
 
-def test_the_session_is_that_of_the_issuer_where_it_names_one() -> None:
-    issuer = given("RS256")
+def test_session_is_the_issuers_sid_if_present() -> None:
+    issuer = with_given_key("RS256")
 
     def sid(**claims: object) -> str:
         return issuer.read_token(sign(RSA_KEY, "RS256", **claims)).sid
@@ -226,15 +226,15 @@ def test_the_session_is_that_of_the_issuer_where_it_names_one() -> None:
     assert sid(sid="s1") != sid(sid="s1", sub="subject-2")
 
 
-def test_names_from_outside_are_cleaned_of_what_cannot_be_shown() -> None:
-    claims = given("RS256").read_token(
+def test_external_names_lose_unprintable_characters() -> None:
+    claims = with_given_key("RS256").read_token(
         sign(RSA_KEY, "RS256", name="  A\0d\u202ea\ud800 " + "x" * 200, preferred_username=["no", "text"])
     )
     assert claims.display_name == ("Ada " + "x" * 200)[:80]
     assert claims.username == ""
 
 
-def test_the_algorithms_of_the_library_are_as_the_forgeries_need_them() -> None:
+def test_library_supports_the_algorithms_of_the_forgeries() -> None:
     assert {"HS256", "HS512", "RS512", "PS256", "none"} <= set(jwt.api_jws.PyJWS().get_algorithms())
 
 
