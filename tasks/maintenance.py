@@ -78,7 +78,7 @@ def sweep_expired() -> None:
     with writing(parley().engine) as connection:
         auth_sessions.forget_expired(connection, int((time.time() - 86_400) * 1000))
     with writing(parley().engine) as connection:
-        exports.give_up(connection, older_than_seconds=86_400, keep_seconds=86_400)
+        exports.fail_overdue(connection, older_than_seconds=86_400, keep_seconds=86_400)
         exports.forget_expired(connection)
 
 

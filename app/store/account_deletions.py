@@ -1,25 +1,38 @@
-"""Accounts that were deleted, and how far their data is removed."""
+"""Deleted accounts, and how much of their data is removed so far."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 
 from msgspec import Struct
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Text, case, cast, delete, func, null, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from app.core.accounts import RESERVED_PREFIX
 from app.store import media_uses
-from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement, first
+from app.store.blocks import unblock_all
+from app.store.models import (
+    AccountDeletion,
+    Conversation,
+    Export,
+    Member,
+    Message,
+    MessageEdit,
+    Reaction,
+    User,
+)
+from app.store.sql import any_of, first
 
 DISPLAY_NAME = "Deleted user"
-# Seqs of a conversation that one look for somebody's messages covers at most.
-WINDOW = 20_000
+# How many seqs of a conversation one call of ``own_messages`` scans at most.
+SCAN_WINDOW = 20_000
 
 
 class Deletion(Struct, frozen=True):
-    """``erase``: the messages go too. They are gone up to ``seq`` of ``conversation_id``, conversations in the order of
-    their ids.
+    """``erase``: the user's messages are removed as well. This is done up to ``seq`` of ``conversation_id``; the
+    conversations are worked through by id.
     """
 
     user_id: int
@@ -29,75 +42,15 @@ class Deletion(Struct, frozen=True):
 
 
 class OwnMessages(Struct, frozen=True):
-    """``messages`` are (seq, id); everything up to ``looked_to`` was looked at. ``ended``: there is no more."""
+    """``messages`` are (seq, id). Everything up to ``scanned_to`` was scanned. ``ended``: there is nothing after it."""
 
     messages: list[tuple[int, str]]
-    looked_to: int
+    scanned_to: int
     ended: bool
 
 
-# From here on nobody can sign in, and the name is free. A name made before such names were reserved may be in the way.
-_BEGIN = HotStatement(f"""
-    WITH gone AS (
-        UPDATE users SET deleted_at = now(), display_name = '{DISPLAY_NAME}', avatar_url = NULL, password_hash = NULL,
-               last_seen_at = NULL, is_admin = false,
-               username = '{RESERVED_PREFIX}' || id || CASE
-                   WHEN EXISTS (SELECT FROM users AS u WHERE u.username = '{RESERVED_PREFIX}' || users.id)
-                   THEN '-' || substr(md5(random()::text), 1, 8) ELSE '' END
-        WHERE id = :user_id AND deleted_at IS NULL RETURNING id
-    )
-    INSERT INTO account_deletions (user_id, erase) SELECT id, :erase FROM gone ON CONFLICT DO NOTHING RETURNING 1
-""")
-_GET = HotStatement("""
-    SELECT user_id, erase, conversation_id, seq FROM account_deletions
-    WHERE user_id = :user_id AND finished_at IS NULL
-""")
-_LEFT_OVER = HotStatement("""
-    SELECT user_id FROM account_deletions
-    WHERE finished_at IS NULL AND requested_at < now() - make_interval(secs => :seconds)
-    ORDER BY user_id LIMIT :limit
-""")
-_MOVE = HotStatement("""
-    UPDATE account_deletions SET conversation_id = :conversation_id, seq = :seq
-    WHERE user_id = :user_id AND conversation_id = :was_conversation_id AND seq = :was_seq RETURNING 1
-""")
-_FINISH = HotStatement("""
-    WITH unblocked AS (DELETE FROM blocks WHERE user_id = :user_id OR blocked_id = :user_id),
-         unexported AS (DELETE FROM exports WHERE user_id = :user_id)
-    UPDATE account_deletions SET finished_at = now() WHERE user_id = :user_id AND finished_at IS NULL RETURNING 1
-""")
-# With those they left: what they wrote there is theirs as well. Notes are a direct conversation with oneself.
-_CONVERSATIONS = HotStatement("""
-    SELECT m.conversation_id, m.left_seq IS NULL, coalesce(c.direct_low = c.direct_high, false), c.kind = 'group',
-           nullif(c.direct_low + c.direct_high - m.user_id, m.user_id)
-    FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
-    WHERE m.user_id = :user_id AND m.conversation_id >= :first ORDER BY m.conversation_id
-""")
-_OWN = HotStatement("""
-    SELECT seq, CAST(id AS text) FROM messages
-    WHERE conversation_id = :conversation_id AND seq > :after AND seq <= :upto AND sender_id = :user_id
-      AND deleted_at IS NULL AND kind <> 'system'
-    ORDER BY seq LIMIT :limit
-""")
-_LAST_SEQ = HotStatement("SELECT last_seq FROM conversations WHERE id = :conversation_id")
-# In a conversation that the author left the log takes no more of theirs.
-_ERASE = HotStatement("""
-    WITH which AS (SELECT unnest(CAST(:seqs AS bigint[])) AS seq),
-    edits AS (DELETE FROM message_edits WHERE conversation_id = :conversation_id AND seq IN (SELECT seq FROM which)),
-    reacted AS (DELETE FROM reactions WHERE conversation_id = :conversation_id AND seq IN (SELECT seq FROM which))
-    UPDATE messages SET deleted_at = now(), body = NULL, attachments = NULL, extra = NULL, mentions = NULL,
-                        mentions_all = false, pinned_at = NULL, pinned_by = NULL
-    WHERE conversation_id = :conversation_id AND seq IN (SELECT seq FROM which) AND deleted_at IS NULL RETURNING 1
-""")
-_HEIR = HotStatement("""
-    SELECT user_id FROM members
-    WHERE conversation_id = :conversation_id AND left_seq IS NULL AND user_id <> :user_id
-    ORDER BY array_position(ARRAY['owner', 'admin', 'member'], role), joined_at, user_id LIMIT 1
-""")
-
-
 class OwnConversation(Struct, frozen=True):
-    """``other_id``: of a direct one with somebody else."""
+    """``other_id`` is the other user of a direct conversation; None for groups and for notes to oneself."""
 
     id: int
     is_member: bool
@@ -106,54 +59,129 @@ class OwnConversation(Struct, frozen=True):
     other_id: int | None
 
 
+_UNFINISHED = AccountDeletion.finished_at.is_(None)
+
+
 def begin_deletion(conn: Connection, user_id: int, *, erase: bool) -> bool:
-    """Make a user nobody. False where the account was deleted before."""
-    return bool(_BEGIN.rows(conn, user_id=user_id, erase=erase))
+    """Ends the account: nobody can sign in, and the name is free. Returns False if it was deleted before.
+
+    Needs a transaction.
+    """
+    gone = update(User).where(User.id == user_id, User.deleted_at.is_(None))
+    gone = gone.values(
+        deleted_at=func.now(),
+        display_name=DISPLAY_NAME,
+        avatar_url=None,
+        password_hash=None,
+        last_seen_at=None,
+        is_admin=False,
+        username=_reserved_name(conn, user_id),
+    )
+    if not conn.execute(gone).rowcount:
+        return False
+    conn.execute(insert(AccountDeletion).values(user_id=user_id, erase=erase).on_conflict_do_nothing())
+    return True
+
+
+def _reserved_name(conn: Connection, user_id: int) -> str:
+    """An account from before such names were reserved may have the name."""
+    name = f"{RESERVED_PREFIX}{user_id}"
+    is_taken = conn.execute(select(User.id).where(User.username == name)).first() is not None
+    return f"{name}-{secrets.token_hex(4)}" if is_taken else name
 
 
 def get_deletion(conn: Connection, user_id: int) -> Deletion | None:
-    """None where there is none, or nothing left to do."""
-    return first(Deletion, next(iter(_GET.rows(conn, user_id=user_id)), None))
+    """Returns the user's deletion, or None if there is none or it is finished."""
+    columns = AccountDeletion.user_id, AccountDeletion.erase, AccountDeletion.conversation_id, AccountDeletion.seq
+    found = select(*columns).where(AccountDeletion.user_id == user_id, _UNFINISHED)
+    return first(Deletion, conn.execute(found).first())
 
 
 def unfinished(conn: Connection, *, older_than_seconds: int, limit: int = 100) -> list[int]:
-    """Users whose data is not removed yet, though it was asked for so long ago."""
-    return [user for (user,) in _LEFT_OVER.rows(conn, seconds=older_than_seconds, limit=limit)]
+    """Returns users whose data is not removed yet, although the deletion was requested this long ago."""
+    before = func.now() - timedelta(seconds=older_than_seconds)
+    overdue = select(AccountDeletion.user_id).where(_UNFINISHED, AccountDeletion.requested_at < before)
+    return list(conn.execute(overdue.order_by(AccountDeletion.user_id).limit(limit)).scalars())
 
 
 def conversations_from(conn: Connection, user_id: int, first: int) -> list[OwnConversation]:
-    """Those the user is or was in, by id, from this one on."""
-    return [OwnConversation(*row) for row in _CONVERSATIONS.rows(conn, user_id=user_id, first=first)]
+    """Returns the conversations that the user is or was in, by id, beginning with the id ``first``.
+
+    Conversations that the user left are included, because they contain messages of the user.
+    """
+    is_notes = func.coalesce(Conversation.direct_low == Conversation.direct_high, False)
+    other = func.nullif(Conversation.direct_low + Conversation.direct_high - Member.user_id, Member.user_id)
+    columns = Member.conversation_id, Member.left_seq.is_(None), is_notes, Conversation.kind == "group", other
+    own = select(*columns).join(Conversation, Conversation.id == Member.conversation_id)
+    own = own.where(Member.user_id == user_id, Member.conversation_id >= first).order_by(Member.conversation_id)
+    return [OwnConversation(*row) for row in conn.execute(own)]
 
 
 def own_messages(conn: Connection, user_id: int, conversation_id: int, after: int, limit: int) -> OwnMessages:
-    """Messages of the user that still have a text, ascending; of at most ``WINDOW`` seqs and ``limit`` messages."""
-    upto = after + WINDOW
-    values = {"user_id": user_id, "conversation_id": conversation_id, "after": after, "upto": upto}
-    rows = [(seq, id_) for seq, id_ in _OWN.rows(conn, **values, limit=limit)]
+    """Returns messages of the user that still have a text, ascending: at most ``limit``, out of the next
+    ``SCAN_WINDOW`` seqs.
+    """
+    upto = after + SCAN_WINDOW
+    in_window = Message.conversation_id == conversation_id, Message.seq > after, Message.seq <= upto
+    is_own = Message.sender_id == user_id, Message.deleted_at.is_(None), Message.kind != "system"
+    page = select(Message.seq, cast(Message.id, Text)).where(*in_window, *is_own).order_by(Message.seq).limit(limit)
+    rows = [(seq, id_) for seq, id_ in conn.execute(page)]
     if len(rows) == limit:
         return OwnMessages(rows, rows[-1][0], ended=False)
-    last = _LAST_SEQ.rows(conn, conversation_id=conversation_id)
-    return OwnMessages(rows, upto, ended=not last or last[0][0] <= upto)
+    last_seq = conn.execute(select(Conversation.last_seq).where(Conversation.id == conversation_id)).scalar()
+    return OwnMessages(rows, upto, ended=last_seq is None or last_seq <= upto)
 
 
 def erase(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None:
-    """In a transaction. Safe to repeat."""
-    _ERASE.rows(conn, conversation_id=conversation_id, seqs=int_array(seqs))
+    """Removes messages in a conversation that their author left: the log accepts no changes by former members.
+
+    Needs a transaction. Safe to repeat.
+    """
+    for table in (MessageEdit, Reaction):
+        conn.execute(delete(table).where(table.conversation_id == conversation_id, table.seq == any_of(seqs)))
+    these = Message.conversation_id == conversation_id, Message.seq == any_of(seqs), Message.deleted_at.is_(None)
+    conn.execute(
+        update(Message)
+        .where(*these)
+        .values(
+            deleted_at=func.now(),
+            body=None,
+            attachments=null(),
+            extra=null(),
+            mentions=None,
+            mentions_all=False,
+            pinned_at=None,
+            pinned_by=None,
+        )
+    )
     media_uses.release(conn, conversation_id, seqs)
 
 
 def heir_of(conn: Connection, user_id: int, conversation_id: int) -> int | None:
-    """Who becomes owner of a group when its last owner goes: the highest in rank, then the longest in it."""
-    return next((user for (user,) in _HEIR.rows(conn, user_id=user_id, conversation_id=conversation_id)), None)
+    """Returns the member who becomes owner when the last owner leaves: by role, then by time in the group."""
+    others = select(Member.user_id).where(
+        Member.conversation_id == conversation_id, Member.left_seq.is_(None), Member.user_id != user_id
+    )
+    rank = case({"owner": 1, "admin": 2}, value=Member.role, else_=3)
+    return conn.execute(others.order_by(rank, Member.joined_at, Member.user_id).limit(1)).scalar()
 
 
-def note_progress(conn: Connection, was: Deletion, conversation_id: int, seq: int) -> bool:
-    """False where it was not where the caller thought: somebody else is at it."""
-    values = {"was_conversation_id": was.conversation_id, "was_seq": was.seq}
-    return bool(_MOVE.rows(conn, user_id=was.user_id, conversation_id=conversation_id, seq=seq, **values))
+def save_progress(conn: Connection, was: Deletion, conversation_id: int, seq: int) -> bool:
+    """Stores how far the removal is.
+
+    Returns False if the stored progress is not ``was``, because another worker removes the same data.
+    """
+    same = AccountDeletion.conversation_id == was.conversation_id, AccountDeletion.seq == was.seq
+    moved = update(AccountDeletion).where(AccountDeletion.user_id == was.user_id, *same)
+    return conn.execute(moved.values(conversation_id=conversation_id, seq=seq)).rowcount > 0
 
 
 def finish_deletion(conn: Connection, user_id: int) -> None:
-    """Blocks and exports go with the account. Safe to repeat."""
-    _FINISH.rows(conn, user_id=user_id)
+    """Deletes the account's blocks and exports, and marks the deletion as finished.
+
+    Needs a transaction. Safe to repeat.
+    """
+    unblock_all(conn, user_id)
+    conn.execute(delete(Export).where(Export.user_id == user_id))
+    finished = update(AccountDeletion).where(AccountDeletion.user_id == user_id, _UNFINISHED)
+    conn.execute(finished.values(finished_at=func.now()))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.store.blocks import blockers_of
+from app.store.direct_pairs import blockers_of
 from app.store.messages import COUNT_CAP, StoredMessage, columns, not_hidden, unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of

@@ -1,24 +1,52 @@
-"""Who the two of a direct conversation are."""
+"""Direct conversations: their two users, and which of the two cannot write."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-_FIND = text("SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high")
-_PAIRS = text("""
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
+
+
+def blockers_of(conversation: str, one: str, other: str) -> str:
+    """Returns SQL for the users of a direct conversation who cannot write in it.
+
+    A user cannot write if they have blocked the other user, or if the other user's account is deleted and the removal
+    of its data has passed this conversation.
+    """
+    return f"""
+        SELECT b.user_id FROM blocks AS b
+        WHERE (b.user_id = {one} AND b.blocked_id = {other}) OR (b.user_id = {other} AND b.blocked_id = {one})
+        UNION
+        SELECT {one} + {other} - d.user_id FROM account_deletions AS d
+        WHERE d.user_id IN ({one}, {other}) AND {one} <> {other}
+          AND (d.finished_at IS NOT NULL OR d.conversation_id > {conversation})
+        ORDER BY 1"""
+
+
+_FIND = HotStatement("SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high")
+_PAIRS = HotStatement("""
     SELECT id, direct_low, direct_high FROM conversations
     WHERE id = ANY(CAST(:ids AS bigint[])) AND direct_low IS NOT NULL
 """)
+_BLOCKERS = HotStatement(
+    blockers_of("CAST(:conversation_id AS bigint)", "CAST(:one AS bigint)", "CAST(:other AS bigint)")
+)
 
 
 def find_direct(conn: Connection, user: int, other: int) -> int | None:
-    """The direct conversation of the two, if it was ever opened."""
-    pair = {"low": min(user, other), "high": max(user, other)}
-    return conn.execute(_FIND, pair).scalar_one_or_none()
+    """Returns the id of the two users' direct conversation, or None if it was never opened."""
+    row = _FIND.row(conn, low=min(user, other), high=max(user, other))
+    return None if row is None else int(row[0])
 
 
 def pairs_of(conn: Connection, conversation_ids: Sequence[int]) -> list[tuple[int, int, int]]:
-    """``(conversation_id, low, high)`` for those that are direct."""
-    return [(c, low, high) for c, low, high in conn.execute(_PAIRS, {"ids": list(conversation_ids)})]
+    """Returns ``(conversation_id, low, high)`` for those of the conversations that are direct."""
+    return [(c, low, high) for c, low, high in _PAIRS.rows(conn, ids=int_array(conversation_ids))]
+
+
+def blockers(conn: Connection, conversation_id: int, one: int, other: int) -> list[int]:
+    """Returns those of the two users who cannot write in their conversation."""
+    return [user for (user,) in _BLOCKERS.rows(conn, conversation_id=conversation_id, one=one, other=other)]

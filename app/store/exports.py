@@ -1,23 +1,28 @@
-"""The file of somebody's own data: lines of JSON, kept in pieces so that neither its writer nor its reader holds more
-than one.
+"""Exports: files of users' own data, as lines of JSON, stored in pieces so that neither writer nor reader holds more
+than one piece in memory.
 
-Invariant: a piece ends with a whole line. So the last line that is there tells where a writer that was interrupted goes
-on, and two writers at once write the same pieces: the second one finds its piece there and stops.
+Invariant: a piece ends with a whole line. The last stored line therefore shows where an interrupted writer continues.
+Two writers at once write the same pieces: the second one finds its piece already stored and stops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Text, case, cast, delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
 
+from app.store import messages
 from app.store.engine import reading
-from app.store.messages import StoredMessage, columns
-from app.store.sql import HotStatement, first, ms_of, structs
-from app.store.users import USER_COLUMNS
+from app.store.messages import StoredMessage
+from app.store.models import Conversation, Export, ExportChunk, Member, User
+from app.store.sql import as_ms, first
+from app.store.users import EXISTS, USER_COLUMNS
 
-MESSAGES_AT_ONCE = 200  # of 8,000 characters each: below 10 MB in memory
+MESSAGES_AT_ONCE = 200  # with 8,000 characters per message, below 10 MB of memory
 
 
 class StoredExport(Struct, frozen=True):
@@ -30,7 +35,7 @@ class StoredExport(Struct, frozen=True):
 
 
 class OwnData(Struct, frozen=True):
-    """A user as they stand in their own export."""
+    """A user's profile, as it is written to their own export."""
 
     id: int
     username: str
@@ -42,7 +47,7 @@ class OwnData(Struct, frozen=True):
 
 
 class ExportedConversation(Struct, frozen=True):
-    """``first_seq`` and ``last_seq`` are those of the messages that the user could ever see."""
+    """``first_seq`` and ``last_seq`` bound the messages that the user could ever see."""
 
     id: int
     kind: str
@@ -58,156 +63,146 @@ class ExportedConversation(Struct, frozen=True):
     other_id: int | None
 
 
-_COLUMNS = f"CAST(id AS text), user_id, state, {ms_of('created_at')}, {ms_of('finished_at')}, {ms_of('expires_at')}"
-# One at a time and user: who asks while one is in the making gets that one. An older file goes with the new one.
-_LOCK = HotStatement("SELECT 1 FROM users WHERE id = :user_id AND deleted_at IS NULL FOR UPDATE")
-_BEGIN = HotStatement(f"""
-    WITH pending AS (
-        SELECT {_COLUMNS} FROM exports WHERE user_id = :user_id AND state = 'pending' ORDER BY created_at DESC LIMIT 1
-    ), made AS (
-        INSERT INTO exports (id, user_id) SELECT gen_random_uuid(), :user_id
-        WHERE NOT EXISTS (SELECT FROM pending) RETURNING {_COLUMNS}
-    ), older AS (
-        DELETE FROM exports WHERE user_id = :user_id AND state <> 'pending' AND EXISTS (SELECT FROM made)
-    )
-    SELECT * FROM pending UNION ALL SELECT * FROM made
-""")
-_GET = HotStatement(f"SELECT {_COLUMNS} FROM exports WHERE id = CAST(:id AS uuid)")
-_LAST_PIECE = HotStatement("""
-    SELECT n, data FROM export_chunks WHERE export_id = CAST(:id AS uuid) ORDER BY n DESC LIMIT 1
-""")
-_ADD_PIECE = HotStatement("""
-    INSERT INTO export_chunks (export_id, n, data)
-    SELECT id, :n, :data FROM exports WHERE id = CAST(:id AS uuid) AND state = 'pending' FOR KEY SHARE
-    ON CONFLICT DO NOTHING RETURNING 1
-""")
-_FINISH = HotStatement("""
-    UPDATE exports SET state = 'ready', finished_at = now(), expires_at = now() + make_interval(secs => :seconds)
-    WHERE id = CAST(:id AS uuid) AND state = 'pending' RETURNING 1
-""")
-_SIZE = HotStatement("""
-    SELECT coalesce(sum(octet_length(data)), 0) FROM export_chunks WHERE export_id = CAST(:id AS uuid)
-""")
-_PIECE = HotStatement("SELECT data FROM export_chunks WHERE export_id = CAST(:id AS uuid) AND n = :n")
-_LEFT_OVER = HotStatement("""
-    SELECT CAST(id AS text) FROM exports
-    WHERE state = 'pending' AND created_at < now() - make_interval(secs => :seconds) ORDER BY created_at LIMIT :limit
-""")
-_FAIL = HotStatement("""
-    WITH failed AS (
-        UPDATE exports SET state = 'failed', finished_at = now(), expires_at = now() + make_interval(secs => :keep)
-        WHERE state = 'pending' AND created_at < now() - make_interval(secs => :seconds) RETURNING id
-    )
-    DELETE FROM export_chunks WHERE export_id IN (SELECT id FROM failed) RETURNING 1
-""")
-_EXPIRED = HotStatement("""
-    DELETE FROM exports WHERE id IN (
-        SELECT id FROM exports WHERE expires_at < now() ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    RETURNING 1
-""")
-_OWN_DATA = HotStatement(f"""
-    SELECT {USER_COLUMNS}, {ms_of("created_at")} FROM users WHERE id = :user_id AND deleted_at IS NULL
-""")
-_CONVERSATIONS = HotStatement(f"""
-    SELECT c.id, c.kind, c.name, c.description, m.role, {ms_of("m.joined_at")}, m.visible_from + 1,
-           coalesce(m.left_seq, c.last_seq), m.left_seq IS NULL, m.archived, {ms_of("m.muted_until")},
-           CASE WHEN c.direct_low = m.user_id THEN c.direct_high ELSE c.direct_low END
-    FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
-    WHERE m.user_id = :user_id AND m.conversation_id > :after ORDER BY m.conversation_id LIMIT 1
-""")
-_ONE_CONVERSATION = HotStatement("""
-    SELECT m.visible_from + 1, coalesce(m.left_seq, c.last_seq)
-    FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
-    WHERE m.user_id = :user_id AND m.conversation_id = :conversation_id
-""")
-_MESSAGES = HotStatement(f"""
-    SELECT {columns("x")} FROM messages AS x
-    WHERE x.conversation_id = :conversation_id AND x.seq >= :first AND x.seq <= :last
-      AND NOT EXISTS (SELECT FROM hidden_messages AS h
-                      WHERE h.user_id = :user_id AND h.conversation_id = x.conversation_id AND h.seq = x.seq)
-    ORDER BY x.seq LIMIT {MESSAGES_AT_ONCE}
-""")
+# In the order of StoredExport's fields.
+_COLUMNS = (
+    cast(Export.id, Text),
+    Export.user_id,
+    Export.state,
+    as_ms(Export.created_at),
+    as_ms(Export.finished_at),
+    as_ms(Export.expires_at),
+)
+_PENDING = Export.state == "pending"
+_FIRST_SEQ = Member.visible_from + 1
+_LAST_SEQ = func.coalesce(Member.left_seq, Conversation.last_seq)
 
 
 def begin_export(conn: Connection, user_id: int) -> StoredExport | None:
-    """The export that is in the making, or a new one; None where there is no such user. Needs a transaction."""
-    if not _LOCK.rows(conn, user_id=user_id):
+    """Returns the user's pending export, or a new one, which replaces older exports.
+
+    A user has at most one pending export. Returns None if there is no such user. Needs a transaction: it locks the
+    user's row.
+    """
+    if conn.execute(select(User.id).where(User.id == user_id, EXISTS).with_for_update()).first() is None:
         return None
-    return StoredExport(*_BEGIN.rows(conn, user_id=user_id)[0])
+    pending = select(*_COLUMNS).where(Export.user_id == user_id, _PENDING).order_by(Export.created_at.desc()).limit(1)
+    found = first(StoredExport, conn.execute(pending).first())
+    if found is not None:
+        return found
+    conn.execute(delete(Export).where(Export.user_id == user_id))
+    new = insert(Export).values(id=uuid4(), user_id=user_id).returning(*_COLUMNS)
+    return first(StoredExport, conn.execute(new).first())
 
 
 def get_export(conn: Connection, export_id: str) -> StoredExport | None:
-    return first(StoredExport, next(iter(_GET.rows(conn, id=export_id)), None))
+    return first(StoredExport, conn.execute(select(*_COLUMNS).where(Export.id == UUID(export_id))).first())
 
 
 def last_piece(conn: Connection, export_id: str) -> tuple[int, bytes] | None:
-    """Its number and what it holds; None where nothing is written yet."""
-    return next(((n, bytes(data)) for n, data in _LAST_PIECE.rows(conn, id=export_id)), None)
+    """Returns the number and the data of the last stored piece; None if nothing is written yet."""
+    pieces = select(ExportChunk.n, ExportChunk.data).where(ExportChunk.export_id == UUID(export_id))
+    row = conn.execute(pieces.order_by(ExportChunk.n.desc()).limit(1)).first()
+    return None if row is None else (row.n, row.data)
 
 
 def add_piece(conn: Connection, export_id: str, n: int, data: bytes) -> bool:
-    """False where somebody else wrote it, or the export is not in the making any more."""
-    return bool(_ADD_PIECE.rows(conn, id=export_id, n=n, data=data))
+    """Stores a piece. Returns False if another writer stored it, or if the export is no longer pending."""
+    columns = Export.id, literal(n), literal(data)
+    export = select(*columns).where(Export.id == UUID(export_id), _PENDING).with_for_update(read=True, key_share=True)
+    new = insert(ExportChunk).from_select(["export_id", "n", "data"], export).on_conflict_do_nothing()
+    return conn.execute(new.returning(ExportChunk.n)).first() is not None
 
 
 def finish_export(conn: Connection, export_id: str, *, keep_seconds: int) -> None:
-    _FINISH.rows(conn, id=export_id, seconds=keep_seconds)
+    """Marks the export as ready. It expires after ``keep_seconds``."""
+    expires_at = func.now() + timedelta(seconds=keep_seconds)
+    ready = update(Export).where(Export.id == UUID(export_id), _PENDING)
+    conn.execute(ready.values(state="ready", finished_at=func.now(), expires_at=expires_at))
 
 
 def size_of(conn: Connection, export_id: str) -> int:
-    """Bytes."""
-    return int(_SIZE.rows(conn, id=export_id)[0][0])
+    """Returns the size of the file in bytes."""
+    size = func.coalesce(func.sum(func.octet_length(ExportChunk.data)), 0)
+    return int(conn.execute(select(size).where(ExportChunk.export_id == UUID(export_id))).scalar_one())
 
 
 def read_pieces(engine: Engine, export_id: str) -> Iterator[bytes]:
-    """One after the other, each with a connection that is given back before it is yielded."""
+    """Yields the pieces in order. Each connection is returned to the pool before its piece is yielded."""
     n = 0
     while True:
+        piece = select(ExportChunk.data).where(ExportChunk.export_id == UUID(export_id), ExportChunk.n == n)
         with reading(engine) as conn:
-            rows = _PIECE.rows(conn, id=export_id, n=n)
-        if not rows:
+            data = conn.execute(piece).scalar()
+        if data is None:
             return
-        yield bytes(rows[0][0])
+        yield data
         n += 1
 
 
 def unfinished(conn: Connection, *, older_than_seconds: int, limit: int = 100) -> list[str]:
-    """Exports that were asked for so long ago and are not ready."""
-    return [id_ for (id_,) in _LEFT_OVER.rows(conn, seconds=older_than_seconds, limit=limit)]
+    """Returns exports that are still pending although they were requested this long ago."""
+    before = func.now() - timedelta(seconds=older_than_seconds)
+    overdue = select(cast(Export.id, Text)).where(_PENDING, Export.created_at < before)
+    return list(conn.execute(overdue.order_by(Export.created_at).limit(limit)).scalars())
 
 
-def give_up(conn: Connection, *, older_than_seconds: int, keep_seconds: int) -> None:
-    """What is not ready by then failed; it says so for ``keep_seconds``."""
-    _FAIL.rows(conn, seconds=older_than_seconds, keep=keep_seconds)
+def fail_overdue(conn: Connection, *, older_than_seconds: int, keep_seconds: int) -> None:
+    """Fails exports that were requested this long ago. The failure stays visible for ``keep_seconds``."""
+    overdue = _PENDING, Export.created_at < func.now() - timedelta(seconds=older_than_seconds)
+    expires_at = func.now() + timedelta(seconds=keep_seconds)
+    failed = update(Export).where(*overdue).values(state="failed", finished_at=func.now(), expires_at=expires_at)
+    ids = failed.returning(Export.id).cte("failed")
+    conn.execute(delete(ExportChunk).where(ExportChunk.export_id.in_(select(ids.c.id))))
 
 
 def forget_expired(conn: Connection, limit: int = 100) -> int:
-    """Delete up to ``limit`` exports that expired, with their pieces; returns how many."""
-    return len(_EXPIRED.rows(conn, limit=limit))
+    """Deletes up to ``limit`` expired exports with their pieces; returns how many."""
+    expired = select(Export.id).where(Export.expires_at < func.now()).order_by(Export.expires_at).limit(limit)
+    unlocked = expired.with_for_update(skip_locked=True)
+    return conn.execute(delete(Export).where(Export.id.in_(unlocked))).rowcount
 
 
 # --- what is exported
 
 
 def own_data(conn: Connection, user_id: int) -> OwnData | None:
-    return first(OwnData, next(iter(_OWN_DATA.rows(conn, user_id=user_id)), None))
+    """Returns the user's profile, or None if there is no such user."""
+    profile = select(*USER_COLUMNS, as_ms(User.created_at)).where(User.id == user_id, EXISTS)
+    return first(OwnData, conn.execute(profile).first())
 
 
 def next_conversation(conn: Connection, user_id: int, after: int) -> ExportedConversation | None:
-    """The user's first one with a greater id, those they left included."""
-    rows = structs(ExportedConversation, _CONVERSATIONS.rows(conn, user_id=user_id, after=after))
-    return rows[0] if rows else None
+    """Returns the user's first conversation with an id greater than ``after``, including those that they left."""
+    is_low = Conversation.direct_low == Member.user_id
+    columns = (
+        Conversation.id,
+        Conversation.kind,
+        Conversation.name,
+        Conversation.description,
+        Member.role,
+        as_ms(Member.joined_at),
+        _FIRST_SEQ,
+        _LAST_SEQ,
+        Member.left_seq.is_(None),
+        Member.archived,
+        as_ms(Member.muted_until),
+        case((is_low, Conversation.direct_high), else_=Conversation.direct_low),
+    )
+    own = select(*columns).join(Conversation, Conversation.id == Member.conversation_id)
+    later = own.where(Member.user_id == user_id, Member.conversation_id > after)
+    return first(ExportedConversation, conn.execute(later.order_by(Member.conversation_id).limit(1)).first())
 
 
 def seqs_of(conn: Connection, user_id: int, conversation_id: int) -> tuple[int, int]:
-    """``first_seq`` and ``last_seq`` of ExportedConversation; (1, 0) where the user was never in it."""
-    rows = _ONE_CONVERSATION.rows(conn, user_id=user_id, conversation_id=conversation_id)
-    return (rows[0][0], rows[0][1]) if rows else (1, 0)
+    """Returns ``first_seq`` and ``last_seq`` of ExportedConversation; (1, 0) if the user was never a member."""
+    own = select(_FIRST_SEQ, _LAST_SEQ).join(Conversation, Conversation.id == Member.conversation_id)
+    row = conn.execute(own.where(Member.user_id == user_id, Member.conversation_id == conversation_id)).first()
+    return (1, 0) if row is None else (row[0], row[1])
 
 
 def exported_messages(
     conn: Connection, user_id: int, conversation_id: int, first_seq: int, last_seq: int
 ) -> list[StoredMessage]:
-    """The first ``MESSAGES_AT_ONCE`` of these that the user has not hidden, by seq; the deleted have no text."""
-    values = {"conversation_id": conversation_id, "user_id": user_id, "first": first_seq, "last": last_seq}
-    return structs(StoredMessage, _MESSAGES.rows(conn, **values))
+    """Returns the first ``MESSAGES_AT_ONCE`` messages from ``first_seq`` to ``last_seq``, without those that the user
+    has hidden. Deleted messages have no text."""
+    return messages.read_range(conn, conversation_id, first_seq, last_seq, user_id=user_id, limit=MESSAGES_AT_ONCE)

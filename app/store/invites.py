@@ -1,13 +1,14 @@
-"""Invites to groups: codes that are good for some time, and for so many."""
+"""Invites to groups: codes that are valid for a limited time and a limited number of uses."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, insert, or_, select, update
 
-from app.store.sql import first, ms_of, structs
+from app.store.models import Invite
+from app.store.sql import as_ms, first, structs
 
 
 class StoredInvite(Struct, frozen=True):
@@ -20,25 +21,20 @@ class StoredInvite(Struct, frozen=True):
     uses: int
 
 
-_COLUMNS = f"""code, conversation_id, created_by, {ms_of("created_at")}, {ms_of("expires_at")}, max_uses, uses"""
-_GOOD = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (max_uses IS NULL OR uses < max_uses)"
-_ADD = text(f"""
-    INSERT INTO invites (code, conversation_id, created_by, expires_at, max_uses)
-    VALUES (:code, :conversation_id, :created_by, :expires_at, :max_uses) RETURNING {_COLUMNS}
-""")
-_LIST = text(
-    f"SELECT {_COLUMNS} FROM invites WHERE conversation_id = :conversation_id AND {_GOOD} ORDER BY created_at, code"
+# In the order of StoredInvite's fields.
+_COLUMNS = (
+    Invite.code,
+    Invite.conversation_id,
+    Invite.created_by,
+    as_ms(Invite.created_at),
+    as_ms(Invite.expires_at),
+    Invite.max_uses,
+    Invite.uses,
 )
-_FIND = text(f"SELECT {_COLUMNS} FROM invites WHERE code = :code AND {_GOOD}")
-_USE = text(f"UPDATE invites SET uses = uses + 1 WHERE code = :code AND {_GOOD} RETURNING {_COLUMNS}")
-_GIVE_BACK = text("UPDATE invites SET uses = uses - 1 WHERE code = :code AND uses > 0")
-_REVOKE = text("""
-    UPDATE invites SET revoked_at = now()
-    WHERE code = :code AND conversation_id = :conversation_id AND revoked_at IS NULL RETURNING code
-""")
-
-_REVOKE_ALL = text(
-    "UPDATE invites SET revoked_at = now() WHERE conversation_id = :conversation_id AND revoked_at IS NULL"
+_VALID = (
+    Invite.revoked_at.is_(None),
+    or_(Invite.expires_at.is_(None), Invite.expires_at > func.now()),
+    or_(Invite.max_uses.is_(None), Invite.uses < Invite.max_uses),
 )
 
 
@@ -50,36 +46,44 @@ def add_invite(
     expires_at: datetime | None,
     max_uses: int | None,
 ) -> StoredInvite:
-    values = {"code": code, "conversation_id": conversation_id, "created_by": created_by}
-    row = conn.execute(_ADD, {**values, "expires_at": expires_at, "max_uses": max_uses}).one()
-    return StoredInvite(*row)
+    """Stores a new invite. None for ``expires_at`` or ``max_uses`` means no limit."""
+    new = insert(Invite).values(
+        code=code, conversation_id=conversation_id, created_by=created_by, expires_at=expires_at, max_uses=max_uses
+    )
+    return StoredInvite(*conn.execute(new.returning(*_COLUMNS)).one())
 
 
 def list_invites(conn: Connection, conversation_id: int) -> list[StoredInvite]:
-    """Those that are still good, oldest first."""
-    return structs(StoredInvite, conn.execute(_LIST, {"conversation_id": conversation_id}))
+    """Returns the valid invites of the conversation, oldest first."""
+    valid = select(*_COLUMNS).where(Invite.conversation_id == conversation_id, *_VALID)
+    return structs(StoredInvite, conn.execute(valid.order_by(Invite.created_at, Invite.code)))
 
 
 def find_invite(conn: Connection, code: str) -> StoredInvite | None:
-    """None where there is none, or it is not good any more."""
-    return first(StoredInvite, conn.execute(_FIND, {"code": code}).first())
+    """Returns the invite, or None if there is none or it is no longer valid."""
+    return first(StoredInvite, conn.execute(select(*_COLUMNS).where(Invite.code == code, *_VALID)).first())
 
 
 def use_invite(conn: Connection, code: str) -> StoredInvite | None:
-    """Count one use. Of many at once no more succeed than it is good for; None for the others."""
-    return first(StoredInvite, conn.execute(_USE, {"code": code}).first())
+    """Counts one use. Returns None if the invite is not valid, or was used up by others at the same moment."""
+    used = update(Invite).where(Invite.code == code, *_VALID).values(uses=Invite.uses + 1)
+    return first(StoredInvite, conn.execute(used.returning(*_COLUMNS)).first())
 
 
 def give_back(conn: Connection, code: str) -> None:
-    """A use that came to nothing."""
-    conn.execute(_GIVE_BACK, {"code": code})
+    """Takes back one use, for a user who did not become a member after all."""
+    conn.execute(update(Invite).where(Invite.code == code, Invite.uses > 0).values(uses=Invite.uses - 1))
 
 
 def revoke_invite(conn: Connection, code: str, conversation_id: int) -> bool:
-    """Whether there was one to revoke."""
-    values = {"code": code, "conversation_id": conversation_id}
-    return conn.execute(_REVOKE, values).first() is not None
+    """Revokes an invite of this conversation. Returns False if there was none to revoke."""
+    named = update(Invite).where(
+        Invite.code == code, Invite.conversation_id == conversation_id, Invite.revoked_at.is_(None)
+    )
+    return conn.execute(named.values(revoked_at=func.now())).rowcount > 0
 
 
 def revoke_all(conn: Connection, conversation_id: int) -> None:
-    conn.execute(_REVOKE_ALL, {"conversation_id": conversation_id})
+    """Revokes all invites of the conversation."""
+    all_of_it = update(Invite).where(Invite.conversation_id == conversation_id, Invite.revoked_at.is_(None))
+    conn.execute(all_of_it.values(revoked_at=func.now()))

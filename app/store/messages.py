@@ -123,6 +123,11 @@ def _history(range_: str, order: str) -> HotStatement:
 
 _BEFORE = _history("m.seq < :before", "m.seq DESC")
 _AFTER = _history("m.seq > :after", "m.seq")
+_RANGE = HotStatement(f"""
+    SELECT {columns("m")} FROM messages AS m
+    WHERE m.conversation_id = :conversation_id AND m.seq >= :first_seq AND m.seq <= :last_seq
+      AND {not_hidden("m", ":user_id")} ORDER BY m.seq LIMIT :limit
+""")
 _EXISTING = HotStatement(f"""
     SELECT n, m.seq, m.version, m.sender_id, {ms_of("m.sent_at")}
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS asked (c, i, n)
@@ -199,6 +204,17 @@ def history(
         return Page(rows[:limit], len(rows) > limit)
     rows = _rows(conn, _BEFORE, **place, before=before or 2**63 - 1)
     return Page(rows[:limit][::-1], len(rows) > limit)
+
+
+def read_range(
+    conn: Connection, conversation_id: int, first_seq: int, last_seq: int, *, user_id: int, limit: int
+) -> list[StoredMessage]:
+    """Returns the first ``limit`` messages from ``first_seq`` to ``last_seq`` that are not hidden from the user.
+
+    Does not check membership.
+    """
+    place = {"conversation_id": conversation_id, "user_id": user_id, "limit": limit}
+    return _rows(conn, _RANGE, **place, first_seq=first_seq, last_seq=last_seq)
 
 
 def find_by_id(conn: Connection, conversation_id: int, ids: Sequence[str]) -> list[StoredMessage]:

@@ -1,49 +1,47 @@
-"""What users have set about notifications, and the deployment's VAPID key."""
+"""Users' notification settings, and the deployment's VAPID key."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from msgspec import UNSET
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
 
 from app.core.push import DEFAULTS, DoNotDisturb, PushSettings, PushSettingsPatch, clock_of, minutes_of
+from app.store.models import PushKey
+from app.store.models import PushSettings as Row
 
-_GET = text("SELECT preview, quiet_from, quiet_to, time_zone, while_active FROM push_settings WHERE user_id = :user_id")
-_SET = text("""
-    INSERT INTO push_settings AS s (user_id, preview, while_active, quiet_from, quiet_to, time_zone)
-    VALUES (:user_id, coalesce(CAST(:preview AS text), 'full'), coalesce(CAST(:while_active AS boolean), false),
-            :quiet_from, :quiet_to, :time_zone)
-    ON CONFLICT (user_id) DO UPDATE SET
-        preview = coalesce(CAST(:preview AS text), s.preview),
-        while_active = coalesce(CAST(:while_active AS boolean), s.while_active),
-        quiet_from = CASE WHEN :has_hours THEN excluded.quiet_from ELSE s.quiet_from END,
-        quiet_to = CASE WHEN :has_hours THEN excluded.quiet_to ELSE s.quiet_to END,
-        time_zone = CASE WHEN :has_hours THEN excluded.time_zone ELSE s.time_zone END
-    RETURNING preview, quiet_from, quiet_to, time_zone, while_active
-""")
-_KEY = text("SELECT private_key FROM push_keys WHERE id = 1")
-_KEEP_KEY = text("INSERT INTO push_keys (id, private_key) VALUES (1, :key) ON CONFLICT DO NOTHING")
+# In the order of the parameters of ``_settings``.
+_COLUMNS = Row.preview, Row.quiet_from, Row.quiet_to, Row.time_zone, Row.while_active
 
 
 def get_settings(conn: Connection, user_id: int) -> PushSettings:
-    row = conn.execute(_GET, {"user_id": user_id}).first()
+    """Returns the user's settings, or the defaults if none are stored."""
+    row = conn.execute(select(*_COLUMNS).where(Row.user_id == user_id)).first()
     return DEFAULTS if row is None else _settings(*row)
 
 
 def change_settings(conn: Connection, user_id: int, patch: PushSettingsPatch) -> PushSettings:
-    """What is absent stays. Returns the settings as they now are."""
-    hours = patch.do_not_disturb if isinstance(patch.do_not_disturb, DoNotDisturb) else None
-    values = {
-        "user_id": user_id,
-        "preview": _given(patch.preview),
-        "while_active": _given(patch.while_active),
-        "has_hours": patch.do_not_disturb is not UNSET,
-        "quiet_from": minutes_of(hours.from_) if hours else None,
-        "quiet_to": minutes_of(hours.to) if hours else None,
-        "time_zone": hours.time_zone if hours else None,
-    }
-    return _settings(*conn.execute(_SET, values).one())
+    """Stores the settings that the patch contains; the others stay. Returns all settings."""
+    changes = _changes(patch)
+    if not changes:
+        return get_settings(conn, user_id)
+    new = insert(Row).values(user_id=user_id, **changes)
+    stored = new.on_conflict_do_update(index_elements=[Row.user_id], set_=changes)
+    return _settings(*conn.execute(stored.returning(*_COLUMNS)).one())
+
+
+def _changes(patch: PushSettingsPatch) -> dict[str, Any]:
+    given = {"preview": patch.preview, "while_active": patch.while_active}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
+    if patch.do_not_disturb is UNSET:
+        return changes
+    hours = patch.do_not_disturb
+    if hours is None:
+        return changes | {"quiet_from": None, "quiet_to": None, "time_zone": None}
+    quiet = {"quiet_from": minutes_of(hours.from_), "quiet_to": minutes_of(hours.to), "time_zone": hours.time_zone}
+    return changes | quiet
 
 
 def _settings(
@@ -55,14 +53,14 @@ def _settings(
     return PushSettings(preview, hours, while_active)
 
 
-def _given(value: Any) -> Any:
-    return None if value is UNSET else value
+def get_or_create_vapid_key(conn: Connection, new_key: str) -> str:
+    """Returns the deployment's private key; stores ``new_key`` if there is none.
 
-
-def kept_key(conn: Connection, fresh: str) -> str:
-    """The deployment's private key: ``fresh`` where there was none. Of two who bring one, both get the same."""
-    kept = conn.execute(_KEY).scalar()
-    if kept is None:
-        conn.execute(_KEEP_KEY, {"key": fresh})
-        kept = conn.execute(_KEY).scalar_one()
-    return str(kept)
+    If two processes start at once with a key each, both get the one that was stored first.
+    """
+    stored = select(PushKey.private_key).where(PushKey.id == 1)
+    key = conn.execute(stored).scalar()
+    if key is None:
+        conn.execute(insert(PushKey).values(id=1, private_key=new_key).on_conflict_do_nothing())
+        key = conn.execute(stored).scalar_one()
+    return key

@@ -1,22 +1,24 @@
-"""Browsers' push subscriptions and devices: to which addresses a user's notifications go."""
+"""Push targets: browsers' subscriptions and devices, the addresses to which a user's notifications go."""
 
 from __future__ import annotations
 
 import hashlib
+from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Delete, and_, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
+from app.store.models import AuthSession, LogState, PushTarget
 from app.store.sql import moment
 
-# More than a person has; the ones that were renewed longest ago make room.
+# More than a person has. If a user registers more, those that were renewed longest ago are deleted.
 MAX_TARGETS = 20
-# All names of one endpoint or token must be one row; an index on the text itself is limited to 2,700 bytes.
 FCM_HOST = "fcm"
 
 
 class NewTarget(Struct, frozen=True):
-    """``host``: of the endpoint; ``fcm`` for a device."""
+    """``host`` is the endpoint's host name, or ``fcm`` for a device."""
 
     user_id: int
     auth_session: str
@@ -29,95 +31,95 @@ class NewTarget(Struct, frozen=True):
     expires_ms: int | None = None
 
 
-# The drain holds this row's lock while it writes a batch: each batch is before this registration, or knows of it.
-_BE_PUSHING = text("UPDATE log_state SET pushing = true WHERE id = 1 AND NOT pushing")
-# What another user, or this device under an earlier address, had: their notifications must not come here any more.
-_FORGET_OTHERS = text("""
-    DELETE FROM push_targets
-    WHERE (digest = :digest AND user_id <> :user_id)
-       OR (user_id = :user_id AND device_id = :device_id AND platform = :platform AND digest <> :digest)
-""")
-# An auth session that has ended registers nothing: who logged out a moment ago stays without.
-_REGISTER = text("""
-    INSERT INTO push_targets AS t
-        (user_id, auth_session, platform, host, address, digest, p256dh, auth, device_id, expires_at)
-    SELECT :user_id, CAST(:auth_session AS uuid), :platform, :host, :address, :digest, :p256dh, :auth, :device_id,
-           CAST(:expires_at AS timestamptz)
-    WHERE NOT EXISTS (
-        SELECT FROM auth_sessions WHERE id = CAST(:auth_session AS uuid) AND revoked_at IS NOT NULL)
-    ON CONFLICT (digest) DO UPDATE SET
-        user_id = excluded.user_id, auth_session = excluded.auth_session, platform = excluded.platform,
-        p256dh = excluded.p256dh, auth = excluded.auth, device_id = excluded.device_id,
-        expires_at = excluded.expires_at, renewed_at = now()
-    RETURNING id
-""")
-_MAKE_ROOM = text(f"""
-    DELETE FROM push_targets WHERE user_id = :user_id AND id IN (
-        SELECT id FROM push_targets WHERE user_id = :user_id
-        ORDER BY renewed_at DESC, id DESC OFFSET {MAX_TARGETS})
-""")
-_FORGET_ADDRESS = text("DELETE FROM push_targets WHERE user_id = :user_id AND digest = :digest")
-_FORGET_ID = text("""
-    DELETE FROM push_targets WHERE user_id = :user_id AND id = :id AND (platform = 'browser') = :browser
-""")
-_FORGET_SESSION = text("DELETE FROM push_targets WHERE auth_session = CAST(:auth_session AS uuid)")
-_FORGET_USER = text("DELETE FROM push_targets WHERE user_id = :user_id")
-_SWEEP = text("""
-    DELETE FROM push_targets AS t
-    WHERE t.expires_at < now() OR EXISTS (
-        SELECT FROM auth_sessions AS s
-        WHERE s.id = t.auth_session AND (s.revoked_at IS NOT NULL OR s.expires_at < now()))
-""")
-
-
 def digest_of(platform: str, address: str) -> str:
+    """Returns the key of an endpoint or token.
+
+    The same address is one row under every platform. Postgres limits an index on the text itself to 2,700 bytes.
+    """
     kind = "browser" if platform == "browser" else "device"
     return hashlib.sha256(f"{kind} {address}".encode()).hexdigest()
 
 
 def register(conn: Connection, target: NewTarget) -> int | None:
-    """The target's id; the same where it is registered again. Whoever had the address before has it no longer.
+    """Stores the target and returns its id; a target that is registered again keeps its id.
 
-    None where the auth session has ended. In a transaction.
+    A previous owner of the address loses it. Returns None if the auth session has ended. Needs a transaction.
     """
-    values = {
+    digest = digest_of(target.platform, target.address)
+    # The drain locks this row while it writes a batch. So each batch either comes before this registration, or sees it.
+    conn.execute(update(LogState).where(LogState.id == 1, ~LogState.pushing).values(pushing=True))
+    conn.execute(_delete_replaced(target, digest))
+    target_id = _upsert(conn, target, digest)
+    _make_room(conn, target.user_id)
+    return target_id
+
+
+def _delete_replaced(target: NewTarget, digest: str) -> Delete:
+    """Another user's registration of this address, and this device's registrations under earlier addresses: their
+    notifications must not come here any longer."""
+    is_theirs = and_(PushTarget.digest == digest, PushTarget.user_id != target.user_id)
+    if target.device_id is None:
+        return delete(PushTarget).where(is_theirs)
+    is_earlier = and_(
+        PushTarget.user_id == target.user_id,
+        PushTarget.device_id == target.device_id,
+        PushTarget.platform == target.platform,
+        PushTarget.digest != digest,
+    )
+    return delete(PushTarget).where(or_(is_theirs, is_earlier))
+
+
+def _upsert(conn: Connection, target: NewTarget, digest: str) -> int | None:
+    """An auth session that has ended cannot register a device."""
+    session = UUID(target.auth_session)
+    revoked = select(AuthSession.id).where(AuthSession.id == session, AuthSession.revoked_at.is_not(None))
+    if conn.execute(revoked).first() is not None:
+        return None
+    renewed = {
         "user_id": target.user_id,
-        "auth_session": target.auth_session,
+        "auth_session": session,
         "platform": target.platform,
-        "host": target.host,
-        "address": target.address,
-        "digest": digest_of(target.platform, target.address),
         "p256dh": target.p256dh,
         "auth": target.auth,
         "device_id": target.device_id,
-        "expires_at": moment(target.expires_ms) if target.expires_ms is not None else None,
+        "expires_at": None if target.expires_ms is None else moment(target.expires_ms),
     }
-    conn.execute(_BE_PUSHING)
-    conn.execute(_FORGET_OTHERS, {name: values[name] for name in ("user_id", "digest", "device_id", "platform")})
-    row = conn.execute(_REGISTER, values).first()
-    conn.execute(_MAKE_ROOM, {"user_id": target.user_id})
-    return None if row is None else int(row[0])
+    new = insert(PushTarget).values(**renewed, host=target.host, address=target.address, digest=digest)
+    stored = new.on_conflict_do_update(index_elements=[PushTarget.digest], set_=renewed | {"renewed_at": func.now()})
+    return conn.execute(stored.returning(PushTarget.id)).scalar()
+
+
+def _make_room(conn: Connection, user_id: int) -> None:
+    newest_first = select(PushTarget.id).where(PushTarget.user_id == user_id)
+    surplus = newest_first.order_by(PushTarget.renewed_at.desc(), PushTarget.id.desc()).offset(MAX_TARGETS)
+    conn.execute(delete(PushTarget).where(PushTarget.user_id == user_id, PushTarget.id.in_(surplus)))
 
 
 def forget_address(conn: Connection, user_id: int, platform: str, address: str) -> None:
-    """Safe to repeat, also for an address that is not the user's: nothing happens to that."""
-    conn.execute(_FORGET_ADDRESS, {"user_id": user_id, "digest": digest_of(platform, address)})
+    """Deletes the user's target with this address, if there is one. Safe to repeat."""
+    digest = digest_of(platform, address)
+    conn.execute(delete(PushTarget).where(PushTarget.user_id == user_id, PushTarget.digest == digest))
 
 
 def forget_id(conn: Connection, user_id: int, target_id: int, *, browser: bool) -> None:
-    """Likewise."""
-    conn.execute(_FORGET_ID, {"user_id": user_id, "id": target_id, "browser": browser})
+    """Deletes the user's target with this id, if it is a browser's or a device's, as requested. Safe to repeat."""
+    is_browser = PushTarget.platform == "browser"
+    kind = is_browser if browser else ~is_browser
+    conn.execute(delete(PushTarget).where(PushTarget.user_id == user_id, PushTarget.id == target_id, kind))
 
 
 def forget_session(conn: Connection, auth_session: str) -> None:
-    """All that this sign-in registered."""
-    conn.execute(_FORGET_SESSION, {"auth_session": auth_session})
+    """Deletes the targets that this auth session registered."""
+    conn.execute(delete(PushTarget).where(PushTarget.auth_session == UUID(auth_session)))
 
 
 def forget_user(conn: Connection, user_id: int) -> None:
-    conn.execute(_FORGET_USER, {"user_id": user_id})
+    """Deletes all targets of the user."""
+    conn.execute(delete(PushTarget).where(PushTarget.user_id == user_id))
 
 
 def forget_ended(conn: Connection) -> None:
-    """Subscriptions that expired, and what was registered under sign-ins that are over. For a sweep."""
-    conn.execute(_SWEEP)
+    """Deletes subscriptions that have expired, and targets of auth sessions that have ended. For a sweep."""
+    has_ended = or_(AuthSession.revoked_at.is_not(None), AuthSession.expires_at < func.now())
+    ended = select(AuthSession.id).where(AuthSession.id == PushTarget.auth_session, has_ended)
+    conn.execute(delete(PushTarget).where(or_(PushTarget.expires_at < func.now(), ended.exists())))

@@ -1,11 +1,15 @@
-"""Messages that were reported, with their texts as they were then."""
+"""Reported messages, with their text at the time of the report."""
 
 from __future__ import annotations
 
-from msgspec import Struct
-from sqlalchemy import Connection
+from uuid import UUID
 
-from app.store.sql import HotStatement, first, ms_of, structs
+from msgspec import Struct
+from sqlalchemy import Connection, Text, Update, case, cast, func, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.store.models import AccountDeletion, Report
+from app.store.sql import as_ms, first, structs
 
 
 class NewReport(Struct, frozen=True):
@@ -36,73 +40,81 @@ class StoredReport(Struct, frozen=True):
     resolution: str | None
 
 
+# In the order of StoredReport's fields.
 _COLUMNS = (
-    "id, reporter_id, conversation_id, seq, CAST(message_id AS text), reported_id, reason, note, body, state,"
-    f" {ms_of('created_at')}, handled_by, {ms_of('handled_at')}, resolution"
+    Report.id,
+    Report.reporter_id,
+    Report.conversation_id,
+    Report.seq,
+    cast(Report.message_id, Text),
+    Report.reported_id,
+    Report.reason,
+    Report.note,
+    Report.body,
+    Report.state,
+    as_ms(Report.created_at),
+    Report.handled_by,
+    as_ms(Report.handled_at),
+    Report.resolution,
 )
-_ADD = HotStatement("""
-    INSERT INTO reports (reporter_id, conversation_id, seq, message_id, reported_id, reason, note, body)
-    VALUES (:reporter_id, :conversation_id, :seq, CAST(:message_id AS uuid), :reported_id, :reason, :note, :body)
-    ON CONFLICT (reporter_id, message_id, conversation_id) DO NOTHING RETURNING id
-""")
-_FIND = HotStatement(f"""
-    SELECT {_COLUMNS} FROM reports
-    WHERE reporter_id = :reporter_id AND message_id = CAST(:message_id AS uuid)
-      AND conversation_id = :conversation_id
-""")
-_GET = HotStatement(f"SELECT {_COLUMNS} FROM reports WHERE id = :id")
-_PAGE = HotStatement(f"""
-    SELECT {_COLUMNS} FROM reports WHERE state = :state AND id > :after ORDER BY id LIMIT :limit
-""")
-# What somebody wrote whose account was deleted and all of theirs with it. It is evidence until the report is decided.
-_WITHOUT_ERASED = """
-    body = CASE WHEN reported_id IN (SELECT user_id FROM account_deletions WHERE erase) THEN NULL ELSE body END,
-    note = CASE WHEN reporter_id IN (SELECT user_id FROM account_deletions WHERE erase) THEN NULL ELSE note END"""
-# Two who decide at once: the second finds another state than it looked at, and changes nothing.
-_MOVE = HotStatement(f"""
-    UPDATE reports SET state = :state, handled_by = :handled_by, handled_at = now(),
-                       resolution = coalesce(:resolution, resolution)
-    WHERE id = :id AND state = :expected RETURNING {_COLUMNS}
-""")
-_FORGET_ONE = HotStatement(f"""
-    UPDATE reports SET {_WITHOUT_ERASED} WHERE id = :id AND state IN ('resolved', 'dismissed') RETURNING 1
-""")
-_FORGET_OF = HotStatement(f"""
-    UPDATE reports SET {_WITHOUT_ERASED}
-    WHERE (reported_id = :user_id OR reporter_id = :user_id) AND state IN ('resolved', 'dismissed') RETURNING 1
-""")
+_DECIDED = Report.state.in_(("resolved", "dismissed"))
 
 
 def add_report(conn: Connection, new: NewReport) -> StoredReport:
-    """The report, which is the first one where the same user reported the message before."""
-    _ADD.rows(conn, **{name: getattr(new, name) for name in new.__struct_fields__})
-    rows = _FIND.rows(conn, reporter_id=new.reporter_id, message_id=new.message_id, conversation_id=new.conversation_id)
-    return StoredReport(*rows[0])
+    """Stores the report. If the user reported the message before, returns that first report instead."""
+    message_id = UUID(new.message_id)
+    values = {name: getattr(new, name) for name in new.__struct_fields__} | {"message_id": message_id}
+    key = Report.reporter_id, Report.message_id, Report.conversation_id
+    conn.execute(insert(Report).values(values).on_conflict_do_nothing(index_elements=key))
+    stored = select(*_COLUMNS).where(
+        Report.reporter_id == new.reporter_id,
+        Report.message_id == message_id,
+        Report.conversation_id == new.conversation_id,
+    )
+    return structs(StoredReport, conn.execute(stored))[0]
 
 
 def get_report(conn: Connection, report_id: int) -> StoredReport | None:
-    return first(StoredReport, next(iter(_GET.rows(conn, id=report_id)), None))
+    return first(StoredReport, conn.execute(select(*_COLUMNS).where(Report.id == report_id)).first())
 
 
 def list_reports(conn: Connection, state: str, after: int, limit: int) -> tuple[list[StoredReport], bool]:
-    """Reports of this state with a greater id, and whether there are more."""
-    rows = structs(StoredReport, _PAGE.rows(conn, state=state, after=after, limit=limit + 1))
+    """Returns reports of this state with ids greater than ``after``, and whether there are more."""
+    page = select(*_COLUMNS).where(Report.state == state, Report.id > after).order_by(Report.id).limit(limit + 1)
+    rows = structs(StoredReport, conn.execute(page))
     return rows[:limit], len(rows) > limit
 
 
 def move_report(
     conn: Connection, report_id: int, expected: str, state: str, handled_by: int, resolution: str | None
 ) -> StoredReport | None:
-    """None where the report is not in the state ``expected`` any more."""
-    values = {"state": state, "handled_by": handled_by, "resolution": resolution, "expected": expected}
-    return first(StoredReport, next(iter(_MOVE.rows(conn, id=report_id, **values)), None))
+    """Moves the report from the state ``expected`` to ``state``. None for ``resolution`` keeps the stored one.
+
+    If two administrators decide at once, the second one finds another state and changes nothing: it gets None.
+    """
+    moved = update(Report).where(Report.id == report_id, Report.state == expected)
+    moved = moved.values(
+        state=state,
+        handled_by=handled_by,
+        handled_at=func.now(),
+        resolution=func.coalesce(resolution, Report.resolution),
+    )
+    return first(StoredReport, conn.execute(moved.returning(*_COLUMNS)).first())
 
 
 def forget_erased(conn: Connection, report_id: int) -> None:
-    """Of a decided report, the texts of users who are erased. Safe to repeat."""
-    _FORGET_ONE.rows(conn, id=report_id)
+    """Removes the texts of erased users from a report, if it is decided. Safe to repeat."""
+    conn.execute(_without_erased_texts().where(Report.id == report_id))
 
 
 def forget_erased_of(conn: Connection, user_id: int) -> None:
-    """The same, of all decided reports in which this user has a part."""
-    _FORGET_OF.rows(conn, user_id=user_id)
+    """Removes the texts of erased users from all decided reports by or about this user. Safe to repeat."""
+    conn.execute(_without_erased_texts().where(or_(Report.reported_id == user_id, Report.reporter_id == user_id)))
+
+
+def _without_erased_texts() -> Update:
+    """A text of a user whose account was deleted with all messages stays as evidence until the report is decided."""
+    erased = select(AccountDeletion.user_id).where(AccountDeletion.erase)
+    body = case((Report.reported_id.in_(erased), null()), else_=Report.body)
+    note = case((Report.reporter_id.in_(erased), null()), else_=Report.note)
+    return update(Report).where(_DECIDED).values(body=body, note=note)

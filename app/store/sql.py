@@ -1,51 +1,69 @@
-"""Small pieces that the queries share: moments as integers, results as structs, statements on the hot
-paths.
-"""
+"""Small pieces that the queries share: times as integers, rows as structs, and the statements of hot modules."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
+from typing import cast as typing_cast
 
 import psycopg
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, CollectionAggregate, ColumnElement, Connection, any_, cast, func, literal
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import InstrumentedAttribute
 
 T = TypeVar("T")
+BIGINTS = ARRAY(BigInteger)
 
 
 def moment(ms: int) -> datetime:
-    """Milliseconds since 1970 as an aware moment."""
+    """Returns milliseconds since 1970 as an aware datetime."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def ms_of(column: str) -> str:
-    """SQL for a timestamptz column as ms since 1970. ``date_part`` is float8, a tenth of numeric
-    ``extract``.
+    """Returns SQL for a timestamptz column as ms since 1970.
+
+    ``date_part`` returns float8, which takes a tenth of the time of ``extract``, which returns numeric.
     """
     return f"CAST(date_part('epoch', {column}) * 1000 AS bigint)"
 
 
+def as_ms(column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]) -> ColumnElement[int]:
+    """Returns the column of a model as ms since 1970; the same SQL as ``ms_of``."""
+    return cast(func.date_part("epoch", column) * 1000, BigInteger)
+
+
+def any_of(ids: Collection[int]) -> CollectionAggregate[Any]:
+    """Returns the right side of ``column == any_of(ids)``.
+
+    All ids are one parameter, so every number of ids has the same statement. ``in_`` renders one parameter per id.
+    """
+    return any_(literal(list(ids), BIGINTS))
+
+
 def structs(kind: type[T], rows: Iterable[Any]) -> list[T]:
-    """Each row as ``kind``, whose fields stand in the order of the row's columns."""
+    """Returns each row as a ``kind``, whose fields must be in the order of the row's columns."""
     return [kind(*row) for row in rows]
 
 
 def first(kind: type[T], row: Any | None) -> T | None:
+    """Returns the row as a ``kind``, or None if there is no row."""
     return None if row is None else kind(*row)
 
 
 def driver(conn: Connection) -> psycopg.Connection[tuple[Any, ...]]:
-    """psycopg's own connection under SQLAlchemy's, in the same transaction."""
-    return cast("psycopg.Connection[tuple[Any, ...]]", conn.connection.driver_connection)
+    """Returns psycopg's own connection under SQLAlchemy's, in the same transaction."""
+    return typing_cast("psycopg.Connection[tuple[Any, ...]]", conn.connection.driver_connection)
 
 
 class HotStatement:
-    """A statement with ``:named`` parameters that runs on psycopg's own cursor, and is prepared at once.
+    """A statement with ``:named`` parameters that runs on psycopg's own cursor and is prepared on first use.
 
-    Against ``conn.execute(text(...))`` it saves 0.1 ms a call and 3.5 µs a row: half of a page of history. ``binary``
-    is for bytes, which Postgres would otherwise write out in hex.
+    Compared with ``conn.execute``, this saves 0.1 ms per call and 3.5 µs per row: half the cost of a page of history.
+    ``binary`` is for columns of bytes, which Postgres would otherwise send in hex. Parameters that the statement does
+    not name are ignored.
     """
 
     def __init__(self, statement: str, *, binary: bool = False) -> None:
@@ -54,4 +72,13 @@ class HotStatement:
         self._bytes = self.text.encode()
 
     def rows(self, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        """Runs the statement and returns its rows."""
         return driver(conn).execute(self._bytes, values, prepare=True, binary=self._binary).fetchall()
+
+    def row(self, conn: Connection, **values: Any) -> tuple[Any, ...] | None:
+        """Runs the statement and returns its first row, or None."""
+        return next(iter(self.rows(conn, **values)), None)
+
+    def run(self, conn: Connection, **values: Any) -> int:
+        """Runs a statement that returns no rows. Returns the number of rows that it changed."""
+        return driver(conn).execute(self._bytes, values, prepare=True).rowcount

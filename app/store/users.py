@@ -1,21 +1,44 @@
-"""Users: the people, and where an outside service vouches for them."""
+"""Users: people who registered here, and people for whom an external identity provider vouches."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
-from sqlalchemy import Connection, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql import literal_column
 
 from app.core.accounts import is_reserved
 from app.store.models import User
-from app.store.sql import first, ms_of, structs
+from app.store.sql import BIGINTS, any_of, as_ms, first, structs
 
 _USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
-# Of ``users``; the fields of StoredUser.
-USER_COLUMNS = f"users.id, username, display_name, avatar_url, {ms_of('last_seen_at')}, last_seen_visible"
+# In the order of StoredUser's fields.
+USER_COLUMNS = (
+    User.id,
+    User.username,
+    User.display_name,
+    User.avatar_url,
+    as_ms(User.last_seen_at),
+    User.last_seen_visible,
+)
+EXISTS = User.deleted_at.is_(None)
 
 
 class StoredUser(Struct, frozen=True):
@@ -28,64 +51,31 @@ class StoredUser(Struct, frozen=True):
 
 
 class AccountDeletedError(LookupError):
-    """The outside identity had an account, which was deleted."""
+    """The external identity had an account here, and that account was deleted."""
 
 
 class Credentials(Struct, frozen=True):
-    """``password_hash`` is None for a user that only an outside service knows."""
+    """``password_hash`` is None for external users."""
 
     user: StoredUser
     password_hash: str | None
 
 
-_GET = text(f"SELECT {USER_COLUMNS} FROM users WHERE id = ANY(CAST(:ids AS bigint[])) AND deleted_at IS NULL")
-_BY_NAME = text(f"SELECT {USER_COLUMNS}, password_hash FROM users WHERE username = :username AND deleted_at IS NULL")
-_BY_SUBJECT = text(
-    f"SELECT {USER_COLUMNS}, deleted_at IS NOT NULL FROM users WHERE issuer = :issuer AND subject = :subject"
-)
-_INSERT = text(f"""
-    INSERT INTO users (username, display_name, avatar_url, password_hash, issuer, subject)
-    VALUES (:username, :display_name, :avatar_url, :password_hash, :issuer, :subject)
-    ON CONFLICT DO NOTHING RETURNING {USER_COLUMNS}
-""")
-# Bounds instead of LIKE: a prepared plan does not know the pattern, so it could not use the index for it.
-_SEARCH = text(f"""
-    SELECT {USER_COLUMNS} FROM users WHERE id IN (
-        (SELECT id FROM users WHERE username ~>=~ :low AND username ~<~ :high AND deleted_at IS NULL
-         ORDER BY username USING ~<~ LIMIT :limit)
-        UNION ALL
-        (SELECT id FROM users WHERE lower(display_name) ~>=~ :low AND lower(display_name) ~<~ :high
-           AND deleted_at IS NULL
-         ORDER BY lower(display_name) USING ~<~ LIMIT :limit)
-    ) ORDER BY username LIMIT :limit
-""")
-_PASSWORD = text("SELECT password_hash FROM users WHERE id = :id AND deleted_at IS NULL")
-_IS_ADMIN = text("SELECT is_admin FROM users WHERE id = :id AND deleted_at IS NULL")
-_SET_ADMIN = text(
-    "UPDATE users SET is_admin = :is_admin WHERE username = :username AND deleted_at IS NULL RETURNING id"
-)
-_SEEN = text("""
-    UPDATE users SET last_seen_at = to_timestamp(seen.ms / 1000.0)
-    FROM (SELECT id, max(ms) AS ms FROM unnest(CAST(:ids AS bigint[]), CAST(:ms AS bigint[])) AS u (id, ms)
-          GROUP BY id) AS seen
-    WHERE users.id = seen.id AND deleted_at IS NULL
-      AND (last_seen_at IS NULL OR last_seen_at < to_timestamp(seen.ms / 1000.0))
-""")
-
-
 def get_users(conn: Connection, user_ids: Sequence[int]) -> dict[int, StoredUser]:
-    """Those of the users that exist and were not deleted, by id."""
-    rows = conn.execute(_GET, {"ids": list(user_ids)})
+    """Returns the users by id, without those that do not exist or were deleted."""
+    rows = conn.execute(select(*USER_COLUMNS).where(User.id == any_of(user_ids), EXISTS))
     return {user.id: user for user in structs(StoredUser, rows)}
 
 
 def find_credentials(conn: Connection, username: str) -> Credentials | None:
-    """The user of that name, in any case of letters, with what a login is checked against."""
-    row = conn.execute(_BY_NAME, {"username": username.lower()}).first()
+    """Returns the user with this name, regardless of case, and the hash that a login is checked against."""
+    named = select(*USER_COLUMNS, User.password_hash).where(User.username == username.lower(), EXISTS)
+    row = conn.execute(named).first()
     return None if row is None else Credentials(StoredUser(*row[:-1]), row[-1])
 
 
 def find_user_by_username(conn: Connection, username: str) -> StoredUser | None:
+    """Returns the user with this name, regardless of case."""
     found = find_credentials(conn, username)
     return None if found is None else found.user
 
@@ -100,31 +90,41 @@ def insert_user(
     issuer: str | None = None,
     subject: str | None = None,
 ) -> StoredUser | None:
-    """None where the name (or the outside identity) is taken. The name is stored lower-cased."""
-    values = {
-        "username": username.lower(),
-        "display_name": display_name,
-        "avatar_url": avatar_url,
-        "password_hash": password_hash,
-        "issuer": issuer,
-        "subject": subject,
-    }
-    return first(StoredUser, conn.execute(_INSERT, values).first())
+    """Stores a new user, with the name in lower case. Returns None if the name or the external identity is taken."""
+    new = insert(User).values(
+        username=username.lower(),
+        display_name=display_name,
+        avatar_url=avatar_url,
+        password_hash=password_hash,
+        issuer=issuer,
+        subject=subject,
+    )
+    return first(StoredUser, conn.execute(new.on_conflict_do_nothing().returning(*USER_COLUMNS)).first())
 
 
 def search_by_prefix(conn: Connection, prefix: str, limit: int = 20) -> list[StoredUser]:
-    """Users whose username or display name begins with ``prefix``, by username; none for an empty one."""
+    """Returns users whose username or display name begins with ``prefix``, by username; none for an empty prefix."""
     low = prefix.strip().lower()
     if not low:
         return []
-    bounds = {"low": low, "high": _after_prefix(low), "limit": limit}
-    return structs(StoredUser, conn.execute(_SEARCH, bounds))
+    names: tuple[ColumnElement[str], ...] = (User.username.expression, func.lower(User.display_name))
+    found = union_all(*(_ids_with_prefix(name, low, limit) for name in names))
+    users = select(*USER_COLUMNS).where(User.id.in_(found)).order_by(User.username).limit(limit)
+    return structs(StoredUser, conn.execute(users))
+
+
+def _ids_with_prefix(name: ColumnElement[str], low: str, limit: int) -> Select[int]:
+    """Bounds instead of LIKE: a prepared plan does not contain the pattern, so LIKE could not use the index.
+
+    The operators ``~…~`` compare in byte order, as the prefix indexes do.
+    """
+    in_range = name.op("~>=~", is_comparison=True)(low), name.op("~<~", is_comparison=True)(_after_prefix(low))
+    byte_order = name.op("USING")(literal_column("~<~"))
+    return select(User.id).where(*in_range, EXISTS).order_by(byte_order).limit(limit)
 
 
 def _after_prefix(prefix: str) -> str:
-    """The least text, in the order of code points, that is greater than everything which begins with
-    ``prefix``.
-    """
+    """Returns the smallest text, by code points, that is greater than all texts that begin with ``prefix``."""
     last = ord(prefix[-1]) + 1
     if last > 0x10FFFF:
         return prefix + chr(0x10FFFF)
@@ -139,48 +139,59 @@ def update_profile(
     avatar_url: str | UnsetType | None = UNSET,
     last_seen_visible: str | UnsetType = UNSET,
 ) -> StoredUser | None:
-    """Change what is given, and answer the user as it now is; None where there is no such user."""
+    """Changes the given fields and returns the updated user; None if there is no such user."""
     given = (("display_name", display_name), ("avatar_url", avatar_url), ("last_seen_visible", last_seen_visible))
-    changes = {name: value for name, value in given if value is not UNSET}
+    changes: dict[str, Any] = {name: value for name, value in given if value is not UNSET}
     if changes:
         conn.execute(update(User).where(User.id == user_id).values(**changes))
     return get_users(conn, [user_id]).get(user_id)
 
 
 def password_hash_of(conn: Connection, user_id: int) -> str | None:
-    """None for a user that only an outside service knows, and for none."""
-    return conn.execute(_PASSWORD, {"id": user_id}).scalar()
+    """Returns None for an external user, and if there is no such user."""
+    return conn.execute(select(User.password_hash).where(User.id == user_id, EXISTS)).scalar()
 
 
 def is_admin(conn: Connection, user_id: int) -> bool:
-    return bool(conn.execute(_IS_ADMIN, {"id": user_id}).scalar())
+    """Returns whether the user exists and is an administrator."""
+    return bool(conn.execute(select(User.is_admin).where(User.id == user_id, EXISTS)).scalar())
 
 
 def set_admin(conn: Connection, username: str, is_admin: bool) -> bool:
-    """False where there is no such user."""
-    values = {"username": username.lower(), "is_admin": is_admin}
-    return conn.execute(_SET_ADMIN, values).first() is not None
+    """Makes the user an administrator, or no longer one. Returns False if there is no such user."""
+    named = update(User).where(User.username == username.lower(), EXISTS)
+    return conn.execute(named.values(is_admin=is_admin)).rowcount > 0
 
 
 def set_last_seen(conn: Connection, seen: Sequence[tuple[int, int]]) -> None:
-    """``(user_id, ms)`` of many users in one statement. Only ever moves forward."""
-    if seen:
-        conn.execute(_SEEN, {"ids": [user for user, _ in seen], "ms": [ms for _, ms in seen]})
+    """Stores ``(user_id, ms)`` of many users in one statement. ``last_seen_at`` only moves forward."""
+    newest: dict[int, int] = {}
+    for user, ms in seen:
+        newest[user] = max(ms, newest.get(user, 0))
+    if not newest:
+        return
+    columns = column("user_id", BigInteger), column("ms", BigInteger)
+    arrays = literal(list(newest), BIGINTS), literal(list(newest.values()), BIGINTS)
+    given = func.unnest(*arrays).table_valued(*columns).render_derived(name="given")
+    at = func.to_timestamp(given.c.ms / 1000.0)
+    is_newer = or_(User.last_seen_at.is_(None), User.last_seen_at < at)
+    conn.execute(update(User).where(User.id == given.c.user_id, EXISTS, is_newer).values(last_seen_at=at))
 
 
 def get_or_create_external(
     conn: Connection, issuer: str, subject: str, *, username: str = "", display_name: str = ""
 ) -> StoredUser:
-    """The user that an outside service vouches for, made at first sight. Safe under concurrency.
+    """Returns the user of an external identity, creating it on first use. Safe if several callers do so at once.
 
-    ``username`` is a wish: where it is taken or not allowed, a name made from the identity stands in. Raise
-    AccountDeletedError where the identity's account was deleted: it does not come back.
+    ``username`` is a wish: if it is taken or not allowed, the user gets a name derived from the identity. Raises
+    AccountDeletedError if the identity's account was deleted: it does not come back.
     """
-    identity = {"issuer": issuer, "subject": subject}
+    is_theirs = User.issuer == issuer, User.subject == subject
+    identity = select(*USER_COLUMNS, User.deleted_at.is_not(None)).where(*is_theirs)
     for name in ("", username.lower(), _derived_username(issuer, subject)):
         if _USERNAME.fullmatch(name) and not is_reserved(name):
             insert_user(conn, name, display_name or name, issuer=issuer, subject=subject)
-        row = conn.execute(_BY_SUBJECT, identity).first()
+        row = conn.execute(identity).first()
         if row is not None:
             if row[-1]:
                 raise AccountDeletedError

@@ -111,13 +111,13 @@ class Removal:
             if own.messages:
                 self._delete(deletion.user_id, conversation, own.messages)
                 time.sleep(PAUSE_SECONDS)
-            deletion, ended = self._note(deletion, conversation.id, own.looked_to), own.ended
+            deletion, ended = self._note(deletion, conversation.id, own.scanned_to), own.ended
         return deletion
 
     def _note(self, was: Deletion, conversation_id: int, seq: int) -> Deletion:
         """Say how far it is. Raise _StopError where another is at it as well, or the time is up."""
         with writing(self._engine) as conn:
-            if not store.note_progress(conn, was, conversation_id, seq):
+            if not store.save_progress(conn, was, conversation_id, seq):
                 raise _StopError(others_go_on=True)
         if self._stopping() or time.monotonic() > self._ends_at:
             raise _StopError(others_go_on=False)

@@ -10,7 +10,7 @@ from app.services.accounts.announce import announce_block
 from app.services.messaging.message_path import MessagePath
 from app.services.reading.user_json import view_of
 from app.store import blocks
-from app.store.direct_pairs import find_direct
+from app.store.direct_pairs import blockers, find_direct
 from app.store.engine import reading, writing
 
 TRIES = 5
@@ -50,17 +50,17 @@ def tell_log(path: MessagePath, one: int, other: int) -> None:
         conversation_id = find_direct(connection, one, other)
         if conversation_id is None:
             return
-        told = blocks.blockers(connection, conversation_id, one, other)
+        told = blockers(connection, conversation_id, one, other)
     for _ in range(TRIES):
         _tell(path, conversation_id, told)
         with reading(path.engine) as connection:
-            now = blocks.blockers(connection, conversation_id, one, other)
+            now = blockers(connection, conversation_id, one, other)
         if now == told:
             return
         told = now
 
 
-def _tell(path: MessagePath, conversation_id: int, blockers: list[int]) -> None:
-    if not asking(lambda: set_blockers(path.redis, conversation_id, blockers)):
+def _tell(path: MessagePath, conversation_id: int, unable: list[int]) -> None:
+    if not asking(lambda: set_blockers(path.redis, conversation_id, unable)):
         path.hydrate(conversation_id)
-        asking(lambda: set_blockers(path.redis, conversation_id, blockers))
+        asking(lambda: set_blockers(path.redis, conversation_id, unable))

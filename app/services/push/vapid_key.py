@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.push.vapid import make_private_key, public_key_of
 from app.store.engine import writing
-from app.store.push_settings import kept_key
+from app.store.push_settings import get_or_create_vapid_key
 
 
 def private_key(settings: Settings, engine: Engine) -> str:
@@ -15,7 +15,7 @@ def private_key(settings: Settings, engine: Engine) -> str:
     if settings.vapid_private_key:
         return settings.vapid_private_key
     with writing(engine) as connection:
-        return kept_key(connection, make_private_key())
+        return get_or_create_vapid_key(connection, make_private_key())
 
 
 def public_key(settings: Settings, engine: Engine) -> str:
