@@ -21,14 +21,14 @@ MakeGroup = Callable[..., int]
 ALL = ("ws", "sse", "poll")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Stack]:
     env = {"SSE_COMMENT_SECONDS": "1", "PING_SECONDS": "2"}
     with private_stack(web=2, workers=1, env=env) as stack:
         yield stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def short_server() -> Iterator[Stack]:
     """Everything that takes its time in production is short here."""
     env = {
@@ -52,7 +52,7 @@ def short_server() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def stored(server: Stack) -> Iterator[Engine]:
     engine = create_engine(server.stores.postgres.url(scheme="postgresql+psycopg"))
     yield engine

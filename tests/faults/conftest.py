@@ -35,7 +35,7 @@ def long_form(request: pytest.FixtureRequest) -> bool:
     return fault_runs(request.config) > 1
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def shared_cluster(long_form: bool) -> Iterator[Cluster]:
     env = {"OUTBOX_EVENTS": "200"} | ({} if long_form else {"PING_SECONDS": "2", "WRITE_STALL_SECONDS": "3"})
     with cluster_running(env) as cluster:

@@ -60,7 +60,7 @@ class Person:
         return token
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def pushing() -> Iterator[Pushing]:
     key = make_private_key()
     with web_push_service(public_key_of(key)) as web, fcm_server() as fcm:

@@ -52,7 +52,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def read(self) -> tuple[dict[str, str], bytes]:
         """Returns the headers, by lower-case name, and the body."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError("the sender died in the middle of its request")
         return {name.lower(): value for name, value in self.headers.items()}, body
 
     def reply(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:

@@ -23,13 +23,13 @@ SETTINGS = {"ACCESS_TOKEN_SECONDS": "12", "TOKEN_REQUESTS_PER_MINUTE": "0"}
 RunNode = Callable[..., None]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Stack]:
     with private_stack(env=SETTINGS) as stack:
         yield stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="package")  # two sync Playwrights cannot run in one process
 def browser() -> Iterator[Browser]:
     with running_browser() as browser:
         yield browser

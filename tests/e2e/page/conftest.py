@@ -29,19 +29,19 @@ SETTINGS = {
 OpenWindow = Callable[..., Window]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="package")  # two sync Playwrights cannot run in one process
 def browser() -> Iterator[Browser]:
     with running_browser() as browser:
         yield browser
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Stack]:
     with private_stack(env=SETTINGS) as stack:
         yield stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def people(server: Stack) -> Iterator[People]:
     """Accounts with names of their own for each test, and what they say over the API."""
     people = People(server.base_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from dev.processes import wait_until
 from tests.e2e.page.axe import serious
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People
@@ -131,7 +132,7 @@ def test_a_muted_group_may_still_tell_of_mentions(window: OpenWindow, people: Pe
     choice.uncheck()
     expect(choice).to_be_focused()
     expect(choice).not_to_be_checked()
-    assert ben.call("GET", f"/conversations/{team}")["exceptMentions"] is False
+    wait_until(lambda: ben.call("GET", f"/conversations/{team}")["exceptMentions"] is False, 10, "the setting")
     details(here, "Unmute")
     expect(choice).to_have_count(0)
     expect(beside.row("Team").get_by_label("Muted")).to_have_count(0)
