@@ -1,4 +1,4 @@
-"""Two gateways over stores of their own; users and clients that are gone when the test is."""
+"""Two gateways over stores of their own. Users and clients are removed after each test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def server() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def short_server() -> Iterator[Stack]:
-    """Everything that takes its time in production is short here."""
+    """A server with short time limits for everything that takes long in production."""
     env = {
         "ACCESS_TOKEN_SECONDS": "8",
         "JOIN_SECONDS": "1",
@@ -61,7 +61,7 @@ def stored(server: Stack) -> Iterator[Engine]:
 
 @pytest.fixture
 def rows(stored: Engine) -> Callable[[int], list[tuple[Any, ...]]]:
-    """(seq, id, sender, text) of a conversation as Postgres holds it."""
+    """Returns (seq, id, sender, text) of a conversation's rows in Postgres."""
     query = text("select seq, id::text, sender_id, body from messages where conversation_id = :c order by seq")
 
     def read(conversation_id: int) -> list[tuple[Any, ...]]:
@@ -98,7 +98,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def opened() -> Iterator[list[Any]]:
-    """Clients of this test; closed after it."""
+    """The clients of this test, closed after it."""
     made: list[Any] = []
     yield made
     for client in made:
@@ -107,7 +107,7 @@ def opened() -> Iterator[list[Any]]:
 
 @pytest.fixture
 def connect(server: Stack, opened: list[Any]) -> Connect:
-    """``connect(transport, account, cursor=None, …)``: a joined client, on the gateways in turn."""
+    """``connect(transport, account, cursor=None, …)`` returns a joined client, on the gateways in turn."""
     gateways = itertools.cycle(server.base_urls)
 
     def join(transport: str, account: Account, cursor: str | None = None, **options: Any) -> EventClient:
@@ -120,7 +120,7 @@ def connect(server: Stack, opened: list[Any]) -> Connect:
 
 @pytest.fixture
 def rest(server: Stack, opened: list[Any]) -> MakeRest:
-    """``rest(account)``: REST as that user; ``rest()``: as nobody."""
+    """``rest(account)`` returns a REST client of that user; ``rest()`` one without credentials."""
 
     def make(account: Account | None = None) -> RestClient:
         client = RestClient(server.base_url, account.access_token if account else None)
@@ -132,7 +132,7 @@ def rest(server: Stack, opened: list[Any]) -> MakeRest:
 
 @pytest.fixture
 def group(rest: MakeRest) -> MakeGroup:
-    """``group(owner, member, …, history="joined", …)``: the id of a new group."""
+    """``group(owner, member, …, history="joined", …)`` returns the id of a new group."""
 
     def make(owner: Account, *members: Account, **more: Any) -> int:
         return int(rest(owner).group(members=[m.user_id for m in members], **more)["id"])
@@ -142,7 +142,7 @@ def group(rest: MakeRest) -> MakeGroup:
 
 @pytest.fixture
 def raw(server: Stack, opened: list[Any]) -> Connect:
-    """``raw(account)``: a WebSocket that is open and has not joined. Options as ``WsClient.connect``."""
+    """``raw(account)`` returns an open WebSocket that has not joined. Takes the options of ``WsClient.connect``."""
 
     def make(account: Account, *, credential: str = "header", **options: Any) -> WsClient:
         client = WsClient(server.base_url, account, credential=credential)

@@ -1,4 +1,4 @@
-"""Sentences that the contract tests say often."""
+"""Checks that the contract tests share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RFC3339_MS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 @contextmanager
 def refused(code: str) -> Iterator[pytest.ExceptionInfo[Refused]]:
-    """The block is refused with this code."""
+    """Expects the block to be refused with this code."""
     with pytest.raises(Refused) as caught:
         yield caught
     assert caught.value.code == code, caught.value
@@ -30,7 +30,7 @@ def is_time(value: str) -> bool:
 
 
 def eventually(check: Callable[[], Any], what: str, timeout: float = 10) -> Any:
-    """The first truthy answer."""
+    """Calls ``check`` until its answer is truthy and returns the answer."""
     return wait_until(check, timeout, what, every=0.05)
 
 
@@ -43,13 +43,13 @@ def wait_for_seq(client: EventClient, conversation_id: int, seq: int, timeout: f
 
 
 def send_many(sender: RestClient, receiver: Account, count: int) -> int:
-    """Send m1, m2, … one after another; the conversation they went to."""
+    """Sends m1, m2, … one after another and returns their conversation."""
     acks = [_send_until_stored(sender, receiver, f"m{i + 1}") for i in range(count)]
     return int(acks[0]["conversationId"])
 
 
 def _send_until_stored(sender: RestClient, receiver: Account, message: str) -> dict[str, Any]:
-    """On a machine under load REST may say "accepted"; the same id again finds it stored."""
+    """Sends until the message is stored: on a loaded machine REST may answer "accepted" first."""
     id_ = str(uuid.uuid4())
 
     def send() -> dict[str, Any] | None:
@@ -61,7 +61,7 @@ def _send_until_stored(sender: RestClient, receiver: Account, message: str) -> d
 
 
 def uuid7(age_seconds: float = 0) -> str:
-    """A version 7 id made so many seconds ago."""
+    """Returns a version 7 id that is ``age_seconds`` old."""
     millis = int((time.time() - age_seconds) * 1000)
     return str(uuid.UUID(int=(millis << 80) | (0x7 << 76) | (2 << 62) | (uuid.uuid4().int & ((1 << 62) - 1))))
 

@@ -1,4 +1,4 @@
-"""Sentences that the tests of groups say often."""
+"""Checks that the group tests share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def is_system(type_: str, conversation_id: int) -> Callable[[Event], bool]:
 
 
 def is_now(conversation_id: int, **fields: Any) -> Callable[[Event], bool]:
-    """``conversation_updated`` with these fields."""
+    """Matches ``conversation_updated`` with these fields."""
 
     def match(event: Event) -> bool:
         shown = event.name == "conversation_updated" and event.data["id"] == conversation_id
@@ -41,7 +41,7 @@ def is_now(conversation_id: int, **fields: Any) -> Callable[[Event], bool]:
 
 
 def about(client: EventClient, conversation_id: int, start: int = 0) -> list[Event]:
-    """All that this client was told of the conversation, from its event number ``start`` on."""
+    """Returns all events about the conversation, from the client's event number ``start`` on."""
     told = list(client.events)[start:]
     return [e for e in told if conversation_id in (e.data.get("conversationId"), e.data.get("id"))]
 
@@ -52,12 +52,12 @@ def history(rest: RestClient, conversation_id: int) -> list[View]:
 
 
 def texts(rest: RestClient, conversation_id: int) -> list[str]:
-    """What a member reads there; without system messages."""
+    """Returns the texts that a member reads there, without system messages."""
     return [m["message"] for m in history(rest, conversation_id) if m["kind"] != "system"]
 
 
 def one(rest: RestClient, conversation_id: int, seq: int) -> View:
-    """The message with this seq, as the history has it now."""
+    """Returns the current message with this seq from the history."""
     found = rest.history(conversation_id, after=seq - 1, limit=1)["messages"]
     assert [m["seq"] for m in found] == [seq]
     return dict(found[0])

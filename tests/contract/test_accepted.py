@@ -1,4 +1,4 @@
-"""While nothing is stored: live delivery goes on, unread sees it, REST says accepted, acks come after."""
+"""While nothing is stored: messages are delivered live, count as unread, are "accepted" over REST, and acked later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNTIL = "2100-01-01T00:00:00.000Z"
 
 @pytest.fixture
 def frozen_worker(server: Stack) -> Iterator[Any]:
-    """The worker does not move until the test says so."""
+    """The worker stands still until the test thaws it."""
     with frozen(server) as thaw:
         yield thaw
 
@@ -38,7 +38,7 @@ def frozen(server: Stack) -> Iterator[Callable[[], None]]:
         worker.signal(signal.SIGCONT)
 
 
-def test_what_is_accepted_is_delivered_and_unread_before_it_is_stored(
+def test_accepted_message_is_delivered_and_unread_before_it_is_stored(
     frozen_worker: Any,
     connect: Connect,
     rest: MakeRest,
@@ -67,7 +67,7 @@ def test_what_is_accepted_is_delivered_and_unread_before_it_is_stored(
     assert rows(conversation) == [(1, event.data["id"], ann.user_id, "not stored yet")]
 
 
-def test_rest_says_accepted_after_five_seconds_and_the_same_id_finds_it_stored(
+def test_rest_answers_accepted_after_five_seconds_and_stored_on_a_later_retry(
     frozen_worker: Any, rest: MakeRest, ann: Account, ben: Account
 ) -> None:
     start = time.monotonic()
@@ -78,22 +78,22 @@ def test_rest_says_accepted_after_five_seconds_and_the_same_id_finds_it_stored(
     frozen_worker()
     again = eventually(lambda: _stored(rest(ann), ben, ack["id"]), "the ack of the stored message", 30)
     assert again["seq"] == 1
-    assert {**ack, "status": "stored"} == again, "all that is known was said, also of a first message by receiverId"
+    assert {**ack, "status": "stored"} == again, "the first answer was complete, also for a first message by receiverId"
 
 
-def test_a_conversation_is_shown_and_listed_as_it_is_before_that_is_stored(
+def test_conversation_views_include_changes_that_are_not_stored_yet(
     server: Stack, connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
-    """Its name, its size, and one's own settings of it."""
+    """The name, the size and one's own settings of the group."""
     made = group(ann, ben, eve)
     watcher = connect("ws", ann)
-    asked: list[Callable[[], Any]] = [
+    changes: list[Callable[[], Any]] = [
         partial(rest(ann).change, made, name="Now"),
         partial(rest(eve).leave, made),
         partial(rest(ann).mute, made, UNTIL),
     ]
     with frozen(server), ThreadPoolExecutor() as pool:
-        for act in asked:
+        for act in changes:
             pool.submit(act)
         watcher.next_event(is_now(made, name="Now"))
         watcher.next_event(is_now(made, memberCount=2))
@@ -104,20 +104,20 @@ def test_a_conversation_is_shown_and_listed_as_it_is_before_that_is_stored(
         assert "members" not in listed
 
 
-def test_a_list_waits_for_the_group_one_came_to_a_moment_ago(
+def test_list_waits_for_a_group_that_was_joined_a_moment_ago(
     server: Stack, connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
-    """Its event has gone by: nothing else would tell of it."""
+    """The group's event has already passed, so only the list can show the group."""
     made = group(ann)
     watcher = connect("ws", ben)
     with ThreadPoolExecutor() as pool:
         with frozen(server):
             pool.submit(rest(ann).add, made, ben.user_id)
             watcher.next_event(is_now(made))
-            asked = pool.submit(rest(ben).conversations)
+            listing = pool.submit(rest(ben).conversations)
             with pytest.raises(TimeoutError):
-                asked.result(0.5)
-        assert [c["id"] for c in asked.result(10)["conversations"]] == [made]
+                listing.result(0.5)
+        assert [c["id"] for c in listing.result(10)["conversations"]] == [made]
 
 
 def _stored(client: Any, to: Account, id_: str) -> Any:

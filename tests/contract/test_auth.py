@@ -10,7 +10,7 @@ from tests.support.clients import Account, HandshakeRefused, Refused, WsClient
 from tests.support.processes import Stack
 
 
-def test_registering_gives_a_user_and_both_tokens(rest: MakeRest) -> None:
+def test_register_returns_the_user_and_both_tokens(rest: MakeRest) -> None:
     response = rest().request(
         "POST",
         "/auth/register",
@@ -25,7 +25,7 @@ def test_registering_gives_a_user_and_both_tokens(rest: MakeRest) -> None:
     assert "password" not in response.text.lower()
 
 
-def test_a_username_is_taken_once_whatever_its_case(rest: MakeRest, ann: Account) -> None:
+def test_usernames_are_unique_regardless_of_case(rest: MakeRest, ann: Account) -> None:
     with refused("conflict") as caught:
         rest().register(ann.username.upper(), "another password")
     assert caught.value.status == 409
@@ -45,7 +45,7 @@ def test_a_username_is_taken_once_whatever_its_case(rest: MakeRest, ann: Account
         {"username": "nul\x00byte", "password": "long enough"},
     ],
 )
-def test_a_registration_that_makes_no_sense_names_the_field(rest: MakeRest, body: dict[str, object]) -> None:
+def test_invalid_registration_names_the_field(rest: MakeRest, body: dict[str, object]) -> None:
     with refused("invalid") as caught:
         rest().json("POST", "/auth/register", json=body, token="")
     assert caught.value.status == 422
@@ -53,14 +53,14 @@ def test_a_registration_that_makes_no_sense_names_the_field(rest: MakeRest, body
     assert caught.value.data["errors"]
 
 
-def test_login_gives_working_tokens(rest: MakeRest, ann: Account) -> None:
+def test_login_returns_working_tokens(rest: MakeRest, ann: Account) -> None:
     body = rest().login(ann.username, ann.password)
     assert body["user"]["id"] == ann.user_id
     assert rest().json("GET", "/me", token=body["accessToken"])["id"] == ann.user_id
 
 
 @pytest.mark.parametrize("wrong", ["password", "name"])
-def test_a_wrong_login_does_not_tell_which_part_was_wrong(rest: MakeRest, ann: Account, wrong: str) -> None:
+def test_failed_login_does_not_reveal_which_part_was_wrong(rest: MakeRest, ann: Account, wrong: str) -> None:
     name = ann.username if wrong == "password" else "nobody-of-this-name"
     with refused("unauthorized") as caught:
         rest().login(name, "not the password")
@@ -74,13 +74,13 @@ def _detail_of_unknown_user(rest: MakeRest) -> str:
     return str(caught.value.data["detail"])
 
 
-def test_a_refresh_token_gives_new_tokens_once(rest: MakeRest, ann: Account) -> None:
+def test_refresh_token_works_once(rest: MakeRest, ann: Account) -> None:
     fresh = rest().refresh(ann.refresh_token)
     assert rest().json("GET", "/me", token=fresh["accessToken"])["id"] == ann.user_id
     assert fresh["refreshToken"] != ann.refresh_token
 
 
-def test_a_refresh_token_used_twice_revokes_its_family(rest: MakeRest, ann: Account) -> None:
+def test_reused_refresh_token_revokes_its_family(rest: MakeRest, ann: Account) -> None:
     fresh = rest().refresh(ann.refresh_token)
     with refused("unauthorized"):
         rest().refresh(ann.refresh_token)
@@ -90,7 +90,7 @@ def test_a_refresh_token_used_twice_revokes_its_family(rest: MakeRest, ann: Acco
         rest().json("GET", "/me", token=fresh["accessToken"])
 
 
-def test_reuse_leaves_other_logins_of_the_user_alone(rest: MakeRest, ann: Account) -> None:
+def test_reuse_does_not_affect_other_logins_of_the_user(rest: MakeRest, ann: Account) -> None:
     other = rest().login(ann.username, ann.password)
     rest().refresh(ann.refresh_token)
     with refused("unauthorized"):
@@ -106,14 +106,14 @@ def test_reuse_closes_open_connections_of_the_family(rest: MakeRest, connect: Co
     assert client.wait_closed() == 4401
 
 
-def test_an_access_token_does_not_refresh_and_a_refresh_token_does_not_open(rest: MakeRest, ann: Account) -> None:
+def test_access_and_refresh_tokens_are_not_interchangeable(rest: MakeRest, ann: Account) -> None:
     with refused("unauthorized"):
         rest().refresh(ann.access_token)
     with refused("unauthorized"):
         rest().json("GET", "/me", token=ann.refresh_token)
 
 
-def test_logout_ends_tokens_and_open_connections(
+def test_logout_revokes_tokens_and_closes_open_connections(
     rest: MakeRest, connect: Connect, ann: Account, transport: str
 ) -> None:
     client = connect(transport, ann)
@@ -127,14 +127,14 @@ def test_logout_ends_tokens_and_open_connections(
         rest().refresh(ann.refresh_token)
 
 
-def test_logout_tells_a_websocket_why_before_it_closes(rest: MakeRest, connect: Connect, ann: Account) -> None:
+def test_logout_sends_the_reason_before_closing_a_websocket(rest: MakeRest, connect: Connect, ann: Account) -> None:
     client = connect("ws", ann)
     rest(ann).logout()
     client.wait_closed()
     assert client.next_event("error").data["code"] == "unauthorized"
 
 
-def test_logout_on_one_gateway_holds_on_the_other(server: Stack, rest: MakeRest, ann: Account) -> None:
+def test_logout_on_one_gateway_takes_effect_on_the_other(server: Stack, rest: MakeRest, ann: Account) -> None:
     from tests.support.clients import RestClient
 
     second = RestClient(server.base_urls[1], ann.access_token)
@@ -164,25 +164,27 @@ def test_logout_leaves_the_other_device_connected(rest: MakeRest, connect: Conne
     assert not client.ended
 
 
-# -- how a WebSocket shows who it is --------------------
+# -- how a WebSocket authenticates --------------------
 
 
 @pytest.mark.parametrize("credential", ["header", "ticket", "token"])
-def test_three_ways_to_say_who_one_is(connect: Connect, ann: Account, credential: str) -> None:
+def test_websocket_authenticates_by_header_ticket_or_join_token(
+    connect: Connect, ann: Account, credential: str
+) -> None:
     assert connect("ws", ann, credential=credential).joined.data["userId"] == ann.user_id
 
 
-def test_a_ticket_opens_an_event_stream(connect: Connect, ann: Account) -> None:
+def test_ticket_opens_an_event_stream(connect: Connect, ann: Account) -> None:
     assert connect("sse", ann, credential="ticket").joined.data["userId"] == ann.user_id
 
 
-def test_a_ticket_says_how_long_it_lives(rest: MakeRest, ann: Account) -> None:
+def test_ticket_states_its_lifetime(rest: MakeRest, ann: Account) -> None:
     response = rest(ann).request("POST", "/auth/ticket")
     assert response.status_code == 201
     assert response.json()["expiresIn"] == 30
 
 
-def test_a_ticket_works_once(rest: MakeRest, raw: Connect, ann: Account) -> None:
+def test_ticket_works_once(rest: MakeRest, raw: Connect, ann: Account) -> None:
     ticket = rest(ann).ticket()
     raw(ann, credential="none", query=f"?ticket={ticket}")
     with pytest.raises(HandshakeRefused) as caught:
@@ -190,41 +192,41 @@ def test_a_ticket_works_once(rest: MakeRest, raw: Connect, ann: Account) -> None
     assert caught.value.status == 401
 
 
-def test_a_made_up_ticket_or_a_token_in_the_url_opens_nothing(raw: Connect, ann: Account) -> None:
+def test_invented_ticket_or_token_as_ticket_is_refused(raw: Connect, ann: Account) -> None:
     for query in ("?ticket=made-up", f"?ticket={ann.access_token}"):
         with pytest.raises(HandshakeRefused) as caught:
             raw(ann, credential="none", query=query)
         assert caught.value.status == 401
 
 
-def test_a_token_in_the_url_says_nothing(raw: Connect, ann: Account) -> None:
+def test_token_in_the_url_is_ignored(raw: Connect, ann: Account) -> None:
     client: WsClient = raw(ann, credential="none", query=f"?token={ann.access_token}")
     with refused("unauthorized"):
         client.command("join", {})
     assert client.command("join", {"token": ann.access_token}).name == "joined"
 
 
-def test_a_bad_token_in_the_header_is_refused_before_the_upgrade(raw: Connect, ann: Account) -> None:
+def test_bad_token_in_the_header_is_refused_before_the_upgrade(raw: Connect, ann: Account) -> None:
     with pytest.raises(HandshakeRefused) as caught:
         raw(ann, credential="none", headers={"Authorization": "Bearer not.a.token"})
     assert caught.value.status == 401
 
 
-def test_a_bad_token_in_the_join_ends_in_4401(raw: Connect, ann: Account) -> None:
+def test_bad_token_in_the_join_closes_with_4401(raw: Connect, ann: Account) -> None:
     client: WsClient = raw(ann, credential="none")
     with refused("unauthorized"):
         client.command("join", {"token": "not.a.token"})
     assert client.wait_closed() == 4401
 
 
-def test_a_refresh_token_does_not_join(raw: Connect, ann: Account) -> None:
+def test_refresh_token_cannot_join(raw: Connect, ann: Account) -> None:
     client: WsClient = raw(ann, credential="none")
     with refused("unauthorized"):
         client.command("join", {"token": ann.refresh_token})
     assert client.wait_closed() == 4401
 
 
-def test_the_profile_can_be_read_changed_and_found(rest: MakeRest, user: MakeUser) -> None:
+def test_profile_can_be_read_changed_and_found(rest: MakeRest, user: MakeUser) -> None:
     account = user()
     mine = rest(account)
     assert mine.json("GET", "/me")["username"] == account.username

@@ -1,4 +1,4 @@
-"""What a broken or hostile WebSocket client may send: the stated error, and the session lives."""
+"""Broken and hostile WebSocket frames get the documented error, and the session stays open."""
 
 from __future__ import annotations
 
@@ -40,8 +40,11 @@ NOT_FRAMES = {
 HALF_AN_EMOJI = '{"event": "send_message", "data": {"receiverId": 1, "message": "\\ud83d"}, "ref": %s}'
 
 
-def test_half_an_emoji_is_answered_under_its_ref(connect: Connect, ann: Account) -> None:
-    """Whoever cuts a text by UTF-16 units sends such; JavaScript writes it as an escape, which is no Unicode text."""
+def test_half_an_emoji_is_answered_with_its_ref(connect: Connect, ann: Account) -> None:
+    """A text cut by UTF-16 units ends in half an emoji.
+
+    JavaScript writes it as an escape, which is not valid Unicode.
+    """
     client: WsClient = connect("ws", ann)
     client.send_text(HALF_AN_EMOJI % '"mine"')
     answer = client.wait(lambda: client.replies.get("mine"), 10, "the answer")
@@ -64,7 +67,7 @@ def _nth(client: WsClient, count: int) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("name", NOT_FRAMES)
-def test_what_is_not_a_command_is_answered_and_the_session_lives(connect: Connect, ann: Account, name: str) -> None:
+def test_invalid_frame_is_answered_and_the_session_stays_open(connect: Connect, ann: Account, name: str) -> None:
     client: WsClient = connect("ws", ann)
     client.send_text(NOT_FRAMES[name])
     error = nth_error(client, 1)
@@ -104,7 +107,7 @@ WRONG_DATA: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG_DATA)
-def test_data_of_the_wrong_shape_names_its_error_and_carries_the_ref(connect: Connect, ann: Account, name: str) -> None:
+def test_invalid_data_gets_its_error_with_the_ref(connect: Connect, ann: Account, name: str) -> None:
     event, data, code = WRONG_DATA[name]
     client: WsClient = connect("ws", ann)
     with refused(code) as caught:
@@ -125,7 +128,7 @@ def test_lone_surrogates_are_invalid(connect: Connect, rest: MakeRest, ann: Acco
     assert rest(ann).conversations()["conversations"] == []
 
 
-def test_one_character_less_is_sent(connect: Connect, ann: Account) -> None:
+def test_longest_allowed_message_is_sent(connect: Connect, ann: Account) -> None:
     assert connect("ws", ann).send("x" * 8000, receiver_id=ann.user_id)["status"] == "stored"
 
 
@@ -134,7 +137,7 @@ def test_unknown_members_are_ignored(connect: Connect, ann: Account) -> None:
     assert answer.data["status"] == "stored"
 
 
-def test_a_binary_frame_ends_in_1003_or_an_error(connect: Connect, ann: Account) -> None:
+def test_binary_frame_closes_with_1003_or_gets_an_error(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     assert client.connection is not None
     client.connection.send_binary(b'{"event":"ping","data":{}}')
@@ -142,20 +145,20 @@ def test_a_binary_frame_ends_in_1003_or_an_error(connect: Connect, ann: Account)
     assert client.close_code == 1003 if client.ended else _nth(client, 1)["code"] == "invalid"  # type: ignore[index]
 
 
-def test_a_frame_over_64_kib_ends_in_1009(connect: Connect, ann: Account) -> None:
+def test_frame_over_64_kib_closes_with_1009(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     client.send_text(json.dumps({"event": "ping", "data": {"x": "y" * 70_000}}))
     assert client.wait_closed() == 1009
 
 
-def test_ten_bad_frames_in_a_row_end_in_1008(connect: Connect, ann: Account) -> None:
+def test_ten_bad_frames_in_a_row_close_with_1008(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     for _ in range(10):
         client.send_text("bad")
     assert client.wait_closed() == 1008
 
 
-def test_a_good_frame_in_between_forgives(connect: Connect, ann: Account) -> None:
+def test_good_frame_resets_the_count_of_bad_frames(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     for _ in range(3):
         for _ in range(9):
@@ -164,7 +167,7 @@ def test_a_good_frame_in_between_forgives(connect: Connect, ann: Account) -> Non
     assert not client.ended
 
 
-def test_a_refusal_is_no_bad_frame(connect: Connect, ann: Account) -> None:
+def test_refused_command_is_not_a_bad_frame(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     for _ in range(12):
         with refused("not_found"):
@@ -172,21 +175,21 @@ def test_a_refusal_is_no_bad_frame(connect: Connect, ann: Account) -> None:
     client.ping()
 
 
-def test_text_that_is_not_utf8_ends_in_1007(connect: Connect, ann: Account) -> None:
+def test_text_that_is_not_utf8_closes_with_1007(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     assert client.connection is not None
     client.connection.send_raw(b"\x81\x84\x00\x00\x00\x00\xff\xfe\xfd\xfc")
     assert client.wait_closed() == 1007
 
 
-def test_an_unmasked_frame_ends_in_1002(connect: Connect, ann: Account) -> None:
+def test_unmasked_frame_closes_with_1002(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     assert client.connection is not None
     client.connection.send_raw(b"\x81\x02hi")
     assert client.wait_closed() == 1002
 
 
-def test_others_are_served_meanwhile(connect: Connect, ann: Account, ben: Account) -> None:
+def test_bad_frames_do_not_affect_other_sessions(connect: Connect, ann: Account, ben: Account) -> None:
     bystander, rude = connect("ws", ben), connect("ws", ann)
     for text in list(NOT_FRAMES.values())[:9]:
         rude.send_text(text)

@@ -1,4 +1,4 @@
-"""What becomes of messages under a block: the blocked is told nothing, the one who blocked gets nothing."""
+"""Messages under a block: the blocked user notices nothing, and the blocking user receives nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def block(rest: Any, user: Account, *, on: bool = True) -> None:
     assert rest.request("PUT" if on else "DELETE", f"/blocks/{user.user_id}").status_code == 204
 
 
-def test_what_the_blocked_sends_is_acked_and_reaches_nobody(
+def test_message_of_a_blocked_user_is_acked_but_not_delivered(
     connect: Connect, rest: MakeRest, rows: Any, ann: Account, ben: Account, transport: str
 ) -> None:
     before = rest(ben).send(receiver_id=ann.user_id, message="before")
@@ -36,7 +36,7 @@ def test_what_the_blocked_sends_is_acked_and_reaches_nobody(
     assert rest(ann).conversation(before["conversationId"])["unread"] == 1
 
 
-def test_what_was_hidden_stays_so_and_what_follows_arrives(
+def test_unblocking_delivers_only_later_messages(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     block(rest(ann), ben)
@@ -49,7 +49,7 @@ def test_what_was_hidden_stays_so_and_what_follows_arrives(
     assert texts(rest(ann), seen["conversationId"]) == ["seen"]
 
 
-def test_the_one_who_blocked_cannot_write(
+def test_blocking_user_cannot_send(
     connect: Connect, rest: MakeRest, rows: Any, ann: Account, ben: Account, transport: str
 ) -> None:
     client = connect(transport, ann)
@@ -61,29 +61,29 @@ def test_the_one_who_blocked_cannot_write(
 
 
 @pytest.mark.parametrize("again", ALL)
-def test_what_was_acked_before_a_block_is_acked_after_it(
+def test_id_acked_before_a_block_is_acked_again(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, again: str
 ) -> None:
-    """Its ack may have been lost: the message is there all the same."""
+    """The first ack may have been lost, and the message exists."""
     id_ = uuid7()
     ack = connect("ws", ann).send("once", receiver_id=ben.user_id, id=id_)
     block(rest(ann), ben)
     assert connect(again, ann).send("once", conversation_id=ack["conversationId"], id=id_)["seq"] == ack["seq"]
 
 
-def test_neither_sees_the_other_type(
+def test_block_hides_typing_in_the_direct_conversation(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str
 ) -> None:
     made, direct = group(ann, ben), rest(ben).direct(ann.user_id)["id"]
     watcher, typist = connect(transport, ann), connect(transport, ben)
     block(rest(ann), ben)
     typist.typing(conversation_id=direct)
-    typist.typing(conversation_id=made)  # in groups both go on as before
+    typist.typing(conversation_id=made)  # a block does not affect groups
     watcher.next_event(lambda e: e.name == "typing" and e.data["conversationId"] == made)
     assert {e.data["conversationId"] for e in watcher.named("typing")} == {made}
 
 
-def test_in_groups_both_go_on_as_before(
+def test_block_does_not_affect_groups(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str
 ) -> None:
     made = group(ann, ben)

@@ -1,4 +1,7 @@
-"""Blocks: kept, idempotent, and neither sees the other come or go. What becomes of messages is in test_blocked_send."""
+"""Blocks are stored and idempotent, and hide each user's presence from the other.
+
+For messages see test_blocked_send.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,7 @@ def presence_events(client: WsClient, user_id: int) -> list[Event]:
     return [event for event in client.named("presence") if event.data["userId"] == user_id]
 
 
-def test_a_block_is_kept_and_said_again_changes_nothing(
-    rest: MakeRest, ann: Account, ben: Account, eve: Account
-) -> None:
+def test_block_is_stored_and_idempotent(rest: MakeRest, ann: Account, ben: Account, eve: Account) -> None:
     mine = rest(ann)
     assert mine.json("GET", "/blocks") == {"users": []}
     assert [block(mine, ben), block(mine, ben), block(mine, eve)] == [204] * 3
@@ -30,7 +31,7 @@ def test_a_block_is_kept_and_said_again_changes_nothing(
     assert [user["id"] for user in mine.json("GET", "/blocks")["users"]] == [eve.user_id]
 
 
-def test_oneself_and_nobody_cannot_be_blocked(rest: MakeRest, ann: Account) -> None:
+def test_blocking_oneself_or_a_missing_user_is_refused(rest: MakeRest, ann: Account) -> None:
     with refused("invalid"):
         block(rest(ann), ann)
     with refused("not_found"):
@@ -39,7 +40,7 @@ def test_oneself_and_nobody_cannot_be_blocked(rest: MakeRest, ann: Account) -> N
         block(rest(), ann)
 
 
-def test_neither_sees_the_other_online(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_block_hides_presence_both_ways(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     connect("ws", ann), connect("ws", ben)
     assert rest(ann).presence([ben.user_id])[ben.user_id]["status"] == "online"
     block(rest(ann), ben)
@@ -51,10 +52,10 @@ def test_neither_sees_the_other_online(connect: Connect, rest: MakeRest, ann: Ac
     assert rest(ben).presence([ann.user_id])[ann.user_id]["status"] == "online"
 
 
-def test_a_block_ends_what_is_watched_on_all_gateways(
+def test_block_ends_presence_subscriptions_on_all_gateways(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
 ) -> None:
-    """On both sides, whoever of the two has made it."""
+    """The subscription ends regardless of which of the two users blocks the other."""
     for blocker, blocked in ((ann, ben), (ben, ann)):
         session = connect("ws", ben)
         watchers = [connect("ws", ann), connect("ws", ann)]  # one on each gateway
@@ -75,7 +76,7 @@ def is_offline(user: Account) -> Any:
     return lambda e: e.name == "presence" and e.data["userId"] == user.user_id and e.data["status"] == "offline"
 
 
-def test_watching_again_under_a_block_watches_nothing(
+def test_subscribing_under_a_block_gives_no_events(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
 ) -> None:
     block(rest(ben), ann)
@@ -88,7 +89,7 @@ def test_watching_again_under_a_block_watches_nothing(
     assert presence_events(watcher, ben.user_id) == []
 
 
-# -- when one was last seen --------------------
+# -- last seen --------------------
 
 
 def shown(rest: Any, user_id: int) -> bool:
@@ -97,7 +98,7 @@ def shown(rest: Any, user_id: int) -> bool:
     return seen is not None
 
 
-def test_who_may_know_when_one_was_last_seen(
+def test_last_seen_is_shown_as_the_setting_says(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
 ) -> None:
     rest(ann).send(receiver_id=ben.user_id)
@@ -113,7 +114,7 @@ def test_who_may_know_when_one_was_last_seen(
         rest(ann).json("PATCH", "/me", json={"lastSeenVisible": "friends"})
 
 
-def test_events_tell_it_to_those_alone(
+def test_presence_events_carry_last_seen_only_for_allowed_users(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
 ) -> None:
     rest(ann).send(receiver_id=ben.user_id)
@@ -121,14 +122,14 @@ def test_events_tell_it_to_those_alone(
     friend, stranger = connect("ws", ben), connect("ws", eve)
     for client in (friend, stranger):
         client.presence([ann.user_id])
-    gone = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "offline"  # noqa: E731
-    came = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "online"  # noqa: E731
-    for setting, told in {"contacts": True, "nobody": False}.items():
+    went_offline = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "offline"  # noqa: E731
+    came_online = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "online"  # noqa: E731
+    for setting, shown_to_friend in {"contacts": True, "nobody": False}.items():
         rest(ann).json("PATCH", "/me", json={"lastSeenVisible": setting})
-        if setting == "contacts":  # narrowed or said again: who watches asks anew
+        if setting == "contacts":  # a changed setting ends the subscription, so the friend subscribes again
             friend.presence([ann.user_id])
         session = connect("ws", ann)
-        friend.next_event(came), stranger.next_event(came)
+        friend.next_event(came_online), stranger.next_event(came_online)
         session.close()
-        assert (friend.next_event(gone).data["lastSeen"] is not None) == told
-        assert stranger.next_event(gone).data["lastSeen"] is None
+        assert (friend.next_event(went_offline).data["lastSeen"] is not None) == shown_to_friend
+        assert stranger.next_event(went_offline).data["lastSeen"] is None

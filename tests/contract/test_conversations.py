@@ -1,4 +1,4 @@
-"""Direct conversations: the list, the page of one, its history."""
+"""Direct conversations: the list, one conversation, and its history."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from tests.contract.expect import is_time, refused, send_many
 from tests.support.clients import Account, Refused
 
 
-def test_a_direct_conversation_is_made_once(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_direct_conversation_is_created_once(rest: MakeRest, ann: Account, ben: Account) -> None:
     made = rest(ann).direct(ben.user_id)
     assert made["kind"] == "direct"
     assert made["id"] == rest(ann).direct(ben.user_id)["id"] == rest(ben).direct(ann.user_id)["id"]
     assert made["id"] == rest(ben).send(receiver_id=ann.user_id)["conversationId"]
 
 
-def test_with_oneself_and_with_nobody(rest: MakeRest, ann: Account) -> None:
+def test_direct_conversation_with_oneself_or_a_missing_user(rest: MakeRest, ann: Account) -> None:
     assert rest(ann).direct(ann.user_id)["memberCount"] == 1
     with refused("not_found"):
         rest(ann).direct(2**40)
 
 
-def test_a_conversation_has_what_the_protocol_says(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_conversation_has_the_documented_members(rest: MakeRest, ann: Account, ben: Account) -> None:
     ack = rest(ann).send(receiver_id=ben.user_id, message="hi")
     for found in (
         rest(ben).conversation(ack["conversationId"]),
@@ -49,7 +49,7 @@ def test_a_conversation_has_what_the_protocol_says(rest: MakeRest, ann: Account,
         assert all(set(m) >= {"userId", "role", "deliveredSeq", "readSeq"} for m in found["members"])
 
 
-def test_newest_activity_comes_first(rest: MakeRest, user: MakeUser, ann: Account) -> None:
+def test_list_is_sorted_by_latest_activity(rest: MakeRest, user: MakeUser, ann: Account) -> None:
     others = [user() for _ in range(3)]
     ids = [rest(ann).send(receiver_id=o.user_id)["conversationId"] for o in others]
     assert [c["id"] for c in rest(ann).conversations()["conversations"]] == ids[::-1]
@@ -98,7 +98,7 @@ def test_history_before_and_after(
     assert page["hasMore"] is has_more
 
 
-def test_a_page_of_history_has_a_hundred_at_most(rest: MakeRest, ben: Account, long: int) -> None:
+def test_history_page_has_at_most_a_hundred_messages(rest: MakeRest, ben: Account, long: int) -> None:
     for limit in (0, -1, 101, 10**6):
         try:
             assert len(rest(ben).history(long, limit=limit)["messages"]) <= 100
@@ -107,12 +107,12 @@ def test_a_page_of_history_has_a_hundred_at_most(rest: MakeRest, ben: Account, l
 
 
 @pytest.mark.parametrize("params", [{"before": "x"}, {"after": -1}, {"limit": "many"}])
-def test_a_page_that_makes_no_sense_is_invalid(rest: MakeRest, ben: Account, long: int, params: Any) -> None:
+def test_invalid_history_page_is_refused(rest: MakeRest, ben: Account, long: int, params: Any) -> None:
     with refused("invalid"):
         rest(ben).history(long, **params)
 
 
-def test_messages_in_history_are_whole(rest: MakeRest, ann: Account, ben: Account, long: int) -> None:
+def test_history_shows_complete_messages(rest: MakeRest, ann: Account, ben: Account, long: int) -> None:
     (first, *_) = rest(ann).history(long, after=0, limit=1)["messages"]
     wanted = {
         "id",
@@ -135,7 +135,7 @@ def test_messages_in_history_are_whole(rest: MakeRest, ann: Account, ben: Accoun
     )
 
 
-def test_a_conversation_that_nobody_wrote_in(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_conversation_without_messages(rest: MakeRest, ann: Account, ben: Account) -> None:
     made = rest(ann).direct(ben.user_id)
     assert (made["lastSeq"], made["unread"], made.get("lastMessage")) == (0, 0, None)
     assert rest(ben).history(made["id"]) == {"messages": [], "hasMore": False}

@@ -1,4 +1,4 @@
-"""The form of the event stream: what a browser's EventSource is given (section 1)."""
+"""The format of the event stream for a browser's EventSource (section 1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.contract.expect import refused
 from tests.support.clients import Account, SseClient
 
 
-def test_retry_with_jitter_comes_first(connect: Connect, ann: Account) -> None:
+def test_stream_starts_with_a_jittered_retry(connect: Connect, ann: Account) -> None:
     clients: list[SseClient] = [connect("sse", ann) for _ in range(6)]
     assert all(client.parser.order[0] == "retry" for client in clients)
     times = [client.parser.retry for client in clients]
@@ -19,23 +19,21 @@ def test_retry_with_jitter_comes_first(connect: Connect, ann: Account) -> None:
     assert len(set(times)) > 1, f"no jitter: {times}"
 
 
-def test_headers_keep_proxies_from_buffering(connect: Connect, ann: Account) -> None:
+def test_headers_prevent_buffering_by_proxies(connect: Connect, ann: Account) -> None:
     headers = connect("sse", ann).response_headers
     assert headers["content-type"].split(";")[0] == "text/event-stream"
     assert "no-store" in headers["cache-control"] or "no-cache" in headers["cache-control"]
     assert headers.get("x-accel-buffering") == "no"
 
 
-def test_a_comment_keeps_it_alive(connect: Connect, ann: Account) -> None:
+def test_keep_alive_comment_is_sent(connect: Connect, ann: Account) -> None:
     client: SseClient = connect("sse", ann)
     for _ in range(2):
         client.wait_comment(5)
     assert not client.ended
 
 
-def test_every_event_of_the_stream_has_its_cursor_as_id(
-    connect: Connect, rest: MakeRest, ann: Account, ben: Account
-) -> None:
+def test_every_event_has_its_cursor_as_id(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     stream, frames = connect("sse", ben), connect("ws", ben)
     acks = [rest(ann).send(receiver_id=ben.user_id) for _ in range(3)]
     for ack in acks:
@@ -55,8 +53,8 @@ def test_data_is_the_same_object_on_every_transport(
     assert others == [first, first]
 
 
-def test_the_header_wins_over_the_query(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
-    """EventSource reconnects to the address it was made with; its own header is the newer of the two."""
+def test_last_event_id_header_wins_over_the_query(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+    """EventSource reconnects to its original address, so its own header holds the newer cursor."""
     first: SseClient = connect("sse", ben)
     old = first.cursor
     ack = rest(ann).send(receiver_id=ben.user_id)
@@ -74,6 +72,6 @@ def test_the_header_wins_over_the_query(connect: Connect, rest: MakeRest, ann: A
 
 
 @pytest.mark.parametrize("path", ["/events", "/events/poll"])
-def test_a_stream_without_credentials_is_a_problem(rest: MakeRest, path: str) -> None:
+def test_stream_without_credentials_is_a_problem(rest: MakeRest, path: str) -> None:
     with refused("unauthorized"):
         rest().request("GET", path)

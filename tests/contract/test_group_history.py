@@ -1,4 +1,4 @@
-"""history "all" and "joined": what of the past a member who came later can see, by whatever way."""
+"""History "all" and "joined": how much of the past a later member can see, in every view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.clients import Account
 
 @pytest.fixture
 def late(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account) -> tuple[int, str]:
-    """A group with history "joined", to which Eve came (seq 3) after the message of the id (seq 2); seq 4 is since."""
+    """A "joined" group with the seqs: 2 a message (its id is returned), 3 Eve joins, 4 a later message."""
     made = group(ann, ben, history="joined")
     old = rest(ann).send(conversation_id=made, message="before eve")["id"]
     rest(ann).add(made, eve.user_id)
@@ -20,7 +20,9 @@ def late(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Acco
     return made, old
 
 
-def test_all_shows_everything(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account) -> None:
+def test_all_shows_messages_from_before_the_join(
+    rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
+) -> None:
     made = group(ann, ben, history="all")
     rest(ann).send(conversation_id=made, message="before eve")
     rest(ann).add(made, eve.user_id)
@@ -28,7 +30,9 @@ def test_all_shows_everything(rest: MakeRest, group: MakeGroup, ann: Account, be
     assert texts(rest(eve), made) == ["before eve"]
 
 
-def test_joined_shows_what_came_since(rest: MakeRest, late: tuple[int, str], ben: Account, eve: Account) -> None:
+def test_joined_shows_only_messages_since_the_join(
+    rest: MakeRest, late: tuple[int, str], ben: Account, eve: Account
+) -> None:
     made, _ = late
     assert [m["seq"] for m in history(rest(eve), made)] == [3, 4]
     assert [m["seq"] for m in rest(eve).history(made, before=4)["messages"]] == [3]
@@ -37,7 +41,9 @@ def test_joined_shows_what_came_since(rest: MakeRest, late: tuple[int, str], ben
     assert [m["seq"] for m in history(rest(ben), made)] == [1, 2, 3, 4]
 
 
-def test_the_past_is_not_unread(connect: Connect, rest: MakeRest, late: tuple[int, str], eve: Account) -> None:
+def test_messages_from_before_the_join_are_not_unread(
+    connect: Connect, rest: MakeRest, late: tuple[int, str], eve: Account
+) -> None:
     made, _ = late
     assert [m["message"] for m in rest(eve).fetch_unread(conversation_id=made)["messages"] if m["message"]] == [
         "since eve"
@@ -45,7 +51,7 @@ def test_the_past_is_not_unread(connect: Connect, rest: MakeRest, late: tuple[in
     assert rest(eve).conversation(made)["unread"] <= 2
 
 
-def test_the_past_does_not_come_by_a_cursor_from_before(
+def test_older_cursor_does_not_replay_messages_from_before_the_join(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     away = connect(transport, eve)
@@ -59,7 +65,9 @@ def test_the_past_does_not_come_by_a_cursor_from_before(
     assert seqs(away, made) == [3, 4]
 
 
-def test_acts_on_the_past_find_nothing(rest: MakeRest, late: tuple[int, str], ann: Account, eve: Account) -> None:
+def test_acts_on_messages_from_before_the_join_are_not_found(
+    rest: MakeRest, late: tuple[int, str], ann: Account, eve: Account
+) -> None:
     made, old = late
     rest(ann).give_role(made, eve.user_id, "owner")
     for act in (
@@ -75,7 +83,7 @@ def test_acts_on_the_past_find_nothing(rest: MakeRest, late: tuple[int, str], an
             act()
 
 
-def test_changes_of_the_past_are_not_told(
+def test_changes_of_messages_from_before_the_join_are_not_sent(
     connect: Connect, rest: MakeRest, late: tuple[int, str], ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     made, old = late
@@ -91,7 +99,7 @@ def test_changes_of_the_past_are_not_told(
         assert about(client, made) == []
 
 
-def test_the_past_is_not_found_by_search(
+def test_search_does_not_find_messages_from_before_the_join(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben, history="joined")
@@ -103,7 +111,7 @@ def test_the_past_is_not_found_by_search(
     assert len(rest(ben).search(word)) == 2
 
 
-def test_a_change_of_the_setting_is_for_those_who_come_then(
+def test_changed_history_setting_applies_to_later_members(
     rest: MakeRest, late: tuple[int, str], ann: Account, eve: Account
 ) -> None:
     made, _ = late

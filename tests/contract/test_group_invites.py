@@ -1,4 +1,4 @@
-"""Invites: who holds a code may come, as long as it is good."""
+"""Invites: the holder of a code may join while the code is valid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.contract.expect_groups import everyone, history, is_now, is_system, r
 from tests.support.clients import Account, Refused
 
 
-def test_who_holds_a_code_comes_and_all_hear_of_it(
+def test_holder_of_a_code_joins_and_every_member_gets_the_events(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben, name="Open")
@@ -20,11 +20,11 @@ def test_who_holds_a_code_comes_and_all_hear_of_it(
     clients = [connect(transport, who) for transport in ALL for who in (ben, eve)]
     preview = rest(eve).json("GET", f"/invites/{invite['code']}")
     assert "Open" in str(preview)
-    assert str(ben.username) not in str(preview), "whoever only looks learns of no member"
+    assert str(ben.username) not in str(preview), "a preview must not reveal members"
     assert rest(eve).join_by(invite["code"])["id"] == made
     for client in clients:
-        told = client.next_event(is_system("joined", made)).data
-        assert (told["senderId"], told["system"]) == (eve.user_id, {"type": "joined"})
+        message = client.next_event(is_system("joined", made)).data
+        assert (message["senderId"], message["system"]) == (eve.user_id, {"type": "joined"})
         assert set(roles(client.next_event(is_now(made, memberCount=3)).data)) == everyone(ann, ben, eve)
     assert rest(eve).send(conversation_id=made)["seq"] == 3
 
@@ -43,7 +43,7 @@ def test_invites_are_listed_until_they_are_revoked(
             look()
 
 
-def test_an_invite_is_named_in_the_address_the_query_or_the_body_and_all_of_them_by_none(
+def test_delete_takes_the_code_from_path_query_or_body_and_deletes_all_without_one(
     rest: MakeRest, group: MakeGroup, ann: Account, eve: Account
 ) -> None:
     made, client = group(ann), rest(ann)
@@ -65,7 +65,7 @@ def test_an_invite_is_named_in_the_address_the_query_or_the_body_and_all_of_them
         rest(eve).request("DELETE", f"/conversations/{other}/invites")
 
 
-def test_a_code_that_is_none_is_not_found(rest: MakeRest, group: MakeGroup, ann: Account, eve: Account) -> None:
+def test_unknown_code_is_not_found(rest: MakeRest, group: MakeGroup, ann: Account, eve: Account) -> None:
     other = rest(ann).invite(group(ann))["code"]
     with refused("not_found"):
         rest(eve).join_by("no-such-code")
@@ -74,31 +74,31 @@ def test_a_code_that_is_none_is_not_found(rest: MakeRest, group: MakeGroup, ann:
     assert rest(eve).join_by(other)
 
 
-def test_a_code_ends_with_its_time(rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account) -> None:
+def test_code_expires(rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account) -> None:
     made = group(ann)
     code = rest(ann).invite(made, expiresIn=1)["code"]
     late = rest(user())
 
-    def gone() -> bool:
+    def expired() -> bool:
         try:
             late.json("GET", f"/invites/{code}")
         except Refused as refused:
             return refused.code == "not_found"
         return False
 
-    eventually(gone, "the end of the invite", 5)
+    eventually(expired, "the end of the invite", 5)
     with refused("not_found"):
         late.join_by(code)
 
 
-def test_a_code_is_good_for_so_many_also_at_once(
+def test_code_admits_at_most_max_uses_even_concurrently(
     rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account
 ) -> None:
     made = group(ann)
     code = rest(ann).invite(made, maxUses=3)["code"]
     clients = [rest(user()) for _ in range(8)]
 
-    def come(client: object) -> str:
+    def try_join(client: object) -> str:
         try:
             client.join_by(code)  # type: ignore[attr-defined]
         except Refused as refused:
@@ -106,12 +106,12 @@ def test_a_code_is_good_for_so_many_also_at_once(
         return "ok"
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(come, clients))
+        answers = list(pool.map(try_join, clients))
     assert sorted(answers) == ["not_found"] * 5 + ["ok"] * 3
     assert rest(ann).conversation(made)["memberCount"] == 4
 
 
-def test_a_member_who_uses_a_code_changes_nothing(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_member_using_a_code_changes_nothing(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann, ben)
     code = rest(ann).invite(made, maxUses=1)["code"]
     assert rest(ben).join_by(code)["id"] == made
@@ -119,7 +119,7 @@ def test_a_member_who_uses_a_code_changes_nothing(rest: MakeRest, group: MakeGro
 
 
 @pytest.mark.parametrize("options", [{"expiresIn": 0}, {"expiresIn": "1"}, {"maxUses": 0}, {"maxUses": -1}], ids=str)
-def test_an_invite_that_is_none_is_invalid(
+def test_invalid_invite_options_are_refused(
     rest: MakeRest, group: MakeGroup, ann: Account, options: dict[str, object]
 ) -> None:
     with refused("invalid"):

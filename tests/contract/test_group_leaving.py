@@ -1,4 +1,4 @@
-"""Who leaves a group, or is removed, gets nothing after it; who comes again begins anew."""
+"""Leaving a group or being removed ends all events about it; a returning member starts afresh."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.support.clients import Account, Event, EventClient
 HOW = pytest.mark.parametrize("how", ["removed", "left"])
 
 
-def part(rest: MakeRest, made: int, owner: Account, goes: Account, how: str) -> None:
+def depart(rest: MakeRest, made: int, owner: Account, goes: Account, how: str) -> None:
     if how == "left":
         rest(goes).leave(made)
     else:
         rest(owner).remove(made, goes.user_id)
 
 
-def stir(rest: MakeRest, made: int, owner: Account, other: Account, old: str) -> None:
-    """Everything that a group can tell its members."""
+def change_everything(rest: MakeRest, made: int, owner: Account, other: Account, old: str) -> None:
+    """Performs every kind of change that a group announces to its members."""
     ack = rest(owner).send(conversation_id=made, message="after")
     rest(other).edit(old, "edited after", made)
     rest(owner).react(old, "👍", made)
@@ -38,18 +38,18 @@ def nothing_after(client: EventClient, made: int, start: int) -> list[Event]:
 
 
 @HOW
-def test_the_others_and_the_one_who_goes_hear_of_it(
+def test_everybody_gets_the_events_of_a_departure(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, how: str
 ) -> None:
     made = group(ann, ben, eve)
     staying = [connect(transport, ben) for transport in ALL]
     going = [connect(transport, eve) for transport in ALL]
-    part(rest, made, ann, eve, how)
-    told: dict[str, Any] = {"type": "left"} if how == "left" else {"type": "removed", "userIds": [eve.user_id]}
+    depart(rest, made, ann, eve, how)
+    system: dict[str, Any] = {"type": "left"} if how == "left" else {"type": "removed", "userIds": [eve.user_id]}
     actor = eve if how == "left" else ann
     for client in staying + going:
         message = client.next_event(is_system(how, made)).data
-        assert (message["system"], message["senderId"], message["seq"]) == (told, actor.user_id, 2)
+        assert (message["system"], message["senderId"], message["seq"]) == (system, actor.user_id, 2)
     for client in staying:
         assert eve.user_id not in roles(client.next_event(is_now(made, memberCount=2)).data)
     for client in going:
@@ -57,26 +57,26 @@ def test_the_others_and_the_one_who_goes_hear_of_it(
 
 
 @HOW
-def test_nothing_comes_after_it_on_open_sessions(
+def test_departed_member_gets_no_live_events(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, how: str
 ) -> None:
     made = group(ann, ben, eve)
     old = rest(ben).send(conversation_id=made, message="before")["id"]
     clients = [connect(transport, eve) for transport in ALL]
-    part(rest, made, ann, eve, how)
+    depart(rest, made, ann, eve, how)
     starts = []
     for client in clients:
         client.next_event(is_now(made, left=True))
         client.next_event(is_system(how, made))
         starts.append(len(client.events))
-    stir(rest, made, ann, ben, old)
+    change_everything(rest, made, ann, ben, old)
     for client, start in zip(clients, starts, strict=True):
         client.fence()
         assert nothing_after(client, made, start) == []
 
 
 @HOW
-def test_nothing_comes_after_it_on_any_replay(
+def test_departed_member_gets_no_later_events_on_resume(
     connect: Connect,
     rest: MakeRest,
     group: MakeGroup,
@@ -86,7 +86,7 @@ def test_nothing_comes_after_it_on_any_replay(
     transport: str,
     how: str,
 ) -> None:
-    """From cursors before, in the middle of, and after the membership."""
+    """With cursors from before, during and after the membership."""
     start = connect(transport, eve)
     cursors = [start.cursor]
     made = group(ann, ben, eve)
@@ -94,12 +94,12 @@ def test_nothing_comes_after_it_on_any_replay(
     start.next_message(old["id"])
     cursors.append(start.cursor)
     start.kill()
-    part(rest, made, ann, eve, how)
-    stir(rest, made, ann, ben, old["id"])
+    depart(rest, made, ann, eve, how)
+    change_everything(rest, made, ann, ben, old["id"])
     for cursor in cursors:
         again = connect(transport, eve, cursor)
         again.fence()
-        assert max(seqs(again, made)) == 3, "the last is the message that tells of it"
+        assert max(seqs(again, made)) == 3, "the last message is the one about the departure"
         assert [m["message"] for m in again.messages(made) if "after" in m["message"]] == []
         known = {"receive_message", "conversation_updated", "message_updated", "message_delivered", "message_read"}
         assert {e.name for e in about(again, made)} <= known
@@ -111,7 +111,7 @@ def test_nothing_comes_after_it_on_any_replay(
 
 
 @HOW
-def test_who_missed_his_removal_gets_what_came_before_it(
+def test_offline_member_gets_the_messages_up_to_the_departure(
     connect: Connect,
     rest: MakeRest,
     group: MakeGroup,
@@ -126,7 +126,7 @@ def test_who_missed_his_removal_gets_what_came_before_it(
     away.kill()
     for text in ("one", "two"):
         rest(ben).send(conversation_id=made, message=text)
-    part(rest, made, ann, eve, how)
+    depart(rest, made, ann, eve, how)
     rest(ben).send(conversation_id=made, message="three")
     away.reconnect()
     away.next_event(is_now(made, left=True))
@@ -135,12 +135,12 @@ def test_who_missed_his_removal_gets_what_came_before_it(
 
 
 @HOW
-def test_rest_knows_nothing_of_it_any_more(
+def test_group_is_gone_over_rest_after_the_departure(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, how: str
 ) -> None:
     made = group(ann, ben, eve)
     rest(ann).send(conversation_id=made, message="before")
-    part(rest, made, ann, eve, how)
+    depart(rest, made, ann, eve, how)
     assert made not in [c["id"] for c in rest(eve).conversations()["conversations"]]
     assert [m for m in rest(eve).fetch_unread()["messages"] if m["conversationId"] == made] == []
     for look in (rest(eve).conversation, rest(eve).history, rest(eve).members, rest(eve).pins):
@@ -149,16 +149,16 @@ def test_rest_knows_nothing_of_it_any_more(
 
 
 @HOW
-def test_a_message_of_one_who_went_stays(
+def test_messages_of_a_departed_member_stay(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, how: str
 ) -> None:
     made = group(ann, ben, eve)
     rest(eve).send(conversation_id=made, message="remember me")
-    part(rest, made, ann, eve, how)
+    depart(rest, made, ann, eve, how)
     assert texts(rest(ben), made) == ["remember me"]
 
 
-def test_unread_forgets_the_group(
+def test_joined_unread_list_omits_the_group_after_a_removal(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
     made = group(ann, ben)
@@ -171,17 +171,17 @@ def test_unread_forgets_the_group(
     eventually(lambda: made not in unread(), "an unread list without the group")
 
 
-# -- coming again ------------------------------------------------
+# -- returning ------------------------------------------------
 
 
 @HOW
 @pytest.mark.parametrize("shows", ["all", "joined"])
-def test_who_comes_again_gets_all_from_then_on(
+def test_returning_member_gets_everything_from_then_on(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, how: str, shows: str
 ) -> None:
     made = group(ann, ben, eve, history=shows)
     clients = [connect(transport, eve) for transport in ALL]
-    part(rest, made, ann, eve, how)
+    depart(rest, made, ann, eve, how)
     rest(ann).send(conversation_id=made, message="while gone")
     rest(ann).add(made, eve.user_id)
     rest(ben).send(conversation_id=made, message="again")
@@ -194,14 +194,14 @@ def test_who_comes_again_gets_all_from_then_on(
     assert roles(rest(ann).conversation(made))[eve.user_id] == "member"
 
 
-def test_an_owner_who_comes_again_is_a_member(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_returning_owner_is_a_plain_member(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann, ben)
     rest(ann).give_role(made, ben.user_id, "owner")
     rest(ben).leave(made)
     assert roles(rest(ann).add(made, ben.user_id))[ben.user_id] == "member"
 
 
-def test_removing_who_is_not_there_changes_nothing(
+def test_removing_a_non_member_changes_nothing(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben, eve)

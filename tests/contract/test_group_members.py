@@ -1,4 +1,4 @@
-"""Who is in a group, who may what in it, and how it is called."""
+"""Members of a group, their roles, and the group's name and description."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def system(rest: Any, conversation: int) -> list[dict[str, Any]]:
 # -- members ------------------------------------------------
 
 
-def test_added_members_and_those_who_were_there_hear_of_it(
+def test_old_and_new_members_get_the_events_of_an_addition(
     connect: Connect, rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account, ben: Account, transport: str
 ) -> None:
     made = group(ann, ben)
@@ -37,14 +37,14 @@ def test_added_members_and_those_who_were_there_hear_of_it(
     assert rest(new[0]).send(conversation_id=made)["seq"] == 3
 
 
-def test_adding_one_by_the_short_form(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_short_form_adds_one_member(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann)
     answer = rest(ann).json("POST", f"/conversations/{made}/members", json={"userId": ben.user_id})
     assert set(roles(answer)) == everyone(ann, ben)
 
 
 @pytest.mark.parametrize("form", ["body", "query", "path"])
-def test_the_forms_of_removing_one(
+def test_forms_of_removing_a_member(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, form: str
 ) -> None:
     made = group(ann, ben, eve)
@@ -57,13 +57,13 @@ def test_the_forms_of_removing_one(
     assert set(roles(answer)) == everyone(ann, ben)
 
 
-def test_adding_who_is_there_changes_nothing(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_adding_a_member_again_changes_nothing(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann, ben)
     assert rest(ann).add(made, ben.user_id)["lastSeq"] == 1
     assert system(rest(ben), made) == [{"type": "created"}]
 
 
-def test_only_those_who_are_new_are_named(
+def test_system_message_names_only_new_members(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben)
@@ -71,7 +71,7 @@ def test_only_those_who_are_new_are_named(
     assert system(rest(ann), made)[1] == {"type": "added", "userIds": [eve.user_id]}
 
 
-def test_adding_nobody_who_exists(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_adding_a_missing_user_is_not_found(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann)
     with refused("not_found"):
         rest(ann).add(made, ben.user_id, NOBODY)
@@ -81,7 +81,7 @@ def test_adding_nobody_who_exists(rest: MakeRest, group: MakeGroup, ann: Account
     assert rest(ann).conversation(made)["memberCount"] == 1
 
 
-def test_members_are_paged_by_user(rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account) -> None:
+def test_members_are_paged_by_user_id(rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account) -> None:
     others = [user() for _ in range(6)]
     made = group(ann, *others)
     found: list[dict[str, Any]] = []
@@ -96,7 +96,7 @@ def test_members_are_paged_by_user(rest: MakeRest, group: MakeGroup, user: MakeU
     assert [m["userId"] for m in found if m["role"] == "owner"] == [ann.user_id]
 
 
-def test_nobody_is_added_to_a_direct_conversation(rest: MakeRest, ann: Account, ben: Account, eve: Account) -> None:
+def test_direct_conversation_takes_no_more_members(rest: MakeRest, ann: Account, ben: Account, eve: Account) -> None:
     direct = rest(ann).direct(ben.user_id)["id"]
     for act in (
         lambda: rest(ann).add(direct, eve.user_id),
@@ -114,7 +114,7 @@ def test_nobody_is_added_to_a_direct_conversation(rest: MakeRest, ann: Account, 
 # -- roles ------------------------------------------------
 
 
-def test_a_role_is_told_and_takes_effect(
+def test_role_change_is_announced_and_takes_effect(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str
 ) -> None:
     made = group(ann, ben)
@@ -129,7 +129,7 @@ def test_a_role_is_told_and_takes_effect(
         rest(ben).change(made, name="Mine again")
 
 
-def test_the_last_owner_stays(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_last_owner_cannot_leave_or_be_demoted(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann, ben)
     rest(ann).give_role(made, ben.user_id, "admin")
     for act in (
@@ -146,20 +146,20 @@ def test_the_last_owner_stays(rest: MakeRest, group: MakeGroup, ann: Account, be
     assert roles(rest(ben).conversation(made)) == {ben.user_id: "owner"}
 
 
-def test_the_last_member_may_leave(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_last_member_may_leave(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     made = group(ann)
     rest(ann).leave(made)
     with refused("not_found"):
         rest(ann).conversation(made)
 
 
-def test_the_same_role_again_says_nothing(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_same_role_again_announces_nothing(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann, ben)
     assert rest(ann).give_role(made, ben.user_id, "member")["lastSeq"] == 1
     assert len(history(rest(ann), made)) == 1
 
 
-def test_a_role_that_is_none_and_a_member_who_is_none(
+def test_unknown_role_or_member_is_refused(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben)
@@ -170,7 +170,7 @@ def test_a_role_that_is_none_and_a_member_who_is_none(
             rest(ann).give_role(made, nobody, "admin")
 
 
-# -- what it is called ------------------------------------------------
+# -- name and description ------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_role_that_is_none_and_a_member_who_is_none(
     ],
     ids=str,
 )
-def test_a_change_of_info_is_told(
+def test_info_change_is_announced(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, fields: dict[str, str]
 ) -> None:
     made = group(ann, ben)
@@ -198,14 +198,14 @@ def test_a_change_of_info_is_told(
     assert {name: seen[name] for name in fields} == fields
 
 
-def test_what_is_absent_stays_and_null_takes_away(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_absent_fields_stay_and_null_clears(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     made = group(ann, name="Trip", description="To the sea", avatarUrl="https://pictures.example/sea.png")
     rest(ann).change(made, avatarUrl=None)
     seen = rest(ann).conversation(made)
     assert (seen["name"], seen["description"], seen.get("avatarUrl")) == ("Trip", "To the sea", None)
 
 
-def test_the_same_info_again_says_nothing(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_same_info_again_announces_nothing(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     made = group(ann, name="Trip")
     assert rest(ann).change(made, name="Trip")["lastSeq"] == 1
 
@@ -213,12 +213,12 @@ def test_the_same_info_again_says_nothing(rest: MakeRest, group: MakeGroup, ann:
 @pytest.mark.parametrize(
     "fields", [{"name": ""}, {"name": None}, {"history": "none"}, {"avatarUrl": "http://x"}], ids=str
 )
-def test_info_that_is_none_is_invalid(rest: MakeRest, group: MakeGroup, ann: Account, fields: dict[str, Any]) -> None:
+def test_invalid_info_is_refused(rest: MakeRest, group: MakeGroup, ann: Account, fields: dict[str, Any]) -> None:
     with refused("invalid"):
         rest(ann).change(group(ann), **fields)
 
 
-def test_missed_changes_come_as_they_stand(
+def test_resume_shows_the_current_state_of_missed_changes(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     made = group(ann, ben)

@@ -1,4 +1,4 @@
-"""Random members of random groups over random transports, coming and going, against a model of what each must have."""
+"""Random members of random groups reconnect over random transports and are compared with a model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ acts = settings(
 
 @dataclass
 class Said:
-    """One message of the model; ``text`` is None where it is deleted, and "" for the server's own."""
+    """One message of the model. ``text`` is None if it is deleted, and "" for the server's own messages."""
 
     id: str | None
     author: int
@@ -45,7 +45,7 @@ class Said:
 
 @dataclass
 class Model:
-    """A group: ``said[i]`` has seq i + 1; a member came with the seq ``since`` and cannot see ``floor`` and below."""
+    """A group. ``said[i]`` has seq i + 1. A member joined with the seq ``since`` and cannot see ``floor`` and below."""
 
     id: int
     shows_all: bool
@@ -59,16 +59,16 @@ class Model:
     def last(self) -> int:
         return len(self.said)
 
-    def tell(self, actor: int) -> None:
+    def announce(self, actor: int) -> None:
         self.said.append(Said(None, actor, ""))
 
-    def come(self, person: int, role: str = "member") -> None:
-        """Called once the message that tells of it is said."""
+    def admit(self, person: int, role: str = "member") -> None:
+        """Called once the system message about it is in ``said``."""
         self.role[person], self.since[person] = role, self.last
         self.floor[person] = 0 if self.shows_all else self.last - 1
 
     def visible(self, person: int, first: int) -> dict[int, str]:
-        """What stands under each seq from ``first`` on."""
+        """Returns the text under each visible seq, from ``first`` on."""
         found = {i + 1: said.text for i, said in enumerate(self.said) if i + 1 >= first}
         return {seq: text for seq, text in found.items() if text is not None}
 
@@ -105,32 +105,32 @@ class Groups(RuleBasedStateMachine):
         users = [self.accounts[i].user_id for i in others]
         made = self._rest(owner).group("G", users, history="all" if shows_all else "joined")
         group = Model(made["id"], shows_all)
-        group.tell(owner)
+        group.announce(owner)
         for person in (owner, *others):
-            group.come(person, "owner" if person == owner else "member")
+            group.admit(person, "owner" if person == owner else "member")
         self.groups.append(group)
 
     @precondition(lambda self: self.groups)
     @rule(data=st.data())
-    def come_or_go(self, data: Any) -> None:
-        """The owner adds who is away, removes who is there, or gives him another role."""
+    def change_member(self, data: Any) -> None:
+        """The owner adds an absent person, or removes a member or changes their role."""
         group = data.draw(st.sampled_from(self.groups))
         owner = next(p for p, role in group.role.items() if role == "owner")
         person = data.draw(st.sampled_from([p for p in range(PEOPLE) if p != owner]))
         user = self.accounts[person].user_id
         if person not in group.role:
             self._rest(owner).add(group.id, user)
-            group.tell(owner)
-            group.come(person)
+            group.announce(owner)
+            group.admit(person)
             group.read[person] = group.last - 1
         elif data.draw(st.booleans()):
             role = "admin" if group.role[person] == "member" else "member"
             self._rest(owner).give_role(group.id, user, role)
-            group.tell(owner)
+            group.announce(owner)
             group.role[person] = role
         else:
             self._rest(owner).remove(group.id, user)
-            group.tell(owner)
+            group.announce(owner)
             del group.role[person]
 
     # -- messages --------------------
@@ -179,8 +179,8 @@ class Groups(RuleBasedStateMachine):
         self.clients[person].kill()
 
     @rule(person=who, transport=transports)
-    def come_back(self, person: int, transport: str) -> None:
-        """With the cursor of whatever transport was used before."""
+    def reconnect_member(self, person: int, transport: str) -> None:
+        """Resumes with the cursor of the transport used before."""
         old = self.clients[person]
         old.kill()
         fresh = self._client(person, transport)
@@ -188,10 +188,10 @@ class Groups(RuleBasedStateMachine):
         old.rest.close()
         self.clients[person] = fresh.join(old.cursor)
 
-    # -- what must be so --------------------
+    # -- invariants --------------------
 
     @invariant()
-    def unread_is_what_was_not_read(self) -> None:
+    def unread_messages_match(self) -> None:
         for group in self.groups:
             for person in group.role:
                 begin = max(group.read.get(person, 0), group.floor[person])
@@ -200,7 +200,7 @@ class Groups(RuleBasedStateMachine):
                 assert [m["id"] for m in found if m["kind"] != "system"] == expected
 
     @invariant()
-    def members_are_who_they_are(self) -> None:
+    def members_match(self) -> None:
         for group in self.groups:
             expected = {self.accounts[p].user_id: role for p, role in group.role.items()}
             for person in range(PEOPLE):
@@ -238,6 +238,6 @@ class Groups(RuleBasedStateMachine):
 
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
-def test_everyone_has_in_the_end_what_the_model_says(server: Stack) -> None:
+def test_every_client_ends_in_the_state_of_the_model(server: Stack) -> None:
     Groups.server = server
     run_state_machine_as_test(Groups, settings=acts)

@@ -1,4 +1,4 @@
-"""Simultaneous changes of one group do not lose each other, on two gateways."""
+"""Simultaneous changes of one group on two gateways do not lose each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.processes import Stack
 
 @pytest.fixture
 def everywhere(server: Stack, opened: list[Any]) -> Callable[[Account], RestClient]:
-    """REST as that user; the gateways in turn."""
+    """Returns REST clients of that user, on the gateways in turn."""
     gateways: Iterator[str] = itertools.cycle(server.base_urls)
 
     def make(account: Account) -> RestClient:
@@ -28,7 +28,7 @@ def everywhere(server: Stack, opened: list[Any]) -> Callable[[Account], RestClie
 
 
 def at_once(acts: list[Callable[[], Any]]) -> list[Any]:
-    """Their answers; of one that is refused, its code."""
+    """Runs the acts together and returns their answers, or the code of a refusal."""
 
     def run(act: Callable[[], Any]) -> Any:
         try:
@@ -40,7 +40,7 @@ def at_once(acts: list[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, acts))
 
 
-def test_additions_roles_and_names_all_count(
+def test_simultaneous_additions_roles_and_names_all_take_effect(
     connect: Connect, everywhere: Any, rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account
 ) -> None:
     there, new = [user() for _ in range(4)], [user() for _ in range(6)]
@@ -58,14 +58,14 @@ def test_additions_roles_and_names_all_count(
     now = rest(ann).conversation(made)
     assert roles(now) == expected
     assert (now["name"], now["description"], now["memberCount"]) == ("New", "D", 10)
-    assert [m["seq"] for m in history(rest(ann), made)] == list(range(1, len(acts) + 2)), "each told once"
+    assert [m["seq"] for m in history(rest(ann), made)] == list(range(1, len(acts) + 2)), "each is announced once"
     for client in clients:
         client.fence()
         last = [e.data for e in client.named("conversation_updated") if e.data["id"] == made][-1]
         assert (roles(last), last["name"], last["description"]) == (expected, "New", "D")
 
 
-def test_two_last_owners_do_not_both_go(everywhere: Any, rest: MakeRest, group: MakeGroup, user: MakeUser) -> None:
+def test_last_two_owners_cannot_both_leave(everywhere: Any, rest: MakeRest, group: MakeGroup, user: MakeUser) -> None:
     for _ in range(5):
         first, second, member = user(), user(), user()
         made = group(first, second, member)
@@ -75,7 +75,7 @@ def test_two_last_owners_do_not_both_go(everywhere: Any, rest: MakeRest, group: 
         assert list(roles(rest(member).conversation(made)).values()).count("owner") == 1
 
 
-def test_two_owners_who_demote_each_other(everywhere: Any, rest: MakeRest, group: MakeGroup, user: MakeUser) -> None:
+def test_two_owners_demote_each_other(everywhere: Any, rest: MakeRest, group: MakeGroup, user: MakeUser) -> None:
     for _ in range(5):
         first, second = user(), user()
         made = group(first, second)
@@ -89,7 +89,7 @@ def test_two_owners_who_demote_each_other(everywhere: Any, rest: MakeRest, group
         assert "owner" in roles(rest(first).conversation(made)).values()
 
 
-def test_the_same_addition_at_once_is_one(
+def test_same_addition_made_twice_takes_effect_once(
     everywhere: Any, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben)
@@ -101,7 +101,7 @@ def test_the_same_addition_at_once_is_one(
 def test_messages_and_changes_share_one_order(
     connect: Connect, everywhere: Any, rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Account, ben: Account
 ) -> None:
-    """A message is before the removal of its sender, or it is not."""
+    """A message either precedes the removal of its sender or is refused."""
     made = group(ann, ben)
     clients = [connect(transport, ann) for transport in ALL]
     others = [user() for _ in range(3)]

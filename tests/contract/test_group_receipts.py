@@ -1,4 +1,4 @@
-"""Delivered and read in a group: counts, who they are, and marks gathered where there are many."""
+"""Delivered and read in a group: counts, members, and receipts of large groups, which are sent in batches."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def by_user(receipts: dict[str, Any]) -> dict[int, tuple[bool, bool]]:
     return {m["userId"]: (m["delivered"], m["read"]) for m in receipts["members"]}
 
 
-def test_receipts_name_the_members_and_count_them(
+def test_receipts_list_and_count_the_members(
     rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account
 ) -> None:
     sent = rest(ann).send(conversation_id=made)
@@ -55,7 +55,7 @@ def test_receipts_are_paged(rest: MakeRest, made: int, ann: Account, ben: Accoun
     assert first["read"] == second["read"] == 1, "counts are over all members"
 
 
-def test_who_came_later_is_not_counted_for_what_was_before(
+def test_later_member_is_not_counted_for_earlier_messages(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben, history="joined")
@@ -66,7 +66,7 @@ def test_who_came_later_is_not_counted_for_what_was_before(
     assert by_user(rest(ann).receipts(sent["id"], made)) == {ben.user_id: (True, True)}
 
 
-def test_status_is_that_of_all_others(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+def test_status_needs_all_other_members(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
     rest(ann).send(conversation_id=made)
 
     def is_now(status: str) -> None:
@@ -81,24 +81,26 @@ def test_status_is_that_of_all_others(rest: MakeRest, made: int, ann: Account, b
     is_now("read")
 
 
-def test_the_sender_sees_how_many(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+def test_only_the_sender_sees_the_counts(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
     rest(ann).send(conversation_id=made)
     rest(ben).read(made, 2)
     rest(eve).delivered(made, 2)
     eventually(lambda: one(rest(ann), made, 2)["receipts"] == {"delivered": 2, "read": 1}, "both marks")
     assert rest(ann).conversation(made)["lastMessage"]["receipts"] == {"delivered": 2, "read": 1}
-    assert "receipts" not in one(rest(ben), made, 2), "that is the sender's to know"
+    assert "receipts" not in one(rest(ben), made, 2), "only the sender sees it"
 
 
-def test_who_is_gone_is_not_waited_for(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+def test_departed_member_does_not_hold_the_status_back(
+    rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account
+) -> None:
     rest(ann).send(conversation_id=made)
     rest(ben).read(made, 2)
     rest(ann).remove(made, eve.user_id)
-    eventually(lambda: one(rest(ann), made, 2)["status"] == "read", "read by all who are there")
+    eventually(lambda: one(rest(ann), made, 2)["status"] == "read", "read by all remaining members")
 
 
 @pytest.mark.parametrize("what", ["delivered", "read"])
-def test_every_members_mark_is_told_to_all(
+def test_every_receipt_reaches_all_members(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str, what: str
 ) -> None:
     watcher, away = connect(transport, eve, ack="client"), connect(transport, eve, ack="client")
@@ -113,24 +115,26 @@ def test_every_members_mark_is_told_to_all(
     assert marks[ben.user_id] == ((seq, 0) if what == "delivered" else (seq, seq))
 
 
-def test_who_comes_begins_where_the_group_is(
+def test_new_member_starts_at_the_current_end(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     made = group(ann, ben)
     for _ in range(3):
         rest(ann).send(conversation_id=made)
     rest(ann).add(made, eve.user_id)
-    assert rest(eve).conversation(made)["unread"] <= 1, "at most the message that tells of it"
+    assert rest(eve).conversation(made)["unread"] <= 1, "at most the system message of the join"
     rest(ann).send(conversation_id=made)
     assert [m["message"] for m in rest(eve).fetch_unread(conversation_id=made)["messages"]][-1:] == ["hello"]
 
 
-# -- many members ------------------------------------------------
+# -- large groups ------------------------------------------------
 
 
 def borrow_passwords(stored: Engine, model: Account, count: int) -> dict[str, int]:
-    """Name -> id of so many users who sign in as ``model`` does: hashing a password for each would take longer than the
-    test."""
+    """Creates ``count`` users with the password of ``model`` and returns id by name.
+
+    Hashing one for each takes too long.
+    """
     copy = """
     insert into users (username, display_name, password_hash)
     select unnest(cast(:names as text[])), 'Many', password_hash from users where id = :id returning username, id
@@ -142,7 +146,7 @@ def borrow_passwords(stored: Engine, model: Account, count: int) -> dict[str, in
 
 @pytest.fixture
 def many(server: Stack, stored: Engine, opened: list[Any]) -> list[RestClient]:
-    """LARGE users, signed in."""
+    """Returns LARGE signed-in users."""
     model = register(server.base_url)
     names = borrow_passwords(stored, model, LARGE)
 
@@ -160,8 +164,8 @@ def marks_of(client: EventClient, made: int, name: str) -> list[dict[str, Any]]:
     return [e.data for e in client.named(name) if e.data["conversationId"] == made]
 
 
-def gathered(client: EventClient, made: int, furthest: int) -> Callable[[], bool | None]:
-    """Whether most are told of, the furthest to the end. (A mark that comes alone is told to nobody.)"""
+def received_batch(client: EventClient, made: int, furthest: int) -> Callable[[], bool | None]:
+    """Checks that most receipts have arrived, including the furthest. (A batch of one receipt is sent to nobody.)"""
 
     def found() -> bool | None:
         marks = marks_of(client, made, "message_read")
@@ -171,7 +175,9 @@ def gathered(client: EventClient, made: int, furthest: int) -> Callable[[], bool
     return found
 
 
-def test_marks_of_many_are_gathered(connect: Connect, rest: MakeRest, many: list[RestClient], ann: Account) -> None:
+def test_receipts_of_a_large_group_are_sent_in_batches(
+    connect: Connect, rest: MakeRest, many: list[RestClient], ann: Account
+) -> None:
     ids = [client.json("GET", "/me")["id"] for client in many]
     made = rest(ann).group("Many", ids)["id"]
     sent = [rest(ann).send(conversation_id=made) for _ in range(3)][-1]
@@ -181,7 +187,7 @@ def test_marks_of_many_are_gathered(connect: Connect, rest: MakeRest, many: list
     assert {ack["seq"] for ack in acks} == {sent["seq"]}
     assert many[0].read(made, 9999)["seq"] == sent["seq"]
     for watcher in watchers:
-        watcher.wait(gathered(watcher, made, sent["seq"]), 20, "all marks")
+        watcher.wait(received_batch(watcher, made, sent["seq"]), 20, "all marks")
         marks = marks_of(watcher, made, "message_read")
         assert len(marks) <= LARGE / 4, f"{len(marks)} events for {LARGE} marks"
         assert all(m["userId"] in ids for m in marks)
@@ -191,10 +197,12 @@ def test_marks_of_many_are_gathered(connect: Connect, rest: MakeRest, many: list
     assert (shown["memberCount"], "members" in shown) == (LARGE + 1, False)
 
 
-def test_who_is_no_member_marks_nothing_in_a_large_group(
+def test_non_member_cannot_move_marks_in_a_large_group(
     connect: Connect, rest: MakeRest, stored: Engine, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
-    """Also where the gateway knows that the group is large, and gathers marks without asking the log for each."""
+    """This also holds if the gateway has cached that the group is large and batches receipts without checking each in
+    the log.
+    """
     others = borrow_passwords(stored, ann, LARGE).values()
     made = rest(ann).group("Many", [ben.user_id, *others])["id"]
     seq = rest(ann).send(conversation_id=made)["seq"]

@@ -1,4 +1,4 @@
-"""Who may what in a group: one table. Whoever is no member finds nothing, whatever he tries."""
+"""The rights in a group, as one table. Non-members get ``not_found`` for every act."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ OUTSIDERS = ("left", "removed", "outsider")
 
 @dataclass
 class World:
-    """One group for all of the table; ``restore`` brings back who is in it and with which role."""
+    """One group for the whole table. ``restore`` resets its members and their roles."""
 
     stack: Stack
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class World:
                 self.keeper.give_role(self.group, user, role)
 
     def fresh(self, by: str, text: str = "fresh") -> str:
-        """A new message of a member's; of somebody else, one from when he was there."""
+        """Sends a new message of a member. If the sender is no member, the message is from their time in the group."""
         if by not in MEMBERS:
             return self.own[by]
         return str(self.clients[by].send(conversation_id=self.group, message=text)["id"])
@@ -139,7 +139,7 @@ Act = Callable[[RestClient], Any]
 
 
 def on_fresh(by: str | None, act: Callable[[RestClient, str, int], Any], text: str = "fresh") -> Any:
-    """An act on a new message of ``by``; of the actor himself where that is None."""
+    """An act on a new message of ``by``, or of the actor if ``by`` is None."""
 
     def prepare(world: World, actor: str) -> Act:
         id_ = world.fresh(by or actor, text)
@@ -235,12 +235,12 @@ RIGHTS = [(act, who, rights[who]) for act, rights in table().items() for who in 
 STATUS = {"forbidden": 403, "not_found": 404}
 
 
-def test_the_table_names_every_act() -> None:
+def test_table_covers_every_act() -> None:
     assert set(table()) == set(ACTS)
 
 
 @pytest.mark.parametrize(("act", "who", "expected"), RIGHTS, ids=lambda value: value.replace(" ", "_"))
-def test_rights(world: World, act: str, who: str, expected: str) -> None:
+def test_role_is_allowed_or_refused_as_the_table_says(world: World, act: str, who: str, expected: str) -> None:
     do = ACTS[act](world, who)
     if expected == "ok":
         do(world.clients[who])
@@ -249,7 +249,7 @@ def test_rights(world: World, act: str, who: str, expected: str) -> None:
     with pytest.raises(Refused) as caught:
         do(world.clients[who])
     assert (caught.value.status, caught.value.code) == (STATUS[expected], expected)
-    assert world.state() == before, "a refused act changes nothing"
+    assert world.state() == before, "a refused act must change nothing"
 
 
 def outcome(act: Callable[[], Any]) -> str:
@@ -269,7 +269,7 @@ FRAMES: dict[str, Callable[[WsClient, str, int], Any]] = {
 
 
 @pytest.mark.parametrize("act", FRAMES)
-def test_the_same_rights_hold_for_frames(world: World, server: Stack, act: str) -> None:
+def test_frames_have_the_same_rights_as_rest(world: World, server: Stack, act: str) -> None:
     for who in ("owner", "admin", "member", *OUTSIDERS):
         client = WsClient(server.base_url, world.accounts[who]).join()
         id_ = world.fresh("a member")
@@ -278,16 +278,16 @@ def test_the_same_rights_hold_for_frames(world: World, server: Stack, act: str) 
         assert (who, answer) == (who, table()[act].get(who, "not_found"))
 
 
-def test_a_stranger_cannot_tell_a_group_from_none(world: World) -> None:
-    def told(group: int) -> Any:
+def test_non_member_cannot_tell_a_group_from_a_missing_one(world: World) -> None:
+    def error_without_ids(group: int) -> Any:
         with pytest.raises(Refused) as caught:
             world.clients["outsider"].add(group, world.id("outsider"))
         return caught.value.status, caught.value.code, caught.value.data.get("detail")
 
-    assert told(world.group) == told(2**40)
+    assert error_without_ids(world.group) == error_without_ids(2**40)
 
 
-def test_everybody_may_come_by_an_invite(world: World) -> None:
+def test_anybody_may_join_by_invite(world: World) -> None:
     code = world.keeper.invite(world.group)["code"]
     assert world.clients["somebody"].join_by(code)["id"] == world.group
     assert roles(world.keeper.conversation(world.group))[world.id("somebody")] == "member"

@@ -1,5 +1,6 @@
-"""Where the members of a large group are is kept between messages (message_log/lua/log.lua): it must never be out of
-date. Each step first sends enough for the routes to be kept, then changes what they were made of.
+"""The cached routes to the members of a large group (message_log/lua/log.lua) are never out of date.
+
+Each step first sends enough messages for the routes to be cached, then changes the facts they were built from.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sqlalchemy import Engine, text
 from tests.contract.conftest import Connect, MakeRest, MakeUser
 from tests.support.clients import Account, EventClient
 
-FILLERS = 40  # beyond log.lua's ROUTES_KEPT_ABOVE
+FILLERS = 40  # above ROUTES_KEPT_ABOVE of log.lua
 
 _FILL = text("""
     INSERT INTO users (username, display_name)
@@ -28,37 +29,37 @@ def large(stored: Engine, rest: MakeRest, ann: Account, ben: Account) -> int:
     return int(rest(ann).group(members=[*fillers, ben.user_id])["id"])
 
 
-def all_get(rest: MakeRest, sender: Account, group: int, *clients: EventClient) -> None:
-    """Three messages, one after the other: the second keeps the routes, the third uses them."""
+def send_to_all(rest: MakeRest, sender: Account, group: int, *clients: EventClient) -> None:
+    """Sends three messages in a row: the second stores the routes, the third uses them."""
     for _ in range(3):
         sent = rest(sender).send(conversation_id=group)
         for client in clients:
             client.next_event(lambda event, id_=sent["id"]: event.data.get("id") == id_)
 
 
-def test_who_comes_online_is_found_and_who_goes_is_not_waited_for(
+def test_routes_follow_members_going_online_and_offline(
     connect: Connect, rest: MakeRest, large: int, ann: Account, ben: Account
 ) -> None:
     first = connect("ws", ben)
-    all_get(rest, ann, large, first)
+    send_to_all(rest, ann, large, first)
     second, third = connect("sse", ben), connect("poll", ann)
-    all_get(rest, ann, large, first, second, third)
+    send_to_all(rest, ann, large, first, second, third)
     first.kill()
-    all_get(rest, ann, large, second, third)
+    send_to_all(rest, ann, large, second, third)
     first.reconnect()
-    all_get(rest, ann, large, first, second, third)
+    send_to_all(rest, ann, large, first, second, third)
 
 
-def test_who_is_added_gets_the_next_message_and_who_is_removed_does_not(
+def test_routes_follow_added_and_removed_members(
     connect: Connect, rest: MakeRest, user: MakeUser, large: int, ann: Account, ben: Account
 ) -> None:
     eve = user()
     there, waiting = connect("ws", ben), connect("ws", eve)
-    all_get(rest, ann, large, there)
+    send_to_all(rest, ann, large, there)
     rest(ann).add(large, eve.user_id)
-    all_get(rest, ann, large, there, waiting)
+    send_to_all(rest, ann, large, there, waiting)
     rest(ann).remove(large, eve.user_id)
-    all_get(rest, ann, large, there)
+    send_to_all(rest, ann, large, there)
     waiting.fence()
     last = list(waiting.messages(large))[-1]
     assert last["system"] == {"type": "removed", "userIds": [eve.user_id]}

@@ -1,4 +1,4 @@
-"""Mute, archive, keep on top: one's own settings of a conversation, which nobody else learns of."""
+"""Mute, archive and pin to the top: personal settings of a conversation that no other member sees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SET: dict[str, tuple[Callable[[RestClient, int], Any], str, Any]] = {
 
 
 @pytest.mark.parametrize("what", SET)
-def test_a_setting_is_told_to_ones_own_sessions_alone(
+def test_setting_is_sent_only_to_ones_own_sessions(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str, what: str
 ) -> None:
     act, name, value = SET[what]
@@ -38,10 +38,10 @@ def test_a_setting_is_told_to_ones_own_sessions_alone(
     assert about(other, made) == []
     assert rest(ben).conversation(made)[name] == value
     assert not rest(ann).conversation(made).get(name)
-    assert rest(ann).conversation(made)["lastSeq"] == 1, "no message tells of it"
+    assert rest(ann).conversation(made)["lastSeq"] == 1, "a setting makes no message"
 
 
-def test_a_setting_is_taken_back(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_setting_can_be_undone(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     made = group(ann)
     for act, name, _ in SET.values():
         assert act(rest(ann), made)[name]
@@ -51,7 +51,7 @@ def test_a_setting_is_taken_back(rest: MakeRest, group: MakeGroup, ann: Account)
     assert not any(now.get(name) for _, name, _ in SET.values())
 
 
-def test_settings_do_not_undo_each_other(
+def test_settings_are_independent(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, transport: str
 ) -> None:
     made = group(ann)
@@ -67,7 +67,7 @@ def test_settings_do_not_undo_each_other(
     assert (now["mutedUntil"], now["archived"], now["pinned"]) == (UNTIL, True, True)
 
 
-def test_they_hold_for_direct_conversations_too(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_settings_apply_to_direct_conversations_too(rest: MakeRest, ann: Account, ben: Account) -> None:
     made = rest(ann).direct(ben.user_id)["id"]
     for act, name, value in SET.values():
         assert act(rest(ann), made)[name] == value
@@ -77,7 +77,7 @@ def test_they_hold_for_direct_conversations_too(rest: MakeRest, ann: Account, be
     ("path", "body"),
     [("mute", {"until": "tomorrow"}), ("mute", {"until": 5}), ("archive", {"archived": "yes"}), ("pin", {})],
 )
-def test_what_is_no_setting_is_invalid(
+def test_invalid_setting_is_refused(
     rest: MakeRest, group: MakeGroup, ann: Account, path: str, body: dict[str, Any]
 ) -> None:
     with refused("invalid"):
