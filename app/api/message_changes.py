@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from app.api.changes import ack_response
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
-from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, PinMessage, React
+from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, SwitchMessage
 from app.core.errors import NotFound
 from app.core.ids import UUID
 from app.services.auth.authenticate import require_caller
@@ -90,7 +90,7 @@ def unpin(message_id: str) -> Response:
 
 def _pin(message_id: str, on: bool) -> Response:
     caller = require_caller()
-    command = PinMessage(checked(message_id), on, parse_query(WhichQuery).conversation_id)
+    command = SwitchMessage(checked(message_id), on, parse_query(WhichQuery).conversation_id)
     return ack_response(change_message.pin_message(current_gateway().path, caller.user_id, command))
 
 

@@ -5,15 +5,12 @@ One set of types validates WebSocket frames and REST bodies and is the source of
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from app.core.errors import Invalid, TooLarge
 from app.core.ids import UUID_PATTERN
-from app.core.invalid_input import UNDECODABLE, invalid_from
 
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_TEXT = 8000
@@ -91,7 +88,9 @@ class React(Command, frozen=True):
     conversation_id: Id | None = None
 
 
-class PinMessage(Command, frozen=True):
+class SwitchMessage(Command, frozen=True):
+    """A change of a message that is either on or off."""
+
     id: Uuid
     on: bool
     conversation_id: Id | None = None
@@ -128,66 +127,6 @@ class PollQuery(Struct, frozen=True):
 
     cursor: str = ""
     wait: Annotated[float, Meta(ge=0, le=25)] = 25.0
-
-
-COMMANDS: dict[str, type[Command]] = {
-    "join": Join,
-    "authenticate": Authenticate,
-    "send_message": SendMessage,
-    "edit_message": EditMessage,
-    "delete_message": DeleteMessage,
-    "react": React,
-    "pin_message": PinMessage,
-    "fetch_unread_messages": FetchUnread,
-    "message_delivered": Mark,
-    "message_read": Mark,
-    "typing": Typing,
-    "presence_subscribe": PresenceSubscribe,
-    "ping": Ping,
-}
-
-
-class Frame(Struct, frozen=True):
-    """A WebSocket frame as it comes in: ``data`` is decoded once the event is known."""
-
-    event: str
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    ref: Ref | None = None
-
-
-_decode_frame = msgspec.json.Decoder(Frame).decode
-_decoders = {name: msgspec.json.Decoder(kind).decode for name, kind in COMMANDS.items()}
-_decode_any = msgspec.json.Decoder().decode
-
-
-def decode_frame(payload: bytes) -> Frame:
-    """Raise Invalid where the payload is not ``{"event", "data", "ref"?}``."""
-    try:
-        return _decode_frame(payload)
-    except UNDECODABLE as error:
-        raise invalid_from(error, "frame") from None
-
-
-def decode_command(frame: Frame) -> Command:
-    """The command inside a frame. Raise Invalid for an unknown event or data of another shape."""
-    decode = _decoders.get(frame.event)
-    if decode is None:
-        raise Invalid.field("event", "unknown event")
-    try:
-        return decode(frame.data)
-    except UNDECODABLE as error:
-        raise invalid_from(error, "data") from None
-
-
-def find_ref(payload: bytes) -> str | None:
-    """The ref of what ``decode_frame`` refused, where one can be made out: half an emoji in a text is a fault of the
-    text, and its sender waits for an answer."""
-    try:
-        frame = json.loads(payload)
-        ref = frame.get("ref") if isinstance(frame, dict) else None
-        return ref if isinstance(ref, str) and len(ref.encode()) <= MAX_REF else None
-    except (ValueError, RecursionError):  # UnicodeError is a ValueError: the ref itself is no text
-        return None
 
 
 def check_text(command: SendMessage, max_text: int = MAX_TEXT) -> None:

@@ -96,9 +96,9 @@ class Event:
         return self._sse
 
 
-class Run(Event):
-    """Events one after the other for the same sessions, written as one: when the members of a group are told of each
-    other's marks, each of fifty is told fifty.
+class EventBatch(Event):
+    """Consecutive events for the same sessions, written as one. When the fifty members of a group get each other's
+    marks, each session gets fifty.
     """
 
     __slots__ = ("parts",)

@@ -1,7 +1,8 @@
-"""From the records of the log to events: messages, marks, and what becomes of messages and groups."""
+"""How records become events: messages, marks, changes of messages and groups (app/core/kinds.py has the table)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,79 +13,87 @@ from app.core.records import Kind, Record, decode_marks
 from app.core.times import rfc3339
 
 _encode = msgspec.json.Encoder().encode
+MakeEvent = Callable[[int, Record], Event]
 MARK_NAMES = {Kind.DELIVERED: "message_delivered", Kind.READ: "message_read"}
 
 
-def event_of(epoch: int, record: Record) -> Event:
-    """The event that a durable record becomes."""
-    if record.kind in (Kind.MESSAGE, Kind.GROUP_CHANGED, Kind.BLOCKED_MESSAGE):
-        return message_event(epoch, record)
-    if record.kind <= Kind.READ:
-        return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
-    return _CHANGE[Kind(record.kind)](epoch, record)
-
-
 def stream_event(name: str, data: bytes, epoch: int, version: int) -> Event:
-    """An event of the stream that is no message."""
+    """Returns an event of the stream that is not a message."""
     return Event(name, data, version=version, cursor=encode_cursor(epoch, version))
+
+
+def about_message(name: str) -> MakeEvent:
+    """Returns a maker of ``{id, conversationId, seq, …}``, with the members of the record's body."""
+
+    def make(epoch: int, record: Record) -> Event:
+        body = b"," + record.body.encode() if record.body else b""
+        return stream_event(name, b"{%b%b}" % (_place(record), body), epoch, record.version)
+
+    return make
+
+
+def about_message_by_user(name: str) -> MakeEvent:
+    """Returns a maker of ``{id, conversationId, seq, userId, …}``, with the members of the record's body."""
+
+    def make(epoch: int, record: Record) -> Event:
+        data = b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())
+        return stream_event(name, data, epoch, record.version)
+
+    return make
 
 
 def _place(record: Record) -> bytes:
     return b'"id":%b,"conversationId":%d,"seq":%d' % (_encode(record.id), record.conversation_id, record.seq)
 
 
-def _by(record: Record) -> bytes:
-    return b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())
+def one_mark(epoch: int, record: Record) -> Event:
+    return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
 
 
-def _edited(epoch: int, record: Record) -> Event:
-    return stream_event("message_updated", edited_data(record), epoch, record.version)
+def many_marks(epoch: int, record: Record) -> Event:
+    body = decode_marks(record.body)
+    data = b'{"conversationId":%d,"userId":%d,"seq":%d,"moved":%d}' % (
+        record.conversation_id,
+        record.user_id,
+        record.seq,
+        len(body.moved),
+    )
+    return stream_event(MARK_NAMES[Kind(body.mark)], data, epoch, record.version)
 
 
-def edited_data(record: Record) -> bytes:
-    """The message as it now is."""
-    return b'{"conversationId":%d,"seq":%d,"editedAt":"%b",%b}' % (
+def edited(epoch: int, record: Record) -> Event:
+    """The message as it is after the edit."""
+    data = b'{"conversationId":%d,"seq":%d,"editedAt":"%b",%b}' % (
         record.conversation_id,
         record.seq,
         rfc3339(record.sent_ms).encode(),
         record.body.encode(),
     )
+    return stream_event("message_updated", data, epoch, record.version)
 
 
-def _refreshed(epoch: int, record: Record) -> Event:
-    """``editedAt`` is in the body, where it was edited."""
+def media_resolved(epoch: int, record: Record) -> Event:
+    """The message with its present media. If it was edited, ``editedAt`` is in the body."""
     place = b'"conversationId":%d,"seq":%d' % (record.conversation_id, record.seq)
     return stream_event("message_updated", b"{%b,%b}" % (place, record.body.encode()), epoch, record.version)
 
 
-def _media(epoch: int, record: Record) -> Event:
+def media(epoch: int, record: Record) -> Event:
     data = msgspec.json.decode("{" + record.body + "}")
     return media_event(data, epoch, record.version)
 
 
 def media_event(data: dict[str, Any], epoch: int, version: int) -> Event:
-    """``data`` is the medium as it ended."""
+    """``data`` is the medium after its processing ended."""
     name = "media_failed" if data["status"] == "failed" else "media_ready"
     return stream_event(name, _encode(data), epoch, version)
 
 
-def progress_event(record: Record) -> Event:
+def progress(_epoch: int, record: Record) -> Event:
     return Event("media_progress", b"{%b}" % record.body.encode())
 
 
-def _deleted(epoch: int, record: Record) -> Event:
-    return stream_event("message_deleted", b"{%b}" % _place(record), epoch, record.version)
-
-
-def _reacted(epoch: int, record: Record) -> Event:
-    return stream_event("reaction", _by(record), epoch, record.version)
-
-
-def _pinned(epoch: int, record: Record) -> Event:
-    return stream_event("message_pinned", _by(record), epoch, record.version)
-
-
-def _settings(epoch: int, record: Record) -> Event:
+def settings(epoch: int, record: Record) -> Event:
     changes = msgspec.json.decode("{" + record.body + "}")
     data = _encode(settings_view(record.conversation_id, changes))
     return stream_event("conversation_settings", data, epoch, record.version)
@@ -97,38 +106,14 @@ def settings_view(conversation_id: int, changes: dict[str, Any]) -> dict[str, An
     return view
 
 
-def _marks(epoch: int, record: Record) -> Event:
-    body = decode_marks(record.body)
-    data = b'{"conversationId":%d,"userId":%d,"seq":%d,"moved":%d}' % (
-        record.conversation_id,
-        record.user_id,
-        record.seq,
-        len(body.moved),
-    )
-    return stream_event(MARK_NAMES[Kind(body.mark)], data, epoch, record.version)
-
-
-_CHANGE = {
-    Kind.EDITED: _edited,
-    Kind.DELETED: _deleted,
-    Kind.HIDDEN: _deleted,
-    Kind.REACTED: _reacted,
-    Kind.PINNED: _pinned,
-    Kind.SETTINGS: _settings,
-    Kind.RECEIPT_BATCH: _marks,
-    Kind.MEDIA: _media,
-    Kind.MEDIA_RESOLVED: _refreshed,
-}
-
-
 def group_event(epoch: int, record: Record, now: Any) -> Event:
-    """A change of a group, with ``conversation_updated`` before it.
+    """Returns the system message of a group's change, with ``conversation_updated`` before it.
 
-    ``now`` is what change.lua tells of the group, False for those who are no members any more. Who is cut off between
-    the two has a cursor that brings both.
+    ``now`` is the group's new state as change.lua writes it, or False for users who are no longer members. The cursor
+    of ``conversation_updated`` is one version back: a client that is cut off between the two gets both again.
     """
     event = message_event(epoch, record)
-    event.origin = ""  # the one who changed it sees the system message like everybody
+    event.origin = ""  # the user who made the change sees the system message as everybody does
     just_before = encode_cursor(epoch, record.version - 1)
     event.before = make_event("conversation_updated", group_view(record, now), cursor=just_before)
     return event

@@ -1,8 +1,8 @@
-"""Records of the log and what travels on the bus: arrays in MessagePack, as append.lua writes them.
+"""Records of the log and of the bus: arrays in MessagePack, as append.lua and change.lua write them.
 
-A record is ``[kind, conversation, seq, version, sent_ms, user, id, body, session, gateway]``. ``body`` is the part of a
-message's JSON that its sender decided (id, senderId, message, kind, attachments, replyTo …), written once by the
-gateway that took it and never parsed again on the way to the receivers.
+A record is ``[kind, conversation, seq, version, sent_ms, user, id, body, session, gateway]``. ``body`` holds the
+members of a message's JSON that the sender decides (id, senderId, message, kind, attachments, replyTo …), without the
+braces. The sender's gateway writes it once; no other process parses it on the way to the receivers.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ unpack = msgspec.msgpack.Decoder().decode
 
 
 class Kind(IntEnum):
+    """The numbers on the wire. app/core/kinds.py says what each kind means."""
+
     MESSAGE = 1
     DELIVERED = 2
     READ = 3
@@ -25,21 +27,20 @@ class Kind(IntEnum):
     STORED = 6
     REFUSED = 7
     REVOKED = 8
-    SEEN = 9
     EDITED = 10
     DELETED = 11
     REACTED = 12
     PINNED = 13
-    HIDDEN = 14  # deleted for oneself
-    SETTINGS = 15  # one's own, of a conversation
-    RECEIPT_BATCH = 16  # many marks of a large conversation
-    BLOCKED_MESSAGE = 17  # a message that the receiver, who has blocked its sender, is not to see
-    GROUP_CHANGED = 18  # a group's members, roles or name: a system message with what it does
+    HIDDEN = 14  # deleted only for its user
+    SETTINGS = 15  # of a conversation, for one user
+    RECEIPT_BATCH = 16  # many marks of one large conversation
+    BLOCKED_MESSAGE = 17  # its receiver has blocked the sender and must not see it
+    GROUP_CHANGED = 18  # a change of a group's members, roles or name, with its system message
     BLOCKED = 19
-    LAST_SEEN_HIDDEN = 20  # a user shows fewer people when they were last online
-    MEDIA = 21  # a medium is ready, or failed
-    MEDIA_RESOLVED = 22  # a message as it now is, since a medium that it names ended
-    PROGRESS = 23  # of a medium; never logged
+    LAST_SEEN_HIDDEN = 20  # a user shows "last seen" to fewer people than before
+    MEDIA = 21  # a medium is ready, or it failed
+    MEDIA_RESOLVED = 22  # the new state of a message after one of its media became ready or failed
+    PROGRESS = 23  # how far the processing of a medium is; never logged
 
 
 class Record(NamedTuple):
@@ -54,15 +55,9 @@ class Record(NamedTuple):
     session_id: str
     gateway: str
 
-    def is_message_for(self, user_id: int) -> bool:
-        """Whether it is a message that this member sees."""
-        return self.kind in (Kind.MESSAGE, Kind.GROUP_CHANGED) or (
-            self.kind == Kind.BLOCKED_MESSAGE and self.user_id == user_id
-        )
-
 
 def unpack_records(blob: bytes) -> list[Record]:
-    """The records of one log entry. Raise ValueError where it is not what append.lua wrote."""
+    """Returns the records of one log entry. Raises ValueError if the bytes are not a log entry."""
     try:
         rows: Any = unpack(blob)
         return [Record(*row) for row in rows]
@@ -75,7 +70,10 @@ def unpack_record(blob: bytes) -> Record:
 
 
 class MessageBody(msgspec.Struct, rename="camel"):
-    """What a sender decides of a message. ``receiverId`` stands in direct conversations alone."""
+    """The members of a message's JSON that the sender decides. ``receiverId`` is set only in direct conversations.
+
+    This struct is the only mapping between a body and its JSON; message_view.py reads the names from it.
+    """
 
     id: str
     sender_id: int
@@ -84,12 +82,12 @@ class MessageBody(msgspec.Struct, rename="camel"):
     kind: str = "text"
     attachments: list[dict[str, Any]] = []
     reply_to: str | msgspec.UnsetType | None = msgspec.UNSET
-    quoted: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET  # for the receivers; not stored
+    quoted: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET  # sent to the receivers, not stored
     mentions: list[int] | msgspec.UnsetType = msgspec.UNSET
     mentions_all: bool | msgspec.UnsetType = msgspec.UNSET
     forwarded: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     system: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    # Of a changed one, for the receivers: when it was first sent, edited and pinned.
+    # Only in the body of a change, for the receivers: when the message was sent, edited and pinned.
     sent_at: str | msgspec.UnsetType = msgspec.UNSET
     edited_at: str | msgspec.UnsetType = msgspec.UNSET
     pinned_at: str | msgspec.UnsetType = msgspec.UNSET
@@ -100,17 +98,19 @@ class ReactedBody(msgspec.Struct):
     on: bool
 
 
-class PinnedBody(msgspec.Struct):
+class SwitchBody(msgspec.Struct):
+    """A change that is either on or off, such as a pin."""
+
     on: bool
 
 
 class SettingsBody(msgspec.Struct, rename="camel"):
-    """Own settings of a conversation; what is absent stays. ``muted_until`` is ms since 1970, 0 for not muted."""
+    """A user's settings of a conversation; absent members stay. ``muted_until`` is ms since 1970, 0 for not muted."""
 
     muted_until: int | msgspec.UnsetType = msgspec.UNSET
     archived: bool | msgspec.UnsetType = msgspec.UNSET
     pinned: bool | msgspec.UnsetType = msgspec.UNSET
-    except_mentions: bool | msgspec.UnsetType = msgspec.UNSET  # of being muted
+    except_mentions: bool | msgspec.UnsetType = msgspec.UNSET  # notify about mentions even while muted
 
 
 class MarksBody(msgspec.Struct):
@@ -121,26 +121,26 @@ class MarksBody(msgspec.Struct):
 
 
 _encode_body = msgspec.json.Encoder().encode
-_decoders = {kind: msgspec.json.Decoder(kind).decode for kind in (MessageBody, ReactedBody, PinnedBody, SettingsBody)}
+_decoders = {kind: msgspec.json.Decoder(kind).decode for kind in (MessageBody, ReactedBody, SwitchBody, SettingsBody)}
 _decode_marks = msgspec.json.Decoder(MarksBody).decode
-Body = TypeVar("Body", MessageBody, ReactedBody, PinnedBody, SettingsBody)
+Body = TypeVar("Body", MessageBody, ReactedBody, SwitchBody, SettingsBody)
 
 
 def encode_body(body: Body) -> str:
-    """The members of the JSON object without its braces, ready to stand beside seq and sentAt."""
+    """Returns the members of the JSON object without its braces, so that seq and sentAt can stand beside them."""
     return _encode_body(body)[1:-1].decode()
 
 
 def decode_body(fragment: str) -> MessageBody:
-    """Raise ValueError (msgspec's ValidationError or DecodeError) where the fragment is not a body."""
+    """Raises ValueError (msgspec's ValidationError or DecodeError) if the fragment is not a message's body."""
     return decode_as(MessageBody, fragment)
 
 
 def decode_as(kind: type[Body], fragment: str) -> Body:
-    """Raise ValueError likewise."""
+    """Raises ValueError as ``decode_body`` does."""
     return cast(Body, _decoders[kind]("{" + fragment + "}"))
 
 
 def decode_marks(body: str) -> MarksBody:
-    """Raise ValueError likewise."""
+    """Decodes a whole JSON object, as change.lua writes it. Raises ValueError as ``decode_body`` does."""
     return _decode_marks(body)

@@ -1,4 +1,4 @@
-"""The hub: which sessions of this process belong to which user, and what the bus brings for them.
+"""The hub: the sessions of this process by user, and what the bus brings for them.
 
 Everything here runs in one event loop and never blocks: a dispatch is a loop over memory.
 """
@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from app.core.errors import Internal, Overloaded, ParleyError
-from app.core.events import Event, Run, presence_event, typing_event
-from app.core.record_events import event_of, group_event, progress_event
+from app.core.events import Event, EventBatch, presence_event, typing_event
+from app.core.kinds import MAKE_EVENT, MARKS
+from app.core.record_events import group_event, progress
 from app.core.records import Kind, Record
 
 Settled = Callable[[Iterable[int], ParleyError | None], None]
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Session(Protocol):
-    """One connection of one user, as the hub sees it. ``offer`` must not block and must not raise."""
+    """One connection of one user, as the hub uses it. ``offer`` must neither block nor raise."""
 
     id: str
     user_id: int
@@ -29,7 +30,7 @@ class Session(Protocol):
     transport: str
 
     def offer(self, event: Event) -> None: ...
-    def offer_run(self, run: Run) -> None: ...
+    def offer_batch(self, batch: EventBatch) -> None: ...
     def offer_ephemeral(self, event: Event) -> None: ...
     def resume_from_store(self) -> None: ...
     def reset(self, epoch: int, version: int) -> None: ...
@@ -37,15 +38,20 @@ class Session(Protocol):
 
 
 class Hub:
-    """Local sessions by user. ``settled`` learns what the drain stored or set aside."""
+    """Local sessions by user.
+
+    ``settled`` is called with the versions that the drain stored or rejected. A record of a kind that this process
+    does not know (from a newer release on the same Redis) is counted in ``unknown_kinds`` and logged once per kind.
+    """
 
     def __init__(self, settled: Settled, *, revoked: Callable[[str], None]) -> None:
         self._sessions: dict[int, tuple[Session, ...]] = {}
-        self._watchers: dict[int, dict[Session, bool]] = {}  # whether the session is told when the user was last seen
+        self._watchers: dict[int, dict[Session, bool]] = {}  # user -> session -> whether it gets "last seen"
         self._settled = settled
         self._revoked = revoked
         self.epoch = 0
-        self.deliveries = 0
+        self.events_delivered = 0
+        self.unknown_kinds: Counter[int] = Counter()
         self.by_transport: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -66,7 +72,7 @@ class Hub:
         self.by_transport[session.transport] += 1
 
     def remove(self, session: Session) -> bool:
-        """True where this was the user's last session here."""
+        """Returns True if this was the user's last session here."""
         kept = tuple(s for s in self._sessions.get(session.user_id, ()) if s is not session)
         if len(kept) == len(self._sessions.get(session.user_id, ())):
             return False
@@ -78,7 +84,7 @@ class Hub:
         return True
 
     def watch(self, session: Session, user_ids: Iterable[int]) -> None:
-        """Tell ``session`` when these users come or go; and when they were last seen, after ``show_last_seen``."""
+        """Sends ``session`` the presence of these users; "last seen" only after ``show_last_seen``."""
         for user_id in user_ids:
             self._watchers.setdefault(user_id, {}).setdefault(session, False)
 
@@ -97,40 +103,41 @@ class Hub:
                     del self._watchers[user_id]
 
     def dispatch(self, epoch: int, items: list[Any]) -> None:
-        """What one publication of the bus brought: ``[[users, record], ...]`` in stream order."""
-        marks: list[Event] = []  # of the same users, one after the other
-        whose: list[int] = []
+        """Delivers one publication of the bus: ``[[users, record], ...]`` in stream order."""
+        marks: list[Event] = []  # consecutive marks for the same users
+        mark_users: list[int] = []
         for users, record in items:
             kind = record[0]
-            if marks and (users != whose or not Kind.DELIVERED <= kind <= Kind.READ):
-                self._deliver_run(whose, marks)
+            make_event = MAKE_EVENT.get(kind)
+            if kind in MARKS and make_event is not None:
+                if marks and users != mark_users:
+                    self._deliver_batch(mark_users, marks)
+                    marks = []
+                marks.append(make_event(epoch, Record(*record)))
+                mark_users = users
+                continue
+            if marks:
+                self._deliver_batch(mark_users, marks)
                 marks = []
-            if Kind.DELIVERED <= kind <= Kind.READ:
-                marks.append(event_of(epoch, Record(*record)))
-                whose = users
-            elif kind == Kind.MESSAGE:
-                self._deliver(users, event_of(epoch, Record(*record)))
-            elif kind == Kind.GROUP_CHANGED:
-                self._deliver(users, group_event(epoch, Record(*record[:-1]), record[-1]))
-            elif Kind.EDITED <= kind <= Kind.BLOCKED_MESSAGE or Kind.MEDIA <= kind <= Kind.MEDIA_RESOLVED:
-                self._deliver(users, event_of(epoch, Record(*record)))
+            if make_event is not None:
+                self._deliver(users, make_event(epoch, Record(*record)))
             else:
-                self._act(kind, users, record)
+                _HANDLERS.get(kind, Hub._unknown)(self, epoch, users, record)
         if marks:
-            self._deliver_run(whose, marks)
+            self._deliver_batch(mark_users, marks)
 
-    def _deliver_run(self, users: list[int], events: list[Event]) -> None:
-        """Events that no session of ours has sent."""
+    def _deliver_batch(self, users: list[int], events: list[Event]) -> None:
+        """Delivers events that no session of this process has sent."""
         if len(events) == 1:
             self._deliver(users, events[0])
             return
-        sessions, run = self._sessions, Run(events)
+        sessions, batch = self._sessions, EventBatch(events)
         offered = 0
         for user_id in users:
             for session in sessions.get(user_id, ()):
-                session.offer_run(run)
+                session.offer_batch(batch)
                 offered += 1
-        self.deliveries += offered * len(events)
+        self.events_delivered += offered * len(events)
 
     def _deliver(self, users: list[int], event: Event) -> None:
         sessions, origin = self._sessions, event.origin
@@ -140,61 +147,84 @@ class Hub:
                 if session.id != origin:
                     session.offer(event)
                     offered += 1
-        self.deliveries += offered
+        self.events_delivered += offered
 
-    def _act(self, kind: int, users: Any, record: list[Any]) -> None:
-        if kind == Kind.TYPING:
-            self._pass_on(users, typing_event(record[1], record[2], bool(record[3])))
-        elif kind == Kind.PROGRESS:
-            self._pass_on(users, progress_event(Record(*record)))
-        elif kind == Kind.PRESENCE:
-            self._tell_watchers(record[1], bool(record[2]), record[3])
-        elif kind == Kind.STORED:
-            self._settled(record[1], None)
-        elif kind == Kind.REFUSED:
-            self._settled([record[1]], refusal(record[2]))
-        elif kind == Kind.REVOKED:
-            self.revoke(record[1], *record[2:])
-        elif kind == Kind.BLOCKED:
-            self._part(record[1], record[2])
-        elif kind == Kind.LAST_SEEN_HIDDEN:
-            self._veil(record[1])
+    def _unknown(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        kind = record[0]
+        if kind not in self.unknown_kinds:
+            log.error("dropped a record of the unknown kind %s; more of this kind are only counted", kind)
+        self.unknown_kinds[kind] += 1
 
-    def _pass_on(self, users: list[int], event: Event) -> None:
-        """What is kept nowhere."""
+    def _group_changed(self, epoch: int, users: list[int], record: list[Any]) -> None:
+        self._deliver(users, group_event(epoch, Record(*record[:-1]), record[-1]))
+
+    def _typing(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+        self._offer_ephemeral(users, typing_event(record[1], record[2], bool(record[3])))
+
+    def _progress(self, epoch: int, users: list[int], record: list[Any]) -> None:
+        self._offer_ephemeral(users, progress(epoch, Record(*record)))
+
+    def _offer_ephemeral(self, users: list[int], event: Event) -> None:
         for user_id in users:
             for session in self.sessions_of(user_id):
                 session.offer_ephemeral(event)
 
-    def _tell_watchers(self, user_id: int, online: bool, seen_ms: int | None) -> None:
+    def _presence(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        _, user_id, online, seen_ms = record
         watchers = self._watchers.get(user_id)
         if watchers:
-            full, veiled = presence_event(user_id, online, seen_ms), presence_event(user_id, online, None)
-            for session, shown in tuple(watchers.items()):
-                session.offer_ephemeral(full if shown else veiled)
+            full = presence_event(user_id, bool(online), seen_ms)
+            without_last_seen = presence_event(user_id, bool(online), None)
+            for session, gets_last_seen in tuple(watchers.items()):
+                session.offer_ephemeral(full if gets_last_seen else without_last_seen)
 
-    def _veil(self, user_id: int) -> None:
-        if user_id in self._watchers:
-            self._watchers[user_id] = dict.fromkeys(self._watchers[user_id], False)
+    def _stored(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        self._settled(record[1], None)
 
-    def _part(self, one: int, other: int) -> None:
-        """A block: neither of the two watches the other any more."""
+    def _refused(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        self._settled([record[1]], refusal(record[2]))
+
+    def _last_seen_hidden(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        if record[1] in self._watchers:
+            self._watchers[record[1]] = dict.fromkeys(self._watchers[record[1]], False)
+
+    def _blocked(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        """After a block, neither of the two watches the other."""
+        _, one, other = record
         for watcher, watched in ((one, other), (other, one)):
             for session in self.sessions_of(watcher):
                 self.unwatch(session, [watched])
 
+    def _revoke_record(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        self.revoke(record[1], *record[2:])
+
     def revoke(self, auth_session: str, user_id: int = 0) -> None:
-        """An auth session ended, or all of a user: none of these sessions may go on."""
+        """Ends the sessions of an auth session that ended, or of a user whose auth sessions all ended."""
         self._revoked(auth_session)
         for session in list(self):
             if session.auth_session == auth_session or session.user_id == user_id:
                 session.revoke()
 
 
+# Kinds that need more than their record to become an event, and notices for the gateway.
+_HANDLERS: dict[int, Callable[[Hub, int, Any, list[Any]], None]] = {
+    Kind.GROUP_CHANGED: Hub._group_changed,
+    Kind.TYPING: Hub._typing,
+    Kind.PROGRESS: Hub._progress,
+    Kind.PRESENCE: Hub._presence,
+    Kind.STORED: Hub._stored,
+    Kind.REFUSED: Hub._refused,
+    Kind.REVOKED: Hub._revoke_record,
+    Kind.BLOCKED: Hub._blocked,
+    Kind.LAST_SEEN_HIDDEN: Hub._last_seen_hidden,
+}
+
+
 def refusal(reason: str) -> ParleyError:
-    """Why a record was not stored, for its sender. "again": a second try will do. Else the details are in the dead
-    letters."""
+    """Returns the sender's error for a record that was not stored. The reason "again" means that a second try works;
+    any other reason is kept with the record in dead_letters.
+    """
     if reason == "again":
         return Overloaded("The message met a conflict: send it again.", retry_after=0.1)
-    log.warning("a record was set aside: %s", reason)
-    return Internal("The message could not be stored and was set aside.")
+    log.warning("a record was moved to dead_letters: %s", reason)
+    return Internal("The message could not be stored.")

@@ -50,7 +50,7 @@ def store_changes(engine: Engine, epoch: int, changes: Sequence[Change]) -> list
         with writing(engine) as conn:
             check_epoch(conn, epoch)
             for change in changes:
-                late += _APPLY[change.record.kind](conn, change) or []
+                late += APPLY[change.record.kind](conn, change) or []
             _touch(conn, changes)
     except (exc.DataError, exc.IntegrityError, psycopg.DataError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
@@ -236,7 +236,7 @@ def _change_group(conn: Connection, change: Change) -> None:
     change_group(conn, change.record, change.body.system)
 
 
-_APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
+APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
     Kind.MESSAGE: _message,
     Kind.EDITED: _edit,
     Kind.DELETED: _delete,

@@ -21,22 +21,18 @@ from app.core.close_codes import CloseCode
 from app.core.commands import (
     Authenticate,
     FetchUnread,
-    Frame,
     Join,
     Mark,
     PresenceSubscribe,
     SendMessage,
     Typing,
-    decode_command,
-    decode_frame,
-    find_ref,
 )
 from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
 from app.core.events import make_event
+from app.core.frames import Frame, decode_command, decode_frame, find_ref
 from app.core.records import Kind
 from app.services.auth.authenticate import verify_access_token
-from app.services.messaging import change_message
-from app.services.messaging.change_message import Prepared
+from app.services.messaging.change_message import CHANGES, Prepared
 from app.services.messaging.message_path import MessagePath
 from app.services.messaging.move_mark import move_mark
 from app.services.messaging.send_message import send_message
@@ -98,7 +94,7 @@ class Commands:
             return
         if not self._session.joined:
             raise Unauthorized("Join first.")
-        _ACTS[frame.event](self, command, ref)
+        ACTS[frame.event](self, command, ref)
 
     # --- commands that never block
 
@@ -271,14 +267,11 @@ def _changing(prepare: Prepare) -> Callable[[Commands, Any, str | None], None]:
     return lambda self, command, ref: self._change(prepare, command, ref)
 
 
-_ACTS: dict[str, Callable[[Commands, Any, str | None], None]] = {
+ACTS: dict[str, Callable[[Commands, Any, str | None], None]] = {
     "send_message": Commands._send,
     "message_delivered": lambda self, command, ref: self._mark(Kind.DELIVERED, command, ref),
     "message_read": lambda self, command, ref: self._mark(Kind.READ, command, ref),
-    "edit_message": _changing(change_message.edit_message),
-    "delete_message": _changing(change_message.delete_message),
-    "react": _changing(change_message.react),
-    "pin_message": _changing(change_message.pin_message),
+    **{name: _changing(prepare) for name, prepare in CHANGES.items()},
     "typing": Commands._typing,
     "authenticate": Commands._authenticate,
     "fetch_unread_messages": Commands._fetch,

@@ -38,7 +38,7 @@ class PollSession(Session):
     __slots__ = ("_bytes", "_ended", "_events", "_flag", "_polls", "_sent", "answered_at", "told")
 
     transport = "longpoll"
-    writes_runs = False  # its answers are lists of events
+    writes_batches = False  # its answers are lists of events
 
     def __init__(self, gateway: Gateway, caller: Caller) -> None:
         super().__init__(gateway)

@@ -18,7 +18,7 @@ import gevent
 from app.core.caller import Caller
 from app.core.cursor import Position, encode_cursor
 from app.core.errors import Overloaded, ParleyError
-from app.core.events import Event, Run, make_event
+from app.core.events import Event, EventBatch, make_event
 from app.services.auth.rate_limit import limit_joins
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Session:
     )
 
     transport = ""
-    writes_runs = True
+    writes_batches = True
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -126,12 +126,12 @@ class Session:
             self._note(event)
             self.write(event)
 
-    def offer_run(self, run: Run) -> None:
-        if self.writes_runs and not self._catching_up and self.position < run.parts[0].version:
-            self.position = run.version
-            self.write(run)
+    def offer_batch(self, batch: EventBatch) -> None:
+        if self.writes_batches and not self._catching_up and self.position < batch.parts[0].version:
+            self.position = batch.version
+            self.write(batch)
         else:
-            for event in run.parts:
+            for event in batch.parts:
                 self.offer(event)
 
     def offer_ephemeral(self, event: Event) -> None:

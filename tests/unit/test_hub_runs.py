@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
-from app.core.events import Event, Run
+from app.core.events import Event, EventBatch
 from app.core.records import Kind
 from app.fanout.hub import Hub
 from app.transports.session import Session
@@ -27,7 +27,7 @@ class Reader(Session):
 
     def __init__(self, user_id: int, position: int, *, runs: bool) -> None:
         super().__init__(SimpleNamespace(flusher=None))  # type: ignore[arg-type]
-        self.user_id, self.position, self.writes_runs = user_id, position, runs
+        self.user_id, self.position, self.writes_batches = user_id, position, runs
         self.id = f"{user_id}"
         self.frames = self.blocks = b""
         self.writes = 0
@@ -83,5 +83,5 @@ def test_fifty_receipts_are_one_write() -> None:
 
 def test_batch_has_the_cursor_of_its_last_event() -> None:
     events = [Event("message_read", b"{}", version=n, cursor=f"c{n}") for n in (3, 5)]
-    run = Run(events)
+    run = EventBatch(events)
     assert (run.version, run.cursor, run.parts) == (5, "c5", events)

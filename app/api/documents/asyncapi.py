@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from app.api.documents.openapi import VERSION
 from app.api.documents.schemas import Schema, schemas_of
-from app.core.answers import AuthenticateAck, ErrorData, MarkAck
-from app.core.change_answers import ChangeAck
+from app.core.answers import ErrorData
 from app.core.close_codes import CloseCode
-from app.core.commands import COMMANDS, MAX_FRAME_BYTES
+from app.core.commands import MAX_FRAME_BYTES
 from app.core.errors import all_errors
-from app.core.event_kinds import EVENTS
+from app.core.kinds import COMMANDS, EVENTS
 
-
-class Described(NamedTuple):
-    """``answer`` is the event that answers; None where nothing comes but a refusal."""
-
-    summary: str
-    answer: str | None
-
-
-DESCRIBED: dict[str, Described] = {
-    "join": Described("Begin the session; resume after `cursor` where one is given", "joined"),
-    "authenticate": Described("Show the next token before the present one ends", "ack"),
-    "send_message": Described("Send to `conversationId` or to `receiverId`", "ack"),
-    "edit_message": Described("Change the text of one's own message", "ack"),
-    "delete_message": Described("Delete for everyone, or (`scope: me`) for oneself", "ack"),
-    "react": Described("React to a message, or take it back", "ack"),
-    "pin_message": Described("Pin a message, or unpin it", "ack"),
-    "fetch_unread_messages": Described("Fetch what is unread; marks it delivered, not read", "unread_messages"),
-    "message_delivered": Described("Everything up to and with `seq` has come", "ack"),
-    "message_read": Described("Everything up to and with `seq` was read", "ack"),
-    "typing": Described("Tell the other members that one types, or ceased to", None),
-    "presence_subscribe": Described("Watch who comes and goes; at most 5000 people in a session", "presence"),
-    "ping": Described("Ask for a sign of life", "pong"),
-}
-ACKS = {
-    "authenticate": AuthenticateAck,
-    "message_delivered": MarkAck,
-    "message_read": MarkAck,
-    **dict.fromkeys(("edit_message", "delete_message", "react", "pin_message"), ChangeAck),
-}
+ACKS = tuple(dict.fromkeys(kind.ack for kind in COMMANDS.values() if kind.ack is not None))
 
 CLOSE_CODES: dict[CloseCode, str] = {
     CloseCode.NORMAL: "The client closed",
@@ -67,7 +38,8 @@ READERS = {
 @cache
 def asyncapi() -> dict[str, Any]:
     """The document; made once a process, not to be changed."""
-    types = [*COMMANDS.values(), *(kind.data for kind in EVENTS.values()), *ACKS.values(), ErrorData]
+    commands = [kind.data for kind in COMMANDS.values()]
+    types = [*commands, *(kind.data for kind in EVENTS.values()), *ACKS, ErrorData]
     schemas, components = schemas_of(types)
     messages = {f"command.{name}": _command(name, schemas) for name in COMMANDS}
     messages |= {f"event.{name}": _event(name, schemas) for name in EVENTS}
@@ -99,16 +71,16 @@ REF_OF_CLIENT = {"type": "string", "maxLength": 128, "description": "Chosen by t
 
 
 def _command(name: str, schemas: dict[Any, Schema]) -> Schema:
-    frame = _frame(name, schemas[COMMANDS[name]], ref=REF_OF_CLIENT)
+    frame = _frame(name, schemas[COMMANDS[name].data], ref=REF_OF_CLIENT)
     frame["required"] = ["event"]
-    return {"name": name, "summary": DESCRIBED[name].summary, "payload": frame}
+    return {"name": name, "summary": COMMANDS[name].summary, "payload": frame}
 
 
 def _event(name: str, schemas: dict[Any, Schema]) -> Schema:
     kind = EVENTS[name]
     data = schemas[kind.data]
     if name == "ack":
-        data = {"anyOf": [schemas[ack] for ack in dict.fromkeys((kind.data, *ACKS.values()))]}
+        data = {"anyOf": [schemas[ack] for ack in ACKS]}
     cursor = {"type": "string", "description": "A position in the stream; on its events"}
     return {
         "name": name,
@@ -155,7 +127,7 @@ def _in_channel(channel: str, *messages: str) -> Schema:
 def _command_operations() -> dict[str, Schema]:
     """``receive``: the document is written from the server's side."""
     operations = {}
-    for name, described in DESCRIBED.items():
+    for name, described in COMMANDS.items():
         answers = [f"event.{event}" for event in (described.answer, "error") if event]
         operations[name] = {
             "action": "receive",

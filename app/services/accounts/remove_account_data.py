@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from app.container import Container
 from app.core.errors import Overloaded
+from app.core.kinds import MESSAGES
 from app.core.records import Kind
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
@@ -70,7 +71,7 @@ class Removal:
             if deletion is None:
                 return True
             conversations = store.conversations_from(conn, user_id, deletion.conversation_id)
-        if self._on_its_way(user_id, conversations, {Kind.MESSAGE, Kind.BLOCKED_MESSAGE}):
+        if self._on_its_way(user_id, conversations, MESSAGES - {Kind.GROUP_CHANGED}):
             return False  # the user's last messages are not in Postgres yet, where they are looked for
         for conversation in conversations:
             deletion = self._leave_behind(deletion, conversation)

@@ -22,9 +22,10 @@ from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
 from app.core.histogram import Histogram, batch_sizes
+from app.core.kinds import MESSAGES
 from app.core.records import Record, pack
 from app.message_log.reader import Entry, LogReader
-from app.services.drain.log_rows import MESSAGES, Rows
+from app.services.drain.log_rows import Rows
 from app.store.batch_changes import store_changes
 from app.store.batch_writes import (
     Conflict,

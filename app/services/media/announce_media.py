@@ -11,13 +11,14 @@ import msgspec
 from redis import Redis
 from sqlalchemy import Engine
 
-from app.core.records import Kind, MessageBody, encode_body
+from app.core.message_view import View, body_of
+from app.core.records import Kind, encode_body
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.messaging.worker_changes import WorkerChanges
 from app.services.reading.media_json import attachment_view, ended_view, show_media
 from app.services.reading.message_json import quoted_view, stored_message
-from app.services.reading.pending_changes import Messages, View
+from app.services.reading.pending_changes import Messages
 from app.store import media as store
 from app.store import media_uses, message_life
 from app.store.direct_pairs import pairs_of
@@ -29,18 +30,6 @@ from app.store.replay import message_at
 AT_ONCE = 50
 TRIES = 3
 _encode = msgspec.json.Encoder().encode
-# From the view to the body, where they are there.
-_COPIED = {
-    "receiverId": "receiver_id",
-    "replyTo": "reply_to",
-    "quoted": "quoted",
-    "mentions": "mentions",
-    "mentionsAll": "mentions_all",
-    "forwarded": "forwarded",
-    "sentAt": "sent_at",
-    "editedAt": "edited_at",
-    "pinnedAt": "pinned_at",
-}
 
 
 def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
@@ -82,7 +71,7 @@ def _show_anew(engine: Engine, changes: WorkerChanges, use: Use) -> None:
         view, version = read
         what = [use.seq, version]
         operation = Operation(
-            Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, _body(view), id=view["id"]
+            Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, encode_body(body_of(view)), id=view["id"]
         )
         if changes.carry_out([operation]) != [Decided.VERSION_CONFLICT]:
             return
@@ -114,17 +103,3 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | N
 
 def _is_under_way(view: View) -> bool:
     return any(attachment["status"] not in SETTLED for attachment in view["attachments"])
-
-
-def _body(view: View) -> str:
-    body = MessageBody(
-        id=view["id"],
-        sender_id=view["senderId"],
-        message=view["message"],
-        kind=view["kind"],
-        attachments=view["attachments"],
-    )
-    for name, member in _COPIED.items():
-        if name in view:
-            setattr(body, member, view[name])
-    return encode_body(body)

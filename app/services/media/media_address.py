@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from app.container import Container
 from app.core.errors import Conflict, NotFound
+from app.core.kinds import is_message_for
 from app.core.records import decode_body
 from app.services.media.media_storages import asset_of
 from app.services.messaging.message_path import MessagePath
@@ -55,7 +56,7 @@ def _on_its_way(members: Memberships, user_id: int, media_id: str) -> bool:
     seen = (
         record
         for record in members.tail.records
-        if media_id in record.body and record.is_message_for(user_id) and record.conversation_id in mine
+        if media_id in record.body and is_message_for(record, user_id) and record.conversation_id in mine
     )
     return any(
         attachment["mediaId"] == media_id

@@ -4,27 +4,20 @@ the script that carries it out (message_log/lua/change.lua). Each gives the oper
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from app.core.commands import DeleteMessage, EditMessage, PinMessage, React, check_length
+from app.core.commands import DeleteMessage, EditMessage, React, SwitchMessage, check_length
 from app.core.errors import Forbidden, Invalid
-from app.core.records import Kind, MessageBody, PinnedBody, ReactedBody, encode_body
+from app.core.message_view import View, body_for_edit
+from app.core.records import Kind, ReactedBody, SwitchBody, encode_body
 from app.message_log.append import Operation
 from app.services.messaging.mentions import find_mentions
 from app.services.messaging.message_path import MessagePath, now_ms
 from app.services.reading.find_message import find_message, find_present
-from app.services.reading.pending_changes import View
 
 DIFFERENT_EMOJI = 50
-# What an edit leaves as it was: in the view, in the body.
-KEPT = {
-    "receiverId": "receiver_id",
-    "replyTo": "reply_to",
-    "quoted": "quoted",
-    "forwarded": "forwarded",
-    "pinnedAt": "pinned_at",
-}
 
 
 class Prepared(NamedTuple):
@@ -47,28 +40,13 @@ def edit_message(path: MessagePath, user_id: int, command: EditMessage) -> Prepa
         raise Forbidden("It is too late to edit this message.")
     if not command.message and not view["attachments"]:
         raise Invalid.field("message", "neither text nor attachments")
-    body = _edited_body(view, command.message)
+    body = body_for_edit(view, command.message)
     mentioned = find_mentions(path, view["conversationId"], user_id, command.message)
     if mentioned.users:
         body.mentions = mentioned.users
     if mentioned.all:
         body.mentions_all = True
     return _prepared(Kind.EDITED, user_id, view, [view["seq"]], encode_body(body))
-
-
-def _edited_body(view: View, text: str) -> MessageBody:
-    body = MessageBody(
-        id=view["id"],
-        sender_id=view["senderId"],
-        message=text,
-        kind=view["kind"],
-        attachments=view["attachments"],
-        sent_at=view["sentAt"],
-    )
-    for name, member in KEPT.items():
-        if name in view:
-            setattr(body, member, view[name])
-    return body
 
 
 def delete_message(path: MessagePath, user_id: int, command: DeleteMessage) -> Prepared:
@@ -96,12 +74,12 @@ def react(path: MessagePath, user_id: int, command: React) -> Prepared:
     return _prepared(Kind.REACTED, user_id, view, [view["seq"], changes], body)
 
 
-def pin_message(path: MessagePath, user_id: int, command: PinMessage) -> Prepared:
+def pin_message(path: MessagePath, user_id: int, command: SwitchMessage) -> Prepared:
     """May block. Raise RateLimited, NotFound, Forbidden, Overloaded."""
     path.rates.edits.count(user_id)
     view = find_present(path, user_id, command.id, command.conversation_id)
     _check_changeable(view)
-    return _prepared(Kind.PINNED, user_id, view, [view["seq"]], encode_body(PinnedBody(on=command.on)))
+    return _prepared(Kind.PINNED, user_id, view, [view["seq"]], encode_body(SwitchBody(on=command.on)))
 
 
 def _check_changeable(view: View) -> None:
@@ -117,3 +95,12 @@ def _is_late(path: MessagePath, view: View) -> bool:
 def _prepared(kind: Kind, user_id: int, view: View, what: list[Any], body: str = "") -> Prepared:
     answer = {"id": view["id"], "conversationId": view["conversationId"], "seq": view["seq"], "status": "stored"}
     return Prepared(Operation(kind, view["conversationId"], user_id, what, body, "", view["id"]), answer)
+
+
+# Every command that changes a message, over any transport.
+CHANGES: dict[str, Callable[[MessagePath, int, Any], Prepared]] = {
+    "edit_message": edit_message,
+    "delete_message": delete_message,
+    "react": react,
+    "pin_message": pin_message,
+}

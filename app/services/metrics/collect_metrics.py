@@ -39,6 +39,7 @@ LABELLED = {
         "Sessions that ended, by WebSocket close code; SSE and long-poll end with the same codes",
         ["code"],
     ),
+    "unknown_kind": ("unknown_records", "Records dropped because this release does not know their kind", ["kind"]),
     "upload": ("uploads", "Uploads, by how they come and what became of them", ["way", "outcome"]),
 }
 

@@ -15,8 +15,8 @@ def gateway_figures(path: MessagePath, hub: Hub, waiting: dict[str, int]) -> Fig
     """``waiting``: queue -> operations in it."""
     return {
         "sessions": dict(hub.by_transport),
-        "deliveries": hub.deliveries,
-        "counters": dict(path.counters),
+        "deliveries": hub.events_delivered,
+        "counters": {**path.counters, **{f"unknown_kind:{kind}": n for kind, n in hub.unknown_kinds.items()}},
         "ack_seconds": path.ack_times.as_figures(),
         "waiting": {**waiting, "confirmations": len(path.confirmations)},
     }

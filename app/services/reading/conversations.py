@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from app.core.errors import Invalid, NotFound
+from app.core.kinds import MESSAGES, is_message_for
+from app.core.message_view import View
 from app.core.records import Kind, Record
 from app.core.times import rfc3339
 from app.message_log.conversations import Tail, read_tail
@@ -17,7 +19,7 @@ from app.services.reading.count_unread import by_conversation
 from app.services.reading.delivery_status import received
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
-from app.services.reading.pending_changes import Messages, View
+from app.services.reading.pending_changes import Messages
 from app.services.reading.replay_groups import group_now_over, info_view
 from app.services.reading.settings_overlay import settings_over
 from app.store import conversations as store
@@ -84,9 +86,7 @@ def history(
         page = messages.history(connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit)
         found = _stored_messages(path, connection, user_id, page.messages)
     newest = after is None or not page.has_more
-    found.apply(
-        r for r in tail.records if newest or r.kind not in (Kind.MESSAGE, Kind.GROUP_CHANGED, Kind.BLOCKED_MESSAGE)
-    )
+    found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
     members = _members(summary, tail.records)
     views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
     for place, view in found.views.items():
@@ -167,7 +167,7 @@ def _view(
     last: LastMessages,
 ) -> View:
     members = _members(summary, tail)
-    new = [r for r in tail if r.is_message_for(user_id) and r.seq > summary.last_seq]
+    new = [r for r in tail if is_message_for(r, user_id) and r.seq > summary.last_seq]
     read_seq = max([summary.read_seq, *(r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id)])
     view: View = {
         "id": summary.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.core.kinds import MESSAGES_FOR_ALL
 from app.core.records import Kind, Record
 from app.services.messaging.message_path import MessagePath
 from app.services.reading.memberships import memberships_now
@@ -47,7 +48,7 @@ def by_conversation(tail: Sequence[Record]) -> dict[int, list[Record]]:
 
 
 def is_unread(record: Record, user_id: int, read_seq: int) -> bool:
-    return record.kind in (Kind.MESSAGE, Kind.GROUP_CHANGED) and record.user_id != user_id and record.seq > read_seq
+    return record.kind in MESSAGES_FOR_ALL and record.user_id != user_id and record.seq > read_seq
 
 
 def read_mark(tail: Sequence[Record], user_id: int) -> int:

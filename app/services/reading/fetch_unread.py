@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from app.core.errors import NotFound, ParleyError
-from app.core.records import Kind, Record
+from app.core.kinds import MESSAGES
+from app.core.message_view import View
+from app.core.records import Record
 from app.services.messaging.message_path import Answer, MessagePath
 from app.services.messaging.move_mark import note_delivered
 from app.services.reading.count_unread import by_conversation, is_unread, read_mark
@@ -16,16 +18,13 @@ from app.services.reading.delivery_status import unread_status
 from app.services.reading.media_json import show_media
 from app.services.reading.memberships import Memberships, memberships_now
 from app.services.reading.message_json import stored_message
-from app.services.reading.pending_changes import CHANGES, Messages, Place, View
+from app.services.reading.pending_changes import Messages, Place
 from app.store.engine import reading
 from app.store.message_life import Reacted, reactions_for
 from app.store.messages import Page, StoredMessage, UnreadRequest, unread_messages
 from app.store.receipts import furthest_behind
 
 Behind = dict[int, list[tuple[int, int]]]
-
-# Changes that are not stored yet and show in what is unread.
-APPLIED = CHANGES | {Kind.HIDDEN}
 
 
 class Found(NamedTuple):
@@ -106,7 +105,7 @@ def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Me
             unread.put(view, row.version, row.created_version)
     unread.mark_stored()
     for conversation_id, read_seq in read_now.items():
-        unread.apply(r for r in tail[conversation_id] if r.kind in APPLIED or is_unread(r, user_id, read_seq))
+        unread.apply(r for r in tail[conversation_id] if r.kind not in MESSAGES or is_unread(r, user_id, read_seq))
     return unread
 
 

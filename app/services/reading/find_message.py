@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from app.core.errors import Invalid, NotFound
+from app.core.message_view import View
 from app.services.messaging.message_path import MessagePath
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
-from app.services.reading.pending_changes import Messages, View
+from app.services.reading.pending_changes import Messages
 from app.store import message_life
 from app.store.engine import reading
 

@@ -20,14 +20,16 @@ from sqlalchemy import Connection
 
 from app.core.cursor import encode_cursor
 from app.core.events import Event, mark_event
-from app.core.record_events import event_of, media_event
+from app.core.kinds import MARKS, MESSAGE_CHANGES, PRIVATE, REPLAYED_EVENTS, event_of, is_message_for
+from app.core.message_view import View
+from app.core.record_events import media_event
 from app.core.records import Kind, Record
 from app.message_log.conversations import Tail, read_tail
 from app.redis_calls import asking
 from app.services.messaging.message_path import MessagePath
 from app.services.reading.media_json import ended_view
 from app.services.reading.message_json import message_views
-from app.services.reading.pending_changes import CHANGES, Messages, Place, View
+from app.services.reading.pending_changes import Messages, Place
 from app.services.reading.replay_groups import changed_groups, stored_settings_view
 from app.store import media_uses, messages, receipts
 from app.store.conversations import conversation_ids_of
@@ -35,9 +37,6 @@ from app.store.engine import reading
 from app.store.replay import messages_at, settings_since
 
 PAGE = 500
-# Of these each record is an event of its own; messages come as they now are, and of marks the last.
-ALONE = frozenset({Kind.HIDDEN, Kind.SETTINGS, Kind.MEDIA})
-MARKS = frozenset({Kind.DELIVERED, Kind.READ, Kind.RECEIPT_BATCH})
 
 _encode = msgspec.json.Encoder().encode
 Events = dict[int, list[Event]]
@@ -113,7 +112,7 @@ def _read(path: MessagePath, conn: Connection, user_id: int, version: int, tail:
 
 def _seen_of_media(conn: Connection, user_id: int, records: list[Record]) -> list[Record]:
     """Those that are events of their own, or marks; of media those that the user may see."""
-    found = [record for record in records if record.kind in ALONE | MARKS]
+    found = [record for record in records if record.kind in REPLAYED_EVENTS or record.kind in MARKS]
     asked = [record.id for record in found if record.kind == Kind.MEDIA]
     seen = media_uses.visible_to(conn, user_id, asked) if asked else {}
     return [record for record in found if record.kind != Kind.MEDIA or record.id in seen]
@@ -121,14 +120,16 @@ def _seen_of_media(conn: Connection, user_id: int, records: list[Record]) -> lis
 
 def _was_for(tail: Tail, user_id: int, record: Record) -> bool:
     """Whether this user was told of it: for no other's eyes alone, since they came and until they went."""
-    if record.kind in (Kind.HIDDEN, Kind.SETTINGS, Kind.BLOCKED_MESSAGE) and record.user_id != user_id:
+    if record.kind in PRIVATE and record.user_id != user_id:
         return False
     inside = True
     for change in tail.memberships:
         if change.conversation_id != record.conversation_id:
             continue
         if user_id in change.came:
-            inside = record.version >= change.version and (record.kind not in CHANGES or record.seq >= change.seq)
+            inside = record.version >= change.version and (
+                record.kind not in MESSAGE_CHANGES or record.seq >= change.seq
+            )
         elif user_id in change.went:
             inside = inside and record.version <= change.version
     return inside
@@ -137,8 +138,8 @@ def _was_for(tail: Tail, user_id: int, record: Record) -> bool:
 def _messages(path: MessagePath, conn: Connection, user_id: int, page: messages.Page, tail: list[Record]) -> Messages:
     path.learn_directs(conn, {row.conversation_id for row in page.messages})
     there = {(row.conversation_id, row.seq) for row in page.messages}
-    new = {_place(record) for record in tail if record.is_message_for(user_id)}
-    changed = {_place(record) for record in tail if record.kind in CHANGES} - there - new
+    new = {_place(record) for record in tail if is_message_for(record, user_id)}
+    changed = {_place(record) for record in tail if record.kind in MESSAGE_CHANGES} - there - new
     rows = [*page.messages, *messages_at(conn, user_id, sorted(changed))]
     found = Messages(user_id)
     for row, view in zip(rows, message_views(path, conn, rows, user_id), strict=True):

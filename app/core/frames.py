@@ -1,0 +1,60 @@
+"""WebSocket frames as they come in: ``{"event", "data", "ref"?}``, with a command inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from app.core.commands import MAX_REF, Command, Ref
+from app.core.errors import Invalid
+from app.core.invalid_input import UNDECODABLE, invalid_from
+from app.core.kinds import COMMANDS
+
+
+class Frame(Struct, frozen=True):
+    """``data`` is decoded after ``event``, which says what it must be."""
+
+    event: str
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    ref: Ref | None = None
+
+
+_decode_frame = msgspec.json.Decoder(Frame).decode
+_decoders: dict[str, Callable[[msgspec.Raw], Command]] = {
+    name: msgspec.json.Decoder(kind.data).decode for name, kind in COMMANDS.items()
+}
+
+
+def decode_frame(payload: bytes) -> Frame:
+    """Raises Invalid if the payload is not ``{"event", "data", "ref"?}``."""
+    try:
+        return _decode_frame(payload)
+    except UNDECODABLE as error:
+        raise invalid_from(error, "frame") from None
+
+
+def decode_command(frame: Frame) -> Command:
+    """Returns the command inside a frame. Raises Invalid for an unknown event or data of another shape."""
+    decode = _decoders.get(frame.event)
+    if decode is None:
+        raise Invalid.field("event", "unknown event")
+    try:
+        return decode(frame.data)
+    except UNDECODABLE as error:
+        raise invalid_from(error, "data") from None
+
+
+def find_ref(payload: bytes) -> str | None:
+    """Returns the ref of a payload that ``decode_frame`` refused, or None if none can be found.
+
+    A text with half an emoji is refused, but its sender still waits for an answer.
+    """
+    try:
+        frame = json.loads(payload)
+        ref = frame.get("ref") if isinstance(frame, dict) else None
+        return ref if isinstance(ref, str) and len(ref.encode()) <= MAX_REF else None
+    except (ValueError, RecursionError):  # a ref that is not valid text raises UnicodeError, a ValueError
+        return None

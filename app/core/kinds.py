@@ -1,0 +1,301 @@
+"""The table of kinds: what each kind of record is, and each command and event of the protocol.
+
+Every place that tells record kinds apart reads it: the hub, the drain, reads over the unstored tail, resume, unread,
+and the Lua scripts of the log. A new kind, command or event is a row here (docs/how-to/add-a-command.md);
+tests/unit/test_kinds.py fails if a row lacks its storage, its document, its client method or its REST twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+
+from app.core import answers, change_answers, commands, media, message_view, record_events
+from app.core.events import Event, message_event
+from app.core.message_view import ChangeView
+from app.core.record_events import MakeEvent, about_message, about_message_by_user
+from app.core.records import (
+    Kind,
+    MarksBody,
+    MessageBody,
+    ReactedBody,
+    Record,
+    SettingsBody,
+    SwitchBody,
+    decode_as,
+    decode_marks,
+)
+from app.core.times import rfc3339
+
+# --- commands of the WebSocket
+
+
+class CommandKind(NamedTuple):
+    """``answer``: the event that answers; None if only a refusal is answered. ``ack``: the data of an ``ack``.
+    ``rest``: the same act over REST, ``METHOD path``; none if it makes no sense without a session."""
+
+    data: type[commands.Command]
+    summary: str
+    answer: str | None
+    ack: type[Struct] | None = None
+    rest: tuple[str, ...] = ()
+
+
+def _acked(data: type[commands.Command], summary: str, ack: type[Struct], *rest: str) -> CommandKind:
+    return CommandKind(data, summary, "ack", ack, rest)
+
+
+def _change_command(data: type[commands.Command], summary: str, *rest: str) -> CommandKind:
+    """``rest``: method and path below the message's own."""
+    twins = ("{} /api/v1/messages/{{messageId}}{}".format(*call.partition(" ")[::2]) for call in rest)
+    return _acked(data, summary, change_answers.ChangeAck, *twins)
+
+
+_HERE = "/api/v1/conversations/{conversationId}"
+COMMANDS: dict[str, CommandKind] = {
+    "join": CommandKind(commands.Join, "Begin the session; resume from `cursor` if it is given", "joined"),
+    "authenticate": _acked(
+        commands.Authenticate, "Present the next token before the current one expires", answers.AuthenticateAck
+    ),
+    "send_message": _acked(
+        commands.SendMessage, "Send to `conversationId` or to `receiverId`", answers.Ack, "POST /api/v1/messages"
+    ),
+    "edit_message": _change_command(commands.EditMessage, "Change the text of your own message", "PATCH"),
+    "delete_message": _change_command(
+        commands.DeleteMessage, "Delete for everyone, or (`scope: me`) only for yourself", "DELETE"
+    ),
+    "react": _change_command(
+        commands.React,
+        "React to a message, or take the reaction back",
+        "PUT /reactions/{emoji}",
+        "DELETE /reactions/{emoji}",
+    ),
+    "pin_message": _change_command(commands.SwitchMessage, "Pin a message, or unpin it", "PUT /pin", "DELETE /pin"),
+    "fetch_unread_messages": CommandKind(
+        commands.FetchUnread,
+        "Fetch unread messages; marks them delivered, not read",
+        "unread_messages",
+        rest=("GET /api/v1/messages/unread",),
+    ),
+    "message_delivered": _acked(
+        commands.Mark, "Everything up to and including `seq` has arrived", answers.MarkAck, f"POST {_HERE}/delivered"
+    ),
+    "message_read": _acked(
+        commands.Mark, "Everything up to and including `seq` was read", answers.MarkAck, f"POST {_HERE}/read"
+    ),
+    "typing": CommandKind(
+        commands.Typing,
+        "Show the other members that you are typing, or have stopped",
+        None,
+        rest=(f"POST {_HERE}/typing",),
+    ),
+    "presence_subscribe": CommandKind(
+        commands.PresenceSubscribe,
+        "Watch who comes online and goes offline; at most 5000 people per session",
+        "presence",
+        rest=("GET /api/v1/presence",),
+    ),
+    "ping": CommandKind(commands.Ping, "Check that the session is alive", "pong"),
+}
+
+# --- events
+
+
+class EventKind(NamedTuple):
+    """``replayed``: what a session that resumes gets of the events it missed."""
+
+    data: type[Struct]
+    replayed: Literal["every one", "latest state", "no"]
+    summary: str
+
+
+EVENTS: dict[str, EventKind] = {
+    "joined": EventKind(
+        answers.Joined, "no", "Answers join; the first event of every SSE stream, and of a poll without a cursor"
+    ),
+    "ack": EventKind(answers.Ack, "no", "Confirms that a message, a change or a mark is stored; answers authenticate"),
+    "unread_messages": EventKind(answers.UnreadMessages, "no", "Answers fetch_unread_messages"),
+    "receive_message": EventKind(
+        answers.ReceivedMessage,
+        "every one",
+        "A message, to every session of every member except the session that sent it",
+    ),
+    "message_updated": EventKind(
+        answers.ReceivedMessage, "every one", "The new state of a message; without `reactions`, these have not changed"
+    ),
+    "message_deleted": EventKind(answers.MessageDeleted, "every one", "A message was deleted"),
+    "message_delivered": EventKind(answers.MarkMoved, "latest state", "A member's devices have all messages up to seq"),
+    "message_read": EventKind(answers.MarkMoved, "latest state", "A member has read all messages up to seq"),
+    "reaction": EventKind(change_answers.ReactionShown, "latest state", "A reaction; replayed as message_updated"),
+    "message_pinned": EventKind(change_answers.MessagePinned, "latest state", "A pin; replayed as message_updated"),
+    "conversation_updated": EventKind(
+        change_answers.ConversationNow, "latest state", "The new state of a group: its name, members and roles"
+    ),
+    "conversation_settings": EventKind(
+        change_answers.SettingsNow, "latest state", "Your own settings of a conversation"
+    ),
+    "media_ready": EventKind(media.MediaReady, "every one", "A medium can be shown; messages that have it are updated"),
+    "media_failed": EventKind(
+        media.MediaFailed, "every one", "The processing of a medium failed; messages that have it are updated"
+    ),
+    "media_progress": EventKind(media.MediaProgress, "no", "How far the processing of a medium is"),
+    "typing": EventKind(answers.TypingShown, "no", "Another member is typing, or has stopped"),
+    "presence": EventKind(
+        answers.Presence, "no", "A watched user came online or went offline; also answers presence_subscribe"
+    ),
+    "resync": EventKind(answers.Resync, "no", "The cursor is too old, or of another server"),
+    "error": EventKind(answers.ErrorData, "no", "Refuses a command, or gives the reason why the session ends"),
+    "pong": EventKind(answers.Pong, "no", "Answers ping"),
+}
+
+# --- records
+
+
+class Audience(Enum):
+    """Whose sessions get a record."""
+
+    MEMBERS = auto()  # all members who may see what it is about
+    OTHERS = auto()  # all members but its user
+    USER = auto()  # only its user
+    WATCHERS = auto()  # sessions that watch its user's presence
+    GATEWAY = auto()  # no session: a notice for the gateway itself
+
+
+class Storage(Enum):
+    """Which part of the drain's batch stores a record."""
+
+    MESSAGES = auto()  # a row of messages (store/batch_writes.py); the record takes a seq
+    MARKS = auto()  # how far a member's marks have come (store/batch_writes.py)
+    CHANGES = auto()  # one function per kind (store/batch_changes.py)
+    NONE = auto()  # never logged
+
+
+class Replay(Enum):
+    """What a session that missed the record gets when it resumes."""
+
+    MESSAGE = auto()  # the message in its present state
+    CHANGED_MESSAGE = auto()  # likewise, once, at the place of its last change
+    EVENT = auto()  # the event itself
+    LATEST_MARK = auto()  # the present marks of each member
+    NONE = auto()
+
+
+class RecordKind(NamedTuple):
+    """``body``: the type that the drain decodes; None if it stores nothing of the body. ``make_event``: None if the
+    record needs more than itself to become an event (app/fanout/hub.py). ``change_view``: what the record does to a
+    message's view until it is stored."""
+
+    events: tuple[str, ...]
+    body: type | None
+    audience: Audience
+    storage: Storage
+    replay: Replay
+    make_event: MakeEvent | None = None
+    change_view: ChangeView | None = None
+
+
+def _message(audience: Audience, make_event: MakeEvent | None = message_event, *events: str) -> RecordKind:
+    return RecordKind((*events, "receive_message"), MessageBody, audience, Storage.MESSAGES, Replay.MESSAGE, make_event)
+
+
+def _change(name: str, body: type | None, make_event: MakeEvent, change_view: ChangeView) -> RecordKind:
+    """A change of a message that all members see."""
+    return RecordKind((name,), body, Audience.MEMBERS, Storage.CHANGES, Replay.CHANGED_MESSAGE, make_event, change_view)
+
+
+def _ephemeral(name: str, audience: Audience, make_event: MakeEvent | None = None) -> RecordKind:
+    return RecordKind((name,), None, audience, Storage.NONE, Replay.NONE, make_event)
+
+
+_TO_USER = Audience.USER, Storage.CHANGES, Replay.EVENT
+_MARK = Audience.MEMBERS, Storage.MARKS, Replay.LATEST_MARK
+_NOTICE = RecordKind((), None, Audience.GATEWAY, Storage.NONE, Replay.NONE)
+
+RECORDS: dict[Kind, RecordKind] = {
+    Kind.MESSAGE: _message(Audience.MEMBERS),
+    Kind.BLOCKED_MESSAGE: _message(Audience.USER),
+    Kind.GROUP_CHANGED: _message(Audience.MEMBERS, None, "conversation_updated"),
+    Kind.DELIVERED: RecordKind(("message_delivered",), None, *_MARK, record_events.one_mark),
+    Kind.READ: RecordKind(("message_read",), None, *_MARK, record_events.one_mark),
+    Kind.RECEIPT_BATCH: RecordKind(("message_delivered", "message_read"), MarksBody, *_MARK, record_events.many_marks),
+    Kind.EDITED: _change("message_updated", MessageBody, record_events.edited, message_view.edit),
+    Kind.DELETED: _change("message_deleted", None, about_message("message_deleted"), message_view.delete),
+    Kind.REACTED: _change("reaction", ReactedBody, about_message_by_user("reaction"), message_view.react),
+    Kind.PINNED: _change(
+        "message_pinned",
+        SwitchBody,
+        about_message_by_user("message_pinned"),
+        message_view.switch("pinnedAt", lambda record: rfc3339(record.sent_ms)),
+    ),
+    Kind.MEDIA_RESOLVED: _change(
+        "message_updated", MessageBody, record_events.media_resolved, message_view.resolve_media
+    ),
+    Kind.HIDDEN: RecordKind(("message_deleted",), None, *_TO_USER, about_message("message_deleted")),
+    Kind.SETTINGS: RecordKind(("conversation_settings",), SettingsBody, *_TO_USER, record_events.settings),
+    Kind.MEDIA: RecordKind(
+        ("media_ready", "media_failed"), None, Audience.MEMBERS, Storage.CHANGES, Replay.EVENT, record_events.media
+    ),
+    Kind.TYPING: _ephemeral("typing", Audience.OTHERS),
+    Kind.PRESENCE: _ephemeral("presence", Audience.WATCHERS),
+    Kind.PROGRESS: _ephemeral("media_progress", Audience.MEMBERS, record_events.progress),
+    Kind.STORED: _NOTICE,
+    Kind.REFUSED: _NOTICE,
+    Kind.REVOKED: _NOTICE,
+    Kind.BLOCKED: _NOTICE,
+    Kind.LAST_SEEN_HIDDEN: _NOTICE,
+}
+
+
+def _kinds(wanted: Callable[[RecordKind], bool]) -> frozenset[int]:
+    return frozenset(int(kind) for kind, row in RECORDS.items() if wanted(row))
+
+
+# Views of the table for code that looks at many records: numbers, so that a look-up costs no enum's attribute.
+MESSAGES = _kinds(lambda row: row.storage is Storage.MESSAGES)
+MESSAGES_FOR_ALL = _kinds(lambda row: row.storage is Storage.MESSAGES and row.audience is Audience.MEMBERS)
+MARKS = _kinds(lambda row: row.storage is Storage.MARKS)
+CHANGES = _kinds(lambda row: row.storage is Storage.CHANGES)
+PRIVATE = _kinds(lambda row: row.audience is Audience.USER)
+MESSAGE_CHANGES = _kinds(lambda row: row.replay is Replay.CHANGED_MESSAGE)
+REPLAYED_EVENTS = _kinds(lambda row: row.replay is Replay.EVENT)
+
+MAKE_EVENT: dict[int, MakeEvent] = {
+    int(kind): row.make_event
+    for kind, row in RECORDS.items()
+    if row.make_event is not None and row.storage is not Storage.NONE
+}
+CHANGE_VIEW: dict[int, ChangeView] = {
+    int(kind): row.change_view for kind, row in RECORDS.items() if row.change_view is not None
+}
+
+
+def _decoder(body: type | None) -> Callable[[str], Any]:
+    if body is None:
+        return lambda _: None
+    return decode_marks if body is MarksBody else partial(decode_as, body)
+
+
+_DECODE = {int(kind): _decoder(row.body) for kind, row in RECORDS.items() if row.storage is not Storage.NONE}
+
+
+def event_of(epoch: int, record: Record) -> Event:
+    """Returns the event of a logged record. Raises KeyError if its kind has none of its own."""
+    return MAKE_EVENT[record.kind](epoch, record)
+
+
+def decode_record(record: Record) -> Any:
+    """Returns the record's body as its kind's type, or None if it has none.
+
+    Raises KeyError for a kind that is never logged; ValueError or UnicodeError if the body has another form.
+    """
+    return _DECODE[record.kind](record.body)
+
+
+def is_message_for(record: Record, user_id: int) -> bool:
+    """Returns whether the record is a message that this member sees."""
+    kind = record.kind
+    return kind in MESSAGES_FOR_ALL or (kind in MESSAGES and record.user_id == user_id)

@@ -1,0 +1,87 @@
+"""The view of a message: its JSON as a client sees it, as a dict.
+
+A view maps to a body by the names of ``MessageBody``. A record that is accepted but not stored yet changes a view in
+place by one of the functions below (app/core/kinds.py says which kind by which).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from app.core.records import MessageBody, ReactedBody, Record, SwitchBody, decode_as, decode_body
+from app.core.times import rfc3339
+
+View = dict[str, Any]
+# Changes the view in place; the flag says whether the viewer made the change.
+ChangeView = Callable[[View, Record, bool], None]
+
+_BODY_MEMBERS = frozenset(field.encode_name for field in msgspec.structs.fields(MessageBody))
+_KEPT_OF_A_DELETED_MESSAGE = frozenset({"id", "conversationId", "seq", "senderId", "receiverId", "kind", "sentAt"})
+# An edit decides these anew; ``editedAt`` is in its event already.
+_DECIDED_BY_AN_EDIT = frozenset({"mentions", "mentionsAll", "editedAt"})
+
+
+def body_of(view: View) -> MessageBody:
+    """Returns the body of a message that is not deleted, with every member that the view has."""
+    return _body(view, _BODY_MEMBERS)
+
+
+def body_for_edit(view: View, text: str) -> MessageBody:
+    """Returns the body of an edit: everything but the text and the mentions stays."""
+    body = _body(view, _BODY_MEMBERS - _DECIDED_BY_AN_EDIT)
+    body.message = text
+    return body
+
+
+def _body(view: View, names: frozenset[str]) -> MessageBody:
+    return msgspec.convert({name: view[name] for name in names & view.keys()}, MessageBody)
+
+
+def edit(view: View, record: Record, _mine: bool) -> None:
+    body = decode_body(record.body)
+    view["message"] = body.message
+    view["editedAt"] = rfc3339(record.sent_ms)
+    for name, value in (("mentions", body.mentions), ("mentionsAll", body.mentions_all)):
+        view.pop(name, None)
+        if value:
+            view[name] = value
+
+
+def delete(view: View, record: Record, _mine: bool) -> None:
+    for name in view.keys() - _KEPT_OF_A_DELETED_MESSAGE:
+        del view[name]
+    view["reactions"] = []
+    view["deletedAt"] = rfc3339(record.sent_ms)
+
+
+def react(view: View, record: Record, mine: bool) -> None:
+    body = decode_as(ReactedBody, record.body)
+    reactions = view["reactions"]
+    found = next((r for r in reactions if r["emoji"] == body.emoji), None)
+    if found is None:
+        found = {"emoji": body.emoji, "count": 0, "mine": False}
+        reactions.append(found)
+    if mine and found["mine"] == body.on:
+        return  # the viewer's reaction is in this state already
+    found["count"] += 1 if body.on else -1
+    found["mine"] = body.on if mine else found["mine"]
+    if found["count"] <= 0:
+        reactions.remove(found)
+
+
+def switch(name: str, value: Callable[[Record], Any]) -> ChangeView:
+    """Returns a change that sets the member ``name`` to ``value(record)`` if it is on, and removes it if it is off."""
+
+    def change(view: View, record: Record, _mine: bool) -> None:
+        view.pop(name, None)
+        if decode_as(SwitchBody, record.body).on:
+            view[name] = value(record)
+
+    return change
+
+
+def resolve_media(view: View, record: Record, _mine: bool) -> None:
+    view["attachments"] = decode_body(record.body).attachments
