@@ -1,5 +1,5 @@
-"""Media: what bytes are, what is taken out of them, and where they are kept. Knows no database and no Redis.
+"""Media files: detects their type, strips their metadata, stores them. Imports neither the database nor Redis.
 
-``inspect`` and what it calls decode hostile bytes with Pillow and FFmpeg: for workers alone. A web process reads the
-first bytes (``sniff``, ``image_size``) and signs addresses.
+``inspect`` and its helpers decode hostile bytes with Pillow and FFmpeg, so only workers call them. A web process reads
+the first bytes (``sniff``, ``image_size``) and signs addresses.
 """

@@ -1,10 +1,13 @@
-"""Cloudinary. Its SDK names the addresses and signs; the requests are our own.
+"""Stores media at Cloudinary. Its SDK builds and signs the URLs; we send the requests ourselves.
 
-Why: the SDK's requests have no time limit unless told, answer an error without its status and ``Retry-After``, and read
-a whole file into one body. Every asset is of type ``authenticated``; addresses are those of the download call, the only
-ones that end without a paid add-on (a signed delivery address is good for ever). Files above ``CHUNK`` come in parts.
+The SDK's own requests have no timeout by default, report errors without status and ``Retry-After``, and read a whole
+file into one body. Files larger than ``CHUNK`` are sent in parts.
 
-A signature is good for an hour after its timestamp. One for a direct upload is dated back, so that it ends sooner.
+Every asset is of type ``authenticated``. Addresses are those of the download call: only these expire without a paid
+add-on (a signed delivery URL never expires).
+
+Cloudinary accepts a signature for one hour after its timestamp. Direct uploads expire sooner, so their timestamp lies
+in the past.
 """
 
 from __future__ import annotations
@@ -29,16 +32,16 @@ from app.media.storage import Asset, DirectUpload, Fields, StorageError, Stored,
 
 log = logging.getLogger(__name__)
 
-# Parts must have 5 MB at least; one is in memory at a time, and once more in its form.
+# Cloudinary requires parts of at least 5 MB. Memory holds one part, twice: the bytes and the encoded form.
 CHUNK = 6 * 1024 * 1024
 FOLDER = "parley"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 45.0
 SIGNATURE_SECONDS = 3600
 _RESOURCE = {"image": "image", "audio": "video", "video": "video", "file": "raw"}
-# Of these the same request may be answered otherwise another time: limits, faults, and credentials that are mended.
-_AGAIN = {401, 403, 408, 409, 420, 425, 429}
-# The download call may send on to where the bytes are.
-_SENT_ON = urllib3.Retry(total=3, connect=0, read=0, redirect=3)
+# The same request may succeed later: rate limits, timeouts, and credentials that an operator corrects.
+_RETRYABLE = {401, 403, 408, 409, 420, 425, 429}
+# The download call may redirect to the address of the bytes.
+_FOLLOW_REDIRECTS = urllib3.Retry(total=3, connect=0, read=0, redirect=3)
 DEFAULT_RETRY, CREDENTIALS_RETRY, MAX_RETRY = 2.0, 60.0, 3600.0
 _EXTENSION = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
 
@@ -47,8 +50,8 @@ class CloudinaryStorage:
     name = "cloudinary"
 
     def __init__(self, url: str) -> None:
-        """``cloudinary://key:secret@cloud``, with ``?upload_prefix=`` where the API has another address, and
-        ``timeout=``, seconds: both as the SDK reads them."""
+        """``url`` is ``cloudinary://key:secret@cloud``. It may have the SDK's options ``upload_prefix`` (another
+        address of the API) and ``timeout`` (seconds) as query parameters."""
         parts = urlsplit(url)
         options = parse_qs(parts.query)
         prefix = options.get("upload_prefix", [None])[0]
@@ -59,7 +62,7 @@ class CloudinaryStorage:
             "api_secret": unquote(parts.password or ""),
             **({"upload_prefix": prefix} if prefix else {}),
         }
-        # Redirects are not followed: nothing that answers may send us elsewhere. Retries are the task's.
+        # No redirects: a response must not send us to another host. No retries: the task does them.
         self._http = urllib3.PoolManager(maxsize=4, retries=False, timeout=timeout, **cloudinary.CERT_KWARGS)
 
     def put(self, asset: Asset, path: str, *, replace: bool, alive: Callable[[], None]) -> Stored:
@@ -86,16 +89,16 @@ class CloudinaryStorage:
         place = ["resources", _RESOURCE[asset.kind], "authenticated", _public_id(asset)]
         url = sdk.base_api_url(place, **self._account)
         account = urllib3.make_headers(basic_auth=f"{self._account['api_key']}:{self._account['api_secret']}")
-        answer = self._ask("GET", url, headers=account, may_miss=True)
+        answer = self._request("GET", url, headers=account, may_be_absent=True)
         return None if answer is None else _stored(answer)
 
     def read(self, asset: Asset) -> Iterator[bytes]:
         url = self.address(asset, thumbnail=False, expires_at=int(time.time()) + 600)
         try:
-            response = self._http.request("GET", url, preload_content=False, retries=_SENT_ON)
+            response = self._http.request("GET", url, preload_content=False, retries=_FOLLOW_REDIRECTS)
             with contextlib.closing(response):
                 if response.status != 200:
-                    raise _refused(response.status, response.headers, "download")
+                    raise _storage_error(response.status, response.headers, "download")
                 yield from response.stream(256 * 1024)
         except HTTPError as error:
             raise StorageError(type(error).__name__, DEFAULT_RETRY) from error
@@ -103,7 +106,7 @@ class CloudinaryStorage:
     def remove(self, asset: Asset) -> None:
         for one in (asset, _thumbnail(asset)):
             params = {"public_id": _public_id(one), "type": "authenticated", "invalidate": True}
-            self._ask("POST", self._url(one, "destroy"), fields=self._signed(params), may_miss=True)
+            self._request("POST", self._url(one, "destroy"), fields=self._signed(params), may_be_absent=True)
 
     def address(self, asset: Asset, *, thumbnail: bool, expires_at: int) -> str:
         if thumbnail:
@@ -118,7 +121,7 @@ class CloudinaryStorage:
         params: Fields = {
             "public_id": _public_id(asset),
             "type": "authenticated",
-            "overwrite": "false",  # so the signature is good for one file
+            "overwrite": "false",  # makes the signature valid for one file only
             "context": f"user={user_id}|conversation={conversation_id}|bytes={asset.bytes}",
             "timestamp": expires_at - SIGNATURE_SECONDS,
         }
@@ -139,18 +142,18 @@ class CloudinaryStorage:
 
     def _upload(self, asset: Asset, params: Fields, data: bytes, headers: Fields) -> Fields:
         fields = {**self._signed(params), "file": (asset.id, data, asset.content_type)}
-        return self._ask("POST", self._url(asset, "upload"), fields=fields, headers=headers) or {}
+        return self._request("POST", self._url(asset, "upload"), fields=fields, headers=headers) or {}
 
-    def _ask(self, method: str, url: str, *, may_miss: bool = False, **options: Any) -> Fields | None:
-        """None where it says that there is no such asset, and that may be."""
+    def _request(self, method: str, url: str, *, may_be_absent: bool = False, **options: Any) -> Fields | None:
+        """Sends a request and returns the parsed answer. With ``may_be_absent``, returns None on status 404."""
         try:
             response = self._http.request(method, url, **options)
         except HTTPError as error:
             raise StorageError(type(error).__name__, DEFAULT_RETRY) from error
-        if response.status == 404 and may_miss:
+        if response.status == 404 and may_be_absent:
             return None
         if response.status != 200:
-            raise _refused(response.status, response.headers, method)
+            raise _storage_error(response.status, response.headers, method)
         try:
             answer = json.loads(response.data)
         except ValueError as error:
@@ -170,21 +173,24 @@ def _stored(answer: Fields) -> Stored:
     return Stored(int(answer.get("bytes") or 0), str(answer.get("format") or ""))
 
 
-def _refused(status: int, headers: Any, what: str) -> StorageError:
+def _storage_error(status: int, headers: Any, what: str) -> StorageError:
     if status in (401, 403):
-        log.error("Cloudinary refuses the account (%d): look at CLOUDINARY_URL", status)
+        log.error("Cloudinary rejects the account (%d): check CLOUDINARY_URL", status)
         return StorageError(f"{what}: {status}", CREDENTIALS_RETRY)
-    if status in _AGAIN or status >= 500:
+    if status in _RETRYABLE or status >= 500:
         return StorageError(f"{what}: {status}", retry_after(headers.get("Retry-After"), time.time()))
     return StorageError(f"{what}: {status}", None)
 
 
-def retry_after(given: str | None, now: float) -> float:
-    """Seconds, of either form of the header (RFC 9110, 10.2.3); a little where it is absent or makes no sense."""
+def retry_after(header: str | None, now: float) -> float:
+    """Returns the seconds of a Retry-After header in either form (RFC 9110, 10.2.3).
+
+    Returns ``DEFAULT_RETRY`` if the header is absent or malformed.
+    """
     try:
-        if given is None:
+        if header is None:
             return DEFAULT_RETRY
-        seconds = float(given) if given.strip().isdigit() else parsedate_to_datetime(given).timestamp() - now
+        seconds = float(header) if header.strip().isdigit() else parsedate_to_datetime(header).timestamp() - now
     except (ValueError, OverflowError):
         return DEFAULT_RETRY
     return min(max(seconds, 1.0), MAX_RETRY)

@@ -1,4 +1,4 @@
-"""What is found out by decoding, without the decoders: for whoever only passes it on."""
+"""The result of decoding an image. This module imports no decoder, so every process can load it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.media.image_size import Size
 
 
 class UnreadableError(ValueError):
-    """It cannot be shown: it is not of its form, cut off, or too large."""
+    """The file cannot be shown: it is malformed, cut off or too large. ``code`` says which."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -1,29 +1,29 @@
-"""How large an image is, from its first bytes, without decoding anything. Plain offsets: safe in a web process."""
+"""Reads the size of an image from its first bytes. It decodes nothing, so it is safe in a web process."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# Start of frame, all codings: 0xC4, 0xC8 and 0xCC in between are something else.
+# Start-of-frame markers of all codings. 0xC4, 0xC8 and 0xCC lie in the same range but mean something else.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TRANSPOSED = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
 
 
 class Size(NamedTuple):
-    """As it is to be shown, turned as the camera says."""
+    """The size as displayed: the EXIF orientation is applied."""
 
     width: int
     height: int
 
 
 def image_size(head: bytes, content_type: str) -> Size | None:
-    """None where the beginning does not tell."""
+    """Returns the size, or None if the first bytes do not contain it."""
     read = _READERS.get(content_type)
     try:
         size = read(head) if read is not None else None
     except IndexError:
-        return None  # cut off within a header
+        return None  # the data ends within a header
     return size if size is not None and size.width > 0 and size.height > 0 else None
 
 
@@ -72,7 +72,7 @@ def _jpeg(head: bytes) -> Size | None:
 
 
 def exif_orientation(tiff: bytes) -> int:
-    """1 to 8 (EXIF 2.32, 4.6.4); 1 where there is none, or the block makes no sense."""
+    """Returns the orientation, 1 to 8 (EXIF 2.32, 4.6.4); 1 if the block has none or is malformed."""
     order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
     try:
         if order is None:

@@ -1,5 +1,7 @@
-"""A file in a worker's hands: made fit to be shown, and looked at. Decodes hostile bytes, so it is called in a process
-of its own (inspect_in_subprocess.py), which loads the decoders that it needs.
+"""Strips the metadata of a media file and decodes it for its size, preview, duration or waveform.
+
+It decodes hostile bytes. Workers therefore run it in a subprocess (inspect_in_subprocess.py), which loads only the
+decoders that it needs.
 """
 
 from __future__ import annotations
@@ -14,26 +16,28 @@ from app.media.strip_recording import strip_recording
 
 
 class Inspected(NamedTuple):
-    """``rewritten``: the file holds something else now than what came."""
+    """``rewritten``: the file changed. ``image``: of an image, or of a video's poster."""
 
     content_type: str
     kind: Kind
     bytes: int
     rewritten: bool
-    looks: ImageInfo | None = None
+    image: ImageInfo | None = None
     seconds: float | None = None
     waveform: list[int] | None = None
 
 
 def sniff_again(path: Path, claimed: str) -> Sniffed:
-    """What a direct upload is, which nobody looked at before. Raise UnsupportedMedia."""
+    """Returns the type of a direct upload, whose bytes no process of ours has seen yet. Raises UnsupportedMedia."""
     with path.open("rb") as file:
         return sniff(file.read(HEAD_BYTES), claimed)
 
 
 def inspect(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> Inspected:
-    """Takes out of the file, in its place, what tells where it was made. Raise UnreadableError where it cannot be
-    shown; a file of no such kind is left as it is."""
+    """Removes, in place, the metadata that says where the file was made, and decodes it.
+
+    A file of kind ``file`` stays as it is. Raises UnreadableError if the file cannot be shown.
+    """
     if kind == "image":
         return _image(path, content_type, max_pixels)
     if kind == "file":
@@ -44,23 +48,23 @@ def inspect(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> In
 def _image(path: Path, content_type: str, max_pixels: int) -> Inspected:
     from app.media.pictures import decode_image  # noqa: PLC0415
 
-    came = path.read_bytes()
+    original = path.read_bytes()
     try:
-        kept = strip(came, content_type)
+        stripped = strip(original, content_type)
     except (ValueError, IndexError, KeyError) as error:
         raise UnreadableError("unreadable") from error
-    looks = decode_image(kept, max_pixels=max_pixels)
-    if kept != came:
-        path.write_bytes(kept)
-    return Inspected(content_type, "image", len(kept), kept != came, looks)
+    image = decode_image(stripped, max_pixels=max_pixels)
+    if stripped != original:
+        path.write_bytes(stripped)
+    return Inspected(content_type, "image", len(stripped), stripped != original, image)
 
 
 def _recording(path: Path, content_type: str, kind: Kind, max_pixels: int) -> Inspected:
-    from app.media.recordings import play  # noqa: PLC0415
+    from app.media.recordings import decode_recording  # noqa: PLC0415
 
     rewritten = strip_recording(path, content_type)
-    recording = play(str(path), max_pixels=max_pixels)
-    if recording.looks is None:  # a video without a picture is a sound
+    recording = decode_recording(str(path), max_pixels=max_pixels)
+    if recording.poster is None:  # a video without a video track is a sound
         content_type, kind = content_type.replace("video/", "audio/", 1), "audio"
     size = path.stat().st_size
-    return Inspected(content_type, kind, size, rewritten, recording.looks, recording.seconds, recording.waveform)
+    return Inspected(content_type, kind, size, rewritten, recording.poster, recording.seconds, recording.waveform)

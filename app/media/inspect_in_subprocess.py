@@ -1,11 +1,12 @@
-"""``inspect`` in a process of its own, which is what a worker calls.
+"""Runs ``inspect`` in a subprocess. Workers call this function instead of ``inspect``.
 
-* A decoder that crashes on hostile bytes, or eats memory, ends that process and not a worker with its other tasks.
-* It has the lowest priority: decoding a large photo takes 70 ms of CPU, and on a machine that serves chat as well, that
-  goes first. (A process cannot take its own priority back; so it is not the worker's.)
-* It does not outlive its worker, though it has a session of its own, which no signal to the worker's group reaches.
+* A decoder that crashes on hostile bytes or exhausts memory kills only the subprocess, not the worker and its tasks.
+* The subprocess has the lowest priority. Decoding a large photo takes 70 ms of CPU, and if the machine also serves
+  chat, chat comes first. (A process cannot raise its own priority again, so the worker must not lower its own.)
+* The subprocess does not outlive its worker. It runs in its own session, which signals to the worker's process group
+  do not reach; it therefore has the kernel kill it when its parent dies.
 
-It costs 0.1 s of CPU to start, of which half are the decoders.
+Starting it costs 0.1 s of CPU. Half of that is loading the decoders.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from app.media.image_info import UnreadableError
 from app.media.inspect import Inspected, inspect
 from app.media.sniff import Kind
 
-# Set before Python starts, which is half of the work. Where Linux shares the processor between login sessions first
-# (sched(7), "The autogroup feature"), a priority counts within its session alone: so this has one of its own.
-HUMBLY = 'test -w /proc/self/autogroup && echo 19 >/proc/self/autogroup; exec nice -n 19 "$@"'
+# The priority is set before Python starts, because the start is half of the work. If Linux first divides the processor
+# between login sessions (sched(7), "The autogroup feature"), a nice value counts only within its session. The
+# subprocess therefore gets its own session, and the command lowers that session's priority too.
+LOWEST_PRIORITY = 'test -w /proc/self/autogroup && echo 19 >/proc/self/autogroup; exec nice -n 19 "$@"'
 CPU_SECONDS = 60
 SECONDS = 110
 MEMORY_BYTES = 2 * 1024 * 1024 * 1024
@@ -37,19 +39,20 @@ ROOT = Path(__file__).parents[2]
 
 
 class CrashedError(Exception):
-    """It did not come back: killed by a signal, by its limits, or by time."""
+    """The subprocess did not return a result: a signal, a resource limit or the timeout ended it."""
 
 
 def inspect_in_subprocess(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> Inspected:
-    """As ``inspect``. Raise UnreadableError, CrashedError."""
+    """Returns the result of ``inspect``. Raises UnreadableError, CrashedError."""
     if kind == "file":
         return inspect(path, content_type, kind, max_pixels=max_pixels)
     arguments = [str(path), content_type, kind, str(max_pixels)]
-    command = ["/bin/sh", "-c", HUMBLY, "sh", sys.executable, "-m", "app.media.inspect_in_subprocess", *arguments]
-    # Nothing of the worker's: no address, no key.
+    module = "app.media.inspect_in_subprocess"
+    command = ["/bin/sh", "-c", LOWEST_PRIORITY, "sh", sys.executable, "-m", module, *arguments]
+    # The worker's environment holds addresses and keys; the subprocess must not have them.
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     try:
-        done = subprocess.run(  # noqa: S603 - our own module; the arguments are an own path, sniffed types, a number
+        done = subprocess.run(  # noqa: S603 - runs our own module; arguments: our own path, sniffed types, a number
             command,
             cwd=ROOT,
             env=env,
@@ -72,7 +75,7 @@ def main(path: str, content_type: str, kind: Any, max_pixels: str) -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        # Elsewhere this limit is not kept to, or counts what is only mapped.
+        # Other systems ignore this limit, or count memory that is only mapped.
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     try:
         found = inspect(Path(path), content_type, kind, max_pixels=int(max_pixels))

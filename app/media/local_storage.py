@@ -1,6 +1,6 @@
-"""The local directory, for development: web and worker on one machine.
+"""Stores media in a local directory. For development, when web and worker run on one machine.
 
-A file is whole or not there: it is written beside its place and moved there.
+A file is complete or absent: it is written under a temporary name in the same directory and then moved into place.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LocalStorage:
             "a": not shown,
             "exp": expires_at,
         }
-        # Not in the path: that is written to logs, and the token is as good as the bytes.
+        # The token is not in the path, because logs hold paths and the token grants access to the bytes.
         return f"{BASE}/{claims['n']}?token={sign(self._secret, claims)}"
 
     def direct_upload(self, asset: Asset, *, user_id: int, conversation_id: int, expires_at: int) -> DirectUpload:
@@ -74,15 +74,18 @@ class LocalStorage:
         return DirectUpload(BASE, {"token": sign(self._secret, claims)})
 
     def close(self) -> None:
-        """There are none."""
+        """Does nothing: there are no connections."""
 
     def path(self, name: str) -> Path:
-        """Names are UUIDs of our own. Two letters of a directory each, the last ones: the first are the time."""
+        """Returns the path of a file. The last two characters of its UUID name the directory; the first ones are the
+        time, so they would fill one directory after the other."""
         return self._directory / name[:36][-2:] / name
 
     def write(self, name: str, pieces: Iterator[bytes], *, once: bool = False) -> int:
-        """How many bytes. ``once``: raise FileExistsError where it is there already. Raise StorageError where the disk
-        is full."""
+        """Writes a file and returns its size in bytes.
+
+        Raises StorageError if the disk is full. With ``once``, raises FileExistsError if the file exists.
+        """
         place = self.path(name)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +97,7 @@ class LocalStorage:
         except FileExistsError:
             raise
         except OSError as error:
-            raise StorageError(f"the disk: {error.strerror}", 5.0) from error
+            raise StorageError(f"disk error: {error.strerror}", 5.0) from error
         return size
 
 
@@ -107,7 +110,7 @@ def _link(part: str, place: Path) -> None:
 
 
 def _replace(part: str, place: Path) -> None:
-    """A second name for what is written, moved over the first: the temporary one removes itself."""
+    """Moves a second link to the file into place, because the temporary file must keep its name to delete itself."""
     second = f"{part}.whole"
     os.link(part, second)
     os.replace(second, place)

@@ -1,5 +1,6 @@
-"""Images, decoded by Pillow in a worker: small copies for the screen. A file is refused by its pixels before any of
-them is decoded.
+"""Decodes images with Pillow, in a worker, and makes small copies for the screen.
+
+An image with too many pixels is refused before any of them is decoded.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from app.media.blurhash import blurhash
 from app.media.image_info import ImageInfo, UnreadableError
 from app.media.image_size import Size
 
-THUMBNAIL_SIDE = 480  # at most
+THUMBNAIL_SIDE = 480  # pixels, of the longer side
 BLUR_SIDE = 32
 QUALITY = 80
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP")  # others have decoders too: fewer of them, fewer faults
-# Our own limit is checked first; Pillow's would only warn up to twice of it.
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP")  # Pillow has more decoders; using fewer leaves fewer faults to exploit
+# We check our own limit first. Pillow's would only warn up to twice its value.
 Image.MAX_IMAGE_PIXELS = None
 
 
 def decode_image(data: bytes, *, max_pixels: int) -> ImageInfo:
-    """Raise UnreadableError."""
+    """Returns the size, BlurHash and thumbnail of an image. Raises UnreadableError."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about tags that are put together wrongly; the picture shows
+        warnings.simplefilter("ignore")  # Pillow warns about malformed tags, but such pictures display fine
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > max_pixels:
@@ -37,7 +38,7 @@ def decode_image(data: bytes, *, max_pixels: int) -> ImageInfo:
 
 
 def image_info_of(image: Image.Image) -> ImageInfo:
-    size = _shown_size(image)
+    size = _displayed_size(image)
     exif = image.getexif().tobytes()
     small = _on_white(_small(image))
     small.info["exif"] = exif
@@ -47,18 +48,21 @@ def image_info_of(image: Image.Image) -> ImageInfo:
     return ImageInfo(size, _blur(small), written.getvalue())
 
 
-def _shown_size(image: Image.Image) -> Size:
+def _displayed_size(image: Image.Image) -> Size:
     turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     return Size(image.height, image.width) if turned else Size(image.width, image.height)
 
 
 def _small(image: Image.Image) -> Image.Image:
-    """Made small before it is made anything else: of 50 million pixels there is one copy in memory, and of a photo,
-    which is decoded at an eighth of its size, none."""
-    if image.mode in ("P", "PA", "1"):  # cannot be averaged as they are
-        most = 4 * THUMBNAIL_SIDE
-        if max(image.size) > most:
-            scale = most / max(image.size)
+    """Scales the image down before any other conversion.
+
+    This way an image of 50 million pixels is in memory only once, and a photo never in full size: a JPEG is decoded at
+    an eighth of its size.
+    """
+    if image.mode in ("P", "PA", "1"):  # palette indices cannot be averaged
+        longest = 4 * THUMBNAIL_SIDE
+        if max(image.size) > longest:
+            scale = longest / max(image.size)
             nearest = max(1, round(image.width * scale)), max(1, round(image.height * scale))
             image = image.resize(nearest, Image.Resampling.NEAREST)
         image = image.convert("RGBA")
@@ -67,7 +71,7 @@ def _small(image: Image.Image) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Its first frame, without transparency."""
+    """Returns the first frame as RGB, with a white background behind transparent parts."""
     if image.mode not in ("RGBA", "LA") and "transparency" not in image.info:
         return image.convert("RGB")
     layer = image.convert("RGBA")

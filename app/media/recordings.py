@@ -1,6 +1,6 @@
-"""Sound and video, read by FFmpeg's libraries (PyAV) in a worker: how long, how large, a poster, a waveform.
+"""Decodes sound and video with FFmpeg's libraries (PyAV), in a worker: duration, size, poster image, waveform.
 
-Memory: one decoded frame, and one number for each hundredth of a second of sound.
+Memory use is one decoded frame plus one number per hundredth of a second of sound.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from app.media.pictures import image_info_of
 POINTS = 64
 SAMPLE_RATE = 8000
 STEP = SAMPLE_RATE // 100
-# A recording of four hours of silence takes a megabyte: its end need not be looked at.
+# Four hours of silence fit into one megabyte, so the waveform covers at most that much of a recording.
 MAX_STEPS = 4 * 3600 * 100
 _FAULTS = (av.error.FFmpegError, ValueError, IndexError, MemoryError, OverflowError)
 
 
 class Recording(NamedTuple):
-    """``seconds`` to the millisecond. ``looks``: of a video, with its poster. ``waveform``: 64 numbers of 0 to 100."""
+    """``seconds`` has millisecond precision. Videos have a ``poster``; sounds have a ``waveform``, 64 numbers of 0 to
+    100."""
 
     seconds: float | None
-    looks: ImageInfo | None
+    poster: ImageInfo | None
     waveform: list[int] | None
 
 
-def play(path: str, *, max_pixels: int) -> Recording:
-    """Raise UnreadableError where there is neither picture nor sound in it."""
+def decode_recording(path: str, *, max_pixels: int) -> Recording:
+    """Decodes a sound or video file. Raises UnreadableError if it has neither a video nor an audio track."""
     try:
         with av.open(path, metadata_errors="ignore") as container:
-            assert isinstance(container, InputContainer)  # noqa: S101 - for mypy: opened to be read
-            looks = _poster(container, max_pixels) if container.streams.video else None
+            assert isinstance(container, InputContainer)  # noqa: S101 - for mypy: opened for reading
+            poster = _poster(container, max_pixels) if container.streams.video else None
             seconds = _seconds(container)
-        if looks is not None:
-            return Recording(seconds, looks, None)
+        if poster is not None:
+            return Recording(seconds, poster, None)
         levels = _levels(path)
     except UnreadableError:
         raise
@@ -49,7 +50,7 @@ def play(path: str, *, max_pixels: int) -> Recording:
         raise UnreadableError("unreadable") from error
     if not levels:
         raise UnreadableError("unreadable")
-    # A recording that was written while it was made does not say how long it is.
+    # A file that was streamed while it was recorded has no duration in its header.
     return Recording(seconds or round(len(levels) * STEP / SAMPLE_RATE, 3), None, _points(levels))
 
 
@@ -58,7 +59,7 @@ def _seconds(container: InputContainer) -> float | None:
 
 
 def _poster(container: InputContainer, max_pixels: int) -> ImageInfo | None:
-    """Of the first picture. None where there is only a cover picture to a sound."""
+    """Decodes the first frame. Returns None if the only picture is the cover image of a sound."""
     stream = container.streams.video[0]
     if stream.disposition & av.stream.Disposition.attached_pic:
         return None
@@ -66,8 +67,8 @@ def _poster(container: InputContainer, max_pixels: int) -> ImageInfo | None:
         raise UnreadableError("too_large")
     stream.thread_type = "NONE"
     for frame in container.decode(stream):
-        looks = image_info_of(_upright(frame))
-        return looks._replace(size=Size(*_turned(frame.width, frame.height, frame.rotation)))
+        poster = image_info_of(_upright(frame))
+        return poster._replace(size=Size(*_turned(frame.width, frame.height, frame.rotation)))
     raise UnreadableError("unreadable")
 
 
@@ -81,10 +82,10 @@ def _upright(frame: av.VideoFrame) -> Image.Image:
 
 
 def _levels(path: str) -> array.array[int]:
-    """The loudest sample of each hundredth of a second, 0 to 32768."""
+    """Returns the loudest sample of each hundredth of a second, 0 to 32768."""
     levels = array.array("H")
     with av.open(path, metadata_errors="ignore") as container:
-        assert isinstance(container, InputContainer)  # noqa: S101 - for mypy: opened to be read
+        assert isinstance(container, InputContainer)  # noqa: S101 - for mypy: opened for reading
         if not container.streams.audio:
             return levels
         resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE, frame_size=STEP)
@@ -98,7 +99,7 @@ def _levels(path: str) -> array.array[int]:
 
 
 def _points(levels: array.array[int]) -> list[int]:
-    """Each point the loudest of its part, the loudest of all 100."""
+    """Returns the loudest level of each 64th of the recording, scaled so that the loudest of all is 100."""
     loudest = max(levels) or 1
     count = len(levels)
     parts = (

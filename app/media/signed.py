@@ -1,4 +1,4 @@
-"""Addresses of the local storage: what they are for and until when, under the deployment's own key."""
+"""Signs and checks the tokens in addresses of the local storage, with the deployment's secret key (HMAC-SHA256)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PURPOSE = b"parley media address\0"
 
 
 def sign(secret: str, claims: dict[str, Any]) -> str:
-    """A token of letters, digits, ``-``, ``_`` and one dot."""
+    """Returns a token of letters, digits, ``-``, ``_`` and one dot."""
     body = base64.urlsafe_b64encode(_encode(claims)).rstrip(b"=")
     return f"{body.decode()}.{_digest(secret, body)}"
 
 
 def read_signed(secret: str, token: str, now: float) -> dict[str, Any] | None:
-    """The claims; None where the token is none of ours, or its time (``exp``, unix seconds) is over."""
+    """Returns the claims; None if the signature is wrong or the token expired (``exp``, unix seconds)."""
     body, _, digest = token.partition(".")
     if not body.isascii() or not hmac.compare_digest(digest.encode(), _digest(secret, body.encode()).encode()):
         return None

@@ -1,7 +1,7 @@
-"""What the first bytes of a file are, against what the client says they are. Sniffed, not believed.
+"""Detects the type of a file from its first bytes and checks it against the type that the client claims.
 
-A file is shown (image), played (audio, video) or downloaded (file). The first three are only what these signatures
-know; SVG and HTML are files.
+Clients show images, play audio and video, and download everything else (``file``). Only types with a signature below
+count as image, audio or video. SVG and HTML are of kind ``file``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from app.core.errors import UnsupportedMedia
 
 Kind = Literal["image", "audio", "video", "file"]
 
-# As many bytes as the looks at a beginning may want: signatures are short, a photo's size stands behind its profile.
+# How many first bytes the checks get. Signatures are short, but in a photo the size comes after the colour profile.
 HEAD_BYTES = 256 * 1024
 UNKNOWN = "application/octet-stream"
 _GENERIC = {"", UNKNOWN, "binary/octet-stream", "application/x-www-form-urlencoded"}
@@ -41,7 +41,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
     (b"PK\x03\x04", 0, "application/zip"),
 )
 _RIFF = {"image/webp", "audio/wav"}
-# ISO base media: the brand tells. What phones record; a picture in such a box is not kept (see REFUSED).
+# ISO base media files name their type in the brand. Phones record these; pictures in this container are in REFUSED.
 _BRANDS = {
     b"M4A ": "audio/mp4",
     b"M4B ": "audio/mp4",
@@ -49,12 +49,11 @@ _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "image/avif"),
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "image/heic"),
 }
-# Pictures whose position cannot be taken out without decoding them anew. Phones convert them where a page asks.
+# Removing the position from these would mean re-encoding them. Phones convert them to JPEG if a page asks for JPEG.
 REFUSED = {"image/avif", "image/heic"}
-# The same container with a picture track or without one.
-_SOUND_ALONE = {"video/webm": "audio/webm", "video/mp4": "audio/mp4", "audio/ogg": "audio/ogg"}
-# What a claim of these may be as well.
-_ALSO = {
+# Containers that may have a video track or only sound.
+_SOUND_ONLY = {"video/webm": "audio/webm", "video/mp4": "audio/mp4", "audio/ogg": "audio/ogg"}
+_ALIASES = {
     "audio/x-wav": "audio/wav",
     "audio/wave": "audio/wav",
     "audio/mp3": "audio/mpeg",
@@ -69,12 +68,14 @@ _ALSO = {
 
 
 def sniff(head: bytes, claimed: str) -> Sniffed:
-    """``claimed`` is a Content-Type, perhaps empty. Raise UnsupportedMedia where the bytes are of another kind than it
-    says, or of a kind that is not taken."""
+    """Returns the type and kind of a file. ``claimed`` is the client's Content-Type; it may be empty.
+
+    Raises UnsupportedMedia if the bytes are of another kind than claimed, or of a type that is not accepted.
+    """
     claim = _normal(claimed)
     found = _signature(head)
     if found in REFUSED:
-        raise UnsupportedMedia(f"{found} is not taken: send it as image/jpeg.")
+        raise UnsupportedMedia(f"{found} is not accepted: send it as image/jpeg.")
     if found is None:
         if kind_of(claim) != "file":
             raise UnsupportedMedia(f"The bytes are not {claim}.")
@@ -85,8 +86,8 @@ def sniff(head: bytes, claimed: str) -> Sniffed:
 def _agreed(found: str, claim: str) -> Sniffed:
     if claim in _GENERIC:
         return Sniffed(found, kind_of(found))
-    if kind_of(claim) == "audio" and found in _SOUND_ALONE:
-        return Sniffed(_SOUND_ALONE[found], "audio")
+    if kind_of(claim) == "audio" and found in _SOUND_ONLY:
+        return Sniffed(_SOUND_ONLY[found], "audio")
     if kind_of(found) == "file":  # Word and Android packages are zip archives
         if kind_of(claim) != "file":
             raise UnsupportedMedia(f"The bytes are not {claim}, but {found}.")
@@ -97,7 +98,7 @@ def _agreed(found: str, claim: str) -> Sniffed:
 
 
 def kind_of(content_type: str) -> Kind:
-    """How a type is shown. SVG is text with scripts in it: a file, like HTML."""
+    """Returns the kind of a content type. SVG can contain scripts, so it is a ``file`` like HTML."""
     if content_type.startswith("image/svg"):
         return "file"
     family = content_type.partition("/")[0]
@@ -105,13 +106,13 @@ def kind_of(content_type: str) -> Kind:
 
 
 def claimed_type(claimed: str) -> str:
-    """A Content-Type without its parameters, one name for each type; UNKNOWN where it is none."""
+    """Returns a Content-Type without parameters and with aliases resolved; UNKNOWN if it is malformed."""
     return _normal(claimed) or UNKNOWN
 
 
 def _normal(claimed: str) -> str:
     bare = claimed.partition(";")[0].strip().lower()
-    return _ALSO.get(bare, bare) if _TYPE.fullmatch(bare) else ""
+    return _ALIASES.get(bare, bare) if _TYPE.fullmatch(bare) else ""
 
 
 def _signature(head: bytes) -> str | None:

@@ -1,7 +1,10 @@
-"""Where media are kept: the port, which Cloudinary and a local directory stand behind (and the same tests).
+"""The port for media storages. Cloudinary and the local directory implement it and pass the same tests.
 
-Guarantees of every storage: an asset is named by its medium's id, so that bringing it twice makes one; nobody reads it
-but by an address that was signed for them, and which ends; removing what is not there is no error.
+Guarantees of every storage:
+
+* An asset is named by its medium's id, so storing it twice leaves one asset.
+* An asset is readable only through a signed address, which expires.
+* Removing an absent asset is not an error.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from app.media.sniff import Kind
 
 
 class Asset(NamedTuple):
-    """A medium as its storage knows it. ``filename`` is clean, and shown to who downloads it."""
+    """The properties of a medium that its storage needs. ``filename`` is sanitised; downloads get this name."""
 
     id: str
     kind: Kind
@@ -23,21 +26,21 @@ class Asset(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What the storage says that it has; ``format`` is its own word (jpg, mp4), empty where it has none."""
+    """The storage's description of an asset. ``format`` is the storage's own word (jpg, mp4), or empty."""
 
     bytes: int
     format: str
 
 
 class DirectUpload(NamedTuple):
-    """Where a client posts a form of ``fields`` and, last, the ``file``."""
+    """The client posts a form to ``url``: the ``fields``, and last the ``file``."""
 
     url: str
     fields: dict[str, str]
 
 
 class StorageError(Exception):
-    """The storage did not do it. ``retry_after``: seconds after which it may; None where it never will."""
+    """The storage failed. ``retry_after`` is in seconds; None means that retrying is pointless."""
 
     def __init__(self, reason: str, retry_after: float | None) -> None:
         super().__init__(reason)
@@ -46,50 +49,56 @@ class StorageError(Exception):
 
 
 class Storage(Protocol):
-    """Every call may block, and raises StorageError within a bounded time."""
+    """Every method except ``address`` and ``direct_upload`` may block. On failure it raises StorageError, within a
+    bounded time."""
 
     name: str
 
     def put(self, asset: Asset, path: str, *, replace: bool, alive: Callable[[], None]) -> Stored:
-        """Bring a file there. ``alive`` is called between its parts; what it raises ends the upload. ``replace``: over
-        what is there; else what is there stays."""
+        """Stores a file. With ``replace`` it overwrites an existing asset; otherwise the existing asset stays.
+
+        Calls ``alive`` between two parts of the file. An exception from it ends the upload.
+        """
         ...
 
     def put_thumbnail(self, asset: Asset, data: bytes) -> None:
-        """A JPEG."""
+        """Stores the thumbnail of an asset, a JPEG."""
         ...
 
     def describe(self, asset: Asset) -> Stored | None:
-        """None where there is no such asset."""
+        """Returns the storage's description of an asset, or None if the asset does not exist."""
         ...
 
     def read(self, asset: Asset) -> Iterator[bytes]:
-        """Its bytes, for a worker that looks at what a client brought itself."""
+        """Yields the bytes of an asset. Workers use it to inspect a direct upload."""
         ...
 
     def remove(self, asset: Asset) -> None:
-        """The asset and its thumbnail, whichever of them is there."""
+        """Removes the asset and its thumbnail. Either may be absent."""
         ...
 
     def address(self, asset: Asset, *, thumbnail: bool, expires_at: int) -> str:
-        """Absolute, or a path of this server; good until then (unix seconds). Asks nobody."""
+        """Returns a signed address, absolute or a path of this server, valid until ``expires_at`` (unix seconds).
+
+        Sends no request.
+        """
         ...
 
     def direct_upload(self, asset: Asset, *, user_id: int, conversation_id: int, expires_at: int) -> DirectUpload:
-        """For this medium alone, once, until then. Asks nobody."""
+        """Returns a signed form that uploads this medium only, once, until ``expires_at``. Sends no request."""
         ...
 
     def close(self) -> None:
-        """Give back connections. It can still be used."""
+        """Closes idle connections. The storage can still be used."""
         ...
 
 
-# What a browser would run in the deployment's name, were it shown: told to be anything, and always downloaded.
+# A browser would run these with the deployment's origin. They are served as octet-stream, and always as a download.
 ACTIVE = ("html", "svg", "xml", "javascript", "ecmascript", "xhtml", "x-shockwave-flash", "pdf-js", "wasm")
 
 
 def is_shown(kind: Kind) -> bool:
-    """Whether it may stand in a page; else it is a download."""
+    """Whether a page may show it inline. Everything else is a download."""
     return kind != "file"
 
 

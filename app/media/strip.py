@@ -1,8 +1,8 @@
-"""Take out of an image what tells where and by whom it was made, without decoding it: not a pixel changes.
+"""Removes the metadata of an image that says where and by whom it was made. It does not decode: no pixel changes.
 
-What stays is what the picture looks like: colour profile, and its orientation in an EXIF block of its own. What a file
-does not need to be shown goes: EXIF with its position and thumbnail, XMP, IPTC, comments, texts. Raise ValueError where
-the file is not put together as its format says.
+Everything that affects the display stays: the colour profile, and the orientation in a new EXIF block. The rest goes:
+EXIF with its position and thumbnail, XMP, IPTC, comments and texts. Raises ValueError if the file does not follow its
+format.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Iterator
 
 from app.media.image_size import exif_orientation
 
-_ORIENTATION_ALONE = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0%b\0\0\0\0\0\0\0"
-_PNG_BEGINS = b"\x89PNG\r\n\x1a\n"
-# Of the chunks that need not be understood, those that say how it looks, and those of an animation.
+_ONLY_ORIENTATION = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0%b\0\0\0\0\0\0\0"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Ancillary chunks that affect the display or belong to an animation.
 _PNG_KEPT = {b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT", b"cICP"}
 _JFIF, _ICC, _ADOBE = 0xE0, 0xE2, 0xEE
-# Within a scan 0xFF is followed by 0 or by the number of a restart: anything else ends it.
+# Within a scan, 0xFF is followed by 0 or by a restart marker. Any other byte ends the scan.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
@@ -28,7 +28,7 @@ def strip(data: bytes, content_type: str) -> bytes:
 
 
 def _exif(orientation: int) -> bytes:
-    return _ORIENTATION_ALONE % bytes([orientation])
+    return _ONLY_ORIENTATION % bytes([orientation])
 
 
 def _jpeg(data: bytes) -> bytes:
@@ -41,7 +41,7 @@ def _jpeg(data: bytes) -> bytes:
         body = data[at + 4 : end]
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
             orientation = exif_orientation(body[6:])
-        if _says_how_it_looks(marker, body):
+        if _affects_display(marker, body):
             kept.append(data[at:end])
         at = end
     turned = b""
@@ -51,34 +51,34 @@ def _jpeg(data: bytes) -> bytes:
     return data[:2] + turned + b"".join(kept) + _scans(data, at)
 
 
-def _says_how_it_looks(marker: int, body: bytes) -> bool:
-    """Tables; of what applications and people added, the colours alone."""
+def _affects_display(marker: int, body: bytes) -> bool:
+    """Whether to keep a segment: tables, and of the application segments only JFIF, Adobe and the colour profile."""
     if marker == _ICC:
         return body.startswith(b"ICC_PROFILE\0")
     return marker in (_JFIF, _ADOBE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE)
 
 
 def _segment(data: bytes, at: int) -> tuple[int, int]:
-    """Marker and end of the segment that begins here."""
+    """Returns the marker and the end of the segment at ``at``."""
     while data[at : at + 2] == b"\xff\xff":
         at += 1
     if len(data) < at + 4 or data[at] != 0xFF:
         raise ValueError("not a JPEG segment")
     end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     if end > len(data) or end < at + 4:
-        raise ValueError("a JPEG segment beyond the end")
+        raise ValueError("JPEG segment extends past the end of the file")
     return data[at + 1], end
 
 
 def _scans(data: bytes, at: int) -> bytes:
-    """The image itself, to its end. What stands behind that (a video, a second picture with an EXIF block of its own)
-    goes."""
+    """Returns the image data up to its end marker. Appended data (a video, a second picture with its own EXIF block)
+    is dropped."""
     begin = at
     while True:
         _, end = _segment(data, at)
         found = _MARKER.search(data, end)
         if found is None:
-            raise ValueError("no end of the image")
+            raise ValueError("JPEG without an end marker")
         at = found.start()
         if data[at + 1] == 0xD9:
             return data[begin : at + 2]
@@ -97,21 +97,21 @@ def _png(data: bytes) -> bytes:
     if orientation != 1:
         body = b"eXIf" + _exif(orientation)
         kept.insert(1, struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)))
-    return _PNG_BEGINS + b"".join(kept)
+    return _PNG_SIGNATURE + b"".join(kept)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    at = len(_PNG_BEGINS)
+    at = len(_PNG_SIGNATURE)
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         name, end = data[at + 4 : at + 8], at + 12 + length
         if end > len(data):
-            raise ValueError("a PNG chunk beyond the end")
+            raise ValueError("PNG chunk extends past the end of the file")
         yield name, data[at + 8 : at + 8 + length], data[at:end]
         if name == b"IEND":
             return
         at = end
-    raise ValueError("no end of the image")
+    raise ValueError("PNG without an end chunk")
 
 
 def _webp(data: bytes) -> bytes:
@@ -121,7 +121,7 @@ def _webp(data: bytes) -> bytes:
         if name == b"EXIF":
             orientation = exif_orientation(body.removeprefix(b"Exif\0\0"))
         elif name == b"VP8X":
-            kept.append(whole[:8] + bytes([body[0] & ~0x0C]) + whole[9:])  # neither EXIF nor XMP
+            kept.append(whole[:8] + bytes([body[0] & ~0x0C]) + whole[9:])  # clears the EXIF and XMP flags
         elif name in (b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"):
             kept.append(whole)
     if orientation != 1 and kept and kept[0].startswith(b"VP8X"):
@@ -138,12 +138,12 @@ def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         length = int.from_bytes(data[at + 4 : at + 8], "little")
         end = at + 8 + length + length % 2
         if at + 8 + length > len(data):
-            raise ValueError("a WebP chunk beyond the end")
+            raise ValueError("WebP chunk extends past the end of the file")
         yield data[at : at + 4], data[at + 8 : at + 8 + length], data[at:end].ljust(end - at, b"\0")
         at = end
 
 
-_GIF_PICTURE, _GIF_EXTENSION, _GIF_ENDS = 0x2C, 0x21, 0x3B
+_GIF_PICTURE, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, 0x3B
 _GIF_COMMENT, _GIF_TEXT, _GIF_APPLICATION = 0xFE, 0x01, 0xFF
 
 
@@ -152,7 +152,7 @@ def _gif(data: bytes) -> bytes:
     kept = [data[:at]]
     while True:
         begin, block = at, data[at] if at < len(data) else None
-        if block == _GIF_ENDS:
+        if block == _GIF_TRAILER:
             return b"".join(kept) + b";"
         if block == _GIF_PICTURE and at + 10 <= len(data):
             at = _past_blocks(data, at + 11 + _table_bytes(data[at + 9]))
@@ -165,7 +165,7 @@ def _gif(data: bytes) -> bytes:
 
 
 def _is_kept(data: bytes, at: int) -> bool:
-    """Of the extensions: how long a picture stands, and how often all of it is shown."""
+    """Whether to keep an extension: delays between frames and the loop count stay, comments and texts go."""
     label = data[at + 1]
     if label == _GIF_APPLICATION:
         return data[at + 3 : at + 14] in (b"NETSCAPE2.0", b"ANIMEXTS1.0")
@@ -182,7 +182,7 @@ def _past_blocks(data: bytes, at: int) -> int:
         at += 1 + length
         if length == 0:
             return at
-    raise ValueError("a GIF that is cut off")
+    raise ValueError("GIF is cut off")
 
 
 _STRIPPERS = {"image/jpeg": _jpeg, "image/png": _png, "image/webp": _webp, "image/gif": _gif}

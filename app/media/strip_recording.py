@@ -1,7 +1,8 @@
-"""Take out of a phone's video where it was made. In place, and nothing moves: boxes are renamed ``free`` (ISO/IEC
-14496-12, 8.1.2) and emptied, so that no offset into the file changes.
+"""Removes the position from a phone's video, in place.
 
-Positions stand in ``udta`` (©xyz) and ``meta`` of the movie and of its tracks. Other containers carry none by custom.
+The boxes are renamed ``free`` (ISO/IEC 14496-12, 8.1.2) and overwritten with zeros, so no offset into the file
+changes. Phones write the position to ``udta`` (©xyz) and ``meta`` of the movie and of its tracks. Files of other
+container formats usually have none.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 BOXED = frozenset({"video/mp4", "video/quicktime", "audio/mp4"})
 _EMPTIED = (b"udta", b"meta", b"uuid")
 _ENTERED = (b"moov", b"trak", b"moof", b"traf")
-# Deeper, or more of them, is no recording of any device.
+# No device records files with more boxes, or with deeper ones than _boxes enters.
 MAX_BOXES = 10_000
 
 
@@ -26,7 +27,8 @@ class Box(NamedTuple):
 
 
 def strip_recording(path: Path, content_type: str) -> bool:
-    """Whether there was something to take out. A file that is not put together rightly is left to its decoder."""
+    """Removes the position and returns whether there was one. A malformed file stays as it is; its decoder will refuse
+    it."""
     if content_type not in BOXED:
         return False
     with path.open("r+b") as file:

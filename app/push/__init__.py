@@ -1,1 +1,1 @@
-"""Push services: Firebase Cloud Messaging, Web Push, and a local twin of both. Used by the worker."""
+"""Push services: Firebase Cloud Messaging, Web Push, and a local twin of both. Only the worker sends."""

@@ -1,8 +1,8 @@
-"""Endpoints of push subscriptions are addresses that a stranger names and this server calls. What it may call:
+"""Rules for the endpoints of push subscriptions: strangers provide these URLs, and this server calls them.
 
-* https on port 443, without user or fragment, at a host on the allow-list;
-* an address that is public, looked at when the connection is made, which goes to that very address: a name that
-  resolves to another one a moment later gains nothing.
+* The URL must be https on port 443, without user and fragment, and its host must be on the allow-list.
+* The IP address must be public. It is checked when the connection is made, and the connection goes to the checked
+  address. A name that resolves to a different address a moment later gains nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ HTTPS_PORT = 443
 
 
 class ForbiddenEndpointError(ValueError):
-    """Not an address to call. The message says why, and holds nothing of the address."""
+    """The endpoint must not be called. The message gives the reason and contains no part of the endpoint."""
 
 
 class EndpointRules(NamedTuple):
-    """``hosts``: names, ``*.name`` for all below one, ``*`` for any. ``loopback``: a test setting, lets in http and
-    https on any port of this machine's loopback, and nothing else that is not public.
+    """``hosts`` are names, ``*.name`` for all subdomains, or ``*`` for every host.
+
+    ``loopback`` is a setting for tests. It permits http and https on any port of this machine's loopback address, and
+    no other address that is not public.
     """
 
     hosts: tuple[str, ...]
@@ -30,21 +32,21 @@ class EndpointRules(NamedTuple):
 
 
 def check_endpoint(endpoint: str, rules: EndpointRules) -> str:
-    """Its host, lower-cased. Raise ForbiddenEndpointError. ImageInfo nothing up."""
+    """Returns the host in lower case. Raises ForbiddenEndpointError. Does not resolve the name."""
     try:
         parts = urlsplit(endpoint)
         port = parts.port
     except ValueError:
-        raise ForbiddenEndpointError("not an address") from None
+        raise ForbiddenEndpointError("not a URL") from None
     host = (parts.hostname or "").lower().rstrip(".")
     if not endpoint.isascii() or any(character <= " " or character in "\\\x7f" for character in endpoint):
-        raise ForbiddenEndpointError("holds characters that no address has")
+        raise ForbiddenEndpointError("contains characters that are invalid in a URL")
     if not host or parts.username is not None or parts.password is not None or parts.fragment:
-        raise ForbiddenEndpointError("not a plain address")
+        raise ForbiddenEndpointError("must have a host, and neither user nor fragment")
     if rules.loopback and is_loopback_name(host):
         return host
     if parts.scheme != "https" or port not in (None, HTTPS_PORT):
-        raise ForbiddenEndpointError("not https on port 443")
+        raise ForbiddenEndpointError("must be https on port 443")
     if not any(_matches(host, pattern) for pattern in rules.hosts):
         raise ForbiddenEndpointError("the host is not on the list of push services")
     return host
@@ -71,7 +73,7 @@ def is_loopback_name(host: str) -> bool:
 
 
 def may_call(address: str, *, loopback: bool) -> bool:
-    """Whether this IP address is one to connect to."""
+    """Whether this server may connect to an IP address."""
     ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     ip = mapped or ip
@@ -81,13 +83,14 @@ def may_call(address: str, *, loopback: bool) -> bool:
 
 
 def connect_checked(host: str, port: int, timeout: float | None, *, loopback: bool) -> socket.socket:
-    """A connection to an address of ``host`` that may be called; of several, the first that answers. Raise
-    ForbiddenEndpointError where it has none, OSError where none answers.
+    """Connects to the first address of ``host`` that answers.
+
+    Raises ForbiddenEndpointError if one of its addresses is forbidden, OSError if none answers.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     allowed = [entry for entry in found if may_call(str(entry[4][0]), loopback=loopback)]
     if len(allowed) < len(found) or not allowed:
-        # One private address among public ones is no mistake of a push service.
+        # No push service has a private address beside public ones by mistake, so the whole name is refused.
         raise ForbiddenEndpointError("resolves to an address that is not public")
     return _connect_first(allowed, timeout)
 

@@ -1,7 +1,7 @@
-"""Firebase Cloud Messaging, HTTP v1, by firebase-admin: Android, iOS through APNs, and web tokens.
+"""Sends by Firebase Cloud Messaging (HTTP v1) with firebase-admin: to Android, to iOS through APNs, and to web tokens.
 
-What firebase-admin would do by itself and does not do here: wait 120 s for an answer, try 500 and 503 four times more
-within the call (we wait as we are told, and for the whole service), take 500 messages with a thread each.
+This module changes three defaults of firebase-admin: a timeout of 120 s; four retries of 500 and 503 within a call (we
+pause the whole service for as long as it says instead); and batches of 500 messages with one thread per message.
 """
 
 from __future__ import annotations
@@ -20,24 +20,26 @@ from google.auth.exceptions import GoogleAuthError
 from requests.adapters import HTTPAdapter
 
 from app.push.fcm_message import fcm_message
-from app.push.provider import FAILED_WAIT_SECONDS, SENT, TIMEOUT_SECONDS, Outcome, Outgoing, wait_of
+from app.push.lanes import FCM_LANE
+from app.push.provider import RETRY_SECONDS, SENT, TIMEOUT_SECONDS, Outcome, Outgoing, retry_seconds
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 50
-# Without a Retry-After: a quota is over, or something is wrong with our credentials that somebody has to mend.
-LONG_WAIT_SECONDS = 60.0
+MAX_BATCH = FCM_LANE.batch
+# The pause without a Retry-After, if a quota is used up or an operator has to correct our credentials.
+LONG_RETRY_SECONDS = 60.0
 GOOGLE = "https://fcm.googleapis.com"
-UNENCODABLE = Outcome("refused", "no message of FCM")
+UNENCODABLE = Outcome("refused", "not a valid FCM message")
 _GONE = (messaging.UnregisteredError, messaging.SenderIdMismatchError)
-_OURS = (messaging.ThirdPartyAuthError, exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
-_BUSY = (messaging.QuotaExceededError, exceptions.ResourceExhaustedError)
+_OUR_CREDENTIALS = (messaging.ThirdPartyAuthError, exceptions.UnauthenticatedError, exceptions.PermissionDeniedError)
+_OVER_QUOTA = (messaging.QuotaExceededError, exceptions.ResourceExhaustedError)
 
 
 class Fcm:
-    """``service_account`` is its JSON, or the name of a file that holds it. Raise ValueError, OSError where it is none.
+    """``service_account`` is the JSON of a service account, or the name of a file that contains it.
 
-    ``base_url`` is another server that speaks FCM's protocol.
+    ``base_url`` names another server that speaks FCM's protocol. The constructor raises ValueError or OSError if the
+    service account cannot be used.
     """
 
     def __init__(self, service_account: str, *, base_url: str = "") -> None:
@@ -47,7 +49,8 @@ class Fcm:
             credentials.Certificate(account), options, name=f"parley-{id(self):x}"
         )
         service = messaging._get_messaging_service(self._app)
-        # firebase-admin offers no way to say it: no tries of its own, and as many connections as a batch has messages.
+        # No retries, and as many connections as a batch has messages. firebase-admin has no option for either.
+        # tests/unit/test_private_attributes.py checks the private attributes used here.
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=MAX_BATCH, max_retries=0)
         for scheme in (GOOGLE, "https://", "http://"):
             service._client.session.mount(scheme, adapter)
@@ -69,21 +72,24 @@ class Fcm:
     def _send_good(self, messages: list[messaging.Message]) -> list[Outcome]:
         try:
             answered = messaging.send_each(messages, app=self._app).responses
-            return [wait_for_result(response) for response in answered]
+            return [classify_response(response) for response in answered]
         except (exceptions.FirebaseError, GoogleAuthError, OSError) as error:
-            # No token for the service account: none of them left.
-            log.warning("FCM cannot be used: %s", _cause(error))
-            return [Outcome("wait", _cause(error), FAILED_WAIT_SECONDS, whole_host=True)] * len(messages)
+            # The service account got no access token, so no message was sent.
+            log.warning("FCM is unavailable: %s", _cause(error))
+            return [Outcome("retry", _cause(error), RETRY_SECONDS, whole_host=True)] * len(messages)
         except Exception as error:
-            log.exception("notifications could not be sent")
+            log.exception("FCM: sending notifications failed")
             return [Outcome("refused", type(error).__name__)] * len(messages)
+
+    def cut_overdue(self) -> None:
+        """Does nothing: Google's servers are trusted not to drip an answer, and each request has a timeout."""
 
     def close(self) -> None:
         firebase_admin.delete_app(self._app)
 
 
 def encodable(outgoing: Outgoing) -> messaging.Message | None:
-    """None for one that the library will not take: in a batch, it would refuse all of it for that."""
+    """Builds a message. Returns None if the library rejects it, because one bad message fails its whole batch."""
     message = fcm_message(outgoing)
     try:
         str(message)
@@ -103,23 +109,24 @@ def _cause(error: BaseException) -> str:
     return type(getattr(error, "cause", None) or error).__name__
 
 
-def wait_for_result(response: SendResponse) -> Outcome:
+def classify_response(response: SendResponse) -> Outcome:
+    """Returns what one message's response means for it."""
     error = response.exception
     if error is None:
         return SENT
     if isinstance(error, _GONE):
         return Outcome("gone", _code(error))
     http: requests.Response | None = getattr(error, "http_response", None)
-    told = http.headers.get("Retry-After") if http is not None else None
-    if isinstance(error, _OURS):
-        log.error("FCM refuses this deployment's credentials: %s", _code(error))
-    if isinstance(error, (*_OURS, *_BUSY)):
-        return Outcome("wait", _code(error), wait_of(told, LONG_WAIT_SECONDS), whole_host=True)
+    retry_after = http.headers.get("Retry-After") if http is not None else None
+    if isinstance(error, _OUR_CREDENTIALS):
+        log.error("FCM rejects this deployment's credentials: %s", _code(error))
+    if isinstance(error, (*_OUR_CREDENTIALS, *_OVER_QUOTA)):
+        return Outcome("retry", _code(error), retry_seconds(retry_after, LONG_RETRY_SECONDS), whole_host=True)
     if http is not None and 400 <= http.status_code < 500:
-        # INVALID_ARGUMENT may be the message as well as the token: nobody loses a device by it.
-        log.error("FCM does not take a message: %s", _code(error))
+        # INVALID_ARGUMENT may concern the message or the token, so the device stays registered.
+        log.error("FCM rejects a message: %s", _code(error))
         return Outcome("refused", _code(error))
-    return Outcome("wait", _code(error), wait_of(told), whole_host=True)
+    return Outcome("retry", _code(error), retry_seconds(retry_after), whole_host=True)
 
 
 _NAMES = {

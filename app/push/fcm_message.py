@@ -1,4 +1,4 @@
-"""A notification as Firebase Cloud Messaging takes it, for each platform. What is shown is not in `data`."""
+"""Builds messages for Firebase Cloud Messaging, for each platform. Title and body are not repeated in `data`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def fcm_message(outgoing: Outgoing) -> Message:
         apns=_apns(outgoing) if platform == "ios" else None,
         webpush=_webpush(outgoing) if platform == "web" else None,
     )
-    # To the constructor it would be "deprecated" (7.7, for installation ids): tokens are what every client SDK has.
+    # firebase-admin 7.7 deprecates `token` as a constructor argument in favour of installation ids. Client SDKs have
+    # tokens, so we set the attribute.
     message.token = outgoing.to.address
     return message
 
@@ -53,7 +54,7 @@ def _android(outgoing: Outgoing) -> AndroidConfig:
 
 
 def _apns(outgoing: Outgoing) -> APNSConfig:
-    """APNs wants a silent one at priority 5, and of type background."""
+    """APNs requires priority 5 and the push type `background` for a silent notification."""
     payload = outgoing.payload
     headers = {"apns-collapse-id": payload.tag, "apns-expiration": str(int(time.time()) + outgoing.ttl_seconds)}
     if isinstance(payload, Clear):

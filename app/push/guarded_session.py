@@ -1,5 +1,7 @@
-"""An HTTP session to call strangers' endpoints with: connects to checked addresses alone, follows no redirect, believes
-no proxy of the environment, and takes neither a long answer nor a slow one.
+"""An HTTP session for calling endpoints that strangers provide.
+
+It connects only to checked addresses, follows no redirects, ignores proxy settings of the environment, and limits the
+size and duration of a response.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ ANSWER_BYTES = 4096
 
 
 class Deadlines:
-    """Cuts connections that are still busy when their time is up: timeouts of sockets are for each byte."""
+    """Cuts connections of requests that exceed their total time. Socket timeouts do not: they start anew with each byte
+    received."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,12 +33,12 @@ class Deadlines:
         self._local = threading.local()
 
     def begin(self, seconds: float) -> None:
-        """This thread's request begins."""
+        """Starts the clock for a request of this thread."""
         with self._lock:
             self._running[threading.get_ident()] = (time.monotonic() + seconds, [])
 
     def uses(self, connection: socket.socket | None) -> None:
-        """This thread's request goes over this connection."""
+        """Registers a connection that this thread's request uses."""
         with self._lock:
             entry = self._running.get(threading.get_ident())
             if entry is not None and connection is not None:
@@ -46,7 +49,7 @@ class Deadlines:
             self._running.pop(threading.get_ident(), None)
 
     def cut(self) -> int:
-        """Cut what is overdue; returns how many. Call it about once a second."""
+        """Cuts overdue connections and returns their number. Call it about once a second."""
         now, overdue = time.monotonic(), []
         with self._lock:
             for until, connections in self._running.values():
@@ -69,7 +72,7 @@ def _connections(deadlines: Deadlines, *, loopback: bool) -> tuple[type[HTTPConn
             return made
 
         def request(self, *args: Any, **kwargs: Any) -> Any:
-            deadlines.uses(self.sock)  # one that was kept from the request before
+            deadlines.uses(self.sock)  # a connection kept from an earlier request
             return super().request(*args, **kwargs)
 
     class GuardedTls(Guarded, HTTPSConnection):
@@ -79,7 +82,7 @@ def _connections(deadlines: Deadlines, *, loopback: bool) -> tuple[type[HTTPConn
 
 
 class _Adapter(HTTPAdapter):
-    """``connections``: how many are kept open to one host."""
+    """``connections`` is the number of idle connections kept per host."""
 
     def __init__(self, deadlines: Deadlines, *, loopback: bool, connections: int) -> None:
         self._plain, self._tls = _connections(deadlines, loopback=loopback)
@@ -99,7 +102,7 @@ class _Adapter(HTTPAdapter):
 
 
 class GuardedSession(requests.Session):
-    """Threads share it. ``verify``: a file of certificates to trust instead of the usual ones."""
+    """Threads may share a session. ``verify`` may name a file of certificates to trust instead of the usual ones."""
 
     def __init__(self, *, loopback: bool, connections: int, seconds: float, verify: str | bool = True) -> None:
         super().__init__()
@@ -121,13 +124,16 @@ class GuardedSession(requests.Session):
 
 
 def _bounded(response: requests.Response) -> requests.Response:
-    """With at most ``ANSWER_BYTES`` of its body; the connection is kept where that was all of it."""
+    """Returns the response with at most ``ANSWER_BYTES`` of its body.
+
+    The connection is kept for the next request only if that was the whole body.
+    """
     body = response.raw.read(ANSWER_BYTES + 1, decode_content=False)
     response._content = body[:ANSWER_BYTES]
     if len(body) > ANSWER_BYTES:
         response.raw.close()
     else:
-        response.raw.read(1)  # its end, so that the connection goes back
+        response.raw.read(1)  # reaches the end of the body, so that the connection can return to the pool
         response.raw.release_conn()
     response.encoding = "latin-1"
     return response

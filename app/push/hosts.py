@@ -1,7 +1,6 @@
-"""How much goes to each host of push services at a time, and to which ones nothing goes for a while.
+"""Limits the concurrent notifications per push service host, and pauses hosts that fail.
 
-One that hangs or fails is left alone, twice as long each time; meanwhile, and while its requests hang, the others have
-their share of the threads.
+The pause doubles with each failure. While the requests of one host hang, the other hosts keep their share of threads.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ MAX_BACKOFF_SECONDS = 60.0
 
 
 class Hosts:
-    """Of one thread. ``most``: in flight to one host."""
+    """Used by one thread only. ``max_per_host`` limits the notifications in flight to one host."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_per_host: int) -> None:
+        self._max_per_host = max_per_host
         self._in_flight: Counter[str] = Counter()
         self._until: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
@@ -27,15 +26,15 @@ class Hosts:
         return sum(self._in_flight.values())
 
     def closed(self) -> list[str]:
-        """To these nothing more is to be sent now."""
+        """Returns the hosts that are paused or at their limit."""
         now = time.monotonic()
-        waiting = {host for host, until in self._until.items() if until > now}
-        return sorted(waiting | {host for host, count in self._in_flight.items() if count >= self._most})
+        paused = {host for host, until in self._until.items() if until > now}
+        return sorted(paused | {host for host, count in self._in_flight.items() if count >= self._max_per_host})
 
     def room(self) -> int:
-        """So many may be begun, whatever their hosts are (but for the closed ones)."""
+        """Returns how many notifications may start without exceeding the limit of any host that is not closed."""
         closed = set(self.closed())
-        return self._most - max((n for host, n in self._in_flight.items() if host not in closed), default=0)
+        return self._max_per_host - max((n for host, n in self._in_flight.items() if host not in closed), default=0)
 
     def begin(self, host: str) -> None:
         self._in_flight[host] += 1
@@ -46,13 +45,13 @@ class Hosts:
             del self._in_flight[host]
         if outcome.whole_host:
             self._failed(host, outcome.seconds)
-        elif outcome.what != "wait":
+        elif outcome.result != "retry":
             self._failures.pop(host, None)
             self._until.pop(host, None)
 
     def _failed(self, host: str, seconds: float) -> None:
         now = time.monotonic()
-        if self._until.get(host, 0.0) <= now:  # of many in flight, the first counts
+        if self._until.get(host, 0.0) <= now:  # if many requests in flight fail together, they count as one failure
             self._failures[host] += 1
         backoff = min(2.0 ** self._failures[host], MAX_BACKOFF_SECONDS)
         self._until[host] = max(self._until.get(host, 0.0), now + max(backoff, seconds))

@@ -1,4 +1,4 @@
-"""What stands in for push services where no keys are set: deliveries are written to the log, and noted."""
+"""Replaces a push service that has no keys: logs deliveries and records them for the development outbox."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ log = logging.getLogger(__name__)
 
 
 class LocalTwin:
-    """``note(user_id, target_id, platform, payload)`` keeps what was delivered; the log has no words of it."""
+    """``record(user_id, target_id, platform, payload)`` keeps a delivery. The log does not contain its text."""
 
-    def __init__(self, note: Callable[[int, int, str, dict[str, Any]], None]) -> None:
-        self._note = note
+    def __init__(self, record: Callable[[int, int, str, dict[str, Any]], None]) -> None:
+        self._record = record
 
     def send(self, batch: list[Outgoing]) -> list[Outcome]:
         for outgoing in batch:
             payload = as_dict(outgoing.payload)
             log.info("push to %s target %d: %s", outgoing.to.platform, outgoing.to.target_id, payload["tag"])
-            self._note(outgoing.to.user_id, outgoing.to.target_id, outgoing.to.platform, payload)
+            self._record(outgoing.to.user_id, outgoing.to.target_id, outgoing.to.platform, payload)
         return [SENT] * len(batch)
 
+    def cut_overdue(self) -> None:
+        """Does nothing: there are no requests."""
+
     def close(self) -> None:
-        """It holds nothing."""
+        """Does nothing: there are no connections."""

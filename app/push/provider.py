@@ -1,7 +1,7 @@
-"""The port to a push service. What implements it passes tests/contract_push_providers.
+"""The port to a push service. Every provider passes tests/push_providers/test_contract.py.
 
-A provider never raises: what went wrong is an outcome. It sends no sooner and no later than it is asked to, keeps
-nothing, and takes no longer than ``TIMEOUT_SECONDS`` for one address.
+A provider never raises: failures are outcomes. It sends when it is called, keeps nothing, and spends at most
+``TIMEOUT_SECONDS`` on one address.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 from app.core.push_notice import Clear, Notice
 
 TIMEOUT_SECONDS = 10.0
-FAILED_WAIT_SECONDS = 10.0  # before another try, where the service does not say
+RETRY_SECONDS = 10.0  # the pause before the next try if the service names none
 
 
 class Address(NamedTuple):
@@ -35,11 +35,11 @@ class Outgoing(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """``sent``; ``gone``: the address is no more; ``refused``: it will not be taken, ever; ``wait``: try again after
-    ``seconds``, and where ``whole_host`` with nobody at that host before.
+    """``gone``: the address no longer exists. ``refused``: the service will never take this notification. ``retry``:
+    try again after ``seconds``; with ``whole_host``, send nothing to that host before.
     """
 
-    what: Literal["sent", "gone", "refused", "wait"]
+    result: Literal["sent", "gone", "refused", "retry"]
     reason: str = ""
     seconds: float = 0.0
     whole_host: bool = False
@@ -50,16 +50,24 @@ SENT = Outcome("sent")
 
 class Provider(Protocol):
     def send(self, batch: list[Outgoing]) -> list[Outcome]:
-        """One outcome each, in their order. Never raises."""
+        """Returns one outcome per notification, in the same order. Never raises."""
+        ...
+
+    def cut_overdue(self) -> None:
+        """Aborts requests that take longer than ``TIMEOUT_SECONDS`` in total. Called about once a second, from another
+        thread than ``send``."""
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Closes connections."""
         ...
 
 
-def wait_of(retry_after: str | None, default: float = FAILED_WAIT_SECONDS) -> float:
-    """Seconds of a Retry-After header, between one and an hour; a date, or nonsense, counts as the default."""
+def retry_seconds(retry_after: str | None, default: float = RETRY_SECONDS) -> float:
+    """Returns the seconds of a Retry-After header, between one and an hour.
+
+    Returns the default for a date or a malformed value.
+    """
     try:
         seconds = float(retry_after) if retry_after is not None else default
     except ValueError:

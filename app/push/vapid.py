@@ -1,4 +1,4 @@
-"""The deployment's VAPID key (RFC 8292): by it a push service knows who sends, and a browser whom it subscribed to."""
+"""The deployment's VAPID key (RFC 8292). It identifies the sender to push services and binds subscriptions to it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02
 
-# RFC 8292: at most 24 hours. Services with a clock of their own get some slack.
+# RFC 8292 allows at most 24 hours. Half of that leaves room for services whose clock differs from ours.
 CLAIM_SECONDS = 12 * 3600
 SIGNED_FOR_SECONDS = 3600
 _KEY_BYTES = 32
 
 
 def make_private_key() -> str:
-    """A new one: base64url of its 32 bytes."""
+    """Returns a new key as base64url of its 32 bytes."""
     number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
     return _base64url(number.to_bytes(_KEY_BYTES, "big"))
 
 
 def load_private_key(text: str) -> ec.EllipticCurvePrivateKey:
-    """Raise ValueError for anything but base64url of 32 bytes that are a key."""
+    """Parses a private key. Raises ValueError unless it is base64url of 32 bytes that form a key."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
@@ -35,7 +35,7 @@ def load_private_key(text: str) -> ec.EllipticCurvePrivateKey:
 
 
 def public_key_of(private_key: str) -> str:
-    """The uncompressed point as base64url: what browsers subscribe with."""
+    """Returns the uncompressed point as base64url. Browsers subscribe with it (``applicationServerKey``)."""
     public = load_private_key(private_key).public_key()
     return _base64url(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
 
@@ -45,8 +45,10 @@ def _base64url(raw: bytes) -> str:
 
 
 class Signer:
-    """Authorization headers by origin. Claims are made anew for each signature and given to nobody: pywebpush writes
-    the first service's ``aud`` and ``exp`` into the dictionary it is given, and a second service gets them too.
+    """Makes the Authorization header for each origin.
+
+    Every signature has a new dictionary of claims, and pywebpush does not get it: pywebpush writes ``aud`` and ``exp``
+    of the first service into the dictionary that it is given, and would then send them to the second service too.
     """
 
     def __init__(self, private_key: str, subject: str) -> None:
@@ -55,7 +57,7 @@ class Signer:
         self._signed: dict[str, tuple[float, str]] = {}
 
     def headers(self, endpoint: str) -> dict[str, str]:
-        """A new dictionary each time. A signature (0.1 ms) is used for an hour of its twelve."""
+        """Returns a new dictionary each time. A signature costs 0.1 ms; it is valid for 12 hours and reused for one."""
         parts = urlsplit(endpoint)
         origin = f"{parts.scheme}://{parts.netloc}"
         now = time.time()

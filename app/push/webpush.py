@@ -1,6 +1,7 @@
-"""Web Push (RFC 8030) by pywebpush, which encrypts (RFC 8291); everything it leaves to chance is decided here.
+"""Sends Web Push notifications (RFC 8030) with pywebpush, which encrypts them (RFC 8291).
 
-Its defaults: a TTL of 0, so that who is offline gets nothing; a timeout of three hours; redirects followed, inward too.
+pywebpush's defaults are unsuitable: a TTL of 0 (offline browsers get nothing), a timeout of three hours, and redirects
+that may lead into the internal network. This module sets each of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pywebpush import WebPusher, WebPushException
 from app.core.push_notice import Clear, Notice, encode, shortened
 from app.push.endpoint import EndpointRules, ForbiddenEndpointError, check_endpoint
 from app.push.guarded_session import GuardedSession
-from app.push.provider import FAILED_WAIT_SECONDS, SENT, TIMEOUT_SECONDS, Outcome, Outgoing, wait_of
+from app.push.provider import RETRY_SECONDS, SENT, TIMEOUT_SECONDS, Outcome, Outgoing, retry_seconds
 from app.push.vapid import Signer
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ TOO_LARGE, TOO_MANY = 413, 429
 
 
 class WebPush:
-    """Threads share it; ``send`` sends one after another."""
+    """Threads may share it. ``send`` sends the notifications of a batch one after the other."""
 
     def __init__(self, signer: Signer, rules: EndpointRules, *, connections: int, verify: str | bool = True) -> None:
         self._signer = signer
@@ -38,7 +39,6 @@ class WebPush:
         return [self._send(outgoing) for outgoing in batch]
 
     def cut_overdue(self) -> None:
-        """Call it about once a second: ends requests that take longer than ``TIMEOUT_SECONDS`` in all."""
         self._session.deadlines.cut()
 
     def close(self) -> None:
@@ -46,22 +46,22 @@ class WebPush:
 
     def _send(self, outgoing: Outgoing) -> Outcome:
         try:
-            check_endpoint(outgoing.to.address, self._rules)  # the list may have become shorter
+            check_endpoint(outgoing.to.address, self._rules)  # the allow-list may have changed since the registration
             response = self._post(outgoing)
             if response.status_code == TOO_LARGE and isinstance(outgoing.payload, Notice):
                 response = self._post(outgoing._replace(payload=shortened(outgoing.payload)))
-            return wait_for_result(response)
+            return classify_response(response)
         except ForbiddenEndpointError as error:
             return Outcome("refused", f"endpoint: {error}")
         except requests.RequestException as error:
-            return Outcome("wait", type(error).__name__, FAILED_WAIT_SECONDS, whole_host=True)
+            return Outcome("retry", type(error).__name__, RETRY_SECONDS, whole_host=True)
         except (WebPushException, ECEException, BinasciiError, ValueError, IndexError) as error:
-            # Keys that are none: nobody can read what is encrypted for them.
+            # The subscription's keys are invalid, so nothing can be encrypted for it.
             return Outcome("refused", f"keys: {type(error).__name__}")
         except OSError as error:
-            return Outcome("wait", type(error).__name__, FAILED_WAIT_SECONDS, whole_host=True)
+            return Outcome("retry", type(error).__name__, RETRY_SECONDS, whole_host=True)
         except Exception as error:
-            log.exception("a notification could not be sent")
+            log.exception("Web Push: sending a notification failed")
             return Outcome("refused", type(error).__name__)
 
     def _post(self, outgoing: Outgoing) -> requests.Response:
@@ -77,19 +77,20 @@ class WebPush:
         response = pusher.send(
             encode(outgoing.payload), headers, ttl=max(outgoing.ttl_seconds, 1), timeout=TIMEOUT_SECONDS
         )
-        assert isinstance(response, requests.Response)  # noqa: S101 - text only where `curl` is asked for
+        assert isinstance(response, requests.Response)  # noqa: S101 - pywebpush returns text only in curl mode
         return response
 
 
-def wait_for_result(response: requests.Response) -> Outcome:
+def classify_response(response: requests.Response) -> Outcome:
+    """Returns what the service's response means for the notification."""
     status = response.status_code
     if 200 <= status < 300:
         return SENT
     if status in GONE:
         return Outcome("gone", str(status))
-    wait = wait_of(response.headers.get("Retry-After"))
+    seconds = retry_seconds(response.headers.get("Retry-After"))
     if status == TOO_MANY:
-        return Outcome("wait", str(status), wait)
+        return Outcome("retry", str(status), seconds)
     if status >= 500:
-        return Outcome("wait", str(status), wait, whole_host=True)
+        return Outcome("retry", str(status), seconds, whole_host=True)
     return Outcome("refused", str(status))

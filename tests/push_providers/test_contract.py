@@ -43,7 +43,7 @@ def case(
 def test_what_is_sent_arrives_as_it_is(case: Case) -> None:
     provider, outgoing, arrived = case
     outcomes = provider.send([outgoing, outgoing._replace(payload=CLEAR)])
-    assert [outcome.what for outcome in outcomes] == ["sent", "sent"]
+    assert [outcome.result for outcome in outcomes] == ["sent", "sent"]
     by_type = {payload["type"]: payload for payload in arrived()}
     assert set(by_type) == {"message", "clear"}
     for payload, sent in ((by_type["message"], NOTICE), (by_type["clear"], CLEAR)):
@@ -65,5 +65,5 @@ def test_one_that_cannot_be_sent_does_not_hold_up_the_others(case: Case) -> None
         bad = outgoing._replace(to=Address(1, 9, outgoing.to.platform, "x", "", "", ""))
     outcomes = provider.send([outgoing, bad, outgoing])
     assert len(outcomes) == 3
-    assert outcomes[0].what == outcomes[2].what == "sent"
+    assert outcomes[0].result == outcomes[2].result == "sent"
     assert len(arrived()) >= 2

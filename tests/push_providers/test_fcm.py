@@ -24,12 +24,12 @@ ERRORS: dict[str, tuple[Any, ...]] = {
     "UNREGISTERED": (error(404, "UNREGISTERED"), "gone", 0, False),
     "SENDER_ID_MISMATCH": (error(403, "SENDER_ID_MISMATCH"), "gone", 0, False),
     "INVALID_ARGUMENT": (error(400, "INVALID_ARGUMENT"), "refused", 0, False),
-    "QUOTA_EXCEEDED": (error(429, "QUOTA_EXCEEDED", retry_after=33), "wait", 33, True),
-    "QUOTA_EXCEEDED, not told how long": (error(429, "QUOTA_EXCEEDED"), "wait", 60, True),
-    "UNAVAILABLE": (error(503, "UNAVAILABLE", retry_after=5), "wait", 5, True),
-    "INTERNAL": (error(500, "INTERNAL"), "wait", 10, True),
-    "THIRD_PARTY_AUTH_ERROR": (error(401, "THIRD_PARTY_AUTH_ERROR"), "wait", 60, True),
-    "not ours": (error(403), "wait", 60, True),
+    "QUOTA_EXCEEDED": (error(429, "QUOTA_EXCEEDED", retry_after=33), "retry", 33, True),
+    "QUOTA_EXCEEDED, not told how long": (error(429, "QUOTA_EXCEEDED"), "retry", 60, True),
+    "UNAVAILABLE": (error(503, "UNAVAILABLE", retry_after=5), "retry", 5, True),
+    "INTERNAL": (error(500, "INTERNAL"), "retry", 10, True),
+    "THIRD_PARTY_AUTH_ERROR": (error(401, "THIRD_PARTY_AUTH_ERROR"), "retry", 60, True),
+    "not ours": (error(403), "retry", 60, True),
 }
 
 
@@ -40,7 +40,7 @@ def test_each_error_has_its_outcome(fcm: FcmServer, provider: Fcm, name: str) ->
     fcm.answer = lambda _: answer
     started = time.monotonic()
     (outcome,) = provider.send([to_device("android")])
-    assert (outcome.what, outcome.seconds, outcome.whole_host) == (what, seconds, whole_host)
+    assert (outcome.result, outcome.seconds, outcome.whole_host) == (what, seconds, whole_host)
     assert outcome.reason
     assert len(fcm.messages) == (3 if answer[0] == 401 else 1)  # google-auth renews its token twice
     assert time.monotonic() - started < 3
@@ -50,7 +50,7 @@ def test_batches_are_of_at_most_fifty_whatever_is_asked(fcm: FcmServer, provider
     """The library refuses more than 500, and takes a thread for each."""
     fcm.delay = 0.05
     outcomes = provider.send([to_device("android", f"token-{n}") for n in range(520)])
-    assert {outcome.what for outcome in outcomes} == {"sent"}
+    assert {outcome.result for outcome in outcomes} == {"sent"}
     assert sorted(message["token"] for message in fcm.messages) == sorted(f"token-{n}" for n in range(520))
     assert fcm.max_at_once <= MAX_BATCH == 50
     assert fcm.tokens_given < 60
@@ -59,7 +59,7 @@ def test_batches_are_of_at_most_fifty_whatever_is_asked(fcm: FcmServer, provider
 def test_outcomes_are_in_the_order_of_what_was_sent(fcm: FcmServer, provider: Fcm) -> None:
     fcm.answer = lambda message: error(404, "UNREGISTERED") if int(message["token"][6:]) % 3 == 0 else None
     outcomes = provider.send([to_device("android", f"token-{n}") for n in range(30)])
-    assert [outcome.what for outcome in outcomes] == ["gone" if n % 3 == 0 else "sent" for n in range(30)]
+    assert [outcome.result for outcome in outcomes] == ["gone" if n % 3 == 0 else "sent" for n in range(30)]
 
 
 def test_who_does_not_answer_is_not_waited_for_longer_than_told(
@@ -72,7 +72,7 @@ def test_who_does_not_answer_is_not_waited_for_longer_than_told(
     started = time.monotonic()
     (outcome,) = provider.send([to_device("android")])
     provider.close()
-    assert (outcome.what, outcome.whole_host) == ("wait", True)
+    assert (outcome.result, outcome.whole_host) == ("retry", True)
     assert time.monotonic() - started < 2
 
 
@@ -81,7 +81,7 @@ def test_without_an_access_token_nothing_is_lost(fcm: FcmServer) -> None:
     provider = Fcm(account, base_url=fcm.base_url)
     outcomes = provider.send([to_device("android"), to_device("ios")])
     provider.close()
-    assert [(outcome.what, outcome.whole_host) for outcome in outcomes] == [("wait", True)] * 2
+    assert [(outcome.result, outcome.whole_host) for outcome in outcomes] == [("retry", True)] * 2
     assert fcm.messages == []
 
 

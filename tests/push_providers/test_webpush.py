@@ -31,10 +31,10 @@ ANSWERS = {
     403: "refused",
     404: "gone",
     410: "gone",
-    429: "wait",
-    500: "wait",
-    502: "wait",
-    503: "wait",
+    429: "retry",
+    500: "retry",
+    502: "retry",
+    503: "retry",
 }
 
 
@@ -44,8 +44,8 @@ def test_each_answer_has_its_outcome(
 ) -> None:
     service.answer = lambda _: (status, {"Retry-After": "7"})
     (outcome,) = webpush.send([to_browser(service.browser())])
-    assert outcome.what == ANSWERS[status]
-    assert outcome.seconds == (7.0 if outcome.what == "wait" else 0.0)
+    assert outcome.result == ANSWERS[status]
+    assert outcome.seconds == (7.0 if outcome.result == "retry" else 0.0)
     assert outcome.whole_host == (status >= 500)
     assert len(service.requests) == 1
 
@@ -67,11 +67,11 @@ def test_what_is_too_large_is_sent_shorter_once(
     browser = service.browser()
     service.answer = lambda request: (413, {}) if len(request.body) > 600 else None
     long = NOTICE.__class__(**{**{f: getattr(NOTICE, f) for f in NOTICE.__struct_fields__}, "body": "x" * 500})
-    assert webpush.send([to_browser(browser, long)])[0].what == "sent"
+    assert webpush.send([to_browser(browser, long)])[0].result == "sent"
     assert len(service.requests) == 2
     assert browser.received[0]["body"] == "x" * 79 + "…"
     service.answer = lambda _: (413, {})
-    assert webpush.send([to_browser(browser, long)])[0].what == "refused"
+    assert webpush.send([to_browser(browser, long)])[0].result == "refused"
     assert len(service.requests) == 4
 
 
@@ -96,7 +96,7 @@ def test_each_service_is_shown_a_claim_of_its_own(
         provider = WebPush(signer, EndpointRules((), loopback=True), connections=2)
         for _ in range(2):
             outcomes = provider.send([to_browser(service.browser()), to_browser(other.browser())])
-            assert [outcome.what for outcome in outcomes] == ["sent", "sent"]
+            assert [outcome.result for outcome in outcomes] == ["sent", "sent"]
         provider.close()
         assert service.failures == other.failures == []
 
@@ -128,14 +128,14 @@ def test_no_proxy_of_the_environment_is_used(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert webpush.send([to_browser(service.browser())])[0].what == "sent"
+    assert webpush.send([to_browser(service.browser())])[0].result == "sent"
 
 
 @pytest.mark.parametrize("keys", [("", ""), ("AAAA", "A" * 22), ("B" + "A" * 86, "A" * 22), ("é", "A" * 22)])
 def test_keys_that_are_none_are_refused(service: WebPushService, webpush: WebPush, keys: tuple[str, str]) -> None:
     to = Address(1, 1, "browser", "127.0.0.1", service.browser().endpoint, *keys)
     (outcome,) = webpush.send([Outgoing(to, NOTICE, 60)])
-    assert outcome.what == "refused"
+    assert outcome.result == "refused"
     assert outcome.reason.startswith("keys")
     assert service.requests == []
 
@@ -146,7 +146,7 @@ def test_an_endpoint_that_is_off_the_list_by_now_is_not_called(
     provider = WebPush(signer, EndpointRules(("push.example",)), connections=1)
     (outcome,) = provider.send([to_browser(service.browser())])
     provider.close()
-    assert outcome.what == "refused"
+    assert outcome.result == "refused"
     assert service.requests == []
 
 
@@ -162,7 +162,7 @@ def test_a_name_that_resolves_inward_is_not_called(
     outgoing = to_browser(service.browser())
     (outcome,) = provider.send([outgoing._replace(to=outgoing.to._replace(address="https://push.example/x"))])
     provider.close()
-    assert (outcome.what, outcome.reason) == ("refused", "endpoint: resolves to an address that is not public")
+    assert (outcome.result, outcome.reason) == ("refused", "endpoint: resolves to an address that is not public")
     assert service.requests == []
 
 
@@ -171,7 +171,7 @@ def test_nobody_listening_is_a_host_that_is_down(
 ) -> None:
     outgoing = to_browser(service.browser())
     (outcome,) = webpush.send([outgoing._replace(to=outgoing.to._replace(address="http://127.0.0.1:1/x"))])
-    assert (outcome.what, outcome.whole_host) == ("wait", True)
+    assert (outcome.result, outcome.whole_host) == ("retry", True)
 
 
 @contextmanager
@@ -216,7 +216,7 @@ def test_who_answers_byte_by_byte_is_cut_off(
     stop.set()
     watchdog.join()
     provider.close()
-    assert (outcome.what, outcome.whole_host) == ("wait", True)
+    assert (outcome.result, outcome.whole_host) == ("retry", True)
     assert time.monotonic() - started < 5
 
 
@@ -232,7 +232,7 @@ def test_a_long_answer_is_not_read(webpush: WebPush, to_browser: ToBrowser, serv
 
     with answering(endless) as endpoint:
         outgoing = to_browser(service.browser())
-        assert webpush.send([outgoing._replace(to=outgoing.to._replace(address=endpoint))])[0].what == "sent"
+        assert webpush.send([outgoing._replace(to=outgoing.to._replace(address=endpoint))])[0].result == "sent"
 
 
 def test_the_library_is_given_our_timeout(
@@ -245,7 +245,7 @@ def test_the_library_is_given_our_timeout(
     started = time.monotonic()
     (outcome,) = provider.send([to_browser(service.browser())])
     provider.close()
-    assert (outcome.what, outcome.whole_host) == ("wait", True)
+    assert (outcome.result, outcome.whole_host) == ("retry", True)
     assert time.monotonic() - started < 1.5
 
 
@@ -260,7 +260,7 @@ def test_connections_are_used_again(service: WebPushService, webpush: WebPush, t
 
     service.get_request = counted  # type: ignore[method-assign, assignment]
     for _ in range(10):
-        assert webpush.send([to_browser(service.browser())])[0].what == "sent"
+        assert webpush.send([to_browser(service.browser())])[0].result == "sent"
     assert opened == 1
 
 

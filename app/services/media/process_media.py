@@ -122,9 +122,9 @@ class MediaWork:
             inspected = self._inspect(row, path)
             row = self._shown_meanwhile(row, inspected)
             self._tell(row, "storing")
-            if inspected.looks is not None:
+            if inspected.image is not None:
                 self._alive(row)
-                storage.put_thumbnail(asset_of(row), inspected.looks.thumbnail)
+                storage.put_thumbnail(asset_of(row), inspected.image.thumbnail)
             if not row.direct or inspected.rewritten:
                 storage.put(asset_of(row), file.name, replace=row.direct, alive=lambda: self._alive(row))
         return _found(inspected)
@@ -151,8 +151,8 @@ class MediaWork:
 
     def _shown_meanwhile(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
         """Receivers see its shape and colours while it is on its way."""
-        if inspected.looks is not None:
-            size, blurhash = inspected.looks.size, inspected.looks.blurhash
+        if inspected.image is not None:
+            size, blurhash = inspected.image.size, inspected.image.blurhash
             with writing(self._engine) as conn:
                 store.save_preview(conn, row.id, size.width, size.height, blurhash)
         with reading(self._engine) as conn:
@@ -230,15 +230,15 @@ def _pause(row: StoredMedia) -> float:
 
 
 def _found(inspected: Inspected) -> Found:
-    looks = inspected.looks
+    image = inspected.image
     return Found(
         kind=inspected.kind,
         content_type=inspected.content_type,
         bytes=inspected.bytes,
-        width=looks.size.width if looks else None,
-        height=looks.size.height if looks else None,
+        width=image.size.width if image else None,
+        height=image.size.height if image else None,
         duration=inspected.seconds if inspected.kind != "image" else None,
-        blurhash=looks.blurhash if looks else None,
+        blurhash=image.blurhash if image else None,
         waveform=inspected.waveform,
-        thumbnail=looks is not None,
+        thumbnail=image is not None,
     )

@@ -37,8 +37,8 @@ def test_subprocess_returns_its_findings_and_contains_crashes(tmp_path: Path) ->
     path = tmp_path / "photo"
     path.write_bytes(image_bytes(size=(90, 60), orientation=6))
     found = inspect_in_subprocess(path, "image/jpeg", "image", max_pixels=10_000)
-    assert found.looks is not None
-    assert found.looks.size == Size(60, 90)
+    assert found.image is not None
+    assert found.image.size == Size(60, 90)
     assert found.rewritten
     assert b"Secret" not in path.read_bytes()
     path.write_bytes(bomb_png())

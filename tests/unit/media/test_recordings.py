@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.media.image_info import UnreadableError
 from app.media.inspect import inspect
-from app.media.recordings import play
+from app.media.recordings import decode_recording
 from app.media.strip_recording import strip_recording
 from tests.support.media_files import sound_bytes, video_bytes, wav_bytes
 
@@ -24,17 +24,17 @@ def saved(directory: Path, data: bytes) -> Path:
 
 def test_video_has_length_size_and_poster(tmp_path: Path) -> None:
     path = saved(tmp_path, video_bytes(tmp_path, seconds=2, size=(640, 360)))
-    recording = play(str(path), max_pixels=10**6)
+    recording = decode_recording(str(path), max_pixels=10**6)
     assert recording.seconds == pytest.approx(2.0, abs=0.2)
-    assert recording.looks is not None
-    assert recording.looks.size == (640, 360)
-    assert Image.open(io.BytesIO(recording.looks.thumbnail)).size == (480, 270)
+    assert recording.poster is not None
+    assert recording.poster.size == (640, 360)
+    assert Image.open(io.BytesIO(recording.poster.thumbnail)).size == (480, 270)
     assert recording.waveform is None
 
 
 def test_sound_has_a_length_and_a_waveform_of_64_points(tmp_path: Path) -> None:
     path = saved(tmp_path, sound_bytes(tmp_path, seconds=2))
-    recording = play(str(path), max_pixels=1)
+    recording = decode_recording(str(path), max_pixels=1)
     assert recording.seconds == pytest.approx(2.0, abs=0.1)
     assert recording.waveform is not None
     assert len(recording.waveform) == 64
@@ -45,7 +45,7 @@ def test_sound_has_a_length_and_a_waveform_of_64_points(tmp_path: Path) -> None:
 
 
 def test_very_short_sound_has_64_points_too(tmp_path: Path) -> None:
-    recording = play(str(saved(tmp_path, wav_bytes(0.05))), max_pixels=1)
+    recording = decode_recording(str(saved(tmp_path, wav_bytes(0.05))), max_pixels=1)
     assert recording.waveform is not None
     assert len(recording.waveform) == 64
 
@@ -53,24 +53,24 @@ def test_very_short_sound_has_64_points_too(tmp_path: Path) -> None:
 def test_silence_has_a_flat_waveform(tmp_path: Path) -> None:
     data = wav_bytes(0.5)
     silent = data[:44] + bytes(len(data) - 44)
-    assert play(str(saved(tmp_path, silent)), max_pixels=1).waveform == [0] * 64
+    assert decode_recording(str(saved(tmp_path, silent)), max_pixels=1).waveform == [0] * 64
 
 
 def test_video_without_a_picture_counts_as_audio(tmp_path: Path) -> None:
     path = saved(tmp_path, sound_bytes(tmp_path))
     found = inspect(path, "video/webm", "video", max_pixels=1)
-    assert (found.kind, found.content_type, found.looks) == ("audio", "audio/webm", None)
+    assert (found.kind, found.content_type, found.image) == ("audio", "audio/webm", None)
 
 
 @pytest.mark.parametrize("data", [b"", b"no recording at all" * 100, b"\x1aE\xdf\xa3" + bytes(500)])
 def test_data_that_is_no_recording_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(UnreadableError):
-        play(str(saved(tmp_path, data)), max_pixels=10**6)
+        decode_recording(str(saved(tmp_path, data)), max_pixels=10**6)
 
 
 def test_video_with_too_many_pixels_is_refused_before_decoding(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError) as caught:
-        play(str(saved(tmp_path, video_bytes(tmp_path))), max_pixels=100)
+        decode_recording(str(saved(tmp_path, video_bytes(tmp_path))), max_pixels=100)
     assert caught.value.code == "too_large"
 
 
@@ -78,12 +78,12 @@ def test_strip_removes_the_position_without_moving_any_byte(tmp_path: Path) -> N
     plain = video_bytes(tmp_path)
     original = with_position(plain)
     path = saved(tmp_path, original)
-    before = play(str(path), max_pixels=10**6)
+    before = decode_recording(str(path), max_pixels=10**6)
     assert strip_recording(path, "video/mp4")
     kept = path.read_bytes()
     assert b"+54.3210-010.0000/" not in kept
     assert len(kept) == len(original)
-    after = play(str(path), max_pixels=10**6)
+    after = decode_recording(str(path), max_pixels=10**6)
     assert after == before
     assert not strip_recording(path, "video/webm")
 
