@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 from sqlalchemy import Engine
 
 from app.config import Settings
 from app.container import Container
 from app.fanout.revocation import RevokedSessions
 from app.message_log import keys
+from app.push.registry import ProviderContext, PushRegistry
 from app.redis_connections import connect_redis
 from app.services.auth.external_issuer import ExternalIssuer
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
 from app.services.auth.token_cache import TokenCache
 from app.services.media.media_storages import MediaStorages
+from app.services.push.vapid_key import private_key
 from app.store import auth_sessions
 from app.store.engine import create_engine, reading
 
@@ -31,6 +35,7 @@ def build_container(settings: Settings) -> Container:
         passwords=Passwords(),
         verified=TokenCache(),
         media=MediaStorages(settings),
+        push=PushRegistry(ProviderContext(settings, os.environ, lambda: private_key(settings, engine))),
         issuer=ExternalIssuer.from_settings(settings),
     )
 

@@ -130,6 +130,7 @@ class Settings:
     fcm_credentials: str = field(default="", repr=False)  # a service account's JSON, or the name of its file
     fcm_base_url: str = ""  # another server that speaks FCM's protocol
     push_hosts: tuple[str, ...] = PUSH_SERVICES
+    push_providers: tuple[str, ...] = ()  # the preferred ones first, if several configured ones serve a platform
     push_loopback: bool = False  # a test setting: endpoints on this machine
     push_preview: str = "full"  # or sender, or none: the most that any notification shows
     push_confirm_seconds: float = 10.0

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.core.errors import Overloaded
 from app.fanout.revocation import RevokedSessions
+from app.push.registry import PushRegistry
 from app.services.auth.external_issuer import ExternalIssuer
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
@@ -35,6 +36,7 @@ class Container:
     passwords: Passwords
     verified: TokenCache
     media: MediaStorages
+    push: PushRegistry
     issuer: ExternalIssuer | None
     readiness: Readiness = field(default_factory=Readiness)
     gateway: Gateway | None = None

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from datetime import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -22,6 +22,17 @@ Endpoint = Annotated[str, Meta(min_length=12, max_length=2048)]
 Token = Annotated[str, Meta(min_length=8, max_length=4096, pattern=r"^[!-~]+$")]
 KeyText = Annotated[str, Meta(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_=+/-]+$")]
 ClockTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+# The platform of a Web Push subscription. Every other platform is one that devices register for.
+BROWSER: Final = "browser"
+Platform = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z][a-z0-9_-]{0,31}$",
+        description="android, ios, web, or a platform that an added push provider serves",
+        examples=["android", "ios", "web"],
+    ),
+]
 
 PREVIEWS = ("none", "sender", "full")  # the less is shown, the further in front
 _POINT_BYTES, _SECRET_BYTES = 65, 16
@@ -44,10 +55,13 @@ class NewSubscription(Struct, rename="camel", frozen=True):
 
 
 class NewDevice(Struct, rename="camel", frozen=True):
-    """A registration token of Firebase Cloud Messaging. ``deviceId`` is that of ``join``."""
+    """A device's registration token: Firebase Cloud Messaging's, or that of an added push provider.
+
+    ``deviceId`` is the one that the device sends in ``join``.
+    """
 
     token: Token
-    platform: Literal["android", "ios", "web"]
+    platform: Platform
     device_id: DeviceId | None = None
 
 
@@ -97,7 +111,7 @@ class Noted(Struct, rename="camel", frozen=True):
     """What the local twin was given to deliver."""
 
     target_id: Id
-    platform: Literal["browser", "android", "ios", "web"]
+    platform: Platform
     sent_at: str
     payload: dict[str, Any]
 

@@ -1,9 +1,11 @@
-"""Who is notified of what, and when: decided from facts alone.
+"""The rules of notifications: whether to notify a member, on which devices, and when. Pure functions.
 
-* A member without a live session is notified at once; one with a live session once a message was not confirmed in time.
-* What was read, what is old, and what came in quiet hours is not told. Mute, blocks and own messages are decided
-  before: such messages are none that are ``newest``.
-* Where one of the user's devices has it, the others are spared, but for whoever wants them ``while_active``.
+* A member without a live session is notified at once. A member with one is notified if they do not confirm a message
+  in time.
+* Read messages, old messages and messages during quiet hours cause no notification. Muted, blocked and own messages
+  are excluded earlier: they never count as ``newest``.
+* If one of the user's devices has received the message, the others are not notified, unless the user wants that
+  (``while_active``).
 """
 
 from __future__ import annotations
@@ -13,24 +15,26 @@ from typing import Literal, NamedTuple
 
 from app.core.push import zone_of
 
-# What is older is not told any more; also how long a push service may keep it.
+# Older messages cause no notification. A push service may also keep a notification this long.
 OLD_MS = 24 * 3600 * 1000
 
 Reason = Literal["", "nothing unread", "old", "quiet hours", "delivered", "waits for a confirmation"]
 
 
 class QuietHours(NamedTuple):
-    """Minutes of the day in a time zone."""
+    """Start and end in minutes of the day, in a time zone (IANA name)."""
 
     from_: int
     to: int
     time_zone: str
 
 
-class Situation(NamedTuple):
-    """One user in one conversation. ``newest`` is the seq of the newest message to tell of (unread, seen by them, not
-    muted, of nobody they blocked), 0 for none; ``waiting_since_ms`` when the oldest of these that was not delivered was
-    sent.
+class RecipientState(NamedTuple):
+    """The state of one user in one conversation.
+
+    ``newest`` is the seq of the newest message worth a notification: unread, visible to the user, not muted, and not
+    from someone they blocked. It is 0 if there is none. ``waiting_since_ms`` is when the oldest undelivered one of
+    these was sent.
     """
 
     newest: int
@@ -43,32 +47,35 @@ class Situation(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whom to tell now, and when to look again (0: not at all)."""
+    """Which devices to notify now, and when to decide again (0: never)."""
 
-    tell: Literal["nobody", "all", "idle"]  # idle: devices that have no live session themselves
+    notify: Literal["none", "all", "idle"]  # idle: only devices without a live session of their own
     again_ms: int
     reason: Reason
 
 
-def decide(at: Situation, *, now_ms: int, confirm_ms: int) -> Verdict:
-    if not at.newest:
-        return Verdict("nobody", 0, "nothing unread")
-    if now_ms - at.newest_ms > OLD_MS:
-        return Verdict("nobody", 0, "old")
-    if at.quiet:
-        return Verdict("nobody", 0, "quiet hours")
-    idle: Literal["nobody", "idle"] = "idle" if at.while_active else "nobody"
-    if at.delivered >= at.newest:
+def decide(state: RecipientState, *, now_ms: int, confirm_ms: int) -> Verdict:
+    """Applies the rules. ``confirm_ms`` is how long an online member has to confirm a message."""
+    if not state.newest:
+        return Verdict("none", 0, "nothing unread")
+    if now_ms - state.newest_ms > OLD_MS:
+        return Verdict("none", 0, "old")
+    if state.quiet:
+        return Verdict("none", 0, "quiet hours")
+    idle: Literal["none", "idle"] = "idle" if state.while_active else "none"
+    if state.delivered >= state.newest:
         return Verdict(idle, 0, "delivered")
-    overdue_ms = at.waiting_since_ms + confirm_ms
-    if at.online and now_ms < overdue_ms:
+    overdue_ms = state.waiting_since_ms + confirm_ms
+    if state.online and now_ms < overdue_ms:
         return Verdict(idle, overdue_ms, "waits for a confirmation")
     return Verdict("all", 0, "")
 
 
 def is_quiet(hours: QuietHours | None, now_ms: int) -> bool:
-    """From ``from_`` until before ``to``, over midnight where that is earlier. Equal: never. A time zone that is
-    unknown here (any more) is taken for UTC."""
+    """Whether it is quiet now: from ``from_`` until before ``to``, past midnight if ``to`` is earlier.
+
+    Equal times mean never. An unknown time zone counts as UTC.
+    """
     if hours is None:
         return False
     zone = zone_of(hours.time_zone) or UTC

@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -56,12 +56,15 @@ _SETTLE = HotStatement("""
     )
     SELECT 1
 """)
-_TELL = HotStatement("""
+# ``:platforms`` and ``:providers``: which provider serves which platform. Targets of other platforms get nothing.
+_SERVED = "unnest(CAST(:platforms AS text[]), CAST(:providers AS text[])) AS served (platform, provider)"
+_ENQUEUE = HotStatement(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
-    SELECT t.id, t.user_id, c, s, 'message', CASE t.platform WHEN 'browser' THEN 'webpush' ELSE 'fcm' END, t.host,
+    SELECT t.id, t.user_id, c, s, 'message', served.provider, t.host,
            greatest(now(), w.sent_at + CAST(:spacing AS float8) * interval '1 second')
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS owed (u, c, s)
     JOIN push_targets AS t ON t.user_id = u
+    JOIN {_SERVED} ON served.platform = t.platform
     LEFT JOIN push_shown AS w ON w.target_id = t.id AND w.conversation_id = c
     WHERE coalesce(w.seq, 0) < s AND NOT EXISTS (
         SELECT FROM unnest(CAST(:busy_users AS bigint[]), CAST(:busy_devices AS text[])) AS busy (u, d)
@@ -70,22 +73,30 @@ _TELL = HotStatement("""
     DO UPDATE SET seq = greatest(d.seq, excluded.seq), kind = 'message'
     RETURNING 1
 """)
-_CLEAR = HotStatement("""
+_ENQUEUE_CLEARS = HotStatement(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
-    SELECT t.id, t.user_id, c, w.seq, 'clear', CASE t.platform WHEN 'browser' THEN 'webpush' ELSE 'fcm' END, t.host,
-           now()
+    SELECT t.id, t.user_id, c, w.seq, 'clear', served.provider, t.host, now()
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS left_ (u, c, s)
     JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0 AND w.seq > s
     JOIN push_targets AS t ON t.id = w.target_id AND t.user_id = u
+    JOIN {_SERVED} ON served.platform = t.platform
     ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
     DO UPDATE SET seq = excluded.seq, kind = 'clear'
     RETURNING 1
 """)
+# Steps through the index (provider, due_at) from provider to provider, so it reads two rows of each.
 _NEXT = HotStatement("""
+    WITH RECURSIVE providers (provider) AS (
+        SELECT min(provider) FROM push_deliveries WHERE state = 'pending'
+        UNION ALL
+        SELECT (SELECT min(d.provider) FROM push_deliveries AS d
+                WHERE d.state = 'pending' AND d.provider > providers.provider)
+        FROM providers WHERE providers.provider IS NOT NULL
+    )
     SELECT CAST(1000 * date_part('epoch', least(
         (SELECT due_at FROM push_owed ORDER BY due_at LIMIT 1),
-        (SELECT min(due_at) FROM (VALUES ('fcm'), ('webpush')) AS p (provider) CROSS JOIN LATERAL (
-            SELECT due_at FROM push_deliveries AS d WHERE d.state = 'pending' AND d.provider = p.provider
+        (SELECT min(first.due_at) FROM providers CROSS JOIN LATERAL (
+            SELECT due_at FROM push_deliveries AS d WHERE d.state = 'pending' AND d.provider = providers.provider
             ORDER BY due_at LIMIT 1) AS first)
     ) - now()) AS bigint)
 """)
@@ -111,36 +122,57 @@ def settle(conn: Connection, lease: datetime, looked: Sequence[tuple[int, int, i
     )
 
 
-def tell(
-    conn: Connection, owed: Sequence[PendingPush], busy: Sequence[tuple[int, str]], *, spacing_seconds: float
+def enqueue(
+    conn: Connection,
+    owed: Sequence[PendingPush],
+    busy: Sequence[tuple[int, str]],
+    *,
+    providers: Mapping[str, str],
+    spacing_seconds: float,
 ) -> int:
-    """Queue a notification up to ``seq`` for each device of the user that does not show that yet, but for the ``busy``
-    ones (user, device id). No sooner than ``spacing_seconds`` after the last one there. Returns how many are queued.
+    """Queues a notification up to ``seq`` for each device of the user that does not show that message yet.
+
+    Skips the devices in ``busy`` (user, device id). A notification is due at the earliest ``spacing_seconds`` after the
+    last one to the same device and conversation. ``providers`` maps platforms to providers. Returns how many
+    notifications it queued or renewed.
     """
     if not owed:
         return 0
     users, conversations, seqs = zip(*owed, strict=True)
     return len(
-        _TELL.rows(
+        _ENQUEUE.rows(
             conn,
             users=int_array(users),
             conversations=int_array(conversations),
             seqs=int_array(seqs),
             busy_users=int_array(user for user, _ in busy),
             busy_devices=text_array(device for _, device in busy),
+            platforms=text_array(providers.keys()),
+            providers=text_array(providers.values()),
             spacing=spacing_seconds,
         )
     )
 
 
-def clear(conn: Connection, told: Sequence[PendingPush]) -> int:
-    """Have what stands on devices of the user for the conversation taken away where it is beyond ``seq``, the newest
-    that there is to tell of: the rest was read, or is deleted. Returns how many are queued.
+def enqueue_clears(conn: Connection, newest: Sequence[PendingPush], *, providers: Mapping[str, str]) -> int:
+    """Queues the removal of notifications that devices of the user show beyond ``seq``.
+
+    ``seq`` is the newest message worth a notification: newer ones were read or deleted. Returns how many removals it
+    queued or renewed.
     """
-    if not told:
+    if not newest:
         return 0
-    users, conversations, seqs = zip(*told, strict=True)
-    return len(_CLEAR.rows(conn, users=int_array(users), conversations=int_array(conversations), seqs=int_array(seqs)))
+    users, conversations, seqs = zip(*newest, strict=True)
+    return len(
+        _ENQUEUE_CLEARS.rows(
+            conn,
+            users=int_array(users),
+            conversations=int_array(conversations),
+            seqs=int_array(seqs),
+            platforms=text_array(providers.keys()),
+            providers=text_array(providers.values()),
+        )
+    )
 
 
 def next_due_ms(conn: Connection) -> int | None:

@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -113,6 +113,17 @@ _POSTPONE = HotStatement("""
     FROM unnest(CAST(:ids AS bigint[]), CAST(:seconds AS float8[]), CAST(:reasons AS text[])) AS late (i, seconds, r)
     WHERE d.id = i AND d.state = 'pending' RETURNING d.id
 """)
+_REASSIGN = text("""
+    UPDATE push_deliveries AS d SET provider = served.provider
+    FROM push_targets AS t
+    JOIN unnest(CAST(:platforms AS text[]), CAST(:providers AS text[])) AS served (platform, provider)
+        ON served.platform = t.platform
+    WHERE d.state = 'pending' AND t.id = d.target_id AND d.provider <> served.provider
+""")
+_DROP_UNSERVED = text("""
+    UPDATE push_deliveries SET state = 'dropped', reason = 'no provider', finished_at = now()
+    WHERE state = 'pending' AND provider <> ALL (CAST(:providers AS text[]))
+""")
 _FORGET_TARGETS = text("DELETE FROM push_targets WHERE id = ANY (CAST(:ids AS bigint[]))")
 _SWEEP = (
     text("""
@@ -126,6 +137,17 @@ _SWEEP = (
             ORDER BY sent_at LIMIT :limit FOR UPDATE SKIP LOCKED)
     """),
 )
+
+
+def reassign(conn: Connection, providers: Mapping[str, str]) -> None:
+    """Gives queued notifications to the provider that serves their platform now, and drops those without one.
+
+    ``providers`` maps platforms to providers. They change when a deployment adds or removes a provider. In a
+    transaction.
+    """
+    values = {"platforms": text_array(providers.keys()), "providers": text_array(providers.values())}
+    conn.execute(_REASSIGN, values)
+    conn.execute(_DROP_UNSERVED, {"providers": values["providers"]})
 
 
 def claim(conn: Connection, provider: str, limit: int, without: Sequence[str] = ()) -> list[Delivery]:

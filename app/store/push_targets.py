@@ -9,16 +9,16 @@ from msgspec import Struct
 from sqlalchemy import Connection, Delete, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from app.core.push import BROWSER
 from app.store.models import AuthSession, LogState, PushTarget
 from app.store.sql import moment
 
 # More than a person has. If a user registers more, those that were renewed longest ago are deleted.
 MAX_TARGETS = 20
-FCM_HOST = "fcm"
 
 
 class NewTarget(Struct, frozen=True):
-    """``host`` is the endpoint's host name, or ``fcm`` for a device."""
+    """``host`` is the endpoint's host name, or for a device the name of its provider."""
 
     user_id: int
     auth_session: str
@@ -36,7 +36,7 @@ def digest_of(platform: str, address: str) -> str:
 
     The same address is one row under every platform. Postgres limits an index on the text itself to 2,700 bytes.
     """
-    kind = "browser" if platform == "browser" else "device"
+    kind = "browser" if platform == BROWSER else "device"
     return hashlib.sha256(f"{kind} {address}".encode()).hexdigest()
 
 
@@ -103,7 +103,7 @@ def forget_address(conn: Connection, user_id: int, platform: str, address: str) 
 
 def forget_id(conn: Connection, user_id: int, target_id: int, *, browser: bool) -> None:
     """Deletes the user's target with this id, if it is a browser's or a device's, as requested. Safe to repeat."""
-    is_browser = PushTarget.platform == "browser"
+    is_browser = PushTarget.platform == BROWSER
     kind = is_browser if browser else ~is_browser
     conn.execute(delete(PushTarget).where(PushTarget.user_id == user_id, PushTarget.id == target_id, kind))
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from redis import Redis
 from sqlalchemy import create_engine, text
 
-from app.bootstrap import build_container
-from app.config import Settings
 from app.core.errors import NotFound
 from app.push.vapid import public_key_of
-from app.services.push.push_settings import show_outbox
+from app.services.push.push_outbox import show_outbox
 from dev.processes import wait_until
 from tests.support.clients import Account, RestClient, register
 from tests.support.private_stack import private_stack
@@ -76,9 +75,6 @@ def test_the_figures_say_what_was_sent(plain: Stack) -> None:
 
 
 def test_only_development_has_an_outbox() -> None:
-    env = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "x" * 32}
     for name in ("production", "staging"):
-        parley = build_container(Settings.from_env({**env, "APP_ENV": name}))
-        with pytest.raises(NotFound):  # before Redis is asked for anything: there is none
-            show_outbox(parley, 1)
-        parley.close()
+        with pytest.raises(NotFound):  # raised before Redis is used: there is none at this address
+            show_outbox(1, redis=Redis(host="127.0.0.1", port=1), app_env=name)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.push_rules import OLD_MS, QuietHours, Situation, decide, is_quiet
+from app.core.push_rules import OLD_MS, QuietHours, RecipientState, decide, is_quiet
 
 NOW = 1_800_000_000_000
 CONFIRM = 10_000
 
 situations = st.builds(
-    lambda newest, age, delivered, waited, online, quiet, active: Situation(
+    lambda newest, age, delivered, waited, online, quiet, active: RecipientState(
         newest, NOW - age, delivered, NOW - age - waited if delivered < newest else 0, online, quiet, active
     ),
     newest=st.integers(0, 5),
@@ -29,9 +29,9 @@ situations = st.builds(
 
 
 @given(situations)
-def test_only_unread_recent_messages_outside_quiet_hours_notify(at: Situation) -> None:
+def test_only_unread_recent_messages_outside_quiet_hours_notify(at: RecipientState) -> None:
     verdict = decide(at, now_ms=NOW, confirm_ms=CONFIRM)
-    if verdict.tell != "nobody":
+    if verdict.notify != "none":
         assert at.newest
         assert NOW - at.newest_ms <= OLD_MS
         assert not at.quiet
@@ -40,25 +40,25 @@ def test_only_unread_recent_messages_outside_quiet_hours_notify(at: Situation) -
 
 
 @given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))
-def test_offline_user_is_notified_of_undelivered_messages_at_once(at: Situation) -> None:
+def test_offline_user_is_notified_of_undelivered_messages_at_once(at: RecipientState) -> None:
     verdict = decide(at._replace(online=False), now_ms=NOW, confirm_ms=CONFIRM)
     if at.delivered < at.newest:
         assert verdict == ("all", 0, "")
     else:
-        assert verdict == ("idle" if at.while_active else "nobody", 0, "delivered")
+        assert verdict == ("idle" if at.while_active else "none", 0, "delivered")
 
 
 @given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))
-def test_online_user_is_notified_only_after_the_confirm_time(at: Situation) -> None:
+def test_online_user_is_notified_only_after_the_confirm_time(at: RecipientState) -> None:
     at = at._replace(online=True)
     verdict = decide(at, now_ms=NOW, confirm_ms=CONFIRM)
     overdue = at.delivered < at.newest and at.waiting_since_ms + CONFIRM <= NOW
-    assert (verdict.tell == "all") == overdue
+    assert (verdict.notify == "all") == overdue
     if verdict.again_ms:
         assert verdict.again_ms == at.waiting_since_ms + CONFIRM > NOW
         later = decide(at, now_ms=verdict.again_ms, confirm_ms=CONFIRM)
-        assert later.tell == "all" or later.reason == "old"
-    assert at.while_active or verdict.tell != "idle"
+        assert later.notify == "all" or later.reason == "old"
+    assert at.while_active or verdict.notify != "idle"
 
 
 @given(

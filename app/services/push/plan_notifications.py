@@ -1,16 +1,17 @@
-"""Decide what is owed: for claimed rows, which devices are notified now, which notifications go, and what is looked at
-again later (app/core/push_rules.py has the rules).
+"""Decides which devices to notify: claims pending rows, queues their notifications, and sets when to look again.
+
+The rules are in app/core/push_rules.py.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redis import Redis
 from sqlalchemy import Engine
 
-from app.core.push_rules import QuietHours, Situation, Verdict, decide, is_quiet
+from app.core.push_rules import QuietHours, RecipientState, Verdict, decide, is_quiet
 from app.fanout.devices import in_use
 from app.fanout.presence import online
 from app.store import pending_pushes
@@ -18,58 +19,66 @@ from app.store.engine import reading, writing
 from app.store.pending_pushes import PendingPush
 from app.store.push_facts import PushFacts, load_facts
 
-MAX_LOOK = 200
+MAX_CLAIM = 200
+
+Decided = tuple[PendingPush, Verdict, int]
 
 
 def plan_notifications(
-    engine: Engine, redis: Redis, *, confirm_seconds: float, spacing_seconds: float, most: int = MAX_LOOK
+    engine: Engine,
+    redis: Redis,
+    *,
+    providers: Mapping[str, str],
+    confirm_seconds: float,
+    spacing_seconds: float,
+    limit: int = MAX_CLAIM,
 ) -> tuple[int, int]:
-    """One claim. Returns how many rows were looked at and how many notifications are queued by it.
+    """Handles one claim of pending rows. Returns how many rows it claimed and how many notifications it queued.
 
-    Safe to run beside others, and again: where this one dies, its rows are due again after their lease. Raise
-    Overloaded, RedisError.
+    ``providers`` maps platforms to providers. Safe to run concurrently and to repeat: if the process dies, the rows are
+    due again after their lease. Raises Overloaded, RedisError.
     """
     with writing(engine) as connection:
-        claimed = pending_pushes.claim(connection, most)
+        claimed = pending_pushes.claim(connection, limit)
     if claimed.lease is None:
         return 0, 0
-    verdicts = _judge(engine, redis, claimed.rows, confirm_seconds)
-    busy = in_use(redis, {row.user_id for row, verdict, _ in verdicts if verdict.tell == "idle"})
-    tell = [PendingPush(row.user_id, row.conversation_id, newest) for row, v, newest in verdicts if v.tell != "nobody"]
-    left = [PendingPush(row.user_id, row.conversation_id, newest) for row, _, newest in verdicts]
-    looked = {(row.user_id, row.conversation_id): verdict.again_ms for row, verdict, _ in verdicts}
+    decided = _decide(engine, redis, claimed.rows, confirm_seconds)
+    busy = in_use(redis, {row.user_id for row, verdict, _ in decided if verdict.notify == "idle"})
+    up_to = [PendingPush(row.user_id, row.conversation_id, newest) for row, _, newest in decided]
+    notify = [one for one, (_, verdict, _) in zip(up_to, decided, strict=True) if verdict.notify != "none"]
+    again_ms = {(row.user_id, row.conversation_id): verdict.again_ms for row, verdict, _ in decided}
     with writing(engine) as connection:
-        queued = pending_pushes.tell(connection, tell, busy, spacing_seconds=spacing_seconds)
-        queued += pending_pushes.clear(connection, left)
-        pending_pushes.settle(
-            connection, claimed.lease, [(r[0], r[1], looked.get((r[0], r[1]), 0)) for r in claimed.rows]
-        )
+        queued = pending_pushes.enqueue(connection, notify, busy, providers=providers, spacing_seconds=spacing_seconds)
+        queued += pending_pushes.enqueue_clears(connection, up_to, providers=providers)
+        looked = [(user, conversation, again_ms.get((user, conversation), 0)) for user, conversation, _ in claimed.rows]
+        pending_pushes.settle(connection, claimed.lease, looked)
     return len(claimed.rows), queued
 
 
-def _judge(
-    engine: Engine, redis: Redis, rows: Sequence[PendingPush], confirm_seconds: float
-) -> list[tuple[PendingPush, Verdict, int]]:
-    """Of each row whose conversation is still there: the verdict, and up to which seq there is something to tell."""
+def _decide(engine: Engine, redis: Redis, rows: Sequence[PendingPush], confirm_seconds: float) -> list[Decided]:
+    """Returns the verdict for each row, and the seq of the newest message worth a notification.
+
+    Rows whose conversation no longer exists are left out.
+    """
     with reading(engine) as connection:
         facts = load_facts(connection, [(row.user_id, row.conversation_id) for row in rows])
-    here = online(redis, {row.user_id for row in rows})
+    present = online(redis, {row.user_id for row in rows})
     now_ms = int(time.time() * 1000)
-    judged = []
+    decided = []
     for row in rows:
         known = facts.get((row.user_id, row.conversation_id))
         if known is not None:
-            at = situation(known, online=here[row.user_id][0], now_ms=now_ms)
-            verdict = decide(at, now_ms=now_ms, confirm_ms=int(confirm_seconds * 1000))
-            judged.append((row, verdict, known.newest))
-    return judged
+            state = recipient_state(known, online=present[row.user_id][0], now_ms=now_ms)
+            verdict = decide(state, now_ms=now_ms, confirm_ms=int(confirm_seconds * 1000))
+            decided.append((row, verdict, known.newest))
+    return decided
 
 
-def situation(facts: PushFacts, *, online: bool, now_ms: int) -> Situation:
+def recipient_state(facts: PushFacts, *, online: bool, now_ms: int) -> RecipientState:
     hours = None
     if facts.quiet_from is not None and facts.quiet_to is not None and facts.time_zone is not None:
         hours = QuietHours(facts.quiet_from, facts.quiet_to, facts.time_zone)
-    return Situation(
+    return RecipientState(
         newest=facts.newest,
         newest_ms=facts.sent_ms or 0,
         delivered=facts.delivered,

@@ -1,4 +1,4 @@
-"""What the local twin of push services was given, kept for a look at it in development."""
+"""The development outbox: what the local twin would have sent, kept in Redis so that a developer can look at it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,35 @@ import json
 import time
 from typing import Any, cast
 
+import msgspec
 from redis import Redis
 
+from app.core.errors import NotFound
+from app.core.push import Outbox
 from app.core.times import rfc3339
 from app.message_log import keys
+from app.redis_calls import asking
 
 MAX_OUTBOX = 200
 
 
-def note(redis: Redis, user_id: int, target_id: int, platform: str, payload: dict[str, Any]) -> None:
-    """Raise RedisError."""
+def record(redis: Redis, user_id: int, target_id: int, platform: str, payload: dict[str, Any]) -> None:
+    """Adds a delivery and keeps the newest ``MAX_OUTBOX``. Raises RedisError."""
     sent_at = rfc3339(int(time.time() * 1000))
-    noted = {"userId": user_id, "targetId": target_id, "platform": platform, "sentAt": sent_at, "payload": payload}
+    entry = {"userId": user_id, "targetId": target_id, "platform": platform, "sentAt": sent_at, "payload": payload}
     with redis.pipeline(transaction=False) as pipe:
-        pipe.lpush(keys.PUSH_OUTBOX, json.dumps(noted))
+        pipe.lpush(keys.PUSH_OUTBOX, json.dumps(entry))
         pipe.ltrim(keys.PUSH_OUTBOX, 0, MAX_OUTBOX - 1)
         pipe.execute()
 
 
-def read_outbox(redis: Redis, user_id: int) -> list[dict[str, Any]]:
-    """The user's of the newest ``MAX_OUTBOX``, the newest first. Raise RedisError."""
+def show_outbox(user_id: int, *, redis: Redis, app_env: str) -> Outbox:
+    """Returns the user's own deliveries, the newest first. Raises NotFound outside development, and Overloaded."""
+    if app_env != "development":
+        raise NotFound
+    return msgspec.convert({"deliveries": asking(lambda: _read(redis, user_id))}, Outbox)
+
+
+def _read(redis: Redis, user_id: int) -> list[dict[str, Any]]:
     rows = [json.loads(row) for row in cast(list[bytes], redis.lrange(keys.PUSH_OUTBOX, 0, -1))]
     return [{k: v for k, v in row.items() if k != "userId"} for row in rows if row["userId"] == user_id]

@@ -1,62 +1,68 @@
-"""Which push services this deployment uses: those it has keys for, and the local twin for the others."""
+"""Builds the push providers of this deployment: a provider for each that has keys, the local twin for the others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
-from sqlalchemy import Engine
 
-from app.config import ConfigError, Settings
-from app.push.endpoint import EndpointRules
-from app.push.fcm import Fcm
+from app.config import ConfigError
+from app.push.lanes import LaneOptions
 from app.push.local_twin import LocalTwin
 from app.push.provider import Provider
-from app.push.vapid import Signer
-from app.push.webpush import WebPush
-from app.services.push.push_outbox import note
-from app.services.push.vapid_key import private_key
+from app.push.registry import PushRegistry
+from app.services.push.push_outbox import record
 
 
-@dataclass(slots=True)
+class MadeProvider(NamedTuple):
+    name: str
+    provider: Provider
+    lane: LaneOptions
+
+
 class Providers:
-    """``web`` is Web Push itself where it is used, for its deadlines."""
+    """``platforms`` maps each platform to the name of the provider that serves it."""
 
-    fcm: Provider
-    webpush: Provider
-    web: WebPush | None
+    def __init__(self, platforms: Mapping[str, str]) -> None:
+        self.platforms = platforms
+        self.made: list[MadeProvider] = []
+
+    def cut_overdue(self) -> None:
+        """Aborts requests that take too long. Call it about once a second."""
+        for one in self.made:
+            one.provider.cut_overdue()
 
     def close(self) -> None:
-        self.fcm.close()
-        self.webpush.close()
+        for one in self.made:
+            one.provider.close()
 
 
-def make_providers(settings: Settings, engine: Engine, redis: Redis) -> Providers:
-    """Raise ConfigError where keys are given that are none, Overloaded where Postgres does not answer."""
-    twin = LocalTwin(partial(note, redis) if not settings.production else _forget)
+def make_providers(registry: PushRegistry, redis: Redis) -> Providers:
+    """Builds every provider that serves a platform.
+
+    Raises ConfigError if the keys of one cannot be used, Overloaded if Postgres does not answer.
+    """
+    settings = registry.context.settings
+    twin = LocalTwin(_discard if settings.production else partial(record, redis))
+    providers = Providers(registry.platforms)
     try:
-        web = _web(settings, engine) if uses_webpush(settings) else None
-        fcm = Fcm(settings.fcm_credentials, base_url=settings.fcm_base_url) if settings.fcm_credentials else twin
+        for name in sorted(set(registry.platforms.values())):
+            provider = _make(registry, name) if registry.is_configured(name) else twin
+            providers.made.append(MadeProvider(name, provider, registry.kinds[name].lane(settings)))
+    except BaseException:
+        providers.close()
+        raise
+    return providers
+
+
+def _make(registry: PushRegistry, name: str) -> Provider:
+    try:
+        return registry.kinds[name].make(registry.context)
     except (ValueError, OSError) as error:
-        raise ConfigError(f"VAPID_PRIVATE_KEY or FCM_CREDENTIALS cannot be used: {type(error).__name__}.") from error
-    return Providers(fcm=fcm, webpush=web or twin, web=web)
+        raise ConfigError(f"The settings of push provider {name!r} cannot be used: {type(error).__name__}.") from error
 
 
-def uses_webpush(settings: Settings) -> bool:
-    """Production always does; elsewhere nothing leaves the machine unless a key is set."""
-    return settings.production or bool(settings.vapid_private_key)
-
-
-def _web(settings: Settings, engine: Engine) -> WebPush:
-    signer = Signer(private_key(settings, engine), settings.vapid_subject)
-    return WebPush(signer, endpoint_rules(settings), connections=settings.push_threads)
-
-
-def endpoint_rules(settings: Settings) -> EndpointRules:
-    return EndpointRules(settings.push_hosts, settings.push_loopback)
-
-
-def _forget(user_id: int, target_id: int, platform: str, payload: dict[str, Any]) -> None:
-    """In production nothing is kept of what could not be sent."""
+def _discard(user_id: int, target_id: int, platform: str, payload: dict[str, Any]) -> None:
+    """Production keeps no record of notifications that no service could send."""

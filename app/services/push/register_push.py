@@ -1,35 +1,36 @@
-"""Where a user's notifications go: browsers' push subscriptions and devices, each bound to the sign-in it came with."""
+"""Registers and removes push targets (browser subscriptions and devices), each bound to the sign-in that made it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+
+from sqlalchemy import Engine
 
 from app.core.caller import Caller
 from app.core.errors import Invalid, Unauthorized
-from app.core.push import NewDevice, NewSubscription, Registered, checked_keys
+from app.core.push import BROWSER, NewDevice, NewSubscription, Registered, checked_keys
 from app.push.endpoint import EndpointRules, ForbiddenEndpointError, check_endpoint
 from app.store import push_targets as store
 from app.store.engine import writing
-from app.store.push_targets import FCM_HOST, NewTarget
-
-if TYPE_CHECKING:
-    from app.container import Container
+from app.store.push_targets import NewTarget
 
 _LATEST_MS = 4_102_444_800_000  # the year 2100
 
 
-def register_subscription(parley: Container, caller: Caller, new: NewSubscription) -> Registered:
-    """Safe to repeat. Raise Invalid where it is none that may be called, Unauthorized, Overloaded."""
-    settings = parley.settings
+def register_subscription(caller: Caller, new: NewSubscription, *, engine: Engine, rules: EndpointRules) -> Registered:
+    """Registers a browser. Safe to repeat.
+
+    Raises Invalid if the endpoint must not be called or the keys are malformed, Unauthorized, Overloaded.
+    """
     try:
-        host = check_endpoint(new.endpoint, EndpointRules(settings.push_hosts, settings.push_loopback))
+        host = check_endpoint(new.endpoint, rules)
     except ForbiddenEndpointError as error:
         raise Invalid.field("endpoint", str(error)) from None
     keys = checked_keys(new.keys)
     target = NewTarget(
         user_id=caller.user_id,
         auth_session=caller.sid,
-        platform="browser",
+        platform=BROWSER,
         host=host,
         address=new.endpoint,
         p256dh=keys.p256dh,
@@ -37,46 +38,55 @@ def register_subscription(parley: Container, caller: Caller, new: NewSubscriptio
         device_id=new.device_id,
         expires_ms=_expiry(new.expiration_time),
     )
-    return _register(parley, target)
+    return _register(engine, target)
 
 
-def register_device(parley: Container, caller: Caller, new: NewDevice) -> Registered:
-    """Safe to repeat. Raise Unauthorized, Overloaded."""
+def register_device(caller: Caller, new: NewDevice, *, engine: Engine, platforms: Mapping[str, str]) -> Registered:
+    """Registers a device. ``platforms`` maps platforms to the providers that serve them. Safe to repeat.
+
+    Raises Invalid if no provider serves the platform, Unauthorized, Overloaded.
+    """
+    devices = sorted(platforms.keys() - {BROWSER})
+    if new.platform not in devices:
+        raise Invalid.field("platform", f"must be one of {', '.join(devices)}")
     target = NewTarget(
         user_id=caller.user_id,
         auth_session=caller.sid,
         platform=new.platform,
-        host=FCM_HOST,
+        host=platforms[new.platform],
         address=new.token,
         device_id=new.device_id,
     )
-    return _register(parley, target)
+    return _register(engine, target)
 
 
-def _register(parley: Container, target: NewTarget) -> Registered:
-    with writing(parley.engine) as connection:
-        made = store.register(connection, target)
-    if made is None:
+def _register(engine: Engine, target: NewTarget) -> Registered:
+    with writing(engine) as connection:
+        target_id = store.register(connection, target)
+    if target_id is None:
         raise Unauthorized("This session was logged out.")
-    return Registered(made)
+    return Registered(target_id)
 
 
 def _expiry(expiration_time: float | None) -> int | None:
-    """Raise Invalid for a moment that is none."""
+    """Raises Invalid for a time before 1970 or after 2100."""
     if expiration_time is None:
         return None
     if not 0 <= expiration_time <= _LATEST_MS:
-        raise Invalid.field("expirationTime", "not a moment in ms since 1970")
+        raise Invalid.field("expirationTime", "must be a time in milliseconds since 1970")
     return int(expiration_time)
 
 
-def forget_address(parley: Container, user_id: int, platform: str, address: str) -> None:
-    """Safe to repeat, also for what is not there or not the user's. Raise Overloaded."""
-    with writing(parley.engine) as connection:
+def forget_address(user_id: int, platform: str, address: str, *, engine: Engine) -> None:
+    """Removes a target of the user. Does nothing if it does not exist or is another user's. Raises Overloaded."""
+    with writing(engine) as connection:
         store.forget_address(connection, user_id, platform, address)
 
 
-def forget_target(parley: Container, user_id: int, target_id: int, *, browser: bool) -> None:
-    """Likewise."""
-    with writing(parley.engine) as connection:
+def forget_target(user_id: int, target_id: int, *, browser: bool, engine: Engine) -> None:
+    """Removes a target of the user: a subscription if ``browser``, else a device.
+
+    Does nothing if it does not exist, is of the other sort, or is another user's. Raises Overloaded.
+    """
+    with writing(engine) as connection:
         store.forget_id(connection, user_id, target_id, browser=browser)

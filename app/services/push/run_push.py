@@ -1,7 +1,8 @@
-"""The runner of push notifications: looks after what is owed, while each push service's lane sends what is queued.
+"""The push runner: decides about pending rows while one lane per provider sends the queued notifications.
 
-One at a time, by a lease in Redis; two do no harm, each row is claimed by one of them. It ends when nothing is owed for
-some time, when another one is at work, or when the process is told to; what is left is the next one's.
+A lease in Redis keeps it to one runner at a time. Two would do no harm, because each row is claimed by only one of
+them. A runner ends when nothing was pending for some time, when another runner has the lease, or when its process is
+stopping. The next runner continues with whatever is left.
 """
 
 from __future__ import annotations
@@ -18,30 +19,30 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.core.errors import Overloaded
 from app.fanout import push_signal
-from app.push.fcm import MAX_BATCH
-from app.push.provider import Provider
-from app.services.push.plan_notifications import MAX_LOOK, plan_notifications
-from app.services.push.push_providers import Providers
-from app.services.push.send_push import Lane, LaneOptions
-from app.store.engine import reading
+from app.services.push.plan_notifications import MAX_CLAIM, plan_notifications
+from app.services.push.push_providers import MadeProvider, Providers
+from app.services.push.send_push import Lane
+from app.store.engine import reading, writing
 from app.store.pending_pushes import next_due_ms
+from app.store.push_deliveries import reassign
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 5.0
 LINGER_SECONDS = 10.0
-# It stays for what is due so soon, rather than have another one begin just then.
-STAYS_FOR_MS = 15_000
+# The runner stays if something is due this soon; otherwise a new runner would have to start just then.
+STAY_FOR_MS = 15_000
 WAIT_SECONDS = 0.5
 RUN_SECONDS = 1800.0
-# What is under way when the process is told to end: no request takes longer than 10 s.
+# How long to wait for requests in flight when the process stops. No request takes longer than 10 s.
 END_SECONDS = 11.0
-FCM_THREADS = 2
 
 
 class PushRunner:
-    """``redis``: a client of one connection whose socket timeout is longer than a second. ``stopping`` says whether
-    this process was told to end; ``alive`` is called at least every few seconds. ``counted``: as Lane.
+    """``redis`` is a client with a single connection and a socket timeout longer than a second.
+
+    ``stopping`` says whether this process should end. ``alive`` is called at least every few seconds. ``counted`` is
+    described at Lane.
     """
 
     def __init__(
@@ -59,30 +60,36 @@ class PushRunner:
         self._redis = redis
         self._providers = providers
         self._settings = settings
-        self._told_to_stop = stopping
+        self._process_stopping = stopping
         self._alive = alive
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
         self._ending = False
-        threads = settings.push_threads
-        at_once = FCM_THREADS * MAX_BATCH
-        self._lanes = [
-            self._lane(providers.fcm, counted, LaneOptions("fcm", FCM_THREADS, MAX_BATCH, at_once)),
-            # Half the threads for one host: while it hangs, the others have the rest.
-            self._lane(providers.webpush, counted, LaneOptions("webpush", threads, 1, max(1, threads // 2))),
-        ]
+        self._lanes = [self._lane(made, counted) for made in providers.made]
 
-    def _lane(self, provider: Provider, counted: Counter[str], options: LaneOptions) -> Lane:
-        return Lane(self._engine, provider, self._settings, options, stopping=self._stopping, counted=counted)
+    def _lane(self, made: MadeProvider, counted: Counter[str]) -> Lane:
+        return Lane(
+            self._engine,
+            made,
+            preview=self._settings.push_preview,
+            spacing_seconds=self._settings.push_spacing_seconds,
+            stopping=self._stopping,
+            counted=counted,
+        )
 
     def _stopping(self) -> bool:
-        return self._ending or self._told_to_stop()
+        return self._ending or self._process_stopping()
 
     def run(self) -> bool:
-        """Returns False where another one is at work, True otherwise. Raise RedisError where Redis goes away."""
+        """Runs until there is nothing to do. Returns False if another runner has the lease.
+
+        Raises RedisError if the connection to Redis is lost, Overloaded if Postgres does not answer at the start.
+        """
         if not push_signal.take_lease(self._redis, self._token, LEASE_SECONDS):
             return False
         self._renewed = time.monotonic()
+        with writing(self._engine) as connection:
+            reassign(connection, self._providers.platforms)
         for lane in self._lanes:
             lane.start()
         try:
@@ -101,30 +108,31 @@ class PushRunner:
         busy_at = time.monotonic()
         while not self._stopping() and time.monotonic() < end and self._keep_lease():
             try:
-                looked = self._look()
-                due_ms = None if looked else self._next_due_ms()
+                claimed = self._plan()
+                due_ms = None if claimed else self._next_due_ms()
             except Overloaded as error:
                 log.warning("push: %s", error.message)
                 time.sleep(0.5)
                 continue
-            if looked or (due_ms is not None and due_ms < STAYS_FOR_MS) or not all(lane.idle for lane in self._lanes):
+            if claimed or (due_ms is not None and due_ms < STAY_FOR_MS) or not all(lane.idle for lane in self._lanes):
                 busy_at = time.monotonic()
             elif time.monotonic() - busy_at > LINGER_SECONDS:
                 return
-            if looked < MAX_LOOK:
+            if claimed < MAX_CLAIM:
                 self._wait(due_ms)
 
-    def _look(self) -> int:
-        looked, queued = plan_notifications(
+    def _plan(self) -> int:
+        claimed, queued = plan_notifications(
             self._engine,
             self._redis,
+            providers=self._providers.platforms,
             confirm_seconds=self._settings.push_confirm_seconds,
             spacing_seconds=self._settings.push_spacing_seconds,
         )
         if queued:
             for lane in self._lanes:
                 lane.wake()
-        return looked
+        return claimed
 
     def _next_due_ms(self) -> int | None:
         with reading(self._engine) as connection:
@@ -140,6 +148,5 @@ class PushRunner:
             return True
         self._renewed = now
         self._alive()
-        if self._providers.web is not None:
-            self._providers.web.cut_overdue()
+        self._providers.cut_overdue()
         return push_signal.take_lease(self._redis, self._token, LEASE_SECONDS)

@@ -1,10 +1,10 @@
-"""A lane: one push service's notifications, from the queue in Postgres to the service and back to what became of them.
+"""A lane: takes one provider's notifications from the queue in Postgres, sends them, and stores their outcomes.
 
 Invariants:
 
-* At most ``threads`` jobs are under way, so memory does not grow with what is owed.
-* What was claimed and not ended, because this process died, is due again when its lease is over.
-* A lane waits for nobody else's service: each has its own thread, and its own threads to send with.
+* At most ``threads`` batches are in flight, so memory does not grow with the queue.
+* If the process dies, the notifications that it claimed are due again when their lease expires.
+* A lane never waits for another provider: each lane has its own thread and its own sending threads.
 """
 
 from __future__ import annotations
@@ -14,30 +14,35 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from app.config import Settings
 from app.core.errors import Overloaded
+from app.core.push_notice import Clear, Message, Notice, notice_of, strictest, tag_of
+from app.core.push_rules import OLD_MS, decide
+from app.core.times import rfc3339
 from app.push.hosts import Hosts
-from app.push.provider import Outcome, Outgoing, Provider
-from app.services.push.compose_push import compose
+from app.push.provider import Address, Outcome, Outgoing
+from app.services.push.plan_notifications import recipient_state
+from app.services.push.push_providers import MadeProvider
 from app.store import push_deliveries as store
-from app.store.engine import writing
-from app.store.push_deliveries import Delivery, Ended, Postponed
+from app.store.engine import reading, writing
+from app.store.push_deliveries import Delivery, Ended, Postponed, State
+from app.store.push_facts import PushFacts, load_facts, load_unread
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5  # what is due later is looked for so often
-# What ends closely after another is noted with it, and as much is claimed anew: what is unread is counted once a claim.
+POLL_SECONDS = 0.5  # how often a lane looks for notifications that became due
+# Results that arrive this close together share a transaction, and the free places are claimed together: each claim
+# counts the unread messages once.
 GATHER_SECONDS = 0.01
 END_TRIES = 5
 MAX_CLAIM = 100
 
+# Each notification with the seq that the device shows afterwards.
 Job = list[tuple[Delivery, Outgoing, int]]
 
 
@@ -46,49 +51,39 @@ class Result(NamedTuple):
     outcomes: list[Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class LaneOptions:
-    """``threads``: jobs at a time; ``batch``: notifications in a job; ``per_host``: in flight to one host."""
-
-    name: str
-    threads: int
-    batch: int
-    per_host: int
-
-
 class Lane:
-    """``stopping``: begin nothing more. ``counted``: "<lane>:<outcome>" -> how many."""
+    """``stopping`` returns True once the lane should start nothing more. ``counted`` counts "<provider>:<outcome>"."""
 
     def __init__(
         self,
         engine: Engine,
-        provider: Provider,
-        settings: Settings,
-        options: LaneOptions,
+        made: MadeProvider,
         *,
+        preview: str,
+        spacing_seconds: float,
         stopping: Callable[[], bool],
         counted: Counter[str],
     ) -> None:
         self._engine = engine
-        self._provider = provider
-        self._settings = settings
-        self._options = options
+        self._name, self._provider, self._options = made
+        self._preview = preview
+        self._spacing_seconds = spacing_seconds
         self._stopping = stopping
         self._counted = counted
-        self._hosts = Hosts(options.per_host)
-        self._news: queue.SimpleQueue[Result | None] = queue.SimpleQueue()  # None: look at the queue
-        self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix=f"push-{options.name}")
-        self._thread = threading.Thread(target=self._run, name=f"push-lane-{options.name}", daemon=True)
+        self._hosts = Hosts(self._options.per_host)
+        self._inbox: queue.SimpleQueue[Result | None] = queue.SimpleQueue()  # None: look at the queue in Postgres
+        self._pool = ThreadPoolExecutor(self._options.threads, thread_name_prefix=f"push-{self._name}")
+        self._thread = threading.Thread(target=self._run, name=f"push-lane-{self._name}", daemon=True)
         self.idle = False
 
     def start(self) -> None:
         self._thread.start()
 
     def wake(self) -> None:
-        self._news.put(None)
+        self._inbox.put(None)
 
     def join(self, seconds: float) -> None:
-        """After ``stopping``: until what is under way has ended."""
+        """Waits up to ``seconds`` for the batches in flight. Call it once ``stopping`` returns True."""
         self.wake()
         self._thread.join(seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -96,28 +91,28 @@ class Lane:
     def _run(self) -> None:
         while not (self._stopping() and not self._hosts.in_flight()):
             try:
-                begun = 0 if self._stopping() else self._begin()
-                self.idle = not begun and not self._hosts.in_flight()
-                self._take_news(0.0 if begun else LOOK_SECONDS)
+                started = 0 if self._stopping() else self._start_jobs()
+                self.idle = not started and not self._hosts.in_flight()
+                self._store_results(0.0 if started else POLL_SECONDS)
             except Overloaded as error:
-                log.warning("push %s: %s", self._options.name, error.message)
+                log.warning("push %s: %s", self._name, error.message)
                 time.sleep(0.5)
             except Exception:
-                log.exception("push lane %s failed", self._options.name)
+                log.exception("push lane %s failed", self._name)
                 time.sleep(1.0)
 
-    def _begin(self) -> int:
-        """Claim as much as there is room for, and send it. Returns how much was claimed."""
+    def _start_jobs(self) -> int:
+        """Claims and sends as many notifications as there are free places. Returns how many it claimed."""
         options = self._options
         free = options.threads * options.batch - self._hosts.in_flight()
         room = min(free, self._hosts.room(), MAX_CLAIM)
         if room <= 0:
             return 0
         with writing(self._engine) as connection:
-            claimed = store.claim(connection, options.name, room, self._hosts.closed())
+            claimed = store.claim(connection, self._name, room, self._hosts.closed())
         if not claimed:
             return 0
-        composed = compose(self._engine, claimed, preview=self._settings.push_preview)
+        composed = compose(self._engine, claimed, preview=self._preview)
         self._end(composed.needless, [])
         for first in range(0, len(composed.ready), options.batch):
             self._submit(composed.ready[first : first + options.batch])
@@ -130,45 +125,134 @@ class Lane:
 
     def _send(self, job: Job) -> None:
         outcomes = self._provider.send([outgoing for _, outgoing, _ in job])
-        self._news.put(Result(job, outcomes))
+        self._inbox.put(Result(job, outcomes))
 
-    def _take_news(self, seconds: float) -> None:
-        """What ended meanwhile, all at once: one transaction for what came in together."""
+    def _store_results(self, seconds: float) -> None:
+        """Waits up to ``seconds`` for a result, then stores all results that have arrived in one transaction."""
         ended: list[Ended] = []
         late: list[Postponed] = []
         try:
-            news = self._news.get(timeout=seconds) if seconds else self._news.get_nowait()
-            if news is not None:
+            result = self._inbox.get(timeout=seconds) if seconds else self._inbox.get_nowait()
+            if result is not None:
                 time.sleep(GATHER_SECONDS)
             while True:
-                if news is not None:
-                    self._sort(news, ended, late)
-                news = self._news.get_nowait()
+                if result is not None:
+                    self._sort(result, ended, late)
+                result = self._inbox.get_nowait()
         except queue.Empty:
             self._end(ended, late)
 
     def _sort(self, result: Result, ended: list[Ended], late: list[Postponed]) -> None:
-        for (delivery, _, told), outcome in zip(result.job, result.outcomes, strict=True):
+        for (delivery, _, shown), outcome in zip(result.job, result.outcomes, strict=True):
             self._hosts.ended(delivery.host, outcome)
-            if outcome.what == "wait":
+            if outcome.result == "retry":
                 late.append(Postponed(delivery, outcome.seconds, outcome.reason))
-                self._counted[f"{self._options.name}:waits"] += 1
+                self._counted[f"{self._name}:retry"] += 1
             else:
-                ended.append(Ended(delivery, outcome.what, outcome.reason, told))
+                ended.append(Ended(delivery, outcome.result, outcome.reason, shown))
 
     def _end(self, ended: list[Ended], late: list[Postponed]) -> None:
         if not (ended or late):
             return
         for one in ended:
-            self._counted[f"{self._options.name}:{one.state}"] += 1
+            self._counted[f"{self._name}:{one.state}"] += 1
         for attempt in range(1, END_TRIES + 1):
             try:
                 with writing(self._engine) as connection:
-                    store.end(connection, ended, spacing_seconds=self._settings.push_spacing_seconds)
+                    store.end(connection, ended, spacing_seconds=self._spacing_seconds)
                     store.postpone(connection, late)
-            except Overloaded:  # a deadlock with a look, or Postgres is away: their leases end, should it stay so
+            except Overloaded:  # a deadlock with the planner, or Postgres is down; at the last try, the leases expire
                 if attempt == END_TRIES:
                     raise
                 time.sleep(0.05 * 4**attempt)
             else:
                 return
+
+
+class Composed(NamedTuple):
+    """``ready`` are to be sent, each with the seq that the device shows afterwards. ``needless`` are not."""
+
+    ready: Job
+    needless: list[Ended]
+
+
+def compose(engine: Engine, deliveries: Sequence[Delivery], *, preview: str) -> Composed:
+    """Builds the payloads of claimed notifications from the newest message and the counts at this moment.
+
+    ``preview`` is the most that the deployment shows. Raises Overloaded.
+    """
+    with reading(engine) as connection:
+        facts = load_facts(connection, [(one.user_id, one.conversation_id) for one in deliveries])
+        unread = load_unread(connection, [one.user_id for one in deliveries])
+    now_ms = int(time.time() * 1000)
+    composed = Composed([], [])
+    for one in deliveries:
+        known = facts.get((one.user_id, one.conversation_id))
+        needless = why_needless(one, known, now_ms)
+        if needless is not None:
+            composed.needless.append(Ended(one, *needless, one.seq))
+        else:
+            payload = _payload(one, known, unread[one.user_id], preview)
+            shown = payload.seq if isinstance(payload, Notice) else one.seq
+            composed.ready.append((one, Outgoing(_address(one), payload, _ttl(known, one, now_ms)), shown))
+    return composed
+
+
+def why_needless(one: Delivery, facts: PushFacts | None, now_ms: int) -> tuple[State, str] | None:
+    """Returns the final state and reason of a notification that must not be sent any more, or None."""
+    if one.platform is None:
+        return "dropped", "no target"
+    if one.kind == "clear":
+        return _why_clear_needless(one, facts.newest if facts is not None else 0)
+    if facts is None:
+        return "dropped", "nothing unread"
+    if facts.newest and facts.newest <= one.shown:
+        return "dropped", "shown"
+    verdict = decide(recipient_state(facts, online=False, now_ms=now_ms), now_ms=now_ms, confirm_ms=0)
+    if verdict.notify == "none":
+        return "expired" if verdict.reason == "old" else "dropped", verdict.reason
+    return None
+
+
+def _why_clear_needless(one: Delivery, newest: int) -> tuple[State, str] | None:
+    if newest > one.shown:
+        return "dropped", "unread again"
+    return None if one.shown else ("dropped", "nothing shown")
+
+
+def _payload(one: Delivery, facts: PushFacts | None, unread: dict[int, int], preview: str) -> Notice | Clear:
+    badge = sum(unread.values())
+    if one.kind == "clear" or facts is None:
+        return Clear(one.conversation_id, tag_of(one.conversation_id), badge)
+    return notice_of(
+        _message(facts),
+        preview=strictest(preview, facts.preview),
+        unread=unread.get(one.conversation_id, 0),
+        badge=badge,
+    )
+
+
+def _message(facts: PushFacts) -> Message:
+    attached = facts.attachments[0].get("kind", "file") if facts.attachments else None
+    return Message(
+        conversation_id=facts.conversation_id,
+        id=facts.message_id or "",
+        seq=facts.newest,
+        sender_id=facts.sender_id or 0,
+        sender=facts.sender or "",
+        group=facts.group,
+        text=facts.text,
+        attached=attached,
+        sent_at=rfc3339(facts.sent_ms or 0),
+    )
+
+
+def _address(one: Delivery) -> Address:
+    return Address(one.user_id, one.target_id, one.platform or "", one.host, one.address, one.p256dh, one.auth)
+
+
+def _ttl(facts: PushFacts | None, one: Delivery, now_ms: int) -> int:
+    """Returns the seconds until the message is too old for a notification."""
+    if one.kind == "clear" or facts is None:
+        return OLD_MS // 1000
+    return max(1, (OLD_MS - (now_ms - (facts.sent_ms or now_ms))) // 1000)

@@ -1,4 +1,4 @@
-"""The deployment's VAPID key: the environment's, or one that was made at first use and is kept in Postgres."""
+"""The deployment's VAPID key: from the environment, or generated at first use and kept in Postgres."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.push_settings import get_or_create_vapid_key
 
 
 def private_key(settings: Settings, engine: Engine) -> str:
-    """May block. Raise Overloaded where Postgres does not answer."""
+    """May block. Raises Overloaded if Postgres does not answer."""
     if settings.vapid_private_key:
         return settings.vapid_private_key
     with writing(engine) as connection:
@@ -19,5 +19,5 @@ def private_key(settings: Settings, engine: Engine) -> str:
 
 
 def public_key(settings: Settings, engine: Engine) -> str:
-    """What browsers subscribe with. May block; likewise."""
+    """Returns the key that browsers subscribe with. May block. Raises Overloaded if Postgres does not answer."""
     return public_key_of(private_key(settings, engine))

@@ -28,6 +28,8 @@ from app.store.push_targets import NewTarget
 from tests.factories.store import add_group, add_pair, add_users, new_message
 from tests.support.processes import ROOT, base_env
 
+PROVIDERS = {"android": "fcm"}
+
 
 @pytest.fixture(autouse=True)
 def nothing_owed(engine: Engine) -> None:
@@ -157,9 +159,11 @@ def test_a_row_is_claimed_by_one_and_what_comes_meanwhile_is_looked_at_again(eng
     assert rows(engine, "SELECT seq FROM push_owed") == []
 
 
-def tell(engine: Engine, user: int, conversation: int, seq: int) -> int:
+def enqueue(engine: Engine, user: int, conversation: int, seq: int) -> int:
     with writing(engine) as conn:
-        return pending_pushes.tell(conn, [PendingPush(user, conversation, seq)], [], spacing_seconds=5)
+        return pending_pushes.enqueue(
+            conn, [PendingPush(user, conversation, seq)], [], providers=PROVIDERS, spacing_seconds=5
+        )
 
 
 def claim_deliveries(engine: Engine) -> list[Delivery]:
@@ -177,13 +181,13 @@ def test_one_notification_a_device_and_conversation_is_pending_and_follows_the_l
 ) -> None:
     conversation, _, ben = add_pair(engine)
     add_target(engine, ben)
-    assert [tell(engine, ben, conversation, seq) for seq in (1, 2, 1)] == [1, 1, 1]
+    assert [enqueue(engine, ben, conversation, seq) for seq in (1, 2, 1)] == [1, 1, 1]
     assert rows(engine, "SELECT seq FROM push_deliveries") == [(2,)]
     (delivery,) = claim_deliveries(engine)
     assert claim_deliveries(engine) == []
     end(engine, delivery, 2)
-    assert tell(engine, ben, conversation, 2) == 0, "it is shown"
-    tell(engine, ben, conversation, 3)
+    assert enqueue(engine, ben, conversation, 2) == 0, "it is shown"
+    enqueue(engine, ben, conversation, 3)
     pause = "SELECT due_at - now() > interval '4 seconds' FROM push_deliveries WHERE state = 'pending'"
     assert rows(engine, pause) == [(True,)]
 
@@ -191,9 +195,9 @@ def test_one_notification_a_device_and_conversation_is_pending_and_follows_the_l
 def test_what_changes_while_it_is_sent_stays_pending(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     target = add_target(engine, ben)
-    tell(engine, ben, conversation, 1)
+    enqueue(engine, ben, conversation, 1)
     (delivery,) = claim_deliveries(engine)
-    tell(engine, ben, conversation, 4)
+    enqueue(engine, ben, conversation, 4)
     end(engine, delivery, 1)
     assert rows(engine, "SELECT state, seq, attempts FROM push_deliveries") == [("pending", 4, 0)]
     assert rows(engine, "SELECT target_id, seq FROM push_shown") == [(target, 1)]
@@ -202,7 +206,7 @@ def test_what_changes_while_it_is_sent_stays_pending(engine: Engine) -> None:
 def test_a_lease_that_ends_leaves_it_to_the_next(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     add_target(engine, ben)
-    tell(engine, ben, conversation, 1)
+    enqueue(engine, ben, conversation, 1)
     (first,) = claim_deliveries(engine)
     with writing(engine) as conn:
         conn.execute(text("UPDATE push_deliveries SET due_at = now() - interval '1 second'"))
@@ -219,13 +223,13 @@ def test_reading_owes_a_look_where_something_stands_and_nothing_elsewhere(engine
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
     read = [Receipt(conversation, ben, 1, 1, 1)]
     assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).owed == 0
-    tell(engine, ben, conversation, 1)
+    enqueue(engine, ben, conversation, 1)
     (delivery,) = claim_deliveries(engine)
     end(engine, delivery, 1)
     assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).owed == 1
     with writing(engine) as conn:
-        assert pending_pushes.clear(conn, [PendingPush(ben, conversation, 1)]) == 0
-        assert pending_pushes.clear(conn, [PendingPush(ben, conversation, 0)]) == 1
+        assert pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 1)], providers=PROVIDERS) == 0
+        assert pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 0)], providers=PROVIDERS) == 1
     (delivery,) = claim_deliveries(engine)
     assert delivery.kind == "clear"
     end(engine, delivery, 1)
@@ -237,7 +241,7 @@ def test_what_was_read_while_it_was_sent_is_looked_at_once_more(engine: Engine) 
     conversation, ann, ben = add_pair(engine)
     target = add_target(engine, ben)
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
-    tell(engine, ben, conversation, 1)
+    enqueue(engine, ben, conversation, 1)
     (delivery,) = claim_deliveries(engine)
     assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], [Receipt(conversation, ben, 1, 1, 1)]).owed == 0
     end(engine, delivery, 1)
@@ -249,14 +253,14 @@ def test_what_was_read_while_it_was_sent_is_looked_at_once_more(engine: Engine) 
 def test_what_was_taken_away_or_not_sent_is_not_looked_at_again(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     add_target(engine, ben)
-    tell(engine, ben, conversation, 1)
+    enqueue(engine, ben, conversation, 1)
     end(engine, claim_deliveries(engine)[0], 1, "dropped")
     assert rows(engine, "SELECT 1 FROM push_owed") == []
-    tell(engine, ben, conversation, 2)
+    enqueue(engine, ben, conversation, 2)
     end(engine, claim_deliveries(engine)[0], 2)
     with writing(engine) as conn:
         conn.execute(text("TRUNCATE push_owed"))
-        pending_pushes.clear(conn, [PendingPush(ben, conversation, 0)])
+        pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 0)], providers=PROVIDERS)
     end(engine, claim_deliveries(engine)[0], 2)
     assert rows(engine, "SELECT 1 FROM push_owed") == []
 
@@ -289,7 +293,7 @@ def test_sweeps_forget_what_is_over(engine: Engine) -> None:
         push_targets.forget_ended(conn)
     assert rows(engine, "SELECT id FROM push_targets") == [(kept,)]
     for conversation, ago in ((1, "8 days"), (2, "6 days")):
-        tell(engine, ben, conversation, 1)
+        enqueue(engine, ben, conversation, 1)
         (delivery,) = claim_deliveries(engine)
         end(engine, delivery, 1, "dropped")
         with writing(engine) as conn:
@@ -321,3 +325,41 @@ def test_flask_vapid_makes_a_pair(settings: Settings) -> None:
     private, public = (line.split("=" if "=" in line else ": ")[-1] for line in result.stdout.splitlines())
     assert public_key_of(private) == public
     assert json.dumps(private) not in result.stderr
+
+
+def test_queued_notifications_follow_their_platform_to_another_provider(engine: Engine) -> None:
+    conversation, _, ben = add_pair(engine)
+    add_target(engine, ben)
+    enqueue(engine, ben, conversation, 1)
+    queued = "SELECT provider, state, reason FROM push_deliveries"
+    with writing(engine) as conn:
+        push_deliveries.reassign(conn, {"android": "relay", "ios": "fcm"})
+    assert rows(engine, queued) == [("relay", "pending", None)]
+    with reading(engine) as conn:
+        assert pending_pushes.next_due_ms(conn) is not None
+    with writing(engine) as conn:
+        push_deliveries.reassign(conn, {"ios": "fcm"})
+    assert rows(engine, queued) == [("relay", "dropped", "no provider")]
+    with writing(engine) as conn:
+        assert pending_pushes.enqueue(
+            conn, [PendingPush(ben, conversation, 2)], [], providers={"ios": "fcm"}, spacing_seconds=5
+        ) == 0  # fmt: skip
+        assert pending_pushes.next_due_ms(conn) is None
+
+
+def test_the_next_due_time_covers_all_providers(engine: Engine) -> None:
+    conversation, _, ben = add_pair(engine)
+    add_target(engine, ben)
+    for minutes, provider in ((5, "zebra"), (2, "middle"), (9, "alpha")):
+        with writing(engine) as conn:
+            conn.execute(
+                text(
+                    "INSERT INTO push_deliveries (target_id, user_id, conversation_id, seq, kind, provider, host,"
+                    " due_at) VALUES (:m, :u, :c, 1, 'message', :p, 'h', now() + :m * interval '1 minute')"
+                ),
+                {"m": minutes, "u": ben, "c": conversation, "p": provider},
+            )
+    with reading(engine) as conn:
+        due_ms = pending_pushes.next_due_ms(conn)
+    assert due_ms is not None
+    assert 110_000 < due_ms <= 120_000
