@@ -1,4 +1,4 @@
-"""The same id again is the same message, from anywhere, at any time later."""
+"""Sending an id again gives the same message: from any transport or gateway, at any later time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def same(ack: dict[str, Any], other: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("again", ALL)
 @pytest.mark.parametrize("first", ALL)
-def test_the_same_id_again_gives_the_same_ack_on_any_transport(
+def test_same_id_gets_the_same_ack_on_any_transport(
     connect: Connect, rows: Any, ann: Account, ben: Account, first: str, again: str
 ) -> None:
     receiver = connect("ws", ben)
@@ -35,10 +35,10 @@ def test_the_same_id_again_gives_the_same_ack_on_any_transport(
 
 
 @pytest.mark.parametrize("id_", [str(uuid.uuid4()), uuid7(3 * 86400)], ids=["v4", "old-v7"])
-def test_the_same_id_much_later_gives_the_same_ack(
+def test_same_id_gets_the_same_ack_much_later(
     server: Stack, connect: Connect, rows: Any, ann: Account, ben: Account, id_: str, transport: str
 ) -> None:
-    """Redis has forgotten everything of the conversation but its counters: Postgres knows."""
+    """Redis has forgotten the id, so the ack comes from Postgres."""
     id_ = id_[:-4] + uuid.uuid4().hex[:4]
     client = connect(transport, ann)
     ack = client.send("once", receiver_id=ben.user_id, id=id_)
@@ -51,8 +51,10 @@ def test_the_same_id_much_later_gives_the_same_ack(
     assert len(rows(ack["conversationId"])) == 2
 
 
-def test_a_hundred_at_once_are_one(server: Stack, connect: Connect, rows: Any, ann: Account, ben: Account) -> None:
-    """Five sessions on two gateways, twenty frames each, all with one id."""
+def test_hundred_simultaneous_sends_of_one_id_are_one_message(
+    server: Stack, connect: Connect, rows: Any, ann: Account, ben: Account
+) -> None:
+    """Five sessions on two gateways send twenty frames each, all with one id."""
     id_ = uuid7()
     clients = [connect("ws", ann) for _ in range(5)]
     receiver = connect("ws", ben)
@@ -74,7 +76,7 @@ def test_a_hundred_at_once_are_one(server: Stack, connect: Connect, rows: Any, a
     assert [m["id"] for m in receiver.messages(answers[0]["conversationId"])] == [id_]
 
 
-def test_an_altered_text_under_the_same_id_changes_nothing(
+def test_altered_text_under_the_same_id_changes_nothing(
     connect: Connect, rows: Any, ann: Account, ben: Account, transport: str
 ) -> None:
     client = connect(transport, ann)
@@ -83,7 +85,7 @@ def test_an_altered_text_under_the_same_id_changes_nothing(
     assert [row[3] for row in rows(ack["conversationId"])] == ["original"]
 
 
-def test_the_id_of_another_sender_is_a_conflict(
+def test_id_of_another_sender_is_a_conflict(
     connect: Connect, rows: Any, ann: Account, ben: Account, transport: str
 ) -> None:
     ack = connect(transport, ann).send("mine", receiver_id=ben.user_id)
@@ -92,7 +94,7 @@ def test_the_id_of_another_sender_is_a_conflict(
     assert [row[2:] for row in rows(ack["conversationId"])] == [(ann.user_id, "mine")]
 
 
-def test_the_same_id_in_another_conversation_is_another_message(
+def test_same_id_in_another_conversation_is_another_message(
     rest: MakeRest, rows: Any, ann: Account, ben: Account, eve: Account
 ) -> None:
     first = rest(ann).send(receiver_id=ben.user_id, message="to ben")
@@ -101,7 +103,7 @@ def test_the_same_id_in_another_conversation_is_another_message(
     assert rows(second["conversationId"])[0][3] == "to eve"
 
 
-def test_an_id_is_the_same_in_capitals(rest: MakeRest, rows: Any, ann: Account, ben: Account) -> None:
+def test_ids_are_case_insensitive(rest: MakeRest, rows: Any, ann: Account, ben: Account) -> None:
     id_ = str(uuid.uuid4())
     ack = rest(ann).send(receiver_id=ben.user_id, id=id_)
     assert rest(ann).send(receiver_id=ben.user_id, id=id_.upper())["seq"] == ack["seq"]

@@ -10,7 +10,7 @@ from tests.support.clients import Account, WsClient
 from tests.support.processes import Stack
 
 
-def test_joined_says_who_where_and_what_is_unread(
+def test_joined_has_user_session_and_unread_counts(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     ack = rest(ann).send(receiver_id=ben.user_id, message="one")
@@ -23,7 +23,7 @@ def test_joined_says_who_where_and_what_is_unread(
     assert joined["unread"] == [{"conversationId": ack["conversationId"], "count": 2}]
 
 
-def test_joined_holds_the_limits_that_anybody_can_read(
+def test_joined_has_the_same_limits_as_the_public_route(
     server: Stack, connect: Connect, ann: Account, transport: str
 ) -> None:
     limits = httpx.get(f"{server.base_url}/api/v1/limits", trust_env=False).json()
@@ -32,7 +32,7 @@ def test_joined_holds_the_limits_that_anybody_can_read(
     assert all(isinstance(limit, int) and limit > 0 for limit in limits.values())
 
 
-def test_a_join_without_a_cursor_replays_nothing(
+def test_join_without_a_cursor_replays_nothing(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     rest(ann).send(receiver_id=ben.user_id, message="before")
@@ -46,12 +46,12 @@ def test_sessions_have_different_ids(connect: Connect, ann: Account) -> None:
     assert len(ids) == 3
 
 
-def test_joining_as_oneself_by_id_works(raw: Connect, ann: Account) -> None:
+def test_join_with_ones_own_user_id_works(raw: Connect, ann: Account) -> None:
     client: WsClient = raw(ann)
     assert client.command("join", {"userId": ann.user_id}).data["userId"] == ann.user_id
 
 
-def test_joining_as_another_is_unauthorized(raw: Connect, ann: Account, ben: Account) -> None:
+def test_join_with_another_user_id_is_unauthorized(raw: Connect, ann: Account, ben: Account) -> None:
     client: WsClient = raw(ann)
     with refused("unauthorized"):
         client.command("join", {"userId": ben.user_id})
@@ -59,7 +59,7 @@ def test_joining_as_another_is_unauthorized(raw: Connect, ann: Account, ben: Acc
         client.command("ping", {}) and client.send(receiver_id=ben.user_id)
 
 
-def test_commands_before_the_join_are_refused_and_do_nothing(
+def test_commands_before_the_join_are_refused_without_effect(
     connect: Connect, raw: Connect, ann: Account, ben: Account
 ) -> None:
     watcher = connect("ws", ben)
@@ -70,7 +70,7 @@ def test_commands_before_the_join_are_refused_and_do_nothing(
     assert "too early" not in [m["message"] for m in watcher.messages()]
 
 
-def test_a_second_join_does_not_start_a_second_stream(connect: Connect, rest: MakeRest, ann: Account) -> None:
+def test_second_join_does_not_start_a_second_stream(connect: Connect, rest: MakeRest, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     ref = client.command_nowait("join", {})
     answer = client.wait(lambda: client.replies.get(ref), 10, "an answer to the second join")
@@ -85,7 +85,7 @@ def test_ping_answers_pong_with_the_ref(connect: Connect, ann: Account) -> None:
     assert (answer.name, answer.data) == ("pong", {})
 
 
-def test_frames_without_a_ref_are_answered_without_one(connect: Connect, ann: Account) -> None:
+def test_frames_without_a_ref_get_answers_without_one(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     client.send_text('{"event":"ping","data":{}}')
     client.next_event("pong")
@@ -93,7 +93,7 @@ def test_frames_without_a_ref_are_answered_without_one(connect: Connect, ann: Ac
     client.next_event("pong")
 
 
-def test_the_server_pings_and_a_client_that_answers_stays(connect: Connect, ann: Account) -> None:
+def test_session_that_answers_pings_stays_open(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     assert client.connection is not None
     eventually(lambda: client.connection.pings >= 1, "a ping from the server")
@@ -101,7 +101,7 @@ def test_the_server_pings_and_a_client_that_answers_stays(connect: Connect, ann:
     assert not client.ended
 
 
-def test_a_closed_session_ends_with_1000(connect: Connect, ann: Account) -> None:
+def test_closed_session_ends_with_1000(connect: Connect, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     client.close()
     assert client.wait_closed() == 1000

@@ -1,4 +1,4 @@
-"""The ends of sessions, where everything is short: 8 s tokens, 1 s to join, pings every second."""
+"""How sessions end, with short limits: tokens of 8 s, 1 s to join, pings every second."""
 
 from __future__ import annotations
 
@@ -60,25 +60,25 @@ def renew(url: str, account: Account) -> str:
     return str(body["accessToken"])
 
 
-def test_who_does_not_join_is_closed(open_ws: Any, ann: Account) -> None:
+def test_session_that_does_not_join_in_time_is_closed(open_ws: Any, ann: Account) -> None:
     start = time.monotonic()
     client = open_ws(ann)
     assert client.wait_closed(8) in {4401, 4408}
     assert elapsed(start) < 5
 
 
-def test_who_shows_no_token_in_time_is_unauthorized(open_ws: Any, ann: Account) -> None:
+def test_session_without_a_token_is_closed(open_ws: Any, ann: Account) -> None:
     client = open_ws(ann, "none")
     assert client.wait_closed(8) in {4401, 4408}
 
 
-def test_a_session_ends_with_its_token(open_ws: Any, ann: Account) -> None:
+def test_session_ends_when_its_token_expires(open_ws: Any, ann: Account) -> None:
     client = open_ws(ann).join()
     assert client.wait_closed(20) == 4401
     assert client.next_event("error").data["code"] == "unauthorized"
 
 
-def test_a_stream_ends_with_its_token(url: str, ann: Account, opened: list[Any]) -> None:
+def test_event_stream_ends_when_its_token_expires(url: str, ann: Account, opened: list[Any]) -> None:
     client = SseClient(url, ann)
     opened.append(client)
     client.join()
@@ -86,17 +86,17 @@ def test_a_stream_ends_with_its_token(url: str, ann: Account, opened: list[Any])
 
 
 def test_authenticate_in_time_prolongs_the_session(url: str, open_ws: Any, ann: Account) -> None:
-    """Alive past the end of the first token, and of none of the later ones."""
+    """The session outlives the first token, while each later token is still valid."""
     client = open_ws(ann).join()
     for _ in range(2):
-        stay(client, 3)
+        keep_alive(client, 3)
         client.command("authenticate", {"token": renew(url, ann)})
-    stay(client, 4)
+    keep_alive(client, 4)
     assert not client.ended
 
 
-def stay(client: WsClient, seconds: float) -> None:
-    """Be there, pinging now and then."""
+def keep_alive(client: WsClient, seconds: float) -> None:
+    """Keeps the session alive by pinging now and then."""
     start = time.monotonic()
 
     def long_enough() -> bool:
@@ -106,14 +106,14 @@ def stay(client: WsClient, seconds: float) -> None:
     eventually(long_enough, f"{seconds} s of life", seconds + 10)
 
 
-def test_authenticate_as_another_is_refused(url: str, open_ws: Any, ann: Account) -> None:
+def test_authenticate_as_another_user_is_refused(url: str, open_ws: Any, ann: Account) -> None:
     client = open_ws(ann).join()
     with pytest.raises(Refused) as caught:
         client.command("authenticate", {"token": register(url).access_token})
     assert caught.value.code in {"unauthorized", "forbidden"}
 
 
-def test_an_expired_token_opens_nothing(url: str, open_ws: Any, ann: Account) -> None:
+def test_expired_token_is_refused(url: str, open_ws: Any, ann: Account) -> None:
     client = RestClient(url, ann.access_token)
     try:
         _until_refused(client)
@@ -132,10 +132,10 @@ def _until_refused(client: RestClient) -> None:
         except Refused as error:
             assert error.code == "unauthorized"  # noqa: PT017
             return
-    raise AssertionError("an access token of 8 s works after 25 s")
+    raise AssertionError("an access token of 8 s still works after 25 s")
 
 
-def test_a_ticket_expires(url: str, open_ws: Any, ann: Account) -> None:
+def test_ticket_expires(url: str, open_ws: Any, ann: Account) -> None:
     client = RestClient(url, ann.access_token)
     try:
         ticket = client.ticket()
@@ -149,14 +149,14 @@ def test_a_ticket_expires(url: str, open_ws: Any, ann: Account) -> None:
     assert caught.value.status == 401
 
 
-def test_a_peer_that_answers_no_ping_is_gone(open_ws: Any, ann: Account) -> None:
+def test_peer_that_answers_no_pings_is_disconnected(open_ws: Any, ann: Account) -> None:
     client = open_ws(ann)
     client.connection.answer_pings = False
     client.join()
     client.wait_closed(8)
 
 
-def test_a_foreign_origin_is_refused_before_the_upgrade(open_ws: Any, ann: Account) -> None:
+def test_foreign_origin_is_refused_before_the_upgrade(open_ws: Any, ann: Account) -> None:
     with pytest.raises(HandshakeRefused) as caught:
         open_ws(ann, origin="https://evil.example")
     assert caught.value.status == 403
@@ -165,13 +165,13 @@ def test_a_foreign_origin_is_refused_before_the_upgrade(open_ws: Any, ann: Accou
     assert caught.value.status == 403
 
 
-def test_a_listed_origin_and_none_are_welcome(open_ws: Any, ann: Account) -> None:
+def test_listed_origin_and_no_origin_are_accepted(open_ws: Any, ann: Account) -> None:
     open_ws(ann, origin="https://chat.example").join()
     open_ws(ann).join()
 
 
-def test_the_senders_allowance_has_an_end_and_comes_back(open_ws: Any, ann: Account) -> None:
-    """Thirty at once, then five a second: told how long to wait, and served after it."""
+def test_send_rate_is_limited_and_recovers(open_ws: Any, ann: Account) -> None:
+    """A burst of thirty, then five per second. A refusal gives the wait, and a send after that wait succeeds."""
     client = open_ws(ann).join()
     refs = [client.send_nowait(receiver_id=ann.user_id) for _ in range(60)]
     codes = [_outcome(client, ref) for ref in refs]
@@ -179,7 +179,7 @@ def test_the_senders_allowance_has_an_end_and_comes_back(open_ws: Any, ann: Acco
     assert "rate_limited" in codes
     wait = float(_send_until_refused(client).data["retryAfter"])
     assert 0 < wait <= 10
-    stay(client, wait)
+    keep_alive(client, wait)
     assert client.send(receiver_id=ann.user_id)["status"] == "stored"
 
 
@@ -198,7 +198,7 @@ def _outcome(client: WsClient, ref: str) -> str:
         return error.code
 
 
-def test_sessions_of_one_user_have_a_bound(url: str, ann: Account, opened: list[Any]) -> None:
+def test_number_of_sessions_per_user_is_limited(url: str, ann: Account, opened: list[Any]) -> None:
     def one_more() -> None:
         client = WsClient(url, ann)
         opened.append(client)

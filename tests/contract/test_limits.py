@@ -1,4 +1,4 @@
-"""Limits are each user's own, and one over all gateways. What is told apart here is told by counts and order."""
+"""Limits are per user and shared by all gateways. The tests check counts and order, not times."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def joined(stack: Stack, account: Account, opened: list[Any], gateway: int = 0) 
 
 
 def codes(client: WsClient, refs: list[str]) -> list[str]:
-    """The status or the error's code of each; every refusal says when to come again."""
+    """Returns the status or error code of each answer. Every refusal must carry ``retryAfter``."""
     return [code_of(client, ref) for ref in refs]
 
 
@@ -56,9 +56,7 @@ def code_of(client: WsClient, ref: str) -> str:
         return error.code if error.data["retryAfter"] > 0 else "never"
 
 
-def test_a_burst_of_one_user_does_not_stand_in_anothers_way(
-    limited: Stack, people: list[Account], opened: list[Any]
-) -> None:
+def test_burst_of_one_user_does_not_delay_another(limited: Stack, people: list[Account], opened: list[Any]) -> None:
     flood, calm, reader = (joined(limited, account, opened) for account in people)
     reader_id = people[2].user_id
     flood.send(receiver_id=reader_id)
@@ -80,7 +78,7 @@ def from_user(client: WsClient, account: Account) -> list[dict[str, Any]]:
     return [message for message in client.messages() if message["senderId"] == account.user_id]
 
 
-def test_a_burst_that_is_allowed_goes_through_whole_and_in_order(
+def test_allowed_burst_is_stored_completely_and_in_order(
     limited: Stack, people: list[Account], opened: list[Any]
 ) -> None:
     sender = joined(limited, people[0], opened)
@@ -100,7 +98,7 @@ def test_two_gateways_share_one_limit(limited: Stack, people: list[Account], ope
     assert BURST - 2 * CHUNK_AND_CREDIT <= sum(stored) <= BURST + RATE * elapsed + 2 * CHUNK_AND_CREDIT
 
 
-def test_marks_and_typing_have_limits_of_their_own(limited: Stack, people: list[Account], opened: list[Any]) -> None:
+def test_receipts_and_typing_have_separate_limits(limited: Stack, people: list[Account], opened: list[Any]) -> None:
     sender, other = people[:2]
     conversation = joined(limited, sender, opened).send(receiver_id=other.user_id)["conversationId"]
     reader = joined(limited, other, opened)
@@ -119,7 +117,7 @@ def errors(client: WsClient) -> list[str]:
     return [event.data["code"] for event in list(client.replies.values()) if event.name == "error"]
 
 
-def test_changes_by_rest_are_limited_by_user(limited: Stack, people: list[Account], opened: list[Any]) -> None:
+def test_rest_changes_are_limited_per_user(limited: Stack, people: list[Account], opened: list[Any]) -> None:
     one, other = (RestClient(limited.base_url, account.access_token) for account in people[:2])
     opened += [one, other]
     body = {"kind": "direct", "userId": people[2].user_id}

@@ -1,4 +1,4 @@
-"""Long-poll: bounded waits, cursors that travel, and answers at once where there is something (section 1)."""
+"""Long-poll: bounded waits, cursors, and immediate answers if there are events (section 1)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.processes import Stack
 
 @pytest.fixture
 def poller(server: Stack, ben: Account, opened: list[object]) -> PollClient:
-    """Not polling by itself."""
+    """A client that polls only when the test calls it."""
     client = PollClient(server.base_url, ben)
     opened.append(client)
     return client
 
 
-def test_the_first_poll_answers_at_once_with_the_position(
+def test_first_poll_answers_at_once_with_the_cursor(
     rest: MakeRest, ann: Account, ben: Account, poller: PollClient
 ) -> None:
     rest(ann).send(receiver_id=ben.user_id)
@@ -31,7 +31,7 @@ def test_the_first_poll_answers_at_once_with_the_position(
     assert answer["cursor"]
 
 
-def test_nothing_new_is_an_empty_answer_within_the_wait(poller: PollClient) -> None:
+def test_poll_without_events_answers_empty_within_the_wait(poller: PollClient) -> None:
     cursor = poller.poll(None, 0)["cursor"]
     start = time.monotonic()
     answer = poller.poll(cursor, 1)
@@ -47,7 +47,7 @@ def test_wait_zero_answers_at_once(poller: PollClient) -> None:
     assert elapsed(start) < 2
 
 
-def test_news_end_the_wait(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_new_event_ends_the_wait(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     client: PollClient = connect("poll", ben, poll_wait=25)
     ack = rest(ann).send(receiver_id=ben.user_id)
     start = time.monotonic()
@@ -55,7 +55,7 @@ def test_news_end_the_wait(connect: Connect, rest: MakeRest, ann: Account, ben: 
     assert elapsed(start) < 5
 
 
-def test_what_came_between_two_polls_is_in_the_next(
+def test_events_between_two_polls_are_in_the_next(
     rest: MakeRest, ann: Account, ben: Account, poller: PollClient
 ) -> None:
     cursor = poller.poll(None, 0)["cursor"]
@@ -68,10 +68,8 @@ def test_what_came_between_two_polls_is_in_the_next(
     assert found == sent
 
 
-def test_the_same_cursor_again_gives_the_same_events(
-    rest: MakeRest, ann: Account, ben: Account, poller: PollClient
-) -> None:
-    """An answer that was lost on the way is asked for again."""
+def test_repeated_cursor_gets_the_same_events(rest: MakeRest, ann: Account, ben: Account, poller: PollClient) -> None:
+    """A client repeats the poll if its answer was lost on the way."""
     cursor = poller.poll(None, 0)["cursor"]
     ack = rest(ann).send(receiver_id=ben.user_id)
     for _ in range(2):
@@ -79,10 +77,10 @@ def test_the_same_cursor_again_gives_the_same_events(
         assert ack["id"] in ids
 
 
-def test_what_is_not_of_the_stream_stands_where_it_came(
+def test_typing_has_the_cursor_of_the_event_before_it(
     rest: MakeRest, ann: Account, ben: Account, poller: PollClient
 ) -> None:
-    """Every element has a cursor, so a client may read it from the last one, whatever that is."""
+    """Every element has a cursor, so a client may always take the cursor of the last element."""
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     cursor = poller.poll(None, 0)["cursor"]
     rest(ann).typing(typing=True, conversation_id=conversation)
@@ -94,30 +92,28 @@ def test_what_is_not_of_the_stream_stands_where_it_came(
         position = answer["cursor"]
         events += answer["events"]
     assert "receive_message" in [e["event"] for e in events]
-    stood = cursor
+    previous = cursor
     for event in events:
-        assert (event["cursor"] == stood) == (event["event"] == "typing"), events
-        stood = event["cursor"]
-    assert position == stood
+        assert (event["cursor"] == previous) == (event["event"] == "typing"), events
+        previous = event["cursor"]
+    assert position == previous
 
 
 @pytest.mark.parametrize("wait", ["-1", "26", "x", "nan"])
-def test_a_wait_out_of_bounds_is_invalid_or_bounded(
-    rest: MakeRest, poller: PollClient, ben: Account, wait: str
-) -> None:
+def test_wait_out_of_bounds_is_invalid_or_capped(rest: MakeRest, poller: PollClient, ben: Account, wait: str) -> None:
     if wait == "26":
         cursor = poller.poll(None, 0)["cursor"]
         rest(ben).send(receiver_id=ben.user_id)
         try:
             assert poller.poll(cursor, 26)["events"]
         except Exception as error:  # noqa: BLE001
-            assert "invalid" in str(error)  # noqa: PT017 - refusing is allowed as well
+            assert "invalid" in str(error)  # noqa: PT017 - a refusal is allowed too
         return
     with refused("invalid"):
         rest(ben).request("GET", f"/events/poll?wait={wait}")
 
 
-def test_polling_is_being_online(connect: Connect, ann: Account, ben: Account) -> None:
+def test_polling_user_is_online(connect: Connect, ann: Account, ben: Account) -> None:
     client: PollClient = connect("poll", ben, poll_wait=1)
     watcher = connect("ws", ann)
     client.wait_polls(2)

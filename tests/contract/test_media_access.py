@@ -1,4 +1,7 @@
-"""Who gets the bytes: those who see a message that names them, by an address that ends. Nobody else learns anything."""
+"""Who gets the bytes: users who see a message with the medium, through an address that expires.
+
+Others learn nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ NOWHERE = str(uuid.uuid4())
 
 
 def share(sender: RestClient, watcher: EventClient, conversation_id: int, data: bytes = b"", **more: str) -> str:
-    """Upload, send, and wait until it is ready and stored."""
+    """Uploads and sends a medium, and waits until it is ready and stored."""
     media_id = str(sender.upload(conversation_id, data or image_bytes(), **more)["mediaId"])
     sender.send(conversation_id=conversation_id, attachments=[{"mediaId": media_id}])
     watcher.next_event(lambda e: e.name in ("media_ready", "media_failed") and e.data["mediaId"] == media_id)
@@ -36,19 +39,19 @@ ACTS: dict[str, Callable[[RestClient, str], Any]] = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_an_outsider_gets_404_on_every_address_as_of_what_is_not_there(
+def test_non_member_gets_the_same_404_as_for_missing_media(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, eve: Account, act: str
 ) -> None:
     media_id = share(rest(ann), connect("ws", ann), group(ann))
-    for asked in (media_id, NOWHERE, "no-id"):
+    for requested in (media_id, NOWHERE, "no-id"):
         with refused("not_found") as caught:
-            ACTS[act](rest(eve), asked)
+            ACTS[act](rest(eve), requested)
         assert caught.value.data["detail"] == "Not found"
     with refused("unauthorized"):
         ACTS[act](rest(), media_id)
 
 
-def test_a_redirect_leads_to_the_bytes_without_a_token(
+def test_redirect_leads_to_the_bytes_without_a_token(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
     media_id = share(rest(ann), connect("ws", ann), group(ann, ben))
@@ -57,7 +60,7 @@ def test_a_redirect_leads_to_the_bytes_without_a_token(
     assert rest().http.get(answer.headers["location"]).status_code == 200
 
 
-def test_a_member_who_left_or_was_removed_gets_nothing_any_more(
+def test_former_member_loses_access(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     one = group(ann, ben, eve)
@@ -65,13 +68,13 @@ def test_a_member_who_left_or_was_removed_gets_nothing_any_more(
     assert rest(ben).media_url(media_id)
     rest(ann).remove(one, ben.user_id)
     rest(eve).request("POST", f"/conversations/{one}/leave")
-    for gone in (ben, eve):
+    for former in (ben, eve):
         with refused("not_found"):
-            rest(gone).media_url(media_id)
+            rest(former).media_url(media_id)
 
 
 @pytest.mark.parametrize("history", ["joined", "all"])
-def test_who_comes_sees_what_the_group_shows_of_its_past(
+def test_new_member_sees_earlier_media_only_if_the_group_shows_its_history(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, history: str
 ) -> None:
     one = group(ann, history=history)
@@ -88,7 +91,7 @@ def test_who_comes_sees_what_the_group_shows_of_its_past(
             rest(ben).media_url(old)
 
 
-def test_what_one_deleted_for_oneself_is_gone_for_oneself(
+def test_media_of_a_hidden_message_is_gone_only_for_that_user(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
     one = group(ann, ben)
@@ -100,7 +103,7 @@ def test_what_one_deleted_for_oneself_is_gone_for_oneself(
     assert rest(ann).media_url(media_id)
 
 
-def test_who_has_blocked_the_sender_sees_no_media_of_theirs(
+def test_blocking_user_sees_no_media_of_the_blocked_sender(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account
 ) -> None:
     one = int(rest(ann).direct(ben.user_id)["id"])
@@ -108,7 +111,7 @@ def test_who_has_blocked_the_sender_sees_no_media_of_theirs(
     rest(ben).request("PUT", f"/blocks/{ann.user_id}")
     theirs = connect("ws", ben)
     media_id = share(rest(ann), connect("ws", ann), one)
-    eventually(lambda: rest(ann).media_url(media_id), "it is stored")
+    eventually(lambda: rest(ann).media_url(media_id), "the message to be stored")
     with refused("not_found"):
         rest(ben).media_url(media_id)
     theirs.fence()
@@ -126,12 +129,12 @@ def test_ranges_are_served(connect: Connect, rest: MakeRest, group: MakeGroup, a
     whole = rest().http.get(url)
     assert whole.content == data
     assert whole.headers["accept-ranges"] == "bytes"
-    for asked, first, last in (
+    for requested, first, last in (
         ("bytes=0-9", 0, 9),
         ("bytes=1000-", 1000, len(data) - 1),
         ("bytes=-5", len(data) - 5, len(data) - 1),
     ):
-        part = rest().http.get(url, headers={"Range": asked})
+        part = rest().http.get(url, headers={"Range": requested})
         assert part.status_code == 206
         assert part.headers["content-range"] == f"bytes {first}-{last}/{len(data)}"
         assert part.content == data[first : last + 1]
@@ -146,7 +149,7 @@ def test_ranges_are_served(connect: Connect, rest: MakeRest, group: MakeGroup, a
         (b"#!/bin/sh\n", "run", ""),
     ],
 )
-def test_what_a_browser_might_run_is_a_download_of_no_type(
+def test_executable_types_are_served_as_plain_downloads(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, data: bytes, filename: str, content_type: str
 ) -> None:
     media_id = share(rest(ann), connect("ws", ann), group(ann), data, filename=filename, content_type=content_type)
@@ -160,7 +163,7 @@ def test_what_a_browser_might_run_is_a_download_of_no_type(
         rest(ann).media_url(media_id, "thumbnail")
 
 
-def test_a_picture_is_shown_in_the_page(connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_picture_is_served_inline(connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     media_id = share(rest(ann), connect("ws", ann), group(ann))
     for variant in ("original", "thumbnail"):
         answer = rest().http.get(rest(ann).media_url(media_id, variant))
@@ -170,9 +173,7 @@ def test_a_picture_is_shown_in_the_page(connect: Connect, rest: MakeRest, group:
         assert answer.headers["cache-control"].startswith("private, max-age=")
 
 
-def test_an_address_that_was_changed_leads_nowhere(
-    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account
-) -> None:
+def test_altered_address_is_not_found(connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     one, watcher = group(ann), connect("ws", ann)
     first, second = (urlsplit(rest(ann).media_url(share(rest(ann), watcher, one))) for _ in range(2))
     token = parse_qs(first.query)["token"][0]
@@ -189,12 +190,12 @@ def test_an_address_that_was_changed_leads_nowhere(
         assert rest().http.get(path, params={"token": given}).status_code == 404
 
 
-def test_what_is_not_ready_is_a_conflict(rest: MakeRest, group: MakeGroup, ann: Account, stored: Any) -> None:
+def test_unready_media_is_a_conflict(rest: MakeRest, group: MakeGroup, ann: Account, stored: Any) -> None:
     from sqlalchemy import text
 
     one = group(ann)
     media_id = rest(ann).upload(one, image_bytes())["mediaId"]
-    eventually(lambda: rest(ann).media_url(media_id) if _ready(stored, media_id) else None, "it is ready")
+    eventually(lambda: rest(ann).media_url(media_id) if _ready(stored, media_id) else None, "the medium to be ready")
     with stored.begin() as connection:
         connection.execute(text("UPDATE media SET state = 'processing', sweep_at = NULL, lease_until = now()"
                                 " + interval '1 hour' WHERE id = :i"), {"i": media_id})  # fmt: skip
@@ -217,7 +218,7 @@ def direct(client: RestClient, conversation_id: int, size: int, content_type: st
     return client.json("POST", "/media/direct", json=body)
 
 
-def test_a_direct_upload_of_the_local_storage_has_the_same_interface(
+def test_direct_upload_to_local_storage_has_the_same_interface(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
     one, data = group(ann, ben), image_bytes(size=(90, 60))
@@ -247,7 +248,7 @@ def test_a_direct_upload_of_the_local_storage_has_the_same_interface(
     assert b"Secret" not in rest().http.get(rest(ann).media_url(media_id)).content
 
 
-def test_a_direct_upload_of_another_kind_than_it_said_fails(
+def test_direct_upload_of_another_kind_than_announced_fails(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account
 ) -> None:
     one, data = group(ann), b"<html>" + bytes(100)
@@ -263,7 +264,7 @@ def test_a_direct_upload_of_another_kind_than_it_said_fails(
     [(200_000_000, "video/mp4", "too_large"), (10, "image/heic", "invalid"), (10, "image/x-icon", "invalid"),
      (0, "image/jpeg", "invalid")],
 )  # fmt: skip
-def test_what_is_not_taken_is_refused_before_it_is_sent(
+def test_unacceptable_direct_upload_is_refused_before_the_bytes(
     rest: MakeRest, group: MakeGroup, ann: Account, size: int, content_type: str, code: str
 ) -> None:
     with refused(code):

@@ -1,4 +1,4 @@
-"""What bounds an upload: its size, its pace, how many at once and how many a minute; and the memory that it takes."""
+"""Limits of an upload: size, speed, number at once and per minute, and memory use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Sender = tuple[Account, RestClient, int]
 
 
 def begin(server: Stack, account: Account, conversation_id: int, declared: int) -> http.client.HTTPConnection:
-    """The head of an upload; its body is to follow."""
+    """Sends the head of an upload; the caller sends the body."""
     connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
     connection.putrequest("POST", f"/api/v1/media?conversationId={conversation_id}")
     connection.putheader("Authorization", f"Bearer {account.access_token}")
@@ -52,11 +52,11 @@ def rows_of(server: Stack, account: Account) -> int:
     return found
 
 
-def test_a_file_of_just_the_size_is_taken_and_of_one_byte_more_is_not(short_server: Stack, sender: Sender) -> None:
+def test_file_at_the_size_limit_is_accepted_and_one_byte_more_is_not(short_server: Stack, sender: Sender) -> None:
     account, client, one = sender
     taken = client.upload(one, bytes(400_000), "a.bin", "")
     assert taken["bytes"] == 400_000
-    eventually(lambda: is_ready(client, taken["mediaId"]), "its end")
+    eventually(lambda: is_ready(client, taken["mediaId"]), "the medium to be ready")
     with refused("too_large"):
         client.upload(one, bytes(400_001), "a.bin", "")
     with refused("too_large"):
@@ -73,7 +73,7 @@ def is_ready(client: RestClient, media_id: str) -> bool:
         return False
 
 
-def test_an_upload_that_stalls_is_cut_and_leaves_nothing(short_server: Stack, sender: Sender) -> None:
+def test_stalled_upload_is_cut_and_leaves_nothing(short_server: Stack, sender: Sender) -> None:
     account, _, one = sender
     connection = begin(short_server, account, one, 300_000)
     connection.send(part(bytes(290_000), FILE)[:280_000])
@@ -84,22 +84,22 @@ def test_an_upload_that_stalls_is_cut_and_leaves_nothing(short_server: Stack, se
     assert rows_of(short_server, account) == 0
 
 
-def test_a_third_upload_at_once_is_told_to_come_back(short_server: Stack, sender: Sender) -> None:
+def test_third_simultaneous_upload_gets_overloaded(short_server: Stack, sender: Sender) -> None:
     account, client, one = sender
     held = [begin(short_server, account, one, 300_000) for _ in range(2)]
     for connection in held:
         connection.send(part(bytes(290_000), FILE)[:100_000])
-    eventually(lambda: rows_of(short_server, account) == 2, "two under way")
+    eventually(lambda: rows_of(short_server, account) == 2, "two uploads under way")
     with refused("overloaded") as caught:
         client.upload(one, b"text", "a.txt", "text/plain")
     assert caught.value.data["retryAfter"] == 2.0
     for connection in held:
         connection.close()
-    eventually(lambda: rows_of(short_server, account) == 0, "their end")
+    eventually(lambda: rows_of(short_server, account) == 0, "the end of both uploads")
     assert client.upload(one, b"text", "a.txt", "text/plain")["status"] == "processing"
 
 
-def test_a_user_may_not_have_more_waiting_than_so_much(short_server: Stack, sender: Sender) -> None:
+def test_pending_bytes_per_user_are_limited(short_server: Stack, sender: Sender) -> None:
     account, client, one = sender
     direct = {"filename": "a.bin", "contentType": "", "bytes": 400_000, "conversationId": one}
     for _ in range(2):
@@ -110,7 +110,7 @@ def test_a_user_may_not_have_more_waiting_than_so_much(short_server: Stack, send
     assert rows_of(short_server, account) == 2
 
 
-def test_uploads_a_minute_are_counted_whatever_their_way(sender: Sender) -> None:
+def test_uploads_per_minute_are_counted_over_all_routes(sender: Sender) -> None:
     _, client, one = sender
     direct = {"filename": "a.txt", "contentType": "text/plain", "bytes": 4, "conversationId": one}
     for _ in range(3):
@@ -125,18 +125,18 @@ def test_uploads_a_minute_are_counted_whatever_their_way(sender: Sender) -> None
             act()
 
 
-def test_the_memory_of_a_web_process_does_not_grow_with_the_file(
+def test_memory_of_a_web_process_does_not_grow_with_the_file(
     server: Stack, rest: MakeRest, group: MakeGroup, ann: Account
 ) -> None:
     one = group(ann)
-    rest(ann).upload(one, bytes(MIB), "a.bin", "")  # what the first one loads stays
+    rest(ann).upload(one, bytes(MIB), "a.bin", "")  # the first upload loads modules that stay in memory
     gateway = max(group_members(server.web[0].pid), key=lambda process: process.memory_info().rss)
-    before, most, done = gateway.memory_info().rss, 0, threading.Event()
+    before, peak, done = gateway.memory_info().rss, 0, threading.Event()
 
     def watch() -> None:
-        nonlocal most
+        nonlocal peak
         while not done.is_set():
-            most = max(most, gateway.memory_info().rss)
+            peak = max(peak, gateway.memory_info().rss)
             done.wait(0.005)
 
     watcher = threading.Thread(target=watch)
@@ -153,4 +153,4 @@ def test_the_memory_of_a_web_process_does_not_grow_with_the_file(
     done.set()
     watcher.join()
     assert isinstance(gateway, psutil.Process)
-    assert most - before < 12 * MIB, f"{(most - before) / MIB:.1f} MiB for a file of {pieces}"
+    assert peak - before < 12 * MIB, f"{(peak - before) / MIB:.1f} MiB for a file of {pieces}"

@@ -1,4 +1,4 @@
-"""Messages that name media: shown as they now are, wherever they are read; gone when the message is."""
+"""Messages with media: every view shows the current state of the media, and deleting the message deletes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SendPicture = Callable[..., tuple[dict[str, Any], str]]
 
 @pytest.fixture
 def send_picture(rest: MakeRest) -> SendPicture:
-    """(the ack, the mediaId) of a message that names a picture at once."""
+    """Sends a message that names a fresh picture at once, and returns (the ack, the mediaId)."""
 
     def act(sender: Account, conversation_id: int, message: str = "look") -> tuple[dict[str, Any], str]:
         media_id = rest(sender).upload(conversation_id, image_bytes())["mediaId"]
@@ -33,21 +33,21 @@ def send_picture(rest: MakeRest) -> SendPicture:
 
 
 def shown(client: EventClient, message_id: str) -> dict[str, Any] | None:
-    """The last that a client was told of a message."""
+    """Returns the latest view of a message that this client received."""
     names = ("receive_message", "message_updated")
-    told = [e.data for e in list(client.events) if e.name in names and e.data["id"] == message_id]
-    return told[-1] if told else None
+    views = [e.data for e in list(client.events) if e.name in names and e.data["id"] == message_id]
+    return views[-1] if views else None
 
 
 def until_ready(client: EventClient, message_id: str) -> dict[str, Any]:
-    def look() -> dict[str, Any] | None:
+    def ready_view() -> dict[str, Any] | None:
         view = shown(client, message_id)
         return view if view and all(a["status"] == "ready" for a in view["attachments"]) else None
 
-    return client.wait(look, 15, "the picture")
+    return client.wait(ready_view, 15, "the picture")
 
 
-def test_every_transport_sees_the_placeholder_turn_into_the_picture(
+def test_placeholder_becomes_the_picture_on_every_transport(
     connect: Connect, group: MakeGroup, send_picture: SendPicture, ann: Account, ben: Account, transport: str
 ) -> None:
     one = group(ann, ben)
@@ -62,9 +62,7 @@ def test_every_transport_sees_the_placeholder_turn_into_the_picture(
     watcher.next_event("media_ready")
 
 
-def test_several_media_in_the_order_in_which_they_were_named(
-    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account
-) -> None:
+def test_media_keep_the_order_of_the_message(connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     one = group(ann)
     watcher = connect("ws", ann)
     ids = [rest(ann).upload(one, image_bytes(size=(20 + n, 20)))["mediaId"] for n in range(4)][::-1]
@@ -72,7 +70,7 @@ def test_several_media_in_the_order_in_which_they_were_named(
     assert [a["mediaId"] for a in until_ready(watcher, ack["id"])["attachments"]] == ids
 
 
-def test_wherever_a_message_is_read_its_media_are_as_they_now_are(
+def test_every_view_of_a_message_shows_the_current_state_of_its_media(
     connect: Connect, rest: MakeRest, group: MakeGroup, send_picture: SendPicture, ann: Account, ben: Account
 ) -> None:
     one = group(ann, ben)
@@ -93,8 +91,8 @@ def test_wherever_a_message_is_read_its_media_are_as_they_now_are(
         assert statuses == ["ready"], where
 
 
-@pytest.mark.parametrize("seen", [True, False], ids=["after it was sent", "before"])
-def test_who_was_away_is_told_on_resume(
+@pytest.mark.parametrize("seen", [True, False], ids=["after the message", "before the message"])
+def test_resume_reports_media_that_became_ready(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str, seen: bool
 ) -> None:
     one = group(ann, ben)
@@ -106,7 +104,7 @@ def test_who_was_away_is_told_on_resume(
     media_id = rest(ann).upload(one, image_bytes())["mediaId"]
     ack = rest(ann).send(conversation_id=one, attachments=[{"mediaId": media_id}])
     until_ready(sender, ack["id"])
-    eventually(lambda: settled(rest(ann), one, ack["id"]), "it is stored")
+    eventually(lambda: settled(rest(ann), one, ack["id"]), "the medium to be stored")
     if seen:
         watcher.kill()
     watcher.events.clear()
@@ -122,7 +120,7 @@ def settled(reader: RestClient, conversation_id: int, message_id: str) -> bool:
     return all(a["status"] == "ready" for a in message["attachments"])
 
 
-def test_an_edit_keeps_the_media_and_a_caption_may_go(
+def test_edit_keeps_the_media_and_may_remove_the_caption(
     connect: Connect, rest: MakeRest, group: MakeGroup, send_picture: SendPicture, ann: Account
 ) -> None:
     watcher = connect("ws", ann)
@@ -136,7 +134,7 @@ def test_an_edit_keeps_the_media_and_a_caption_may_go(
     assert view["attachments"]
 
 
-def test_edits_while_media_end_lose_neither_the_text_nor_the_picture(
+def test_edits_during_processing_keep_text_and_picture(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
     one = group(ann, ben)
@@ -157,10 +155,10 @@ def final(client: EventClient, message_id: str, message: str) -> dict[str, Any] 
     return view if view is not None and ready and view["message"] == message else None
 
 
-# -- naming --------------------
+# -- attaching --------------------
 
 
-def test_only_one_s_own_media_of_this_conversation_may_be_named(
+def test_only_own_media_of_this_conversation_can_be_attached(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
     one, other = group(ann, ben), group(ann, ben)
@@ -173,7 +171,7 @@ def test_only_one_s_own_media_of_this_conversation_may_be_named(
     assert [m["kind"] for m in rest(ben).fetch_unread(conversation_id=one)["messages"]] == ["system"]
 
 
-def test_a_send_that_is_repeated_is_the_same_message(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_repeated_send_with_media_is_the_same_message(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     one = group(ann)
     media_id = rest(ann).upload(one, image_bytes())["mediaId"]
     id_ = str(uuid.uuid4())
@@ -181,19 +179,19 @@ def test_a_send_that_is_repeated_is_the_same_message(rest: MakeRest, group: Make
     assert len({ack["seq"] for ack in sent}) == 1
 
 
-def test_named_twice_in_one_message_it_is_there_once(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_medium_attached_twice_appears_once(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     one = group(ann)
     media_id = rest(ann).upload(one, image_bytes())["mediaId"]
     rest(ann).send(conversation_id=one, attachments=[{"mediaId": media_id}, {"mediaId": media_id.upper()}])
     assert len(rest(ann).history(one)["messages"][-1]["attachments"]) == 1
 
 
-# -- deleting and passing on --------------------
+# -- deleting and forwarding --------------------
 
 
 @pytest.fixture
 def kept(server: Stack) -> Callable[[str], list[str]]:
-    """The files of a medium."""
+    """Returns the names of a medium's files."""
     directory = Path(server.env["MEDIA_DIR"])
     return lambda media_id: sorted(path.name for path in directory.rglob(f"{media_id}*"))
 
@@ -220,10 +218,10 @@ def test_deleting_the_message_for_everyone_deletes_the_asset(
         rest(ann).send(conversation_id=one, attachments=[{"mediaId": media_id}])
     with stored.connect() as connection:
         state = connection.execute(text("SELECT state FROM media WHERE id = :i"), {"i": media_id}).scalar()
-    assert state == "deleting"  # until nothing of it can arrive any more
+    assert state == "deleting"  # stays "deleting" until no late upload of it can arrive
 
 
-def test_a_medium_stays_while_another_message_names_it(
+def test_medium_stays_while_another_message_uses_it(
     connect: Connect, rest: MakeRest, group: MakeGroup, send_picture: SendPicture, kept: Kept, ann: Account
 ) -> None:
     one = group(ann)
@@ -237,7 +235,7 @@ def test_a_medium_stays_while_another_message_names_it(
     eventually(lambda: kept(media_id) == [], "the removal", 20)
 
 
-def test_a_forward_shows_its_media_to_those_who_get_it(
+def test_forward_gives_its_receivers_access_to_the_media(
     connect: Connect, rest: MakeRest, group: MakeGroup, send_picture: SendPicture, kept: Kept,
     ann: Account, ben: Account, eve: Account,
 ) -> None:  # fmt: skip

@@ -1,4 +1,4 @@
-"""Uploading: what is taken, what is refused, and that what is refused leaves nothing."""
+"""Uploads: which are accepted, which are refused, and that refused ones leave nothing behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.processes import Stack
 
 @pytest.fixture
 def media_of(stored: Engine) -> Callable[[int], list[tuple[Any, ...]]]:
-    """(state, pieces staged) of a user's media."""
+    """Returns (state, pieces staged) of a user's media."""
     query = text("""SELECT state, (SELECT count(*) FROM media_chunks WHERE media_id = id) FROM media WHERE user_id = :u
                     ORDER BY id""")
 
@@ -37,7 +37,7 @@ MediaOf = Callable[[int], list[tuple[Any, ...]]]
 
 
 @pytest.mark.parametrize("kind", ["image", "video", "audio", "file"])
-def test_each_kind_is_received_at_once_and_ready_soon(
+def test_each_kind_is_accepted_at_once_and_ready_soon(
     connect: Connect, rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, ben: Account, kind: str,
     tmp_path: Path,
 ) -> None:  # fmt: skip
@@ -65,9 +65,7 @@ def test_each_kind_is_received_at_once_and_ready_soon(
     assert media_of(ann.user_id) == [("ready", 0)]
 
 
-def test_what_is_kept_of_a_photo_has_no_position(
-    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account
-) -> None:
+def test_stored_photo_has_no_position(connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     one = group(ann)
     watcher = connect("ws", ann)
     data = image_bytes(size=(100, 80), orientation=8)
@@ -79,7 +77,7 @@ def test_what_is_kept_of_a_photo_has_no_position(
     assert len(kept) < len(data)
 
 
-def test_the_form_may_come_in_either_order_or_name_the_conversation_in_the_query(
+def test_form_fields_come_in_any_order_or_in_the_query(
     server: Stack, rest: MakeRest, group: MakeGroup, ann: Account
 ) -> None:
     one = group(ann)
@@ -101,12 +99,12 @@ def part(body: bytes, *headers: bytes) -> bytes:
 
 def post(server: Stack, account: Account, body: bytes, query: str = "", **headers: str) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
-    told = {
+    request_headers = {
         "Authorization": f"Bearer {account.access_token}",
         "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}",
         **headers,
     }
-    connection.request("POST", f"/api/v1/media{query}", body, told)
+    connection.request("POST", f"/api/v1/media{query}", body, request_headers)
     response = connection.getresponse()
     answer = response.status, json.loads(response.read())
     connection.close()
@@ -124,7 +122,7 @@ def post(server: Stack, account: Account, body: bytes, query: str = "", **header
     ],
     ids=["a page", "a picture", "HEIC", "a bomb", "nothing"],
 )
-def test_what_is_not_what_it_says_is_refused_and_leaves_nothing(
+def test_bytes_that_contradict_their_type_are_refused_and_leave_nothing(
     rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, data: bytes, content_type: str, code: str
 ) -> None:
     one = group(ann)
@@ -150,7 +148,7 @@ def test_what_is_not_what_it_says_is_refused_and_leaves_nothing(
     ids=["empty", "nowhere", "another name", "no id", "a long id", "a long header", "many parts", "no form", "JSON",
          "no boundary"],
 )  # fmt: skip
-def test_forms_that_make_no_sense(
+def test_malformed_forms_are_refused(
     server: Stack, media_of: MediaOf, ann: Account, body: bytes, headers: dict[str, str], status: int
 ) -> None:
     answer, problem = post(server, ann, body, **headers)
@@ -164,12 +162,12 @@ def test_two_files_in_one_form_are_refused(server: Stack, media_of: MediaOf, ann
     assert media_of(ann.user_id) == []
 
 
-def test_a_json_body_is_bounded_as_before(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_json_bodies_keep_their_own_limit(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     with refused("too_large"):
         rest(ann).request("POST", "/messages", json={"conversationId": group(ann), "message": "x" * 300_000})
 
 
-def test_a_stranger_cannot_upload_and_learns_nothing(
+def test_non_member_cannot_upload(
     rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, eve: Account
 ) -> None:
     for one in (group(ann), 2**40):
@@ -181,7 +179,7 @@ def test_a_stranger_cannot_upload_and_learns_nothing(
     assert media_of(eve.user_id) == []
 
 
-def test_an_upload_that_the_client_cuts_leaves_nothing(
+def test_upload_cut_by_the_client_leaves_nothing(
     server: Stack, group: MakeGroup, media_of: MediaOf, ann: Account
 ) -> None:
     connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
@@ -197,10 +195,10 @@ def test_an_upload_that_the_client_cuts_leaves_nothing(
     connection.send(begun[:900_000])
     eventually(lambda: media_of(ann.user_id) == [("receiving", 3)], "three pieces")
     connection.close()
-    eventually(lambda: media_of(ann.user_id) == [], "the end of it")
+    eventually(lambda: media_of(ann.user_id) == [], "the removal of the upload")
 
 
-def test_what_cannot_be_read_fails_and_says_so(
+def test_unreadable_media_fails_with_a_reason(
     connect: Connect, rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, ben: Account
 ) -> None:
     one = group(ann, ben)
@@ -220,10 +218,10 @@ def test_what_cannot_be_read_fails_and_says_so(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_medium_that_fails_is_shown_as_failed_whenever_it_is_named(
+def test_failed_medium_is_shown_as_failed_even_if_attached_later(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str, when: str
 ) -> None:
-    """Of those that one names, one cannot know which has failed by now."""
+    """A client that attaches a medium cannot know whether it has failed by then."""
     one = group(ann, ben)
     watcher, witness = connect(transport, ben), connect("ws", ann)
     media_id = rest(ann).upload(one, image_bytes(size=(500, 500))[:3000])["mediaId"]
@@ -234,8 +232,8 @@ def test_a_medium_that_fails_is_shown_as_failed_whenever_it_is_named(
 
     def shown_failed(message_id: str) -> bool | None:
         names = ("receive_message", "message_updated")
-        told = [e.data for e in list(watcher.events) if e.name in names and e.data["id"] == message_id]
-        return (bool(told) and failed(told[-1])) or None
+        views = [e.data for e in list(watcher.events) if e.name in names and e.data["id"] == message_id]
+        return (bool(views) and failed(views[-1])) or None
 
     for message_id in sent:
         watcher.wait(lambda message_id=message_id: shown_failed(message_id), 15, "that it failed")

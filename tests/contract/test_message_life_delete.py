@@ -1,4 +1,4 @@
-"""A message is deleted, for everyone or for oneself, and nothing of it is left."""
+"""Deleting a message, for everyone or for oneself, removes all of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pair(rest: MakeRest, ann: Account, ben: Account) -> int:
 
 
 @pytest.mark.parametrize("by", ALL)
-def test_for_everyone_it_goes_from_every_session(
+def test_delete_for_everyone_reaches_every_session(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, by: str
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="secret")
@@ -47,7 +47,7 @@ def test_for_everyone_it_goes_from_every_session(
     assert rest(ben).conversation(pair)["unread"] == 0
 
 
-def test_a_deletion_of_a_message_older_than_the_cursor_comes_on_resume(
+def test_resume_includes_deletions_of_messages_before_the_cursor(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="secret")
@@ -60,7 +60,7 @@ def test_a_deletion_of_a_message_older_than_the_cursor_comes_on_resume(
     assert "secret" not in str([e.data for e in away.events])
 
 
-def test_what_was_sent_and_deleted_meanwhile_never_shows(
+def test_message_sent_and_deleted_while_away_is_not_shown(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
 ) -> None:
     away = connect(transport, ben)
@@ -72,12 +72,12 @@ def test_what_was_sent_and_deleted_meanwhile_never_shows(
     away.fence()
     left = [m["message"] for m in away.messages(pair) if "message" in m]
     assert left[-1] == "two"
-    if "one" in left:  # a poll that was held for it gave the message before it went
+    if "one" in left:  # a poll that was already waiting returned the message before its deletion
         assert away.named("message_deleted")
 
 
 @pytest.mark.parametrize("by", ALL)
-def test_for_oneself_it_goes_from_ones_own_sessions(
+def test_delete_for_me_reaches_only_ones_own_sessions(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, by: str
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="stays")
@@ -94,7 +94,7 @@ def test_for_oneself_it_goes_from_ones_own_sessions(
     assert rest(ben).fetch_unread()["messages"] == []
 
 
-def test_what_was_deleted_for_oneself_goes_on_resume_too(
+def test_resume_includes_ones_own_delete_for_me(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="stays")
@@ -108,10 +108,10 @@ def test_what_was_deleted_for_oneself_goes_on_resume_too(
     assert other.named("message_deleted") == []
 
 
-def test_what_is_hidden_stays_hidden(
+def test_hidden_message_stays_hidden(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
 ) -> None:
-    """Also on a replay from before it was sent, also when it is edited afterwards."""
+    """The message stays hidden on a replay from before it was sent, and after a later edit."""
     before = connect(transport, ben)
     before.kill()
     sent = rest(ann).send(conversation_id=pair, message="one")
@@ -119,8 +119,8 @@ def test_what_is_hidden_stays_hidden(
     rest(ann).edit(sent["id"], "two", pair)
     again = connect(transport, ben, before.cursor)
     again.fence()
-    told = [e for e in again.events if e.data.get("id") == sent["id"]]
-    assert not told or told[-1].name == "message_deleted", told
+    seen = [e for e in again.events if e.data.get("id") == sent["id"]]
+    assert not seen or seen[-1].name == "message_deleted", seen
     assert history(rest(ben), pair) == []
     with refused("not_found"):
         rest(ben).react(sent["id"], "👍", pair)
@@ -137,7 +137,7 @@ def test_deleting_again_changes_nothing(
     assert len(client.named("message_deleted")) == 1
 
 
-def test_only_who_wrote_it_deletes_for_everyone(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+def test_only_the_author_deletes_for_everyone(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="mine")
     with refused("forbidden"):
         rest(ben).delete(sent["id"], pair)
@@ -146,7 +146,7 @@ def test_only_who_wrote_it_deletes_for_everyone(rest: MakeRest, pair: int, ann: 
     assert one(rest(ben), pair, 1)["message"] == "mine"
 
 
-def test_nothing_is_done_to_what_is_deleted(
+def test_deleted_message_accepts_no_changes(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="mine")
@@ -163,7 +163,7 @@ def test_nothing_is_done_to_what_is_deleted(
         rest(ben).send(conversation_id=pair, forward={"id": sent["id"], "conversationId": pair}, message=None)
 
 
-def test_the_id_of_a_deleted_message_is_not_free(rest: MakeRest, pair: int, ann: Account) -> None:
+def test_id_of_a_deleted_message_cannot_be_used_again(rest: MakeRest, pair: int, ann: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="mine")
     rest(ann).delete(sent["id"], pair)
     again = rest(ann).send(conversation_id=pair, message="mine", id=sent["id"])
@@ -171,17 +171,17 @@ def test_the_id_of_a_deleted_message_is_not_free(rest: MakeRest, pair: int, ann:
     assert "deletedAt" in one(rest(ann), pair, 1)
 
 
-def test_a_system_message_is_not_deleted(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_system_message_cannot_be_deleted(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     made = group(ann)
     with refused("forbidden"):
         rest(ann).delete(one(rest(ann), made, 1)["id"], made)
 
 
-# -- nothing is left ------------------------------------------------
+# -- no trace remains ------------------------------------------------
 
 
 def in_postgres(stored: Engine, word: str) -> list[str]:
-    """The tables in which any column of any row says this word."""
+    """Returns the tables that contain this word in any column of any row."""
     tables = "select table_name from information_schema.tables where table_schema = 'public'"
     says = "select 1 from {} t where t::text ilike :w limit 1"
     with stored.connect() as connection:
@@ -190,7 +190,7 @@ def in_postgres(stored: Engine, word: str) -> list[str]:
 
 
 def in_redis(client: redis.Redis, word: str) -> list[bytes]:
-    """The keys whose value says this word."""
+    """Returns the keys whose value contains this word."""
     read: dict[bytes, Callable[[bytes], Any]] = {
         b"string": client.get,
         b"hash": client.hgetall,
@@ -204,16 +204,16 @@ def in_redis(client: redis.Redis, word: str) -> list[bytes]:
 
 @pytest.fixture
 def traces(server: Stack, stored: Engine) -> Callable[[str], Any]:
-    """Where a word still stands in the stores."""
+    """Returns every place in the stores that still contains a word."""
 
-    def look(word: str) -> list[Any]:
+    def find(word: str) -> list[Any]:
         with server.stores.valkey.client() as client:
             return [*in_postgres(stored, word), *in_redis(client, word)]
 
-    return look
+    return find
 
 
-def test_no_text_of_a_deleted_message_is_left(
+def test_stores_keep_no_text_of_a_deleted_message(
     rest: MakeRest, group: MakeGroup, traces: Any, ann: Account, ben: Account
 ) -> None:
     word = f"needle{uuid.uuid4().hex}"
@@ -221,7 +221,7 @@ def test_no_text_of_a_deleted_message_is_left(
     sent = rest(ann).send(conversation_id=made, message=f"{word} one")
     rest(ben).send(conversation_id=made, message="a reply", replyTo=sent["id"])
     eventually(lambda: rest(ben).search(word), "the word to be found")
-    assert traces(word), "before it is deleted it stands somewhere"
+    assert traces(word), "before the deletion the word must be found"
     rest(ann).edit(sent["id"], f"{word} two", made)
     rest(ann).pin(sent["id"], made)
     rest(ann).delete(sent["id"], made)
@@ -233,7 +233,7 @@ def test_no_text_of_a_deleted_message_is_left(
         rest(ann).edits(sent["id"], made)
 
 
-def test_no_text_of_an_edit_is_found_after_it(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+def test_search_does_not_find_text_that_was_edited_away(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
     old, new = f"old{pair}x{uuid.uuid4().hex}", f"new{pair}x{uuid.uuid4().hex}"
     sent = rest(ann).send(conversation_id=pair, message=old)
     rest(ann).edit(sent["id"], new, pair)
@@ -241,7 +241,7 @@ def test_no_text_of_an_edit_is_found_after_it(rest: MakeRest, pair: int, ann: Ac
     assert rest(ben).search(old) == []
 
 
-def test_what_is_hidden_is_not_found(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+def test_search_does_not_find_hidden_messages(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
     word = f"needle{uuid.uuid4().hex}"
     sent = rest(ann).send(conversation_id=pair, message=word)
     rest(ben).delete(sent["id"], pair, scope="me")

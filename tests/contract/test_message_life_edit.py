@@ -1,4 +1,4 @@
-"""A message is edited: what is told, to whom, and until when."""
+"""Editing a message: the events, their receivers, and the time limit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pair(rest: MakeRest, ann: Account, ben: Account) -> int:
 
 
 @pytest.mark.parametrize("by", ALL)
-def test_an_edit_is_told_on_every_session(
+def test_edit_reaches_every_session(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, by: str
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="frist")
@@ -45,12 +45,12 @@ def test_an_edit_is_told_on_every_session(
         assert (event.data["message"], event.data["seq"], event.data["senderId"]) == ("first", 1, ann.user_id)
         assert event.data["sentAt"] == sent["sentAt"]
         assert is_time(event.data["editedAt"])
-        assert "reactions" not in event.data, "absent means unchanged"
+        assert "reactions" not in event.data, "an absent member means unchanged"
     now = one(rest(ben), pair, 1)
     assert (now["message"], now["editedAt"]) == ("first", event.data["editedAt"])
 
 
-def test_an_edit_of_a_message_older_than_the_cursor_comes_on_resume(
+def test_resume_includes_edits_of_messages_before_the_cursor(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
@@ -61,10 +61,10 @@ def test_an_edit_of_a_message_older_than_the_cursor_comes_on_resume(
     away.reconnect()
     away.fence()
     assert [e.data["message"] for e in away.named("message_updated")][-1] == "three"
-    assert away.messages(pair) == [], "it is no new message"
+    assert away.messages(pair) == [], "an edit is not a new message"
 
 
-def test_a_message_sent_and_edited_meanwhile_comes_as_it_is(
+def test_message_sent_and_edited_while_away_comes_with_its_latest_text(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
 ) -> None:
     away = connect(transport, ben)
@@ -78,7 +78,7 @@ def test_a_message_sent_and_edited_meanwhile_comes_as_it_is(
     assert shown[-1] == "two"
 
 
-def test_the_texts_before_are_kept_for_the_author(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+def test_author_can_read_earlier_texts(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
     for text in ("two", "three"):
         rest(ann).edit(sent["id"], text, pair)
@@ -89,19 +89,19 @@ def test_the_texts_before_are_kept_for_the_author(rest: MakeRest, pair: int, ann
         rest(ben).edits(sent["id"], pair)
 
 
-def test_the_same_text_again_tells_no_lie(rest: MakeRest, pair: int, ann: Account) -> None:
+def test_edit_to_the_same_text_is_not_an_edit(rest: MakeRest, pair: int, ann: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
     assert rest(ann).edit(sent["id"], "one", pair)["seq"] == 1
     assert one(rest(ann), pair, 1)["message"] == "one"
 
 
-def test_the_conversation_need_not_be_named(rest: MakeRest, pair: int, ann: Account) -> None:
+def test_edit_needs_no_conversation_id(rest: MakeRest, pair: int, ann: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
     assert rest(ann).edit(sent["id"], "two")["conversationId"] == pair
     assert one(rest(ann), pair, 1)["message"] == "two"
 
 
-def test_unread_and_the_list_show_the_present_text(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+def test_unread_and_the_list_show_the_edited_text(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
     rest(ann).edit(sent["id"], "two", pair)
     assert [m["message"] for m in rest(ben).fetch_unread()["messages"]] == ["two"]
@@ -109,7 +109,7 @@ def test_unread_and_the_list_show_the_present_text(rest: MakeRest, pair: int, an
     assert rest(ben).conversation(pair)["unread"] == 1
 
 
-def test_only_the_author_edits(connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
+def test_only_the_author_can_edit(connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
     for other in (rest(ben), connect("ws", ben)):
         with refused("forbidden"):
@@ -120,7 +120,7 @@ def test_only_the_author_edits(connect: Connect, rest: MakeRest, pair: int, ann:
 @pytest.mark.parametrize(
     ("text", "code"), [("", "invalid"), (None, "invalid"), (5, "invalid"), ("x" * 8001, "too_large")]
 )
-def test_a_text_that_could_not_be_sent_is_refused(
+def test_edit_to_an_invalid_text_is_refused(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, text: Any, code: str
 ) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
@@ -129,7 +129,7 @@ def test_a_text_that_could_not_be_sent_is_refused(
             client.edit(sent["id"], text, pair)
 
 
-def test_what_is_not_there_is_not_found(connect: Connect, rest: MakeRest, pair: int, ann: Account) -> None:
+def test_editing_a_missing_message_is_not_found(connect: Connect, rest: MakeRest, pair: int, ann: Account) -> None:
     for client in (rest(ann), connect("ws", ann)):
         for where in (pair, None, 2**40):
             with refused("not_found"):
@@ -140,7 +140,7 @@ def test_what_is_not_there_is_not_found(connect: Connect, rest: MakeRest, pair: 
         connect("ws", ann).edit("no-uuid", "x", pair)
 
 
-def test_a_system_message_is_not_edited(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
+def test_system_message_cannot_be_edited(rest: MakeRest, group: MakeGroup, ann: Account) -> None:
     made = group(ann)
     with refused("forbidden"):
         rest(ann).edit(one(rest(ann), made, 1)["id"], "mine", made)
@@ -148,13 +148,15 @@ def test_a_system_message_is_not_edited(rest: MakeRest, group: MakeGroup, ann: A
 
 @pytest.fixture
 def strict(short_server: Stack, opened: list[Any]) -> Iterator[RestClient]:
-    """An owner where a message may be edited for one second."""
+    """A group owner on a server that allows edits for one second."""
     account = register(short_server.base_url)
     opened += [RestClient(short_server.base_url, account.access_token)]
     return opened[-1]
 
 
-def test_after_a_while_a_message_stays_as_it_is(strict: RestClient, opened: list[Any], short_server: Stack) -> None:
+def test_message_cannot_be_edited_after_the_time_limit(
+    strict: RestClient, opened: list[Any], short_server: Stack
+) -> None:
     member = register(short_server.base_url)
     other = RestClient(short_server.base_url, member.access_token)
     opened.append(other)
@@ -172,11 +174,11 @@ def test_after_a_while_a_message_stays_as_it_is(strict: RestClient, opened: list
     eventually(too_late, "the end of the time for edits", 5)
     with refused("forbidden"):
         other.delete(sent["id"], made)
-    assert other.delete(sent["id"], made, scope="me")["seq"] == 2, "for oneself at any time"
-    assert strict.delete(sent["id"], made)["seq"] == 2, "an owner at any time"
+    assert other.delete(sent["id"], made, scope="me")["seq"] == 2, "deleting for oneself is always allowed"
+    assert strict.delete(sent["id"], made)["seq"] == 2, "an owner may always delete"
 
 
-def test_edits_of_one_message_at_once_end_alike_for_all(
+def test_simultaneous_edits_end_with_the_same_text_for_all(
     connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account
 ) -> None:
     clients = [connect(transport, ben) for transport in ALL]

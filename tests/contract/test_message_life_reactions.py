@@ -1,4 +1,4 @@
-"""Reactions and pins: live as what happened, on resume as what is so."""
+"""Reactions and pins: live as events, on resume as the message's current state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.contract.expect_groups import one
 from tests.support.clients import Account, Event, EventClient
 
 
-def told(client: EventClient, name: str, id_: str) -> list[Event]:
+def events_about(client: EventClient, name: str, id_: str) -> list[Event]:
     return [e for e in client.named(name) if e.data["id"] == id_]
 
 
@@ -26,7 +26,7 @@ def made(group: MakeGroup, ann: Account, ben: Account, eve: Account) -> int:
 
 
 @pytest.mark.parametrize("by", ALL)
-def test_a_reaction_comes_and_goes_on_every_session(
+def test_reaction_and_its_removal_reach_every_session(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, by: str
 ) -> None:
     sent = rest(ann).send(conversation_id=made)
@@ -49,7 +49,7 @@ def test_a_reaction_comes_and_goes_on_every_session(
         assert shown(one(rest(ben), made, 2)) == ({"👍": (1, True)} if on else {})
 
 
-def test_they_are_counted_by_emoji(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
+def test_reactions_are_counted_by_emoji(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
     sent = rest(ann).send(conversation_id=made)
     for who, emojis in ((ben, "👍❤"), (eve, "👍"), (ann, "🎉")):
         for emoji in emojis:
@@ -58,19 +58,19 @@ def test_they_are_counted_by_emoji(rest: MakeRest, made: int, ann: Account, ben:
     assert shown(one(rest(ann), made, 2)) == {"👍": (2, False), "❤": (1, False), "🎉": (1, True)}
 
 
-def test_the_same_reaction_again_is_one(
+def test_repeated_reaction_makes_no_event(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str
 ) -> None:
-    """A screen counts the events: what changes nothing tells nothing."""
+    """Clients count the events, so a reaction that changes nothing must not send one."""
     sent = rest(ann).send(conversation_id=made)
     client = connect(transport, ann)
     for on in (True, True, False, False):
         rest(ben).react(sent["id"], "👍", made, on=on)
     client.fence()
-    assert [e.data["on"] for e in told(client, "reaction", sent["id"])] == [True, False]
+    assert [e.data["on"] for e in events_about(client, "reaction", sent["id"])] == [True, False]
 
 
-def test_on_resume_it_comes_as_the_messages_present_state(
+def test_resume_sends_reactions_as_the_messages_current_state(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     sent = rest(ann).send(conversation_id=made)
@@ -82,24 +82,24 @@ def test_on_resume_it_comes_as_the_messages_present_state(
     rest(ann).react(sent["id"], "🎉", made)
     away.reconnect()
     away.fence()
-    if transport == "poll" and not told(away, "message_updated", sent["id"]):
-        # A poll's session lives on for a while: it is not resumed, it gathered each of them.
-        assert len(told(away, "reaction", sent["id"])) == 5
+    if transport == "poll" and not events_about(away, "message_updated", sent["id"]):
+        # A poll's session stays for a while after the last poll, so it received each event and did not need to resume.
+        assert len(events_about(away, "reaction", sent["id"])) == 5
         return
-    now = told(away, "message_updated", sent["id"])[-1].data
+    now = events_about(away, "message_updated", sent["id"])[-1].data
     assert shown(now) == {"👍": (2, True), "🎉": (1, False)}
     assert away.messages(made) == []
 
 
 @pytest.mark.parametrize("emoji", ["", "not an emoji at all, but a long text " * 3, "a\nb", None, 5])
-def test_what_is_no_reaction_is_invalid(connect: Connect, rest: MakeRest, made: int, ann: Account, emoji: Any) -> None:
+def test_invalid_reaction_is_refused(connect: Connect, rest: MakeRest, made: int, ann: Account, emoji: Any) -> None:
     sent = rest(ann).send(conversation_id=made)
     with refused("invalid"):
         connect("ws", ann).react(sent["id"], emoji, made)
 
 
 @pytest.mark.parametrize("emoji", ["👍🏽", "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "❤️", "1️⃣"])
-def test_an_emoji_of_many_code_points_is_one(
+def test_emoji_of_many_code_points_is_one_reaction(
     connect: Connect, rest: MakeRest, made: int, ann: Account, emoji: str, transport: str
 ) -> None:
     sent = rest(ann).send(conversation_id=made)
@@ -107,7 +107,7 @@ def test_an_emoji_of_many_code_points_is_one(
     assert shown(one(rest(ann), made, 2)) == {emoji: (1, True)}
 
 
-def test_a_system_message_has_no_reactions(rest: MakeRest, made: int, ann: Account) -> None:
+def test_system_message_takes_no_reactions(rest: MakeRest, made: int, ann: Account) -> None:
     created = one(rest(ann), made, 1)["id"]
     with refused("forbidden"):
         rest(ann).react(created, "👍", made)
@@ -119,7 +119,7 @@ def test_a_system_message_has_no_reactions(rest: MakeRest, made: int, ann: Accou
 
 
 @pytest.mark.parametrize("by", ALL)
-def test_a_pin_is_told_on_every_session(
+def test_pin_reaches_every_session(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, by: str
 ) -> None:
     sent = rest(ben).send(conversation_id=made)
@@ -143,7 +143,7 @@ def test_a_pin_is_told_on_every_session(
 
 
 @pytest.mark.parametrize("on", [True, False])
-def test_a_pin_comes_on_resume_as_the_messages_present_state(
+def test_resume_sends_pins_as_the_messages_current_state(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str, on: bool
 ) -> None:
     sent = rest(ann).send(conversation_id=made)
@@ -154,13 +154,13 @@ def test_a_pin_comes_on_resume_as_the_messages_present_state(
     rest(ann).pin(sent["id"], made, on=on)
     away.reconnect()
     away.fence()
-    if transport == "poll" and not told(away, "message_updated", sent["id"]):
-        assert [e.data["on"] for e in told(away, "message_pinned", sent["id"])] == [on]
+    if transport == "poll" and not events_about(away, "message_updated", sent["id"]):
+        assert [e.data["on"] for e in events_about(away, "message_pinned", sent["id"])] == [on]
         return
-    assert ("pinnedAt" in told(away, "message_updated", sent["id"])[-1].data) is on
+    assert ("pinnedAt" in events_about(away, "message_updated", sent["id"])[-1].data) is on
 
 
-def test_an_edit_leaves_pin_and_reactions(
+def test_edit_keeps_pin_and_reactions(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str
 ) -> None:
     sent = rest(ann).send(conversation_id=made, message="one")
@@ -168,12 +168,12 @@ def test_an_edit_leaves_pin_and_reactions(
     rest(ben).react(sent["id"], "👍", made)
     client = connect(transport, ben)
     rest(ann).edit(sent["id"], "two", made)
-    assert "pinnedAt" in client.next_event("message_updated").data, "the message as it now is"
+    assert "pinnedAt" in client.next_event("message_updated").data, "the current state of the message"
     now = one(rest(ben), made, 2)
     assert (now["message"], shown(now), "pinnedAt" in now) == ("two", {"👍": (1, True)}, True)
 
 
-def test_both_pin_in_a_direct_conversation(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_both_members_can_pin_in_a_direct_conversation(rest: MakeRest, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id)
     for who in (ann, ben):
         rest(who).pin(sent["id"], sent["conversationId"])

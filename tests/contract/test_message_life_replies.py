@@ -1,4 +1,4 @@
-"""What a message says of others: replies with what they quote, mentions, and where it was forwarded from."""
+"""References to other messages and users: replies with quotes, mentions, and forwards."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ def made(group: MakeGroup, ann: Account, ben: Account, eve: Account) -> int:
 # -- replies ------------------------------------------------
 
 
-def test_a_reply_quotes_what_it_answers(
+def test_reply_quotes_its_message(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str
 ) -> None:
-    asked = rest(ann).send(conversation_id=made, message="where?")
+    question = rest(ann).send(conversation_id=made, message="where?")
     away, client = connect(transport, ann), connect(transport, ann)
     away.kill()
-    answer = connect(transport, ben).send("here", conversation_id=made, replyTo=asked["id"])
-    quoted = {"id": asked["id"], "seq": 2, "senderId": ann.user_id, "message": "where?"}
+    answer = connect(transport, ben).send("here", conversation_id=made, replyTo=question["id"])
+    quoted = {"id": question["id"], "seq": 2, "senderId": ann.user_id, "message": "where?"}
     away.reconnect()
     for got in (client.next_message(answer["id"]), away.next_message(answer["id"]), one(rest(ann), made, 3)):
-        assert (got["replyTo"], got["quoted"]) == (asked["id"], quoted)
+        assert (got["replyTo"], got["quoted"]) == (question["id"], quoted)
 
 
-def test_a_long_text_is_quoted_in_part_or_whole(rest: MakeRest, made: int, ann: Account) -> None:
+def test_long_text_is_quoted_shortened(rest: MakeRest, made: int, ann: Account) -> None:
     long = "word " * 1500
-    asked = rest(ann).send(conversation_id=made, message=long)
-    rest(ann).send(conversation_id=made, message="yes", replyTo=asked["id"])
+    question = rest(ann).send(conversation_id=made, message=long)
+    rest(ann).send(conversation_id=made, message="yes", replyTo=question["id"])
     quoted = one(rest(ann), made, 3)["quoted"]["message"]
     assert quoted
     assert long.startswith(quoted.removesuffix("…"))
 
 
-def test_a_quote_follows_its_message(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
-    asked = rest(ann).send(conversation_id=made, message="where?")
-    rest(ben).send(conversation_id=made, message="here", replyTo=asked["id"])
-    rest(ann).edit(asked["id"], "when?", made)
+def test_quote_follows_edits_and_deletion_of_its_message(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
+    question = rest(ann).send(conversation_id=made, message="where?")
+    rest(ben).send(conversation_id=made, message="here", replyTo=question["id"])
+    rest(ann).edit(question["id"], "when?", made)
     assert one(rest(ben), made, 3)["quoted"]["message"] == "when?"
-    rest(ann).delete(asked["id"], made)
+    rest(ann).delete(question["id"], made)
     left = one(rest(ben), made, 3)
-    assert left["replyTo"] == asked["id"]
-    assert left["quoted"] == {"id": asked["id"], "seq": 2, "senderId": ann.user_id}
+    assert left["replyTo"] == question["id"]
+    assert left["quoted"] == {"id": question["id"], "seq": 2, "senderId": ann.user_id}
 
 
-def test_a_reply_to_what_is_not_there_quotes_nothing(
+def test_reply_to_a_missing_message_quotes_nothing(
     connect: Connect, rest: MakeRest, made: int, group: MakeGroup, ann: Account, ben: Account, transport: str
 ) -> None:
     client = connect(transport, ben)
@@ -69,7 +69,7 @@ def test_a_reply_to_what_is_not_there_quotes_nothing(
 # -- mentions ------------------------------------------------
 
 
-def test_who_is_named_is_mentioned(
+def test_named_members_are_mentioned(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     client, away = connect(transport, ben), connect(transport, ben)
@@ -87,20 +87,18 @@ def test_who_is_named_is_mentioned(
 
 
 @pytest.mark.parametrize("text", ["mail ann@{name}", "@{name}more", "@nobody-of-this-name", "no one"])
-def test_what_only_looks_like_a_mention_is_none(
-    rest: MakeRest, made: int, ann: Account, ben: Account, text: str
-) -> None:
+def test_lookalike_of_a_mention_is_ignored(rest: MakeRest, made: int, ann: Account, ben: Account, text: str) -> None:
     rest(ann).send(conversation_id=made, message=text.format(name=ben.username))
     assert not one(rest(ben), made, 2).get("mentions")
     assert rest(ben).conversation(made)["mentions"] == 0
 
 
-def test_case_makes_no_difference(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
+def test_mentions_ignore_case(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
     rest(ann).send(conversation_id=made, message=f"@{ben.username.upper()}, look")
     assert one(rest(ann), made, 2)["mentions"] == [ben.user_id]
 
 
-def test_a_stranger_is_not_mentioned(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
+def test_non_member_is_not_mentioned(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
     made = group(ann)
     rest(ann).send(conversation_id=made, message=f"@{ben.username}, look")
     assert not one(rest(ann), made, 2).get("mentions")
@@ -108,7 +106,7 @@ def test_a_stranger_is_not_mentioned(rest: MakeRest, group: MakeGroup, ann: Acco
 
 
 @pytest.mark.parametrize(("role", "counts"), [("owner", True), ("admin", True), ("member", False)])
-def test_all_counts_from_those_who_lead(
+def test_mention_of_all_counts_only_from_owners_and_admins(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, role: str, counts: bool
 ) -> None:
     clients = [connect(transport, eve) for transport in ALL]
@@ -121,7 +119,7 @@ def test_all_counts_from_those_who_lead(
     assert rest(ben).conversation(made)["mentions"] == 0
 
 
-def test_an_edit_changes_who_is_mentioned(
+def test_edit_changes_the_mentions(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     sent = rest(ann).send(conversation_id=made, message=f"@{ben.username}")
@@ -136,7 +134,7 @@ def test_an_edit_changes_who_is_mentioned(
 # -- forwarding ------------------------------------------------
 
 
-def test_a_forwarded_message_says_whence(
+def test_forwarded_message_names_its_origin(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     source = rest(ann).send(receiver_id=ben.user_id, message="pass it on")
@@ -144,10 +142,10 @@ def test_a_forwarded_message_says_whence(
     away.kill()
     forward = {"id": source["id"], "conversationId": source["conversationId"]}
     sent = rest(ben).send(conversation_id=made, message=None, forward=forward)
-    whence = {"senderId": ann.user_id, "sentAt": source["sentAt"]}
+    origin = {"senderId": ann.user_id, "sentAt": source["sentAt"]}
     away.reconnect()
     for got in (client.next_message(sent["id"]), away.next_message(sent["id"]), one(rest(eve), made, 2)):
-        assert (got["message"], got["senderId"], got["forwarded"]) == ("pass it on", ben.user_id, whence)
+        assert (got["message"], got["senderId"], got["forwarded"]) == ("pass it on", ben.user_id, origin)
 
 
 def test_forwarding_again_names_the_first_author(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
@@ -159,12 +157,12 @@ def test_forwarding_again_names_the_first_author(rest: MakeRest, made: int, ann:
     assert one(rest(ben), notes, 1)["forwarded"]["senderId"] == ann.user_id
 
 
-def test_nobody_forwards_what_he_cannot_read(
+def test_forwarding_an_unreadable_message_is_not_found(
     rest: MakeRest, made: int, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
     source = rest(ann).send(receiver_id=ben.user_id, message="secret")
-    hers: dict[str, Any] = {"id": source["id"], "conversationId": source["conversationId"]}
-    for forward in (hers, {**hers, "conversationId": 2**40}, {"id": str(uuid.uuid4()), "conversationId": made}):
+    foreign: dict[str, Any] = {"id": source["id"], "conversationId": source["conversationId"]}
+    for forward in (foreign, {**foreign, "conversationId": 2**40}, {"id": str(uuid.uuid4()), "conversationId": made}):
         with refused("not_found"):
             rest(eve).send(conversation_id=made, message=None, forward=forward)
     assert len(rest(ann).history(made)["messages"]) == 1

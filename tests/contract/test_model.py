@@ -1,4 +1,4 @@
-"""Random users over random transports, coming and going, against a model of what each must have."""
+"""Random users reconnect over random transports and are compared with a model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ acts = settings(
 
 
 class Chats(RuleBasedStateMachine):
-    """The model: per pair the list of ids in order, and per member how far he read."""
+    """The model: for each pair the ids in order, and for each member the last read position."""
 
     server: Stack
     accounts: list[Account]
@@ -83,8 +83,8 @@ class Chats(RuleBasedStateMachine):
         self.clients[person].kill()
 
     @rule(person=who, transport=transports)
-    def come_back(self, person: int, transport: str) -> None:
-        """With the cursor of whatever transport was used before."""
+    def resume(self, person: int, transport: str) -> None:
+        """Resumes with the cursor of the transport used before."""
         old = self.clients[person]
         old.kill()
         fresh = self._client(person, transport)
@@ -103,7 +103,7 @@ class Chats(RuleBasedStateMachine):
         self.read_up_to[pair, person] = max(seq, self.read_up_to.get((pair, person), 0))
 
     @invariant()
-    def unread_is_what_was_not_read(self) -> None:
+    def unread_messages_match(self) -> None:
         for pair, conversation in self.conversation_of.items():
             for person in pair:
                 expected = [
@@ -138,6 +138,6 @@ class Chats(RuleBasedStateMachine):
 
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
-def test_everyone_has_in_the_end_what_the_model_says(server: Stack) -> None:
+def test_every_client_ends_in_the_state_of_the_model(server: Stack) -> None:
     Chats.server = server
     run_state_machine_as_test(Chats, settings=acts)

@@ -1,4 +1,4 @@
-"""One's own data: taken along as a file, and left behind."""
+"""A user's own data: exporting it as a file, and deleting the account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.clients import Account, EventClient, Refused
 def export(rest: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     begun = rest.json("POST", "/me/export")
     path = f"/me/exports/{begun['exportId']}"
-    done = eventually(lambda: _ready(rest.json("GET", path)), "the export", 30)
+    done = eventually(lambda: _ready(rest.json("GET", path)), "the export to be ready", 30)
     file = rest.request("GET", f"{path}/file")
     assert file.headers["content-type"] == "application/x-ndjson"
     assert "attachment" in file.headers["content-disposition"]
@@ -29,7 +29,7 @@ def _ready(view: dict[str, Any]) -> dict[str, Any] | None:
     return view if view["status"] == "ready" else None
 
 
-def test_an_export_holds_what_is_ones_own(
+def test_export_contains_only_ones_own_data(
     rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup
 ) -> None:
     club = group(ben, ann, name="Club")
@@ -52,7 +52,7 @@ def test_an_export_holds_what_is_ones_own(
     assert secret["id"] not in json.dumps(lines)
 
 
-def test_an_export_is_its_owners_alone(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_export_is_available_only_to_its_owner(rest: MakeRest, ann: Account, ben: Account) -> None:
     done, _ = export(rest(ann))
     for path in (f"/me/exports/{done['exportId']}", f"/me/exports/{done['exportId']}/file"):
         with refused("not_found"):
@@ -73,7 +73,7 @@ def delete_me(rest: Any, account: Account) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse", "poll"])
-def test_a_deleted_account_is_signed_out_everywhere(
+def test_deleted_account_is_signed_out_everywhere(
     connect: Connect, rest: MakeRest, ann: Account, transport: str
 ) -> None:
     session = connect(transport, ann)
@@ -87,7 +87,7 @@ def test_a_deleted_account_is_signed_out_everywhere(
         rest().refresh(ann.refresh_token)
 
 
-def test_the_password_is_asked_for(rest: MakeRest, ann: Account) -> None:
+def test_deleting_an_account_requires_the_password(rest: MakeRest, ann: Account) -> None:
     with refused("forbidden"):
         rest(ann).request("DELETE", "/me", json={"password": "wrong password"})
     with refused("invalid"):
@@ -95,7 +95,7 @@ def test_the_password_is_asked_for(rest: MakeRest, ann: Account) -> None:
     assert rest(ann).json("GET", "/me")["id"] == ann.user_id
 
 
-def test_the_name_is_free_and_the_person_cannot_be_found(
+def test_name_of_a_deleted_account_is_free_and_search_does_not_find_it(
     rest: MakeRest, user: MakeUser, ann: Account, ben: Account
 ) -> None:
     delete_me(rest(ann), ann)
@@ -111,7 +111,7 @@ def test_the_name_is_free_and_the_person_cannot_be_found(
         user(username=f"deleted-{ann.user_id}")
 
 
-def test_what_was_said_stays_and_the_groups_are_left(
+def test_messages_of_a_deleted_account_stay_and_its_groups_are_left(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup
 ) -> None:
     mine, theirs = group(ann, ben, eve), group(ben, ann)
@@ -123,8 +123,10 @@ def test_what_was_said_stays_and_the_groups_are_left(
     )
     assert told.data["system"] == {"type": "left"}
     for club in (mine, theirs):
-        members = eventually(lambda club=club: _without(rest(ben), club, ann.user_id), "the group without them", 15)
-        assert "owner" in {member["role"] for member in members}  # an heir, where they were the last one
+        members = eventually(
+            lambda club=club: _without(rest(ben), club, ann.user_id), "the group to lose the deleted member", 15
+        )
+        assert "owner" in {member["role"] for member in members}  # a new owner is appointed if the last one left
     [kept] = rest(ben).history(sent["conversationId"])["messages"]
     assert (kept["message"], kept["senderId"]) == ("remember me", ann.user_id)
 
@@ -135,20 +137,23 @@ def _without(rest: Any, conversation_id: int, user_id: int) -> list[dict[str, An
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse", "poll"])
-def test_nobody_can_write_to_a_deleted_account_and_what_was_written_can_be_read(
+def test_conversation_with_a_deleted_account_is_read_only(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id, message="remember me")
     client = connect(transport, ben)
     delete_me(rest(ann), ann)
     eventually(lambda: _refusal(client, conversation_id=sent["conversationId"]), "a refusal", 15)
-    rest(ben).request("DELETE", f"/blocks/{ann.user_id}")  # whom one never blocked: that opens nothing
+    # removing a block that never existed does not open the conversation
+    rest(ben).request("DELETE", f"/blocks/{ann.user_id}")
     for target in ({"conversation_id": sent["conversationId"]}, {"receiver_id": ann.user_id}):
         assert _refusal(client, **target) == "forbidden"
     assert rest(ben).direct(ann.user_id)["id"] == sent["conversationId"]
     assert rest(ben).history(sent["conversationId"])["messages"][0]["message"] == "remember me"
     assert client.read(sent["conversationId"], sent["seq"])["seq"] == sent["seq"]
-    assert _refusal(connect(transport, eve), receiver_id=ann.user_id) == "not_found", "they never wrote to each other"
+    assert _refusal(connect(transport, eve), receiver_id=ann.user_id) == "not_found", (
+        "these two never wrote to each other"
+    )
 
 
 def _refusal(client: EventClient, **target: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Delivered and read: cumulative, forward only, told to the members."""
+"""Delivered and read receipts: cumulative, monotonic, and sent to the members."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_mark(name: str, user_id: int, seq: int) -> Any:
 
 
 @pytest.mark.parametrize("what", ["delivered", "read"])
-def test_marks_reach_the_other_and_ones_own_devices(
+def test_receipts_reach_the_other_member_and_ones_own_devices(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, what: str
 ) -> None:
     sender = connect(transport, ann)
@@ -54,7 +54,7 @@ def test_marks_only_move_forward(
     assert member(rest(ann), conversation, ben.user_id)[f"{what}Seq"] == 3
 
 
-def test_reading_is_also_having_received(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_read_implies_delivered(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     rest(ben).read(conversation, 1)
     found = member(rest(ann), conversation, ben.user_id)
@@ -62,7 +62,7 @@ def test_reading_is_also_having_received(connect: Connect, rest: MakeRest, ann: 
 
 
 @pytest.mark.parametrize("what", ["delivered", "read"])
-def test_the_ack_says_where_the_mark_stands(
+def test_ack_contains_the_current_mark(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, what: str
 ) -> None:
     conversation = send_many(rest(ann), ben, 3)
@@ -71,14 +71,14 @@ def test_the_ack_says_where_the_mark_stands(
         assert mark(conversation, asked) == {"conversationId": conversation, "seq": stands, "status": "stored"}
 
 
-def test_what_is_read_stands_as_delivered(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_read_mark_moves_the_delivered_mark(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = send_many(rest(ann), ben, 2)
     assert rest(ben).read(conversation, 2)["seq"] == 2
     assert rest(ben).delivered(conversation, 1)["seq"] == 2
 
 
 @pytest.mark.parametrize("what", ["delivered", "read"])
-def test_a_mark_past_the_end_means_the_end(
+def test_mark_past_the_end_moves_to_the_end(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, what: str
 ) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
@@ -89,7 +89,7 @@ def test_a_mark_past_the_end_means_the_end(
 
 
 @pytest.mark.parametrize("transport", ["ws", "poll"])
-def test_auto_marks_delivered_what_a_live_session_was_given(
+def test_auto_mode_marks_messages_of_a_live_session_delivered(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     sender = connect("ws", ann)
@@ -110,7 +110,7 @@ def test_client_mode_marks_nothing_by_itself(connect: Connect, rest: MakeRest, a
     sender.next_event(is_mark("message_delivered", ben.user_id, ack["seq"]))
 
 
-def test_an_event_stream_confirms_by_rest(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_event_stream_client_confirms_over_rest(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     sender, receiver = connect("sse", ann), connect("sse", ben, ack="client")
     ack = rest(ann).send(receiver_id=ben.user_id)
     receiver.next_message(ack["id"])
@@ -118,7 +118,7 @@ def test_an_event_stream_confirms_by_rest(connect: Connect, rest: MakeRest, ann:
     sender.next_event(is_mark("message_delivered", ben.user_id, ack["seq"]))
 
 
-def test_the_status_of_a_message_towards_its_sender(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_sender_sees_the_status_of_a_message(rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
 
     def status() -> str:
@@ -132,7 +132,7 @@ def test_the_status_of_a_message_towards_its_sender(rest: MakeRest, ann: Account
 
 
 @pytest.mark.parametrize("seq", [-1, "1", None, 1.5, 2**63])
-def test_a_seq_that_is_none_is_invalid(connect: Connect, rest: MakeRest, ann: Account, ben: Account, seq: Any) -> None:
+def test_invalid_seq_is_refused(connect: Connect, rest: MakeRest, ann: Account, ben: Account, seq: Any) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     for client in (connect("ws", ben), rest(ben)):
         with refused("invalid"):

@@ -1,4 +1,4 @@
-"""Reports: taken once, with the text as it was; read and handled by administrators, and not there for anybody else."""
+"""Reports: stored once with the text at that time, handled by administrators, and hidden from everybody else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def report(rest: object, message_id: str, reason: str = "spam", **more: object) 
     return rest.json("POST", f"/messages/{message_id}/report", json={"reason": reason, **more})  # type: ignore[attr-defined]
 
 
-def test_a_report_keeps_the_text_and_is_one(rest: MakeRest, ann: Account, ben: Account, admin: Account) -> None:
+def test_repeated_report_is_stored_once_with_the_original_text(
+    rest: MakeRest, ann: Account, ben: Account, admin: Account
+) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id, message="buy now")
     first = report(rest(ben), sent["id"], "spam", note="again and again")
     assert report(rest(ben), sent["id"], "other") == first
@@ -44,9 +46,7 @@ def test_a_report_keeps_the_text_and_is_one(rest: MakeRest, ann: Account, ben: A
     assert (found["reason"], found["note"], found["messageId"]) == ("spam", "again and again", sent["id"])
 
 
-def test_a_report_is_looked_at_and_then_decided_once(
-    rest: MakeRest, ann: Account, ben: Account, admin: Account
-) -> None:
+def test_report_is_reviewed_and_decided_once(rest: MakeRest, ann: Account, ben: Account, admin: Account) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id, message="x")
     path = f"/admin/reports/{report(rest(ben), sent['id'])['id']}"
     judge = rest(admin)
@@ -76,7 +76,7 @@ def pages(rest: object, state: str) -> list[dict[str, object]]:
     return found
 
 
-def test_to_others_there_are_no_reports(
+def test_reports_do_not_exist_for_non_administrators(
     rest: MakeRest, server: Stack, ann: Account, ben: Account, admin: Account
 ) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id)
@@ -92,7 +92,9 @@ def test_to_others_there_are_no_reports(
     assert flask(server, "admin", "grant", "nobody.of.this.name").returncode == 1
 
 
-def test_what_cannot_be_reported(rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup) -> None:
+def test_messages_that_cannot_be_reported(
+    rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup
+) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id)
     club = group(ann, ben)
     [made] = rest(ben).history(club)["messages"]

@@ -1,4 +1,4 @@
-"""REST: problem JSON for everything that is wrong (section 8, RFC 9457)."""
+"""REST: every error is problem JSON (section 8, RFC 9457)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STATUS = {"invalid": 422, "too_large": 413}
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_bad_body_is_a_problem(rest: MakeRest, ann: Account, name: str) -> None:
+def test_bad_body_is_a_problem(rest: MakeRest, ann: Account, name: str) -> None:
     body, code = BODIES[name]
     with refused(code) as caught:
         rest(ann).request("POST", "/messages", content=body, headers=JSON)
@@ -61,7 +61,7 @@ def test_a_bad_body_is_a_problem(rest: MakeRest, ann: Account, name: str) -> Non
         ("GET", "/conversations?limit=x", "invalid", 422),
     ],
 )
-def test_wrong_addresses_and_queries(
+def test_wrong_paths_and_queries_are_problems(
     rest: MakeRest, ann: Account, method: str, path: str, code: str, status: int
 ) -> None:
     with refused(code) as caught:
@@ -70,12 +70,12 @@ def test_wrong_addresses_and_queries(
 
 
 @pytest.mark.parametrize("body", [{}, {"kind": "other"}, {"kind": "direct"}, {"kind": "direct", "userId": "1"}])
-def test_a_conversation_that_makes_no_sense(rest: MakeRest, ann: Account, body: dict[str, Any]) -> None:
+def test_invalid_conversation_is_refused(rest: MakeRest, ann: Account, body: dict[str, Any]) -> None:
     with refused("invalid"):
         rest(ann).request("POST", "/conversations", json=body)
 
 
-def test_problems_name_themselves_and_tell_no_secrets(rest: MakeRest, ann: Account) -> None:
+def test_problems_have_a_type_and_disclose_no_internals(rest: MakeRest, ann: Account) -> None:
     with refused("invalid") as caught:
         rest(ann).request("POST", "/messages", json={"receiverId": "1", "message": "my secret words"})
     assert "my secret words" not in json.dumps(caught.value.data)

@@ -1,4 +1,4 @@
-"""Resume: everything missed, in order, once, on any transport with the cursor of any other."""
+"""Resume: every missed event, in order, once, on any transport with the cursor of any other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def send(rest: MakeRest, sender: Account, receiver: Account, count: int) -> int:
 
 
 @BETWEEN_ALL
-def test_what_was_missed_comes_first_and_once(
+def test_missed_messages_come_first_and_once(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, first: str, then: str
 ) -> None:
     before = connect(first, ben)
@@ -35,10 +35,10 @@ def test_what_was_missed_comes_first_and_once(
 
 
 @BETWEEN_ALL
-def test_the_cursor_of_joined_itself_resumes(
+def test_cursor_of_joined_can_be_resumed_from(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, first: str, then: str
 ) -> None:
-    """Nothing was received in between: not even one event had to come for a resume to work."""
+    """A resume works even if no event was received in between."""
     start = connect(first, ben)
     cursor = start.joined.data["cursor"]
     start.kill()
@@ -49,10 +49,10 @@ def test_the_cursor_of_joined_itself_resumes(
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse"])
-def test_a_resume_cut_after_its_joined_event_loses_nothing(
+def test_resume_cut_after_joined_loses_nothing(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
-    """A browser takes the id of every event for its position, that of ``joined`` too."""
+    """A browser takes the id of every event as its position, including that of ``joined``."""
     start = connect(transport, ben)
     cursor = start.cursor
     start.kill()
@@ -65,7 +65,7 @@ def test_a_resume_cut_after_its_joined_event_loses_nothing(
     assert seqs(again, conversation) == [1, 2, 3, 4, 5]
 
 
-def test_every_cursor_resumes_to_the_exact_rest(
+def test_every_cursor_resumes_with_exactly_the_later_events(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     watcher = connect("ws", ben)
@@ -81,7 +81,7 @@ def test_every_cursor_resumes_to_the_exact_rest(
         resumed.kill()
 
 
-def test_the_senders_own_messages_come_to_his_other_sessions_on_resume(
+def test_resume_includes_messages_sent_from_ones_other_sessions(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     away = connect(transport, ann)
@@ -91,7 +91,7 @@ def test_the_senders_own_messages_come_to_his_other_sessions_on_resume(
     wait_for_seq(away, conversation, 2)
 
 
-def test_receipts_come_as_their_latest_state(
+def test_resume_sends_only_the_latest_receipts(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     conversation = send(rest, ann, ben, 3)
@@ -105,11 +105,11 @@ def test_receipts_come_as_their_latest_state(
     away.fence()
     reads = [e.data for e in away.events[start:] if e.name == "message_read"]
     assert reads[-1] == {"conversationId": conversation, "userId": ben.user_id, "seq": 3}
-    # A poll's session lives on for a while: it is not resumed, it gathered each of them.
+    # A poll's session stays for a while after the last poll, so it received each event and did not need to resume.
     assert [read["seq"] for read in reads] in ([[3]] if transport != "poll" else [[3], [1, 2, 3]])
 
 
-def test_resuming_in_the_middle_of_a_storm_has_no_gap(
+def test_resuming_during_a_storm_of_messages_has_no_gap(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     sender = connect("ws", ann)
@@ -134,7 +134,7 @@ def test_resuming_in_the_middle_of_a_storm_has_no_gap(
     client.fence()
     for first, last in zip([0, *starts], [*starts, len(client.events)], strict=True):
         part = [e.data["seq"] for e in client.events[first:last] if _is_of(e, conversation)]
-        assert part == sorted(set(part)), "within one connection nothing comes twice or out of order"
+        assert part == sorted(set(part)), "within one connection, messages must not repeat or change order"
     assert set(seqs(client, conversation)) == set(range(1, total + 2))
 
 
@@ -158,7 +158,7 @@ def test_resume_on_the_other_gateway(
     wait_for_seq(first, conversation, 3)
 
 
-def test_an_event_stream_resumes_by_query_too(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_event_stream_can_resume_by_query(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     start: SseClient = connect("sse", ben)
     start.kill()
     conversation = send(rest, ann, ben, 2)
@@ -167,7 +167,7 @@ def test_an_event_stream_resumes_by_query_too(connect: Connect, rest: MakeRest, 
     assert seqs(after, conversation) == [1, 2]
 
 
-def test_a_resume_over_several_conversations_keeps_the_order_of_events(
+def test_resume_over_several_conversations_keeps_the_order_of_events(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     away = connect(transport, ben)

@@ -1,4 +1,4 @@
-"""A cursor that cannot be resumed from is answered with resync; nothing is lost."""
+"""A cursor that cannot be resumed from gets ``resync``, and no message is lost."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def check_resync(connect: Connect, rest: MakeRest, ann: Account, ben: Account, t
 
 
 @pytest.mark.parametrize("cursor", MALFORMED)
-def test_a_malformed_cursor(
+def test_malformed_cursor_gets_resync(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, cursor: str
 ) -> None:
     check_resync(connect, rest, ann, ben, transport, cursor)
 
 
-def test_a_cursor_of_a_lost_history(
+def test_cursor_of_a_lost_history_gets_resync(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     position = decode_cursor(connect("ws", ben).cursor or "")
@@ -52,25 +52,32 @@ def test_a_cursor_of_a_lost_history(
     check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch + 1, position.version))
 
 
-def test_a_cursor_that_is_too_old(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str) -> None:
-    """A month is what is replayed; the version of a cursor is microseconds of a clock."""
+def test_cursor_that_is_too_old_gets_resync(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
+    """Replay covers a month. The version in a cursor is the clock in microseconds."""
     position = decode_cursor(connect("ws", ben).cursor or "")
     assert position is not None
     old = position.version - 31 * 86_400_000_000
     check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch, old))
 
 
-def test_a_cursor_of_the_future(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str) -> None:
+def test_cursor_from_the_future_gets_resync(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
     position = decode_cursor(connect("ws", ben).cursor or "")
     assert position is not None
     check_resync(connect, rest, ann, ben, transport, encode_cursor(position.epoch, position.version + 10**12))
 
 
 @pytest.mark.parametrize(("count", "length"), [(600, 1), (300, 6000)], ids=["many", "large"])
-def test_a_long_absence_is_replayed_whole(
+def test_long_absence_is_replayed_completely(
     connect: Connect, ann: Account, ben: Account, transport: str, count: int, length: int
 ) -> None:
-    """More than a page of the store, more than an outbox: all of it comes, in order, and then what is live."""
+    """The replay exceeds a page of the store and an outbox.
+
+    It arrives complete and in order, and live events follow.
+    """
     sender, away = connect("ws", ann), connect(transport, ben)
     away.kill()
     for _ in range(0, count, 100):

@@ -1,4 +1,4 @@
-"""Nobody is let in, and nobody speaks in another's name."""
+"""Non-members have no access, and nobody can act as another user."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def private(rest: MakeRest, ann: Account, ben: Account) -> int:
     return int(rest(ann).send(receiver_id=ben.user_id, message="secret")["conversationId"])
 
 
-def told(act: Callable[[], Any]) -> tuple[Any, ...]:
-    """What the caller is told, without what names the conversation or the request."""
+def refusal(act: Callable[[], Any]) -> tuple[Any, ...]:
+    """Returns the caller's error without the members that name the conversation or the request."""
     with pytest.raises(Refused) as caught:
         act()
     data = caught.value.data
@@ -45,22 +45,24 @@ def told(act: Callable[[], Any]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("act", REST_ACTS)
-def test_a_stranger_learns_nothing_by_rest(rest: MakeRest, private: int, eve: Account, act: str) -> None:
+def test_non_member_gets_not_found_over_rest(rest: MakeRest, private: int, eve: Account, act: str) -> None:
     stranger = rest(eve)
-    answer = told(lambda: REST_ACTS[act](stranger, private))
+    answer = refusal(lambda: REST_ACTS[act](stranger, private))
     assert answer[:2] == (404, "not_found")
-    assert answer == told(lambda: REST_ACTS[act](stranger, NOWHERE))
+    assert answer == refusal(lambda: REST_ACTS[act](stranger, NOWHERE))
 
 
 @pytest.mark.parametrize("act", WS_ACTS)
-def test_a_stranger_learns_nothing_by_frames(connect: Connect, private: int, eve: Account, act: str) -> None:
+def test_non_member_gets_not_found_by_frames(connect: Connect, private: int, eve: Account, act: str) -> None:
     stranger = connect("ws", eve)
-    answer = told(lambda: WS_ACTS[act](stranger, private))
+    answer = refusal(lambda: WS_ACTS[act](stranger, private))
     assert answer[1] == "not_found"
-    assert answer == told(lambda: WS_ACTS[act](stranger, NOWHERE))
+    assert answer == refusal(lambda: WS_ACTS[act](stranger, NOWHERE))
 
 
-def test_a_stranger_changed_nothing(rest: MakeRest, rows: Any, private: int, ann: Account, eve: Account) -> None:
+def test_refused_acts_of_a_non_member_change_nothing(
+    rest: MakeRest, rows: Any, private: int, ann: Account, eve: Account
+) -> None:
     for act in REST_ACTS.values():
         with pytest.raises(Refused):
             act(rest(eve), private)
@@ -70,7 +72,7 @@ def test_a_stranger_changed_nothing(rest: MakeRest, rows: Any, private: int, ann
     assert all(m["readSeq"] == 0 for m in members if m["userId"] != ann.user_id)
 
 
-def test_a_stranger_sees_nothing_live_or_on_resume(
+def test_non_member_gets_no_events_live_or_on_resume(
     connect: Connect, rest: MakeRest, private: int, ann: Account, eve: Account, transport: str
 ) -> None:
     stranger = connect(transport, eve)
@@ -83,7 +85,7 @@ def test_a_stranger_sees_nothing_live_or_on_resume(
     assert private not in [c["id"] for c in rest(eve).conversations()["conversations"]]
 
 
-def test_a_forged_sender_sends_nothing(
+def test_forged_sender_is_refused(
     connect: Connect, rows: Any, private: int, ann: Account, ben: Account, transport: str
 ) -> None:
     with refused("unauthorized"):
@@ -91,22 +93,22 @@ def test_a_forged_sender_sends_nothing(
     assert len(rows(private)) == 1
 
 
-def test_ones_own_id_as_sender_is_fine(connect: Connect, private: int, ben: Account, transport: str) -> None:
+def test_own_id_as_sender_is_accepted(connect: Connect, private: int, ben: Account, transport: str) -> None:
     assert connect(transport, ben).send(conversation_id=private, senderId=ben.user_id)["seq"] == 2
 
 
-def test_a_forged_sender_does_not_open_a_conversation(rest: MakeRest, ann: Account, ben: Account, eve: Account) -> None:
+def test_forged_sender_does_not_open_a_conversation(rest: MakeRest, ann: Account, ben: Account, eve: Account) -> None:
     with refused("unauthorized"):
         rest(eve).send(receiver_id=ben.user_id, senderId=ann.user_id)
     assert rest(ben).conversations()["conversations"] == []
 
 
-def test_a_receiver_who_does_not_exist_is_not_found(connect: Connect, ann: Account, transport: str) -> None:
+def test_missing_receiver_is_not_found(connect: Connect, ann: Account, transport: str) -> None:
     with refused("not_found"):
         connect(transport, ann).send(receiver_id=NOWHERE)
 
 
-def test_the_session_lives_on_after_a_refusal(connect: Connect, private: int, eve: Account) -> None:
+def test_session_stays_open_after_a_refusal(connect: Connect, private: int, eve: Account) -> None:
     stranger = connect("ws", eve)
     with refused("not_found"):
         stranger.send(conversation_id=private)
@@ -135,7 +137,7 @@ def test_the_session_lives_on_after_a_refusal(connect: Connect, private: int, ev
     ],
 )
 @pytest.mark.parametrize("token", ["", "not.a.token"])
-def test_without_a_token_there_is_nothing(rest: MakeRest, method: str, path: str, token: str) -> None:
+def test_every_route_needs_a_token(rest: MakeRest, method: str, path: str, token: str) -> None:
     with refused("unauthorized") as caught:
         rest().request(method, path, token=token, **({"json": {}} if method in {"POST", "PATCH"} else {}))
     assert caught.value.status == 401

@@ -1,7 +1,7 @@
-"""A client that was away through many random changes ends with the same screen as one that was there throughout,
-on each transport; and both show what the history says.
+"""After many random changes, a client that was away has the same screen as one that was connected throughout.
 
-The seed is printed where a run fails; PARLEY_SCREEN_SEED repeats it.
+The test covers each transport, and both screens must match the history. A failing run prints its seed;
+PARLEY_SCREEN_SEED repeats it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.screen import Screen, from_rest
 
 CHANGES = 200
 PEOPLE = 4
-WATCHER = 1  # may be removed, added, promoted; acts as the others do
+WATCHER = 1  # may be removed, added or promoted, and acts like the others
 OTHER = 2
 
 
@@ -40,26 +40,26 @@ def changes(server: Stack, user: MakeUser, seed: int) -> Iterator[RandomChanges]
     made.close()
 
 
-def explained(changes: RandomChanges, seed: int, who: str, one: Any, other: Any) -> None:
-    """Fails with the first differences, and the acts that led to them."""
+def fail_with_differences(changes: RandomChanges, seed: int, who: str, one: Any, other: Any) -> None:
+    """Fails with the first differences and the acts that led to them."""
     left, right = (json.dumps(v, indent=1, sort_keys=True, default=str).splitlines() for v in (one, other))
     differing = "\n".join(line for line in difflib.unified_diff(left, right, "screen", "history", lineterm="", n=12))
     acts = "\n".join(changes.done)
-    pytest.fail(f"the screen and the history: {who} (PARLEY_SCREEN_SEED={seed})\n{differing}\n{acts}")
+    pytest.fail(f"the screen differs from the history: {who} (PARLEY_SCREEN_SEED={seed})\n{differing}\n{acts}")
 
 
 def screen_of(client: EventClient, account: Account) -> Screen:
     return Screen(account.user_id).feed(client.events).load_history_of_joined(client.rest)
 
 
-def elsewhere(server: Stack, client: EventClient) -> EventClient:
-    """The same client, coming back to the other gateway: nothing there remembers its session."""
+def reconnect_to_other_gateway(server: Stack, client: EventClient) -> EventClient:
+    """Reconnects the client to the other gateway, which has no record of its session."""
     client.base_url = next(url for url in server.base_urls if url != client.base_url)
     return client.reconnect(timeout=30)
 
 
-@pytest.mark.parametrize("person", [WATCHER, OTHER], ids=["one-who-acts", "another"])
-def test_who_was_away_sees_in_the_end_what_the_others_see(
+@pytest.mark.parametrize("person", [WATCHER, OTHER], ids=["actor", "other"])
+def test_client_that_was_away_ends_with_the_same_screen(
     server: Stack, connect: Connect, changes: RandomChanges, seed: int, person: int
 ) -> None:
     account = changes.accounts[person]
@@ -76,19 +76,19 @@ def test_who_was_away_sees_in_the_end_what_the_others_see(
     for _ in range(CHANGES):
         changes.step()
     for client in away:
-        elsewhere(server, client)
+        reconnect_to_other_gateway(server, client)
     for client in (*there, *away):
         client.fence(30)
     for place in changes.places:
         for client in (*there, *away):
             who = f"{client.transport}, {'there' if client in there else 'away'}, conversation {place.id}"
-            compare(changes, seed, who, client, account, place.id)
+            expect_same_screen(changes, seed, who, client, account, place.id)
 
 
-def compare(
+def expect_same_screen(
     changes: RandomChanges, seed: int, who: str, client: EventClient, account: Account, conversation: int
 ) -> None:
-    """In the end: a poll marks as delivered what it got, when it asks for more."""
+    """Waits until both are equal: a poll marks its events as delivered only at the next poll."""
     seen: list[Any] = []
 
     def alike() -> bool:
@@ -99,18 +99,18 @@ def compare(
     try:
         eventually(alike, who, 5)
     except TimeoutError:
-        explained(changes, seed, who, *seen)
+        fail_with_differences(changes, seed, who, *seen)
 
 
-def test_a_screen_that_missed_one_event_is_another() -> None:
-    """The judge is judged: each kind of event shows."""
+def test_screen_differs_if_one_event_is_missed() -> None:
+    """Tests the comparison itself: every kind of event changes the screen."""
 
     def message(seq: int, **more: Any) -> dict[str, Any]:
         base = {"id": f"m{seq}", "conversationId": 1, "seq": seq, "senderId": 5, "kind": "text", "message": f"t{seq}"}
         return {**base, **more}
 
     where = {"conversationId": 1, "id": "m1", "seq": 1}
-    told = [
+    events = [
         Event("conversation_updated", {"id": 1, "kind": "group", "name": "G", "memberCount": 1, "members": []}),
         Event("receive_message", message(1)),
         Event("receive_message", message(2)),
@@ -120,8 +120,8 @@ def test_a_screen_that_missed_one_event_is_another() -> None:
         Event("message_deleted", {"id": "m2", "conversationId": 1, "seq": 2}),
         Event("conversation_updated", {"id": 1, "kind": "group", "name": "H", "memberCount": 2, "members": []}),
     ]
-    whole = Screen(5).feed(told).shown(1)
-    for missed in range(1, len(told)):
-        part = Screen(5).feed(told[:missed] + told[missed + 1 :]).shown(1)
-        assert (part == whole) is (missed == 2), f"{told[missed]} makes a difference"
-    assert Screen(5).feed([*told, Event("conversation_updated", {"id": 1, "left": True})]).shown(1) == "left"
+    whole = Screen(5).feed(events).shown(1)
+    for missed in range(1, len(events)):
+        part = Screen(5).feed(events[:missed] + events[missed + 1 :]).shown(1)
+        assert (part == whole) is (missed == 2), f"{events[missed]} must change the screen"
+    assert Screen(5).feed([*events, Event("conversation_updated", {"id": 1, "left": True})]).shown(1) == "left"

@@ -1,4 +1,4 @@
-"""Search as clients see it: one's own conversations alone, newest first, plain text."""
+"""Search over REST: only one's own conversations, newest first, plain text."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.support.clients import Account
 
 
 def word() -> str:
-    """One that nobody used."""
+    """Returns a word that no message contains yet."""
     return f"w{uuid.uuid4().hex}"
 
 
-def test_what_both_said_is_found_newest_first_and_strangers_find_nothing(
+def test_members_find_messages_newest_first_and_others_find_nothing(
     rest: MakeRest, ann: Account, ben: Account, eve: Account
 ) -> None:
     needle = word()
@@ -33,10 +33,10 @@ def test_what_both_said_is_found_newest_first_and_strangers_find_nothing(
     assert rest(eve).json("GET", "/search", params={"q": needle}) == {"messages": [], "hasMore": False}
 
 
-def test_what_is_found_is_shown_like_in_the_history(
+def test_results_look_like_history_messages(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:
-    """With what became of it: who has it, who has read it, who reacted; in direct conversations and groups."""
+    """Including status, read receipts and reactions, in direct conversations and groups."""
     needle = word()
     direct = rest(ann).direct(ben.user_id)["id"]
     for conversation in (direct, group(ann, ben, eve)):
@@ -60,7 +60,7 @@ def test_what_is_found_is_shown_like_in_the_history(
             assert rest(reader).pins(conversation) == [shown[first["seq"]]]
 
 
-def test_pages(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_results_are_paged(rest: MakeRest, ann: Account, ben: Account) -> None:
     needle = word()
     sent = [rest(ann).send(receiver_id=ben.user_id, message=f"{needle} {i}") for i in range(5)]
     found, cursor = [], ""
@@ -72,7 +72,9 @@ def test_pages(rest: MakeRest, ann: Account, ben: Account) -> None:
     assert cursor == ""
 
 
-def test_filters_by_conversation_sender_and_time(rest: MakeRest, ann: Account, ben: Account, group: MakeGroup) -> None:
+def test_results_are_filtered_by_conversation_sender_and_time(
+    rest: MakeRest, ann: Account, ben: Account, group: MakeGroup
+) -> None:
     needle = word()
     club = group(ann, ben)
     one = rest(ann).send(receiver_id=ben.user_id, message=needle)
@@ -88,7 +90,7 @@ def test_filters_by_conversation_sender_and_time(rest: MakeRest, ann: Account, b
     assert ids(after=one["sentAt"]) == [two["id"]]
 
 
-def test_what_was_deleted_or_edited_away_is_not_found(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_deleted_or_edited_away_text_is_not_found(rest: MakeRest, ann: Account, ben: Account) -> None:
     needle, other = word(), word()
     deleted, edited, hidden = (rest(ann).send(receiver_id=ben.user_id, message=needle) for _ in range(3))
     rest(ann).delete(deleted["id"])
@@ -99,7 +101,7 @@ def test_what_was_deleted_or_edited_away_is_not_found(rest: MakeRest, ann: Accou
     assert [m["id"] for m in rest(ben).json("GET", "/search", params={"q": other})["messages"]] == [edited["id"]]
 
 
-def test_a_group_is_searched_from_when_one_came_and_until_one_left(
+def test_search_in_a_group_covers_only_ones_time_as_a_member(
     rest: MakeRest, ann: Account, ben: Account, eve: Account, group: MakeGroup
 ) -> None:
     needle = word()
@@ -129,12 +131,12 @@ def test_a_group_is_searched_from_when_one_came_and_until_one_left(
         {"q": "x\0"},
     ],
 )
-def test_what_cannot_be_searched_for_is_invalid(rest: MakeRest, ann: Account, params: dict[str, object]) -> None:
+def test_invalid_search_is_refused(rest: MakeRest, ann: Account, params: dict[str, object]) -> None:
     with refused("invalid"):
         rest(ann).json("GET", "/search", params=params)
 
 
-def test_nobody_searches_unsigned_or_elsewhere(rest: MakeRest, ann: Account) -> None:
+def test_search_needs_a_token_and_membership(rest: MakeRest, ann: Account) -> None:
     with refused("unauthorized"):
         rest().json("GET", "/search", params={"q": "x"})
     with refused("not_found"):

@@ -1,4 +1,4 @@
-"""From a send to its receivers and its ack."""
+"""The path of a message from the send to its receivers and its ack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.clients import Account, WsClient
 from tests.support.processes import Stack
 
 
-def test_a_message_arrives_whole(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
+def test_message_arrives_complete(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     sender, receiver = connect(transport, ann), connect(transport, ben)
     id_ = str(uuid.uuid4())
     ack = sender.send("Grüße 👋\n“two lines”", receiver_id=ben.user_id, id=id_)
@@ -38,14 +38,12 @@ def test_a_message_arrives_whole(connect: Connect, ann: Account, ben: Account, t
     }
 
 
-def test_an_acked_message_is_in_postgres(
-    connect: Connect, rows: Any, ann: Account, ben: Account, transport: str
-) -> None:
+def test_acked_message_is_in_postgres(connect: Connect, rows: Any, ann: Account, ben: Account, transport: str) -> None:
     ack = connect(transport, ann).send("durable", receiver_id=ben.user_id)
     assert rows(ack["conversationId"]) == [(1, ack["id"], ann.user_id, "durable")]
 
 
-def test_a_message_waits_for_who_is_away(
+def test_message_waits_for_an_offline_receiver(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     sent = [rest(ann).send(receiver_id=ben.user_id, message=f"m{i}") for i in range(3)]
@@ -61,7 +59,7 @@ def test_notes_to_oneself(connect: Connect, rest: MakeRest, ann: Account, transp
     assert client.fetch_unread()["messages"] == []
 
 
-def test_every_device_of_the_receiver_and_the_other_devices_of_the_sender(
+def test_message_reaches_all_devices_of_the_receiver_and_the_senders_other_devices(
     connect: Connect, ann: Account, ben: Account
 ) -> None:
     sender = connect("ws", ann, device_id="phone")
@@ -78,14 +76,14 @@ def test_two_sessions_of_one_device_both_receive(connect: Connect, rest: MakeRes
         tab.next_message(ack["id"])
 
 
-def test_the_sending_session_gets_the_ack_and_not_the_message(connect: Connect, ann: Account, ben: Account) -> None:
+def test_sending_session_gets_the_ack_but_not_the_message(connect: Connect, ann: Account, ben: Account) -> None:
     client = connect("ws", ann)
     ack = client.send("mine", receiver_id=ben.user_id)
     client.fence()
     assert ack["id"] not in [m["id"] for m in client.messages()]
 
 
-def test_a_message_comes_once_to_each_session(
+def test_each_session_gets_a_message_once(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     client = connect(transport, ben)
@@ -94,8 +92,8 @@ def test_a_message_comes_once_to_each_session(
     assert [m["id"] for m in client.messages(acks[0]["conversationId"])] == [ack["id"] for ack in acks]
 
 
-def test_two_who_talk_at_once_see_one_order(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
-    """Both send from other sessions; the watched sessions of both see 1, 2, 3… with the same ids."""
+def test_simultaneous_senders_see_the_same_order(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
+    """Both users send from other sessions. The watched sessions of both get 1, 2, 3… with the same ids."""
     watchers = [connect(transport, ann), connect(transport, ben)]
     talkers = [(connect("ws", ann), ben), (connect("ws", ben), ann)]
     conversation = talkers[0][0].send("first", receiver_id=ben.user_id)["conversationId"]
@@ -118,7 +116,7 @@ def test_two_who_talk_at_once_see_one_order(connect: Connect, ann: Account, ben:
     ]
 
 
-def test_pipelined_frames_are_all_acked_in_the_order_of_sending(
+def test_pipelined_frames_are_acked_in_the_order_of_sending(
     connect: Connect, rows: Any, ann: Account, ben: Account
 ) -> None:
     client: WsClient = connect("ws", ann)
@@ -129,7 +127,7 @@ def test_pipelined_frames_are_all_acked_in_the_order_of_sending(
 
 
 @pytest.mark.parametrize("make_id", [lambda: str(uuid.uuid4()), uuid7], ids=["v4", "v7"])
-def test_the_order_of_sending_is_kept_while_an_idle_conversation_is_read_from_postgres(
+def test_sending_order_is_kept_while_an_idle_conversation_is_loaded(
     server: Stack, connect: Connect, ann: Account, ben: Account, make_id: Callable[[], str]
 ) -> None:
     client: WsClient = connect("ws", ann)
@@ -145,14 +143,12 @@ def test_rest_answers_201_when_stored(rest: MakeRest, ann: Account, ben: Account
     assert (response.status_code, response.json()["status"]) == (201, "stored")
 
 
-def test_the_server_makes_an_id_where_none_is_given(
-    connect: Connect, ann: Account, ben: Account, transport: str
-) -> None:
+def test_server_generates_a_missing_id(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     ack = connect(transport, ann).send(receiver_id=ben.user_id, id=None)
     assert str(uuid.UUID(ack["id"])) == ack["id"]
 
 
-def test_by_conversation_as_well_as_by_receiver(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
+def test_send_by_conversation_and_by_receiver(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     one, other = connect(transport, ann), connect(transport, ben)
     first = one.send("hello", receiver_id=ben.user_id)
     answer = other.send("hello yourself", conversation_id=first["conversationId"])
@@ -162,7 +158,7 @@ def test_by_conversation_as_well_as_by_receiver(connect: Connect, ann: Account, 
     one.next_message(back["id"])
 
 
-def test_receiver_in_the_event_is_the_other_whoever_sent(
+def test_receiver_id_in_the_event_is_the_other_member_for_both_senders(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account
 ) -> None:
     client = connect("ws", ann)
@@ -190,7 +186,7 @@ def test_text_arrives_as_it_was_sent(connect: Connect, ann: Account, ben: Accoun
     assert receiver.next_message(ack["id"])["message"] == text
 
 
-def test_kind_and_reply_travel(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
+def test_kind_and_reply_reach_the_receiver(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     sender, receiver = connect(transport, ann), connect(transport, ben)
     first = sender.send("question", receiver_id=ben.user_id)
     ack = sender.send("answer", receiver_id=ben.user_id, kind="location", replyTo=first["id"])
@@ -202,7 +198,9 @@ NULLS = dict.fromkeys(("id", "senderId", "conversationId", "kind", "attachments"
 
 
 @pytest.mark.parametrize("by", ["ws", "rest"])
-def test_null_is_absent(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, by: str) -> None:
+def test_null_counts_as_absent(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str, by: str
+) -> None:
     receiver = connect(transport, ben)
     body = {**NULLS, "receiverId": ben.user_id, "message": "with nulls"}
     ws: WsClient = connect("ws", ann)
@@ -212,12 +210,12 @@ def test_null_is_absent(connect: Connect, rest: MakeRest, ann: Account, ben: Acc
     assert got.keys().isdisjoint({"replyTo", "forwarded"})
 
 
-def test_null_for_text_and_media_is_nothing_to_send(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_send_without_text_and_media_is_invalid(rest: MakeRest, ann: Account, ben: Account) -> None:
     with refused("invalid"):
         rest(ann).json("POST", "/messages", json={**NULLS, "receiverId": ben.user_id, "message": ""})
 
 
-def test_one_direct_conversation_however_many_begin_it_at_once(rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_simultaneous_first_messages_open_one_direct_conversation(rest: MakeRest, ann: Account, ben: Account) -> None:
     acks: list[dict[str, Any]] = []
     clients = [(rest(ann), ben), (rest(ben), ann)] * 3
     threads = [threading.Thread(target=lambda c=c, o=o: acks.append(c.send(receiver_id=o.user_id))) for c, o in clients]

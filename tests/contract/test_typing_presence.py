@@ -1,4 +1,4 @@
-"""What passes: who is typing and who is here. Neither is stored or replayed."""
+"""Typing and presence, which are neither stored nor replayed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from tests.contract.expect import eventually, is_time
 from tests.support.clients import Account, Event, WsClient
 
 
-def test_typing_reaches_the_other(connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str) -> None:
+def test_typing_reaches_the_other_member(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
+) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     typist, watcher = connect(transport, ann), connect(transport, ben)
     for typing in (True, False):
@@ -20,14 +22,14 @@ def test_typing_reaches_the_other(connect: Connect, rest: MakeRest, ann: Account
         assert event.data == {"conversationId": conversation, "userId": ann.user_id, "typing": typing}
 
 
-def test_typing_by_receiver(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_typing_by_receiver_id(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     typist, watcher = connect("ws", ann), connect("ws", ben)
     typist.typing(receiver_id=ben.user_id)
     assert watcher.next_event("typing").data["conversationId"] == conversation
 
 
-@pytest.mark.parametrize("transport", ["ws", "sse"])  # a poll's session lives on between polls, and gathers
+@pytest.mark.parametrize("transport", ["ws", "sse"])  # a poll's session stays between polls and buffers its events
 def test_typing_is_not_replayed_and_moves_no_cursor(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
@@ -35,13 +37,13 @@ def test_typing_is_not_replayed_and_moves_no_cursor(
     watcher = connect(transport, ben)
     watcher.kill()
     start = len(watcher.events)
-    rest(ann).typing(typing=True, conversation_id=conversation)  # answered when it has been told
+    rest(ann).typing(typing=True, conversation_id=conversation)  # answered after the event was published
     watcher.reconnect()
     watcher.fence()
     assert "typing" not in [e.name for e in watcher.events[start:]]
 
 
-def test_a_typist_is_not_told_of_himself(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_typing_is_not_sent_to_the_typist(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = rest(ann).send(receiver_id=ben.user_id)["conversationId"]
     typist = connect("ws", ann)
     typist.typing(conversation_id=conversation)
@@ -60,16 +62,16 @@ def is_state(user_id: int, status: str) -> Any:
     return match
 
 
-def test_nobody_is_online_before_he_came(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
+def test_user_is_offline_before_connecting(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
     state = connect(transport, ann).presence([ben.user_id])[ben.user_id]
     assert state["status"] == "offline"
     assert set(state) >= {"userId", "status", "lastSeen"}
 
 
-def test_each_who_was_asked_for_is_told_of_also_who_does_not_exist(
+def test_presence_answers_for_every_requested_id_including_missing_users(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
-    """A client that counts the answers gets as many as it asked for, and learns of nobody whether they exist."""
+    """A client can count the answers, and they do not reveal whether a user exists."""
     nobody = 2**40
     shown = connect(transport, ann).presence([ben.user_id, nobody])
     assert set(shown) == {ben.user_id, nobody}
@@ -79,7 +81,9 @@ def test_each_who_was_asked_for_is_told_of_also_who_does_not_exist(
         assert [entry["userId"] for entry in answer] == [ben.user_id, nobody]
 
 
-def test_coming_is_told_to_who_subscribed(connect: Connect, ann: Account, ben: Account, transport: str) -> None:
+def test_subscriber_is_notified_when_a_user_comes_online(
+    connect: Connect, ann: Account, ben: Account, transport: str
+) -> None:
     watcher: WsClient = connect("ws", ann)
     assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "offline"
     connect(transport, ben)
@@ -88,7 +92,7 @@ def test_coming_is_told_to_who_subscribed(connect: Connect, ann: Account, ben: A
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse"])
-def test_a_clean_close_is_told_at_once_with_last_seen(
+def test_clean_close_sends_offline_with_last_seen_at_once(
     connect: Connect, ann: Account, ben: Account, transport: str
 ) -> None:
     watcher: WsClient = connect("ws", ann)
@@ -99,7 +103,7 @@ def test_a_clean_close_is_told_at_once_with_last_seen(
     assert is_time(gone.data["lastSeen"])
 
 
-def test_a_vanished_connection_is_noticed(connect: Connect, ann: Account, ben: Account) -> None:
+def test_vanished_connection_goes_offline(connect: Connect, ann: Account, ben: Account) -> None:
     watcher: WsClient = connect("ws", ann)
     present = connect("ws", ben)
     watcher.presence([ben.user_id])
@@ -107,8 +111,8 @@ def test_a_vanished_connection_is_noticed(connect: Connect, ann: Account, ben: A
     watcher.next_event(is_state(ben.user_id, "offline"), 10)
 
 
-def test_the_last_tab_turns_off_the_light(connect: Connect, ann: Account, ben: Account) -> None:
-    """Three tabs on two gateways: offline is said once, after the last."""
+def test_user_goes_offline_with_the_last_tab(connect: Connect, ann: Account, ben: Account) -> None:
+    """With three tabs on two gateways, one offline event is sent, after the last tab closes."""
     watcher: WsClient = connect("ws", ann)
     tabs = [connect(t, ben) for t in ("ws", "ws", "sse")]
     assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "online"
@@ -121,7 +125,7 @@ def test_the_last_tab_turns_off_the_light(connect: Connect, ann: Account, ben: A
     watcher.next_event(is_state(ben.user_id, "offline"), 3)
 
 
-def test_last_seen_is_kept(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_last_seen_is_stored(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     connect("ws", ben).close()
     state = eventually(lambda: _offline(rest(ann), ben.user_id), "offline")
     assert is_time(state["lastSeen"])
@@ -132,7 +136,7 @@ def _offline(rest: Any, user_id: int) -> Any:
     return state if state["status"] == "offline" and state["lastSeen"] else None
 
 
-def test_unsubscribed_are_told_nothing(connect: Connect, ann: Account, ben: Account, eve: Account) -> None:
+def test_unsubscribed_client_gets_no_presence(connect: Connect, ann: Account, ben: Account, eve: Account) -> None:
     stranger: WsClient = connect("ws", eve)
     connect("ws", ben)
     stranger.fence()

@@ -1,4 +1,4 @@
-"""fetch_unread_messages: what is not read stays, oldest first, and what was fetched counts as delivered."""
+"""fetch_unread_messages: unread messages stay until read, come oldest first, and count as delivered once fetched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def fill(rest: MakeRest, sender: Account, receiver: Account, count: int) -> int:
     return send_many(rest(sender), receiver, count)
 
 
-def test_nothing_leaves_until_it_is_read(
+def test_messages_stay_unread_until_read(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     conversation = fill(rest, ann, ben, 3)
@@ -30,7 +30,7 @@ def test_nothing_leaves_until_it_is_read(
     assert client.fetch_unread() == {"messages": [], "hasMore": False}
 
 
-def test_the_oldest_come_first_and_has_more_tells_of_the_rest(
+def test_oldest_come_first_and_has_more_announces_the_rest(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     conversation = fill(rest, ann, ben, 5)
@@ -52,7 +52,7 @@ def test_all_conversations_or_one(
     assert [m["conversationId"] for m in client.fetch_unread(conversation_id=second)["messages"]] == [second]
 
 
-def test_unread_messages_are_whole(
+def test_unread_messages_are_complete(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     ack = rest(ann).send(receiver_id=ben.user_id, message="whole")
@@ -62,7 +62,7 @@ def test_unread_messages_are_whole(
     assert (got["status"], got["reactions"]) == ("delivered", [])
 
 
-def test_unread_messages_are_as_the_history_has_them(
+def test_unread_messages_equal_the_history(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     made = group(ann, ben, eve)
@@ -86,7 +86,7 @@ def test_unread_messages_are_as_the_history_has_them(
     assert "receipts" not in str(connect(transport, ben).fetch_unread())
 
 
-def test_a_reaction_is_mine_for_who_reacted_alone(
+def test_reaction_is_mine_only_for_its_author(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     made = group(ann, ben, eve)
@@ -98,7 +98,7 @@ def test_a_reaction_is_mine_for_who_reacted_alone(
         assert message["reactions"] == [{"emoji": "👍", "count": 1, "mine": user_id == eve.user_id}]
 
 
-def test_fetching_marks_delivered_and_tells_the_sender(
+def test_fetching_marks_delivered_and_notifies_the_sender(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str
 ) -> None:
     sender = connect(transport, ann)
@@ -114,7 +114,7 @@ def test_ones_own_messages_are_never_unread(connect: Connect, ann: Account, ben:
     assert client.fetch_unread()["messages"] == []
 
 
-def test_unread_counts_follow(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
+def test_unread_counts_follow_the_messages(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:
     conversation = fill(rest, ann, ben, 3)
     assert rest(ben).conversation(conversation)["unread"] == 3
     rest(ben).read(conversation, 1)
@@ -125,12 +125,12 @@ def test_unread_counts_follow(connect: Connect, rest: MakeRest, ann: Account, be
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])
-def test_limits_have_bounds(connect: Connect, ann: Account, transport: str, limit: int) -> None:
+def test_limit_out_of_bounds_is_refused(connect: Connect, ann: Account, transport: str, limit: int) -> None:
     with refused("invalid"):
         connect(transport, ann).fetch_unread(limit=limit)
 
 
-def test_the_default_page_is_two_hundred(connect: Connect, ann: Account, ben: Account) -> None:
+def test_default_page_is_two_hundred(connect: Connect, ann: Account, ben: Account) -> None:
     sender = connect("ws", ann)
     refs = [sender.send_nowait(str(i), receiver_id=ben.user_id) for i in range(201)]
     for ref in refs:
@@ -140,7 +140,7 @@ def test_the_default_page_is_two_hundred(connect: Connect, ann: Account, ben: Ac
     assert len(connect("ws", ben).fetch_unread(limit=1000)["messages"]) == 201
 
 
-def test_what_one_did_to_a_group_is_unread_for_the_others_alone(
+def test_ones_own_group_changes_are_unread_only_for_the_others(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
 ) -> None:
     made = group(ann, ben)
