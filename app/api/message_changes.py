@@ -1,18 +1,24 @@
-"""/api/v1/messages/{id}: edit, delete, react, pin, and who has it."""
+"""/api/v1/messages/{id}: edit, delete, react and switches such as pin; receipts, earlier texts, and lists of messages.
+
+The documents of these routes stand at the end, beside what they describe (app/api/documents/operations.py).
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
 from app.api.changes import ack_response
+from app.api.documents.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, Answered, Operation
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
+from app.core.change_answers import ChangeAck, EarlierTexts, MessageReceipts, PinnedMessages
 from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, SwitchMessage
-from app.core.errors import NotFound
+from app.core.errors import Forbidden, NotFound
 from app.core.ids import UUID
+from app.core.kinds import COMMANDS
 from app.services.auth.authenticate import require_caller
 from app.services.messaging import change_message
 from app.services.reading.message_queries import edits_of, pins_of, receipts_of
@@ -21,7 +27,7 @@ blueprint = Blueprint("message_changes", __name__, url_prefix="/api/v1")
 
 
 class WhichQuery(Struct, frozen=True, rename="camel"):
-    """Needed where one sees several messages of this id: it is unique within a conversation."""
+    """Needed if the caller sees several messages with this id: it is unique only within a conversation."""
 
     conversation_id: Id | None = None
 
@@ -78,20 +84,18 @@ def _react(message_id: str, emoji: str, on: bool) -> Response:
     return ack_response(change_message.react(current_gateway().path, caller.user_id, command))
 
 
-@blueprint.put("/messages/<message_id>/pin")
-def pin(message_id: str) -> Response:
-    return _pin(message_id, True)
+def _add_switch(command: str, switch: str) -> None:
+    def act(message_id: str) -> Response:
+        caller = require_caller()
+        asked = SwitchMessage(checked(message_id), request.method == "PUT", parse_query(WhichQuery).conversation_id)
+        return ack_response(change_message.CHANGES[command](current_gateway().path, caller.user_id, asked))
+
+    blueprint.add_url_rule(f"/messages/<message_id>/{switch}", command, act, methods=["PUT", "DELETE"])
 
 
-@blueprint.delete("/messages/<message_id>/pin")
-def unpin(message_id: str) -> Response:
-    return _pin(message_id, False)
-
-
-def _pin(message_id: str, on: bool) -> Response:
-    caller = require_caller()
-    command = SwitchMessage(checked(message_id), on, parse_query(WhichQuery).conversation_id)
-    return ack_response(change_message.pin_message(current_gateway().path, caller.user_id, command))
+for _name, _command in COMMANDS.items():
+    if _command.switch:
+        _add_switch(_name, _command.switch)
 
 
 @blueprint.get("/messages/<message_id>/receipts")
@@ -117,7 +121,59 @@ def pins(conversation_id: int) -> Response:
 
 
 def checked(message_id: str) -> str:
-    """Raise NotFound for what is no message's id."""
+    """Returns the id. Raises NotFound if it is not a UUID."""
     if UUID.fullmatch(message_id) is None:
         raise NotFound
     return message_id
+
+
+ACKED = {
+    200: Answered("Committed in Postgres", ChangeAck),
+    202: Answered("In the log, not confirmed in time", ChangeAck),
+}
+
+
+def _of_message(method: str, path: str, name: str, summary: str, **more: Any) -> Operation:
+    more.setdefault("answers", ACKED)
+    more.setdefault("errors", (MISSING, Forbidden))
+    more.setdefault("query", WhichQuery)
+    return Operation(method, "/api/v1/messages/{messageId}" + path, name, summary, MESSAGES, **more)
+
+
+MESSAGE_OPERATIONS: tuple[Operation, ...] = (
+    _of_message("PATCH", "", "editMessage", "Change the text of your own message", body=EditBody),
+    _of_message("DELETE", "", "deleteMessage", "Delete for everyone, or only for yourself", query=DeleteQuery),
+    _of_message("PUT", "/reactions/{emoji}", "react", "React to a message"),
+    _of_message("DELETE", "/reactions/{emoji}", "takeBackReaction", "Take a reaction back"),
+    *(
+        _of_message(method, f"/{command.switch}", f"{prefix}{command.switch}Message", command.summary)
+        for command in COMMANDS.values()
+        if command.switch
+        for method, prefix in (("PUT", ""), ("DELETE", "un"))
+    ),
+    _of_message(
+        "GET",
+        "/receipts",
+        "readReceipts",
+        "Who has received the message, and who has read it",
+        query=ReceiptsQuery,
+        answers={200: Answered("Counts, and a page of members", MessageReceipts)},
+        errors=(MISSING,),
+    ),
+    _of_message(
+        "GET",
+        "/edits",
+        "readEdits",
+        "The earlier texts of a message; only for its author and admins",
+        answers={200: Answered("Oldest first", EarlierTexts)},
+    ),
+    Operation(
+        "GET",
+        f"{CONVERSATION}/pins",
+        "listPins",
+        "The pinned messages of a conversation",
+        CONVERSATIONS,
+        {200: Answered("All of them", PinnedMessages)},
+        errors=(MISSING,),
+    ),
+)

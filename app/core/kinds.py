@@ -36,13 +36,15 @@ from app.core.times import rfc3339
 
 class CommandKind(NamedTuple):
     """``answer``: the event that answers; None if only a refusal is answered. ``ack``: the data of an ``ack``.
-    ``rest``: the same act over REST, ``METHOD path``; none if it makes no sense without a session."""
+    ``rest``: the same act over REST, ``METHOD path``; none if it makes no sense without a session. ``switch``: of a
+    command that turns something of a message on and off, the last part of its path."""
 
     data: type[commands.Command]
     summary: str
     answer: str | None
     ack: type[Struct] | None = None
     rest: tuple[str, ...] = ()
+    switch: str = ""
 
 
 def _acked(data: type[commands.Command], summary: str, ack: type[Struct], *rest: str) -> CommandKind:
@@ -53,6 +55,12 @@ def _change_command(data: type[commands.Command], summary: str, *rest: str) -> C
     """``rest``: method and path below the message's own."""
     twins = ("{} /api/v1/messages/{{messageId}}{}".format(*call.partition(" ")[::2]) for call in rest)
     return _acked(data, summary, change_answers.ChangeAck, *twins)
+
+
+def _switch_command(summary: str, switch: str) -> CommandKind:
+    """A message's ``PUT …/switch`` turns it on, ``DELETE`` off."""
+    row = _change_command(commands.SwitchMessage, summary, f"PUT /{switch}", f"DELETE /{switch}")
+    return row._replace(switch=switch)
 
 
 _HERE = "/api/v1/conversations/{conversationId}"
@@ -74,7 +82,7 @@ COMMANDS: dict[str, CommandKind] = {
         "PUT /reactions/{emoji}",
         "DELETE /reactions/{emoji}",
     ),
-    "pin_message": _change_command(commands.SwitchMessage, "Pin a message, or unpin it", "PUT /pin", "DELETE /pin"),
+    "pin_message": _switch_command("Pin a message, or unpin it", "pin"),
     "fetch_unread_messages": CommandKind(
         commands.FetchUnread,
         "Fetch unread messages; marks them delivered, not read",

@@ -11,6 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from app.api.documents.operations import OPERATIONS
+from app.core.kinds import COMMANDS
 from tests.contract.expect import eventually
 from tests.support.clients import Account, PollClient, Refused, SseClient, WsClient, register
 from tests.support.documents import Documents
@@ -20,6 +22,7 @@ from tests.support.processes import Stack
 STACK = {"env": {"ACK_WAIT_SECONDS": "2", "AUTH_ATTEMPTS_PER_MINUTE": "0"}}
 
 Call = Callable[..., httpx.Response]
+SWITCHES = {name: command for name, command in COMMANDS.items() if command.switch}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,8 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     cursor = call("GET", "/events/poll").json()["cursor"]
     call("GET", "/events/poll", params={"cursor": cursor, "wait": 0})
     call("GET", "/openapi.json", token=None)
+    for operation in lists_of_messages():
+        call("GET", operation)
     groups(call, ben)
     life_of_a_message(call, ben)
     media(call, one)
@@ -151,12 +156,17 @@ def life_of_a_message(call: Call, ben: Account) -> None:
             call("GET", f"/conversations/{sent['conversationId']}/messages")
 
 
+def lists_of_messages() -> list[str]:
+    """Those of the caller that need neither a place nor a query."""
+    messages = [o for o in OPERATIONS if o.method == "GET" and o.tag == "Messages" and "{" not in o.path]
+    return [o.path.removeprefix("/api/v1") for o in messages]
+
+
 def message_changes() -> list[tuple[str, str, dict[str, Any] | None]]:
     return [
         ("PATCH", "", {"message": "second"}),
         ("PUT", "/reactions/%F0%9F%91%8D", None),
-        ("PUT", "/pin", None),
-        ("DELETE", "/pin", None),
+        *((method, f"/{command.switch}", None) for command in SWITCHES.values() for method in ("PUT", "DELETE")),
         ("DELETE", "/reactions/%F0%9F%91%8D", None),
         ("DELETE", "", None),
     ]
@@ -238,7 +248,7 @@ def changes(documents: Documents, client: Any, message_id: str) -> None:
     for name, data in (
         ("edit_message", {"id": message_id, "message": "changed"}),
         ("react", {"id": message_id, "emoji": "👍", "on": True}),
-        ("pin_message", {"id": message_id, "on": True}),
+        *((switch, {"id": message_id, "on": True}) for switch in SWITCHES),
         ("delete_message", {"id": message_id}),
     ):
         documents.check_command(name, data)

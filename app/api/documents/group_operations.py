@@ -1,4 +1,4 @@
-"""The REST operations of groups and of the life of a message."""
+"""The REST operations of groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from app.api.documents.operation import (
     CONVERSATION,
     CONVERSATIONS,
     LIMITED,
-    MESSAGES,
     MISSING,
     TAKEN,
     Answered,
@@ -16,31 +15,21 @@ from app.api.documents.operation import (
 )
 from app.api.invites import NewInvite, RevokeBody
 from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody
-from app.api.message_changes import DeleteQuery, EditBody, ReceiptsQuery, WhichQuery
 from app.core import errors
 from app.core.answers import Conversation
 from app.core.change_answers import (
-    ChangeAck,
-    EarlierTexts,
     Invite,
     InviteList,
     InvitePreview,
     MemberList,
-    MessageReceipts,
-    PinnedMessages,
 )
 from app.core.groups import InfoPatch, RoleBody, UsersBody
 
 INVITE = "/api/v1/invites/{code}"
-MESSAGE = "/api/v1/messages/{messageId}"
 FORBIDDEN = errors.Forbidden
 CHANGED = {
     200: Answered("The conversation as it now is", Conversation),
     202: Answered("The change is in the log, not confirmed in time", Conversation),
-}
-ACKED = {
-    200: Answered("Committed in Postgres", ChangeAck),
-    202: Answered("In the log, not confirmed in time", ChangeAck),
 }
 
 
@@ -48,13 +37,6 @@ def _of_group(method: str, path: str, name: str, summary: str, **more: Any) -> O
     more.setdefault("answers", CHANGED)
     more.setdefault("errors", (MISSING, FORBIDDEN))
     return Operation(method, CONVERSATION + path, name, summary, CONVERSATIONS, **more)
-
-
-def _of_message(method: str, path: str, name: str, summary: str, **more: Any) -> Operation:
-    more.setdefault("answers", ACKED)
-    more.setdefault("errors", (MISSING, FORBIDDEN))
-    more.setdefault("query", WhichQuery)
-    return Operation(method, MESSAGE + path, name, summary, MESSAGES, **more)
 
 
 GROUP_OPERATIONS: tuple[Operation, ...] = (
@@ -102,14 +84,6 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
     ),
     _of_group("PUT", "/pin", "pinConversation", "Pin for oneself, or not", body=PinBody, errors=(MISSING,)),
     _of_group(
-        "GET",
-        "/pins",
-        "listPins",
-        "Its pinned messages",
-        answers={200: Answered("All of them", PinnedMessages)},
-        errors=(MISSING,),
-    ),
-    _of_group(
         "POST",
         "/invites",
         "createInvite",
@@ -144,27 +118,5 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         CONVERSATIONS,
         {200: CHANGED[200]},
         errors=(MISSING, LIMITED, errors.Invalid),
-    ),
-    _of_message("PATCH", "", "editMessage", "Change the text of one's own message", body=EditBody),
-    _of_message("DELETE", "", "deleteMessage", "Delete for everyone, or for oneself", query=DeleteQuery),
-    _of_message("PUT", "/reactions/{emoji}", "react", "React to a message"),
-    _of_message("DELETE", "/reactions/{emoji}", "takeBackReaction", "Take a reaction back"),
-    _of_message("PUT", "/pin", "pinMessage", "Pin a message"),
-    _of_message("DELETE", "/pin", "unpinMessage", "Unpin a message"),
-    _of_message(
-        "GET",
-        "/receipts",
-        "readReceipts",
-        "Who has it and who has read it",
-        query=ReceiptsQuery,
-        answers={200: Answered("Counts, and a page of members", MessageReceipts)},
-        errors=(MISSING,),
-    ),
-    _of_message(
-        "GET",
-        "/edits",
-        "readEdits",
-        "What it said before; for its author and admins",
-        answers={200: Answered("Oldest first", EarlierTexts)},
     ),
 )

@@ -26,6 +26,7 @@ from app.api.documents.operation import (
     Operation,
 )
 from app.api.documents.push_operations import PUSH_OPERATIONS
+from app.api.message_changes import MESSAGE_OPERATIONS
 from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.users import UserQuery
 from app.core import errors
@@ -254,6 +255,7 @@ OPERATIONS: tuple[Operation, ...] = (
         credential="none",
     ),
     *GROUP_OPERATIONS,
+    *MESSAGE_OPERATIONS,
     *ACCOUNT_OPERATIONS,
     *MEDIA_OPERATIONS,
     *PUSH_OPERATIONS,
