@@ -1,4 +1,4 @@
-"""The online members of one group: what each of them sends and receives, exact by session."""
+"""The online members of one group: counts exactly what each session sends and receives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SENDERS = 20
 
 
 class Member:
-    """The listener of one member's session. Count and sum of what came tell a loss and a duplicate apart."""
+    """The listener of one member's session. The count and the sum of received numbers reveal losses and duplicates."""
 
     __slots__ = ("count", "crowd", "session", "sum")
 
@@ -43,10 +43,10 @@ class Member:
         self.crowd.unacked.remove(message_id)
 
     def unread(self, message_ids: list[str]) -> None:
-        raise BenchError(f"nobody asked for unread messages, {len(message_ids)} came")
+        raise BenchError(f"received {len(message_ids)} unread messages without a request")
 
     def send(self, group: int) -> None:
-        """What it sends itself it does not receive, so it is counted here."""
+        """Sends a message and counts it as received: members do not receive their own messages."""
         crowd = self.crowd
         message_id, number = new_id(), len(crowd.sent) + 1
         crowd.sent[message_id] = time.perf_counter(), number
@@ -57,7 +57,7 @@ class Member:
 
 
 class Crowd:
-    """The first ``online`` of a group's members, joined."""
+    """The first ``online`` members of a group, joined."""
 
     def __init__(self, system: System, loop: Loop, group: int, members: range, online: int) -> None:
         self.system, self.loop, self.group, self.members = system, loop, group, members
@@ -74,13 +74,16 @@ class Crowd:
             member.session = session
         self.senders = cycle(self.online[:: max(1, online // SENDERS)])
 
-    def again(self) -> Crowd:
-        """The same members on new connections."""
+    def reconnect(self) -> Crowd:
+        """Returns the same members on new connections."""
         self.loop.close_all()
         return Crowd(self.system, self.loop, self.group, self.members, len(self.online))
 
     def talk(self, rate: float, seconds: float, warm_up: float = WARM_UP) -> Figures:
-        """``rate`` messages a second in all, whatever comes back. Raise BenchError where one is lost or comes twice."""
+        """Sends ``rate`` messages per second in all, without waiting for answers, and returns the figures.
+
+        Raises BenchError if a message is lost or arrives twice.
+        """
         due = time.perf_counter()
 
         def tick(now: float) -> float:
@@ -107,16 +110,16 @@ class Crowd:
         }
 
     def settle(self) -> None:
-        """Wait until everybody has everything, once."""
+        """Waits until every member has every message exactly once. Raises BenchError otherwise."""
         if not self.loop.run(self.is_settled, SETTLE_SECONDS):
             raise BenchError(
-                f"{len(self.unacked)} messages not acked, {self.missing()} deliveries missing {SETTLE_SECONDS} s after "
-                f"the last of {len(self.sent)} messages was sent"
+                f"{len(self.unacked)} messages not acked and {self.missing()} deliveries missing "
+                f"{SETTLE_SECONDS} s after the last of {len(self.sent)} messages was sent"
             )
         total = len(self.sent) * (len(self.sent) + 1) // 2
         for member in self.online:
             if (member.count, member.sum) != (len(self.sent), total):
-                raise BenchError(f"a member has {member.count} of {len(self.sent)} messages, or one twice")
+                raise BenchError(f"a member has {member.count} of {len(self.sent)} messages, or has one twice")
 
     def is_settled(self) -> bool:
         return not self.unacked and self.missing() == 0

@@ -1,4 +1,4 @@
-"""The scenarios of groups: each takes a running system and returns figures."""
+"""The group scenarios. Each takes a running system and returns figures."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ GROUP_MEMBERS, LARGE_GROUP_MEMBERS, LARGE_GROUP_ONLINE = 500, 5_000, 200
 RATE = 20.0
 STEP_WARM_UP = 1.0
 LATE_MS = 1_000.0
-# A step counts as sustained where so much of what was sent came within its own time.
+# A step is sustained if this share of its messages arrived within its own time.
 KEPT_UP = 0.97
 CLOSE_ENOUGH = 1.1
 
 
 def group_chat(system: System, seconds: float, step_seconds: float) -> Figures:
-    """P4: 500 online members at 20 messages/s, then the most that they sustain."""
+    """P4: 500 online members at 20 messages/s, then the highest rate that they sustain."""
     members = range(GROUP_MEMBERS)
     with fresh_loop(system) as loop:
         crowd = Crowd(system, loop, system.open_group(members), members, GROUP_MEMBERS)
         figures = crowd.talk(RATE, seconds)
-        return figures | _most(crowd, figures, step_seconds)
+        return figures | _find_max(crowd, figures, step_seconds)
 
 
-def _most(crowd: Crowd, sustained: Figures, seconds: float) -> Figures:
-    """Double the rate until it is too much, then halve the gap: the last step that was sustained."""
+def _find_max(crowd: Crowd, sustained: Figures, seconds: float) -> Figures:
+    """Returns the last sustained step: doubles the rate until it is too high, then halves the interval."""
     kept, lost = RATE, 0.0
     while not lost or lost / kept > CLOSE_ENOUGH:
         rate = math.sqrt(kept * lost) if lost else kept * 2
@@ -39,19 +39,19 @@ def _most(crowd: Crowd, sustained: Figures, seconds: float) -> Figures:
         else:
             kept, sustained = rate, figures
     return {
-        "most_deliveries_per_second": sustained["deliveries_per_second"],
-        "most_receive_p99_ms": sustained["receive_p99_ms"],
-        "most_cpu_us": sustained["cpu_us"],
-        "most_generator_core": sustained["generator_core"],
+        "max_deliveries_per_second": sustained["deliveries_per_second"],
+        "max_receive_p99_ms": sustained["receive_p99_ms"],
+        "max_cpu_us": sustained["cpu_us"],
+        "max_generator_core": sustained["generator_core"],
     }
 
 
 def _try(crowd: Crowd, rate: float, seconds: float) -> tuple[Crowd, Figures, str]:
-    """The crowd to go on with, what was measured, and why the rate was too much (or nothing)."""
+    """Returns the crowd for the next step, the figures, and why the rate was too high (empty if it was not)."""
     try:
         figures = crowd.talk(rate, seconds, STEP_WARM_UP)
     except Disconnected as error:
-        return crowd.again(), {}, str(error)
+        return crowd.reconnect(), {}, str(error)
     kept = figures["deliveries_per_second"] / figures["offered_per_second"]
     if figures["receive_p99_ms"] > LATE_MS:
         return crowd, figures, f"p99 {figures['receive_p99_ms']:.0f} ms"

@@ -1,6 +1,6 @@
-"""What was sent, what came back, when: exact by message id.
+"""Records what was sent and what came back, with times, by message id.
 
-A duplicate, a stranger or a refusal is an error, not noise.
+A duplicate, an unknown id or a refusal is an error, not noise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BODY = ("The quick brown fox jumps over the lazy dog. " * 3)[:100]
 
 
 def new_id() -> str:
-    """A UUIDv7 (RFC 9562): milliseconds of the clock, then 74 random bits."""
+    """Returns a UUIDv7 (RFC 9562): the clock in milliseconds, then 74 random bits."""
     random = getrandbits(74)
     milliseconds = int(time.time() * 1000)
     value = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
@@ -25,7 +25,7 @@ def new_id() -> str:
 
 
 class Listener(Protocol):
-    """What a session tells the generator. ``ready`` comes once, when the session is joined and receives."""
+    """The callbacks of a session. ``ready`` is called once, when the session has joined and receives events."""
 
     def ready(self) -> None: ...
     def message(self, message_id: str) -> None: ...
@@ -34,13 +34,13 @@ class Listener(Protocol):
 
 
 class Sender(Protocol):
-    """The sending half of a session. ``target`` is a conversation's or a user's id: as the system wants."""
+    """The sending half of a session. ``target`` is the id of a conversation or of a user, as the system requires."""
 
     def send_message(self, message_id: str, target: int) -> None: ...
 
 
 class Pair:
-    """One sender and the place its messages go to."""
+    """One sender and the target of its messages."""
 
     __slots__ = ("sender", "target")
 
@@ -49,7 +49,7 @@ class Pair:
 
 
 class Ledger:
-    """The listener of a load: pairs every receipt and every ack with its send."""
+    """Listens to all sessions of a load and pairs every receipt and ack with its send."""
 
     def __init__(self, on_receipt: Callable[[Pair], None] | None = None) -> None:
         self.on_receipt = on_receipt
@@ -76,7 +76,7 @@ class Ledger:
         try:
             sent_at, pair = self.unreceived.pop(message_id)
         except KeyError:
-            raise BenchError(f"message {message_id} was received twice, or never sent") from None
+            raise BenchError(f"message {message_id} was received twice or never sent") from None
         self.receive_seconds.append(time.perf_counter() - sent_at)
         if self.on_receipt is not None:
             self.on_receipt(pair)
@@ -87,14 +87,14 @@ class Ledger:
         try:
             sent_at = self.unacked.pop(message_id)
         except KeyError:
-            raise BenchError(f"message {message_id} was acked twice, or never sent") from None
+            raise BenchError(f"message {message_id} was acked twice or never sent") from None
         self.ack_seconds.append(time.perf_counter() - sent_at)
 
     def unread(self, message_ids: list[str]) -> None:
         self.unread_ids += message_ids
 
     def forget_times(self) -> None:
-        """Begin to measure: what was counted so far was warm-up."""
+        """Discards the times so far: they belong to the warm-up."""
         self.receive_seconds, self.ack_seconds = [], []
 
     def settled(self) -> bool:
@@ -112,5 +112,5 @@ class Ledger:
 
 def percentile(ordered: list[float], share: float) -> float:
     if not ordered:
-        raise BenchError("nothing was measured: no message came through")
+        raise BenchError("nothing was measured: no message arrived")
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,7 +1,7 @@
 """The generator's event loop: one thread, one epoll, non-blocking sockets, no coroutine per connection.
 
-asyncio costs 15–20 µs for each readable socket; this costs about 4, so one core drives more than a server
-core can answer. Linux only, as the CPU accounting from /proc is too.
+asyncio costs 15–20 µs per readable socket. This loop costs about 4 µs, so one core drives more than a server
+core can answer. Linux only, like the CPU accounting from /proc.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ READ_WRITE = READ | select.EPOLLOUT
 
 
 class BenchError(RuntimeError):
-    """What was measured is not what was meant: the run stops and says why, and prints no figure for it."""
+    """The measurement is not valid. The run stops, says why, and prints no figure for it."""
 
 
 class Disconnected(BenchError):
-    """The server ended a connection."""
+    """The server closed a connection."""
 
 
 class Loop:
@@ -30,9 +30,9 @@ class Loop:
         self.connections: dict[int, Connection] = {}
 
     def run(self, done: Callable[[], bool], timeout: float, tick: Callable[[float], float] | None = None) -> bool:
-        """Serve sockets until ``done()``; False where ``timeout`` seconds went by first.
+        """Serves sockets until ``done()`` and returns True. Returns False after ``timeout`` seconds.
 
-        ``tick(now)`` runs at each turn and returns the seconds until it wants to run again.
+        ``tick(now)`` runs once per turn and returns the number of seconds until it should run again.
         """
         end = time.perf_counter() + timeout
         connections, poll = self.connections, self.epoll.poll

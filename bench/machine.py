@@ -1,4 +1,4 @@
-"""The machine that is measured on: its cores, how fast they are just now, its limits."""
+"""The machine of the benchmark: its cores, their current speed, its limits."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ FILES_NEEDED = 16_384
 
 
 def cores() -> tuple[set[int], set[int]]:
-    """(the stack's core, the generator's)."""
+    """Returns the stack's core and the generator's core. Raises BenchError if there is only one."""
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
-        raise BenchError("two cores are needed: one for the stack, one for the generator")
+        raise BenchError("the benchmark needs two cores: one for the stack and one for the generator")
     return {usable[0]}, {usable[-1]}
 
 
 def core_speed(cores_to_try: set[int], home: set[int]) -> float:
-    """Million rounds of an empty Python loop a second of CPU time, on those cores; the best of five tries.
+    """Returns millions of rounds of an empty Python loop per second of CPU time; the best of five tries.
 
-    It tells how much the rest of the machine (or of its host) slows a core between one scenario and the next.
+    The figure shows how much the rest of the machine (or its host) slows a core from one scenario to the next.
     """
     os.sched_setaffinity(0, cores_to_try)
     try:
@@ -43,22 +43,25 @@ def _try_speed(rounds: int = 500_000) -> float:
 
 
 def only_one(path: Path) -> TextIO:
-    """Hold the lock while the answer is open. Two runs at once would measure each other."""
+    """Takes the lock, because two runs at once would measure each other. Closing the returned file releases it."""
     lock = path.open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise BenchError(f"another run is under way (it holds {path}); two would measure each other") from None
+        raise BenchError(f"another run holds {path}; two runs at once would measure each other") from None
     return lock
 
 
 def raise_file_limit() -> None:
-    """10,000 sockets here and 10,000 in the server, which inherits the limit."""
+    """Raises the limit for 10,000 sockets here and 10,000 in the server, which inherits it.
+
+    Raises BenchError if the hard limit is too low.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= FILES_NEEDED:
         return
     if hard != resource.RLIM_INFINITY and hard < FILES_NEEDED:
-        raise BenchError(f"P1 needs {FILES_NEEDED} open files, the hard limit is {hard}: raise it (ulimit -Hn)")
+        raise BenchError(f"P1 needs {FILES_NEEDED} open files, but the hard limit is {hard}; raise it (ulimit -Hn)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_NEEDED, hard))
 
 

@@ -1,7 +1,8 @@
-"""``python -m bench.media``: what media cost those who chat. A 30 MB video and ten 5 MB photos go to a group of 50
-while 50 pairs talk at P3's fixed rate; against the same without media, in one run, on one stack.
+"""``python -m bench.media``: how much media slow down chat.
 
-Media are kept in a local directory (there is no Cloudinary here); the worker does everything else as in production.
+A 30 MB video and ten 5 MB photos go to a group of 50 while 50 pairs chat at the fixed rate of P3. The run compares that
+with the same chat without media, on one stack. Media are stored in a local directory instead of Cloudinary; the worker
+does everything else as in production.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ from bench.loop import BenchError, Connection, Loop
 from bench.machine import cores, describe, only_one, raise_file_limit
 from bench.procfs import rss_kib, trees
 from bench.run import OUT, wait_until_idle
-from bench.stack import forget_old_stacks
+from bench.stack import remove_old_stacks
 from bench.systems import Parley, System
 from bench.websocket import WebSocketConnection
 
 PAIRS, RATE = 50, 200.0
 MEMBERS = 50
 PHOTOS, PHOTO_MB, VIDEO_MB = 10, 5, 30
-AT_ONCE = 3  # uploads
+AT_ONCE = 3  # concurrent uploads
 PIECE = 256 * 1024
 ALL_THERE_SECONDS = 120.0
 MUST_RATIO, MUST_MIB = 1.5, 30.0
-USERS = 2 * PAIRS + MEMBERS + 1  # the last one is no member
+USERS = 2 * PAIRS + MEMBERS + 1  # the last one is not a member
 
 
 class MediaParley(Parley):
-    """Development, so that media are kept locally; SEND_RATE and the rest as in the other scenarios."""
+    """Runs as development, so that media are stored locally. Its other settings are those of the other scenarios."""
 
 
 class _Attachment(msgspec.Struct, rename="camel"):
@@ -68,7 +69,7 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class Member(WebSocketConnection):
-    """A member of the group: notes the first message of each medium, and when it shows as ready."""
+    """A member of the group; records which media its messages show as ready."""
 
     __slots__ = ("crowd", "ready")
 
@@ -98,14 +99,13 @@ class Crowd:
         self.expected = 0
 
     def all_there(self) -> bool:
-        """Whether every member sees every medium as ready, in the message that names it."""
+        """Returns whether every member sees every medium as ready, in the message that names it."""
         everything = set(self.named)
         return len(everything) == self.expected and all(everything <= member.ready for member in self.members)
 
 
 class Upload(Connection):
-    """One POST, then one message that names the medium; the next of the queue takes its place. The file is read as the
-    server takes it."""
+    """Uploads each file of the queue, then sends a message that names it. Reads files as fast as the server does."""
 
     __slots__ = ("crowd", "file", "group", "queue", "rest", "state", "token")
 
@@ -140,7 +140,7 @@ class Upload(Connection):
         self.more()
 
     def more(self) -> None:
-        """As long as the socket takes it."""
+        """Writes pieces of the file until the socket blocks."""
         while not self.out and self.file is not None:
             piece = self.file.read(PIECE)
             if not piece:
@@ -176,7 +176,7 @@ class Upload(Connection):
 
 
 def noise_jpeg(megabytes: float) -> bytes:
-    """About so large; no two alike."""
+    """Returns a random image of about that size."""
     from PIL import Image
 
     side = int(math.sqrt(megabytes * 1e6 / 0.55))
@@ -186,7 +186,7 @@ def noise_jpeg(megabytes: float) -> bytes:
 
 
 def noise_video(path: Path, megabytes: float) -> None:
-    """Of pictures that do not compress, ten a second."""
+    """Writes a video of ten incompressible pictures per second."""
     import av
     from PIL import Image
 
@@ -214,28 +214,28 @@ def files(directory: Path) -> list[Path]:
 
 
 def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, until: float, done: Done) -> float:
-    """The fixed rate, until both the time is over and ``done``; the most MiB that web took meanwhile."""
+    """Sends at the fixed rate for ``until`` seconds and until ``done()``. Returns the peak memory of web, in MiB."""
     web = [pid for pid, role in trees(system.stack.roots).items() if role == "web"]
     due = time.perf_counter()
-    most, decode_image = 0.0, 0.0
+    peak, next_look = 0.0, 0.0
 
     def tick(now: float) -> float:
-        nonlocal due, most, decode_image
+        nonlocal due, peak, next_look
         if now >= due:
             ledger.send(next(in_turn))
             due += random.uniform(0.5, 1.5) / RATE
-        if now >= decode_image:
-            most, decode_image = max(most, rss_kib(web) / 1024), now + 0.5
+        if now >= next_look:
+            peak, next_look = max(peak, rss_kib(web) / 1024), now + 0.5
         return due - now
 
     end = time.perf_counter() + until
     if not loop.run(lambda: time.perf_counter() >= end and done(), ALL_THERE_SECONDS, tick):
-        raise BenchError(f"not everything was there after {ALL_THERE_SECONDS:.0f} s")
-    return most
+        raise BenchError(f"not all media were ready after {ALL_THERE_SECONDS:.0f} s")
+    return peak
 
 
 def measure(system: MediaParley, seconds: float, rounds: int, paths: list[Path]) -> dict[str, float]:
-    """The median of each figure over the rounds: without media for ``seconds``, then with them until all is there."""
+    """Returns the median of each figure. A round lasts ``seconds`` without media, then until all media are ready."""
     crowd, members = Crowd(), range(2 * PAIRS, 2 * PAIRS + MEMBERS)
     group = system.open_group(members)
     found = []
@@ -265,7 +265,7 @@ Done = Callable[[], bool]
 
 
 def send(system: MediaParley, loop: Loop, crowd: Crowd, group: int, paths: list[Path]) -> Done:
-    """Begin to upload; whether every member has everything."""
+    """Starts the uploads. Returns the check whether every member has all media."""
     queue = list(paths)
     crowd.expected += len(queue)
     for _ in range(AT_ONCE):
@@ -294,7 +294,10 @@ def one_round(
 
 
 def check_outsider(system: MediaParley, media: list[str]) -> None:
-    """404 on every address of every medium; and the member gets the bytes, else that would prove nothing."""
+    """Checks that a non-member gets 404 on every address of every medium, and that a member gets the bytes.
+
+    Without the second check, the first would prove nothing. Raises BenchError.
+    """
     connection = http.client.HTTPConnection(*system.address, timeout=10)
     for media_id in media:
         for path in (media_id, f"{media_id}?variant=thumbnail", f"{media_id}/url", f"{media_id}/url?variant=thumbnail"):
@@ -310,16 +313,14 @@ def check_outsider(system: MediaParley, media: list[str]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.media", description=__doc__)
-    parser.add_argument(
-        "--seconds", type=float, default=15.0, help="without media, before each time with them (default 15)"
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="of both, in turn; medians are shown (default 3)")
-    parser.add_argument("--both-cores", action="store_true", help="the stack on both cores, beside the generator")
+    parser.add_argument("--seconds", type=float, default=15.0, help="length of the part without media (default 15)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds; the medians are printed (default 3)")
+    parser.add_argument("--both-cores", action="store_true", help="run the stack on both cores, beside the generator")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     raise_file_limit()
     lock = only_one(OUT / "lock")
-    forget_old_stacks(OUT)
+    remove_old_stacks(OUT)
     stack_cores, generator_cores = cores()
     if options.both_cores:
         stack_cores = stack_cores | generator_cores

@@ -1,4 +1,4 @@
-"""CPU and memory of a stack as the kernel accounts for them, by role. Linux only."""
+"""CPU and memory of a stack by role, from the kernel's accounting. Linux only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def _stat(pid: int) -> tuple[int, int] | None:
-    """(parent, CPU ticks: own and of reaped children); None where the process is gone."""
+    """Returns the parent and the CPU ticks (its own and those of reaped children), or None if the process is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -21,7 +21,7 @@ def _stat(pid: int) -> tuple[int, int] | None:
 
 
 def trees(roots: dict[int, str]) -> dict[int, str]:
-    """Every living process of the stack and its role: the roots and all that descends from them."""
+    """Returns every living process of the stack with its role: the roots and all their descendants."""
     children: dict[int, list[int]] = defaultdict(list)
     for entry in os.listdir("/proc"):
         if entry.isdigit() and (stat := _stat(int(entry))):
@@ -36,7 +36,7 @@ def trees(roots: dict[int, str]) -> dict[int, str]:
 
 
 def cpu_seconds(roots: dict[int, str]) -> dict[str, float]:
-    """utime + stime since each process began, with what its ended children used, summed by role."""
+    """Returns utime + stime of each process and of its ended children, summed by role."""
     seconds: dict[str, float] = defaultdict(float)
     for pid, role in trees(roots).items():
         if stat := _stat(pid):
@@ -45,7 +45,7 @@ def cpu_seconds(roots: dict[int, str]) -> dict[str, float]:
 
 
 def pss_kib(roots: dict[int, str]) -> dict[str, int]:
-    """Proportional set size by role: private pages, and of shared ones each process's share."""
+    """Returns the proportional set size by role: private pages plus the process's share of shared pages."""
     sizes: dict[str, int] = defaultdict(int)
     for pid, role in trees(roots).items():
         try:
@@ -57,7 +57,8 @@ def pss_kib(roots: dict[int, str]) -> dict[str, int]:
 
 
 def rss_kib(pids: list[int]) -> int:
-    """Resident size of these processes together, from counters that the kernel keeps: some µs each. ``pss_kib`` walks
-    every page, milliseconds a process, in which whoever asks measures nothing else.
+    """Returns the resident size of these processes together, from counters of the kernel, in a few µs per process.
+
+    ``pss_kib`` walks every page, which takes milliseconds per process; meanwhile the caller measures nothing else.
     """
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB for pid in pids)

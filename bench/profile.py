@@ -1,4 +1,4 @@
-"""py-spy beside a scenario: flame graphs of web and worker."""
+"""Runs py-spy during a scenario, for flame graphs of web and worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROFILED = {"P2", "P2 sse", "P2 longpoll", "P3"}
 
 
 class Profiler:
-    """Does nothing without ``--profile``. Sampling costs CPU: such a run is for its graphs alone."""
+    """Records if ``--profile`` is given. Sampling costs CPU, so use only the graphs of such a run, not its figures."""
 
     def __init__(self, options: argparse.Namespace, system: System, scenario: str, directory: Path) -> None:
         self.on = options.profile and scenario in PROFILED
@@ -32,7 +32,7 @@ class Profiler:
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
         program = shutil.which("py-spy", path=path)
         if program is None:
-            raise BenchError("--profile needs py-spy: pip install py-spy")
+            raise BenchError("--profile needs py-spy (pip install py-spy)")
         for pid, role in self.roots.items():
             if role in {"web", "worker"}:
                 out = f"{self.prefix}-{role}.svg"

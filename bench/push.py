@@ -1,8 +1,8 @@
-"""How many notifications a second one worker process sends, and in how much memory: ``python -m bench.push``.
+"""``python -m bench.push``: how many notifications per second one worker process sends, and with how much memory.
 
-10,000 are owed at once (200 people who are away, 50 conversations, one message in each); a push service answers each
-after 50 ms, in a process of its own. Once by Web Push (encrypted, signed), once by FCM. The rate is that from the first
-notification to the last. The stack (worker, Postgres, Redis) is on one core unless told.
+10,000 notifications are pending at once (200 offline users, 50 conversations, one message in each). A push service in a
+separate process answers each after 50 ms. One run uses Web Push (encrypted, signed), one uses FCM. The rate is measured
+from the first notification to the last. The stack (worker, Postgres, Redis) runs on one core by default.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bench.stack import Stack
 
 ROOT = Path(__file__).parents[1]
 PEOPLE, CONVERSATIONS = 200, 50
-# The worker is on one core with the stores; the service on the other.
+# Creates the users, conversations, messages and devices, then all pending pushes at once.
 SEED = (
     "INSERT INTO users (username, display_name) SELECT 'person' || n, 'Person' FROM generate_series(0, :people) AS n",
     "INSERT INTO conversations (kind, name, member_count, last_seq) SELECT 'group', 'G', :people + 1, 1"
@@ -72,10 +72,10 @@ def service_account(port: int) -> str:
     return json.dumps({**account, "client_email": "bench@example.org", "client_id": "1", "token_uri": address})
 
 
-def taken(port: int) -> int:
+def received(port: int) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     connection.request("GET", "/count")
-    count: int = json.loads(connection.getresponse().read())["taken"]
+    count: int = json.loads(connection.getresponse().read())["received"]
     connection.close()
     return count
 
@@ -119,22 +119,22 @@ def environment(kind: str, port: int, stack: Stack) -> dict[str, str]:
 
 
 def run(stack: Stack, env: dict[str, str], port: int, engine: Any) -> dict[str, Any]:
-    """One worker with one process, which only pushes; a second one for what beat would ask for is not needed."""
-    owed = PEOPLE * CONVERSATIONS
+    """Measures one worker with one process that serves only the queue ``push``."""
+    pending = PEOPLE * CONVERSATIONS
     command = ["celery", "-q", "-A", "tasks", "worker", "-Q", "push", "--concurrency", "1", "--without-gossip"]
     stack.start("worker", [sys.executable, "-m", *command, "--without-mingle", "--without-heartbeat"], env, ROOT)
     subprocess.run(
         [sys.executable, "-c", "from app.task_queue import wake_push; wake_push()"], env=env, cwd=ROOT, check=True
     )
-    stack.wait_for("the first notification", lambda: taken(port) > 0)
-    began, first, cpu = time.monotonic(), taken(port), cpu_seconds(stack.roots)
+    stack.wait_for("the first notification", lambda: received(port) > 0)
+    began, first, cpu = time.monotonic(), received(port), cpu_seconds(stack.roots)
     memory: list[int] = []
-    while (count := taken(port)) < owed:
+    while (count := received(port)) < pending:
         stack.check_alive()
-        if count > owed * len(memory) / 5:
+        if count > pending * len(memory) / 5:
             memory.append(pss_kib(stack.roots)["worker"])
         if time.monotonic() - began > 300:
-            raise BenchError(f"{count} of {owed} in 300 s\n{stack.log_tails()}")
+            raise BenchError(f"{count} of {pending} notifications in 300 s\n{stack.log_tails()}")
         time.sleep(0.1)
     seconds = time.monotonic() - began
     memory.append(pss_kib(stack.roots)["worker"])
@@ -144,10 +144,10 @@ def run(stack: Stack, env: dict[str, str], port: int, engine: Any) -> dict[str, 
         states = connection.execute(text("SELECT state, count(*) FROM push_deliveries GROUP BY 1")).all()
     engine.dispose()
     return {
-        "notifications_per_second": round((owed - first) / seconds),
-        "sent_once": taken(port) == owed and {str(s): int(n) for s, n in states} == {"sent": owed},
-        "worker_cpu_us_each": round(spent["worker"] / (owed - first) * 1e6),
-        "postgres_cpu_us_each": round(spent["postgres"] / (owed - first) * 1e6),
+        "notifications_per_second": round((pending - first) / seconds),
+        "sent_once": received(port) == pending and {str(s): int(n) for s, n in states} == {"sent": pending},
+        "worker_cpu_us_each": round(spent["worker"] / (pending - first) * 1e6),
+        "postgres_cpu_us_each": round(spent["postgres"] / (pending - first) * 1e6),
         "worker_mib": [round(kib / 1024, 1) for kib in memory],
     }
 
@@ -155,7 +155,9 @@ def run(stack: Stack, env: dict[str, str], port: int, engine: Any) -> dict[str, 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("webpush", "fcm"), action="append")
-    parser.add_argument("--both-cores", action="store_true", help="the stack on both cores, beside the push service")
+    parser.add_argument(
+        "--both-cores", action="store_true", help="run the stack on both cores, beside the push service"
+    )
     options = parser.parse_args()
     failed = False
     for kind in options.only or ("webpush", "fcm"):

@@ -1,7 +1,7 @@
-"""A push service that takes everything after 50 ms: Web Push at any path, FCM HTTP v1, and its access tokens.
+"""A push service that accepts everything after 50 ms: Web Push at any path, FCM HTTP v1, and its access tokens.
 
-Run by bench/push.py in a process of its own, so that it measures neither itself nor the generator. It says on
-standard output which port it has; ``GET /count`` answers how many notifications came.
+bench/push.py runs it in a separate process, so that its CPU does not count as the stack's. It prints its port;
+``GET /count`` returns the number of notifications.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ DELAY_SECONDS = 0.05
 
 class Service:
     def __init__(self) -> None:
-        self.taken = 0
+        self.received = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -34,12 +34,12 @@ class Service:
 
     async def answer(self, path: bytes) -> bytes:
         if path == b"/count":
-            return respond(200, {"taken": self.taken})
+            return respond(200, {"received": self.received})
         if path == b"/token":
             return respond(200, {"access_token": "bench", "expires_in": 3600, "token_type": "Bearer"})
         await asyncio.sleep(DELAY_SECONDS)
-        self.taken += 1
-        return respond(200, {"name": f"projects/bench/messages/{self.taken}"})
+        self.received += 1
+        return respond(200, {"name": f"projects/bench/messages/{self.received}"})
 
 
 def respond(status: int, body: dict[str, object]) -> bytes:

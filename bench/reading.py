@@ -1,4 +1,4 @@
-"""P6: pages that are read by REST, of a user who has little and of one who has much."""
+"""P6: reads pages by REST, of a user with few conversations and of one with many."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MESSAGES, LONG = 100, 1_000_000
 
 
 @dataclass
-class Question:
-    """One page that is asked for again and again; ``entries``: how many it must have."""
+class PageRequest:
+    """One page that is requested repeatedly. ``entries`` is the number of entries that it must have."""
 
     name: str
     user: int
@@ -34,27 +34,27 @@ class Question:
 
 
 def reading(system: System, seconds: float, first_user: int) -> Figures:
-    """RATE requests a second in all, to each question in turn."""
+    """Sends RATE requests per second in all, alternating between the pages."""
     assert isinstance(system, Parley)
-    questions = _seed(system, first_user)
+    pages = _seed(system, first_user)
     with fresh_loop(system) as loop:
-        desk = Desk(system, loop)
-        desk.ask(questions, WARM_UP)
-        for question in questions:
-            question.seconds.clear()
+        queue = RequestQueue(system, loop)
+        queue.send_all(pages, WARM_UP)
+        for page in pages:
+            page.seconds.clear()
         with measured(system) as window:
-            desk.ask(questions, seconds)
-        answered = sum(len(question.seconds) for question in questions)
+            queue.send_all(pages, seconds)
+        answered = sum(len(page.seconds) for page in pages)
         figures: Figures = {}
-        for question in questions:
-            times = sorted(question.seconds)
-            figures[f"{question.name}_p50_ms"] = percentile(times, 0.50) * 1e3
-            figures[f"{question.name}_p99_ms"] = percentile(times, 0.99) * 1e3
+        for page in pages:
+            times = sorted(page.seconds)
+            figures[f"{page.name}_p50_ms"] = percentile(times, 0.50) * 1e3
+            figures[f"{page.name}_p99_ms"] = percentile(times, 0.99) * 1e3
         return {**figures, "requests_per_second": answered / window.seconds, **window.per_message(answered)}
 
 
-def _seed(system: Parley, first_user: int) -> list[Question]:
-    """Two users; of the one with much, the newest conversation is the long one."""
+def _seed(system: Parley, first_user: int) -> list[PageRequest]:
+    """Creates two users. The newest conversation of the one with many is the long one."""
     much, little, others = first_user, first_user + 1, [system.user_ids[first_user + 2 + n] for n in range(MUCH)]
     counts = [MESSAGES] * MUCH
     counts[-1] = LONG
@@ -65,32 +65,32 @@ def _seed(system: Parley, first_user: int) -> list[Question]:
     seed_history.settle(system.database_url)
     conversations = "/api/v1/conversations"
     return [
-        Question("list_much", much, conversations, 20),
-        Question("list_little", little, conversations, LITTLE),
-        Question("five_of_much", much, f"{conversations}?limit={LITTLE}", LITTLE),
-        Question("five_of_little", little, f"{conversations}?limit={LITTLE}", LITTLE),
-        Question("history_much", much, f"{conversations}/{long}/messages", 50),
-        Question("history_little", little, f"{conversations}/{few[-1]}/messages", 50),
+        PageRequest("list_much", much, conversations, 20),
+        PageRequest("list_little", little, conversations, LITTLE),
+        PageRequest("five_of_much", much, f"{conversations}?limit={LITTLE}", LITTLE),
+        PageRequest("five_of_little", little, f"{conversations}?limit={LITTLE}", LITTLE),
+        PageRequest("history_much", much, f"{conversations}/{long}/messages", 50),
+        PageRequest("history_little", little, f"{conversations}/{few[-1]}/messages", 50),
     ]
 
 
-class Desk:
-    """Connections that ask what is due. Where all are busy a question waits; its time counts from when it was due."""
+class RequestQueue:
+    """Sends due requests over a few connections. Times each request from when it was due, even if it had to wait."""
 
     def __init__(self, system: Parley, loop: Loop) -> None:
         self.system, self.loop = system, loop
         self.free = [RestReader(loop, system.address) for _ in range(CONNECTIONS)]
-        self.waiting: deque[tuple[Question, float]] = deque()
-        self.under_way = 0
+        self.waiting: deque[tuple[PageRequest, float]] = deque()
+        self.in_progress = 0
 
-    def ask(self, questions: list[Question], seconds: float) -> None:
-        """Return when all that was asked is answered."""
+    def send_all(self, pages: list[PageRequest], seconds: float) -> None:
+        """Sends for ``seconds`` and returns when all requests are answered. Raises BenchError if some are not."""
         due, number = time.perf_counter(), 0
 
         def tick(now: float) -> float:
             nonlocal due, number
             if now >= due:
-                self.waiting.append((questions[number % len(questions)], now))
+                self.waiting.append((pages[number % len(pages)], now))
                 number += 1
                 due += random.uniform(0.5, 1.5) / RATE
             self._hand_out()
@@ -98,25 +98,25 @@ class Desk:
 
         self.loop.run(lambda: False, seconds, tick)
         if not self.loop.run(
-            lambda: not self.waiting and not self.under_way, SETTLE_SECONDS, lambda _: self._hand_out()
+            lambda: not self.waiting and not self.in_progress, SETTLE_SECONDS, lambda _: self._hand_out()
         ):
-            raise BenchError(f"{self.under_way + len(self.waiting)} requests were not answered in {SETTLE_SECONDS} s")
+            raise BenchError(f"{self.in_progress + len(self.waiting)} requests were not answered in {SETTLE_SECONDS} s")
 
     def _hand_out(self) -> float:
         while self.free and self.waiting:
-            question, due = self.waiting.popleft()
+            page, due = self.waiting.popleft()
             reader = self.free.pop()
-            self.under_way += 1
-            reader.get(question.path, self.system.tokens[question.user], self._answered(reader, question, due))
+            self.in_progress += 1
+            reader.get(page.path, self.system.tokens[page.user], self._answered(reader, page, due))
         return 1.0
 
-    def _answered(self, reader: RestReader, question: Question, due: float) -> Answered:
+    def _answered(self, reader: RestReader, page: PageRequest, due: float) -> Answered:
         def answered(body: bytes) -> None:
-            question.seconds.append(time.perf_counter() - due)
-            self.under_way -= 1
+            page.seconds.append(time.perf_counter() - due)
+            self.in_progress -= 1
             self.free.append(RestReader(self.loop, self.system.address) if reader.closed else reader)
             entries = next(iter(msgspec.json.decode(body).values()))
-            if len(entries) != question.entries:
-                raise BenchError(f"{question.name}: {len(entries)} entries, not {question.entries}: {body[:300]!r}")
+            if len(entries) != page.entries:
+                raise BenchError(f"{page.name}: {len(entries)} entries instead of {page.entries}: {body[:300]!r}")
 
         return answered

@@ -1,4 +1,4 @@
-"""One table of both systems and the ratios, each beside its target."""
+"""The table of both systems, with each ratio beside its target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Pick = Callable[[Results], float]
 
 @dataclass(frozen=True)
 class Row:
-    """``base`` is what ours is divided by. ``better``: on which side of its limits the ratio is to be."""
+    """``base`` is the divisor of our figure. ``better`` says on which side of the limits the ratio should be."""
 
     scenario: str
     what: str
@@ -30,33 +30,33 @@ def figure(system: str, scenario: str, name: str) -> Pick:
 
 
 def both(what: str, name: str, must: float, goal: float | None, better: str = "<", form: str = "{:,.0f}") -> Row:
-    """Ours beside the peer's. ``what`` begins with the scenario."""
+    """Compares our figure with the peer's. ``what`` starts with the scenario."""
     scenario, _, title = what.partition(": ")
     ours, peers = figure("parley", scenario, name), figure("peer", scenario, name)
     return Row(scenario, title, ours, peers, must, goal, better, form)
 
 
 def own(what: str, name: str, of: tuple[str, str], must: float, better: str = "<", form: str = "{:,.0f}") -> Row:
-    """Ours beside another figure of ours: ``of`` is its (scenario, name)."""
+    """Compares our figure with another one of ours; ``of`` is its (scenario, name)."""
     scenario, _, title = what.partition(": ")
     return Row(scenario, title, figure("parley", scenario, name), figure("parley", *of), must, None, better, form)
 
 
-def alone(what: str, name: str, form: str = "{:,.0f}") -> Row:
-    """Ours beside nothing, for the record."""
+def uncompared(what: str, name: str, form: str = "{:,.0f}") -> Row:
+    """Shows our figure without a comparison."""
     scenario, _, title = what.partition(": ")
     return Row(scenario, title, figure("parley", scenario, name), None, None, None, "<", form)
 
 
 def _on_two_whole_cores(figures: dict[str, Any]) -> float:
-    """The generator shares the second core: what it leaves, taken for two cores."""
+    """Extrapolates to two whole cores, because the generator uses part of the second."""
     return float(figures["messages_per_second"]) * 2 / (2 - float(figures["generator_core"]))
 
 
 ROWS = [
     both("P1: KiB per idle session, 2,000", "kib_per_socket_2000", 0.5, 0.35, form="{:.1f}"),
     own(
-        "P1: – at 10,000, of ours at 2,000",
+        "P1: – at 10,000, against ours at 2,000",
         "kib_per_socket_10000",
         ("P1", "kib_per_socket_2000"),
         1.1,
@@ -66,8 +66,8 @@ ROWS = [
     both("P2: stack CPU µs per message", "cpu_us", 1 / 8, 1 / 13),
     both("P2: send → receive p50 ms", "receive_p50_ms", 1, None, form="{:.1f}"),
     both("P2: send → receive p99 ms", "receive_p99_ms", 1, None, form="{:.1f}"),
-    own("P2 sse: stack CPU µs, of ours by WebSocket", "cpu_us", ("P2", "cpu_us"), 1.3),
-    own("P2 longpoll: stack CPU µs, of ours by WebSocket", "cpu_us", ("P2", "cpu_us"), 2.5),
+    own("P2 sse: stack CPU µs, against our WebSocket", "cpu_us", ("P2", "cpu_us"), 1.3),
+    own("P2 longpoll: stack CPU µs, against our WebSocket", "cpu_us", ("P2", "cpu_us"), 2.5),
     both("P3: send → receive p50 ms", "receive_p50_ms", 0.5, 0.35, form="{:.2f}"),
     both("P3: send → receive p99 ms", "receive_p99_ms", 0.5, 0.3, form="{:.2f}"),
     both("P3: send → stored ack p99 ms", "ack_p99_ms", 2, 1, form="{:.2f}"),
@@ -75,30 +75,30 @@ ROWS = [
     both("P4: group of 500: stack CPU µs per delivery", "cpu_us", 0.4, 0.25, form="{:.1f}"),
     both("P4: send → receive p50 ms", "receive_p50_ms", 1, None, form="{:.1f}"),
     both("P4: send → receive p99 ms", "receive_p99_ms", 0.5, None, form="{:.1f}"),
-    both("P4: most deliveries/s, p99 below 1 s", "most_deliveries_per_second", 1.8, None, ">"),
-    both("P5: seconds until 500 × 20 unread are there", "seconds", 0.6, 0.35, form="{:.2f}"),
-    own("growth pairs: stack CPU µs, 1,000 pairs, of 50", "cpu_us", ("P2", "cpu_us"), 1.2),
+    both("P4: highest deliveries/s, p99 below 1 s", "max_deliveries_per_second", 1.8, None, ">"),
+    both("P5: seconds until 500 × 20 unread messages have arrived", "seconds", 0.6, 0.35, form="{:.2f}"),
+    own("growth pairs: stack CPU µs, 1,000 pairs against 50", "cpu_us", ("P2", "cpu_us"), 1.2),
     own(
-        "P6: conversations p50 ms, user with 500, of 5",
+        "P6: conversations p50 ms, user with 500 against 5",
         "list_much_p50_ms",
         ("P6", "list_little_p50_ms"),
         1.5,
         form="{:.2f}",
     ),
-    own("P6: – five of them", "five_of_much_p50_ms", ("P6", "five_of_little_p50_ms"), 1.5, form="{:.2f}"),
+    own("P6: – a page of five", "five_of_much_p50_ms", ("P6", "five_of_little_p50_ms"), 1.5, form="{:.2f}"),
     own(
-        "P6: history p50 ms, 1,000,000 messages, of 100",
+        "P6: history p50 ms, 1,000,000 messages against 100",
         "history_much_p50_ms",
         ("P6", "history_little_p50_ms"),
         1.5,
         form="{:.2f}",
     ),
-    alone("P7: 5,000 members, 200 online: CPU µs per message", "cpu_us_per_message"),
-    alone("P7: stack CPU µs per delivery", "cpu_us", form="{:.1f}"),
-    alone("P7: send → receive p99 ms", "receive_p99_ms", form="{:.1f}"),
+    uncompared("P7: 5,000 members, 200 online: CPU µs per message", "cpu_us_per_message"),
+    uncompared("P7: stack CPU µs per delivery", "cpu_us", form="{:.1f}"),
+    uncompared("P7: send → receive p99 ms", "receive_p99_ms", form="{:.1f}"),
     Row(
         "growth web",
-        "messages/s, two web on two cores but for the generator's share, of one",
+        "messages/s, two web processes on two cores (less the generator's share), against one",
         lambda results: _on_two_whole_cores(results["parley"]["growth web"]),
         figure("parley", "P2", "messages_per_second"),
         1.6,
@@ -129,7 +129,7 @@ def _value(pick: Pick | None, results: Results) -> float | None:
     try:
         return pick(results)
     except KeyError:
-        return None  # this scenario or system was left out of the run
+        return None  # this run did not include the scenario or the system
 
 
 def _limit(row: Row, limit: float | None) -> str:
@@ -145,7 +145,7 @@ def _times(ratio: float | None) -> str:
 
 
 def compare(results: Results) -> list[dict[str, Any]]:
-    """Every row of which at least one side was measured, as data."""
+    """Returns every row with at least one measured side, as data."""
     rows = []
     for row in ROWS:
         ours, base = _value(row.parley, results), _value(row.base, results)
@@ -189,7 +189,7 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 
 
 def median_of(rounds: list[Results]) -> Results:
-    """Figure by figure, the median over the rounds."""
+    """Returns the median of each figure over the rounds."""
     merged: Results = {}
     for system, scenarios in rounds[0].items():
         merged[system] = {

@@ -1,4 +1,4 @@
-"""``python -m bench.run``: measure Parley and the peer in one run, print one table. See bench/README.md."""
+"""``python -m bench.run``: measures Parley and the peer in one run and prints one table. See bench/README.md."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from bench.profile import Profiler
 from bench.reading import reading
 from bench.report import Results, compare, median_of, table
 from bench.scenarios import Figures
-from bench.stack import forget_old_stacks
+from bench.stack import remove_old_stacks
 from bench.systems import ROOT, FlaskSocketIo, Parley, System
 
 OUT = ROOT / ".data" / "bench"
 USERS = 10_100
-# A stack that does nothing else than wait uses less.
+# An idle stack uses less of a core than this.
 IDLE_CORE, IDLE_WITHIN_SECONDS = 0.06, 30.0
-STORM_FIRST_USER = 5_000  # beyond all that P2, P3, groups and growth use
+STORM_FIRST_USER = 5_000  # higher than all users of P2, P3, groups and growth
 READING_FIRST_USER = 9_000
 SYSTEMS: dict[str, type[System]] = {"peer": FlaskSocketIo, "parley": Parley}
 SCENARIOS = ["P1", "P2", "P3", "P4", "P5", "P2 sse", "P2 longpoll", "growth pairs", "P7", "P6", "growth web"]
-OURS_ALONE = SCENARIOS[5:]
+ONLY_PARLEY = SCENARIOS[5:]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -45,23 +45,23 @@ def parse_arguments() -> argparse.Namespace:
         action="append",
         metavar="SCENARIO",
         choices=[*SCENARIOS, "growth"],
-        help=f"one of {', '.join(SCENARIOS)}; may be given again (default: all)",
+        help=f"one of {', '.join(SCENARIOS)}; repeat it for several (default: all)",
     )
-    parser.add_argument("--system", choices=list(SYSTEMS), help="measure one system alone, without ratios")
+    parser.add_argument("--system", choices=list(SYSTEMS), help="measure only one system, without ratios")
     parser.add_argument(
         "--seconds",
         type=float,
         default=15.0,
-        help="length of P2, P3 and P6 after warm-up (default 15); P4 and P7 take 10 at most",
+        help="length of P2, P3 and P6 after warm-up (default 15); at most 10 for P4 and P7",
     )
     parser.add_argument("--pairs", type=int, default=50, help="pairs of P2 and P3 (default 50)")
-    parser.add_argument("--rounds", type=int, default=1, help="run all of it so often, print medians (default 1)")
-    parser.add_argument("--profile", action="store_true", help="py-spy on web and worker in P2 and P3")
+    parser.add_argument("--rounds", type=int, default=1, help="number of rounds; medians are printed (default 1)")
+    parser.add_argument("--profile", action="store_true", help="run py-spy on web and worker in P2 and P3")
     return parser.parse_args()
 
 
 def wanted(options: argparse.Namespace, name: str, scenario: str) -> bool:
-    if options.system not in (None, name) or (name != "parley" and scenario in OURS_ALONE):
+    if options.system not in (None, name) or (name != "parley" and scenario in ONLY_PARLEY):
         return False
     if not options.only or scenario in options.only:
         return True
@@ -69,7 +69,7 @@ def wanted(options: argparse.Namespace, name: str, scenario: str) -> bool:
 
 
 def jobs(options: argparse.Namespace) -> dict[str, Callable[[System], Figures]]:
-    """All scenarios that share one stack, in the order in which they run."""
+    """Returns all scenarios that share one stack, in the order in which they run."""
     seconds, pairs, outstanding = options.seconds, options.pairs, 4 * options.pairs
     return {
         "P1": lambda system: scenarios.idle_memory(system, [2_000, 10_000] if system.name == "parley" else [2_000]),
@@ -109,7 +109,7 @@ class Run:
     def _on_fresh_stack(
         self, system: System, todo: dict[str, Callable[[System], Figures]], results: dict[str, Figures]
     ) -> None:
-        """Take scenarios off ``todo`` until none is left or one has failed: the rest gets another stack."""
+        """Runs the scenarios of ``todo`` until none is left or one fails; the rest gets another stack."""
         scenario = "start"
         try:
             print(f"{system.name}: starting", flush=True)
@@ -140,8 +140,10 @@ class Run:
 
 
 def wait_until_idle(system: System) -> None:
-    """What the scenario before left to do in the background (a vacuum, a rewrite of the append-only file) is not this
-    one's; no longer than half a minute."""
+    """Waits until the stack is idle, for at most half a minute.
+
+    Background work of the previous scenario (a vacuum, a rewrite of the append-only file) must not count here.
+    """
     deadline = time.monotonic() + IDLE_WITHIN_SECONDS
     used = IDLE_CORE
     while used >= IDLE_CORE and time.monotonic() < deadline:
@@ -164,7 +166,7 @@ def save(run: Run, rounds: list[Results], rows: list[dict[str, Any]]) -> Path:
 
 
 def warn_of_drift(results: Results) -> None:
-    """Ratios are only fair where the machine was equally fast for both."""
+    """Prints a warning if the machine was not equally fast for both systems, because then the ratios are not fair."""
     for scenario, peers in results.get("peer", {}).items():
         ours = results.get("parley", {}).get(scenario)
         if ours is None:
@@ -179,8 +181,8 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     raise_file_limit()
     lock = only_one(OUT / "lock")
-    forget_old_stacks(OUT)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is stopped
+    remove_old_stacks(OUT)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the finally blocks, which stop the stack
     run = Run(options)
     os.sched_setaffinity(0, run.generator_cores)
     rounds = [run.round() for _ in range(options.rounds)]

@@ -1,4 +1,4 @@
-"""The scenarios: each takes a running system and returns figures. A lost message raises BenchError."""
+"""The scenarios. Each takes a running system and returns figures. A lost message raises BenchError."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WARM_UP = 3.0
 JOIN_AT_ONCE = 200
 SETTLE_SECONDS = 30.0
 
-# Which users a scenario uses. P5's have never been online before.
+# The receivers of P5 have never been online before.
 STORM_SENDERS, STORM_RECEIVERS, STORM_MESSAGES = 50, 500, 20
 
 
 @dataclass
 class Window:
-    """What the stack and the generator used between two moments."""
+    """CPU that the stack and the generator used in a span of time."""
 
     seconds: float = 0.0
     cpu: dict[str, float] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def measured(system: System) -> Iterator[Window]:
 
 @contextmanager
 def fresh_loop(system: System) -> Iterator[Loop]:
-    """A loop, closed at the end; without garbage collection, which would be in the latencies."""
+    """Yields a loop and closes it. Garbage collection is off, because it would add to the latencies."""
     loop = Loop()
     gc.collect()
     gc.disable()
@@ -72,7 +72,7 @@ class Joining(Protocol):
 
 
 def join(loop: Loop, ledger: Joining, makers: list[Callable[[], Any]]) -> list[Any]:
-    """Open sessions, JOIN_AT_ONCE at a time, and return when all are joined."""
+    """Opens sessions, JOIN_AT_ONCE at a time, and returns them when all have joined."""
     sessions: list[Any] = []
     before = ledger.ready_sessions
 
@@ -88,7 +88,7 @@ def join(loop: Loop, ledger: Joining, makers: list[Callable[[], Any]]) -> list[A
 
 
 def idle_memory(system: System, sockets: list[int]) -> Figures:
-    """P1: KiB of the app's (web) processes for each idle joined session, at each of the given numbers."""
+    """P1: KiB of the app's web processes per idle joined session, at each of the given numbers of sessions."""
     with fresh_loop(system) as loop:
         ledger = Ledger()
         join(loop, ledger, [lambda user=user: system.session(loop, user, ledger) for user in range(50)])
@@ -136,7 +136,7 @@ def _settle(loop: Loop, ledger: Ledger) -> None:
 def throughput(
     system: System, seconds: float, pairs: int = 50, outstanding: int = 200, read_by: str = "websocket"
 ) -> Figures:
-    """P2: as many messages as go through while ``outstanding`` in all are under way."""
+    """P2: the highest throughput with ``outstanding`` messages in progress."""
     with fresh_loop(system) as loop:
         ledger = Ledger()
         connected = _connect_pairs(system, loop, ledger, pairs, read_by)
@@ -167,7 +167,7 @@ def throughput(
 
 
 def steady(system: System, seconds: float, pairs: int = 50, rate: float = 200.0) -> Figures:
-    """P3: open loop, ``rate`` messages a second in all, whatever comes back."""
+    """P3: open loop, ``rate`` messages per second in all, without waiting for answers."""
     with fresh_loop(system) as loop:
         ledger = Ledger()
         in_turn = cycle(_connect_pairs(system, loop, ledger, pairs, "websocket"))
@@ -177,7 +177,7 @@ def steady(system: System, seconds: float, pairs: int = 50, rate: float = 200.0)
             nonlocal due
             if now >= due:
                 ledger.send(next(in_turn))
-                due += random.uniform(0.5, 1.5) / rate  # not in step with any timer of the server's
+                due += random.uniform(0.5, 1.5) / rate  # jitter, so that sends do not align with a timer of the server
             return due - now
 
         loop.run(lambda: False, WARM_UP, tick)
@@ -190,7 +190,7 @@ def steady(system: System, seconds: float, pairs: int = 50, rate: float = 200.0)
 
 
 def reconnect_storm(system: System, first_user: int) -> Figures:
-    """P5: everyone connects at once and wants what he has not read; seconds until exactly that is there."""
+    """P5: all users connect at once and fetch their unread messages. Measures the time until all have arrived."""
     senders = range(first_user, first_user + STORM_SENDERS)
     receivers = range(first_user + STORM_SENDERS, first_user + STORM_SENDERS + STORM_RECEIVERS)
     expected = _store_unread(system, senders, receivers)
@@ -209,14 +209,14 @@ def reconnect_storm(system: System, first_user: int) -> Figures:
             got = ledger.unread_ids
             if sorted(got) != sorted(expected[user]):
                 raise BenchError(
-                    f"user {user} got {len(got)} messages, {len(set(got))} distinct, of his "
+                    f"user {user} got {len(got)} messages, {len(set(got))} distinct, of "
                     f"{len(expected[user])} unread ones; all in time: {in_time}"
                 )
         return {"seconds": window.seconds, "cpu_us": sum(window.cpu.values()) * 1e6 / len(receivers)}
 
 
 def _store_unread(system: System, senders: range, receivers: range) -> dict[int, list[str]]:
-    """STORM_MESSAGES acked messages for each receiver, who is not online: by user, their ids."""
+    """Stores STORM_MESSAGES acked messages for each offline receiver. Returns their ids by user."""
     share = len(receivers) // len(senders)
     numbers = [(senders[index // share], receiver) for index, receiver in enumerate(receivers)]
     targets = system.open_conversations(numbers)
@@ -234,5 +234,5 @@ def _store_unread(system: System, senders: range, receivers: range) -> dict[int,
             ledger.send(pair)
             expected[receiver].append(next(reversed(ledger.unacked)))
         if not loop.run(lambda: not ledger.unacked, SETTLE_SECONDS):
-            raise BenchError(f"{len(ledger.unacked)} messages for absent users were never acked")
+            raise BenchError(f"{len(ledger.unacked)} messages to offline users were never acked")
     return expected

@@ -1,4 +1,4 @@
-"""Users, tokens and conversations in bulk. None of it is measured."""
+"""Creates users, tokens and conversations in bulk, outside of the measurement."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def plain_tokens(user_ids: list[int], secret: str) -> list[str]:
-    """The peer's tokens: HS256, ``sub`` = user id."""
+    """Returns tokens of the peer: HS256, ``sub`` = user id."""
     expires = int(time.time()) + 7200
     return [jwt.encode({"sub": str(user), "exp": expires}, secret, "HS256") for user in user_ids]
 
@@ -26,7 +26,7 @@ def plain_tokens(user_ids: list[int], secret: str) -> list[str]:
 def open_conversations(
     address: tuple[str, int], tokens: list[str], user_ids: list[int], pairs: list[tuple[int, int]]
 ) -> list[int]:
-    """Parley's direct conversation of each pair of user numbers, opened by REST; its ids."""
+    """Opens Parley's direct conversation of each pair of user numbers by REST. Returns the ids."""
     connection = http.client.HTTPConnection(*address, timeout=10)
     conversations = []
     for opener, other in pairs:
@@ -43,7 +43,7 @@ def open_conversations(
 
 
 def open_group(address: tuple[str, int], tokens: list[str], user_ids: list[int], members: range) -> int:
-    """A group of these user numbers in Parley, made by the first of them; its id."""
+    """Creates a group of these user numbers in Parley, as the first of them. Returns its id."""
     body = {"kind": "group", "name": "Bench", "memberIds": [user_ids[number] for number in members[1:]]}
     connection = http.client.HTTPConnection(*address, timeout=60)
     headers = {"Authorization": f"Bearer {tokens[members[0]]}", "Content-Type": "application/json"}
@@ -57,7 +57,7 @@ def open_group(address: tuple[str, int], tokens: list[str], user_ids: list[int],
 
 
 def peer_group(database_url: str, user_ids: list[int]) -> int:
-    """A group of the peer's, as rows; its id."""
+    """Creates a group of the peer by SQL. Returns its id."""
     import psycopg
 
     with psycopg.connect(database_url) as connection:
@@ -75,9 +75,9 @@ def _conversation_id(answer: dict[str, object]) -> int:
 
 
 def parley_users(count: int, env: dict[str, str]) -> tuple[list[int], list[str]]:
-    """``count`` users of Parley, with a session and an access token each: (ids, tokens).
+    """Creates ``count`` users of Parley, each with a session and an access token. Returns (ids, tokens).
 
-    Made by Parley's own code in a process of its own, under the server's settings.
+    Parley's own code creates them, in a separate process with the server's settings.
     """
     run = [sys.executable, "-m", "bench.seed", str(count)]
     done = subprocess.run(run, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
@@ -98,7 +98,7 @@ _USERS_AND_SESSIONS = text("""
 
 
 def make_users(count: int) -> dict[str, list[int] | list[str]]:
-    """Rows in one statement, since a registration hashes a password; tokens by the app's own code."""
+    """Creates the rows in one statement, because a registration hashes a password, and the tokens by the app's code."""
     from flask import Flask
 
     from app.api import jwt_manager

@@ -1,4 +1,4 @@
-"""Conversations with much in them, written straight into Parley's Postgres. None of it is measured."""
+"""Writes long conversations directly into Parley's Postgres, outside of the measurement."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import psycopg
 
-# Who does what in the new rows: numbers count conversations of one user with many others, oldest first.
+# One user's conversations with many others, oldest first; n is the position.
 _CONVERSATIONS = """
     INSERT INTO conversations (kind, direct_low, direct_high, last_seq, version, last_activity_at, member_count)
     SELECT 'direct', least(%(user)s, other), greatest(%(user)s, other), count,
@@ -14,7 +14,7 @@ _CONVERSATIONS = """
     FROM unnest(%(others)s::bigint[], %(counts)s::bigint[]) WITH ORDINALITY AS asked (other, count, n)
     RETURNING id, CASE WHEN direct_low = %(user)s THEN direct_high ELSE direct_low END, last_seq
 """
-# All but the last ten are read: nobody leaves a million unread.
+# All messages except the last ten are read, because nobody leaves a million unread.
 _MEMBERS = """
     INSERT INTO members (conversation_id, user_id, last_delivered_seq, last_read_seq, version)
     SELECT id, member, last_seq, greatest(last_seq - 10, 0), version FROM conversations,
@@ -36,8 +36,9 @@ ROWS_AT_ONCE = 100_000
 
 
 def conversations_of(database_url: str, user: int, others: list[int], counts: list[int]) -> list[int]:
-    """A direct conversation of ``user`` with each of ``others``, with so many messages; their ids. The last is the one
-    of newest activity.
+    """Creates a direct conversation of ``user`` with each of ``others``, with ``counts`` messages. Returns the ids.
+
+    The last conversation has the newest activity.
     """
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
@@ -57,7 +58,7 @@ def _write_messages(connection: psycopg.Connection, values: dict[str, int], coun
 
 
 def settle(database_url: str) -> None:
-    """As autovacuum leaves it, so that it does not run while somebody measures."""
+    """Vacuums the tables, so that autovacuum does not run during the measurement."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE) conversations, members, messages")
         connection.execute("CHECKPOINT")

@@ -1,8 +1,8 @@
-"""``python -m bench.selftest``: how many messages a second the generator can drive, against a trivial echo.
+"""``python -m bench.selftest``: how many messages per second the generator can drive, against a trivial echo.
 
-The echo stands for both halves of the work that P2 gives the generator for each message: it answers a
-`send_message` with the receiver's frame and the sender's ack. For P4 it sends the frame to all others. Where the
-echo's core is the limit, the generator's capacity is what it did divided by the share of its core that it used.
+The echo causes the same work in the generator as P2: it answers each `send_message` with the receiver's frame and the
+sender's ack. For P4, it sends the frame to all others. If the echo's core is the bottleneck, divide the generator's
+rate by the share of its core that it used to get its capacity.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _frame(payload: bytes) -> bytes:
 
 
 def _answers(frame: bytes, start: int, end: int) -> tuple[bytes, bytes]:
-    """Unmask one send_message: the message's own event and its ack."""
+    """Unmasks one send_message. Returns the frames of its event and of its ack."""
     key, size = frame[start - 4 : start], end - start
     mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
     text = (int.from_bytes(frame[start:end], "little") ^ mask).to_bytes(size, "little")
@@ -50,7 +50,7 @@ def _answers(frame: bytes, start: int, end: int) -> tuple[bytes, bytes]:
 
 
 def serve(listener: socket.socket, to_all: bool) -> None:
-    """Accept, shake hands, echo; ends with its parent."""
+    """Accepts connections, shakes hands and echoes, until the parent ends it."""
     poll = select.epoll()
     poll.register(listener.fileno(), select.EPOLLIN)
     open_sockets: dict[int, socket.socket] = {}
@@ -77,8 +77,9 @@ def serve(listener: socket.socket, to_all: bool) -> None:
 
 
 def _echo(data: bytes, to_all: bool) -> tuple[bytes, bytes]:
-    """What the sender gets and what all others do. A frame never spans two reads here: it is far smaller than a
-    loopback segment.
+    """Returns the bytes for the sender and the bytes for all others.
+
+    A frame never spans two reads here, because it is far smaller than a loopback segment.
     """
     own, others, at = b"", b"", 0
     while at < len(data):
@@ -136,11 +137,11 @@ def drive(address: tuple[str, int]) -> None:
     seconds, used = time.perf_counter() - began, time.process_time() - used
     count, share = len(ledger.receive_seconds), used / seconds
     print(f"{count / seconds:,.0f} messages/s, each with its ack, at {share:.0%} of the generator's core")
-    print(f"{used / count * 1e6:.1f} µs each: it could drive {count / used:,.0f} messages/s")
+    print(f"{used / count * 1e6:.1f} µs each, so it can drive {count / used:,.0f} messages/s")
 
 
 class Echo(System):
-    """As much of a system as a crowd needs; its CPU is not measured."""
+    """The part of a system that a crowd needs. Its CPU is not measured."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address

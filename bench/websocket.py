@@ -1,4 +1,4 @@
-"""A client's half of RFC 6455, as little as the generator needs: no extensions, no polling, no library."""
+"""The client half of RFC 6455, only the part that the generator needs: no extensions, no library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 
 def mask_frame(first_byte: int, payload: bytes) -> bytes:
-    """One final frame, masked with a fresh key as the RFC asks of clients."""
+    """Returns one final frame, masked with a fresh key as the RFC requires of clients."""
     length = len(payload)
     key = getrandbits(32).to_bytes(4, "little")
     mask = (key * (length // 4 + 1))[:length]
@@ -25,7 +25,7 @@ def mask_frame(first_byte: int, payload: bytes) -> bytes:
 
 
 class WebSocketConnection(Connection):
-    """Handshake, then ``on_ready``; each text message goes to ``on_text``."""
+    """Shakes hands, then calls ``on_ready``, and ``on_text`` for each text message."""
 
     __slots__ = ("buffer", "fragments", "handshaken", "headers", "host", "path")
 
@@ -64,13 +64,13 @@ class WebSocketConnection(Connection):
         if end < 0:
             return data
         if not data.startswith(b"HTTP/1.1 101"):
-            raise BenchError(f"no upgrade: {data[:300]!r}")
+            raise BenchError(f"the server refused the upgrade: {data[:300]!r}")
         self.handshaken = True
         self.on_ready()
         return data[end + 4 :]
 
     def _parse_frames(self, data: bytes) -> bytes:
-        """Handle every whole frame, return what is left over."""
+        """Handles every whole frame and returns the remaining bytes."""
         position, size = 0, len(data)
         while size - position >= 2:
             first, length, header = data[position], data[position + 1], 2

@@ -1,1 +1,1 @@
-"""What `make run` and the tests need beside the application. Nothing here is imported by `app`."""
+"""Tools for `make run` and the tests. `app` imports nothing from here."""

@@ -1,4 +1,4 @@
-"""What `make run` says when the server is ready: where it is, and two links that sign in as two people."""
+"""The text that `make run` prints when the server is ready: its address, and two links that sign in two users."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from app.core.demo_code import demo_code
 
-# Here and not beside the users: this module loads none of the application but its pure core.
+# Defined here because this module imports only the pure core of the application.
 NAMES = ("alice", "bob")
 PASSWORD = os.environ.get("PARLEY_DEMO_PASSWORD") or "parley-demo"
 
@@ -21,7 +21,7 @@ def _lines(address: str, people: dict[str, int], demo_key: str, seconds: float) 
         return lines
     return [
         *lines,
-        f"Open both, each in a window of its own, and write from one to the other (password {PASSWORD}):",
+        f"Open each link in its own window and write from one to the other (password {PASSWORD}):",
         "",
         *(f"  {name:<6} {address}/#demo={demo_code(demo_key, name)}" for name in people),
         "",

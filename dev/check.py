@@ -1,4 +1,4 @@
-"""`make check`: every check runs, whatever the earlier ones said; the last line names those that failed."""
+"""`make check`: runs every check, even after a failure. The last line names the failed ones."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def main() -> int:
 
 
 def _javascript_passes() -> bool:
-    """The types that the client's comments tell, and client/types/ after them; the page's, as far as they tell any."""
+    """Checks the types in the comments of the client and the page, and that client/types/ is up to date."""
     started = time.monotonic()
     try:
         compiler = node_tools() / ".bin" / "tsc"
         problems = declarations.problems()
     except NoNode as missing:
         problems = str(missing)
-    told = _told("javascript", not problems, started, problems)
-    return told and _passes("javascript", [str(compiler), "--project", "dev/javascript/page.json"])
+    passed = _report("javascript", not problems, started, problems)
+    return passed and _passes("javascript", [str(compiler), "--project", "dev/javascript/page.json"])
 
 
 def _passes(name: str, command: list[str]) -> bool:
     started = time.monotonic()
     result = subprocess.run(command, cwd=_ROOT, check=False, capture_output=True, text=True)
-    return _told(name, result.returncode == 0, started, result.stdout + result.stderr)
+    return _report(name, result.returncode == 0, started, result.stdout + result.stderr)
 
 
-def _told(name: str, passed: bool, started: float, problems: str) -> bool:
+def _report(name: str, passed: bool, started: float, problems: str) -> bool:
     print(f"{name}: {'ok' if passed else 'FAILED'} ({time.monotonic() - started:.1f} s)", flush=True)
     if not passed:
         print(problems, flush=True)

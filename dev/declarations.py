@@ -1,7 +1,7 @@
-"""client/types/: the declarations (.d.ts) of the client's types, for those who install it as a package.
+"""client/types/: the declarations (.d.ts) of the client's types, for applications that install it as a package.
 
-TypeScript reads the types in the comments of a project's own JavaScript, but not of a package's. So they are written
-out, by `make format`; `make check` compares them.
+TypeScript reads types from comments in a project's own JavaScript, but not in a package. So `make format` writes the
+declarations, and `make check` compares them.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ _IMPORT = re.compile(r"""(?:from|import\() ?"(\.[^"]+)\.js\"""")
 
 
 def problems() -> str:
-    """What is wrong with the client's types; nothing where all is well."""
-    said, made = _compiled()
-    if not said and made != _kept():
-        said = "client/types/ is not what the comments of client/ say; `make format` writes it\n"
-    return said
+    """Returns the problems of the client's types, or an empty text."""
+    output, made = _compiled()
+    if not output and made != _kept():
+        output = "client/types/ does not match the comments in client/; `make format` updates it\n"
+    return output
 
 
 def write() -> int:
     try:
-        said, made = _compiled()
+        output, made = _compiled()
     except NoNode as missing:
         print(missing)
         return 1
-    print(said, end="")
+    print(output, end="")
     for name in _kept().keys() - made.keys():
         (TYPES / name).unlink()
     for name, text in made.items():
         (TYPES / name).parent.mkdir(parents=True, exist_ok=True)
         (TYPES / name).write_text(text)
-    return 1 if said else 0
+    return 1 if output else 0
 
 
 def _compiled() -> tuple[str, dict[str, str]]:
-    """What the compiler has to say, and the declarations by their path below client/types/."""
+    """Returns the compiler's output, and the declarations by their path below client/types/."""
     with tempfile.TemporaryDirectory() as directory:
         command = [str(node_tools() / ".bin" / "tsc"), "--project", "dev/javascript", "--noEmit", "false"]
         command += ["--declaration", "--emitDeclarationOnly", "--rootDir", ".", "--outDir", directory]
@@ -54,14 +54,14 @@ def _compiled() -> tuple[str, dict[str, str]]:
 
 
 def _reached(directory: Path) -> Iterator[tuple[str, str]]:
-    """Those that a caller meets: the entries, and what they import."""
+    """Yields the declarations that an application can reach: the entries and everything that they import."""
     waiting = [directory / name for name in ENTRIES]
-    met = set()
+    seen = set()
     while waiting:
         path = waiting.pop().resolve()
-        if path in met or not path.exists():
+        if path in seen or not path.exists():
             continue
-        met.add(path)
+        seen.add(path)
         text = path.read_text()
         waiting += [path.parent / f"{name}.d.ts" for name in _IMPORT.findall(text)]
         yield path.relative_to(directory).as_posix(), text

@@ -1,4 +1,4 @@
-"""Two people to try the server with, in development: ``python -m dev.demo_users`` prints "name id" lines."""
+"""Creates two demo users in development: ``python -m dev.demo_users`` prints "name id" lines."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def main() -> int:
         print(f"parley: {error}", file=sys.stderr)
         return 3
     if settings.production:
-        print("parley: demo users are not for production.", file=sys.stderr)
+        print("parley: demo users are for development only.", file=sys.stderr)
         return 3
     app = create_app(settings)
     parley: Container = app.extensions["parley"]
-    # An account is made signed in, and what makes its tokens reads its settings from the application.
+    # Registering also signs the user in, and the code that makes the tokens reads settings from the application.
     with app.app_context():
         for name in NAMES:
             print(name, ensure(parley, name))
@@ -35,14 +35,14 @@ def main() -> int:
 
 
 def ensure(parley: Container, name: str) -> int:
-    """The id of the user, made if it is not there; an existing one keeps its password."""
+    """Returns the id of the user and creates the user if needed. An existing user keeps their password."""
     try:
         return register_user(parley, Register(username=name, password=PASSWORD, display_name=name.title())).user.id
     except Conflict:
         with reading(parley.engine) as connection:
             user = users.find_user_by_username(connection, name)
     if user is None:
-        raise LookupError(f"{name} is taken, and not there")
+        raise LookupError(f"the name {name} is taken, but the user does not exist")
     return user.id
 
 

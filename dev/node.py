@@ -1,6 +1,6 @@
 """The tools that check and test the project's JavaScript: Node, and the packages of dev/javascript.
 
-The project itself needs neither: client/ and app/web/ are served as they lie.
+The project itself needs neither, because client/ and app/web/ are served as they are.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ GET_NODE = "install Node 20 or newer: sudo apt-get install nodejs npm (macOS: br
 
 
 class NoNode(RuntimeError):
-    """Says what to type."""
+    """Node or npm is missing; the message says how to install it."""
 
 
 def node() -> str:
-    """The address of Node's program. Raise NoNode."""
+    """Returns the path of Node's program. Raises NoNode if there is none."""
     found = shutil.which("node")
     if found is None:
         raise NoNode(f"Node is missing; {GET_NODE}")
@@ -30,9 +30,9 @@ def node() -> str:
 
 
 def node_tools() -> Path:
-    """``node_modules`` as the lock file wants it, fetched where it is not. Raise NoNode.
+    """Returns ``node_modules`` and installs it if it does not match the lock file. Raises NoNode if that fails.
 
-    Processes that need it at the same moment fetch it once.
+    Processes that need it at the same moment install it once.
     """
     node()
     with (Path(tempfile.gettempdir()) / "parley-node-tools.lock").open("w") as lock:
@@ -43,7 +43,7 @@ def node_tools() -> Path:
 
 
 def _up_to_date() -> bool:
-    """npm writes the marker last."""
+    """Returns whether the install is complete: npm writes the marker last."""
     marker = MODULES / ".package-lock.json"
     return marker.exists() and marker.stat().st_mtime >= (TOOLS / "package-lock.json").stat().st_mtime
 

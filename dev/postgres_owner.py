@@ -1,4 +1,4 @@
-"""Whom the embedded PostgreSQL runs as: whoever starts it, or a system user in place of root."""
+"""The user that the embedded PostgreSQL runs as: the current user, or a system user instead of root."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ _ROOT_RUNS_AS = "pgserver"
 
 
 def run_as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
-    """Arguments for subprocess."""
+    """Returns the arguments for subprocess that run a command as ``owner``."""
     if owner is None:
         return {}
     return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
 
 def prepare_owner(data_dir: Path, binary: Path) -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root, so root hands the directory to a system user (returned), who may reach
-    ``binary`` too."""
+    """Prepares the directory for the user that will run PostgreSQL, and returns that user if it is not the current one.
+
+    PostgreSQL refuses to run as root. So root gives the directory to a system user, who can also reach ``binary``.
+    """
     if os.geteuid() != 0:
         data_dir.chmod(0o700)
         return None
@@ -50,14 +52,14 @@ def _system_user() -> pwd.struct_passwd:
         raise StartError(
             f"PostgreSQL does not run as root; create a system user {_ROOT_RUNS_AS!r} or use another account."
         )
-    # Two copies may do this at once: the loser's useradd fails, and finds the winner's user.
+    # Two copies may do this at once: the second useradd fails, and its caller finds the user of the first.
     command = [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ROOT_RUNS_AS]
     subprocess.run(command, check=False, capture_output=True)
     return wait_until(known, 5.0, f"creating the system user {_ROOT_RUNS_AS!r}")
 
 
 def _let_pass(path: Path) -> None:
-    """Give others search permission (x, not r) on the directories above ``path``, for the system user."""
+    """Gives others search permission (x, not r) on the directories above ``path``, for the system user."""
     for directory in path.resolve().parents:
         mode = directory.stat().st_mode
         if not mode & stat.S_IXOTH:

@@ -1,4 +1,4 @@
-"""Whether stores that were given by URL answer. A StartError is one line, and names no password."""
+"""Checks that stores given by URL answer. A StartError is one line and contains no password."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def check_postgres(url: str) -> None:
         psycopg.connect(_plain(url), connect_timeout=ANSWER_SECONDS).close()
     except psycopg.Error as error:
         raise StartError(
-            f"the database of DATABASE_URL ({_where(url)}) does not answer: {_first_line(error)}"
+            f"the database in DATABASE_URL ({_where(url)}) does not answer: {_first_line(error)}"
         ) from None
 
 
 def existing(url: str, names: tuple[str, ...]) -> dict[str, int]:
-    """Those of ``names`` that are users already, with their ids."""
+    """Returns the existing users among ``names``, with their ids."""
     with psycopg.connect(_plain(url), connect_timeout=ANSWER_SECONDS) as connection:
         found = connection.execute("SELECT username, id FROM users WHERE username = ANY(%s)", (list(names),))
         return dict(sorted(found.fetchall()))
@@ -36,11 +36,11 @@ def check_redis(url: str) -> None:
         ) as client:
             client.ping()
     except (redis.RedisError, ValueError) as error:
-        raise StartError(f"the Redis of REDIS_URL ({_where(url)}) does not answer: {_first_line(error)}") from None
+        raise StartError(f"the Redis in REDIS_URL ({_where(url)}) does not answer: {_first_line(error)}") from None
 
 
 def _plain(url: str) -> str:
-    """As libpq reads it: without SQLAlchemy's ``+psycopg``."""
+    """Returns the URL as libpq reads it, without SQLAlchemy's ``+psycopg``."""
     return "postgresql" + url[url.find("://") :] if "://" in url else url
 
 

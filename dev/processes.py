@@ -1,7 +1,6 @@
-"""Small tools for whoever starts child processes: free ports, bounded waits, and nothing left behind.
+"""Small tools for starting child processes: free ports, bounded waits, and a guard that leaves nothing behind.
 
-Invariant: a process group given to a ``Guard`` does not outlive the holder of the guard, however that one
-ends.
+Invariant: a process group given to a ``Guard`` does not outlive the holder of the guard, however the holder ends.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Reads "add <pgid> <signal>" and "drop <pgid>"; at end of file (its holder is gone, in whatever way) it
-# ends what is left. A shell and not Python: it costs 1 MB and a millisecond. A pipe and not
-# PR_SET_PDEATHSIG: that is Linux only, is cleared when the child changes its user (PostgreSQL under root),
-# and reaches one process, not its group.
+# Reads "add <pgid> <signal>" and "drop <pgid>". At end of file the holder is gone, however it ended, and the script
+# ends the remaining groups. It is a shell instead of Python because it costs 1 MB and a millisecond. It reads a pipe
+# instead of using PR_SET_PDEATHSIG, which is Linux only, is cleared when the child changes its user (PostgreSQL under
+# root), and reaches one process instead of its group.
 _GUARD_SCRIPT = """
 trap '' INT TERM HUP
 groups=' '
@@ -46,11 +45,11 @@ for entry in $groups; do kill -s KILL -- "-${entry%%:*}" 2>/dev/null; done
 
 
 class StartError(RuntimeError):
-    """Something could not be started; the message is one line for the person at the terminal."""
+    """Something could not be started. The message is one line for the person at the terminal."""
 
 
 class Guard:
-    """Ends the process groups given to it when its holder dies without having stopped them itself."""
+    """Ends its process groups if the holder dies without stopping them."""
 
     def __init__(self) -> None:
         self._shell = subprocess.Popen(
@@ -61,40 +60,43 @@ class Guard:
             cwd="/",
             start_new_session=True,
         )
-        # A forked child that kept the pipe open would hide its parent's death from the shell.
-        os.register_at_fork(after_in_child=self._forget)
+        # If a forked child kept the pipe open, the shell would not notice its parent's death.
+        os.register_at_fork(after_in_child=self._close_pipe)
 
     def add(self, group: int, last_signal: signal.Signals = signal.SIGTERM) -> None:
-        """``last_signal`` goes to the group first; SIGKILL follows 5 s later."""
-        self._tell(f"add {group} {last_signal.name.removeprefix('SIG')}\n")
+        """Adds a group. When it must end, it gets ``last_signal`` first and SIGKILL 5 s later."""
+        self._send(f"add {group} {last_signal.name.removeprefix('SIG')}\n")
 
     def drop(self, group: int) -> None:
-        self._tell(f"drop {group}\n")
+        self._send(f"drop {group}\n")
 
     def close(self) -> None:
-        """Let go, and wait for the shell; groups still held end as if the holder had died."""
-        self._forget()
+        """Closes the pipe and waits for the shell. Remaining groups end as if the holder had died."""
+        self._close_pipe()
         self._shell.wait()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self._shell.stdin is not None and not self._shell.stdin.closed:
             self._shell.stdin.write(line.encode())
             self._shell.stdin.flush()
 
-    def _forget(self) -> None:
+    def _close_pipe(self) -> None:
         if self._shell.stdin is not None and not self._shell.stdin.closed:
             self._shell.stdin.close()
 
 
 def free_port() -> int:
-    """A loopback TCP port that nothing uses now; another process may take it before the caller does."""
+    """Returns a free loopback TCP port. Another process may take it before the caller does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def port_is_taken(port: int) -> bool:
-    """Whether a server could not listen on all addresses. Loopback too: macOS lets both be bound at once."""
+    """Returns whether a server could not listen on all addresses.
+
+    Loopback is tried too, because macOS lets two processes bind the port, one to each.
+    """
     return any(_is_taken(host, port) for host in ("0.0.0.0", "127.0.0.1"))  # noqa: S104 - tried, not served
 
 
@@ -109,7 +111,7 @@ def _is_taken(host: str, port: int) -> bool:
 
 
 def wait_until(ready: Callable[[], T | None], timeout: float, what: str, every: float = 0.02) -> T:
-    """The first truthy answer of ``ready``; TimeoutError naming ``what`` after ``timeout`` seconds."""
+    """Returns the first truthy result of ``ready``. Raises TimeoutError with ``what`` after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         answer = ready()
@@ -121,6 +123,6 @@ def wait_until(ready: Callable[[], T | None], timeout: float, what: str, every: 
 
 
 def signal_group(group: int, signum: signal.Signals) -> None:
-    """Signal a whole process group; one that is gone already is fine."""
+    """Signals a whole process group. Does nothing if the group is already gone."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signum)

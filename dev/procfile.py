@@ -1,4 +1,4 @@
-"""The Procfile's processes under honcho, and what honcho lacks: a stop at any moment, and who ended first."""
+"""Runs the Procfile's processes under honcho. Adds a stop at any moment, and reports which process ended first."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from honcho.printer import Printer
 
 from dev.processes import Guard, signal_group
 
-# honcho kills this long after it told the processes to stop. With the stores' stop it stays below 10 s.
+# honcho kills the processes this long after the request to stop. With stopping the stores, it stays below 10 s.
 KILL_AFTER_SECONDS = 6
 
 
 def commands(path: Path) -> dict[str, str]:
-    """The lines of a Procfile, by process name."""
+    """Returns the commands of a Procfile by process name."""
     return dict(parse_procfile(path.read_text()).processes)
 
 
 class _Lines(Printer):  # type: ignore[misc] # honcho has no types
-    """Prefixed lines of the processes; of honcho's own only what ended. Our log lines bring their time."""
+    """Prints the processes' lines with a prefix but without a time, which our log lines already have.
+
+    Of honcho's own lines, it prints only those about ended processes.
+    """
 
     def __init__(self) -> None:
         super().__init__(sys.stdout, prefix=True)
@@ -37,26 +40,26 @@ class _Lines(Printer):  # type: ignore[misc] # honcho has no types
 
 
 class Processes(Manager):  # type: ignore[misc] # honcho has no types
-    """``loop()`` runs until the first process ends or a signal comes, then stops them all."""
+    """``loop()`` runs until the first process ends or a signal arrives, then stops all processes."""
 
     def __init__(self, guard: Guard, on_started: Callable[[], None]) -> None:
-        """``on_started`` is called once, when all have been forked: before that there must be no other thread."""
+        """``on_started`` is called once, after all processes are forked. Before that there must be no other thread."""
         honcho.manager.KILL_WAIT = KILL_AFTER_SECONDS
         super().__init__(_Lines())
         self._guard = guard
         self._guarded: set[int] = set()
         self._on_started: Callable[[], None] | None = on_started
-        self._told = False
+        self._stop_requested = False
         self.ended_first: str | None = None
 
     def terminate(self) -> None:
-        """honcho knows no pids before every process has started; until then this is kept in mind."""
-        self._told = True
+        """Stops all processes. Keeps the request until every process has started, because honcho has no pids before."""
+        self._stop_requested = True
         if self._all_started():
             super().terminate()
 
     def kill_leftovers(self) -> None:
-        """After ``loop()``: what a process left behind in its group."""
+        """Kills the processes that are left in the groups. Call it after ``loop()``."""
         for group in self._guarded:
             signal_group(group, signal.SIGKILL)
             self._guard.drop(group)
@@ -73,8 +76,8 @@ class Processes(Manager):  # type: ignore[misc] # honcho has no types
         return True
 
     def _any_stopped(self) -> bool:
-        # Makes honcho's clock run from the moment it was told, and not from the first process that obeys.
-        return self._told or self._note_first()
+        # Starts honcho's clock at the request to stop instead of at the first process that ends.
+        return self._stop_requested or self._note_first()
 
     def _note_first(self) -> bool:
         for name, process in self._processes.items():

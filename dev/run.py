@@ -1,7 +1,7 @@
-"""`make run`: stores, migrations, demo users, the Procfile's processes, until Ctrl-C or one of them ends.
+"""`make run`: runs the stores, migrations, demo users and the Procfile's processes, until Ctrl-C or one of them ends.
 
-Invariants: what was started here is stopped here, stores last, within 10 s; and if this process is killed,
-its guard ends the rest. Whatever a person can mend is said in one line, without a traceback.
+Invariants: everything that was started here is stopped here within 10 s, the stores last. If this process is
+killed, its guard ends the others. An error that a person can fix is one line, without a traceback.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dev.processes import Guard, StartError, port_is_taken
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 60.0
-# The gateways' drain in development: nobody else serves, so there is nothing to spread.
+# How long gateways take to close their sessions in development, where no other gateway takes the reconnects.
 DRAIN_SECONDS = "3"
 
 
@@ -63,12 +63,12 @@ def _port() -> int:
     if not raw.isdigit() or not 0 < int(raw) < 65536:
         raise StartError(f"PORT={raw} is not a port number.")
     if port_is_taken(int(raw)):
-        raise StartError(f"port {raw} is taken; another one: make run PORT={min(int(raw) + 1, 65535)}")
+        raise StartError(f"port {raw} is taken; choose another one: make run PORT={min(int(raw) + 1, 65535)}")
     return int(raw)
 
 
 def _stores(port: int) -> EmbeddedStores:
-    """Embedded where no URL is given. Each port has its own directory, so that copies run side by side."""
+    """Returns embedded stores if no URL is set. Each port has its own directory, so copies can run side by side."""
     given_postgres, given_redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
     if given_postgres:
         check_postgres(given_postgres)
@@ -83,13 +83,13 @@ def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
     env.setdefault("DRAIN_SECONDS", DRAIN_SECONDS)
     env.setdefault("WORKER_CONCURRENCY", "2")
-    if not _knows_no_demo(env):
+    if not _has_no_demo(env):
         env["DEMO_KEY"] = secrets.token_urlsafe(24)
     return env
 
 
-def _knows_no_demo(env: dict[str, str]) -> bool:
-    """In production, and where an outside service knows the users."""
+def _has_no_demo(env: dict[str, str]) -> bool:
+    """Returns whether there are no demo users: in production, and with an external user service."""
     return bool(env.get("APP_ENV") == "production" or env.get("JWT_JWKS_URL") or env.get("JWT_PUBLIC_KEY"))
 
 
@@ -102,8 +102,11 @@ def _release(command: str, env: dict[str, str]) -> None:
 
 
 def _demo_users(env: dict[str, str]) -> tuple[dict[str, int], subprocess.Popen[str] | None]:
-    """Those that are there, or who makes them: begun beside the servers, which spend their first second importing."""
-    if _knows_no_demo(env):
+    """Returns the demo users if they exist; otherwise starts a process that creates them, and returns it.
+
+    It runs while the servers start, because they spend their first second importing.
+    """
+    if _has_no_demo(env):
         return {}, None
     people = existing(env["DATABASE_URL"], banner.NAMES)
     if len(people) == len(banner.NAMES):
@@ -131,7 +134,7 @@ def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, started: floa
     watcher = threading.Thread(target=announce)
     processes = procfile.Processes(guard, on_started=watcher.start)
     for name, command in lines.items():
-        # exec: the shell gives way to the server, so that its exit code and signals are the server's own.
+        # exec replaces the shell with the server, so that its exit code and signals are the server's.
         processes.add_process(name, f"exec {command}", env=env, cwd=str(ROOT))
     try:
         processes.loop()
@@ -143,19 +146,19 @@ def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, started: floa
         if watcher.ident is not None:
             watcher.join()
     if processes.ended_first:
-        print(f"parley: {processes.ended_first} ended; everything was stopped.", file=sys.stderr)
+        print(f"parley: {processes.ended_first} ended, so everything was stopped.", file=sys.stderr)
         return 1
     return int(processes.returncode or 0)
 
 
 def _made(demo: subprocess.Popen[str] | None) -> dict[str, int]:
-    """Name and id of each demo user."""
+    """Waits for the process and returns the name and id of each demo user. Raises StartError if it failed."""
     if demo is None:
         return {}
     out, errors = demo.communicate()
     if demo.returncode > 0:
         print(errors, file=sys.stderr)
-        raise StartError("the demo users could not be made; the reason is above.")
+        raise StartError("the demo users could not be created; the reason is above.")
     return {name: int(user_id) for name, user_id in (line.split() for line in out.splitlines())}
 
 
@@ -163,7 +166,7 @@ def _wait_ready(url: str, stopped: threading.Event) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not _answers(url) and not stopped.wait(0.2):
         if time.monotonic() > deadline:
-            raise StartError(f"{url} is still not ready; the lines above may say why.")
+            raise StartError(f"{url} is still not ready; the lines above may show the reason.")
 
 
 def _answers(url: str) -> bool:

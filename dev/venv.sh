@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes .venv with a suitable Python and installs requirements-dev.txt, only where something changed since the last time.
+# Makes .venv with a suitable Python and installs requirements-dev.txt. Does nothing if both are up to date.
 set -eu
 cd "$(dirname "$0")/.."
 
-# 3.11 first: the version of .python-version, for which the requirements are compiled. A name may be a pyenv shim that
-# leads nowhere, or a Python without ensurepip (Debian without python3-venv): only one that answers is taken.
+# 3.11 first: it is the version in .python-version, and the requirements are compiled for it. A candidate may be a broken
+# pyenv shim or a Python without ensurepip (Debian without python3-venv), so each candidate is run before it is used.
 suitable='import sys; assert sys.version_info >= (3, 11); import ensurepip, venv'
 find_python() {
   for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 /usr/bin/python3; do
@@ -21,18 +21,18 @@ give_up() {
     version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
     newest=$version
     "$candidate" -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || continue
-    echo "parley: Python $version has no venv module; on Debian and Ubuntu: apt install python$version-venv" >&2
+    echo "parley: Python $version has no venv module. On Debian and Ubuntu: apt install python$version-venv" >&2
     exit 1
   done
   if [ -n "$newest" ]; then
-    echo "parley: Python $newest is too old; 3.11 or newer is needed (PYTHON=/path/to/python names one)." >&2
+    echo "parley: Python $newest is too old. You need 3.11 or newer; PYTHON=/path/to/python selects one." >&2
   else
-    echo "parley: no Python found; 3.11 or newer is needed (PYTHON=/path/to/python names one)." >&2
+    echo "parley: no Python found. You need 3.11 or newer; PYTHON=/path/to/python selects one." >&2
   fi
   exit 1
 }
 
-# The scripts inside hold absolute paths: a moved or copied directory needs a new environment.
+# The scripts in .venv contain absolute paths, so a moved or copied directory needs a new environment.
 if [ "$(cat .venv/made-in 2>/dev/null)" != "$PWD" ] || ! .venv/bin/python -c "$suitable" 2>/dev/null; then
   python=$(find_python)
   [ -n "$python" ] || give_up

@@ -1,1 +1,1 @@
-"""How the generator speaks to each system. All sessions share one face: see bench/ledger.py, `Listener`."""
+"""How the generator talks to each system. All sessions report to the same interface: `Listener` in bench/ledger.py."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 responses for readers: a head, then a body by length, by chunks, or without end."""
+"""HTTP/1.1 responses for readers: a head, then a body with a length, in chunks, or without end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bench.loop import BenchError, Connection, Loop
 
 
 class StreamConnection(Connection):
-    """``on_body(body, ended)`` gets the body as it grows and returns what it could not use yet."""
+    """Calls ``on_body(body, ended)`` as the body grows; ``on_body`` returns the part that it could not use yet."""
 
     __slots__ = ("awaiting", "body", "buffer", "chunked", "head_seen", "host", "must_close", "remaining")
 
@@ -15,14 +15,14 @@ class StreamConnection(Connection):
         self.host = f"{address[0]}:{address[1]}"
         self.buffer = self.body = b""
         self.head_seen = self.awaiting = self.chunked = self.must_close = False
-        self.remaining = -1  # bytes of the body that are still to come; -1: not told
+        self.remaining = -1  # bytes of the body still to come; -1 if unknown
 
     def request(self, path: str, headers: str) -> None:
         self.awaiting, self.head_seen, self.body = True, False, b""
         self.write(f"GET {path} HTTP/1.1\r\nHost: {self.host}\r\n{headers}\r\n".encode())
 
     def on_head(self) -> None:
-        """The response began with status 200."""
+        """Called when a response with status 200 has started."""
 
     def on_body(self, body: bytes, ended: bool) -> bytes:
         raise NotImplementedError

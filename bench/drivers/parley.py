@@ -1,4 +1,4 @@
-"""Parley: WebSocket for everything, or read by SSE or long-poll beside a WebSocket that sends."""
+"""Sessions of Parley: WebSocket, or a reader by SSE or long-poll beside a WebSocket that sends."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_data = msgspec.json.Decoder(_Data).decode
 _decode_poll = msgspec.json.Decoder(_Poll).decode
 _BODY = BODY.encode()
-# Receipts are part of what Parley does for each message: the generator reads them, and has no use for them.
-_PASSED_OVER = {"message_delivered", "message_read", "presence", "typing", "conversation_updated"}
+# Receipts are part of the work per message: the generator reads them and ignores them.
+_IGNORED = {"message_delivered", "message_read", "presence", "typing", "conversation_updated"}
 
 
 def _dispatch(listener: Listener, name: str, data: _Data, raw: bytes) -> None:
@@ -48,14 +48,14 @@ def _dispatch(listener: Listener, name: str, data: _Data, raw: bytes) -> None:
         listener.ready()
     elif name == "unread_messages":
         if data.hasMore:
-            raise BenchError("more unread messages than one answer holds; the scenario means them to fit")
+            raise BenchError("one answer does not hold all unread messages, but the scenario requires it")
         listener.unread([str(message.id) for message in data.messages])
-    elif name not in _PASSED_OVER:
-        raise BenchError(f"Parley sends {name!r}: {raw[:300]!r}")
+    elif name not in _IGNORED:
+        raise BenchError(f"unexpected event {name!r} from Parley: {raw[:300]!r}")
 
 
 class WebSocketSession(WebSocketConnection):
-    """Join with the header's token. With ``fetch`` it asks for everything unread as soon as it has joined."""
+    """Joins with the token of its header. With ``fetch``, requests all unread messages as soon as it has joined."""
 
     __slots__ = ("fetch", "listener")
 
@@ -82,7 +82,7 @@ class WebSocketSession(WebSocketConnection):
 
 
 class SseReader(StreamConnection):
-    """One endless response; an event is a block of lines up to an empty one."""
+    """Reads one endless response. An event is a block of lines that ends with an empty line."""
 
     __slots__ = ("listener", "token")
 
@@ -116,7 +116,7 @@ Answered = Callable[[bytes], None]
 
 
 class RestReader(StreamConnection):
-    """One GET at a time, on the same connection while the server keeps it; ``closed`` tells that it does not."""
+    """Sends one GET at a time, on the same connection until the server closes it (``closed``)."""
 
     __slots__ = ("answered", "waiting")
 
@@ -126,7 +126,7 @@ class RestReader(StreamConnection):
         self.waiting: tuple[str, str] | None = None
 
     def get(self, path: str, token: str, answered: Answered) -> None:
-        """``answered(body)`` when a 200 has come whole."""
+        """Calls ``answered(body)`` when a whole 200 response has arrived."""
         self.answered = answered
         headers = f"Authorization: Bearer {token}\r\n"
         if self.opened:
@@ -154,7 +154,7 @@ class RestReader(StreamConnection):
 
 
 class LongPollReader(StreamConnection):
-    """Asks again with the new cursor at each answer, on the same connection while the server keeps it."""
+    """Polls again with the new cursor after each answer, on the same connection until the server closes it."""
 
     __slots__ = ("address", "cursor", "listener", "token")
 
@@ -163,23 +163,23 @@ class LongPollReader(StreamConnection):
         self.address, self.token, self.listener, self.cursor = address, token, listener, cursor
 
     def on_open(self) -> None:
-        self.ask()
+        self.poll()
 
-    def ask(self) -> None:
+    def poll(self) -> None:
         query = f"cursor={quote(self.cursor, safe='')}&wait=25" if self.cursor else "wait=25"
         self.request(f"/api/v1/events/poll?{query}", f"Authorization: Bearer {self.token}\r\n")
 
     def on_body(self, body: bytes, ended: bool) -> bytes:
         if not ended:
             return body
-        poll = _decode_poll(body)
-        self.cursor = poll.cursor
-        if self.must_close:  # the server does not keep the connection: come again on a new one
+        answer = _decode_poll(body)
+        self.cursor = answer.cursor
+        if self.must_close:  # the server closes the connection: continue on a new one
             self.close()
             LongPollReader(self.loop, self.address, self.token, self.listener, self.cursor)
         else:
-            self.ask()
-        for event in poll.events:
+            self.poll()
+        for event in answer.events:
             _dispatch(self.listener, event.event, event.data, body)
         return b""
 

@@ -1,4 +1,4 @@
-"""Socket.IO: Engine.IO protocol 4 over WebSocket from the first byte, without permessage-deflate."""
+"""Sessions of Socket.IO: Engine.IO protocol 4, over WebSocket from the start, without permessage-deflate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SEND_TO_GROUP = b'42%d["send_group_message",{"id":"%b","groupId":%d,"message":"
 
 
 class SocketIoSession(WebSocketConnection):
-    """With ``group`` it joins that group's room before it is ready, and sends to it."""
+    """One session. With ``group``, joins the room of that group before it is ready, and sends to it."""
 
     __slots__ = ("acks", "form", "group", "listener", "token")
 
@@ -37,7 +37,7 @@ class SocketIoSession(WebSocketConnection):
         self.form = _SEND if group is None else _SEND_TO_GROUP
 
     def on_ready(self) -> None:
-        """The server speaks first: its ``0{…}`` (open) is answered with ``40{…}`` (connect)."""
+        """Does nothing: the server sends ``0{…}`` (open) first, and the answer is ``40{…}`` (connect)."""
 
     def send_message(self, message_id: str, target: int) -> None:
         self.acks += 1
@@ -63,7 +63,7 @@ class SocketIoSession(WebSocketConnection):
         elif kind[:1] == b"0":
             self.send_text(b"40" + json.dumps({"token": self.token}).encode())
         else:
-            raise BenchError(f"Socket.IO peer says {payload[:300]!r}")
+            raise BenchError(f"unexpected packet from the Socket.IO peer: {payload[:300]!r}")
 
     def _on_event(self, payload: bytes) -> None:
         name, data = _decode_event(payload[2:])
@@ -72,4 +72,4 @@ class SocketIoSession(WebSocketConnection):
         elif name == "unread_messages":
             self.listener.unread([message.id for message in data.messages])
         else:
-            raise BenchError(f"Socket.IO peer sends {name!r}: {payload[:300]!r}")
+            raise BenchError(f"unexpected event {name!r} from the Socket.IO peer: {payload[:300]!r}")

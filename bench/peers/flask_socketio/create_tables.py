@@ -1,4 +1,4 @@
-"""Make the peer's tables and ``N`` users (ids 1 to N): ``python create_tables.py N``."""
+"""Creates the peer's tables and ``N`` users (ids 1 to N): ``python create_tables.py N``."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The peer: chat one to one and in groups as the documentation of Flask-SocketIO and SQLAlchemy teaches it.
+"""The peer: one-to-one and group chat as the documentation of Flask-SocketIO and SQLAlchemy teaches it.
 
-A Redis message queue between processes, a room for each user and each group, and one ORM insert with its own commit for each
-message *before* it is emitted and before the sender's acknowledgement: an acked message is stored. What a user
-has not received is fetched when he connects. Nothing here is made slow on purpose: the pool is large enough,
-`expire_on_commit` is off (no second SELECT), Postgres and Redis run with the same settings as Parley's.
+It has a Redis message queue between processes, one room per user and per group, and one ORM insert with its own commit per
+message. The commit comes *before* the message is emitted and before the sender's acknowledgement, so an acked message is
+stored. Users fetch their unread messages when they connect. Nothing here is slow on purpose: the pool is large enough,
+`expire_on_commit` is off (no second SELECT), and Postgres runs with the same settings as Parley's.
 
 Environment: DATABASE_URL (SQLAlchemy), REDIS_URL, SECRET_KEY (signs the HS256 tokens, claim ``sub`` = user id).
 """
@@ -151,7 +151,7 @@ def on_send_message(data: dict[str, object]) -> dict[str, object]:
 
 @socketio.on("join_group")
 def on_join_group(data: dict[str, object]) -> dict[str, object]:
-    """Members enter the group's room; who is none is not told whether there is one."""
+    """Adds a member to the group's room. Non-members get ``not_found``, whether the group exists or not."""
     group_id = int(data["groupId"])
     with Session() as session:
         if session.get(GroupMember, (group_id, user_of[request.sid])) is None:
