@@ -1,4 +1,4 @@
-"""A deleted account where ACCOUNT_DELETION=erase: its messages go for everyone; tasks that were lost."""
+"""Account deletion with ACCOUNT_DELETION=erase: messages are erased for everyone, and lost tasks are enqueued again."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def finished(store: Engine, user_id: int) -> bool:
         return bool(conn.execute(query, {"u": user_id}).scalar())
 
 
-def test_messages_are_erased_everywhere_and_told_live(server: Stack, store: Engine, people: list[Any]) -> None:
+def test_messages_are_erased_everywhere_and_sessions_get_the_events(
+    server: Stack, store: Engine, people: list[Any]
+) -> None:
     (ann, mine), (ben, theirs), (cyd, third) = people
     club = mine.json(
         "POST", "/conversations", json={"kind": "group", "name": "G", "memberIds": [ben.user_id, cyd.user_id]}
@@ -89,7 +91,7 @@ def test_messages_are_erased_everywhere_and_told_live(server: Stack, store: Engi
     assert ann.user_id not in roles
 
 
-def test_a_conversation_that_comes_back_into_redis_takes_nothing_for_a_deleted_account(
+def test_reloaded_conversation_accepts_nothing_for_a_deleted_account(
     server: Stack, redis_client: redis.Redis, store: Engine, people: list[Any]
 ) -> None:
     (ann, mine), (_, theirs), (_, third) = people
@@ -105,9 +107,7 @@ def test_a_conversation_that_comes_back_into_redis_takes_nothing_for_a_deleted_a
             redis_client.delete(keys.conversation(conversation))
 
 
-def test_what_was_reported_is_kept_until_it_is_decided_and_then_goes_as_well(
-    server: Stack, store: Engine, people: list[Any]
-) -> None:
+def test_reported_message_is_kept_until_the_report_is_decided(server: Stack, store: Engine, people: list[Any]) -> None:
     (ann, mine), (ben, theirs), (cyd, judge) = people
     with store.begin() as conn:
         conn.execute(text("UPDATE users SET is_admin = true WHERE id = :u"), {"u": cyd.user_id})
@@ -123,7 +123,7 @@ def test_what_was_reported_is_kept_until_it_is_decided_and_then_goes_as_well(
     assert texts_of_reports(store, ben.user_id)[open_] == ("insult 1", "look")
     judge.json("PATCH", f"/admin/reports/{open_}", json={"state": "dismissed"})
     theirs.request("DELETE", "/me", json={"password": ben.password})
-    eventually(lambda: finished(store, ben.user_id), "the removal of who reported", 60)
+    eventually(lambda: finished(store, ben.user_id), "the removal of the reporter", 60)
     assert texts_of_reports(store, ben.user_id) == {decided: (None, None), open_: (None, None)}
 
 
@@ -133,7 +133,7 @@ def texts_of_reports(store: Engine, reporter: int) -> dict[int, tuple[str | None
         return {id_: (body, note) for id_, body, note in rows}
 
 
-# -- tasks that were lost --------------------
+# -- lost tasks --------------------
 
 
 @pytest.fixture
@@ -147,11 +147,11 @@ def shared(settings: Settings, server: Stack, monkeypatch: pytest.MonkeyPatch) -
     made.close()
 
 
-def test_a_lost_deletion_is_asked_for_again_and_may_run_twice(
+def test_lost_deletion_is_enqueued_again_and_may_run_twice(
     store: Engine, shared: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr(maintenance, "ask_for_deletion", asked.append)
+    enqueued: list[int] = []
+    monkeypatch.setattr(maintenance, "ask_for_deletion", enqueued.append)
     lost, waiting = add_users(shared.engine, 2)
     with writing(shared.engine) as conn:
         for user in (lost, waiting):
@@ -163,17 +163,17 @@ def test_a_lost_deletion_is_asked_for_again_and_may_run_twice(
             {"u": lost},
         )
     maintenance.sweep_accounts()
-    assert lost in asked
-    assert waiting not in asked
+    assert lost in enqueued
+    assert waiting not in enqueued
     for _ in range(2):
         accounts.delete_account(lost)
     assert finished(store, lost)
-    asked.clear()
+    enqueued.clear()
     maintenance.sweep_accounts()
-    assert lost not in asked
+    assert lost not in enqueued
 
 
-def test_a_name_that_is_in_the_way_is_got_round(store: Engine, shared: Container) -> None:
+def test_taken_placeholder_name_is_avoided(store: Engine, shared: Container) -> None:
     [user] = add_users(shared.engine, 1)
     with store.begin() as conn:
         conn.execute(text("INSERT INTO users (username, display_name) VALUES (:n, 'x')"), {"n": f"deleted-{user}"})
@@ -185,10 +185,8 @@ def test_a_name_that_is_in_the_way_is_got_round(store: Engine, shared: Container
     assert row[1] == "Deleted user"
 
 
-def test_a_deleted_user_is_refused_also_after_redis_was_lost(
-    server: Stack, shared: Container, people: list[Any]
-) -> None:
-    """The list of what is revoked is made again from Postgres."""
+def test_deleted_user_is_refused_even_after_redis_was_lost(server: Stack, shared: Container, people: list[Any]) -> None:
+    """The revocation list is rebuilt from Postgres."""
     (ann, mine), _, _ = people
     mine.request("DELETE", "/me", json={"password": ann.password})
     assert all_sessions_of(ann.user_id) in shared.revoked

@@ -1,4 +1,4 @@
-"""What Redis knows of the blocks of a direct conversation is what Postgres says."""
+"""The blockers of a direct conversation in Redis equal those in Postgres."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.processes import Stack
 STACK = {"env": {"WRITES_PER_MINUTE": "0"}}
 
 
-def test_blockers_are_noted_only_where_the_conversation_is(redis_client: redis.Redis) -> None:
+def test_blockers_are_set_only_for_a_conversation_in_redis(redis_client: redis.Redis) -> None:
     assert not set_blockers(redis_client, 7, [1])
     assert redis_client.exists(keys.conversation(7)) == 0
     redis_client.hset(keys.conversation(7), "m", b"\x92\x01\x02")
@@ -24,31 +24,29 @@ def test_blockers_are_noted_only_where_the_conversation_is(redis_client: redis.R
         assert unpack(redis_client.hget(keys.conversation(7), "b")) == blockers
 
 
-def test_a_block_reaches_the_conversation_in_use_and_the_one_that_comes_back(
-    server: Stack, redis_client: redis.Redis
-) -> None:
+def test_block_reaches_a_loaded_and_a_reloaded_conversation(server: Stack, redis_client: redis.Redis) -> None:
     ann, ben = register(server.base_url), register(server.base_url)
     mine, theirs = RestClient(server.base_url, ann.access_token), RestClient(server.base_url, ben.access_token)
     key = keys.conversation(mine.send(receiver_id=ben.user_id)["conversationId"])
 
-    def noted() -> list[int]:
+    def blockers() -> list[int]:
         return unpack(redis_client.hget(key, "b"))
 
-    assert noted() == []
+    assert blockers() == []
     mine.request("PUT", f"/blocks/{ben.user_id}")
-    assert noted() == [ann.user_id]
+    assert blockers() == [ann.user_id]
     theirs.request("PUT", f"/blocks/{ann.user_id}")
-    assert noted() == sorted([ann.user_id, ben.user_id])
+    assert blockers() == sorted([ann.user_id, ben.user_id])
     mine.request("DELETE", f"/blocks/{ben.user_id}")
-    assert noted() == [ben.user_id]
+    assert blockers() == [ben.user_id]
     redis_client.delete(key)
     mine.request("PUT", f"/blocks/{ben.user_id}")
-    assert noted() == sorted([ann.user_id, ben.user_id])
+    assert blockers() == sorted([ann.user_id, ben.user_id])
     for client in (mine, theirs):
         client.close()
 
 
-def test_blocks_of_both_at_once_end_as_postgres_says(server: Stack, redis_client: redis.Redis) -> None:
+def test_simultaneous_blocks_end_as_in_postgres(server: Stack, redis_client: redis.Redis) -> None:
     ann, ben = register(server.base_url), register(server.base_url)
     clients = [RestClient(server.base_url, account.access_token) for account in (ann, ben)]
     conversation = clients[0].send(receiver_id=ben.user_id)["conversationId"]

@@ -1,4 +1,4 @@
-"""What a running server answers is what its documents say: no member missing, none unnamed, no status unheard of."""
+"""The answers of a running server match its documents: no missing or unknown member, no undocumented status."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ben(server: Stack) -> Account:
 
 @pytest.fixture
 def call(server: Stack, documents: Documents, ann: Account) -> Iterator[Call]:
-    """``call("GET", "/me")`` as Ann; every answer is checked."""
+    """``call("GET", "/me")`` calls as Ann and checks every answer."""
     with httpx.Client(base_url=server.base_url, trust_env=False, timeout=20) as client:
 
         def act(method: str, path: str, *, token: str | None = ann.access_token, **options: Any) -> httpx.Response:
@@ -90,7 +90,7 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     notifications(call)
 
     accepted = {done for done in documents.successes() if done[2] == 202} - documents.seen
-    # Not one JSON value; the export has its own tests in tests/contract/test_own_data.py.
+    # Neither answer is one JSON value. The export has its own tests in tests/contract/test_own_data.py.
     stream = {("GET", "/api/v1/events", 200), ("GET", "/api/v1/me/exports/{exportId}/file", 200)}
     assert documents.successes() - documents.seen == accepted | stream
 
@@ -117,9 +117,9 @@ def make_group(call: Call, *members: Account) -> int:
 
 
 def groups(call: Call, ben: Account) -> None:
-    """Members, roles, invites, and what one sets for oneself."""
+    """Members, roles, invites, and personal settings."""
     group = make_group(call, ben)
-    for method, path, body in group_changes(ben):
+    for method, path, body in make_group_changes(ben):
         call(method, f"/conversations/{group}{path}", json=body)
     call("GET", f"/conversations/{group}/members", params={"limit": 1})
     invite = call("POST", f"/conversations/{group}/invites", json={"expiresIn": 60, "maxUses": 2}).json()["code"]
@@ -131,8 +131,8 @@ def groups(call: Call, ben: Account) -> None:
     call("POST", f"/conversations/{group}/leave", token=ben.access_token)
 
 
-def group_changes(ben: Account) -> list[tuple[str, str, dict[str, Any] | None]]:
-    """Each of them changes something, in this order."""
+def make_group_changes(ben: Account) -> list[tuple[str, str, dict[str, Any] | None]]:
+    """Returns calls that each change something, to be made in this order."""
     return [
         ("PATCH", "", {"name": "We", "history": "joined", "description": None}),
         ("PATCH", f"/members/{ben.user_id}", {"role": "admin"}),
@@ -173,7 +173,7 @@ def message_changes() -> list[tuple[str, str, dict[str, Any] | None]]:
 
 
 def media(call: Call, conversation: int) -> None:
-    """Uploaded through the server, and straight to the storage."""
+    """One upload through the server, and one straight to the storage."""
     form = {"conversationId": str(conversation)}
     files = {"file": ("photo.jpg", image_bytes(), "image/jpeg")}
     uploaded = call("POST", "/media", data=form, files=files).json()["mediaId"]
@@ -230,7 +230,7 @@ def test_refusals_are_as_documented(call: Call, method: str, path: str, options:
     assert call(method, path, **options).status_code == status
 
 
-def test_a_name_that_is_taken_is_a_documented_conflict(call: Call, ann: Account):
+def test_taken_username_is_a_documented_conflict(call: Call, ann: Account):
     body = {"username": ann.username, "password": "correct horse battery"}
     assert call("POST", "/auth/register", json=body, token=None).status_code == 409
 
@@ -297,7 +297,7 @@ def test_events_are_as_documented(sessions: list[Any], call: Call, documents: Do
 
 
 def media_events(call: Call, reader: Any, conversation: int) -> None:
-    """One picture that can be shown, and one that cannot."""
+    """One picture that can be decoded, and one that cannot."""
     for data in (image_bytes(), image_bytes(size=(400, 400))[:2000]):
         files = {"file": ("photo.jpg", data, "image/jpeg")}
         uploaded = call("POST", "/media", params={"conversationId": conversation}, files=files).json()["mediaId"]
@@ -307,7 +307,7 @@ def media_events(call: Call, reader: Any, conversation: int) -> None:
         reader.next_event(name)
 
 
-def test_what_was_not_confirmed_in_time_is_answered_as_documented(
+def test_changes_not_confirmed_in_time_are_answered_as_documented(
     call: Call, documents: Documents, server: Stack, ben: Account
 ):
     conversation = call("POST", "/conversations", json={"kind": "direct", "userId": ben.user_id}).json()
@@ -326,13 +326,14 @@ def test_what_was_not_confirmed_in_time_is_answered_as_documented(
 
 
 def unconfirmed_changes(call: Call, server: Stack, ben: Account) -> None:
-    """Nobody stores what is accepted: each change to a group, and to a message, of its own."""
-    groups = [(make_group(call, ben), change) for change in group_changes(ben)]
+    """Makes changes while nothing is stored: each to a group and to a message of its own."""
+    groups = [(make_group(call, ben), change) for change in make_group_changes(ben)]
     messages = [
         (call("POST", "/messages", json={"receiverId": ben.user_id, "message": "m"}).json()["id"], change)
         for change in message_changes()
     ]
-    call("DELETE", f"/conversations/{groups[3][0]}/members/{ben.user_id}")  # or adding changes nothing
+    # otherwise the addition would change nothing
+    call("DELETE", f"/conversations/{groups[3][0]}/members/{ben.user_id}")
     for id_, (method, path, _) in messages:
         if method == "DELETE" and path:
             call("PUT", f"/messages/{id_}{path}")

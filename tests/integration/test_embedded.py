@@ -1,4 +1,4 @@
-"""The embedded stores: what is left of a killed one, who may hold a directory, and nobody in production."""
+"""The embedded stores: recovery after a kill, one holder per directory, and their refusal in production."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def directory(work_dir: Path) -> Path:
 
 @pytest.fixture
 def running(directory: Path) -> Iterator[EmbeddedStores]:
-    """As `make run` has them: unix sockets, fsync on."""
+    """The stores as `make run` starts them: unix sockets, fsync on."""
     with EmbeddedStores(directory) as stores:
         yield stores
 
@@ -44,7 +44,7 @@ def assert_kept(stores: EmbeddedStores) -> None:
         assert client.get("kept") == b"1"
 
 
-def test_what_must_survive_a_power_cut_is_forced_to_disk(running: EmbeddedStores) -> None:
+def test_durable_data_is_synced_to_disk(running: EmbeddedStores) -> None:
     with running.postgres.connect("parley") as connection:
         settings = "fsync", "synchronous_commit", "full_page_writes"
         values = [connection.execute("SELECT current_setting(%s)", (name,)).fetchone() for name in settings]
@@ -57,7 +57,7 @@ def test_what_must_survive_a_power_cut_is_forced_to_disk(running: EmbeddedStores
         }
 
 
-def test_nothing_is_lost_when_both_are_killed(running: EmbeddedStores) -> None:
+def test_killing_both_stores_loses_nothing(running: EmbeddedStores) -> None:
     write(running)
     running.postgres.kill()
     running.valkey.kill()
@@ -66,7 +66,7 @@ def test_nothing_is_lost_when_both_are_killed(running: EmbeddedStores) -> None:
     assert_kept(running)
 
 
-def test_a_wiped_valkey_is_empty(running: EmbeddedStores) -> None:
+def test_wiped_valkey_is_empty(running: EmbeddedStores) -> None:
     write(running)
     running.valkey.kill()
     running.valkey.wipe()
@@ -75,7 +75,7 @@ def test_a_wiped_valkey_is_empty(running: EmbeddedStores) -> None:
         assert client.dbsize() == 0
 
 
-def test_a_pid_file_that_names_another_process_is_no_obstacle(running: EmbeddedStores) -> None:
+def test_stale_pid_file_does_not_prevent_the_start(running: EmbeddedStores) -> None:
     write(running)
     pid_file = running.directory / "postgres" / "postmaster.pid"
     running.postgres.kill()
@@ -86,7 +86,7 @@ def test_a_pid_file_that_names_another_process_is_no_obstacle(running: EmbeddedS
         assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
 
 
-def test_one_directory_has_one_holder(running: EmbeddedStores) -> None:
+def test_directory_has_one_holder(running: EmbeddedStores) -> None:
     second = EmbeddedStores(running.directory)
     with pytest.raises(StartError, match=f"in use by another copy .process {os.getpid()}"):
         second.start()
@@ -94,7 +94,7 @@ def test_one_directory_has_one_holder(running: EmbeddedStores) -> None:
     assert running.postgres.running()
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(work_dir: Path) -> None:
+def test_path_too_long_for_a_socket_works(work_dir: Path) -> None:
     with EmbeddedStores(work_dir / ("long-" * 20)) as stores:
         write(stores)
         assert_kept(stores)
@@ -110,7 +110,7 @@ def test_frozen_stores_answer_again_after_the_thaw(running: EmbeddedStores) -> N
     assert_kept(running)
 
 
-def test_they_end_with_the_process_that_started_them(directory: Path) -> None:
+def test_stores_end_with_the_process_that_started_them(directory: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from dev.embedded import EmbeddedStores\n"
         "stores = EmbeddedStores(Path(sys.argv[1])).start()\n"
@@ -125,7 +125,7 @@ def test_they_end_with_the_process_that_started_them(directory: Path) -> None:
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 10, "the end of the stores")
 
 
-def test_a_guard_kills_what_does_not_obey() -> None:
+def test_guard_kills_a_process_that_ignores_sigterm() -> None:
     guard = Guard()
     deaf = subprocess.Popen(
         ["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"],
@@ -142,7 +142,7 @@ def test_a_guard_kills_what_does_not_obey() -> None:
     deaf.stdout.close()
 
 
-def test_production_gets_none(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+def test_production_refuses_embedded_stores(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
     monkeypatch.setenv("APP_ENV", "production")
     with pytest.raises(StartError, match="APP_ENV=production"):
         EmbeddedStores(directory)

@@ -1,4 +1,4 @@
-"""A new epoch begins once, whoever begins it at the same time."""
+"""A new epoch begins once, even if several processes begin it at the same time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.message_log.epoch import Epoch, begin_epoch, read_epoch
 
 
 class Counter:
-    """What Postgres does: counts up under a lock, and back where the block fails."""
+    """Counts up under a lock, as Postgres does, and rolls back if the block fails."""
 
     def __init__(self) -> None:
         self.number = 4
@@ -34,14 +34,14 @@ def empty(redis_client: redis.Redis) -> redis.Redis:
     return redis_client
 
 
-def test_it_begins_and_is_joined(empty: redis.Redis) -> None:
+def test_epoch_begins_and_other_processes_join_it(empty: redis.Redis) -> None:
     counter = Counter()
     assert begin_epoch(empty, counter.next).number == 5
     assert begin_epoch(empty, counter.next).number == 5
     assert counter.number == 5
 
 
-def test_two_at_once_begin_one(empty: redis.Redis, redis_url: str) -> None:
+def test_simultaneous_begins_make_one_epoch(empty: redis.Redis, redis_url: str) -> None:
     counter, found, late = Counter(), [], []
 
     def begin() -> None:
@@ -62,8 +62,8 @@ def test_two_at_once_begin_one(empty: redis.Redis, redis_url: str) -> None:
     assert read_epoch(empty) == found[0]
 
 
-def test_an_earlier_epoch_never_replaces_a_later_one(empty: redis.Redis) -> None:
-    """A process that was stopped between Postgres and Redis wakes up after another has begun the next."""
+def test_earlier_epoch_never_replaces_a_later_one(empty: redis.Redis) -> None:
+    """A process stopped between Postgres and Redis resumes after another process has begun the next epoch."""
     counter = Counter()
 
     @contextmanager

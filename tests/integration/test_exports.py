@@ -1,4 +1,4 @@
-"""Exports: written in pieces, gone on with after an interruption, written once by however many writers, and swept."""
+"""Exports: written in pieces, continued after an interruption, written once by any number of writers, and swept."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def begin(engine: Engine, user: int) -> str:
 
 
 def writer(engine: Engine, *, stop_after: int | None = None) -> ExportWriter:
-    """One that is told to end after so many pieces."""
-    asked = iter(range(10**9))
+    """Returns a writer that is checks to stop after ``stop_after`` pieces."""
+    checks = iter(range(10**9))
     return ExportWriter(
-        engine, keep_seconds=KEEP, stopping=lambda: stop_after is not None and next(asked) + 1 >= stop_after
+        engine, keep_seconds=KEEP, stopping=lambda: stop_after is not None and next(checks) + 1 >= stop_after
     )
 
 
@@ -64,8 +64,8 @@ def state(engine: Engine, export_id: str) -> str | None:
     return found and found.state
 
 
-def talkative(engine: Engine, messages: int = 450) -> tuple[int, list[int]]:
-    """Somebody in three conversations with so many messages in each."""
+def user_with_messages(engine: Engine, messages: int = 450) -> tuple[int, list[int]]:
+    """Creates a user in three conversations with ``messages`` messages in each."""
     user, other, third = add_users(engine, 3)
     conversations = [add_direct(engine, user, other), add_direct(engine, user, third), add_group(engine, [user, other])]
     for conversation in conversations:
@@ -85,8 +85,8 @@ def messages_of(lines: list[dict[str, Any]]) -> list[tuple[int, int]]:
     return [(line["conversationId"], line["seq"]) for line in lines if line["type"] == "message"]
 
 
-def test_everything_is_there_once_in_pieces(engine: Engine, small_pieces: None) -> None:
-    user, conversations = talkative(engine)
+def test_export_contains_everything_once_in_pieces(engine: Engine, small_pieces: None) -> None:
+    user, conversations = user_with_messages(engine)
     export_id = begin(engine, user)
     assert writer(engine).run(export_id)
     assert state(engine, export_id) == "ready"
@@ -99,8 +99,8 @@ def test_everything_is_there_once_in_pieces(engine: Engine, small_pieces: None) 
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 7])
-def test_a_writer_that_was_interrupted_is_gone_on_with(engine: Engine, small_pieces: None, pieces: int) -> None:
-    user, conversations = talkative(engine, 60)
+def test_interrupted_export_is_continued(engine: Engine, small_pieces: None, pieces: int) -> None:
+    user, conversations = user_with_messages(engine, 60)
     export_id = begin(engine, user)
     runs = 1
     while not writer(engine, stop_after=pieces).run(export_id):
@@ -110,13 +110,13 @@ def test_a_writer_that_was_interrupted_is_gone_on_with(engine: Engine, small_pie
     assert messages_of(read(engine, export_id)) == expected(conversations, 60)
 
 
-def test_two_writers_at_once_write_one_file(engine: Engine, small_pieces: None) -> None:
-    user, conversations = talkative(engine, 60)
+def test_two_simultaneous_writers_write_one_file(engine: Engine, small_pieces: None) -> None:
+    user, conversations = user_with_messages(engine, 60)
     export_id = begin(engine, user)
     other = writer(engine)
 
     def interfere() -> bool:
-        """The first writer has written a piece: the second one does all the rest."""
+        """After the first writer's first piece, the second writer writes all the rest."""
         other.run(export_id)
         return False
 
@@ -126,7 +126,7 @@ def test_two_writers_at_once_write_one_file(engine: Engine, small_pieces: None) 
     assert messages_of(read(engine, export_id)) == expected(conversations, 60)
 
 
-def test_only_what_one_could_see(engine: Engine) -> None:
+def test_export_contains_only_visible_messages(engine: Engine) -> None:
     conversation, ann, ben = add_pair(engine)
     store_batch(engine, 1, [new_message(conversation, seq, ben, body=f"text {seq}") for seq in range(1, 9)], [])
     with writing(engine) as conn:
@@ -148,7 +148,7 @@ def test_only_what_one_could_see(engine: Engine) -> None:
     assert (line["isMember"], line["otherId"]) == (False, ben)
 
 
-def test_one_is_made_at_a_time_and_takes_the_place_of_older_ones(engine: Engine) -> None:
+def test_one_export_is_made_at_a_time_and_replaces_older_ones(engine: Engine) -> None:
     [user] = add_users(engine, 1)
     first = begin(engine, user)
     assert begin(engine, user) == first
@@ -172,20 +172,20 @@ def shared(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cont
     made.close()
 
 
-def test_what_was_lost_is_asked_for_again_and_given_up_after_a_day(
+def test_lost_export_is_enqueued_again_and_fails_after_a_day(
     engine: Engine, shared: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(maintenance, "ask_for_export", asked.append)
+    enqueued: list[str] = []
+    monkeypatch.setattr(maintenance, "ask_for_export", enqueued.append)
     waiting, lost, hopeless = (begin(engine, user) for user in add_users(engine, 3))
     age(engine, lost, created="2 minutes")
     age(engine, hopeless, created="25 hours")
     maintenance.sweep_accounts()
-    assert set(asked) >= {lost, hopeless}
-    assert waiting not in asked
+    assert set(enqueued) >= {lost, hopeless}
+    assert waiting not in enqueued
     maintenance.sweep_expired()
     assert [state(engine, id_) for id_ in (waiting, lost, hopeless)] == ["pending", "pending", "failed"]
-    for _ in range(2):  # the task, twice
+    for _ in range(2):  # the task runs twice
         accounts.export_user_data(lost)
     assert state(engine, lost) == "ready"
     assert len(messages_of(read(engine, lost))) == 0
@@ -193,7 +193,7 @@ def test_what_was_lost_is_asked_for_again_and_given_up_after_a_day(
     assert state(engine, hopeless) == "failed"
 
 
-def test_an_export_expires_with_its_pieces(engine: Engine, shared: Container) -> None:
+def test_export_expires_with_its_pieces(engine: Engine, shared: Container) -> None:
     old, young = (begin(engine, user) for user in add_users(engine, 2))
     for export_id in (old, young):
         accounts.export_user_data(export_id)

@@ -1,4 +1,4 @@
-"""What every storage of media guarantees: the local directory and Cloudinary (a stand-in that verifies signatures)."""
+"""The guarantees of every media storage: the local directory and Cloudinary (a stand-in that verifies signatures)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def put(tmp_path: Path) -> Callable[..., None]:
 Put = Callable[..., None]
 
 
-def test_what_is_put_is_there_whole(storage: Storage, put: Put) -> None:
+def test_stored_asset_is_complete(storage: Storage, put: Put) -> None:
     one, data = asset(), image_bytes()
     assert storage.describe(one) is None
     put(storage, one, data)
@@ -70,7 +70,7 @@ def test_what_is_put_is_there_whole(storage: Storage, put: Put) -> None:
     assert b"".join(storage.read(one)) == data
 
 
-def test_putting_twice_makes_one_and_keeps_the_first(storage: Storage, put: Put, tmp_path: Path) -> None:
+def test_putting_twice_keeps_only_the_first_asset(storage: Storage, put: Put, tmp_path: Path) -> None:
     one, data = asset(), image_bytes()
     put(storage, one, data)
     path = tmp_path / "another"
@@ -81,7 +81,7 @@ def test_putting_twice_makes_one_and_keeps_the_first(storage: Storage, put: Put,
     assert b"".join(storage.read(one)) == path.read_bytes()
 
 
-def test_removing_takes_the_thumbnail_along_and_may_be_done_twice(storage: Storage, put: Put) -> None:
+def test_remove_deletes_the_thumbnail_too_and_is_idempotent(storage: Storage, put: Put) -> None:
     one = asset()
     put(storage, one, image_bytes())
     storage.put_thumbnail(one, image_bytes(size=(8, 8)))
@@ -93,7 +93,7 @@ def test_removing_takes_the_thumbnail_along_and_may_be_done_twice(storage: Stora
     assert caught.value.retry_after is None
 
 
-def test_what_ends_an_upload_leaves_nothing_whole(storage: Storage, tmp_path: Path) -> None:
+def test_interrupted_upload_leaves_no_asset(storage: Storage, tmp_path: Path) -> None:
     one, path = asset(), tmp_path / "given"
     path.write_bytes(image_bytes())
 
@@ -105,7 +105,7 @@ def test_what_ends_an_upload_leaves_nothing_whole(storage: Storage, tmp_path: Pa
     assert storage.describe(one) is None
 
 
-def test_an_address_names_one_variant_and_ends(storage: Storage) -> None:
+def test_address_is_for_one_variant_and_expires(storage: Storage) -> None:
     one = asset()
     addresses = {storage.address(one, thumbnail=thumbnail, expires_at=2_000_000_000) for thumbnail in (True, False)}
     assert len(addresses) == 2
@@ -114,7 +114,7 @@ def test_an_address_names_one_variant_and_ends(storage: Storage) -> None:
 # -- the local directory --------------------
 
 
-def test_a_local_address_is_good_until_its_time_and_for_nobody_s_else() -> None:
+def test_local_address_is_valid_for_one_file_until_it_expires() -> None:
     storage = LocalStorage("unused", SECRET)
     url = storage.address(asset("file", "text/html"), thumbnail=False, expires_at=1000)
     token = parse_qs(urlsplit(url).query)["token"][0]
@@ -128,7 +128,7 @@ def test_a_local_address_is_good_until_its_time_and_for_nobody_s_else() -> None:
         assert read_signed(SECRET, forged, 999) is None
 
 
-def test_a_full_disk_is_told_and_leaves_no_part(tmp_path: Path) -> None:
+def test_full_disk_raises_and_leaves_no_partial_file(tmp_path: Path) -> None:
     storage = LocalStorage(str(tmp_path), SECRET)
 
     def full() -> Iterator[bytes]:
@@ -145,7 +145,7 @@ def test_a_full_disk_is_told_and_leaves_no_part(tmp_path: Path) -> None:
 # -- Cloudinary --------------------
 
 
-def test_a_large_file_goes_in_parts(cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put) -> None:
+def test_large_file_is_uploaded_in_parts(cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put) -> None:
     storage, one = remote, asset("video", "video/mp4")
     data = bytes(range(256)) * (2 * CHUNK // 256) + b"the rest"
     put(storage, one, data)
@@ -153,7 +153,7 @@ def test_a_large_file_goes_in_parts(cloudinary: FakeCloudinary, remote: Cloudina
     assert list(cloudinary.of(one.id).values()) == [data]
 
 
-def test_assets_are_authenticated_and_addresses_of_the_download_call(
+def test_assets_are_private_and_addresses_use_the_download_call(
     cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put
 ) -> None:
     storage, one, data = remote, asset(), image_bytes()
@@ -169,16 +169,14 @@ def test_assets_are_authenticated_and_addresses_of_the_download_call(
         assert httpx.get(bad, trust_env=False).status_code in (400, 401)
 
 
-def test_what_is_no_picture_sound_or_video_is_a_download(
-    cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put
-) -> None:
+def test_other_files_are_served_as_downloads(cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put) -> None:
     storage, one = remote, asset("file", "image/svg+xml")
     put(storage, one, b"<svg/>")
     answer = httpx.get(storage.address(one, thumbnail=False, expires_at=int(time.time()) + 60), trust_env=False)
     assert answer.headers["content-disposition"] == "attachment"
 
 
-def test_another_account_is_refused_and_not_for_good(cloudinary: FakeCloudinary, tmp_path: Path) -> None:
+def test_wrong_credentials_are_a_temporary_failure(cloudinary: FakeCloudinary, tmp_path: Path) -> None:
     storage = CloudinaryStorage(cloudinary.url.replace("a%20secret", "another"))
     path = tmp_path / "given"
     path.write_bytes(image_bytes())
@@ -204,7 +202,7 @@ def test_another_account_is_refused_and_not_for_good(cloudinary: FakeCloudinary,
     ],
     ids=str,
 )
-def test_how_it_fails_says_when_to_try_again(
+def test_failure_states_when_to_retry(
     cloudinary: FakeCloudinary, remote: CloudinaryStorage, tmp_path: Path, fault: Fault, after: float | None
 ) -> None:
     storage, path = remote, tmp_path / "given"
@@ -217,7 +215,7 @@ def test_how_it_fails_says_when_to_try_again(
     assert time.monotonic() - began < 8
 
 
-def test_an_answer_that_came_too_late_does_not_make_a_second_asset(
+def test_late_answer_does_not_make_a_second_asset(
     cloudinary: FakeCloudinary, remote: CloudinaryStorage, put: Put
 ) -> None:
     storage, one, data = remote, asset(), image_bytes()
@@ -228,7 +226,7 @@ def test_an_answer_that_came_too_late_does_not_make_a_second_asset(
     assert cloudinary.created == [("image", "authenticated", f"parley/{one.id}")]
 
 
-def test_a_direct_upload_is_good_once_and_until_its_time(cloudinary: FakeCloudinary, remote: CloudinaryStorage) -> None:
+def test_direct_upload_works_once_until_it_expires(cloudinary: FakeCloudinary, remote: CloudinaryStorage) -> None:
     storage, data = remote, image_bytes()
     one = asset(size=len(data))
 
@@ -250,5 +248,5 @@ def test_a_direct_upload_is_good_once_and_until_its_time(cloudinary: FakeCloudin
     ("given", "seconds"),
     [(None, 2.0), ("12", 12.0), ("0", 1.0), ("soon", 2.0), ("999999", 3600.0), ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0)],
 )
-def test_both_forms_of_retry_after(given: str | None, seconds: float) -> None:
+def test_retry_after_is_parsed_in_both_forms(given: str | None, seconds: float) -> None:
     assert retry_after(given, 60.0) == seconds

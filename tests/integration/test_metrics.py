@@ -1,4 +1,4 @@
-"""/metrics of a running deployment: every process in every answer, with or without Redis."""
+"""/metrics of a running deployment: every answer covers every process, with or without Redis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = "a-token-for-the-scraper"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Stack]:
-    """Stores of its own: one test stops Redis."""
+    """A server with stores of its own, because one test stops Redis."""
     with private_stack(web=2, workers=1, env={"METRICS_TOKEN": TOKEN}) as stack:
         yield stack
 
@@ -38,9 +38,9 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 
 
 def wait_for(server: Stack, what: Callable[[Samples], bool]) -> None:
-    """In the answers of both gateways."""
+    """Waits for the value in the answers of both gateways."""
     for url in server.base_urls:
-        wait_until(lambda url=url: what(scrape(url)), 20, f"the figure in {url}", every=0.3)
+        wait_until(lambda url=url: what(scrape(url)), 20, f"the value in {url}", every=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +55,16 @@ def ben(server: Stack) -> Account:
 
 @pytest.fixture
 def sessions(server: Stack, ann: Account, ben: Account) -> Iterator[tuple[WsClient, WsClient]]:
-    """One at each gateway."""
+    """One session at each gateway."""
     clients = [WsClient(url, account) for url, account in zip(server.base_urls, (ann, ben), strict=True)]
     yield clients[0].join(), clients[1].join()
     for client in clients:
         client.finish()
 
 
-def test_each_gateway_answers_for_all_processes(server: Stack, sessions: tuple[WsClient, WsClient], ben: Account):
+def test_each_gateway_returns_the_metrics_of_all_processes(
+    server: Stack, sessions: tuple[WsClient, WsClient], ben: Account
+):
     for number in range(3):
         sessions[0].send(f"hello {number}", receiver_id=ben.user_id)
     sessions[1].wait(lambda: True if len(sessions[1].messages()) == 3 else None, 10, "three messages")
@@ -84,7 +86,7 @@ def test_each_gateway_answers_for_all_processes(server: Stack, sessions: tuple[W
     assert all(name.startswith("web:") for name in web)
 
 
-def test_a_close_is_counted_by_its_code(server: Stack, sessions: tuple[WsClient, WsClient]):
+def test_closes_are_counted_by_code(server: Stack, sessions: tuple[WsClient, WsClient]):
     before = total(scrape(server.base_url), "parley_closes_total", code="1008")
     for _ in range(10):
         sessions[0].send_text("not a frame")
@@ -92,14 +94,14 @@ def test_a_close_is_counted_by_its_code(server: Stack, sessions: tuple[WsClient,
     wait_for(server, lambda s: total(s, "parley_closes_total", code="1008") == before + 1)
 
 
-def test_only_who_bears_the_token_is_answered(server: Stack):
+def test_metrics_need_the_token(server: Stack):
     for headers in ({}, {"Authorization": "Bearer another"}, {"Authorization": TOKEN}):
         answer = httpx.get(f"{server.base_url}/metrics", headers=headers, trust_env=False)
         assert answer.status_code == 401
         assert answer.json()["code"] == "unauthorized"
 
 
-def test_what_waits_for_postgres_grows_old(server: Stack, sessions: tuple[WsClient, WsClient], ben: Account):
+def test_age_of_the_log_grows_while_postgres_is_down(server: Stack, sessions: tuple[WsClient, WsClient], ben: Account):
     sessions[0].send("known", receiver_id=ben.user_id)
     server.stop_postgres()
     try:
@@ -114,7 +116,7 @@ def test_what_waits_for_postgres_grows_old(server: Stack, sessions: tuple[WsClie
     wait_for(server, lambda s: total(s, "parley_log_records") == 0 and total(s, "parley_log_age_seconds") == 0)
 
 
-def test_without_redis_a_process_answers_for_itself(server: Stack, sessions: tuple[WsClient, WsClient]):
+def test_without_redis_a_process_returns_its_own_metrics(server: Stack, sessions: tuple[WsClient, WsClient]):
     server.kill_redis()
     try:
         samples = scrape(server.base_url)
@@ -125,7 +127,7 @@ def test_without_redis_a_process_answers_for_itself(server: Stack, sessions: tup
     wait_for(server, lambda s: s["parley_redis_up", ()] == 1 and total(s, "parley_sessions") == 2)
 
 
-def test_a_gateway_that_went_leaves_its_counts_and_no_sessions(server: Stack, ann: Account):
+def test_stopped_gateway_leaves_its_counters_but_no_sessions(server: Stack, ann: Account):
     client = WsClient(server.base_urls[1], ann).join()
     wait_for(server, lambda s: total(s, "parley_sessions") == 1)
     try:

@@ -1,4 +1,4 @@
-"""Migrations are operations on a live database: up, down and up again, one at a time, equal to the models."""
+"""Migrations work on a live database: up, down and up again, one release at a time, and equal to the models."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def definitions(engine: Engine) -> set[str]:
 
 @pytest.fixture
 def database(stores: EmbeddedStores, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An empty database of the test's own."""
+    """An empty database for one test."""
     name = "m_" + re.sub(r"\W", "_", request.node.name)[:40]
     stores.postgres.create_database(name)
     engine = create_engine(stores.postgres.url(name, scheme="postgresql+psycopg"))
@@ -71,7 +71,7 @@ def test_up_down_up_leaves_the_same_schema(database: Engine) -> None:
     assert definitions(database) == first
 
 
-def test_models_say_what_the_migrations_made(database: Engine, engine: Engine) -> None:
+def test_models_match_the_migrated_schema(database: Engine, engine: Engine) -> None:
     Base.metadata.create_all(database)
     assert definitions(database) == definitions(engine)
     with engine.connect() as conn:
@@ -79,7 +79,7 @@ def test_models_say_what_the_migrations_made(database: Engine, engine: Engine) -
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_history_is_one_line_of_dated_names() -> None:
+def test_history_is_linear_with_dated_names() -> None:
     scripts = ScriptDirectory.from_config(Config(ROOT / "alembic.ini"))
     assert len(scripts.get_heads()) == 1
     revisions = list(scripts.walk_revisions())
@@ -88,7 +88,7 @@ def test_history_is_one_line_of_dated_names() -> None:
     assert [r.revision for r in revisions] == sorted((r.revision for r in revisions), reverse=True)
 
 
-def test_two_releases_at_once_do_not_collide(database: Engine) -> None:
+def test_two_simultaneous_releases_do_not_collide(database: Engine) -> None:
     env = base_env(DATABASE_URL=url_of(database), REDIS_URL="redis://unused")
     upgrade = [sys.executable, "-m", "alembic", "upgrade", "head"]
     running = [subprocess.Popen(upgrade, cwd=ROOT, env=env, stderr=subprocess.PIPE) for _ in range(2)]
@@ -98,7 +98,7 @@ def test_two_releases_at_once_do_not_collide(database: Engine) -> None:
         assert conn.execute(text("SELECT epoch FROM log_state")).scalars().all() == [1]
 
 
-def test_a_table_in_use_fails_the_release_and_changes_nothing(database: Engine) -> None:
+def test_locked_table_fails_the_release_and_changes_nothing(database: Engine) -> None:
     config = config_for(url_of(database), lock_timeout="200ms")
     command.upgrade(config, "20261122_1500")
     before = definitions(database)
@@ -111,7 +111,7 @@ def test_a_table_in_use_fails_the_release_and_changes_nothing(database: Engine) 
     assert definitions(database) == before
 
 
-def test_the_second_release_waits_for_the_first(database: Engine) -> None:
+def test_second_release_waits_for_the_first(database: Engine) -> None:
     config = config_for(url_of(database))
     key = {"key": 0x5041524C4559}
     with database.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
@@ -136,15 +136,15 @@ OLD_ROWS = """
 """
 
 
-def test_rows_from_before_are_filled_in(database: Engine) -> None:
-    """More of them than are filled at once; and once more after a failure in between."""
+def test_existing_rows_are_backfilled(database: Engine) -> None:
+    """More rows than one batch fills, and a second run after a failure half-way."""
     config = config_for(url_of(database))
     command.upgrade(config, "20261122_1500")
     with database.begin() as conn:
         conn.execute(text(OLD_ROWS))
     command.upgrade(config, "20261124_1700")
     with database.begin() as conn:
-        conn.execute(text("CREATE INDEX ix_messages_pinned ON messages (seq)"))  # as a failed run leaves one
+        conn.execute(text("CREATE INDEX ix_messages_pinned ON messages (seq)"))  # as left by a failed run
     command.upgrade(config, "head")
     with database.connect() as conn:
         assert conn.execute(text("SELECT count(*) FROM messages WHERE created_version <> version")).scalar() == 0

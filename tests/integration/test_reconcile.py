@@ -1,4 +1,4 @@
-"""Whoever waits for Postgres finds out, also where the notice of the drain was lost."""
+"""Callers that wait for Postgres get their answer even if the drain's notice was lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EPOCH = 3
 
 @pytest.fixture
 def answers(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> dict[int, ParleyError | None]:
-    """Three sends wait (versions 1, 2 and 3); the log is stored up to 2, and 1 was set aside."""
+    """Three sends wait (versions 1, 2 and 3). The log is stored up to 2, and 1 became a dead letter."""
     return reconciled(redis_client, monkeypatch, epoch=EPOCH)
 
 
@@ -30,19 +30,19 @@ def reconciled(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, epoch
     return found
 
 
-def test_what_is_stored_is_acked(answers: dict[int, ParleyError | None]) -> None:
+def test_stored_record_is_acked(answers: dict[int, ParleyError | None]) -> None:
     assert answers[2] is None
 
 
-def test_what_was_set_aside_is_not_acked_because_a_later_one_is_stored(answers: dict[int, ParleyError | None]) -> None:
+def test_dead_letter_is_refused_even_if_a_later_record_is_stored(answers: dict[int, ParleyError | None]) -> None:
     assert isinstance(answers[1], Internal)
 
 
-def test_what_is_not_stored_goes_on_waiting(answers: dict[int, ParleyError | None]) -> None:
+def test_record_that_is_not_stored_keeps_waiting(answers: dict[int, ParleyError | None]) -> None:
     assert 3 not in answers
 
 
-def test_what_was_waited_for_in_a_lost_epoch_is_not_acked_by_the_next(
+def test_send_of_a_lost_epoch_is_not_acked_in_the_next(
     redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert reconciled(redis_client, monkeypatch, epoch=EPOCH - 1) == {}

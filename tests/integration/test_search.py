@@ -1,4 +1,4 @@
-"""Search in the store: what is found, by whom, in which order, and by which index."""
+"""Search in the store: the results, their visibility and order, and the index that serves them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def found(
     return [(hit.message.conversation_id, hit.message.seq) for hit in hits]
 
 
-def test_words_are_found_whatever_their_case_and_the_newest_first(conn: Connection, engine: Engine) -> None:
+def test_words_are_found_in_any_case_newest_first(conn: Connection, engine: Engine) -> None:
     c, ann, ben = add_pair(engine)
     say(engine, c, ann, "Lunch at noon?", "no", "LUNCH was good, thank you")
     say(engine, c, ben, "lunches", first=4)
@@ -75,7 +75,7 @@ def test_words_are_found_whatever_their_case_and_the_newest_first(conn: Connecti
         ("/usr/share", [5]),
     ],
 )
-def test_the_syntax_of_a_search_in_the_web(conn: Connection, engine: Engine, words: str, seqs: list[int]) -> None:
+def test_web_search_syntax_is_supported(conn: Connection, engine: Engine, words: str, seqs: list[int]) -> None:
     c, ann, ben = add_pair(engine)
     say(
         engine,
@@ -91,12 +91,12 @@ def test_the_syntax_of_a_search_in_the_web(conn: Connection, engine: Engine, wor
 
 
 @pytest.mark.parametrize("words", ["", "  ", "!!", "-apple", "apple or -pear", '""'])
-def test_without_a_word_that_must_be_there_nothing_is_searched(conn: Connection, words: str) -> None:
+def test_search_without_a_required_word_finds_nothing(conn: Connection, words: str) -> None:
     assert not search.is_searchable(conn, words)
     assert search.is_searchable(conn, f"{words} pear" if "or" not in words else "pear")
 
 
-def test_only_what_one_may_see_is_found(conn: Connection, engine: Engine) -> None:
+def test_only_visible_messages_are_found(conn: Connection, engine: Engine) -> None:
     c, ann, ben = add_pair(engine)
     other, cyd, _ = add_pair(engine)
     say(engine, c, ben, *["secret plan"] * 4)
@@ -117,7 +117,7 @@ def test_only_what_one_may_see_is_found(conn: Connection, engine: Engine) -> Non
     assert found(conn, ben, "secret", SearchFilter(conversation_id=c)) == [(c, 4), (c, 2), (c, 1)]
 
 
-def test_a_word_that_looks_like_a_conversation_opens_none(conn: Connection, engine: Engine) -> None:
+def test_word_that_looks_like_a_conversation_gives_no_access(conn: Connection, engine: Engine) -> None:
     mine, ann, ben = add_pair(engine)
     theirs, cyd, _ = add_pair(engine)
     say(engine, theirs, cyd, f"see /{mine} there")
@@ -143,7 +143,7 @@ def test_filters(conn: Connection, engine: Engine) -> None:
         assert [seq for _, seq in found(conn, ann, "needle", which)] == seqs, which
 
 
-def test_pages_hold_everything_once_though_all_was_sent_at_one_moment(conn: Connection, engine: Engine) -> None:
+def test_pages_hold_every_message_once_even_with_equal_times(conn: Connection, engine: Engine) -> None:
     ann, ben = add_users(engine, 2)
     groups = [add_group(engine, [ann, ben]) for _ in range(3)]
     for group in groups:
@@ -155,11 +155,11 @@ def test_pages_hold_everything_once_though_all_was_sent_at_one_moment(conn: Conn
         pages += [(hit.message.conversation_id, hit.message.seq) for hit in hits]
         last = hits[-1].message
         cursor = search.SearchCursor(last.sent_ms, last.conversation_id, last.seq)
-        say(engine, groups[0], ben, "same moment", first=100 + len(pages), sent_ms=START_MS + 1000)  # comes first
+        say(engine, groups[0], ben, "same moment", first=100 + len(pages), sent_ms=START_MS + 1000)  # sorts first
     assert pages == sorted(((g, s) for g in groups for s in range(1, 8)), reverse=True)
 
 
-def test_what_was_found_is_marked_and_marks_of_others_are_not_believed(conn: Connection, engine: Engine) -> None:
+def test_matches_are_highlighted_and_forged_markers_are_ignored(conn: Connection, engine: Engine) -> None:
     c, ann, _ = add_pair(engine)
     say(engine, c, ann, f"a {FOUND_BEGINS}forged{FOUND_ENDS} <b>needle</b> & more")
     [hit], _ = search.search(conn, ann, "needle", [c], ANY, before=None, limit=5)
@@ -168,7 +168,7 @@ def test_what_was_found_is_marked_and_marks_of_others_are_not_believed(conn: Con
     assert "forged" in hit.marked
 
 
-def test_many_thousand_conversations_can_be_searched(conn: Connection, engine: Engine) -> None:
+def test_thousands_of_conversations_can_be_searched(conn: Connection, engine: Engine) -> None:
     c, ann, ben = add_pair(engine)
     say(engine, c, ben, "haystack needle")
     hits, _ = search.search(conn, ann, "needle", [c, *range(10**6, 10**6 + 30_000)], ANY, before=None, limit=5)
@@ -203,7 +203,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def searcher(engine: Engine) -> int:
-    """Somebody in 500 conversations, beside 500 of others."""
+    """Creates a user in 500 conversations, beside 500 conversations of others."""
     mine, theirs = add_users(engine, 2)
     with writing(engine) as conn:
         values = {"mine": mine, "theirs": theirs, "each": EACH, "conversations": CONVERSATIONS}
@@ -215,17 +215,17 @@ def searcher(engine: Engine) -> int:
 
 @pytest.mark.parametrize("seqscan", ["on", "off"])
 @pytest.mark.parametrize(("words", "hits"), [("rareword", CONVERSATIONS * 2), ("common", CONVERSATIONS * EACH)])
-def test_a_search_is_answered_by_the_index(
+def test_search_uses_the_index(
     conn: Connection, searcher: int, monkeypatch: pytest.MonkeyPatch, words: str, hits: int, seqscan: str
 ) -> None:
     ran: list[tuple[str, dict[str, Any]]] = []
     rows = HotStatement.rows
 
-    def noting(self: HotStatement, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
+    def record_plan(self: HotStatement, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
         ran.append((self.text, values))
         return rows(self, conn, **values)
 
-    monkeypatch.setattr(HotStatement, "rows", noting)
+    monkeypatch.setattr(HotStatement, "rows", record_plan)
     conn.execute(text(f"SET enable_seqscan = {seqscan}"))
     assert len(found(conn, searcher, words, limit=20)) == 20
     for sql, values in ran:
@@ -233,10 +233,10 @@ def test_a_search_is_answered_by_the_index(
             driver(conn).execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".encode(), values, prepare=False).fetchall()
         )
         plan = explained[0]["Plan"]
-        # Of 1,000 rows of members a planner that may scan scans; the server's never does.
+        # On 1,000 rows of members a planner that may scan does scan; the server's settings never allow it.
         tables = ("messages",) if seqscan == "on" else ("messages", "members")
         assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and n["Relation Name"] in tables]
         looked_up = [n for n in nodes(plan) if n.get("Index Name") == "ix_messages_search"]
         if "ts_headline" in sql:
-            assert [round(n["Actual Rows"]) for n in looked_up] == [hits]  # nobody else's
+            assert [round(n["Actual Rows"]) for n in looked_up] == [hits]  # no rows of other users
     conn.execute(text("SET enable_seqscan = off"))

@@ -1,4 +1,4 @@
-"""Array literals arrive in Postgres as the lists they were, whatever is in them."""
+"""Array literals reach Postgres as the original lists, with any content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCHES = st.lists(st.tuples(st.lists(TEXT | st.none()), st.lists(TEXT)), min_si
 
 @settings(max_examples=25, deadline=None)
 @given(batches=BATCHES, numbers=st.lists(st.integers(-(2**63), 2**63 - 1)))
-def test_lists_arrive_as_they_were(
+def test_lists_arrive_unchanged(
     engine: Engine, batches: list[tuple[list[str | None], list[str]]], numbers: list[int]
 ) -> None:
     read = text("SELECT CAST(:a AS text[]), CAST(:b AS text[]), CAST(:n AS bigint[])")
@@ -29,6 +29,6 @@ def test_lists_arrive_as_they_were(
 
 
 @pytest.mark.parametrize("value", ["1", None, 1.5, "1,2"])
-def test_only_integers_are_numbers(value: object) -> None:
+def test_non_integers_are_rejected_as_numbers(value: object) -> None:
     with pytest.raises(TypeError):
         int_array([1, value])  # type: ignore[list-item]

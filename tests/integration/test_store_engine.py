@@ -1,4 +1,4 @@
-"""The engine: bounded waits, one meaning for "the store does not answer", greenlets that yield."""
+"""The engine: bounded waits, one error for an unreachable store, and greenlets that yield."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def backend_of(engine: Engine) -> int:
 
 
 def refused(engine: Engine, open_: Opener = reading) -> tuple[Overloaded, float]:
-    """The refusal, and how long it took."""
+    """Returns the refusal and the seconds it took."""
     started = time.monotonic()
     with pytest.raises(Overloaded) as caught:
         one(engine, open_)
@@ -69,10 +69,10 @@ def until_it_answers(engine: Engine, within: float = 10) -> None:
             one(engine)
             return
         except Overloaded:
-            assert time.monotonic() < deadline, "the store came back, the engine did not"
+            assert time.monotonic() < deadline, "the store came back but the engine did not"
 
 
-def test_every_connection_has_its_limits(make_engine: MakeEngine) -> None:
+def test_every_connection_has_timeouts(make_engine: MakeEngine) -> None:
     names = ("statement_timeout", "lock_timeout", "plan_cache_mode", "application_name")
     with reading(make_engine(db_timeout_seconds=2.0)) as conn:
         found = [conn.execute(text(f"SHOW {name}")).scalar() for name in names]
@@ -88,7 +88,7 @@ def test_prepared_statements_can_be_switched_off(make_engine: MakeEngine, prepar
     assert bool(count) is prepared
 
 
-def test_autocommit_is_a_transaction_a_statement(make_engine: MakeEngine) -> None:
+def test_autocommit_makes_each_statement_a_transaction(make_engine: MakeEngine) -> None:
     with autocommit(make_engine()) as conn:
         ids = {conn.execute(text("SELECT txid_current()")).scalar() for _ in range(3)}
     assert len(ids) == 3
@@ -108,7 +108,7 @@ def test_writing_rolls_back_on_an_exception(make_engine: MakeEngine) -> None:
         assert conn.execute(text("SELECT count(*) FROM dead_letters")).scalar() == 0
 
 
-def test_a_connection_that_the_server_closed_is_replaced_unnoticed(make_engine: MakeEngine) -> None:
+def test_connection_closed_by_the_server_is_replaced_silently(make_engine: MakeEngine) -> None:
     engine, other = make_engine(), make_engine()
     pid = backend_of(engine)
     with reading(other) as conn:
@@ -117,7 +117,7 @@ def test_a_connection_that_the_server_closed_is_replaced_unnoticed(make_engine: 
 
 
 @pytest.mark.parametrize("open_", [reading, writing])
-def test_a_stopped_server_is_overloaded_in_time_then_at_once_then_back(make_engine: MakeEngine, open_: Opener) -> None:
+def test_stopped_server_gives_overloaded_then_fails_fast_then_recovers(make_engine: MakeEngine, open_: Opener) -> None:
     engine = make_engine(db_timeout_seconds=1.0, db_pool_size=1)
     pid = backend_of(engine)
     os.kill(pid, signal.SIGSTOP)
@@ -131,7 +131,7 @@ def test_a_stopped_server_is_overloaded_in_time_then_at_once_then_back(make_engi
     until_it_answers(engine)
 
 
-def test_where_nothing_listens_it_fails_fast(make_engine: MakeEngine) -> None:
+def test_refused_connection_fails_fast(make_engine: MakeEngine) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         engine = make_engine(database_url=url_on(unused))
@@ -139,7 +139,7 @@ def test_where_nothing_listens_it_fails_fast(make_engine: MakeEngine) -> None:
         assert refused(engine)[1] < 0.05
 
 
-def test_a_server_that_takes_connections_and_says_nothing_is_bounded(make_engine: MakeEngine) -> None:
+def test_silent_server_hits_the_timeout(make_engine: MakeEngine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
         engine = make_engine(database_url=f"postgresql+psycopg://x@127.0.0.1:{port}/x", db_timeout_seconds=5.0)
@@ -147,7 +147,7 @@ def test_a_server_that_takes_connections_and_says_nothing_is_bounded(make_engine
 
 
 def taken(server: socket.socket) -> int:
-    """How many connections have come since the last look."""
+    """Returns the number of connections since the last call."""
     count = 0
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -156,7 +156,7 @@ def taken(server: socket.socket) -> int:
     return count
 
 
-def test_while_one_caller_tries_the_others_fail_at_once(make_engine: MakeEngine) -> None:
+def test_other_callers_fail_at_once_while_one_tries(make_engine: MakeEngine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         mute.setblocking(False)
         engine = make_engine(database_url=url_on(mute), db_timeout_seconds=5.0)
@@ -164,7 +164,7 @@ def test_while_one_caller_tries_the_others_fail_at_once(make_engine: MakeEngine)
         assert taken(mute) == 1
         deadline = time.monotonic() + 20
         tried = 0
-        while not tried:  # until the back-off is over and somebody tries
+        while not tried:  # until the back-off is over and one caller tries
             assert time.monotonic() < deadline
             with ThreadPoolExecutor(8) as callers:
                 list(callers.map(refused, [engine] * 8))
@@ -172,14 +172,14 @@ def test_while_one_caller_tries_the_others_fail_at_once(make_engine: MakeEngine)
         assert tried == 1
 
 
-def test_a_slow_statement_is_overloaded_and_the_store_is_not_down(make_engine: MakeEngine) -> None:
+def test_slow_statement_gives_overloaded_without_marking_the_store_down(make_engine: MakeEngine) -> None:
     engine = make_engine(db_timeout_seconds=1.0)
     with pytest.raises(Overloaded), reading(engine) as conn:
         conn.execute(text("SELECT pg_sleep(30)"))
     assert one(engine) == 1
 
 
-def test_a_lock_that_is_held_is_overloaded(make_engine: MakeEngine) -> None:
+def test_held_lock_gives_overloaded(make_engine: MakeEngine) -> None:
     engine = make_engine(db_timeout_seconds=1.0)
     with writing(engine) as holder:
         holder.execute(text("SELECT * FROM log_state FOR UPDATE"))
@@ -188,14 +188,14 @@ def test_a_lock_that_is_held_is_overloaded(make_engine: MakeEngine) -> None:
     assert one(engine) == 1
 
 
-def test_a_pool_in_use_is_overloaded_and_the_store_is_not_down(make_engine: MakeEngine) -> None:
+def test_exhausted_pool_gives_overloaded_without_marking_the_store_down(make_engine: MakeEngine) -> None:
     engine = make_engine(db_timeout_seconds=0.5, db_pool_size=1)
     with reading(engine):
         assert refused(engine)[1] < 0.5
     assert one(engine) == 1
 
 
-def test_faults_of_the_data_are_not_translated(make_engine: MakeEngine) -> None:
+def test_data_errors_are_not_translated(make_engine: MakeEngine) -> None:
     engine = make_engine()
     with pytest.raises(exc.DataError), reading(engine) as conn:
         conn.execute(text("SELECT CAST('x' AS bigint)"))
@@ -232,7 +232,7 @@ assert len(ticks) > 10, f"other greenlets ran {len(ticks)} times only"
 """
 
 
-def test_greenlets_wait_beside_each_other(settings: Settings) -> None:
+def test_greenlets_wait_concurrently(settings: Settings) -> None:
     env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url)
     run = [sys.executable, "-c", UNDER_GEVENT]
     result = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)

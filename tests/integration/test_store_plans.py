@@ -1,4 +1,4 @@
-"""Opening a conversation of a million messages costs what one of a hundred does: plans, and pages touched."""
+"""Opening a conversation of a million messages costs as much as one of a hundred: plans, and pages touched."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LARGE, SMALL = 1_000_000, 100
 UNREAD = 30
 OTHERS = 2_000
 
-# User 100 is in 500 conversations.
-# Conversation 1 is large and 2 is small, both of users 1 and 2; around them, users and conversations of no concern.
+# User 100 is in 500 conversations. Conversation 1 is large and 2 is small, both of users 1 and 2. The other users and
+# conversations are only filler.
 FILL = """
     INSERT INTO users (username, display_name) SELECT 'user' || n, 'Somebody ' || n FROM generate_series(1, :others)
     n; INSERT INTO conversations (kind, direct_low, direct_high, last_seq, version)
@@ -74,7 +74,10 @@ INDEXES = """
 
 @contextmanager
 def without_indexes(conn: Connection) -> Iterator[None]:
-    """To build them once at the end takes a quarter of the time; they come back as the migration made them."""
+    """Drops the indexes while filling and builds them once at the end, as the migration does.
+
+    That takes a quarter of the time.
+    """
     run = driver(conn).execute
     constraints, indexes = run(CONSTRAINTS).fetchall(), run(INDEXES).fetchall()
     for name, _ in constraints:
@@ -117,17 +120,17 @@ def nodes(plan: Plan) -> Iterator[Plan]:
 
 
 def plans_of(conn: Connection, read: Callable[[Connection], object]) -> list[Plan]:
-    """The plans, with what they really touched, of all statements that ``read`` runs."""
+    """Returns the plans, with the pages actually touched, of all statements that ``read`` runs."""
     ran: list[tuple[str, dict[str, Any]]] = []
     rows = HotStatement.rows
 
-    def noting(self: HotStatement, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
+    def record_plan(self: HotStatement, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
         ran.append((self.text, values))
         return rows(self, conn, **values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HotStatement, "rows", noting)
-        assert read(conn), "read nothing"
+        patch.setattr(HotStatement, "rows", record_plan)
+        assert read(conn), "the read ran no statement"
     explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
     found = [driver(conn).execute((explain + sql).encode(), values, prepare=False).fetchall() for sql, values in ran]
     assert found
@@ -181,11 +184,12 @@ def conn(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Connection]
 
 
 @pytest.mark.parametrize("name", READS)
-def test_a_read_of_the_large_conversation_costs_what_one_of_the_small_does(conn: Connection, name: str) -> None:
+def test_read_of_the_large_conversation_costs_as_much_as_of_the_small(conn: Connection, name: str) -> None:
     large, small = (plans_of(conn, READS[name](c, size)) for c, size in ((1, LARGE), (2, SMALL)))
     check(large)
     check(small)
-    # An index of a million has two levels more than one of a hundred: some pages a descent, not a factor.
+    # An index of a million rows has two levels more than one of a hundred. That adds some pages to each descent, not a
+    # factor.
     assert pages(large) <= 1.5 * pages(small) + 20, (pages(large), pages(small))
 
 
@@ -212,7 +216,7 @@ def test_a_read_of_the_large_conversation_costs_what_one_of_the_small_does(conn:
         "memberships",
     ],
 )
-def test_a_read_over_all_of_a_users_conversations_walks_indexes(
+def test_read_over_all_of_a_users_conversations_uses_indexes(
     conn: Connection, read: Callable[[Connection], object]
 ) -> None:
     plans = plans_of(conn, read)
@@ -220,24 +224,24 @@ def test_a_read_over_all_of_a_users_conversations_walks_indexes(
     assert pages(plans) < 700
 
 
-def test_of_500_conversations_only_those_of_the_page_are_looked_into(conn: Connection) -> None:
+def test_list_reads_only_the_conversations_of_its_page(conn: Connection) -> None:
     plans = plans_of(conn, lambda conn: list_page(conn, 100, limit=5)[0])
     check(plans)
     loops = [node["Actual Loops"] for node in nodes(plans[0]) if node.get("Relation Name") in ("messages", "mentions")]
-    assert 0 < max(loops) <= 6  # one more than shown, to know whether there are more
+    assert 0 < max(loops) <= 6  # one more than shown, to see whether there are more
 
 
-def test_marks_that_moved_are_found_by_index(conn: Connection, engine: Engine) -> None:
+def test_changed_receipts_are_found_by_index(conn: Connection, engine: Engine) -> None:
     store_batch(engine, 1, [], [Receipt(1, 2, LARGE - 5, 0, 10**9)])
     check(plans_of(conn, lambda conn: receipts.receipts_changed_since(conn, 1, 10**9 - 1)))
 
 
-def test_a_million_unread_are_counted_to_the_cap(conn: Connection, engine: Engine) -> None:
+def test_a_million_unread_messages_are_counted_up_to_the_cap(conn: Connection, engine: Engine) -> None:
     with writing(engine) as other:
         other.execute(text("UPDATE members SET last_read_seq = 0 WHERE conversation_id = 1 AND user_id = 1"))
     plans = plans_of(conn, lambda conn: messages.unread_counts(conn, [1]))
     check(plans)
     assert pages(plans) < 200
     [count] = [row[2] for row in messages.unread_counts(conn, [1]) if row[1] == 1]
-    # Of the newest so many half are the user's own, a tenth are deleted, and five are hidden.
+    # Of the newest COUNT_CAP messages, half are the user's own, a tenth are deleted, and five are hidden.
     assert count == messages.COUNT_CAP * 4 // 10 - 5

@@ -1,4 +1,4 @@
-"""One limit a user over many gateways: whatever they do, no more than is allowed and no less than is due."""
+"""One limit per user over many gateways: never more than allowed, never less than due."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.services.messaging.user_rates import HOLD_SECONDS, Ask, Given, TakeToke
 
 USER = 7
 MAX_ANSWER_US = 80_000
-# The script as it is, under a clock that the test sets. Keys do not expire, since the test's time does not pass.
+# The real script, under a clock that the test sets. Keys do not expire, since the test's clock is not Redis's.
 CLOCK = """
 local real = redis
 local redis = {call = function(name, key, value, ...)
@@ -34,7 +34,7 @@ end}
 
 
 class World:
-    """Gateways, one Redis, and a clock of whole microseconds."""
+    """Gateways, one Redis, and a clock in whole microseconds."""
 
     def __init__(self, client: redis.Redis, gateways: int, rate: float, burst: int) -> None:
         client.flushall()
@@ -56,13 +56,13 @@ class World:
         return self.now_us / 1e6
 
     def act(self, gateway: int) -> None:
-        def go_on(error: ParleyError | None) -> None:
+        def record_outcome(error: ParleyError | None) -> None:
             if error is None:
                 self.done.append(self.clock())
             else:
                 self.refused.append(error.extra["retryAfter"])
 
-        self.gateways[gateway].rate.spend(USER, go_on)
+        self.gateways[gateway].rate.spend(USER, record_outcome)
 
     def pass_time(self, us: int) -> None:
         self.now_us += us
@@ -73,7 +73,7 @@ class World:
         while any(gateway.asks or gateway.answers for gateway in self.gateways):
             for gateway in self.gateways:
                 gateway.reach_redis()
-                gateway.hear()
+                gateway.receive_answers()
 
 
 class Gateway:
@@ -87,14 +87,14 @@ class Gateway:
         self.asks.append((ask, outcome))
 
     def reach_redis(self) -> None:
-        """As a batcher does, one batch under way."""
+        """Sends one batch at a time, as a batcher does."""
         if self.asks and not self.answers:
             asks, self.asks = self.asks, []
             self._world.client.set("clock", self._world.now_us)
             given = self._take([ask for ask, _ in asks])
             self.answers = [(outcome, answer) for (_, outcome), answer in zip(asks, given, strict=True)]
 
-    def hear(self) -> None:
+    def receive_answers(self) -> None:
         answers, self.answers = self.answers, []
         for outcome, answer in answers:
             outcome(answer, None)
@@ -109,7 +109,7 @@ class Step(NamedTuple):
 STEPS = st.lists(
     st.builds(
         Step,
-        st.sampled_from(["act", "act", "act", "redis", "hear", "settle", "pass", "long"]),
+        st.sampled_from(["act", "act", "act", "redis", "answer", "settle", "pass", "long"]),
         st.integers(0, 3),
         st.integers(1, 40),
     ),
@@ -120,7 +120,7 @@ SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(Heal
 
 
 def play(world: World, steps: list[Step], may_act: Callable[[], bool]) -> None:
-    """An answer takes as long as the steps have it, but at most MAX_ANSWER_US."""
+    """Runs the steps. They decide how long an answer takes, up to MAX_ANSWER_US."""
     for what, number, amount in steps:
         gateway = world.gateways[number % len(world.gateways)]
         if what == "act":
@@ -129,8 +129,8 @@ def play(world: World, steps: list[Step], may_act: Callable[[], bool]) -> None:
                     world.act(number % len(world.gateways))
         elif what == "redis":
             gateway.reach_redis()
-        elif what == "hear":
-            gateway.hear()
+        elif what == "answer":
+            gateway.receive_answers()
         elif what == "settle":
             world.settle()
         elif what == "pass":
@@ -144,7 +144,7 @@ def play(world: World, steps: list[Step], may_act: Callable[[], bool]) -> None:
 
 @given(setup=SETUPS, steps=STEPS)
 @SLOW
-def test_no_more_is_done_than_burst_and_rate_allow(
+def test_acts_never_exceed_burst_and_rate(
     redis_client: redis.Redis, setup: tuple[int, float, int], steps: list[Step]
 ) -> None:
     world = World(redis_client, *setup)
@@ -158,17 +158,17 @@ def test_no_more_is_done_than_burst_and_rate_allow(
 
 @given(setup=SETUPS, steps=STEPS)
 @SLOW
-def test_who_stays_within_the_rate_is_never_refused(
+def test_user_within_the_rate_is_never_refused(
     redis_client: redis.Redis, setup: tuple[int, float, int], steps: list[Step]
 ) -> None:
     world = World(redis_client, *setup)
-    most = world.burst - world.slack - world.rate * MAX_ANSWER_US / 1e6  # those that wait count when they are answered
-    have, since = float(most), world.now_us
+    capacity = world.burst - world.slack - world.rate * MAX_ANSWER_US / 1e6  # waiting acts count when they are answered
+    have, since = float(capacity), world.now_us
     acts = 0
 
     def may_act() -> bool:
         nonlocal have, since, acts
-        have, since = min(most, have + world.rate * (world.now_us - since) / 1e6), world.now_us
+        have, since = min(capacity, have + world.rate * (world.now_us - since) / 1e6), world.now_us
         if have < 1.001:
             return False
         have -= 1
@@ -180,7 +180,7 @@ def test_who_stays_within_the_rate_is_never_refused(
     assert len(world.done) == acts
 
 
-def test_a_user_far_over_the_rate_gets_the_rate(redis_client: redis.Redis) -> None:
+def test_user_far_over_the_rate_gets_the_rate(redis_client: redis.Redis) -> None:
     world = World(redis_client, 3, 50.0, 100)
     for turn in range(2000):
         world.act(turn % 3)
@@ -190,7 +190,7 @@ def test_a_user_far_over_the_rate_gets_the_rate(redis_client: redis.Redis) -> No
     assert len(world.done) + len(world.refused) == 2000
 
 
-def test_after_the_time_told_the_next_act_is_let_through(redis_client: redis.Redis) -> None:
+def test_act_after_the_stated_wait_is_let_through(redis_client: redis.Redis) -> None:
     world = World(redis_client, 2, 5.0, 30)
     for turn in range(100):
         world.act(turn % 2)
@@ -207,7 +207,7 @@ def test_after_the_time_told_the_next_act_is_let_through(redis_client: redis.Red
         assert len(world.done) == done + 1
 
 
-def test_the_script_keeps_time_by_redis_and_its_keys_expire(redis_client: redis.Redis) -> None:
+def test_script_uses_the_redis_clock_and_its_keys_expire(redis_client: redis.Redis) -> None:
     redis_client.flushall()
     take = TakeTokens(redis_client)
     rate = UserRate("test", 10.0, 20, lambda _ask, _outcome: None)
@@ -225,7 +225,7 @@ def test_the_script_keeps_time_by_redis_and_its_keys_expire(redis_client: redis.
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_many_users_are_asked_for_in_one_call(redis_client: redis.Redis, count: int) -> None:
+def test_many_users_are_served_in_one_call(redis_client: redis.Redis, count: int) -> None:
     redis_client.flushall()
     rate = UserRate("test", 10.0, 100, lambda _ask, _outcome: None)
     given_ = TakeTokens(redis_client)([Ask(rate, user, rate._begin(user), user % 5 + 1) for user in range(count)])

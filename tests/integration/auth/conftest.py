@@ -27,7 +27,7 @@ def running_app(settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture(scope="module")
 def unlimited(settings: Settings) -> Settings:
-    """All tests come from one address."""
+    """Settings without limits per address, because all tests come from one address."""
     return replace(
         settings, auth_attempts_per_minute=0, token_requests_per_minute=0, joins_per_minute=0, writes_per_minute=0
     )
@@ -35,7 +35,7 @@ def unlimited(settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def make_api(unlimited: Settings) -> Iterator[MakeApp]:
-    """``make_api(ticket_seconds=1)``: an application of its own with changed settings, on the same stores."""
+    """``make_api(ticket_seconds=1)`` returns a new application with changed settings, on the same stores."""
     with ExitStack() as stack:
 
         def make(**changes: Any) -> Api:

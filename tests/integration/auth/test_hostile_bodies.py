@@ -1,4 +1,4 @@
-"""Anything may be sent to any route: the answer is a problem, never a 500."""
+"""Any input to any route is answered with a problem, never a 500."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def account(api: Api) -> Account:
 
 @FEW
 @given(route=st.sampled_from(ROUTES), body=bodies)
-def test_any_body_is_answered_and_never_with_a_fault(
-    api: Api, account: Account, route: tuple[str, str], body: bytes
-) -> None:
+def test_any_body_is_answered_without_a_500(api: Api, account: Account, route: tuple[str, str], body: bytes) -> None:
     method, path = route
     answer = api.call(method, path, token=account.access, data=body, content_type="application/json")
     assert answer.status_code < 500, answer.text
@@ -80,5 +78,5 @@ def test_any_path_is_answered(api: Api, path: str) -> None:
         (422, "invalid", {"data": b'{"x":' * 40_000, "content_type": "application/json"}),
     ],
 )
-def test_what_is_refused_before_it_is_parsed(api: Api, status: int, code: str, options: dict[str, object]) -> None:
+def test_bodies_refused_before_parsing(api: Api, status: int, code: str, options: dict[str, object]) -> None:
     assert_problem(api.post("/api/v1/auth/login", **options), status, code)

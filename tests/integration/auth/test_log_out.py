@@ -29,7 +29,7 @@ def log_out(api: Api, account: Account) -> None:
     assert (answer.status_code, answer.data) == (204, b"")
 
 
-def test_nothing_of_the_session_works_after_it(api: Api) -> None:
+def test_logout_revokes_all_tokens_of_the_session(api: Api) -> None:
     account = api.register()
     other_device = api.log_in(account.username)
     log_out(api, account)
@@ -40,18 +40,18 @@ def test_nothing_of_the_session_works_after_it(api: Api) -> None:
     assert api.get("/api/v1/me", token=other_device.access).status_code == 200
 
 
-def test_every_gateway_is_told(api: Api, redis_client: redis.Redis) -> None:
+def test_logout_is_published_to_every_gateway(api: Api, redis_client: redis.Redis) -> None:
     account = api.register()
     with redis_client.pubsub() as listening:
         listening.subscribe(keys.ALL)
         assert listening.get_message(timeout=5)["type"] == "subscribe"  # type: ignore[index]
         log_out(api, account)
-        heard = listening.get_message(timeout=5)
-    assert heard is not None
-    assert msgspec.msgpack.decode(heard["data"]) == ["revoked", sid_of(account)]
+        published = listening.get_message(timeout=5)
+    assert published is not None
+    assert msgspec.msgpack.decode(published["data"]) == ["revoked", sid_of(account)]
 
 
-def test_another_process_refuses_the_token_at_once_without_a_listener(api: Api, make_api: MakeApp) -> None:
+def test_process_without_a_listener_refuses_the_token_at_once(api: Api, make_api: MakeApp) -> None:
     other: Api = make_api()
     account = api.register()
     assert other.get("/api/v1/me", token=account.access).status_code == 200
@@ -59,7 +59,7 @@ def test_another_process_refuses_the_token_at_once_without_a_listener(api: Api, 
     assert_problem(other.get("/api/v1/me", token=account.access), 401, "unauthorized")
 
 
-def test_it_goes_on_asking_after_it_filled_a_redis_that_lost_everything(
+def test_process_keeps_checking_redis_after_refilling_it(
     api: Api, make_api: MakeApp, redis_client: redis.Redis
 ) -> None:
     other = make_api().app.extensions["parley"].revoked
@@ -70,7 +70,7 @@ def test_it_goes_on_asking_after_it_filled_a_redis_that_lost_everything(
     assert sid_of(account) in other
 
 
-def test_a_loaded_list_is_asked_without_redis(api: Api, make_api: MakeApp) -> None:
+def test_loaded_list_works_without_redis(api: Api, make_api: MakeApp) -> None:
     gateway: Container = make_api().app.extensions["parley"]
     account = api.register()
     log_out(api, account)
@@ -79,14 +79,12 @@ def test_a_loaded_list_is_asked_without_redis(api: Api, make_api: MakeApp) -> No
     gateway.revoked._redis = None  # type: ignore[assignment]
     assert sid_of(account) in gateway.revoked
     assert str(uuid.uuid4()) not in gateway.revoked
-    heard = str(uuid.uuid4())
-    gateway.revoked.add(heard)
-    assert heard in gateway.revoked
+    added = str(uuid.uuid4())
+    gateway.revoked.add(added)
+    assert added in gateway.revoked
 
 
-def test_a_list_that_nobody_loads_any_more_is_not_believed(
-    api: Api, make_api: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stale_list_is_not_trusted(api: Api, make_api: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway: Container = make_api().app.extensions["parley"]
     account = api.register()
     gateway.revoked.load()
@@ -97,8 +95,8 @@ def test_a_list_that_nobody_loads_any_more_is_not_believed(
     assert sid_of(account) in gateway.revoked
 
 
-@pytest.mark.parametrize("how", ["asked", "loaded"])
-def test_a_redis_that_lost_everything_is_filled_from_postgres(
+@pytest.mark.parametrize("how", ["checked", "loaded"])
+def test_empty_redis_is_refilled_from_postgres(
     api: Api, make_api: MakeApp, redis_client: redis.Redis, how: str
 ) -> None:
     gateway: Container = make_api().app.extensions["parley"]
@@ -113,7 +111,7 @@ def test_a_redis_that_lost_everything_is_filled_from_postgres(
     assert redis_client.zscore(keys.REVOKED, MARKER) == float("inf")
 
 
-def test_one_entry_that_redis_lost_is_brought_back_where_postgres_is_asked(
+def test_load_from_postgres_restores_an_entry_that_redis_lost(
     api: Api, parley: Container, make_api: MakeApp, redis_client: redis.Redis
 ) -> None:
     gateway: Container = make_api().app.extensions["parley"]
@@ -125,7 +123,7 @@ def test_one_entry_that_redis_lost_is_brought_back_where_postgres_is_asked(
     assert sid_of(account) in gateway.revoked
 
 
-def test_entries_end_with_the_last_access_token(parley: Container, redis_client: redis.Redis) -> None:
+def test_entries_expire_with_the_last_access_token(parley: Container, redis_client: redis.Redis) -> None:
     past, future = str(uuid.uuid4()), str(uuid.uuid4())
     redis_client.zadd(keys.REVOKED, {past: int(time.time()) - 1, future: int(time.time()) + 600})
     parley.revoked.add(past, int(time.time()) - 1)
@@ -135,7 +133,7 @@ def test_entries_end_with_the_last_access_token(parley: Container, redis_client:
     assert redis_client.zscore(keys.REVOKED, past) is None
 
 
-def test_the_entry_outlives_every_access_token_of_the_session(api: Api, redis_client: redis.Redis) -> None:
+def test_entry_outlives_every_access_token_of_the_session(api: Api, redis_client: redis.Redis) -> None:
     account = api.register()
     newest = api.post("/api/v1/auth/refresh", token=account.refresh).get_json()["accessToken"]
     log_out(api, account)
@@ -144,9 +142,7 @@ def test_the_entry_outlives_every_access_token_of_the_session(api: Api, redis_cl
     assert end > jwt.decode(newest, options={"verify_signature": False})["exp"]
 
 
-def test_without_redis_the_answer_is_overloaded_and_the_log_out_can_be_repeated(
-    api: Api, parley: Container, make_api: MakeApp
-) -> None:
+def test_logout_without_redis_is_overloaded_and_can_be_repeated(api: Api, parley: Container, make_api: MakeApp) -> None:
     account = api.register()
     cut_off: Api = make_api(redis_url="redis://127.0.0.1:1/0")
     answer = cut_off.post("/api/v1/auth/logout", token=account.access)

@@ -1,4 +1,4 @@
-"""The page and its demo links: what it may load, and who may sign in without a password."""
+"""The page and its demo links: what the page loads, and who can sign in without a password."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def demo(make_api: MakeApp) -> Api:
     return make_api(demo_key=KEY)
 
 
-def test_the_page_runs_nothing_that_stands_in_it(api: Api) -> None:
+def test_page_has_no_inline_scripts(api: Api) -> None:
     answer = api.get("/")
     policy = answer.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
@@ -28,7 +28,7 @@ def test_the_page_runs_nothing_that_stands_in_it(api: Api) -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", answer.text)
 
 
-def test_all_that_the_page_names_is_there(api: Api) -> None:
+def test_files_named_by_the_page_exist(api: Api) -> None:
     named = set(re.findall(r'(?:href|src)="(/(?:static|client)/[^"]+)"', api.get("/").text))
     assert any(path.endswith(".js") for path in named)
     assert any(path.endswith(".css") for path in named)
@@ -38,13 +38,13 @@ def test_all_that_the_page_names_is_there(api: Api) -> None:
             assert answer.status_code == 200, path
 
 
-def test_the_page_says_whether_there_are_demo_links_and_accounts(api: Api, demo: Api) -> None:
+def test_page_states_whether_demo_links_and_accounts_are_on(api: Api, demo: Api) -> None:
     assert 'data-demo="off"' in api.get("/").text
     assert 'data-demo="on"' in demo.get("/").text
     assert 'data-accounts="on"' in demo.get("/").text
 
 
-def test_a_demo_code_signs_its_user_in(demo: Api) -> None:
+def test_demo_code_signs_its_user_in(demo: Api) -> None:
     account = demo.register()
     answer = demo.post("/demo/login", {"code": demo_code(KEY, account.username)})
     assert answer.status_code == 200, answer.text
@@ -54,19 +54,19 @@ def test_a_demo_code_signs_its_user_in(demo: Api) -> None:
     assert demo.get("/api/v1/me", token=signed_in["accessToken"]).get_json()["username"] == account.username
 
 
-def test_a_code_of_another_run_or_of_nobody_is_refused(demo: Api) -> None:
+def test_demo_code_of_another_run_or_a_missing_user_is_refused(demo: Api) -> None:
     account = demo.register()
     for code in (demo_code("another", account.username), account.username, demo_code(KEY, "nobody-there")):
         assert_problem(demo.post("/demo/login", {"code": code}), 401, "unauthorized")
     assert_problem(demo.post("/demo/login", {"code": ""}), 422, "invalid")
 
 
-def test_without_a_key_there_is_no_demo(api: Api) -> None:
+def test_demo_login_is_off_without_a_key(api: Api) -> None:
     account = api.register()
     assert_problem(api.post("/demo/login", {"code": demo_code("", account.username)}), 404, "not_found")
 
 
-def test_guessing_at_codes_is_counted(make_api: MakeApp) -> None:
+def test_guessing_demo_codes_is_rate_limited(make_api: MakeApp) -> None:
     api = make_api(demo_key=KEY, auth_attempts_per_minute=2)
     answers = [api.post("/demo/login", {"code": "somebody.wrong"}).status_code for _ in range(3)]
     assert answers == [401, 401, 429]

@@ -1,4 +1,4 @@
-"""One's own profile, and finding people."""
+"""One's own profile, and searching for users."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.engine import writing
 from tests.support.api_client import Api, assert_problem
 
 
-def test_a_profile_shows_and_changes_what_is_given(api: Api) -> None:
+def test_profile_update_changes_only_the_given_fields(api: Api) -> None:
     account = api.register("profile.one", displayName="First")
     expected = {"id": account.id, "username": "profile.one", "displayName": "First", "lastSeenVisible": "everyone"}
     assert api.get("/api/v1/me", token=account.access).get_json() == expected
@@ -46,20 +46,20 @@ def test_a_profile_shows_and_changes_what_is_given(api: Api) -> None:
         ("lastSeenVisible", None),
     ],
 )
-def test_a_change_that_is_not_allowed_names_its_field(api: Api, field: str, value: object) -> None:
+def test_invalid_change_names_its_field(api: Api, field: str, value: object) -> None:
     account = api.register()
     answer = api.call("PATCH", "/api/v1/me", token=account.access, json={field: value})
     assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == field
 
 
-def test_last_seen_is_shown_once_there_is_one(api: Api, parley: Container) -> None:
+def test_last_seen_is_shown_once_it_exists(api: Api, parley: Container) -> None:
     account = api.register()
     with writing(parley.engine) as conn:
         users.set_last_seen(conn, [(account.id, 1_790_000_000_123)])
     assert api.get("/api/v1/me", token=account.access).get_json()["lastSeen"] == "2026-09-21T14:13:20.123Z"
 
 
-def test_people_are_found_by_the_beginning_of_either_name(api: Api) -> None:
+def test_users_are_found_by_prefix_of_either_name(api: Api) -> None:
     searcher = api.register("searcher").access
     api.register("findme-a", displayName="Zoë Q")
     api.register("other-b", displayName="FINDME too")
@@ -77,7 +77,7 @@ def test_people_are_found_by_the_beginning_of_either_name(api: Api) -> None:
     assert found("%") == found("_") == found("find_e") == []
 
 
-def test_at_most_twenty_are_answered_and_each_as_a_user(api: Api) -> None:
+def test_search_returns_at_most_twenty_users(api: Api) -> None:
     for number in range(22):
         api.register(f"crowd-{number:02}")
     answer = api.get("/api/v1/users?q=crowd-", token=api.register().access).get_json()
@@ -85,7 +85,7 @@ def test_at_most_twenty_are_answered_and_each_as_a_user(api: Api) -> None:
     assert set(answer["users"][0]) == {"id", "username", "displayName"}
 
 
-def test_people_are_shown_by_their_ids(api: Api) -> None:
+def test_users_are_returned_by_their_ids(api: Api) -> None:
     one, other = api.register(displayName="Ida"), api.register()
     path = f"/api/v1/users?ids={other.id},{one.id},9007199254740991,{one.id}"
     users = api.get(path, token=one.access).get_json()["users"]
@@ -94,17 +94,17 @@ def test_people_are_shown_by_their_ids(api: Api) -> None:
 
 
 @pytest.mark.parametrize("ids", ["", "x", "1,", "1,,2", ",".join(["1"] * 101)])
-def test_ids_that_are_none_are_invalid(api: Api, ids: str) -> None:
+def test_malformed_ids_are_invalid(api: Api, ids: str) -> None:
     answer = api.get(f"/api/v1/users?ids={ids}", token=api.register().access)
     assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "ids"
 
 
 @pytest.mark.parametrize("query", ["", "?q=", "?q=" + "x" * 81, "?q=%00"])
-def test_a_search_for_nothing_is_invalid(api: Api, query: str) -> None:
+def test_empty_search_is_invalid(api: Api, query: str) -> None:
     answer = api.get(f"/api/v1/users{query}", token=api.register().access)
     assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "q"
 
 
-def test_nobody_searches_without_signing_in(api: Api) -> None:
+def test_user_search_needs_a_token(api: Api) -> None:
     assert_problem(api.get("/api/v1/users?q=a"), 401, "unauthorized")
     assert_problem(api.call("PATCH", "/api/v1/me", json={}), 401, "unauthorized")

@@ -1,4 +1,4 @@
-"""Rate limits: one script, several limits, all or none."""
+"""Rate limits: one script charges several limits, or none of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.api_client import PASSWORD, Api, assert_problem
 
 
 def taken(limits: RateLimits, *wanted: Limit) -> int:
-    """How often all of ``wanted`` were granted before the first refusal."""
+    """Returns how often all of ``wanted`` were granted before the first refusal."""
     count = 0
     while count < 1000:
         try:
@@ -39,7 +39,7 @@ def taken(limits: RateLimits, *wanted: Limit) -> int:
     raise AssertionError("no limit")
 
 
-def test_as_many_as_the_limit_at_once_and_the_next_is_told_when(parley: Container) -> None:
+def test_burst_up_to_the_limit_passes_and_the_next_gets_a_wait(parley: Container) -> None:
     limit = Limit("t1", "somebody", 5)
     assert taken(parley.limits, limit) == 5
     with pytest.raises(RateLimited) as caught:
@@ -49,7 +49,7 @@ def test_as_many_as_the_limit_at_once_and_the_next_is_told_when(parley: Containe
     assert taken(parley.limits, Limit("t2", "somebody", 5)) == 5
 
 
-def test_what_was_used_comes_back(parley: Container) -> None:
+def test_used_tokens_come_back(parley: Container) -> None:
     limit = Limit("t3", "somebody", 600)  # one every 100 ms
     assert taken(parley.limits, limit) >= 600
     again = 0
@@ -58,7 +58,7 @@ def test_what_was_used_comes_back(parley: Container) -> None:
     assert again <= 2
 
 
-def test_where_one_limit_refuses_none_is_charged(parley: Container) -> None:
+def test_refusal_by_one_limit_charges_none(parley: Container) -> None:
     narrow, wide = Limit("t4", "narrow", 2), Limit("t4", "wide", 10)
     assert taken(parley.limits, narrow, wide) == 2
     for _ in range(20):
@@ -67,12 +67,12 @@ def test_where_one_limit_refuses_none_is_charged(parley: Container) -> None:
     assert taken(parley.limits, wide) == 8
 
 
-def test_no_limit_asks_nobody(make_api: MakeApp) -> None:
+def test_limit_zero_makes_no_redis_call(make_api: MakeApp) -> None:
     cut_off = make_api(redis_url="redis://127.0.0.1:1/0").app.extensions["parley"]
     cut_off.limits.take(Limit("t5", "somebody", 0))
 
 
-def test_keys_are_short_tell_nobodys_name_and_expire(parley: Container, redis_client: redis.Redis) -> None:
+def test_keys_are_short_anonymous_and_expire(parley: Container, redis_client: redis.Redis) -> None:
     parley.limits.take(Limit("t6", "ada" * 1000, 60))
     (key,) = list(redis_client.scan_iter(keys.rate("t6", "*")))
     assert len(key) < 80
@@ -80,7 +80,7 @@ def test_keys_are_short_tell_nobodys_name_and_expire(parley: Container, redis_cl
     assert 0 < redis_client.pttl(key) <= 1000  # type: ignore[operator]
 
 
-def test_the_script_survives_a_redis_that_forgot_it(parley: Container, redis_client: redis.Redis) -> None:
+def test_script_is_loaded_again_if_redis_lost_it(parley: Container, redis_client: redis.Redis) -> None:
     parley.limits.take(Limit("t7", "somebody", 60))
     redis_client.script_flush()
     parley.limits.take(Limit("t7", "somebody", 60))
@@ -97,7 +97,7 @@ def test_the_script_survives_a_redis_that_forgot_it(parley: Container, redis_cli
         ("fe80::1%eth0", "fe80::/64"),
     ],
 )
-def test_an_address_counts_with_its_network(address: str, network: str) -> None:
+def test_addresses_are_counted_by_network(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
@@ -113,7 +113,7 @@ def attempts(api: Api, usernames: list[str], address: str, **headers: str) -> li
     ]
 
 
-def test_guessing_is_limited_by_address_and_by_name(make_api: MakeApp) -> None:
+def test_login_attempts_are_limited_by_address_and_by_name(make_api: MakeApp) -> None:
     by_address = make_api(auth_attempts_per_minute=1)
     many_names = [f"guess-{number}" for number in range(PEOPLE_PER_ADDRESS + 2)]
     assert attempts(by_address, many_names, "198.51.100.1") == [401] * PEOPLE_PER_ADDRESS + [429] * 2
@@ -127,7 +127,7 @@ def test_guessing_is_limited_by_address_and_by_name(make_api: MakeApp) -> None:
     assert int(answer.headers["Retry-After"]) >= problem["retryAfter"] >= 1
 
 
-def test_a_made_up_forwarded_address_does_not_help(make_api: MakeApp) -> None:
+def test_forged_forwarded_address_does_not_evade_the_limit(make_api: MakeApp) -> None:
     direct, behind = (
         make_api(auth_attempts_per_minute=1),
         make_api(auth_attempts_per_minute=1, trusted_proxies=1),
@@ -145,7 +145,7 @@ def test_a_made_up_forwarded_address_does_not_help(make_api: MakeApp) -> None:
         assert seen == [[401]] * PEOPLE_PER_ADDRESS + [[429]]
 
 
-def test_refreshes_tickets_and_joins_are_limited_by_user(make_api: MakeApp) -> None:
+def test_refreshes_tickets_and_joins_are_limited_per_user(make_api: MakeApp) -> None:
     api = make_api(token_requests_per_minute=3, joins_per_minute=3)
     one, other = api.register(), api.register()
     statuses = [api.post("/api/v1/auth/ticket", token=one.access).status_code for _ in range(4)]
@@ -160,7 +160,7 @@ def test_refreshes_tickets_and_joins_are_limited_by_user(make_api: MakeApp) -> N
     limit_joins(parley, "203.0.113.5", other.id)
 
 
-def test_a_refresh_that_was_refused_for_its_rate_is_still_good(make_api: MakeApp) -> None:
+def test_rate_limited_refresh_token_stays_valid(make_api: MakeApp) -> None:
     api = make_api(token_requests_per_minute=1)
     account = api.register()
     assert api.post("/api/v1/auth/ticket", token=account.access).status_code == 201
@@ -172,7 +172,7 @@ def test_a_refresh_that_was_refused_for_its_rate_is_still_good(make_api: MakeApp
 # Limited per user by app/services/messaging/user_rates.py, or called before the user is known.
 COMMANDS = {"messages", "message_changes"}
 SIGNING_IN_AND_OUT = {"auth", "page"}
-# Whose upload it is stands in what is uploaded, signed: it has a test of its own below.
+# The signed address names the uploader. A separate test below covers this limit.
 DIRECT_UPLOADS = {"local_media"}
 
 
@@ -186,7 +186,7 @@ def writing_routes(api: Api) -> Iterator[tuple[str, str]]:
             yield method, path
 
 
-def test_every_route_that_changes_something_is_limited(make_api: MakeApp) -> None:
+def test_every_writing_route_is_rate_limited(make_api: MakeApp) -> None:
     api = make_api(writes_per_minute=1, auth_attempts_per_minute=1)
     account = api.register()
     assert api.call("PATCH", "/api/v1/me", json={}, token=account.access).status_code == 200
@@ -198,7 +198,7 @@ def test_every_route_that_changes_something_is_limited(make_api: MakeApp) -> Non
         assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_direct_uploads_are_limited_by_who_asked_for_them(make_api: MakeApp) -> None:
+def test_direct_uploads_are_limited_per_uploader(make_api: MakeApp) -> None:
     api = make_api(uploads_per_minute=1)
     account = api.register()
     secret = api.app.extensions["parley"].settings.secret_key
@@ -211,7 +211,7 @@ def test_direct_uploads_are_limited_by_who_asked_for_them(make_api: MakeApp) -> 
     assert statuses == [201, 429]
 
 
-def test_an_address_has_a_limit_of_its_own(make_api: MakeApp) -> None:
+def test_registrations_and_logins_of_an_address_are_limited(make_api: MakeApp) -> None:
     api = make_api(writes_per_minute=1)
     accounts = [api.register() for _ in range(PEOPLE_PER_ADDRESS + 1)]
     here = {"REMOTE_ADDR": "198.51.100.77"}
@@ -222,7 +222,7 @@ def test_an_address_has_a_limit_of_its_own(make_api: MakeApp) -> None:
     assert statuses == [200] * PEOPLE_PER_ADDRESS + [429]
 
 
-def test_reports_and_exports_are_limited_beside_other_changes(make_api: MakeApp) -> None:
+def test_reports_and_exports_have_separate_limits(make_api: MakeApp) -> None:
     parley = make_api(reports_per_minute=2, exports_per_day=1).app.extensions["parley"]
     for _ in range(2):
         limit_reports(parley, "203.0.113.7", 4711)

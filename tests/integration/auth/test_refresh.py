@@ -1,4 +1,4 @@
-"""Refresh tokens: each is good once, and its second use ends the family."""
+"""Refresh tokens: each is valid once, and a second use revokes its family."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def refresh(api: Api, token: str) -> tuple[str, str]:
     return body["accessToken"], body["refreshToken"]
 
 
-def test_a_chain_of_refreshes_goes_on(api: Api) -> None:
+def test_chain_of_refreshes_continues(api: Api) -> None:
     account = api.register()
     token = account.refresh
     for _ in range(4):
@@ -24,7 +24,7 @@ def test_a_chain_of_refreshes_goes_on(api: Api) -> None:
         assert api.get("/api/v1/me", token=access).get_json()["id"] == account.id
 
 
-def test_the_second_use_revokes_the_whole_family_and_no_other(api: Api) -> None:
+def test_second_use_revokes_the_whole_family_and_no_other(api: Api) -> None:
     account = api.register()
     other_device = api.log_in(account.username)
     access, newest = refresh(api, account.refresh)
@@ -38,7 +38,7 @@ def test_the_second_use_revokes_the_whole_family_and_no_other(api: Api) -> None:
     refresh(api, other_device.refresh)
 
 
-def test_of_many_uses_at_once_one_wins_and_the_family_ends(api: Api) -> None:
+def test_of_simultaneous_uses_one_wins_and_the_family_is_revoked(api: Api) -> None:
     account = api.register()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: api.post("/api/v1/auth/refresh", token=account.refresh), range(8)))
@@ -47,7 +47,7 @@ def test_of_many_uses_at_once_one_wins_and_the_family_ends(api: Api) -> None:
     assert_problem(api.post("/api/v1/auth/refresh", token=winner["refreshToken"]), 401, "unauthorized")
 
 
-def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(api: Api) -> None:
+def test_access_and_refresh_tokens_are_not_interchangeable(api: Api) -> None:
     account = api.register()
     assert_problem(api.post("/api/v1/auth/refresh", token=account.access), 401, "unauthorized")
     assert_problem(api.get("/api/v1/me", token=account.refresh), 401, "unauthorized")
@@ -56,7 +56,7 @@ def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(api
     refresh(api, account.refresh)
 
 
-def test_an_expired_refresh_token_is_refused(api: Api, make_api: MakeApp) -> None:
+def test_expired_refresh_token_is_refused(api: Api, make_api: MakeApp) -> None:
     brief: Api = make_api(refresh_token_seconds=-60)
     account = brief.register()
     assert_problem(brief.post("/api/v1/auth/refresh", token=account.refresh), 401, "unauthorized")

@@ -1,4 +1,4 @@
-"""Accounts: registering, logging in, and what the tokens say."""
+"""Accounts: registration, login, and the claims of the tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD, Api, account_of, assert_problem
 
 
-def test_register_answers_the_user_and_tokens_that_work(api: Api) -> None:
+def test_register_returns_the_user_and_working_tokens(api: Api) -> None:
     answer = api.post(
         "/api/v1/auth/register", {"username": "Ada.L", "password": PASSWORD, "displayName": " Ada Lovelace "}
     )
@@ -23,18 +23,18 @@ def test_register_answers_the_user_and_tokens_that_work(api: Api) -> None:
     assert api.get("/api/v1/me", token=account_of(answer).access).get_json()["username"] == "ada.l"
 
 
-def test_the_display_name_defaults_to_the_name_as_it_was_typed(api: Api) -> None:
+def test_display_name_defaults_to_the_username_as_typed(api: Api) -> None:
     account = api.register("GraceH")
     assert api.get("/api/v1/me", token=account.access).get_json()["displayName"] == "GraceH"
 
 
-def test_a_name_is_taken_in_any_case_of_letters(api: Api) -> None:
+def test_usernames_are_unique_regardless_of_case(api: Api) -> None:
     api.register("taken")
     answer = api.post("/api/v1/auth/register", {"username": "TAKEN", "password": PASSWORD})
     assert_problem(answer, 409, "conflict")
 
 
-def test_login_is_case_insensitive_and_begins_a_session_of_its_own(api: Api) -> None:
+def test_login_is_case_insensitive_and_starts_a_new_session(api: Api) -> None:
     registered = api.register("maria")
     logged_in = api.log_in("Maria")
     assert logged_in.id == registered.id
@@ -42,7 +42,7 @@ def test_login_is_case_insensitive_and_begins_a_session_of_its_own(api: Api) -> 
         assert decode_token(logged_in.access)["sid"] != decode_token(registered.access)["sid"]
 
 
-def test_a_wrong_name_and_a_wrong_password_are_told_apart_by_nothing(api: Api) -> None:
+def test_wrong_name_and_wrong_password_get_the_same_answer(api: Api) -> None:
     api.register("known")
     wrong_password = api.post("/api/v1/auth/login", {"username": "known", "password": "wrong horse"})
     wrong_name = api.post("/api/v1/auth/login", {"username": "unknown", "password": "wrong horse"})
@@ -70,19 +70,19 @@ def test_a_wrong_name_and_a_wrong_password_are_told_apart_by_nothing(api: Api) -
         ("displayName", {"username": "new-one", "password": PASSWORD, "displayName": "tur\u202enaround"}),
     ],
 )
-def test_register_names_the_field_that_is_wrong(api: Api, field: str, body: dict[str, object]) -> None:
+def test_register_names_the_invalid_field(api: Api, field: str, body: dict[str, object]) -> None:
     problem = assert_problem(api.post("/api/v1/auth/register", body), 422, "invalid")
     assert [error["field"] for error in problem["errors"]] == [field]
     assert problem["errors"][0]["message"]
 
 
-def test_an_emoji_of_several_characters_is_a_name(api: Api) -> None:
+def test_multi_codepoint_emoji_is_a_valid_display_name(api: Api) -> None:
     family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
     account = api.register(displayName=family)
     assert api.get("/api/v1/me", token=account.access).get_json()["displayName"] == family
 
 
-def test_the_claims_are_as_documented(api: Api) -> None:
+def test_claims_are_as_documented(api: Api) -> None:
     account = api.register()
     with api.app.app_context():
         access, refresh = decode_token(account.access), decode_token(account.refresh)
@@ -94,7 +94,7 @@ def test_the_claims_are_as_documented(api: Api) -> None:
     assert refresh["exp"] - refresh["iat"] == 30 * 86400
 
 
-def test_the_password_is_kept_as_argon2id_alone(api: Api) -> None:
+def test_password_is_stored_only_as_argon2id(api: Api) -> None:
     account = api.register()
     parley = api.app.extensions["parley"]
     with parley.engine.connect() as conn:
@@ -115,14 +115,14 @@ def test_the_password_is_kept_as_argon2id_alone(api: Api) -> None:
         "Bearer \u00e4\u00f6\u00fc",
     ],
 )
-def test_what_is_no_token_is_refused(api: Api, header: str) -> None:
+def test_malformed_token_is_refused(api: Api, header: str) -> None:
     answer = api.get("/api/v1/me", headers={"Authorization": header})
     assert_problem(answer, 401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def forged(api: Api, **changes: object) -> str:
-    """A token of a new account with other claims, signed with the real key unless ``key`` is given."""
+    """Signs the token of a new account with changed claims, with the real key unless ``key`` is given."""
     key = changes.pop("key", api.app.config["JWT_SECRET_KEY"])
     claims = jwt.decode(api.register().access, options={"verify_signature": False})
     claims = {name: value for name, value in (claims | changes).items() if value is not None}
@@ -143,11 +143,11 @@ def forged(api: Api, **changes: object) -> str:
     ],
     ids=str,
 )
-def test_a_token_with_a_wrong_part_is_refused(api: Api, changes: dict[str, object]) -> None:
+def test_token_with_a_wrong_claim_or_key_is_refused(api: Api, changes: dict[str, object]) -> None:
     assert_problem(api.get("/api/v1/me", token=forged(api, **changes)), 401, "unauthorized")
 
 
-def test_the_helper_that_forges_makes_good_tokens_when_it_changes_nothing(api: Api) -> None:
+def test_forging_helper_makes_valid_tokens_without_changes(api: Api) -> None:
     assert api.get("/api/v1/me", token=forged(api)).status_code == 200
 
 
@@ -156,13 +156,13 @@ def test_alg_none_is_refused(api: Api) -> None:
     assert_problem(api.get("/api/v1/me", token=jwt.encode(claims, None, algorithm="none")), 401, "unauthorized")
 
 
-def test_a_token_in_the_url_is_not_looked_at(api: Api) -> None:
+def test_token_in_the_url_is_ignored(api: Api) -> None:
     access = api.register().access
     for name in ("token", "access_token", "ticket", "jwt"):
         assert_problem(api.get(f"/api/v1/me?{name}={access}"), 401, "unauthorized")
 
 
-def test_a_token_ends_in_time_though_it_was_verified_before(make_api: MakeApp) -> None:
+def test_cached_token_still_expires_in_time(make_api: MakeApp) -> None:
     api: Api = make_api(access_token_seconds=1)
     access = api.register().access
     statuses = {api.get("/api/v1/me", token=access).status_code}

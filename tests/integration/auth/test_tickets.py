@@ -1,4 +1,4 @@
-"""Tickets: a stand-in for the token in a URL, once, for 30 seconds."""
+"""Tickets replace the token in a URL, once, for 30 seconds."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def ticket_for(api: Api, token: str) -> str:
     return ticket
 
 
-def test_a_ticket_stands_for_the_caller_who_asked_for_it(api: Api, parley: Container) -> None:
+def test_ticket_authenticates_its_caller(api: Api, parley: Container) -> None:
     account = api.register()
     assert redeem_ticket(parley, ticket_for(api, account.access)) == verify_access_token(parley, account.access)
 
 
-def test_it_is_good_once(api: Api, parley: Container) -> None:
+def test_ticket_works_once(api: Api, parley: Container) -> None:
     ticket = ticket_for(api, api.register().access)
 
     def redeem(_: int) -> bool:
@@ -45,7 +45,7 @@ def test_it_is_good_once(api: Api, parley: Container) -> None:
         assert sum(pool.map(redeem, range(16))) == 1
 
 
-def test_redis_holds_neither_the_ticket_nor_for_longer_than_30_seconds(api: Api, redis_client: redis.Redis) -> None:
+def test_redis_holds_only_a_digest_for_at_most_30_seconds(api: Api, redis_client: redis.Redis) -> None:
     ticket = ticket_for(api, api.register().access)
     assert not [key for key in redis_client.scan_iter() if ticket.encode() in key]
     key = keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())
@@ -53,7 +53,7 @@ def test_redis_holds_neither_the_ticket_nor_for_longer_than_30_seconds(api: Api,
     assert ticket.encode() not in redis_client.get(key)  # type: ignore[operator]
 
 
-def test_an_expired_one_is_refused(api: Api, parley: Container, redis_client: redis.Redis) -> None:
+def test_expired_ticket_is_refused(api: Api, parley: Container, redis_client: redis.Redis) -> None:
     ticket = ticket_for(api, api.register().access)
     redis_client.pexpire(keys.ticket(hashlib.sha256(ticket.encode()).hexdigest()), 1)
     while redis_client.exists(keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())):
@@ -63,12 +63,12 @@ def test_an_expired_one_is_refused(api: Api, parley: Container, redis_client: re
 
 
 @pytest.mark.parametrize("ticket", ["", "tkt_", "x" * 10_000, "\ud800", "\0", "{parley}:revoked"])
-def test_what_never_was_a_ticket_is_refused(parley: Container, ticket: str) -> None:
+def test_malformed_ticket_is_refused(parley: Container, ticket: str) -> None:
     with pytest.raises(Unauthorized):
         redeem_ticket(parley, ticket)
 
 
-def test_that_of_a_session_that_was_logged_out_is_refused(api: Api, parley: Container) -> None:
+def test_ticket_of_a_logged_out_session_is_refused(api: Api, parley: Container) -> None:
     account = api.register()
     ticket = ticket_for(api, account.access)
     api.post("/api/v1/auth/logout", token=account.access)
@@ -76,13 +76,13 @@ def test_that_of_a_session_that_was_logged_out_is_refused(api: Api, parley: Cont
         redeem_ticket(parley, ticket)
 
 
-def test_it_does_not_outlive_the_token(api: Api, parley: Container) -> None:
+def test_ticket_does_not_outlive_the_token(api: Api, parley: Container) -> None:
     caller = structs.replace(verify_access_token(parley, api.register().access), expires_at=1)
     with pytest.raises(Unauthorized):
         redeem_ticket(parley, issue_ticket(parley, caller).ticket)
 
 
-def test_a_request_is_authenticated_by_header_or_by_ticket_where_that_is_allowed(api: Api) -> None:
+def test_request_authenticates_by_header_or_by_ticket_if_allowed(api: Api) -> None:
     account, other = api.register(), api.register()
     path = f"/ws?ticket={ticket_for(api, other.access)}"
     with api.app.test_request_context(path):
@@ -97,7 +97,7 @@ def test_a_request_is_authenticated_by_header_or_by_ticket_where_that_is_allowed
         assert caller_of_request(allow_ticket=True) is None
 
 
-def test_rest_takes_no_tickets(api: Api) -> None:
+def test_rest_accepts_no_tickets(api: Api) -> None:
     account = api.register()
     ticket = ticket_for(api, account.access)
     assert_problem(api.get(f"/api/v1/me?ticket={ticket}"), 401, "unauthorized")

@@ -1,4 +1,4 @@
-"""What surrounds every answer: security headers, CORS, health, and an access log without secrets."""
+"""Common to every answer: security headers, CORS, health checks, and an access log without secrets."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_every_answer_carries_the_security_headers(api: Api) -> None:
     assert api.get("/api/v1/me").headers["Cache-Control"] == "no-store"
 
 
-def test_https_is_asked_for_in_production_where_it_is_used(make_api: MakeApp) -> None:
+def test_hsts_is_sent_in_production_over_https(make_api: MakeApp) -> None:
     api = make_api(app_env="production", trusted_proxies=1)
     secure = api.get("/healthz", headers={"X-Forwarded-Proto": "https"})
     assert secure.headers["Strict-Transport-Security"].startswith("max-age=")
     assert "Strict-Transport-Security" not in api.get("/healthz").headers
 
 
-def test_a_listed_origin_may_read_and_send(cors: Api) -> None:
+def test_listed_origin_may_read_and_send(cors: Api) -> None:
     answer = cors.get("/api/v1/me", headers={"Origin": LISTED})
     assert answer.headers["Access-Control-Allow-Origin"] == LISTED
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
@@ -58,7 +58,7 @@ def test_a_listed_origin_may_read_and_send(cors: Api) -> None:
         assert name in preflight.headers["Access-Control-Allow-Headers"]
 
 
-def test_another_origin_may_not(cors: Api, api: Api) -> None:
+def test_other_origins_get_no_cors_headers(cors: Api, api: Api) -> None:
     for origin in ("https://evil.example", "null"):
         for one in (cors, api):
             answer = one.get("/healthz", headers={"Origin": origin})
@@ -66,14 +66,12 @@ def test_another_origin_may_not(cors: Api, api: Api) -> None:
     assert "Origin" in cors.get("/healthz").headers["Vary"]
 
 
-def test_the_process_is_well_whatever_the_stores_do(make_api: MakeApp) -> None:
+def test_healthz_does_not_depend_on_the_stores(make_api: MakeApp) -> None:
     cut_off = make_api(redis_url="redis://127.0.0.1:1/0")
     assert cut_off.get("/healthz").get_json() == {"status": "ok"}
 
 
-def test_ready_is_who_reaches_postgres_redis_and_a_worker(
-    api: Api, make_api: MakeApp, redis_client: redis.Redis
-) -> None:
+def test_readyz_needs_postgres_redis_and_a_worker(api: Api, make_api: MakeApp, redis_client: redis.Redis) -> None:
     redis_client.flushall()
     problem = assert_problem(api.get("/readyz"), 503, "overloaded")
     assert problem["missing"] == ["worker"]
@@ -86,8 +84,8 @@ def test_ready_is_who_reaches_postgres_redis_and_a_worker(
     assert assert_problem(without_postgres, 503, "overloaded")["missing"] == ["postgres"]
 
 
-def test_a_store_that_never_answers_makes_nobody_wait_for_long(make_api: MakeApp) -> None:
-    """A listening socket that accepts nothing and says nothing, as behind a dead link."""
+def test_readyz_answers_soon_if_a_store_never_answers(make_api: MakeApp) -> None:
+    """A listening socket that accepts nothing and sends nothing simulates a dead link."""
     import socket
     import time
 
@@ -100,7 +98,7 @@ def test_a_store_that_never_answers_makes_nobody_wait_for_long(make_api: MakeApp
         assert time.monotonic() - began < 4.5
 
 
-def test_a_worker_that_was_not_heard_of_is_not_alive(
+def test_worker_without_a_recent_heartbeat_is_not_alive(
     redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import time
@@ -116,7 +114,7 @@ def test_a_worker_that_was_not_heard_of_is_not_alive(
 
 @contextmanager
 def logged_by(formatter: logging.Formatter) -> Iterator[io.StringIO]:
-    """Everything that any logger of the process says, down to DEBUG."""
+    """Collects the output of every logger of the process, down to DEBUG."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(formatter)
@@ -153,11 +151,11 @@ def test_no_token_ticket_or_password_reaches_the_log(
     assert "/api/v1/auth/login" in written
     for secret in (account.access, account.refresh, ticket, PASSWORD, *refreshed.values()):
         assert secret not in written
-        assert secret.rpartition(".")[2] not in written  # nor the signature alone
+        assert secret.rpartition(".")[2] not in written  # nor the signature by itself
     assert "ticket=" not in written  # the access line has no query string
 
 
-def test_the_access_line_tells_path_status_and_request_id(api: Api) -> None:
+def test_access_line_has_path_status_and_request_id(api: Api) -> None:
     with logged_by(JsonFormatter()) as log:
         api.get("/api/v1/me?q=private", headers={"X-Request-ID": "from-the-router-1"})
     line = next(line for line in map(json.loads, log.getvalue().splitlines()) if line["logger"] == "parley.access")

@@ -1,4 +1,4 @@
-"""Media with Cloudinary (a stand-in). After each test no asset is orphaned, and nothing staged is left."""
+"""Media with Cloudinary (a stand-in). After each test no asset is orphaned and no staged piece remains."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def ann(server: Stack) -> Iterator[Person]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(server: Stack, cloudinary: FakeCloudinary, engine: Engine) -> Iterator[None]:
-    """After each test: every medium has ended, nothing is staged, and each asset belongs to a medium that is kept."""
+def no_leftovers(server: Stack, cloudinary: FakeCloudinary, engine: Engine) -> Iterator[None]:
+    """Checks after each test that all media have ended, nothing is staged, and each asset belongs to a kept medium."""
     yield
     cloudinary.gate.set()
     cloudinary.down = False
@@ -56,14 +56,14 @@ def nothing_is_left(server: Stack, cloudinary: FakeCloudinary, engine: Engine) -
         owned = {place[2].removeprefix("parley/").removesuffix("-thumbnail") for place in cloudinary.assets}
         return staged == 0 and owned <= kept and set(states.values()) <= {"ready", "failed", "deleting"}
 
-    eventually(at_rest, "an end of everything", LONG)
-    assert len(set(cloudinary.created)) == len(cloudinary.created), "an asset was made twice"
+    eventually(at_rest, "all media to end", LONG)
+    assert len(set(cloudinary.created)) == len(cloudinary.created), "an asset was created twice"
     assert cloudinary.refusals == []
 
 
 @pytest.fixture(scope="module")
-def ask(server: Stack) -> Iterator[Callable[..., object]]:
-    """Ask the server's workers for a task, by name."""
+def run_task(server: Stack) -> Iterator[Callable[..., object]]:
+    """Sends a task to the server's workers, by name."""
     client = Celery(broker=server.env["REDIS_URL"], set_as_current=False)
     client.conf.update(task_ignore_result=True)
 
@@ -77,17 +77,17 @@ def ask(server: Stack) -> Iterator[Callable[..., object]]:
 
 
 @pytest.fixture
-def until(ask: Do) -> Until:
-    """Sweep, as the beat does every few seconds, until it has come about."""
+def until(run_task: Do) -> Until:
+    """Sweeps every few seconds, as beat does, until the check passes."""
 
-    def wait(check: Callable[[], Any], what: str) -> Any:
+    def sweep_until(check: Callable[[], Any], what: str) -> Any:
         def swept() -> Any:
-            ask("tasks.maintenance.sweep_media")
+            run_task("tasks.maintenance.sweep_media")
             return check()
 
         return wait_until(swept, LONG, what, every=0.3)
 
-    return wait
+    return sweep_until
 
 
 @pytest.fixture

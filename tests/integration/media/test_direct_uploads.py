@@ -1,4 +1,4 @@
-"""Uploads straight to the storage: verified when they are completed, removed where they never are."""
+"""Uploads straight to the storage: verified on completion, and removed if they are never completed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from tests.support.media_files import image_bytes
 from tests.support.media_person import LONG, Do, Person, Until, row_of
 
 
-def bring(begun: dict[str, Any], data: bytes) -> httpx.Response:
+def send_bytes(begun: dict[str, Any], data: bytes) -> httpx.Response:
     return httpx.post(begun["url"], data=begun["fields"], files={"file": data}, trust_env=False)
 
 
-def test_a_direct_upload_is_verified_stripped_and_shown(ann: Person, cloudinary: FakeCloudinary) -> None:
+def test_direct_upload_is_verified_stripped_and_shown(ann: Person, cloudinary: FakeCloudinary) -> None:
     data = image_bytes(size=(120, 80), orientation=6)
     begun = ann.begin_direct(len(data))
     with refused("conflict"):
         ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
-    assert bring(begun, data).status_code == 200
+    assert send_bytes(begun, data).status_code == 200
     assert ann.rest.json("POST", f"/media/{begun['mediaId']}/complete")["status"] == "processing"
     ready = ann.session.next_event("media_ready", LONG).data
     assert (ready["width"], ready["height"]) == (80, 120)
     assert b"Secret" not in cloudinary.of(begun["mediaId"])[f"parley/{begun['mediaId']}"]
 
 
-def test_a_direct_upload_of_another_size_is_refused_and_removed(
+def test_direct_upload_of_another_size_is_refused_and_removed(
     ann: Person, cloudinary: FakeCloudinary, sql: Do, until: Until
 ) -> None:
     data = image_bytes()
     begun = ann.begin_direct(len(data) + 1)
-    bring(begun, data)
+    send_bytes(begun, data)
     with refused("invalid"):
         ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")
     with refused("not_found"):
@@ -42,21 +42,21 @@ def test_a_direct_upload_of_another_size_is_refused_and_removed(
     until(lambda: cloudinary.of(begun["mediaId"]) == {}, "the removal")
 
 
-def test_a_direct_upload_that_nobody_completes_is_removed(
+def test_direct_upload_that_is_never_completed_is_removed(
     ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
 ) -> None:
     data = image_bytes()
     begun = ann.begin_direct(len(data))
-    bring(begun, data)
+    send_bytes(begun, data)
     sql("UPDATE media SET attempted_at = now() - interval '1 day', sweep_at = now() WHERE id = :i", i=begun["mediaId"])
     until(lambda: row_of(engine, begun["mediaId"]) is None, "the removal")
     assert cloudinary.of(begun["mediaId"]) == {}
 
 
-def test_while_the_storage_is_away_completing_is_for_later(ann: Person, cloudinary: FakeCloudinary) -> None:
+def test_completing_during_an_outage_of_the_storage_can_be_repeated(ann: Person, cloudinary: FakeCloudinary) -> None:
     data = image_bytes()
     begun = ann.begin_direct(len(data))
-    bring(begun, data)
+    send_bytes(begun, data)
     cloudinary.fail("resource", Fault(status=503))
     with refused("overloaded"):
         ann.rest.request("POST", f"/media/{begun['mediaId']}/complete")

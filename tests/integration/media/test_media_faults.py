@@ -1,5 +1,6 @@
-"""Media with Cloudinary (a stand-in): whoever dies and whatever fails, no asset is orphaned, nothing staged is left,
-and every message has its picture or says that it failed.
+"""Media with Cloudinary (a stand-in) under failures and killed processes.
+
+No asset is orphaned, no staged piece remains, and every message shows its picture or that it failed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.support.private_stack import UNLIMITED
 from tests.support.processes import Stack
 
 
-def test_a_photo_is_kept_there_and_read_by_signed_addresses_that_end(
+def test_photo_is_stored_and_served_by_signed_expiring_addresses(
     ann: Person, cloudinary: FakeCloudinary, until: Until
 ) -> None:
     media_id, message_id = ann.share(heavy_jpeg(8))
@@ -39,7 +40,7 @@ def test_a_photo_is_kept_there_and_read_by_signed_addresses_that_end(
     until(lambda: cloudinary.of(media_id) == {}, "the removal")
 
 
-def test_failures_that_pass_are_got_over(ann: Person, cloudinary: FakeCloudinary) -> None:
+def test_temporary_failures_are_retried(ann: Person, cloudinary: FakeCloudinary) -> None:
     faults = [
         Fault(status=500),
         Fault(status=429, retry_after="1"),
@@ -53,10 +54,10 @@ def test_failures_that_pass_are_got_over(ann: Person, cloudinary: FakeCloudinary
         eventually(lambda m=message_id: ann.status(m) == "ready", "the picture", LONG)
 
 
-def test_what_it_will_never_take_has_failed(
+def test_permanently_refused_upload_fails(
     ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
 ) -> None:
-    cloudinary.fail("upload", Fault(), Fault(status=400))  # the thumbnail is there by then
+    cloudinary.fail("upload", Fault(), Fault(status=400))  # by then the thumbnail is stored
     media_id, message_id = ann.share()
     assert ann.session.next_event("media_failed", LONG).data["code"] == "rejected"
     assert ann.status(message_id) == "failed"
@@ -65,18 +66,18 @@ def test_what_it_will_never_take_has_failed(
     until(lambda: row_of(engine, media_id).sweep_at is None, "rest")
 
 
-def test_an_outage_of_the_storage_delays_and_loses_nothing(ann: Person, cloudinary: FakeCloudinary) -> None:
+def test_outage_of_the_storage_delays_media_without_losing_any(ann: Person, cloudinary: FakeCloudinary) -> None:
     cloudinary.down = True
     before = cloudinary.calls.count("upload")
     shared = [ann.share() for _ in range(3)]
-    eventually(lambda: cloudinary.calls.count("upload") >= before + 6, "two tries each", LONG)
+    eventually(lambda: cloudinary.calls.count("upload") >= before + 6, "two attempts each", LONG)
     assert {ann.status(message_id) for _, message_id in shared} == {"processing"}
     cloudinary.down = False
     for _, message_id in shared:
         eventually(lambda m=message_id: ann.status(m) == "ready", "the picture", LONG)
 
 
-def test_a_worker_killed_in_the_middle_is_succeeded(ann: Person, server: Stack, cloudinary: FakeCloudinary) -> None:
+def test_another_worker_takes_over_from_a_killed_one(ann: Person, server: Stack, cloudinary: FakeCloudinary) -> None:
     cloudinary.gate.clear()
     before = cloudinary.calls.count("upload")
     _, message_id = ann.share()
@@ -87,7 +88,7 @@ def test_a_worker_killed_in_the_middle_is_succeeded(ann: Person, server: Stack, 
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
 
 
-def test_a_task_that_was_lost_is_asked_for_again(
+def test_lost_task_is_enqueued_again(
     ann: Person, server: Stack, redis_client: redis.Redis, engine: Engine, sql: Do, until: Until
 ) -> None:
     server.kill_worker(0)
@@ -98,17 +99,17 @@ def test_a_task_that_was_lost_is_asked_for_again(
     until(lambda: row_of(engine, media_id).state == "ready", "the picture")
 
 
-def test_a_task_that_runs_five_times_makes_one_asset(ann: Person, cloudinary: FakeCloudinary, ask: Do) -> None:
+def test_task_that_runs_five_times_makes_one_asset(ann: Person, cloudinary: FakeCloudinary, run_task: Do) -> None:
     cloudinary.gate.clear()
     media_id, message_id = ann.share()
     for _ in range(5):
-        ask("tasks.process_media.process", media_id)
+        run_task("tasks.process_media.process", media_id)
     cloudinary.gate.set()
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
     assert len(cloudinary.of(media_id)) == 2
 
 
-def test_a_message_deleted_while_its_picture_is_uploaded(
+def test_message_deleted_during_the_upload_of_its_picture(
     ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
 ) -> None:
     cloudinary.gate.clear()
@@ -121,10 +122,10 @@ def test_a_message_deleted_while_its_picture_is_uploaded(
     until(lambda: cloudinary.of(media_id) == {}, "the removal")
     sql("UPDATE media SET attempted_at = now() - interval '1 day', sweep_at = now(), lease_until = NULL WHERE id = :i",
         i=media_id)  # fmt: skip
-    until(lambda: row_of(engine, media_id) is None, "nothing can arrive any more")
+    until(lambda: row_of(engine, media_id) is None, "the medium to be forgotten")
 
 
-def test_a_removal_that_fails_is_tried_again(ann: Person, cloudinary: FakeCloudinary, sql: Do, until: Until) -> None:
+def test_failed_removal_is_retried(ann: Person, cloudinary: FakeCloudinary, sql: Do, until: Until) -> None:
     media_id, message_id = ann.share()
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
     cloudinary.fail("destroy", Fault(status=503, retry_after="1"))
@@ -133,7 +134,7 @@ def test_a_removal_that_fails_is_tried_again(ann: Person, cloudinary: FakeCloudi
     until(lambda: cloudinary.of(media_id) == {}, "the removal")
 
 
-def test_what_nobody_named_goes_after_a_day_and_what_was_named_stays(
+def test_unused_medium_is_removed_after_a_day_and_a_used_one_stays(
     ann: Person, cloudinary: FakeCloudinary, engine: Engine, sql: Do, until: Until
 ) -> None:
     named, message_id = ann.share()
@@ -146,19 +147,23 @@ def test_what_nobody_named_goes_after_a_day_and_what_was_named_stays(
     assert len(cloudinary.of(named)) == 2
 
 
-def is_told(engine: Engine, media_id: str) -> bool:
+def is_announced(engine: Engine, media_id: str) -> bool:
     with engine.connect() as conn:
         return bool(
             conn.execute(text("SELECT bool_and(told) FROM media_uses WHERE media_id = :i"), {"i": media_id}).scalar()
         )
 
 
-def test_an_end_that_was_not_told_is_told_again(ann: Person, engine: Engine, sql: Do) -> None:
+def test_lost_announcement_is_repeated(ann: Person, engine: Engine, sql: Do) -> None:
     media_id, message_id = ann.share()
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
     ann.session.next_event("media_ready")
     ann.session.next_event(lambda e: e.name == "message_updated" and e.data["id"] == message_id)
-    eventually(lambda: row_of(engine, media_id).version > 0 and is_told(engine, media_id), "it is stored", LONG)
+    eventually(
+        lambda: row_of(engine, media_id).version > 0 and is_announced(engine, media_id),
+        "the announcement to be stored",
+        LONG,
+    )
     sql("UPDATE media_uses SET told = false WHERE media_id = :i", i=media_id)
     sql("UPDATE media SET version = 0, created_at = now() - interval '1 minute' WHERE id = :i", i=media_id)
     ann.session.next_event("media_ready", LONG)
@@ -167,7 +172,7 @@ def test_an_end_that_was_not_told_is_told_again(ann: Person, engine: Engine, sql
     assert updated.data["message"] == "look"
 
 
-def test_a_full_database_refuses_the_upload_and_keeps_nothing(ann: Person, engine: Engine, sql: Do) -> None:
+def test_full_database_refuses_the_upload_and_keeps_nothing(ann: Person, engine: Engine, sql: Do) -> None:
     sql("""CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
            $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$""")
     sql("CREATE TRIGGER full_disk BEFORE INSERT ON media_chunks FOR EACH ROW EXECUTE FUNCTION full_disk()")
@@ -184,7 +189,7 @@ def test_a_full_database_refuses_the_upload_and_keeps_nothing(ann: Person, engin
     eventually(lambda: ann.status(message_id) == "ready", "the picture", LONG)
 
 
-def test_a_web_process_killed_during_an_upload_leaves_it_to_the_sweep(
+def test_sweep_removes_the_upload_of_a_killed_web_process(
     ann: Person, server: Stack, engine: Engine, sql: Do, until: Until
 ) -> None:
     connection = http.client.HTTPConnection(urlsplit(server.base_urls[1]).netloc, timeout=20)
@@ -200,7 +205,7 @@ def test_a_web_process_killed_during_an_upload_leaves_it_to_the_sweep(
         with engine.connect() as conn:
             return bool(conn.execute(text(mine), {"u": ann.account.user_id}).scalar())
 
-    eventually(receiving, "its beginning")
+    eventually(receiving, "the upload to begin")
     server.kill_web(1)
     with contextlib.closing(connection):
         server.start_web(1)
@@ -208,7 +213,7 @@ def test_a_web_process_killed_during_an_upload_leaves_it_to_the_sweep(
     until(lambda: not receiving(), "the sweep")
 
 
-def test_an_erased_account_takes_its_pictures_along(server: Stack, cloudinary: FakeCloudinary, until: Until) -> None:
+def test_erasing_an_account_removes_its_pictures(server: Stack, cloudinary: FakeCloudinary, until: Until) -> None:
     person = Person(server)
     other = register(server.base_url)
     person.rest.add(person.group, other.user_id)
@@ -222,7 +227,7 @@ def test_an_erased_account_takes_its_pictures_along(server: Stack, cloudinary: F
 # -- no storage --------------------
 
 
-def test_in_production_without_a_storage_media_are_off_and_say_so(make_stack: StackFactory, tmp_path: Path) -> None:
+def test_production_without_a_storage_refuses_media(make_stack: StackFactory, tmp_path: Path) -> None:
     server = make_stack(env={**UNLIMITED, "APP_ENV": "production", "MEDIA_DIR": str(tmp_path / "unused")}, beat=False)
     person = Person(server)
     for act in (
@@ -233,7 +238,7 @@ def test_in_production_without_a_storage_media_are_off_and_say_so(make_stack: St
         with refused("media_off") as caught:
             act()
         assert caught.value.status == 501
-    assert person.rest.send(conversation_id=person.group, message="text goes on")["status"] == "stored"
+    assert person.rest.send(conversation_id=person.group, message="text still works")["status"] == "stored"
     assert person.rest.http.get("/media/local/x?token=y").status_code == 404
     assert not (tmp_path / "unused").exists()
     person.close()

@@ -1,4 +1,4 @@
-"""The store by itself: PostgreSQL, and the engine that the application uses."""
+"""The store without a server: PostgreSQL and the application's engine."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def engine(settings: Settings) -> Iterator[Engine]:
 
 @pytest.fixture
 def conn(engine: Engine) -> Iterator[Connection]:
-    """Each statement a transaction of its own."""
+    """Each statement is a transaction of its own."""
     with autocommit(engine) as connection:
         yield connection

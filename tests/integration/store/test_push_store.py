@@ -1,4 +1,4 @@
-"""What is owed and queued, against a simple model; leases; sweeps."""
+"""Pending pushes and queued deliveries, compared with a simple model; leases; sweeps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROVIDERS = {"android": "fcm"}
 
 
 @pytest.fixture(autouse=True)
-def nothing_owed(engine: Engine) -> None:
+def no_pending_pushes(engine: Engine) -> None:
     with writing(engine) as conn:
         conn.execute(text("TRUNCATE push_owed, push_deliveries, push_shown, push_targets"))
 
@@ -61,16 +61,14 @@ def send(engine: Engine, conversation: int, sender: int, *seqs: int, kind: str =
     return store_batch_and_enqueue_pushes(engine, epoch(engine), messages, owing=lambda: owing).owed
 
 
-def test_until_somebody_has_a_device_nothing_is_owed_and_from_then_on_it_is(
-    database_url: str, settings: Settings
-) -> None:
-    """The first device is not missed by a drain that has long seen that there is none."""
+def test_first_device_turns_push_on(database_url: str, settings: Settings) -> None:
+    """A drain that has cached that there are no devices must notice the first one."""
     engine = create_engine(settings)
     with writing(engine) as conn:
         conn.execute(text("UPDATE log_state SET pushing = false"))
     conversation, ann, ben = add_pair(engine)
     assert send(engine, conversation, ann, 1) == 0
-    other = create_engine(settings)  # as another process has it
+    other = create_engine(settings)  # another process
     add_target(other, ben)
     assert send(engine, conversation, ann, 2) == 1
     assert rows(engine, "SELECT user_id, conversation_id, seq FROM push_owed") == [(ben, conversation, 2)]
@@ -79,7 +77,7 @@ def test_until_somebody_has_a_device_nothing_is_owed_and_from_then_on_it_is(
 
 @dataclass
 class Model:
-    """Who is owed what: (user, conversation) -> seq."""
+    """The pending pushes: (user, conversation) -> seq."""
 
     targets: set[int] = field(default_factory=set)
     owed: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -97,7 +95,7 @@ steps = st.lists(
 
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(with_device=st.sets(st.integers(0, 3)), muted=st.sets(st.integers(0, 3), max_size=1), steps=steps)
-def test_owed_is_one_row_a_member_with_a_device_with_the_newest_of_others(
+def test_each_member_with_a_device_has_one_pending_push_for_the_newest_message_of_others(
     engine: Engine,
     with_device: set[int],
     muted: set[int],
@@ -138,7 +136,7 @@ def claim_all(engine: Engine) -> pending_pushes.Claimed:
         return pending_pushes.claim(conn, 100)
 
 
-def test_a_row_is_claimed_by_one_and_what_comes_meanwhile_is_looked_at_again(engine: Engine) -> None:
+def test_pending_push_is_claimed_once_and_a_newer_message_keeps_it_pending(engine: Engine) -> None:
     conversation, ann, ben = add_pair(engine)
     add_target(engine, ben)
     send(engine, conversation, ann, 1)
@@ -171,12 +169,12 @@ def claim_deliveries(engine: Engine) -> list[Delivery]:
         return push_deliveries.claim(conn, "fcm", 100)
 
 
-def end(engine: Engine, delivery: Delivery, told: int, state: push_deliveries.State = "sent") -> None:
+def end(engine: Engine, delivery: Delivery, shown_seq: int, state: push_deliveries.State = "sent") -> None:
     with writing(engine) as conn:
-        push_deliveries.end(conn, [Ended(delivery, state, "", told)], spacing_seconds=5)
+        push_deliveries.end(conn, [Ended(delivery, state, "", shown_seq)], spacing_seconds=5)
 
 
-def test_one_notification_a_device_and_conversation_is_pending_and_follows_the_last_after_a_pause(
+def test_each_device_has_one_pending_notification_per_conversation_after_a_pause(
     engine: Engine,
 ) -> None:
     conversation, _, ben = add_pair(engine)
@@ -186,13 +184,13 @@ def test_one_notification_a_device_and_conversation_is_pending_and_follows_the_l
     (delivery,) = claim_deliveries(engine)
     assert claim_deliveries(engine) == []
     end(engine, delivery, 2)
-    assert enqueue(engine, ben, conversation, 2) == 0, "it is shown"
+    assert enqueue(engine, ben, conversation, 2) == 0, "this message is already displayed"
     enqueue(engine, ben, conversation, 3)
     pause = "SELECT due_at - now() > interval '4 seconds' FROM push_deliveries WHERE state = 'pending'"
     assert rows(engine, pause) == [(True,)]
 
 
-def test_what_changes_while_it_is_sent_stays_pending(engine: Engine) -> None:
+def test_newer_message_during_a_delivery_stays_pending(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     target = add_target(engine, ben)
     enqueue(engine, ben, conversation, 1)
@@ -203,7 +201,7 @@ def test_what_changes_while_it_is_sent_stays_pending(engine: Engine) -> None:
     assert rows(engine, "SELECT target_id, seq FROM push_shown") == [(target, 1)]
 
 
-def test_a_lease_that_ends_leaves_it_to_the_next(engine: Engine) -> None:
+def test_delivery_with_an_expired_lease_is_claimed_again(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     add_target(engine, ben)
     enqueue(engine, ben, conversation, 1)
@@ -213,11 +211,11 @@ def test_a_lease_that_ends_leaves_it_to_the_next(engine: Engine) -> None:
     (second,) = claim_deliveries(engine)
     assert (first.id, first.attempts, second.id, second.attempts) == (first.id, 1, first.id, 2)
     end(engine, second, 1)
-    end(engine, first, 1)  # it lives after all, and is late
+    end(engine, first, 1)  # the first worker was only slow and reports late
     assert rows(engine, "SELECT state, attempts FROM push_deliveries") == [("sent", 2)]
 
 
-def test_reading_owes_a_look_where_something_stands_and_nothing_elsewhere(engine: Engine) -> None:
+def test_read_receipt_makes_a_pending_push_only_if_a_notification_is_displayed(engine: Engine) -> None:
     conversation, ann, ben = add_pair(engine)
     add_target(engine, ben)
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
@@ -236,8 +234,8 @@ def test_reading_owes_a_look_where_something_stands_and_nothing_elsewhere(engine
     assert rows(engine, "SELECT seq FROM push_shown") == [(0,)]
 
 
-def test_what_was_read_while_it_was_sent_is_looked_at_once_more(engine: Engine) -> None:
-    """The read mark found nothing shown, and the notification would stay."""
+def test_message_read_during_its_delivery_is_checked_again(engine: Engine) -> None:
+    """The read receipt found nothing displayed, so without another check the notification would stay."""
     conversation, ann, ben = add_pair(engine)
     target = add_target(engine, ben)
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
@@ -250,7 +248,7 @@ def test_what_was_read_while_it_was_sent_is_looked_at_once_more(engine: Engine) 
     assert rows(engine, "SELECT target_id, seq FROM push_shown") == [(target, 1)]
 
 
-def test_what_was_taken_away_or_not_sent_is_not_looked_at_again(engine: Engine) -> None:
+def test_cleared_or_dropped_delivery_is_not_checked_again(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     add_target(engine, ben)
     enqueue(engine, ben, conversation, 1)
@@ -265,7 +263,7 @@ def test_what_was_taken_away_or_not_sent_is_not_looked_at_again(engine: Engine) 
     assert rows(engine, "SELECT 1 FROM push_owed") == []
 
 
-def test_system_messages_and_former_members_have_nothing_to_tell(engine: Engine) -> None:
+def test_system_messages_and_former_members_make_no_pushes(engine: Engine) -> None:
     conversation, ann, ben = add_pair(engine)
     add_target(engine, ben)
     send(engine, conversation, ann, 1, kind="system")
@@ -278,7 +276,7 @@ def test_system_messages_and_former_members_have_nothing_to_tell(engine: Engine)
         assert load_facts(conn, [(ben, conversation)])[ben, conversation].newest == 0
 
 
-def test_sweeps_forget_what_is_over(engine: Engine) -> None:
+def test_sweeps_delete_finished_rows(engine: Engine) -> None:
     (ben,) = add_users(engine, 1)
     sid = str(uuid.uuid4())
     session = (
@@ -305,7 +303,7 @@ def test_sweeps_forget_what_is_over(engine: Engine) -> None:
     assert rows(engine, "SELECT conversation_id FROM push_deliveries") == [(2,)]
 
 
-def test_who_logged_out_a_moment_ago_registers_nothing(engine: Engine) -> None:
+def test_logged_out_session_cannot_register_a_device(engine: Engine) -> None:
     (ben,) = add_users(engine, 1)
     sid = str(uuid.uuid4())
     session = (
@@ -317,7 +315,7 @@ def test_who_logged_out_a_moment_ago_registers_nothing(engine: Engine) -> None:
     assert rows(engine, "SELECT 1 FROM push_targets") == []
 
 
-def test_flask_vapid_makes_a_pair(settings: Settings) -> None:
+def test_flask_vapid_prints_a_key_pair(settings: Settings) -> None:
     env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url)
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "vapid"]
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
@@ -327,7 +325,7 @@ def test_flask_vapid_makes_a_pair(settings: Settings) -> None:
     assert json.dumps(private) not in result.stderr
 
 
-def test_queued_notifications_follow_their_platform_to_another_provider(engine: Engine) -> None:
+def test_queued_notifications_move_with_their_platform_to_another_provider(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     add_target(engine, ben)
     enqueue(engine, ben, conversation, 1)
@@ -347,7 +345,7 @@ def test_queued_notifications_follow_their_platform_to_another_provider(engine: 
         assert pending_pushes.next_due_ms(conn) is None
 
 
-def test_the_next_due_time_covers_all_providers(engine: Engine) -> None:
+def test_next_due_time_covers_all_providers(engine: Engine) -> None:
     conversation, _, ben = add_pair(engine)
     add_target(engine, ben)
     for minutes, provider in ((5, "zebra"), (2, "middle"), (9, "alpha")):

@@ -1,4 +1,4 @@
-"""The drain's batches: all or nothing, under the present epoch, safe to repeat, and equal to a simple model."""
+"""The drain's batches: all or nothing, only under the current epoch, safe to repeat, and equal to a simple model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def stored_ids(engine: Engine, conversation: int) -> list[str]:
         return list(found.scalars())
 
 
-# What is right, said simply.
+# The correct result, in simple terms.
 
 
 @dataclass
@@ -89,17 +89,17 @@ class Model:
 
 
 IDS = [str(uuid.UUID(int=n)) for n in range(6)]
-# (conversation, seq, id, sender): small ranges, so that ids and seqs meet often
+# (conversation, seq, id, sender): small ranges, so that ids and seqs collide often
 MESSAGE = st.tuples(st.integers(0, 1), st.integers(1, 5), st.sampled_from(IDS), st.integers(0, 1))
 RECEIPT = st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 6), st.integers(0, 6))
 SEEN = st.tuples(st.integers(0, 3), st.integers(1, 10**6))
 BATCH = st.tuples(st.lists(MESSAGE, max_size=6), st.lists(RECEIPT, max_size=5), st.lists(SEEN, max_size=3))
-BATCHES = st.lists(st.tuples(BATCH, st.booleans()), min_size=1, max_size=5)  # the flag: run it twice
+BATCHES = st.lists(st.tuples(BATCH, st.booleans()), min_size=1, max_size=5)  # the flag: store the batch twice
 
 
 @settings(max_examples=40, deadline=None)
 @given(batches=BATCHES)
-def test_batches_do_what_the_model_does(engine: Engine, batches: list[tuple[tuple[list, list, list], bool]]) -> None:
+def test_batches_equal_the_model(engine: Engine, batches: list[tuple[tuple[list, list, list], bool]]) -> None:
     (first, *users), (second, *others) = add_pair(engine), add_pair(engine)
     conversations, members, epoch = (first, second), (users, others), present_epoch(engine)
     model = Model()
@@ -107,7 +107,8 @@ def test_batches_do_what_the_model_does(engine: Engine, batches: list[tuple[tupl
         new = [
             new_message(conversations[c], seq, members[c][who], id=id_) for c, seq, id_, who in messages
         ]  # fmt: skip
-        # One mark a member and batch: with several the version of the greatest is stored, if any of them moved it.
+        # One receipt per member and batch. With several, the version of the greatest is stored if any of them moved the
+        # mark.
         marks = {(c, who): (delivered, read) for c, who, delivered, read in receipts}
         rows = [
             Receipt(conversations[c], members[c][who], delivered, read, next_version())
@@ -138,21 +139,21 @@ def assert_equal(engine: Engine, model: Model, members: dict[int, list[int]]) ->
     assert {user: row.last_seen_ms for user, row in found.items() if row.last_seen_ms} == model.seen
 
 
-# Each promise by itself.
+# One test per promise.
 
 
-def test_an_empty_batch_is_nothing(engine: Engine) -> None:
+def test_empty_batch_changes_nothing(engine: Engine) -> None:
     assert store_batch(engine, 12345, [], [], []) == []
 
 
-def test_a_batch_of_another_epoch_stores_nothing(engine: Engine) -> None:
+def test_batch_of_another_epoch_stores_nothing(engine: Engine) -> None:
     conversation, user, _ = add_pair(engine)
     with pytest.raises(StaleEpochError):
         store_batch(engine, present_epoch(engine) - 1, new_messages(conversation, user, 2))
     assert stored_ids(engine, conversation) == []
 
 
-def test_a_new_epoch_holds_back_drains_and_then_refuses_them(engine: Engine, settings: Settings) -> None:
+def test_new_epoch_blocks_drains_and_then_refuses_them(engine: Engine, settings: Settings) -> None:
     conversation, user, _ = add_pair(engine)
     old, batch = present_epoch(engine), new_messages(conversation, user, 2)
     hurried = create_engine(replace(settings, db_timeout_seconds=1.0))
@@ -170,7 +171,7 @@ def test_a_new_epoch_holds_back_drains_and_then_refuses_them(engine: Engine, set
     hurried.dispose()
 
 
-def test_an_epoch_that_fails_to_begin_did_not(engine: Engine) -> None:
+def test_failed_epoch_change_is_rolled_back(engine: Engine) -> None:
     old = present_epoch(engine)
 
     def fail() -> None:
@@ -182,7 +183,7 @@ def test_an_epoch_that_fails_to_begin_did_not(engine: Engine) -> None:
     assert present_epoch(engine) == old
 
 
-def test_check_epoch_keeps_it_until_the_end(engine: Engine) -> None:
+def test_check_epoch_locks_the_epoch_until_the_transaction_ends(engine: Engine) -> None:
     epoch = present_epoch(engine)
     with writing(engine) as conn:
         check_epoch(conn, epoch)
@@ -208,7 +209,7 @@ def test_check_epoch_keeps_it_until_the_end(engine: Engine) -> None:
     ],
     ids=repr,
 )
-def test_what_cannot_be_stored_says_so_and_stores_nothing(engine: Engine, fault: dict[str, object]) -> None:
+def test_unstorable_batch_raises_and_stores_nothing(engine: Engine, fault: dict[str, object]) -> None:
     conversation, user, _ = add_pair(engine)
     good, bad = new_message(conversation, 1, user), new_message(conversation, 2, user)._replace(**fault)
     epoch = present_epoch(engine)
@@ -218,14 +219,14 @@ def test_what_cannot_be_stored_says_so_and_stores_nothing(engine: Engine, fault:
     assert store_batch(engine, epoch, [good]) == []
 
 
-def test_a_dead_letter_is_kept_as_it_was(engine: Engine) -> None:
+def test_dead_letter_is_stored_unchanged(engine: Engine) -> None:
     with autocommit(engine) as conn:
         insert_dead_letter(conn, b"\x00\xffrecord", "no message body")
         found = conn.execute(text("SELECT record, reason FROM dead_letters ORDER BY id DESC LIMIT 1")).one()
     assert (bytes(found.record), found.reason) == (b"\x00\xffrecord", "no message body")
 
 
-def test_two_drains_with_the_same_and_crossing_batches_do_not_deadlock(engine: Engine) -> None:
+def test_two_drains_with_overlapping_batches_do_not_deadlock(engine: Engine) -> None:
     pairs = [add_pair(engine) for _ in range(10)]
     epoch = present_epoch(engine)
     rounds = [

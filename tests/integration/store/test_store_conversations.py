@@ -1,4 +1,4 @@
-"""Conversations in the store: opened once, read as their members see them."""
+"""Conversations in the store: opened once, and read as their members see them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.store.sql import HotStatement
 from tests.factories.store import add_direct, add_group, add_pair, add_users, new_message, new_messages, next_version
 
 
-def test_the_direct_conversation_of_two_is_one_from_either_side(conn: Connection, engine: Engine) -> None:
+def test_direct_conversation_is_the_same_from_either_side(conn: Connection, engine: Engine) -> None:
     a, b, c = add_users(engine, 3)
     first = get_or_create_direct(conn, a, b)
     assert first is not None
@@ -42,13 +42,13 @@ def test_notes_to_oneself_have_one_member(conn: Connection, engine: Engine) -> N
 
 
 @pytest.mark.parametrize("oneself", [True, False])
-def test_there_is_none_with_somebody_who_is_not_a_user(conn: Connection, engine: Engine, oneself: bool) -> None:
+def test_direct_conversation_with_a_missing_user_is_refused(conn: Connection, engine: Engine, oneself: bool) -> None:
     [user] = add_users(engine, 1)
     assert get_or_create_direct(conn, 10**12 if oneself else user, 10**12) is None
     assert conversation_ids_of(conn, user) == []
 
 
-def test_many_who_open_it_at_once_get_the_same(engine: Engine) -> None:
+def test_simultaneous_opens_return_one_conversation(engine: Engine) -> None:
     pairs = [tuple(add_users(engine, 2)) for _ in range(6)]
 
     def open_it(n: int) -> tuple[int, tuple[int, bool] | None]:
@@ -68,7 +68,7 @@ def test_many_who_open_it_at_once_get_the_same(engine: Engine) -> None:
         assert [member.user_id for member in state.members] == sorted(pair)
 
 
-def test_state_is_what_was_stored(conn: Connection, engine: Engine) -> None:
+def test_state_equals_the_stored_rows(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     messages, version = new_messages(conversation, user, 5), next_version()
     store_batch(engine, 1, messages, [Receipt(conversation, other, 4, 3, version)])
@@ -78,7 +78,7 @@ def test_state_is_what_was_stored(conn: Connection, engine: Engine) -> None:
     assert load_state(conn, []) == []
 
 
-def test_a_list_goes_by_newest_activity_in_pages(conn: Connection, engine: Engine) -> None:
+def test_list_is_paged_by_latest_activity(conn: Connection, engine: Engine) -> None:
     [user, *others] = add_users(engine, 6)
     opened = [add_direct(engine, user, other) for other in others]
     newest_last = [opened[n] for n in (3, 0, 4, 1, 2)]
@@ -92,7 +92,7 @@ def test_a_list_goes_by_newest_activity_in_pages(conn: Connection, engine: Engin
     assert list_page(conn, 10**12) == ([], False)
 
 
-def test_a_summary_shows_last_message_unread_and_members(conn: Connection, engine: Engine) -> None:
+def test_summary_shows_last_message_unread_and_members(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     messages = [*new_messages(conversation, other, 4), new_message(conversation, 5, user)]
     store_batch(engine, 1, messages, [Receipt(conversation, user, 0, 1, next_version())])
@@ -107,16 +107,14 @@ def test_a_summary_shows_last_message_unread_and_members(conn: Connection, engin
     assert get_one(conn, user, conversation) == mine
 
 
-def test_an_empty_conversation_has_no_last_message(conn: Connection, engine: Engine) -> None:
+def test_empty_conversation_has_no_last_message(conn: Connection, engine: Engine) -> None:
     conversation, user, _ = add_pair(engine)
     found = get_one(conn, user, conversation)
     assert found is not None
     assert (found.last_message, found.unread, found.last_seq) == (None, 0, 0)
 
 
-def test_a_group_is_listed_by_the_number_of_its_members_and_read_with_the_first(
-    conn: Connection, engine: Engine
-) -> None:
+def test_list_shows_only_a_groups_size_and_the_single_view_its_first_members(conn: Connection, engine: Engine) -> None:
     users = add_users(engine, 103)
     group = add_group(engine, users)
     [listed] = list_page(conn, users[0])[0]
@@ -126,14 +124,14 @@ def test_a_group_is_listed_by_the_number_of_its_members_and_read_with_the_first(
     assert [member.user_id for member in read.members] == users[:100]
 
 
-def test_one_who_is_not_a_member_learns_nothing(conn: Connection, engine: Engine) -> None:
+def test_non_member_reads_nothing(conn: Connection, engine: Engine) -> None:
     conversation, *_ = add_pair(engine)
     [stranger] = add_users(engine, 1)
     assert get_one(conn, stranger, conversation) is None
     assert get_one(conn, stranger, 10**12) is None
 
 
-def test_a_list_takes_two_statements_however_long(
+def test_list_takes_two_statements_regardless_of_length(
     conn: Connection, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [user, *others] = add_users(engine, 21)

@@ -1,4 +1,4 @@
-"""Groups in the store: made whole or not at all, and what Redis and their members are told of them."""
+"""Groups in the store: created completely or not at all, and the state that Redis and the members get."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def delete_user(engine: Engine, user: int) -> None:
         conn.execute(text("UPDATE users SET deleted_at = now() WHERE id = :id"), {"id": user})
 
 
-def test_a_group_is_made_with_all_its_members(conn: Connection, engine: Engine) -> None:
+def test_group_is_created_with_all_its_members(conn: Connection, engine: Engine) -> None:
     creator, *others = add_users(engine, 4)
     group = create_group(conn, creator, "Team", [*others, creator, others[0]], description="d", history="joined")
     assert group is not None
@@ -33,7 +33,7 @@ def test_a_group_is_made_with_all_its_members(conn: Connection, engine: Engine) 
     assert created_by == creator
 
 
-def test_no_group_is_made_with_somebody_who_is_not_a_user(conn: Connection, engine: Engine) -> None:
+def test_group_with_a_missing_user_is_not_created(conn: Connection, engine: Engine) -> None:
     creator, gone = add_users(engine, 2)
     delete_user(engine, gone)
     count = text("SELECT count(*) FROM conversations")
@@ -54,7 +54,7 @@ def test_members_are_paged_by_id(conn: Connection, engine: Engine) -> None:
     assert page_members(conn, group, users[4], 3) == []
 
 
-def test_state_has_what_members_do_not_see(conn: Connection, engine: Engine) -> None:
+def test_state_includes_fields_that_members_do_not_see(conn: Connection, engine: Engine) -> None:
     one, two = add_users(engine, 2)
     group = add_group(engine, [one, two])
     join(engine, group, two, 5, next_version(), sees_all=False)
@@ -63,7 +63,7 @@ def test_state_has_what_members_do_not_see(conn: Connection, engine: Engine) -> 
 
 
 @pytest.mark.parametrize(("blocking", "blockers"), [((), ()), ((0,), (0,)), ((1,), (1,)), ((1, 0), (0, 1))])
-def test_state_has_who_of_two_blocked_the_other(
+def test_state_names_the_blockers_of_a_direct_conversation(
     conn: Connection, engine: Engine, blocking: tuple[int, ...], blockers: tuple[int, ...]
 ) -> None:
     users = add_users(engine, 3)

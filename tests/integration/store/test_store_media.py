@@ -1,4 +1,4 @@
-"""What is staged of an upload: the bytes as they came, and no setting of the connection changed for whoever is next."""
+"""Staged pieces of an upload: the bytes come back unchanged, and no connection setting leaks to the next user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def user_id(engine: Engine) -> int:
     return add_users(engine, 1)[0]
 
 
-def begun(engine: Engine, user_id: int) -> str:
+def begin_upload(engine: Engine, user_id: int) -> str:
     id_ = str(uuid.uuid4())
     with writing(engine) as conn:
         media.begin(conn, id_, user_id, None, "local", 1000)
@@ -30,8 +30,8 @@ def begun(engine: Engine, user_id: int) -> str:
 
 @hypothesis_settings(max_examples=30, deadline=None)
 @given(pieces=st.lists(st.binary(min_size=1, max_size=5000), min_size=1, max_size=4))
-def test_pieces_come_back_as_they_were(engine: Engine, user_id: int, pieces: list[bytes]) -> None:
-    id_ = begun(engine, user_id)
+def test_pieces_come_back_unchanged(engine: Engine, user_id: int, pieces: list[bytes]) -> None:
+    id_ = begin_upload(engine, user_id)
     for n, piece in enumerate(pieces):
         with autocommit(engine) as conn:
             assert media.add_chunk(conn, id_, n, piece)
@@ -40,16 +40,16 @@ def test_pieces_come_back_as_they_were(engine: Engine, user_id: int, pieces: lis
         assert media.read_chunk(conn, id_, len(pieces)) is None
 
 
-def test_only_pieces_do_not_wait_for_the_disk(engine: Engine, user_id: int) -> None:
-    """The commit behind them does; a setting that stayed would make it, and everybody's after it, forgettable."""
-    id_ = begun(engine, user_id)
+def test_only_writes_of_pieces_skip_the_wait_for_the_disk(engine: Engine, user_id: int) -> None:
+    """The commit after them does wait. A setting that stayed on would make that commit and all later ones unsafe."""
+    id_ = begin_upload(engine, user_id)
     with autocommit(engine) as conn:
         assert media.add_chunk(conn, id_, 0, b"bytes")
         assert conn.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
 
 
-def test_what_is_received_takes_no_more_pieces(engine: Engine, user_id: int) -> None:
-    id_ = begun(engine, user_id)
+def test_received_upload_accepts_no_more_pieces(engine: Engine, user_id: int) -> None:
+    id_ = begin_upload(engine, user_id)
     with autocommit(engine) as conn:
         assert media.forget(conn, id_, "receiving")
         assert not media.add_chunk(conn, id_, 0, b"late")

@@ -1,4 +1,4 @@
-"""What became of messages: found by id, reactions, edits, pins, quotes, receipts."""
+"""Messages after sending: lookup by id, reactions, edits, pins, quotes, receipts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def react(engine: Engine, conversation: int, seq: int, user: int, emoji: str) ->
         )
 
 
-def test_an_id_is_found_where_the_user_sees_it(conn: Connection, engine: Engine) -> None:
+def test_id_is_found_only_where_the_user_sees_the_message(conn: Connection, engine: Engine) -> None:
     first, user, _ = add_pair(engine)
     elsewhere, stranger, _ = add_pair(engine)
     second = add_group(engine, [user, stranger])
@@ -63,7 +63,7 @@ def test_an_id_is_found_where_the_user_sees_it(conn: Connection, engine: Engine)
     assert [m.conversation_id for m in locate(conn, stranger, same)] == [elsewhere, second]
 
 
-def test_reactions_come_in_the_order_of_their_first_use(conn: Connection, engine: Engine) -> None:
+def test_reactions_are_ordered_by_first_use(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     for seq, who, emoji in ((1, other, "b"), (1, user, "a"), (1, user, "b"), (2, other, "a"), (3, user, "c")):
         react(engine, conversation, seq, who, emoji)
@@ -75,7 +75,7 @@ def test_reactions_come_in_the_order_of_their_first_use(conn: Connection, engine
     assert reactions_of(conn, [], user) == {}
 
 
-def test_reactions_for_many_say_who_of_them_reacted(conn: Connection, engine: Engine) -> None:
+def test_reactions_for_many_readers_name_those_who_reacted(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     for seq, who, emoji in ((1, other, "b"), (1, user, "b"), (2, user, "a")):
         react(engine, conversation, seq, who, emoji)
@@ -86,7 +86,7 @@ def test_reactions_for_many_say_who_of_them_reacted(conn: Connection, engine: En
     assert found[conversation, 1][0].seen_by(stranger) == {"emoji": "b", "count": 2, "mine": False}
 
 
-def test_edits_are_the_texts_that_were_replaced(conn: Connection, engine: Engine) -> None:
+def test_edits_return_the_replaced_texts(conn: Connection, engine: Engine) -> None:
     conversation, user, _ = add_pair(engine)
     at = datetime.fromtimestamp(START_MS / 1000, UTC)
     with writing(engine) as writer:
@@ -97,7 +97,7 @@ def test_edits_are_the_texts_that_were_replaced(conn: Connection, engine: Engine
     assert edits_of(conn, conversation, 2) == []
 
 
-def test_pins_are_those_that_the_user_sees_the_last_first(conn: Connection, engine: Engine) -> None:
+def test_pins_are_the_visible_ones_latest_first(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     store_batch(engine, 1, new_messages(conversation, other, 5))
     for place, seq in enumerate((2, 4, 1)):
@@ -112,7 +112,7 @@ def test_pins_are_those_that_the_user_sees_the_last_first(conn: Connection, engi
     assert pins_of(conn, conversation, user) == []
 
 
-def test_a_quote_of_what_was_deleted_has_no_text(conn: Connection, engine: Engine) -> None:
+def test_quote_of_a_deleted_message_has_no_text(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     sent = [*new_messages(conversation, user, 2), new_message(conversation, 3, other, body=None)]
     store_batch(engine, 1, sent)
@@ -127,7 +127,7 @@ def test_a_quote_of_what_was_deleted_has_no_text(conn: Connection, engine: Engin
     assert previews(conn, []) == {}
 
 
-def test_receipts_are_of_those_who_were_there_and_are(conn: Connection, engine: Engine) -> None:
+def test_receipts_cover_only_current_members_who_could_see_the_message(conn: Connection, engine: Engine) -> None:
     sender, reader, receiver, away, late, gone = users = add_users(engine, 6)
     group = add_group(engine, users)
     store_batch(engine, 1, new_messages(group, sender, 4))

@@ -1,4 +1,4 @@
-"""Messages and marks read from the store: by position, by id, by version, for many users at once."""
+"""Messages and receipts read from the store: by position, by id, by version, for many users at once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_up_to(engine: Engine, conversation: int, user: int, seq: int) -> None:
     store_batch(engine, 1, [], [Receipt(conversation, user, 0, seq, next_version())])
 
 
-def test_a_message_comes_back_as_it_was_stored(conn: Connection, engine: Engine) -> None:
+def test_message_is_read_back_as_stored(conn: Connection, engine: Engine) -> None:
     conversation, user, _ = add_pair(engine)
     attachments = [{"mediaId": str(uuid.uuid4()), "note": 'a "b" \\ c, {d} \u2603 NULL'}]
     reply_to = str(uuid.uuid4())
@@ -99,7 +99,7 @@ def test_messages_are_found_by_id_within_their_conversation(conn: Connection, en
     assert find_existing(conn, []) == {}
 
 
-def test_unread_is_what_others_wrote_beyond_the_mark(conn: Connection, engine: Engine) -> None:
+def test_unread_is_messages_of_others_past_the_mark(conn: Connection, engine: Engine) -> None:
     [user, friend, quiet] = add_users(engine, 3)
     busy, calm = add_direct(engine, user, friend), add_direct(engine, user, quiet)
     store_batch(engine, 1, [*new_messages(busy, friend, 4), new_message(busy, 5, user), new_message(busy, 6, friend)])
@@ -135,7 +135,7 @@ def test_unread_of_several_conversations_comes_oldest_first(conn: Connection, en
     assert page.has_more
 
 
-def test_what_changed_since_a_version_comes_in_its_order(conn: Connection, engine: Engine) -> None:
+def test_changes_since_a_version_come_in_version_order(conn: Connection, engine: Engine) -> None:
     [user, one, two, stranger] = add_users(engine, 4)
     first, second = add_direct(engine, user, one), add_direct(engine, user, two)
     elsewhere = add_direct(engine, one, stranger)
@@ -152,7 +152,7 @@ def test_what_changed_since_a_version_comes_in_its_order(conn: Connection, engin
     assert changed_since(conn, user, new[-1].version, 10) == Page([], has_more=False)
 
 
-def test_those_furthest_behind_are_three_of_a_conversation(conn: Connection, engine: Engine) -> None:
+def test_furthest_behind_returns_three_members_per_conversation(conn: Connection, engine: Engine) -> None:
     people = add_users(engine, 5)
     group, pair = add_group(engine, people), add_group(engine, people[:2])
     for user, seq in zip(people, (4, 3, 9, 1, 2), strict=True):
@@ -167,7 +167,7 @@ def test_those_furthest_behind_are_three_of_a_conversation(conn: Connection, eng
     assert furthest_behind(conn, [group]) == {}
 
 
-def test_marks_that_moved_since_a_version(conn: Connection, engine: Engine) -> None:
+def test_receipts_changed_since_a_version(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     store_batch(engine, 1, new_messages(conversation, user, 5))
     before = next_version()
@@ -179,9 +179,7 @@ def test_marks_that_moved_since_a_version(conn: Connection, engine: Engine) -> N
     assert receipts_changed_since(conn, user, read) == []
 
 
-def test_a_version_that_was_received_tells_how_far_each_conversation_is_delivered(
-    conn: Connection, engine: Engine
-) -> None:
+def test_received_version_gives_the_delivered_seq_of_each_conversation(conn: Connection, engine: Engine) -> None:
     [user, one, two] = add_users(engine, 3)
     first, second = add_direct(engine, user, one), add_direct(engine, user, two)
     batch = [new_message(first, 1, one), new_message(second, 1, two), new_message(first, 2, one)]
@@ -193,7 +191,7 @@ def test_a_version_that_was_received_tells_how_far_each_conversation_is_delivere
     assert delivered_up_to(conn, user, batch[0].version - 1) == []
 
 
-def test_a_tombstone_fills_its_seq_once(conn: Connection, engine: Engine) -> None:
+def test_tombstone_fills_its_seq_once(conn: Connection, engine: Engine) -> None:
     conversation, user, _ = add_pair(engine)
     store_batch(engine, 1, new_messages(conversation, user, 1))
     version = next_version()

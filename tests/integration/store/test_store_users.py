@@ -1,4 +1,4 @@
-"""Users and sign-ins in the store."""
+"""Users and auth sessions in the store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def test_a_user_is_found_by_id_and_by_name_in_any_case(conn: Connection) -> None:
+def test_user_is_found_by_id_and_by_name_in_any_case(conn: Connection) -> None:
     made = users.insert_user(conn, "Grace.Hopper", "Grace", password_hash="hash", avatar_url="https://x")
     assert made is not None
     assert made == users.StoredUser(made.id, "grace.hopper", "Grace", "https://x", None)
@@ -30,7 +30,7 @@ def test_a_user_is_found_by_id_and_by_name_in_any_case(conn: Connection) -> None
     assert users.find_user_by_username(conn, "nobody") is None
 
 
-def test_a_name_is_given_once(conn: Connection) -> None:
+def test_username_is_unique(conn: Connection) -> None:
     assert users.insert_user(conn, "only.one", "A") is not None
     assert users.insert_user(conn, "ONLY.one", "B") is None
 
@@ -62,7 +62,7 @@ def test_search_stops_at_its_limit(conn: Connection) -> None:
     assert [user.username for user in users.search_by_prefix(conn, "lim", limit=2)] == ["lim.a", "lim.b"]
 
 
-def test_a_profile_changes_only_in_what_is_given(conn: Connection) -> None:
+def test_profile_update_changes_only_the_given_fields(conn: Connection) -> None:
     made = users.insert_user(conn, "profile", "Before", avatar_url="https://x")
     assert made is not None
     assert users.update_profile(conn, made.id) == made
@@ -75,7 +75,7 @@ def test_a_profile_changes_only_in_what_is_given(conn: Connection) -> None:
     assert users.update_profile(conn, 10**9, display_name="x") is None
 
 
-def test_last_seen_moves_forward_only_for_many_at_once(conn: Connection, engine: Engine) -> None:
+def test_last_seen_of_many_users_only_moves_forward(conn: Connection, engine: Engine) -> None:
     first, second = add_users(engine, 2)
     users.set_last_seen(conn, [(first, 5_001), (second, 7_000), (first, 6_002), (10**9, 1)])
     users.set_last_seen(conn, [(first, 1_000), (second, 8_003)])
@@ -84,7 +84,7 @@ def test_last_seen_moves_forward_only_for_many_at_once(conn: Connection, engine:
     assert [found[user].last_seen_ms for user in (first, second)] == [6_002, 8_003]
 
 
-def test_an_outside_identity_is_one_user_under_concurrency(engine: Engine) -> None:
+def test_external_identity_becomes_one_user_under_concurrency(engine: Engine) -> None:
     def arrive(_: int) -> users.StoredUser:
         with autocommit(engine) as conn:
             return users.get_or_create_external(conn, "https://idp", "s-1", username="Wanted", display_name="W")
@@ -96,7 +96,7 @@ def test_an_outside_identity_is_one_user_under_concurrency(engine: Engine) -> No
 
 
 @pytest.mark.parametrize("wish", ["taken", "", "not allowed!", "x" * 99])
-def test_an_outside_identity_gets_a_made_name_where_its_wish_cannot_be(conn: Connection, wish: str) -> None:
+def test_external_identity_gets_a_generated_name_if_its_wish_is_unusable(conn: Connection, wish: str) -> None:
     users.insert_user(conn, "taken", "T")
     subject = f"subject of {wish}"
     made = users.get_or_create_external(conn, "https://idp", subject, username=wish)
@@ -112,7 +112,7 @@ def new_session(conn: Connection, engine: Engine, lasts_ms: int = HOUR_MS) -> st
     return sid
 
 
-def test_rotation_counts_up_and_tells_a_reused_token(conn: Connection, engine: Engine) -> None:
+def test_rotation_counts_up_and_detects_a_reused_token(conn: Connection, engine: Engine) -> None:
     sid, expires = new_session(conn, engine), now_ms() + 2 * HOUR_MS
     first = auth_sessions.rotate_refresh(conn, sid, 0, expires_ms=expires)
     assert (first.outcome, first.generation) == ("rotated", 1)
@@ -128,7 +128,7 @@ def user_of(conn: Connection, sid: str) -> int:
     return found.user_id
 
 
-def test_an_ended_an_expired_and_an_unknown_family_are_gone(conn: Connection, engine: Engine) -> None:
+def test_ended_expired_and_unknown_families_cannot_rotate(conn: Connection, engine: Engine) -> None:
     ended, expired = new_session(conn, engine), new_session(conn, engine, lasts_ms=-1)
     end = now_ms() // 1000 * 1000 + 60_000
     stored = auth_sessions.end_session(conn, ended, user_of(conn, ended), "logout", tokens_end_ms=end)
@@ -138,7 +138,7 @@ def test_an_ended_an_expired_and_an_unknown_family_are_gone(conn: Connection, en
     assert auth_sessions.find_session(conn, str(uuid.uuid4())) is None
 
 
-def test_the_ended_are_listed_until_their_last_token_ends(conn: Connection, engine: Engine) -> None:
+def test_ended_sessions_are_listed_until_their_last_token_expires(conn: Connection, engine: Engine) -> None:
     alive, ended, unknown, over = (
         new_session(conn, engine), new_session(conn, engine), str(uuid.uuid4()), new_session(conn, engine)
     )  # fmt: skip
@@ -151,7 +151,7 @@ def test_the_ended_are_listed_until_their_last_token_ends(conn: Connection, engi
     }  # fmt: skip
 
 
-def test_of_many_uses_of_one_token_exactly_one_rotates(conn: Connection, engine: Engine) -> None:
+def test_of_simultaneous_uses_of_one_token_exactly_one_rotates(conn: Connection, engine: Engine) -> None:
     sid, expires = new_session(conn, engine), now_ms() + HOUR_MS
 
     def rotate(_: int) -> str:
@@ -163,7 +163,7 @@ def test_of_many_uses_of_one_token_exactly_one_rotates(conn: Connection, engine:
     assert outcomes == ["reused"] * 23 + ["rotated"]
 
 
-def test_expired_families_are_forgotten_in_portions(conn: Connection, engine: Engine) -> None:
+def test_expired_families_are_deleted_in_batches(conn: Connection, engine: Engine) -> None:
     old = [new_session(conn, engine, lasts_ms=-HOUR_MS) for _ in range(3)]
     young = new_session(conn, engine)
     before = now_ms() - HOUR_MS // 2

@@ -1,4 +1,4 @@
-"""What a member sees: not what was before them, not what is hidden from them, nothing after they left."""
+"""The messages that a member sees: none from before they joined or after they left, and no hidden ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NOW = datetime.now(UTC)
 
 @dataclass
 class Model:
-    """One user's view of one group, said simply."""
+    """One user's view of one group, in simple terms."""
 
     group: int
     user: int
@@ -62,11 +62,11 @@ class Model:
         return [s for s in self.sees() if s > mark and self.senders[s] != self.user and s not in self.deleted]
 
     def changed(self, version: int) -> list[int]:
-        told = [s for s in self.sees() if self.versions[s] > version and self.versions[s] >= self.joined]
-        return sorted(told, key=self.versions.__getitem__)
+        changed_seqs = [s for s in self.sees() if self.versions[s] > version and self.versions[s] >= self.joined]
+        return sorted(changed_seqs, key=self.versions.__getitem__)
 
 
-def grown(engine: Engine, rng: random.Random) -> Model:
+def random_group(engine: Engine, rng: random.Random) -> Model:
     user, *others = add_users(engine, 3)
     model = Model(add_group(engine, [user, *others]), user)
     sent = [new_message(model.group, seq, rng.choice([user, *others])) for seq in range(1, rng.randint(2, 30))]
@@ -91,9 +91,9 @@ def grown(engine: Engine, rng: random.Random) -> Model:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_every_read_shows_what_the_member_sees(conn: Connection, engine: Engine, seed: int) -> None:
+def test_every_read_shows_exactly_the_visible_messages(conn: Connection, engine: Engine, seed: int) -> None:
     rng = random.Random(seed)
-    model = grown(engine, rng)
+    model = random_group(engine, rng)
     group, user = model.group, model.user
     assert [m.seq for m in history(conn, group, user_id=user).messages] == model.sees()
     middle = rng.randint(0, len(model.senders))
@@ -106,8 +106,8 @@ def test_every_read_shows_what_the_member_sees(conn: Connection, engine: Engine,
     assert tail == {(user, group): (len(model.senders), len(model.unread(middle)))}
     since = rng.choice(sorted(model.versions.values())) - rng.randint(0, 1)
     assert [m.seq for m in changed_since(conn, user, since, 100).messages] == model.changed(since)
-    told = sorted((version, seq) for seq, version in model.hidden.items() if version > since)
-    assert [(version, seq) for _, seq, _, version in hidden_since(conn, user, since)] == told
+    hidden_rows = sorted((version, seq) for seq, version in model.hidden.items() if version > since)
+    assert [(version, seq) for _, seq, _, version in hidden_since(conn, user, since)] == hidden_rows
     summary = get_one(conn, user, group)
     assert summary is not None
     assert summary.unread == len(model.unread())
@@ -116,7 +116,7 @@ def test_every_read_shows_what_the_member_sees(conn: Connection, engine: Engine,
     assert list_page(conn, user)[0][0].last_message == summary.last_message
 
 
-def test_one_who_left_is_no_member_of_anything(conn: Connection, engine: Engine) -> None:
+def test_former_member_reads_nothing(conn: Connection, engine: Engine) -> None:
     user, other, third = add_users(engine, 3)
     group = add_group(engine, [user, other, third])
     sent = new_messages(group, other, 3)
@@ -140,7 +140,7 @@ def test_one_who_left_is_no_member_of_anything(conn: Connection, engine: Engine)
     assert (seen.member_count, [m.user_id for m in seen.members]) == (2, [other, third])
 
 
-def test_one_who_left_is_told_what_happened_until_then(conn: Connection, engine: Engine) -> None:
+def test_former_member_gets_changes_up_to_the_departure(conn: Connection, engine: Engine) -> None:
     user, other = add_users(engine, 2)
     group = add_group(engine, [user, other])
     sent = new_messages(group, other, 4)
@@ -152,7 +152,7 @@ def test_one_who_left_is_told_what_happened_until_then(conn: Connection, engine:
     assert changed_since(conn, user, sent[2].version, 9).messages == []
 
 
-def test_a_message_that_was_never_shown_is_not_told_as_hidden(conn: Connection, engine: Engine) -> None:
+def test_message_that_was_never_shown_is_not_reported_as_hidden(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     sent = new_messages(conversation, other, 2)
     store_batch(engine, 1, sent)
@@ -165,7 +165,7 @@ def test_a_message_that_was_never_shown_is_not_told_as_hidden(conn: Connection, 
     assert hidden_since(conn, other, 0) == []
 
 
-def test_of_a_large_group_ones_own_marks_are_told_and_the_last_ones(conn: Connection, engine: Engine) -> None:
+def test_large_group_returns_ones_own_and_the_latest_receipts(conn: Connection, engine: Engine) -> None:
     users = add_users(engine, 102)
     group = add_group(engine, users)
     store_batch(engine, 1, new_messages(group, users[0], 5))
@@ -183,7 +183,7 @@ def test_of_a_large_group_ones_own_marks_are_told_and_the_last_ones(conn: Connec
     assert len(receipts_changed_since(conn, users[1], before)) == 5
 
 
-def test_an_old_message_that_changed_does_not_take_the_delivered_mark_back(conn: Connection, engine: Engine) -> None:
+def test_edit_of_an_old_message_does_not_move_the_delivered_mark_back(conn: Connection, engine: Engine) -> None:
     conversation, user, other = add_pair(engine)
     sent = new_messages(conversation, other, 3)
     store_batch(engine, 1, sent, [Receipt(conversation, user, 1, 0, next_version())])
@@ -191,15 +191,15 @@ def test_an_old_message_that_changed_does_not_take_the_delivered_mark_back(conn:
     assert delivered_up_to(conn, user, edited) == [(conversation, 3)]
 
 
-def test_mentions_are_counted_beyond_the_mark(conn: Connection, engine: Engine) -> None:
+def test_mentions_are_counted_past_the_read_mark(conn: Connection, engine: Engine) -> None:
     user, other = add_users(engine, 2)
     group = add_group(engine, [user, other])
     everybody = {"mentions_all": True}
     sent = [
         new_message(group, 1, other, **everybody),
-        new_message(group, 2, other, **everybody),  # names the user as well
+        new_message(group, 2, other, **everybody),  # also mentions the user
         new_message(group, 3, user, **everybody),
-        new_message(group, 4, other),  # names the user
+        new_message(group, 4, other),  # mentions the user
         new_message(group, 5, other, **everybody),  # hidden
         new_message(group, 6, other, **everybody),
     ]

@@ -1,4 +1,4 @@
-"""What /metrics tells of media: of uploads, of what waits, and of what was tried again."""
+"""The media metrics: uploads, pending media, and retries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def grows(server: Stack, name: str, by: float, **labels: str) -> Callable[[], bo
     return lambda: total(server, name, **labels) >= before + by
 
 
-def test_the_figures_tell_of_uploads_of_what_waits_and_of_what_was_tried_again(
+def test_metrics_count_uploads_pending_media_and_retries(
     ann: Person, server: Stack, cloudinary: FakeCloudinary
 ) -> None:
     picture = image_bytes()
@@ -50,11 +50,11 @@ def test_the_figures_tell_of_uploads_of_what_waits_and_of_what_was_tried_again(
         ann.rest.upload(ann.group, b"no picture", content_type="image/jpeg")
     with refused("invalid"):
         ann.begin_direct(len(picture), "image/heic")
-    eventually(lambda: total(server, "parley_media_waiting") == 1, "what waits", LONG)
-    eventually(lambda: total(server, "parley_media_staged_bytes") == len(picture), "its bytes in Postgres", LONG)
+    eventually(lambda: total(server, "parley_media_waiting") == 1, "pending media", LONG)
+    eventually(lambda: total(server, "parley_media_staged_bytes") == len(picture), "staged bytes in Postgres", LONG)
     eventually(tried_again, "a retry", LONG)
     cloudinary.down = False
     for has_grown, what in changes:
         eventually(has_grown, what, LONG)
     assert ann.status(message_id) == "ready"
-    eventually(lambda: total(server, "parley_media_staged_bytes") == 0, "an empty table", LONG)
+    eventually(lambda: total(server, "parley_media_staged_bytes") == 0, "an empty table of pending media", LONG)

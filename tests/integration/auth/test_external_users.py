@@ -1,4 +1,4 @@
-"""A deployment that trusts an outside user service: unknown subjects become users at first sight."""
+"""A deployment with an external issuer: unknown subjects become users when they first appear."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def keys() -> Iterator[KeyServer]:
 
 
 @pytest.fixture(scope="module")
-def outside(make_api: MakeApp, keys: KeyServer) -> Api:
+def external(make_api: MakeApp, keys: KeyServer) -> Api:
     return make_api(jwt_jwks_url=keys.url, **TRUSTED)
 
 
@@ -42,59 +42,57 @@ def me(api: Api, access: str) -> dict[str, object]:
     return answer.get_json()
 
 
-def test_a_subject_becomes_a_user_and_stays_the_same_one(outside: Api, both: Api) -> None:
-    first = me(outside, token("s-1", preferred_username="Outer.Ada", name="Ada O."))
+def test_subject_becomes_one_permanent_user(external: Api, both: Api) -> None:
+    first = me(external, token("s-1", preferred_username="Outer.Ada", name="Ada O."))
     assert (first["username"], first["displayName"]) == ("outer.ada", "Ada O.")
-    assert me(outside, token("s-1", preferred_username="renamed")) == first
+    assert me(external, token("s-1", preferred_username="renamed")) == first
     assert me(both, token("s-1")) == first
 
 
-def test_a_name_that_is_missing_taken_or_not_allowed_is_replaced(outside: Api) -> None:
-    taken = me(outside, token("s-2", preferred_username="wanted"))
+def test_missing_taken_or_invalid_name_is_replaced(external: Api) -> None:
+    taken = me(external, token("s-2", preferred_username="wanted"))
     for subject, claims in {
         "s-3": {"preferred_username": "wanted"},
         "s-4": {},
         "s-5": {"preferred_username": "not allowed!", "name": "\0\u202e"},
     }.items():
-        user = me(outside, token(subject, **claims))
+        user = me(external, token(subject, **claims))
         assert user["id"] != taken["id"]
         assert str(user["username"]).startswith("u-")
         assert user["displayName"]
 
 
-def test_many_first_sights_at_once_make_one_user(outside: Api) -> None:
+def test_simultaneous_first_requests_create_one_user(external: Api) -> None:
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda number: me(outside, token("s-6", jti=str(number)))["id"], range(16)))
+        found = list(pool.map(lambda number: me(external, token("s-6", jti=str(number)))["id"], range(16)))
     assert len(set(found)) == 1
 
 
-def test_logging_out_ends_the_issuers_session_here_also_after_redis_lost_it(
-    outside: Api, both: Api, redis_client: object
-) -> None:
+def test_logout_of_an_issuer_session_survives_the_loss_of_redis(external: Api, both: Api, redis_client: object) -> None:
     one, same, other = (token("s-7", sid=sid, jti=jti) for sid, jti in (("a", "1"), ("a", "2"), ("b", "3")))
-    me(outside, one)
-    assert outside.post("/api/v1/auth/logout", token=one).status_code == 204
+    me(external, one)
+    assert external.post("/api/v1/auth/logout", token=one).status_code == 204
     redis_client.flushall()  # type: ignore[attr-defined]
-    for api in (outside, both):
+    for api in (external, both):
         for ended in (one, same):
             assert_problem(api.get("/api/v1/me", token=ended), 401, "unauthorized")
         me(api, other)
 
 
-def test_tickets_are_got_with_outside_tokens_too(outside: Api) -> None:
-    assert outside.post("/api/v1/auth/ticket", token=token("s-8")).status_code == 201
+def test_external_tokens_can_get_tickets(external: Api) -> None:
+    assert external.post("/api/v1/auth/ticket", token=token("s-8")).status_code == 201
 
 
-def test_own_accounts_are_off(outside: Api, api: Api) -> None:
+def test_local_accounts_are_off(external: Api, api: Api) -> None:
     local = api.register()
     credentials = {"username": local.username, "password": PASSWORD}
-    assert_problem(outside.post("/api/v1/auth/register", credentials), 404, "not_found")
-    assert_problem(outside.post("/api/v1/auth/login", credentials), 404, "not_found")
-    assert_problem(outside.post("/api/v1/auth/refresh", token=local.refresh), 404, "not_found")
-    assert_problem(outside.get("/api/v1/me", token=local.access), 401, "unauthorized")
+    assert_problem(external.post("/api/v1/auth/register", credentials), 404, "not_found")
+    assert_problem(external.post("/api/v1/auth/login", credentials), 404, "not_found")
+    assert_problem(external.post("/api/v1/auth/refresh", token=local.refresh), 404, "not_found")
+    assert_problem(external.get("/api/v1/me", token=local.access), 401, "unauthorized")
 
 
-def test_own_accounts_stand_beside_where_asked_for(both: Api) -> None:
+def test_local_accounts_can_be_enabled_beside_the_issuer(both: Api) -> None:
     local = both.register()
     assert me(both, local.access)["id"] == local.id
     assert me(both, both.log_in(local.username).access)["id"] == local.id
@@ -102,28 +100,28 @@ def test_own_accounts_stand_beside_where_asked_for(both: Api) -> None:
     assert me(both, token("s-9"))["id"] != local.id
 
 
-def test_an_outside_user_has_no_password(outside: Api, both: Api) -> None:
-    user = me(outside, token("s-10", preferred_username="no-password"))
+def test_external_user_has_no_password(external: Api, both: Api) -> None:
+    user = me(external, token("s-10", preferred_username="no-password"))
     for password in ("", "None", "null", PASSWORD):
         answer = both.post("/api/v1/auth/login", {"username": user["username"], "password": password})
         assert_problem(answer, 401, "unauthorized")
 
 
-def test_without_trust_an_outside_token_is_nothing(api: Api, outside: Api) -> None:
+def test_untrusted_external_token_is_refused(api: Api, external: Api) -> None:
     assert_problem(api.get("/api/v1/me", token=token("s-11")), 401, "unauthorized")
-    assert_problem(outside.get("/api/v1/me", token=token("s-11", aud="other")), 401, "unauthorized")
+    assert_problem(external.get("/api/v1/me", token=token("s-11", aud="other")), 401, "unauthorized")
 
 
-def test_who_deleted_the_account_does_not_come_back(outside: Api, make_api: MakeApp, keys: KeyServer) -> None:
-    """Neither with the tokens that are known here, nor with new ones, nor where nobody has seen them."""
+def test_deleted_external_user_is_not_created_again(external: Api, make_api: MakeApp, keys: KeyServer) -> None:
+    """The refusal holds for known and new tokens, and for an application that has never seen the user."""
     known, another = token("s-gone"), token("s-gone", sid="another")
     for access in (known, another):
-        me(outside, access)
+        me(external, access)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.services.accounts.delete_account.ask_for_deletion", lambda user_id: None)
-        answer = outside.call("DELETE", "/api/v1/me", token=known)  # no password: there is none
+        answer = external.call("DELETE", "/api/v1/me", token=known)  # no password, because external users have none
     assert answer.status_code == 202, answer.text
     elsewhere = make_api(jwt_jwks_url=keys.url, **TRUSTED)
-    for api in (outside, elsewhere):
+    for api in (external, elsewhere):
         for access in (known, another, token("s-gone")):
             assert_problem(api.get("/api/v1/me", token=access), 401, "unauthorized")
