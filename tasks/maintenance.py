@@ -47,7 +47,7 @@ def wake_push() -> None:
     """Where notifications are due and nobody sends them, a wake-up was lost or a worker died. Publishes how many."""
     shared = parley()
     with reading(shared.engine) as connection:
-        owed, age_seconds = pending_pushes.figures(connection)
+        owed, age_seconds = pending_pushes.backlog(connection)
         due_ms = pending_pushes.next_due_ms(connection) if owed else None
     publish_owed(shared.redis, owed, age_seconds)
     if due_ms is not None and due_ms <= 0 and not push_signal.is_running(shared.redis):
@@ -100,5 +100,5 @@ def sweep_media() -> None:
     shared = parley()
     media.sweep_media(shared.engine)
     with reading(shared.engine) as connection:
-        waiting = media_sweep.waiting(connection)
+        waiting = media_sweep.count_pending(connection)
     publish_waiting_media(shared.redis, waiting)

@@ -1,11 +1,14 @@
-"""The part of the drain's statement that notes what is owed to devices, in the transaction that stores the messages.
+"""The part of the drain's statement that queues push notifications, in the transaction that stores the messages.
 
-One row a user and conversation, however many messages: it says up to which seq, and when somebody has to look. Only
-for members who have a device. As long as nobody has, the statement goes without this part, and its fence says so: it
-holds where ``log_state.pushing`` is false. The first registration sets that, under the same row's lock, so every batch
-was before it, or finds its fence down and is written with this part: no device is missed, and no cache can be wrong.
+It writes one row of ``push_owed`` per user and conversation, however many messages there are: the seq up to which
+messages are new, and when the row is due. Only members who have a device get a row.
 
-Cost of a batch of 100 messages in 50 conversations: docs/decisions/push.md.
+As long as no device was ever registered, the statement runs without this part, and its fence requires that
+``log_state.pushing`` is false. The first registration sets ``pushing`` under the same row's lock. So each batch either
+came before that registration, or finds its fence closed and is written again with this part. No device is missed, and
+no cache can be stale.
+
+The cost for a batch of 100 messages in 50 conversations is in docs/decisions/push.md.
 """
 
 from __future__ import annotations
@@ -15,27 +18,27 @@ from typing import Any, NamedTuple
 
 from app.store.pg_arrays import int_array
 
-# A row that was looked at and waits is looked at again for a new message, but not at every one.
-LOOK_EVERY_SECONDS = 1
+# A row that was checked and waits is checked again after a new message, but at most this often.
+CHECK_INTERVAL_SECONDS = 1
 
 
-class NewPending(NamedTuple):
-    """Messages of one sender in one conversation, up to ``seq``: all other members are to hear of them."""
+class PushTrigger(NamedTuple):
+    """Messages by one sender in one conversation, up to ``seq``. All other members should be notified of them."""
 
     conversation_id: int
     seq: int
     sender_id: int
 
 
-# For a change that a notification which stands may tell of: :conversation, :seq and beyond.
-STANDING = f"""
+# For a change to a message that a displayed notification may show: makes the displays of :seq and later due.
+RECHECK_SHOWN = f"""
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
     SELECT DISTINCT m.user_id, m.conversation_id, CAST(0 AS bigint), now() FROM members AS m
     JOIN push_shown AS w ON w.user_id = m.user_id AND w.conversation_id = m.conversation_id AND w.seq >= :seq
         AND w.seq > 0
     WHERE m.conversation_id = :conversation
     ON CONFLICT (user_id, conversation_id) DO UPDATE
-    SET due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{LOOK_EVERY_SECONDS} seconds'))
+    SET due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
 """
 
 _MESSAGES = """
@@ -44,7 +47,7 @@ _MESSAGES = """
     JOIN members AS m ON m.conversation_id = c AND m.user_id <> u AND m.left_seq IS NULL
         AND (m.muted_until IS NULL OR m.muted_until <= now() OR m.mute_except_mentions)
     WHERE EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = m.user_id)"""
-# What stands on a device is to be taken away once it was read elsewhere.
+# A notification that a device displays is cleared after the messages were read elsewhere.
 _READ = """
     SELECT w.user_id, w.conversation_id, CAST(0 AS bigint)
     FROM fence, unnest(CAST(%s AS bigint[]), CAST(%s AS bigint[])) AS new (c, u)
@@ -52,23 +55,23 @@ _READ = """
 
 
 def push_cte(*, messages: bool, read: bool) -> str:
-    """``owed AS (…)``: a row for each user who is owed a look. Its parameters are ``owed_parameters``."""
+    """Returns ``pushes AS (…)``, which returns one row per queued user. Its parameters are ``push_parameters``."""
     sources = " UNION ALL ".join([_MESSAGES] * messages + [_READ] * read)
-    return f"""owed AS (
+    return f"""pushes AS (
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
     SELECT user_id, conversation_id, max(s), now() FROM ({sources}) AS news (user_id, conversation_id, s)
     GROUP BY user_id, conversation_id
     ON CONFLICT (user_id, conversation_id) DO UPDATE
     SET seq = greatest(o.seq, excluded.seq),
-        due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{LOOK_EVERY_SECONDS} seconds'))
+        due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
     RETURNING 1)"""
 
 
-def owed_parameters(owing: Sequence[NewPending], read: Iterable[tuple[int, int]]) -> list[Any]:
-    """``read``: (conversation, user) of those who read something."""
+def push_parameters(triggers: Sequence[PushTrigger], read: Iterable[tuple[int, int]]) -> list[Any]:
+    """Returns the parameters of ``push_cte``. ``read`` is (conversation, user) of users who read something."""
     parameters: list[Any] = []
-    if owing:
-        parameters += [int_array(column) for column in zip(*owing, strict=True)]
+    if triggers:
+        parameters += [int_array(column) for column in zip(*triggers, strict=True)]
     marks = set(read)
     if marks:
         parameters += [int_array(column) for column in zip(*marks, strict=True)]

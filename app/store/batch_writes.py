@@ -2,16 +2,14 @@
 
 Invariants:
 
-* All or nothing, and only under the present epoch: the statement's first part takes the lock of the epoch's
-  row.
-* Safe to run again: a message that is there is not stored twice, marks and positions only move forward.
-* At most one batch is being written at a time, whoever drains, since all take the same lock. So batches
-  cannot deadlock.
+* A batch is stored completely or not at all, and only in the current epoch: the statement first locks the epoch's row.
+* Safe to run again: a stored message is not stored twice, and marks and positions only move forward.
+* All drains take the same lock, so only one batch is written at a time, and batches cannot deadlock.
 
-Cost of a batch of 100 messages with their receipts over 50 conversations: 17 µs of Postgres and 9 µs of Python a
-message; of a batch of one, 400 and 300 µs. What made it so: one statement instead of five; arrays as literals; sums
-made here, so that the wide input is read once; a plain INSERT, and ``ON CONFLICT`` (a quarter dearer) only after one
-failed; one unique index for two.
+A batch of 100 messages with their receipts in 50 conversations costs 17 µs of Postgres and 9 µs of Python per message.
+A batch of one message costs 400 µs and 300 µs. What brought the cost down: one statement instead of five; arrays as
+literals; maxima computed here, so that Postgres reads the wide input once; a plain INSERT first, and ``ON CONFLICT``
+(a quarter more expensive) only after it failed; one unique index that serves two purposes.
 """
 
 from __future__ import annotations
@@ -24,17 +22,17 @@ from weakref import WeakSet
 import psycopg
 from msgspec import Struct
 from psycopg.errors import ProgramLimitExceeded, UniqueViolation
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
-from app.store.batch_pending_pushes import NewPending, owed_parameters, push_cte
+from app.store.batch_pending_pushes import PushTrigger, push_cte, push_parameters
 from app.store.engine import autocommit
 from app.store.epochs import StaleEpochError
 from app.store.pg_arrays import int_array, text_array
-from app.store.sql import driver, moment, ms_of
+from app.store.sql import HotStatement, driver, moment, ms_of
 
 
 class NewMessage(NamedTuple):
-    """A row of ``messages``. ``attachments`` is JSON text; ``id`` and ``reply_to`` are UUIDs as text."""
+    """A row of ``messages``. ``attachments`` is JSON text. ``id`` and ``reply_to`` are UUIDs as text."""
 
     conversation_id: int
     seq: int
@@ -52,9 +50,7 @@ class NewMessage(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """How far a member's marks have come; 0 for the one that did not move. What was read counts as
-    delivered.
-    """
+    """A member's new marks; 0 for a mark that did not move. A read message counts as delivered."""
 
     conversation_id: int
     user_id: int
@@ -66,9 +62,9 @@ class Receipt(NamedTuple):
 class Conflict(Struct, frozen=True):
     """A message of the batch that was not stored.
 
-    ``duplicate``: its id is in the conversation already, under the ``seq`` (with ``version``, ``sent_ms``,
-    ``sender_id``) given here; the message's own seq is left empty. ``seq_taken``: another message has its
-    seq; give it a new one.
+    ``duplicate``: the conversation already has a message with this id. ``seq``, ``version``, ``sent_ms`` and
+    ``sender_id`` are those of the stored message; the seq of the new one stays empty. ``seq_taken``: another message
+    has this seq, so the message needs a new one.
     """
 
     index: int
@@ -80,19 +76,16 @@ class Conflict(Struct, frozen=True):
 
 
 class UnstorableError(Exception):
-    """Something in the batch can never be stored (a NUL in a text, no UUID, …), so none of it was. Halve it
-    to find it.
+    """Something in the batch can never be stored (a NUL in a text, an invalid UUID, …), so nothing was stored. The
+    caller halves the batch to find it.
     """
 
 
-Parameters = list[Any]
-
-
 class Stored(NamedTuple):
-    """``owed``: how many users with a device are owed a look at it, now (store/push_owed.py)."""
+    """``pushes``: the number of queued rows that are due now (store/pending_pushes.py)."""
 
     conflicts: list[Conflict]
-    owed: int
+    pushes: int
 
 
 def store_batch(
@@ -102,11 +95,11 @@ def store_batch(
     receipts: Sequence[Receipt] = (),
     last_seen: Sequence[tuple[int, int]] = (),
 ) -> list[Conflict]:
-    """Store all of it in one transaction. Returns the messages that were not stored, with what stands in
-    their way; every other message of the batch is committed. An empty list is the usual answer.
+    """Stores the batch in one transaction. Returns the messages that were not stored, and why; all other messages are
+    committed. The result is nearly always an empty list.
 
-    Raises StaleEpochError, UnstorableError (nothing was stored) or Overloaded (perhaps it was: call again
-    with the same). ``last_seen`` is ``(user_id, ms)``.
+    ``last_seen`` is ``(user_id, ms)``. Raises StaleEpochError or UnstorableError if nothing was stored. Raises
+    Overloaded if the batch may or may not be stored: the caller repeats it unchanged.
     """
     return store_batch_and_enqueue_pushes(engine, epoch, messages, receipts, last_seen).conflicts
 
@@ -117,19 +110,21 @@ def store_batch_and_enqueue_pushes(
     messages: Sequence[NewMessage],
     receipts: Sequence[Receipt] = (),
     last_seen: Sequence[tuple[int, int]] = (),
-    owing: Callable[[], Sequence[NewPending]] = lambda: (),
+    triggers: Callable[[], Sequence[PushTrigger]] = lambda: (),
 ) -> Stored:
-    """As ``store_batch``; in the same transaction note what is owed to devices, by ``owing`` and by what was read."""
+    """Stores the batch like ``store_batch``, and queues push notifications in the same transaction: for the messages of
+    ``triggers``, and for displayed notifications whose messages were read.
+    """
     if not (messages or receipts or last_seen):
         return Stored([], 0)
     if engine not in _PUSHING:
         try:
             return _store(engine, epoch, messages, receipts, last_seen, None)
-        except StaleEpochError:  # or somebody registered the first device
-            stored = _store(engine, epoch, messages, receipts, last_seen, owing())
+        except StaleEpochError:  # the epoch is stale, or somebody registered the first device
+            stored = _store(engine, epoch, messages, receipts, last_seen, triggers())
             _PUSHING.add(engine)
             return stored
-    return _store(engine, epoch, messages, receipts, last_seen, owing())
+    return _store(engine, epoch, messages, receipts, last_seen, triggers())
 
 
 def _store(
@@ -138,41 +133,41 @@ def _store(
     messages: Sequence[NewMessage],
     receipts: Sequence[Receipt],
     last_seen: Sequence[tuple[int, int]],
-    owing: Sequence[NewPending] | None,
+    triggers: Sequence[PushTrigger] | None,
 ) -> Stored:
-    """``owing``: None where nothing is owed to anybody unless the fence says that there is a device."""
+    """``triggers`` is None if the fence must require that no device was ever registered."""
     detailed = any(message.mentions or message.mentions_all or message.extra for message in messages)
-    read = [] if owing is None else [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
+    read = [] if triggers is None else [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
     has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
     parameters = _parameters(epoch, messages, receipts, last_seen, detailed=detailed)
-    parameters += owed_parameters(owing or (), read)
+    parameters += push_parameters(triggers or (), read)
     try:
         with autocommit(engine) as conn:
-            return _write(conn, messages, (owing is None, *has, bool(owing), bool(read)), parameters)
+            return _write(conn, messages, (triggers is None, *has, bool(triggers), bool(read)), parameters)
     except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
 
 
-def _write(conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ...], parameters: Parameters) -> Stored:
+def _write(conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ...], parameters: list[Any]) -> Stored:
     try:
         return Stored([], _run(conn, _statement(*has, False), parameters)[1])
     except UniqueViolation:
-        stored, owed = _run(conn, _statement(*has, True), parameters)
-        return Stored(_conflicts(conn, messages) if stored < len(messages) else [], owed)
+        stored, pushes = _run(conn, _statement(*has, True), parameters)
+        return Stored(_conflicts(conn, messages) if stored < len(messages) else [], pushes)
 
 
-def _run(conn: Connection, statement: bytes, parameters: Parameters) -> tuple[int, int]:
-    """How many messages were inserted, and how many users are owed something."""
-    fenced, inserted, owed = driver(conn).execute(statement, parameters, prepare=True).fetchone() or (0, 0, 0)
+def _run(conn: Connection, statement: bytes, parameters: list[Any]) -> tuple[int, int]:
+    """Returns the number of inserted messages and of queued pushes."""
+    fenced, inserted, pushes = driver(conn).execute(statement, parameters, prepare=True).fetchone() or (0, 0, 0)
     if not fenced:
         raise StaleEpochError
-    return int(inserted), int(owed)
+    return int(inserted), int(pushes)
 
 
 _FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = 1 AND epoch = %s FOR NO KEY UPDATE)"
-# Holds as long as nobody in the deployment has registered a device: then nothing can be owed, and nobody looks.
+# Open until somebody in the deployment registers the first device; until then there is nothing to push.
 _FENCE_WITHOUT_DEVICES = _FENCE.replace("FOR NO", "AND NOT pushing FOR NO")
-# Of which it is known that somebody has.
+# Engines of deployments in which somebody has registered a device.
 _PUSHING: WeakSet[Engine] = WeakSet()
 
 
@@ -189,7 +184,7 @@ def _insert_messages(columns: str = "", values: str = "", arrays: str = "", name
 
 
 _MESSAGES = _insert_messages()
-# With what few messages have, and the others need not pay for.
+# With the columns that few messages use, so that the other messages do not pay for them.
 _DETAILED = _insert_messages(
     ", mentions, mentions_all, extra",
     ", CAST(me AS bigint[]), al, CAST(e AS jsonb)",
@@ -226,11 +221,14 @@ def _statement(
     conversations: bool,
     receipts: bool,
     seen: bool,
-    owing: bool,
+    triggers: bool,
     read: bool,
     expect_conflicts: bool,
 ) -> bytes:
-    """The statement with the parts that this batch has; its one row is (fence held, messages inserted, users owed)."""
+    """Returns the statement with the parts that this batch needs.
+
+    Its single row is (1 if the fence was open, number of inserted messages, number of queued pushes).
+    """
     parts = [_FENCE_WITHOUT_DEVICES if without_devices else _FENCE]
     if messages:
         parts.append(
@@ -238,10 +236,10 @@ def _statement(
             + ("ON CONFLICT DO NOTHING RETURNING 1)" if expect_conflicts else ")")
         )
     parts += [_CONVERSATIONS] * conversations + [_RECEIPTS] * receipts + [_SEEN] * seen
-    parts += [push_cte(messages=owing, read=read)] * (owing or read)
+    parts += [push_cte(messages=triggers, read=read)] * (triggers or read)
     inserted = "(SELECT count(*) FROM added)" if messages and expect_conflicts else "0"
-    owed = "(SELECT count(*) FROM owed)" if owing or read else "0"
-    return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}, {owed}".encode()
+    pushes = "(SELECT count(*) FROM pushes)" if triggers or read else "0"
+    return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}, {pushes}".encode()
 
 
 def _parameters(
@@ -251,8 +249,8 @@ def _parameters(
     last_seen: Sequence[tuple[int, int]],
     *,
     detailed: bool,
-) -> Parameters:
-    parameters: Parameters = [epoch]
+) -> list[Any]:
+    parameters: list[Any] = [epoch]
     if messages:
         c, s, i, u, k, b, a, r, v, ms, mentions, everybody, extra = zip(*messages, strict=True)
         numbers = int_array
@@ -281,7 +279,7 @@ def _columns(rows: Iterable[Sequence[int]]) -> list[str]:
 
 
 def _positions(messages: Sequence[NewMessage], receipts: Sequence[Receipt]) -> list[tuple[int, int, int, int]]:
-    """Of each conversation of the batch: greatest seq, version and moment."""
+    """Returns (conversation, greatest seq, greatest version, latest ms) for each conversation of the batch."""
     found: dict[int, tuple[int, int, int]] = {}
     get = found.get
     for conversation, seq, _, _, _, _, _, _, version, ms, *_ in messages:
@@ -294,7 +292,7 @@ def _positions(messages: Sequence[NewMessage], receipts: Sequence[Receipt]) -> l
 
 
 def _marks(receipts: Sequence[Receipt]) -> list[tuple[int, int, int, int, int]]:
-    """Of each member of the batch: how far the marks have come."""
+    """Returns (conversation, user, delivered, read, version) for each member of the batch, with the highest marks."""
     found: dict[tuple[int, int], tuple[int, int, int]] = {}
     for conversation, user, delivered, read, version in receipts:
         d, r, v = found.get((conversation, user), (0, 0, 0))
@@ -302,7 +300,7 @@ def _marks(receipts: Sequence[Receipt]) -> list[tuple[int, int, int, int, int]]:
     return [(*member, *marks) for member, marks in found.items()]
 
 
-_CLASSIFY = text(f"""
+_CLASSIFY = HotStatement(f"""
     SELECT n - 1, by_id.seq IS NOT NULL,
            coalesce(by_id.seq, at_seq.seq), coalesce(by_id.version, at_seq.version),
            {ms_of("coalesce(by_id.sent_at, at_seq.sent_at)")}, coalesce(by_id.sender_id, at_seq.sender_id)
@@ -316,44 +314,40 @@ _CLASSIFY = text(f"""
 
 
 def _conflicts(conn: Connection, messages: Sequence[NewMessage]) -> list[Conflict]:
-    """Looked up after the insert has committed: what stands in the way is committed too, and is never
-    removed.
-    """
-    values = {
-        "c": int_array(m.conversation_id for m in messages),
-        "s": int_array(m.seq for m in messages),
-        "i": text_array(m.id for m in messages),
-    }
-    return [
-        Conflict(index, "duplicate" if duplicate else "seq_taken", *first)
-        for index, duplicate, *first in conn.execute(_CLASSIFY, values)
-    ]
+    """Runs after the insert was committed. The conflicting rows are committed too, and messages are never removed."""
+    rows = _CLASSIFY.rows(
+        conn,
+        c=int_array(m.conversation_id for m in messages),
+        s=int_array(m.seq for m in messages),
+        i=text_array(m.id for m in messages),
+    )
+    return [Conflict(index, "duplicate" if duplicate else "seq_taken", *stored) for index, duplicate, *stored in rows]
 
 
-_TOMBSTONE = text("""
+_TOMBSTONE = HotStatement("""
     INSERT INTO messages (conversation_id, seq, id, sender_id, kind, version, sent_at, deleted_at)
     VALUES (:conversation_id, :seq, gen_random_uuid(), :sender_id, 'text', :version, :sent_at, :sent_at)
     ON CONFLICT DO NOTHING
 """)
-_RAISE_POSITION = text("""
+_RAISE_POSITION = HotStatement("""
     UPDATE conversations SET last_seq = greatest(last_seq, :seq), version = greatest(version, :version)
     WHERE id = :conversation_id
 """)
-_DEAD_LETTER = text("INSERT INTO dead_letters (record, reason) VALUES (:record, :reason)")
+_DEAD_LETTER = HotStatement("INSERT INTO dead_letters (record, reason) VALUES (:record, :reason)")
 
 
 def insert_tombstone(
     conn: Connection, conversation_id: int, seq: int, *, sender_id: int, version: int, sent_ms: int
 ) -> None:
-    """A deleted message where ``seq`` was given out and its message set aside, so that seqs have no gap.
+    """Stores a deleted message under the seq of a record that became a dead letter, so that seqs have no gap.
 
-    Does nothing where the seq is taken. In a transaction after ``check_epoch``.
+    Does nothing if the seq is taken. Needs a transaction, after ``check_epoch``.
     """
     position = {"conversation_id": conversation_id, "seq": seq, "version": version}
-    conn.execute(_TOMBSTONE, {**position, "sender_id": sender_id, "sent_at": moment(sent_ms)})
-    conn.execute(_RAISE_POSITION, position)
+    _TOMBSTONE.run(conn, **position, sender_id=sender_id, sent_at=moment(sent_ms))
+    _RAISE_POSITION.run(conn, **position)
 
 
 def insert_dead_letter(conn: Connection, record: bytes, reason: str) -> None:
-    """Keep a record that cannot be stored, as it was in the log."""
-    conn.execute(_DEAD_LETTER, {"record": record, "reason": reason})
+    """Stores a record that cannot be applied, exactly as it was in the log."""
+    _DEAD_LETTER.run(conn, record=record, reason=reason)

@@ -1,6 +1,4 @@
-"""Conversations: opening the direct one of two users, what Redis is filled with, and what a member's list
-shows.
-"""
+"""Conversations: opening a direct one, the state that Redis is filled with, and members' lists."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from app.store.messages import COUNT_CAP, StoredMessage, columns, not_hidden, un
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 
-# Members shown with one conversation; beyond that they are paged.
+# The number of members that are shown with a conversation. Further members are read page by page.
 MEMBERS_SHOWN = 100
 
 
@@ -29,11 +27,11 @@ class MemberState(NamedTuple):
 
 
 class ConversationState(Struct, frozen=True):
-    """What Redis must know of a conversation, all of one moment.
+    """The state of a conversation that Redis needs, from one snapshot.
 
-    ``info``: name, description, avatarUrl and history of a group, those that it has. ``floors``: what members do not
-    see, where that is something (messages up to that seq). ``blockers``: who of a direct conversation's two
-    cannot write in it: they have blocked the other, or the other's account is deleted.
+    ``info`` has the name, description, avatarUrl and history of a group, without those that are not set. ``floors`` is
+    user -> seq up to which the user sees no messages, without zeros. ``blockers`` are the users of a direct
+    conversation who cannot write in it (direct_pairs.py).
     """
 
     id: int
@@ -47,7 +45,7 @@ class ConversationState(Struct, frozen=True):
 
 
 class ActivityCursor(NamedTuple):
-    """A place in a list by newest activity: microseconds since 1970, then id."""
+    """A position in a list that is sorted by newest activity: microseconds since 1970, then id."""
 
     activity_us: int
     id: int
@@ -56,9 +54,9 @@ class ActivityCursor(NamedTuple):
 class ConversationSummary(Struct, frozen=True):
     """A conversation as one of its members sees it. ``members`` is empty for groups in a list.
 
-    ``last_message`` is the newest that this member sees. ``mentions``: unread messages that name the member, or all
-    members. ``archived``, ``pinned_ms``, ``muted_until_ms`` and ``except_mentions`` (of muting) are the member's own
-    settings.
+    ``last_message`` is the newest message that this member sees. ``mentions`` is the number of unread messages that
+    mention the member or all members. ``archived``, ``pinned_ms``, ``muted_until_ms`` and ``except_mentions`` (of
+    muting) are the member's own settings.
     """
 
     id: int
@@ -90,8 +88,8 @@ class ConversationSummary(Struct, frozen=True):
         return ActivityCursor(self.activity_us, self.id)
 
 
-# The members come in with the conversation, or the conversation does not come at all. Two at once: the second
-# waits for the first's commit and finds nothing to do, nor yet to see; asked again, it sees.
+# One statement creates the conversation with its members. Of two callers at once, the second one waits for the first
+# one's commit, then neither inserts nor sees the new row: its snapshot is older. It sees the row when it tries again.
 _OPEN_DIRECT = HotStatement("""
     WITH found AS (
         SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high
@@ -108,13 +106,13 @@ _OPEN_DIRECT = HotStatement("""
     SELECT id, false, 1 FROM found UNION ALL SELECT id, true, 1 FROM made
     UNION ALL SELECT 0, false, 0 FROM people HAVING count(*) < :expected
 """)
-# One row a conversation: what it is called is not repeated for each of 5,000 members.
+# One row per conversation, so that its name is not repeated for each of 5,000 members.
 _STATE = HotStatement(f"""
     SELECT c.id, c.kind, c.last_seq, c.version, c.name, c.description, c.avatar_url, c.history,
            m.users, m.roles, m.delivered, m.read, m.floors,
            ARRAY({blockers_of("c.id", "c.direct_low", "c.direct_high")})
-    FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
-    JOIN conversations AS c ON c.id = asked.id
+    FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
+    JOIN conversations AS c ON c.id = wanted.id
     CROSS JOIN LATERAL (
         SELECT array_agg(user_id) AS users, array_agg(role) AS roles, array_agg(last_delivered_seq) AS delivered,
                array_agg(last_read_seq) AS read, array_agg(visible_from) AS floors
@@ -125,7 +123,7 @@ _STATE = HotStatement(f"""
 """)
 _MEMBERS = HotStatement("""
     SELECT c, m.user_id, m.role, m.last_delivered_seq, m.last_read_seq
-    FROM unnest(CAST(:ids AS bigint[])) AS asked (c)
+    FROM unnest(CAST(:ids AS bigint[])) AS wanted (c)
     CROSS JOIN LATERAL (
         SELECT * FROM members AS x
         WHERE x.conversation_id = c AND x.left_seq IS NULL ORDER BY x.user_id LIMIT :limit
@@ -135,7 +133,7 @@ _MEMBERS = HotStatement("""
 _IDS_OF = HotStatement("""
     SELECT conversation_id FROM members WHERE user_id = :user_id AND left_seq IS NULL ORDER BY conversation_id
 """)
-# Of those beyond the read mark; one that names the member and all members counts once.
+# Beyond the read mark. A message that mentions both the member and all members counts once.
 _MENTIONS = f"""(
     SELECT count(*) FROM (
         (SELECT x.seq FROM mentions AS n
@@ -152,9 +150,10 @@ _MENTIONS = f"""(
 
 
 def _summaries(which: str, order_and_limit: str) -> HotStatement:
-    """The conversations of ``which`` (over members m, conversations c) with their last message and unread
-    count. What is looked up for each is looked up for those of the page alone, and for few of them: what is read
-    has nothing unread.
+    """Returns a statement for the conversations that match ``which`` (over members m, conversations c).
+
+    Last messages and counts are computed only for the conversations of the page, and counts only for the few of them
+    that are not fully read.
     """
     return HotStatement(f"""
         SELECT c.id, c.kind, c.name, c.last_seq, c.version,
@@ -189,22 +188,21 @@ _END_OF_TIME_US = 4_102_444_800_000_000  # the year 2100
 
 
 def get_or_create_direct(conn: Connection, user: int, other: int) -> tuple[int, bool] | None:
-    """``(conversation_id, created)`` of the one direct conversation of the two; one member where they are the
-    same.
+    """Returns ``(conversation_id, created)`` of the two users' direct conversation; it has one member if both are one.
 
-    None where one of them is not a user, or no longer one. Of many at once, exactly one creates. Needs no
-    transaction around it.
+    Returns None if one of them does not exist or was deleted. Of many callers at once, exactly one creates. Needs no
+    transaction.
     """
     low, high = min(user, other), max(user, other)
     values = {"low": low, "high": high, "expected": 1 if low == high else 2, "user": user}
     for _ in range(3):
         for conversation, created, possible in _OPEN_DIRECT.rows(conn, **values):
             return (conversation, created) if possible else None
-    raise LookupError("a direct conversation was neither found nor made")
+    raise LookupError("the direct conversation was neither found nor created")
 
 
 def load_state(conn: Connection, conversation_ids: Sequence[int]) -> list[ConversationState]:
-    """Those of the conversations that exist, by id."""
+    """Returns the state of those conversations that exist, ordered by id."""
     return [_state(row) for row in _STATE.rows(conn, ids=int_array(conversation_ids))]
 
 
@@ -218,15 +216,16 @@ def _state(row: tuple[Any, ...]) -> ConversationState:
 
 
 def conversation_ids_of(conn: Connection, user_id: int) -> list[int]:
+    """Returns the ids of the conversations of which the user is a member, in order."""
     return [conversation for (conversation,) in _IDS_OF.rows(conn, user_id=user_id)]
 
 
 def list_page(
     conn: Connection, user_id: int, *, before: ActivityCursor | None = None, limit: int = 50
 ) -> tuple[list[ConversationSummary], bool]:
-    """The user's conversations by newest activity, and whether there are more, in two statements.
+    """Returns the user's conversations by newest activity, and whether there are more. Runs two statements.
 
-    Continue with the ``cursor`` of the last one.
+    The ``cursor`` of the last conversation is the ``before`` of the next page.
     """
     us, last_id = before or (_END_OF_TIME_US, 0)
     rows = _PAGE.rows(conn, user_id=user_id, us=us, id=last_id, limit=limit + 1)
@@ -236,13 +235,13 @@ def list_page(
 
 
 def get_one(conn: Connection, user_id: int, conversation_id: int) -> ConversationSummary | None:
-    """The conversation with its first ``MEMBERS_SHOWN`` members; None where the user is not one of them."""
+    """Returns the conversation with its first ``MEMBERS_SHOWN`` members; None if the user is not a member."""
     rows = _ONE.rows(conn, user_id=user_id, conversation_id=conversation_id)
     return _summary(rows[0], _members(conn, [conversation_id])) if rows else None
 
 
 def all_members_of(conn: Connection, conversation_ids: Sequence[int]) -> dict[int, list[MemberState]]:
-    """The members of those conversations that have at most ``MEMBERS_SHOWN``."""
+    """Returns conversation -> members, without conversations of more than ``MEMBERS_SHOWN`` members."""
     found = _members(conn, conversation_ids, MEMBERS_SHOWN + 1)
     return {c: members for c, members in found.items() if len(members) <= MEMBERS_SHOWN}
 

@@ -1,7 +1,7 @@
-"""The epoch: which history of Redis is the present one.
+"""The epoch: the number of the current history of Redis.
 
-Whoever counts it up holds the row's lock until it commits; every batch of a drain takes the same lock and
-looks at the number first. So once a new epoch is visible, nothing of an older one can still be stored.
+The transaction that raises it holds the row's lock until it commits. Every batch of a drain takes the same lock and
+checks the number first. So once a new epoch is visible, nothing of an older epoch can be stored.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from app.store.engine import writing
-from app.store.sql import ms_of
+from app.store.sql import HotStatement, ms_of
 
 
 class StaleEpochError(Exception):
-    """A newer epoch has begun: what this drain holds belongs to a lost history, and nothing of it was
-    stored.
-    """
+    """A newer epoch has begun. The batch belongs to a lost history, and nothing of it was stored."""
 
 
 class StoredEpoch(Struct, frozen=True):
@@ -27,36 +25,34 @@ class StoredEpoch(Struct, frozen=True):
     started_ms: int
 
 
-_READ = text(f"SELECT epoch, {ms_of('started_at')} FROM log_state WHERE id = 1")
-_BUMP = text("UPDATE log_state SET epoch = epoch + 1, started_at = now() WHERE id = 1 RETURNING epoch")
-# Once in a Redis loss: a scan of the conversations (0.1 s a million) is cheaper than an index on what changes
+_READ = HotStatement(f"SELECT epoch, {ms_of('started_at')} FROM log_state WHERE id = 1")
+_BUMP = HotStatement("UPDATE log_state SET epoch = epoch + 1, started_at = now() WHERE id = 1 RETURNING epoch")
+# Runs once per Redis loss. A scan (0.1 s per million conversations) is cheaper than an index on a column that changes
 # all the time.
-_GREATEST_VERSION = text("SELECT coalesce(max(version), 0) FROM conversations")
-_FENCE = text("SELECT epoch FROM log_state WHERE id = 1 FOR NO KEY UPDATE")
+_GREATEST_VERSION = HotStatement("SELECT coalesce(max(version), 0) FROM conversations")
+_FENCE = HotStatement("SELECT epoch FROM log_state WHERE id = 1 FOR NO KEY UPDATE")
 
 
 def read_epoch(conn: Connection) -> StoredEpoch:
-    return StoredEpoch(*conn.execute(_READ).one())
+    return StoredEpoch(*_READ.rows(conn)[0])
 
 
 def bump_epoch(conn: Connection) -> tuple[int, int]:
-    """Begin a new epoch; ``(epoch, greatest version stored)``. Holds back every drain until the transaction
-    ends.
-    """
-    epoch = conn.execute(_BUMP).scalar_one()
-    return epoch, conn.execute(_GREATEST_VERSION).scalar_one()
+    """Begins a new epoch. Returns it and the greatest stored version. Blocks all drains until the transaction ends."""
+    [(epoch,)] = _BUMP.rows(conn)
+    [(version,)] = _GREATEST_VERSION.rows(conn)
+    return epoch, version
 
 
 @contextmanager
 def next_epoch(engine: Engine) -> Iterator[tuple[int, int]]:
-    """A transaction in which the epoch is counted up; it commits where the block ends without an error."""
+    """Opens a transaction in which the epoch is raised. It commits if the block ends without an error."""
     with writing(engine) as conn:
         yield bump_epoch(conn)
 
 
 def check_epoch(conn: Connection, epoch: int) -> None:
-    """Raise StaleEpochError unless ``epoch`` is the present one, and keep it so until the transaction
-    ends.
-    """
-    if conn.execute(_FENCE).scalar_one() != epoch:
+    """Raises StaleEpochError unless ``epoch`` is the current one, and keeps it current until the transaction ends."""
+    [(current,)] = _FENCE.rows(conn)
+    if current != epoch:
         raise StaleEpochError

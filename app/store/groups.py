@@ -1,4 +1,4 @@
-"""Groups: made with their members, and who is in them."""
+"""Groups: creation, and pages of members."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.conversations import MemberState
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, structs
 
-# The members come in with the group, all of them, or there is no group.
+# One statement: either all members exist and the group is created with them, or there is no group.
 _CREATE = HotStatement("""
     WITH people AS (
         SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) AND deleted_at IS NULL
@@ -40,8 +40,9 @@ def create_group(
     avatar_url: str | None = None,
     history: str = "all",
 ) -> int | None:
-    """The id of a new group of the creator, its owner, and the members; None where one of them is not a user, or no
-    longer one. Needs no transaction around it.
+    """Creates a group with the creator as its owner, and returns its id. Needs no transaction.
+
+    Returns None if one of the members does not exist or was deleted.
     """
     ids = {creator, *member_ids}
     rows = _CREATE.rows(
@@ -58,5 +59,5 @@ def create_group(
 
 
 def page_members(conn: Connection, conversation_id: int, after: int, limit: int) -> list[MemberState]:
-    """The first members with a greater id than ``after``, by id."""
+    """Returns the first members with ids greater than ``after``, by id."""
     return structs(MemberState, _PAGE.rows(conn, conversation_id=conversation_id, after=after, limit=limit))

@@ -1,7 +1,8 @@
-"""One medium's row from its upload to its end. Every step names the state that it leaves, so two who try it do it once.
+"""The row of a medium, from its upload to its removal. Each step requires the state that it leaves, so a step that two
+processes attempt happens once.
 
-What is owed afterwards (a retry, a look whether anybody named it, the removal of its asset) is ``sweep_at`` of the row:
-the sweep finds it whoever died in between (app/store/media_sweep.py).
+``sweep_at`` of the row is when something has to be done next: a retry, a check whether a message names the medium, the
+removal of its asset. The sweep finds the row even if the process died that set it (app/store/media_sweep.py).
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ from sqlalchemy import Connection
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, first, structs
 
-# A web process that dies leaves an upload behind; none that lives takes so long (app/services/media/receive_upload.py).
+# After this time an upload was left behind by a web process that died. No live upload takes as long
+# (app/services/media/receive_upload.py).
 RECEIVING_SECONDS = 2_400
-# Nobody has named it by then: it goes.
-UNNAMED_SECONDS = 86_400
-# After the last attempt to store it: should the storage have taken it after all, it shows by then.
-LATE_SECONDS = 600
-# A task that was lost is asked for again.
-ASKED_AGAIN_SECONDS = 10
+# A medium that no message names is removed after this time.
+UNUSED_SECONDS = 86_400
+# A storage may accept an upload although the attempt seemed to fail. The asset appears within this time.
+STORAGE_SETTLE_SECONDS = 600
+# A task that was lost is enqueued again after this time.
+REENQUEUE_SECONDS = 10
 
 
 class StoredMedia(Struct, frozen=True):
-    """A row of ``media``; ``waveform`` is 64 numbers of 0 to 100."""
+    """A row of ``media``. ``waveform`` is 64 numbers from 0 to 100."""
 
     id: str
     conversation_id: int | None
@@ -51,7 +53,7 @@ class StoredMedia(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """What processing found out about a medium."""
+    """The properties of a medium that processing found."""
 
     kind: str
     content_type: str
@@ -65,7 +67,7 @@ class Found(Struct, frozen=True):
 
 
 def columns(m: str) -> str:
-    """SQL for the fields of StoredMedia out of the alias ``m``."""
+    """Returns SQL for the fields of StoredMedia from the alias ``m``."""
     return (
         f"CAST({m}.id AS text), {m}.conversation_id, {m}.user_id, {m}.state, {m}.storage, {m}.direct, {m}.kind,"
         f" {m}.content_type, {m}.bytes, {m}.filename, {m}.width, {m}.height, {m}.duration, {m}.blurhash, {m}.waveform,"
@@ -74,7 +76,7 @@ def columns(m: str) -> str:
     )
 
 
-_WAITING = HotStatement("""
+_PENDING_BYTES = HotStatement("""
     SELECT coalesce(sum(bytes), 0) FROM media
     WHERE user_id = :user_id AND state IN ('receiving', 'awaiting', 'processing')
 """)
@@ -91,18 +93,18 @@ _BEGIN_DIRECT = HotStatement("""
             CAST(:filename AS text), now() + make_interval(secs => :seconds), now() + make_interval(secs => :seconds))
     RETURNING 1
 """)
-# Does not wait for the disk: `received` does, whose commit is behind it in the write-ahead log.
+# The commit does not wait for the disk. That of ``finish_upload``, which is later in the write-ahead log, does.
 _ADD_CHUNK = HotStatement("""
     WITH later AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
     INSERT INTO media_chunks (media_id, n, data)
     SELECT id, :n, :data FROM media, later WHERE id = CAST(:id AS uuid) AND state = 'receiving' FOR KEY SHARE OF media
     RETURNING 1
 """)
-_RECEIVED = HotStatement(f"""
+_FINISH_UPLOAD = HotStatement(f"""
     UPDATE media SET state = 'processing', conversation_id = :conversation_id, kind = :kind,
         content_type = :content_type, bytes = :bytes, filename = CAST(:filename AS text),
         width = CAST(:width AS integer), height = CAST(:height AS integer),
-        sweep_at = now() + make_interval(secs => {ASKED_AGAIN_SECONDS})
+        sweep_at = now() + make_interval(secs => {REENQUEUE_SECONDS})
     WHERE id = CAST(:id AS uuid) AND state = 'receiving' RETURNING 1
 """)
 _FORGET = HotStatement("DELETE FROM media WHERE id = CAST(:id AS uuid) AND state = :state RETURNING 1")
@@ -111,8 +113,8 @@ _MANY = HotStatement(f"""
     SELECT {columns("m")} FROM unnest(CAST(:ids AS uuid[])) AS asked (i) JOIN media AS m ON m.id = i
 """)
 _CHUNK = HotStatement("SELECT data FROM media_chunks WHERE media_id = CAST(:id AS uuid) AND n = :n", binary=True)
-_COMPLETED = HotStatement(f"""
-    UPDATE media SET state = 'processing', sweep_at = now() + make_interval(secs => {ASKED_AGAIN_SECONDS})
+_FINISH_DIRECT = HotStatement(f"""
+    UPDATE media SET state = 'processing', sweep_at = now() + make_interval(secs => {REENQUEUE_SECONDS})
     WHERE id = CAST(:id AS uuid) AND state = 'awaiting' RETURNING 1
 """)
 _CLAIM = HotStatement(f"""
@@ -126,7 +128,7 @@ _RENEW = HotStatement("""
         lease_until = now() + make_interval(secs => :seconds), sweep_at = now() + make_interval(secs => :seconds)
     WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING 1
 """)
-_PUT_BACK = HotStatement("""
+_REQUEUE = HotStatement("""
     UPDATE media SET tries = CASE WHEN :orderly THEN 0 ELSE tries END, failures = failures + :failed,
         lease_until = now() + make_interval(secs => :seconds), sweep_at = now() + make_interval(secs => :seconds)
     WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING 1
@@ -136,7 +138,7 @@ _PREVIEW = HotStatement("""
         blurhash = CAST(:blurhash AS text)
     WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING 1
 """)
-_LET_GO = HotStatement("""
+_DISCARD = HotStatement("""
     UPDATE media SET lease_until = NULL, sweep_at = now()
     WHERE id = CAST(:id AS uuid) AND state = 'deleting' RETURNING 1
 """)
@@ -147,14 +149,14 @@ _READY = HotStatement(f"""
             width = CAST(:width AS integer), height = CAST(:height AS integer),
             duration = CAST(:duration AS float8), blurhash = CAST(:blurhash AS text),
             waveform = CAST(:waveform AS smallint[]), thumbnail = :thumbnail, lease_until = NULL,
-            sweep_at = created_at + make_interval(secs => {UNNAMED_SECONDS})
+            sweep_at = created_at + make_interval(secs => {UNUSED_SECONDS})
         WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING id
     ), {_NO_CHUNKS} SELECT 1 FROM ended
 """)
 _FAILED = HotStatement(f"""
     WITH ended AS (
         UPDATE media SET state = 'failed', code = :code, lease_until = NULL,
-            sweep_at = coalesce(attempted_at, now()) + make_interval(secs => {LATE_SECONDS})
+            sweep_at = coalesce(attempted_at, now()) + make_interval(secs => {STORAGE_SETTLE_SECONDS})
         WHERE id = CAST(:id AS uuid) AND state = 'processing' RETURNING id
     ), {_NO_CHUNKS} SELECT 1 FROM ended
 """)
@@ -166,12 +168,15 @@ _DELETE = HotStatement(f"""
 """)
 
 
-def waiting_bytes(conn: Connection, user_id: int) -> int:
-    """Of the user's media that are not processed yet, those being received as long as they say they are."""
-    return int(_WAITING.rows(conn, user_id=user_id)[0][0])
+def pending_bytes(conn: Connection, user_id: int) -> int:
+    """Returns the size of the user's media that are not processed yet. Media that are being received count with their
+    declared size.
+    """
+    return int(_PENDING_BYTES.rows(conn, user_id=user_id)[0][0])
 
 
 def begin(conn: Connection, id_: str, user_id: int, conversation_id: int | None, storage: str, size: int) -> None:
+    """Stores a new medium whose bytes are about to be received."""
     values = {"user_id": user_id, "conversation_id": conversation_id, "storage": storage, "bytes": size}
     _BEGIN.rows(conn, id=id_, **values)
 
@@ -180,35 +185,35 @@ def begin_direct(
     conn: Connection, id_: str, user_id: int, conversation_id: int, storage: str, found: Found, filename: str | None,
     *, seconds: int,
 ) -> None:  # fmt: skip
-    """A medium that the client brings to the storage itself, within so many seconds."""
+    """Stores a new medium that the client uploads to the storage itself, within ``seconds``."""
     values = {"kind": found.kind, "content_type": found.content_type, "bytes": found.bytes, "filename": filename}
     place = {"user_id": user_id, "conversation_id": conversation_id, "storage": storage}
     _BEGIN_DIRECT.rows(conn, id=id_, **place, **values, seconds=seconds)
 
 
 def add_chunk(conn: Connection, id_: str, n: int, data: bytes) -> bool:
-    """False where the medium is received no more. A transaction of its own where ``conn`` is in none."""
+    """Stores the ``n``-th piece. Returns False if the upload was ended."""
     return bool(_ADD_CHUNK.rows(conn, id=id_, n=n, data=data))
 
 
-def received(conn: Connection, id_: str, conversation_id: int, found: Found, filename: str | None) -> bool:
-    """All of it is there. False where it is received no more."""
+def finish_upload(conn: Connection, id_: str, conversation_id: int, found: Found, filename: str | None) -> bool:
+    """All pieces are stored: moves the medium to processing. Returns False if the upload was ended."""
     values = {"kind": found.kind, "content_type": found.content_type, "bytes": found.bytes, "filename": filename}
     size = {"width": found.width, "height": found.height}
-    return bool(_RECEIVED.rows(conn, id=id_, conversation_id=conversation_id, **values, **size))
+    return bool(_FINISH_UPLOAD.rows(conn, id=id_, conversation_id=conversation_id, **values, **size))
 
 
 def forget(conn: Connection, id_: str, state: str) -> bool:
-    """Remove the row, and what is staged of it. False where it is not in that state."""
+    """Deletes the row and its staged pieces. Returns False if the medium is not in ``state``."""
     return bool(_FORGET.rows(conn, id=id_, state=state))
 
 
 def get(conn: Connection, id_: str) -> StoredMedia | None:
-    return first(StoredMedia, next(iter(_GET.rows(conn, id=id_)), None))
+    return first(StoredMedia, _GET.row(conn, id=id_))
 
 
 def get_many(conn: Connection, ids: Iterable[str]) -> dict[str, StoredMedia]:
-    """Those that there are, by id, in one statement."""
+    """Returns the media that exist, by id."""
     return {row.id: row for row in structs(StoredMedia, _MANY.rows(conn, ids=text_array(ids)))}
 
 
@@ -216,38 +221,42 @@ def read_chunk(conn: Connection, id_: str, n: int) -> bytes | None:
     return next((data for (data,) in _CHUNK.rows(conn, id=id_, n=n)), None)
 
 
-def completed(conn: Connection, id_: str) -> bool:
-    """A direct upload has come. False where it is not waited for."""
-    return bool(_COMPLETED.rows(conn, id=id_))
+def finish_direct_upload(conn: Connection, id_: str) -> bool:
+    """Moves a direct upload to processing. Returns False if none is awaited."""
+    return bool(_FINISH_DIRECT.rows(conn, id=id_))
 
 
 def claim(conn: Connection, id_: str, *, lease_seconds: float) -> StoredMedia | None:
-    """The medium, to be worked at for so long; None where another has it, or there is nothing to do."""
-    return first(StoredMedia, next(iter(_CLAIM.rows(conn, id=id_, seconds=lease_seconds)), None))
+    """Leases the medium to the caller, or returns None if another worker has it or nothing is left to do."""
+    return first(StoredMedia, _CLAIM.row(conn, id=id_, seconds=lease_seconds))
 
 
 def renew(conn: Connection, id_: str, *, lease_seconds: float) -> bool:
-    """False where it was deleted meanwhile."""
+    """Extends the lease. Returns False if the medium was deleted in the meantime."""
     return bool(_RENEW.rows(conn, id=id_, seconds=lease_seconds))
 
 
 def requeue(conn: Connection, id_: str, *, seconds: float, failed: bool, orderly: bool) -> None:
-    """Not now: again in so many seconds. What did not end in order is not tried for ever."""
-    _PUT_BACK.rows(conn, id=id_, seconds=seconds, failed=int(failed), orderly=orderly)
+    """Makes the medium due again in ``seconds``.
+
+    ``tries`` goes on counting unless the attempt ended ``orderly``, so that a medium that crashes its workers is not
+    tried forever.
+    """
+    _REQUEUE.rows(conn, id=id_, seconds=seconds, failed=int(failed), orderly=orderly)
 
 
 def discard(conn: Connection, id_: str) -> None:
-    """Its worker has noticed that it was deleted."""
-    _LET_GO.rows(conn, id=id_)
+    """Ends the lease of a worker that noticed the deletion, so that the sweep removes the medium now."""
+    _DISCARD.rows(conn, id=id_)
 
 
 def save_preview(conn: Connection, id_: str, width: int, height: int, blurhash: str) -> None:
-    """What receivers are shown until it is ready."""
+    """Stores the preview that receivers see until the medium is ready."""
     _PREVIEW.rows(conn, id=id_, width=width, height=height, blurhash=blurhash)
 
 
 def mark_ready(conn: Connection, id_: str, found: Found) -> bool:
-    """Frees what is staged. False where it was deleted meanwhile."""
+    """Stores the properties and deletes the staged pieces. Returns False if the medium was deleted in the meantime."""
     waveform = None if found.waveform is None else int_array(found.waveform)
     values = {
         "kind": found.kind,
@@ -262,13 +271,15 @@ def mark_ready(conn: Connection, id_: str, found: Found) -> bool:
     return bool(_READY.rows(conn, id=id_, waveform=waveform, **values))
 
 
-def become_failed(conn: Connection, id_: str, code: str) -> bool:
-    """The same for one that can never be ready."""
+def mark_failed(conn: Connection, id_: str, code: str) -> bool:
+    """Marks a medium that can never be ready, and deletes the staged pieces. Returns False if it was deleted in the
+    meantime.
+    """
     return bool(_FAILED.rows(conn, id=id_, code=code))
 
 
 def begin_deletion(conn: Connection, ids: Iterable[str]) -> list[str]:
-    """Marks the assets of these media for removal by app/services/media/discard_media.py.
+    """Marks the assets of these media for removal (app/services/media/discard_media.py).
 
     Returns the ids that were not marked before.
     """

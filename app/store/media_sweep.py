@@ -1,16 +1,24 @@
-"""What is owed of media: by whoever died, by an upload that nobody named, by a message that was deleted."""
+"""Media that need attention later: after a crash, for an upload that no message names, for a deleted message."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Float, Text, case, cast, delete, func, or_, select, union, update
 
-from app.store.media import LATE_SECONDS, UNNAMED_SECONDS
-from app.store.sql import HotStatement
+from app.store.media import STORAGE_SETTLE_SECONDS, UNUSED_SECONDS
+from app.store.models import Media, MediaUse
 
-# An announcement that is on its way through the log is not owed yet.
-UNTOLD_SECONDS = 10
+# An announcement may still be on its way through the log, so it counts as missing only after this time.
+ANNOUNCING_SECONDS = 10
+
+_IS_USED = select(MediaUse.media_id).where(MediaUse.media_id == Media.id).exists()
+_IS_SETTLED = Media.state.in_(("ready", "failed"))
+_IS_DUE = Media.sweep_at <= func.now()
+_UNUSED = timedelta(seconds=UNUSED_SECONDS)
+_SETTLE = timedelta(seconds=STORAGE_SETTLE_SECONDS)
 
 
 class Due(NamedTuple):
@@ -18,107 +26,88 @@ class Due(NamedTuple):
     state: str
 
 
-class Waiting(NamedTuple):
-    """Media that are not ready: how many are to be processed, the age of the oldest of them, and the bytes of files in
-    Postgres, those still being received as long as they say they are."""
+class PendingMedia(NamedTuple):
+    """``media``: the number to process; ``age_seconds``: the age of the oldest of them; ``staged_bytes``: the size of
+    all files in Postgres. Uploads that are being received count with their declared size."""
 
     media: int
     age_seconds: float
     staged_bytes: int
 
 
-_WAITING = HotStatement("""
-    SELECT count(*) FILTER (WHERE state = 'processing'),
-           CAST(coalesce(date_part('epoch', now() - min(created_at) FILTER (WHERE state = 'processing')), 0) AS float8),
-           CAST(coalesce(sum(bytes) FILTER (WHERE NOT direct), 0) AS bigint)
-    FROM media WHERE state IN ('receiving', 'awaiting', 'processing')
-""")
-_DUE = HotStatement("""
-    SELECT CAST(id AS text), state FROM media WHERE sweep_at <= now() ORDER BY sweep_at LIMIT :limit
-""")
-_LATER = HotStatement("""
-    UPDATE media SET sweep_at = now() + make_interval(secs => :seconds)
-    WHERE id = CAST(:id AS uuid) AND state = :state AND sweep_at <= now() RETURNING 1
-""")
-_AGAIN = HotStatement("""
-    UPDATE media SET sweep_at = now() + make_interval(secs => :seconds)
-    WHERE id = CAST(:id AS uuid) AND state = :state RETURNING 1
-""")
-# A failed one that a message names stays as that message's; another goes after a day.
-_AT_REST = HotStatement(f"""
-    UPDATE media AS m SET sweep_at = CASE
-        WHEN EXISTS (SELECT FROM media_uses WHERE media_id = m.id) THEN NULL
-        ELSE greatest(now(), created_at + make_interval(secs => {UNNAMED_SECONDS})) END
-    WHERE id = CAST(:id AS uuid) AND state = :state RETURNING 1
-""")
-_EXPIRED = HotStatement(f"""
-    SELECT CAST(id AS text) FROM media AS m
-    WHERE id = CAST(:id AS uuid) AND state IN ('ready', 'failed')
-      AND created_at <= now() - make_interval(secs => {UNNAMED_SECONDS})
-      AND NOT EXISTS (SELECT FROM media_uses WHERE media_id = m.id) FOR UPDATE
-""")
-_NOBODY_WORKS = HotStatement("""
-    SELECT 1 FROM media WHERE id = CAST(:id AS uuid) AND (lease_until IS NULL OR lease_until <= now())
-""")
-# Its asset was removed. What the storage took too late to be seen then is removed once more.
-_GONE = HotStatement(f"""
-    DELETE FROM media WHERE id = CAST(:id AS uuid) AND state = 'deleting'
-      AND (attempted_at IS NULL OR attempted_at <= now() - make_interval(secs => {LATE_SECONDS})) RETURNING 1
-""")
-_ONCE_MORE = HotStatement(f"""
-    UPDATE media SET sweep_at = attempted_at + make_interval(secs => {LATE_SECONDS})
-    WHERE id = CAST(:id AS uuid) AND state = 'deleting' RETURNING 1
-""")
-_UNTOLD = HotStatement(f"""
-    (SELECT CAST(id AS text) FROM media
-     WHERE version = 0 AND state IN ('ready', 'failed') AND created_at < now() - make_interval(secs => {UNTOLD_SECONDS})
-     ORDER BY created_at LIMIT :limit)
-    UNION
-    (SELECT CAST(m.id AS text) FROM media_uses AS x JOIN media AS m ON m.id = x.media_id
-     WHERE NOT x.told AND m.state IN ('ready', 'failed') LIMIT :limit)
-""")
+def count_pending(conn: Connection) -> PendingMedia:
+    """Cheap, because the index contains only media that are not settled."""
+    is_processing = Media.state == "processing"
+    oldest = func.min(Media.created_at).filter(is_processing)
+    columns = (
+        func.count().filter(is_processing),
+        cast(func.coalesce(func.date_part("epoch", func.now() - oldest), 0), Float),
+        func.coalesce(func.sum(Media.bytes).filter(~Media.direct), 0),
+    )
+    row = conn.execute(select(*columns).where(Media.state.in_(("receiving", "awaiting", "processing")))).one()
+    return PendingMedia(row[0], row[1], int(row[2]))
 
 
-def waiting(conn: Connection) -> Waiting:
-    """Cheap: of what is ready the index has nothing."""
-    return Waiting(*_WAITING.rows(conn)[0])
+def find_due(conn: Connection, limit: int = 100) -> list[Due]:
+    """Returns media whose ``sweep_at`` has passed, the longest overdue first."""
+    due = select(cast(Media.id, Text), Media.state).where(_IS_DUE).order_by(Media.sweep_at).limit(limit)
+    return [Due(*row) for row in conn.execute(due)]
 
 
-def due(conn: Connection, limit: int = 100) -> list[Due]:
-    return [Due(*row) for row in _DUE.rows(conn, limit=limit)]
+def postpone(conn: Connection, item: Due, seconds: float) -> bool:
+    """Moves the next sweep of a due medium. Returns False if its state or its sweep has changed since."""
+    return _sweep_in(conn, item, seconds, only_if_due=True)
 
 
-def look_later(conn: Connection, item: Due, seconds: float) -> bool:
-    """False where it moved on meanwhile."""
-    return bool(_LATER.rows(conn, id=item.id, state=item.state, seconds=seconds))
+def retry_later(conn: Connection, item: Due, seconds: float) -> None:
+    """Moves the next sweep after a failed attempt."""
+    _sweep_in(conn, item, seconds, only_if_due=False)
 
 
-def try_again(conn: Connection, item: Due, seconds: float) -> None:
-    """Something was tried, and is to be tried again then."""
-    _AGAIN.rows(conn, id=item.id, state=item.state, seconds=seconds)
+def _sweep_in(conn: Connection, item: Due, seconds: float, *, only_if_due: bool) -> bool:
+    same = update(Media).where(Media.id == UUID(item.id), Media.state == item.state)
+    if only_if_due:
+        same = same.where(_IS_DUE)
+    return conn.execute(same.values(sweep_at=func.now() + timedelta(seconds=seconds))).rowcount > 0
 
 
-def put_at_rest(conn: Connection, id_: str, state: str) -> None:
-    """Nothing is owed of it: never, where a message names it; else until its day is over."""
-    _AT_REST.rows(conn, id=id_, state=state)
+def schedule_expiry(conn: Connection, id_: str, state: str) -> None:
+    """Nothing is left to retry. A medium that a message names needs no sweep; any other is swept after a day."""
+    unused_until = func.greatest(func.now(), Media.created_at + _UNUSED)
+    settled = update(Media).where(Media.id == UUID(id_), Media.state == state)
+    conn.execute(settled.values(sweep_at=case((_IS_USED, None), else_=unused_until)))
 
 
 def is_expired(conn: Connection, id_: str) -> bool:
-    """Whether its day is over and nobody named it. Holds the row, in a transaction."""
-    return bool(_EXPIRED.rows(conn, id=id_))
+    """Returns whether the medium is settled, a day old, and named by no message. Locks its row in a transaction."""
+    is_old = Media.created_at <= func.now() - _UNUSED
+    expired = select(Media.id).where(Media.id == UUID(id_), _IS_SETTLED, is_old, ~_IS_USED)
+    return conn.execute(expired.with_for_update()).first() is not None
 
 
-def nobody_works_at(conn: Connection, id_: str) -> bool:
-    """Whether no worker may be bringing it to the storage at this moment."""
-    return bool(_NOBODY_WORKS.rows(conn, id=id_))
+def is_idle(conn: Connection, id_: str) -> bool:
+    """Returns whether no worker holds a lease on the medium, so that none can be uploading it to the storage."""
+    has_no_lease = or_(Media.lease_until.is_(None), Media.lease_until <= func.now())
+    return conn.execute(select(Media.id).where(Media.id == UUID(id_), has_no_lease)).first() is not None
 
 
-def asset_removed(conn: Connection, id_: str) -> None:
-    """Forget the row; or look again, where the storage may still take what was on its way."""
-    if not _GONE.rows(conn, id=id_):
-        _ONCE_MORE.rows(conn, id=id_)
+def forget_removed(conn: Connection, id_: str) -> None:
+    """Deletes the row of a medium whose asset was removed from the storage.
+
+    If the last upload attempt is recent, the storage may accept it only after the removal. The row then stays, and the
+    asset is removed once more later.
+    """
+    has_settled = or_(Media.attempted_at.is_(None), Media.attempted_at <= func.now() - _SETTLE)
+    this_one = Media.id == UUID(id_), Media.state == "deleting"
+    if not conn.execute(delete(Media).where(*this_one, has_settled)).rowcount:
+        conn.execute(update(Media).where(*this_one).values(sweep_at=Media.attempted_at + _SETTLE))
 
 
-def untold(conn: Connection, limit: int = 100) -> list[str]:
-    """Media whose end was not told, or not in a message that names them."""
-    return [id_ for (id_,) in _UNTOLD.rows(conn, limit=limit)]
+def unannounced(conn: Connection, limit: int = 100) -> list[str]:
+    """Returns settled media that were not announced at all, or not in one of the messages that name them."""
+    id_ = cast(Media.id, Text)
+    before = func.now() - timedelta(seconds=ANNOUNCING_SECONDS)
+    never = select(id_).where(Media.version == 0, _IS_SETTLED, Media.created_at < before)
+    in_a_message = select(id_).join(MediaUse, MediaUse.media_id == Media.id).where(~MediaUse.told, _IS_SETTLED)
+    found = union(never.order_by(Media.created_at).limit(limit), in_a_message.limit(limit))
+    return list(conn.execute(found).scalars())

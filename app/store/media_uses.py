@@ -1,6 +1,7 @@
-"""Which messages name a medium. The last of them that goes takes the medium along.
+"""The messages that name a medium. When the last of them is deleted, the medium is removed.
 
-Who changes the uses of a medium holds its row: so two deletions at once do not each see the other's use and leave it.
+Every change of a medium's uses locks its row. Otherwise, of two deletions at once, each would see the other's use and
+keep the medium.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ _LOCK = HotStatement("SELECT 1 FROM media WHERE id = ANY(CAST(:ids AS uuid[])) O
 _ADD = HotStatement("""
     INSERT INTO media_uses (media_id, conversation_id, seq, told)
     SELECT DISTINCT i, CAST(:conversation_id AS bigint), CAST(:seq AS bigint), t
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:told AS boolean[])) AS named (i, t)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:announced AS boolean[])) AS named (i, t)
     WHERE EXISTS (SELECT FROM messages WHERE conversation_id = :conversation_id AND seq = :seq AND deleted_at IS NULL)
     ON CONFLICT DO NOTHING RETURNING 1
 """)
-_UNTELL = HotStatement("""
+_MARK_UNANNOUNCED = HotStatement("""
     UPDATE media_uses SET told = false
     WHERE conversation_id = :conversation_id AND seq = :seq AND media_id = ANY(CAST(:ids AS uuid[])) RETURNING 1
 """)
-_TOLD = HotStatement("""
+_MARK_ANNOUNCED = HotStatement("""
     UPDATE media_uses SET told = true
     WHERE conversation_id = :conversation_id AND seq = :seq AND media_id = ANY(CAST(:ids AS uuid[])) RETURNING 1
 """)
-_LATE = HotStatement("""
+_SETTLED = HotStatement("""
     SELECT CAST(m.id AS text) FROM media AS m
     WHERE m.id = ANY(CAST(:ids AS uuid[])) AND m.state IN ('ready', 'failed')
 """)
@@ -54,15 +55,17 @@ _UNUSED = HotStatement("""
     SELECT CAST(i AS text) FROM unnest(CAST(:ids AS uuid[])) AS asked (i)
     WHERE NOT EXISTS (SELECT FROM media_uses WHERE media_id = i)
 """)
-_UNTOLD = HotStatement("""
+_UNANNOUNCED = HotStatement("""
     SELECT conversation_id, seq FROM media_uses WHERE media_id = CAST(:id AS uuid) AND NOT told
     ORDER BY conversation_id, seq LIMIT :limit
 """)
-# A member sees a medium by a message that they see; before any message names it, as a member of its conversation.
 _OF_THESE = "AND v.conversation_id = ANY(CAST(:conversations AS bigint[]))"
 
 
 def _visible(which: str = "") -> str:
+    """A member sees a medium if they see a message that names it. Before any message of its conversation names it, all
+    members of the conversation see it.
+    """
     return f"""(
     EXISTS (
         SELECT FROM media_uses AS x
@@ -85,7 +88,6 @@ _VISIBLE_IN = HotStatement(f"""
     SELECT {columns("m")} FROM media AS m
     WHERE m.id = CAST(:id AS uuid) AND m.state NOT IN ('receiving', 'awaiting', 'deleting') AND {_visible(_OF_THESE)}
 """)
-# Of the others' only what a message names that this member sees.
 _SETTLED_SINCE = HotStatement(f"""
     SELECT {columns("m")} FROM members AS mine
     JOIN conversations AS c ON c.id = mine.conversation_id AND c.version > :version
@@ -99,37 +101,49 @@ _SET_VERSION = HotStatement("""
 """)
 
 
+def _under_way(attachments: Sequence[dict[str, Any]]) -> set[str]:
+    return {attachment["mediaId"] for attachment in attachments if attachment.get("status") not in SETTLED}
+
+
 def add_uses(conn: Connection, conversation_id: int, seq: int, attachments: Sequence[dict[str, Any]]) -> list[str]:
-    """The message names these, as it shows them. Returns those that have ended since and show as under way."""
+    """Stores that the message names these media.
+
+    Returns those that are settled although the message shows them as unfinished.
+    """
     ids = sorted({attachment["mediaId"] for attachment in attachments})
-    under_way = {a["mediaId"] for a in attachments if a.get("status") not in SETTLED}
+    under_way = _under_way(attachments)
     _LOCK.rows(conn, ids=text_array(ids))
-    told = text_array("f" if id_ in under_way else "t" for id_ in ids)
-    _ADD.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids), told=told)
-    return _late(conn, under_way)
+    announced = text_array("f" if id_ in under_way else "t" for id_ in ids)
+    _ADD.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids), announced=announced)
+    return _settled(conn, under_way)
 
 
-def untell(conn: Connection, conversation_id: int, seq: int, attachments: Sequence[dict[str, Any]]) -> list[str]:
-    """The message was shown anew, perhaps with what was under way a moment before. Returns as ``add_uses``."""
-    under_way = {a["mediaId"] for a in attachments if a.get("status") not in SETTLED}
+def mark_unannounced(
+    conn: Connection, conversation_id: int, seq: int, attachments: Sequence[dict[str, Any]]
+) -> list[str]:
+    """The message was shown again, perhaps with media in an older state. Returns the same as ``add_uses``."""
+    under_way = _under_way(attachments)
     if under_way:
-        _UNTELL.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(sorted(under_way)))
-    return _late(conn, under_way)
+        _MARK_UNANNOUNCED.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(sorted(under_way)))
+    return _settled(conn, under_way)
 
 
-def _late(conn: Connection, under_way: set[str]) -> list[str]:
-    return [id_ for (id_,) in _LATE.rows(conn, ids=text_array(sorted(under_way)))] if under_way else []
+def _settled(conn: Connection, under_way: set[str]) -> list[str]:
+    return [id_ for (id_,) in _SETTLED.rows(conn, ids=text_array(sorted(under_way)))] if under_way else []
 
 
-def note_told(conn: Connection, conversation_id: int, seq: int, attachments: Sequence[dict[str, Any]]) -> None:
-    """The members were shown the message with these."""
+def mark_announced(conn: Connection, conversation_id: int, seq: int, attachments: Sequence[dict[str, Any]]) -> None:
+    """Members have received the message with these settled media."""
     ids = sorted({a["mediaId"] for a in attachments if a.get("status") in SETTLED})
     if ids:
-        _TOLD.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids))
+        _MARK_ANNOUNCED.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids))
 
 
 def release(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None:
-    """These messages are no more; of what only they named the removal is owed. In a transaction. Safe to repeat."""
+    """Removes the uses by deleted messages, and marks media that no other message names for removal.
+
+    Needs a transaction. Safe to repeat.
+    """
     place = {"conversation_id": conversation_id, "seqs": int_array(seqs)}
     ids = [id_ for (id_,) in _OF_MESSAGES.rows(conn, **place)]
     if not ids:
@@ -140,32 +154,32 @@ def release(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None
 
 
 def unused(conn: Connection, ids: Sequence[str]) -> list[str]:
-    """Those that no stored message names."""
+    """Returns those of the media that no stored message names."""
     return [id_ for (id_,) in _UNUSED.rows(conn, ids=text_array(ids))] if ids else []
 
 
-def untold_uses(conn: Connection, id_: str, limit: int) -> list[Use]:
-    """Messages whose members do not know yet how it ended."""
-    return [Use(*row) for row in _UNTOLD.rows(conn, id=id_, limit=limit)]
+def unannounced_uses(conn: Connection, id_: str, limit: int) -> list[Use]:
+    """Returns messages whose members have not received the medium's final state."""
+    return [Use(*row) for row in _UNANNOUNCED.rows(conn, id=id_, limit=limit)]
 
 
 def visible_to(conn: Connection, user_id: int, ids: Sequence[str]) -> dict[str, StoredMedia]:
-    """Those that the user may see, by id: by a stored message that names them, or as a member before there is one."""
+    """Returns those of the media that the user may see, by id."""
     rows = structs(StoredMedia, _VISIBLE_TO.rows(conn, user_id=user_id, ids=text_array(ids)))
     return {row.id: row for row in rows}
 
 
 def visible_in(conn: Connection, user_id: int, id_: str, conversation_ids: Iterable[int]) -> StoredMedia | None:
-    """The same of one, where it is one of these conversations that shows it."""
-    rows = _VISIBLE_IN.rows(conn, user_id=user_id, id=id_, conversations=int_array(conversation_ids))
-    return first(StoredMedia, next(iter(rows), None))
+    """Returns the medium if the user may see it in one of these conversations."""
+    row = _VISIBLE_IN.row(conn, user_id=user_id, id=id_, conversations=int_array(conversation_ids))
+    return first(StoredMedia, row)
 
 
 def settled_since(conn: Connection, user_id: int, version: int, limit: int) -> list[StoredMedia]:
-    """What ended in the user's conversations after ``version``, in the order of the versions."""
+    """Returns media that the user may see and that were announced after ``version``, in the order of versions."""
     return structs(StoredMedia, _SETTLED_SINCE.rows(conn, user_id=user_id, version=version, limit=limit))
 
 
-def note_version(conn: Connection, id_: str, version: int) -> None:
-    """The event that tells of its end is stored."""
+def set_version(conn: Connection, id_: str, version: int) -> None:
+    """Stores the version of the event that announced the medium's final state."""
     _SET_VERSION.rows(conn, id=id_, version=version)

@@ -1,4 +1,4 @@
-"""Which conversations users are in."""
+"""The conversations of users."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from app.store.sql import HotStatement
 
 _OF_USERS = HotStatement("""
     SELECT m.user_id, m.conversation_id
-    FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
+    FROM unnest(CAST(:users AS bigint[])) AS wanted (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
 """)
 
 
 def conversations_of(conn: Connection, user_ids: Sequence[int]) -> dict[int, set[int]]:
-    """user -> conversations, of many users in one statement; a user without any is there with none."""
+    """Returns user -> conversations of which they are a member now. Every user is in the result."""
     found: dict[int, set[int]] = {user_id: set() for user_id in user_ids}
     for user_id, conversation_id in _OF_USERS.rows(conn, users=int_array(user_ids)):
         found[user_id].add(conversation_id)

@@ -1,4 +1,4 @@
-"""Members that a text names."""
+"""The members whom a text mentions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ _NAMED = HotStatement("""
 
 
 def members_named(conn: Connection, conversation_id: int, usernames: Sequence[str]) -> list[int]:
-    """The members of the conversation who have these usernames."""
+    """Returns the members of the conversation who have these usernames."""
     names = text_array(sorted(set(usernames)))
     return [user for (user,) in _NAMED.rows(conn, conversation_id=conversation_id, names=names)]

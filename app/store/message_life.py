@@ -1,4 +1,4 @@
-"""What became of messages: reactions, edits, pins, who received them; and what a reply quotes."""
+"""Reactions, edits, pins, receipts and quotes of messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.messages import StoredMessage, columns, not_hidden
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
-# Shown of a conversation's pinned messages.
+# The number of pinned messages that are shown per conversation.
 PINS_SHOWN = 100
 
 Place = tuple[int, int]
@@ -25,7 +25,7 @@ class Reaction(TypedDict):
 
 
 class Reacted(NamedTuple):
-    """An emoji of a message, and which of those who look at it are among its ``users``."""
+    """An emoji on a message. ``users`` is how many users chose it; ``viewers`` are those whom the caller named."""
 
     emoji: str
     users: int
@@ -36,7 +36,7 @@ class Reacted(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """A text that was replaced, when, and by whom."""
+    """A text that an edit replaced, the time, and the editor."""
 
     body: str | None
     replaced_ms: int
@@ -44,7 +44,7 @@ class Edit(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """``body`` is None where the message is deleted."""
+    """``body`` is None if the message is deleted."""
 
     id: str
     seq: int
@@ -59,8 +59,9 @@ class MemberReceipt(NamedTuple):
 
 
 class MessageReceipts(Struct, frozen=True):
-    """To how many it was delivered, and how many read it (they count as delivered too); and a page of members by id,
-    the sender not among them.
+    """The number of members to whom the message was delivered, the number who read it, and a page of members by id.
+
+    A member who read the message counts in both. The sender does not count.
     """
 
     delivered: int
@@ -89,7 +90,7 @@ _PINS = HotStatement(f"""
 _REACTIONS = HotStatement("""
     SELECT r.conversation_id, r.seq, r.emoji, count(*),
            array_agg(r.user_id) FILTER (WHERE r.user_id = ANY(CAST(:viewers AS bigint[])))
-    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS asked (c, s)
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, s)
     JOIN reactions AS r ON r.conversation_id = c AND r.seq = s
     GROUP BY r.conversation_id, r.seq, r.emoji ORDER BY min(r.version), r.emoji
 """)
@@ -99,10 +100,10 @@ _EDITS = HotStatement(f"""
 """)
 _PREVIEWS = HotStatement("""
     SELECT n, x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END
-    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS asked (c, i, n)
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (c, i, n)
     JOIN messages AS x ON x.id = i AND x.conversation_id = c
 """)
-# Who came after it did not receive it; their marks begin behind it.
+# Members who joined later did not receive the message, although their marks begin after it.
 _RECEIVERS = """
     FROM members AS m JOIN messages AS x ON x.conversation_id = m.conversation_id AND x.seq = :seq
     WHERE m.conversation_id = :conversation_id AND m.left_seq IS NULL AND m.joined_seq <= :seq
@@ -119,8 +120,9 @@ _RECEIPTS = HotStatement(f"""
 
 
 def locate(conn: Connection, user_id: int, message_id: str, conversation_id: int | None = None) -> list[StoredMessage]:
-    """The messages of that id (a UUID) that the user sees: in conversations where they are a member now, or in that
-    one; deleted ones too.
+    """Returns the messages with this id (a UUID) that the user sees, including deleted ones.
+
+    Searches the conversations of which the user is a member now, or only ``conversation_id``.
     """
     if conversation_id is None:
         return structs(StoredMessage, _LOCATE.rows(conn, user_id=user_id, id=message_id))
@@ -129,20 +131,18 @@ def locate(conn: Connection, user_id: int, message_id: str, conversation_id: int
 
 
 def pins_of(conn: Connection, conversation_id: int, user_id: int) -> list[StoredMessage]:
-    """The pinned messages that the user sees, the last pinned first, up to ``PINS_SHOWN``."""
+    """Returns up to ``PINS_SHOWN`` pinned messages that the user sees, the last pinned first."""
     return structs(StoredMessage, _PINS.rows(conn, conversation_id=conversation_id, user_id=user_id))
 
 
 def reactions_of(conn: Connection, places: Sequence[Place], viewer_id: int) -> dict[Place, list[Reaction]]:
-    """(conversation, seq) -> emojis in the order of their first use; of many messages in one statement. A message
-    without any is not there.
-    """
+    """Returns (conversation, seq) -> emojis in the order of their first use. Messages without reactions are missing."""
     found = reactions_for(conn, places, [viewer_id])
-    return {place: [reacted.seen_by(viewer_id) for reacted in all_of_it] for place, all_of_it in found.items()}
+    return {place: [reacted.seen_by(viewer_id) for reacted in reactions] for place, reactions in found.items()}
 
 
 def reactions_for(conn: Connection, places: Collection[Place], viewer_ids: Iterable[int]) -> dict[Place, list[Reacted]]:
-    """As ``reactions_of``, for many viewers in one statement. Each place is named once."""
+    """Returns the same as ``reactions_of``, for many viewers in one statement. ``places`` must not repeat."""
     found: dict[Place, list[Reacted]] = {}
     rows = _REACTIONS.rows(
         conn,
@@ -156,19 +156,20 @@ def reactions_for(conn: Connection, places: Collection[Place], viewer_ids: Itera
 
 
 def edits_of(conn: Connection, conversation_id: int, seq: int) -> list[Edit]:
-    """The texts that edits replaced, oldest first."""
+    """Returns the texts that edits replaced, oldest first."""
     return structs(Edit, _EDITS.rows(conn, conversation_id=conversation_id, seq=seq))
 
 
-def previews(conn: Connection, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:
-    """(conversation, id) -> what a reply to it shows, keyed as asked; of many in one statement."""
-    rows = _PREVIEWS.rows(conn, conversations=int_array(c for c, _ in asked), ids=text_array(i for _, i in asked))
-    return {asked[n - 1]: Preview(asked[n - 1][1], *row) for n, *row in rows}
+def previews(conn: Connection, quoted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:
+    """Returns (conversation, id) -> what a reply shows of the message, with the keys of ``quoted``."""
+    rows = _PREVIEWS.rows(conn, conversations=int_array(c for c, _ in quoted), ids=text_array(i for _, i in quoted))
+    return {quoted[n - 1]: Preview(quoted[n - 1][1], *row) for n, *row in rows}
 
 
 def receipts_of(conn: Connection, conversation_id: int, seq: int, after: int, limit: int) -> MessageReceipts:
-    """Who of those who are members now, and were when the message was sent, has received and read it; of them the
-    first with a greater id than ``after``.
+    """Returns who has received and read the message, among members who were members when it was sent.
+
+    The page contains the first ``limit`` of them with ids greater than ``after``.
     """
     place = {"conversation_id": conversation_id, "seq": seq}
     [(delivered, read)] = _RECEIPT_COUNTS.rows(conn, **place)

@@ -1,8 +1,8 @@
-"""Messages read by position, by id, and by version. Every query walks an index, however long the
-conversation.
+"""Messages by position, by id, and by version. Every query walks an index, however long the conversation is.
 
-``seq > mark AND sender_id <> user`` is answered from the primary key's leaf, which holds the sender. What does not
-count as unread (deleted, or hidden from the user) is counted apart and taken off: few have any, and they pay for it.
+Postgres evaluates ``seq > mark AND sender_id <> user`` in the primary key's index, which includes the sender. Messages
+that do not count as unread (deleted, or hidden from the user) are counted separately and subtracted. Few users have
+any, so the others do not pay for them.
 
 A member sees the messages above ``visible_from`` that are not hidden from them.
 """
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
-# The most that an unread count says, and the most index entries that it looks at.
+# The maximum of an unread count, and of the index entries that it reads.
 COUNT_CAP = 10_000
 
 
@@ -45,9 +45,7 @@ class StoredMessage(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """Ascending by seq or version, as the query says; ``has_more`` tells of more in the direction of the
-    query.
-    """
+    """Messages in ascending order of seq or version. ``has_more``: there are more in the direction of the query."""
 
     messages: list[StoredMessage]
     has_more: bool
@@ -61,7 +59,7 @@ class ExistingMessage(Struct, frozen=True):
 
 
 class UnreadRequest(NamedTuple):
-    """Unread of one user, in one conversation or (None) in all."""
+    """Requests a user's unread messages in one conversation, or (None) in all."""
 
     user_id: int
     conversation_id: int | None
@@ -69,19 +67,19 @@ class UnreadRequest(NamedTuple):
 
 
 def columns(m: str) -> str:
-    """SQL for the fields of StoredMessage out of the alias ``m``."""
+    """Returns SQL for the fields of StoredMessage from the alias ``m``."""
     return (
         f"{m}.conversation_id, {m}.seq, CAST({m}.id AS text), {m}.sender_id, {m}.kind, {m}.body,"
         f" {m}.attachments, CAST({m}.reply_to AS text), {m}.version,"
         f" {ms_of(m + '.sent_at')}, {ms_of(m + '.edited_at')}, {ms_of(m + '.deleted_at')},"
-        # 0: by a drain of the release before, at its only version
+        # 0 if a drain of the previous release stored the message; it had only one version then.
         f" coalesce(nullif({m}.created_version, 0), {m}.version), {m}.mentions, {m}.mentions_all, {m}.extra,"
         f" {ms_of(m + '.pinned_at')}"
     )
 
 
 def not_hidden(m: str, user: str) -> str:
-    """SQL for: the message of alias ``m`` is not hidden from ``user``."""
+    """Returns SQL for the condition that the message of alias ``m`` is not hidden from ``user``."""
     return (
         "NOT EXISTS (SELECT FROM hidden_messages AS h"
         f" WHERE h.user_id = {user} AND h.conversation_id = {m}.conversation_id AND h.seq = {m}.seq)"
@@ -89,8 +87,10 @@ def not_hidden(m: str, user: str) -> str:
 
 
 def unread_count(member: str, read: str = "") -> str:
-    """SQL for how many of the newest ``COUNT_CAP`` messages beyond the read mark of ``member`` (or beyond ``read``)
-    are others', not deleted, and not hidden from them.
+    """Returns SQL for the number of unread messages of the alias ``member``.
+
+    Considers the newest ``COUNT_CAP`` messages beyond the member's read mark (or beyond ``read``). Counts those by
+    others that are neither deleted nor hidden from the member.
     """
     m = member
     return f"""(
@@ -130,38 +130,38 @@ _RANGE = HotStatement(f"""
 """)
 _EXISTING = HotStatement(f"""
     SELECT n, m.seq, m.version, m.sender_id, {ms_of("m.sent_at")}
-    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS asked (c, i, n)
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (c, i, n)
     JOIN messages AS m ON m.id = i AND m.conversation_id = c
 """)
 _BY_ID = HotStatement(f"""
-    SELECT {columns("m")} FROM unnest(CAST(:ids AS uuid[])) AS asked (i)
+    SELECT {columns("m")} FROM unnest(CAST(:ids AS uuid[])) AS wanted (i)
     JOIN messages AS m ON m.id = i AND m.conversation_id = :conversation_id ORDER BY m.seq
 """)
 _COUNTS = HotStatement(f"""
     SELECT user_id, conversation_id, n FROM (
         SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
-        FROM unnest(CAST(:users AS bigint[])) AS asked (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
-        OFFSET 0  -- else it is counted once for the condition, and once more for the answer
+        FROM unnest(CAST(:users AS bigint[])) AS wanted (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
+        OFFSET 0  -- without it, Postgres counts once for the condition and once for the result
     ) AS counted WHERE n > 0
 """)
 _UNREAD = HotStatement(f"""
     SELECT n, {columns("found")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:limits AS bigint[]))
-         WITH ORDINALITY AS asked (u, c, most, n)
+         WITH ORDINALITY AS wanted (u, c, up_to, n)
     CROSS JOIN LATERAL (
         SELECT unread.* FROM members AS m
         CROSS JOIN LATERAL (
             SELECT * FROM messages AS x
             WHERE x.conversation_id = m.conversation_id AND x.seq > greatest(m.last_read_seq, m.visible_from)
               AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND {not_hidden("x", "m.user_id")}
-            ORDER BY x.seq LIMIT most + 1
+            ORDER BY x.seq LIMIT up_to + 1
         ) AS unread
         WHERE m.user_id = u AND m.left_seq IS NULL AND (c = 0 OR m.conversation_id = c)
-        ORDER BY unread.created_version LIMIT most + 1
+        ORDER BY unread.created_version LIMIT up_to + 1
     ) AS found
     ORDER BY n, found.created_version
 """)
-# To those who left: what they would have been told while they were in.
+# A former member gets the changes that they would have received while they were a member.
 _CHANGED = HotStatement(f"""
     SELECT {columns("changed")}
     FROM members AS m
@@ -176,7 +176,7 @@ _CHANGED = HotStatement(f"""
     WHERE m.user_id = :user_id AND (m.left_version IS NULL OR m.left_version > :version)
     ORDER BY changed.version LIMIT :limit
 """)
-# A message that was hidden as it was sent was never shown: nothing is to be told.
+# A message that was hidden when it was sent was never shown, so its hiding is no change.
 _HIDDEN = HotStatement("""
     SELECT h.conversation_id, h.seq, CAST(x.id AS text), h.version
     FROM hidden_messages AS h
@@ -195,8 +195,10 @@ def history(
     after: int | None = None,
     limit: int = 50,
 ) -> Page:
-    """What the user, a member, sees: a page by seq, ascending: the last ones before ``before`` (default: of all), or
-    the first ones after ``after``. Nothing for one who is no member.
+    """Returns a page of the messages that the user sees as a member, in ascending order of seq.
+
+    The page has the last messages before ``before`` (default: the newest), or the first ones after ``after``. It is
+    empty if the user is not a member.
     """
     place = {"conversation_id": conversation_id, "user_id": user_id, "limit": limit + 1}
     if after is not None:
@@ -218,28 +220,27 @@ def read_range(
 
 
 def find_by_id(conn: Connection, conversation_id: int, ids: Sequence[str]) -> list[StoredMessage]:
-    """Those of the ids that are in the conversation, whoever sees them, ascending by seq."""
+    """Returns the messages of the conversation with these ids, by seq. Does not check who sees them."""
     return _rows(conn, _BY_ID, conversation_id=conversation_id, ids=text_array(ids))
 
 
-def find_existing(conn: Connection, asked: Sequence[tuple[int, str]]) -> dict[tuple[int, str], ExistingMessage]:
-    """Which of the ``(conversation_id, id)`` are stored, and as what; keyed as asked."""
-    values = {"conversations": int_array(c for c, _ in asked), "ids": text_array(i for _, i in asked)}
-    return {asked[n - 1]: ExistingMessage(*row) for n, *row in _EXISTING.rows(conn, **values)}
+def find_existing(conn: Connection, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], ExistingMessage]:
+    """Returns the stored messages among the ``(conversation_id, id)``, with the keys of ``wanted``."""
+    values = {"conversations": int_array(c for c, _ in wanted), "ids": text_array(i for _, i in wanted)}
+    return {wanted[n - 1]: ExistingMessage(*row) for n, *row in _EXISTING.rows(conn, **values)}
 
 
 def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, int, int]]:
-    """``(user_id, conversation_id, count)`` where there is something unread, of many users in one statement.
+    """Returns ``(user_id, conversation_id, count)`` for conversations with unread messages.
 
-    Exact up to ``COUNT_CAP`` messages beyond the read mark; past that, of the newest ``COUNT_CAP``.
+    The count is exact up to ``COUNT_CAP`` messages beyond the read mark. If there are more, it covers the newest
+    ``COUNT_CAP``.
     """
     return [(user, conversation, count) for user, conversation, count in _COUNTS.rows(conn, users=int_array(user_ids))]
 
 
 def unread_messages(conn: Connection, requests: Sequence[UnreadRequest]) -> list[Page]:
-    """The oldest unread messages (not the user's own) for each request, in the order in which they were sent, in one
-    statement.
-    """
+    """Returns the oldest unread messages for each request, in the order in which they were sent."""
     values = {
         "users": int_array(r.user_id for r in requests),
         "conversations": int_array(r.conversation_id or 0 for r in requests),
@@ -252,15 +253,15 @@ def unread_messages(conn: Connection, requests: Sequence[UnreadRequest]) -> list
 
 
 def changed_since(conn: Connection, user_id: int, version: int, limit: int) -> Page:
-    """Messages of the user's conversations that were sent or changed after ``version``, in the order of versions:
-    while the user was a member, and without those hidden from them (``hidden_since``).
+    """Returns messages of the user's conversations that were sent or changed after ``version``, in the order of
+    versions, while the user was a member. Hidden messages are missing (``hidden_since``).
     """
     rows = _rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1)
     return Page(rows[:limit], len(rows) > limit)
 
 
 def hidden_since(conn: Connection, user_id: int, version: int) -> list[tuple[int, int, str, int]]:
-    """``(conversation_id, seq, id, version)`` of what the user deleted for themselves after ``version``, in order."""
+    """Returns ``(conversation_id, seq, id, version)`` of messages that the user hid after ``version``, in order."""
     return [(c, seq, id_, at) for c, seq, id_, at in _HIDDEN.rows(conn, user_id=user_id, version=version)]
 
 

@@ -1,10 +1,11 @@
-"""What is owed to whom: rows that the drain wrote with the messages, claimed by whoever looks after them.
+"""Pending pushes: the rows of ``push_owed`` that the drain writes with the messages, one per user and conversation.
 
 Invariants:
 
-* A claim is a lease: ``due_at`` is moved to when it ends. Who claimed changes a row only while it stands.
-* A row that got something new meanwhile is looked at again: the drain moves ``due_at`` forward.
-* Rows are locked without waiting, and in no transaction that waits for anything else: the drain never waits for long.
+* A claim is a lease: it moves ``due_at`` to the end of the lease. The claimant changes a row only while the row still
+  has that ``due_at``.
+* If a claimed row gets a new message, the drain moves ``due_at`` to an earlier time, so the row is checked again.
+* Rows are locked without waiting, in transactions that wait for nothing else. So the drain never waits long for them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy import Connection
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement
 
-LOOK_LEASE_SECONDS = 15
+CLAIM_LEASE_SECONDS = 15
 
 
 class PendingPush(NamedTuple):
@@ -28,14 +29,14 @@ class PendingPush(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """``lease`` stands in each of the rows until somebody moves it."""
+    """``lease`` is the ``due_at`` of each row until somebody else changes the row."""
 
     rows: list[PendingPush]
     lease: datetime | None
 
 
 _CLAIM = HotStatement(f"""
-    UPDATE push_owed AS o SET due_at = now() + interval '{LOOK_LEASE_SECONDS} seconds', looked_at = now()
+    UPDATE push_owed AS o SET due_at = now() + interval '{CLAIM_LEASE_SECONDS} seconds', looked_at = now()
     FROM (
         SELECT user_id, conversation_id FROM push_owed WHERE due_at <= now()
         ORDER BY due_at, user_id LIMIT :limit FOR UPDATE SKIP LOCKED
@@ -44,14 +45,14 @@ _CLAIM = HotStatement(f"""
     RETURNING o.user_id, o.conversation_id, o.seq, o.due_at
 """)
 _SETTLE = HotStatement("""
-    WITH looked AS (
+    WITH checked AS (
         SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:again AS bigint[]))
-            AS looked (u, c, again)
+            AS checked (u, c, again)
     ), later AS (
-        UPDATE push_owed SET due_at = to_timestamp(CAST(again AS float8) / 1000) FROM looked
+        UPDATE push_owed SET due_at = to_timestamp(CAST(again AS float8) / 1000) FROM checked
         WHERE again > 0 AND user_id = u AND conversation_id = c AND due_at = :lease
     ), done AS (
-        DELETE FROM push_owed USING looked
+        DELETE FROM push_owed USING checked
         WHERE again = 0 AND user_id = u AND conversation_id = c AND due_at = :lease
     )
     SELECT 1
@@ -62,7 +63,7 @@ _ENQUEUE = HotStatement(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
     SELECT t.id, t.user_id, c, s, 'message', served.provider, t.host,
            greatest(now(), w.sent_at + CAST(:spacing AS float8) * interval '1 second')
-    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS owed (u, c, s)
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS due (u, c, s)
     JOIN push_targets AS t ON t.user_id = u
     JOIN {_SERVED} ON served.platform = t.platform
     LEFT JOIN push_shown AS w ON w.target_id = t.id AND w.conversation_id = c
@@ -76,7 +77,7 @@ _ENQUEUE = HotStatement(f"""
 _ENQUEUE_CLEARS = HotStatement(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
     SELECT t.id, t.user_id, c, w.seq, 'clear', served.provider, t.host, now()
-    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS left_ (u, c, s)
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS kept (u, c, s)
     JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0 AND w.seq > s
     JOIN push_targets AS t ON t.id = w.target_id AND t.user_id = u
     JOIN {_SERVED} ON served.platform = t.platform
@@ -100,23 +101,26 @@ _NEXT = HotStatement("""
             ORDER BY due_at LIMIT 1) AS first)
     ) - now()) AS bigint)
 """)
-_FIGURES = HotStatement("""
-    SELECT count(*), coalesce(date_part('epoch', now() - min(looked_or_due)), 0) FROM (
-        SELECT due_at AS looked_or_due FROM push_owed
+_BACKLOG = HotStatement("""
+    SELECT count(*), coalesce(date_part('epoch', now() - min(since)), 0) FROM (
+        SELECT due_at AS since FROM push_owed
         UNION ALL SELECT created_at FROM push_deliveries WHERE state = 'pending'
-    ) AS owed
+    ) AS pending
 """)
 
 
 def claim(conn: Connection, limit: int) -> Claimed:
-    """Up to ``limit`` rows that are due, for ``LOOK_LEASE_SECONDS``. Others may claim at the same time."""
+    """Leases up to ``limit`` due rows for ``CLAIM_LEASE_SECONDS``. Several workers may claim at the same time."""
     rows = _CLAIM.rows(conn, limit=limit)
     return Claimed([PendingPush(*row[:3]) for row in rows], rows[0][3] if rows else None)
 
 
-def settle(conn: Connection, lease: datetime, looked: Sequence[tuple[int, int, int]]) -> None:
-    """``(user, conversation, ms of the next look or 0)`` of claimed rows. What came meanwhile stays due."""
-    users, conversations, again = zip(*looked, strict=True)
+def settle(conn: Connection, lease: datetime, checked: Sequence[tuple[int, int, int]]) -> None:
+    """Deletes or postpones claimed rows. Rows that got a new message during the lease stay due.
+
+    ``checked`` is ``(user, conversation, ms of the next check)``; 0 ms deletes the row.
+    """
+    users, conversations, again = zip(*checked, strict=True)
     _SETTLE.rows(
         conn, users=int_array(users), conversations=int_array(conversations), again=int_array(again), lease=lease
     )
@@ -124,7 +128,7 @@ def settle(conn: Connection, lease: datetime, looked: Sequence[tuple[int, int, i
 
 def enqueue(
     conn: Connection,
-    owed: Sequence[PendingPush],
+    pending: Sequence[PendingPush],
     busy: Sequence[tuple[int, str]],
     *,
     providers: Mapping[str, str],
@@ -136,9 +140,9 @@ def enqueue(
     last one to the same device and conversation. ``providers`` maps platforms to providers. Returns how many
     notifications it queued or renewed.
     """
-    if not owed:
+    if not pending:
         return 0
-    users, conversations, seqs = zip(*owed, strict=True)
+    users, conversations, seqs = zip(*pending, strict=True)
     return len(
         _ENQUEUE.rows(
             conn,
@@ -176,12 +180,12 @@ def enqueue_clears(conn: Connection, newest: Sequence[PendingPush], *, providers
 
 
 def next_due_ms(conn: Connection) -> int | None:
-    """How soon something is due, in ms from now (0 or less: it is); None where nothing is owed."""
+    """Returns in how many ms the next row or notification is due (0 or less: it is due now); None if there is none."""
     (due,) = _NEXT.rows(conn)[0]
     return None if due is None else int(due)
 
 
-def figures(conn: Connection) -> tuple[int, float]:
-    """How many are owed, and the age of the oldest in seconds."""
-    owed, age = _FIGURES.rows(conn)[0]
-    return int(owed), max(0.0, float(age))
+def backlog(conn: Connection) -> tuple[int, float]:
+    """Returns the number of pending rows and notifications, and the age of the oldest in seconds."""
+    count, age = _BACKLOG.rows(conn)[0]
+    return int(count), max(0.0, float(age))

@@ -1,8 +1,8 @@
 """Python lists as Postgres array literals.
 
-psycopg's own dumper takes 1–2 µs an element; a batch of 100 messages has 1,500. A literal is one parameter of
-type unknown, which the statement casts. Client CPU a message of a batch of 100: 25.7 µs with psycopg's lists,
-7.0 µs with these.
+psycopg's own dumper takes 1–2 µs per element, and a batch of 100 messages has 1,500 elements. A literal is one
+parameter of type unknown, which the statement casts. In a batch of 100, this takes 7.0 µs of client CPU per message;
+psycopg's lists take 25.7 µs.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Iterable
 
 
 def int_array(values: Iterable[int]) -> str:
-    """Raise TypeError for anything but integers, so that no text can get in unquoted."""
+    """Returns an array of integers. Raises TypeError for other types, so that no text gets in without quotes."""
     return "{" + ",".join(map(int.__repr__, values)) + "}"
 
 
 def text_array(values: Iterable[str | None]) -> str:
+    """Returns an array of texts and NULLs, quoted and escaped."""
     texts = tuple(values)
     whole = [text for text in texts if text is not None]
     if whole and len(whole) == len(texts):
         joined = '","'.join(whole)
-        if "\\" not in joined and joined.count('"') == 2 * len(whole) - 2:  # nothing to escape in any of them
+        if "\\" not in joined and joined.count('"') == 2 * len(whole) - 2:  # nothing to escape
             return f'{{"{joined}"}}'
     return "{" + ",".join(map(_quoted, texts)) + "}"
 

@@ -1,9 +1,10 @@
-"""The queue of notifications to devices, and what became of each.
+"""The queue of notifications to devices, and the outcome of each.
 
 Invariants:
 
-* A claim is a lease, as in push_owed.py: whoever died leaves it to the next, and what was sent twice has one tag.
-* A notification that changed while it was being sent (a newer message, or all was read) stays pending.
+* A claim is a lease, as in pending_pushes.py. If a worker dies, another one sends its notifications. A notification
+  that was sent twice has the same tag, so the device displays it once.
+* A notification that changed while it was being sent (a newer message arrived, or all were read) stays pending.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement
 
-# Longer than any push service is waited for. Should it still be too short, something is sent twice under one tag.
+# Longer than the timeout of any push service. If it is still too short, a notification is sent twice with one tag.
 SEND_LEASE_SECONDS = 20
-LOOK_AGAIN_SECONDS = 1
+RECHECK_SECONDS = 1
 
 State = Literal["sent", "dropped", "refused", "gone", "expired"]
 
 
 class Delivery(NamedTuple):
-    """A claimed notification and its target; ``platform`` is None where that is no more, or another user's now.
-    ``shown``: up to which seq the device shows the conversation.
+    """A claimed notification and its target. ``platform`` is None if the target was deleted or now belongs to another
+    user. ``shown`` is the seq up to which the device displays the conversation.
     """
 
     id: int
@@ -46,12 +47,12 @@ class Delivery(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """``told``: the seq that the device shows now."""
+    """``shown`` is the seq up to which the device displays the conversation now."""
 
     delivery: Delivery
     state: State
     reason: str
-    told: int
+    shown: int
 
 
 class Postponed(NamedTuple):
@@ -78,18 +79,19 @@ _CLAIM = HotStatement(f"""
 """)
 _END = HotStatement("""
     UPDATE push_deliveries AS d SET
-        state = CASE WHEN d.seq <= told AND d.kind = k THEN s ELSE 'pending' END,
-        reason = CASE WHEN d.seq <= told AND d.kind = k THEN nullif(r, '') END,
-        finished_at = CASE WHEN d.seq <= told AND d.kind = k THEN now() END,
-        attempts = CASE WHEN d.seq <= told AND d.kind = k THEN d.attempts ELSE 0 END,
-        due_at = CASE WHEN d.seq <= told AND d.kind = k THEN d.due_at
+        state = CASE WHEN d.seq <= shown AND d.kind = k THEN s ELSE 'pending' END,
+        reason = CASE WHEN d.seq <= shown AND d.kind = k THEN nullif(r, '') END,
+        finished_at = CASE WHEN d.seq <= shown AND d.kind = k THEN now() END,
+        attempts = CASE WHEN d.seq <= shown AND d.kind = k THEN d.attempts ELSE 0 END,
+        due_at = CASE WHEN d.seq <= shown AND d.kind = k THEN d.due_at
                       ELSE now() + CAST(:spacing AS float8) * interval '1 second' END
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:told AS bigint[]), CAST(:kinds AS text[]), CAST(:states AS text[]),
-                CAST(:reasons AS text[])) AS ended (i, told, k, s, r)
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:shown AS bigint[]), CAST(:kinds AS text[]), CAST(:states AS text[]),
+                CAST(:reasons AS text[])) AS ended (i, shown, k, s, r)
     WHERE d.id = i AND d.state = 'pending' RETURNING d.id
 """)
-# Somebody looks once more at what a device shows: a read mark or a deletion that was stored while this was on its way
-# found nothing shown, and the notification would stay. In so long the transactions that could not see it have ended.
+# Each displayed notification is checked once more. A read mark or a deletion that was stored while the notification was
+# on its way found nothing displayed, so the notification would stay. After RECHECK_SECONDS, the transactions that could
+# not see this row have ended.
 _SHOW = HotStatement(f"""
     WITH shown AS (
         INSERT INTO push_shown AS w (target_id, conversation_id, user_id, seq, sent_at)
@@ -103,7 +105,7 @@ _SHOW = HotStatement(f"""
         RETURNING user_id, conversation_id, seq
     )
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
-    SELECT user_id, conversation_id, 0, now() + interval '{LOOK_AGAIN_SECONDS} seconds' FROM shown WHERE seq > 0
+    SELECT user_id, conversation_id, 0, now() + interval '{RECHECK_SECONDS} seconds' FROM shown WHERE seq > 0
     GROUP BY user_id, conversation_id ORDER BY user_id, conversation_id
     ON CONFLICT (user_id, conversation_id) DO UPDATE SET due_at = least(o.due_at, excluded.due_at)
     RETURNING 1
@@ -113,25 +115,25 @@ _POSTPONE = HotStatement("""
     FROM unnest(CAST(:ids AS bigint[]), CAST(:seconds AS float8[]), CAST(:reasons AS text[])) AS late (i, seconds, r)
     WHERE d.id = i AND d.state = 'pending' RETURNING d.id
 """)
-_REASSIGN = text("""
+_REASSIGN = HotStatement("""
     UPDATE push_deliveries AS d SET provider = served.provider
     FROM push_targets AS t
     JOIN unnest(CAST(:platforms AS text[]), CAST(:providers AS text[])) AS served (platform, provider)
         ON served.platform = t.platform
     WHERE d.state = 'pending' AND t.id = d.target_id AND d.provider <> served.provider
 """)
-_DROP_UNSERVED = text("""
+_DROP_UNSERVED = HotStatement("""
     UPDATE push_deliveries SET state = 'dropped', reason = 'no provider', finished_at = now()
     WHERE state = 'pending' AND provider <> ALL (CAST(:providers AS text[]))
 """)
-_FORGET_TARGETS = text("DELETE FROM push_targets WHERE id = ANY (CAST(:ids AS bigint[]))")
+_FORGET_TARGETS = HotStatement("DELETE FROM push_targets WHERE id = ANY (CAST(:ids AS bigint[]))")
 _SWEEP = (
-    text("""
+    HotStatement("""
         DELETE FROM push_deliveries WHERE id IN (
             SELECT id FROM push_deliveries WHERE finished_at < now() - CAST(:days AS float8) * interval '1 day'
             ORDER BY finished_at LIMIT :limit FOR UPDATE SKIP LOCKED)
     """),
-    text("""
+    HotStatement("""
         DELETE FROM push_shown WHERE (target_id, conversation_id) IN (
             SELECT target_id, conversation_id FROM push_shown WHERE sent_at < now() - interval '30 days'
             ORDER BY sent_at LIMIT :limit FOR UPDATE SKIP LOCKED)
@@ -142,32 +144,35 @@ _SWEEP = (
 def reassign(conn: Connection, providers: Mapping[str, str]) -> None:
     """Gives queued notifications to the provider that serves their platform now, and drops those without one.
 
-    ``providers`` maps platforms to providers. They change when a deployment adds or removes a provider. In a
-    transaction.
+    ``providers`` maps platforms to providers. They change when a deployment adds or removes a provider. Needs
+    a transaction.
     """
-    values = {"platforms": text_array(providers.keys()), "providers": text_array(providers.values())}
-    conn.execute(_REASSIGN, values)
-    conn.execute(_DROP_UNSERVED, {"providers": values["providers"]})
+    names = text_array(providers.values())
+    _REASSIGN.run(conn, platforms=text_array(providers.keys()), providers=names)
+    _DROP_UNSERVED.run(conn, providers=names)
 
 
 def claim(conn: Connection, provider: str, limit: int, without: Sequence[str] = ()) -> list[Delivery]:
-    """Up to ``limit`` that are due and go to none of the hosts ``without``, for ``SEND_LEASE_SECONDS``. Of those due at
-    the same moment one user's come together: what is unread is counted once for them.
+    """Leases up to ``limit`` due notifications for ``SEND_LEASE_SECONDS``, except those to the hosts ``without``.
+
+    Notifications that are due at the same moment are sorted by user, so that unread messages are counted once per user.
     """
     rows = _CLAIM.rows(conn, provider=provider, limit=limit, without=text_array(without))
     return [Delivery(*row) for row in rows]
 
 
 def end(conn: Connection, ended: Sequence[Ended], *, spacing_seconds: float) -> None:
-    """Note how these ended, what devices show now, and forget the targets that are ``gone``. In a transaction."""
+    """Stores the outcomes and what the devices display now, and deletes the targets that are ``gone``. Needs a
+    transaction.
+    """
     if not ended:
         return
     ended = sorted(ended, key=lambda one: one.delivery.id)
     _END.rows(
         conn,
         ids=int_array(one.delivery.id for one in ended),
-        # Whatever did not show anything ends as it was claimed.
-        told=int_array(max(one.told, one.delivery.seq) for one in ended),
+        # Deliveries that displayed nothing keep the seq they were claimed with.
+        shown=int_array(max(one.shown, one.delivery.seq) for one in ended),
         kinds=text_array(one.delivery.kind for one in ended),
         states=text_array(one.state for one in ended),
         reasons=text_array(one.reason for one in ended),
@@ -180,15 +185,15 @@ def end(conn: Connection, ended: Sequence[Ended], *, spacing_seconds: float) -> 
             targets=int_array(one.delivery.target_id for one in sent),
             conversations=int_array(one.delivery.conversation_id for one in sent),
             users=int_array(one.delivery.user_id for one in sent),
-            seqs=int_array(0 if one.delivery.kind == "clear" else one.told for one in sent),
+            seqs=int_array(0 if one.delivery.kind == "clear" else one.shown for one in sent),
         )
     gone = {one.delivery.target_id for one in ended if one.state == "gone"}
     if gone:
-        conn.execute(_FORGET_TARGETS, {"ids": int_array(gone)})
+        _FORGET_TARGETS.run(conn, ids=int_array(gone))
 
 
 def postpone(conn: Connection, late: Sequence[Postponed]) -> None:
-    """Have them sent again later."""
+    """Makes the notifications due again later."""
     if late:
         late = sorted(late, key=lambda one: one.delivery.id)
         _POSTPONE.rows(
@@ -200,5 +205,8 @@ def postpone(conn: Connection, late: Sequence[Postponed]) -> None:
 
 
 def sweep(conn: Connection, *, days: float, limit: int = 5000) -> int:
-    """Forget up to ``limit`` that ended so long ago, and what devices showed a month ago. Returns how many went."""
-    return sum(conn.execute(statement, {"days": days, "limit": limit}).rowcount for statement in _SWEEP)
+    """Deletes up to ``limit`` notifications that ended more than ``days`` ago, and displays of more than a month ago.
+
+    Returns how many rows were deleted.
+    """
+    return sum(statement.run(conn, days=days, limit=limit) for statement in _SWEEP)

@@ -1,4 +1,4 @@
-"""What must be known of a user and a conversation to notify, and to say what the notification says."""
+"""The facts about a user and a conversation that decide whether to notify, and with which content."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.store.messages import not_hidden, unread_counts
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 
-# So far back the newest message is looked for that is to be told of: the rest may be muted, or by people one blocked.
+# How many seqs to search for the newest message to notify of. The newer ones may be muted, or by blocked users.
 LOOK_BACK = 2000
 
 
 class PushFacts(Struct, frozen=True):
-    """``newest`` is the seq of the newest message to tell of, 0 for none, and what follows is that message's.
-    ``waiting_since_ms``: when the oldest of them that was not delivered was sent.
+    """``newest`` is the seq of the newest message to notify of, or 0. The fields after it are those of this message.
+    ``waiting_since_ms`` is when the oldest undelivered message to notify of was sent.
     """
 
     user_id: int
@@ -40,8 +40,8 @@ class PushFacts(Struct, frozen=True):
     sent_ms: int | None
 
 
-# Own messages, system messages, what was deleted, hidden or muted, and what comes from somebody blocked: never told.
-_TELLABLE = f"""
+# Not notified: users' own messages, system messages, deleted, hidden and muted messages, and messages by blocked users.
+_NOTIFIABLE = f"""
     x.conversation_id = m.conversation_id AND x.seq > c.last_seq - {LOOK_BACK}
     AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND x.kind <> 'system' AND {not_hidden("x", "m.user_id")}
     AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = m.user_id AND b.blocked_id = x.sender_id)
@@ -49,31 +49,33 @@ _TELLABLE = f"""
     AND (m.muted_until IS NULL OR m.muted_until <= now() OR x.mentions_all OR m.user_id = ANY (x.mentions))
 """
 _FACTS = HotStatement(f"""
-    SELECT asked.u, asked.c, coalesce(m.last_delivered_seq, 0), {ms_of("waiting.sent_at")},
+    SELECT wanted.u, wanted.c, coalesce(m.last_delivered_seq, 0), {ms_of("waiting.sent_at")},
            coalesce(s.preview, 'full'), coalesce(s.while_active, false), s.quiet_from, s.quiet_to, s.time_zone,
            CASE c.kind WHEN 'group' THEN coalesce(c.name, '') END,
            coalesce(newest.seq, 0), CAST(newest.id AS text), newest.sender_id, sender.display_name, newest.body,
            newest.attachments, {ms_of("newest.sent_at")}
-    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[])) AS asked (u, c)
-    JOIN conversations AS c ON c.id = asked.c
-    LEFT JOIN push_settings AS s ON s.user_id = asked.u
-    LEFT JOIN members AS m ON m.conversation_id = asked.c AND m.user_id = asked.u AND m.left_seq IS NULL
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[])) AS wanted (u, c)
+    JOIN conversations AS c ON c.id = wanted.c
+    LEFT JOIN push_settings AS s ON s.user_id = wanted.u
+    LEFT JOIN members AS m ON m.conversation_id = wanted.c AND m.user_id = wanted.u AND m.left_seq IS NULL
     LEFT JOIN LATERAL (
         SELECT x.seq, x.id, x.sender_id, x.body, x.attachments, x.sent_at FROM messages AS x
-        WHERE x.seq > greatest(m.last_read_seq, m.visible_from) AND {_TELLABLE} ORDER BY x.seq DESC LIMIT 1
+        WHERE x.seq > greatest(m.last_read_seq, m.visible_from) AND {_NOTIFIABLE} ORDER BY x.seq DESC LIMIT 1
     ) AS newest ON true
     LEFT JOIN LATERAL (
         SELECT x.sent_at FROM messages AS x
         WHERE x.seq > greatest(m.last_read_seq, m.last_delivered_seq, m.visible_from) AND x.seq <= newest.seq
-          AND {_TELLABLE} ORDER BY x.seq LIMIT 1
+          AND {_NOTIFIABLE} ORDER BY x.seq LIMIT 1
     ) AS waiting ON true
     LEFT JOIN users AS sender ON sender.id = newest.sender_id
 """)
 
 
-def load_facts(conn: Connection, asked: Sequence[tuple[int, int]]) -> dict[tuple[int, int], PushFacts]:
-    """By (user, conversation); of a conversation that is no more, nothing. A former member has nothing to be told."""
-    pairs = list(dict.fromkeys(asked))
+def load_facts(conn: Connection, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], PushFacts]:
+    """Returns the facts by (user, conversation). Conversations that do not exist are missing. For former members,
+    ``newest`` is 0.
+    """
+    pairs = list(dict.fromkeys(wanted))
     if not pairs:
         return {}
     users, conversations = zip(*pairs, strict=True)
@@ -82,7 +84,7 @@ def load_facts(conn: Connection, asked: Sequence[tuple[int, int]]) -> dict[tuple
 
 
 def load_unread(conn: Connection, users: Sequence[int]) -> dict[int, dict[int, int]]:
-    """user -> conversation -> unread messages, where there are some."""
+    """Returns user -> conversation -> number of unread messages, without conversations that have none."""
     counts: dict[int, dict[int, int]] = {user: {} for user in users}
     for user, conversation, count in unread_counts(conn, list(counts)):
         counts[user][conversation] = count

@@ -1,4 +1,4 @@
-"""Marks of members: what was delivered and read, cumulative, one row a member."""
+"""Members' marks: the seq up to which messages were delivered to them and read by them, one row per member."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ class StoredReceipt(Struct, frozen=True):
     version: int
 
 
-# Of conversations larger than this, a member is told of one's own marks and of the one that moved last.
-MARKS_TOLD = 100
+# In larger conversations, a member receives only their own marks and the mark of another member that moved last.
+MAX_RECEIPT_MEMBERS = 100
 _CHANGED = HotStatement(f"""
-    SELECT told.conversation_id, told.user_id, told.last_delivered_seq, told.last_read_seq, told.version
+    SELECT marks.conversation_id, marks.user_id, marks.last_delivered_seq, marks.last_read_seq, marks.version
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
     CROSS JOIN LATERAL (
         SELECT x.* FROM members AS x
-        WHERE c.member_count <= {MARKS_TOLD} AND x.conversation_id = c.id
+        WHERE c.member_count <= {MAX_RECEIPT_MEMBERS} AND x.conversation_id = c.id
           AND x.version > greatest(:version, m.joined_version) AND x.left_seq IS NULL
         UNION ALL
         (SELECT x.* FROM members AS x
-         WHERE c.member_count > {MARKS_TOLD} AND x.conversation_id = c.id
+         WHERE c.member_count > {MAX_RECEIPT_MEMBERS} AND x.conversation_id = c.id
            AND x.version > greatest(:version, m.joined_version) AND x.left_seq IS NULL AND x.user_id <> :user_id
          ORDER BY x.version DESC LIMIT 1)
         UNION ALL
-        SELECT m.* WHERE c.member_count > {MARKS_TOLD} AND m.version > greatest(:version, m.joined_version)
-    ) AS told
-    WHERE m.user_id = :user_id AND m.left_seq IS NULL ORDER BY told.version
+        SELECT m.* WHERE c.member_count > {MAX_RECEIPT_MEMBERS} AND m.version > greatest(:version, m.joined_version)
+    ) AS marks
+    WHERE m.user_id = :user_id AND m.left_seq IS NULL ORDER BY marks.version
 """)
-# Of three that are furthest behind, one is neither the sender of a message nor the one who is asking.
+# Three, because one of them may be the sender of the message and another one the user who reads this.
 _FURTHEST_BEHIND = HotStatement(f"""
     SELECT c.id, m.user_id, m.last_delivered_seq
-    FROM unnest(CAST(:ids AS bigint[])) AS asked (id)
-    JOIN conversations AS c ON c.id = asked.id AND c.member_count <= {MARKS_TOLD}
+    FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
+    JOIN conversations AS c ON c.id = wanted.id AND c.member_count <= {MAX_RECEIPT_MEMBERS}
     CROSS JOIN LATERAL (
         SELECT x.user_id, x.last_delivered_seq FROM members AS x
         WHERE x.conversation_id = c.id AND x.left_seq IS NULL ORDER BY x.last_delivered_seq LIMIT 3
     ) AS m
 """)
-# The greatest seq among the last few that changed up to then. A message that changed since does not count, nor one
-# before many later changes of others: the mark then moves with a later version, and never too far.
+# The greatest seq among the last 20 messages that changed up to ``version``. A message that changed after it is not
+# counted, nor is one that 20 later changes hide. The mark then moves with a later version, but never too far.
 _DELIVERED_UP_TO = HotStatement("""
     SELECT m.conversation_id, newest.seq
     FROM members AS m
@@ -66,25 +66,27 @@ _DELIVERED_UP_TO = HotStatement("""
 
 
 def receipts_changed_since(conn: Connection, user_id: int, version: int) -> list[StoredReceipt]:
-    """Marks in the user's conversations that moved after ``version``, as they are now, in the order of
-    versions; of a conversation of more than ``MARKS_TOLD`` members the user's own, and the last one of others.
+    """Returns the current marks in the user's conversations that moved after ``version``, in the order of versions.
+
+    In a conversation of more than ``MAX_RECEIPT_MEMBERS`` members: only the user's own marks, and the latest mark of
+    another member.
     """
     return structs(StoredReceipt, _CHANGED.rows(conn, user_id=user_id, version=version))
 
 
 def delivered_up_to(conn: Connection, user_id: int, version: int) -> list[tuple[int, int]]:
-    """``(conversation_id, seq)`` that the user's delivered marks come to, where all up to ``version`` was
-    received.
+    """Returns ``(conversation_id, seq)``: the delivered marks of a user who has received everything up to ``version``.
 
-    Only conversations whose mark is behind that.
+    Contains only conversations whose stored mark is behind that seq.
     """
     rows = _DELIVERED_UP_TO.rows(conn, user_id=user_id, version=version)
     return [(conversation, seq) for conversation, seq in rows]
 
 
 def furthest_behind(conn: Connection, conversation_ids: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
-    """conversation -> the three members to whom least was delivered, ``(user_id, delivered_seq)``; of those
-    conversations that have at most ``MARKS_TOLD`` members.
+    """Returns conversation -> the three members with the lowest delivered marks, as ``(user_id, delivered_seq)``.
+
+    Conversations of more than ``MAX_RECEIPT_MEMBERS`` members are missing.
     """
     found: dict[int, list[tuple[int, int]]] = {}
     for conversation, user, seq in _FURTHEST_BEHIND.rows(conn, ids=int_array(conversation_ids)):

@@ -1,4 +1,4 @@
-"""What a session that comes back must be told beside messages and marks."""
+"""What a resuming session needs besides changed messages and marks: groups, memberships and settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.store.sql import HotStatement, first, ms_of, structs
 
 
 class StoredSettings(NamedTuple):
-    """One's own settings of a conversation; ``muted_until_ms`` is None where it is not muted."""
+    """A member's own settings of a conversation. ``muted_until_ms`` is None if it is not muted."""
 
     conversation_id: int
     version: int
@@ -25,7 +25,7 @@ class StoredSettings(NamedTuple):
 
 _AT = HotStatement(f"""
     SELECT {columns("x")}
-    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS asked (c, s)
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, s)
     JOIN members AS m ON m.user_id = :user_id AND m.conversation_id = c AND m.left_seq IS NULL AND m.visible_from < s
     JOIN messages AS x ON x.conversation_id = c AND x.seq = s
     WHERE {not_hidden("x", ":user_id")}
@@ -47,7 +47,7 @@ _SETTINGS = HotStatement(f"""
 
 
 def messages_at(conn: Connection, user_id: int, places: Sequence[tuple[int, int]]) -> list[StoredMessage]:
-    """The messages at these (conversation, seq) that the user, a member, may see."""
+    """Returns the messages at these (conversation, seq) that the user, as a member, may see."""
     if not places:
         return []
     rows = _AT.rows(
@@ -57,19 +57,20 @@ def messages_at(conn: Connection, user_id: int, places: Sequence[tuple[int, int]
 
 
 def message_at(conn: Connection, conversation_id: int, seq: int) -> StoredMessage | None:
-    """Whoever sees it: for what the server itself tells all of them."""
-    return first(StoredMessage, next(iter(_ONE.rows(conn, conversation_id=conversation_id, seq=seq)), None))
+    """Returns the message without checking membership, for events that the server itself sends to all members."""
+    return first(StoredMessage, _ONE.row(conn, conversation_id=conversation_id, seq=seq))
 
 
 def groups_changed_since(conn: Connection, user_id: int, version: int) -> dict[int, int]:
-    """conversation -> version of the last change of its members or name, after ``version``."""
+    """Returns conversation -> version of the last change to its members or name, if that is after ``version``."""
     return dict(_GROUPS.rows(conn, user_id=user_id, version=version))
 
 
 def left_since(conn: Connection, user_id: int, version: int) -> dict[int, int]:
-    """conversation -> the version with which the user's membership ended, after ``version``."""
+    """Returns conversation -> version with which the user's membership ended, if that is after ``version``."""
     return dict(_LEFT.rows(conn, user_id=user_id, version=version))
 
 
 def settings_since(conn: Connection, user_id: int, version: int) -> list[StoredSettings]:
+    """Returns the user's own settings that changed after ``version``."""
     return [StoredSettings(*row) for row in _SETTINGS.rows(conn, user_id=user_id, version=version)]

@@ -1,8 +1,8 @@
-"""Full text search over a user's own conversations.
+"""Full text search in a user's own conversations.
 
-Each message is indexed under its words and, as one lexeme more, its conversation ("/" and the id). So a search over 500
-conversations is one look into the index, whatever others wrote, and nobody's messages are read but the user's own. A
-word of somebody's message may look like such a lexeme: who may see what is decided by the members' rows alone.
+Each message is indexed under its words and, as one more lexeme, its conversation ("/" and the id). So a search in 500
+conversations is one index scan that reads no other users' messages. A word in a message may look like such a lexeme;
+therefore only the members' rows decide who may see a message.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.store.sql import HotStatement, moment
 
 
 class SearchCursor(NamedTuple):
-    """The last message that was found: everything older comes after it."""
+    """The position of the last found message. Results are sorted from new to old."""
 
     sent_ms: int
     conversation_id: int
@@ -26,7 +26,7 @@ class SearchCursor(NamedTuple):
 
 
 class Found(NamedTuple):
-    """``marked`` is a piece of the text in which ``FOUND_BEGINS`` and ``FOUND_ENDS`` enclose what was found."""
+    """``marked`` is a piece of the text in which ``FOUND_BEGINS`` and ``FOUND_ENDS`` enclose the found words."""
 
     message: StoredMessage
     marked: str
@@ -38,26 +38,26 @@ _HEADLINE = f"StartSel={FOUND_BEGINS}, StopSel={FOUND_ENDS}, MaxWords=40, MinWor
 _INDEXED = """(to_tsvector('simple', coalesce(x.body, ''))
                    || array_to_tsvector(ARRAY['/' || CAST(x.conversation_id AS text)]))"""
 
-# querytree says T where a query asks for the absence of words alone: no index helps there.
+# querytree returns T if a query only excludes words. No index helps with such a query.
 _SEARCHABLE = HotStatement("SELECT querytree(websearch_to_tsquery('simple', :words)) NOT IN ('', 'T')")
 _MINE = HotStatement("""
     SELECT conversation_id FROM members
     WHERE user_id = :user_id AND left_seq IS NULL AND (CAST(:only AS bigint) = 0 OR conversation_id = :only)
 """)
-# Two conditions on one index, not one of both joined by &&: the index then leaps from one list of rows to the other,
-# instead of reading the lists of all conversations (18 ms against 150 for a rare word in 500 conversations).
-# OFFSET 0: what is inside is found by the index on words, whatever the planner thinks of the members. The headline is
-# made of the rows of the page alone. A word with a slash is looked for once more in the text itself, since it may look
-# like a conversation.
+# Two conditions on one index, instead of one that joins both by &&. The index then skips from one list of rows to the
+# other and does not read the lists of all conversations (a rare word in 500 conversations: 18 ms instead of 150 ms).
+# OFFSET 0 makes Postgres find the inner rows by the index on words, whatever it estimates about the members. Headlines
+# are computed only for the rows of the page. A word with a slash is searched once more in the text itself, because it
+# may look like a conversation.
 _SEARCH = HotStatement(f"""
-    WITH asked AS MATERIALIZED (SELECT websearch_to_tsquery('simple', :words) AS words)
+    WITH query AS MATERIALIZED (SELECT websearch_to_tsquery('simple', :words) AS words)
     SELECT {columns("page")},
            ts_headline('simple', translate(coalesce(page.body, ''), '{FOUND_BEGINS}{FOUND_ENDS}', ''),
-                       asked.words, '{_HEADLINE}')
+                       query.words, '{_HEADLINE}')
     FROM (
         SELECT hit.* FROM (
             SELECT * FROM messages AS x
-            WHERE {_INDEXED} @@ (SELECT words FROM asked)
+            WHERE {_INDEXED} @@ (SELECT words FROM query)
               AND {_INDEXED} @@ CAST(:conversations AS tsquery)
               AND x.deleted_at IS NULL AND x.kind <> 'system'
               AND (x.sent_at, x.conversation_id, x.seq) < (CAST(:at AS timestamptz), :conversation_id, :seq)
@@ -65,25 +65,25 @@ _SEARCH = HotStatement(f"""
               AND (CAST(:before AS timestamptz) IS NULL OR x.sent_at < :before)
               AND (CAST(:after AS timestamptz) IS NULL OR x.sent_at > :after)
               AND (strpos(:words, '/') = 0
-                   OR to_tsvector('simple', coalesce(x.body, '')) @@ (SELECT words FROM asked))
+                   OR to_tsvector('simple', coalesce(x.body, '')) @@ (SELECT words FROM query))
             OFFSET 0
         ) AS hit
         JOIN members AS m ON m.conversation_id = hit.conversation_id AND m.user_id = :user_id
                          AND m.left_seq IS NULL AND hit.seq > m.visible_from
         WHERE {not_hidden("hit", ":user_id")}
         ORDER BY hit.sent_at DESC, hit.conversation_id DESC, hit.seq DESC LIMIT :limit
-    ) AS page, asked
+    ) AS page, query
     ORDER BY page.sent_at DESC, page.conversation_id DESC, page.seq DESC
 """)
 
 
 def is_searchable(conn: Connection, words: str) -> bool:
-    """Whether there is a word in it that must be found."""
+    """Returns whether the query contains a word that must occur."""
     return bool(_SEARCHABLE.rows(conn, words=words)[0][0])
 
 
 def searched_conversations(conn: Connection, user_id: int, only: int | None = None) -> list[int]:
-    """Those that the user is a member of; of these only one, or none, where ``only`` names it."""
+    """Returns the conversations of which the user is a member. With ``only``, returns at most that one."""
     return [row[0] for row in _MINE.rows(conn, user_id=user_id, only=only or 0)]
 
 
@@ -97,7 +97,7 @@ def search(
     before: SearchCursor | None,
     limit: int,
 ) -> tuple[list[Found], bool]:
-    """Messages that hold the words, newest first, and whether there are more. ``words`` is searchable."""
+    """Returns messages that match ``words``, newest first, and whether there are more. ``words`` must be searchable."""
     cursor = before or _FAR
     rows = _SEARCH.rows(
         conn,
@@ -116,7 +116,10 @@ def search(
 
 
 def _any_of(conversations: Sequence[int]) -> str:
-    """A tsquery. Balanced: Postgres walks it recursively, and 20,000 in a row are more than its stack holds."""
+    """Returns a tsquery for any of the conversations.
+
+    The tree is balanced, because Postgres walks it recursively and a chain of 20,000 would overflow its stack.
+    """
     if len(conversations) == 1:
         return f"'/{conversations[0]:d}'"
     middle = len(conversations) // 2

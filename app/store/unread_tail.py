@@ -1,4 +1,4 @@
-"""Unread counts for conversations whose newest changes are not in Postgres yet."""
+"""Unread counts of conversations whose newest changes are not in Postgres yet."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
 
 _COUNT = HotStatement(f"""
-    SELECT m.user_id, c.id, c.last_seq, {unread_count("m", "greatest(m.last_read_seq, asked.read_seq)")}
+    SELECT m.user_id, c.id, c.last_seq, {unread_count("m", "greatest(m.last_read_seq, wanted.read_seq)")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:ids AS bigint[]), CAST(:reads AS bigint[]))
-         AS asked (u, id, read_seq)
-    JOIN conversations AS c ON c.id = asked.id
-    JOIN members AS m ON m.conversation_id = c.id AND m.user_id = asked.u AND m.left_seq IS NULL
+         AS wanted (u, id, read_seq)
+    JOIN conversations AS c ON c.id = wanted.id
+    JOIN members AS m ON m.conversation_id = c.id AND m.user_id = wanted.u AND m.left_seq IS NULL
 """)
 
 
 def count_with_floor(conn: Connection, floors: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], tuple[int, int]]:
-    """(user, conversation) -> (last stored seq, unread among the newest ``COUNT_CAP`` stored), of one moment.
+    """Returns (user, conversation) -> (last stored seq, unread of the newest ``COUNT_CAP`` stored messages), both from
+    one snapshot.
 
-    ``floors``: (user, conversation) -> how far the user read, where that is further than Postgres knows (else 0).
+    ``floors``: (user, conversation) -> the seq up to which the user has read, if Postgres does not have it yet; else 0.
     """
     rows = _COUNT.rows(
         conn,

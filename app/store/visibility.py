@@ -1,4 +1,4 @@
-"""What one user may see of others: whether there is a block between them, and when they were last online."""
+"""What one user may see of others: whether a block exists between them, and when they were last online."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.sql import HotStatement
 
 
 class Visible(NamedTuple):
-    """``blocked``: a block stands between the two, whoever made it. ``last_seen``: it may be shown."""
+    """``blocked``: one of the two has blocked the other. ``last_seen``: the viewer may see when the user was online."""
 
     blocked: bool
     last_seen: bool
@@ -20,7 +20,7 @@ class Visible(NamedTuple):
 
 NOTHING = Visible(blocked=False, last_seen=False)
 
-# Contacts: an active conversation of both. Walked from the members' own index, on both sides.
+# Contacts share a conversation in which both are members. Both sides are read from the index by user.
 _VISIBLE = HotStatement("""
     SELECT u.id, b.blocked,
            u.id = :viewer OR NOT b.blocked AND CASE u.last_seen_visible
@@ -40,6 +40,6 @@ _VISIBLE = HotStatement("""
 
 
 def visible_to(conn: Connection, viewer: int, user_ids: Sequence[int]) -> dict[int, Visible]:
-    """For those of the users that exist, what ``viewer`` may see of them."""
+    """Returns what ``viewer`` may see of each of the users; users that do not exist are missing."""
     rows = _VISIBLE.rows(conn, viewer=viewer, ids=int_array(user_ids)) if user_ids else []
     return {user: Visible(blocked, last_seen) for user, blocked, last_seen in rows}

@@ -9,7 +9,7 @@ import msgspec
 from app.core.kinds import MARKS, MESSAGES, decode_record
 from app.core.records import Kind, MarksBody, MessageBody, Record
 from app.store.batch_changes import Change
-from app.store.batch_pending_pushes import NewPending
+from app.store.batch_pending_pushes import PushTrigger
 from app.store.batch_writes import NewMessage, Receipt
 from app.store.pg_arrays import int_array
 
@@ -36,12 +36,12 @@ class Rows:
         else:
             self.changes.append(Change(record, body))
 
-    def owing(self) -> list[NewPending]:
+    def push_triggers(self) -> list[PushTrigger]:
         """Returns each sender's newest message per conversation. Devices are notified only of messages that all
         members see.
         """
         newest = {(r.conversation_id, r.user_id): r.seq for r in self.origins if r.kind == Kind.MESSAGE}
-        return [NewPending(conversation, seq, sender) for (conversation, sender), seq in newest.items()]
+        return [PushTrigger(conversation, seq, sender) for (conversation, sender), seq in newest.items()]
 
 
 def _message(record: Record, body: MessageBody) -> NewMessage:

@@ -222,8 +222,10 @@ class Drain:
         """Store what can be stored. Returns version -> reason for what was refused."""
         try:
             rows, refused = self._rows(epoch, records)
-            stored = store_batch_and_enqueue_pushes(self._engine, epoch, rows.messages, rows.receipts, owing=rows.owing)
-            if stored.owed:
+            stored = store_batch_and_enqueue_pushes(
+                self._engine, epoch, rows.messages, rows.receipts, triggers=rows.push_triggers
+            )
+            if stored.pushes:
                 self._owed()
             for conflict in stored.conflicts:
                 refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)

@@ -36,7 +36,7 @@ def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
     """Raise Overloaded, RedisError, EpochLostError where it is to be done again."""
     with reading(engine) as conn:
         row = store.get(conn, media_id)
-        uses = media_uses.untold_uses(conn, media_id, AT_ONCE)
+        uses = media_uses.unannounced_uses(conn, media_id, AT_ONCE)
     if row is None or row.state not in SETTLED or row.conversation_id is None:
         return
     if row.version == 0 and not _is_on_its_way(changes.redis, row):

@@ -85,7 +85,7 @@ def complete(parley: Container, path: MessagePath, user_id: int, media_id: str) 
     if row.state == "awaiting":
         _verify(parley, row, _ask(storage, row))
         with writing(parley.engine) as conn:
-            begun = store.completed(conn, media_id)
+            begun = store.finish_direct_upload(conn, media_id)
             row = store.get(conn, media_id) or row
         if begun:
             enqueue_processing(media_id)

@@ -25,7 +25,7 @@ def discard(parley: Container, media_id: str) -> None:
     """Raise Overloaded where Postgres does not answer."""
     with reading(parley.engine) as conn:
         row = store.get(conn, media_id)
-        at_work = row is not None and not media_sweep.nobody_works_at(conn, media_id)
+        at_work = row is not None and not media_sweep.is_idle(conn, media_id)
     if row is None or row.state not in ("deleting", "failed") or at_work:
         return
     storage = parley.media.keeping(row.storage)
@@ -36,10 +36,10 @@ def discard(parley: Container, media_id: str) -> None:
     except StorageError as error:
         log.warning("the asset of media %s is not removed: %s", media_id, error.reason)
         with writing(parley.engine) as conn:
-            media_sweep.try_again(conn, Due(row.id, row.state), error.retry_after or PAUSE_SECONDS)
+            media_sweep.retry_later(conn, Due(row.id, row.state), error.retry_after or PAUSE_SECONDS)
         return
     with writing(parley.engine) as conn:
         if row.state == "deleting":
-            media_sweep.asset_removed(conn, media_id)
+            media_sweep.forget_removed(conn, media_id)
         else:
-            media_sweep.put_at_rest(conn, media_id, "failed")
+            media_sweep.schedule_expiry(conn, media_id, "failed")

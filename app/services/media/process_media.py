@@ -190,7 +190,7 @@ class MediaWork:
     def _fail(self, row: StoredMedia, code: str) -> None:
         log.warning("media %s failed: %s", row.id, code)
         with writing(self._engine) as conn:
-            done = store.become_failed(conn, row.id, code)
+            done = store.mark_failed(conn, row.id, code)
         if done:
             self._note_end(row.kind, code)
             announce(self._engine, self._changes, row.id)

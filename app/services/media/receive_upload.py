@@ -56,7 +56,7 @@ def largest(parley: Container) -> int:
 def check_waiting(parley: Container, user_id: int, size: int) -> None:
     """What a user may have on its way at once. Raise RateLimited."""
     with reading(parley.engine) as conn:
-        waiting = store.waiting_bytes(conn, user_id)
+        waiting = store.pending_bytes(conn, user_id)
     if waiting + size > parley.settings.max_waiting_bytes:
         raise RateLimited("Too much of yours waits to be processed.", retry_after=10.0)
 
@@ -134,7 +134,7 @@ class Upload:
         found = Found(self._found.kind, self._found.content_type, self._bytes, *self._size)
         with writing(self._parley.engine) as conn:
             filename = clean_filename(self._filename)
-            if not store.received(conn, self._id, self._conversation_id, found, filename):
+            if not store.finish_upload(conn, self._id, self._conversation_id, found, filename):
                 raise Overloaded("The upload took too long: it was given up.")
             row = store.get(conn, self._id)
         self._whole = True

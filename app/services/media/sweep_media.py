@@ -17,8 +17,8 @@ PAUSE_SECONDS = 30.0
 def sweep_media(engine: Engine) -> None:
     """Safe to run at any time, and twice at once. Raise Overloaded."""
     with reading(engine) as conn:
-        due = media_sweep.due(conn)
-        untold = media_sweep.untold(conn)
+        due = media_sweep.find_due(conn)
+        untold = media_sweep.unannounced(conn)
     for item in due:
         _attend_to(engine, item)
     for media_id in untold:
@@ -35,10 +35,10 @@ def _attend_to(engine: Engine, item: Due) -> None:
         enqueue_discard(item.id)
     elif item.state == "ready":
         with writing(engine) as conn:
-            media_sweep.put_at_rest(conn, item.id, "ready")
+            media_sweep.schedule_expiry(conn, item.id, "ready")
     else:
         with writing(engine) as conn:
-            still = media_sweep.look_later(conn, item, PAUSE_SECONDS)
+            still = media_sweep.postpone(conn, item, PAUSE_SECONDS)
         if still:
             (enqueue_processing if item.state == "processing" else enqueue_discard)(item.id)
 

@@ -13,7 +13,7 @@ from app.message_log import keys
 from app.services.drain.store_log import DrainStats
 from app.services.metrics.media_metrics import MediaStats
 from app.services.metrics.metrics_snapshot import Figures, drain_figures
-from app.store.media_sweep import Waiting
+from app.store.media_sweep import PendingMedia
 
 EVERY_SECONDS = 3.0
 LIVES_SECONDS = 30
@@ -63,7 +63,7 @@ def publish_media(redis: Redis, process: str, stats: MediaStats) -> None:
     publish(redis, process, stats.figures(), lives_seconds=DRAIN_LIVES_SECONDS)
 
 
-def publish_waiting_media(redis: Redis, waiting: Waiting) -> None:
+def publish_waiting_media(redis: Redis, waiting: PendingMedia) -> None:
     """What of media waits in the deployment."""
     publish(redis, MEDIA_QUEUE, {"media_waiting": list(waiting)})
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from app.config import Settings
 from app.push.vapid import public_key_of
 from app.store import pending_pushes, push_deliveries, push_targets
-from app.store.batch_pending_pushes import NewPending
+from app.store.batch_pending_pushes import PushTrigger
 from app.store.batch_writes import Receipt, store_batch, store_batch_and_enqueue_pushes
 from app.store.engine import create_engine, reading, writing
 from app.store.epochs import read_epoch
@@ -57,8 +57,8 @@ def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
 
 def send(engine: Engine, conversation: int, sender: int, *seqs: int, kind: str = "text") -> int:
     messages = [new_message(conversation, seq, sender, kind=kind) for seq in seqs]
-    owing = [] if kind == "system" else [NewPending(conversation, max(seqs), sender)]
-    return store_batch_and_enqueue_pushes(engine, epoch(engine), messages, owing=lambda: owing).owed
+    triggers = [] if kind == "system" else [PushTrigger(conversation, max(seqs), sender)]
+    return store_batch_and_enqueue_pushes(engine, epoch(engine), messages, triggers=lambda: triggers).pushes
 
 
 def test_first_device_turns_push_on(database_url: str, settings: Settings) -> None:
@@ -120,8 +120,10 @@ def test_each_member_with_a_device_has_one_pending_push_for_the_newest_message_o
             messages.append(new_message(groups[c], seqs[c], users[u]))
             newest[c, u] = seqs[c]
         receipts = [Receipt(groups[c], users[u], seqs[c], seqs[c], 1) for c, u in readers if seqs[c]]
-        owing = [NewPending(groups[c], seq, users[u]) for (c, u), seq in newest.items()]
-        store_batch_and_enqueue_pushes(engine, epoch(engine), messages, receipts, owing=lambda owing=owing: owing)  # type: ignore[misc]
+        triggers = [PushTrigger(groups[c], seq, users[u]) for (c, u), seq in newest.items()]
+        store_batch_and_enqueue_pushes(
+            engine, epoch(engine), messages, receipts, triggers=lambda triggers=triggers: triggers
+        )  # type: ignore[misc]
         for (c, sender), seq in newest.items():
             for n in with_device - muted - {sender}:
                 if n < (4, 3)[c]:
@@ -220,11 +222,11 @@ def test_read_receipt_makes_a_pending_push_only_if_a_notification_is_displayed(e
     add_target(engine, ben)
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
     read = [Receipt(conversation, ben, 1, 1, 1)]
-    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).owed == 0
+    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).pushes == 0
     enqueue(engine, ben, conversation, 1)
     (delivery,) = claim_deliveries(engine)
     end(engine, delivery, 1)
-    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).owed == 1
+    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).pushes == 1
     with writing(engine) as conn:
         assert pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 1)], providers=PROVIDERS) == 0
         assert pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 0)], providers=PROVIDERS) == 1
@@ -241,7 +243,7 @@ def test_message_read_during_its_delivery_is_checked_again(engine: Engine) -> No
     store_batch(engine, epoch(engine), [new_message(conversation, 1, ann)])
     enqueue(engine, ben, conversation, 1)
     (delivery,) = claim_deliveries(engine)
-    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], [Receipt(conversation, ben, 1, 1, 1)]).owed == 0
+    assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], [Receipt(conversation, ben, 1, 1, 1)]).pushes == 0
     end(engine, delivery, 1)
     soon = "SELECT user_id, conversation_id, due_at BETWEEN now() AND now() + interval '1 second' FROM push_owed"
     assert rows(engine, soon) == [(ben, conversation, True)]

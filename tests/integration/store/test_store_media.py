@@ -54,4 +54,4 @@ def test_received_upload_accepts_no_more_pieces(engine: Engine, user_id: int) ->
         assert media.forget(conn, id_, "receiving")
         assert not media.add_chunk(conn, id_, 0, b"late")
         assert not media.add_chunk(conn, str(uuid.uuid4()), 0, b"never begun")
-        assert not media.received(conn, id_, 1, Found("image", "image/png", 5), None)
+        assert not media.finish_upload(conn, id_, 1, Found("image", "image/png", 5), None)
