@@ -188,7 +188,7 @@ _END_OF_TIME_US = 4_102_444_800_000_000  # the year 2100
 
 
 def get_or_create_direct(conn: Connection, user: int, other: int) -> tuple[int, bool] | None:
-    """Returns ``(conversation_id, created)`` of the two users' direct conversation; it has one member if both are one.
+    """Returns ``(conversation_id, created)`` of the direct conversation of two users, or of one user with themselves.
 
     Returns None if one of them does not exist or was deleted. Of many callers at once, exactly one creates. Needs no
     transaction.
