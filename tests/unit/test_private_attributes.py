@@ -1,0 +1,273 @@
+"""Each attribute that we use although its library does not document it: the test fails when the attribute goes.
+
+docs/how-to/upgrade-a-dependency.md lists them. The last two tests keep that page and the code equal.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import socket
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cloudinary
+import gevent
+import honcho.manager
+import psycopg
+import redis
+import requests
+import urllib3
+from billiard import active_children
+from firebase_admin import _http_client, messaging
+from flask import Flask
+from flask_sock import Sock
+from flask_sse import ServerSentEventsBlueprint
+from gevent.monkey import get_original
+from gunicorn import sock
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.unreader import IterUnreader, SocketUnreader
+from gunicorn.http.wsgi import default_environ
+from gunicorn.workers.base import Worker
+from gunicorn.workers.base_async import AsyncWorker
+from redis.commands.core import Script
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/how-to/upgrade-a-dependency.md").read_text()
+OURS = ("app", "tasks", "dev", "bench", "migrations")
+
+
+def parameters(function: Any) -> set[str]:
+    return set(inspect.signature(function).parameters)
+
+
+# --- gunicorn
+
+
+def test_gunicorn_passes_the_socket_in_the_environ():
+    request = SimpleNamespace(body=BytesIO(), method="GET", query="", uri="/", version=(1, 1))
+    client = object()
+    assert default_environ(request, client, Config())["gunicorn.socket"] is client
+
+
+def test_gunicorn_returns_the_bytes_behind_a_request():
+    unreader = IterUnreader(iter([b"body and frame"]))
+    body = Body(LengthReader(unreader, 4))
+    assert body.read() == b"body"
+    assert body.reader.unreader.take_buffered() == b" and frame"
+
+
+def test_gunicorn_bounds_a_read_by_max_body_chunk(monkeypatch: Any):
+    monkeypatch.setattr(SocketUnreader, "max_body_chunk", 64 * 1024)
+    sizes: list[int] = []
+    SocketUnreader(SimpleNamespace(recv=lambda size: sizes.append(size) or b"")).chunk(1024 * 1024)
+    assert sizes == [64 * 1024]
+
+
+def test_gunicorn_ends_a_connection_at_stop_iteration():
+    assert "except StopIteration as e:" in inspect.getsource(AsyncWorker.handle)
+    assert re.search(r"except StopIteration:\s+raise", inspect.getsource(AsyncWorker.handle_request))
+
+
+def test_gunicorn_arbiter_exposes_listeners_to_hooks():
+    assert Arbiter.LISTENERS == []
+    assert sock.TCPSocket.FAMILY == socket.AF_INET
+    assert sock.TCP6Socket.FAMILY == socket.AF_INET6
+    assert "self.sock = " in inspect.getsource(sock.BaseSocket.__init__)
+
+
+def test_gunicorn_worker_has_alive_and_its_application():
+    source = inspect.getsource(Worker.__init__)
+    assert "self.alive = True" in source
+    assert "self.app = app" in source
+
+
+def test_gunicorn_stops_at_the_boot_error_status():
+    assert Arbiter.WORKER_BOOT_ERROR == 3
+
+
+# --- redis-py
+
+
+def test_redis_client_keeps_one_connection():
+    source = inspect.getsource(redis.Redis.__init__)
+    assert "self.connection = self.connection_pool.get_connection()" in source
+    assert {"connection_pool", "single_connection_client"} <= parameters(redis.Redis.__init__)
+    assert list(inspect.signature(redis.Redis.parse_response).parameters)[1:3] == ["connection", "command_name"]
+
+
+def test_redis_connection_reads_without_disconnecting():
+    assert {"timeout", "disconnect_on_error", "push_request"} <= parameters(redis.Connection.read_response)
+    assert 'kwargs.get("check_health"' in inspect.getsource(redis.Connection.send_command)
+
+
+def test_redis_pubsub_exposes_its_connection():
+    pubsub = redis.Redis.from_url("redis://127.0.0.1:1").pubsub()
+    assert pubsub.connection is None
+
+
+def test_redis_scripts_are_in_commands_core():
+    assert callable(Script)
+    assert {"registered_client", "script"} <= parameters(Script.__init__)
+
+
+# --- firebase-admin
+
+
+def test_firebase_has_a_messaging_service_per_app():
+    assert parameters(messaging._get_messaging_service) == {"app"}
+
+
+def test_firebase_service_has_a_client_and_an_address():
+    source = inspect.getsource(messaging._MessagingService.__init__)
+    assert "self._client = " in source
+    assert "self._fcm_url = " in source
+    assert isinstance(_http_client.HttpClient().session, requests.Session)
+    assert "self._fcm_url" in inspect.getsource(messaging._MessagingService.send_each)
+
+
+def test_firebase_message_takes_a_token_as_attribute():
+    message = messaging.Message(data={"a": "b"})
+    message.token = "a-token"
+    assert messaging._MessagingService.encode_message(message)["token"] == "a-token"
+
+
+def test_firebase_message_checks_itself_as_text():
+    message = messaging.Message(data={"a": "b"})
+    message.token = 7
+    try:
+        str(message)
+    except ValueError:
+        return
+    raise AssertionError("str() no longer encodes the message")
+
+
+# --- urllib3, requests
+
+
+def test_urllib3_connections_are_made_by_new_conn():
+    connection = HTTPConnection("example.org.")
+    assert connection._dns_host == "example.org."
+    assert HTTPSConnection._new_conn is HTTPConnection._new_conn
+    assert "self._new_conn()" in inspect.getsource(HTTPConnection.connect)
+
+
+def test_urllib3_pools_are_chosen_by_scheme():
+    assert urllib3.PoolManager().pool_classes_by_scheme["https"].ConnectionCls is HTTPSConnection
+
+
+def test_requests_adapter_makes_its_pool_manager():
+    assert isinstance(HTTPAdapter().poolmanager, urllib3.PoolManager)
+
+
+def test_requests_response_takes_its_content():
+    response = requests.Response()
+    response._content = b"body"
+    assert response.content == b"body"
+
+
+# --- psycopg, gevent, Celery
+
+
+def test_psycopg_waits_in_python_under_gevent():
+    assert callable(psycopg.waiting.wait)
+    assert {"gen", "interval", "timeout"} <= parameters(psycopg.Connection.wait)
+
+
+def test_gevent_loop_has_watchers_and_callbacks():
+    loop = gevent.get_hub().loop
+    for name in ("io", "timer", "run_callback"):
+        assert callable(getattr(loop, name))
+    assert get_original("socket", "socket") is not None
+
+
+def test_billiard_lists_pool_processes():
+    assert active_children() == []
+
+
+# --- Flask extensions
+
+
+def test_flask_sock_passes_options_to_flask_routes():
+    app = Flask(__name__)
+    flask_sock = Sock(app)
+    assert flask_sock.app is app
+    assert flask_sock.bp is None
+
+
+def test_flask_sse_blueprint_has_the_members_that_we_replace():
+    for name in ("redis", "publish", "messages", "stream"):
+        assert hasattr(ServerSentEventsBlueprint, name)
+
+
+# --- Cloudinary and development tools
+
+
+def test_cloudinary_names_its_certificates():
+    assert "ca_certs" in cloudinary.CERT_KWARGS
+
+
+def test_honcho_manager_can_be_extended():
+    manager = honcho.manager.Manager()
+    assert manager._processes == {}
+    assert manager._all_started() is True
+    assert manager._any_stopped() is False
+    assert honcho.manager.KILL_WAIT
+    assert honcho.manager.SYSTEM_PRINTER_NAME
+
+
+def test_wheels_of_the_stores_have_their_programs():
+    from dev import embedded_postgres, embedded_valkey
+
+    assert (embedded_postgres._BIN / "initdb").exists()
+    assert Path(embedded_valkey.get_binary_path()).exists()
+
+
+# --- The page
+
+
+def private_names(tree: ast.AST) -> Iterator[str]:
+    """Yields the private names that a file reaches through another object or imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and not (
+            isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+        ):
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith(OURS):
+            yield from (node.module.rpartition(".")[2], *(name.name for name in node.names))
+
+
+def defined_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
+            yield node.attr
+
+
+def is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def test_page_lists_every_private_name_of_a_library():
+    files = [ROOT / "wsgi.py", ROOT / "gunicorn.conf.py", ROOT / "celeryconfig.py"]
+    files += [path for folder in OURS for path in (ROOT / folder).rglob("*.py")]
+    trees = [ast.parse(path.read_text()) for path in files]
+    ours = {name for tree in trees for name in defined_names(tree)} | {"_replace", "_exit"}
+    used = {name for tree in trees for name in private_names(tree) if re.fullmatch(r"_[a-z]\w*", name)} - ours
+    assert {name for name in used if name not in PAGE} == set()
+
+
+def test_page_names_every_test_of_this_file_and_no_other():
+    tests = set(re.findall(r"^def (test_(?!page)\w+)", Path(__file__).read_text(), re.MULTILINE))
+    assert set(re.findall(r"`(test_\w+)`", PAGE)) == tests
