@@ -14,10 +14,11 @@ def source(package: str, name: str) -> str:
     return (files(package) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
-def script(redis: Redis, package: str, name: str, *, after: str = "") -> Script:
-    """A callable ``(keys, args)``; loads itself again where Redis has forgotten it (restart, SCRIPT FLUSH).
+def script(redis: Redis, package: str, name: str, *, after: str = "", constants: str = "") -> Script:
+    """Returns a callable ``(keys, args)``. It loads the script again if Redis has forgotten it (restart, SCRIPT FLUSH).
 
-    ``after`` names a file whose functions the script begins with: Lua in Redis has no ``require``.
+    ``after`` names a file whose functions the script begins with: Lua in Redis has no ``require``. ``constants`` is Lua
+    text that goes before both.
     """
     prelude = source(package, after) + "\n" if after else ""
-    return redis.register_script(prelude + source(package, name))
+    return redis.register_script(constants + prelude + source(package, name))

@@ -1,7 +1,7 @@
 """The gateway's way into the log: operations in, decisions out, many in one round trip.
 
-Two scripts, each with a queue of its own: lua/append.lua for messages, marks and typing, lua/change.lua for everything
-else that becomes of messages and groups.
+There are two scripts, each with its own queue: lua/append.lua for messages, marks and typing, and lua/change.lua for
+all other changes of messages and groups.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from app.core.kinds import PRIVATE
 from app.core.records import Kind, pack, unpack
 from app.message_log import keys
 from app.redis_batch import EpochLostError
@@ -20,30 +21,35 @@ from app.redis_scripts import script
 
 Decision = tuple[int, int, int, int]
 
+# The table of kinds, for the scripts.
+KIND_CONSTANTS = "".join(f"local KIND_{kind.name} = {int(kind)}\n" for kind in Kind)
+PRIVATE_CONSTANT = f"local PRIVATE = {{{', '.join(f'[{kind}] = true' for kind in sorted(PRIVATE))}}}\n"
+
 
 class Decided(IntEnum):
-    """The first number of a decision; seq, version and the moment of sending (ms) follow where they make sense."""
+    """The first number of a decision. seq, version and the time of sending (ms) follow if they apply."""
 
     DONE = 0
-    STORED = 1  # the same id was here before, and Postgres has it
-    PENDING = 2  # the same id was here before, and Postgres does not have it yet
+    STORED = 1  # the same id was accepted before, and it is in Postgres
+    PENDING = 2  # the same id was accepted before, and it is not in Postgres yet
     ID_CONFLICT = 3
-    UNKNOWN = 4  # the conversation is not in Redis: hydrate it, then ask again
+    UNKNOWN = 4  # the conversation is not in Redis: hydrate it, then try again
     NOT_A_MEMBER = 5
     FULL = 6
-    UNCHANGED = 7  # a mark that moves nothing, with all of the conversation stored
-    UNCHANGED_PENDING = 8  # a mark that moves nothing, and something of the conversation is not stored yet
+    UNCHANGED = 7  # the mark does not move; the whole conversation is stored
+    UNCHANGED_PENDING = 8  # the mark does not move; something of the conversation is not stored yet
     FORBIDDEN = 9
     LAST_OWNER = 10
     TOO_MANY = 11
-    NOT_FOUND = 12  # no such message, or member
-    DEFER = 13  # a mark in a large conversation: to be gathered
+    NOT_FOUND = 12  # no such message, or no such member
+    DEFER = 13  # a mark in a large conversation: send it in a RECEIPT_BATCH
     VERSION_CONFLICT = 14  # the message was changed since it was read
 
 
 class Operation(NamedTuple):
-    """``what`` is a message's id, a mark's seq, 1 and 0 for typing, or a list as change.lua says; ``id`` the message's
-    that is changed."""
+    """``what``: a message's id, a mark's seq, 1 or 0 for typing, or a list as described in change.lua. ``id``: the id
+    of the message that is changed.
+    """
 
     kind: int
     conversation_id: int
@@ -62,8 +68,9 @@ class AppendLimits:
 
 
 class Append:
-    """Calls ``name``.lua over a connection of its own (``connect``). ``saw_epoch`` learns every answer's epoch;
-    ``wake`` is called where no drain is running.
+    """Calls ``name``.lua over its own connection, which ``connect`` opens.
+
+    ``saw_epoch`` is called with the epoch of every result, ``wake`` if something was logged and no drain is running.
     """
 
     def __init__(
@@ -77,7 +84,8 @@ class Append:
         saw_epoch: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
-        self._script = script(redis, "app.message_log", name, after="log")
+        constants = KIND_CONSTANTS + PRIVATE_CONSTANT
+        self._script = script(redis, "app.message_log", name, after="log", constants=constants)
         self._connect = connect
         self._client: Redis | None = None
         self._saw_epoch = saw_epoch
@@ -87,13 +95,13 @@ class Append:
         self._limits = (limits.max_records, limits.max_bytes, limits.dedupe_seconds, keys.CONVERSATION_SECONDS)
 
     def __call__(self, operations: list[Operation]) -> list[Decision]:
-        """One decision an operation. Raise EpochLostError, RedisError."""
+        """Returns one decision per operation. Raises EpochLostError, RedisError."""
         gateway = self._gateway
         heads: list[Any] = []
         ends: list[bytes] = []
         for kind, conversation_id, user_id, what, body, session_id, changed in operations:
             heads += (kind, conversation_id, user_id, what)
-            # The record's last five members, as they will stand in it: without the header of an array of their own.
+            # The last five members of the record, packed as they stand in it: without an array header.
             ends.append(pack((user_id, what if kind == Kind.MESSAGE else changed, body, session_id, gateway))[1:])
         if self._client is None:
             self._client = self._connect()

@@ -1,16 +1,17 @@
--- One gateway's heartbeat; also buries gateways that fell silent, so that their users do not seem online for ever.
+-- Records one gateway's heartbeat, and removes dead gateways, so that their users do not stay online for ever.
 --
 -- KEYS  1 epoch  2 gateways  3 online  4 channel of all gateways  5 users of this gateway
---       6 last seen, not in Postgres yet  7 how often 3 has changed
--- ARGV  1 prefix  2 gateway  3 ms of silence after which a gateway is dead
--- Returns msgpack {epoch or false, users noted for this gateway}.
+--       6 last seen, not in Postgres yet  7 number of changes of 3
+-- ARGV  1 prefix  2 gateway  3 ms without a heartbeat after which a gateway is dead
+-- Returns msgpack {epoch or false, number of users of this gateway}.
+-- Publishes {epoch, {{false, {5 (PRESENCE), user, 0, last_seen_ms}}, ...}} to all gateways for users who went offline.
 
 local epoch = redis.call('GET', KEYS[1])
-local time, news = redis.call('TIME'), {}
+local time, changes = redis.call('TIME'), {}
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZADD', KEYS[2], now, ARGV[2])
 
-local function bury(dead)
+local function remove(dead)
   redis.call('INCR', KEYS[7])
   local seen = tonumber(redis.call('ZSCORE', KEYS[2], dead))
   for _, user in ipairs(redis.call('SMEMBERS', ARGV[1] .. 'g:' .. dead)) do
@@ -22,13 +23,13 @@ local function bury(dead)
       redis.call('HSET', KEYS[3], user, table.concat(kept, ' '))
     elseif redis.call('HDEL', KEYS[3], user) == 1 then
       redis.call('HSET', KEYS[6], user, string.format('%.0f', seen))
-      news[#news + 1] = {false, {5, tonumber(user), 0, seen}}
+      changes[#changes + 1] = {false, {5, tonumber(user), 0, seen}}
     end
   end
   redis.call('DEL', ARGV[1] .. 'g:' .. dead)
   redis.call('ZREM', KEYS[2], dead)
 end
-for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))) do bury(dead) end
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))) do remove(dead) end
 if epoch then epoch = tonumber(string.match(epoch, '^%d+')) end
-if #news > 0 then redis.call('PUBLISH', KEYS[4], cmsgpack.pack({epoch, news})) end
+if #changes > 0 then redis.call('PUBLISH', KEYS[4], cmsgpack.pack({epoch, changes})) end
 return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5])})

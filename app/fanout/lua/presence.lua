@@ -1,16 +1,17 @@
--- Notes where users hold sessions, for a batch of changes, and announces who came or went.
+-- Records at which gateways users have sessions, for a batch of changes, and publishes who came online or went offline.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
---       6 last seen, not in Postgres yet  7 how often 3 has changed
--- ARGV  1 gateway  2 msgpack: {{1, user} came to this gateway | {0, user, last seen ms} left it, ...}
--- Returns msgpack {epoch, version, results}: version is the last one given out, so whoever came now is sent every later
---   one; a result is 1 where the user was offline before (or is now). {false} where there is no epoch.
--- Announces {epoch, {{false, {5, user, online, last_seen_ms}}, ...}} to all gateways, once for the batch.
+--       6 last seen, not in Postgres yet  7 number of changes of 3
+-- ARGV  1 gateway  2 msgpack: {{1, user} has a session here | {0, user, last seen ms} has none any more, ...}
+-- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
+--   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
+--   offline now).
+-- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to all gateways, once per batch.
 
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then return cmsgpack.pack({false}) end
 epoch = tonumber(string.match(epoch, '^%d+'))
-local gateway, results, news = ARGV[1], {}, {}
+local gateway, results, changes = ARGV[1], {}, {}
 
 local function without(list)
   local kept = {}
@@ -21,26 +22,26 @@ local function without(list)
 end
 
 redis.call('INCR', KEYS[7])
-for i, change in ipairs(cmsgpack.unpack(ARGV[2])) do
-  local user = change[2]
+for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
+  local user = operation[2]
   local before = redis.call('HGET', KEYS[3], user) or ''
   local others = without(before)
   results[i] = 0
-  if change[1] == 1 then
+  if operation[1] == 1 then
     redis.call('HSET', KEYS[3], user, others == '' and gateway or (others .. ' ' .. gateway))
     redis.call('SADD', KEYS[4], user)
-    if before == '' then results[i] = 1; news[#news + 1] = {false, {5, user, 1, 0}} end
+    if before == '' then results[i] = 1; changes[#changes + 1] = {false, {5, user, 1, 0}} end
   else
     redis.call('SREM', KEYS[4], user)
     if others ~= '' then
       redis.call('HSET', KEYS[3], user, others)
     elseif before ~= '' then
       redis.call('HDEL', KEYS[3], user)
-      redis.call('HSET', KEYS[6], user, string.format('%.0f', change[3]))
+      redis.call('HSET', KEYS[6], user, string.format('%.0f', operation[3]))
       results[i] = 1
-      news[#news + 1] = {false, {5, user, 0, change[3]}}
+      changes[#changes + 1] = {false, {5, user, 0, operation[3]}}
     end
   end
 end
-if #news > 0 then redis.call('PUBLISH', KEYS[5], cmsgpack.pack({epoch, news})) end
+if #changes > 0 then redis.call('PUBLISH', KEYS[5], cmsgpack.pack({epoch, changes})) end
 return cmsgpack.pack({epoch, tonumber(redis.call('GET', KEYS[2]) or '0'), results})

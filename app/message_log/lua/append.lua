@@ -1,25 +1,24 @@
 -- Decides, orders, logs and fans out a batch of messages, marks and typing in one atomic step. Begins with log.lua,
--- which tells KEYS, ARGV and the form of what is returned.
+-- which describes KEYS, ARGV and the returned value.
 --
--- ARGV 6: four numbers or strings an operation, one after the other:
+-- ARGV 6: four numbers or strings per operation, one after the other:
 --     1, conversation, sender, id     a message
---     2, conversation, user, seq      delivered up to seq
---     3, conversation, user, seq      read up to seq
+--     2, conversation, user, seq      delivered, up to and including seq
+--     3, conversation, user, seq      read, up to and including seq
 --     4, conversation, user, on       typing; fanned out, never logged
--- Results are four numbers an operation, in order:
+-- Results are four numbers per operation, in order:
 --     0, seq, version, sent_ms         done
---     1, seq, version, sent_ms         the same id was here before, and Postgres has it
---     2, seq, version, sent_ms         the same id was here before, and Postgres does not have it yet
---     3 the id is another sender's     4 conversation not in Redis: hydrate, then call again
+--     1, seq, version, sent_ms         the same id was accepted before, and it is in Postgres
+--     2, seq, version, sent_ms         the same id was accepted before, and it is not in Postgres yet
+--     3 the id is another sender's     4 conversation not in Redis: hydrate it, then call again
 --     5 not a member                   6 the log is full
---     7, seq, version                  a mark that moves nothing and stands at seq, all of the conversation is stored
---     8, seq, version                  the same, and what is not stored yet ends with version
+--     7, seq, version                  the mark does not move, it stands at seq; the whole conversation is stored
+--     8, seq, version                  the mark does not move; the last unstored record has this version
 --     9 the sender has blocked the receiver
---     13                               a mark in a large conversation: to be gathered (change.lua, RECEIPT_BATCH)
+--     13                               a mark in a large conversation: send it in a RECEIPT_BATCH (change.lua)
 -- Typing on the bus is {users, {4, conversation, user, on}}.
 
 local DONE, UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, DEFER = 0, 4, 5, 6, 7, 8, 9, 13
-local MESSAGE, BLOCKED_MESSAGE = 1, 17
 local LARGE = 100
 
 local function has_blocked(c, user)
@@ -40,7 +39,7 @@ local function add_message(c, sender, id, index)
   if before then return sent_before(before, sender) end
   c.seq = c.seq + 1
   local to = audience(c, sender)
-  log(c, to == c.members and MESSAGE or BLOCKED_MESSAGE, c.seq, index, to)
+  log(c, to == c.members and KIND_MESSAGE or KIND_BLOCKED_MESSAGE, c.seq, index, to)
 end
 
 local function move_mark(c, kind, user, seq, index)
@@ -49,12 +48,12 @@ local function move_mark(c, kind, user, seq, index)
   local marks = call('HMGET', c.key, d, r)
   local delivered, read = tonumber(marks[1] or '0'), tonumber(marks[2] or '0')
   seq = math.min(seq, c.seq)
-  local stands = kind == 2 and delivered or read
+  local stands = kind == KIND_DELIVERED and delivered or read
   if seq <= stands then
     return answer(c.lv <= stored and UNCHANGED or UNCHANGED_PENDING, stands, c.lv)
   end
   if #records >= room then return answer(FULL) end
-  if kind == 2 then
+  if kind == KIND_DELIVERED then
     call('HSET', c.key, d, seq)
   else
     call('HSET', c.key, r, seq, d, math.max(seq, delivered))
@@ -67,7 +66,7 @@ local function show_typing(c, user, on)
   for _, member in ipairs(audience(c, user)) do
     if member ~= user then others[#others + 1] = member end
   end
-  if #others > 0 then fan_out(others, pack({4, c.id, user, on})) end
+  if #others > 0 then fan_out(others, pack({KIND_TYPING, c.id, user, on})) end
   answer(DONE)
 end
 
@@ -80,9 +79,9 @@ for i = 1, #ops, 4 do
     answer(UNKNOWN)
   elseif not is_member(c, user) then
     answer(NOT_A_MEMBER)
-  elseif kind == 1 then
+  elseif kind == KIND_MESSAGE then
     add_message(c, user, what, index)
-  elseif kind == 4 then
+  elseif kind == KIND_TYPING then
     show_typing(c, user, what)
   else
     move_mark(c, kind, user, what, index)

@@ -1,35 +1,38 @@
--- Changes of messages and of groups: checks the right, applies it and logs it in one atomic step, so that simultaneous
--- changes do not lose each other. Begins with log.lua, which tells KEYS, ARGV and the form of what is returned.
+-- Changes of messages and of groups: checks the permission, applies the change and logs it in one atomic step, so that
+-- simultaneous changes do not overwrite each other. Begins with log.lua, which describes KEYS, ARGV and the returned value.
+-- The numbers of the kinds (KIND_…) and the private ones (PRIVATE) come from app/core/kinds.py.
 --
--- ARGV 6: four values an operation, one after the other: kind, conversation, user, what. `what` is, by kind:
---     10 edited {seq}   11 deleted {seq, author}   12 reacted {seq, 0 where it is so already}   13 pinned {seq}   14 hidden (for oneself) {seq}
---     15 own settings {}
---     21 a medium has ended {}     23 how far it is {}: fanned out, never logged. Both by the server, for its uploader
---     22 a message as it now is, by the server {seq, the version of what was read}
---     16 marks of a large conversation, moved forward only: {2 or 3, user, seq, user, seq, ...}; the user is 0
---     18 change of a group: {'created'} · {'added', most members, user, ...} · {'joined', most members} · {'left'}
---        {'removed', user, ...} · {'role', user, role} · {'info', changes, their JSON}   (a change of false takes away)
--- Results are four numbers an operation, in order:
---     0, seq, version, sent_ms    done                  4 conversation not in Redis: hydrate, then call again
+-- ARGV 6: four values per operation, one after the other: kind, conversation, user, what. `what` depends on the kind:
+--     EDITED, PINNED and private changes (HIDDEN …)  {seq}
+--     DELETED         {seq, author}
+--     REACTED         {seq, 0 if the reaction is in this state already}
+--     SETTINGS        {}
+--     MEDIA           {}: a medium is ready or failed; from the server, in the name of its uploader
+--     PROGRESS        {}: how far a medium is; the same, fanned out, never logged
+--     MEDIA_RESOLVED  {seq, the version that was read}: the new state of a message, from the server
+--     RECEIPT_BATCH   {2 or 3, user, seq, user, seq, ...}: marks of a large conversation, moved only forward; the user is 0
+--     GROUP_CHANGED   {'created'} · {'added', maximum of members, user, ...} · {'joined', maximum of members} · {'left'}
+--                     {'removed', user, ...} · {'role', user, role} · {'info', changes, their JSON}; false removes a value
+-- Results are four numbers per operation, in order:
+--     0, seq, version, sent_ms    done                  4 conversation not in Redis: hydrate it, then call again
 --     5 not a member              6 the log is full     7, 0, version and 8, 0, version: nothing to change (as append.lua)
---     of 16, seq is the last of the conversation, also with 7 and 8
---     1, 2 and 3, of a change of a group: its id was here before (as append.lua)
+--     for RECEIPT_BATCH, seq is the last seq of the conversation, also with 7 and 8
+--     1, 2 and 3, for GROUP_CHANGED: its id was accepted before (as append.lua)
 --     9 the role does not allow it        10 the last owner        11 too many members       12 no such message or member
 --     14 the message was changed since it was read
 --
--- On the bus a change of a group has one member more, the conversation as it now is:
---   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}, or false for those removed.
--- Body of 16: {"mark": 2 or 3, "moved": [[user, seq], ...]}; its user and seq are those of the furthest.
+-- On the bus, GROUP_CHANGED has one more member, the new state of the conversation:
+--   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}; false for users who
+--   were removed.
+-- Body of RECEIPT_BATCH: {"mark": 2 or 3, "moved": [[user, seq], ...]}. Its user and seq are those of the greatest mark.
 
 local UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, LAST_OWNER, TOO_MANY, NOT_FOUND = 4, 5, 6, 7, 8, 9, 10, 11, 12
 local VERSION_CONFLICT = 14
-local EDITED, MEDIA, MEDIA_RESOLVED, PROGRESS = 10, 21, 22, 23
-local DELETED, REACTED, PINNED, HIDDEN, SETTINGS, RECEIPT_BATCH, GROUP_CHANGED = 11, 12, 13, 14, 15, 16, 18
-local SHOWN = 100
+local MEMBERS_SHOWN = 100
 local MEMBER, ADMIN, OWNER = 1, 2, 3
 local ROLES = {'member', 'admin', 'owner'}
 
-local function still(c, seq)
+local function unchanged(c, seq)
   answer(c.lv <= stored and UNCHANGED or UNCHANGED_PENDING, seq, c.lv)
 end
 
@@ -46,7 +49,7 @@ local function group_of(c)
   return c.group
 end
 
--- Those who may see the message with this seq: a change of it tells others nothing.
+-- The members who may see the message with this seq. Others get no change of it.
 local function who_sees(c, user, seq)
   local to = audience(c, user)
   if to ~= c.members then return to end
@@ -62,13 +65,13 @@ local function who_sees(c, user, seq)
   return seeing
 end
 
--- What the server read of a message and shows anew must not overtake an edit that came meanwhile.
+-- Whether the message was edited or pinned after the server read it: the server must not overwrite that.
 local function was_changed(c, seq, seen)
   return tonumber(call('GET', prefix .. 'e:' .. format('%d:%d', c.id, seq)) or '0') > seen
 end
 
-local function tell_of_media(c, kind, user, index)
-  if kind == PROGRESS then
+local function log_media(c, kind, user, index)
+  if kind == KIND_PROGRESS then
     fan_out(audience(c, user), '\154' .. pack(kind, c.id, 0, 0, now_ms) .. ARGV[FIRST_END + index])
     return answer(0)
   end
@@ -81,19 +84,19 @@ local function change_message(c, kind, user, what, index)
   local gone = prefix .. 'y:' .. format('%d:%d', c.id, seq)
   local group = group_of(c)
   if (group.floors[user] or 0) >= seq then return answer(NOT_FOUND) end
-  if kind == DELETED then
+  if kind == KIND_DELETED then
     if what[2] ~= user and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
-    if call('EXISTS', gone) == 1 then return still(c) end
-  elseif kind ~= HIDDEN and call('EXISTS', gone) == 1 then
+    if call('EXISTS', gone) == 1 then return unchanged(c) end
+  elseif kind ~= KIND_HIDDEN and call('EXISTS', gone) == 1 then
     return answer(NOT_FOUND)
   end
-  if kind == REACTED and what[2] == 0 then return still(c) end
-  if kind == MEDIA_RESOLVED and was_changed(c, seq, what[2]) then return answer(VERSION_CONFLICT) end
-  if kind == PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
+  if kind == KIND_REACTED and what[2] == 0 then return unchanged(c) end
+  if kind == KIND_MEDIA_RESOLVED and was_changed(c, seq, what[2]) then return answer(VERSION_CONFLICT) end
+  if kind == KIND_PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
-  if kind == DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
-  log(c, kind, seq, index, kind == HIDDEN and {user} or who_sees(c, user, seq))
-  if kind == EDITED or kind == PINNED then
+  if kind == KIND_DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
+  log(c, kind, seq, index, PRIVATE[kind] and {user} or who_sees(c, user, seq))
+  if kind == KIND_EDITED or kind == KIND_PINNED then
     call('SET', prefix .. 'e:' .. format('%d:%d', c.id, seq), format('%.0f', version), 'EX', ARGV[4])
   end
 end
@@ -101,29 +104,29 @@ end
 local function move_marks(c, what)
   if #records >= room then return answer(FULL) end
   local mark, moved, furthest, reader = what[1], {}, 0, 0
-  local field = mark == 2 and 'd:%d' or 'r:%d'
+  local field = mark == KIND_DELIVERED and 'd:%d' or 'r:%d'
   for i = 2, #what, 2 do
     local user, seq = what[i], math.min(what[i + 1], c.seq)
     if is_member(c, user) and seq > tonumber(call('HGET', c.key, format(field, user)) or '0') then
       call('HSET', c.key, format(field, user), seq)
-      if mark == 3 and seq > tonumber(call('HGET', c.key, format('d:%d', user)) or '0') then
+      if mark == KIND_READ and seq > tonumber(call('HGET', c.key, format('d:%d', user)) or '0') then
         call('HSET', c.key, format('d:%d', user), seq)
       end
       moved[#moved + 1] = format('[%d,%d]', user, seq)
       if seq > furthest then furthest, reader = seq, user end
     end
   end
-  if #moved == 0 then return still(c, c.seq) end
+  if #moved == 0 then return unchanged(c, c.seq) end
   local body = format('{"mark":%d,"moved":[%s]}', mark, table.concat(moved, ','))
-  fan_out(c.members, '\154' .. write(c, RECEIPT_BATCH, furthest, pack(reader, '', body, '', what.gateway)))
+  fan_out(c.members, '\154' .. write(c, KIND_RECEIPT_BATCH, furthest, pack(reader, '', body, '', what.gateway)))
   answer(0, c.seq, version, now_ms)
 end
 
--- Each kind of change: checks and applies it to `group` and answers nil, or an answer's number; `made` collects what the
--- members are told and who comes or goes.
+-- Each function checks a change and applies it to `group`. It returns nil, or the number of a result if it refuses.
+-- `made` collects who comes and goes, and the members of the system message's JSON.
 local apply = {}
 
-local function come(c, group, users, most, made)
+local function come(c, group, users, maximum, made)
   local floor = group.info.history == 'joined' and c.seq or 0
   for _, user in ipairs(users) do
     if not group.ranks[user] then
@@ -133,7 +136,7 @@ local function come(c, group, users, most, made)
     end
   end
   if #made.came == 0 then return UNCHANGED end
-  if #c.members + #made.came > most then return TOO_MANY end
+  if #c.members + #made.came > maximum then return TOO_MANY end
 end
 
 local function list(users)
@@ -147,7 +150,7 @@ function apply.created() end
 function apply.added(c, group, user, what, made)
   if group.ranks[user] < ADMIN then return FORBIDDEN end
   local refused = come(c, group, {unpack(what, 3)}, what[2], made)
-  made.told = ',"userIds":' .. list(made.came)
+  made.details = ',"userIds":' .. list(made.came)
   return refused
 end
 
@@ -182,7 +185,7 @@ function apply.removed(_, group, user, what, made)
     end
   end
   if #made.went == 0 then return UNCHANGED end
-  made.told = ',"userIds":' .. list(made.went)
+  made.details = ',"userIds":' .. list(made.went)
 end
 
 function apply.role(_, group, user, what, made)
@@ -193,7 +196,7 @@ function apply.role(_, group, user, what, made)
   if group.ranks[whom] == rank then return UNCHANGED end
   if group.ranks[whom] == OWNER and owners(group) == 1 then return LAST_OWNER end
   group.ranks[whom] = rank
-  made.told = format(',"userId":%d,"role":"%s"', whom, role)
+  made.details = format(',"userId":%d,"role":"%s"', whom, role)
 end
 
 function apply.info(_, group, user, what, made)
@@ -206,11 +209,11 @@ function apply.info(_, group, user, what, made)
     end
   end
   if not changed then return UNCHANGED end
-  made.told = ',' .. what[3]
+  made.details = ',' .. what[3]
 end
 
--- Members in the order in which they came, and by role.
-local function take_over(c, group, made)
+-- Writes the changed group back: members in the order in which they joined, and by role.
+local function save_group(c, group, made)
   local members, by_rank = {}, {{}, {}, {}}
   local function keep(user)
     members[#members + 1] = user
@@ -234,7 +237,7 @@ local function take_over(c, group, made)
 end
 
 local function shown_members(c, group)
-  if #c.members > SHOWN then return false end
+  if #c.members > MEMBERS_SHOWN then return false end
   local fields, shown = {}, {}
   for i, user in ipairs(c.members) do fields[2 * i - 1], fields[2 * i] = format('d:%d', user), format('r:%d', user) end
   local marks = #fields > 0 and call('HMGET', c.key, unpack(fields)) or {}
@@ -251,20 +254,20 @@ local function change_group(c, user, what, index)
   local before = call('GET', c.marks .. ending[2])
   if before then return sent_before(before, user) end
   if what[1] ~= 'joined' and not is_member(c, user) then return answer(NOT_A_MEMBER) end
-  local group, made = group_of(c), {came = {}, went = {}, told = ''}
+  local group, made = group_of(c), {came = {}, went = {}, details = ''}
   if group.kind ~= 'group' then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   local refused = apply[what[1]](c, group, user, what, made)
   if refused then
-    c.group = nil  -- half applied, perhaps
-    if refused == UNCHANGED then return still(c) end
+    c.group = nil  -- it may be applied in part
+    if refused == UNCHANGED then return unchanged(c) end
     return answer(refused)
   end
-  take_over(c, group, made)
+  save_group(c, group, made)
   call('SET', c.marks .. ending[2], next_mark(c, user), 'EX', ARGV[4])
   c.seq = c.seq + 1
-  local body = format('%s,"system":{"type":"%s"%s}', ending[3], what[1], made.told)
-  local rest = write(c, GROUP_CHANGED, c.seq, pack(ending[1], ending[2], body, ending[4], ending[5]))
+  local body = format('%s,"system":{"type":"%s"%s}', ending[3], what[1], made.details)
+  local rest = write(c, KIND_GROUP_CHANGED, c.seq, pack(ending[1], ending[2], body, ending[4], ending[5]))
   if #made.came + #made.went > 0 then
     call('RPUSH', prefix .. 'memberships', pack({version, c.id, c.seq, made.came, made.went}))
   end
@@ -281,16 +284,16 @@ for i = 1, #ops, 4 do
   local c = conversation_of(ops[i + 1])
   if not c then
     answer(UNKNOWN)
-  elseif kind == RECEIPT_BATCH then
+  elseif kind == KIND_RECEIPT_BATCH then
     what.gateway = unpack_msg('\149' .. ARGV[FIRST_END + index])[5]
     move_marks(c, what)
-  elseif kind == GROUP_CHANGED then
+  elseif kind == KIND_GROUP_CHANGED then
     change_group(c, user, what, index)
-  elseif kind == MEDIA or kind == PROGRESS then
-    tell_of_media(c, kind, user, index)
-  elseif kind ~= MEDIA_RESOLVED and not is_member(c, user) then
+  elseif kind == KIND_MEDIA or kind == KIND_PROGRESS then
+    log_media(c, kind, user, index)
+  elseif kind ~= KIND_MEDIA_RESOLVED and not is_member(c, user) then
     answer(NOT_A_MEMBER)
-  elseif kind == SETTINGS then
+  elseif kind == KIND_SETTINGS then
     log(c, kind, 0, index, {user})
   else
     change_message(c, kind, user, what, index)

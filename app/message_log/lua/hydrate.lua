@@ -1,9 +1,9 @@
--- Brings a conversation from Postgres into Redis, unless it is there already or the epoch has changed meanwhile.
+-- Writes a conversation that was read from Postgres, unless Redis has it or the epoch has changed since.
 --
 -- KEYS  1 epoch  2 conversation  3 its routes
--- ARGV  1 epoch under which Postgres was read  2 last seq  3 last version  4 seconds an idle conversation stays
---       5 msgpack: {{user, delivered seq, read seq}, ...}  6.. field, value, ...: what keys.conversation tells
--- Returns 1 where the conversation is in Redis now, 0 where the epoch is another (read Postgres again).
+-- ARGV  1 epoch under which Postgres was read  2 last seq  3 last version  4 seconds that an idle conversation stays
+--       5 msgpack: {{user, delivered seq, read seq}, ...}  6.. field, value, ...: as keys.conversation describes
+-- Returns 1 if the conversation is in Redis now, 0 if the epoch has changed (read Postgres again).
 
 local epoch = redis.call('GET', KEYS[1])
 if not epoch or string.match(epoch, '^%d+') ~= ARGV[1] then return 0 end

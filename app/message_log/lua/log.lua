@@ -1,16 +1,16 @@
--- What every script that writes to the log begins with (app/redis_scripts.py puts it before them): the present state,
--- conversations as Redis holds them, and one way to log a record and to fan it out.
+-- The common beginning of every script that writes to the log (app/redis_scripts.py puts it before them): reads the
+-- state, loads conversations, logs records and fans them out.
 --
 -- KEYS  1 epoch  2 version  3 log  4 log-state  5 online  6 drain-lease
--- ARGV  1 prefix  2 most records in the log  3 most bytes in the log  4 seconds a dedupe mark lives
---       5 seconds an idle conversation stays in Redis  6 msgpack: the operations
---       7.. for each operation the end of its record, packed: user, id, body, session, gateway. It passes through untouched.
--- Returns msgpack {epoch, wake, results}, or {false} where there is no epoch (Redis lost its data). wake is 1 where
---   something was logged and no drain is running.
+-- ARGV  1 prefix  2 maximum of records in the log  3 maximum of bytes in the log  4 seconds that a dedupe mark lives
+--       5 seconds that an idle conversation stays in Redis  6 msgpack: the operations
+--       7.. the end of each operation's record, packed: user, id, body, session, gateway. It is copied unchanged.
+-- Returns msgpack {epoch, wake, results}, or {false} if there is no epoch (Redis lost its data). wake is 1 if something
+--   was logged and no drain is running.
 --
--- A record, in the log, in the conversation's tail and on the bus alike:
---   {kind, conversation, seq, version, sent_ms, user, id, body, session, gateway}   kinds: app/core/records.py
--- On the bus (one PUBLISH a gateway): {epoch, {{users, record}, ...}}
+-- A record has the same form in the log, in the conversation's tail and on the bus:
+--   {kind, conversation, seq, version, sent_ms, user, id, body, session, gateway}   kinds: app/core/kinds.py
+-- On the bus (one PUBLISH per gateway): {epoch, {{users, record}, ...}}
 
 local call, pack, unpack_msg, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
 local heads = call('MGET', KEYS[1], KEYS[2], KEYS[6])
@@ -20,7 +20,7 @@ epoch = tonumber(string.match(epoch, '^%d+'))
 
 local FIRST_END = 7
 local REFRESH_SECONDS = 3600
-local ROUTES_KEPT_ABOVE, ROUTES_SECONDS = 32, 3600
+local ROUTES_CACHED_ABOVE, ROUTES_SECONDS = 32, 3600
 local prefix = ARGV[1]
 local time = call('TIME')
 local now_s = tonumber(time[1])
@@ -33,7 +33,7 @@ local logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '
 local stored = tonumber(state[4] or '0')
 local room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
 
-local conversations, items, asked = {}, {}, {}
+local conversations, items, user_lists = {}, {}, {}
 local large = {}  -- the members of a large conversation -> that conversation
 local records, size, results = {}, 0, {}
 
@@ -42,7 +42,7 @@ local function answer(what, seq, at, ms)
   results[n + 1], results[n + 2], results[n + 3], results[n + 4] = what, seq or 0, at or 0, ms or 0
 end
 
--- What the dedupe mark of a message says: it is done already. 1 Postgres has it, 2 not yet, 3 it is another sender's.
+-- Answers an operation whose id has a dedupe mark: 1 it is in Postgres, 2 not yet, 3 the id is another sender's.
 local function sent_before(mark, sender)
   local seq, at, ms, by = string.match(mark, '^(%d+):(%d+):(%d+):(%d+)$')
   if tonumber(by) ~= sender then return answer(3) end
@@ -50,7 +50,7 @@ local function sent_before(mark, sender)
   answer(at <= stored and 1 or 2, tonumber(seq), at, tonumber(ms))
 end
 
--- The mark of the message that comes next in a conversation.
+-- The dedupe mark of the conversation's next message.
 local function next_mark(c, sender)
   return format('%d:%.0f:%s:%d', c.seq + 1, version + 1, sent, sender)
 end
@@ -65,7 +65,7 @@ local function conversation_of(id)
       c = {id = id, members = unpack_msg(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]),
            key = prefix .. 'c:' .. name, tail = prefix .. 't:' .. name, marks = prefix .. 'x:' .. name .. ':', new = {},
            refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS, blockers = f[5] and unpack_msg(f[5])}
-      if #c.members > ROUTES_KEPT_ABOVE then
+      if #c.members > ROUTES_CACHED_ABOVE then
         c.routes = prefix .. 'rt:' .. name
         large[c.members] = c
       end
@@ -91,16 +91,16 @@ local function is_member(c, user)
   return c.set[user]
 end
 
--- Remembers that these users are to get this. Where they are is asked once for the whole call, in `finish`.
+-- Adds a record for these users. `finish` looks up their gateways once for the whole call.
 local function fan_out(users, packed)
-  if not asked[users] then
-    asked[users] = true
-    asked[#asked + 1] = users
+  if not user_lists[users] then
+    user_lists[users] = true
+    user_lists[#user_lists + 1] = users
   end
   items[#items + 1] = {users, packed}
 end
 
--- Whom something of `user`'s in a conversation goes to: all members; of a direct conversation with a block in it, `user`.
+-- The users who get a record of `user`: all members, or only `user` in a direct conversation with a block.
 local function audience(c, user)
   return c.blockers and #c.blockers > 0 and {user} or c.members
 end
@@ -109,7 +109,7 @@ local function has_room(index)
   return #records < room and size + #ARGV[FIRST_END + index] <= bytes_room
 end
 
--- Puts a record into the log and the conversation's tail. Returns it without its header.
+-- Adds a record to the log and to the conversation's tail. Returns it without its array header.
 local function write(c, kind, seq, ending)
   version = version + 1
   c.lv = version
@@ -131,7 +131,7 @@ local function array_header(n)
   return '\220' .. string.char(math.floor(n / 256), n % 256)
 end
 
--- user -> the gateways that hold a session of theirs, for all of these lists
+-- Returns user -> the gateways with a session of that user, for all users of these lists.
 local function places(lists)
   local found, users = {}, {}
   for i = 1, #lists do
@@ -150,7 +150,7 @@ local function places(lists)
   return found
 end
 
--- For a list of users: {gateway, beginning of an item for it}, ...
+-- Returns {gateway, beginning of a bus item for it}, ... for a list of users.
 local function routes_of(users, found)
   local by_gateway, routes = {}, {}
   for i = 1, #users do
@@ -167,18 +167,18 @@ local function routes_of(users, found)
   return routes
 end
 
--- Routes by list of users. Those of a large conversation are kept, as long as nobody anywhere comes or goes: once it
--- was seen that nobody did between two messages, since to keep them costs as much as to look them up.
+-- Returns list of users -> its routes. The routes of a large conversation are cached until any user comes online or goes
+-- offline. Storing them costs as much as looking them up, so they are stored only if nobody did between two messages.
 local function all_routes()
-  local routes, kept, lists = {}, {}, {}
+  local routes, cached, lists = {}, {}, {}
   local present = next(large) and tonumber(call('GET', prefix .. 'places') or '0')
-  for i = 1, #asked do
-    local users = asked[i]
+  for i = 1, #user_lists do
+    local users = user_lists[i]
     local c = large[users]
     if c then
       local found = call('GET', c.routes)
-      kept[users] = found and unpack_msg(found) or {}
-      if kept[users][1] == present and kept[users][2] then routes[users] = kept[users][2] end
+      cached[users] = found and unpack_msg(found) or {}
+      if cached[users][1] == present and cached[users][2] then routes[users] = cached[users][2] end
     end
     if not routes[users] then lists[#lists + 1] = users end
   end
@@ -186,8 +186,8 @@ local function all_routes()
   for i = 1, #lists do
     local users = lists[i]
     routes[users] = routes_of(users, found)
-    if kept[users] then
-      local worth = kept[users][1] == present and routes[users] or false
+    if cached[users] then
+      local worth = cached[users][1] == present and routes[users] or false
       call('SET', large[users].routes, pack({present, worth}), 'EX', ROUTES_SECONDS)
     end
   end

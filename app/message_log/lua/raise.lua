@@ -1,8 +1,8 @@
--- Lets a conversation's seq counter catch up with Postgres; it never goes back.
+-- Raises a conversation's seq counter to the last seq in Postgres. The counter never goes back.
 --
 -- KEYS  1 conversation
--- ARGV  1 last seq that Postgres holds
--- Returns the counter, or 0 where Redis does not hold the conversation.
+-- ARGV  1 last seq in Postgres
+-- Returns the counter, or 0 if the conversation is not in Redis.
 
 local seq = redis.call('HGET', KEYS[1], 's')
 if not seq then return 0 end

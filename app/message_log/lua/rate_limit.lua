@@ -1,11 +1,12 @@
--- Takes one unit from each of several rate limits, or from none (generic cell rate algorithm: a token bucket in one number).
+-- Takes one token from each of several rate limits, or from none (generic cell rate algorithm: a token bucket in one
+-- number).
 --
--- KEYS[i]       string: the time, in microseconds, at which limit i is full again; expires then
--- ARGV[2i - 1]  microseconds that one unit takes to come back
--- ARGV[2i]      how many units may be taken at once
--- Returns       0 where all were granted, else the microseconds until all would be (nothing was taken)
+-- KEYS[i]       string: the time, in microseconds, when bucket i is full again; expires then
+-- ARGV[2i - 1]  microseconds until one token is refilled
+-- ARGV[2i]      the bucket's size in tokens
+-- Returns       0 if all were granted, else the microseconds until all can be granted (nothing was taken)
 --
--- The clock is Redis', so that web processes with skewed clocks share one limit.
+-- The clock is that of Redis, so that web processes with skewed clocks share one limit.
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]

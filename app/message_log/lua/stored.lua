@@ -1,10 +1,10 @@
--- Removes from the log what Postgres now holds and tells the gateways whose senders wait for it.
+-- Removes stored records from the log, and notifies the gateways whose senders wait for them.
 --
 -- KEYS  1 log  2 log-state  3 memberships
--- ARGV  1 prefix  2 greatest version removed: all up to it is in Postgres now  3 records removed  4 bytes removed
+-- ARGV  1 prefix  2 greatest version removed: everything up to it is in Postgres now  3 records removed  4 bytes removed
 --       5 msgpack: entry ids of the log  6 msgpack: {{conversation, records, greatest version}, ...}
---       7 greatest number of those entries, 0 for none  8.. gateway, notice, ...: what to tell them, packed by the caller
--- Returns how many entries of the log were still there. Safe to run twice for the same entries.
+--       7 greatest number of those entries, 0 for none  8.. gateway, notice, ...: packed by the caller
+-- Returns how many of the entries were still in the log. Safe to run twice for the same entries.
 
 local prefix = ARGV[1]
 local ids = cmsgpack.unpack(ARGV[5])
@@ -27,7 +27,7 @@ local function version_of(packed)
   return cmsgpack.unpack(packed)[4]
 end
 
--- Takes the head of a tail off. Where another drain was here before, what is newer goes back.
+-- Removes the head of a tail. If another drain removed it before, newer records are put back.
 local function trim(tail, count, version)
   local taken = redis.call('LPOP', tail, count)
   if not taken then return end

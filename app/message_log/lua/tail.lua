@@ -1,10 +1,10 @@
--- What is accepted but not stored yet, of some conversations.
+-- Reads the records of some conversations that are accepted but not stored yet.
 --
 -- KEYS  1 log  2 version  3 memberships
 -- ARGV  1 prefix  2.. conversation ids
--- Returns {version, entries of the log, {change, ...}, conversation, {record, ...}, ...}: who came to and went from any conversation, and of
--- those conversations that have something the records, packed as they were logged. `version` is the last one given out:
--- all up to it is in a tail now, or was in Postgres before.
+-- Returns {version, entries of the log, {change, ...}, conversation, {record, ...}, ...}: the membership changes of all
+-- conversations, and the records, packed as they were logged, of each given conversation that has any. `version` is the
+-- last assigned version: every record up to it is in a tail now, or was in Postgres before.
 
 local found = {redis.call('GET', KEYS[2]) or '0', redis.call('XLEN', KEYS[1]), {}}
 if found[2] == 0 then return found end

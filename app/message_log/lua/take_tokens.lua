@@ -1,14 +1,15 @@
--- Takes units from many rate limits, each for itself, ahead of their use (generic cell rate algorithm: a token bucket in
--- one number). Where fewer are left than are wanted, fewer are granted.
+-- Takes tokens ahead of their use from many rate limits, independently of each other (generic cell rate algorithm: a
+-- token bucket in one number). If fewer are left than wanted, fewer are granted.
 --
--- KEYS[i]       string: the time, in microseconds, at which limit i is full again; expires then
--- ARGV[4i - 3]  microseconds that one unit takes to come back
--- ARGV[4i - 2]  how many units may be taken at once
--- ARGV[4i - 1]  units to charge whatever is left, since they are used already; below 0: units given back
--- ARGV[4i]      units wanted
--- Returns       {granted, wait, ...}: wait is 0 where some were granted or none wanted, else the microseconds until there is one
+-- KEYS[i]       string: the time, in microseconds, when bucket i is full again; expires then
+-- ARGV[4i - 3]  microseconds until one token is refilled
+-- ARGV[4i - 2]  the bucket's size in tokens
+-- ARGV[4i - 1]  tokens that were used already and are charged even if none are left; below 0: tokens returned
+-- ARGV[4i]      tokens wanted
+-- Returns       {granted, wait, ...}: wait is 0 if some were granted or none were wanted, else the microseconds until
+--               there is one
 --
--- The clock is Redis', so that web processes with skewed clocks share one limit.
+-- The clock is that of Redis, so that web processes with skewed clocks share one limit.
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
