@@ -1,4 +1,4 @@
-/* Parley for the oldest browsers: ES5, XMLHttpRequest, long-poll. No outbox on disk, no shared tabs.
+/* Parley for the oldest browsers: ES5, XMLHttpRequest, long-poll. Its outbox is in memory, and tabs share nothing.
  *
  * var chat = ParleyLegacy("https://chat.example.com");
  * chat.login("alice", "secret", function (error, user) { chat.start(); });
@@ -14,7 +14,7 @@
     });
   }
 
-  /** `url` is left out by pages of the server itself. `tokens`, where there is a sign-in already: {accessToken, refreshToken}. */
+  /** Pages of the server itself need no `url`. `tokens` continues an existing sign-in: {accessToken, refreshToken}. */
   root.ParleyLegacy = function (url, tokens) {
     var chat = { user: null, tokens: tokens || null, cursor: "" };
     var handlers = {}, queue = [], running = false, sending = false, renewing = null, turn = 0, polling = null;
@@ -33,7 +33,7 @@
       request.onreadystatechange = function () {
         if (request.readyState !== 4) return;
         var answer = null;
-        try { answer = JSON.parse(request.responseText); } catch (ignored) { answer = {}; } // 204, or no answer at all
+        try { answer = JSON.parse(request.responseText); } catch (ignored) { answer = {}; } // 204, or no answer
         if (request.status >= 200 && request.status < 300) done(null, answer);
         else done({ code: answer.code || "network", status: request.status, retryAfter: answer.retryAfter }, null);
       };
@@ -41,7 +41,7 @@
       return request;
     }
 
-    /* A refresh token is good once: whoever needs one at the same time waits for the same. */
+    /* A refresh token works once, so concurrent callers wait for one renewal. */
     function renew(done) {
       if (renewing) { renewing.push(done); return; }
       renewing = [done];
@@ -82,8 +82,8 @@
     chat.on = function (name, handler) { (handlers[name] = handlers[name] || []).push(handler); };
 
     function pause(tries, error) {
-      var most = Math.min(30, Math.pow(2, tries));
-      return 1000 * Math.max(most * (0.5 + Math.random() / 2), (error && error.retryAfter) || 0);
+      var limit = Math.min(30, Math.pow(2, tries));
+      return 1000 * Math.max(limit * (0.5 + Math.random() / 2), (error && error.retryAfter) || 0);
     }
 
     function poll(mine, tries) {
@@ -93,7 +93,7 @@
         if (!running || mine !== turn) return;
         if (error) { setTimeout(function () { poll(mine, tries + 1); }, pause(tries, error)); return; }
         for (var i = 0; i < answer.events.length; i++) emit(answer.events[i].event, answer.events[i].data);
-        chat.cursor = answer.cursor; // shown by the next poll: what came before is handled
+        chat.cursor = answer.cursor; // the next poll sends it, which confirms these events
         poll(mine, 0);
       });
     }
@@ -107,7 +107,7 @@
       if (polling) polling.abort();
     };
 
-    /* One after the other, each under its own id until the server has stored or refused it. */
+    /* Sends one message after the other, each under its own id until the server stores or refuses it. */
     function drain(tries) {
       if (sending || !queue.length) return;
       sending = true;

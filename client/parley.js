@@ -1,9 +1,9 @@
 /**
  * @import { Options, Pair, UploadOptions } from "./lib/option_types.js"
- * @import { Attachment, EventName, Handler, OutboxEntry, Outgoing, Profile, ProfilePatch, Sent, State, Transport, User } from "./lib/types.js"
+ * @import { Attachment, EventName, Handler, Limits, OutboxEntry, Outgoing, Profile, ProfilePatch, Sent, State, Transport, User } from "./lib/types.js"
  */
-import { Acts } from "./lib/acts.js";
-import { Awaited } from "./lib/awaited.js";
+import { Commands } from "./lib/commands.js";
+import { PendingSends } from "./lib/pending_sends.js";
 import { compose } from "./lib/compose.js";
 import { TIMING } from "./lib/connection.js";
 import { Emitter } from "./lib/emitter.js";
@@ -13,13 +13,13 @@ import { openOutboxStore } from "./lib/outbox_store.js";
 import { watchPlatform } from "./lib/platform.js";
 import { confirmPush, disablePush, enablePush, pushState } from "./lib/push.js";
 import { Rest } from "./lib/rest.js";
-import { SharedConnection } from "./lib/shared.js";
+import { TabCoordinator } from "./lib/tab_coordinator.js";
 import { Tokens, defaultStorage } from "./lib/tokens.js";
 
 export { ParleyError };
 
-/** A chat client; README.md beside this file tells how it is used. */
-export class Parley extends Acts {
+/** A chat client. README.md in this folder describes how to use it. */
+export class Parley extends Commands {
   #key;
   #options;
   #link;
@@ -27,10 +27,11 @@ export class Parley extends Acts {
   #emitter = new Emitter();
   /** @type {Tokens} */ #tokens;
   #store;
-  /** @type {SharedConnection | null} */ #shared = null;
+  /** @type {TabCoordinator | null} */ #tabs = null;
   /** @type {number | undefined} */ #userId;
   /** @type {() => void} */ #unwatch = () => {};
-  #awaited = new Awaited();
+  #pending = new PendingSends();
+  /** The server's limits: known after `connect` or `fetchLimits`. @type {Limits | null} */ limits = null;
 
   /** @param {Options} [options] */
   constructor(options = {}) {
@@ -51,14 +52,15 @@ export class Parley extends Acts {
       onChange: () => this.#tokensChanged(),
     });
     this.#userId = this.me?.id;
-    this.on("message_status", (status) => this.#awaited.settle(status));
-    this.on("discarded", ({ id }) => this.#awaited.reject(id, new ParleyError("discarded")));
+    this.on("joined", ({ limits }) => void (this.limits = limits));
+    this.on("message_status", (status) => this.#pending.settle(status));
+    this.on("discarded", ({ id }) => this.#pending.reject(id, new ParleyError("discarded")));
   }
 
   /**
    * @template {EventName | "*"} K
    * @param {K} name an event, or `*` for all @param {Handler<K>} handler may be asynchronous
-   * @returns {() => void} takes it off again
+   * @returns {() => void} removes the handler
    */
   on(name, handler) {
     return this.#emitter.on(name, handler);
@@ -74,6 +76,11 @@ export class Parley extends Acts {
   /** @param {string} path of a file under /api/v1 @returns {Promise<Blob>} */
   download(path) {
     return this.#rest.download(path);
+  }
+
+  /** Reads the server's limits; works without a sign-in. @returns {Promise<Limits>} */
+  async fetchLimits() {
+    return (this.limits = await this.#rest.call("GET", "/limits"));
   }
 
   // --- signing in
@@ -99,7 +106,7 @@ export class Parley extends Acts {
   }
 
   async logout() {
-    await disablePush(this.#request).catch(() => {}); // the server drops them with the sign-in
+    await disablePush(this.#request).catch(() => {}); // the server removes them with the sign-in
     try {
       await this.request("POST", "/auth/logout");
     } finally {
@@ -129,7 +136,7 @@ export class Parley extends Acts {
       this.close();
       void this.#emitter.emit("signed_out", {});
     } else if (current) {
-      this.#shared?.renewed(current.accessToken);
+      this.#tabs?.renewed(current.accessToken);
     }
   }
 
@@ -137,56 +144,56 @@ export class Parley extends Acts {
 
   /** @returns {State} */
   get state() {
-    return this.#shared?.state ?? { status: "offline", transport: null };
+    return this.#tabs?.state ?? { status: "offline", transport: null };
   }
 
-  /** Where the stream of events stands: `connect({ cursor })` goes on from it, in another process too. */
+  /** The current position in the stream of events. `connect({ cursor })` resumes from it, even in another process. */
   get cursor() {
-    return this.#shared?.cursor;
+    return this.#tabs?.cursor;
   }
 
   /**
-   * Settles once events flow; rejects where nobody is signed in, or on `close`.
+   * Resolves when events arrive; rejects if nobody is signed in, or on `close`.
    * @param {{ cursor?: string }} [options]
    * @returns {Promise<void>}
    */
   async connect({ cursor } = {}) {
     const { me } = this;
-    if (!me) throw new ParleyError("unauthorized", "Nobody is signed in.");
+    if (!me) throw new ParleyError("unauthorized", "You are not signed in.");
     const online = this.#untilOnline();
-    if (this.#shared) {
-      this.#shared.wake();
+    if (this.#tabs) {
+      this.#tabs.wake();
       return online;
     }
-    const shared = (this.#shared = this.#makeShared(me.id));
-    shared.start(cursor);
+    const tabs = (this.#tabs = this.#makeTabs(me.id));
+    tabs.start(cursor);
     this.#tokens.keepFresh();
     this.#unwatch = watchPlatform({
-      nudge: () => shared.nudge(),
-      freeze: () => shared.stop(), // it must not keep the connection from other tabs
-      thaw: () => shared.start(shared.cursor),
+      nudge: () => tabs.nudge(),
+      freeze: () => tabs.stop(), // a frozen page must not keep the connection from other tabs
+      thaw: () => tabs.start(tabs.cursor),
       clicked: (data) => void this.#emitter.emit("open_conversation", data),
     });
-    void online.then(() => confirmPush(this.#request, this.deviceId)).catch(() => {}); // next time
+    void online.then(() => this.limits ?? this.fetchLimits()).catch(() => {}); // there is no `joined` if another tab leads
+    void online.then(() => confirmPush(this.#request, this.deviceId)).catch(() => {}); // tries again at the next connect
     return online;
   }
 
   close() {
-    const shared = this.#shared;
-    if (!shared) return;
-    this.#shared = null;
-    this.#tokens.rest();
+    const tabs = this.#tabs;
+    if (!tabs) return;
+    this.#tabs = null;
+    this.#tokens.stopRenewing();
     this.#unwatch();
-    shared.stop();
+    tabs.stop();
     void this.#emitter.emit("closed", {});
   }
 
   /** @param {number} userId */
-  #makeShared(userId) {
-    const { transports = ["websocket", "sse", "long-poll"], shareAcrossTabs = true, timing } = this.#options;
-    /** @type {Transport[]} */
+  #makeTabs(userId) {
+    const { transports = /** @type {Transport[]} */ (["websocket", "sse", "long-poll"]), shareAcrossTabs = true, timing } = this.#options;
     const order = transports.filter((name) => name !== "websocket" || this.#link.WebSocket);
-    return new SharedConnection({
+    return new TabCoordinator({
       name: `${this.#key}:${userId}`,
       shared: shareAcrossTabs && typeof document !== "undefined",
       me: userId,
@@ -214,33 +221,33 @@ export class Parley extends Acts {
   // --- sending
 
   /**
-   * Put a message on its way. `saved`: it is in the outbox, and survives a reload; `done`: it is stored, or refused.
+   * Sends a message. `saved`: it is in the outbox and survives a reload; `done`: the server stored or refused it.
    * @param {Outgoing} outgoing
    * @returns {Sent}
    */
   send(outgoing) {
-    const shared = this.#connected();
+    const tabs = this.#connected();
     const { id, data, shown } = compose(outgoing, /** @type {number} */ (this.#userId));
-    const done = this.#awaited.ack(id);
-    const saved = shared.outbox.add(data, shown);
-    saved.then(() => shared.drain(), (error) => this.#awaited.reject(id, networkError(error)));
+    const done = this.#pending.add(id);
+    const saved = tabs.outbox.add(data, shown);
+    saved.then(() => tabs.drain(), (error) => this.#pending.reject(id, networkError(error)));
     return { id, message: shown, saved, done };
   }
 
-  /** What waits or was refused, in order. @returns {Promise<OutboxEntry[]>} */
+  /** Returns pending and refused messages, in order. @returns {Promise<OutboxEntry[]>} */
   async outbox() {
     const entries = await this.#connected().outbox.list();
     return entries.map(({ id, data, status, message, error }) => ({ id, conversationId: data.conversationId, status, message, error }));
   }
 
-  /** @param {string} id of a message that was refused */
+  /** @param {string} id of a refused message */
   async retry(id) {
-    const shared = this.#connected();
-    await shared.outbox.retry(id);
-    shared.drain();
+    const tabs = this.#connected();
+    await tabs.outbox.retry(id);
+    tabs.drain();
   }
 
-  /** @param {string} id of a message that is not to be sent any more */
+  /** @param {string} id of a message to drop */
   discard(id) {
     return this.#connected().outbox.discard(id);
   }
@@ -251,8 +258,8 @@ export class Parley extends Acts {
   }
 
   /** @param {string} name @param {any} data */
-  tell(name, data) {
-    this.#shared?.tell(name, data);
+  notify(name, data) {
+    this.#tabs?.notify(name, data);
   }
 
   /** @param {number[]} userIds */
@@ -284,10 +291,8 @@ export class Parley extends Acts {
     return disablePush(this.#request);
   }
 
-  // --- within
-
   #connected() {
-    if (!this.#shared) throw new ParleyError("closed", "Call connect() first.");
-    return this.#shared;
+    if (!this.#tabs) throw new ParleyError("closed", "Call connect() first.");
+    return this.#tabs;
   }
 }

@@ -1,4 +1,4 @@
-/** The service worker: shows, replaces and takes away notifications. It needs no token and keeps nothing. */
+/** The service worker: shows, replaces and clears notifications. It needs no token and stores nothing. */
 
 /** @typedef {{ conversationId: number, tag: string, badge?: number }} About */
 
@@ -17,13 +17,13 @@ worker.addEventListener("notificationclick", (/** @type {any} */ event) => {
   event.waitUntil(open(event.notification.data.conversationId));
 });
 
-/** A second message of a conversation takes the place of the first. @param {About & { title?: string, body?: string, sentAt?: string }} payload */
+/** Shows a notification; it replaces the previous one of the same conversation. @param {About & { title?: string, body?: string, sentAt?: string }} payload */
 function show({ conversationId, tag, title = "Parley", body = "", sentAt }) {
   const timestamp = sentAt ? Date.parse(sentAt) : Date.now();
   return worker.registration.showNotification(title, { body, tag, renotify: Boolean(tag), timestamp, data: { conversationId } });
 }
 
-/** It was read on another device. @param {About} payload */
+/** Clears the notification after the user read the message on another device. @param {About} payload */
 async function clear({ tag }) {
   const shown = await worker.registration.getNotifications({ tag });
   for (const notification of shown) notification.close();
@@ -33,11 +33,11 @@ async function clear({ tag }) {
 async function badge({ badge }) {
   const { navigator } = worker;
   if (badge === undefined || !navigator.setAppBadge) return;
-  // Refused where the page is not installed; the notification is there all the same.
+  // Browsers refuse this for pages that are not installed; the notification is shown anyway.
   await (badge > 0 ? navigator.setAppBadge(badge) : navigator.clearAppBadge()).catch(() => {});
 }
 
-/** In a page that is open, or else a new one. @param {number} conversationId */
+/** Opens the conversation in an open page, or in a new one. @param {number} conversationId */
 async function open(conversationId) {
   const pages = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   if (!pages.length) return worker.clients.openWindow(`/#conversation=${conversationId}`);

@@ -2,9 +2,9 @@
  * @import { Conversation, ConversationList, EarlierTexts, FoundMessages, InfoPatch, Invite, InviteList, InvitePreview, MemberList } from "./types.js"
  * @import { MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, Role, SearchQuery, UserList } from "./types.js"
  */
-import { within } from "./commands.js";
+import { withQuery } from "./rest_routes.js";
 
-/** The REST API, a method an act. All reject with a ParleyError. */
+/** The REST API, one method per call. Failed calls reject with a ParleyError. */
 export class Api {
   /** @param {string} _method @param {string} _path under /api/v1 @param {any} [_body] @returns {Promise<any>} */
   request(_method, _path, _body) {
@@ -13,7 +13,7 @@ export class Api {
 
   /** @param {PageQuery} [page] @returns {Promise<ConversationList>} */
   conversations(page = {}) {
-    return this.request("GET", within("/conversations", page));
+    return this.request("GET", withQuery("/conversations", page));
   }
 
   /** @param {number} id @returns {Promise<Conversation>} */
@@ -23,7 +23,7 @@ export class Api {
 
   /** @param {number} id @param {{ before?: number, after?: number, limit?: number }} [page] @returns {Promise<MessageList>} */
   history(id, page = {}) {
-    return this.request("GET", within(`/conversations/${id}/messages`, page));
+    return this.request("GET", withQuery(`/conversations/${id}/messages`, page));
   }
 
   /** @param {number} id @returns {Promise<PinnedMessages>} */
@@ -53,7 +53,7 @@ export class Api {
 
   /** @param {number} id @param {PageQuery} [page] @returns {Promise<MemberList>} */
   members(id, page = {}) {
-    return this.request("GET", within(`/conversations/${id}/members`, page));
+    return this.request("GET", withQuery(`/conversations/${id}/members`, page));
   }
 
   /** @param {number} id @param {number[]} userIds @returns {Promise<Conversation>} */
@@ -72,7 +72,7 @@ export class Api {
   }
 
   /**
-   * @param {number} id @param {string | null} until a time; null: not muted
+   * @param {number} id @param {string | null} until a time, or null to unmute
    * @param {{ exceptMentions?: boolean }} [options] @returns {Promise<Conversation>}
    */
   mute(id, until, options = {}) {
@@ -116,12 +116,12 @@ export class Api {
 
   /** @param {string} messageId @param {{ conversationId?: number, cursor?: string, limit?: number }} [query] @returns {Promise<MessageReceipts>} */
   receipts(messageId, query = {}) {
-    return this.request("GET", within(`/messages/${messageId}/receipts`, query));
+    return this.request("GET", withQuery(`/messages/${messageId}/receipts`, query));
   }
 
   /** @param {string} messageId @param {{ conversationId?: number }} [query] @returns {Promise<EarlierTexts>} */
   edits(messageId, query = {}) {
-    return this.request("GET", within(`/messages/${messageId}/edits`, query));
+    return this.request("GET", withQuery(`/messages/${messageId}/edits`, query));
   }
 
   /** @param {string} messageId @param {ReportReason} reason @param {string} [note] @returns {Promise<ReportTaken>} */
@@ -131,12 +131,12 @@ export class Api {
 
   /** @param {SearchQuery} query @returns {Promise<FoundMessages>} */
   search(query) {
-    return this.request("GET", within("/search", query));
+    return this.request("GET", withQuery("/search", query));
   }
 
-  /** @param {string} q the beginning of a name @returns {Promise<UserList>} */
+  /** @param {string} q how a username or display name begins @returns {Promise<UserList>} */
   findUsers(q) {
-    return this.request("GET", within("/users", { q }));
+    return this.request("GET", withQuery("/users", { q }));
   }
 
   /** @param {number} userId @returns {Promise<void>} */

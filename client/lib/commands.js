@@ -1,24 +1,80 @@
-/**
- * Each command as the same act over REST, for links that carry none (docs/protocol.md, section 3).
- * @type {Record<string, (data: any) => [method: string, path: string, body?: any]>}
- */
-export const OVER_REST = {
-  send_message: (data) => ["POST", "/messages", data],
-  edit_message: ({ id, message, conversationId }) => ["PATCH", within(`/messages/${id}`, { conversationId }), { message }],
-  delete_message: ({ id, scope, conversationId }) => ["DELETE", within(`/messages/${id}`, { scope, conversationId })],
-  react: ({ id, emoji, on, conversationId }) => [
-    on ? "PUT" : "DELETE",
-    within(`/messages/${id}/reactions/${encodeURIComponent(emoji)}`, { conversationId }),
-  ],
-  pin_message: ({ id, on, conversationId }) => [on ? "PUT" : "DELETE", within(`/messages/${id}/pin`, { conversationId })],
-  fetch_unread_messages: (data) => ["GET", within("/messages/unread", data)],
-  message_delivered: ({ conversationId, seq }) => ["POST", `/conversations/${conversationId}/delivered`, { seq }],
-  message_read: ({ conversationId, seq }) => ["POST", `/conversations/${conversationId}/read`, { seq }],
-  typing: ({ conversationId, typing }) => ["POST", `/conversations/${conversationId}/typing`, { typing }],
-};
+/** @import { ChangeAck, MarkAck, Presence, Target, UnreadMessages } from "./types.js" */
+import { Api } from "./api.js";
+import { fetchPresence } from "./presence_watch.js";
 
-/** A path with its query; what is undefined or null is left out. @param {string} path @param {Record<string, any>} query */
-export function within(path, query) {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
-  return given.length ? `${path}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}` : path;
+const TYPING_EVERY_MS = 3_000;
+
+/** The commands of docs/protocol.md, section 3, that do not go through the outbox. They resolve to acks. */
+export class Commands extends Api {
+  /** @type {Map<string, number>} */ #typed = new Map();
+
+  /** @param {string} _name @param {any} _data @returns {Promise<any>} */
+  command(_name, _data) {
+    throw new Error();
+  }
+
+  /** Sends a command that has no answer. @param {string} _name @param {any} _data */
+  notify(_name, _data) {}
+
+  /** @param {number[]} _userIds */
+  watch(_userIds) {}
+
+  /** @param {string} id @param {string} message @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+  edit(id, message, conversationId) {
+    return this.command("edit_message", { id, message, conversationId });
+  }
+
+  /** @param {string} id @param {"everyone" | "me"} [scope] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+  remove(id, scope = "everyone", conversationId) {
+    return this.command("delete_message", { id, scope, conversationId });
+  }
+
+  /** @param {string} id @param {string} emoji @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+  react(id, emoji, on = true, conversationId) {
+    return this.command("react", { id, emoji, on, conversationId });
+  }
+
+  /** @param {string} id @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+  pin(id, on = true, conversationId) {
+    return this.command("pin_message", { id, on, conversationId });
+  }
+
+  /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
+  markRead(conversationId, seq) {
+    return this.command("message_read", { conversationId, seq });
+  }
+
+  /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
+  markDelivered(conversationId, seq) {
+    return this.command("message_delivered", { conversationId, seq });
+  }
+
+  /** @param {{ conversationId?: number, limit?: number }} [query] @returns {Promise<UnreadMessages>} */
+  fetchUnread(query = {}) {
+    return this.command("fetch_unread_messages", query);
+  }
+
+  /**
+   * Call it at every keystroke. It sends an event when typing begins, every 3 s while it lasts, and when it ends.
+   * @param {Target} target
+   */
+  typing(target, on = true) {
+    const key = `${target.conversationId}/${target.receiverId}`;
+    const last = this.#typed.get(key) ?? 0;
+    if (on ? Date.now() - last < TYPING_EVERY_MS : !last) return;
+    if (on) this.#typed.set(key, Date.now());
+    else this.#typed.delete(key);
+    this.notify("typing", { ...target, typing: on });
+  }
+
+  /** @param {number[]} userIds @returns {Promise<Presence[]>} their current presence */
+  presence(userIds) {
+    return fetchPresence((...call) => this.request(...call), userIds);
+  }
+
+  /** Subscribes to `presence` events of these users. @param {number[]} userIds @returns {Promise<Presence[]>} their current presence */
+  watchPresence(userIds) {
+    this.watch(userIds);
+    return this.presence(userIds);
+  }
 }

@@ -2,7 +2,7 @@
 import { uuid7 } from "./ids.js";
 
 /**
- * A message of one's own under a new id: as the command that sends it, and as it is shown until the server has it.
+ * Gives a new message an id. Returns the command that sends it, and the message to show until the server has it.
  * @param {Outgoing} outgoing @param {number} senderId
  */
 export function compose({ conversationId, receiverId, message = "", attachments = [], replyTo, forward, kind }, senderId) {

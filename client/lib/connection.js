@@ -12,24 +12,24 @@ const OPENERS = { websocket: openWebSocket, sse: openSse, "long-poll": openLongP
 
 /** @type {Timing} */
 export const TIMING = {
-  openMs: 10_000, // from the first byte out to `joined`
-  firstByteMs: 6_000, // of an event stream; a proxy that buffers lets none through
+  openMs: 10_000, // from opening to `joined`
+  firstByteMs: 6_000, // of an event stream; a buffering proxy lets nothing through
   silenceMs: 40_000, // the server writes a comment every 15 s
   pingMs: 25_000,
   pongMs: 10_000,
   waitSeconds: 25,
   retryMs: 1_000,
-  retryMostMs: 30_000,
-  shortMs: 10_000, // a link that lives shorter was not worth much
+  maxRetryMs: 30_000,
+  shortMs: 10_000, // a shorter-lived link counts as failed
   climbMs: 30_000,
-  climbMostMs: 600_000,
+  maxClimbMs: 600_000,
 };
 
 /**
- * One stream of events over whichever transport works, for as long as it runs.
+ * One stream of events over the best transport that works, until it is stopped.
  *
- * A transport that does not open, or is cut three times in its first seconds, is stepped down from; better ones are
- * tried again later beside the one that works, which is closed only once the better one has joined.
+ * If a transport does not open, or is cut three times in its first seconds, the connection falls back to the next one.
+ * It tries better transports again later, and closes the working one only when a better one has joined.
  */
 export class Connection {
   /** @type {State} */ state = { status: "offline", transport: null };
@@ -72,17 +72,17 @@ export class Connection {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#climbTimer);
     this.#closeAll();
-    this.#become({ status: "offline", transport: null, ...(error && { error }) });
+    this.#setState({ status: "offline", transport: null, ...(error && { error }) });
   }
 
-  /** Something suggests that the network came, went, or matters right now: do not wait for timers. */
+  /** Checks the connection now, without waiting for timers: the network changed, or the user came back to the page. */
   nudge() {
     if (this.link) this.link.check?.();
     else if (this.#running && this.#trials.size === 0) void this.#open(this.#index);
   }
 
   /** @param {State} state */
-  #become(state) {
+  #setState(state) {
     this.state = state;
     this.#on.state(state);
   }
@@ -99,46 +99,46 @@ export class Connection {
     clearTimeout(this.#retryTimer);
     this.#index = climbing ? this.#index : index;
     const transport = this.#order[index];
-    if (!climbing) this.#become({ status: "connecting", transport });
-    /** @type {Link} */ const placeholder = { close() {} }; // while the token is fetched
+    if (!climbing) this.#setState({ status: "connecting", transport });
+    /** @type {Link} */ const placeholder = { close() {} }; // until the token is there
     this.#trials.add(placeholder);
     let token;
     try {
       token = await this.tokens.fresh();
     } catch (error) {
-      if (this.#trials.delete(placeholder)) this.#failed(index, climbing, { error: networkError(error) }, "");
+      if (this.#trials.delete(placeholder)) this.#onFailed(index, climbing, { error: networkError(error) }, "");
       return;
     }
-    if (!this.#trials.delete(placeholder)) return; // stopped meanwhile
+    if (!this.#trials.delete(placeholder)) return; // stopped in the meantime
     /** @type {Link} */ const link = OPENERS[transport]({ ...this.#options, token }, {
-      joined: (data) => this.#joined(link, index, data),
+      joined: (data) => this.#onJoined(link, index, data),
       event: (name, data, cursor) =>
         link === this.link || this.#trials.has(link) ? this.#on.event(name, data, cursor) : Promise.resolve(),
       ended: (end) => {
-        if (this.#trials.delete(link)) this.#failed(index, climbing, end, token);
-        else if (link === this.link) this.#lost(end, token);
+        if (this.#trials.delete(link)) this.#onFailed(index, climbing, end, token);
+        else if (link === this.link) this.#onLost(end, token);
       },
     });
     this.#trials.add(link);
   }
 
   /** @param {Link} link @param {number} index @param {Joined | null} data */
-  #joined(link, index, data) {
+  #onJoined(link, index, data) {
     if (!this.#trials.delete(link)) return;
     this.#closeAll();
     this.link = link;
     this.#index = index;
     this.#since = Date.now();
     if (data) this.#on.joined(data);
-    this.#become({ status: "online", transport: this.#order[index] });
-    if (index === 0) this.#climb = Math.min(this.#timing.climbMs, 2_000); // it works here: come back to it soon
+    this.#setState({ status: "online", transport: this.#order[index] });
+    if (index === 0) this.#climb = Math.min(this.#timing.climbMs, 2_000); // it works on this network: try it again soon
     else this.#climbLater();
   }
 
   #climbLater() {
     clearTimeout(this.#climbTimer);
     this.#climbTimer = setTimeout(() => this.#climbNow(), this.#climb);
-    this.#climb = Math.min(this.#climb * 2, this.#timing.climbMostMs);
+    this.#climb = Math.min(this.#climb * 2, this.#timing.maxClimbMs);
   }
 
   #climbNow() {
@@ -147,39 +147,38 @@ export class Connection {
     this.#climbLater();
   }
 
-  /** The link that was in use ended. @param {End} end @param {string} token */
-  #lost(end, token) {
+  /** The link in use ended. @param {End} end @param {string} token */
+  #onLost(end, token) {
     this.link = null;
-    const lived = Date.now() - this.#since;
-    if (lived > this.#timing.shortMs) {
+    if (Date.now() - this.#since > this.#timing.shortMs) {
       this.#tries = this.#shortLives = 0;
       this.#renewed = false;
     } else if (!end.error && (end.code ?? 1006) === 1006) this.#shortLives += 1;
-    if (this.#shortLives < 3) return this.#again(end, token);
+    if (this.#shortLives < 3) return this.#retry(end, token);
     this.#shortLives = 0;
     this.#climb = this.#timing.climbMs;
-    this.#failed(this.#index, false, end, token);
+    this.#onFailed(this.#index, false, end, token);
   }
 
   /** A link did not open. @param {number} index @param {boolean} climbing @param {End} end @param {string} token */
-  #failed(index, climbing, end, token) {
+  #onFailed(index, climbing, end, token) {
     if (!this.#running || climbing) return;
-    const blocked = !end.error || !["unauthorized", "rate_limited", "overloaded"].includes(end.error.code);
-    const wrong = [1001, 1008, 1009, 1013, 4401, 4429].includes(end.code ?? 0);
-    if (blocked && !wrong && index + 1 < this.#order.length) return void this.#open(index + 1);
-    if (blocked && !wrong) this.#index = 0;
-    this.#again(end, token);
+    const answers = ["unauthorized", "rate_limited", "overloaded", 1001, 1008, 1009, 1013, 4401, 4429];
+    const blocked = !answers.includes(end.error?.code ?? "") && !answers.includes(end.code ?? 0); // by something in between
+    if (blocked && index + 1 < this.#order.length) return void this.#open(index + 1);
+    if (blocked) this.#index = 0;
+    this.#retry(end, token);
   }
 
-  /** @param {End} end @param {string} token the one the link was opened with */
-  #again({ code, error }, token) {
+  /** @param {End} end @param {string} token the token that opened the link */
+  #retry({ code, error }, token) {
     if (!this.#running) return;
     if (code === 1008 || code === 1009) return this.stop(error ?? new ParleyError("invalid", `closed with ${code}`));
     if ((code === 4401 || error?.code === "unauthorized") && !this.#renewed) return void this.#renew(token);
-    const grown = Math.min(this.#timing.retryMs * 2 ** this.#tries, this.#timing.retryMostMs);
-    const wait = Math.max(grown * (0.5 + Math.random() / 2), (error?.retryAfter ?? 0) * 1000);
+    const backoff = Math.min(this.#timing.retryMs * 2 ** this.#tries, this.#timing.maxRetryMs);
+    const wait = Math.max(backoff * (0.5 + Math.random() / 2), (error?.retryAfter ?? 0) * 1000);
     this.#tries += 1;
-    this.#become({ status: "offline", transport: null, retryInMs: Math.round(wait), ...(error && { error }) });
+    this.#setState({ status: "offline", transport: null, retryInMs: Math.round(wait), ...(error && { error }) });
     this.#renewed = false;
     this.#retryTimer = setTimeout(() => this.#open(this.#index), wait);
   }
@@ -187,11 +186,11 @@ export class Connection {
   /** @param {string} token */
   async #renew(token) {
     this.#renewed = true;
-    this.#become({ status: "connecting", transport: this.#order[this.#index] });
+    this.#setState({ status: "connecting", transport: this.#order[this.#index] });
     try {
       if (token) await this.tokens.renew(token);
     } catch (error) {
-      return this.#again({ error: networkError(error) }, token);
+      return this.#retry({ error: networkError(error) }, token);
     }
     if (this.#running && !this.link) void this.#open(this.#index);
   }

@@ -7,7 +7,7 @@ export class Emitter {
   /**
    * @template {EventName | "*"} K
    * @param {K} name @param {Handler<K>} handler
-   * @returns {() => void} takes it off again
+   * @returns {() => void} removes the handler
    */
   on(name, handler) {
     const handlers = this.#handlers.get(name) ?? new Set();
@@ -16,8 +16,8 @@ export class Emitter {
   }
 
   /**
-   * Settles once every handler is done; true where there were handlers and all succeeded. A handler's failure is
-   * reported as an uncaught one would be, and keeps nothing from the others.
+   * Resolves when every handler is done: to true if there were handlers and all succeeded. A handler's error is
+   * reported like an uncaught error and does not affect the other handlers.
    * @template {EventName} K
    * @param {K} name @param {EventMap[K]} data
    */

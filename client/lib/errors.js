@@ -1,4 +1,4 @@
-/** What went wrong: `code` is stable (docs/protocol.md, section 12); `network` where no answer came at all. */
+/** A failed call. `code` is stable (docs/protocol.md, section 12); it is `network` if there was no answer. */
 export class ParleyError extends Error {
   /**
    * @param {string} code
@@ -15,7 +15,7 @@ export class ParleyError extends Error {
     this.errors = more.errors;
   }
 
-  /** Whether the same request may succeed later. `unauthorized` is among them: a fresh token mends it. */
+  /** True if the same request may succeed later. `unauthorized` counts, because a fresh token fixes it. */
   get retryable() {
     return ["network", "rate_limited", "overloaded", "internal", "unauthorized"].includes(this.code);
   }
@@ -31,8 +31,8 @@ export function networkError(cause) {
   return cause instanceof ParleyError ? cause : new ParleyError("network", String(cause));
 }
 
-/** The error that an answer other than 2xx tells of. @param {Response} response */
-export async function errorOf(response) {
+/** Returns the error that a non-2xx response describes. @param {Response} response */
+export async function errorFrom(response) {
   const problem = await response.json().catch(() => ({}));
   const retryAfter = problem.retryAfter ?? (Number(response.headers.get("Retry-After")) || undefined);
   const code = problem.code || (response.status >= 500 ? "overloaded" : `http_${response.status}`);

@@ -1,7 +1,7 @@
 let lastMs = 0;
 let counter = 0;
 
-/** A UUID version 7 (RFC 9562): grows with time, also within a millisecond. */
+/** Returns a UUID version 7 (RFC 9562). Ids sort by creation time, even within a millisecond. */
 export function uuid7() {
   const now = Date.now();
   counter = now > lastMs ? 0 : counter + 1;

@@ -1,5 +1,5 @@
 /**
- * The types by which the modules know each other. Types alone, as in types.js.
+ * The types that the modules share with each other. Only types, as in types.js.
  *
  * @import { ParleyError } from "./errors.js"
  * @import { LinkTiming, Pair, Timing, WebSocketMaker } from "./option_types.js"
@@ -14,15 +14,15 @@
  *   joined(data: Joined | null): void,
  *   event(name: string, data: any, cursor?: string): Promise<void>,
  *   ended(end: End): void,
- * }} Sink `joined` with null: a cursor was resumed without one. `ended` comes once, unless the link was closed from here
+ * }} Sink `joined` gets null if a cursor was resumed without a `joined` event. `ended` is called once, unless the client closed the link
  * @typedef {{ code?: number, error?: ParleyError }} End
  * @typedef {{
  *   close(): void,
  *   check?(): void,
  *   command?(name: string, data: any): Promise<any>,
- *   tell?(name: string, data: any): void,
+ *   notify?(name: string, data: any): void,
  *   confirms?: boolean,
- * }} Link `check`: find out now whether it lives; `confirms`: the transport itself tells what was handled
+ * }} Link `check` tests now whether the connection is alive; `confirms`: the transport itself confirms handled events
  * @typedef {{
  *   url: string,
  *   token: string,
@@ -43,11 +43,11 @@
  * }} ConnectionOptions
  */
 
-// --- within
+// --- inside the client
 
 /**
  * @typedef {(method: string, path: string, body?: any) => Promise<any>} Request
- * @typedef {<K extends EventName>(name: K, data: EventMap[K]) => void} Tell to the handlers of all tabs
+ * @typedef {<K extends EventName>(name: K, data: EventMap[K]) => void} Broadcast to the handlers of all tabs
  * @typedef {<K extends EventName>(name: K, data: EventMap[K]) => Promise<boolean>} Emit to the handlers of this tab
  * @typedef {Pair & { user: User & Partial<Profile> | null, renewAt: number, endsAt: number }} SignIn
  */

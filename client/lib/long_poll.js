@@ -1,13 +1,13 @@
 /** @import { Link, LinkOptions, Sink } from "./link_types.js" */
-import { errorOf, networkError } from "./errors.js";
+import { errorFrom, networkError } from "./errors.js";
 
 /**
- * Long-poll. The next poll's cursor confirms what the last one brought, so it is asked only once all of that was
- * handled.
+ * Long-poll. The cursor of a poll confirms the events of the previous one, so the next poll starts only when all of them
+ * are handled.
  * @param {LinkOptions} options @param {Sink} sink @returns {Link}
  */
 export function openLongPoll({ url, cursor, fresh, timing, fetch }, sink) {
-  let over = false;
+  let closed = false;
   /** @type {AbortController | undefined} */ let abort;
 
   /** @param {string | undefined} from @param {number} wait */
@@ -18,7 +18,7 @@ export function openLongPoll({ url, cursor, fresh, timing, fetch }, sink) {
       const query = new URLSearchParams({ wait: String(wait), ...(from && { cursor: from }) });
       const headers = { Authorization: `Bearer ${await fresh()}` };
       const response = await fetch(`${url}/api/v1/events/poll?${query}`, { headers, signal: abort.signal, cache: "no-store" });
-      if (!response.ok) throw await errorOf(response);
+      if (!response.ok) throw await errorFrom(response);
       return await response.json();
     } finally {
       clearTimeout(timer);
@@ -28,9 +28,9 @@ export function openLongPoll({ url, cursor, fresh, timing, fetch }, sink) {
   async function run() {
     let from = cursor();
     let first = true;
-    while (!over) {
+    while (!closed) {
       const { cursor, events } = await poll(from, first ? 0 : timing.waitSeconds);
-      if (over) return;
+      if (closed) return;
       if (first && from) sink.joined(null);
       first = false;
       await Promise.all(events.map(take));
@@ -44,12 +44,12 @@ export function openLongPoll({ url, cursor, fresh, timing, fetch }, sink) {
   }
 
   run().catch((error) => {
-    if (over) return;
-    over = true;
+    if (closed) return;
+    closed = true;
     sink.ended({ error: networkError(error) });
   });
   const close = () => {
-    over = true;
+    closed = true;
     abort?.abort();
   };
   return { close, confirms: true };

@@ -1,5 +1,5 @@
 /**
- * The types of what the constructor and the methods take beside the things of the server. Types alone, as in types.js.
+ * The types of the arguments of the constructor and the methods. Only types, as in types.js.
  *
  * @import { OwnMessage, Refusal, SendingStatus, Transport } from "./types.js"
  */
@@ -19,7 +19,7 @@
  *   timing?: Partial<Timing>,
  * }} Options
  * @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} Store
- * @typedef {new (url: string) => any} WebSocketMaker the browser's, or that of the package `ws`
+ * @typedef {new (url: string) => any} WebSocketMaker the browser's class, or that of the package `ws`
  * @typedef {{ accessToken: string, refreshToken?: string }} Pair
  * @typedef {{
  *   add(entry: Entry): Promise<void>,
@@ -36,7 +36,7 @@
  *   message: OwnMessage,
  *   status: SendingStatus,
  *   error?: Refusal,
- * }} Entry `data`: of the command that sends it
+ * }} Entry `data` is that of the command that sends the message
  * @typedef {{
  *   openMs: number,
  *   firstByteMs: number,
@@ -45,7 +45,7 @@
  *   pongMs: number,
  *   waitSeconds: number,
  * }} LinkTiming
- * @typedef {LinkTiming & { retryMs: number, retryMostMs: number, shortMs: number, climbMs: number, climbMostMs: number }} Timing
+ * @typedef {LinkTiming & { retryMs: number, maxRetryMs: number, shortMs: number, climbMs: number, maxClimbMs: number }} Timing
  * @typedef {{ onProgress?: (fraction: number) => void, signal?: AbortSignal, filename?: string }} UploadOptions
  */
 

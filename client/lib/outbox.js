@@ -1,38 +1,38 @@
 /**
- * @import { Tell } from "./link_types.js"
+ * @import { Broadcast } from "./link_types.js"
  * @import { Entry, OutboxStore } from "./option_types.js"
  * @import { Ack, OwnMessage, SendingStatus } from "./types.js"
  */
 import { ParleyError, networkError } from "./errors.js";
 
-const OVERLAP_MS = 1_000; // refusals come at once: after this the server has taken the message and only storing is slow
-const ASK_AGAIN_MS = 5_000; // for the ack of what was accepted
-const PATIENCE_MS = 30_000; // for any answer
+const OVERLAP_MS = 1_000; // refusals come at once, so after this time the message is accepted and only storing is slow
+const RESEND_MS = 5_000; // of an accepted message, to get its ack
+const TIMEOUT_MS = 30_000; // of any answer
 const RETRY_MS = 1_000;
 
 /**
- * Messages on their way. Each is stored before anything else, sent under its own id until the server has confirmed it
- * or refused it, and in order within its conversation. The server takes an id once, so sending again is safe.
+ * Messages that are being sent. Each is saved first, then sent under its own id until the server confirms or refuses
+ * it, in order within its conversation. The server accepts an id only once, so sending again is safe.
  *
- * One tab drains, for all tabs of the user: it reads what they all wrote, and tells them what became of it.
+ * One tab drains the outbox for all tabs of the user: it reads what they all wrote, and broadcasts each outcome.
  */
 export class Outbox {
   #store;
   #owner;
   #send;
-  #tell;
+  #broadcast;
   #draining = false;
-  /** Lanes at work. */ #busy = new Set();
-  /** What this tab has sent and awaits, by id. @type {Map<string, object>} */ #sent = new Map();
+  /** Lanes that are being sent. */ #busy = new Set();
+  /** The latest attempt of each message without an answer, by id. @type {Map<string, object>} */ #sent = new Map();
 
   /**
-   * @param {{ store: OutboxStore, owner: string, send: (data: any) => Promise<any>, tell: Tell }} options
+   * @param {{ store: OutboxStore, owner: string, send: (data: any) => Promise<any>, broadcast: Broadcast }} options
    */
-  constructor({ store, owner, send, tell }) {
+  constructor({ store, owner, send, broadcast }) {
     this.#store = store;
     this.#owner = owner;
     this.#send = send;
-    this.#tell = tell;
+    this.#broadcast = broadcast;
   }
 
   /** @returns {Promise<Entry[]>} in order */
@@ -40,13 +40,13 @@ export class Outbox {
     return (await this.#store.all()).filter((entry) => entry.owner === this.#owner);
   }
 
-  /** @param {any} data of the command @param {OwnMessage} message as it is shown */
+  /** @param {any} data of the command @param {OwnMessage} message to show */
   async add(data, message) {
     const lane = data.conversationId ? `c${data.conversationId}` : `u${data.receiverId}`;
     /** @type {Entry} */
     const entry = { owner: this.#owner, id: data.id, lane, data, message, status: "sending" };
     await this.#store.add(entry);
-    this.#say(entry);
+    this.#announce(entry);
   }
 
   /** @param {string} id */
@@ -60,16 +60,16 @@ export class Outbox {
     const entry = (await this.list()).find((entry) => entry.id === id);
     await this.#store.remove(id);
     this.#sent.delete(id);
-    this.#tell("discarded", { id, conversationId: entry?.data.conversationId });
+    this.#broadcast("discarded", { id, conversationId: entry?.data.conversationId });
   }
 
-  /** The connection is there: send what waits. */
+  /** The connection is up: sends all pending messages. */
   resume() {
     this.#draining = true;
     return this.drain();
   }
 
-  /** It is gone, or the server has lost its memory: what was not confirmed is sent again on `resume`. */
+  /** The connection is down, or the server lost unstored messages. `resume` sends everything unconfirmed again. */
   suspend() {
     this.#draining = false;
     this.#sent.clear();
@@ -88,12 +88,12 @@ export class Outbox {
     try {
       for (let entry; (entry = await this.#next(lane)); ) {
         const pause = await Promise.race([this.#transmit(entry), sleep(OVERLAP_MS)]);
-        if (pause) await sleep(pause); // and then the same again: what comes after it waits
+        if (pause) await sleep(pause); // then sends the same message again; later ones wait
       }
     } finally {
       this.#busy.delete(lane);
     }
-    if (await this.#next(lane)) await this.#pump(lane); // written between the last look and here
+    if (await this.#next(lane)) await this.#pump(lane); // added since the last check
   }
 
   /** @param {string} lane */
@@ -104,70 +104,70 @@ export class Outbox {
   }
 
   /**
-   * Settles, and never rejects, when it is confirmed or refused.
+   * Resolves, and never rejects, when the message is confirmed or refused.
    * @param {Entry} entry
-   * @returns {Promise<number>} milliseconds until it may be sent again; 0 where it need not be
+   * @returns {Promise<number>} milliseconds to wait before sending it again; 0 if that is not needed
    */
   async #transmit(entry) {
-    const mine = {};
-    this.#sent.set(entry.id, mine);
+    const attempt = {};
+    this.#sent.set(entry.id, attempt);
     try {
-      const ack = await patiently(this.#send(entry.data));
-      if (ack.status === "accepted") await this.#accepted(entry, mine);
-      else await this.#stored(entry, mine, ack);
+      const ack = await withTimeout(this.#send(entry.data));
+      if (ack.status === "accepted") await this.#accepted(entry, attempt);
+      else await this.#stored(entry, attempt, ack);
       return 0;
     } catch (error) {
-      return await this.#refused(entry, mine, networkError(error));
+      return await this.#refused(entry, attempt, networkError(error));
     }
   }
 
-  /** @param {Entry} entry @param {object} mine @param {Ack} ack */
-  async #stored(entry, mine, ack) {
+  /** @param {Entry} entry @param {object} attempt @param {Ack} ack */
+  async #stored(entry, attempt, ack) {
     await this.#store.remove(entry.id);
-    this.#say({ ...entry, status: "stored" }, ack);
-    this.#forget(entry, mine);
+    this.#announce({ ...entry, status: "stored" }, ack);
+    this.#forget(entry, attempt);
   }
 
-  /** @param {Entry} entry @param {object} mine */
-  async #accepted(entry, mine) {
+  /** @param {Entry} entry @param {object} attempt */
+  async #accepted(entry, attempt) {
     await this.#mark(entry, "accepted");
-    void sleep(ASK_AGAIN_MS).then(() => (this.#forget(entry, mine), this.drain()));
+    void sleep(RESEND_MS).then(() => (this.#forget(entry, attempt), this.drain()));
   }
 
-  /** @param {Entry} entry @param {object} mine @param {ParleyError} error */
-  async #refused(entry, mine, error) {
+  /** @param {Entry} entry @param {object} attempt @param {ParleyError} error */
+  async #refused(entry, attempt, error) {
     const { code, message, status, errors, retryAfter = RETRY_MS / 1000, retryable } = error;
     const pause = retryable ? Math.max(retryAfter * 1000, 100) : 0;
-    if (retryable) void sleep(pause).then(() => this.drain()); // where its lane did not wait for it
+    if (retryable) void sleep(pause).then(() => this.drain()); // its lane may have moved on
     else await this.#mark({ ...entry, error: { code, message, status, errors } }, "failed");
-    this.#forget(entry, mine);
+    this.#forget(entry, attempt);
     return pause;
   }
 
-  /** @param {Entry} entry @param {object} mine what was sent since then is not forgotten */
-  #forget(entry, mine) {
-    if (this.#sent.get(entry.id) === mine) this.#sent.delete(entry.id);
+  /** @param {Entry} entry @param {object} attempt a later attempt is kept */
+  #forget(entry, attempt) {
+    if (this.#sent.get(entry.id) === attempt) this.#sent.delete(entry.id);
   }
 
   /** @param {Entry} entry @param {SendingStatus} status */
   async #mark(entry, status) {
     const marked = { ...entry, status, message: { ...entry.message, status } };
     await this.#store.put(marked);
-    this.#say(marked);
+    this.#announce(marked);
   }
 
   /** @param {Entry} entry @param {Ack} [ack] */
-  #say({ id, data, status, message, error }, ack) {
+  #announce({ id, data, status, message, error }, ack) {
     const conversationId = ack?.conversationId ?? data.conversationId;
     const whole = ack ? { ...message, ...ack } : message;
-    this.#tell("message_status", { id, conversationId, status, ...ack, message: whole, ...(error && { error }) });
+    this.#broadcast("message_status", { id, conversationId, status, ...ack, message: whole, ...(error && { error }) });
   }
 }
 
-/** @param {Promise<any>} answer @returns {Promise<any>} rejects where it takes too long */
-function patiently(answer) {
+/** @param {Promise<any>} answer @returns {Promise<any>} rejects if the answer takes too long */
+function withTimeout(answer) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new ParleyError("network")), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new ParleyError("network")), TIMEOUT_MS);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,11 +1,11 @@
 /** @typedef {import("./option_types.js").Entry} Entry @typedef {import("./option_types.js").OutboxStore} OutboxStore */
 
-/** Where messages wait, in the order in which they were written. In memory where there is no database.
+/** Opens the store of pending messages, kept in the order of writing. It is in memory if there is no database.
  * @param {IDBFactory | null | undefined} factory @returns {OutboxStore} */
 export function openOutboxStore(factory) {
   const fallback = memoryOutbox();
   if (!factory) return fallback;
-  const opened = open(factory).catch(() => null); // private mode, or a full disk
+  const opened = open(factory).catch(() => null); // private mode, or the disk is full
   /** @param {keyof OutboxStore} name @returns {any} */
   const either = (name) => async (/** @type {any} */ argument) => {
     const database = await opened;
@@ -39,24 +39,24 @@ function open(factory) {
 /** @param {IDBDatabase} database @returns {OutboxStore} */
 function indexed(database) {
   /** @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => any} act */
-  const within = (mode, act) =>
+  const inTransaction = (mode, act) =>
     new Promise((resolve, reject) => {
       const transaction = database.transaction("outbox", mode);
       const request = act(transaction.objectStore("outbox"));
       transaction.oncomplete = () => resolve(request?.result);
       transaction.onabort = transaction.onerror = () => reject(transaction.error);
     });
-  /** By id, in one transaction. @param {string} id @param {(cursor: IDBCursorWithValue) => void} act */
+  /** Runs `act` on the entry with this id, in one transaction. @param {string} id @param {(cursor: IDBCursorWithValue) => void} act */
   const at = (id, act) =>
-    within("readwrite", (store) => {
+    inTransaction("readwrite", (store) => {
       const request = store.index("id").openCursor(id);
       request.onsuccess = () => request.result && act(request.result);
     });
   return {
-    add: (entry) => within("readwrite", (store) => store.add(entry)),
+    add: (entry) => inTransaction("readwrite", (store) => store.add(entry)),
     put: (entry) => at(entry.id, (cursor) => void cursor.update({ ...entry, order: cursor.value.order })),
     remove: (id) => at(id, (cursor) => void cursor.delete()),
-    all: () => within("readonly", (store) => store.getAll()),
+    all: () => inTransaction("readonly", (store) => store.getAll()),
   };
 }
 

@@ -1,14 +1,14 @@
 /**
- * What a browser says that matters to a connection.
+ * Watches the browser events that matter to a connection.
  * @param {{ nudge: () => void, freeze: () => void, thaw: () => void, clicked: (data: import("./types.js").EventMap["open_conversation"]) => void }} on `freeze`: the
- *   page is put away, to be taken out again perhaps (`thaw`); `clicked`: a notification
- * @returns {() => void} stops listening
+ *   page goes into the back/forward cache, and may come back (`thaw`); `clicked`: a notification was clicked
+ * @returns {() => void} stops watching
  */
 export function watchPlatform({ nudge, freeze, thaw, clicked }) {
   if (typeof document === "undefined") return () => {};
 
   /** @param {any} event */
-  function happened({ type, persisted, data }) {
+  function onEvent({ type, persisted, data }) {
     if (type === "message") data?.type === "open_conversation" && clicked(data);
     else if (type === "pagehide") persisted && freeze();
     else if (type === "pageshow") persisted && thaw();
@@ -17,9 +17,9 @@ export function watchPlatform({ nudge, freeze, thaw, clicked }) {
 
   /** @param {"addEventListener" | "removeEventListener"} act */
   function listen(act) {
-    for (const name of ["online", "offline", "pagehide", "pageshow"]) globalThis[act](name, happened);
-    document[act]("visibilitychange", happened);
-    navigator.serviceWorker?.[act]("message", happened);
+    for (const name of ["online", "offline", "pagehide", "pageshow"]) globalThis[act](name, onEvent);
+    document[act]("visibilitychange", onEvent);
+    navigator.serviceWorker?.[act]("message", onEvent);
   }
 
   listen("addEventListener");

@@ -1,4 +1,4 @@
-/** Web Push of this browser: its subscription, and the server's knowledge of it. */
+/** Web Push: this browser's subscription, and its registration with the server. */
 
 /**
  * @import { Request } from "./link_types.js"
@@ -45,7 +45,7 @@ export async function disablePush(request) {
   return pushState();
 }
 
-/** Browsers change subscriptions by themselves: tell the server what it is now. @param {Request} request @param {string} deviceId */
+/** Registers the current subscription again, because browsers may replace it at any time. @param {Request} request @param {string} deviceId */
 export async function confirmPush(request, deviceId) {
   const made = (await pushState()) === "on" ? await subscription() : null;
   if (made) await request("POST", "/push/subscriptions", { ...made.toJSON(), deviceId });

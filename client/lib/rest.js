@@ -3,14 +3,14 @@
  * @import { Tokens } from "./tokens.js"
  * @import { Attachment, MediaAddress } from "./types.js"
  */
-import { within } from "./commands.js";
-import { ParleyError, errorOf, networkError } from "./errors.js";
+import { withQuery } from "./rest_routes.js";
+import { ParleyError, errorFrom, networkError } from "./errors.js";
 import { postMedia } from "./upload.js";
 
 const REQUEST_MS = 30_000;
 const URL_MARGIN_MS = 30_000;
 
-/** Calls under /api/v1, with the token of the sign-in. */
+/** Calls under /api/v1, with the access token of the current sign-in. */
 export class Rest {
   /** @type {Map<string, Promise<MediaAddress>>} */ #mediaUrls = new Map();
   #url;
@@ -24,7 +24,7 @@ export class Rest {
     this.#tokens = tokens;
   }
 
-  /** A token that is refused is renewed, once. @param {string} method @param {string} path @param {any} [body] */
+  /** Renews a rejected token once and tries again. @param {string} method @param {string} path @param {any} [body] */
   async request(method, path, body) {
     return await this.#withToken((token) => this.call(method, path, body, token));
   }
@@ -38,7 +38,7 @@ export class Rest {
     const timer = setTimeout(() => abort.abort(), REQUEST_MS);
     try {
       const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      return await answerOf(await this.#fetch(this.#url + path, init));
+      return await parseAnswer(await this.#fetch(this.#url + path, init));
     } catch (error) {
       throw networkError(error);
     } finally {
@@ -50,16 +50,16 @@ export class Rest {
   async upload(file, conversationId, options) {
     return await this.#withToken(async (token) => {
       const to = { url: `${this.#url}/media`, token, fetch: this.#fetch };
-      return await answerOf(await postMedia(to, file, conversationId, options));
+      return await parseAnswer(await postMedia(to, file, conversationId, options));
     });
   }
 
-  /** A file takes the time that it takes. @param {string} path @returns {Promise<Blob>} */
+  /** Downloads a file; large files take long, so there is no timeout. @param {string} path @returns {Promise<Blob>} */
   async download(path) {
     return await this.#withToken(async (token) => {
       try {
         const response = await this.#fetch(this.#url + path, { headers: { Authorization: `Bearer ${token}` } });
-        if (!response.ok) throw await errorOf(response);
+        if (!response.ok) throw await errorFrom(response);
         return await response.blob();
       } catch (error) {
         throw networkError(error);
@@ -69,12 +69,12 @@ export class Rest {
 
   /** @param {string} mediaId @param {string} [variant] @returns {Promise<MediaAddress>} */
   async mediaUrl(mediaId, variant) {
-    const path = within(`/media/${mediaId}/url`, { variant });
-    const kept = await this.#mediaUrls.get(path)?.catch(() => undefined);
-    if (kept && kept.expiresAt * 1000 - Date.now() > URL_MARGIN_MS) return kept;
-    const asked = this.request("GET", path);
-    this.#mediaUrls.set(path, asked);
-    return await asked;
+    const path = withQuery(`/media/${mediaId}/url`, { variant });
+    const cached = await this.#mediaUrls.get(path)?.catch(() => undefined);
+    if (cached && cached.expiresAt * 1000 - Date.now() > URL_MARGIN_MS) return cached;
+    const fetched = this.request("GET", path);
+    this.#mediaUrls.set(path, fetched);
+    return await fetched;
   }
 
   /** @param {(token: string) => Promise<any>} act */
@@ -91,7 +91,7 @@ export class Rest {
 }
 
 /** @param {Response} response */
-async function answerOf(response) {
-  if (!response.ok) throw await errorOf(response);
+async function parseAnswer(response) {
+  if (!response.ok) throw await errorFrom(response);
   if (response.status !== 204) return await response.json().catch((error) => Promise.reject(networkError(error)));
 }

@@ -1,39 +1,39 @@
 /** @import { End, Link, LinkOptions, Sink } from "./link_types.js" */
-import { ParleyError, errorOf, networkError } from "./errors.js";
+import { ParleyError, errorFrom, networkError } from "./errors.js";
 
 /**
- * Server-sent events, read by `fetch`: EventSource can neither send a token nor tell why it failed, and comes back
- * with a ticket that is used up.
+ * Server-sent events, read with `fetch`. EventSource cannot send a token, does not say why it failed, and reconnects
+ * with a ticket that has already been used.
  *
- * A proxy that buffers lets nothing through: where the first event is late, or the comment lines stop, the link ends.
+ * A buffering proxy holds everything back, so the link ends if the first event is late or the comment lines stop.
  * @param {LinkOptions} options @param {Sink} sink @returns {Link}
  */
 export function openSse({ url, token, cursor, timing, fetch }, sink) {
   const abort = new AbortController();
-  let over = false;
+  let closed = false;
   let timer = setTimeout(() => end({}), timing.firstByteMs);
 
   /** @param {End} reason */
   function end(reason) {
-    if (over) return;
+    if (closed) return;
     stop();
     sink.ended(reason);
   }
 
   function stop() {
-    over = true;
+    closed = true;
     clearTimeout(timer);
     abort.abort();
   }
 
-  function alive() {
+  function resetTimer() {
     clearTimeout(timer);
-    if (!over) timer = setTimeout(() => end({}), timing.silenceMs);
+    if (!closed) timer = setTimeout(() => end({}), timing.silenceMs);
   }
 
   /** @param {string} name @param {any} data @param {string} id */
   function take(name, data, id) {
-    if (over) return;
+    if (closed) return;
     if (name === "joined") sink.joined(data);
     else if (name === "error") end({ error: ParleyError.from(data) });
     else void sink.event(name, data, id || undefined);
@@ -45,51 +45,40 @@ export function openSse({ url, token, cursor, timing, fetch }, sink) {
     const from = cursor();
     if (from) headers["Last-Event-ID"] = from;
     const response = await fetch(`${url}/api/v1/events`, { headers, signal: abort.signal, cache: "no-store" });
-    if (!response.ok || !response.body) throw await errorOf(response);
+    if (!response.ok || !response.body) throw await errorFrom(response);
     const reader = response.body.getReader();
-    const feed = lines(take);
+    const feed = eventParser(take);
     const decoder = new TextDecoder();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      alive();
+      resetTimer();
       feed(decoder.decode(value, { stream: true }));
     }
   }
 
   read().then(() => end({}), (error) => end({ error: networkError(error) }));
-  return { close: () => over || stop() };
+  return { close: () => closed || stop() };
 }
 
 /**
- * The parser of an event stream (WHATWG HTML, section 9.2.6), as far as this server uses it.
+ * Parses an event stream (WHATWG HTML, section 9.2.6), as far as this server uses the format.
  * @param {(name: string, data: any, id: string) => void} take
  * @returns {(text: string) => void}
  */
-export function lines(take) {
+export function eventParser(take) {
   let rest = "";
-  let name = "";
-  let data = "";
-  let id = "";
-
-  /** @param {string} line */
-  function field(line) {
-    const colon = line.indexOf(":");
-    const value = line.slice(colon + 1).replace(/^ /, "");
-    const key = line.slice(0, colon);
-    if (key === "event") name = value;
-    else if (key === "data") data += value;
-    else if (key === "id") id = value;
-  }
+  /** @type {Record<string, string>} */ let fields = {};
 
   return (text) => {
-    const whole = (rest + text).split("\n");
-    rest = /** @type {string} */ (whole.pop());
-    for (const line of whole) {
-      if (line) field(line);
+    const lines = (rest + text).split("\n");
+    rest = /** @type {string} */ (lines.pop());
+    for (const line of lines) {
+      const [, name, value] = line.match(/^(.*?): ?(.*)/) ?? [];
+      if (line) fields[name] = value;
       else {
-        if (data) take(name, JSON.parse(data), id);
-        name = data = id = "";
+        if (fields.data) take(fields.event, JSON.parse(fields.data), fields.id ?? "");
+        fields = {};
       }
     }
   };

@@ -1,12 +1,12 @@
 /**
- * The events of a connection, handled one after the other, each once.
+ * Handles the events of a connection one after the other, each once.
  *
- * The cursor moves, and a message counts as delivered, only when the handlers are done: who comes back with it gets
- * whatever was not.
+ * The cursor moves, and a message counts as delivered, only when the handlers are done. A client that reconnects with
+ * the cursor therefore gets every event that was not handled.
  */
-const REMEMBERED = 2_000;
-// Kept nowhere by the server: on a long-poll they carry the cursor of what came before, and are no repetition of it.
-const PASSING = ["typing", "presence", "media_progress", "error", "resync"];
+const MAX_REMEMBERED = 2_000;
+// The server does not store these. On a long-poll they carry the cursor of the event before them, but do not repeat it.
+const EPHEMERAL = ["typing", "presence", "media_progress", "error", "resync"];
 
 export class Stream {
   /** @type {string | undefined} */ cursor;
@@ -20,27 +20,27 @@ export class Stream {
     this.#handle = handle;
   }
 
-  /** Settles once it is handled. @param {string} name @param {any} data @param {string} [cursor] */
+  /** Resolves when the event is handled. @param {string} name @param {any} data @param {string} [cursor] */
   take(name, data, cursor) {
-    return (this.#chain = this.#chain.then(() => this.#one(name, data, cursor)));
+    return (this.#chain = this.#chain.then(() => this.#handleOnce(name, data, cursor)));
   }
 
   /** @param {string} name @param {any} data @param {string} [cursor] */
-  async #one(name, data, cursor) {
-    const place = cursor && !PASSING.includes(name) ? `${name} ${cursor}` : "";
-    if (place && this.#cursors.has(place)) return;
-    const known = name === "receive_message" && this.#known(data);
-    if (known !== "same") await this.#handle(known ? "message_updated" : name, data, cursor);
+  async #handleOnce(name, data, cursor) {
+    const key = cursor && !EPHEMERAL.includes(name) ? `${name} ${cursor}` : "";
+    if (key && this.#cursors.has(key)) return;
+    const seen = name === "receive_message" && this.#compare(data);
+    if (seen !== "same") await this.#handle(seen ? "message_updated" : name, data, cursor);
     if (name === "resync") this.cursor = data.cursor;
     else if (name === "joined") this.cursor ??= data.cursor;
     else if (cursor) {
       this.cursor = cursor;
-      if (place) this.#cursors.set(place, true);
+      if (key) this.#cursors.set(key, true);
     }
   }
 
-  /** Between two connections a message may come twice, perhaps changed meanwhile. @param {any} message */
-  #known({ conversationId, id, ...rest }) {
+  /** After a reconnect a message may come twice, and may have changed in between. @param {any} message */
+  #compare({ conversationId, id, ...rest }) {
     const key = `${conversationId}/${id}`;
     const text = JSON.stringify(rest);
     const before = this.#messages.get(key);
@@ -49,11 +49,11 @@ export class Stream {
   }
 }
 
-/** A map that forgets the oldest. @extends {Map<string, any>} */
+/** A map that drops its oldest entry when it is full. @extends {Map<string, any>} */
 export class Recent extends Map {
   /** @param {string} key @param {any} value */
   set(key, value) {
-    if (this.size >= REMEMBERED) this.delete(this.keys().next().value ?? "");
+    if (this.size >= MAX_REMEMBERED) this.delete(this.keys().next().value ?? "");
     return super.set(key, value);
   }
 }

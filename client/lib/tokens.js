@@ -4,15 +4,15 @@
  * @import { User } from "./types.js"
  */
 import { ParleyError } from "./errors.js";
-import { Renewals } from "./renewals.js";
+import { TokenRenewals } from "./token_renewal.js";
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The sign-in, kept in storage that all tabs share.
+ * The current sign-in, kept in storage that all tabs share.
  *
- * A refresh token is good once, and its second use ends the sign-in: so whoever renews holds a lock that all tabs
- * know, and looks first whether another has done it meanwhile.
+ * A refresh token works once, and a second use ends the sign-in. A tab that renews therefore holds a lock shared by all
+ * tabs, and first checks whether another tab has already renewed.
  */
 export class Tokens {
   #key;
@@ -25,15 +25,15 @@ export class Tokens {
 
   /**
    * @param {{ key: string, storage: Store, renewWith: (pair: Pair) => Promise<Pair>, always?: boolean,
-   *   indexedDB?: IDBFactory | null, onChange: () => void }} options `always`: it can do without a refresh token. `onChange`: signed in, signed out or
-   *   renewed, in this tab or another.
+   *   indexedDB?: IDBFactory | null, onChange: () => void }} options `always`: renewing needs no refresh token. `onChange`: the user signed in or
+   *   out, or the tokens were renewed, in this tab or another
    */
   constructor({ key, storage, renewWith, always = false, indexedDB, onChange }) {
     this.#key = key;
     this.#storage = storage;
     this.#renewWith = renewWith;
     this.#always = always;
-    this.#renewals = new Renewals(indexedDB);
+    this.#renewals = new TokenRenewals(indexedDB);
     this.onChange = onChange;
     watchStorage(key, onChange);
   }
@@ -68,23 +68,23 @@ export class Tokens {
     this.onChange();
   }
 
-  /** Renew in time, by itself, until `rest`. */
+  /** Renews the tokens before they expire, until `stopRenewing`. */
   keepFresh() {
-    this.rest();
-    const wait = Math.max((this.current?.renewAt ?? 0) - Date.now(), 1_000) + 20; // timers may be early by a little
+    this.stopRenewing();
+    const wait = Math.max((this.current?.renewAt ?? 0) - Date.now(), 1_000) + 20; // timers may fire a little early
     const again = () => this.#timer && this.current && this.keepFresh();
     this.#timer = setTimeout(() => this.fresh().then(again, again), Math.min(wait, LONGEST_TIMER_MS));
   }
 
-  rest() {
+  stopRenewing() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  /** An access token that is good for a while. Where renewing fails and the old one has not ended, the old one. */
+  /** Returns an access token that is valid for a while; the old one if renewing fails before it expires. */
   async fresh() {
     const { current } = this;
-    if (!current) throw new ParleyError("unauthorized", "Nobody is signed in.");
+    if (!current) throw new ParleyError("unauthorized", "You are not signed in.");
     if (Date.now() < current.renewAt) return current.accessToken;
     try {
       return await this.renew(current.accessToken);
@@ -95,7 +95,7 @@ export class Tokens {
   }
 
   /**
-   * Another access token than this one. Whoever calls at the same time shares one renewal.
+   * Returns an access token that replaces `stale`. Concurrent calls share one renewal.
    * @param {string} stale
    */
   async renew(stale) {
@@ -104,7 +104,7 @@ export class Tokens {
       await this.#renewing;
     }
     const { current } = this;
-    if (!current) throw new ParleyError("unauthorized", "Nobody is signed in.");
+    if (!current) throw new ParleyError("unauthorized", "You are not signed in.");
     return current.accessToken;
   }
 
@@ -126,13 +126,13 @@ export class Tokens {
   }
 }
 
-/** How long a token lives, in ms, by its own claims; the clock of this machine may be wrong. @param {string} token */
+/** Returns the lifetime of a token in ms, from its own claims: the clock of this machine may be wrong. @param {string} token */
 function lifeOf(token) {
   try {
     const claims = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
     return (claims.exp - (claims.iat ?? Date.now() / 1000)) * 1000;
   } catch {
-    return 15 * 60_000; // not a JWT that we can read: the server will say when it has ended
+    return 15 * 60_000; // not a readable JWT: the server says when it has expired
   }
 }
 
@@ -142,22 +142,22 @@ async function locked(name, act) {
   await (locks ? locks.request(`${name}:renew`, act) : act());
 }
 
-/** Another tab signed in, signed out, or renewed. @param {string} key @param {() => void} changed */
+/** Calls `changed` when another tab signs in, signs out or renews. @param {string} key @param {() => void} changed */
 function watchStorage(key, changed) {
   if (typeof document === "undefined") return;
   addEventListener("storage", (event) => (event.key === key || event.key === null) && changed());
 }
 
-/** The browser's, where there is one and the page may use it. @returns {Store} */
+/** Returns the browser's storage if the page may use it, else storage in memory. @returns {Store} */
 export function defaultStorage() {
   try {
     return globalThis.localStorage ?? memoryStorage();
   } catch {
-    return memoryStorage(); // storage is blocked: the sign-in lasts as long as the page
+    return memoryStorage(); // storage is blocked: the sign-in ends with the page
   }
 }
 
-/** Storage that forgets. @returns {Store} */
+/** Returns storage that lasts as long as the page. @returns {Store} */
 export function memoryStorage() {
   const items = new Map();
   return {

@@ -1,17 +1,17 @@
 /**
- * The types that a caller meets: what the server sends (docs/protocol.md; a test holds them against its own description),
- * and what the client adds. Types alone: no module loads this one, and no browser.
+ * The types that applications use: those of the server (docs/protocol.md; a test compares them with the server's own
+ * description) and those that the client adds. Only types: no module and no browser loads this file.
  *
- * Times are RFC 3339 texts, ids of messages and media UUIDs, ids of users and conversations numbers.
+ * Times are RFC 3339 strings. Ids of messages and media are UUIDs; ids of users and conversations are numbers.
  */
 
 // --- people
 
 /**
  * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string, lastSeen?: string }} User
- * @typedef {User & { lastSeenVisible: LastSeenVisible }} Profile oneself
+ * @typedef {User & { lastSeenVisible: LastSeenVisible }} Profile your own
  * @typedef {"everyone" | "contacts" | "nobody"} LastSeenVisible
- * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible }} ProfilePatch null takes away
+ * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible }} ProfilePatch null removes a value
  * @typedef {{ users: User[] }} UserList
  * @typedef {{ userId: number, status: "online" | "offline", lastSeen: string | null }} Presence
  * @typedef {{ conversationId: number, userId: number, typing: boolean }} Typing
@@ -40,9 +40,9 @@
  *   pinnedAt?: string,
  *   deletedAt?: string,
  *   reactions?: Reaction[],
- * }} ReceivedMessage a message as an event tells it. Without `reactions` they are as they were; with `deletedAt` there is no content
+ * }} ReceivedMessage a message in an event. Without `reactions` they have not changed; with `deletedAt` there is no content
  * @typedef {ReceivedMessage & { reactions: Reaction[], status: "accepted" | "stored" | "delivered" | "read", receipts?: ReceiptCounts }} Message
- *   a message of the history
+ *   a message from the history
  * @typedef {Message & { snippet: string, highlights: number[][] }} FoundMessage `highlights`: `[start, length]` in the snippet
  * @typedef {{ messages: Message[], hasMore: boolean }} MessageList ascending
  * @typedef {MessageList} PinnedMessages last pinned first
@@ -57,13 +57,13 @@
  *   | { type: "added" | "removed", userIds: number[] }
  *   | { type: "role", userId: number, role: Role }
  *   | { type: "info", name?: string, description?: string | null, avatarUrl?: string | null, history?: History }} System
- *   what a message of kind `system` tells of its group
+ *   what happened in the group, in a message of kind `system`
  *
  * @typedef {{ id: string, conversationId: number, seq: number }} MessageDeleted
  * @typedef {MessageDeleted & { userId: number, on: boolean }} MessagePinned
  * @typedef {MessageDeleted & { userId: number, emoji: string, on: boolean }} ReactionShown
  * @typedef {{ conversationId: number, userId: number, seq: number, moved?: number }} MarkMoved
- *   everything up to `seq` is delivered, or read; `moved`: for how many members of a large group it stands
+ *   everything up to `seq` is delivered, or read; `moved`: how many members of a large group this event stands for
  *
  * @typedef {{ id: string, conversationId: number, seq: number, sentAt: string, status: "stored" }} Ack
  * @typedef {{ id: string, conversationId: number, seq: number, status: "accepted" | "stored" }} ChangeAck
@@ -93,7 +93,7 @@
  *   blurhash?: string,
  *   waveform?: number[],
  *   code?: string,
- * }} Attachment `duration` in seconds; `code`: why it failed
+ * }} Attachment `duration` in seconds; `code` says why it failed
  * @typedef {Attachment & { conversationId: number, thumbnailUrl?: string }} MediaReady
  * @typedef {Attachment & { conversationId: number }} MediaFailed
  * @typedef {{
@@ -111,7 +111,7 @@
 
 /**
  * @typedef {"owner" | "admin" | "member"} Role
- * @typedef {"all" | "joined"} History what of the past there is for members who come later
+ * @typedef {"all" | "joined"} History the messages that new members see: all, or those since they joined
  * @typedef {{ userId: number, role: Role, deliveredSeq: number, readSeq: number }} Member
  * @typedef {{
  *   id: number,
@@ -144,17 +144,17 @@
  *   members?: Member[],
  *   lastSeq?: number,
  *   updatedAt?: string,
- * }} ConversationNow a group as it now is, without one's own counts; with `left` one is a member no more
+ * }} ConversationNow a group's current state, without your unread counts; with `left` you are no longer a member
  * @typedef {{
  *   conversationId: number,
  *   mutedUntil?: string | null,
  *   exceptMentions?: boolean,
  *   archived?: boolean,
  *   pinned?: boolean,
- * }} ConversationSettings one's own
+ * }} ConversationSettings your own
  * @typedef {{ conversations: Conversation[], cursor?: string }} ConversationList newest activity first
  * @typedef {{ members: Member[], cursor?: string }} MemberList by `userId`
- * @typedef {{ name?: string, description?: string | null, avatarUrl?: string | null, history?: History }} InfoPatch null takes away
+ * @typedef {{ name?: string, description?: string | null, avatarUrl?: string | null, history?: History }} InfoPatch null removes a value
  * @typedef {{ name: string, memberIds: number[], description?: string, avatarUrl?: string, history?: History }} NewGroup
  *
  * @typedef {{
@@ -199,7 +199,7 @@
  * @typedef {{ id: string, conversationId?: number }} Forward
  * @typedef {Partial<Attachment> & { mediaId: string }} NamedMedia
  * @typedef {Target & { message?: string, attachments?: NamedMedia[], replyTo?: string, forward?: Forward, kind?: string }} Outgoing
- * @typedef {"sending" | "accepted" | "stored" | "failed"} SendingStatus `accepted`: on its way, and not yet stored
+ * @typedef {"sending" | "accepted" | "stored" | "failed"} SendingStatus `accepted`: being delivered, but not yet stored
  * @typedef {{
  *   id: string,
  *   conversationId?: number,
@@ -213,7 +213,7 @@
  *   sentAt: string,
  *   status: SendingStatus,
  *   seq?: number,
- * }} OwnMessage a message of one's own, as it can be shown from the beginning; `seq` once it is stored
+ * }} OwnMessage a message that this user sends, ready to show at once; has a `seq` when it is stored
  * @typedef {{ id: string, message: OwnMessage, saved: Promise<void>, done: Promise<Ack> }} Sent
  * @typedef {{ code: string, message: string, status?: number, errors?: FieldError[] }} Refusal
  * @typedef {{
@@ -239,7 +239,12 @@
  *   error?: import("./errors.js").ParleyError,
  * }} State
  * @typedef {{ conversationId: number, count: number }} UnreadCount
- * @typedef {{ userId: number, sessionId: string, cursor: string, unread: UnreadCount[] }} Joined
+ * @typedef {{
+ *   maxText: number, maxGroupName: number, maxGroupDescription: number, maxDisplayName: number,
+ *   editSeconds: number, maxGroupMembers: number, maxAttachments: number, maxFrameBytes: number,
+ *   maxImageBytes: number, maxAudioBytes: number, maxVideoBytes: number, maxFileBytes: number,
+ * }} Limits of this server; text lengths in characters
+ * @typedef {{ userId: number, sessionId: string, cursor: string, unread: UnreadCount[], limits: Limits }} Joined
  * @typedef {{ cursor: string }} Resync
  * @typedef {{ field: string, message: string }} FieldError
  * @typedef {{ code: string, message: string, retryAfter?: number, errors?: FieldError[] }} ErrorData `retryAfter` in seconds
@@ -273,7 +278,7 @@
  *   signed_out: {},
  *   closed: {},
  *   open_conversation: { conversationId: number },
- * }} EventMap what each event holds
+ * }} EventMap the data of each event
  * @typedef {keyof EventMap} EventName
  * @typedef {{ [K in EventName]: [data: EventMap[K], name: K] }[EventName]} AnyEvent
  */

@@ -2,7 +2,7 @@
 import { ParleyError, networkError } from "./errors.js";
 
 /**
- * `POST /media`, with progress where the platform tells of it (only XMLHttpRequest does, for uploads).
+ * `POST /media`, with progress if the platform has XMLHttpRequest; `fetch` reports no upload progress.
  * @param {{ url: string, token: string, fetch: typeof fetch }} to
  * @param {Blob} file @param {number} conversationId @param {UploadOptions} options
  * @returns {Promise<Response>}

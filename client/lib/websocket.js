@@ -8,7 +8,7 @@ export function openWebSocket({ url, token, deviceId, cursor, timing, WebSocket 
   const waiting = new Map();
   /** @type {ParleyError | undefined} */ let lastError;
   let refs = 0;
-  let over = false;
+  let closed = false;
   let timer = setTimeout(() => end({}), timing.openMs);
 
   /** @param {string} name @param {any} data @param {string} [ref] */
@@ -16,33 +16,33 @@ export function openWebSocket({ url, token, deviceId, cursor, timing, WebSocket 
 
   /** @param {string} name @param {any} data @returns {Promise<any>} */
   function command(name, data) {
-    if (over) return Promise.reject(new ParleyError("network", "The connection was lost."));
+    if (closed) return Promise.reject(new ParleyError("network", "The connection was lost."));
     const ref = String(++refs);
     write(name, data, ref);
     return new Promise((resolve, reject) => waiting.set(ref, { resolve, reject }));
   }
 
-  /** Browsers show a script neither pings nor pongs, so the client has a pulse of its own. */
+  /** Browsers hide WebSocket pings and pongs from scripts, so the client sends its own. */
   function check() {
     clearTimeout(timer);
     timer = setTimeout(() => end({}), timing.pongMs);
-    command("ping", {}).then(rest, () => {});
+    command("ping", {}).then(schedulePing, () => {});
   }
 
-  function rest() {
+  function schedulePing() {
     clearTimeout(timer);
     timer = setTimeout(check, timing.pingMs);
   }
 
   /** @param {End} reason */
   function end(reason) {
-    if (over) return;
+    if (closed) return;
     stop();
     sink.ended({ error: lastError, ...reason });
   }
 
   function stop() {
-    over = true;
+    closed = true;
     clearTimeout(timer);
     for (const { reject } of waiting.values()) reject(new ParleyError("network", "The connection was lost."));
     waiting.clear();
@@ -52,22 +52,22 @@ export function openWebSocket({ url, token, deviceId, cursor, timing, WebSocket 
 
   socket.onopen = () => {
     command("join", { token, deviceId, cursor: cursor(), ack: "client" }).then(
-      (data) => (rest(), sink.joined(data)),
+      (data) => (schedulePing(), sink.joined(data)),
       (error) => (lastError = error),
     );
   };
   socket.onmessage = (/** @type {MessageEvent} */ message) => {
     const { event, data, cursor, ref } = JSON.parse(message.data);
-    const asked = waiting.get(ref);
-    if (asked) {
+    const pending = waiting.get(ref);
+    if (pending) {
       waiting.delete(ref);
-      return event === "error" ? asked.reject(ParleyError.from(data)) : asked.resolve(data);
+      return event === "error" ? pending.reject(ParleyError.from(data)) : pending.resolve(data);
     }
     if (event === "error") lastError = ParleyError.from(data);
     void sink.event(event, data, cursor);
   };
   socket.onclose = (/** @type {CloseEvent} */ event) => end({ code: event.code });
-  socket.onerror = () => {}; // a close follows, and says more
+  socket.onerror = () => {}; // a close event follows and says more
 
-  return { close: () => over || stop(), check, command, tell: (name, data) => over || write(name, data) };
+  return { close: () => closed || stop(), check, command, notify: (name, data) => closed || write(name, data) };
 }

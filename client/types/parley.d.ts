@@ -1,17 +1,20 @@
 export { ParleyError };
-/** A chat client; README.md beside this file tells how it is used. */
-export class Parley extends Acts {
+/** A chat client. README.md in this folder describes how to use it. */
+export class Parley extends Commands {
     /** @param {Options} [options] */
     constructor(options?: Options);
+    /** The server's limits: known after `connect` or `fetchLimits`. @type {Limits | null} */ limits: Limits | null;
     deviceId: string;
     /**
      * @template {EventName | "*"} K
      * @param {K} name an event, or `*` for all @param {Handler<K>} handler may be asynchronous
-     * @returns {() => void} takes it off again
+     * @returns {() => void} removes the handler
      */
     on<K extends EventName | "*">(name: K, handler: Handler<K>): () => void;
     /** @param {string} path of a file under /api/v1 @returns {Promise<Blob>} */
     download(path: string): Promise<Blob>;
+    /** Reads the server's limits; works without a sign-in. @returns {Promise<Limits>} */
+    fetchLimits(): Promise<Limits>;
     /** @returns {User & Partial<Profile> | null} */
     get me(): (User & Partial<Profile>) | null;
     /** @param {{ username: string, password: string, displayName?: string }} account @returns {Promise<User>} */
@@ -32,10 +35,10 @@ export class Parley extends Acts {
     updateMe(changes: ProfilePatch): Promise<Profile>;
     /** @returns {State} */
     get state(): State;
-    /** Where the stream of events stands: `connect({ cursor })` goes on from it, in another process too. */
+    /** The current position in the stream of events. `connect({ cursor })` resumes from it, even in another process. */
     get cursor(): string | undefined;
     /**
-     * Settles once events flow; rejects where nobody is signed in, or on `close`.
+     * Resolves when events arrive; rejects if nobody is signed in, or on `close`.
      * @param {{ cursor?: string }} [options]
      * @returns {Promise<void>}
      */
@@ -44,16 +47,16 @@ export class Parley extends Acts {
     }): Promise<void>;
     close(): void;
     /**
-     * Put a message on its way. `saved`: it is in the outbox, and survives a reload; `done`: it is stored, or refused.
+     * Sends a message. `saved`: it is in the outbox and survives a reload; `done`: the server stored or refused it.
      * @param {Outgoing} outgoing
      * @returns {Sent}
      */
     send(outgoing: Outgoing): Sent;
-    /** What waits or was refused, in order. @returns {Promise<OutboxEntry[]>} */
+    /** Returns pending and refused messages, in order. @returns {Promise<OutboxEntry[]>} */
     outbox(): Promise<OutboxEntry[]>;
-    /** @param {string} id of a message that was refused */
+    /** @param {string} id of a refused message */
     retry(id: string): Promise<void>;
-    /** @param {string} id of a message that is not to be sent any more */
+    /** @param {string} id of a message to drop */
     discard(id: string): Promise<void>;
     /** @param {Blob} file @param {number} conversationId @param {UploadOptions} [options] @returns {Promise<Attachment>} */
     upload(file: Blob, conversationId: number, options?: UploadOptions): Promise<Attachment>;
@@ -65,7 +68,8 @@ export class Parley extends Acts {
     #private;
 }
 import { ParleyError } from "./lib/errors.js";
-import { Acts } from "./lib/acts.js";
+import { Commands } from "./lib/commands.js";
+import type { Limits } from "./lib/types.js";
 import type { EventName } from "./lib/types.js";
 import type { Handler } from "./lib/types.js";
 import type { User } from "./lib/types.js";

@@ -1,4 +1,4 @@
-/** The REST API, a method an act. All reject with a ParleyError. */
+/** The REST API, one method per call. Failed calls reject with a ParleyError. */
 export class Api {
     /** @param {string} _method @param {string} _path under /api/v1 @param {any} [_body] @returns {Promise<any>} */
     request(_method: string, _path: string, _body?: any): Promise<any>;
@@ -31,7 +31,7 @@ export class Api {
     /** @param {number} id @param {number} userId @param {Role} role @returns {Promise<Conversation>} */
     setRole(id: number, userId: number, role: Role): Promise<Conversation>;
     /**
-     * @param {number} id @param {string | null} until a time; null: not muted
+     * @param {number} id @param {string | null} until a time, or null to unmute
      * @param {{ exceptMentions?: boolean }} [options] @returns {Promise<Conversation>}
      */
     mute(id: number, until: string | null, options?: {
@@ -68,7 +68,7 @@ export class Api {
     report(messageId: string, reason: ReportReason, note?: string): Promise<ReportTaken>;
     /** @param {SearchQuery} query @returns {Promise<FoundMessages>} */
     search(query: SearchQuery): Promise<FoundMessages>;
-    /** @param {string} q the beginning of a name @returns {Promise<UserList>} */
+    /** @param {string} q how a username or display name begins @returns {Promise<UserList>} */
     findUsers(q: string): Promise<UserList>;
     /** @param {number} userId @returns {Promise<void>} */
     block(userId: number): Promise<void>;

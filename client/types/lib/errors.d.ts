@@ -1,8 +1,8 @@
 /** @param {unknown} cause @returns {ParleyError} */
 export function networkError(cause: unknown): ParleyError;
-/** The error that an answer other than 2xx tells of. @param {Response} response */
-export function errorOf(response: Response): Promise<ParleyError>;
-/** What went wrong: `code` is stable (docs/protocol.md, section 12); `network` where no answer came at all. */
+/** Returns the error that a non-2xx response describes. @param {Response} response */
+export function errorFrom(response: Response): Promise<ParleyError>;
+/** A failed call. `code` is stable (docs/protocol.md, section 12); it is `network` if there was no answer. */
 export class ParleyError extends Error {
     /** From the data of an `error` event or a problem document. @param {any} data */
     static from(data: any): ParleyError;
@@ -27,6 +27,6 @@ export class ParleyError extends Error {
         field: string;
         message: string;
     }[] | undefined;
-    /** Whether the same request may succeed later. `unauthorized` is among them: a fresh token mends it. */
+    /** True if the same request may succeed later. `unauthorized` counts, because a fresh token fixes it. */
     get retryable(): boolean;
 }

@@ -17,7 +17,7 @@ export type Store = {
     removeItem(key: string): void;
 };
 /**
- * the browser's, or that of the package `ws`
+ * the browser's class, or that of the package `ws`
  */
 export type WebSocketMaker = new (url: string) => any;
 export type Pair = {
@@ -31,7 +31,7 @@ export type OutboxStore = {
     all(): Promise<Entry[]>;
 };
 /**
- * `data`: of the command that sends it
+ * `data` is that of the command that sends the message
  */
 export type Entry = {
     order?: number;
@@ -53,10 +53,10 @@ export type LinkTiming = {
 };
 export type Timing = LinkTiming & {
     retryMs: number;
-    retryMostMs: number;
+    maxRetryMs: number;
     shortMs: number;
     climbMs: number;
-    climbMostMs: number;
+    maxClimbMs: number;
 };
 export type UploadOptions = {
     onProgress?: (fraction: number) => void;

@@ -6,14 +6,14 @@ export type User = {
     lastSeen?: string;
 };
 /**
- * oneself
+ * your own
  */
 export type Profile = User & {
     lastSeenVisible: LastSeenVisible;
 };
 export type LastSeenVisible = "everyone" | "contacts" | "nobody";
 /**
- * null takes away
+ * null removes a value
  */
 export type ProfilePatch = {
     displayName?: string;
@@ -34,7 +34,7 @@ export type Typing = {
     typing: boolean;
 };
 /**
- * a message as an event tells it. Without `reactions` they are as they were; with `deletedAt` there is no content
+ * a message in an event. Without `reactions` they have not changed; with `deletedAt` there is no content
  */
 export type ReceivedMessage = {
     id: string;
@@ -58,7 +58,7 @@ export type ReceivedMessage = {
     reactions?: Reaction[];
 };
 /**
- * a message of the history
+ * a message from the history
  */
 export type Message = ReceivedMessage & {
     reactions: Reaction[];
@@ -115,7 +115,7 @@ export type ReceiptCounts = {
     read: number;
 };
 /**
- * what a message of kind `system` tells of its group
+ * what happened in the group, in a message of kind `system`
  */
 export type System = {
     type: "created" | "joined" | "left";
@@ -148,7 +148,7 @@ export type ReactionShown = MessageDeleted & {
     on: boolean;
 };
 /**
- * everything up to `seq` is delivered, or read; `moved`: for how many members of a large group it stands
+ * everything up to `seq` is delivered, or read; `moved`: how many members of a large group this event stands for
  */
 export type MarkMoved = {
     conversationId: number;
@@ -202,7 +202,7 @@ export type ReportTaken = {
     createdAt: string;
 };
 /**
- * `duration` in seconds; `code`: why it failed
+ * `duration` in seconds; `code` says why it failed
  */
 export type Attachment = {
     mediaId: string;
@@ -242,7 +242,7 @@ export type MediaAddress = {
 };
 export type Role = "owner" | "admin" | "member";
 /**
- * what of the past there is for members who come later
+ * the messages that new members see: all, or those since they joined
  */
 export type History = "all" | "joined";
 export type Member = {
@@ -271,7 +271,7 @@ export type Conversation = {
     updatedAt: string;
 };
 /**
- * a group as it now is, without one's own counts; with `left` one is a member no more
+ * a group's current state, without your unread counts; with `left` you are no longer a member
  */
 export type ConversationNow = {
     id: number;
@@ -287,7 +287,7 @@ export type ConversationNow = {
     updatedAt?: string;
 };
 /**
- * one's own
+ * your own
  */
 export type ConversationSettings = {
     conversationId: number;
@@ -311,7 +311,7 @@ export type MemberList = {
     cursor?: string;
 };
 /**
- * null takes away
+ * null removes a value
  */
 export type InfoPatch = {
     name?: string;
@@ -396,11 +396,11 @@ export type Outgoing = Target & {
     kind?: string;
 };
 /**
- * `accepted`: on its way, and not yet stored
+ * `accepted`: being delivered, but not yet stored
  */
 export type SendingStatus = "sending" | "accepted" | "stored" | "failed";
 /**
- * a message of one's own, as it can be shown from the beginning; `seq` once it is stored
+ * a message that this user sends, ready to show at once; has a `seq` when it is stored
  */
 export type OwnMessage = {
     id: string;
@@ -455,11 +455,29 @@ export type UnreadCount = {
     conversationId: number;
     count: number;
 };
+/**
+ * of this server; text lengths in characters
+ */
+export type Limits = {
+    maxText: number;
+    maxGroupName: number;
+    maxGroupDescription: number;
+    maxDisplayName: number;
+    editSeconds: number;
+    maxGroupMembers: number;
+    maxAttachments: number;
+    maxFrameBytes: number;
+    maxImageBytes: number;
+    maxAudioBytes: number;
+    maxVideoBytes: number;
+    maxFileBytes: number;
+};
 export type Joined = {
     userId: number;
     sessionId: string;
     cursor: string;
     unread: UnreadCount[];
+    limits: Limits;
 };
 export type Resync = {
     cursor: string;
@@ -478,7 +496,7 @@ export type ErrorData = {
     errors?: FieldError[];
 };
 /**
- * what each event holds
+ * the data of each event
  */
 export type EventMap = {
     receive_message: ReceivedMessage;

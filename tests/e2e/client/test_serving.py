@@ -18,7 +18,7 @@ def test_the_package_is_small_and_leans_on_nothing(run_node: RunNode) -> None:
 
 def test_modules_are_served_as_they_lie(server: Stack) -> None:
     with httpx.Client(base_url=server.base_url, trust_env=False) as http:
-        for name in ("parley.js", "lib/shared.js", "legacy.js"):
+        for name in ("parley.js", "lib/tab_coordinator.js", "legacy.js"):
             answer = http.get(f"/client/{name}")
             assert answer.status_code == 200
             assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"

@@ -6,7 +6,7 @@ import { makeClient, scenario, until } from "./support.mjs";
 
 const require = createRequire(new URL("../../../../dev/javascript/package.json", import.meta.url));
 const { WebSocketServer } = require("ws");
-const timing = { retryMs: 30, retryMostMs: 60, pingMs: 60_000 };
+const timing = { retryMs: 30, maxRetryMs: 60, pingMs: 60_000 };
 const token = (number) => `x.${btoa(JSON.stringify({ sub: "1", iat: 0, exp: 900, number }))}.x`;
 
 const calls = [];
@@ -27,7 +27,7 @@ sockets.on("connection", (socket) => {
     if (event !== "join") return;
     joins.push({ ...data, at: Date.now() });
     session = socket;
-    socket.send(JSON.stringify({ event: "joined", ref, data: { userId: 1, sessionId: `s${joins.length}`, cursor: "c0", unread: [] } }));
+    socket.send(JSON.stringify({ event: "joined", ref, data: { userId: 1, sessionId: `s${joins.length}`, cursor: "c0", unread: [], limits: {} } }));
   });
 });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { startProxy } from "./proxy.mjs";
 import { makeUser, online, renewingPastProxy, scenario, texts, until, url } from "./support.mjs";
 
-const timing = { openMs: 3_000, firstByteMs: 700, retryMs: 50, retryMostMs: 200, climbMs: 300, climbMostMs: 600 };
+const timing = { openMs: 3_000, firstByteMs: 700, retryMs: 50, maxRetryMs: 200, climbMs: 300, maxClimbMs: 600 };
 
 await scenario(async () => {
   const proxy = await startProxy(url);

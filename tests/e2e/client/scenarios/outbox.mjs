@@ -9,7 +9,7 @@ import { startProxy } from "./proxy.mjs";
 import { argument, makeClient, makeUser, PASSWORD, random, scenario, signingInAgain, texts, until, url } from "./support.mjs";
 
 const MESSAGES = 30;
-const timing = { openMs: 2_000, firstByteMs: 1_000, retryMs: 20, retryMostMs: 100, climbMs: 200, climbMostMs: 400, shortMs: 0 };
+const timing = { openMs: 2_000, firstByteMs: 1_000, retryMs: 20, maxRetryMs: 100, climbMs: 200, maxClimbMs: 400, shortMs: 0 };
 
 await scenario(async () => {
   const number = random(Number(argument));

@@ -5,9 +5,9 @@ import { Emitter } from "../../../../client/lib/emitter.js";
 import { ParleyError } from "../../../../client/lib/errors.js";
 import { Outbox } from "../../../../client/lib/outbox.js";
 import { memoryOutbox } from "../../../../client/lib/outbox_store.js";
-import { Delivered } from "../../../../client/lib/delivered.js";
+import { DeliveredMarks } from "../../../../client/lib/delivered_marks.js";
 import { Rest } from "../../../../client/lib/rest.js";
-import { lines } from "../../../../client/lib/sse.js";
+import { eventParser } from "../../../../client/lib/sse.js";
 import { Stream } from "../../../../client/lib/stream.js";
 import { Tokens, memoryStorage } from "../../../../client/lib/tokens.js";
 
@@ -71,9 +71,9 @@ async function handlersThatFail() {
 
 async function marksAreGathered() {
   const sent = [];
-  const delivered = new Delivered(async (name, data) => void sent.push(data));
-  for (const seq of [1, 3, 2]) delivered.note(7, seq);
-  delivered.note(8, 1);
+  const delivered = new DeliveredMarks(async (name, data) => void sent.push(data));
+  for (const seq of [1, 3, 2]) delivered.add(7, seq);
+  delivered.add(8, 1);
   delivered.flush();
   assert.deepEqual(sent, [{ conversationId: 7, seq: 3 }, { conversationId: 8, seq: 1 }]);
 }
@@ -83,7 +83,7 @@ function eventStreams() {
   const text = 'retry:2000\n\nid: c1\nevent: typing\ndata: {"a":"ü:1"}\n\n: keep-alive\n\nevent: presence\ndata: {}\n\n';
   for (let cut = 0; cut < text.length; cut++) {
     const events = [];
-    const feed = lines((...event) => events.push(event));
+    const feed = eventParser((...event) => events.push(event));
     feed(text.slice(0, cut));
     feed(text.slice(cut));
     assert.deepEqual(events, [["typing", { a: "ü:1" }, "c1"], ["presence", {}, ""]]);
@@ -105,7 +105,7 @@ async function renewalsAreShared() {
   assert.equal(await tokens.fresh(), token(0));
   const renewed = await Promise.all([1, 2, 3].map(() => tokens.renew(token(0))));
   assert.deepEqual([renewed, shown], [[token(1), token(1), token(1)], ["r0"]]);
-  assert.equal(await tokens.renew(token(0)), token(1), "somebody else was faster");
+  assert.equal(await tokens.renew(token(0)), token(1), "another caller was faster");
   await tokens.renew(token(1));
   assert.deepEqual(shown, ["r0", "r1"]);
 }
@@ -124,7 +124,7 @@ async function outboxKeepsOrder() {
     came.push(id);
     return { id, conversationId, seq: came.length, status: "stored" };
   };
-  const outbox = new Outbox({ store: memoryOutbox(), owner: "me", send, tell: (name, data) => told.push([data.id, data.status]) });
+  const outbox = new Outbox({ store: memoryOutbox(), owner: "me", send, broadcast: (name, data) => told.push([data.id, data.status]) });
   for (const id of ["first", "second", "third", "fourth"]) await outbox.add({ id, conversationId: 1 }, { id, message: id });
   await outbox.add({ id: "elsewhere", conversationId: 2 }, { id: "elsewhere" });
   await outbox.drain();

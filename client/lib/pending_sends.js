@@ -1,15 +1,15 @@
 /** @import { Ack, MessageStatus } from "./types.js" */
 import { ParleyError } from "./errors.js";
 
-/** The acks that callers wait for, by the id of the message. */
-export class Awaited {
+/** The sends whose callers wait for an ack, by message id. */
+export class PendingSends {
   /** @type {Map<string, { resolve: (ack: Ack) => void, reject: (error: ParleyError) => void }>} */ #waiting = new Map();
 
   /** @param {string} id @returns {Promise<Ack>} */
-  ack(id) {
+  add(id) {
     /** @type {Promise<Ack>} */
     const done = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-    done.catch(() => {}); // `message_status` tells it to those who do not wait
+    done.catch(() => {}); // callers who do not wait get the failure as a `message_status` event
     return done;
   }
 

@@ -1,9 +1,9 @@
-/** The commands of docs/protocol.md, section 3, that need no outbox. Answers are acks. */
-export class Acts extends Api {
+/** The commands of docs/protocol.md, section 3, that do not go through the outbox. They resolve to acks. */
+export class Commands extends Api {
     /** @param {string} _name @param {any} _data @returns {Promise<any>} */
     command(_name: string, _data: any): Promise<any>;
-    /** @param {string} _name @param {any} _data without an answer */
-    tell(_name: string, _data: any): void;
+    /** Sends a command that has no answer. @param {string} _name @param {any} _data */
+    notify(_name: string, _data: any): void;
     /** @param {number[]} _userIds */
     watch(_userIds: number[]): void;
     /** @param {string} id @param {string} message @param {number} [conversationId] @returns {Promise<ChangeAck>} */
@@ -14,21 +14,23 @@ export class Acts extends Api {
     react(id: string, emoji: string, on?: boolean, conversationId?: number): Promise<ChangeAck>;
     /** @param {string} id @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
     pin(id: string, on?: boolean, conversationId?: number): Promise<ChangeAck>;
-    /** @param {number} conversationId @param {number} seq all up to it @returns {Promise<MarkAck>} */
+    /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
     markRead(conversationId: number, seq: number): Promise<MarkAck>;
-    /** @param {number} conversationId @param {number} seq all up to it @returns {Promise<MarkAck>} */
+    /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
     markDelivered(conversationId: number, seq: number): Promise<MarkAck>;
     /** @param {{ conversationId?: number, limit?: number }} [query] @returns {Promise<UnreadMessages>} */
     fetchUnread(query?: {
         conversationId?: number;
         limit?: number;
     }): Promise<UnreadMessages>;
-    /** To be called at every key: it is told when it begins, every 3 s while it lasts, and when it ends.
-     * @param {Target} target */
+    /**
+     * Call it at every keystroke. It sends an event when typing begins, every 3 s while it lasts, and when it ends.
+     * @param {Target} target
+     */
     typing(target: Target, on?: boolean): void;
-    /** @param {number[]} userIds @returns {Promise<Presence[]>} their presence now */
+    /** @param {number[]} userIds @returns {Promise<Presence[]>} their current presence */
     presence(userIds: number[]): Promise<Presence[]>;
-    /** `presence` events of these users from now on. @param {number[]} userIds @returns {Promise<Presence[]>} their presence now */
+    /** Subscribes to `presence` events of these users. @param {number[]} userIds @returns {Promise<Presence[]>} their current presence */
     watchPresence(userIds: number[]): Promise<Presence[]>;
     #private;
 }

@@ -1,8 +1,8 @@
 /**
- * What the last refresh token of each user was traded for, in IndexedDB: all tabs see it at once. localStorage
- * reaches tabs of other processes only after a while, and a lock does not wait for that.
+ * Keeps the result of each user's last token renewal in IndexedDB, where all tabs see it at once. localStorage reaches
+ * tabs of other processes with a delay, and a lock does not wait for that.
  */
-export class Renewals {
+export class TokenRenewals {
   /** @type {Promise<IDBDatabase | null>} */ #opened;
 
   /** @param {IDBFactory | null | undefined} factory */
@@ -20,7 +20,7 @@ export class Renewals {
     return this.#act("readwrite", (store) => store.put(value, name));
   }
 
-  /** Undefined where there is no database: then each tab is by itself. @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest} act */
+  /** Returns undefined if there is no database; each tab then renews for itself. @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest} act */
   async #act(mode, act) {
     const database = await this.#opened;
     if (!database) return undefined;

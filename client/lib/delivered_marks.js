@@ -1,8 +1,8 @@
-const GATHER_MS = 150;
-const AGAIN_MS = 3_000;
+const BATCH_MS = 150;
+const RETRY_MS = 3_000;
 
-/** Gathers what was handled into one `message_delivered` a conversation; the marks are cumulative. */
-export class Delivered {
+/** Batches handled messages into one `message_delivered` per conversation. A mark covers all earlier messages. */
+export class DeliveredMarks {
   /** @type {Map<number, number>} */ #marks = new Map();
   #command;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
@@ -13,7 +13,7 @@ export class Delivered {
   }
 
   /** @param {number} conversationId @param {number} seq */
-  note(conversationId, seq, wait = GATHER_MS) {
+  add(conversationId, seq, wait = BATCH_MS) {
     this.#marks.set(conversationId, Math.max(seq, this.#marks.get(conversationId) ?? 0));
     this.#timer ??= setTimeout(() => this.flush(), wait);
   }
@@ -24,7 +24,7 @@ export class Delivered {
     this.#marks = new Map();
     for (const [conversationId, seq] of marks) {
       this.#command("message_delivered", { conversationId, seq }).catch((error) => {
-        if (error.retryable) this.note(conversationId, seq, AGAIN_MS); // else one is a member no more
+        if (error.retryable) this.add(conversationId, seq, RETRY_MS); // other errors mean that the user has left
       });
     }
   }

@@ -1,0 +1,24 @@
+/**
+ * The REST request that does the same as each command, for transports that carry no commands (docs/protocol.md, section 3).
+ * @type {Record<string, (data: any) => [method: string, path: string, body?: any]>}
+ */
+export const REST_ROUTES = {
+  send_message: (data) => ["POST", "/messages", data],
+  edit_message: ({ id, message, conversationId }) => ["PATCH", withQuery(`/messages/${id}`, { conversationId }), { message }],
+  delete_message: ({ id, scope, conversationId }) => ["DELETE", withQuery(`/messages/${id}`, { scope, conversationId })],
+  react: ({ id, emoji, on, conversationId }) => [
+    on ? "PUT" : "DELETE",
+    withQuery(`/messages/${id}/reactions/${encodeURIComponent(emoji)}`, { conversationId }),
+  ],
+  pin_message: ({ id, on, conversationId }) => [on ? "PUT" : "DELETE", withQuery(`/messages/${id}/pin`, { conversationId })],
+  fetch_unread_messages: (data) => ["GET", withQuery("/messages/unread", data)],
+  message_delivered: ({ conversationId, seq }) => ["POST", `/conversations/${conversationId}/delivered`, { seq }],
+  message_read: ({ conversationId, seq }) => ["POST", `/conversations/${conversationId}/read`, { seq }],
+  typing: ({ conversationId, typing }) => ["POST", `/conversations/${conversationId}/typing`, { typing }],
+};
+
+/** Returns the path with a query string, without members that are undefined or null. @param {string} path @param {Record<string, any>} query */
+export function withQuery(path, query) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  return given.length ? `${path}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}` : path;
+}
