@@ -112,6 +112,7 @@ class Settings:
 
     # Media
     cloudinary_url: str = field(default="", repr=False)  # cloudinary://key:secret@cloud; unset in production: no media
+    media_storage: str = ""  # the storage for new media, if several are configured
     media_dir: str = ".data/media"  # where media are kept in development without Cloudinary
     media_url_seconds: int = 900  # how long a signed address of a medium is good
     media_lease_seconds: float = 90.0  # after this a dead worker's medium is taken up by another
@@ -149,13 +150,6 @@ class Settings:
     def external_users(self) -> bool:
         """Whether an outside user service says who somebody is."""
         return bool(self.jwt_jwks_url or self.jwt_public_key)
-
-    @property
-    def media_storage(self) -> str:
-        """Where new media are kept: ``cloudinary`` or ``local``; empty where this deployment takes none."""
-        if self.cloudinary_url:
-            return "cloudinary"
-        return "" if self.production else "local"
 
     @property
     def local_accounts_on(self) -> bool:

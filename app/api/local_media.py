@@ -1,7 +1,7 @@
-"""/media/local: what the signed addresses of the local storage lead to. In development alone.
+"""/media/local: serves the signed addresses of the local storage. Only in development.
 
-The bytes are strangers': whatever they are, the browser takes them for what the address says, runs nothing of them, and
-saves what is not an image, sound or video.
+Strangers uploaded these bytes. The browser must treat them as the content type in the address, must run none of their
+code, and must save everything that is not an image, sound or video.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
 from app.container import current_container
 from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
 from app.media.local_storage import LocalStorage
+from app.media.registry import LOCAL
 from app.media.signed import read_signed
 from app.media.storage import StorageError
 from app.services.auth.rate_limit import limit_uploads
+from app.services.media.receive_upload import max_file_bytes
 
 blueprint = Blueprint("local_media", __name__, url_prefix="/media/local")
 
@@ -29,7 +31,7 @@ SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancesto
 
 @blueprint.get("/<name>")
 def read(name: str) -> Response:
-    """Whole, or the ranges that were asked for. 404 once its time is over."""
+    """Serves a file, or the requested ranges of it. Expired addresses get 404."""
     claims = _claims(request.args.get("token", ""))
     path = _storage().path(name)
     if claims.get("n") != name or not path.is_file():
@@ -52,7 +54,7 @@ def read(name: str) -> Response:
 
 @blueprint.post("")
 def write() -> Response:
-    """A direct upload: the signed ``token``, then the ``file``. Good once: 409 after that."""
+    """Receives a direct upload: the signed ``token``, then the ``file``. A second upload with one token gets 409."""
     events = _events()
     claims = _claims(_token(events))
     if "up" not in claims:
@@ -61,14 +63,14 @@ def write() -> Response:
     try:
         _storage().write(str(claims["up"]), _file(events, int(claims["b"])), once=True)
     except FileExistsError:
-        raise Conflict("Something was uploaded under this signature before.") from None
+        raise Conflict("This signature has already been used for an upload.") from None
     except StorageError as error:
         raise Overloaded(error.reason, retry_after=error.retry_after or 5.0) from error
     return Response(status=201)
 
 
 def _storage() -> LocalStorage:
-    storage = current_container().media.keeping("local")
+    storage = current_container().media.get(LOCAL)
     if not isinstance(storage, LocalStorage):
         raise NotFound
     return storage
@@ -84,8 +86,8 @@ def _claims(token: str) -> dict[str, Any]:
 
 def _events() -> Iterator[Any]:
     settings = current_container().settings
-    most = settings.max_video_bytes
-    return read_form(request, most_bytes=most, stall_seconds=settings.upload_stall_seconds)
+    limit = max_file_bytes(settings)
+    return read_form(request, max_bytes=limit, stall_seconds=settings.upload_stall_seconds)
 
 
 def _token(events: Iterator[Any]) -> str:
@@ -105,14 +107,14 @@ def _token(events: Iterator[Any]) -> str:
     raise Invalid.field("token", "is required")
 
 
-def _file(events: Iterator[Any], most: int) -> Iterator[bytes]:
-    """As many bytes as were signed, or an error that leaves nothing."""
+def _file(events: Iterator[Any], signed_bytes: int) -> Iterator[bytes]:
+    """Yields the file. Raises TooLarge or Invalid unless it has exactly the signed size."""
     size = 0
     for event in events:
         if isinstance(event, Data):
             size += len(event.data)
-            if size > most:
+            if size > signed_bytes:
                 raise TooLarge
             yield event.data
-    if size != most:
-        raise Invalid.field("file", f"{size} bytes came, not {most}")
+    if size != signed_bytes:
+        raise Invalid.field("file", f"has {size} bytes, not {signed_bytes}")

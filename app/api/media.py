@@ -1,9 +1,11 @@
-"""/api/v1/media: upload, and where the bytes are. What the addresses of the local storage lead to."""
+"""/api/v1/media: receives uploads and returns the addresses of media."""
 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
+import gevent
 from flask import Blueprint, Response, request
 
 from app.api.limits import address
@@ -18,8 +20,9 @@ from app.services.auth.authenticate import require_caller
 from app.services.auth.rate_limit import limit_uploads
 from app.services.media.direct_upload import Wanted, begin_direct, complete
 from app.services.media.media_address import Address, address_of
-from app.services.media.receive_upload import Upload, largest
+from app.services.media.receive_upload import ReadMemberships, Upload, max_file_bytes
 from app.services.metrics.media_metrics import counting_upload
+from app.services.reading.memberships import memberships_now
 
 blueprint = Blueprint("media", __name__, url_prefix="/api/v1/media")
 
@@ -27,45 +30,61 @@ blueprint = Blueprint("media", __name__, url_prefix="/api/v1/media")
 @blueprint.post("")
 def upload() -> Response:
     caller = require_caller()
-    parley, path = current_container(), current_gateway().path
-    with counting_upload(path.counters, "form", begins=True, ends=True):
-        limit_uploads(parley, address(), caller.user_id)
+    container, counters = current_container(), current_gateway().path.counters
+    with counting_upload(counters, "form", begins=True, ends=True):
+        limit_uploads(container, address(), caller.user_id)
         place = parse_query(UploadQuery).conversation_id
-        declared = min(request.content_length or 0, largest(parley))
-        with parley.media.upload(), Upload(parley, path, caller.user_id, declared) as taken:
+        with container.media.upload_slot(), _new_upload(caller.user_id) as started:
             if place is not None:
-                taken.place(place)
-            _read_into(taken, path.counters)
-            return json_response(taken.finish(), 202)
+                started.place(place)
+            _read_into(started, counters)
+            return json_response(started.finish(), 202)
 
 
-def _read_into(taken: Upload, counters: Counter[str]) -> None:
+def _new_upload(user_id: int) -> Upload:
+    container = current_container()
+    return Upload(
+        user_id,
+        min(request.content_length or 0, max_file_bytes(container.settings)),
+        engine=container.engine,
+        settings=container.settings,
+        storages=container.media,
+        memberships=_memberships(),
+        pause=gevent.sleep,
+    )
+
+
+def _memberships() -> ReadMemberships:
+    return partial(memberships_now, current_gateway().path)
+
+
+def _read_into(started: Upload, counters: Counter[str]) -> None:
     settings = current_container().settings
     field: str | None = None
     text = bytearray()
-    form = read_form(request, most_bytes=largest(current_container()), stall_seconds=settings.upload_stall_seconds)
+    form = read_form(request, max_bytes=max_file_bytes(settings), stall_seconds=settings.upload_stall_seconds)
     for event in form:
         if isinstance(event, File):
             _check_name(event)
             field = None
-            taken.begin_file(event.filename, event.headers.get("Content-Type", ""))
+            started.begin_file(event.filename, event.headers.get("Content-Type", ""))
         elif isinstance(event, Field):
             field = event.name
             text.clear()
         elif isinstance(event, Data) and field is None:
             counters["upload_bytes"] += len(event.data)
-            taken.write(event.data)
+            started.write(event.data)
         elif isinstance(event, Data):
             text += event.data
             if len(text) > MAX_FIELD:
                 raise Invalid.field("body", "a field is too long")
             if field == "conversationId" and not event.more_data:
-                taken.place(_conversation_id(bytes(text)))
+                started.place(_conversation_id(bytes(text)))
 
 
 def _check_name(event: File) -> None:
     if event.name != "file":
-        raise Invalid.field("file", "is the name of the only file")
+        raise Invalid.field("file", "the file's field must have this name")
 
 
 def _conversation_id(text: bytes) -> int:
@@ -77,12 +96,18 @@ def _conversation_id(text: bytes) -> int:
 @blueprint.post("/direct")
 def direct() -> Response:
     caller = require_caller()
-    parley, path = current_container(), current_gateway().path
-    with counting_upload(path.counters, "direct", begins=True, ends=False):
-        limit_uploads(parley, address(), caller.user_id)
+    container = current_container()
+    with counting_upload(current_gateway().path.counters, "direct", begins=True, ends=False):
+        limit_uploads(container, address(), caller.user_id)
         given = parse_body(NewDirectUpload)
-        wanted = Wanted(given.filename, given.content_type, given.bytes, given.conversation_id)
-        begun = begin_direct(parley, path, caller.user_id, wanted)
+        begun = begin_direct(
+            caller.user_id,
+            Wanted(given.filename, given.content_type, given.bytes, given.conversation_id),
+            engine=container.engine,
+            settings=container.settings,
+            storages=container.media,
+            memberships=_memberships(),
+        )
     answer = DirectUploadView(begun.media_id, begun.upload.url, begun.upload.fields, begun.expires_at)
     return json_response(answer, 201)
 
@@ -90,10 +115,16 @@ def direct() -> Response:
 @blueprint.post("/<media_id>/complete")
 def completed(media_id: str) -> Response:
     caller = require_caller()
-    parley, path = current_container(), current_gateway().path
-    with counting_upload(path.counters, "direct", begins=False, ends=True):
-        limit_uploads(parley, address(), caller.user_id)
-        answer = complete(parley, path, caller.user_id, _checked_id(media_id))
+    container = current_container()
+    with counting_upload(current_gateway().path.counters, "direct", begins=False, ends=True):
+        limit_uploads(container, address(), caller.user_id)
+        answer = complete(
+            caller.user_id,
+            _checked_id(media_id),
+            engine=container.engine,
+            storages=container.media,
+            memberships=_memberships(),
+        )
     return json_response(answer, 202)
 
 
@@ -111,7 +142,16 @@ def url(media_id: str) -> Response:
 def _address(media_id: str) -> Address:
     caller = require_caller()
     variant = parse_query(VariantQuery).variant
-    return address_of(current_container(), current_gateway().path, caller.user_id, _checked_id(media_id), variant)
+    container = current_container()
+    return address_of(
+        caller.user_id,
+        _checked_id(media_id),
+        variant,
+        engine=container.engine,
+        storages=container.media,
+        memberships=_memberships(),
+        valid_seconds=container.settings.media_url_seconds,
+    )
 
 
 def _checked_id(media_id: str) -> str:

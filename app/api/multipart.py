@@ -1,6 +1,6 @@
-"""A form with a file in it, read as it comes: nothing of it is kept, in memory or on a disk.
+"""Reads a form with a file as a stream, and keeps none of it in memory or on disk.
 
-Werkzeug's own form parsing gathers a whole file first; its decoder of single events does not.
+Werkzeug's own form parser collects the whole file first. Its event decoder does not, so this module uses that.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 from app.core.errors import Invalid, TooLarge, UnsupportedMedia
 
 READ_BYTES = 64 * 1024
-# Of a field's text, and of a part's headers.
+# Bytes of a field's text, and of a part's headers.
 MAX_FIELD = 4096
 MAX_PARTS = 16
 
 
-def read_form(request: Request, *, most_bytes: int, stall_seconds: float) -> Iterator[Event]:
-    """Field, File, and Data of whichever came last. Raise UnsupportedMedia, TooLarge; Invalid where it is no such form,
-    or less than 64 KiB came of it in so long."""
+def read_form(request: Request, *, max_bytes: int, stall_seconds: float) -> Iterator[Event]:
+    """Yields Field, File, and Data events; Data belongs to the latest Field or File.
+
+    Raises UnsupportedMedia, TooLarge; Invalid if the form is malformed or less than 64 KiB arrive within
+    ``stall_seconds``.
+    """
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not boundary:
         raise UnsupportedMedia("The body must be multipart/form-data.")
-    request.max_content_length = most_bytes + MAX_PARTS * 2 * MAX_FIELD
+    request.max_content_length = max_bytes + MAX_PARTS * 2 * MAX_FIELD
     decoder = MultipartDecoder(boundary.encode(), max_form_memory_size=READ_BYTES * 4, max_parts=MAX_PARTS)
     try:
         yield from _events(request, decoder, stall_seconds)
@@ -44,7 +47,7 @@ def _events(request: Request, decoder: MultipartDecoder, stall_seconds: float) -
         if not isinstance(event, NeedData):
             yield event
             continue
-        with Timeout(stall_seconds, Invalid.field("body", f"less than 64 KiB came in {stall_seconds:g} s")):
+        with Timeout(stall_seconds, Invalid.field("body", f"less than 64 KiB arrived in {stall_seconds:g} s")):
             data = request.stream.read(READ_BYTES)
         decoder.receive_data(data or None)
 

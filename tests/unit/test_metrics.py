@@ -10,8 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.core.errors import TooLarge
 from app.core.histogram import ACK_BOUNDS, Histogram, ack_seconds
 from app.services.drain.store_log import DrainStats
+from app.services.media.media_stats import MediaStats
 from app.services.metrics.collect_metrics import render
-from app.services.metrics.media_metrics import MediaStats, counting_upload
+from app.services.metrics.media_metrics import counting_upload
 from app.services.metrics.metrics_snapshot import drain_figures
 from app.services.metrics.publish_metrics import LogFigures
 

@@ -1,8 +1,10 @@
-"""Tell a conversation how a medium ended, and show anew the messages that name it. In a worker, by the log: so it has
-its place among the changes, and who is away gets it on resume.
+"""Announces the result of a medium to its conversation, and updates the messages that name the medium.
 
-Safe to repeat: the end is told until its event is stored, each message until it is shown with it. What is lost in
-between (Redis, a worker), the sweep asks for again.
+A worker does this through the log. The announcement thus has its place among the other changes, and members who are
+offline get it on resume.
+
+Safe to repeat: nothing is announced again once its event is stored. If Redis or a worker loses an announcement, the
+sweep enqueues it again.
 """
 
 from __future__ import annotations
@@ -27,34 +29,34 @@ from app.store.media import StoredMedia
 from app.store.media_uses import SETTLED, Use
 from app.store.replay import message_at
 
-AT_ONCE = 50
+MAX_MESSAGES = 50
 TRIES = 3
 _encode = msgspec.json.Encoder().encode
 
 
 def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
-    """Raise Overloaded, RedisError, EpochLostError where it is to be done again."""
+    """Announces a medium that is ready or failed. Call again if it raises Overloaded, RedisError or EpochLostError."""
     with reading(engine) as conn:
         row = store.get(conn, media_id)
-        uses = media_uses.unannounced_uses(conn, media_id, AT_ONCE)
+        uses = media_uses.unannounced_uses(conn, media_id, MAX_MESSAGES)
     if row is None or row.state not in SETTLED or row.conversation_id is None:
         return
-    if row.version == 0 and not _is_on_its_way(changes.redis, row):
+    if row.version == 0 and not _is_in_log(changes.redis, row):
         body = _fragment(ended_view(row))
         operation = Operation(Kind.MEDIA, row.conversation_id, row.user_id, [], body, id=row.id)
         changes.carry_out([operation])
     for use in uses:
-        _show_anew(engine, changes, use)
+        _update_message(engine, changes, use)
 
 
-def _is_on_its_way(redis: Redis, row: StoredMedia) -> bool:
-    """Whether the log has it already: the drain is behind, and asking more often would not help it."""
+def _is_in_log(redis: Redis, row: StoredMedia) -> bool:
+    """Whether the log already has the announcement. The drain is late then, and a second record would not help."""
     tail = read_tail(redis, [row.conversation_id or 0])
     return any(record.kind == Kind.MEDIA and record.id == row.id for record in tail.records)
 
 
 def progress_body(row: StoredMedia, stage: str) -> str:
-    """Of ``media_progress``: how far it is, and what is known of its looks."""
+    """Returns the body of ``media_progress``: the stage, and the size and BlurHash if known."""
     view = {name: value for name, value in attachment_view(row).items() if name in ("width", "height", "blurhash")}
     return _fragment({"mediaId": row.id, "conversationId": row.conversation_id, "stage": stage, **view})
 
@@ -63,7 +65,7 @@ def _fragment(view: View) -> str:
     return _encode(view)[1:-1].decode()
 
 
-def _show_anew(engine: Engine, changes: WorkerChanges, use: Use) -> None:
+def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
     for _ in range(TRIES):
         read = _message_now(engine, changes.redis, use)
         if read is None:
@@ -78,7 +80,10 @@ def _show_anew(engine: Engine, changes: WorkerChanges, use: Use) -> None:
 
 
 def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | None:
-    """As it is, and at which version; None where it was deleted, or is on its way already. The tail is read first."""
+    """Returns the message with its version; None if it was deleted or its update is already in the log.
+
+    The tail of the log is read before Postgres. In the other order, a record stored in between would be missed.
+    """
     tail = read_tail(redis, [use.conversation_id])
     with reading(engine) as conn:
         row = message_at(conn, *use)
@@ -91,15 +96,15 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | N
         found.apply(record for record in tail.records if record.seq == use.seq and record.kind != Kind.BLOCKED_MESSAGE)
         view, version = found.views[use], found.versions[use]
         shown = any(record.kind == Kind.MEDIA_RESOLVED and record.version == version for record in tail.records)
-        if "deletedAt" in view or (shown and not _is_under_way(view)):
+        if "deletedAt" in view or (shown and not _has_unsettled_media(view)):
             return None
         show_media(conn, [view])
         if "replyTo" in view:
-            asked = use.conversation_id, view["replyTo"]
-            preview = message_life.previews(conn, [asked]).get(asked)
+            original = use.conversation_id, view["replyTo"]
+            preview = message_life.previews(conn, [original]).get(original)
             view |= {} if preview is None else {"quoted": quoted_view(preview)}
     return view, version
 
 
-def _is_under_way(view: View) -> bool:
+def _has_unsettled_media(view: View) -> bool:
     return any(attachment["status"] not in SETTLED for attachment in view["attachments"])

@@ -1,7 +1,8 @@
-"""An upload that goes straight to the storage: large files do not pass through a web process.
+"""Uploads that go straight to the storage, so that large files do not pass through a web process.
 
-What is signed is good for one file, for some minutes, under the medium's own name. Nobody sees it before ``complete``
-has asked the storage what it has: its size and form are what was said before. What is not completed, the sweep removes.
+The signature is valid for one file, under the medium's own name, for some minutes. Nobody sees the medium before
+``complete`` has compared the storage's description with the announced size and format. The sweep removes uploads that
+were never completed.
 """
 
 from __future__ import annotations
@@ -9,29 +10,32 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from app.container import Container
+from sqlalchemy import Engine
+
+from app.config import Settings
 from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
 from app.media.sniff import REFUSED, claimed_type, kind_of
 from app.media.storage import DirectUpload, Storage, StorageError, Stored
-from app.services.media.media_storages import asset_of
-from app.services.media.receive_upload import check_membership, check_waiting, limit_of
-from app.services.messaging.message_path import MessagePath, now_ms
+from app.services.media.media_storages import MediaStorages, asset_of
+from app.services.media.receive_upload import ReadMemberships, check_membership, check_unprocessed, limit_of
 from app.services.reading.media_json import attachment_view
 from app.store import media as store
 from app.store.engine import reading, writing
 from app.store.media import Found, StoredMedia
 from app.task_queue import enqueue_processing
 
-# How long the signed fields are good; and how long after that an upload may still be under way.
+# How long the signature is valid, and how long an upload that started in time may still take.
 SIGNED_SECONDS = 600
-UNDER_WAY_SECONDS = 3600
-# The storage's words for the forms in which an image may come.
+UPLOAD_SECONDS = 3600
+# The storages' words for the accepted image formats.
 _FORMATS = {"image/jpeg": ("jpg", "jpeg"), "image/png": ("png",), "image/gif": ("gif",), "image/webp": ("webp",)}
 
 
 class Wanted(NamedTuple):
+    """The file that the client announces."""
+
     filename: str
     content_type: str
     bytes: int
@@ -44,21 +48,33 @@ class Begun(NamedTuple):
     expires_at: int
 
 
-def begin_direct(parley: Container, path: MessagePath, user_id: int, wanted: Wanted) -> Begun:
-    """May block. Raise MediaOff, NotFound, TooLarge, Invalid, RateLimited, Overloaded."""
-    storage = parley.media.taking()
+def begin_direct(
+    user_id: int,
+    wanted: Wanted,
+    *,
+    engine: Engine,
+    settings: Settings,
+    storages: MediaStorages,
+    memberships: ReadMemberships,
+) -> Begun:
+    """Creates the medium and signs its upload.
+
+    Raises MediaOff, NotFound, TooLarge, Invalid, RateLimited, Overloaded. May block.
+    """
+    storage = storages.for_new_media()
     content_type = claimed_type(wanted.content_type)
     kind = kind_of(content_type)
     if content_type in REFUSED or (kind == "image" and content_type not in _FORMATS):
-        raise Invalid.field("contentType", "no image of this form is taken: send image/jpeg")
-    if wanted.bytes > limit_of(parley, kind):
-        raise TooLarge(f"{kind}: more than {limit_of(parley, kind)} bytes.")
-    check_membership(path, user_id, wanted.conversation_id)
-    check_waiting(parley, user_id, wanted.bytes)
-    id_, expires_at = make_uuid7(now_ms()), int(time.time()) + SIGNED_SECONDS
-    with writing(parley.engine) as conn:
+        raise Invalid.field("contentType", "this image format is not accepted: send image/jpeg")
+    if wanted.bytes > limit_of(settings, kind):
+        raise TooLarge(f"{kind}: more than {limit_of(settings, kind)} bytes.")
+    check_membership(memberships, user_id, wanted.conversation_id)
+    check_unprocessed(engine, settings, user_id, wanted.bytes)
+    now = time.time()
+    id_, expires_at = make_uuid7(int(now * 1000)), int(now) + SIGNED_SECONDS
+    with writing(engine) as conn:
         found = Found(kind, content_type, wanted.bytes)
-        filename, until = clean_filename(wanted.filename), SIGNED_SECONDS + UNDER_WAY_SECONDS
+        filename, until = clean_filename(wanted.filename), SIGNED_SECONDS + UPLOAD_SECONDS
         place = id_, user_id, wanted.conversation_id, storage.name
         store.begin_direct(conn, *place, found, filename, seconds=until)
         row = store.get(conn, id_)
@@ -70,21 +86,23 @@ def begin_direct(parley: Container, path: MessagePath, user_id: int, wanted: Wan
     return Begun(id_, upload, expires_at)
 
 
-def complete(parley: Container, path: MessagePath, user_id: int, media_id: str) -> dict[str, Any]:
-    """The medium as it is shown until it is processed; the same again where it was completed before.
+def complete(
+    user_id: int, media_id: str, *, engine: Engine, storages: MediaStorages, memberships: ReadMemberships
+) -> dict[str, Any]:
+    """Returns the medium as clients see it until it is processed. Safe to repeat.
 
-    Raise NotFound, Conflict where the storage has nothing yet, Invalid where it has something else (and then the medium
-    is no more), Overloaded where it does not answer. May block.
+    Raises NotFound; Conflict if the storage has no such asset yet; Invalid if the asset is not the announced one, which
+    deletes the medium; Overloaded if the storage does not answer. May block.
     """
-    storage = parley.media.taking()
-    with reading(parley.engine) as conn:
+    storage = storages.for_new_media()
+    with reading(engine) as conn:
         row = store.get(conn, media_id)
     if row is None or row.user_id != user_id or not row.direct or row.state == "deleting":
         raise NotFound
-    check_membership(path, user_id, row.conversation_id or 0)
+    check_membership(memberships, user_id, row.conversation_id or 0)
     if row.state == "awaiting":
-        _verify(parley, row, _ask(storage, row))
-        with writing(parley.engine) as conn:
+        _verify(engine, row, _describe(storage, row))
+        with writing(engine) as conn:
             begun = store.finish_direct_upload(conn, media_id)
             row = store.get(conn, media_id) or row
         if begun:
@@ -92,7 +110,7 @@ def complete(parley: Container, path: MessagePath, user_id: int, media_id: str) 
     return attachment_view(row)
 
 
-def _ask(storage: Storage, row: StoredMedia) -> Stored:
+def _describe(storage: Storage, row: StoredMedia) -> Stored:
     try:
         stored = storage.describe(asset_of(row))
     except StorageError as error:
@@ -102,13 +120,13 @@ def _ask(storage: Storage, row: StoredMedia) -> Stored:
     return stored
 
 
-def _verify(parley: Container, row: StoredMedia, stored: Stored) -> None:
+def _verify(engine: Engine, row: StoredMedia, stored: Stored) -> None:
     wrong = None
     if stored.bytes != row.bytes:
-        wrong = "bytes", f"{stored.bytes} were uploaded, not {row.bytes}"
+        wrong = "bytes", f"{stored.bytes} bytes were uploaded, not {row.bytes}"
     elif stored.format and stored.format not in _FORMATS.get(row.content_type, (stored.format,)):
-        wrong = "contentType", f"what was uploaded is {stored.format}"
+        wrong = "contentType", f"the uploaded file is of format {stored.format}"
     if wrong is not None:
-        with writing(parley.engine) as conn:
+        with writing(engine) as conn:
             store.begin_deletion(conn, [row.id])
         raise Invalid.field(*wrong)

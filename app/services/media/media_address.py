@@ -1,17 +1,18 @@
-"""Where a medium's bytes are, for a member and for a while. May block; raise NotFound, Conflict, Overloaded."""
+"""Returns the address of a medium's bytes to a member, valid for a limited time."""
 
 from __future__ import annotations
 
 import time
 from typing import Literal, NamedTuple
 
-from app.container import Container
+from sqlalchemy import Engine
+
 from app.core.errors import Conflict, NotFound
 from app.core.kinds import is_message_for
 from app.core.records import decode_body
-from app.services.media.media_storages import asset_of
-from app.services.messaging.message_path import MessagePath
-from app.services.reading.memberships import Memberships, memberships_now
+from app.services.media.media_storages import MediaStorages, asset_of
+from app.services.media.receive_upload import ReadMemberships
+from app.services.reading.memberships import Memberships
 from app.store import media, media_uses
 from app.store.engine import reading
 from app.store.media import StoredMedia
@@ -24,34 +25,50 @@ class Address(NamedTuple):
     expires_at: int
 
 
-def address_of(parley: Container, path: MessagePath, user_id: int, media_id: str, variant: Variant) -> Address:
-    """Raise Conflict where it is not ready, NotFound where it failed, has no such variant, or is not for this user."""
-    parley.media.taking()
-    row = visible_media(path, user_id, media_id)
+def address_of(
+    user_id: int,
+    media_id: str,
+    variant: Variant,
+    *,
+    engine: Engine,
+    storages: MediaStorages,
+    memberships: ReadMemberships,
+    valid_seconds: int,
+) -> Address:
+    """Returns a signed address.
+
+    Raises Conflict if the medium is still being processed; NotFound if it failed, lacks the variant, or is not visible
+    to the user; MediaOff, Overloaded. May block.
+    """
+    storages.for_new_media()
+    row = visible_media(user_id, media_id, engine=engine, memberships=memberships)
     if row.state == "processing":
-        raise Conflict("It is not ready yet.")
-    storage = parley.media.keeping(row.storage)
+        raise Conflict("The medium is not ready yet.")
+    storage = storages.get(row.storage)
     thumbnail = variant == "thumbnail"
     if row.state != "ready" or storage is None or (thumbnail and not row.thumbnail):
         raise NotFound
-    expires_at = int(time.time()) + parley.settings.media_url_seconds
+    expires_at = int(time.time()) + valid_seconds
     return Address(storage.address(asset_of(row), thumbnail=thumbnail, expires_at=expires_at), expires_at)
 
 
-def visible_media(path: MessagePath, user_id: int, media_id: str) -> StoredMedia:
-    """By a message that the user sees, stored or on its way, in a conversation that they are in now. Raise NotFound."""
-    members = memberships_now(path, [user_id])
-    with reading(path.engine) as conn:
+def visible_media(user_id: int, media_id: str, *, engine: Engine, memberships: ReadMemberships) -> StoredMedia:
+    """Returns a medium that a message visible to the user names, in a conversation that they are a member of now.
+
+    The message may be stored, or accepted and not stored yet. Raises NotFound, Overloaded.
+    """
+    members = memberships([user_id], None)
+    with reading(engine) as conn:
         row = media_uses.visible_in(conn, user_id, media_id, members.of[user_id])
-        if row is None and _on_its_way(members, user_id, media_id):
+        if row is None and _in_unstored_message(members, user_id, media_id):
             row = media.get(conn, media_id)
     if row is None or row.state not in ("processing", "ready", "failed"):
         raise NotFound
     return row
 
 
-def _on_its_way(members: Memberships, user_id: int, media_id: str) -> bool:
-    """Whether a message names it that was accepted and is not stored yet."""
+def _in_unstored_message(members: Memberships, user_id: int, media_id: str) -> bool:
+    """Whether a message names the medium that was accepted and is not stored yet."""
     mine, since = members.of[user_id], members.since
     seen = (
         record

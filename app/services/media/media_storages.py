@@ -1,71 +1,71 @@
-"""Which storage new media go to, and which keeps those that are there."""
+"""The media storages of this process, and the limits on uploads that it receives at a time."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from app.config import Settings
 from app.core.errors import MediaOff, Overloaded
-from app.media.local_storage import LocalStorage
+from app.media.registry import StorageContext, StorageRegistry
 from app.media.storage import Asset, Storage
 from app.store.media import StoredMedia
 
 
 class MediaStorages:
-    """Those of this process. Connects to nothing before it is used; Cloudinary's SDK is loaded where it is set."""
+    """Makes each storage at its first use. Raises ConfigError if the settings name no usable storage."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, env: Mapping[str, str] = os.environ) -> None:
         self._settings = settings
+        self._registry = StorageRegistry(StorageContext(settings, env))
         self._made: dict[str, Storage] = {}
-        self._under_way = 0
+        self._active_uploads = 0
         self._next_piece = 0.0
 
-    def taking(self) -> Storage:
-        """Where new media go. Raise MediaOff."""
-        storage = self.keeping(self._settings.media_storage)
+    def for_new_media(self) -> Storage:
+        """Raises MediaOff if this deployment has no storage."""
+        storage = self.get(self._registry.chosen)
         if storage is None:
-            raise MediaOff("This deployment keeps no media: CLOUDINARY_URL is not set.")
+            raise MediaOff("This deployment has no media storage: set CLOUDINARY_URL.")
         return storage
 
-    def keeping(self, name: str) -> Storage | None:
-        """The one of this name; None where it is not this deployment's."""
-        if name not in self._made and name == self._settings.media_storage and name:
-            self._made[name] = self._make(name)
+    def get(self, name: str) -> Storage | None:
+        """Returns the storage with this name, or None if this deployment has none that is configured."""
+        if name not in self._made and self._registry.is_configured(name):
+            self._made[name] = self._registry.make(name)
         return self._made.get(name)
 
     def close(self) -> None:
         for storage in self._made.values():
             storage.close()
 
-    def _make(self, name: str) -> Storage:
-        if name == "local":
-            return LocalStorage(self._settings.media_dir, self._settings.secret_key)
-        from app.media.cloudinary_storage import CloudinaryStorage  # noqa: PLC0415 - megabytes that few need
-
-        return CloudinaryStorage(self._settings.cloudinary_url)
-
     def pause_after(self, size: int) -> float:
-        """Seconds until more of any upload may be taken in: a fast network's file must not hold up those who chat."""
-        most = self._settings.upload_bytes_per_second
-        if most <= 0:
+        """Returns the seconds to wait after receiving ``size`` bytes of any upload.
+
+        All uploads of the process share UPLOAD_BYTES_PER_SECOND, so that a fast upload does not slow down chat.
+        """
+        rate = self._settings.upload_bytes_per_second
+        if rate <= 0:
             return 0.0
         now = time.monotonic()
-        self._next_piece = max(now, self._next_piece) + size / most
+        self._next_piece = max(now, self._next_piece) + size / rate
         return self._next_piece - now
 
     @contextmanager
-    def upload(self) -> Iterator[None]:
-        """One of the uploads that this process has under way. Raise Overloaded where there are too many: each holds a
-        piece of its file in memory."""
-        if self._under_way >= self._settings.max_uploads:
+    def upload_slot(self) -> Iterator[None]:
+        """Holds one of the process's MAX_UPLOADS slots, because each upload keeps a piece of its file in memory.
+
+        Raises Overloaded if none is free.
+        """
+        if self._active_uploads >= self._settings.max_uploads:
             raise Overloaded("Too many uploads at once.", retry_after=2.0)
-        self._under_way += 1
+        self._active_uploads += 1
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._active_uploads -= 1
 
 
 def asset_of(row: StoredMedia) -> Asset:

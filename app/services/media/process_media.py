@@ -1,13 +1,14 @@
-"""From staged bytes to a medium that can be shown: look at it, store it, tell its conversation. In a worker.
+"""Processes an uploaded medium in a worker: inspects the file, stores it, and announces the result.
 
 Invariants
-* One worker at a time, by the row's lease; another that is asked does nothing. A worker that dies leaves it to the
-  sweep, once the lease has run out.
-* The asset is named by the medium: done twice, there is one. What is staged goes in the transaction that says ``ready``
-  or ``failed``, after the storage has confirmed.
-* A medium that was deleted meanwhile is discarded by whoever notices: its asset may have come after the removal.
-* It ends: what cannot be read, what the storage will never take, what has killed three workers, and what could not be
-  stored in six hours, has failed.
+* The row's lease keeps it to one worker at a time; other workers do nothing. If a worker dies, the sweep enqueues the
+  medium again when the lease expires.
+* The asset is named by the medium, so storing it twice leaves one asset. The staged bytes are deleted in the
+  transaction that sets ``ready`` or ``failed``, after the storage has confirmed.
+* If the medium was deleted meanwhile, the worker that notices discards the asset: it may have been stored after the
+  removal.
+* Processing always ends. A medium fails if it cannot be decoded, if the storage rejects it for good, if it killed three
+  workers, or if it could not be stored within six hours.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from redis.exceptions import RedisError
+from sqlalchemy import Engine
 
-from app.container import Container
+from app.config import Settings
 from app.core.errors import Overloaded, UnsupportedMedia
 from app.core.records import Kind
 from app.media.image_info import UnreadableError
@@ -31,9 +33,9 @@ from app.media.storage import Storage, StorageError
 from app.message_log.append import Operation
 from app.redis_batch import EpochLostError
 from app.services.media.announce_media import announce, progress_body
-from app.services.media.media_storages import asset_of
+from app.services.media.media_stats import MediaStats
+from app.services.media.media_storages import MediaStorages, asset_of
 from app.services.messaging.worker_changes import WorkerChanges
-from app.services.metrics.media_metrics import MediaStats
 from app.store import media as store
 from app.store.engine import reading, writing
 from app.store.media import Found, StoredMedia
@@ -44,47 +46,57 @@ log = logging.getLogger(__name__)
 MAX_TRIES = 3
 GIVE_UP_SECONDS = 6 * 3600
 FIRST_PAUSE, MAX_PAUSE = 2.0, 60.0
-# A countdown is kept in a worker's memory; what is later is the sweep's.
+# A countdown occupies a worker's memory. Retries that are later than this are left to the sweep.
 COUNTDOWN_SECONDS = 60.0
-# For each second in which reading staged bytes keeps Postgres and a worker busy, so many in which it does not:
-# those who chat share both. Where Postgres is slow it is not made slower: a lease must outlast 400 pieces.
+# Seconds of pause per second spent on reading staged bytes, because chat shares Postgres and the worker. The maximum
+# keeps a slow Postgres from stretching the pauses too: a lease must outlast 400 pieces.
 READ_PAUSE, MAX_READ_PAUSE = 3.0, 0.05
 
 
 class GoneError(Exception):
-    """It was deleted meanwhile."""
+    """The medium was deleted meanwhile."""
 
 
 class StoppedError(Exception):
-    """The process is told to end."""
+    """The process is stopping."""
 
 
 class MediaWork:
-    """``stats``: counts what became of it."""
+    """Processes one medium. ``stopping`` says whether the process should end; ``stats`` counts the outcomes."""
 
     def __init__(
-        self, parley: Container, changes: WorkerChanges, *, stopping: Callable[[], bool], stats: MediaStats
+        self,
+        *,
+        engine: Engine,
+        storages: MediaStorages,
+        settings: Settings,
+        changes: WorkerChanges,
+        stopping: Callable[[], bool],
+        stats: MediaStats,
     ) -> None:
-        self._engine = parley.engine
-        self._media = parley.media
-        self._settings = parley.settings
+        self._engine = engine
+        self._storages = storages
+        self._settings = settings
         self._changes = changes
         self._stopping = stopping
         self._stats = stats
         self._began = self._renewed = 0.0
 
     def run(self, media_id: str) -> None:
-        """Does nothing where there is nothing to do, or another does it. Raise Overloaded, RedisError."""
+        """Processes the medium, unless it needs no processing or another worker has its lease.
+
+        Raises Overloaded, RedisError.
+        """
         with writing(self._engine) as conn:
             row = store.claim(conn, media_id, lease_seconds=self._settings.media_lease_seconds)
         if row is None:
             return
         self._began = time.monotonic()
-        storage = self._media.keeping(row.storage)
+        storage = self._storages.get(row.storage)
         if row.tries > MAX_TRIES:
             self._fail(row, "unprocessable")
         elif storage is None:
-            self._put_back(row, MAX_PAUSE, failed=False)
+            self._requeue(row, MAX_PAUSE, failed=False)
         else:
             self._try(row, storage)
 
@@ -94,39 +106,39 @@ class MediaWork:
         except GoneError:
             self._discard(row)
         except StoppedError:
-            self._put_back(row, 0, failed=False)
+            self._requeue(row, 0, failed=False)
         except UnreadableError as error:
             self._fail(row, error.code)
         except CrashedError as error:
             log.warning("media %s: %s", row.id, error)
             self._stats.retries["crash"] += 1
-            self._put_back(row, _pause(row), failed=True, orderly=False)
+            self._requeue(row, _pause(row), failed=True, orderly=False)
         except UnsupportedMedia:
             self._fail(row, "mismatch")
         except StorageError as error:
-            self._refused(row, error)
+            self._handle_storage_error(row, error)
         except OSError as error:  # the worker's own disk
-            log.warning("media %s waits: %s", row.id, error.strerror)
+            log.warning("media %s will be retried: %s", row.id, error.strerror)
             self._stats.retries["disk"] += 1
-            self._put_back(row, _pause(row), failed=True)
+            self._requeue(row, _pause(row), failed=True)
         else:
             self._ready(row, found)
 
     def _process(self, row: StoredMedia, storage: Storage) -> Found:
         with tempfile.NamedTemporaryFile(prefix="parley-media-") as file:
-            self._tell(row, "processing")
+            self._publish_progress(row, "processing")
             for piece in storage.read(asset_of(row)) if row.direct else self._staged(row):
                 file.write(piece)
             file.flush()
             path = Path(file.name)
             inspected = self._inspect(row, path)
-            row = self._shown_meanwhile(row, inspected)
-            self._tell(row, "storing")
+            row = self._save_preview(row, inspected)
+            self._publish_progress(row, "storing")
             if inspected.image is not None:
-                self._alive(row)
+                self._keep_lease(row)
                 storage.put_thumbnail(asset_of(row), inspected.image.thumbnail)
             if not row.direct or inspected.rewritten:
-                storage.put(asset_of(row), file.name, replace=row.direct, alive=lambda: self._alive(row))
+                storage.put(asset_of(row), file.name, replace=row.direct, alive=lambda: self._keep_lease(row))
         return _found(inspected)
 
     def _staged(self, row: StoredMedia) -> Iterator[bytes]:
@@ -149,8 +161,8 @@ class MediaWork:
                 raise UnreadableError("mismatch")
         return inspect_in_subprocess(path, content_type, kind, max_pixels=self._settings.max_image_pixels)  # type: ignore[arg-type]
 
-    def _shown_meanwhile(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
-        """Receivers see its shape and colours while it is on its way."""
+    def _save_preview(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
+        """Saves size and BlurHash, which receivers see while the file is being stored. Returns the current row."""
         if inspected.image is not None:
             size, blurhash = inspected.image.size, inspected.image.blurhash
             with writing(self._engine) as conn:
@@ -161,8 +173,11 @@ class MediaWork:
             raise GoneError
         return now
 
-    def _alive(self, row: StoredMedia) -> None:
-        """Between two steps. The row is asked a few times in a lease."""
+    def _keep_lease(self, row: StoredMedia) -> None:
+        """Renews the lease a few times before it would expire. Call it between two steps.
+
+        Raises StoppedError, or GoneError if the medium was deleted.
+        """
         if self._stopping():
             raise StoppedError
         if time.monotonic() - self._renewed < self._settings.media_lease_seconds / 8:
@@ -182,7 +197,7 @@ class MediaWork:
             self._discard(row)
 
     def _discard(self, row: StoredMedia) -> None:
-        """What was brought to the storage for nothing."""
+        """Removes what was stored for a medium that no longer exists."""
         with writing(self._engine) as conn:
             store.discard(conn, row.id)
         enqueue_discard(row.id)
@@ -198,34 +213,35 @@ class MediaWork:
     def _note_end(self, kind: str, outcome: str) -> None:
         self._stats.note_end(kind, outcome, time.monotonic() - self._began)
 
-    def _refused(self, row: StoredMedia, error: StorageError) -> None:
+    def _handle_storage_error(self, row: StoredMedia, error: StorageError) -> None:
         if error.retry_after is None:
             self._fail(row, "rejected")
         elif row.age_seconds > GIVE_UP_SECONDS:
             self._fail(row, "unavailable")
         else:
-            log.warning("media %s waits for its storage: %s", row.id, error.reason)
+            log.warning("media %s will be stored later: %s", row.id, error.reason)
             self._stats.retries["storage"] += 1
-            self._put_back(row, max(error.retry_after, _pause(row)), failed=True)
+            self._requeue(row, max(error.retry_after, _pause(row)), failed=True)
 
-    def _put_back(self, row: StoredMedia, seconds: float, *, failed: bool, orderly: bool = True) -> None:
+    def _requeue(self, row: StoredMedia, seconds: float, *, failed: bool, orderly: bool = True) -> None:
         with writing(self._engine) as conn:
             store.requeue(conn, row.id, seconds=seconds, failed=failed, orderly=orderly)
         if seconds < COUNTDOWN_SECONDS:
             enqueue_processing(row.id, seconds=seconds + 0.1)
 
-    def _tell(self, row: StoredMedia, stage: str) -> None:
-        """Kept nowhere: what cannot be told now need not be."""
+    def _publish_progress(self, row: StoredMedia, stage: str) -> None:
+        """Progress is not stored, so a failure to publish it is ignored."""
         if row.conversation_id is not None:
             body = progress_body(row, stage)
             try:
                 self._changes.carry_out([Operation(Kind.PROGRESS, row.conversation_id, row.user_id, [], body)])
             except (Overloaded, RedisError, EpochLostError) as error:
-                log.info("progress of media %s is not told: %s", row.id, type(error).__name__)
+                log.info("progress of media %s is not published: %s", row.id, type(error).__name__)
 
 
 def _pause(row: StoredMedia) -> float:
-    """2 s, 4, 8 … to a minute, and up to half as much again, so that many do not come back at once."""
+    """Returns the seconds until the next try: 2, 4, 8 … up to 60, minus a random quarter so that many media do not
+    retry at the same moment."""
     return min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(row.failures, 10)) * random.uniform(0.75, 1.0)
 
 

@@ -1,29 +1,31 @@
-"""Take in a file that a member uploads: piece by piece into Postgres, where a worker on another machine finds it.
+"""Receives an uploaded file piece by piece and stages it in Postgres, where a worker on another machine can read it.
 
 Invariants
-* Memory holds one piece of the file, and no connection to Postgres while more is waited for.
-* The bytes are what they are said to be, and not too many, before the second piece is taken.
-* An upload that does not end leaves nothing: its row and pieces go with it, and should this process die, the sweep
-  removes them.
+* Memory holds one piece of the file. While the next piece is on its way, no connection to Postgres is held.
+* The type and size of the file are checked before the second piece is accepted.
+* An unfinished upload leaves nothing behind: its row and pieces are deleted. If this process dies, the sweep deletes
+  them.
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-import gevent
+from sqlalchemy import Engine
 
-from app.container import Container
+from app.config import Settings
 from app.core.errors import Invalid, NotFound, Overloaded, RateLimited, TooLarge
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
 from app.media.image_size import image_size
 from app.media.sniff import HEAD_BYTES, Kind, Sniffed, sniff
-from app.services.messaging.message_path import MessagePath, now_ms
+from app.services.media.media_storages import MediaStorages
 from app.services.reading.media_json import attachment_view
-from app.services.reading.memberships import memberships_now
+from app.services.reading.memberships import Memberships
 from app.store import media as store
 from app.store.engine import autocommit, reading, writing
 from app.store.media import Found
@@ -31,15 +33,17 @@ from app.task_queue import enqueue_processing
 
 log = logging.getLogger(__name__)
 
-# What is written at once: as much as the looks at a beginning want.
+# Returns the conversations of users: all of them, or only the given one.
+ReadMemberships = Callable[[Sequence[int], int | None], Memberships]
+
+# The first piece must contain all that the checks of the first bytes need.
 PIECE_BYTES = HEAD_BYTES
-# Of a form, beside its file: so much more may be declared than a file may have.
+# What a form may contain besides its file. A declared length may exceed the limit of a file by this much.
 FORM_BYTES = 64 * 1024
 
 
-def limit_of(parley: Container, kind: Kind) -> int:
-    """Bytes."""
-    settings = parley.settings
+def limit_of(settings: Settings, kind: Kind) -> int:
+    """Returns the maximum size of a file in bytes."""
     limits = {
         "image": settings.max_image_bytes,
         "audio": settings.max_audio_bytes,
@@ -49,34 +53,51 @@ def limit_of(parley: Container, kind: Kind) -> int:
     return limits[kind]
 
 
-def largest(parley: Container) -> int:
-    return max(limit_of(parley, kind) for kind in ("image", "audio", "video", "file"))
+def max_file_bytes(settings: Settings) -> int:
+    """Returns the maximum size of a file of any kind in bytes."""
+    return max(limit_of(settings, kind) for kind in ("image", "audio", "video", "file"))
 
 
-def check_waiting(parley: Container, user_id: int, size: int) -> None:
-    """What a user may have on its way at once. Raise RateLimited."""
-    with reading(parley.engine) as conn:
-        waiting = store.pending_bytes(conn, user_id)
-    if waiting + size > parley.settings.max_waiting_bytes:
-        raise RateLimited("Too much of yours waits to be processed.", retry_after=10.0)
+def check_unprocessed(engine: Engine, settings: Settings, user_id: int, size: int) -> None:
+    """Raises RateLimited if the user's unprocessed media plus ``size`` bytes exceed MAX_WAITING_BYTES."""
+    with reading(engine) as conn:
+        unprocessed = store.pending_bytes(conn, user_id)
+    if unprocessed + size > settings.max_waiting_bytes:
+        raise RateLimited("Too many of your uploads are still being processed.", retry_after=10.0)
 
 
-def check_membership(path: MessagePath, user_id: int, conversation_id: int) -> None:
-    """Raise NotFound."""
-    if not memberships_now(path, [user_id], conversation_id).of[user_id]:
+def check_membership(memberships: ReadMemberships, user_id: int, conversation_id: int) -> None:
+    """Raises NotFound if the user is not a member of the conversation."""
+    if not memberships([user_id], conversation_id).of[user_id]:
         raise NotFound
 
 
 class Upload:
-    """One upload, as its form comes in: ``place``, ``begin_file``, ``write``… in any order that a form may have, then
-    ``finish``. Used in a ``with`` block; may block, and raises ParleyError."""
+    """One upload. Call ``place``, ``begin_file`` and ``write`` in the order of the form's parts, then ``finish``.
 
-    def __init__(self, parley: Container, path: MessagePath, user_id: int, declared: int) -> None:
-        self._parley = parley
-        self._path = path
+    ``declared`` is the length that the client announced. ``pause`` sleeps without blocking other requests. Use it in a
+    ``with`` block. Its methods may block and raise ParleyError.
+    """
+
+    def __init__(
+        self,
+        user_id: int,
+        declared: int,
+        *,
+        engine: Engine,
+        settings: Settings,
+        storages: MediaStorages,
+        memberships: ReadMemberships,
+        pause: Callable[[float], None],
+    ) -> None:
         self._user_id = user_id
         self._declared = declared
-        self._storage = parley.media.taking().name
+        self._engine = engine
+        self._settings = settings
+        self._storages = storages
+        self._memberships = memberships
+        self._pause = pause
+        self._storage = storages.for_new_media().name
         self._conversation_id = 0
         self._id = ""
         self._claimed = self._filename = ""
@@ -84,34 +105,34 @@ class Upload:
         self._size: tuple[int | None, int | None] = None, None
         self._piece = bytearray()
         self._pieces = self._bytes = 0
-        self._whole = False
+        self._complete = False
 
     def __enter__(self) -> Upload:
-        check_waiting(self._parley, self._user_id, self._declared)
+        check_unprocessed(self._engine, self._settings, self._user_id, self._declared)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
-        if self._id and not self._whole:
+        if self._id and not self._complete:
             self._forget()
 
     def place(self, conversation_id: int) -> None:
-        """The form names the conversation."""
-        check_membership(self._path, self._user_id, conversation_id)
+        """Sets the conversation that the form names. Raises NotFound for non-members."""
+        check_membership(self._memberships, self._user_id, conversation_id)
         self._conversation_id = conversation_id
 
     def begin_file(self, filename: str, content_type: str) -> None:
         if self._id:
-            raise Invalid.field("file", "only one at a time")
+            raise Invalid.field("file", "only one file per upload")
         self._claimed, self._filename = content_type, filename
-        self._id = make_uuid7(now_ms())
-        with writing(self._parley.engine) as conn:
+        self._id = make_uuid7(int(time.time() * 1000))
+        with writing(self._engine) as conn:
             place = self._conversation_id or None
             store.begin(conn, self._id, self._user_id, place, self._storage, self._declared)
 
     def write(self, data: bytes) -> None:
         self._bytes += len(data)
-        if self._found is not None and self._bytes > limit_of(self._parley, self._found.kind):
-            raise TooLarge(f"{self._found.kind}: more than {limit_of(self._parley, self._found.kind)} bytes.")
+        if self._found is not None:
+            self._check_size(self._found.kind, self._bytes)
         view = memoryview(data)
         while view:
             taken = view[: PIECE_BYTES - len(self._piece)]
@@ -121,7 +142,7 @@ class Upload:
                 self._flush()
 
     def finish(self) -> dict[str, Any]:
-        """The answer: the medium as it is shown until it is processed."""
+        """Returns the medium as clients see it until it is processed."""
         if not self._id:
             raise Invalid.field("file", "is required")
         if not self._bytes:
@@ -130,14 +151,14 @@ class Upload:
             raise Invalid.field("conversationId", "is required")
         if self._piece:
             self._flush()
-        assert self._found is not None  # noqa: S101 - for mypy: the first piece was looked at
+        assert self._found is not None  # noqa: S101 - for mypy: _flush checked the first piece
         found = Found(self._found.kind, self._found.content_type, self._bytes, *self._size)
-        with writing(self._parley.engine) as conn:
+        with writing(self._engine) as conn:
             filename = clean_filename(self._filename)
             if not store.finish_upload(conn, self._id, self._conversation_id, found, filename):
-                raise Overloaded("The upload took too long: it was given up.")
+                raise Overloaded("The upload took too long.")
             row = store.get(conn, self._id)
-        self._whole = True
+        self._complete = True
         enqueue_processing(self._id)
         if row is None:
             raise NotFound
@@ -145,33 +166,37 @@ class Upload:
 
     def _flush(self) -> None:
         if self._found is None:
-            self._look(bytes(self._piece))
-        with autocommit(self._parley.engine) as conn:
+            self._check_head(bytes(self._piece))
+        with autocommit(self._engine) as conn:
             if not store.add_chunk(conn, self._id, self._pieces, bytes(self._piece)):
-                raise Overloaded("The upload took too long: it was given up.")
-        gevent.sleep(self._parley.media.pause_after(len(self._piece)))
+                raise Overloaded("The upload took too long.")
+        self._pause(self._storages.pause_after(len(self._piece)))
         self._pieces += 1
         self._piece.clear()
 
-    def _look(self, head: bytes) -> None:
-        """Raise UnsupportedMedia, TooLarge."""
+    def _check_head(self, head: bytes) -> None:
+        """Checks type, size and pixels by the first piece. Raises UnsupportedMedia, TooLarge."""
         self._found = found = sniff(head, self._claimed)
-        if max(self._bytes, self._declared - FORM_BYTES) > limit_of(self._parley, found.kind):
-            raise TooLarge(f"{found.kind}: more than {limit_of(self._parley, found.kind)} bytes.")
+        self._check_size(found.kind, max(self._bytes, self._declared - FORM_BYTES))
         size = image_size(head, found.content_type)
         if size is not None:
-            check_pixels(self._parley, *size)
+            check_pixels(self._settings, *size)
             self._size = size.width, size.height
+
+    def _check_size(self, kind: Kind, size: int) -> None:
+        limit = limit_of(self._settings, kind)
+        if size > limit:
+            raise TooLarge(f"{kind}: more than {limit} bytes.")
 
     def _forget(self) -> None:
         try:
-            with writing(self._parley.engine) as conn:
+            with writing(self._engine) as conn:
                 store.forget(conn, self._id, "receiving")
         except Overloaded as error:
-            log.warning("a broken upload waits for the sweep: %s", error.message)
+            log.warning("a broken upload is left to the sweep: %s", error.message)
 
 
-def check_pixels(parley: Container, width: int, height: int) -> None:
-    """An image of few bytes may be many gigabytes once it is decoded. Raise TooLarge."""
-    if width * height > parley.settings.max_image_pixels:
-        raise TooLarge(f"The image has more than {parley.settings.max_image_pixels} pixels.")
+def check_pixels(settings: Settings, width: int, height: int) -> None:
+    """Raises TooLarge for too many pixels: an image of a few bytes may decode to many gigabytes."""
+    if width * height > settings.max_image_pixels:
+        raise TooLarge(f"The image has more than {settings.max_image_pixels} pixels.")

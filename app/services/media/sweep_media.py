@@ -1,4 +1,4 @@
-"""Look after media that nobody works at: what a lost task, a dead process, a deletion or nobody's interest has left."""
+"""Finds media that need work: after a lost task, a dead process or a deletion, or because no message names them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from app.store.engine import reading, writing
 from app.store.media_sweep import Due
 from app.task_queue import enqueue_announcement, enqueue_discard, enqueue_processing
 
-# A task that was asked for is given so long before it is asked for again.
-PAUSE_SECONDS = 30.0
+# How long an enqueued task may take before the sweep enqueues it again.
+RETRY_SECONDS = 30.0
 
 
 def sweep_media(engine: Engine) -> None:
-    """Safe to run at any time, and twice at once. Raise Overloaded."""
+    """Handles all media that are due. Safe to run at any time and concurrently. Raises Overloaded."""
     with reading(engine) as conn:
         due = media_sweep.find_due(conn)
-        untold = media_sweep.unannounced(conn)
+        unannounced = media_sweep.unannounced(conn)
     for item in due:
-        _attend_to(engine, item)
-    for media_id in untold:
+        _handle(engine, item)
+    for media_id in unannounced:
         enqueue_announcement(media_id)
 
 
-def _attend_to(engine: Engine, item: Due) -> None:
+def _handle(engine: Engine, item: Due) -> None:
     if item.state == "receiving":
         with writing(engine) as conn:
             store.forget(conn, item.id, "receiving")
-    elif item.state == "awaiting" or _nobody_named(engine, item):
+    elif item.state == "awaiting" or _is_unused(engine, item):
         with writing(engine) as conn:
             store.begin_deletion(conn, [item.id])
         enqueue_discard(item.id)
@@ -38,11 +38,12 @@ def _attend_to(engine: Engine, item: Due) -> None:
             media_sweep.schedule_expiry(conn, item.id, "ready")
     else:
         with writing(engine) as conn:
-            still = media_sweep.postpone(conn, item, PAUSE_SECONDS)
+            still = media_sweep.postpone(conn, item, RETRY_SECONDS)
         if still:
             (enqueue_processing if item.state == "processing" else enqueue_discard)(item.id)
 
 
-def _nobody_named(engine: Engine, item: Due) -> bool:
+def _is_unused(engine: Engine, item: Due) -> bool:
+    """Whether no message named the medium within its day."""
     with reading(engine) as conn:
         return item.state in ("ready", "failed") and media_sweep.is_expired(conn, item.id)

@@ -11,7 +11,7 @@ from redis import Redis
 from app.core.records import pack, unpack
 from app.message_log import keys
 from app.services.drain.store_log import DrainStats
-from app.services.metrics.media_metrics import MediaStats
+from app.services.media.media_stats import MediaStats
 from app.services.metrics.metrics_snapshot import Figures, drain_figures
 from app.store.media_sweep import PendingMedia
 
