@@ -12,31 +12,55 @@ from app.fanout.revocation import RevokedSessions
 from app.message_log import keys
 from app.push.registry import ProviderContext, PushRegistry
 from app.redis_connections import connect_redis
+from app.services.accounts.delete_account import AccountDeletion
+from app.services.auth.auth_sessions import AuthSessions
+from app.services.auth.authenticate import Authenticator
 from app.services.auth.external_issuer import ExternalIssuer
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
-from app.services.auth.token_cache import TokenCache
 from app.services.media.media_storages import MediaStorages
+from app.services.metrics.readiness import Readiness
 from app.services.push.vapid_key import private_key
 from app.store import auth_sessions
 from app.store.engine import create_engine, reading
+from app.work_threads import WorkThreads
+
+PASSWORD_THREADS = 2
 
 
 def build_container(settings: Settings) -> Container:
     """Builds the container of a web, worker or command-line process. Opens no connection yet."""
     engine = create_engine(settings)
     client = connect_redis(settings)
+    revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
+    passwords = Passwords(run=WorkThreads(PASSWORD_THREADS).run)
     return Container(
         settings=settings,
         engine=engine,
         redis=client,
-        revoked=RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine)),
-        limits=RateLimits(client),
-        passwords=Passwords(),
-        verified=TokenCache(),
+        revoked=revoked,
+        limits=RateLimits(redis=client, settings=settings),
+        passwords=passwords,
+        authenticator=Authenticator(
+            settings=settings,
+            engine=engine,
+            redis=client,
+            revoked=revoked,
+            issuer=ExternalIssuer.from_settings(settings),
+        ),
+        auth_sessions=AuthSessions(
+            engine=engine,
+            redis=client,
+            revoked=revoked,
+            access_token_seconds=settings.access_token_seconds,
+            refresh_token_seconds=settings.refresh_token_seconds,
+        ),
+        account_deletion=AccountDeletion(
+            engine=engine, redis=client, revoked=revoked, verify_password=passwords.verify, settings=settings
+        ),
         media=MediaStorages(settings),
         push=PushRegistry(ProviderContext(settings, os.environ, lambda: private_key(settings, engine))),
-        issuer=ExternalIssuer.from_settings(settings),
+        readiness=Readiness(engine=engine, redis=client),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import redis
@@ -13,10 +13,11 @@ from app.config import Settings
 from app.core.errors import Overloaded
 from app.fanout.revocation import RevokedSessions
 from app.push.registry import PushRegistry
-from app.services.auth.external_issuer import ExternalIssuer
+from app.services.accounts.delete_account import AccountDeletion
+from app.services.auth.auth_sessions import AuthSessions
+from app.services.auth.authenticate import Authenticator
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
-from app.services.auth.token_cache import TokenCache
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
 
@@ -34,11 +35,12 @@ class Container:
     revoked: RevokedSessions
     limits: RateLimits
     passwords: Passwords
-    verified: TokenCache
+    authenticator: Authenticator
+    auth_sessions: AuthSessions
+    account_deletion: AccountDeletion
     media: MediaStorages
     push: PushRegistry
-    issuer: ExternalIssuer | None
-    readiness: Readiness = field(default_factory=Readiness)
+    readiness: Readiness
     gateway: Gateway | None = None
 
     def close(self) -> None:

@@ -23,13 +23,15 @@ def celery() -> Celery:
     return client
 
 
-def ask_for_export(export_id: str) -> None:
-    """Have an export written. May block. Should it be lost, the sweep asks again within two minutes."""
+def enqueue_export(export_id: str) -> None:
+    """Enqueues the writing of an export. May block. If the task is lost, the sweep enqueues it again within two
+    minutes.
+    """
     _enqueue("tasks.accounts.export_user_data", export_id)
 
 
-def ask_for_deletion(user_id: int, *, seconds: float = 0) -> None:
-    """Have removed what a deleted account leaves, after so many seconds; otherwise the same."""
+def enqueue_deletion(user_id: int, *, seconds: float = 0) -> None:
+    """Enqueues the removal of a deleted account's data, after this delay; otherwise like ``enqueue_export``."""
     _enqueue("tasks.accounts.delete_account", user_id, seconds)
 
 

@@ -103,7 +103,6 @@ def make_users(count: int) -> dict[str, list[int] | list[str]]:
 
     from app.api import jwt_manager
     from app.config import Settings
-    from app.services.auth.local_tokens import make_tokens
     from app.store.engine import create_engine, writing
 
     settings = Settings.from_env()
@@ -112,7 +111,7 @@ def make_users(count: int) -> dict[str, list[int] | list[str]]:
     maker = Flask("bench")
     jwt_manager.install(maker, settings)
     with maker.app_context():
-        tokens = [make_tokens(user, sid, 0).access_token for user, sid in sessions]
+        tokens = [jwt_manager.make_tokens(user, sid, 0).access_token for user, sid in sessions]
     return {"ids": [user for user, _ in sessions], "tokens": tokens}
 
 

@@ -37,7 +37,13 @@ def main() -> int:
 def ensure(parley: Container, name: str) -> int:
     """Returns the id of the user and creates the user if needed. An existing user keeps their password."""
     try:
-        return register_user(parley, Register(username=name, password=PASSWORD, display_name=name.title())).user.id
+        made = register_user(
+            Register(username=name, password=PASSWORD, display_name=name.title()),
+            engine=parley.engine,
+            passwords=parley.passwords,
+            sessions=parley.auth_sessions,
+        )
+        return made.user.id
     except Conflict:
         with reading(parley.engine) as connection:
             user = users.find_user_by_username(connection, name)

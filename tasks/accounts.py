@@ -1,5 +1,6 @@
-"""Queue ``maintenance``: what takes longer than a request to do for one account. Tasks take ids; run twice they do the
-same, and one that is lost is asked for again (tasks/maintenance.py: sweep_accounts).
+"""Queue ``maintenance``: work for one account that takes longer than a request.
+
+Tasks take ids and are safe to run twice. If a task is lost, tasks/maintenance.py (sweep_accounts) enqueues it again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from app.core.errors import Overloaded
 from app.redis_batch import EpochLostError
 from app.services.accounts.remove_account_data import Removal
 from app.services.accounts.write_export import ExportWriter
-from app.task_queue import ask_for_deletion, ask_for_export
+from app.task_queue import enqueue_deletion, enqueue_export
 from tasks import celery_app
 from tasks.shutdown import stopping
 from tasks.worker_process import parley, worker_changes
@@ -24,22 +25,25 @@ EXPORT_DAYS = 7
 
 @celery_app.task(name="tasks.accounts.export_user_data")  # type: ignore[untyped-decorator]
 def export_user_data(export_id: str) -> None:
-    """Ends with the export ``ready``. Where that takes long, another task goes on; after a day the sweep says
-    ``failed``."""
+    """Ends with the export ``ready``. If it takes long, another task continues; after a day, the sweep marks the export
+    ``failed``.
+    """
     writer = ExportWriter(parley().engine, keep_seconds=EXPORT_DAYS * 86_400, stopping=stopping)
     try:
         if not writer.run(export_id):
-            ask_for_export(export_id)
+            enqueue_export(export_id)
     except Overloaded as error:
-        log.warning("export %s waits: %s", export_id, error.message)
+        log.warning("retry of export %s: %s", export_id, error.message)
 
 
 @celery_app.task(name="tasks.accounts.delete_account")  # type: ignore[untyped-decorator]
 def delete_account(user_id: int) -> None:
-    """Ends with the deletion ``finished``. Where that takes long, another task goes on."""
+    """Ends with the deletion ``finished``. If it takes long, another task continues."""
     shared = parley()
+    changes = worker_changes(shared)
+    removal = Removal(engine=shared.engine, redis=shared.redis, changes=changes, stopping=stopping)
     try:
-        if not Removal(shared, worker_changes(shared), stopping=stopping).run(user_id):
-            ask_for_deletion(user_id, seconds=2)
+        if not removal.run(user_id):
+            enqueue_deletion(user_id, seconds=2)
     except (Overloaded, RedisError, EpochLostError) as error:
-        log.warning("deletion of account %d waits: %s", user_id, type(error).__name__)
+        log.warning("retry of the deletion of account %d: %s", user_id, type(error).__name__)

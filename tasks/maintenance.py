@@ -1,4 +1,7 @@
-"""Queue ``maintenance``: regular sweeps for what was lost in between. Each is safe to run twice and at any time."""
+"""Queue ``maintenance``: regular sweeps that repair lost tasks and delete what has expired. Each is safe to run twice
+and
+at any time.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from app.message_log.reader import LogReader
 from app.message_log.workers import heartbeat
 from app.services.accounts.move_last_seen import move_last_seen
 from app.services.media import sweep_media as media
-from app.services.metrics.publish_metrics import publish_owed, publish_waiting_media
+from app.services.metrics.publish_metrics import publish_pending_media, publish_pending_pushes
 from app.store import (
     account_deletions,
     auth_sessions,
@@ -21,9 +24,9 @@ from app.store import (
     push_targets,
 )
 from app.store.engine import reading, writing
-from app.task_queue import ask_for_deletion, ask_for_export
-from app.task_queue import wake_drain as ask_for_drain
-from app.task_queue import wake_push as ask_for_push
+from app.task_queue import enqueue_deletion, enqueue_export
+from app.task_queue import wake_drain as enqueue_drain
+from app.task_queue import wake_push as enqueue_push
 from tasks import celery_app
 from tasks.shutdown import stopping
 from tasks.worker_process import NAME, parley
@@ -31,32 +34,34 @@ from tasks.worker_process import NAME, parley
 
 @celery_app.task(name="tasks.maintenance.wake_drain")  # type: ignore[untyped-decorator]
 def wake_drain() -> None:
-    """Where the log holds something and nobody drains it, a wake-up was lost or a worker died."""
+    """Enqueues a drain if the log has entries but no drain runs, because a wake-up was lost or a worker died."""
     redis = parley().redis
     heartbeat(redis, NAME)
     if redis.exists(keys.LEASE):
         return
     if redis.xlen(keys.LOG):
-        ask_for_drain()
+        enqueue_drain()
     else:
-        LogReader(redis).give_up_if_lost()  # trimmed to nothing: no drain would ever look
+        LogReader(redis).give_up_if_lost()  # if the log was trimmed to nothing, no drain would notice
 
 
 @celery_app.task(name="tasks.maintenance.wake_push")  # type: ignore[untyped-decorator]
 def wake_push() -> None:
-    """Where notifications are due and nobody sends them, a wake-up was lost or a worker died. Publishes how many."""
+    """Enqueues a push runner if notifications are due but no runner is active, because a wake-up was lost or a worker
+    died. Publishes how many notifications are pending.
+    """
     shared = parley()
     with reading(shared.engine) as connection:
-        owed, age_seconds = pending_pushes.backlog(connection)
-        due_ms = pending_pushes.next_due_ms(connection) if owed else None
-    publish_owed(shared.redis, owed, age_seconds)
+        count, age_seconds = pending_pushes.backlog(connection)
+        due_ms = pending_pushes.next_due_ms(connection) if count else None
+    publish_pending_pushes(shared.redis, count, age_seconds)
     if due_ms is not None and due_ms <= 0 and not push_signal.is_running(shared.redis):
-        ask_for_push()
+        enqueue_push()
 
 
 @celery_app.task(name="tasks.maintenance.sweep_push")  # type: ignore[untyped-decorator]
 def sweep_push() -> None:
-    """Targets of sign-ins that are over, subscriptions that expired, and what became of notifications long ago."""
+    """Deletes push targets of ended sign-ins, expired subscriptions, and old records of notifications."""
     shared = parley()
     with writing(shared.engine) as connection:
         push_targets.forget_ended(connection)
@@ -68,13 +73,16 @@ def sweep_push() -> None:
 
 @celery_app.task(name="tasks.maintenance.move_last_seen")  # type: ignore[untyped-decorator]
 def move_last_seen_to_store() -> None:
+    """Moves the times when users were last online from Redis to Postgres."""
     shared = parley()
     move_last_seen(shared.redis, shared.engine)
 
 
 @celery_app.task(name="tasks.maintenance.sweep_expired")  # type: ignore[untyped-decorator]
 def sweep_expired() -> None:
-    """Auth sessions that ended a day ago; exports whose time is over, and those that were never finished."""
+    """Deletes auth sessions that ended a day ago and expired exports, and marks exports ``failed`` that did not finish
+    within a day.
+    """
     with writing(parley().engine) as connection:
         auth_sessions.forget_expired(connection, int((time.time() - 86_400) * 1000))
     with writing(parley().engine) as connection:
@@ -84,21 +92,23 @@ def sweep_expired() -> None:
 
 @celery_app.task(name="tasks.maintenance.sweep_accounts")  # type: ignore[untyped-decorator]
 def sweep_accounts() -> None:
-    """Ask again for exports and deletions that are not done."""
+    """Enqueues unfinished exports and deletions again."""
     with reading(parley().engine) as connection:
-        waiting = exports.unfinished(connection, older_than_seconds=60)
+        pending = exports.unfinished(connection, older_than_seconds=60)
         deleted = account_deletions.unfinished(connection, older_than_seconds=60)
-    for export_id in waiting:
-        ask_for_export(export_id)
+    for export_id in pending:
+        enqueue_export(export_id)
     for user_id in deleted:
-        ask_for_deletion(user_id)
+        enqueue_deletion(user_id)
 
 
 @celery_app.task(name="tasks.maintenance.sweep_media")  # type: ignore[untyped-decorator]
 def sweep_media() -> None:
-    """Media that nobody works at, names or was told of. Publishes how much waits."""
+    """Enqueues media whose processing or announcement was lost, and discards media that no message names. Publishes how
+    many media wait.
+    """
     shared = parley()
     media.sweep_media(shared.engine)
     with reading(shared.engine) as connection:
         waiting = media_sweep.count_pending(connection)
-    publish_waiting_media(shared.redis, waiting)
+    publish_pending_media(shared.redis, waiting.media, waiting.age_seconds, waiting.staged_bytes)

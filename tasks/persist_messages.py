@@ -67,7 +67,7 @@ def drain() -> None:
 
     def alive(stats: DrainStats) -> None:
         heartbeat(shared.redis, NAME)
-        publish_drain(shared.redis, process_name(), stats)
+        publish_drain(shared.redis, process_name(), stats.snapshot())
 
     worker = Drain(
         LogReader(redis),

@@ -44,7 +44,7 @@ def process(media_id: str) -> None:
             stopping=stopping,
             stats=_stats,
         ).run(media_id)
-        publish_media(shared.redis, process_name("media"), _stats)
+        publish_media(shared.redis, process_name("media"), _stats.snapshot())
     except (Overloaded, RedisError, EpochLostError, SoftTimeLimitExceeded) as error:
         log.warning("media %s is left to the sweep: %s", media_id, type(error).__name__)
 

@@ -6,52 +6,69 @@ import msgspec
 from flask import Blueprint, Response
 from flask_jwt_extended import get_jwt, verify_jwt_in_request
 
-from app.api.limits import address
+from app.api.caller import address, require_caller
+from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.accounts import LogIn, Register
-from app.services.auth.authenticate import require_caller
-from app.services.auth.issue_ticket import issue_ticket
+from app.core.errors import NotFound
 from app.services.auth.local_tokens import LocalClaims
 from app.services.auth.log_in import log_in
-from app.services.auth.log_out import log_out
-from app.services.auth.rate_limit import limit_sign_in, limit_tokens
-from app.services.auth.refresh_tokens import refresh_tokens
 from app.services.auth.register_user import register_user
+from app.services.auth.tickets import issue_ticket
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/v1/auth")
 
 
 @blueprint.post("/register")
 def register() -> Response:
+    container = current_container()
     body = parse_body(Register)
-    limit_sign_in(current_container(), address(), body.username)
-    return json_response(register_user(current_container(), body), 201)
+    container.limits.sign_in(address(), body.username)
+    require_local_accounts()
+    made = register_user(body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions)
+    return json_response(signed_in(made), 201)
 
 
 @blueprint.post("/login")
 def login() -> Response:
+    container = current_container()
     body = parse_body(LogIn)
-    limit_sign_in(current_container(), address(), body.username)
-    return json_response(log_in(current_container(), body))
+    container.limits.sign_in(address(), body.username)
+    require_local_accounts()
+    made = log_in(body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions)
+    return json_response(signed_in(made))
 
 
 @blueprint.post("/refresh")
 def refresh() -> Response:
     verify_jwt_in_request(refresh=True)
     claims = msgspec.convert(get_jwt(), LocalClaims)
-    limit_tokens(current_container(), address(), claims.user_id)
-    return json_response(refresh_tokens(current_container(), claims))
+    current_container().limits.tokens(claims.user_id)
+    require_local_accounts()
+    return json_response(make_tokens(*current_container().auth_sessions.refresh(claims)))
 
 
 @blueprint.post("/logout")
 def logout() -> Response:
-    log_out(current_container(), require_caller())
+    current_container().auth_sessions.log_out(require_caller())
     return Response(status=204)
 
 
 @blueprint.post("/ticket")
 def ticket() -> Response:
+    container = current_container()
     caller = require_caller()
-    limit_tokens(current_container(), address(), caller.user_id)
-    return json_response(issue_ticket(current_container(), caller), 201)
+    container.limits.tokens(caller.user_id)
+    made = issue_ticket(caller, redis=container.redis, lifetime_seconds=container.settings.ticket_seconds)
+    return json_response(made, 201)
+
+
+def require_local_accounts() -> None:
+    """Raises NotFound if the deployment trusts an external user service and LOCAL_ACCOUNTS is not set.
+
+    One source of users is the safe default. With both, anybody could register the name of an external user and look
+    like them.
+    """
+    if not current_container().settings.local_accounts_on:
+        raise NotFound("Another service keeps the accounts of this deployment.")

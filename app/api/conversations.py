@@ -7,13 +7,12 @@ from typing import Annotated
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
+from app.api.caller import require_caller, require_writer
 from app.api.changes import carried_out
-from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
 from app.core.errors import Invalid
 from app.core.groups import InfoPatch, NewDirect, NewGroup, changes_of
-from app.services.auth.authenticate import require_caller
 from app.services.groups.change_group import change_info, create_group
 from app.services.reading import conversations
 

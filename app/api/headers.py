@@ -8,8 +8,8 @@ from functools import partial
 
 from flask import Flask, Response, request
 
+from app.api.check_origin import is_listed
 from app.config import Settings
-from app.services.auth.check_origin import is_listed
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",

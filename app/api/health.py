@@ -22,7 +22,7 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """503 with ``missing``, a list of what does not answer within a second."""
-    missing = current_container().readiness.missing(current_container())
+    missing = current_container().readiness.missing()
     if not missing:
         return json_response({"status": "ok"})
     error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)

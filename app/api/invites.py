@@ -7,11 +7,10 @@ from typing import Annotated
 from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
+from app.api.caller import require_caller, require_writer
 from app.api.changes import carried_out
-from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
-from app.services.auth.authenticate import require_caller
 from app.services.groups import invites
 from app.services.reading import conversations
 

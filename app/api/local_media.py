@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from app.api.limits import address
+from app.api.caller import address
 from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
 from app.container import current_container
 from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
@@ -21,7 +21,6 @@ from app.media.local_storage import LocalStorage
 from app.media.registry import LOCAL
 from app.media.signed import read_signed
 from app.media.storage import StorageError
-from app.services.auth.rate_limit import limit_uploads
 from app.services.media.receive_upload import max_file_bytes
 
 blueprint = Blueprint("local_media", __name__, url_prefix="/media/local")
@@ -59,7 +58,7 @@ def write() -> Response:
     claims = _claims(_token(events))
     if "up" not in claims:
         raise NotFound
-    limit_uploads(current_container(), address(), int(claims["u"]))
+    current_container().limits.uploads(address(), int(claims["u"]))
     try:
         _storage().write(str(claims["up"]), _file(events, int(claims["b"])), once=True)
     except FileExistsError:

@@ -8,7 +8,7 @@ from functools import partial
 import gevent
 from flask import Blueprint, Response, request
 
-from app.api.limits import address
+from app.api.caller import address, require_caller
 from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_container, current_gateway
@@ -16,8 +16,6 @@ from app.core.commands import MAX_SAFE_INTEGER
 from app.core.errors import Invalid, NotFound
 from app.core.ids import UUID
 from app.core.media import DirectUploadView, MediaAddress, NewDirectUpload, UploadQuery, VariantQuery
-from app.services.auth.authenticate import require_caller
-from app.services.auth.rate_limit import limit_uploads
 from app.services.media.direct_upload import Wanted, begin_direct, complete
 from app.services.media.media_address import Address, address_of
 from app.services.media.receive_upload import ReadMemberships, Upload, max_file_bytes
@@ -32,7 +30,7 @@ def upload() -> Response:
     caller = require_caller()
     container, counters = current_container(), current_gateway().path.counters
     with counting_upload(counters, "form", begins=True, ends=True):
-        limit_uploads(container, address(), caller.user_id)
+        container.limits.uploads(address(), caller.user_id)
         place = parse_query(UploadQuery).conversation_id
         with container.media.upload_slot(), _new_upload(caller.user_id) as started:
             if place is not None:
@@ -98,7 +96,7 @@ def direct() -> Response:
     caller = require_caller()
     container = current_container()
     with counting_upload(current_gateway().path.counters, "direct", begins=True, ends=False):
-        limit_uploads(container, address(), caller.user_id)
+        container.limits.uploads(address(), caller.user_id)
         given = parse_body(NewDirectUpload)
         begun = begin_direct(
             caller.user_id,
@@ -117,7 +115,7 @@ def completed(media_id: str) -> Response:
     caller = require_caller()
     container = current_container()
     with counting_upload(current_gateway().path.counters, "direct", begins=False, ends=True):
-        limit_uploads(container, address(), caller.user_id)
+        container.limits.uploads(address(), caller.user_id)
         answer = complete(
             caller.user_id,
             _checked_id(media_id),

@@ -8,13 +8,12 @@ from typing import Annotated
 from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
+from app.api.caller import require_caller, require_writer
 from app.api.changes import carried_out
-from app.api.limits import require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
 from app.core.groups import RoleBody, UsersBody
 from app.core.records import SettingsBody
-from app.services.auth.authenticate import require_caller
 from app.services.groups.change_group import add_members, give_role, leave_group, remove_members
 from app.services.messaging.change_message import Prepared
 from app.services.messaging.change_settings import change_settings

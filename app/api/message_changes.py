@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
+from app.api.caller import require_caller
 from app.api.changes import ack_response
 from app.api.documents.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, Answered, Operation
 from app.api.parsing import json_response, parse_body, parse_query
@@ -19,7 +20,6 @@ from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, Swit
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import UUID
 from app.core.kinds import COMMANDS
-from app.services.auth.authenticate import require_caller
 from app.services.messaging import change_message
 from app.services.reading.message_queries import edits_of, pins_of, receipts_of
 

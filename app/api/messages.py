@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from app.api.caller import require_caller
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
 from app.core.commands import Id, SendMessage, Seq
@@ -15,7 +16,6 @@ from app.core.commands import Typing as TypingCommand
 from app.core.errors import Overloaded
 from app.core.ids import make_uuid7
 from app.core.records import Kind
-from app.services.auth.authenticate import require_caller
 from app.services.messaging.message_path import now_ms
 from app.services.messaging.move_mark import move_mark
 from app.services.messaging.send_message import send_message

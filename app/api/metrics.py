@@ -1,4 +1,4 @@
-"""/metrics: the figures of every process of the deployment, from whichever web process is asked (Prometheus text)."""
+"""/metrics: the metrics of every process of the deployment, in Prometheus' text format. Any web process can answer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import logging
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from redis import Redis
 from redis.exceptions import RedisError
 
-from app.container import Container, current_container
+from app.container import current_container
 from app.core.errors import Unauthorized
 from app.services.metrics.collect_metrics import render
-from app.services.metrics.metrics_snapshot import Figures
-from app.services.metrics.publish_metrics import LogFigures, read_log, read_published
+from app.services.metrics.metrics_snapshot import Snapshot
+from app.services.metrics.publish_metrics import LogState, read_log, read_published
 
 log = logging.getLogger(__name__)
 
@@ -22,32 +23,32 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Where Redis does not answer: this process's own figures, and ``parley_redis_up 0``."""
-    parley = current_container()
-    check_token(parley.settings.metrics_token)
-    processes, log_figures = read_figures(parley)
-    if parley.gateway is not None:
-        processes[parley.gateway.process] = parley.gateway.figures()  # fresher than what was published
-    return Response(render(processes, log_figures), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    """If Redis does not answer, returns this process's own metrics and ``parley_redis_up 0``."""
+    container = current_container()
+    check_token(container.settings.metrics_token)
+    processes, log_state = read_snapshots(container.redis)
+    if container.gateway is not None:
+        processes[container.gateway.process] = container.gateway.metrics_snapshot()  # newer than what it has published
+    return Response(render(processes, log_state), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def read_figures(parley: Container) -> tuple[dict[str, Figures], LogFigures | None]:
+def read_snapshots(redis: Redis) -> tuple[dict[str, Snapshot], LogState | None]:
     try:
-        return read_published(parley.redis), read_log(parley.redis)
+        return read_published(redis), read_log(redis)
     except RedisError as error:
-        log.warning("figures of this process alone: Redis does not answer (%s)", type(error).__name__)
+        log.warning("only the metrics of this process: Redis does not answer (%s)", type(error).__name__)
         return {}, None
 
 
 def check_token(expected: str) -> None:
-    """Raise Unauthorized where METRICS_TOKEN is set and the request does not bear it."""
+    """Raises Unauthorized if METRICS_TOKEN is set and the request does not carry it."""
     given = request.headers.get("Authorization", "")
     if expected and not hmac.compare_digest(given.encode(), f"Bearer {expected}".encode()):
-        raise Unauthorized("METRICS_TOKEN is needed.")
+        raise Unauthorized("This needs Authorization: Bearer <METRICS_TOKEN>.")
 
 
 def install(app: Flask) -> None:
-    """Count the errors that requests are answered with beside those of the sessions."""
+    """Counts the errors of requests together with those of sessions."""
     app.after_request(_count_error)
 
 

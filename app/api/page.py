@@ -8,12 +8,12 @@ from typing import Annotated
 from flask import Blueprint, Response, render_template
 from msgspec import Meta, Struct
 
+from app.api.caller import address
 from app.api.client_files import files as client_files
-from app.api.limits import address
+from app.api.jwt_manager import signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.services.auth.log_in_demo import demo_is_on, log_in_demo
-from app.services.auth.rate_limit import limit_sign_in
 
 STATIC = Path(__file__).parents[1] / "web" / "static"
 # Of the client, what no page loads: a service worker is registered, the old client stands alone, types are for tools.
@@ -46,8 +46,12 @@ def home() -> Response:
 def demo_login() -> Response:
     """Beside the API and not of it: only a development server answers here."""
     body = parse_body(DemoCode)
-    limit_sign_in(current_container(), address(), body.code.partition(".")[0])
-    response = json_response(log_in_demo(current_container(), body.code))
+    container = current_container()
+    container.limits.sign_in(address(), body.code.partition(".")[0])
+    made = log_in_demo(
+        body.code, engine=container.engine, sessions=container.auth_sessions, settings=container.settings
+    )
+    response = json_response(signed_in(made))
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.api.limits import require_writer
+from app.api.caller import require_caller, require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_container
 from app.core.push import (
@@ -17,7 +17,6 @@ from app.core.push import (
     WhichSubscription,
 )
 from app.push.registry import endpoint_rules
-from app.services.auth.authenticate import require_caller
 from app.services.push.push_outbox import show_outbox
 from app.services.push.push_settings import change_settings, show_settings
 from app.services.push.register_push import forget_address, forget_target, register_device, register_subscription

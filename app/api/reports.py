@@ -1,4 +1,4 @@
-"""/api/v1/messages/{id}/report, and what administrators do with reports."""
+"""/api/v1/messages/{id}/report for users, and /api/v1/admin/reports for administrators."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Annotated
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
-from app.api.limits import address, require_writer
+from app.api.caller import address, require_caller, require_writer
 from app.api.message_changes import WhichQuery, checked
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_container, current_gateway
 from app.core.reports import ReportMessage, ReportPatch, State
-from app.services.auth.authenticate import require_caller
-from app.services.auth.rate_limit import limit_reports
 from app.services.moderation.handle_reports import handle_report, list_reports
 from app.services.moderation.report_message import report_message
+from app.services.reading.find_message import find_present
 
 blueprint = Blueprint("reports", __name__, url_prefix="/api/v1")
 
@@ -29,23 +28,23 @@ class ReportsQuery(Struct, frozen=True):
 @blueprint.post("/messages/<message_id>/report")
 def report(message_id: str) -> Response:
     caller = require_caller()
-    limit_reports(current_container(), address(), caller.user_id)
+    current_container().limits.reports(address(), caller.user_id)
     which = parse_query(WhichQuery).conversation_id
     given = parse_body(ReportMessage)
-    return json_response(report_message(current_gateway().path, caller.user_id, checked(message_id), which, given), 201)
+    message = find_present(current_gateway().path, caller.user_id, checked(message_id), which)
+    return json_response(report_message(caller.user_id, message, given, engine=current_container().engine), 201)
 
 
 @blueprint.get("/admin/reports")
 def show_reports() -> Response:
     caller = require_caller()
     query = parse_query(ReportsQuery)
-    return json_response(
-        list_reports(current_container(), caller.user_id, query.state, query.cursor or None, query.limit)
-    )
+    engine = current_container().engine
+    return json_response(list_reports(caller.user_id, query.state, query.cursor or None, query.limit, engine=engine))
 
 
 @blueprint.patch("/admin/reports/<int:report_id>")
 def handle(report_id: int) -> Response:
     caller = require_writer()
     patch = parse_body(ReportPatch)
-    return json_response(handle_report(current_container(), caller.user_id, report_id, patch))
+    return json_response(handle_report(caller.user_id, report_id, patch, engine=current_container().engine))

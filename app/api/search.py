@@ -8,11 +8,11 @@ from typing import Annotated
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
+from app.api.caller import require_caller
 from app.api.parsing import json_response, parse_query
 from app.container import current_gateway
 from app.core.commands import Id
 from app.core.search import SearchFilter
-from app.services.auth.authenticate import require_caller
 from app.services.reading.search_messages import search_messages
 
 blueprint = Blueprint("search", __name__, url_prefix="/api/v1")

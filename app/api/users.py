@@ -7,19 +7,18 @@ from typing import Annotated
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
-from app.api.limits import require_writer
+from app.api.caller import require_caller, require_writer
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_container
 from app.core.accounts import ProfilePatch
 from app.core.errors import Invalid
 from app.services.accounts import profile
-from app.services.auth.authenticate import require_caller
 
 blueprint = Blueprint("users", __name__, url_prefix="/api/v1")
 
 
 class UserQuery(Struct, frozen=True):
-    """One of the two: the beginning of a name, or ``ids`` separated by commas, most 100."""
+    """Either ``q``, the beginning of a name, or ``ids``: at most 100, separated by commas."""
 
     q: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
     ids: Annotated[str, Meta(pattern=r"^\d{1,16}(,\d{1,16}){0,99}$")] | None = None
@@ -28,23 +27,25 @@ class UserQuery(Struct, frozen=True):
 @blueprint.get("/me")
 def read_me() -> Response:
     caller = require_caller()
-    return json_response(profile.read_profile(current_container(), caller.user_id))
+    return json_response(profile.read_profile(caller.user_id, engine=current_container().engine))
 
 
 @blueprint.patch("/me")
 def change_me() -> Response:
     caller = require_writer()
     patch = parse_body(ProfilePatch)
-    return json_response(profile.change_profile(current_container(), caller.user_id, patch))
+    container = current_container()
+    return json_response(profile.change_profile(caller.user_id, patch, engine=container.engine, redis=container.redis))
 
 
 @blueprint.get("/users")
 def find_users() -> Response:
     caller = require_caller()
     query = parse_query(UserQuery)
+    engine = current_container().engine
     if query.ids is not None:
         ids = [int(part) for part in query.ids.split(",")]
-        return json_response(profile.show_users(current_container(), caller.user_id, ids))
+        return json_response(profile.show_users(caller.user_id, ids, engine=engine))
     if query.q is None:
         raise Invalid.field("q", "is required")
-    return json_response(profile.find_users(current_container(), caller.user_id, query.q))
+    return json_response(profile.find_users(caller.user_id, query.q, engine=engine))

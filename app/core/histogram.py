@@ -21,7 +21,7 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
-    def as_figures(self) -> list[Any]:
+    def snapshot(self) -> list[Any]:
         """As it travels: ``[bounds, counts, total]``. A reader of another release needs no bounds of its own."""
         return [list(self.bounds), list(self.counts), self.total]
 

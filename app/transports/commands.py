@@ -31,7 +31,6 @@ from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError
 from app.core.events import make_event
 from app.core.frames import Frame, decode_command, decode_frame, find_ref
 from app.core.records import Kind
-from app.services.auth.authenticate import verify_access_token
 from app.services.messaging.change_message import CHANGES, Prepared
 from app.services.messaging.message_path import MessagePath
 from app.services.messaging.move_mark import move_mark
@@ -228,7 +227,7 @@ class Commands:
             raise
 
     def _verified(self, token: str) -> Any:
-        return verify_access_token(self._session.gateway.parley, token)
+        return self._session.gateway.parley.authenticator.verify(token)
 
     def _authenticate(self, command: Authenticate, ref: str | None) -> None:
         self._alone(partial(self._renew, command, ref), ref)

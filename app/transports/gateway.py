@@ -31,7 +31,7 @@ from app.services.messaging.message_path import Answer, MessagePath, now_ms
 from app.services.messaging.note_deliveries import Deliveries
 from app.services.messaging.receipt_batcher import ReceiptBatcher
 from app.services.messaging.user_rates import TakeTokens, make_rates
-from app.services.metrics.metrics_snapshot import Figures, gateway_figures
+from app.services.metrics.metrics_snapshot import Snapshot, gateway_snapshot
 from app.services.metrics.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
 from app.services.metrics.publish_metrics import publish
 from app.services.reading import resume
@@ -281,21 +281,31 @@ class Gateway:
         for session in list(self.sessions):
             session.check(now, wall)
 
-    # --- figures
+    # --- metrics
 
     @property
     def process(self) -> str:
-        """The name under which this process's figures are published."""
+        """The name under which this process publishes its metrics."""
         return f"web:{self.id}"
 
-    def figures(self) -> Figures:
-        waiting = {queue.name: len(queue) for queue in self._queues}
-        return gateway_figures(
-            self.path, self.hub, {**waiting, "blocking": len(self._blocking), "resuming": len(self._resuming)}
+    def metrics_snapshot(self) -> Snapshot:
+        queues = {queue.name: len(queue) for queue in self._queues}
+        unknown = {f"unknown_kind:{kind}": count for kind, count in self.hub.unknown_kinds.items()}
+        return gateway_snapshot(
+            sessions=self.hub.by_transport,
+            events_delivered=self.hub.events_delivered,
+            counters={**self.path.counters, **unknown},
+            ack_times=self.path.ack_times,
+            pending={
+                **queues,
+                "blocking": len(self._blocking),
+                "resuming": len(self._resuming),
+                "confirmations": len(self.confirmations),
+            },
         )
 
     def publish_metrics_snapshot(self) -> None:
-        publish(self.parley.redis, self.process, self.figures())
+        publish(self.parley.redis, self.process, self.metrics_snapshot())
 
     # --- for sessions
 

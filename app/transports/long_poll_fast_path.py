@@ -8,7 +8,6 @@ another gateway, a token not seen before, another origin's, an error to tell) go
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -20,7 +19,6 @@ from app.api.requests import adopt_request_id
 from app.core.caller import Caller
 from app.core.commands import PollQuery
 from app.core.errors import ParleyError
-from app.services.auth.check_revoked import is_revoked
 from app.transports.longpoll import PATH, Polls, PollSession, answer_body
 
 if TYPE_CHECKING:
@@ -76,8 +74,7 @@ class LongPollFastPath:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             return None
-        caller = self._parley.verified.get(token.strip(), time.time())
         try:
-            return None if caller is None or is_revoked(self._parley, caller) else caller
+            return self._parley.authenticator.verified_before(token.strip())
         except ParleyError:
             return None

@@ -15,11 +15,11 @@ import msgspec
 from flask import Flask, Response
 from gevent.event import Event as Flag
 
+from app.api.caller import require_caller
 from app.api.parsing import parse_query
 from app.core.commands import PollQuery
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event, with_cursor
-from app.services.auth.authenticate import require_caller
 from app.services.messaging.confirm_polled import confirm_polled
 from app.transports.session import REPLAY_BACKLOG_BYTES, Session, begin_stream
 

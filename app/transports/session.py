@@ -19,7 +19,6 @@ from app.core.caller import Caller
 from app.core.cursor import Position, encode_cursor
 from app.core.errors import Overloaded, ParleyError
 from app.core.events import Event, EventBatch, make_event
-from app.services.auth.rate_limit import limit_joins
 
 if TYPE_CHECKING:
     from app.transports.gateway import Gateway
@@ -264,7 +263,7 @@ def begin_stream(session: Session, cursor: str | None) -> tuple[dict[str, Any], 
     Returns the data of ``joined``, the position to catch up from (None: from the present) and whether the cursor could
     not be resumed from, so that ``resync`` must follow.
     """
-    limit_joins(session.gateway.parley, "", session.user_id)
+    session.gateway.parley.limits.joins(session.user_id)
     session.start = version = session.enter()
     gateway = session.gateway
     epoch = gateway.path.epoch.number

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, request
 from flask_sse import ServerSentEventsBlueprint
 
+from app.api.caller import require_caller
+from app.api.check_origin import check_origin
 from app.container import gateway_of
 from app.core.close_codes import CloseCode
 from app.core.cursor import Position
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event
-from app.services.auth.authenticate import require_caller
-from app.services.auth.check_origin import check_origin
 from app.transports.connection import Connection, take_over
 from app.transports.session import Session, begin_stream
 

@@ -16,6 +16,8 @@ from flask import Flask, Response, request
 from flask_sock import Sock
 from werkzeug.routing.exceptions import WebsocketMismatch
 
+from app.api.caller import caller_of_request
+from app.api.check_origin import check_origin
 from app.container import gateway_of
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
@@ -35,8 +37,6 @@ from app.core.ws_codec import (
 )
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
 from app.errors_http import problem_response
-from app.services.auth.authenticate import caller_of_request
-from app.services.auth.check_origin import check_origin
 from app.transports.commands import Commands
 from app.transports.connection import Connection, take_over
 from app.transports.session import Session

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, create_engine, text
 from app.bootstrap import build_container
 from app.config import Settings
 from app.container import Container
+from app.fanout.revocation import all_sessions_of
 from app.message_log import keys
-from app.services.auth.check_revoked import all_sessions_of
 from app.store import account_deletions
 from app.store.engine import writing
 from tasks import accounts, maintenance
@@ -151,7 +151,7 @@ def test_lost_deletion_is_enqueued_again_and_may_run_twice(
     store: Engine, shared: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enqueued: list[int] = []
-    monkeypatch.setattr(maintenance, "ask_for_deletion", enqueued.append)
+    monkeypatch.setattr(maintenance, "enqueue_deletion", enqueued.append)
     lost, waiting = add_users(shared.engine, 2)
     with writing(shared.engine) as conn:
         for user in (lost, waiting):

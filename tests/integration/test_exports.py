@@ -176,7 +176,7 @@ def test_lost_export_is_enqueued_again_and_fails_after_a_day(
     engine: Engine, shared: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enqueued: list[str] = []
-    monkeypatch.setattr(maintenance, "ask_for_export", enqueued.append)
+    monkeypatch.setattr(maintenance, "enqueue_export", enqueued.append)
     waiting, lost, hopeless = (begin(engine, user) for user in add_users(engine, 3))
     age(engine, lost, created="2 minutes")
     age(engine, hopeless, created="25 hours")

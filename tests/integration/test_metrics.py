@@ -74,14 +74,14 @@ def test_each_gateway_returns_the_metrics_of_all_processes(
 
     wait_for(server, lambda s: total(s, "parley_sessions", transport="websocket") == 2)
     wait_for(server, lambda s: total(s, "parley_sends_total") >= 3)
-    wait_for(server, lambda s: total(s, "parley_deliveries_total") >= 3)
+    wait_for(server, lambda s: total(s, "parley_events_delivered_total") >= 3)
     wait_for(server, lambda s: total(s, "parley_ack_seconds_count") >= 3)
     wait_for(server, lambda s: total(s, "parley_errors_total", code="invalid") >= 1)
     wait_for(server, lambda s: total(s, "parley_errors_total", code="unauthorized") >= 1)
     wait_for(server, lambda s: total(s, "parley_drain_records_total") >= 3)
     wait_for(server, lambda s: total(s, "parley_drain_batch_records_count") >= 1)
     samples = scrape(server.base_url)
-    web = {dict(labels)["process"] for name, labels in samples if name == "parley_deliveries_total"}
+    web = {dict(labels)["process"] for name, labels in samples if name == "parley_events_delivered_total"}
     assert len(web) == 2
     assert all(name.startswith("web:") for name in web)
 

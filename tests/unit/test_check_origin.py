@@ -9,10 +9,10 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
+from app.api.check_origin import check_origin
 from app.config import ConfigError, Settings, check_settings
 from app.core.errors import Forbidden
 from app.factory import trust_proxies
-from app.services.auth.check_origin import check_origin
 
 LISTED = Settings(
     app_env="production",

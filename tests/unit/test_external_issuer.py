@@ -13,7 +13,13 @@ import pytest
 
 from app.config import ConfigError
 from app.core.errors import Overloaded, Unauthorized
-from app.services.auth.external_issuer import REFETCH_SECONDS, REFRESH_SECONDS, ExternalIssuer, FetchedKeys, GivenKey
+from app.services.auth.external_issuer import (
+    REFETCH_SECONDS,
+    REFRESH_SECONDS,
+    ConfiguredKey,
+    ExternalIssuer,
+    FetchedKeys,
+)
 from tests.support.issuer import AUDIENCE, ISSUER, KeyServer, jwk_of, key_server, make_key, public_pem, sign
 
 RSA_KEY = make_key("RS256")
@@ -36,7 +42,7 @@ def fetching(server: KeyServer) -> ExternalIssuer:
 
 
 def with_given_key(algorithm: str) -> ExternalIssuer:
-    return ExternalIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(KEYS[algorithm])))
+    return ExternalIssuer(ISSUER, AUDIENCE, ConfiguredKey(public_pem(KEYS[algorithm])))
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
@@ -49,14 +55,14 @@ def test_each_algorithm_is_accepted_by_key_set_and_by_given_key(fetching: Extern
 
 
 def test_given_key_may_have_escaped_line_breaks() -> None:
-    issuer = ExternalIssuer(ISSUER, AUDIENCE, GivenKey(public_pem(EC_KEY).replace("\n", "\\n")))
+    issuer = ExternalIssuer(ISSUER, AUDIENCE, ConfiguredKey(public_pem(EC_KEY).replace("\n", "\\n")))
     assert issuer.read_token(sign(EC_KEY, "ES256")).subject == "subject-1"
 
 
 @pytest.mark.parametrize("pem", ["nonsense", "", public_pem(RSA_KEY)[:200]], ids=["nonsense", "empty", "half"])
 def test_invalid_given_key_is_a_config_error(pem: str) -> None:
     with pytest.raises(ConfigError, match="JWT_PUBLIC_KEY"):
-        GivenKey(pem)
+        ConfiguredKey(pem)
 
 
 @pytest.mark.parametrize(

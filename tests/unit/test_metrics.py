@@ -13,8 +13,7 @@ from app.services.drain.store_log import DrainStats
 from app.services.media.media_stats import MediaStats
 from app.services.metrics.collect_metrics import render
 from app.services.metrics.media_metrics import counting_upload
-from app.services.metrics.metrics_snapshot import drain_figures
-from app.services.metrics.publish_metrics import LogFigures
+from app.services.metrics.publish_metrics import LogState
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -30,10 +29,10 @@ def samples_of(text: bytes) -> Samples:
 def web(**changes: object) -> dict[str, object]:
     figures = {
         "sessions": {"websocket": 2, "sse": 1},
-        "deliveries": 7,
+        "events_delivered": 7,
         "counters": {"sends": 3, "error:invalid": 4, "close:4429": 1, "slow_readers": 1},
-        "ack_seconds": ack_seconds().as_figures(),
-        "waiting": {"append": 5, "unread counts": 0},
+        "ack_seconds": ack_seconds().snapshot(),
+        "pending": {"append": 5, "unread counts": 0},
     }
     return figures | changes
 
@@ -54,10 +53,10 @@ def test_drain_stats_do_not_grow_with_the_number_of_batches() -> None:
 
 
 def test_every_process_has_its_own_series() -> None:
-    samples = samples_of(render({"web:a": web(), "web:b": web(deliveries=1)}, LogFigures(9, 100, 1.5)))
+    samples = samples_of(render({"web:a": web(), "web:b": web(events_delivered=1)}, LogState(9, 100, 1.5)))
     assert samples["parley_sessions", (("process", "web:a"), ("transport", "websocket"))] == 2
-    assert samples["parley_deliveries_total", (("process", "web:a"),)] == 7
-    assert samples["parley_deliveries_total", (("process", "web:b"),)] == 1
+    assert samples["parley_events_delivered_total", (("process", "web:a"),)] == 7
+    assert samples["parley_events_delivered_total", (("process", "web:b"),)] == 1
     assert samples["parley_sends_total", (("process", "web:b"),)] == 3
     assert samples["parley_errors_total", (("code", "invalid"), ("process", "web:a"))] == 4
     assert samples["parley_closes_total", (("code", "4429"), ("process", "web:a"))] == 1
@@ -72,7 +71,7 @@ def test_buckets_are_cumulative_and_end_with_the_total() -> None:
     times = ack_seconds()
     for seconds in (0.001, 0.004, 0.004, 99.0):
         times.observe(seconds)
-    samples = samples_of(render({"web:a": web(ack_seconds=times.as_figures())}, None))
+    samples = samples_of(render({"web:a": web(ack_seconds=times.snapshot())}, None))
     buckets = {labels: value for (name, labels), value in samples.items() if name == "parley_ack_seconds_bucket"}
     assert len(buckets) == len(ACK_BOUNDS) + 1
     assert buckets[("le", "0.002"), ("process", "web:a")] == 1
@@ -82,13 +81,13 @@ def test_buckets_are_cumulative_and_end_with_the_total() -> None:
 
 
 def test_worker_exports_drain_metrics() -> None:
-    stats = DrainStats(batches=2, records=30, set_aside=1, store_failures=4)
+    stats = DrainStats(batches=2, records=30, dead_lettered=1, store_failures=4)
     stats.sizes.observe(10)
-    samples = samples_of(render({"worker:x": drain_figures(stats)}, None))
+    samples = samples_of(render({"worker:x": stats.snapshot()}, None))
     process = (("process", "worker:x"),)
     assert samples["parley_drain_records_total", process] == 30
     assert samples["parley_drain_batches_total", process] == 2
-    assert samples["parley_drain_set_aside_total", process] == 1
+    assert samples["parley_drain_dead_lettered_total", process] == 1
     assert samples["parley_drain_store_failures_total", process] == 4
     assert samples["parley_drain_batch_records_bucket", (("le", "10.0"), *process)] == 1
 
@@ -101,8 +100,8 @@ def test_media_metrics_cover_uploads_outcomes_and_the_queue() -> None:
     counted = {"upload:form:begun": 2, "upload:direct:too_large": 1, "upload_bytes": 700}
     processes = {
         "web:a": web(counters=counted),
-        "media:x": stats.figures(),
-        "media-queue": {"media_waiting": [4, 1.5, 9000]},
+        "media:x": stats.snapshot(),
+        "media-queue": {"pending_media": [4, 1.5, 9000]},
     }
     samples = samples_of(render(processes, None))
     web_a, worker = ("process", "web:a"), ("process", "media:x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 from app.core.caller import Caller
-from app.services.auth.token_cache import TokenCache
+from app.services.auth.authenticate import TokenCache
 
 
 def test_token_is_found_until_it_expires() -> None:

@@ -1,49 +1,70 @@
-"""Delete one's account. At once: nobody can sign in, sessions end, the name is free. A task does the rest."""
+"""Deletes a user's own account. Immediately, nobody can sign in, all sessions end and the name is free. A task does the
+rest (remove_account_data.py).
+"""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.config import Settings
 from app.core.errors import Forbidden, Invalid
+from app.fanout.announcements import announce_account_deleted
+from app.fanout.revocation import RevokedSessions, all_sessions_of
 from app.redis_calls import asking
-from app.services.accounts.announce import announce_gone
-from app.services.auth.check_revoked import all_sessions_of
 from app.store import account_deletions, auth_sessions, push_targets, users
 from app.store.engine import reading, writing
-from app.task_queue import ask_for_deletion
+from app.task_queue import enqueue_deletion
 
-if TYPE_CHECKING:
-    from app.container import Container
-
-
-def delete_account(parley: Container, user_id: int, password: str | None) -> None:
-    """Safe to repeat where this raised Overloaded: the first time may have done it already.
-
-    Raise Forbidden for a wrong password, Invalid where the account has one and none was given. How often it may be
-    tried is the caller's to limit (rate_limit.limit_deletion).
-    """
-    check_password(parley, user_id, password)
-    erase = parley.settings.account_deletion == "erase"
-    tokens_end = int(time.time()) + parley.settings.refresh_token_seconds
-    with writing(parley.engine) as conn:
-        account_deletions.begin_deletion(conn, user_id, erase=erase)
-        auth_sessions.end_all_of(conn, user_id, "account deleted")
-        push_targets.forget_user(conn, user_id)
-        auth_sessions.end_session(
-            conn, all_sessions_of(user_id), user_id, "account deleted", tokens_end_ms=tokens_end * 1000
-        )
-    asking(lambda: parley.revoked.announce(all_sessions_of(user_id), tokens_end))
-    announce_gone(parley.redis, all_sessions_of(user_id), user_id)
-    ask_for_deletion(user_id)
+VerifyPassword = Callable[[str | None, str], bool]
 
 
-def check_password(parley: Container, user_id: int, password: str | None) -> None:
-    with reading(parley.engine) as conn:
-        stored = users.password_hash_of(conn, user_id)
-    if stored is None:
-        return
-    if password is None:
-        raise Invalid.field("password", "is required")
-    if not parley.passwords.verify(stored, password):
-        raise Forbidden("Wrong password.")
+class AccountDeletion:
+    """``verify_password`` compares a stored hash with a password (app/services/auth/passwords.py)."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        redis: Redis,
+        revoked: RevokedSessions,
+        verify_password: VerifyPassword,
+        settings: Settings,
+    ) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._revoked = revoked
+        self._verify_password = verify_password
+        self._settings = settings
+
+    def delete(self, user_id: int, password: str | None) -> None:
+        """Begins the deletion. Safe to repeat after Overloaded, when the first call may have done it already.
+
+        Raises Forbidden for a wrong password, Invalid if the account has a password and none was given. The caller
+        limits how often this may be tried (RateLimits.deletion).
+        """
+        self._check_password(user_id, password)
+        erase = self._settings.account_deletion == "erase"
+        sid = all_sessions_of(user_id)
+        tokens_end = int(time.time()) + self._settings.refresh_token_seconds
+        with writing(self._engine) as conn:
+            account_deletions.begin_deletion(conn, user_id, erase=erase)
+            auth_sessions.end_all_of(conn, user_id, "account deleted")
+            push_targets.forget_user(conn, user_id)
+            auth_sessions.end_session(conn, sid, user_id, "account deleted", tokens_end_ms=tokens_end * 1000)
+        asking(lambda: self._revoked.announce(sid, tokens_end))
+        announce_account_deleted(self._redis, sid, user_id)
+        enqueue_deletion(user_id)
+
+    def _check_password(self, user_id: int, password: str | None) -> None:
+        with reading(self._engine) as conn:
+            stored = users.password_hash_of(conn, user_id)
+        if stored is None:
+            return
+        if password is None:
+            raise Invalid.field("password", "is required")
+        if not self._verify_password(stored, password):
+            raise Forbidden("Wrong password.")

@@ -1,11 +1,14 @@
-"""Take one's own data along: ask for the file, see how it goes, read it. Nobody else's export exists for anybody."""
+"""Exports of a user's own data: request the file, check its progress, read it. A user cannot see that another user's
+export exists.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from msgspec import UNSET, UnsetType
+from sqlalchemy import Engine
 
 from app.core.accounts import ExportState, ExportView
 from app.core.errors import NotFound, Unauthorized
@@ -13,45 +16,44 @@ from app.core.times import rfc3339
 from app.store import exports as store
 from app.store.engine import reading, writing
 from app.store.exports import StoredExport
-from app.task_queue import ask_for_export
-
-if TYPE_CHECKING:
-    from app.container import Container
+from app.task_queue import enqueue_export
 
 
 class ExportFile(NamedTuple):
-    """``pieces`` may be read once; ``size`` is their length in bytes."""
+    """``pieces`` can be read once; ``size`` is their total length in bytes."""
 
     pieces: Iterator[bytes]
     size: int
 
 
-def begin_export(parley: Container, user_id: int) -> ExportView:
-    """The one that is in the making, or a new one, which takes the place of older ones. Raise Overloaded."""
-    with writing(parley.engine) as conn:
+def begin_export(user_id: int, *, engine: Engine) -> ExportView:
+    """Returns the pending export, or begins a new one that replaces older ones. Raises Overloaded if Postgres does not
+    answer.
+    """
+    with writing(engine) as conn:
         export = store.begin_export(conn, user_id)
     if export is None:
-        raise Unauthorized("The user does not exist any more.")
-    ask_for_export(export.id)
+        raise Unauthorized("This account no longer exists.")
+    enqueue_export(export.id)
     return _view(export)
 
 
-def show_export(parley: Container, user_id: int, export_id: str) -> ExportView:
-    """Raise NotFound where the user has no such export, or not any more."""
-    return _view(_find(parley, user_id, export_id))
+def show_export(user_id: int, export_id: str, *, engine: Engine) -> ExportView:
+    """Returns the state of an export. Raises NotFound if the user has no such export or it has expired."""
+    return _view(_find(engine, user_id, export_id))
 
 
-def read_export(parley: Container, user_id: int, export_id: str) -> ExportFile:
-    """Raise NotFound as ``show_export``, and where it is not ready."""
-    if _find(parley, user_id, export_id).state != "ready":
+def read_export(user_id: int, export_id: str, *, engine: Engine) -> ExportFile:
+    """Returns the file of an export. Raises NotFound as ``show_export`` does, and also if the file is not ready."""
+    if _find(engine, user_id, export_id).state != "ready":
         raise NotFound("The export is not ready.")
-    with reading(parley.engine) as conn:
+    with reading(engine) as conn:
         size = store.size_of(conn, export_id)
-    return ExportFile(store.read_pieces(parley.engine, export_id), size)
+    return ExportFile(store.read_pieces(engine, export_id), size)
 
 
-def _find(parley: Container, user_id: int, export_id: str) -> StoredExport:
-    with reading(parley.engine) as conn:
+def _find(engine: Engine, user_id: int, export_id: str) -> StoredExport:
+    with reading(engine) as conn:
         export = store.get_export(conn, export_id)
     if export is None or export.user_id != user_id:
         raise NotFound

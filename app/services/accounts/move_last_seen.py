@@ -1,4 +1,4 @@
-"""When users were last online, from Redis to Postgres."""
+"""Moves the times when users were last online from Redis to Postgres."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.engine import writing
 
 BATCH = 1000
 
-# Deleted only where nobody has noted a later moment meanwhile.
+# Deletes an entry only if no later time was stored meanwhile.
 _FORGET = """
 for i = 1, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', KEYS[1], ARGV[i]) end
@@ -20,7 +20,7 @@ end
 
 
 def move_last_seen(redis: Redis, engine: Engine) -> int:
-    """Returns how many were moved. Safe to repeat: moments only move forward."""
+    """Moves all entries and returns their number. Safe to repeat: a time in Postgres only moves forward."""
     moved = 0
     cursor = 0
     while True:

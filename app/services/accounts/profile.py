@@ -1,57 +1,56 @@
-"""People: one's own profile, and finding others."""
+"""Profiles: reads and changes a user's own profile, and finds other users."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+from redis import Redis
+from sqlalchemy import Connection, Engine
 
 from app.core.accounts import Profile, ProfilePatch, UserList, checked_avatar_url, checked_display_name
 from app.core.errors import Unauthorized
-from app.services.accounts.announce import announce_hidden
+from app.fanout.announcements import announce_hidden
 from app.services.reading.user_json import own_view, view_of
 from app.store import users
 from app.store.engine import reading, writing
 from app.store.visibility import NOTHING, visible_to
 
-if TYPE_CHECKING:
-    from app.container import Container
-
 MAX_FOUND = 20
 
 
-def read_profile(parley: Container, user_id: int) -> Profile:
-    with reading(parley.engine) as conn:
+def read_profile(user_id: int, *, engine: Engine) -> Profile:
+    """Returns the user's own profile. Raises Unauthorized if the account no longer exists."""
+    with reading(engine) as conn:
         user = users.get_users(conn, [user_id]).get(user_id)
     return _existing(user)
 
 
-def change_profile(parley: Container, user_id: int, patch: ProfilePatch) -> Profile:
-    """Change what the patch holds. Raises Invalid for a display name of nothing visible.
+def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: Redis) -> Profile:
+    """Changes the members that the patch contains and returns the profile. Safe to repeat.
 
-    Raises Overloaded where the change stands but could not be announced: until they ask again, those who watch the user
-    may still be told when the user goes. Safe to repeat.
+    Raises Invalid if a display name has no visible character. Raises Overloaded if a store does not answer; the change
+    may be stored but not announced then, so that sessions which watch the user may still receive the time of last seen
+    until they subscribe again.
     """
     name, avatar, visible = patch.display_name, patch.avatar_url, patch.last_seen_visible
     name = checked_display_name(name) if isinstance(name, str) else name
     avatar = checked_avatar_url(avatar) if isinstance(avatar, str) else avatar
-    with writing(parley.engine) as conn:
+    with writing(engine) as conn:
         user = users.update_profile(conn, user_id, display_name=name, avatar_url=avatar, last_seen_visible=visible)
     if visible in ("contacts", "nobody"):
-        announce_hidden(parley.redis, user_id)
+        announce_hidden(redis, user_id)
     return _existing(user)
 
 
-def find_users(parley: Container, viewer_id: int, prefix: str) -> UserList:
-    """Those whose username or display name begins with ``prefix``, by username, at most 20."""
-    with reading(parley.engine) as conn:
+def find_users(viewer_id: int, prefix: str, *, engine: Engine) -> UserList:
+    """Returns at most 20 users whose username or display name begins with ``prefix``, ordered by username."""
+    with reading(engine) as conn:
         return _seen_by(conn, viewer_id, users.search_by_prefix(conn, prefix, MAX_FOUND))
 
 
-def show_users(parley: Container, viewer_id: int, user_ids: Sequence[int]) -> UserList:
-    """Those of them that are there, in the order asked for: what a client shows beside the ids in messages."""
-    with reading(parley.engine) as conn:
+def show_users(viewer_id: int, user_ids: Sequence[int], *, engine: Engine) -> UserList:
+    """Returns those of the users that exist, in the requested order. Clients show them beside the ids in messages."""
+    with reading(engine) as conn:
         found = users.get_users(conn, user_ids)
         return _seen_by(conn, viewer_id, [found[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found])
 
@@ -63,5 +62,5 @@ def _seen_by(conn: Connection, viewer_id: int, found: list[users.StoredUser]) ->
 
 def _existing(user: users.StoredUser | None) -> Profile:
     if user is None:
-        raise Unauthorized("The user does not exist any more.")
+        raise Unauthorized("This account no longer exists.")
     return own_view(user)

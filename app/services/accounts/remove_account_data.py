@@ -1,14 +1,16 @@
-"""What a deleted account leaves: its messages where they are to be erased, its place in groups, its blocks and exports.
+"""Removes the data of a deleted account: its memberships, blocks and exports, and its messages if they are to be
+erased.
 
-A worker does it, by the same log as everybody's changes: so the members are told of each deletion and of who left, live
-and on resume, and nothing is lost between two who change a group at once.
+A worker does this through the same log as every other change. So members see each deletion and each departure, live and
+on resume, and two concurrent changes of a group do not overwrite each other.
 
 Invariants:
-* Every step may be done twice. How far it is stands in Postgres, so a task that ends early is gone on with.
-* Messages go before the membership: the log takes changes of members alone.
-* It is finished once Postgres has all of it, not once the log was told.
-* A direct conversation keeps its two; the other one keeps what they were told, and can write nothing more. That is said
-  once the messages are gone: what is done in a closed conversation is told to nobody else.
+* Every step is safe to repeat. Postgres stores the progress, so another task continues after one that ended early.
+* Messages go before the membership, because the log accepts changes only from members.
+* The removal is finished when Postgres has all of it, not when the log has accepted it.
+* A direct conversation keeps both members. The other member keeps everything that they received, and can no longer
+  write. The conversation is closed after the messages are gone, because nothing that is done in a closed conversation
+  is published to the other member.
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
+from redis import Redis
+from sqlalchemy import Engine
 
-from app.container import Container
 from app.core.errors import Overloaded
 from app.core.kinds import MESSAGES
 from app.core.records import Kind
 from app.message_log.append import Decided, Operation
-from app.message_log.conversations import read_tail
-from app.services.accounts.close_direct import close_direct
+from app.message_log.conversations import read_tail, set_blockers
 from app.services.groups.change_group import give_role, leave_group
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import account_deletions as store
@@ -32,38 +34,40 @@ from app.store import auth_sessions, push_targets, reports
 from app.store.account_deletions import Deletion, OwnConversation
 from app.store.engine import reading, writing
 
-AT_ONCE = 100  # messages
-PAUSE_SECONDS = 0.05  # after so many: 2,000 a second leave the log its room for others
-# Then a next task goes on: what wakes the drain may wait behind this one.
+PAGE_MESSAGES = 100
+PAUSE_SECONDS = 0.05  # after each page: at 2,000 messages a second, the log keeps room for other users
+# After this, another task continues: the task that wakes the drain may be waiting behind this one.
 RUN_SECONDS = 2.0
 TRIES = 3
 _REMOVALS = frozenset({Kind.DELETED, Kind.GROUP_CHANGED})
 
 
 class _StopError(Exception):
-    def __init__(self, *, others_go_on: bool) -> None:
+    """This task stops here; ``done`` if another task is doing the same work."""
+
+    def __init__(self, *, done: bool) -> None:
         super().__init__()
-        self.others_go_on = others_go_on
+        self.done = done
 
 
 class Removal:
-    """``stopping`` says that the process is told to end."""
+    """``stopping`` returns whether the process is shutting down."""
 
-    def __init__(self, parley: Container, changes: WorkerChanges, *, stopping: Callable[[], bool]) -> None:
-        self._redis = parley.redis
-        self._engine = parley.engine
+    def __init__(self, *, engine: Engine, redis: Redis, changes: WorkerChanges, stopping: Callable[[], bool]) -> None:
+        self._redis = redis
+        self._engine = engine
         self._changes = changes
         self._stopping = stopping
         self._ends_at = time.monotonic() + RUN_SECONDS
 
     def run(self, user_id: int) -> bool:
-        """True where nothing is left to do, or another does it; else it is to be run again. Raise Overloaded,
-        RedisError, EpochLostError.
+        """Returns True if nothing is left to do or another task does it; False if it must run again. Raises Overloaded,
+        RedisError or EpochLostError if a store is away.
         """
         try:
             return self._run(user_id)
         except _StopError as stop:
-            return stop.others_go_on
+            return stop.done
 
     def _run(self, user_id: int) -> bool:
         with reading(self._engine) as conn:
@@ -71,14 +75,14 @@ class Removal:
             if deletion is None:
                 return True
             conversations = store.conversations_from(conn, user_id, deletion.conversation_id)
-        if self._on_its_way(user_id, conversations, MESSAGES - {Kind.GROUP_CHANGED}):
-            return False  # the user's last messages are not in Postgres yet, where they are looked for
+        if self._is_pending(user_id, conversations, MESSAGES - {Kind.GROUP_CHANGED}):
+            return False  # the user's last messages are not in Postgres yet, and _erase finds them there
         for conversation in conversations:
             deletion = self._leave_behind(deletion, conversation)
-        if self._on_its_way(user_id, self._all_conversations(user_id), _REMOVALS):
-            return False  # what the log was told is not done yet: "finished" is said of Postgres
+        if self._is_pending(user_id, self._all_conversations(user_id), _REMOVALS):
+            return False  # the log has accepted the removals, but Postgres does not have them yet
         with writing(self._engine) as conn:
-            auth_sessions.end_all_of(conn, user_id, "account deleted")  # who signed in at that very moment
+            auth_sessions.end_all_of(conn, user_id, "account deleted")  # a sign-in may have raced
             if deletion.erase:
                 reports.forget_erased_of(conn, user_id)
             push_targets.forget_user(conn, user_id)
@@ -89,8 +93,8 @@ class Removal:
         with reading(self._engine) as conn:
             return store.conversations_from(conn, user_id, 0)
 
-    def _on_its_way(self, user_id: int, conversations: Sequence[OwnConversation], kinds: Collection[int]) -> bool:
-        """Whether something of these kinds that the user did is in the log and not in Postgres yet."""
+    def _is_pending(self, user_id: int, conversations: Sequence[OwnConversation], kinds: Collection[int]) -> bool:
+        """Returns whether the log holds records of these kinds by the user that Postgres does not have yet."""
         tail = read_tail(self._redis, [conversation.id for conversation in conversations])
         return any(record.user_id == user_id and record.kind in kinds for record in tail.records)
 
@@ -100,28 +104,28 @@ class Removal:
         if conversation.is_group and conversation.is_member:
             self._leave(deletion.user_id, conversation.id)
         if conversation.other_id is not None:
-            close_direct(self._changes, conversation.id, conversation.other_id)
-        return self._note(deletion, conversation.id + 1, 0)
+            self._close_direct(conversation.id, conversation.other_id)
+        return self._save_progress(deletion, conversation.id + 1, 0)
 
     def _erase(self, deletion: Deletion, conversation: OwnConversation) -> Deletion:
         ended = False
         while not ended:
             after = deletion.seq if conversation.id == deletion.conversation_id else 0
             with reading(self._engine) as conn:
-                own = store.own_messages(conn, deletion.user_id, conversation.id, after, AT_ONCE)
+                own = store.own_messages(conn, deletion.user_id, conversation.id, after, PAGE_MESSAGES)
             if own.messages:
                 self._delete(deletion.user_id, conversation, own.messages)
                 time.sleep(PAUSE_SECONDS)
-            deletion, ended = self._note(deletion, conversation.id, own.scanned_to), own.ended
+            deletion, ended = self._save_progress(deletion, conversation.id, own.scanned_to), own.ended
         return deletion
 
-    def _note(self, was: Deletion, conversation_id: int, seq: int) -> Deletion:
-        """Say how far it is. Raise _StopError where another is at it as well, or the time is up."""
+    def _save_progress(self, was: Deletion, conversation_id: int, seq: int) -> Deletion:
+        """Stores how far the removal is. Raises _StopError if another task is at work as well, or the time is up."""
         with writing(self._engine) as conn:
             if not store.save_progress(conn, was, conversation_id, seq):
-                raise _StopError(others_go_on=True)
+                raise _StopError(done=True)
         if self._stopping() or time.monotonic() > self._ends_at:
-            raise _StopError(others_go_on=False)
+            raise _StopError(done=False)
         return replace(was, conversation_id=conversation_id, seq=seq)
 
     def _delete(self, user_id: int, conversation: OwnConversation, messages: Sequence[tuple[int, str]]) -> None:
@@ -130,18 +134,34 @@ class Removal:
                 Operation(Kind.DELETED, conversation.id, user_id, [seq, user_id], id=id_) for seq, id_ in messages
             ]
             decisions = self._changes.carry_out(operations)
-            messages = [m for m, what in zip(messages, decisions, strict=True) if what == Decided.NOT_A_MEMBER]
+            messages = [
+                message
+                for message, decision in zip(messages, decisions, strict=True)
+                if decision == Decided.NOT_A_MEMBER
+            ]
         if messages:
             with writing(self._engine) as conn:
                 store.erase(conn, conversation.id, [seq for seq, _ in messages])
 
     def _leave(self, user_id: int, conversation_id: int) -> None:
         for _ in range(TRIES):
-            [what] = self._changes.carry_out([leave_group(user_id, conversation_id).operation])
-            if what != Decided.LAST_OWNER:
+            [decision] = self._changes.carry_out([leave_group(user_id, conversation_id).operation])
+            if decision != Decided.LAST_OWNER:
                 return
             with reading(self._engine) as conn:
                 heir = store.heir_of(conn, user_id, conversation_id)
             if heir is not None:
                 self._changes.carry_out([give_role(user_id, conversation_id, heir, "owner").operation])
-        raise Overloaded("The group changes too fast.")
+        raise Overloaded("The group is changing too fast.")
+
+    def _close_direct(self, conversation_id: int, other_id: int) -> None:
+        """Closes the direct conversation: the other member can still read it, but it accepts no more messages.
+
+        In Redis, the other member is treated like one who has blocked somebody. The caller makes Postgres say the same
+        right afterwards (app/store/blocks.py). So a conversation that is not in Redis is loaded first; after that, no
+        earlier read of Postgres by another process counts. Safe to repeat. Raises Overloaded, RedisError.
+        """
+        if not set_blockers(self._redis, conversation_id, [other_id]):
+            self._changes.bring_in(conversation_id)
+            if not set_blockers(self._redis, conversation_id, [other_id]):
+                raise Overloaded("The log is beginning a new epoch.")

@@ -1,10 +1,10 @@
-"""Write the file of somebody's own data: lines of JSON, the profile first, then the blocks, then one conversation after
-the other, each followed by its messages.
+"""Writes the file of a user's own data as lines of JSON: first the profile, then the blocks, then each conversation
+followed by its messages.
 
 Invariants:
-* Memory holds one page of messages and one piece of the file, however many there are.
-* Each piece is committed when it is full, and the last line that is there says where to go on. So a writer that was
-  interrupted loses a piece at most, and writing twice writes the same.
+* Memory holds at most one page of messages and one piece of the file.
+* Each piece is committed when it is full, and the last stored line shows where to continue. So an interrupted writer
+  loses at most one piece, and a second run writes the same file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.store.engine import reading, writing
 from app.store.exports import ExportedConversation
 
 PIECE_BYTES = 1_000_000
-# Then a next task goes on: what wakes the drain may wait behind this one.
+# After this, another task continues: the task that wakes the drain may be waiting behind this one.
 RUN_SECONDS = 2.0
 
 Line = dict[str, Any]
@@ -34,14 +34,14 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Place(NamedTuple):
-    """What is written: everything up to the message ``seq`` of a conversation (0: the conversation itself)."""
+    """Everything up to message ``seq`` of this conversation is written; 0 stands for the conversation's own line."""
 
     conversation_id: int
     seq: int
 
 
 class ExportWriter:
-    """``stopping`` says that the process is told to end."""
+    """``stopping`` returns whether the process is shutting down."""
 
     def __init__(self, engine: Engine, *, keep_seconds: int, stopping: Callable[[], bool]) -> None:
         self._engine = engine
@@ -50,7 +50,9 @@ class ExportWriter:
         self._ends_at = time.monotonic() + RUN_SECONDS
 
     def run(self, export_id: str) -> bool:
-        """True where nothing is left to do; else it is to be run again. Raise Overloaded."""
+        """Returns True if nothing is left to do, False if it must run again. Raises Overloaded if Postgres does not
+        answer.
+        """
         with reading(self._engine) as conn:
             export = store.get_export(conn, export_id)
             last = store.last_piece(conn, export_id)
@@ -61,7 +63,7 @@ class ExportWriter:
         for piece in _pieces(self._lines(export.user_id, place)):
             with writing(self._engine) as conn:
                 if not store.add_piece(conn, export_id, n, piece):
-                    return True  # another writer is at it, or nobody wants it any more
+                    return True  # another task writes this export, or it was replaced
             n += 1
             if self._stopping() or time.monotonic() > self._ends_at:
                 return False
@@ -70,9 +72,9 @@ class ExportWriter:
         return True
 
     def _lines(self, user_id: int, place: Place | None) -> Iterator[Line]:
-        """Everything after ``place``; all of it where that is None."""
+        """Yields all lines after ``place``, or all lines if ``place`` is None."""
         if place is None:
-            yield from self._person(user_id)
+            yield from self._profile(user_id)
             place = Place(0, 0)
         else:
             yield from self._messages(user_id, place)
@@ -85,20 +87,20 @@ class ExportWriter:
             place = Place(conversation.id, 0)
             yield from self._messages(user_id, place)
 
-    def _person(self, user_id: int) -> Iterator[Line]:
+    def _profile(self, user_id: int) -> Iterator[Line]:
         with reading(self._engine) as conn:
-            person = store.own_data(conn, user_id)
+            profile = store.own_data(conn, user_id)
             blocked = blocks.blocked_by(conn, user_id)
-        if person is not None:
+        if profile is not None:
             yield {
                 "type": "profile",
-                "id": person.id,
-                "username": person.username,
-                "displayName": person.display_name,
-                "avatarUrl": person.avatar_url,
-                "createdAt": rfc3339(person.created_ms),
-                "lastSeen": _time(person.last_seen_ms),
-                "lastSeenVisible": person.last_seen_visible,
+                "id": profile.id,
+                "username": profile.username,
+                "displayName": profile.display_name,
+                "avatarUrl": profile.avatar_url,
+                "createdAt": rfc3339(profile.created_ms),
+                "lastSeen": _time(profile.last_seen_ms),
+                "lastSeenVisible": profile.last_seen_visible,
             }
         for user in blocked:
             yield {"type": "block", "userId": user.id, "username": user.username}
@@ -139,20 +141,20 @@ def _time(ms: int | None) -> str | None:
 
 
 def _pieces(lines: Iterator[Line]) -> Iterator[bytes]:
-    """Whole lines, as many as fit into a piece."""
+    """Joins lines into pieces of at most PIECE_BYTES; a longer line has a piece of its own."""
     piece = bytearray()
     for line in lines:
-        written = _encode(line) + b"\n"
-        if piece and len(piece) + len(written) > PIECE_BYTES:
+        encoded = _encode(line) + b"\n"
+        if piece and len(piece) + len(encoded) > PIECE_BYTES:
             yield bytes(piece)
             piece.clear()
-        piece += written
+        piece += encoded
     if piece:
         yield bytes(piece)
 
 
 def _place_after(piece: bytes) -> Place:
-    """Where to go on after this piece."""
+    """Returns the place that the last line of this piece stands for."""
     last = _decode(piece[piece.rstrip(b"\n").rfind(b"\n") + 1 :])
     if last["type"] == "message":
         return Place(last["conversationId"], last["seq"])

@@ -1,78 +1,152 @@
-"""Who is calling: a verified access token, or a ticket that was got with one."""
+"""Turns credentials into callers: access tokens of this deployment or of its external issuer, and tickets."""
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections import OrderedDict
 
-from flask import Request, request
+from redis import Redis
+from sqlalchemy import Engine
 
-from app.container import Container, current_container
+from app.config import Settings
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
-from app.services.auth.check_revoked import is_revoked
+from app.fanout.revocation import RevokedSessions, all_sessions_of
+from app.redis_calls import asking
+from app.services.auth.external_issuer import ExternalClaims, ExternalIssuer
 from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token
-from app.services.auth.provision_external_user import user_id_of
-from app.services.auth.redeem_ticket import redeem_ticket
+from app.services.auth.tickets import take_ticket
+from app.store import users
+from app.store.engine import writing
+
+MAX_TOKENS = 20_000  # about 10 MB
 
 
-def verify_access_token(parley: Container, token: str) -> Caller:
-    """Raise Unauthorized for a token that is forged, expired, of another kind, or of a session that was
-    logged out.
+class TokenCache:
+    """Callers of tokens that were verified before, so that each signature is computed once.
 
-    The signature of the same token is computed once; revocation is looked up each time (in memory, in a
-    gateway). Raises Overloaded where it takes a store or the outside issuer to tell, and that does not
-    answer.
+    Keyed by the token's SHA-256: the process keeps no token. Says nothing about revocation, which callers check every
+    time. If the cache is full, it drops the least recently used entry.
     """
-    now = time.time()
-    caller = parley.verified.get(token, now)
-    if caller is None:
-        caller = _read(parley, token)
-        parley.verified.put(token, caller)
-    if is_revoked(parley, caller):
-        raise Unauthorized("The session was logged out.")
-    return caller
+
+    def __init__(self, max_tokens: int = MAX_TOKENS) -> None:
+        self._max = max_tokens
+        self._callers: OrderedDict[bytes, Caller] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    def get(self, token: str, now: float) -> Caller | None:
+        key = _key(token)
+        caller = self._callers.get(key)
+        if caller is None:
+            return None
+        if caller.expires_at <= now:
+            self._callers.pop(key, None)
+            return None
+        self._callers.move_to_end(key)
+        return caller
+
+    def put(self, token: str, caller: Caller) -> None:
+        self._callers[_key(token)] = caller
+        while len(self._callers) > self._max:
+            self._callers.popitem(last=False)
 
 
-def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
-    """From ``Authorization: Bearer`` or, where allowed, ``?ticket=``; None where neither is there. Raises
-    Unauthorized.
+class Authenticator:
+    """``issuer`` is None unless the deployment trusts an external user service.
 
-    A token in the URL is not looked at. The ticket is used up, also when something later refuses the request.
+    All methods raise Unauthorized for a credential that is not valid, and Overloaded if they need Redis, Postgres or
+    the issuer and it does not answer.
     """
-    token = bearer_token(request)
-    if token is not None:
-        return verify_access_token(current_container(), token)
-    ticket = request.args.get("ticket") if allow_ticket else None
-    return redeem_ticket(current_container(), ticket) if ticket else None
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        engine: Engine,
+        redis: Redis,
+        revoked: RevokedSessions,
+        issuer: ExternalIssuer | None,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._redis = redis
+        self._revoked = revoked
+        self._issuer = issuer
+        self._verified = TokenCache()
+
+    def verify(self, token: str) -> Caller:
+        """Returns the token's caller. Raises Unauthorized if the token is forged or expired, is not an access token,
+        or belongs to a session that was logged out.
+
+        Each token's signature is computed once. Revocation is checked every time; in a gateway that is a look-up in
+        memory.
+        """
+        caller = self._verified.get(token, time.time())
+        if caller is None:
+            caller = self._read(token)
+            self._verified.put(token, caller)
+        self._refuse_revoked(caller)
+        return caller
+
+    def verified_before(self, token: str) -> Caller | None:
+        """Returns the caller of a token that this process has verified before; None for any other token."""
+        caller = self._verified.get(token, time.time())
+        if caller is not None:
+            self._refuse_revoked(caller)
+        return caller
+
+    def redeem_ticket(self, ticket: str) -> Caller:
+        """Uses the ticket up and returns its caller. Raises Unauthorized also if the caller's token has expired or its
+        session was logged out.
+        """
+        caller = take_ticket(ticket, redis=self._redis)
+        if caller.expires_at <= time.time() or self._is_revoked(caller):
+            raise Unauthorized("The session that requested this ticket has ended.")
+        return caller
+
+    def _refuse_revoked(self, caller: Caller) -> None:
+        if self._is_revoked(caller):
+            raise Unauthorized("The session was logged out.")
+
+    def _is_revoked(self, caller: Caller) -> bool:
+        revoked = self._revoked
+        return asking(lambda: caller.sid in revoked or all_sessions_of(caller.user_id) in revoked)
+
+    def _read(self, token: str) -> Caller:
+        if self._issuer is None or (self._settings.local_accounts_on and looks_local(token)):
+            return _caller_of(read_local_token(token, secret_key=self._settings.secret_key))
+        claims = self._issuer.read_token(token)
+        user_id = provision_external_user(claims, engine=self._engine)
+        return Caller(user_id=user_id, sid=claims.sid, expires_at=claims.expires_at)
 
 
-def require_caller(*, allow_ticket: bool = False) -> Caller:
-    """``caller_of_request``, with Unauthorized where it answers None."""
-    caller = caller_of_request(allow_ticket=allow_ticket)
-    if caller is None:
-        raise Unauthorized
-    return caller
+def provision_external_user(claims: ExternalClaims, *, engine: Engine) -> int:
+    """Returns the id of the user that these claims name, after creating the user on first sight.
+
+    Runs once per token, since verified tokens are cached. Raises Unauthorized if the user deleted the account here.
+    """
+    try:
+        with writing(engine) as conn:
+            user = users.get_or_create_external(
+                conn,
+                claims.issuer,
+                claims.subject,
+                username=claims.username,
+                display_name=claims.display_name,
+            )
+    except users.AccountDeletedError:
+        raise Unauthorized("The account was deleted.") from None
+    return user.id
 
 
-def bearer_token(request: Request) -> str | None:
-    """None where the header is absent. Raises Unauthorized for another scheme."""
-    header = request.headers.get("Authorization")
-    if header is None:
-        return None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized("Authorization must be: Bearer <token>.")
-    return token.strip()
-
-
-def _read(parley: Container, token: str) -> Caller:
-    if parley.issuer is None or (parley.settings.local_accounts_on and looks_local(token)):
-        return _of_local(read_local_token(parley.settings, token))
-    claims = parley.issuer.read_token(token)
-    return Caller(user_id=user_id_of(parley, claims), sid=claims.sid, expires_at=claims.expires_at)
-
-
-def _of_local(claims: LocalClaims) -> Caller:
+def _caller_of(claims: LocalClaims) -> Caller:
     if claims.type != "access":
         raise Unauthorized("This is not an access token.")
     return Caller(user_id=claims.user_id, sid=claims.sid, expires_at=claims.exp)
+
+
+def _key(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

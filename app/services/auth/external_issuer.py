@@ -1,12 +1,11 @@
-"""An outside user service whose access tokens are believed: JWT_JWKS_URL or JWT_PUBLIC_KEY, with issuer and
-audience.
+"""Verifies access tokens of an external user service, set by JWT_JWKS_URL or JWT_PUBLIC_KEY with issuer and audience.
 
 Invariants:
 
-* Only RS256, ES256 and EdDSA, and of these the one that belongs to the key. A shared-secret algorithm is
-  never accepted with a public key: whoever knows the public key (everybody) could sign.
-* However many unknown key ids arrive, the key set is fetched at most once in ``REFETCH_SECONDS``.
-* While the issuer does not answer, the keys that were last seen go on being used.
+* Accepts only RS256, ES256 and EdDSA, and of these only the one that belongs to the key. A shared-secret algorithm is
+  never accepted with a public key: everybody knows the public key, so everybody could sign.
+* The key set is fetched at most once per ``REFETCH_SECONDS``, regardless of how many unknown key ids arrive.
+* While the issuer does not answer, the keys of the last successful fetch stay in use.
 """
 
 from __future__ import annotations
@@ -34,15 +33,13 @@ ALGORITHMS = ("RS256", "ES256", "EdDSA")
 LEEWAY_SECONDS = 30
 FETCH_TIMEOUT_SECONDS = 3
 REFETCH_SECONDS = 30.0  # after any fetch, whether it succeeded or not
-REFRESH_SECONDS = 300.0  # a key that the issuer withdrew is believed this long
+REFRESH_SECONDS = 300.0  # a key that the issuer withdrew is accepted for at most this long
 MAX_SUBJECT_CHARS = 255
-LATEST_END = 32_503_680_000  # the year 3000: what lies beyond does not fit every timestamp it is put into
+LATEST_END = 32_503_680_000  # the year 3000; later moments do not fit into every timestamp type that we use
 
 
-class OutsideClaims(msgspec.Struct, frozen=True):
-    """``sid`` is made from the issuer's own session id, or the token's, so that a logout here has something
-    to revoke.
-    """
+class ExternalClaims(msgspec.Struct, frozen=True):
+    """``sid`` is derived from the issuer's session id, or else from the token, so that a logout here can revoke it."""
 
     issuer: str
     subject: str
@@ -54,8 +51,8 @@ class OutsideClaims(msgspec.Struct, frozen=True):
 
 class Keys(Protocol):
     def for_token(self, header: dict[str, Any]) -> jwt.PyJWK:
-        """The key that the header names. Raises Unauthorized where there is none, Overloaded where nobody can
-        say.
+        """Returns the key that the header names. Raises Unauthorized if there is no such key, Overloaded if the issuer
+        does not answer.
         """
 
 
@@ -67,16 +64,18 @@ class ExternalIssuer:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ExternalIssuer | None:
-        """None where no outside service is trusted. Raises ConfigError for a public key that is none."""
+        """Returns None if no external service is configured. Raises ConfigError if JWT_PUBLIC_KEY is not a public
+        key.
+        """
         if settings.jwt_jwks_url:
             return cls(settings.jwt_issuer, settings.jwt_audience, FetchedKeys(settings.jwt_jwks_url))
         if settings.jwt_public_key:
-            return cls(settings.jwt_issuer, settings.jwt_audience, GivenKey(settings.jwt_public_key))
+            return cls(settings.jwt_issuer, settings.jwt_audience, ConfiguredKey(settings.jwt_public_key))
         return None
 
-    def read_token(self, token: str) -> OutsideClaims:
-        """Raise Unauthorized for whatever this issuer did not sign for us, Overloaded where its keys cannot
-        be had.
+    def read_token(self, token: str) -> ExternalClaims:
+        """Verifies the token and returns its claims. Raises Unauthorized if this issuer did not sign it for us,
+        Overloaded if the issuer's keys cannot be fetched.
         """
         if len(token) > MAX_TOKEN_CHARS or not token.isascii():
             raise Unauthorized("The token is not valid.")
@@ -99,13 +98,13 @@ class ExternalIssuer:
             options={"require": ["exp", "iss", "aud", "sub"]},
         )
 
-    def _claims(self, token: str, payload: dict[str, Any]) -> OutsideClaims:
+    def _claims(self, token: str, payload: dict[str, Any]) -> ExternalClaims:
         subject = payload["sub"]
         expires_at = int(payload["exp"]) + LEEWAY_SECONDS
         if not 0 < len(subject) <= MAX_SUBJECT_CHARS or "\0" in subject or expires_at > LATEST_END:
-            raise Unauthorized("The token's subject or end is not accepted.")
+            raise Unauthorized("The token's subject or expiry is not accepted.")
         session = payload.get("sid") or payload.get("jti") or hashlib.sha256(token.encode()).hexdigest()
-        return OutsideClaims(
+        return ExternalClaims(
             issuer=self._issuer,
             subject=subject,
             sid=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._issuer}\n{subject}\n{session}")),
@@ -120,19 +119,19 @@ def _text(payload: dict[str, Any], name: str) -> str:
     return showable(value) if isinstance(value, str) else ""
 
 
-class GivenKey:
-    """One public key in PEM. Newlines may be written as ``\\n``, as environment variables often need."""
+class ConfiguredKey:
+    """One public key in PEM. Newlines may be written as ``\\n``, as environment variables often require."""
 
     def __init__(self, pem: str) -> None:
         try:
             public = load_pem_public_key(pem.replace("\\n", "\n").encode())
             self._key = jwt.PyJWK(_as_jwk(public))
         except (ValueError, TypeError, jwt.PyJWTError) as error:
-            raise ConfigError("JWT_PUBLIC_KEY is not a PEM public key of RSA, P-256 or Ed25519.") from error
+            raise ConfigError("JWT_PUBLIC_KEY is not a PEM public key of type RSA, P-256 or Ed25519.") from error
 
     def for_token(self, header: dict[str, Any]) -> jwt.PyJWK:
         if header.get("alg") != self._key.algorithm_name:
-            raise Unauthorized("The token's algorithm is not that of the key.")
+            raise Unauthorized("The token's algorithm does not match the key.")
         return self._key
 
 
@@ -143,51 +142,52 @@ def _as_jwk(public: object) -> dict[str, Any]:
         return jwt.algorithms.ECAlgorithm.to_jwk(public, as_dict=True) | {"alg": "ES256"}
     if isinstance(public, ed25519.Ed25519PublicKey):
         return jwt.algorithms.OKPAlgorithm.to_jwk(public, as_dict=True) | {"alg": "EdDSA"}
-    raise ValueError("unsupported kind of key")
+    raise ValueError("unsupported key type")
 
 
 class FetchedKeys:
-    """The issuer's key set, fetched when first needed and again as the module's invariants say."""
+    """The issuer's key set, fetched on first use and then as often as the module's invariants allow."""
 
     def __init__(self, url: str) -> None:
-        # Its own caches are off: it does not remember failed fetches, and it holds its lock while others only
-        # want to look.
+        # The client's own cache is off: it does not remember failed fetches, and it blocks readers during a fetch.
         self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_TIMEOUT_SECONDS)
         self._lock = threading.Lock()
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
-        self._tried_at = float("-inf")
+        self._attempted_at = float("-inf")
 
     def for_token(self, header: dict[str, Any]) -> jwt.PyJWK:
         kid = header.get("kid")
         if not isinstance(kid, str):
-            raise Unauthorized("The token names no key.")
+            raise Unauthorized("The token does not name its key.")
         key = self._keys.get(kid)
         if key is None or time.monotonic() - self._fetched_at > REFRESH_SECONDS:
             self._refresh(kid)
             key = self._keys.get(kid)
         if key is not None:
             return key
-        if self._fetched_at < self._tried_at:
+        if self._fetched_at < self._attempted_at:
             raise Overloaded("The issuer of this token does not answer.", retry_after=REFETCH_SECONDS)
-        raise Unauthorized("The token's key is not known.")
+        raise Unauthorized("The token's key is unknown.")
 
     def _refresh(self, kid: str) -> None:
-        """One fetch at a time; those who waited for it look again before they try themselves."""
+        """Fetches the key set, one fetch at a time. Callers that waited for a fetch check its result before they start
+        another.
+        """
         with self._lock:
             now = time.monotonic()
             fresh = now - self._fetched_at <= REFRESH_SECONDS
-            if (fresh and kid in self._keys) or now - self._tried_at < REFETCH_SECONDS:
+            if (fresh and kid in self._keys) or now - self._attempted_at < REFETCH_SECONDS:
                 return
-            self._tried_at = now
+            self._attempted_at = now
             try:
-                self._keys = self._fetched()
+                self._keys = self._fetch()
             except (jwt.PyJWTError, ValueError, OSError) as error:
                 log.warning("the issuer's key set could not be fetched: %s", type(error).__name__)
             else:
                 self._fetched_at = now
 
-    def _fetched(self) -> dict[str, jwt.PyJWK]:
+    def _fetch(self) -> dict[str, jwt.PyJWK]:
         return {
             key.key_id: key
             for key in self._client.get_signing_keys()

@@ -1,7 +1,8 @@
-"""The tokens that Parley itself gives out: HS256 JWTs in the claims of flask-jwt-extended.
+"""The tokens that Parley itself issues: HS256 JWTs with the claims of flask-jwt-extended. app/api/jwt_manager.py makes
+them; this module reads them.
 
-Claims: ``sub`` user id as a string, ``sid`` auth session, ``type`` access or refresh, ``gen`` the refresh
-generation (refresh tokens only), ``jti``, ``iat``, ``nbf``, ``exp``.
+Claims: ``sub`` (the user id as a string), ``sid`` (the auth session), ``type`` (access or refresh), ``gen`` (the
+refresh generation, only in refresh tokens), ``jti``, ``iat``, ``nbf``, ``exp``.
 """
 
 from __future__ import annotations
@@ -11,14 +12,11 @@ from typing import Any
 
 import jwt
 import msgspec
-from flask_jwt_extended import create_access_token, create_refresh_token
 
-from app.config import Settings
-from app.core.accounts import Tokens
 from app.core.errors import Unauthorized
 
 ALGORITHM = "HS256"
-# For "not before" and "issued at" alone: the clock of the web process that issued it may be ahead of this
+# Applies only to "not before" and "issued at": the clock of the web process that issued the token may be ahead of this
 # one's.
 CLOCK_LEEWAY_SECONDS = 30
 MAX_TOKEN_CHARS = 8192
@@ -36,24 +34,16 @@ class LocalClaims(msgspec.Struct, frozen=True):
         return int(self.sub)
 
 
-def make_tokens(user_id: int, sid: str, generation: int) -> Tokens:
-    """Needs the application context, for lifetimes and key (app/api/jwt_manager.py)."""
-    return Tokens(
-        access_token=create_access_token(str(user_id), additional_claims={"sid": sid}),
-        refresh_token=create_refresh_token(str(user_id), additional_claims={"sid": sid, "gen": generation}),
-    )
+def read_local_token(token: str, *, secret_key: str) -> LocalClaims:
+    """Verifies signature, lifetime and shape, and returns the claims of an access or refresh token.
 
-
-def read_local_token(settings: Settings, token: str) -> LocalClaims:
-    """Signature, lifetime and shape. Raises Unauthorized. Of either type; says nothing of revocation.
-
-    Not flask-jwt-extended's ``decode_token``: sessions authenticate in greenlets that have no application
-    context.
+    Does not check revocation. Raises Unauthorized. We do not use flask-jwt-extended's ``decode_token``, because
+    sessions authenticate in greenlets that have no application context.
     """
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise Unauthorized("The token is not valid.")
     try:
-        claims = msgspec.convert(_decoded(settings, token), LocalClaims)
+        claims = msgspec.convert(_decoded(token, secret_key), LocalClaims)
         int(claims.sub)
     except (jwt.PyJWTError, msgspec.ValidationError, ValueError):
         raise Unauthorized("The token is not valid.") from None
@@ -63,8 +53,8 @@ def read_local_token(settings: Settings, token: str) -> LocalClaims:
 
 
 def looks_local(token: str) -> bool:
-    """Whether it claims to be signed with the shared secret, as the tokens of no outside issuer are. Verifies
-    nothing.
+    """Returns whether the token claims to be signed with the shared secret, which no external issuer's token does.
+    Verifies nothing.
     """
     try:
         return jwt.get_unverified_header(token).get("alg") == ALGORITHM
@@ -72,10 +62,10 @@ def looks_local(token: str) -> bool:
         return False
 
 
-def _decoded(settings: Settings, token: str) -> dict[str, Any]:
+def _decoded(token: str, secret_key: str) -> dict[str, Any]:
     return jwt.decode(
         token,
-        settings.secret_key,
+        secret_key,
         algorithms=[ALGORITHM],
         leeway=CLOCK_LEEWAY_SECONDS,
         options={"require": ["exp", "sub"]},

@@ -1,28 +1,27 @@
-"""Sign in with a password."""
+"""Signs a user in with a password."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from sqlalchemy import Engine
 
-from app.core.accounts import LogIn, SignedIn
+from app.core.accounts import LogIn
 from app.core.errors import Unauthorized
-from app.services.auth.begin_auth_session import begin_auth_session
-from app.services.auth.check_local_accounts import check_local_accounts
+from app.services.auth.auth_sessions import AuthSessions, SignIn
+from app.services.auth.passwords import Passwords
 from app.services.reading.user_json import view_of
 from app.store import users
 from app.store.engine import reading, writing
 
-if TYPE_CHECKING:
-    from app.container import Container
 
+def log_in(given: LogIn, *, engine: Engine, passwords: Passwords, sessions: AuthSessions) -> SignIn:
+    """Begins a session. Raises Unauthorized if the username or the password is wrong.
 
-def log_in(parley: Container, given: LogIn) -> SignedIn:
-    """Raise Unauthorized, in the same words and the same time whether the name or the password is wrong."""
-    check_local_accounts(parley.settings)
-    with reading(parley.engine) as conn:
+    Both cases have the same message and take the same time, so that nobody can find out which usernames exist.
+    """
+    with reading(engine) as conn:
         found = users.find_credentials(conn, given.username)
-    if not parley.passwords.verify(found.password_hash if found else None, given.password) or found is None:
+    if not passwords.verify(found.password_hash if found else None, given.password) or found is None:
         raise Unauthorized("Wrong username or password.")
-    with writing(parley.engine) as conn:
-        tokens = begin_auth_session(parley, conn, found.user.id)
-    return SignedIn(view_of(found.user), tokens.access_token, tokens.refresh_token)
+    with writing(engine) as conn:
+        session = sessions.begin(conn, found.user.id)
+    return SignIn(view_of(found.user), session)

@@ -1,46 +1,57 @@
-"""Passwords: Argon2id, computed in a thread so that the process goes on serving its sessions meanwhile."""
+"""Hashes and verifies passwords with Argon2id."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any, TypeVar
+from threading import BoundedSemaphore
+from typing import Any, Protocol, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from gevent import monkey
-from gevent.threadpool import ThreadPool
 
 from app.core.errors import Overloaded
 
 T = TypeVar("T")
 
-# OWASP's first choice for Argon2id: 19 MiB, two passes, one lane; about 20 ms. More memory would let a burst
-# of logins take a small dyno's whole memory.
+# OWASP's first choice for Argon2id: 19 MiB, two passes, one lane; about 20 ms. With more memory, a burst of logins
+# could use up all memory of a small dyno.
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
-THREADS = 2
-MAX_WAITING = 200  # at 20 ms each the last of them waits 2 s
+MAX_PENDING = 200  # at 20 ms each on two threads, the last one waits 2 s
+
+
+class RunWork(Protocol):
+    """Runs a computation to its end and returns its result; app/work_threads.py does so in a thread."""
+
+    def __call__(self, work: Callable[..., T], *args: Any) -> T: ...
+
+
+def run_here(work: Callable[..., T], *args: Any) -> T:
+    return work(*args)
 
 
 class Passwords:
-    """Raises Overloaded where more sign-ins wait than can be answered in time."""
+    """``run`` computes each hash. It should not block other greenlets, since a hash takes about 20 ms.
 
-    def __init__(self) -> None:
+    Both methods raise Overloaded if more than ``max_pending`` hashes are requested at once.
+    """
+
+    def __init__(self, *, run: RunWork = run_here, max_pending: int = MAX_PENDING) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
-        # What a password is compared with where there is no such user: the answer takes as long as for one
-        # that exists.
+        # Passwords of unknown users are compared with this hash, so that the answer takes as long as for a known user.
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
-        self._pool: ThreadPool | None = None
-        self._waiting = 0
+        self._run = run
+        self._slots = BoundedSemaphore(max_pending)
 
     def hash(self, password: str) -> str:
-        return self._off_the_hub(self._hasher.hash, password)
+        return self._compute(self._hasher.hash, password)
 
     def verify(self, stored: str | None, password: str) -> bool:
-        """Takes the same time whether the password is wrong or there is nobody to have one (``stored`` is
-        None).
+        """Returns whether the password matches the stored hash; False if ``stored`` is None.
+
+        Takes the same time if the password is wrong and if there is no stored hash.
         """
-        matches = self._off_the_hub(self._matches, stored or self._nobody, password)
+        matches = self._compute(self._matches, stored or self._nobody, password)
         return matches and stored is not None
 
     def _matches(self, stored: str, password: str) -> bool:
@@ -49,22 +60,10 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    def _off_the_hub(self, work: Callable[..., T], *args: Any) -> T:
-        """Argon2 releases the GIL but would block the hub's own thread. Without gevent's patch there is no
-        hub to block.
-        """
-        if not monkey.is_module_patched("threading"):
-            return work(*args)
-        if self._waiting >= MAX_WAITING:
-            raise Overloaded("Too many people sign in at once.", retry_after=5)
-        self._waiting += 1
+    def _compute(self, work: Callable[..., T], *args: Any) -> T:
+        if not self._slots.acquire(blocking=False):
+            raise Overloaded("Too many people are signing in at once.", retry_after=5)
         try:
-            return self._threads().apply(work, args)  # type: ignore[no-any-return]
+            return self._run(work, *args)
         finally:
-            self._waiting -= 1
-
-    def _threads(self) -> ThreadPool:
-        """Not gevent's shared pool: a rush of logins must not keep name resolution waiting."""
-        if self._pool is None:
-            self._pool = ThreadPool(THREADS)
-        return self._pool
+            self._slots.release()

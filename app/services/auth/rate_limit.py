@@ -1,8 +1,8 @@
-"""How often something may be tried or changed by REST: per address and per user or username. Raises RateLimited with
-``retryAfter``.
+"""Limits how often REST requests may try or change something, per address and per user or username.
 
-All limits of one act are taken in one round trip, and either all or none. A limit of 0 in the settings is none. What
-users do by commands is counted without a round trip each: user_rates.py.
+Every method raises RateLimited with ``retryAfter`` if a limit is used up, and Overloaded if Redis does not answer. All
+limits of one request are taken in one round trip: either all of them or none. A limit of 0 in the settings is no limit.
+Commands are limited without a round trip each (app/services/messaging/user_rates.py).
 """
 
 from __future__ import annotations
@@ -11,117 +11,98 @@ import hashlib
 import ipaddress
 import math
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import redis
+from redis import Redis
 
+from app.config import Settings
 from app.core.errors import RateLimited
 from app.message_log import keys
 from app.redis_calls import asking
 
-if TYPE_CHECKING:
-    from app.container import Container
-
 MINUTE, DAY = 60, 86_400
-# Offices and mobile networks put many people behind one address; a person's own limit is the tighter one.
+# Offices and mobile networks have many people behind one address, so the limit per user is the tighter one.
 PEOPLE_PER_ADDRESS = 20
 
 
 class Limit(NamedTuple):
-    """At most ``most`` of ``what`` by ``who`` in ``seconds``, sustained, and as many at once."""
+    """At most ``allowed`` requests of kind ``what`` by ``who`` in ``seconds``, sustained, and as many in one burst."""
 
     what: str
     who: str
-    most: int
+    allowed: int
     seconds: int = MINUTE
 
     @property
     def interval_us(self) -> int:
-        return self.seconds * 1_000_000 // self.most
+        return self.seconds * 1_000_000 // self.allowed
 
 
 class RateLimits:
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, *, redis: Redis, settings: Settings) -> None:
         source = files("app.message_log").joinpath("lua/rate_limit.lua").read_text(encoding="utf-8")
-        self._script = client.register_script(source)
+        self._script = redis.register_script(source)
+        self._settings = settings
+
+    def sign_in(self, address: str, username: str) -> None:
+        """Limits password guessing: from one address at many names, and from many addresses at one name."""
+        allowed = self._settings.auth_attempts_per_minute
+        self.take(
+            Limit("sign-in", network_of(address), allowed * PEOPLE_PER_ADDRESS),
+            Limit("sign-in-name", username.lower(), allowed),
+        )
+
+    def tokens(self, user_id: int) -> None:
+        """Limits refreshes and tickets."""
+        self.take(Limit("tokens", str(user_id), self._settings.token_requests_per_minute))
+
+    def joins(self, user_id: int) -> None:
+        """Limits new sessions, on any transport."""
+        self.take(Limit("joins", str(user_id), self._settings.joins_per_minute))
+
+    def writes(self, address: str, user_id: int) -> None:
+        """Limits all other changes by REST: conversations, members, invites, profiles, blocks."""
+        self.take(*self._writes(address, user_id))
+
+    def reports(self, address: str, user_id: int) -> None:
+        """A person reads each report."""
+        own = Limit("reports", str(user_id), self._settings.reports_per_minute)
+        self.take(own, *self._writes(address, user_id))
+
+    def exports(self, address: str, user_id: int) -> None:
+        """Each export reads everything that the user ever wrote."""
+        own = Limit("exports", str(user_id), self._settings.exports_per_day, DAY)
+        self.take(own, *self._writes(address, user_id))
+
+    def uploads(self, address: str, user_id: int) -> None:
+        """Each upload costs megabytes and a worker's time."""
+        own = Limit("uploads", str(user_id), self._settings.uploads_per_minute)
+        self.take(own, *self._writes(address, user_id))
+
+    def deletion(self, address: str, user_id: int) -> None:
+        """Deleting an account requires the password, so this limits guessing it with a stolen token."""
+        own = Limit("passwords", str(user_id), self._settings.auth_attempts_per_minute)
+        self.take(own, *self._writes(address, user_id))
 
     def take(self, *limits: Limit) -> None:
-        """Raise RateLimited where one of them is used up; then none is charged. Raise Overloaded without
-        Redis.
-        """
-        active = [limit for limit in limits if limit.most > 0]
+        """Charges all limits. If one of them is used up, charges none."""
+        active = [limit for limit in limits if limit.allowed > 0]
         if not active:
             return
         names = [keys.rate(limit.what, _digest(limit.who)) for limit in active]
-        arguments = [part for limit in active for part in (limit.interval_us, limit.most)]
+        arguments = [part for limit in active for part in (limit.interval_us, limit.allowed)]
         wait = int(asking(lambda: self._script(keys=names, args=arguments)))
         if wait > 0:
             raise RateLimited(retry_after=max(1, math.ceil(wait / 1_000_000)))
 
-
-def limit_sign_in(parley: Container, address: str, username: str) -> None:
-    """Guessing at passwords: from one address at many names, and from many addresses at one name."""
-    most = parley.settings.auth_attempts_per_minute
-    parley.limits.take(
-        Limit("sign-in", network_of(address), most * PEOPLE_PER_ADDRESS),
-        Limit("sign-in-name", username.lower(), most),
-    )
-
-
-def limit_tokens(parley: Container, address: str, user_id: int | None = None) -> None:
-    """Refreshes and tickets. Called with the address alone where the user is not known yet."""
-    _person_and_address(parley, "tokens", parley.settings.token_requests_per_minute, address, user_id)
-
-
-def limit_joins(parley: Container, address: str, user_id: int | None = None) -> None:
-    """Sessions that begin, on any transport."""
-    _person_and_address(parley, "joins", parley.settings.joins_per_minute, address, user_id)
-
-
-def limit_writes(parley: Container, address: str, user_id: int) -> None:
-    """Whatever else changes something by REST: conversations, members, invites, profiles, blocks."""
-    parley.limits.take(*_writes(parley, address, user_id))
-
-
-def limit_reports(parley: Container, address: str, user_id: int) -> None:
-    """Each is read by a person."""
-    own = Limit("reports", str(user_id), parley.settings.reports_per_minute)
-    parley.limits.take(own, *_writes(parley, address, user_id))
-
-
-def limit_exports(parley: Container, address: str, user_id: int) -> None:
-    """Each reads all that a user ever wrote."""
-    own = Limit("exports", str(user_id), parley.settings.exports_per_day, DAY)
-    parley.limits.take(own, *_writes(parley, address, user_id))
-
-
-def limit_uploads(parley: Container, address: str, user_id: int) -> None:
-    """Each is megabytes, and a worker's time."""
-    own = Limit("uploads", str(user_id), parley.settings.uploads_per_minute)
-    parley.limits.take(own, *_writes(parley, address, user_id))
-
-
-def limit_deletion(parley: Container, address: str, user_id: int) -> None:
-    """Of an account: it asks for the password, which is not to be guessed at with a stolen token."""
-    own = Limit("passwords", str(user_id), parley.settings.auth_attempts_per_minute)
-    parley.limits.take(own, *_writes(parley, address, user_id))
-
-
-def _writes(parley: Container, address: str, user_id: int) -> tuple[Limit, Limit]:
-    most = parley.settings.writes_per_minute
-    by_address = Limit("writes-address", network_of(address), most * PEOPLE_PER_ADDRESS)
-    return Limit("writes", str(user_id), most), by_address
-
-
-def _person_and_address(parley: Container, what: str, most: int, address: str, user_id: int | None) -> None:
-    limits = [Limit(f"{what}-address", network_of(address), most * PEOPLE_PER_ADDRESS)]
-    if user_id is not None:
-        limits = [Limit(what, str(user_id), most)]
-    parley.limits.take(*limits)
+    def _writes(self, address: str, user_id: int) -> tuple[Limit, Limit]:
+        allowed = self._settings.writes_per_minute
+        by_address = Limit("writes-address", network_of(address), allowed * PEOPLE_PER_ADDRESS)
+        return Limit("writes", str(user_id), allowed), by_address
 
 
 def network_of(address: str) -> str:
-    """The address; of IPv6 the /64, since one customer has at least that many addresses to try from."""
+    """Returns the IPv4 address, or the /64 network of an IPv6 address, since one customer has at least that many."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -134,5 +115,5 @@ def network_of(address: str) -> str:
 
 
 def _digest(who: str) -> str:
-    """Names in Redis keys are bounded in length and tell nobody who tried."""
+    """Bounds the length of names in Redis keys, and hides who made the request."""
     return hashlib.sha256(who.encode(errors="replace")).hexdigest()[:32]

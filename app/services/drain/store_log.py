@@ -16,6 +16,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from sqlalchemy import Engine
@@ -62,9 +63,19 @@ class DrainStats:
 
     batches: int = 0
     records: int = 0
-    set_aside: int = 0
+    dead_lettered: int = 0
     store_failures: int = 0
     sizes: Histogram = field(default_factory=batch_sizes)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Returns the counts in the form that is published (app/services/metrics/publish_metrics.py)."""
+        counts = {
+            "batches": self.batches,
+            "records": self.records,
+            "dead_lettered": self.dead_lettered,
+            "store_failures": self.store_failures,
+        }
+        return {"drain": counts, "drain_sizes": self.sizes.snapshot()}
 
 
 class Drain:
@@ -273,7 +284,7 @@ class Drain:
 
     def _set_aside(self, epoch: int, record: Record, reason: str) -> dict[int, str]:
         log.error("a record cannot be stored: %s", reason)
-        self.stats.set_aside += 1
+        self.stats.dead_lettered += 1
         with writing(self._engine) as connection:
             check_epoch(connection, epoch)
             insert_dead_letter(connection, pack(tuple(record)), reason)
@@ -284,7 +295,7 @@ class Drain:
 
     def _set_blob_aside(self, entry: Entry) -> None:
         log.error("an entry of the log cannot be read: %s", entry.id.decode())
-        self.stats.set_aside += 1
+        self.stats.dead_lettered += 1
         with writing(self._engine) as connection:
             insert_dead_letter(connection, entry.blob, "not a log entry")
 

@@ -29,9 +29,9 @@ class MediaStats:
         self.ended[f"{kind}:{outcome}"] += 1
         self.seconds.observe(seconds)
 
-    def figures(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         return {
             "media": dict(self.ended),
             "media_retries": dict(self.retries),
-            "media_seconds": self.seconds.as_figures(),
+            "media_seconds": self.seconds.snapshot(),
         }

@@ -1,7 +1,7 @@
-"""The figures of all processes as Prometheus metrics.
+"""Renders the metrics of all processes for Prometheus.
 
-Every counter carries its process: one that ends takes its series with it. A sum over fewer processes would look like a
-counter that fell.
+Every counter has a ``process`` label, so the series of a process ends with it. If we published a sum over all processes
+instead, it would fall when a process ends, which counters must not do.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.services.metrics.metrics_snapshot import Figures
-from app.services.metrics.publish_metrics import LogFigures
+from app.services.metrics.metrics_snapshot import Snapshot
+from app.services.metrics.publish_metrics import LogState
 
-# Our name -> the published name of the figure, and what it says.
+# Published name -> help text.
 DRAIN_COUNTERS = {
     "batches": "Batches that the drain stored",
     "records": "Records that the drain stored",
-    "set_aside": "Records that could not be stored and are in dead_letters",
-    "store_failures": "Batches that Postgres did not take; they were tried again",
+    "dead_lettered": "Records that could not be stored and are in dead_letters",
+    "store_failures": "Batches that Postgres did not accept; they were retried",
 }
-# Counters of the gateway that have a series each; errors and closes have one with a label.
+# Counters of the gateway that have a metric each. LABELLED has those with further labels.
 GATEWAY_COUNTERS = {
     "sends": "Messages accepted into the log",
-    "slow_readers": "Sessions ended because they read too slowly",
-    "pings_unanswered": "Sessions ended because they answered no ping",
+    "slow_readers": "Sessions closed because they read too slowly",
+    "pings_unanswered": "Sessions closed because they did not answer a ping",
     "polls": "Long-polls answered",
-    "upload_bytes": "Bytes of files that came as uploads, also of those that were refused in the end",
+    "upload_bytes": "Bytes of uploaded files, including uploads that were refused",
 }
 LABELLED = {
-    "error": ("errors", "Errors answered, over all transports", ["code"]),
+    "error": ("errors", "Errors sent to clients, over all transports", ["code"]),
     "close": (
         "closes",
-        "Sessions that ended, by WebSocket close code; SSE and long-poll end with the same codes",
+        "Sessions that ended, by WebSocket close code; SSE and long-poll use the same codes",
         ["code"],
     ),
     "unknown_kind": ("unknown_records", "Records dropped because this release does not know their kind", ["kind"]),
-    "upload": ("uploads", "Uploads, by how they come and what became of them", ["way", "outcome"]),
+    "upload": ("uploads", "Uploads, by way and outcome", ["way", "outcome"]),
 }
 
 
 class Deployment(Collector):
-    """``processes``: process -> its figures. ``log``: None where Redis did not answer."""
+    """``processes`` maps each process to its snapshot. ``log`` is None if Redis did not answer."""
 
-    def __init__(self, processes: dict[str, Figures], log: LogFigures | None) -> None:
+    def __init__(self, processes: dict[str, Snapshot], log: LogState | None) -> None:
         self._processes = processes
         self._log = log
 
@@ -59,45 +59,47 @@ class Deployment(Collector):
         yield from self._drain_counters()
         yield from self._push_metrics()
         yield from self._media_metrics()
-        yield self._histogram("ack_seconds", "From a message's acceptance to its ack", "ack_seconds")
-        yield self._histogram("drain_batch_records", "Records in a batch of the drain", "drain_sizes")
+        yield self._histogram("ack_seconds", "Time from the acceptance of a message to its ack", "ack_seconds")
+        yield self._histogram("drain_batch_records", "Records per batch of the drain", "drain_sizes")
 
     def _log_metrics(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("parley_redis_up", "1 where Redis answered; without it there is one process's part only")
+        up = GaugeMetricFamily("parley_redis_up", "1 if Redis answered; if 0, only this process is shown")
         up.add_metric([], 0 if self._log is None else 1)
         yield up
         if self._log is not None:
-            yield _gauge("parley_log_records", "Records that are accepted and not stored yet", self._log.records)
+            yield _gauge("parley_log_records", "Records that are accepted but not stored yet", self._log.records)
             yield _gauge("parley_log_bytes", "Bytes of the log", self._log.bytes)
-            yield _gauge("parley_log_age_seconds", "Age of the oldest entry of the log", self._log.age_seconds)
+            yield _gauge(
+                "parley_log_age_seconds", "Age of the oldest record that is not stored yet", self._log.age_seconds
+            )
 
     def _gauges(self) -> Iterator[Metric]:
         sessions = GaugeMetricFamily("parley_sessions", "Joined sessions", labels=["process", "transport"])
-        waiting = GaugeMetricFamily("parley_waiting_operations", "Operations that wait", labels=["process", "queue"])
-        for process, figures in self._processes.items():
-            for name, count in figures.get("sessions", {}).items():
+        waiting = GaugeMetricFamily("parley_waiting_operations", "Pending operations", labels=["process", "queue"])
+        for process, snapshot in self._processes.items():
+            for name, count in snapshot.get("sessions", {}).items():
                 sessions.add_metric([process, name], count)
-            for name, count in figures.get("waiting", {}).items():
+            for name, count in snapshot.get("pending", {}).items():
                 waiting.add_metric([process, name.replace(" ", "_")], count)
         yield sessions
         yield waiting
 
     def _gateway_counters(self) -> Iterator[Metric]:
-        deliveries = _counter("deliveries", "Events handed to sessions")
-        for process, figures in self._gateways():
-            deliveries.add_metric([process], figures["deliveries"])
-        yield deliveries
+        delivered = _counter("events_delivered", "Events delivered to sessions")
+        for process, snapshot in self._gateways():
+            delivered.add_metric([process], snapshot.get("events_delivered", 0))
+        yield delivered
         for name, help_text in GATEWAY_COUNTERS.items():
             family = _counter(name, help_text)
-            for process, figures in self._gateways():
-                family.add_metric([process], figures["counters"].get(name, 0))
+            for process, snapshot in self._gateways():
+                family.add_metric([process], snapshot["counters"].get(name, 0))
             yield family
 
     def _labelled_counters(self) -> Iterator[Metric]:
         for prefix, (name, help_text, labels) in LABELLED.items():
             family = _counter(name, help_text, *labels)
-            for process, figures in self._gateways():
-                for key, count in figures["counters"].items():
+            for process, snapshot in self._gateways():
+                for key, count in snapshot["counters"].items():
                     kind, *values = key.split(":")
                     if kind == prefix:
                         family.add_metric([process, *values], count)
@@ -106,48 +108,48 @@ class Deployment(Collector):
     def _drain_counters(self) -> Iterator[Metric]:
         for name, help_text in DRAIN_COUNTERS.items():
             family = _counter(f"drain_{name}", help_text)
-            for process, figures in self._processes.items():
-                if "drain" in figures:
-                    family.add_metric([process], figures["drain"][name])
+            for process, snapshot in self._processes.items():
+                if "drain" in snapshot:
+                    family.add_metric([process], snapshot["drain"].get(name, 0))
             yield family
 
     def _push_metrics(self) -> Iterator[Metric]:
-        for figures in self._processes.values():
-            if "push_owed" in figures:
-                owed, age_seconds = figures["push_owed"]
-                yield _gauge("parley_push_owed", "Notifications to devices that are owed", owed)
+        for snapshot in self._processes.values():
+            if "pending_pushes" in snapshot:
+                count, age_seconds = snapshot["pending_pushes"]
+                yield _gauge("parley_push_owed", "Pending notifications to devices", count)
                 yield _gauge("parley_push_age_seconds", "Age of the oldest of them", age_seconds)
-        yield self._counted("push", "Notifications to devices, by what became of them", "provider", "outcome")
+        yield self._counted("push", "Notifications to devices, by outcome", "provider", "outcome")
 
     def _media_metrics(self) -> Iterator[Metric]:
-        for figures in self._processes.values():
-            if "media_waiting" in figures:
-                count, age_seconds, staged_bytes = figures["media_waiting"]
-                yield _gauge("parley_media_waiting", "Media that are to be processed", count)
+        for snapshot in self._processes.values():
+            if "pending_media" in snapshot:
+                count, age_seconds, staged_bytes = snapshot["pending_media"]
+                yield _gauge("parley_media_waiting", "Media that wait to be processed", count)
                 yield _gauge("parley_media_age_seconds", "Age of the oldest of them", age_seconds)
-                yield _gauge("parley_media_staged_bytes", "Bytes of files that wait in Postgres", staged_bytes)
-        yield self._counted("media", "Media that ended, by kind and what became of them", "kind", "outcome")
-        yield self._counted("media_retries", "Media put back to be tried again, by what is to blame", "reason")
-        yield self._histogram("media_seconds", "What a worker took for a medium that ended", "media_seconds")
+                yield _gauge("parley_media_staged_bytes", "Bytes of files that are staged in Postgres", staged_bytes)
+        yield self._counted("media", "Media that reached a final state, by kind and outcome", "kind", "outcome")
+        yield self._counted("media_retries", "Media requeued for a retry, by cause", "reason")
+        yield self._histogram("media_seconds", "Processing time of media that reached a final state", "media_seconds")
 
     def _counted(self, name: str, help_text: str, *labels: str) -> Metric:
-        """Of a figure that is published as "<value>:<value>" -> how many, a value for each label."""
+        """Counter that is published as "<value>:<value>" -> count, with one value for each label."""
         family = _counter(name, help_text, *labels)
-        for process, figures in self._processes.items():
-            for key, count in figures.get(name, {}).items():
+        for process, snapshot in self._processes.items():
+            for key, count in snapshot.get(name, {}).items():
                 family.add_metric([process, *key.split(":", len(labels) - 1)], count)
         return family
 
-    def _histogram(self, name: str, help_text: str, figure: str) -> Metric:
+    def _histogram(self, name: str, help_text: str, key: str) -> Metric:
         family = HistogramMetricFamily(f"parley_{name}", help_text, labels=["process"])
-        for process, figures in self._processes.items():
-            if figure in figures:
-                bounds, counts, total = figures[figure]
+        for process, snapshot in self._processes.items():
+            if key in snapshot:
+                bounds, counts, total = snapshot[key]
                 family.add_metric([process], _buckets(bounds, counts), total)
         return family
 
-    def _gateways(self) -> Iterator[tuple[str, Figures]]:
-        return ((process, figures) for process, figures in self._processes.items() if "counters" in figures)
+    def _gateways(self) -> Iterator[tuple[str, Snapshot]]:
+        return ((process, snapshot) for process, snapshot in self._processes.items() if "counters" in snapshot)
 
 
 def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
@@ -159,11 +161,11 @@ def _counter(name: str, help_text: str, *labels: str) -> CounterMetricFamily:
 
 
 def _buckets(bounds: list[float], counts: list[int]) -> list[Any]:
-    """Prometheus' buckets are cumulative and end with +Inf."""
+    """Returns cumulative buckets that end with +Inf, as Prometheus requires."""
     names = [*(str(float(bound)) for bound in bounds), "+Inf"]
     return [list(pair) for pair in zip(names, accumulate(counts), strict=True)]
 
 
-def render(processes: dict[str, Figures], log: LogFigures | None) -> bytes:
-    """Prometheus' text format 0.0.4."""
+def render(processes: dict[str, Snapshot], log: LogState | None) -> bytes:
+    """Returns Prometheus' text format 0.0.4."""
     return generate_latest(Deployment(processes, log))

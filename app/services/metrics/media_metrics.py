@@ -16,8 +16,8 @@ Way = Literal["form", "direct"]
 def counting_upload(counters: Counter[str], way: Way, *, begins: bool, ends: bool) -> Iterator[None]:
     """Counts a step of an upload as "upload:<way>:<outcome>".
 
-    The outcome is ``begun``, ``finished``, the code of the error that ended it, or ``broken`` if the connection was
-    lost.
+    The outcome is ``begun``, ``finished``, the code of the error that refused the upload, or ``broken`` if the client
+    went away or this process is shutting down.
     """
 
     def count(outcome: str) -> None:
@@ -30,7 +30,7 @@ def counting_upload(counters: Counter[str], way: Way, *, begins: bool, ends: boo
     except ParleyError as error:
         count(error.code)
         raise
-    except BaseException:  # the client is gone, or this process goes
+    except BaseException:  # GreenletExit and SystemExit are no Exception
         count("broken")
         raise
     if ends:

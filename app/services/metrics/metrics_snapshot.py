@@ -1,34 +1,28 @@
-"""What one process counts, in the form in which it is published for ``/metrics``."""
+"""The metrics of one process, in the form in which it publishes them for ``/metrics``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from app.fanout.hub import Hub
-from app.services.drain.store_log import DrainStats
-from app.services.messaging.message_path import MessagePath
+from app.core.histogram import Histogram
 
-Figures = dict[str, Any]
+Snapshot = dict[str, Any]
 
 
-def gateway_figures(path: MessagePath, hub: Hub, waiting: dict[str, int]) -> Figures:
-    """``waiting``: queue -> operations in it."""
+def gateway_snapshot(
+    *,
+    sessions: Mapping[str, int],
+    events_delivered: int,
+    counters: Mapping[str, int],
+    ack_times: Histogram,
+    pending: Mapping[str, int],
+) -> Snapshot:
+    """``sessions`` maps a transport to its sessions, ``pending`` a queue to its pending operations."""
     return {
-        "sessions": dict(hub.by_transport),
-        "deliveries": hub.events_delivered,
-        "counters": {**path.counters, **{f"unknown_kind:{kind}": n for kind, n in hub.unknown_kinds.items()}},
-        "ack_seconds": path.ack_times.as_figures(),
-        "waiting": {**waiting, "confirmations": len(path.confirmations)},
-    }
-
-
-def drain_figures(stats: DrainStats) -> Figures:
-    return {
-        "drain": {
-            "batches": stats.batches,
-            "records": stats.records,
-            "set_aside": stats.set_aside,
-            "store_failures": stats.store_failures,
-        },
-        "drain_sizes": stats.sizes.as_figures(),
+        "sessions": dict(sessions),
+        "events_delivered": events_delivered,
+        "counters": dict(counters),
+        "ack_seconds": ack_times.snapshot(),
+        "pending": dict(pending),
     }

@@ -1,4 +1,7 @@
-"""Figures of every process, published to Redis, so that any web process can answer ``/metrics`` for all of them."""
+"""Publishes the metrics of every process to Redis, so that any web process can answer ``/metrics`` for all of them.
+
+Every function raises RedisError if Redis does not answer.
+"""
 
 from __future__ import annotations
 
@@ -10,66 +13,63 @@ from redis import Redis
 
 from app.core.records import pack, unpack
 from app.message_log import keys
-from app.services.drain.store_log import DrainStats
-from app.services.media.media_stats import MediaStats
-from app.services.metrics.metrics_snapshot import Figures, drain_figures
-from app.store.media_sweep import PendingMedia
+from app.services.metrics.metrics_snapshot import Snapshot
 
 EVERY_SECONDS = 3.0
-LIVES_SECONDS = 30
-# A drain's figures are counters alone, true for as long as anybody likes to read them; between two drains nobody
-# publishes them again.
-DRAIN_LIVES_SECONDS = 600
-# Not processes: the queues of all of them.
+LIFETIME_SECONDS = 30
+# A worker's metrics are only counters, which stay true however old they are. Between two drains nobody publishes them
+# again, so they live longer.
+WORKER_LIFETIME_SECONDS = 600
+# These are not processes: they publish what is pending in the whole deployment.
 PUSH_QUEUE = "push-queue"
 MEDIA_QUEUE = "media-queue"
 
 
-class LogFigures(NamedTuple):
-    """``age_seconds`` is that of the oldest entry that is not stored; 0 where all is."""
+class LogState(NamedTuple):
+    """``age_seconds`` is the age of the oldest entry that is not stored yet; 0 if all are stored."""
 
     records: int
     bytes: int
     age_seconds: float
 
 
-def publish(redis: Redis, process: str, figures: Figures, *, lives_seconds: int = LIVES_SECONDS) -> None:
-    """Raise RedisError."""
+def publish(redis: Redis, process: str, snapshot: Snapshot, *, lifetime_seconds: int = LIFETIME_SECONDS) -> None:
+    """Replaces what this process has published before."""
     now = time.time()
     with redis.pipeline(transaction=False) as pipe:
-        pipe.set(keys.process_metrics(process), pack(figures), ex=lives_seconds)
-        pipe.zadd(keys.PROCESSES, {process: now + lives_seconds})
+        pipe.set(keys.process_metrics(process), pack(snapshot), ex=lifetime_seconds)
+        pipe.zadd(keys.PROCESSES, {process: now + lifetime_seconds})
         pipe.zremrangebyscore(keys.PROCESSES, "-inf", now - 1)
         pipe.execute()
 
 
-def publish_drain(redis: Redis, process: str, stats: DrainStats) -> None:
-    """What the drains of a worker process did since it began."""
-    publish(redis, process, drain_figures(stats), lives_seconds=DRAIN_LIVES_SECONDS)
+def publish_drain(redis: Redis, process: str, snapshot: Snapshot) -> None:
+    """Publishes what the drains of a worker process did since it started (DrainStats.snapshot)."""
+    publish(redis, process, snapshot, lifetime_seconds=WORKER_LIFETIME_SECONDS)
 
 
 def publish_push(redis: Redis, process: str, counted: Mapping[str, int]) -> None:
-    """What the runners of push notifications of a worker process did: "<provider>:<outcome>" -> how many."""
-    publish(redis, process, {"push": dict(counted)}, lives_seconds=DRAIN_LIVES_SECONDS)
+    """Publishes the notifications that a worker process sent: "<provider>:<outcome>" -> count."""
+    publish(redis, process, {"push": dict(counted)}, lifetime_seconds=WORKER_LIFETIME_SECONDS)
 
 
-def publish_owed(redis: Redis, owed: int, age_seconds: float) -> None:
-    """How many notifications are owed in the deployment, and the age of the oldest."""
-    publish(redis, PUSH_QUEUE, {"push_owed": [owed, age_seconds]})
+def publish_media(redis: Redis, process: str, snapshot: Snapshot) -> None:
+    """Publishes the media that a worker process has processed since it started (MediaStats.snapshot)."""
+    publish(redis, process, snapshot, lifetime_seconds=WORKER_LIFETIME_SECONDS)
 
 
-def publish_media(redis: Redis, process: str, stats: MediaStats) -> None:
-    """What became of the media that a worker process looked at."""
-    publish(redis, process, stats.figures(), lives_seconds=DRAIN_LIVES_SECONDS)
+def publish_pending_pushes(redis: Redis, count: int, age_seconds: float) -> None:
+    """Publishes how many notifications are pending in the deployment, and the age of the oldest."""
+    publish(redis, PUSH_QUEUE, {"pending_pushes": [count, age_seconds]})
 
 
-def publish_waiting_media(redis: Redis, waiting: PendingMedia) -> None:
-    """What of media waits in the deployment."""
-    publish(redis, MEDIA_QUEUE, {"media_waiting": list(waiting)})
+def publish_pending_media(redis: Redis, count: int, age_seconds: float, staged_bytes: int) -> None:
+    """Publishes how many media wait to be processed in the deployment, the age of the oldest, and their bytes."""
+    publish(redis, MEDIA_QUEUE, {"pending_media": [count, age_seconds, staged_bytes]})
 
 
-def read_published(redis: Redis) -> dict[str, Figures]:
-    """Process -> its figures, as last published. Raise RedisError."""
+def read_published(redis: Redis) -> dict[str, Snapshot]:
+    """Returns each process with the snapshot that it published last."""
     names = [name.decode() for name in cast(list[bytes], redis.zrange(keys.PROCESSES, 0, -1))]
     if not names:
         return {}
@@ -77,8 +77,8 @@ def read_published(redis: Redis) -> dict[str, Figures]:
     return {name: unpack(blob) for name, blob in zip(names, blobs, strict=True) if blob is not None}
 
 
-def read_log(redis: Redis) -> LogFigures:
-    """How much waits for Postgres, and since when. Raise RedisError."""
+def read_log(redis: Redis) -> LogState:
+    """Returns how much of the log Postgres does not have yet."""
     with redis.pipeline(transaction=False) as pipe:
         pipe.hmget(keys.LOG_STATE, "records", "bytes")
         pipe.xrange(keys.LOG, count=1)
@@ -88,4 +88,4 @@ def read_log(redis: Redis) -> LogFigures:
     if head:
         began_ms = int(head[0][0].split(b"-")[0])
         age = max(0.0, seconds + microseconds / 1e6 - began_ms / 1000)
-    return LogFigures(int(records or 0), int(size or 0), age)
+    return LogState(int(records or 0), int(size or 0), age)

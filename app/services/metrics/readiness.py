@@ -1,4 +1,4 @@
-"""What this process needs and does not reach: Postgres, Redis, a worker that stores messages."""
+"""Checks what this process depends on: Postgres, Redis, and a worker that stores messages."""
 
 from __future__ import annotations
 
@@ -6,51 +6,33 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+from redis import Redis
+from sqlalchemy import Engine, text
 
 from app.message_log.workers import count_alive
 from app.store.engine import reading
 
-if TYPE_CHECKING:
-    from app.container import Container
-
 log = logging.getLogger("parley.readiness")
 
-ANSWER_SECONDS = 1.0
-Check = Callable[["Container"], bool]
-
-
-def _postgres(parley: Container) -> bool:
-    with reading(parley.engine) as conn:
-        return bool(conn.execute(text("SELECT 1")).scalar_one())
-
-
-def _redis(parley: Container) -> bool:
-    return bool(parley.redis.ping())
-
-
-def _worker(parley: Container) -> bool:
-    return count_alive(parley.redis) > 0
-
-
-CHECKS: dict[str, Check] = {"postgres": _postgres, "redis": _redis, "worker": _worker}
+TIMEOUT_SECONDS = 1.0
+Check = Callable[[], bool]
 
 
 class Readiness:
-    """Asks all at once and waits ``ANSWER_SECONDS``. A check that hangs is not begun a second time beside
-    itself.
-    """
+    """Runs all checks at once and waits ``TIMEOUT_SECONDS``. A check that hangs is not started a second time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, engine: Engine, redis: Redis) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._checks: dict[str, Check] = {"postgres": self._postgres, "redis": self._ping, "worker": self._worker}
         self._running: dict[str, Future[bool]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
-    def missing(self, parley: Container) -> list[str]:
-        """Names of what did not answer in time, or answered badly; empty when the process can do its work."""
-        futures = {name: self._begin(name, check, parley) for name, check in CHECKS.items()}
-        wait_for(futures.values(), timeout=ANSWER_SECONDS)
+    def missing(self) -> list[str]:
+        """Returns the names of the checks that failed or did not answer in time; empty if the process is ready."""
+        futures = {name: self._begin(name, check) for name, check in self._checks.items()}
+        wait_for(futures.values(), timeout=TIMEOUT_SECONDS)
         return [name for name, future in futures.items() if not _succeeded(name, future)]
 
     def close(self) -> None:
@@ -59,16 +41,28 @@ class Readiness:
             self._pool.shutdown(wait=False)
             self._pool = None
 
-    def _begin(self, name: str, check: Check, parley: Container) -> Future[bool]:
+    def _postgres(self) -> bool:
+        with reading(self._engine) as conn:
+            return bool(conn.execute(text("SELECT 1")).scalar_one())
+
+    def _ping(self) -> bool:
+        return bool(self._redis.ping())
+
+    def _worker(self) -> bool:
+        return count_alive(self._redis) > 0
+
+    def _begin(self, name: str, check: Check) -> Future[bool]:
         running = self._running.get(name)
         if running is None or running.done():
-            running = self._running[name] = self._threads().submit(check, parley)
+            running = self._running[name] = self._threads().submit(check)
         return running
 
     def _threads(self) -> ThreadPoolExecutor:
-        """Greenlets where gevent has patched; made after the fork, on first use."""
+        """Returns the pool, made on first use, after the fork. If gevent has patched the process, its threads are
+        greenlets.
+        """
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(len(CHECKS), thread_name_prefix="readiness")
+            self._pool = ThreadPoolExecutor(len(self._checks), thread_name_prefix="readiness")
         return self._pool
 
 

@@ -1,11 +1,12 @@
-"""What administrators do with reports: read them, and say what becomes of them. To others there is nothing here."""
+"""Administrators read reports and decide them. For all other users, reports do not exist."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
+from sqlalchemy import Engine
 
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.reports import NEXT_STATES, Report, ReportList, ReportPatch, ReportTaken
@@ -14,50 +15,49 @@ from app.store import reports, users
 from app.store.engine import autocommit, reading
 from app.store.reports import StoredReport
 
-if TYPE_CHECKING:
-    from app.container import Container
 
-
-def check_admin(parley: Container, user_id: int) -> None:
-    """Raise NotFound for anybody but an administrator."""
-    with reading(parley.engine) as connection:
+def check_admin(user_id: int, *, engine: Engine) -> None:
+    """Raises NotFound unless the user is an administrator."""
+    with reading(engine) as connection:
         if not users.is_admin(connection, user_id):
             raise NotFound
 
 
-def list_reports(parley: Container, user_id: int, state: str, cursor: str | None, limit: int) -> ReportList:
-    """The oldest first. Raise NotFound as ``check_admin``, Invalid for a cursor that is none of ours."""
-    check_admin(parley, user_id)
+def list_reports(user_id: int, state: str, cursor: str | None, limit: int, *, engine: Engine) -> ReportList:
+    """Returns a page of the reports in this state, oldest first. Raises NotFound as ``check_admin`` does, Invalid for a
+    malformed cursor.
+    """
+    check_admin(user_id, engine=engine)
     if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
-        raise Invalid.field("cursor", "not a cursor of this list")
-    with reading(parley.engine) as connection:
+        raise Invalid.field("cursor", "is not a cursor of this list")
+    with reading(engine) as connection:
         found, more = reports.list_reports(connection, state, int(cursor or 0), limit)
     return ReportList(reports=[report_view(row) for row in found], cursor=str(found[-1].id) if more else UNSET)
 
 
-def handle_report(parley: Container, user_id: int, report_id: int, patch: ReportPatch) -> Report:
-    """Move a report on. Said again, the same is answered as before.
+def handle_report(user_id: int, report_id: int, patch: ReportPatch, *, engine: Engine) -> Report:
+    """Moves a report to another state and returns it. A repeated call returns the same answer.
 
-    Raise NotFound as ``check_admin`` or where there is no such report, Conflict where it was decided, or where somebody
-    else moves it at this moment.
+    Raises NotFound as ``check_admin`` does and if there is no such report; Conflict if the report was already decided,
+    or another administrator changes it at the same moment.
     """
-    check_admin(parley, user_id)
-    with autocommit(parley.engine) as connection:
+    check_admin(user_id, engine=engine)
+    with autocommit(engine) as connection:
         report = reports.get_report(connection, report_id)
         if report is None:
             raise NotFound
         if report.state == patch.state:
             return report_view(report)
         if patch.state not in NEXT_STATES[report.state]:
-            raise Conflict(f"The report is {report.state}.")
+            raise Conflict(f"A report in state {report.state} cannot change to {patch.state}.")
         moved = reports.move_report(connection, report_id, report.state, patch.state, user_id, patch.resolution)
         reports.forget_erased(connection, report_id)
     if moved is None:
-        raise Conflict("Somebody else has handled the report meanwhile.")
+        raise Conflict("Another administrator has changed this report meanwhile.")
     return report_view(moved)
 
 
-def taken_view(row: StoredReport) -> ReportTaken:
+def reporter_view(row: StoredReport) -> ReportTaken:
     return msgspec.convert(_members(row), ReportTaken)
 
 

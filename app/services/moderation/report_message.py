@@ -1,27 +1,25 @@
-"""Tell the administrators of a message."""
+"""Reports a message to the administrators."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import Engine
+
 from app.core.errors import Forbidden
 from app.core.reports import ReportMessage, ReportTaken
-from app.services.messaging.message_path import MessagePath
-from app.services.moderation.handle_reports import taken_view
-from app.services.reading.find_message import find_present
+from app.services.moderation.handle_reports import reporter_view
 from app.store import reports
 from app.store.engine import autocommit
 
 
-def report_message(
-    path: MessagePath, user_id: int, message_id: str, conversation_id: int | None, given: ReportMessage
-) -> ReportTaken:
-    """Keeps the text as it is now. Safe to repeat: the first report stands. May block.
+def report_message(user_id: int, message: dict[str, Any], given: ReportMessage, *, engine: Engine) -> ReportTaken:
+    """Stores a report of a message, as the reading package shows it to the user, together with its present text.
 
-    Raise NotFound where the user sees no such message or it was deleted, Invalid where several have this id, Forbidden
-    for one's own and for a system message.
+    Safe to repeat: the first report stands. Raises Forbidden for the user's own messages and for system messages.
     """
-    message = find_present(path, user_id, message_id, conversation_id)
     if message["senderId"] == user_id or message["kind"] == "system":
-        raise Forbidden("One's own messages and system messages cannot be reported.")
+        raise Forbidden("You cannot report your own messages or system messages.")
     new = reports.NewReport(
         reporter_id=user_id,
         conversation_id=message["conversationId"],
@@ -32,5 +30,5 @@ def report_message(
         note=given.note,
         body=message["message"],
     )
-    with autocommit(path.engine) as connection:
-        return taken_view(reports.add_report(connection, new))
+    with autocommit(engine) as connection:
+        return reporter_view(reports.add_report(connection, new))

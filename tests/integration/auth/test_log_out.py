@@ -14,7 +14,6 @@ from app.container import Container
 from app.core.errors import Overloaded
 from app.fanout.revocation import FRESH_SECONDS, MARKER
 from app.message_log import keys
-from app.services.auth.log_out import end_auth_session
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import Account, Api, assert_problem
 
@@ -149,7 +148,7 @@ def test_logout_without_redis_is_overloaded_and_can_be_repeated(api: Api, parley
     problem = assert_problem(answer, 503, "overloaded")
     assert problem["retryAfter"] >= 1
     with pytest.raises(Overloaded):
-        end_auth_session(cut_off.app.extensions["parley"], sid_of(account), account.id, "Redis went away in between")
+        cut_off.app.extensions["parley"].auth_sessions.end(sid_of(account), account.id, "Redis went away in between")
     assert_problem(api.post("/api/v1/auth/refresh", token=account.refresh), 401, "unauthorized")
     log_out(api, account)
     assert sid_of(account) in parley.revoked

@@ -18,9 +18,6 @@ from app.services.auth.rate_limit import (
     PEOPLE_PER_ADDRESS,
     Limit,
     RateLimits,
-    limit_exports,
-    limit_joins,
-    limit_reports,
     network_of,
 )
 from tests.integration.auth.conftest import MakeApp
@@ -152,12 +149,12 @@ def test_refreshes_tickets_and_joins_are_limited_per_user(make_api: MakeApp) -> 
     assert statuses == [201] * 3 + [429]
     assert_problem(api.post("/api/v1/auth/refresh", token=one.refresh), 429, "rate_limited")
     assert api.post("/api/v1/auth/refresh", token=other.refresh).status_code == 200
-    parley = api.app.extensions["parley"]
+    limits = api.app.extensions["parley"].limits
     for _ in range(3):
-        limit_joins(parley, "203.0.113.5", one.id)
+        limits.joins(one.id)
     with pytest.raises(RateLimited):
-        limit_joins(parley, "203.0.113.6", one.id)
-    limit_joins(parley, "203.0.113.5", other.id)
+        limits.joins(one.id)
+    limits.joins(other.id)
 
 
 def test_rate_limited_refresh_token_stays_valid(make_api: MakeApp) -> None:
@@ -223,12 +220,12 @@ def test_registrations_and_logins_of_an_address_are_limited(make_api: MakeApp) -
 
 
 def test_reports_and_exports_have_separate_limits(make_api: MakeApp) -> None:
-    parley = make_api(reports_per_minute=2, exports_per_day=1).app.extensions["parley"]
+    limits = make_api(reports_per_minute=2, exports_per_day=1).app.extensions["parley"].limits
     for _ in range(2):
-        limit_reports(parley, "203.0.113.7", 4711)
+        limits.reports("203.0.113.7", 4711)
     with pytest.raises(RateLimited):
-        limit_reports(parley, "203.0.113.8", 4711)
-    limit_exports(parley, "203.0.113.7", 4711)
+        limits.reports("203.0.113.8", 4711)
+    limits.exports("203.0.113.7", 4711)
     with pytest.raises(RateLimited) as caught:
-        limit_exports(parley, "203.0.113.7", 4711)
+        limits.exports("203.0.113.7", 4711)
     assert 80_000 < caught.value.extra["retryAfter"] <= 86_400

@@ -9,12 +9,11 @@ import pytest
 import redis
 from msgspec import structs
 
+from app.api.caller import caller_of_request, require_caller
 from app.container import Container
 from app.core.errors import Unauthorized
 from app.message_log import keys
-from app.services.auth.authenticate import caller_of_request, require_caller, verify_access_token
-from app.services.auth.issue_ticket import issue_ticket
-from app.services.auth.redeem_ticket import redeem_ticket
+from app.services.auth.tickets import issue_ticket
 from tests.support.api_client import Api, assert_problem
 
 
@@ -28,7 +27,9 @@ def ticket_for(api: Api, token: str) -> str:
 
 def test_ticket_authenticates_its_caller(api: Api, parley: Container) -> None:
     account = api.register()
-    assert redeem_ticket(parley, ticket_for(api, account.access)) == verify_access_token(parley, account.access)
+    assert parley.authenticator.redeem_ticket(ticket_for(api, account.access)) == parley.authenticator.verify(
+        account.access
+    )
 
 
 def test_ticket_works_once(api: Api, parley: Container) -> None:
@@ -36,7 +37,7 @@ def test_ticket_works_once(api: Api, parley: Container) -> None:
 
     def redeem(_: int) -> bool:
         try:
-            redeem_ticket(parley, ticket)
+            parley.authenticator.redeem_ticket(ticket)
         except Unauthorized:
             return False
         return True
@@ -59,13 +60,13 @@ def test_expired_ticket_is_refused(api: Api, parley: Container, redis_client: re
     while redis_client.exists(keys.ticket(hashlib.sha256(ticket.encode()).hexdigest())):
         pass
     with pytest.raises(Unauthorized):
-        redeem_ticket(parley, ticket)
+        parley.authenticator.redeem_ticket(ticket)
 
 
 @pytest.mark.parametrize("ticket", ["", "tkt_", "x" * 10_000, "\ud800", "\0", "{parley}:revoked"])
 def test_malformed_ticket_is_refused(parley: Container, ticket: str) -> None:
     with pytest.raises(Unauthorized):
-        redeem_ticket(parley, ticket)
+        parley.authenticator.redeem_ticket(ticket)
 
 
 def test_ticket_of_a_logged_out_session_is_refused(api: Api, parley: Container) -> None:
@@ -73,13 +74,13 @@ def test_ticket_of_a_logged_out_session_is_refused(api: Api, parley: Container) 
     ticket = ticket_for(api, account.access)
     api.post("/api/v1/auth/logout", token=account.access)
     with pytest.raises(Unauthorized):
-        redeem_ticket(parley, ticket)
+        parley.authenticator.redeem_ticket(ticket)
 
 
 def test_ticket_does_not_outlive_the_token(api: Api, parley: Container) -> None:
-    caller = structs.replace(verify_access_token(parley, api.register().access), expires_at=1)
+    caller = structs.replace(parley.authenticator.verify(api.register().access), expires_at=1)
     with pytest.raises(Unauthorized):
-        redeem_ticket(parley, issue_ticket(parley, caller).ticket)
+        parley.authenticator.redeem_ticket(issue_ticket(caller, redis=parley.redis, lifetime_seconds=30).ticket)
 
 
 def test_request_authenticates_by_header_or_by_ticket_if_allowed(api: Api) -> None:

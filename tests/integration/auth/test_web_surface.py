@@ -13,8 +13,7 @@ import redis
 
 from app.logs import JsonFormatter, TextFormatter
 from app.message_log.workers import ALIVE_SECONDS, count_alive, heartbeat
-from app.services.auth.authenticate import verify_access_token
-from app.services.auth.issue_ticket import issue_ticket
+from app.services.auth.tickets import issue_ticket
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD, Api, assert_problem
 
@@ -134,7 +133,8 @@ def test_no_token_ticket_or_password_reaches_the_log(
     parley = api.app.extensions["parley"]
     with logged_by(formatter) as log:
         account = api.register()
-        ticket = issue_ticket(parley, verify_access_token(parley, account.access)).ticket
+        caller = parley.authenticator.verify(account.access)
+        ticket = issue_ticket(caller, redis=parley.redis, lifetime_seconds=30).ticket
         api.get(f"/api/v1/me?ticket={ticket}&token={account.access}")
         api.get(f"/nowhere/{account.access}/{ticket}")
         api.post("/api/v1/auth/login", {"username": PASSWORD, "password": PASSWORD})

@@ -1,5 +1,5 @@
-"""Which web pages may open a session. Browsers send ``Origin`` and scripts cannot forge it; other clients
-send none.
+"""Decides which web pages may open a session. Browsers send ``Origin``, and scripts cannot forge it. Other clients do
+not send it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def check_origin(request: Request, settings: Settings) -> None:
-    """Raise Forbidden unless the Origin is absent, the server's own, or on the list. To be called before any
+    """Raises Forbidden unless the Origin is absent, the server's own, or on the allow-list. Call it before any
     upgrade.
     """
     origin = request.headers.get("Origin")
@@ -23,12 +23,16 @@ def check_origin(request: Request, settings: Settings) -> None:
 
 
 def is_listed(origin: str, settings: Settings) -> bool:
-    """``*`` lists every origin; check_settings refuses it in production."""
+    """Returns whether ALLOWED_ORIGINS lists this origin. ``*`` lists every origin; check_settings refuses it in
+    production.
+    """
     return any(listed == "*" or _same(origin, listed) for listed in settings.allowed_origins)
 
 
 def own_origin(request: Request) -> str:
-    """Scheme and host that the client used, as far as our proxies tell (app/factory.py: trust_proxies)."""
+    """Returns the scheme and host that the client used, as far as our own proxies report them (trust_proxies in
+    app/factory.py).
+    """
     scheme = {"ws": "http", "wss": "https"}.get(request.scheme, request.scheme)
     return f"{scheme}://{request.host}"
 
@@ -38,6 +42,6 @@ def _same(one: str, other: str) -> bool:
 
 
 def _normal(origin: str) -> str:
-    """Lower case, without the scheme's default port and the slash that people write into settings."""
+    """Lower-cases, and removes the scheme's default port and the trailing slash that people write into settings."""
     scheme, _, host = origin.strip().lower().rstrip("/").partition("://")
     return f"{scheme}://{host.removesuffix(':' + _DEFAULT_PORTS.get(scheme, ''))}"

@@ -1,0 +1,58 @@
+"""Authenticates the caller of a request."""
+
+from __future__ import annotations
+
+from flask import Request, request
+
+from app.container import current_container
+from app.core.caller import Caller
+from app.core.errors import Unauthorized
+
+
+def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
+    """Returns the caller named by ``Authorization: Bearer`` or, if allowed, by ``?ticket=``; None without either.
+
+    Ignores access tokens in the URL. The ticket is used up even if the request is refused later. Raises Unauthorized
+    for a credential that is not valid.
+    """
+    authenticator = current_container().authenticator
+    token = bearer_token(request)
+    if token is not None:
+        return authenticator.verify(token)
+    ticket = request.args.get("ticket") if allow_ticket else None
+    return authenticator.redeem_ticket(ticket) if ticket else None
+
+
+def require_caller(*, allow_ticket: bool = False) -> Caller:
+    """Returns the caller as ``caller_of_request`` does. Raises Unauthorized also if the request has no credential."""
+    caller = caller_of_request(allow_ticket=allow_ticket)
+    if caller is None:
+        raise Unauthorized
+    return caller
+
+
+def require_writer() -> Caller:
+    """Returns the caller of a route that changes something, and counts the request. Raises Unauthorized, RateLimited;
+    Overloaded without Redis.
+    """
+    caller = require_caller()
+    current_container().limits.writes(address(), caller.user_id)
+    return caller
+
+
+def address() -> str:
+    """Returns the client's address, as far as our own proxies report it (trust_proxies in app/factory.py)."""
+    return request.remote_addr or ""
+
+
+def bearer_token(request: Request) -> str | None:
+    """Returns the token of the ``Authorization`` header; None if there is no such header. Raises Unauthorized for
+    another scheme.
+    """
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("Authorization must be: Bearer <token>.")
+    return token.strip()

@@ -1,0 +1,98 @@
+"""Auth sessions: one sign-in on one device, and the family of refresh tokens that belongs to it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import NamedTuple
+
+from redis import Redis
+from sqlalchemy import Connection, Engine
+
+from app.core.accounts import UserView
+from app.core.caller import Caller
+from app.core.errors import Unauthorized
+from app.fanout.announcements import announce_log_out
+from app.fanout.revocation import RevokedSessions
+from app.redis_calls import asking
+from app.services.auth.local_tokens import LocalClaims
+from app.store import auth_sessions as store
+from app.store import push_targets
+from app.store.engine import writing
+
+# Allows for the clocks of this process, of the one that issued the last token, and of those that check it.
+CLOCK_MARGIN_SECONDS = 60
+
+
+class AuthSession(NamedTuple):
+    """The facts that tokens are made from (app/api/jwt_manager.py). ``generation`` counts refreshes from 0."""
+
+    user_id: int
+    sid: str
+    generation: int
+
+
+class SignIn(NamedTuple):
+    user: UserView
+    session: AuthSession
+
+
+class AuthSessions:
+    """Begins, refreshes and ends auth sessions. All methods raise Overloaded if a store does not answer."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        redis: Redis,
+        revoked: RevokedSessions,
+        access_token_seconds: int,
+        refresh_token_seconds: int,
+    ) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._revoked = revoked
+        self._access_seconds = access_token_seconds
+        self._refresh_seconds = refresh_token_seconds
+
+    def begin(self, conn: Connection, user_id: int) -> AuthSession:
+        """Begins a session within the caller's transaction; its tokens are valid once that commits."""
+        sid = str(uuid.uuid4())
+        store.create_session(conn, sid, user_id, device_id=None, expires_ms=self._refresh_ends_ms())
+        return AuthSession(user_id, sid, generation=0)
+
+    def refresh(self, claims: LocalClaims) -> AuthSession:
+        """Returns the session's next generation. Each refresh token is valid once: a second use means that somebody
+        holds a copy, so it revokes the whole family.
+
+        Raises Unauthorized if the token was used before, was logged out or has expired. A client whose answer was lost
+        signs in again, because the server cannot distinguish it from a thief.
+        """
+        with writing(self._engine) as conn:
+            rotation = store.rotate_refresh(conn, claims.sid, claims.gen, expires_ms=self._refresh_ends_ms())
+        if rotation.outcome == "reused":
+            self.end(claims.sid, rotation.user_id, "refresh token used twice")
+        if rotation.outcome != "rotated" or rotation.user_id != claims.user_id:
+            raise Unauthorized("The refresh token is no longer valid.")
+        return AuthSession(rotation.user_id, claims.sid, rotation.generation)
+
+    def log_out(self, caller: Caller) -> None:
+        """Ends the caller's session."""
+        self.end(caller.sid, caller.user_id, "logged out", tokens_end=caller.expires_at)
+
+    def end(self, sid: str, user_id: int, reason: str, *, tokens_end: int = 0) -> None:
+        """Ends a session: its tokens stop working in every process, and its open connections close.
+
+        Writes to Postgres first, because everything after that can be rebuilt from it. Safe to repeat after Overloaded.
+        ``tokens_end`` is the end of a token that the caller knows, in epoch seconds; another token of the session may
+        end later, up to the longest lifetime.
+        """
+        latest = max(tokens_end, int(time.time()) + self._access_seconds) + CLOCK_MARGIN_SECONDS
+        with writing(self._engine) as conn:
+            end = store.end_session(conn, sid, user_id, reason, tokens_end_ms=latest * 1000)
+            push_targets.forget_session(conn, sid)
+        asking(lambda: self._revoked.announce(sid, end))
+        announce_log_out(self._redis, sid)
+
+    def _refresh_ends_ms(self) -> int:
+        return int((time.time() + self._refresh_seconds) * 1000)

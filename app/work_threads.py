@@ -1,0 +1,33 @@
+"""Runs CPU-bound work in real threads, so that a gevent process keeps serving its sessions meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from gevent import monkey
+from gevent.threadpool import ThreadPool
+
+T = TypeVar("T")
+
+
+class WorkThreads:
+    """At most ``threads`` computations run at once; others wait in order.
+
+    This is useful only for work that releases the GIL, as Argon2 does. We do not use gevent's shared pool: a burst of
+    logins would delay name resolution, which runs there.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._count = threads
+        self._pool: ThreadPool | None = None
+
+    def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Returns the result of ``work(*args)``, or raises its error. If gevent has not patched this process, there is
+        no event loop to block, and the work runs in the calling thread.
+        """
+        if not monkey.is_module_patched("threading"):
+            return work(*args)
+        if self._pool is None:
+            self._pool = ThreadPool(self._count)  # on first use, after the fork
+        return self._pool.apply(work, args)  # type: ignore[no-any-return]
