@@ -26,7 +26,7 @@ from app.store.models import (
 from app.store.sql import any_of, first
 
 DISPLAY_NAME = "Deleted user"
-# How many seqs of a conversation one call of ``own_messages`` scans at most.
+# The maximum number of seqs that one call of ``own_messages`` scans.
 SCAN_WINDOW = 20_000
 
 
@@ -84,7 +84,7 @@ def begin_deletion(conn: Connection, user_id: int, *, erase: bool) -> bool:
 
 
 def _reserved_name(conn: Connection, user_id: int) -> str:
-    """An account from before such names were reserved may have the name."""
+    """Returns a name that nobody else has. An account from before such names were reserved may have the first one."""
     name = f"{RESERVED_PREFIX}{user_id}"
     is_taken = conn.execute(select(User.id).where(User.username == name)).first() is not None
     return f"{name}-{secrets.token_hex(4)}" if is_taken else name

@@ -182,7 +182,7 @@ def _add_details(conn: Connection, change: Change) -> list[str]:
 
 
 def _hide_blocked(conn: Connection, change: Change) -> list[str]:
-    """The message is stored like any other, but hidden from the receiver, who has blocked its sender."""
+    """Hides a stored message from the receiver, because the receiver has blocked its sender."""
     _HIDE.run(conn, **_place(change.record), user=change.body.receiver_id)
     return _add_details(conn, change)
 
@@ -240,7 +240,7 @@ def _given(value: Any) -> Any:
 
 
 def _raise_versions(conn: Connection, changes: Sequence[Change]) -> None:
-    """The queries for "what changed since" read only conversations with a later version."""
+    """Queries for changes since a version read only conversations with a later version."""
     latest: dict[int, int] = {}
     for record, _ in changes:
         latest[record.conversation_id] = max(record.version, latest.get(record.conversation_id, 0))

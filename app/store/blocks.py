@@ -1,4 +1,4 @@
-"""Blocks between users. What a block does to a direct conversation is in direct_pairs.py."""
+"""Blocks between users. Their effect on direct conversations is in direct_pairs.py."""
 
 from __future__ import annotations
 

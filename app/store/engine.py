@@ -1,14 +1,13 @@
-"""The engine, and the one place where "the store does not answer" becomes ``Overloaded``.
+"""The engine. This is the only place where an unreachable or overloaded Postgres becomes ``Overloaded``.
 
 Invariants:
 
-* No wait is without a bound. Postgres' own timeouts bound what it works on; ``_BoundedConnection`` bounds the
-  wait for an answer that never comes (a stopped process, a dead host), which no server-side timeout can.
-* Once the store was found down, calls fail at once for ``RETRY_SECONDS``; then one caller tries, and the
-  others go on failing until it has succeeded. So a dead store costs a request microseconds, not a pool slot
-  for seconds.
-* psycopg waits in Python's own ``select`` when gevent has patched it, so greenlets yield; nothing here is
-  imported before the patch by anyone but ``wsgi.py`` after it.
+* Every wait has a bound. Postgres' own timeouts bound the work that it does. ``_BoundedConnection`` bounds the wait for
+  an answer that never comes (a stopped process, a dead host), which no timeout of the server can.
+* After Postgres was found down, calls fail at once for ``RETRY_SECONDS``. Then one caller tries, and the others go on
+  failing until it succeeds. So a dead Postgres costs each request microseconds instead of a pool slot for seconds.
+* psycopg waits in Python's own ``select``, which gevent patches, so greenlets yield. ``wsgi.py`` patches before it
+  imports this module.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ from app.core.errors import Overloaded
 RV = TypeVar("RV")
 
 RETRY_SECONDS = 1.0
-# Shares of db_timeout_seconds: a wait for a pooled connection and one for an answer together stay below it.
+# Shares of db_timeout_seconds. The waits for a pooled connection and for an answer together stay below it.
 POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
-# Beginnings of SQLSTATE: no connection, shutting down or starting, no such database, no entry.
+# Prefixes of SQLSTATE: connection failure, server shutting down or starting, no such database, authentication failure.
 DOWN = ("08", "57P", "3D", "28")
-# Deadlock or serialisation, no resources (disk, connections), lock timeout, cancelled by a timeout, I/O,
-# failed over.
-NOT_NOW = ("40", "53", "55", "57", "58", "25006")
+# Deadlock or serialisation failure, no resources (disk, connections), lock timeout, cancelled by a timeout, I/O error,
+# read-only after a failover.
+OVERLOADED = ("40", "53", "55", "57", "58", "25006")
 
 
 class _BoundedConnection(psycopg.Connection[Any]):
-    """A connection on which no wait for an answer exceeds ``answer_seconds``."""
+    """A connection on which no wait for an answer takes longer than ``answer_seconds``."""
 
     answer_seconds: float | None = None
 
@@ -51,14 +50,14 @@ class _BoundedConnection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
         except psycopg.OperationalError:
-            # The answer may still come: nobody may read it as that of another statement.
+            # The answer may still arrive. On an open connection, it would be read as that of another statement.
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()
             raise
 
 
 class _Availability:
-    """Whether the store answered last time. Shared by all greenlets or threads of the process."""
+    """Remembers if Postgres was reachable last time. All greenlets or threads of the process share it."""
 
     def __init__(self, probe_seconds: float = 5.0) -> None:
         self._probe_seconds = probe_seconds
@@ -66,24 +65,24 @@ class _Availability:
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Raise Overloaded while the store is known to be down and this caller is not the one that tries."""
+        """Raises Overloaded if Postgres is down and it is not this caller's turn to try."""
         if self._closed_until is None:
             return
         with self._lock:
             now = time.monotonic()
             if self._closed_until is not None and now < self._closed_until:
-                raise Overloaded("The store does not answer.", retry_after=RETRY_SECONDS)
-            self._closed_until = now + self._probe_seconds  # this caller tries; the others wait for its result
+                raise Overloaded("Postgres cannot be reached.", retry_after=RETRY_SECONDS)
+            self._closed_until = now + self._probe_seconds  # this caller tries; the others fail until it is done
 
-    def failed(self) -> None:
+    def mark_down(self) -> None:
         with self._lock:
             self._closed_until = time.monotonic() + RETRY_SECONDS
 
-    def answered(self) -> None:
+    def mark_up(self) -> None:
         self._closed_until = None
 
-    def not_known(self) -> None:
-        """Whoever tried has learned nothing: the next caller tries."""
+    def mark_unknown(self) -> None:
+        """The attempt showed nothing about Postgres, so the next caller tries."""
         if self._closed_until is not None:
             self._closed_until = 0.0
 
@@ -95,10 +94,10 @@ READ_OR_ONE_STATEMENT = "AUTOCOMMIT"
 
 
 def create_engine(settings: Settings, *, timeout_seconds: float | None = None) -> Engine:
-    """An engine whose every failure to reach Postgres shows within ``timeout_seconds`` (db_timeout_seconds).
+    """Returns an engine that reports each failure to reach Postgres within ``timeout_seconds``.
 
-    A worker that may wait longer for a slow commit than a person for an answer gives its own
-    ``timeout_seconds``.
+    The default is ``db_timeout_seconds``. Workers pass their own value: they may wait longer for a slow commit than a
+    person waits for an answer.
     """
     seconds = settings.db_timeout_seconds if timeout_seconds is None else timeout_seconds
     engine = sqlalchemy_engine(
@@ -106,11 +105,11 @@ def create_engine(settings: Settings, *, timeout_seconds: float | None = None) -
         pool_size=settings.db_pool_size,
         max_overflow=0,
         pool_timeout=seconds * POOL_SHARE,
-        pool_use_lifo=True,  # the newest stay warm, and the rest age out at the server's side
+        pool_use_lifo=True,  # the most recently used connections stay warm
         connect_args=_connect_args(settings, seconds),
-        use_native_hstore=False,  # one query less at the first connection
-        # What a connection is lent out as mostly; switched for `writing`. The other way round each read would switch
-        # it there and back (60 µs).
+        use_native_hstore=False,  # saves a query on the first connection
+        # Most checkouts need this level; `writing` switches it. With the other default, each read would switch it twice
+        # (60 µs).
         isolation_level=READ_OR_ONE_STATEMENT,
         skip_autocommit_rollback=True,
     )
@@ -125,25 +124,24 @@ def _connect_args(settings: Settings, seconds: float) -> dict[str, Any]:
         "statement_timeout": int(seconds * STATEMENT_SHARE * 1000),
         "lock_timeout": int(seconds * LOCK_SHARE * 1000),
         "idle_in_transaction_session_timeout": int(seconds * 10 * 1000),
-        # The queries of app/store want the same plan for every value: it is made once a connection, not once
-        # a call (40 -> 28 µs a message in the drain), and does not turn over when a table grows.
+        # The queries of app/store need the same plan for all values. A generic plan is made once per connection instead
+        # of once per call (28 instead of 40 µs per message in the drain), and does not change when a table grows.
         "plan_cache_mode": "force_generic_plan",
-        # A plan made while a table was small must not keep scanning it when it is not; every query has its
-        # index.
+        # A plan that was made while a table was small must not scan it after it grew. Every query has an index.
         "enable_seqscan": "off",
         "jit": "off",
     }
     return {
         "application_name": "parley",
-        "connect_timeout": max(2, int(seconds * POOL_SHARE)),  # libpq knows no less than 2
+        "connect_timeout": max(2, int(seconds * POOL_SHARE)),  # libpq's minimum is 2
         "keepalives_idle": 15,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": int(seconds * 1000),
-        # Behind a pooler that gives each transaction another server connection (pgbouncer < 1.21) prepared
-        # statements do not exist where they are looked for.
+        # Must be off behind a pooler that gives each transaction another server connection (pgbouncer < 1.21): the
+        # prepared statements exist only on the connection that prepared them.
         "prepare_threshold": 5 if settings.db_prepared_statements else None,
-        # pgbouncer refuses these unless told: ignore_startup_parameters = options. Set them on the role then.
+        # pgbouncer rejects these unless it has ignore_startup_parameters = options. Set them on the role in that case.
         "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
     }
 
@@ -158,11 +156,10 @@ def _connector(answer_seconds: float) -> Any:
 
 
 def _check_alive(connection: Any, _record: Any, _proxy: PoolProxiedConnection) -> None:
-    """Notice a server that went away while the connection was idle, without a round trip (2 µs, a ping
-    60–200).
+    """Detects without a round trip that the server closed an idle connection (2 µs; a ping takes 60–200 µs).
 
-    The server's farewell and the end of the stream are already in the socket: the first look takes the one,
-    the second the other. All pooled connections are then taken for dead, since they went the same way.
+    The server's last message and the end of the stream are already in the socket: the first call reads the message, the
+    second one the end. All pooled connections are then invalidated, because they ended for the same reason.
     """
     try:
         connection.pgconn.consume_input()
@@ -173,25 +170,25 @@ def _check_alive(connection: Any, _record: Any, _proxy: PoolProxiedConnection) -
 
 @contextmanager
 def autocommit(engine: Engine) -> Iterator[Connection]:
-    """A connection on which each statement is its own transaction: one round trip for what is one statement.
+    """Yields a connection on which each statement is its own transaction, so that a single statement is one round trip.
 
-    Raises ``Overloaded`` within the engine's timeout where the store does not answer or has no time. A write
-    that ended so may still have been committed.
+    Raises ``Overloaded`` within the engine's timeout if Postgres cannot be reached or is overloaded. A write that ended
+    this way may still have been committed.
     """
     with _translated(engine), engine.connect() as connection:
         yield connection
 
 
-reading = autocommit  # reads need no transaction around them: the name says what a caller means to do
+reading = autocommit  # reads need no transaction; the name shows the caller's intention
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A connection in one transaction, committed at the end of the block and rolled back on an exception.
+    """Yields a connection in a transaction, which is committed at the end of the block and rolled back on an exception.
 
-    Raises ``Overloaded`` as ``reading`` does. After it the transaction may still have been committed, if the
-    reply to the commit was what was lost: what is written must be safe to write again. Errors of the data
-    itself (``sqlalchemy.exc.DataError``, ``IntegrityError``, ``ProgrammingError``) are not translated.
+    Raises ``Overloaded`` as ``reading`` does. If the reply to the commit was lost, the transaction may have been
+    committed nevertheless, so writes must be safe to repeat. Errors in the data itself (``DataError``,
+    ``IntegrityError`` and ``ProgrammingError``, from SQLAlchemy or from psycopg) are not translated.
     """
     with _translated(engine), engine.connect() as pooled:
         connection = pooled.execution_options(isolation_level="READ COMMITTED")
@@ -207,19 +204,19 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except (exc.DBAPIError, psycopg.Error) as error:
         if _is_down(error):
-            availability.failed()
-            raise Overloaded("The store does not answer.", retry_after=RETRY_SECONDS) from error
-        availability.answered()
-        if _is_not_now(error):
-            raise Overloaded("The store has no time.", retry_after=RETRY_SECONDS) from error
+            availability.mark_down()
+            raise Overloaded("Postgres cannot be reached.", retry_after=RETRY_SECONDS) from error
+        availability.mark_up()
+        if _is_overloaded(error):
+            raise Overloaded("Postgres is overloaded.", retry_after=RETRY_SECONDS) from error
         raise
-    except exc.TimeoutError as error:  # every pooled connection is in use: this says nothing of the store itself
-        availability.not_known()
-        raise Overloaded("The store has no time.", retry_after=RETRY_SECONDS) from error
+    except exc.TimeoutError as error:  # all pooled connections are in use, which shows nothing about Postgres
+        availability.mark_unknown()
+        raise Overloaded("Postgres is overloaded.", retry_after=RETRY_SECONDS) from error
     except BaseException:
-        availability.not_known()
+        availability.mark_unknown()
         raise
-    availability.answered()
+    availability.mark_up()
 
 
 def _availability_of(engine: Engine) -> _Availability:
@@ -235,8 +232,8 @@ def _is_down(error: exc.DBAPIError | psycopg.Error) -> bool:
     return unreachable and (state is None or state.startswith(DOWN))
 
 
-def _is_not_now(error: exc.DBAPIError | psycopg.Error) -> bool:
-    return (_cause(error)[1] or "").startswith(NOT_NOW)
+def _is_overloaded(error: exc.DBAPIError | psycopg.Error) -> bool:
+    return (_cause(error)[1] or "").startswith(OVERLOADED)
 
 
 def _cause(error: exc.DBAPIError | psycopg.Error) -> tuple[BaseException | None, str | None]:

@@ -59,7 +59,7 @@ class MemberReceipt(NamedTuple):
 
 
 class MessageReceipts(Struct, frozen=True):
-    """The number of members to whom the message was delivered, the number who read it, and a page of members by id.
+    """The number of members who received the message, the number who read it, and a page of members by id.
 
     A member who read the message counts in both. The sender does not count.
     """
@@ -161,7 +161,7 @@ def edits_of(conn: Connection, conversation_id: int, seq: int) -> list[Edit]:
 
 
 def previews(conn: Connection, quoted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:
-    """Returns (conversation, id) -> what a reply shows of the message, with the keys of ``quoted``."""
+    """Returns (conversation, id) -> preview for replies, with the keys of ``quoted``."""
     rows = _PREVIEWS.rows(conn, conversations=int_array(c for c, _ in quoted), ids=text_array(i for _, i in quoted))
     return {quoted[n - 1]: Preview(quoted[n - 1][1], *row) for n, *row in rows}
 

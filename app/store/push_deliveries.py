@@ -162,9 +162,7 @@ def claim(conn: Connection, provider: str, limit: int, without: Sequence[str] = 
 
 
 def end(conn: Connection, ended: Sequence[Ended], *, spacing_seconds: float) -> None:
-    """Stores the outcomes and what the devices display now, and deletes the targets that are ``gone``. Needs a
-    transaction.
-    """
+    """Stores the outcomes and the displayed seqs, and deletes the targets that are ``gone``. Needs a transaction."""
     if not ended:
         return
     ended = sorted(ended, key=lambda one: one.delivery.id)

@@ -12,7 +12,7 @@ from app.store.messages import not_hidden, unread_counts
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 
-# How many seqs to search for the newest message to notify of. The newer ones may be muted, or by blocked users.
+# The number of seqs to search for the newest message to notify of. Newer messages may be muted, or by blocked users.
 LOOK_BACK = 2000
 
 

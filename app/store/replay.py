@@ -1,4 +1,4 @@
-"""What a resuming session needs besides changed messages and marks: groups, memberships and settings."""
+"""Changed groups, memberships and settings, and single messages, for sessions that resume."""
 
 from __future__ import annotations
 

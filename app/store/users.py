@@ -1,4 +1,4 @@
-"""Users: people who registered here, and people for whom an external identity provider vouches."""
+"""Users: those who registered here, and external users, for whom an identity provider vouches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one user may see of others: whether a block exists between them, and when they were last online."""
+"""Visibility of users to each other: blocks between them, and who may see when a user was last online."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first tables: users, sign-ins, conversations, members, messages, the log's state."""
+"""Creates the first tables: users, auth sessions, conversations, members, messages, and the state of the log."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ down_revision = None
 
 MOMENT = sa.DateTime(timezone=True)
 MILLISECONDS = TIMESTAMP(timezone=True, precision=3)
-# Rows that are updated all the time keep their place in the page (HOT).
+# Rows that change often are rewritten in their page (HOT).
 ROOM_FOR_UPDATES = {"fillfactor": 70}
-# Insert-only: without an early vacuum the visibility map stays empty and index-only scans visit the table.
+# For insert-only tables. Without an early vacuum, the visibility map stays empty and index-only scans visit the table.
 VACUUM_AFTER_INSERTS = {
     "autovacuum_vacuum_insert_scale_factor": 0.05,
     "autovacuum_analyze_scale_factor": 0.02,
@@ -139,7 +139,7 @@ def members() -> None:
 
 
 def messages() -> None:
-    # No foreign keys: app/store/models/messages.py says why.
+    # No foreign keys, for the reasons in app/store/models/messages.py.
     op.create_table(
         "messages",
         sa.Column("conversation_id", sa.BigInteger, nullable=False),

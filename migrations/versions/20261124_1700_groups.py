@@ -1,7 +1,7 @@
-"""Groups and the life of a message: what members see, edits, reactions, mentions, invites, blocks, reports.
+"""Adds groups, changes to messages (edits, reactions, mentions), invites, blocks, reports and exports.
 
-Nothing here reads or rewrites a table that is in use: columns come with a constant default, constraints are
-believed until the next migration has looked at the rows, and so are the indexes of large tables.
+Reads and rewrites no table that is in use. New columns have constant defaults. Constraints are not validated here, and
+large tables get no index; the next migration does both.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def downgrade() -> None:
             op.drop_column(table, column.name)
 
 
-# No foreign keys where there is one row a message or more: app/store/models/messages.py says why.
+# Tables with a row or more per message have no foreign keys, for the reasons in app/store/models/messages.py.
 def message_edits() -> None:
     op.create_table(
         "message_edits",

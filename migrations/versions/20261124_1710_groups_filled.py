@@ -1,8 +1,7 @@
-"""What groups need of large tables: old rows filled in, indexes, constraints looked at. All beside the use
-of the tables.
+"""Fills old rows of large tables for groups, builds indexes and validates constraints, while the tables are in use.
 
-Nothing here is one transaction, so each part is safe to run again after a failure: the rows are filled in
-small transactions, an index that was left half made is dropped first.
+This is not one transaction, so each part is safe to run again after a failure: rows are filled in small transactions,
+and a half-built index is dropped first.
 """
 
 from __future__ import annotations
@@ -17,25 +16,26 @@ revision = "20261124_1710"
 down_revision = "20261124_1700"
 
 ROWS_AT_ONCE = 10_000
-# An index built beside the use of its table waits for older transactions, and holds up none.
+# A concurrent index build waits for older transactions, but blocks none.
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = "300s", "4h"
-# The conversation is a word of the index too, so that a search in some conversations reads no others.
+# The conversation is one of the words, so that a search in some conversations does not read the others.
 SEARCH = (
     "(to_tsvector('simple'::regconfig, coalesce(body, ''))"
     " || array_to_tsvector(ARRAY['/' || CAST(conversation_id AS text)]))"
 )
 INDEXES = {
-    # "Whose conversations" without a visit to the table, and without those who left.
+    # Returns a user's conversations by an index-only scan, without those that they left.
     "ix_members_active": "members (user_id, conversation_id) WHERE left_seq IS NULL",
     "ix_messages_mentions_all": "messages (conversation_id, seq) WHERE mentions_all",
-    # What was deleted is not unread: counted apart, so that unread messages are counted in the primary key alone.
+    # Deleted messages are not unread. A separate count of them lets the count of unread messages read only the primary
+    # key.
     "ix_messages_deleted": "messages (conversation_id, seq) INCLUDE (sender_id) WHERE deleted_at IS NOT NULL",
     "ix_messages_pinned": "messages (conversation_id, pinned_at) WHERE pinned_at IS NOT NULL",
     "ix_messages_search": f"messages USING gin ({SEARCH}) WHERE deleted_at IS NULL AND kind <> 'system'",
 }
 CHECKS = {"conversations": "ck_conversations_history", "users": "ck_users_last_seen_visible"}
 
-# A page of the primary key, from the row after the last one of the page before.
+# One page of rows in primary-key order, after the last row of the previous page.
 FILL_MESSAGES = sa.text("""
     WITH page AS (
         SELECT conversation_id, seq FROM messages WHERE (conversation_id, seq) > (:c, :s)
@@ -60,7 +60,7 @@ FILL_CONVERSATIONS = sa.text("""
 
 
 def upgrade() -> None:
-    with beside_the_use():
+    with while_in_use():
         fill_messages()
         fill_conversations()
         for name, definition in INDEXES.items():
@@ -71,15 +71,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with beside_the_use():
+    with while_in_use():
         for name in INDEXES:
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 @contextmanager
-def beside_the_use() -> Iterator[None]:
-    """Every statement its own transaction, with patience; the timeouts are put back for the migrations that
-    follow."""
+def while_in_use() -> Iterator[None]:
+    """Runs each statement in its own transaction with long timeouts, and restores the timeouts for later migrations."""
     with op.get_context().autocommit_block():
         before = {name: setting(name) for name in ("lock_timeout", "statement_timeout")}
         set_timeouts({"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT})
@@ -100,7 +99,7 @@ def set_timeouts(timeouts: dict[str, str]) -> None:
 
 
 def fill_messages() -> None:
-    """Until now a version was given once, at the insert."""
+    """Copies ``version`` to ``created_version``: until now, a row got its version once, at the insert."""
     last = (0, 0)
     while last is not None:
         row = op.get_bind().execute(FILL_MESSAGES, {"c": last[0], "s": last[1], "rows": ROWS_AT_ONCE}).first()

@@ -1,4 +1,4 @@
-"""Deleted accounts and how far their data is removed; what the sweeps of exports look for. New or small tables only."""
+"""Adds account deletions, and indexes for the sweeps of exports. Touches only new or small tables."""
 
 from __future__ import annotations
 

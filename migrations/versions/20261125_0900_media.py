@@ -1,4 +1,4 @@
-"""Media: what was uploaded, its bytes until they are stored for good, and which messages name it. New tables only."""
+"""Adds media, their staged bytes, and the messages that name them. Touches only new tables."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("media_id", "n", name="pk_media_chunks"),
         sa.ForeignKeyConstraint(["media_id"], ["media.id"], name="fk_media_chunks_media_id_media", ondelete="CASCADE"),
     )
-    op.execute("ALTER TABLE media_chunks ALTER COLUMN data SET STORAGE EXTERNAL")  # pictures do not compress
+    op.execute("ALTER TABLE media_chunks ALTER COLUMN data SET STORAGE EXTERNAL")  # Postgres cannot compress pictures
     op.create_table(
         "media_uses",
         sa.Column("media_id", sa.Uuid, nullable=False),

@@ -1,4 +1,4 @@
-"""Push notifications. New tables, and one column with a constant default, which rewrites nothing."""
+"""Adds push notifications: new tables, and columns with constant defaults, which rewrite nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOW = sa.func.now()
 
 def upgrade() -> None:
     op.add_column("members", sa.Column("mute_except_mentions", sa.Boolean, nullable=False, server_default=sa.false()))
-    # One row: whether anybody ever registered a device. The drain reads it with the epoch.
+    # In the only row: whether anybody ever registered a device. The drain reads it together with the epoch.
     op.add_column("log_state", sa.Column("pushing", sa.Boolean, nullable=False, server_default=sa.false()))
     _targets()
     _settings()

@@ -1,4 +1,4 @@
-"""The tables, one family a file. Importing this package registers all of them on ``Base.metadata``."""
+"""The tables, one file per family. Importing this package registers all of them on ``Base.metadata``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.models.media import Media, MediaChunk, MediaUse
 from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction
 from app.store.models.messages import Message
 from app.store.models.moderation import Block, Report
-from app.store.models.push import PushDelivery, PushKey, PushOwed, PushSettings, PushShown, PushTarget
+from app.store.models.push import PendingPush, PushDelivery, PushKey, PushSettings, PushShown, PushTarget
 from app.store.models.users import AuthSession, User
 
 __all__ = [
@@ -34,9 +34,9 @@ __all__ = [
     "Mention",
     "Message",
     "MessageEdit",
+    "PendingPush",
     "PushDelivery",
     "PushKey",
-    "PushOwed",
     "PushSettings",
     "PushShown",
     "PushTarget",

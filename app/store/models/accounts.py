@@ -1,4 +1,4 @@
-"""Accounts that were deleted, and what is left to be done about them."""
+"""Deleted accounts, and how much of their data is removed so far."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.models.base import Base, CreatedAt
 
 
 class AccountDeletion(Base):
-    """``erase``: messages are removed as well, done up to ``seq`` of ``conversation_id``."""
+    """``erase``: messages are removed as well. This is done up to ``seq`` of ``conversation_id``."""
 
     __tablename__ = "account_deletions"
 
@@ -23,6 +23,6 @@ class AccountDeletion(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
-        # Few rows: what a sweep looks for.
+        # Small: only the rows that a sweep needs.
         Index("ix_account_deletions_unfinished", "user_id", postgresql_where="finished_at IS NULL"),
     )

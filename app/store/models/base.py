@@ -1,4 +1,4 @@
-"""What all tables share: names of constraints that a migration can refer to, and the types of columns."""
+"""Names of constraints, so that migrations can refer to them, and types of columns, for all tables."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NAMES = {
 
 IdentityKey = Annotated[int, mapped_column(BigInteger, Identity(always=False), primary_key=True)]
 CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
-# For tables whose rows change all the time. With room left in the page, and no index on the columns that
-# change, Postgres rewrites a row in its page (HOT) and touches no index.
+# For tables whose rows change often. If a page has free space and no index contains the changed columns, Postgres
+# rewrites the row in its page (HOT) and changes no index.
 ROOM_FOR_UPDATES = {"fillfactor": 70}
 
-# Insert-only: without an early vacuum no page is known to be visible, and index-only scans visit the table.
+# For insert-only tables. Without an early vacuum, the visibility map stays empty and index-only scans visit the table.
 VACUUM_AFTER_INSERTS = {"autovacuum_vacuum_insert_scale_factor": 0.05, "autovacuum_analyze_scale_factor": 0.02}
 
 Milliseconds = TIMESTAMP(timezone=True, precision=3)
@@ -31,7 +31,7 @@ Milliseconds = TIMESTAMP(timezone=True, precision=3)
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {  # noqa: RUF012 - the name and kind that SQLAlchemy asks for
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy requires this name and kind
         int: BigInteger,
         str: Text,
         datetime: DateTime(timezone=True),

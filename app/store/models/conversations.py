@@ -1,4 +1,4 @@
-"""Conversations and who is in them."""
+"""Conversations and their members."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
 
 
 class Conversation(Base):
-    """``direct_low`` and ``direct_high`` are the two users of a direct conversation, equal for notes to
-    oneself.
+    """``direct_low`` and ``direct_high`` are the two users of a direct conversation, equal for notes to oneself.
 
-    ``last_seq`` and ``version`` are those of the newest stored message or receipt. ``info_version`` is that of
-    the last change of what the group is called or of who is in it. ``history`` says what a new member sees:
-    ``all``, or from when they ``joined``.
+    ``last_seq`` and ``version`` belong to the newest stored message or receipt. ``info_version`` is the version of the
+    last change to the group's name or members. ``history`` says which messages a new member sees: ``all``, or only
+    those since they ``joined``.
     """
 
     __tablename__ = "conversations"
@@ -50,11 +49,10 @@ class Conversation(Base):
 
 
 class Member(Base):
-    """One user in one conversation, with marks that only move forward; ``version`` is the last mark's.
+    """One user in one conversation. The marks only move forward; ``version`` is that of the last moved mark.
 
-    The row stays when the user leaves: ``left_seq`` is then the last seq that they saw, and null for those who
-    are in. Whoever asks who is a member asks for ``left_seq IS NULL``. A member sees seqs above
-    ``visible_from``.
+    The row stays when the user leaves: ``left_seq`` is then the last seq that they saw. It is null for current members,
+    so a query for members needs ``left_seq IS NULL``. A member sees the seqs above ``visible_from``.
     """
 
     __tablename__ = "members"
@@ -80,7 +78,7 @@ class Member(Base):
     __table_args__ = (
         CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"),
         Index("ix_members_user_id_conversation_id", "user_id", "conversation_id"),
-        # "Whose conversations" without a visit to the table, and without those who left.
+        # Returns a user's conversations by an index-only scan, without those that they left.
         Index("ix_members_active", "user_id", "conversation_id", postgresql_where="left_seq IS NULL"),
         {"postgresql_with": ROOM_FOR_UPDATES},
     )

@@ -1,4 +1,4 @@
-"""What a user may take along: the file of one's own data, in pieces."""
+"""Exports: files of users' own data, in pieces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Export(Base):
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'ready', 'failed')", name="state"),
         Index("ix_exports_user_id", "user_id"),
-        # Few rows each: what the sweeps look for.
+        # Small: only the rows that the sweeps need.
         Index("ix_exports_pending", "created_at", postgresql_where="state = 'pending'"),
         Index("ix_exports_expires_at", "expires_at"),
     )

@@ -1,4 +1,4 @@
-"""Links that let somebody into a group."""
+"""Invites: codes that let users join a group."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.models.base import Base, CreatedAt
 
 
 class Invite(Base):
-    """Valid until it expires, is used up or revoked; null ``expires_at`` or ``max_uses`` is without end."""
+    """Valid until it expires, is used up or is revoked. Null ``expires_at`` or ``max_uses`` means no limit."""
 
     __tablename__ = "invites"
 

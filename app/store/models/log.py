@@ -1,4 +1,4 @@
-"""What Postgres keeps about the log of messages that are accepted and not yet stored."""
+"""The state of the log: its epoch, and the records that could not be stored."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from app.store.models.base import Base, CreatedAt, IdentityKey
 
 
 class LogState(Base):
-    """One row. ``epoch`` grows when Redis lost its data: cursors and drains of an older epoch are refused. ``pushing``:
-    a device was registered here once, so the drain notes what is owed to devices.
+    """The only row. ``epoch`` is raised after Redis lost its data; cursors and drains of older epochs are refused.
+
+    ``pushing``: a device was registered in this deployment at some time, so the drain queues push notifications.
     """
 
     __tablename__ = "log_state"
@@ -24,7 +25,7 @@ class LogState(Base):
 
 
 class DeadLetter(Base):
-    """A record of the log that could not be stored, as it was, with the reason."""
+    """A record of the log that could not be stored, unchanged, with the reason."""
 
     __tablename__ = "dead_letters"
 

@@ -1,4 +1,4 @@
-"""Media: what was uploaded, its bytes until they are stored for good, and which messages name it."""
+"""Media: uploads, their bytes until the storage has them, and the messages that name them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ STATES = "('receiving', 'awaiting', 'processing', 'ready', 'failed', 'deleting')
 
 
 class Media(Base):
-    """``receiving`` or ``awaiting`` (a direct upload) → ``processing`` → ``ready`` or ``failed``; ``deleting`` from
-    any of them, and then the row goes.
+    """``receiving`` or ``awaiting`` (a direct upload) → ``processing`` → ``ready`` or ``failed``. ``deleting`` follows
+    any of them; then the row is deleted.
 
-    ``tries`` counts claims that did not end in order, ``failures`` those that the storage refused. ``version`` is that
-    of the event that told of the end, 0 before it. ``attempted_at``: since then bytes may be on their way to the
-    storage. ``lease_until``: nobody else works at it before. ``sweep_at``: when the sweep looks at it.
+    ``tries`` counts claims that did not end orderly, ``failures`` those that the storage refused. ``version`` is that
+    of the event that announced the final state; before that it is 0. Since ``attempted_at``, bytes may be on their way
+    to the storage. Until ``lease_until``, one worker has the medium. At ``sweep_at``, the sweep handles it.
     """
 
     __tablename__ = "media"
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
-    conversation_id: Mapped[int | None]  # unknown until the upload's form has named it
+    conversation_id: Mapped[int | None]  # null until the upload's form names it
     user_id: Mapped[int]
     state: Mapped[str]
     storage: Mapped[str]
@@ -61,8 +61,10 @@ class Media(Base):
 
 
 class MediaChunk(Base):
-    """The ``n``-th piece of an upload, until the storage has confirmed the whole. Stored as it is: pictures do not
-    compress."""
+    """The ``n``-th piece of an upload, until the storage has confirmed the whole file.
+
+    Postgres does not compress it, because pictures do not shrink.
+    """
 
     __tablename__ = "media_chunks"
 
@@ -72,7 +74,9 @@ class MediaChunk(Base):
 
 
 class MediaUse(Base):
-    """A message that names the medium. ``told``: its members know how it ended. No foreign keys, as in ``messages``."""
+    """A message that names the medium. ``told``: its members have received the final state. There are no
+    foreign keys, for the same reasons as in ``messages``.
+    """
 
     __tablename__ = "media_uses"
 

@@ -1,4 +1,4 @@
-"""What becomes of a message after it was sent. One row a message or more, so no foreign keys (messages.py)."""
+"""Changes to messages. One row or more per message, therefore no foreign keys (messages.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.models.base import VACUUM_AFTER_INSERTS, Base, CreatedAt, Millise
 
 
 class MessageEdit(Base):
-    """A text that an edit replaced; ``version`` is that edit's."""
+    """A text that an edit replaced. ``version`` is that of the edit."""
 
     __tablename__ = "message_edits"
 
@@ -24,7 +24,7 @@ class MessageEdit(Base):
 
 
 class Reaction(Base):
-    """One emoji of one user to one message."""
+    """One emoji by one user on one message."""
 
     __tablename__ = "reactions"
 
@@ -37,7 +37,7 @@ class Reaction(Base):
 
 
 class HiddenMessage(Base):
-    """A message that one member does not see: they deleted it for themselves, or blocked its sender."""
+    """A message that one member does not see, because they deleted it for themselves or have blocked its sender."""
 
     __tablename__ = "hidden_messages"
 
@@ -53,7 +53,7 @@ class HiddenMessage(Base):
 
 
 class Mention(Base):
-    """A message that names a member. What names all members is marked in the message."""
+    """A message that mentions a member. Mentions of all members are a column of the message."""
 
     __tablename__ = "mentions"
 
@@ -61,4 +61,4 @@ class Mention(Base):
     conversation_id: Mapped[int] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
 
-    __table_args__ = {"postgresql_with": VACUUM_AFTER_INSERTS}  # noqa: RUF012 - the name that SQLAlchemy asks for
+    __table_args__ = {"postgresql_with": VACUUM_AFTER_INSERTS}  # noqa: RUF012 - SQLAlchemy requires this name

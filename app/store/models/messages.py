@@ -1,4 +1,4 @@
-"""Messages: the one table that grows with use."""
+"""Messages: the largest table."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from app.store.models.base import VACUUM_AFTER_INSERTS, Base, Milliseconds
 
 
 class Message(Base):
-    """One message, or the deleted placeholder of a ``seq`` that was given out and whose message was set
-    aside.
+    """One message, or a tombstone under the seq of a message that could not be stored.
 
-    ``version`` moves with each change, ``created_version`` is the first one. ``extra`` is ``{"system": {…}}`` or
+    ``version`` is that of the last change, ``created_version`` the first one. ``extra`` is ``{"system": {…}}`` or
     ``{"forwarded": {…}}``.
 
-    There are no foreign keys: each would cost a look-up and a row lock for every insert (about a third of the
-    insert), and Citus allows none from a table distributed by conversation to one that is not. Members are
-    checked before ``seq`` is given out.
+    There are no foreign keys. Each would cost a look-up and a row lock per insert (about a third of the insert), and
+    Citus allows none from a table that is distributed by conversation to one that is not. Membership is checked before
+    a seq is assigned.
     """
 
     __tablename__ = "messages"
@@ -47,13 +46,14 @@ class Message(Base):
     pinned_by: Mapped[int | None]
 
     __table_args__ = (
-        # sender_id is in the leaf so that unread messages are counted without a visit to the table.
+        # The index includes sender_id, so that unread messages are counted by an index-only scan.
         PrimaryKeyConstraint("conversation_id", "seq", postgresql_include=["sender_id"]),
-        # In this order it serves a look-up by id alone as well; one index less is a tenth of the insert.
+        # In this order, the index also serves look-ups by id only. A separate index would cost a tenth of the insert.
         UniqueConstraint("id", "conversation_id"),
         Index("ix_messages_conversation_id_version", "conversation_id", "version"),
         Index("ix_messages_mentions_all", "conversation_id", "seq", postgresql_where="mentions_all"),
-        # What was deleted is not unread: counted apart, so that unread messages are counted in the primary key alone.
+        # Deleted messages are not unread. A separate count of them lets the count of unread messages read only the
+        # primary key.
         Index(
             "ix_messages_deleted",
             "conversation_id",
@@ -62,7 +62,7 @@ class Message(Base):
             postgresql_where="deleted_at IS NOT NULL",
         ),
         Index("ix_messages_pinned", "conversation_id", "pinned_at", postgresql_where="pinned_at IS NOT NULL"),
-        # The conversation is a word of the index too, so that a search in some conversations reads no others.
+        # The conversation is one of the words, so that a search in some conversations does not read the others.
         Index(
             "ix_messages_search",
             text(

@@ -1,4 +1,4 @@
-"""Blocks between users, and messages that were reported."""
+"""Blocks between users, and reports of messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.models.base import Base, CreatedAt, IdentityKey
 
 
 class Block(Base):
-    """``user_id`` does not hear from ``blocked_id``."""
+    """``user_id`` has blocked ``blocked_id``."""
 
     __tablename__ = "blocks"
 
@@ -24,7 +24,7 @@ class Block(Base):
 
 
 class Report(Base):
-    """One user's report of one message, with its text as it was then."""
+    """One user's report of one message, with its text at the time of the report."""
 
     __tablename__ = "reports"
 

@@ -1,4 +1,4 @@
-"""Push notifications: where they go, what is owed, what stands on a device, and what became of each."""
+"""Push notifications: targets, settings, pending rows, displayed notifications, deliveries, and the VAPID key."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
 
 
 class PushTarget(Base):
-    """A browser's push subscription (``address`` is its endpoint) or a device (its token).
+    """A browser's push subscription (``address`` is its endpoint) or a device (``address`` is its token).
 
-    ``digest`` is that of the address: one address is one user's alone. It goes with the sign-in that registered it.
+    ``digest`` is the hash of the address; an address belongs to one user. When the auth session that registered the
+    target ends, the target is deleted.
     """
 
     __tablename__ = "push_targets"
@@ -42,7 +43,10 @@ class PushTarget(Base):
 
 
 class PushSettings(Base):
-    """What a user has set; no row: the defaults. ``quiet_from`` and ``quiet_to`` are minutes of the day there."""
+    """A user's settings; users without a row have the defaults.
+
+    ``quiet_from`` and ``quiet_to`` are minutes of the day in ``time_zone``.
+    """
 
     __tablename__ = "push_settings"
 
@@ -61,10 +65,11 @@ class PushSettings(Base):
     )
 
 
-class PushOwed(Base):
-    """This user's devices have to be looked after for this conversation: something came up to ``seq``, or was read.
+class PendingPush(Base):
+    """A user whose devices must be checked for a conversation, because messages up to ``seq`` arrived or were read.
 
-    Written with the message. ``due_at`` is when the next look is due; while one is being taken, when it is given up.
+    Written in the transaction that stores the message. ``due_at`` is when the row is due; while a worker has it, when
+    the lease expires. ``looked_at`` is the time of the last claim.
     """
 
     __tablename__ = "push_owed"
@@ -82,7 +87,7 @@ class PushOwed(Base):
 
 
 class PushShown(Base):
-    """The notification of a conversation that stands on a device: up to ``seq``; 0 where it was taken away."""
+    """The notification of a conversation that a device displays, for messages up to ``seq``; 0 after it was cleared."""
 
     __tablename__ = "push_shown"
 
@@ -99,9 +104,9 @@ class PushShown(Base):
 
 
 class PushDelivery(Base):
-    """One notification to one device. Pending ones are the queue: at most one for a device and conversation.
+    """One notification to one device. Pending ones are the queue, with at most one per device and conversation.
 
-    ``due_at`` is when it is to be sent; while it is being sent, when it is taken for given up.
+    ``due_at`` is when it is due; while a worker sends it, when the lease expires.
     """
 
     __tablename__ = "push_deliveries"
@@ -139,7 +144,7 @@ class PushDelivery(Base):
 
 
 class PushKey(Base):
-    """The deployment's own VAPID key, made on first use where the environment names none."""
+    """The deployment's own VAPID key, which is created on first use if the environment has none."""
 
     __tablename__ = "push_keys"
 

@@ -1,4 +1,4 @@
-"""People and their sign-ins."""
+"""Users and their auth sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
 
 
 class User(Base):
-    """One person. ``username`` is stored lower-cased; ``issuer`` and ``subject`` name an outside identity."""
+    """One person. ``username`` is in lower case. ``issuer`` and ``subject`` are the identity of an external user."""
 
     __tablename__ = "users"
 
@@ -34,7 +34,7 @@ class User(Base):
         UniqueConstraint("issuer", "subject"),
         CheckConstraint("username ~ '^[a-z0-9_.-]{3,32}$'", name="username"),
         CheckConstraint("last_seen_visible IN ('everyone', 'contacts', 'nobody')", name="last_seen_visible"),
-        # A prefix is a range only in byte order; the unique index is in the database's collation.
+        # A prefix is a range only in byte order, and the unique index has the database's collation.
         Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
         {"postgresql_with": ROOM_FOR_UPDATES},  # last_seen_at
     )
@@ -48,7 +48,7 @@ Index(
 
 
 class AuthSession(Base):
-    """A family of refresh tokens: one sign-in on one device. ``id`` is the ``sid`` claim of its tokens."""
+    """One sign-in on one device, with a family of refresh tokens. ``id`` is the ``sid`` claim of its tokens."""
 
     __tablename__ = "auth_sessions"
 
@@ -64,6 +64,6 @@ class AuthSession(Base):
 
     __table_args__ = (
         Index("ix_auth_sessions_user_id", "user_id"),
-        # Few rows: only the revoked. The revocation list is rebuilt from it after a Redis loss.
+        # Small: only revoked sessions. After a Redis loss, the revocation list is rebuilt from it.
         Index("ix_auth_sessions_revoked_at", "revoked_at", postgresql_where="revoked_at IS NOT NULL"),
     )
