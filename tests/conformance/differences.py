@@ -1,7 +1,7 @@
-"""Where another decoder may differ from ours on the same stream, each case with the section that settles it.
+"""Permitted differences between another decoder and ours on the same stream, each with the section that settles it.
 
-A difference is accepted only under its own conditions: the same events up to the point in question, our rule
-that fired, and the answer that this decoder is known to give there. All else is a fault of ours until shown.
+A difference is accepted only under its own conditions: the same events up to that point, our rule that fired, and this
+decoder's documented answer. Everything else counts as our fault until shown otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.conformance.frames import CLOSE, PING, PONG
 from tests.conformance.oracles import Outcome
 
-NO_SUCH_CODE = 1002  # wsproto's answer to a close code that it does not know
+NO_SUCH_CODE = 1002  # wsproto's answer to a close code outside its list
 
 
 @dataclass(frozen=True)
@@ -22,20 +22,20 @@ class Difference:
     applies: Callable[[Outcome, Outcome], bool]
 
 
-def _continues(ours: Outcome, theirs: Outcome) -> bool:
-    """They took what we refused: our events are the beginning of theirs."""
+def _theirs_continue(ours: Outcome, theirs: Outcome) -> bool:
+    """They accept input that we refuse, so our events are a prefix of theirs."""
     return theirs.events[: len(ours.events)] == ours.events
 
 
 def _long_length_taken(ours: Outcome, theirs: Outcome) -> bool:
-    return ours.reason == "length not minimal" and _continues(ours, theirs)
+    return ours.reason == "length not minimal" and _theirs_continue(ours, theirs)
 
 
 def _long_control_length_taken(ours: Outcome, theirs: Outcome) -> bool:
-    """A control frame of at most 125 bytes whose length stands in the 16- or 64-bit form."""
+    """A control frame of at most 125 bytes whose length uses the 16- or 64-bit form."""
     next_event = theirs.events[len(ours.events) : len(ours.events) + 1]
     taken = not next_event or next_event[0][0] in (CLOSE, PING, PONG)
-    return ours.reason == "control frame over 125 bytes" and _continues(ours, theirs) and taken
+    return ours.reason == "control frame over 125 bytes" and _theirs_continue(ours, theirs) and taken
 
 
 def _two_faults_size_first(ours: Outcome, theirs: Outcome) -> bool:
@@ -51,7 +51,7 @@ def _two_faults_size_first(ours: Outcome, theirs: Outcome) -> bool:
 
 
 def _limit_counts_control_frames(ours: Outcome, theirs: Outcome) -> bool:
-    """A control frame larger than what the open message may still grow by; we took it, or judged its close."""
+    """A control frame larger than the rest of the open message's allowance. We accept it, or check its close."""
     if theirs.code != 1009 or ours.events[: len(theirs.events)] != theirs.events:
         return False
     if len(ours.events) == len(theirs.events):
@@ -86,32 +86,32 @@ def _code_1014(ours: Outcome, theirs: Outcome) -> bool:
 
 
 def _waits_for_the_third_byte_of_a_surrogate(ours: Outcome, theirs: Outcome) -> bool:
-    """A fragment ends in ED A0..BF; until the next comes, they take control frames or find another fault."""
+    """A fragment ends in ED A0..BF. Until the next one arrives, they accept control frames or find another fault."""
     more = theirs.events[len(ours.events) :]
     only_control = all(opcode in (CLOSE, PING, PONG) for opcode, _ in more)
     went_on = bool(more) or theirs.code == 1002
-    return ours.reason == "text is not UTF-8" and _continues(ours, theirs) and went_on and only_control
+    return ours.reason == "text is not UTF-8" and _theirs_continue(ours, theirs) and went_on and only_control
 
 
 WEBSOCKETS = (
     Difference(
-        "takes a length that is not minimal",
+        "accepts a length that is not minimal",
         "5.2: the minimal number of bytes MUST be used",
         _long_length_taken,
     ),
     Difference(
-        "takes a short control frame with a long length",
+        "accepts a short control frame with a long length",
         "5.5: a payload length of 125 bytes or less; 5.2 as above",
         _long_control_length_taken,
     ),
     Difference(
-        "names the size of a frame with two faults",
+        "reports the size of a frame with two faults",
         "7.1.7 and 10.4 give no order of faults",
         _two_faults_size_first,
     ),
     Difference(
         "counts a control frame into the open message",
-        "5.4: control frames may be injected, they are no part of it",
+        "5.4: control frames may be injected, they are not part of it",
         _limit_counts_control_frames,
     ),
     Difference(
@@ -128,7 +128,7 @@ WEBSOCKETS = (
 
 WSPROTO = (
     Difference(
-        "does not know close code 1014",
+        "rejects close code 1014",
         "7.4.2: 1000-2999 grow by registration; IANA has 1014, Bad Gateway",
         _code_1014,
     ),
@@ -140,6 +140,6 @@ WSPROTO = (
 )
 
 
-def named(known: tuple[Difference, ...], ours: Outcome, theirs: Outcome) -> str | None:
-    """The name of the difference, or None where there is no excuse."""
+def find_difference(known: tuple[Difference, ...], ours: Outcome, theirs: Outcome) -> str | None:
+    """Returns the name of the permitted difference, or None if there is none."""
     return next((f"{one.name} ({one.section})" for one in known if one.applies(ours, theirs)), None)

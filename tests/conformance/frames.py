@@ -1,15 +1,15 @@
-"""Client frames byte by byte, right or wrong on purpose, made without the codec under test."""
+"""Client frames byte by byte, valid or deliberately invalid, built without the codec under test."""
 
 from __future__ import annotations
 
 from itertools import cycle
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-KEY = b"\x37\xfa\x21\x3d"  # of the examples in section 5.7
+KEY = b"\x37\xfa\x21\x3d"  # from the examples in section 5.7
 
 
 def masked(payload: bytes, key: bytes) -> bytes:
-    """Section 5.3, literally."""
+    """Masks as section 5.3 says, literally."""
     return bytes(byte ^ k for byte, k in zip(payload, cycle(key), strict=False))
 
 
@@ -22,7 +22,7 @@ def header(
     mask: bool = True,
     length_bytes: int | None = None,
 ) -> bytes:
-    """Up to the masking key. ``length_bytes`` 0, 2 or 8 forces the form of the length."""
+    """Returns the header up to the masking key. ``length_bytes`` 0, 2 or 8 forces the form of the length."""
     if length_bytes is None:
         length_bytes = 0 if size < 126 else 2 if size < 1 << 16 else 8
     short = {0: size, 2: 126, 8: 127}[length_bytes]
@@ -40,13 +40,13 @@ def frame(
     length_bytes: int | None = None,
     key: bytes = KEY,
 ) -> bytes:
-    """A whole frame; by default final, masked and with the shortest length."""
+    """Returns a whole frame; by default final, masked and with the shortest length."""
     start = header(opcode, len(payload), fin=fin, rsv=rsv, mask=mask, length_bytes=length_bytes)
     return start + (key + masked(payload, key) if mask else payload)
 
 
 def fragments(opcode: int, *payloads: bytes) -> list[bytes]:
-    """The frames of one message, a fragment for each payload."""
+    """Returns the frames of one message, one fragment per payload."""
     last = len(payloads) - 1
     return [
         frame(opcode if number == 0 else CONTINUATION, payload, fin=number == last)
@@ -59,6 +59,6 @@ def close(code: int, reason: bytes = b"") -> bytes:
 
 
 def pieces(stream: bytes, size: int) -> list[bytes]:
-    """The stream in reads of ``size`` bytes; 0: in one."""
+    """Returns the stream in reads of ``size`` bytes; 0: in one."""
     step = size or max(1, len(stream))
     return [stream[start : start + step] for start in range(0, len(stream), step)]

@@ -1,4 +1,4 @@
-"""What a decoder made of a stream of client bytes: ours, and two others to judge it by."""
+"""The result of decoding a stream of client bytes: our decoder's, and those of two others to compare it with."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.conformance.frames import CLOSE, CONTINUATION, TEXT
 
 @dataclass(frozen=True)
 class Outcome:
-    """Messages and control frames in order, and the close code of the failure behind them, if any."""
+    """Messages and control frames in order, and the close code of the failure after them, if any."""
 
     events: tuple[tuple[int, bytes], ...]
     code: int | None
-    reason: str = ""  # ours alone: which rule was broken
+    reason: str = ""  # only for our decoder: the broken rule
 
     def same_as(self, other: Outcome) -> bool:
         return self.events == other.events and self.code == other.code
@@ -33,7 +33,7 @@ def ours(reads: Iterable[bytes], max_message_bytes: int) -> Outcome:
 
 
 def wsproto(stream: bytes) -> Outcome:
-    """It has no limit on sizes, joins no fragments, and validates text as it comes."""
+    """Decodes with wsproto, which has no size limit, joins no fragments, and validates text as it arrives."""
     protocol = FrameProtocol(client=False, extensions=[])
     protocol.receive_bytes(stream)
     events: list[tuple[int, bytes]] = []
@@ -53,7 +53,7 @@ def wsproto(stream: bytes) -> Outcome:
 
 
 def _control_payload(payload: bytes | tuple[int, str]) -> bytes:
-    """wsproto hands a close frame out parsed."""
+    """Rebuilds the payload of a close frame, which wsproto returns parsed."""
     if isinstance(payload, tuple):
         code, reason = payload
         return b"" if code == 1005 else int(code).to_bytes(2, "big") + (reason or "").encode()
@@ -61,7 +61,7 @@ def _control_payload(payload: bytes | tuple[int, str]) -> bytes:
 
 
 def websockets(stream: bytes, max_message_bytes: int) -> Outcome:
-    """Its protocol layer leaves text to the layer above, which decodes it; here that is ``_Text``."""
+    """Decodes with websockets. Its protocol layer leaves decoding text to the layer above, which is ``_Text`` here."""
     protocol = Protocol(Side.SERVER, max_size=max_message_bytes)
     protocol.receive_data(stream)
     text = _Messages()
@@ -86,7 +86,7 @@ class _Messages:
         self._data = b""
 
     def take(self, one: Frame) -> bool:
-        """False where the text so far can no longer become UTF-8."""
+        """Returns False if the text so far can no longer become UTF-8."""
         opcode = int(one.opcode)
         if opcode >= CLOSE:
             self.events.append((opcode, bytes(one.data)))
@@ -102,15 +102,15 @@ class _Messages:
 
 
 def may_be_utf8(data: bytes, *, whole: bool) -> bool:
-    """Whether ``data`` is UTF-8 or, where not ``whole``, may become it with more bytes behind."""
+    """Returns whether ``data`` is UTF-8 or, unless ``whole``, can become UTF-8 with more bytes."""
     at = first_wrong(data)
     return at is None or (at == len(data) and not whole)
 
 
 def first_wrong(data: bytes) -> int | None:
-    """The index of the first byte that cannot stand there by the grammar of RFC 3629, section 4.
+    """Returns the index of the first byte that the grammar of RFC 3629, section 4, does not allow.
 
-    ``len(data)`` where the last sequence is unfinished; None where all is well.
+    ``len(data)`` if the last sequence is unfinished; None if all is valid.
     """
     at = 0
     while at < len(data):
@@ -126,7 +126,7 @@ _SECOND = {0xE0: range(0xA0, 0xC0), 0xED: range(0x80, 0xA0), 0xF0: range(0x90, 0
 
 
 def _sequence(first: int) -> list[range]:
-    """What each byte of the sequence that ``first`` begins may be."""
+    """Returns the allowed values of each byte in the sequence that ``first`` begins."""
     for lead, tails in (
         (range(0x80), 0),
         (range(0xC2, 0xE0), 1),

@@ -1,4 +1,4 @@
-"""Random client streams from a seed: mostly good frames, then damage of the kinds that RFC 6455 names."""
+"""Random client streams from a seed: mostly valid frames, then damage of the kinds that RFC 6455 names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 
 from tests.conformance.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, header, pieces
 
-LIMIT = 1000  # bytes of a message in these streams: small, so that it is often met
+LIMIT = 1000  # bytes of a message in these streams: small, so that the limit is often reached
 SIZES = (0, 1, 2, 5, 20, 100, 124, 125, 126, 127, 200, 512, 513, 999, 1000, 1001, 1400)
 BAD_TEXT = (
     b"\x80", b"\xc0\xaf", b"\xc1\xbf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xed\xbf\xbf", b"\xf0\x80",
@@ -53,12 +53,12 @@ Maker = Callable[[Random], bytes]
 
 
 def fuzz_count(default: int) -> int:
-    """Streams of one run: ``PARLEY_FUZZ_STREAMS``, or the short count of a normal run."""
+    """Returns the number of streams per run: ``PARLEY_FUZZ_STREAMS``, or the short count of a normal run."""
     return int(os.environ.get("PARLEY_FUZZ_STREAMS", default))
 
 
 def random_stream(random: Random) -> bytes:
-    """One to eight steps; half of the streams are damaged afterwards."""
+    """Returns one to eight steps; half of the streams are damaged afterwards."""
     stream = b"".join(random.choices(_MAKERS, _WEIGHTS)[0](random) for _ in range(random.randint(1, 8)))
     if random.random() < 0.5:
         return stream
@@ -66,7 +66,7 @@ def random_stream(random: Random) -> bytes:
 
 
 def random_reads(random: Random, stream: bytes) -> list[bytes]:
-    """The stream cut into reads: one byte each, equal ones, or at random places."""
+    """Cuts the stream into reads: one byte each, equal ones, or at random places."""
     way = random.random()
     if way < 0.2:
         return pieces(stream, 1)
@@ -84,7 +84,7 @@ def _payload(random: Random, opcode: int) -> bytes:
 
 
 def _text(random: Random, size: int) -> bytes:
-    """About ``size`` bytes of UTF-8; one in eight with something else inside."""
+    """Returns about ``size`` bytes of UTF-8; one in eight contains something else."""
     made = b""
     while len(made) < size:
         made += (random.choice(GOOD_TEXT) * random.randint(1, 30)).encode()
@@ -104,7 +104,7 @@ def _message(random: Random) -> bytes:
 
 
 def _fragmented(random: Random) -> bytes:
-    """A message cut at any byte, control frames between; one in eight is left open."""
+    """A message cut at any byte, with control frames between; one in eight stays open."""
     opcode = random.choice((TEXT, TEXT, BINARY))
     payload = _payload(random, opcode)
     cuts = sorted(random.choices(range(len(payload) + 1), k=random.randint(1, 5)))

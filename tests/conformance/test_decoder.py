@@ -18,14 +18,14 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.id} 
 
 
 @each_case
-def test_the_decoder_sees_the_events_and_the_failure(case: Case) -> None:
+def test_decoder_returns_the_events_and_the_failure(case: Case) -> None:
     seen = oracles.ours(pieces(case.stream, case.read), 65536)
     assert (seen.events, seen.code) == (case.events, case.failure)
 
 
 @each_case
-def test_the_failure_is_known_at_its_byte(case: Case) -> None:
-    """One byte earlier the stream is still good; at the byte it has failed; behind it nothing is taken."""
+def test_failure_is_known_at_its_byte(case: Case) -> None:
+    """One byte earlier the stream is still valid. At the byte it has failed, and nothing after it is accepted."""
     decoder = FrameDecoder()
     decoder.feed(case.stream[: case.known_after - 1])
     assert decoder.failure is None
@@ -43,7 +43,7 @@ def test_reads_of_one_byte_change_nothing(case: Case) -> None:
 
 
 @pytest.mark.parametrize("row", [*VALID, *INVALID], ids=lambda row: row[0])
-def test_the_table_of_sequences_follows_the_grammar_of_rfc_3629(
+def test_table_of_sequences_follows_the_grammar_of_rfc_3629(
     row: tuple[str, str, str, int | None],
 ) -> None:
     _, _, digits, wrong = row

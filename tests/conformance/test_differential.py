@@ -1,6 +1,6 @@
-"""Random client streams, right and broken: our decoder must see what wsproto and websockets see.
+"""Random client streams, valid and broken: our decoder must agree with wsproto and websockets.
 
-``PARLEY_FUZZ_STREAMS`` sets their number, ``PARLEY_FUZZ_SEED`` where they begin; a failure names its stream.
+``PARLEY_FUZZ_STREAMS`` sets the number of streams, ``PARLEY_FUZZ_SEED`` the first seed. A failure names its stream.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ STREAMS = fuzz_count(1500)
 SEED = int(os.environ.get("PARLEY_FUZZ_SEED", "6455"))
 NO_LIMIT = 1 << 64
 SHARES = 10
-# Completes any frame that the limit lets through: a second header byte that is well, then payload.
+# Completes any frame within the limit: a valid second header byte, then payload.
 FILLER = b"\x80" + bytes(LIMIT + 14)
 ORACLES: dict[str, tuple[Callable[[bytes], Outcome], tuple[differences.Difference, ...]]] = {
     "wsproto": (oracles.wsproto, differences.WSPROTO),
     "websockets": (lambda stream: oracles.websockets(stream, LIMIT), differences.WEBSOCKETS),
 }
 AGREES = "agrees"
-EARLIER = "refuses later"  # they wait for a whole header or frame; section 7.1.7 asks for neither
+EARLIER = "refuses later"  # they wait for a whole header or frame; section 7.1.7 requires neither
 
 
 def wsproto_verdict(stream: bytes) -> str:
-    """How wsproto, which knows no limit, compares with ours without one."""
+    """Compares wsproto, which has no limit, with our decoder without a limit."""
     mine = oracles.ours([stream], NO_LIMIT)
     theirs = oracles.wsproto(stream)
     return AGREES if theirs.same_as(mine) else _explain("wsproto", stream, mine, theirs, NO_LIMIT)
 
 
 def websockets_verdict(stream: bytes) -> str:
-    """How websockets compares with ours, both under the same limit."""
+    """Compares websockets with our decoder, both under the same limit."""
     mine = oracles.ours([stream], LIMIT)
     theirs = oracles.websockets(stream, LIMIT)
     return AGREES if theirs.same_as(mine) else _explain("websockets", stream, mine, theirs, LIMIT)
 
 
 def _explain(name: str, stream: bytes, mine: Outcome, theirs: Outcome, limit: int) -> str:
-    """Whichever still waits for the end of a frame is given that end before the two are compared."""
+    """If a decoder still waits for the end of a frame, it gets that end before the two are compared."""
     decode, known = ORACLES[name]
     if theirs.code is None and theirs.events == mine.events:
         theirs = decode(stream + FILLER)
@@ -58,7 +58,7 @@ def _explain(name: str, stream: bytes, mine: Outcome, theirs: Outcome, limit: in
             return EARLIER
     elif mine.code is None and theirs.code is not None:
         mine = oracles.ours([stream + FILLER], limit)
-    return differences.named(known, mine, theirs) or _report(name, stream, mine, theirs)
+    return differences.find_difference(known, mine, theirs) or _report(name, stream, mine, theirs)
 
 
 def _report(name: str, stream: bytes, mine: Outcome, theirs: Outcome) -> str:
@@ -66,7 +66,7 @@ def _report(name: str, stream: bytes, mine: Outcome, theirs: Outcome) -> str:
 
 
 def check(stream: bytes, reads: list[bytes]) -> tuple[str, str]:
-    """Every property of one stream; returns how each of the two others compares."""
+    """Checks every property of one stream and returns how each of the two others compares."""
     assert b"".join(reads) == stream
     whole = oracles.ours([stream], LIMIT)
     assert oracles.ours(reads, LIMIT) == whole, f"the cut changes the result: {[r.hex() for r in reads]}"
@@ -76,7 +76,7 @@ def check(stream: bytes, reads: list[bytes]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_seeded_streams_decode_as_wsproto_and_websockets_decode_them(share: int) -> None:
+def test_seeded_streams_decode_as_in_wsproto_and_websockets(share: int) -> None:
     verdicts: Counter[str] = Counter()
     for number in range(share, STREAMS, SHARES):
         random = Random(SEED * 1_000_000 + number)
@@ -88,7 +88,7 @@ def test_seeded_streams_decode_as_wsproto_and_websockets_decode_them(share: int)
             raise
         verdicts.update([f"wsproto {wsproto}", f"websockets {websockets}"])
     print(f"share {share}:", dict(verdicts))
-    # The others must mostly agree outright, or the streams have become nonsense that proves nothing.
+    # The others must mostly agree outright. Otherwise the streams have become nonsense that proves nothing.
     per_oracle = len(range(share, STREAMS, SHARES))
     assert verdicts["wsproto agrees"] > 0.7 * per_oracle
     assert verdicts["websockets agrees"] > 0.7 * per_oracle
@@ -125,21 +125,21 @@ _streams = st.one_of(st.lists(_frame(), max_size=6).map(b"".join), st.binary(max
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(stream=_streams, data=st.data())
-def test_any_stream_decodes_alike_however_it_is_cut(stream: bytes, data: st.DataObject) -> None:
+def test_decoding_does_not_depend_on_how_the_stream_is_cut(stream: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
     reads = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
     check(stream, reads)
 
 
-def test_the_reference_grammar_of_utf8_refuses_what_cpython_refuses() -> None:
+def test_reference_grammar_of_utf8_agrees_with_cpython() -> None:
     edges = (0x41, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC2, 0xE0, 0xED, 0xF0, 0xF4, 0xFF)
     random = Random(SEED)
     for _ in range(5000):
         data = bytes(random.choices(edges, k=5))
-        assert (oracles.first_wrong(data) is None) == _python_takes(data), data.hex()
+        assert (oracles.first_wrong(data) is None) == _python_accepts(data), data.hex()
 
 
-def _python_takes(data: bytes) -> bool:
+def _python_accepts(data: bytes) -> bool:
     try:
         data.decode()
     except UnicodeDecodeError:

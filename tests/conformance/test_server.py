@@ -1,8 +1,8 @@
 """The conformance cases over TCP against the running server.
 
-It is an application and no echo: each text of these cases is no command, so it is answered by one ``error``
-event and the session lives on, until ten in a row end it with 1008; a binary message ends it with 1003.
-Whatever ends the session, its last frame names the code, then the server closes the connection (7.1.1).
+The server is an application, not an echo server. The texts of these cases are no commands, so each gets one ``error``
+event and the session stays open, until ten in a row close it with 1008. A binary message closes it with 1003. Whenever
+the server ends a session, its last frame has the code, and then it closes the connection (7.1.1).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PROBE = b"still there?"
 
 @dataclass
 class Expected:
-    """What the server must answer to the stream, and how much of the stream makes it end."""
+    """The answers that the server must send to the stream, and how much of the stream ends it."""
 
     texts: int = 0
     pongs: tuple[bytes, ...] = ()
@@ -54,13 +54,16 @@ def expected_of(case: Case) -> Expected:
 
 
 def end_of_event(case: Case, number: int) -> int:
-    """Where the frame ends that completes event ``number``: more is not sent, the server has gone then."""
+    """Returns the end of the frame that completes event ``number``.
+
+    No more is sent, because the server has closed by then.
+    """
     ends = [end for first, end in frames_of(case.stream) if first & 0x80]
     return ends[number]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.id} {case.title}")
-def test_the_server_answers_as_the_rfc_says(server: Stack, case: Case) -> None:
+def test_server_answers_as_the_rfc_requires(server: Stack, case: Case) -> None:
     expected = expected_of(case)
     with Wire(server.base_url).open() as wire:
         wire.send(case.stream[: expected.send], case.read)
@@ -79,7 +82,7 @@ def test_the_server_answers_as_the_rfc_says(server: Stack, case: Case) -> None:
 
 
 def event_for(case: Case) -> str:
-    """The one command among the cases is a ping."""
+    """The only command among the cases is a ping."""
     return "pong" if (TEXT, b'{"event":"ping"}') in case.events else "error"
 
 
@@ -88,7 +91,7 @@ def codes_for(end: int | None) -> tuple[int, ...]:
     return (1005, 1000) if end == 1005 else (end or 1000,)
 
 
-def test_a_bad_message_names_its_code_and_the_session_lives(server: Stack) -> None:
+def test_bad_message_gets_its_code_and_the_session_stays_open(server: Stack) -> None:
     with Wire(server.base_url).open() as wire:
         for text in (
             b"",
@@ -111,7 +114,7 @@ def test_a_bad_message_names_its_code_and_the_session_lives(server: Stack) -> No
     assert answers[-1]["ref"] == "r1"
 
 
-def test_a_good_message_starts_the_count_of_bad_ones_anew(server: Stack) -> None:
+def test_good_message_resets_the_count_of_bad_ones(server: Stack) -> None:
     with Wire(server.base_url).open() as wire:
         for _ in range(3):
             wire.send(frame(TEXT, b"bad") * 9 + frame(TEXT, b'{"event":"ping","data":{}}'))
@@ -131,7 +134,7 @@ def test_pings_are_answered_in_order_between_commands(server: Stack) -> None:
     assert wire.of(PONG) == pings
 
 
-def test_a_client_that_vanishes_without_a_close_leaves_the_server_well(server: Stack) -> None:
+def test_client_that_vanishes_without_a_close_does_no_harm(server: Stack) -> None:
     for stream in (b"", b"\x81", frame(TEXT, b"x" * 500)[:200], frame(TEXT, b"x", fin=False)):
         with Wire(server.base_url).open() as wire:
             wire.send(stream)

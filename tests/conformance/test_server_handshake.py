@@ -1,4 +1,4 @@
-"""The opening handshake over TCP: what is accepted, what is refused and how, and slow clients."""
+"""The opening handshake over TCP: accepted and refused requests, and slow clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def answer(server: Stack, **changes: str | None) -> tuple[int, dict[str, str]]:
         return wire.read_head()
 
 
-def test_a_handshake_is_answered_by_its_key(server: Stack) -> None:
+def test_handshake_is_answered_with_its_accept_key(server: Stack) -> None:
     with Wire(server.base_url) as wire:
         wire.socket.sendall(wire.request())
         status, headers = wire.read_head()
@@ -49,7 +49,7 @@ def test_no_subprotocol_is_chosen(server: Stack) -> None:
     assert "sec-websocket-protocol" not in headers
 
 
-def test_a_compressed_frame_after_an_offer_fails(server: Stack) -> None:
+def test_compressed_frame_after_an_offer_fails(server: Stack) -> None:
     with Wire(server.base_url) as wire:
         wire.socket.sendall(wire.request(Sec_WebSocket_Extensions="permessage-deflate"))
         assert wire.read_head()[0] == 101
@@ -76,7 +76,7 @@ def test_other_spellings_are_accepted(server: Stack, changes: dict[str, str | No
     [{"Upgrade": None}, {"Upgrade": "h2c"}, {"Connection": None}, {"Connection": "keep-alive"}],
     ids=str,
 )
-def test_a_request_that_is_no_upgrade_is_refused(server: Stack, changes: dict[str, str | None]) -> None:
+def test_request_without_an_upgrade_is_refused(server: Stack, changes: dict[str, str | None]) -> None:
     """Section 4.2.2 asks for "an appropriate error code (such as 400 Bad Request)"."""
     assert answer(server, **changes)[0] in (400, 422, 426)
 
@@ -93,27 +93,27 @@ def test_a_request_that_is_no_upgrade_is_refused(server: Stack, changes: dict[st
     ],
     ids=str,
 )
-def test_an_upgrade_without_its_headers_gets_400(server: Stack, changes: dict[str, str | None]) -> None:
+def test_upgrade_without_its_headers_gets_400(server: Stack, changes: dict[str, str | None]) -> None:
     assert answer(server, **changes)[0] == 400
 
 
 @pytest.mark.parametrize("version", ["0", "7", "8", "12", "14", "255"])
-def test_another_version_gets_426_and_ours(server: Stack, version: str) -> None:
+def test_other_versions_get_426_with_the_supported_version(server: Stack, version: str) -> None:
     status, headers = answer(server, Sec_WebSocket_Version=version)
     assert status == 426
     assert headers["sec-websocket-version"] == "13"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_another_method_opens_nothing(server: Stack, method: str) -> None:
+def test_other_methods_are_refused(server: Stack, method: str) -> None:
     assert answer(server, method=method)[0] in (400, 405)
 
 
-def test_http_1_0_opens_nothing(server: Stack) -> None:
+def test_http_1_0_is_refused(server: Stack) -> None:
     assert answer(server, version="HTTP/1.0")[0] == 400
 
 
-def test_a_handshake_octet_by_octet(server: Stack) -> None:
+def test_handshake_octet_by_octet(server: Stack) -> None:
     with Wire(server.base_url) as wire:
         for octet in pieces(wire.request(), 1):
             wire.socket.sendall(octet)
@@ -122,8 +122,8 @@ def test_a_handshake_octet_by_octet(server: Stack) -> None:
         wire.wait_for(PONG, 1)
 
 
-def test_frames_in_the_segment_of_the_handshake_are_read(server: Stack) -> None:
-    """Section 4.1 has the client wait; one that does not loses nothing."""
+def test_frames_sent_with_the_handshake_are_read(server: Stack) -> None:
+    """Section 4.1 makes the client wait, but a client that does not wait loses nothing."""
     with Wire(server.base_url) as wire:
         wire.socket.sendall(wire.request() + frame(PING, b"early") + frame(PING, b"cut")[:3])
         assert wire.read_head()[0] == 101
@@ -132,8 +132,11 @@ def test_frames_in_the_segment_of_the_handshake_are_read(server: Stack) -> None:
     assert wire.of(PONG) == [b"early", b"cut"]
 
 
-def test_slow_handshakes_hold_nobody_up(server: Stack) -> None:
-    """A hundred clients stop in the middle of their request; others are served meanwhile, they later."""
+def test_slow_handshakes_delay_no_other_client(server: Stack) -> None:
+    """A hundred clients pause in the middle of their request.
+
+    Others are served during the pause, and these afterwards.
+    """
     slow = [Wire(server.base_url) for _ in range(100)]
     requests = [wire.request() for wire in slow]
     try:

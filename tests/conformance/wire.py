@@ -1,4 +1,4 @@
-"""A client on a bare TCP socket: it sends any bytes, and reads what the server answers, strictly."""
+"""A client on a bare TCP socket: it sends any bytes and reads the server's answers strictly."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from app.core.ws_handshake import accept_key
 from tests.conformance.frames import CLOSE, frame, pieces
 
 TIMEOUT = 10.0
-MAX_SENDS = 2000  # of one case: smaller reads than this allows are left to the decoder's own tests
+MAX_SENDS = 2000  # per case; cases with smaller reads than this allows are left to the decoder's own tests
 
 Frame = tuple[int, bytes]
 
 
 class Wire:
-    """``frames`` gathers what came since the handshake, in order; each is checked as it comes."""
+    """``frames`` collects the frames since the handshake, in order. Each is checked when it arrives."""
 
     def __init__(self, base_url: str) -> None:
         self.host = urlsplit(base_url).netloc
@@ -43,7 +43,7 @@ class Wire:
     def request(
         self, *, method: str = "GET", path: str = "/ws", version: str = "HTTP/1.1", **changes: str | None
     ) -> bytes:
-        """The upgrade. ``changes`` replace headers (``Sec_WebSocket_Key=…``); None leaves one out."""
+        """Builds the upgrade request. ``changes`` replace headers (``Sec_WebSocket_Key=…``); None omits one."""
         self.key = base64.b64encode(os.urandom(16)).decode()
         headers: dict[str, str | None] = {
             "Host": self.host,
@@ -57,7 +57,7 @@ class Wire:
         return "\r\n".join([f"{method} {path} {version}", *lines, "", ""]).encode()
 
     def read_head(self) -> tuple[int, dict[str, str]]:
-        """Status and headers (names in lower case); what came behind the head is taken as frames."""
+        """Returns status and headers (names in lower case). Bytes after the head count as frames."""
         data = b""
         while b"\r\n\r\n" not in data:
             data += self._receive_or_fail()
@@ -78,24 +78,24 @@ class Wire:
     # --- frames
 
     def send(self, stream: bytes, read: int = 0) -> None:
-        """In sends of ``read`` bytes. The server may end before all is sent: what it said is what counts."""
+        """Sends in pieces of ``read`` bytes. The server may close before all is sent; then only its answer counts."""
         step = max(read, len(stream) // MAX_SENDS) if read else 0
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for piece in pieces(stream, step):
                 self.socket.sendall(piece)
 
     def receive(self) -> bool:
-        """More of what the server sends; False at its end."""
+        """Reads more from the server; returns False at its end."""
         data = self.socket.recv(65536)
         self._take(data)
         return bool(data)
 
     def wait_for(self, opcode: int, count: int) -> None:
         while sum(one == opcode for one, _ in self.frames) < count:
-            assert self.receive(), f"the server ended: {self.frames[-3:]}"
+            assert self.receive(), f"the server closed the connection: {self.frames[-3:]}"
 
     def read_to_the_end(self) -> list[Frame]:
-        """All frames up to the server's close, which is answered, and the end of the connection."""
+        """Reads all frames up to the server's close, answers it, and reads to the end of the connection."""
         answered = False
         while self.receive():
             if self.closed and not answered:
@@ -112,22 +112,22 @@ class Wire:
 
     def _receive_or_fail(self) -> bytes:
         data = self.socket.recv(65536)
-        assert data, "the server ended within its head"
+        assert data, "the server closed the connection within its head"
         return data
 
     def _take(self, data: bytes) -> None:
         self._waiting += data
         while (end := _whole_frame(self._waiting)) is not None:
-            assert not self.closed, "a frame behind the close frame"
+            assert not self.closed, "a frame after the close frame"
             start, stop = end
             self.frames.append((self._waiting[0] & 0x0F, self._waiting[start:stop]))
             self._waiting = self._waiting[stop:]
 
 
 def _whole_frame(data: bytes) -> tuple[int, int] | None:
-    """Where the payload of the first frame begins and ends; None until it is whole.
+    """Returns where the payload of the first frame begins and ends; None until it is complete.
 
-    Stricter than a client need be: our server sends whole messages only, with the shortest length.
+    Stricter than a client need be: our server sends only whole messages, with the shortest length.
     """
     if len(data) < 2:
         return None
@@ -149,7 +149,7 @@ def close_code(payload: bytes) -> int:
 
 
 def frames_of(stream: bytes) -> Iterator[tuple[int, int]]:
-    """First byte and end of each frame of a good client stream."""
+    """Returns first byte and end of each frame of a valid client stream."""
     at = 0
     while at + 6 <= len(stream):
         size = stream[at + 1] & 0x7F

@@ -1,1 +1,1 @@
-"""Whole processes, as a person or a platform starts them."""
+"""Whole processes, started as a developer or a platform starts them."""

@@ -1,7 +1,7 @@
-"""A real browser for tests: Chromium, headless, driven by playwright.
+"""A real browser for tests: headless Chromium, driven by playwright.
 
-One that is installed, else playwright's own download, else the system's package where it may be installed. Where none
-can be had, the tests fail with the one line to type; they are never skipped.
+It uses an installed browser, else playwright's own download, else the system's package if that can be installed.
+Without any browser the tests fail with the command that installs one; they are never skipped.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ PLACES = (
 )
 INSTALL = [sys.executable, "-m", "playwright", "install"]
 INSTALL_SECONDS = 300
-# Microphones that hum, and leave to use them; no sandbox under root, where Chromium would refuse to start.
+# Microphones that hum, with permission to use them. No sandbox under root, because Chromium refuses to start with it.
 FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """Chromium, started; stopped in the end."""
+    """Starts Chromium and stops it at the end."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_executable(playwright), args=_flags())
         try:
@@ -45,7 +45,7 @@ def _flags() -> list[str]:
 
 
 def _executable(playwright: Playwright) -> str:
-    """Test processes that start side by side install one browser, and not one each."""
+    """Test processes that start side by side install one browser together, not one each."""
     own = Path(playwright.chromium.executable_path)
     found = _installed(own)
     if found is None:
@@ -80,7 +80,7 @@ def _from_system() -> str | None:
 
 
 def _run(command: list[str]) -> None:
-    """Whether it worked is seen by what is there after it."""
+    """Runs the command. The caller checks the result by what is installed afterwards."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         subprocess.run(command, env=environment, capture_output=True, check=False, timeout=INSTALL_SECONDS)

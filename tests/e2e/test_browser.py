@@ -1,4 +1,4 @@
-"""Where the tests get their browser from, and what is said where none can be had."""
+"""Where the tests get their browser from, and the error without any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOWHERE: Any = SimpleNamespace(chromium=SimpleNamespace(executable_path="/nowher
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
-    """A machine without a browser: what is run is kept, and brings none."""
+    """A machine without a browser: commands are recorded and install none."""
     run: list[list[str]] = []
     monkeypatch.setattr(browser, "_run", run.append)
     monkeypatch.setattr(browser, "PLACES", ())
@@ -24,14 +24,14 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]
     return run
 
 
-def test_without_any_browser_there_is_one_line_to_type(commands: list[list[str]]) -> None:
+def test_error_without_a_browser_names_the_install_command(commands: list[list[str]]) -> None:
     with pytest.raises(RuntimeError, match=r"-m playwright install --with-deps chromium$") as told:
         browser._executable(NOWHERE)
     assert "\n" not in str(told.value)
     assert commands == [[*browser.INSTALL, "chromium"]]
 
 
-def test_the_system_s_package_is_tried_where_it_may_be(
+def test_system_package_is_tried_if_permitted(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -42,7 +42,7 @@ def test_the_system_s_package_is_tried_where_it_may_be(
     assert commands[2][:2] == ["apt-get", "install"]
 
 
-def test_one_that_is_there_is_taken(commands: list[list[str]], tmp_path: Path) -> None:
+def test_installed_browser_is_used(commands: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "chromium").touch(0o755)
     assert browser._executable(NOWHERE) == str(tmp_path / "chromium")
     assert commands == []

@@ -1,4 +1,4 @@
-"""Started as a platform does it: stores by URL, `release`, the Procfile's lines, and SIGTERM to all."""
+"""Starts Parley as a platform does: stores by URL, `release`, the Procfile's lines, and SIGTERM to all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dev.embedded import EmbeddedStores
 from tests.support.processes import ROOT, STOP_SECONDS, Stack, base_env, procfile
 
 ORIGIN = "https://chat.example"
-# What Heroku's Python buildpack and router add of their own.
+# Set by Heroku's Python buildpack and router.
 PLATFORM = {
     "APP_ENV": "production",
     "SECRET_KEY": "a-production-key-of-more-than-32-characters",
@@ -37,7 +37,7 @@ def shell(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def platform(stores: EmbeddedStores, redis_url: str, empty_database_url: str, work_dir: Path) -> Iterator[Stack]:
-    """Everything up, over an empty database and a ``postgres://`` URL."""
+    """A complete deployment over an empty database and a ``postgres://`` URL."""
     url = empty_database_url.replace("postgresql+psycopg://", "postgres://")
     stack = Stack(stores, work_dir / "deploy", database_url=url, redis_url=redis_url, env=PLATFORM)
     release = shell(procfile()["release"], stack.env)
@@ -55,7 +55,7 @@ def register(platform: Stack, name: str) -> dict[str, str]:
 
 
 def close_code(session: ClientConnection) -> int | None:
-    """What the server said when it closed; None where it just vanished."""
+    """Returns the server's close code; None if the connection just vanished."""
     try:
         while True:
             session.recv(timeout=1)
@@ -63,18 +63,18 @@ def close_code(session: ClientConnection) -> int | None:
         return closed.rcvd.code if closed.rcvd else None
 
 
-def test_the_release_line_may_run_again_while_the_server_runs(platform: Stack) -> None:
+def test_release_command_can_run_again_while_the_server_runs(platform: Stack) -> None:
     again = shell(procfile()["release"], platform.env)
     assert again.returncode == 0, again.stdout + again.stderr
 
 
-def test_every_gateway_is_a_process_of_its_own(platform: Stack) -> None:
+def test_every_gateway_is_a_separate_process(platform: Stack) -> None:
     assert platform.web[0].log().count("Booting worker") == 2
     assert httpx.get(f"{platform.base_url}/healthz").status_code == 200
     assert httpx.get(f"{platform.base_url}/readyz").status_code == 200
 
 
-def test_a_message_is_stored(platform: Stack) -> None:
+def test_message_is_stored(platform: Stack) -> None:
     headers = register(platform, "notes")
     me = httpx.get(f"{platform.base_url}/api/v1/me", headers=headers).json()
     answer = httpx.post(
@@ -86,14 +86,14 @@ def test_a_message_is_stored(platform: Stack) -> None:
     assert answer.json()["status"] == "stored"
 
 
-def test_no_log_holds_a_query_string(platform: Stack) -> None:
+def test_logs_contain_no_query_string(platform: Stack) -> None:
     for path in ("/ws", "/healthz", "/api/v1/events"):
         httpx.get(f"{platform.base_url}{path}?ticket=not-for-the-log")
     assert "/healthz" in platform.logs()
     assert "not-for-the-log" not in platform.logs()
 
 
-def test_a_missing_setting_is_one_line_and_no_restart() -> None:
+def test_missing_setting_gives_one_line_without_a_restart() -> None:
     env = base_env(PORT="0", APP_ENV="production", REDIS_URL="redis://127.0.0.1:1", DATABASE_URL="postgres://x/y")
     started = time.monotonic()
     result = shell(procfile()["web"], env)
@@ -105,7 +105,7 @@ def test_a_missing_setting_is_one_line_and_no_restart() -> None:
 
 
 @pytest.mark.parametrize("kind", ["worker", "beat"])
-def test_a_missing_setting_stops_the_other_processes_too(kind: str) -> None:
+def test_missing_setting_stops_the_other_processes_too(kind: str) -> None:
     result = shell(procfile()[kind], base_env(APP_ENV="production"))
     assert result.returncode != 0
     assert "_URL is not set" in result.stdout + result.stderr
@@ -113,7 +113,7 @@ def test_a_missing_setting_stops_the_other_processes_too(kind: str) -> None:
 
 
 def test_sigterm_to_all_closes_sessions_and_ends_in_time(platform: Stack) -> None:
-    """The last test of the module: it stops the server."""
+    """This must be the last test of the module, because it stops the server."""
     headers = register(platform, "last")
     address = platform.base_url.replace("http://", "ws://") + "/ws"
     with connect(address, additional_headers=headers, origin=None) as session:

@@ -1,4 +1,4 @@
-"""`make run` as a person meets it: it starts, stops on Ctrl-C, and starts again on the same data."""
+"""`make run` as a developer uses it: it starts, stops on Ctrl-C, and starts again on the same data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STOP_SECONDS = 10.0
 
 
 class Run:
-    """One ``make run`` in a terminal's place: Ctrl-C reaches its whole process group."""
+    """One ``make run`` as in a terminal: Ctrl-C reaches its whole process group."""
 
     def __init__(self, data: Path, log: Path, guard: Guard, port: int) -> None:
         self.data, self.port, self._log, self._guard = data, port, log, guard
@@ -50,7 +50,7 @@ class Run:
         assert "Parley is ready" in self.output(), self.output()
 
     def interrupt(self) -> float:
-        """Ctrl-C; the seconds until everything is gone."""
+        """Sends Ctrl-C and returns the seconds until all processes have ended."""
         started = time.monotonic()
         signal_group(self.process.pid, signal.SIGINT)
         self.process.wait(STOP_SECONDS + 5)
@@ -58,7 +58,7 @@ class Run:
         return time.monotonic() - started
 
     def family(self) -> list[str]:
-        """Everything that was started with this data directory, whoever its parent is now."""
+        """Returns all processes that use this data directory, regardless of their current parent."""
         return [" ".join(process.cmdline()) for process in psutil.process_iter() if self._is_ours(process)]
 
     def _is_ours(self, process: psutil.Process) -> bool:
@@ -88,7 +88,7 @@ def start(work_dir: Path) -> Iterator[Start]:
 
 
 def send_note(run: Run) -> str:
-    """Alice writes to herself; the id of the stored message."""
+    """Sends a note from Alice to herself and returns the id of the stored message."""
     with httpx.Client(base_url=f"http://127.0.0.1:{run.port}/api/v1") as client:
         signed_in = client.post("/auth/login", json={"username": "alice", "password": "parley-demo"}).json()
         client.headers["Authorization"] = f"Bearer {signed_in['accessToken']}"
@@ -107,7 +107,7 @@ def unread_ids(run: Run) -> list[str]:
         return [message["id"] for message in found["messages"]]
 
 
-def test_ctrl_c_leaves_nothing_and_the_data_is_there_again(start: Start, work_dir: Path) -> None:
+def test_ctrl_c_ends_everything_and_the_data_survives(start: Start, work_dir: Path) -> None:
     data = work_dir / "run-data"
     first = start(data)
     first.wait_ready()
@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_nothing_and_the_data_is_there_again(start: Start, work_di
     assert second.interrupt() < STOP_SECONDS
 
 
-def test_each_link_signs_its_user_in_until_the_run_ends(start: Start, work_dir: Path) -> None:
+def test_each_demo_link_signs_its_user_in_until_the_run_ends(start: Start, work_dir: Path) -> None:
     run = start(work_dir / "run-links")
     run.wait_ready()
     codes = re.findall(rf"http://127.0.0.1:{run.port}/#demo=(\S+)", run.output())
@@ -137,17 +137,17 @@ def test_each_link_signs_its_user_in_until_the_run_ends(start: Start, work_dir: 
     assert answer.status_code == 401
 
 
-def test_two_copies_side_by_side_and_the_death_of_one(start: Start, work_dir: Path) -> None:
+def test_two_runs_side_by_side_and_the_death_of_one(start: Start, work_dir: Path) -> None:
     one, other = start(work_dir / "run-one"), start(work_dir / "run-other")
     one.wait_ready()
     other.wait_ready()
     python = next(child for child in psutil.Process(one.process.pid).children() if "dev.run" in child.cmdline())
     python.kill()
-    wait_until(lambda: not one.family(), STOP_SECONDS, "the end of what a killed `make run` left")
+    wait_until(lambda: not one.family(), STOP_SECONDS, "the end of all processes of a killed `make run`")
     assert httpx.get(f"http://127.0.0.1:{other.port}/readyz").status_code == 200
 
 
-def test_a_process_that_dies_is_named_and_stops_the_rest(start: Start, work_dir: Path) -> None:
+def test_process_that_dies_is_named_and_stops_the_rest(start: Start, work_dir: Path) -> None:
     run = start(work_dir / "run-dies")
     run.wait_ready()
     beat = [p for p in psutil.process_iter() if run._is_ours(p) and "beat" in p.cmdline()]
@@ -158,7 +158,7 @@ def test_a_process_that_dies_is_named_and_stops_the_rest(start: Start, work_dir:
 
 
 def refused(env: dict[str, str]) -> str:
-    """Standard error of a start that must fail with one line."""
+    """Returns the standard error of a start that must fail with one line."""
     command = [sys.executable, "-m", "dev.run"]
     result = subprocess.run(
         command, cwd=ROOT, env=base_env(**env), capture_output=True, text=True, check=False, timeout=30
@@ -168,28 +168,28 @@ def refused(env: dict[str, str]) -> str:
     return result.stderr
 
 
-def test_a_taken_port_is_one_line() -> None:
+def test_taken_port_gives_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"port {port} is taken" in refused({"PORT": str(port)})
 
 
-def test_a_port_that_is_none_is_one_line() -> None:
+def test_invalid_port_gives_one_line() -> None:
     assert "PORT=http is not a port number" in refused({"PORT": "http"})
 
 
-def test_a_database_that_does_not_answer_is_one_line_without_its_password() -> None:
+def test_unreachable_database_gives_one_line_without_its_password() -> None:
     said = refused({"PORT": str(free_port()), "DATABASE_URL": f"postgres://u:hidden@127.0.0.1:{free_port()}/x"})
     assert "DATABASE_URL" in said
     assert "hidden" not in said
 
 
-def test_a_redis_that_does_not_answer_is_one_line(stores: object) -> None:
+def test_unreachable_redis_gives_one_line(stores: object) -> None:
     said = refused({"PORT": str(free_port()), "REDIS_URL": f"redis://:hidden@127.0.0.1:{free_port()}/0"})
     assert "REDIS_URL" in said
     assert "hidden" not in said
 
 
-def test_production_gets_no_embedded_stores() -> None:
+def test_production_refuses_embedded_stores() -> None:
     said = refused({"PORT": str(free_port()), "APP_ENV": "production"})
     assert "DATABASE_URL" in said

@@ -1,1 +1,1 @@
-"""Faults: processes are killed and wires cut under load; after each the invariants of `history` must hold."""
+"""Faults: processes are killed and connections cut under load. Afterwards the invariants of `history` must hold."""

@@ -1,4 +1,4 @@
-"""Two gateways, two workers and their stores, each fault a method; `check_bounds` is invariant I7."""
+"""Two gateways, two workers and their stores, with one method per fault. `check_bounds` checks invariant I7."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.support.private_stack import UNLIMITED, private_stores, running
 from tests.support.processes import Child, Stack, group_members
 from tests.support.tcp_proxy import TcpProxy
 
-MAX_RSS = 400 * 1024 * 1024  # a process of the stack under this load needs about 100 MB
+MAX_RSS = 400 * 1024 * 1024  # a process of the stack needs about 100 MB under this load
 MAX_POSTGRES_CONNECTIONS = 60
 MAX_REDIS_CONNECTIONS = 120
 POSTGRES_CLIENTS = "select count(*) from pg_stat_activity where backend_type = 'client backend'"
 
 
 class Cluster:
-    """``to_postgres`` stands between the workers (not the gateways) and Postgres."""
+    """``to_postgres`` is a proxy between the workers (not the gateways) and Postgres."""
 
     def __init__(self, stack: Stack, to_postgres: TcpProxy) -> None:
         self.stack, self.stores, self.to_postgres = stack, stack.stores, to_postgres
@@ -41,7 +41,7 @@ class Cluster:
         return self.stores.postgres.url()
 
     def heal(self) -> None:
-        """Whatever the last scenario broke is whole: stores up, processes running, gateways ready."""
+        """Repairs the damage of the last scenario: stores up, processes running, gateways ready."""
         self.to_postgres.heal()
         if not self.stores.valkey.running():
             self.stores.valkey.start()
@@ -58,11 +58,11 @@ class Cluster:
     # -- parts -----------------------------------------------
 
     def web_children(self, index: int) -> list[psutil.Process]:
-        """The gevent workers below gunicorn's arbiter: the gateway itself."""
+        """Returns the gevent workers below gunicorn's arbiter, which are the gateway itself."""
         return _below(self.stack.web[index])
 
     def worker_children(self, index: int) -> list[psutil.Process]:
-        """Celery's pool: the processes that run the drain."""
+        """Returns Celery's pool: the processes that run the drain."""
         return _below(self.stack.workers[index])
 
     def restart(self, child: Child) -> None:
@@ -76,7 +76,7 @@ class Cluster:
         finally:
             child.signal(signal.SIGCONT)
 
-    # -- looking ---------------------------------------------
+    # -- observing ---------------------------------------------
 
     def log_depth(self) -> int:
         with self.stores.valkey.client() as client:
@@ -92,19 +92,19 @@ class Cluster:
         wait_until(lambda: self.log_depth() == 0, timeout, "an empty log", every=0.1)
 
     def check_bounds(self) -> list[str]:
-        """I7: memory, queues and connections are bounded; one sentence for each that is not."""
+        """Checks I7 (memory, queues and connections are bounded) and returns a sentence for each that is not."""
         self.wait_drained()
         found = []
         for child in self.stack.children:
             for process in group_members(os.getpgid(child.pid)):
-                found += _too_fat(child.name, process)
+                found += _excess_memory(child.name, process)
         with psycopg.connect(self.database_url, connect_timeout=5) as connection:
             row = connection.execute(POSTGRES_CLIENTS).fetchone()
             assert row is not None
-            found += _too_many("Postgres connections", row[0], MAX_POSTGRES_CONNECTIONS)
+            found += _excess_count("Postgres connections", row[0], MAX_POSTGRES_CONNECTIONS)
         with self.stores.valkey.client() as client:
             info: Any = client.info("clients")
-            found += _too_many("Redis connections", info["connected_clients"], MAX_REDIS_CONNECTIONS)
+            found += _excess_count("Redis connections", info["connected_clients"], MAX_REDIS_CONNECTIONS)
         return found
 
 
@@ -112,7 +112,7 @@ def _below(child: Child) -> list[psutil.Process]:
     return psutil.Process(child.pid).children(recursive=True)
 
 
-def _too_fat(name: str, process: psutil.Process) -> list[str]:
+def _excess_memory(name: str, process: psutil.Process) -> list[str]:
     try:
         size = process.memory_info().rss
     except psutil.NoSuchProcess:
@@ -120,13 +120,13 @@ def _too_fat(name: str, process: psutil.Process) -> list[str]:
     return [f"I7 {name} ({process.pid}) holds {size >> 20} MB"] if size > MAX_RSS else []
 
 
-def _too_many(what: str, count: int, most: int) -> list[str]:
-    return [f"I7 {count} {what}"] if count > most else []
+def _excess_count(what: str, count: int, limit: int) -> list[str]:
+    return [f"I7 {count} {what}"] if count > limit else []
 
 
 @contextmanager
 def cluster_running(env: dict[str, str] | None = None) -> Iterator[Cluster]:
-    """Durable stores (fsync on), so that a store's crash costs what it costs in production."""
+    """The stores are durable (fsync on), so a crash of a store costs as much as in production."""
     with ExitStack() as stack_of:
         stores = stack_of.enter_context(private_stores(fsync=True))
         proxy = stack_of.enter_context(TcpProxy(stores.postgres.port))
@@ -134,16 +134,16 @@ def cluster_running(env: dict[str, str] | None = None) -> Iterator[Cluster]:
         settings = {**UNLIMITED, "WORKER_CONCURRENCY": "2", **(env or {})}
         stack = Stack(stores, stores.directory / "logs", web=2, workers=2, env=settings, **urls)
         for worker in stack.workers:
-            worker.env["DATABASE_URL"] = through(proxy, stores.postgres.url(), stores.postgres.port)
+            worker.env["DATABASE_URL"] = url_through(proxy, stores.postgres.url(), stores.postgres.port)
         yield Cluster(stack_of.enter_context(running(stack)), proxy)
 
 
-def through(proxy: TcpProxy, url: str, port: int) -> str:
+def url_through(proxy: TcpProxy, url: str, port: int) -> str:
     return url.replace(f":{port}/", f":{proxy.port}/")
 
 
-def lasting(seconds: float) -> Callable[[], bool]:
-    """True from so many seconds from now on: an outage has a length."""
+def lasted(seconds: float) -> Callable[[], bool]:
+    """Returns a condition that becomes true after this many seconds, for outages of a fixed length."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() >= end
 

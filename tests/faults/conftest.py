@@ -1,4 +1,4 @@
-"""One cluster for all scenarios of a test process, whole again before each; seeds; the verdict after each."""
+"""One cluster for all scenarios of a test process, repaired before each; seeds; the verdict after each."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Chat = Callable[..., AbstractContextManager[Crowd]]
 
 
 def fault_runs(config: pytest.Config) -> int:
-    """``--fault-runs`` or PARLEY_FAULT_RUNS; 1 is the short form."""
+    """Returns ``--fault-runs`` or PARLEY_FAULT_RUNS; 1 is the short form."""
     return int(config.getoption("--fault-runs") or os.environ.get("PARLEY_FAULT_RUNS") or 1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every scenario runs once a seed; PARLEY_FAULT_SEED moves the first."""
+    """Runs every scenario once per seed; PARLEY_FAULT_SEED sets the first seed."""
     if "seed" in metafunc.fixturenames:
         first = int(os.environ.get("PARLEY_FAULT_SEED") or 1)
         metafunc.parametrize("seed", range(first, first + fault_runs(metafunc.config)), ids=lambda s: f"seed={s}")
@@ -31,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def long_form(request: pytest.FixtureRequest) -> bool:
-    """Whether there is time for outages as long as in production."""
+    """Returns whether outages may take as long as in production."""
     return fault_runs(request.config) > 1
 
 
@@ -57,7 +57,7 @@ def rng(seed: int) -> random.Random:
 
 @pytest.fixture
 def chat(cluster: Cluster, seed: int, tmp_path: Path) -> Chat:
-    """``with chat() as crowd``: twenty pairs talk, some also in groups; at the end all invariants are checked."""
+    """``with chat() as crowd``: twenty pairs talk, some also in groups. At the end all invariants are checked."""
 
     @contextmanager
     def talk(**options: Any) -> Iterator[Crowd]:

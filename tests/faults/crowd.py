@@ -1,4 +1,4 @@
-"""Twenty pairs of talkers in one thread, some of them in groups too; their common log file, and the verdict on it."""
+"""Twenty pairs of talkers in one thread, some of them also in groups; their common log file, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.faults.talker import Talker
 from tests.support.clients import Account, RestClient, register
 
 PAIRS = 20
-GROUPS = (4, 8)  # members of each; the smaller one's are in the larger one too
+GROUPS = (4, 8)  # members of each; the members of the smaller group are in the larger one too
 MEMBERS = """
 select conversation_id, user_id from members
 where left_seq is null and conversation_id in (select conversation_id from members where user_id = any(%s))
@@ -32,9 +32,9 @@ select conversation_id, seq, id::text, sender_id, body, kind from messages where
 
 
 class Crowd:
-    """Started by ``chattering``. Every wait has a deadline and says what it waited for.
+    """Started by ``chattering``. Every wait has a deadline and names its condition on failure.
 
-    ``reads=False``: nobody marks anything read, so that after a resync everything can be fetched as unread.
+    With ``reads=False`` no message is marked read, so that after a resync everything can be fetched as unread.
     """
 
     def __init__(
@@ -51,15 +51,15 @@ class Crowd:
             for account, peer in ((first, second), (second, first)):
                 self.talkers.append(Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace, reads))
         for size in GROUPS:
-            self._gather(self.talkers[:: 2 * pairs // size][:size])
+            self._make_group(self.talkers[:: 2 * pairs // size][:size])
         self._tasks: list[asyncio.Task[None]] = []
 
     def _register(self, count: int) -> list[Account]:
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda i: register(self.urls[i % len(self.urls)]), range(count)))
 
-    def _gather(self, talkers: list[Talker]) -> None:
-        """Put these into a new group."""
+    def _make_group(self, talkers: list[Talker]) -> None:
+        """Puts these talkers into a new group."""
         owner = RestClient(self.urls[0], talkers[0].account.access_token)
         try:
             made = owner.group("Crowd", [talker.account.user_id for talker in talkers])["id"]
@@ -113,7 +113,7 @@ class Crowd:
             raise TimeoutError(f"{late}; (user, connections, acked, pending): {stuck}") from None
 
     def wait_acks(self, each: int, timeout: float = 30) -> None:
-        """Every talker gets so many more acks."""
+        """Waits until every talker has ``each`` more acks."""
         before = [t.acked for t in self.talkers]
         self._wait(
             lambda: all(t.acked >= b + each for t, b in zip(self.talkers, before, strict=True)),
@@ -122,7 +122,7 @@ class Crowd:
         )
 
     def wait_received(self, each: int, timeout: float = 30) -> None:
-        """Every talker receives so many more messages."""
+        """Waits until every talker has received ``each`` more messages."""
         before = [t.received for t in self.talkers]
         self._wait(
             lambda: all(t.received >= b + each for t, b in zip(self.talkers, before, strict=True)),
@@ -131,7 +131,7 @@ class Crowd:
         )
 
     def wait_pending(self, total: int, timeout: float = 30) -> None:
-        """So many sends wait for their ack, all talkers together."""
+        """Waits until ``total`` sends of all talkers together have no ack yet."""
         self._wait(lambda: sum(len(t.pending) for t in self.talkers) >= total, timeout, f"{total} unacked sends")
 
     def wait_for(self, done: Callable[[], bool], timeout: float, what: str) -> None:
@@ -140,7 +140,7 @@ class Crowd:
     # -- the end ---------------------------------------------
 
     def finish(self, database_url: str, ack_timeout: float = 60) -> list[str]:
-        """Everyone falls silent, gets the acks that are due, resumes a last time; what is then wrong."""
+        """Stops sending, waits for all pending acks, resumes a last time, and returns everything that is wrong."""
         for talker in self.talkers:
             talker.talking = False
         self._wait(lambda: not any(t.pending for t in self.talkers), ack_timeout, "an ack for every send")
@@ -151,24 +151,24 @@ class Crowd:
             30,
             "the last resume",
         )
-        self._wait(lambda: not any(t.must_fetch for t in self.talkers), 20, "what had to be fetched after a resync")
+        self._wait(lambda: not any(t.must_fetch for t in self.talkers), 20, "the messages to fetch after a resync")
         stored = self.stored(database_url)
         found: list[str] = []
 
-        def sound() -> bool:
+        def no_violations() -> bool:
             self._log.flush()
             found[:] = violations(read_histories(self.log_path).values(), stored)
             return not found
 
-        with contextlib.suppress(TimeoutError):  # what is missing then is in `found`
-            self._wait(sound, 10, "everyone to have everything")
+        with contextlib.suppress(TimeoutError):  # anything still missing is in `found`
+            self._wait(no_violations, 10, "everyone to have everything")
         return found + [complaint for t in self.talkers for complaint in t.complaints]
 
     async def _hang_up_all(self) -> None:
         await asyncio.gather(*(talker.hang_up() for talker in self.talkers))
 
     def stored(self, database_url: str) -> Stored:
-        """What Postgres holds of these users' conversations."""
+        """Returns the rows of these users' conversations in Postgres."""
         users = [account.user_id for account in self.accounts]
         members: dict[int, set[int]] = {}
         with psycopg.connect(database_url, connect_timeout=5) as connection:
@@ -180,7 +180,7 @@ class Crowd:
 
 @contextmanager
 def chattering(urls: list[str], log_path: Path, seed: int, **options: Any) -> Iterator[Crowd]:
-    """A crowd that talks; every member has had an ack and a message when the block begins."""
+    """A crowd that talks. When the block begins, every talker has had an ack and a message."""
     crowd = Crowd(urls, log_path, seed, **options)
     try:
         crowd.start()

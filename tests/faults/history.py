@@ -1,11 +1,10 @@
-"""What the clients saw, against what Postgres holds: the invariants that no fault may break.
+"""Compares the clients' records with Postgres: the invariants that no fault may break.
 
-I1 acked means stored · I2 one row per (conversation, id) · I3 seq is 1, 2, 3… and the same order everywhere ·
-I4 after the last resume every client has exactly what is stored · I5 only members receive ·
-I6 the sender is who sent it.
-(I7, bounded memory and queues, is measured on the processes: `cluster.py`.)
+I1 acked means stored · I2 one row per (conversation, id) · I3 seq is 1, 2, 3… in the same order everywhere · I4 after
+the last resume every client has exactly the stored messages · I5 only members receive · I6 the sender is the user who
+sent it. (I7, bounded memory and queues, is measured on the processes: `cluster.py`.)
 
-Pure: it takes records and gives back sentences, so that it can be shown to catch what it should.
+Pure: it takes records and returns sentences, so that tests can show which violations it catches.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What Postgres holds of the conversations under test; ``members`` are those who are members in the end."""
+    """The rows of the conversations under test. ``members`` are the members at the end."""
 
     rows: tuple[Row, ...]
     members: dict[int, frozenset[int]]
@@ -40,7 +39,7 @@ class Stored:
 
 @dataclass(slots=True)
 class History:
-    """What one user's client wrote down, replayed. ``view`` is its screen: id → (conversation, seq)."""
+    """One client's record, replayed. ``view`` is its screen: id → (conversation, seq)."""
 
     user_id: int
     sent: dict[str, str] = field(default_factory=dict)
@@ -83,21 +82,21 @@ class History:
         self._connection_ids.clear()
 
     def _resync(self, _record: dict[str, Any]) -> None:
-        """The replay was shortened: what this client knew of others' messages, it fetches anew."""
+        """The replay was shortened, so the client fetches other users' messages again."""
         own = self.sent.keys()
         self.view = {id_: where for id_, where in self.view.items() if id_ in own}
         self._last.clear()
         self._connection_ids.clear()
 
     def _closed(self, _record: dict[str, Any]) -> None:
-        """Only there to be read by people."""
+        """Recorded only for human readers."""
 
     def _refused(self, _record: dict[str, Any]) -> None:
-        """Only there to be read by people."""
+        """Recorded only for human readers."""
 
 
 def read_histories(path: Path) -> dict[int, History]:
-    """The file that the clients wrote, one JSON record a line."""
+    """Reads the clients' file, which has one JSON record per line."""
     histories: dict[int, History] = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -107,11 +106,11 @@ def read_histories(path: Path) -> dict[int, History]:
 
 
 def violations(histories: Iterable[History], stored: Stored) -> list[str]:
-    """One sentence per broken invariant, its number first; empty if all hold."""
+    """Returns one sentence per broken invariant, starting with its number; empty if all hold."""
     seen = list(histories)
     index = {(row.conversation_id, row.id): row for row in stored.rows}
     found: list[str] = []
-    found += _one_row_each(stored)
+    found += _one_row_per_id(stored)
     found += _gapless(stored)
     for history in seen:
         found += _acked_is_stored(history, index)
@@ -129,12 +128,12 @@ def _acked_is_stored(history: History, index: dict[tuple[int, str], Row]) -> Ite
             yield f"I2 user {history.user_id}: {id_} acked as {first[id_]} and as {(conversation_id, seq)}"
         row = index.get((conversation_id, id_))
         if row is None:
-            yield f"I1 user {history.user_id}: {id_} was acked as {(conversation_id, seq)} and is not stored"
+            yield f"I1 user {history.user_id}: {id_} was acked as {(conversation_id, seq)} but is not stored"
         elif (row.seq, row.sender_id) != (seq, history.user_id):
             yield f"I1 user {history.user_id}: {id_} was acked as seq {seq}, stored as {row}"
 
 
-def _one_row_each(stored: Stored) -> Iterator[str]:
+def _one_row_per_id(stored: Stored) -> Iterator[str]:
     for key, count in Counter((row.conversation_id, row.id) for row in stored.rows).items():
         if count > 1:
             yield f"I2 {count} rows for {key}"
@@ -154,7 +153,7 @@ def _same_as_stored(history: History, stored: Stored) -> Iterator[str]:
     mine = {c for c, members in stored.members.items() if history.user_id in members}
     rows = [row for row in stored.rows if row.conversation_id in mine]
     expected = {row.id: (row.conversation_id, row.seq) for row in rows}
-    own_of_the_server = {row.id for row in rows if row.kind == "system"}  # from before the clients came
+    own_of_the_server = {row.id for row in rows if row.kind == "system"}  # from before the clients joined
     for id_ in expected.keys() - history.view.keys() - own_of_the_server:
         yield f"I4 user {history.user_id} never got {id_} {expected[id_]}"
     for id_, where in history.view.items():
@@ -174,9 +173,9 @@ def _senders(histories: list[History], stored: Stored) -> Iterator[str]:
     author = {id_: (history.user_id, body) for history in histories for id_, body in history.sent.items()}
     for row in stored.rows:
         if row.kind == "system":
-            continue  # the server's own
+            continue  # a system message
         if row.id not in author:
-            yield f"I6 {row.id} is stored and nobody sent it"
+            yield f"I6 {row.id} is stored but nobody sent it"
         elif author[row.id] != (row.sender_id, row.body):
             yield f"I6 {row.id}: sent by {author[row.id]}, stored as {(row.sender_id, row.body)}"
     for history in histories:

@@ -1,5 +1,4 @@
-"""One chattering user: sends, writes down every ack, reconnects with jitter, resumes, sends again what was
-not acked."""
+"""One chattering user: sends, records every ack, reconnects with jitter, resumes, and repeats sends without an ack."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ Note = Callable[..., None]
 
 
 class Talker:
-    """Lives in the crowd's event loop. Counters may be read from other threads."""
+    """Runs in the crowd's event loop. Counters may be read from other threads."""
 
     def __init__(
         self, account: Account, peer: Account, urls: list[str], note: Note, seed: int, pace: float, reads: bool
@@ -61,7 +60,7 @@ class Talker:
                 await self._pause(self.random.uniform(0.02, 0.4))
 
     async def _pause(self, seconds: float) -> None:
-        """Wait so long, or until woken."""
+        """Waits this long, or until woken."""
         self._wake.clear()
         try:
             await asyncio.wait_for(self._wake.wait(), seconds)
@@ -69,11 +68,11 @@ class Talker:
             return
 
     def wake(self) -> None:
-        """In the loop's thread."""
+        """Must be called in the loop's thread."""
         self._wake.set()
 
     async def hang_up(self) -> None:
-        """End the connection; ``run`` makes the next."""
+        """Ends the connection; ``run`` opens the next one."""
         if self._socket is not None:
             await self._socket.close()
 
@@ -120,7 +119,7 @@ class Talker:
                 if self.talking and len(self.pending) < 50:
                     await self._send_new()
         except ConnectionClosed:
-            return  # the reader tells
+            return  # the reader reports it
 
     async def _send_overdue(self) -> None:
         now = time.monotonic()
@@ -141,7 +140,7 @@ class Talker:
         await self._send(id_)
 
     def _choose_target(self) -> dict[str, int]:
-        """Mostly the peer; who is in groups speaks a third of the time to one of them."""
+        """Chooses the peer mostly; a talker in groups sends a third of its messages to one of them."""
         if self.groups and self.random.random() < 1 / 3:
             return {"conversationId": self.random.choice(self.groups)}
         return {"receiverId": self.peer.user_id}
@@ -159,7 +158,7 @@ class Talker:
     # -- receiving -------------------------------------------
 
     async def _read(self, socket: ClientConnection) -> None:
-        while True:  # not `async for`: that ends without a word where the close was 1000 or 1001
+        while True:  # not `async for`, which ends silently if the close code was 1000 or 1001
             frame = json.loads(await socket.recv())
             handler = getattr(self, f"_on_{frame['event']}", None)
             if handler is not None:
@@ -168,7 +167,7 @@ class Talker:
                 self.cursor = frame["cursor"]
 
     async def _on_joined(self, data: dict[str, Any], _ref: str | None) -> None:
-        if self.cursor is None:  # a first join replays nothing: what came before it is unread
+        if self.cursor is None:  # a first join replays nothing, so earlier messages are only in the unread list
             self.cursor, self.must_fetch = data["cursor"], True
         if self.must_fetch:
             await self._fetch()

@@ -1,4 +1,4 @@
-"""Clients that stop reading, read slowly, or vanish without a word."""
+"""Clients that stop reading, read slowly, or vanish silently."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
-def gone_seconds(long_form: bool) -> float:
-    """Docs promise 45 s of a server that pings every 20 s; the short form pings every 2 s."""
+def offline_seconds(long_form: bool) -> float:
+    """The docs promise 45 s with a ping every 20 s; the short form pings every 2 s."""
     return 45.0 if long_form else 12.0
 
 
@@ -40,14 +40,14 @@ def is_offline(client: RestClient, user_id: int) -> bool:
     return bool(client.presence([user_id])[user_id]["status"] == "offline")
 
 
-def test_a_frozen_reader_is_gone_in_time(
+def test_frozen_reader_goes_offline_in_time(
     cluster: Cluster,
     people: tuple[Account, Account],
     opened: list[Any],
     rng: random.Random,
-    gone_seconds: float,
+    offline_seconds: float,
 ) -> None:
-    """It reads nothing and answers no ping, its window full or not."""
+    """The client reads nothing and answers no ping, whether its window is full or not."""
     sender, frozen = people
     client = WsClient(cluster.urls[0], frozen)
     rest = RestClient(cluster.urls[1], sender.access_token)
@@ -58,11 +58,11 @@ def test_a_frozen_reader_is_gone_in_time(
     client.connection.freeze()
     for _ in range(rng.randint(0, 30)):
         rest.send(receiver_id=frozen.user_id, message="x" * 4000)
-    until(lambda: is_offline(rest, frozen.user_id), gone_seconds, "the frozen reader offline")
+    until(lambda: is_offline(rest, frozen.user_id), offline_seconds, "the frozen reader offline")
 
 
-def test_a_half_open_connection_is_gone_in_time(
-    cluster: Cluster, people: tuple[Account, Account], opened: list[Any], seed: int, gone_seconds: float
+def test_half_open_connection_goes_offline_in_time(
+    cluster: Cluster, people: tuple[Account, Account], opened: list[Any], seed: int, offline_seconds: float
 ) -> None:
     other, gone = people
     with TcpProxy(int(cluster.urls[0].rsplit(":", 1)[1])) as proxy:
@@ -71,13 +71,13 @@ def test_a_half_open_connection_is_gone_in_time(
         opened += [client, rest]
         assert not is_offline(rest, gone.user_id)
         proxy.blackhole()
-        until(lambda: is_offline(rest, gone.user_id), gone_seconds, "the half-open session offline")
+        until(lambda: is_offline(rest, gone.user_id), offline_seconds, "the half-open session offline")
 
 
-def test_a_slow_consumer_is_closed_and_resumes_complete(
+def test_slow_consumer_is_closed_and_resumes_completely(
     cluster: Cluster, people: tuple[Account, Account], opened: list[Any], rng: random.Random
 ) -> None:
-    """Its outbox overflows: closed, others unaffected, and with its cursor it gets all of it."""
+    """Its outbox overflows: it is closed, others are unaffected, and its cursor brings every message."""
     sender, slow = people
     client = WsClient(cluster.urls[0], slow).connect(receive_buffer=2048)
     bystander = WsClient(cluster.urls[0], slow).join()

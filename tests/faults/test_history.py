@@ -1,4 +1,4 @@
-"""The judge is judged: histories that break each invariant must be caught, and a sound one must pass."""
+"""Tests the checker itself: it must catch a violation of each invariant and accept a correct history."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = (Row(7, 1, "a", ANN, "one"), Row(7, 2, "b", BEN, "two"), Row(7, 3, "c", A
 
 
 def records() -> list[dict[str, Any]]:
-    """A sound run: Ann sends a and c, Ben b; both resume once."""
+    """A correct run: Ann sends a and c, Ben sends b, and both resume once."""
 
     def received(user: int, id_: str, seq: int, sender: int) -> dict[str, Any]:
         return {
@@ -59,21 +59,21 @@ def where(lines: list[dict[str, Any]], **want: Any) -> int:
     return next(i for i, line in enumerate(lines) if want.items() <= line.items())
 
 
-def test_a_sound_history_passes() -> None:
+def test_correct_history_passes() -> None:
     assert judge(records()) == []
 
 
-def test_a_history_is_read_back_from_its_file(tmp_path: Path) -> None:
+def test_history_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "clients.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records()), encoding="utf-8")
     assert violations(read_histories(path).values(), Stored(ROWS, MEMBERS)) == []
 
 
-def test_an_acked_message_that_is_not_stored_is_caught() -> None:
+def test_acked_message_that_is_not_stored_is_caught() -> None:
     assert any(s.startswith("I1") for s in judge(records(), ROWS[:2]))
 
 
-def test_an_ack_with_another_seq_than_the_stored_is_caught() -> None:
+def test_ack_with_another_seq_than_stored_is_caught() -> None:
     lines = records()
     lines[where(lines, what="acked", id="c")]["seq"] = 4
     assert any(s.startswith("I1") for s in judge(lines))
@@ -89,7 +89,7 @@ def test_two_different_acks_for_one_id_are_caught() -> None:
     assert any(s.startswith("I2") for s in judge(lines))
 
 
-def test_a_gap_in_seq_is_caught() -> None:
+def test_gap_in_seq_is_caught() -> None:
     assert any(s.startswith("I3") for s in judge(records(), (ROWS[0], ROWS[1], Row(7, 4, "c", ANN, "three"))))
 
 
@@ -103,30 +103,30 @@ def test_messages_out_of_order_in_one_connection_are_caught() -> None:
     assert any(s.startswith("I3") for s in judge(lines))
 
 
-def test_a_message_twice_in_one_connection_is_caught() -> None:
+def test_repeated_message_in_one_connection_is_caught() -> None:
     lines = records()
     lines.append(dict(lines[where(lines, user=BEN, id="c", what="received")]))
     assert any(s.startswith("I3") for s in judge(lines))
 
 
-def test_a_message_again_after_a_reconnect_is_no_violation() -> None:
+def test_repeated_message_after_a_reconnect_is_allowed() -> None:
     lines = records()
     lines += [{"user": BEN, "what": "connected"}, lines[where(lines, user=BEN, id="c", what="received")]]
     assert judge(lines) == []
 
 
-def test_a_message_that_never_came_is_caught() -> None:
+def test_missing_message_is_caught() -> None:
     lines = records()
     del lines[where(lines, user=BEN, id="c", what="received")]
     assert any(s.startswith("I4") for s in judge(lines))
 
 
-def test_a_message_on_screen_that_is_not_stored_is_caught() -> None:
+def test_displayed_message_that_is_not_stored_is_caught() -> None:
     lines = [*records(), {**records()[3], "id": "ghost", "seq": 9}]
     assert any(s.startswith("I4") for s in judge(lines))
 
 
-def test_a_resync_forgets_what_was_shown_and_never_stored() -> None:
+def test_resync_clears_displayed_messages_that_were_never_stored() -> None:
     lines = records()
     ghost = {**lines[3], "id": "ghost", "seq": 9}
     refetched = [{**lines[3], "what": "fetched"}, {**lines[-1], "what": "fetched"}]
@@ -134,23 +134,23 @@ def test_a_resync_forgets_what_was_shown_and_never_stored() -> None:
 
 
 @pytest.mark.parametrize("what", ["received", "fetched"])
-def test_a_message_to_a_stranger_is_caught(what: str) -> None:
+def test_message_to_a_non_member_is_caught(what: str) -> None:
     lines = [*records(), {**records()[3], "user": EVE, "what": what}]
     assert any(s.startswith("I5") for s in judge(lines))
 
 
-def test_a_forged_sender_is_caught() -> None:
+def test_forged_sender_is_caught() -> None:
     lines = records()
     lines[where(lines, user=BEN, id="c", what="received")]["senderId"] = EVE
     assert any(s.startswith("I6") for s in judge(lines))
 
 
-def test_a_changed_text_is_caught() -> None:
+def test_changed_text_is_caught() -> None:
     assert any(s.startswith("I6") for s in judge(records(), (*ROWS[:2], Row(7, 3, "c", ANN, "forged"))))
 
 
 def in_a_group(missed_by: int | None = None, twice_to: int | None = None) -> list[str]:
-    """A group of three whose making is seq 1: Ann sends seq 2, and everyone gets it."""
+    """A group of three, created with seq 1. Ann sends seq 2, and every member gets it."""
     rows = (Row(9, 1, "s", ANN, "", "system"), Row(9, 2, "g", ANN, "all"))
     got = {"what": "received", "id": "g", "conversationId": 9, "seq": 2, "senderId": ANN}
     lines = [{"user": ANN, "what": "sent", "id": "g", "body": "all"}]
@@ -162,17 +162,17 @@ def in_a_group(missed_by: int | None = None, twice_to: int | None = None) -> lis
     return violations(histories.values(), Stored(rows, {9: frozenset(histories)}))
 
 
-def test_a_sound_group_passes() -> None:
+def test_correct_group_history_passes() -> None:
     assert in_a_group() == []
 
 
-def test_one_member_of_a_group_who_did_not_get_a_message_is_caught() -> None:
+def test_message_missing_for_one_group_member_is_caught() -> None:
     assert [s[:9] for s in in_a_group(missed_by=EVE)] == [f"I4 user {EVE}"]
 
 
-def test_one_member_of_a_group_who_got_a_message_twice_is_caught() -> None:
+def test_message_repeated_for_one_group_member_is_caught() -> None:
     assert {s[:2] for s in in_a_group(twice_to=BEN)} == {"I3"}
 
 
-def test_a_message_that_nobody_sent_is_caught() -> None:
+def test_message_that_nobody_sent_is_caught() -> None:
     assert any(s.startswith("I6") for s in judge(records(), (*ROWS, Row(7, 4, "d", ANN, "four"))))

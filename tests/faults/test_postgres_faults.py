@@ -1,4 +1,4 @@
-"""Postgres is gone, hangs, or commits without saying so."""
+"""Postgres is down, hangs, or commits without its answer arriving."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ import re
 import pytest
 
 from app.message_log import keys
-from tests.faults.cluster import Cluster, lasting, until
+from tests.faults.cluster import Cluster, lasted, until
 from tests.faults.conftest import Chat
 
 pytestmark = pytest.mark.faults
 
 
 def carries_messages(chunk: bytes) -> bool:
-    """A batch is one statement that commits by itself; the texts of talkers ("7#12") go with it."""
+    """A batch is one self-committing statement that contains the talkers' texts ("7#12")."""
     return re.search(rb"\d+#\d+", chunk) is not None
 
 
-def test_stopped_while_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
-    """No ack meanwhile; every message reaches its receiver; acks come when it is back."""
+def test_chat_continues_while_postgres_is_stopped(
+    cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool
+) -> None:
+    """No ack comes while Postgres is down, but every message still reaches its receiver, and acks come afterwards."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         cluster.stack.stop_postgres()
-        outage = lasting(30 if long_form else 6)
+        outage = lasted(30 if long_form else 6)
         acked = sum(t.acked for t in crowd.talkers)
         crowd.wait_received(4, 20)
         crowd.wait_for(outage, 40, "the end of the outage")
@@ -34,12 +36,14 @@ def test_stopped_while_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Ra
         crowd.wait_acks(3, 60)
 
 
-def test_frozen_while_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
+def test_chat_continues_while_postgres_is_frozen(
+    cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool
+) -> None:
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         cluster.stores.postgres.freeze()
         try:
-            outage = lasting(30 if long_form else 6)
+            outage = lasted(30 if long_form else 6)
             crowd.wait_received(4, 20)
             crowd.wait_for(outage, 40, "the end of the outage")
         finally:
@@ -47,8 +51,8 @@ def test_frozen_while_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Ran
         crowd.wait_acks(3, 60)
 
 
-def test_commit_without_an_answer(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """The transaction is committed and the worker does not learn it: the batch comes again, no row does."""
+def test_commit_without_an_answer_is_not_stored_twice(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """The transaction commits but the worker gets no answer. It repeats the batch, and no row is stored twice."""
     with chat() as crowd:
         for _ in range(rng.randint(2, 4)):
             crowd.wait_acks(1)
@@ -58,7 +62,7 @@ def test_commit_without_an_answer(cluster: Cluster, chat: Chat, rng: random.Rand
         crowd.wait_acks(2)
 
 
-def test_the_wire_to_postgres_is_cut_at_random(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+def test_random_cuts_of_the_postgres_connection(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     with chat() as crowd:
         for _ in range(4):
             cluster.to_postgres.drop_replies_after(rng.randint(0, 4000))
@@ -66,7 +70,7 @@ def test_the_wire_to_postgres_is_cut_at_random(cluster: Cluster, chat: Chat, rng
         crowd.wait_acks(2)
 
 
-def test_a_slow_wire_to_postgres(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+def test_slow_postgres_connection(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     with chat() as crowd:
         cluster.to_postgres.delay(rng.uniform(0.05, 0.15))
         crowd.wait_acks(3, 60)
@@ -79,7 +83,9 @@ def test_a_slow_wire_to_postgres(cluster: Cluster, chat: Chat, rng: random.Rando
     [b"not msgpack at all", b"\x91\xc0", b"\x91\x9a\x01\x01\x01\x01\x01\x01\xa1x\xa1{\xa0\xa0", b""],
     ids=["noise", "nil-record", "no-such-conversation", "empty"],
 )
-def test_poison_in_the_log_is_set_aside(cluster: Cluster, chat: Chat, rng: random.Random, poison: bytes) -> None:
+def test_unreadable_log_record_becomes_a_dead_letter(
+    cluster: Cluster, chat: Chat, rng: random.Random, poison: bytes
+) -> None:
     with chat() as crowd:
         crowd.wait_acks(rng.randint(1, 3))
         before = cluster.dead_letters()

@@ -1,4 +1,4 @@
-"""Redis dies, forgets, hangs, or drops a subscription."""
+"""Redis dies, loses data, hangs, or drops a subscription."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import random
 import pytest
 
 from app.message_log import keys
-from tests.faults.cluster import Cluster, lasting
+from tests.faults.cluster import Cluster, lasted
 from tests.faults.conftest import Chat
 
 pytestmark = pytest.mark.faults
 
 
-def test_killed_and_restarted_with_its_file(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+def test_redis_killed_and_restarted_with_its_file(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         cluster.stack.kill_redis()
@@ -22,8 +22,8 @@ def test_killed_and_restarted_with_its_file(cluster: Cluster, chat: Chat, rng: r
         crowd.wait_acks(3, 60)
 
 
-def test_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """What was not acked is sent again under the same id; what was acked is in Postgres."""
+def test_redis_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """Sends without an ack are repeated under the same id; acked messages are in Postgres."""
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         cluster.stack.kill_redis()
@@ -32,7 +32,7 @@ def test_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: random.Ra
         crowd.wait_acks(3, 60)
 
 
-def test_flushed_while_it_runs(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+def test_redis_flushed_while_running(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         with cluster.stores.valkey.client() as client:
@@ -40,8 +40,8 @@ def test_flushed_while_it_runs(cluster: Cluster, chat: Chat, rng: random.Random)
         crowd.wait_acks(3, 60)
 
 
-def test_the_log_is_trimmed_to_nothing(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """An operator's XTRIM with workers down: what was in the log alone was not acked, and is sent again."""
+def test_log_trimmed_to_nothing(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """An operator runs XTRIM while the workers are down. Records only in the log had no ack and are sent again."""
     with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         for index in range(2):
@@ -54,8 +54,8 @@ def test_the_log_is_trimmed_to_nothing(cluster: Cluster, chat: Chat, rng: random
         crowd.wait_acks(3, 60)
 
 
-def test_subscriptions_are_cut(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """Pub/sub forgets what it could not deliver: a gateway must notice and fetch what it missed."""
+def test_cut_subscriptions(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """Pub/sub forgets undelivered messages, so a gateway must notice the gap and fetch them."""
     with chat() as crowd:
         for _ in range(rng.randint(2, 4)):
             crowd.wait_acks(1)
@@ -64,7 +64,7 @@ def test_subscriptions_are_cut(cluster: Cluster, chat: Chat, rng: random.Random)
         crowd.wait_acks(2)
 
 
-def test_every_connection_is_cut(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+def test_every_redis_connection_is_cut(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     with chat() as crowd:
         for _ in range(rng.randint(2, 4)):
             crowd.wait_acks(1)
@@ -73,13 +73,13 @@ def test_every_connection_is_cut(cluster: Cluster, chat: Chat, rng: random.Rando
         crowd.wait_acks(2, 60)
 
 
-def test_hangs(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
-    """Frozen, not gone: nothing answers and no connection breaks."""
+def test_redis_hangs(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
+    """Redis is frozen: nothing answers, and no connection breaks."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         cluster.stores.valkey.freeze()
         try:
-            crowd.wait_for(lasting(30 if long_form else 4), 60, "the time of the freeze")
+            crowd.wait_for(lasted(30 if long_form else 4), 60, "the time of the freeze")
         finally:
             cluster.stores.valkey.thaw()
         crowd.wait_acks(3, 60)

@@ -1,4 +1,4 @@
-"""The same id a hundred times at once on two nodes, then with another text."""
+"""The same id sent a hundred times at once on two nodes, then with another text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.clients import Refused, WsClient, register
 pytestmark = pytest.mark.faults
 
 
-def test_a_hundred_sends_are_one_message(cluster: Cluster, rng: random.Random) -> None:
+def test_hundred_sends_of_one_id_are_one_message(cluster: Cluster, rng: random.Random) -> None:
     ann, ben = register(cluster.urls[0]), register(cluster.urls[1])
     clients = [WsClient(cluster.urls[i % 2], ann).join() for i in range(10)]
     watcher = WsClient(cluster.urls[0], ben).join()

@@ -1,4 +1,4 @@
-"""The misbehaving proxy does what its scenarios rely on."""
+"""The misbehaving proxy provides the faults that its scenarios rely on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.tcp_proxy import TcpProxy
 
 @pytest.fixture
 def echo() -> Iterator[int]:
-    """A server that answers every chunk with itself in capitals."""
+    """A server that answers every chunk with the same text in capitals."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve(connection: socket.socket) -> None:
@@ -52,7 +52,7 @@ def wire(proxy: TcpProxy) -> Iterator[socket.socket]:
         yield made
 
 
-def ask(wire: socket.socket, question: bytes) -> bytes:
+def exchange(wire: socket.socket, question: bytes) -> bytes:
     wire.sendall(question)
     return wire.recv(4096)
 
@@ -64,41 +64,41 @@ def is_cut(wire: socket.socket) -> bool:
         return True
 
 
-def test_it_passes_on(wire: socket.socket) -> None:
-    assert ask(wire, b"hello") == b"HELLO"
+def test_traffic_is_passed_on(wire: socket.socket) -> None:
+    assert exchange(wire, b"hello") == b"HELLO"
 
 
 def test_cut_ends_open_connections_and_serves_new_ones(proxy: TcpProxy, wire: socket.socket) -> None:
-    assert ask(wire, b"a") == b"A"
+    assert exchange(wire, b"a") == b"A"
     proxy.cut()
     assert is_cut(wire)
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as other:
-        assert ask(other, b"b") == b"B"
+        assert exchange(other, b"b") == b"B"
 
 
-def test_blackhole_says_nothing_until_healed(proxy: TcpProxy, wire: socket.socket) -> None:
-    assert ask(wire, b"a") == b"A"
+def test_blackhole_passes_nothing_until_healed(proxy: TcpProxy, wire: socket.socket) -> None:
+    assert exchange(wire, b"a") == b"A"
     proxy.blackhole()
     wire.settimeout(0.2)
     with pytest.raises(TimeoutError):
-        ask(wire, b"b")
+        exchange(wire, b"b")
     proxy.heal()
     wire.settimeout(5)
     assert wire.recv(4096) == b"B"
 
 
-def test_the_reply_to_a_marked_request_is_swallowed(proxy: TcpProxy, wire: socket.socket) -> None:
+def test_reply_to_a_marked_request_is_swallowed(proxy: TcpProxy, wire: socket.socket) -> None:
     proxy.cut_reply_to(lambda chunk: b"commit" in chunk)
-    assert ask(wire, b"insert") == b"INSERT"
+    assert exchange(wire, b"insert") == b"INSERT"
     assert proxy.armed
     wire.sendall(b"commit")
     assert is_cut(wire)
     assert (proxy.armed, proxy.cuts) == (False, 1)
 
 
-def test_replies_stop_after_some_bytes(proxy: TcpProxy, wire: socket.socket) -> None:
+def test_replies_are_cut_after_some_bytes(proxy: TcpProxy, wire: socket.socket) -> None:
     proxy.drop_replies_after(8)
-    assert ask(wire, b"12345678") == b"12345678"
+    assert exchange(wire, b"12345678") == b"12345678"
     wire.sendall(b"9")
     assert is_cut(wire)
     assert proxy.cuts == 1

@@ -1,4 +1,4 @@
-"""A gateway dies, or is told to."""
+"""A gateway dies, or is asked to stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_kill_9_of_a_gateway(cluster: Cluster, chat: Chat, rng: random.Random) -
 
 
 def test_kill_9_of_the_process_below_gunicorn(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """The arbiter lives and starts another at once."""
+    """The arbiter survives and starts another worker at once."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         index = rng.randrange(2)
@@ -36,7 +36,7 @@ def test_kill_9_of_the_process_below_gunicorn(cluster: Cluster, chat: Chat, rng:
 
 
 def test_sigterm_under_load(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """1001 to every session within a second, the process gone within 25 s, nothing lost."""
+    """Every session gets 1001 within a second, the process ends within 25 s, and nothing is lost."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         index = rng.randrange(2)
@@ -51,15 +51,15 @@ def test_sigterm_under_load(cluster: Cluster, chat: Chat, rng: random.Random) ->
         )
         gateway.wait(25)
         assert time.monotonic() - start < 25
-        told = sum(t.close_codes.count(1001) for t in crowd.talkers) - before
-        assert told >= 3, f"only {told} sessions were told"
+        closed_sessions = sum(t.close_codes.count(1001) for t in crowd.talkers) - before
+        assert closed_sessions >= 3, f"only {closed_sessions} sessions got the close"
         crowd.wait_acks(3)
         cluster.stack.start_web(index)
         crowd.wait_acks(2)
 
 
-def test_both_gateways_one_after_the_other(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """A rolling restart, the rude way."""
+def test_gateways_killed_one_after_the_other(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """A rolling restart by SIGKILL."""
     with chat() as crowd:
         for index in rng.sample(range(2), 2):
             crowd.wait_acks(2)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.faults
 
 
 def test_kill_9_of_the_pool_processes(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """The processes that drain die; their parents live and fork anew."""
+    """The processes that drain die; their parents survive and fork new ones."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         for index in range(2):
@@ -24,7 +24,7 @@ def test_kill_9_of_the_pool_processes(cluster: Cluster, chat: Chat, rng: random.
 
 
 def test_kill_9_of_a_whole_worker(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """One of two: the other goes on within seconds, without waiting for a restart."""
+    """One of two workers dies. The other continues within seconds, without waiting for a restart."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         index = rng.randrange(2)
@@ -34,7 +34,7 @@ def test_kill_9_of_a_whole_worker(cluster: Cluster, chat: Chat, rng: random.Rand
 
 
 def test_sigterm_of_a_worker_under_load(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """As a platform does at a deploy, to the whole group: the drain ends at once and is handed over."""
+    """As at a deployment, the whole group gets SIGTERM: the drain ends at once and is handed over."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         for worker in rng.sample(cluster.stack.workers, 2):
@@ -45,8 +45,8 @@ def test_sigterm_of_a_worker_under_load(cluster: Cluster, chat: Chat, rng: rando
             crowd.wait_for(lambda w=worker: "ready" in w.log().rpartition("Warm shutdown")[2], 30, "the new worker")
 
 
-def test_both_workers_dead_and_chat_goes_on(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """Live delivery needs no worker; acks come when one is back."""
+def test_chat_continues_while_both_workers_are_dead(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """Live delivery needs no worker; acks come when a worker is back."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         for index in range(2):
@@ -58,8 +58,11 @@ def test_both_workers_dead_and_chat_goes_on(cluster: Cluster, chat: Chat, rng: r
         crowd.wait_acks(3, 60)
 
 
-def test_a_frozen_worker_does_not_hold_up_the_rest(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """It may hold the lease when it stops; thawed, it must not write what another has written."""
+def test_frozen_worker_does_not_block_the_others(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """It may hold the lease when it freezes.
+
+    After the thaw it must not write records that another worker has written.
+    """
     with chat() as crowd:
         crowd.wait_acks(2)
         with cluster.frozen(cluster.stack.workers[rng.randrange(2)]):

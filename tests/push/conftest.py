@@ -1,4 +1,7 @@
-"""One server with Web Push and FCM stand-ins for the whole package; users, browsers and devices are each test's own."""
+"""One server with Web Push and FCM stand-ins for the whole package.
+
+Each test has its own users, browsers and devices.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ SPACING_SECONDS = 1.0
 
 @dataclass
 class Pushing:
-    """A running server and what it pushes to."""
+    """A running server and the push services that it sends to."""
 
     stack: Stack
     web: WebPushService
@@ -34,12 +37,12 @@ class Pushing:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(query), values)]
 
-    def settled(self, timeout: float = 30) -> None:
-        """Until nothing is owed and nothing is on its way."""
+    def wait_until_settled(self, timeout: float = 30) -> None:
+        """Waits until no push is pending and no delivery is under way."""
         query = (
             "SELECT (SELECT count(*) FROM push_owed), (SELECT count(*) FROM push_deliveries WHERE state = 'pending')"
         )
-        wait_until(lambda: self.rows(query)[0] == (0, 0), timeout, "nothing owed", every=0.05)
+        wait_until(lambda: self.rows(query)[0] == (0, 0), timeout, "all pushes to end", every=0.05)
 
 
 @dataclass
@@ -79,8 +82,8 @@ def pushing() -> Iterator[Pushing]:
 
 
 @pytest.fixture(autouse=True)
-def usual_answers(pushing: Pushing) -> Iterator[None]:
-    """What a test has the stand-ins answer ends with it; nothing that they could not understand came meanwhile."""
+def default_answers(pushing: Pushing) -> Iterator[None]:
+    """Resets the stand-ins' answers after each test and checks that they could parse every request."""
     yield
     pushing.web.answer = lambda request: None
     pushing.fcm.answer = lambda message: None

@@ -1,4 +1,7 @@
-"""DESIGN promise 4: a live session that does not confirm is no session. One that does, spares the phone."""
+"""DESIGN promise 4: a live session that does not confirm counts as none.
+
+A session that confirms prevents the notification.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ with connect(url) as ws:
 
 
 def receiver(pushing: Pushing, who: Person) -> subprocess.Popen[str]:
-    """A client in a process of its own, joined with ``ack: client``."""
+    """Starts a client in a process of its own, joined with ``ack: client``."""
     url = pushing.stack.base_url.replace("http", "ws") + "/ws"
     command = [sys.executable, "-c", RECEIVER, url, who.account.access_token]
     process = subprocess.Popen(command, cwd=ROOT, env=base_env(), stdout=subprocess.PIPE, text=True)
@@ -36,7 +39,7 @@ def receiver(pushing: Pushing, who: Person) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_frozen_receiver_is_notified_within_12_seconds_and_one_who_has_it_is_not(
+def test_frozen_receiver_is_notified_within_12_seconds_and_a_confirming_one_is_not(
     pushing: Pushing, person: Callable[..., Person], online: Callable[..., WsClient]
 ) -> None:
     ann, frozen, awake = person("Ann"), person(), person()
@@ -58,5 +61,5 @@ def test_a_frozen_receiver_is_notified_within_12_seconds_and_one_who_has_it_is_n
             process.kill()
     assert 9.5 < after < 12, after
     assert browser.received[0]["body"] == "Wake up"
-    pushing.settled()
+    pushing.wait_until_settled()
     assert spared.received == []

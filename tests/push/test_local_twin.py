@@ -1,4 +1,4 @@
-"""Without keys: development shows what would be sent, and the deployment makes its VAPID key itself."""
+"""Without keys, development shows the notifications in an outbox, and the deployment generates its VAPID key itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rest(stack: Stack, account: Account) -> RestClient:
     return RestClient(stack.base_url, account.access_token)
 
 
-def test_what_would_be_sent_is_in_the_outbox_of_whom_it_is_for(plain: Stack) -> None:
+def test_outbox_of_the_receiver_shows_the_notification(plain: Stack) -> None:
     ann, ben = register(plain.base_url), register(plain.base_url)
     hers, his = rest(plain, ann), rest(plain, ben)
     browser = Browser("x", "https://fcm.googleapis.com")
@@ -50,7 +50,7 @@ def test_what_would_be_sent_is_in_the_outbox_of_whom_it_is_for(plain: Stack) -> 
     hers.close(), his.close()
 
 
-def test_the_key_is_made_once_and_kept(plain: Stack) -> None:
+def test_vapid_key_is_generated_once_and_kept(plain: Stack) -> None:
     client = rest(plain, register(plain.base_url))
     keys = {client.json("GET", "/push/vapid-key")["publicKey"] for _ in range(3)}
     engine = create_engine(plain.stores.postgres.url(scheme="postgresql+psycopg"))
@@ -62,8 +62,8 @@ def test_the_key_is_made_once_and_kept(plain: Stack) -> None:
     client.close()
 
 
-def test_the_figures_say_what_was_sent(plain: Stack) -> None:
-    """A worker and the queue publish theirs apart, each every few seconds."""
+def test_metrics_count_the_notifications(plain: Stack) -> None:
+    """A worker and the queue publish their metrics separately, each every few seconds."""
     sent = re.compile(r'^parley_push_total\{outcome="sent",process="push:[^"]+",provider="fcm"\} 1\.0$', re.MULTILINE)
     with httpx.Client(base_url=plain.base_url) as client:
 
@@ -71,10 +71,10 @@ def test_the_figures_say_what_was_sent(plain: Stack) -> None:
             text_ = client.get("/metrics").text
             return all((sent.search(text_), "parley_push_owed 0.0" in text_, "parley_push_age_seconds 0.0" in text_))
 
-        wait_until(shown, 20, "what was sent, and that nothing is owed", every=0.5)
+        wait_until(shown, 20, "the sent notifications, and none pending", every=0.5)
 
 
 def test_only_development_has_an_outbox() -> None:
     for name in ("production", "staging"):
-        with pytest.raises(NotFound):  # raised before Redis is used: there is none at this address
+        with pytest.raises(NotFound):  # raised before Redis is used: no Redis listens at this address
             show_outbox(1, redis=Redis(host="127.0.0.1", port=1), app_env=name)

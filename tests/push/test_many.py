@@ -1,4 +1,4 @@
-"""A thousand messages to twenty who are away: each device ends with one true notification a conversation."""
+"""A thousand messages to twenty offline users: each device ends with one correct notification per conversation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.web_push_service import Browser
 RECEIVERS, CONVERSATIONS, MESSAGES = 20, 50, 1000
 
 
-def test_each_device_has_one_notification_a_conversation_and_it_is_true(
+def test_each_device_ends_with_one_correct_notification_per_conversation(
     pushing: Pushing, person: Callable[..., Person], online: Callable[..., WsClient]
 ) -> None:
     ann = person("Ann")
@@ -33,7 +33,7 @@ def test_each_device_has_one_notification_a_conversation_and_it_is_true(
     for n, group in read:
         receivers[n].rest.read(group, newest[group]["seq"])
 
-    def as_it_should_be() -> bool:
+    def all_correct() -> bool:
         return all(
             summary(browser)
             == {
@@ -44,15 +44,18 @@ def test_each_device_has_one_notification_a_conversation_and_it_is_true(
             for n, browser in enumerate(browsers)
         )
 
-    wait_until(as_it_should_be, 60, "the true notifications")
-    pushing.settled()
-    assert as_it_should_be()
+    wait_until(all_correct, 60, "the correct notifications")
+    pushing.wait_until_settled()
+    assert all_correct()
     for n, browser in enumerate(browsers):
         assert not any(payload["conversationId"] == groups[n] for payload in browser.received), "muted"
 
 
 def send_all(client: WsClient, groups: list[int]) -> dict[int, dict[str, Any]]:
-    """In random order. The newest of each conversation; none is read, so its seq is how many are unread."""
+    """Sends in random order and returns the newest message of each conversation.
+
+    None is read, so its seq is the unread count.
+    """
     order = random.Random(7).choices(groups, k=MESSAGES - len(groups)) + groups
     newest: dict[int, dict[str, Any]] = {}
     refs = [(g, f"m{n}", client.send_nowait(f"m{n}", conversation_id=g)) for n, g in enumerate(order)]

@@ -1,4 +1,4 @@
-"""Who is notified, when, and with what."""
+"""Who is notified, when, and with which content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def bodies(browser: Browser) -> list[str]:
     return [payload["body"] for payload in list(browser.received) if payload["type"] == "message"]
 
 
-def test_a_receiver_who_is_away_is_notified_at_once_on_every_device(pushing: Pushing, person: MakePerson) -> None:
+def test_offline_receiver_is_notified_at_once_on_every_device(pushing: Pushing, person: MakePerson) -> None:
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
@@ -50,7 +50,7 @@ def test_a_receiver_who_is_away_is_notified_at_once_on_every_device(pushing: Pus
 
 
 def hours_around_now() -> dict[str, str]:
-    """Quiet hours in a zone of its own, from an hour ago to in an hour."""
+    """Returns quiet hours in a time zone of their own, from an hour ago until an hour from now."""
     now = datetime.now(UTC) + timedelta(hours=9)  # Tokyo
     return {
         "from": f"{now - timedelta(hours=1):%H:%M}",
@@ -59,8 +59,8 @@ def hours_around_now() -> dict[str, str]:
     }
 
 
-def test_who_does_not_want_to_hear_of_it_does_not(pushing: Pushing, person: MakePerson) -> None:
-    """All in one group: each has a reason, but the last two."""
+def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePerson) -> None:
+    """All users are in one group. Each has a reason not to be notified, except the last two."""
     ann = person("Ann")
     names = ("muted", "but for mentions", "at night", "blocks ann", "left", "by day", "plain")
     people = {name: person() for name in names}
@@ -83,14 +83,14 @@ def test_who_does_not_want_to_hear_of_it_does_not(pushing: Pushing, person: Make
     people["left"].rest.leave(group)
 
     ann.rest.send(conversation_id=group, message="To all but some")
-    wait_until(lambda: bodies(browsers["plain"]) and bodies(browsers["by day"]), 15, "those who want to know")
-    pushing.settled()
-    told = {name for name in names if browsers[name].received}
-    assert told == {"plain", "by day"}
+    wait_until(lambda: bodies(browsers["plain"]) and bodies(browsers["by day"]), 15, "the two users without a reason")
+    pushing.wait_until_settled()
+    notified = {name for name in names if browsers[name].received}
+    assert notified == {"plain", "by day"}
     named = f"@{people['but for mentions'].account.username}, and @{people['muted'].account.username}"
     ann.rest.send(conversation_id=group, message=named)
-    wait_until(lambda: bodies(browsers["but for mentions"]), 15, "who is named")
-    pushing.settled()
+    wait_until(lambda: bodies(browsers["but for mentions"]), 15, "the mentioned user")
+    pushing.wait_until_settled()
     assert bodies(browsers["but for mentions"]) == [f"Ann: {named}"]
     assert not any(browsers[name].received for name in ("muted", "at night", "blocks ann", "left"))
     assert own.received == []
@@ -100,20 +100,20 @@ def test_who_does_not_want_to_hear_of_it_does_not(pushing: Pushing, person: Make
     )
 
 
-def test_a_block_in_a_direct_conversation_holds_for_notifications(pushing: Pushing, person: MakePerson) -> None:
+def test_block_suppresses_notifications_of_the_direct_conversation(pushing: Pushing, person: MakePerson) -> None:
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
     ben.rest.request("PUT", f"/blocks/{ann.id}")
     ann.rest.send(receiver_id=ben.id, message="Hello?")
     person("Cyd").rest.send(receiver_id=ben.id, message="Control")
-    wait_until(lambda: bodies(browser), 10, "the other one")
-    pushing.settled()
+    wait_until(lambda: bodies(browser), 10, "the control message")
+    pushing.wait_until_settled()
     assert bodies(browser) == ["Control"]
     assert browser.received[-1]["badge"] == 1
 
 
-def test_what_is_shown_is_what_the_user_lets_be_shown(pushing: Pushing, person: MakePerson) -> None:
+def test_notification_shows_only_what_the_preview_setting_allows(pushing: Pushing, person: MakePerson) -> None:
     ann = person("Ann")
     people = {preview: person() for preview in ("full", "sender", "none")}
     browsers = {preview: pushing.web.browser() for preview in people}
@@ -133,8 +133,8 @@ def test_what_is_shown_is_what_the_user_lets_be_shown(pushing: Pushing, person: 
     assert browsers["sender"].received[-1]["senderId"] == ann.id
 
 
-def test_a_burst_is_few_notifications_and_the_last_one_is_true(pushing: Pushing, person: MakePerson) -> None:
-    """Then it is read on another device, and taken away everywhere."""
+def test_burst_makes_few_notifications_and_the_last_is_correct(pushing: Pushing, person: MakePerson) -> None:
+    """Afterwards a read on another device clears the notification on every device."""
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
@@ -146,23 +146,23 @@ def test_a_burst_is_few_notifications_and_the_last_one_is_true(pushing: Pushing,
     spent = time.monotonic() - started
     tag = f"conversation-{sent['conversationId']}"
     wait_until(lambda: browser.shown.get(tag, {}).get("unread") == 30, 10, "the newest of 30")
-    pushing.settled()
-    told = [payload for payload in browser.received if payload["tag"] == tag]
-    assert told[-1]["body"] == "m29"
-    assert told[-1]["badge"] == 31
-    assert 2 <= len(told) <= 3 + spent / 1.0, "first at once, then at most one a second"
+    pushing.wait_until_settled()
+    payloads = [payload for payload in browser.received if payload["tag"] == tag]
+    assert payloads[-1]["body"] == "m29"
+    assert payloads[-1]["badge"] == 31
+    assert 2 <= len(payloads) <= 3 + spent / 1.0, "one at once, then at most one per second"
     assert pushing.fcm.to(android)[-1]["notification"]["body"] == "m29"
     ben.rest.read(sent["conversationId"], 30)
     wait_until(lambda: tag not in browser.shown, 10, "the notification to go")
     assert browser.received[-1] == {"type": "clear", "conversationId": sent["conversationId"], "tag": tag, "badge": 1}
-    pushing.settled()
+    pushing.wait_until_settled()
     (last,) = pushing.fcm.to(android)[-1:]
     assert last["data"]["type"] == "clear"
     assert "notification" not in last
     assert len(browser.shown) == 1
 
 
-def test_only_devices_that_are_not_in_use_are_told_while_one_is(
+def test_while_one_device_is_active_only_the_others_are_notified(
     pushing: Pushing, person: MakePerson, online: Online
 ) -> None:
     ann, ben = person("Ann"), person()
@@ -174,16 +174,16 @@ def test_only_devices_that_are_not_in_use_are_told_while_one_is(
     client = online(ben, device_id="desk")
     sent = ann.rest.send(receiver_id=ben.id, message="On both")
     client.next_message(sent["id"])
-    wait_until(lambda: phone.received and unnamed.received, 10, "the others")
+    wait_until(lambda: phone.received and unnamed.received, 10, "the other devices")
     assert desk.received == []
     client.close()
     wait_until(lambda: ann.rest.presence([ben.id])[ben.id]["status"] != "online", 10, "offline")
     ann.rest.send(receiver_id=ben.id, message="And now")
-    wait_until(lambda: "And now" in bodies(desk), 10, "the desk as well")
+    wait_until(lambda: "And now" in bodies(desk), 10, "the desk to be notified too")
 
 
-def test_what_is_read_before_its_turn_is_not_told(pushing: Pushing, person: MakePerson) -> None:
-    """The second message waits for the pause after the first; it is read meanwhile."""
+def test_message_read_before_its_notification_is_sent_is_not_notified(pushing: Pushing, person: MakePerson) -> None:
+    """The second message waits for the pause after the first and is read during that pause."""
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
@@ -191,12 +191,12 @@ def test_what_is_read_before_its_turn_is_not_told(pushing: Pushing, person: Make
     wait_until(lambda: browser.received, 10, "the first")
     sent = ann.rest.send(receiver_id=ben.id, message="two")
     ben.rest.read(sent["conversationId"], 2)
-    wait_until(lambda: browser.shown == {}, 10, "nothing to stand")
-    pushing.settled()
+    wait_until(lambda: browser.shown == {}, 10, "the notification to be cleared")
+    pushing.wait_until_settled()
     assert bodies(browser) == ["one"]
 
 
-def test_what_is_deleted_for_everyone_does_not_stay_on_the_screen(pushing: Pushing, person: MakePerson) -> None:
+def test_notification_of_a_deleted_message_is_cleared(pushing: Pushing, person: MakePerson) -> None:
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
@@ -205,12 +205,12 @@ def test_what_is_deleted_for_everyone_does_not_stay_on_the_screen(pushing: Pushi
     sent = ann.rest.send(receiver_id=ben.id, message="Oh no")
     wait_until(lambda: bodies(browser) == ["Fine", "Oh no"], 20, "the second")
     ann.rest.delete(sent["id"])
-    wait_until(lambda: browser.shown == {}, 20, "it to go")
-    pushing.settled()
+    wait_until(lambda: browser.shown == {}, 20, "the notification to be cleared")
+    pushing.wait_until_settled()
     assert bodies(browser) == ["Fine", "Oh no"]
 
 
-def test_a_text_longer_than_a_push_service_takes_is_cut(pushing: Pushing, person: MakePerson) -> None:
+def test_text_too_long_for_the_push_service_is_cut(pushing: Pushing, person: MakePerson) -> None:
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
@@ -221,7 +221,7 @@ def test_a_text_longer_than_a_push_service_takes_is_cut(pushing: Pushing, person
     assert browser.received[0]["body"].endswith("…")
 
 
-def test_being_added_to_a_group_is_no_notification(pushing: Pushing, person: MakePerson) -> None:
+def test_being_added_to_a_group_makes_no_notification(pushing: Pushing, person: MakePerson) -> None:
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
@@ -229,7 +229,7 @@ def test_being_added_to_a_group_is_no_notification(pushing: Pushing, person: Mak
     ann.rest.add(group, ben.id)
     ann.rest.send(conversation_id=group, message="Welcome")
     wait_until(lambda: browser.received, 10, "the message")
-    pushing.settled()
+    pushing.wait_until_settled()
     assert bodies(browser) == ["Ann: Welcome"]
 
 
@@ -237,5 +237,5 @@ def outbox_answer(who: Person) -> dict[str, Any]:
     return who.rest.json("GET", "/push/outbox")
 
 
-def test_the_outbox_is_one_s_own_and_empty_where_services_are_used(pushing: Pushing, person: MakePerson) -> None:
+def test_outbox_is_empty_if_push_services_are_configured(pushing: Pushing, person: MakePerson) -> None:
     assert outbox_answer(person()) == {"deliveries": []}

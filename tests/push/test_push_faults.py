@@ -1,4 +1,4 @@
-"""What breaks, and that everybody is notified all the same."""
+"""Failures of push services and workers: every user is still notified."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.web_push_service import Answer, Request
 
 MakePerson = Callable[..., Person]
 
-# The long form of the fault tests owes as many as are promised; the short one has less to wait for.
-OWED = 10_000 if os.environ.get("PARLEY_FAULT_RUNS") else 1_500
+# The long form of the fault tests uses the promised number of pending pushes; the short form uses fewer to save time.
+PENDING = 10_000 if os.environ.get("PARLEY_FAULT_RUNS") else 1_500
 
 
 def states(pushing: Pushing, who: Person) -> list[tuple[str, str | None]]:
@@ -24,8 +24,8 @@ def states(pushing: Pushing, who: Person) -> list[tuple[str, str | None]]:
     return [(state, reason) for state, reason in pushing.rows(query, u=who.id)]
 
 
-def test_a_worker_killed_in_the_midst_leaves_nobody_out(pushing: Pushing, person: MakePerson) -> None:
-    """What it had begun comes twice, under one tag."""
+def test_killed_worker_leaves_nobody_without_a_notification(pushing: Pushing, person: MakePerson) -> None:
+    """Deliveries that it had started are sent twice, under one tag."""
     ann, people = person("Ann"), [person() for _ in range(40)]
     browsers = [pushing.web.browser() for _ in people]
     for who, browser in zip(people, browsers, strict=True):
@@ -38,19 +38,19 @@ def test_a_worker_killed_in_the_midst_leaves_nobody_out(pushing: Pushing, person
     pushing.web.delay = 0.0
     pushing.stack.start_worker(0)
     wait_until(lambda: all(browser.received for browser in browsers), 60, "all of them")
-    pushing.settled(60)
+    pushing.wait_until_settled(60)
     assert all(len(browser.shown) == 1 for browser in browsers)
     assert all(1 <= len(browser.received) <= 2 for browser in browsers)
     assert {state for who in people for state, _ in states(pushing, who)} == {"sent"}
 
 
-def test_a_service_that_hangs_delays_no_other(pushing: Pushing, person: MakePerson) -> None:
+def test_hanging_service_does_not_delay_the_others(pushing: Pushing, person: MakePerson) -> None:
     ann = person("Ann")
     stuck, fine, phone = person(), person(), person()
     hanging = [pushing.web.browser() for _ in range(20)]
     for browser in hanging:
         stuck.subscribe(browser)
-    other = pushing.web.browser("localhost")  # another host, as far as names go
+    other = pushing.web.browser("localhost")  # another host, by name
     fine.subscribe(other)
     token = phone.device()
     names = {browser.name for browser in hanging}
@@ -69,11 +69,11 @@ def test_a_service_that_hangs_delays_no_other(pushing: Pushing, person: MakePers
     assert time.monotonic() - started < 3
     assert not any(browser.received for browser in hanging)
     held.append(True)
-    wait_until(lambda: all(browser.received for browser in hanging), 40, "what hung")
-    pushing.settled()
+    wait_until(lambda: all(browser.received for browser in hanging), 40, "the deliveries to the hanging service")
+    pushing.wait_until_settled()
 
 
-def test_a_service_that_was_down_gets_everything_afterwards(pushing: Pushing, person: MakePerson) -> None:
+def test_service_that_was_down_gets_everything_later(pushing: Pushing, person: MakePerson) -> None:
     ann, people = person("Ann"), [person() for _ in range(10)]
     browsers = [pushing.web.browser() for _ in people]
     for who, browser in zip(people, browsers, strict=True):
@@ -91,15 +91,17 @@ def test_a_service_that_was_down_gets_everything_afterwards(pushing: Pushing, pe
     people[1].rest.read(people[1].rest.direct(ann.id)["id"], 2)
     pushing.web.answer = lambda _: None
     wait_until(lambda: all(b.received for n, b in enumerate(browsers) if n != 1), 60, "all of them")
-    pushing.settled(60)
-    assert asked < 60, "it was left alone while it was down"
-    assert browsers[1].received == [], "read meanwhile"
+    pushing.wait_until_settled(60)
+    assert asked < 60, "the service must get few requests while it is down"
+    assert browsers[1].received == [], "read during the outage"
     assert all(
         b.received[-1]["body"] == "two" and b.received[-1]["unread"] == 2 for n, b in enumerate(browsers) if n != 1
     )
 
 
-def test_what_services_answer_becomes_of_targets_and_deliveries(pushing: Pushing, person: MakePerson) -> None:
+def test_answers_of_the_services_decide_the_state_of_targets_and_deliveries(
+    pushing: Pushing, person: MakePerson
+) -> None:
     ann = person("Ann")
     gone, refused, waits, unregistered, invalid = (person() for _ in range(5))
     web = {who.id: pushing.web.browser() for who in (gone, refused, waits)}
@@ -120,9 +122,9 @@ def test_what_services_answer_becomes_of_targets_and_deliveries(pushing: Pushing
     pushing.fcm.answer = lambda m: error(404 if tokens[m["token"]] == "UNREGISTERED" else 400, tokens[m["token"]])
     for who in (gone, refused, waits, unregistered, invalid):
         ann.rest.send(receiver_id=who.id, message="Hello")
-    wait_until(lambda: web[waits.id].received, 20, "who was to wait")
+    wait_until(lambda: web[waits.id].received, 20, "the delivery that was deferred")
     assert asked[1] - asked[0] >= 1.9
-    pushing.settled()
+    pushing.wait_until_settled()
     assert states(pushing, gone) == [("gone", "410")]
     assert states(pushing, refused) == [("refused", "403")]
     assert states(pushing, waits) == [("sent", None)]
@@ -148,17 +150,17 @@ PEOPLE = """
 """
 
 
-def test_ten_thousand_owed_at_once_are_all_sent_once(pushing: Pushing, person: MakePerson) -> None:
-    """Members of many groups, all away, and one message in each."""
+def test_many_simultaneous_pushes_are_each_sent_once(pushing: Pushing, person: MakePerson) -> None:
+    """Offline members of many groups, with one message in each group."""
     ann = person("Ann")
     members = 250
-    groups = [ann.rest.group(members=[])["id"] for _ in range(OWED // members)]
+    groups = [ann.rest.group(members=[])["id"] for _ in range(PENDING // members)]
     with pushing.engine.begin() as connection:
         connection.execute(text(PEOPLE), {"n": members, "c": "{" + ",".join(map(str, groups)) + "}"})
     before = len(pushing.fcm.messages)
     for group in groups:
         ann.rest.send(conversation_id=group, message="To everybody")
-    wait_until(lambda: len(pushing.fcm.messages) - before >= OWED, 120, "all of them")
-    pushing.settled(60)
+    wait_until(lambda: len(pushing.fcm.messages) - before >= PENDING, 120, "all of them")
+    pushing.wait_until_settled(60)
     sent = [(m["token"], m["data"]["conversationId"]) for m in pushing.fcm.messages[before:]]
-    assert len(sent) == len(set(sent)) == OWED
+    assert len(sent) == len(set(sent)) == PENDING

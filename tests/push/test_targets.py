@@ -1,4 +1,4 @@
-"""Browsers and devices: registered, moved, forgotten."""
+"""Push targets (browsers and devices): registered, moved between accounts, removed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ def targets(pushing: Pushing, who: Person) -> list[str]:
     return [address for (address,) in rows]
 
 
-def test_registering_again_is_the_same_and_with_a_new_token_replaces_the_device(
-    pushing: Pushing, person: MakePerson
-) -> None:
+def test_registering_again_is_idempotent_and_a_new_token_replaces_the_old(pushing: Pushing, person: MakePerson) -> None:
     ben, browser = person(), pushing.web.browser()
     assert ben.subscribe(browser) == ben.subscribe(browser)
     first = ben.device("ios", deviceId="phone")
@@ -30,7 +28,7 @@ def test_registering_again_is_the_same_and_with_a_new_token_replaces_the_device(
     assert first != second
 
 
-def test_a_token_that_moves_to_another_account_leaves_the_first(pushing: Pushing, person: MakePerson) -> None:
+def test_token_registered_by_another_account_leaves_the_first(pushing: Pushing, person: MakePerson) -> None:
     ann, ben, cyd = person("Ann"), person(), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
@@ -42,11 +40,11 @@ def test_a_token_that_moves_to_another_account_leaves_the_first(pushing: Pushing
     ann.rest.send(receiver_id=ben.id, message="to ben again")
     ann.rest.send(receiver_id=cyd.id, message="to cyd")
     wait_until(lambda: len(browser.received) > 1, 10, "cyd's")
-    pushing.settled()
+    pushing.wait_until_settled()
     assert [payload["body"] for payload in browser.received] == ["to ben", "to cyd"]
 
 
-def test_logging_out_removes_what_the_session_registered(pushing: Pushing, person: MakePerson) -> None:
+def test_logout_removes_the_targets_of_the_session(pushing: Pushing, person: MakePerson) -> None:
     ben = person()
     browser = pushing.web.browser()
     login = {"username": ben.account.username, "password": ben.account.password}
@@ -57,7 +55,7 @@ def test_logging_out_removes_what_the_session_registered(pushing: Pushing, perso
     assert targets(pushing, ben) == [token]
 
 
-def test_forgetting_is_safe_to_repeat_and_for_one_s_own_alone(pushing: Pushing, person: MakePerson) -> None:
+def test_removal_is_idempotent_and_only_for_ones_own_targets(pushing: Pushing, person: MakePerson) -> None:
     ben, eve = person(), person()
     browser = pushing.web.browser()
     one = ben.subscribe(browser)
@@ -70,7 +68,7 @@ def test_forgetting_is_safe_to_repeat_and_for_one_s_own_alone(pushing: Pushing, 
     ):
         assert eve.rest.request("DELETE", path, **options).status_code == 204
     assert targets(pushing, ben) == [browser.endpoint, token]
-    ben.rest.request("DELETE", f"/push/devices/{one}")  # it is a subscription
+    ben.rest.request("DELETE", f"/push/devices/{one}")  # this id is a subscription, not a device
     assert targets(pushing, ben) == [browser.endpoint, token]
     for _ in range(2):
         ben.rest.request("DELETE", "/push/subscriptions", params={"endpoint": browser.endpoint})
@@ -78,7 +76,7 @@ def test_forgetting_is_safe_to_repeat_and_for_one_s_own_alone(pushing: Pushing, 
     assert targets(pushing, ben) == []
 
 
-def test_there_are_at_most_twenty(pushing: Pushing, person: MakePerson) -> None:
+def test_a_user_has_at_most_twenty_targets(pushing: Pushing, person: MakePerson) -> None:
     ben = person()
     tokens = [ben.device() for _ in range(22)]
     assert targets(pushing, ben) == tokens[2:]
@@ -99,14 +97,14 @@ WRONG: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", sorted(WRONG))
-def test_a_subscription_that_is_none_is_refused(pushing: Pushing, person: MakePerson, what: str) -> None:
+def test_malformed_subscription_is_refused(pushing: Pushing, person: MakePerson, what: str) -> None:
     ben = person()
     with refused("invalid"):
         ben.rest.json("POST", "/push/subscriptions", json={**pushing.web.browser().subscription(), **WRONG[what]})
     assert targets(pushing, ben) == []
 
 
-def test_settings_are_kept_and_what_is_absent_stays(person: MakePerson) -> None:
+def test_settings_are_stored_and_absent_fields_stay(person: MakePerson) -> None:
     ben = person()
     assert ben.rest.json("GET", "/push/settings") == {"preview": "full", "doNotDisturb": None, "whileActive": False}
     hours = {"from": "22:30", "to": "06:05", "timeZone": "America/St_Johns"}
@@ -126,7 +124,7 @@ def test_settings_are_kept_and_what_is_absent_stays(person: MakePerson) -> None:
             ben.rest.json("PATCH", "/push/settings", json=wrong)
 
 
-def test_the_key_is_the_environment_s_and_asks_who_it_is(pushing: Pushing, person: MakePerson) -> None:
+def test_key_comes_from_the_environment_and_needs_a_token(pushing: Pushing, person: MakePerson) -> None:
     ben = person()
     assert ben.rest.json("GET", "/push/vapid-key") == {"publicKey": pushing.web.public_key}
     with refused("unauthorized"):

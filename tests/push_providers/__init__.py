@@ -1,1 +1,1 @@
-"""Providers against stand-ins that speak their protocols, without a server of ours."""
+"""The push providers against stand-ins that speak their protocols, without a Parley server."""

@@ -1,4 +1,4 @@
-"""Stand-ins, and what is sent to them."""
+"""The stand-ins, and builders of outgoing notifications."""
 
 from __future__ import annotations
 

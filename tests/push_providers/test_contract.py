@@ -1,4 +1,4 @@
-"""What every provider keeps, the local twin too: an outcome each, in order, and never an exception."""
+"""The contract of every provider, the local twin too: one outcome per notification, in order, and no exception."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def case(
     webpush: WebPush,
     to_browser: Callable[..., Outgoing],
 ) -> Iterator[Case]:
-    """The provider, something to send by it, and what arrived."""
+    """The provider, a notification to send by it, and a function that returns the delivered ones."""
     if request.param == "webpush":
         browser = service.browser()
         yield webpush, to_browser(browser), lambda: browser.received
@@ -40,7 +40,7 @@ def case(
         yield twin, to_device("web"), lambda: noted
 
 
-def test_what_is_sent_arrives_as_it_is(case: Case) -> None:
+def test_sent_notification_arrives_unchanged(case: Case) -> None:
     provider, outgoing, arrived = case
     outcomes = provider.send([outgoing, outgoing._replace(payload=CLEAR)])
     assert [outcome.result for outcome in outcomes] == ["sent", "sent"]
@@ -51,13 +51,13 @@ def test_what_is_sent_arrives_as_it_is(case: Case) -> None:
         assert str(payload["badge"]) == str(sent.badge)
 
 
-def test_nothing_is_no_work(case: Case) -> None:
+def test_empty_batch_does_nothing(case: Case) -> None:
     provider, _, arrived = case
     assert provider.send([]) == []
     assert arrived() == []
 
 
-def test_one_that_cannot_be_sent_does_not_hold_up_the_others(case: Case) -> None:
+def test_failed_notification_does_not_affect_the_others(case: Case) -> None:
     provider, outgoing, arrived = case
     if isinstance(provider, LocalTwin):
         bad = outgoing

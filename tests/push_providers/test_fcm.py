@@ -35,7 +35,7 @@ ERRORS: dict[str, tuple[Any, ...]] = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_each_error_has_its_outcome(fcm: FcmServer, provider: Fcm, name: str) -> None:
-    """And is not tried again within the call: the library would, four times, for 500 and 503."""
+    """There is no retry within the call, although the library would retry four times for 500 and 503."""
     answer, what, seconds, whole_host = ERRORS[name]
     fcm.answer = lambda _: answer
     started = time.monotonic()
@@ -46,8 +46,8 @@ def test_each_error_has_its_outcome(fcm: FcmServer, provider: Fcm, name: str) ->
     assert time.monotonic() - started < 3
 
 
-def test_batches_are_of_at_most_fifty_whatever_is_asked(fcm: FcmServer, provider: Fcm) -> None:
-    """The library refuses more than 500, and takes a thread for each."""
+def test_batches_have_at_most_fifty_messages(fcm: FcmServer, provider: Fcm) -> None:
+    """The library refuses more than 500 and uses one thread per message."""
     fcm.delay = 0.05
     outcomes = provider.send([to_device("android", f"token-{n}") for n in range(520)])
     assert {outcome.result for outcome in outcomes} == {"sent"}
@@ -56,15 +56,13 @@ def test_batches_are_of_at_most_fifty_whatever_is_asked(fcm: FcmServer, provider
     assert fcm.tokens_given < 60
 
 
-def test_outcomes_are_in_the_order_of_what_was_sent(fcm: FcmServer, provider: Fcm) -> None:
+def test_outcomes_are_in_sending_order(fcm: FcmServer, provider: Fcm) -> None:
     fcm.answer = lambda message: error(404, "UNREGISTERED") if int(message["token"][6:]) % 3 == 0 else None
     outcomes = provider.send([to_device("android", f"token-{n}") for n in range(30)])
     assert [outcome.result for outcome in outcomes] == ["gone" if n % 3 == 0 else "sent" for n in range(30)]
 
 
-def test_who_does_not_answer_is_not_waited_for_longer_than_told(
-    fcm: FcmServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_service_hits_the_timeout(fcm: FcmServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.push.fcm.TIMEOUT_SECONDS", 0.4)
     provider = Fcm(fcm.service_account(), base_url=fcm.base_url)
     provider.send([to_device("android")])
@@ -76,7 +74,7 @@ def test_who_does_not_answer_is_not_waited_for_longer_than_told(
     assert time.monotonic() - started < 2
 
 
-def test_without_an_access_token_nothing_is_lost(fcm: FcmServer) -> None:
+def test_failed_access_token_leads_to_a_retry(fcm: FcmServer) -> None:
     account = fcm.service_account().replace(fcm.base_url, "http://127.0.0.1:1")
     provider = Fcm(account, base_url=fcm.base_url)
     outcomes = provider.send([to_device("android"), to_device("ios")])
@@ -86,12 +84,12 @@ def test_without_an_access_token_nothing_is_lost(fcm: FcmServer) -> None:
 
 
 @pytest.mark.parametrize("account", ["", "{}", "[]", '{"type": "service_account"}', "/no/such/file.json"])
-def test_what_is_no_service_account_is_said_at_the_start(account: str) -> None:
+def test_invalid_service_account_is_an_error_at_start(account: str) -> None:
     with pytest.raises((ValueError, OSError)):
         Fcm(account)
 
 
-def test_an_iphone_is_told_through_apns(fcm: FcmServer, provider: Fcm) -> None:
+def test_iphone_is_notified_through_apns(fcm: FcmServer, provider: Fcm) -> None:
     provider.send([to_device("ios"), to_device("ios", payload=CLEAR)])
     alert, silent = fcm.messages if "notification" in fcm.messages[0] else fcm.messages[::-1]
     headers, aps = alert["apns"]["headers"], alert["apns"]["payload"]["aps"]
@@ -112,7 +110,7 @@ def test_an_iphone_is_told_through_apns(fcm: FcmServer, provider: Fcm) -> None:
     assert "notification" not in silent
 
 
-def test_android_has_one_notification_a_conversation(fcm: FcmServer, provider: Fcm) -> None:
+def test_android_has_one_notification_per_conversation(fcm: FcmServer, provider: Fcm) -> None:
     provider.send([to_device("android")])
     provider.send([to_device("android", payload=CLEAR)])
     shown, silent = fcm.messages
@@ -126,7 +124,7 @@ def test_android_has_one_notification_a_conversation(fcm: FcmServer, provider: F
     assert silent["data"] == {"type": "clear", "conversationId": "5", "tag": "conversation-5", "badge": "0"}
 
 
-def test_a_web_token_gets_what_web_push_gets(fcm: FcmServer, provider: Fcm) -> None:
+def test_web_token_gets_the_web_push_payload(fcm: FcmServer, provider: Fcm) -> None:
     provider.send([to_device("web")])
     (message,) = fcm.messages
     assert message["webpush"]["headers"] == {"TTL": "3600", "Urgency": "high", "Topic": "conversation-5"}

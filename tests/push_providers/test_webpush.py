@@ -51,17 +51,18 @@ def test_each_answer_has_its_outcome(
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"), [(None, 10), ("soon", 10), ("-5", 1), ("1e9", 3600), ("nan", 10), ("Wed, 01 Jan 2099", 10)]
+    ("retry_after", "seconds"),
+    [(None, 10), ("soon", 10), ("-5", 1), ("1e9", 3600), ("nan", 10), ("Wed, 01 Jan 2099", 10)],
 )
-def test_how_long_it_waits_is_bounded(
-    service: WebPushService, webpush: WebPush, to_browser: ToBrowser, told: str | None, seconds: float
+def test_retry_after_is_bounded(
+    service: WebPushService, webpush: WebPush, to_browser: ToBrowser, retry_after: str | None, seconds: float
 ) -> None:
-    service.answer = lambda _: (429, {"Retry-After": told} if told else {})
+    service.answer = lambda _: (429, {"Retry-After": retry_after} if retry_after else {})
     (outcome,) = webpush.send([to_browser(service.browser())])
     assert outcome.seconds == seconds
 
 
-def test_what_is_too_large_is_sent_shorter_once(
+def test_too_large_notification_is_sent_shortened_once(
     service: WebPushService, webpush: WebPush, to_browser: ToBrowser
 ) -> None:
     browser = service.browser()
@@ -75,10 +76,10 @@ def test_what_is_too_large_is_sent_shorter_once(
     assert len(service.requests) == 4
 
 
-def test_it_is_kept_for_who_is_offline_and_replaces_the_one_before(
+def test_notification_has_ttl_and_topic_and_replaces_the_last_one(
     service: WebPushService, webpush: WebPush, to_browser: ToBrowser
 ) -> None:
-    """The library's TTL is 0; RFC 8030 wants one."""
+    """The library's default TTL is 0, which drops notifications for offline browsers (RFC 8030)."""
     browser = service.browser()
     webpush.send([to_browser(browser, ttl_seconds=86_400), to_browser(browser, CLEAR, 0)])
     first, second = (request.headers for request in service.requests)
@@ -86,10 +87,8 @@ def test_it_is_kept_for_who_is_offline_and_replaces_the_one_before(
     assert (second["ttl"], second["urgency"], second["topic"]) == ("1", "normal", "conversation-5")
 
 
-def test_each_service_is_shown_a_claim_of_its_own(
-    signer: Signer, to_browser: ToBrowser, service: WebPushService
-) -> None:
-    """The library writes the first service's audience into the dictionary that it is given."""
+def test_each_service_gets_its_own_audience(signer: Signer, to_browser: ToBrowser, service: WebPushService) -> None:
+    """The library writes the first service's audience into the dictionary passed to it."""
     from tests.support.web_push_service import web_push_service
 
     with web_push_service(service.public_key) as other:
@@ -101,7 +100,7 @@ def test_each_service_is_shown_a_claim_of_its_own(
         assert service.failures == other.failures == []
 
 
-def test_a_signature_is_renewed_before_it_ends(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signature_is_renewed_before_it_expires(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     first = signer.headers("https://a.example/1")
     assert signer.headers("https://a.example/2") == first
     assert signer.headers("https://b.example/1") != first
@@ -114,7 +113,9 @@ def test_a_signature_is_renewed_before_it_ends(signer: Signer, monkeypatch: pyte
     assert 11 * 3600 < claims["exp"] - now - 3601 <= 24 * 3600
 
 
-def test_a_redirect_inward_is_not_followed(service: WebPushService, webpush: WebPush, to_browser: ToBrowser) -> None:
+def test_redirect_to_a_private_address_is_not_followed(
+    service: WebPushService, webpush: WebPush, to_browser: ToBrowser
+) -> None:
     inward = service.browser()
     service.answer = lambda r: (307, {"Location": inward.endpoint}) if not r.path.endswith(inward.name) else None
     (outcome,) = webpush.send([to_browser(service.browser())])
@@ -123,7 +124,7 @@ def test_a_redirect_inward_is_not_followed(service: WebPushService, webpush: Web
     assert inward.received == []
 
 
-def test_no_proxy_of_the_environment_is_used(
+def test_proxies_of_the_environment_are_ignored(
     service: WebPushService, webpush: WebPush, to_browser: ToBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -132,7 +133,7 @@ def test_no_proxy_of_the_environment_is_used(
 
 
 @pytest.mark.parametrize("keys", [("", ""), ("AAAA", "A" * 22), ("B" + "A" * 86, "A" * 22), ("é", "A" * 22)])
-def test_keys_that_are_none_are_refused(service: WebPushService, webpush: WebPush, keys: tuple[str, str]) -> None:
+def test_malformed_keys_are_refused(service: WebPushService, webpush: WebPush, keys: tuple[str, str]) -> None:
     to = Address(1, 1, "browser", "127.0.0.1", service.browser().endpoint, *keys)
     (outcome,) = webpush.send([Outgoing(to, NOTICE, 60)])
     assert outcome.result == "refused"
@@ -140,7 +141,7 @@ def test_keys_that_are_none_are_refused(service: WebPushService, webpush: WebPus
     assert service.requests == []
 
 
-def test_an_endpoint_that_is_off_the_list_by_now_is_not_called(
+def test_endpoint_no_longer_on_the_allow_list_is_not_called(
     service: WebPushService, signer: Signer, to_browser: ToBrowser
 ) -> None:
     provider = WebPush(signer, EndpointRules(("push.example",)), connections=1)
@@ -150,10 +151,10 @@ def test_an_endpoint_that_is_off_the_list_by_now_is_not_called(
     assert service.requests == []
 
 
-def test_a_name_that_resolves_inward_is_not_called(
+def test_name_that_resolves_to_a_private_address_is_not_called(
     service: WebPushService, signer: Signer, monkeypatch: pytest.MonkeyPatch, to_browser: ToBrowser
 ) -> None:
-    """The name is on the list; what it resolves to at that moment is this machine."""
+    """The name is on the allow-list, but it resolves to this machine."""
     provider = WebPush(signer, EndpointRules(("push.example",)), connections=1)
     port = service.server_address[1]
     monkeypatch.setattr(
@@ -166,7 +167,7 @@ def test_a_name_that_resolves_inward_is_not_called(
     assert service.requests == []
 
 
-def test_nobody_listening_is_a_host_that_is_down(
+def test_refused_connection_counts_as_a_host_that_is_down(
     webpush: WebPush, service: WebPushService, to_browser: ToBrowser
 ) -> None:
     outgoing = to_browser(service.browser())
@@ -176,7 +177,7 @@ def test_nobody_listening_is_a_host_that_is_down(
 
 @contextmanager
 def answering(raw: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server of one connection that answers with these bytes, its own way."""
+    """A server for one connection whose raw answer the test writes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -192,7 +193,7 @@ def answering(raw: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def drip(connection: socket.socket) -> None:
-    """A byte now and then: no timeout of a single read is ever over."""
+    """Sends a byte now and then, so no timeout of a single read ever expires."""
     try:
         while True:
             connection.sendall(b"H")
@@ -201,7 +202,7 @@ def drip(connection: socket.socket) -> None:
         return
 
 
-def test_who_answers_byte_by_byte_is_cut_off(
+def test_service_that_answers_byte_by_byte_is_cut_off(
     signer: Signer, to_browser: ToBrowser, service: WebPushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.push.webpush.TIMEOUT_SECONDS", 0.5)
@@ -220,13 +221,13 @@ def test_who_answers_byte_by_byte_is_cut_off(
     assert time.monotonic() - started < 5
 
 
-def test_a_long_answer_is_not_read(webpush: WebPush, to_browser: ToBrowser, service: WebPushService) -> None:
+def test_long_answer_is_not_read_to_the_end(webpush: WebPush, to_browser: ToBrowser, service: WebPushService) -> None:
     def endless(connection: socket.socket) -> None:
         try:
             connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 100000000\r\n\r\n")
             for _ in range(100):
                 connection.sendall(b"x" * 1_000_000)
-            pytest.fail("all of it was read")
+            pytest.fail("the whole answer was read")
         except OSError:
             return
 
@@ -235,7 +236,7 @@ def test_a_long_answer_is_not_read(webpush: WebPush, to_browser: ToBrowser, serv
         assert webpush.send([outgoing._replace(to=outgoing.to._replace(address=endpoint))])[0].result == "sent"
 
 
-def test_the_library_is_given_our_timeout(
+def test_library_gets_our_timeout(
     service: WebPushService, signer: Signer, to_browser: ToBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert TIMEOUT_SECONDS == 10.0
@@ -249,7 +250,7 @@ def test_the_library_is_given_our_timeout(
     assert time.monotonic() - started < 1.5
 
 
-def test_connections_are_used_again(service: WebPushService, webpush: WebPush, to_browser: ToBrowser) -> None:
+def test_connections_are_reused(service: WebPushService, webpush: WebPush, to_browser: ToBrowser) -> None:
     opened = 0
     take = service.get_request
 
@@ -264,7 +265,7 @@ def test_connections_are_used_again(service: WebPushService, webpush: WebPush, t
     assert opened == 1
 
 
-def test_what_is_logged_has_no_address_and_no_words(
+def test_log_has_no_endpoint_and_no_message_text(
     service: WebPushService, webpush: WebPush, to_browser: ToBrowser, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

@@ -1,4 +1,4 @@
-"""The table: every case of the suite. Its groups 1 to 10 are the groups of the Autobahn testsuite."""
+"""The table of all conformance cases. Its groups 1 to 10 are the groups of the Autobahn testsuite."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ CASES: tuple[Case, ...] = (
     *close_handling.CASES,
     *limits.CASES,
 )
-assert len({case.id for case in CASES}) == len(CASES), "an id stands twice in the table"
+assert len({case.id for case in CASES}) == len(CASES), "an id appears twice in the table"

@@ -1,4 +1,4 @@
-"""One case: what a client sends, and what a server must make of it."""
+"""One case: the bytes that a client sends, and the result that a server must reach."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ Event = tuple[int, bytes]
 
 @dataclass(frozen=True)
 class Case:
-    """``events`` come before ``failure``, a close code, which must be known after ``known_after`` bytes.
+    """``events`` precede ``failure``, a close code, which must be known after ``known_after`` bytes.
 
-    Not one byte later, as the stream may never go on; and not earlier, as the bytes before it were good.
+    Not one byte later, as the stream may never continue; and not earlier, as the bytes before it were valid.
     """
 
     id: str
@@ -20,7 +20,7 @@ class Case:
     events: tuple[Event, ...]
     failure: int | None
     known_after: int
-    read: int  # bytes that arrive at a time; 0: all at once
+    read: int  # bytes per read; 0: all at once
 
 
 def case(
@@ -32,7 +32,7 @@ def case(
     known: int | None = None,
     read: int = 0,
 ) -> Case:
-    """``known`` counts into the last of ``parts``, up to its first wrong byte; the whole part by default."""
+    """``known`` counts into the last of ``parts``, up to its first wrong byte. By default it is the whole part."""
     stream = b"".join(parts)
     last = len(parts[-1])
     after = len(stream) - last + (last if known is None else known)

@@ -13,17 +13,17 @@ INVALID_CODES = (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000
 
 
 def _order() -> list[Case]:
-    """Behind a close frame nothing counts any more."""
+    """Everything after a close frame is ignored."""
     done = close(1000)
     long = (TEXT, b"*" * 65536)
     return [
         case("7.1.1", "message, then close", frame(*HELLO), done, events=[HELLO, NORMAL]),
         case("7.1.2", "two closes", done, done, events=[NORMAL]),
-        case("7.1.3", "ping behind close", done, frame(PING, b"late"), events=[NORMAL]),
-        case("7.1.4", "text behind close", done, frame(*HELLO), events=[NORMAL]),
+        case("7.1.3", "ping after close", done, frame(PING, b"late"), events=[NORMAL]),
+        case("7.1.4", "text after close", done, frame(*HELLO), events=[NORMAL]),
         case("7.1.5", "close between fragments, then the rest", frame(TEXT, b"a", fin=False), done, frame(CONTINUATION, b"b"), events=[NORMAL]),
         case("7.1.6", "64 KiB, close, ping", frame(*long), done, frame(PING), events=[long, NORMAL]),
-        case("7.1.7", "a broken frame behind close", done, frame(BINARY, b"x", rsv=7, mask=False), events=[NORMAL]),
+        case("7.1.7", "a broken frame after close", done, frame(BINARY, b"x", rsv=7, mask=False), events=[NORMAL]),
         case("7.1.8", "close octet by octet", frame(*HELLO), done, events=[HELLO, NORMAL], read=1),
         case("7.1.9", "ping, then close", frame(PING, b"p"), done, events=[(PING, b"p"), NORMAL]),
     ]  # fmt: skip

@@ -33,7 +33,7 @@ def _pings() -> list[Case]:
 
 
 def _reserved_bits() -> list[Case]:
-    """Every set of bits on every opcode; without an extension all of them fail the connection."""
+    """Every set of bits on every opcode. Without an extension, all of them fail the connection."""
     hello = (TEXT, b"Hello")
     made = []
     for bits in range(1, 8):
@@ -46,7 +46,7 @@ def _reserved_bits() -> list[Case]:
             case(f"3.{bits}.21", f"bits {bits:03b} octet by octet", frame(*hello), bad, events=[hello], failure=1002, known=1, read=1),
             case(f"3.{bits}.22", f"bits {bits:03b} in a later fragment", frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b", rsv=bits), failure=1002, known=1),
         ]  # fmt: skip
-    # 4 is RSV1, the bit of permessage-deflate (RFC 7692), which is never agreed here.
+    # 4 is RSV1, the bit of permessage-deflate (RFC 7692), which this server never negotiates.
     deflated = b"\xf2\x48\xcd\xc9\xc9\x07\x00"
     made.append(case("3.8.1", '"Hello" compressed', frame(TEXT, deflated, rsv=4), failure=1002, known=1))
     return made

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a table: one case a line
-"""Groups 5, fragmentation (5.4), and 10, messages that a sender split by itself."""
+"""Groups 5, fragmentation (5.4), and 10, messages that the sender fragments automatically."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def _refused() -> list[Case]:
         case("5.12", "unfinished continuation of nothing", frame(CONTINUATION, b"x", fin=False), failure=1002, known=1),
         case("5.13", "the same, octet by octet", frame(CONTINUATION, b"x", fin=False), failure=1002, known=1, read=1),
         case("5.14", "empty continuation of nothing", frame(CONTINUATION), failure=1002, known=1),
-        case("5.15", "continuation behind a whole message", FIRST, LAST, orphan, events=[WHOLE], failure=1002, known=1),
-        case("5.16", "continuation behind a message and a ping", frame(*hello), frame(*PINGED), orphan, events=[hello, PINGED], failure=1002, known=1),
-        case("5.17", "final continuation of nothing behind a message", frame(*hello), orphan, events=[hello], failure=1002, known=1),
+        case("5.15", "continuation after a whole message", FIRST, LAST, orphan, events=[WHOLE], failure=1002, known=1),
+        case("5.16", "continuation after a message and a ping", frame(*hello), frame(*PINGED), orphan, events=[hello, PINGED], failure=1002, known=1),
+        case("5.17", "final continuation of nothing after a message", frame(*hello), orphan, events=[hello], failure=1002, known=1),
         case("5.18", "text inside a fragmented text", FIRST, frame(*hello), failure=1002, known=1),
         case("5.29", "binary inside a fragmented text", FIRST, frame(BINARY, b"x"), failure=1002, known=1),
         case("5.30", "a new fragmented text inside one", FIRST, FIRST, failure=1002, known=1),

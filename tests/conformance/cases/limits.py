@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - a table: one case a line
 """Group 9: messages around the limit of 64 KiB (10.4), in large and small pieces, and many in a row.
 
-A size is refused from the header, or from the header of the fragment that goes beyond: no payload is waited for.
+A message that is too large is refused at the header that exceeds the limit, without waiting for the payload.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tests.conformance.frames import BINARY, CONTINUATION, PING, TEXT, fragments
 
 LIMIT = 65536
 KINDS = ((1, TEXT, "text", b"*"), (2, BINARY, "binary", b"\xfe"))
-GREEK = "κόσμε".encode() * 6553 + b"######"  # 10 bytes each: the limit exactly
+GREEK = "κόσμε".encode() * 6553 + b"######"  # 10 bytes each: exactly the limit
 
 
 def _whole() -> list[Case]:

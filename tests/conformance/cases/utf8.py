@@ -1,8 +1,8 @@
 # ruff: noqa: E501 - a table: one case a line
-"""Group 6: text is UTF-8 (5.6, 8.1, RFC 3629), and what can no longer become UTF-8 fails at its first wrong byte.
+"""Group 6: text is UTF-8 (5.6, 8.1, RFC 3629), and invalid text fails at its first wrong byte.
 
-Each sequence stands in the table with the index of that byte, written by hand from RFC 3629: None where it is good, its
-length where it only lacks its end.
+Each sequence has the index of that byte in the table, written by hand from RFC 3629: None if it is valid, its length if
+only the end is missing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ KOSME = bytes.fromhex("cebae1bdb9cf83cebcceb5")  # "κόσμε" with U+1F79, as 
 MIXED = "Hello-µ@ßöäüàá-UTF-8!!".encode()
 HEADER = 6  # bytes of a masked header up to 125 bytes
 
-# id, what it is, bytes in hex, index of the first wrong byte
+# id, title, bytes in hex, index of the first wrong byte
 Row = tuple[str, str, str, int | None]
 
 VALID: tuple[Row, ...] = (
@@ -32,7 +32,7 @@ VALID: tuple[Row, ...] = (
     ("6.9.3", "last of three bytes", "efbfbf", None),
     ("6.9.4", "last of four bytes", "f48fbfbf", None),
     ("6.11.1", "U+D7FF, before the surrogates", "ed9fbf", None),
-    ("6.11.2", "U+E000, behind the surrogates", "ee8080", None),
+    ("6.11.2", "U+E000, after the surrogates", "ee8080", None),
     ("6.11.3", "U+FFFD", "efbfbd", None),
     ("6.11.4", "U+10FFFF", "f48fbfbf", None),
 )
@@ -115,7 +115,7 @@ INVALID: tuple[Row, ...] = (
 
 
 def _non_characters() -> list[Row]:
-    """Legal to send: the last two code points of each of the 17 planes, and the specials."""
+    """Valid to send: the last two code points of each of the 17 planes, and the specials."""
     ends = [plane << 16 | low for plane in range(17) for low in (0xFFFE, 0xFFFF)]
     rows: list[Row] = [
         (f"6.22.{number}", f"non-character U+{code:04X}", chr(code).encode().hex(), None)
@@ -127,7 +127,7 @@ def _non_characters() -> list[Row]:
     ]
 
 
-def _alone(row: Row) -> Case:
+def _single_frame(row: Row) -> Case:
     """The sequence as the text of one frame."""
     id, title, digits, wrong = row
     text = bytes.fromhex(digits)
@@ -137,14 +137,15 @@ def _alone(row: Row) -> Case:
 
 
 def _split(row: Row) -> Case:
-    """The sequence octet by octet, each in a fragment of its own, between good text."""
+    """The sequence octet by octet, each in a fragment of its own, between valid texts."""
     id, title, digits, wrong = row
     text = bytes.fromhex(digits)
     frames = fragments(TEXT, b"ok", *pieces(text, 1), b"ok")
     title += ", a fragment each byte"
     if wrong is None:
         return case(f"{id}.s", title, *frames, events=[(TEXT, b"ok" + text + b"ok")])
-    # What merely lacks its end goes wrong with the "o" behind it. A fragment of one byte is its header and that byte.
+    # A sequence without its end becomes wrong with the "o" after it. A fragment of one byte is its header and that
+    # byte.
     return case(f"{id}.s", title, *frames[: wrong + 2], failure=1007, known=HEADER + 1)
 
 
@@ -159,7 +160,7 @@ def _basics() -> list[Case]:
         case("6.2.3", "a fragment each byte", *fragments(TEXT, *pieces(MIXED, 1)), events=[(TEXT, MIXED)]),
         case("6.2.4", "Greek, a fragment each byte", *fragments(TEXT, *pieces(KOSME, 1)), events=[(TEXT, KOSME)]),
         case("6.2.5", "a ping inside a character", frame(TEXT, b"\xe2\x82", fin=False), frame(PING, b"p"), frame(CONTINUATION, b"\xac"), events=[(PING, b"p"), (TEXT, b"\xe2\x82\xac")]),
-        case("6.3.1", "a surrogate behind good text", frame(TEXT, edited), failure=1007, known=HEADER + len(KOSME) + 2),
+        case("6.3.1", "a surrogate after good text", frame(TEXT, edited), failure=1007, known=HEADER + len(KOSME) + 2),
         case("6.3.2", "the same, a fragment each byte", *fragments(TEXT, *pieces(edited, 1))[: len(KOSME) + 2], failure=1007),
         case("6.3.3", "good text, then a new one that is not", frame(TEXT, KOSME), frame(TEXT, b"\xff"), events=[(TEXT, KOSME)], failure=1007),
         case("6.3.4", "the end of one text does not carry over", frame(TEXT, KOSME), frame(TEXT, b"\x80"), events=[(TEXT, KOSME)], failure=1007),
@@ -167,7 +168,7 @@ def _basics() -> list[Case]:
 
 
 def _fail_fast() -> list[Case]:
-    """6.4: the sequence F4 90 80 80 is wrong at 90; nothing may wait for the rest of the message or of the frame."""
+    """6.4: the sequence F4 90 80 80 is wrong at 90. Nothing may wait for the rest of the message or of the frame."""
     parts = fragments(TEXT, KOSME, b"\xf4\x90\x80\x80", b"edited")
     split = fragments(TEXT, KOSME + b"\xf4", b"\x90", b"\x80\x80edited")
     whole = frame(TEXT, KOSME + b"\xf4\x90\x80\x80edited")
@@ -184,7 +185,7 @@ def _fail_fast() -> list[Case]:
 
 
 def _prefixes() -> list[Case]:
-    """6.6: every beginning of "κόσμε"; good only at the ends of characters."""
+    """6.6: every prefix of "κόσμε"; valid only at the ends of characters."""
     made = []
     ends = {2, 5, 7, 9, 11}
     for size in range(1, len(KOSME) + 1):
@@ -203,4 +204,4 @@ def _prefixes() -> list[Case]:
 
 
 _ROWS = (*VALID, *INVALID, *_non_characters())
-CASES = (*_basics(), *_fail_fast(), *_prefixes(), *map(_alone, _ROWS), *map(_split, _ROWS))
+CASES = (*_basics(), *_fail_fast(), *_prefixes(), *map(_single_frame, _ROWS), *map(_split, _ROWS))
