@@ -1,4 +1,4 @@
-"""Which of a user's devices are in use now, as far as their sessions named them. Only push notifications ask."""
+"""The devices that users are using now, if their sessions named one. Only push notifications need this."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from redis import Redis
 
 from app.message_log import keys
 
-# Longer than a session lasts; a gateway that died leaves its fields for so long, and they mean nothing.
-KEPT_SECONDS = 7 * 86_400
+# Longer than a session lasts. A gateway that died leaves its fields behind until then; ``in_use`` ignores them.
+EXPIRY_SECONDS = 7 * 86_400
 
 
-def came(redis: Redis, gateway: str, user_id: int, device_id: str) -> None:
-    """A session of this device began. Raise RedisError."""
+def device_connected(redis: Redis, gateway: str, user_id: int, device_id: str) -> None:
+    """Counts a session of this device. Raises RedisError."""
     key = keys.devices(user_id)
     with redis.pipeline(transaction=False) as pipe:
         pipe.hincrby(key, _field(gateway, device_id), 1)
-        pipe.expire(key, KEPT_SECONDS)
+        pipe.expire(key, EXPIRY_SECONDS)
         pipe.execute()
 
 
-def left(redis: Redis, gateway: str, user_id: int, device_id: str) -> None:
-    """One of them ended. Raise RedisError."""
+def device_disconnected(redis: Redis, gateway: str, user_id: int, device_id: str) -> None:
+    """Takes back one session of this device. Raises RedisError."""
     key, field = keys.devices(user_id), _field(gateway, device_id)
     if redis.hincrby(key, field, -1) <= 0:
         redis.hdel(key, field)
 
 
 def in_use(redis: Redis, user_ids: Iterable[int]) -> list[tuple[int, str]]:
-    """(user, device id) of those that have a session at a living gateway. Raise RedisError."""
+    """Returns (user, device id) of all devices with a session at a live gateway. Raises RedisError."""
     ids = list(user_ids)
     if not ids:
         return []

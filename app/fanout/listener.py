@@ -1,7 +1,7 @@
-"""From Redis to the hub: one subscription a process, whatever the number of sessions.
+"""The process's one subscription to Redis, which feeds the hub. There is one, whatever the number of sessions.
 
-Pub/sub delivers at most once. Where the subscription breaks, what was published meanwhile is gone; so after every new
-subscription each local session is brought up to date from the tail and from Postgres, and goes on live from there.
+Pub/sub delivers at most once: what is published while the subscription is broken is lost. So after every new
+subscription, each local session catches up from the tail and from Postgres, and then continues live.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.message_log import keys
 
 log = logging.getLogger(__name__)
 
-# With nothing to read for so long the subscription is asked for a sign of life.
+# After this long without a message, the listener pings Redis; after twice as long it subscribes again.
 QUIET_SECONDS = 5.0
 
 
@@ -60,9 +60,9 @@ class Listener:
                 self._listen()
                 pause = 0.05
             except RedisError as error:
-                log.warning("the subscription ended (%s); subscribing again", type(error).__name__)
+                log.warning("lost the subscription (%s); subscribing again", type(error).__name__)
             except Exception:
-                log.exception("the listener stumbled; subscribing again")
+                log.exception("the listener failed; subscribing again")
             self.subscribed.clear()
             gevent.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, 1.0)
@@ -77,17 +77,17 @@ class Listener:
             self.subscriptions += 1
             self.subscribed.set()
             self._resubscribed()
-            asked = False
+            pinged = False
             while True:
                 try:
                     response = self._next(connection)
                 except TimeoutError:
-                    if asked:
+                    if pinged:
                         raise
                     connection.send_command("PING", check_health=False)
-                    asked = True
+                    pinged = True
                     continue
-                asked = False
+                pinged = False
                 if response[0] == b"message":
                     self._take(response[1], response[2])
         finally:
@@ -95,9 +95,9 @@ class Listener:
 
     @staticmethod
     def _next(connection: Any) -> Any:
-        """The next message. Raise TimeoutError after QUIET_SECONDS without one, and keep the connection.
+        """Returns the next message. Raises TimeoutError after QUIET_SECONDS without one, and keeps the connection.
 
-        Not ``can_read`` first: it polls the socket twice, which was a fifth of an idling gateway's time.
+        It does not call ``can_read`` first: that polls the socket twice, which took a fifth of an idle gateway's time.
         """
         return connection.read_response(timeout=QUIET_SECONDS, disconnect_on_error=False, push_request=True)
 
@@ -105,7 +105,7 @@ class Listener:
         try:
             message = unpack(payload)
         except msgspec.DecodeError:
-            log.error("not a message of ours on %s", channel.decode())
+            log.error("dropped a message on %s that is not MessagePack", channel.decode())
             return
         if message[0] == "revoked":
             self._dispatch(0, [[False, [Kind.REVOKED, message[1]]]])

@@ -1,4 +1,4 @@
-"""Where users are online: sessions of this gateway noted in Redis, in batches, and heartbeats that keep them there."""
+"""The gateways where users are online: a registry in Redis, changed in batches and kept alive by heartbeats."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from app.redis_scripts import script
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 3.0
-DEAD_AFTER_SECONDS = 10.0  # a crashed gateway's users are offline within BEAT + DEAD_AFTER = 13 s
+DEAD_AFTER_SECONDS = 10.0  # users of a crashed gateway are offline after at most 10 + 3 s
 
-CAME, LEFT = 1, 0
+ONLINE, OFFLINE = 1, 0
 
 
 class PresenceChanges:
-    """Calls presence.lua. Operations are ``(CAME, user)`` and ``(LEFT, user, last_seen_ms)``; a result is
-    ``(version, changed)``: everything after ``version`` is sent to this gateway from now on."""
+    """Calls presence.lua.
+
+    Operations are ``(ONLINE, user)`` and ``(OFFLINE, user, last_seen_ms)``. A result is ``(version, changed)``: this
+    gateway gets every record after ``version`` from now on.
+    """
 
     def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
         self._script = script(redis, "app.fanout", "presence")
@@ -48,8 +51,8 @@ class PresenceChanges:
         return [(version, bool(changed)) for changed in results]
 
 
-def beat(redis: Redis, gateway: str) -> tuple[int | None, int]:
-    """One heartbeat; buries dead gateways on the way. Returns (epoch or None, users noted for this gateway)."""
+def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
+    """Sends one heartbeat and removes dead gateways. Returns (epoch or None, number of users of this gateway)."""
     answer = unpack(
         script(redis, "app.fanout", "beat")(
             keys=[
@@ -68,12 +71,12 @@ def beat(redis: Redis, gateway: str) -> tuple[int | None, int]:
 
 
 def sign_off(redis: Redis, gateway: str) -> None:
-    """This gateway is gone: nobody need wait for its heartbeat."""
+    """Removes this gateway, so that nobody waits for its heartbeat to expire."""
     redis.zrem(keys.GATEWAYS, gateway)
 
 
 def online(redis: Redis, user_ids: Iterable[int]) -> dict[int, tuple[bool, int | None]]:
-    """user -> (online, last seen in ms where Redis still has it)."""
+    """Returns user -> (online, last seen in ms, or None if it is in Postgres already)."""
     ids = list(user_ids)
     if not ids:
         return {}

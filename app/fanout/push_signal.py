@@ -1,4 +1,4 @@
-"""How the runner of push notifications is woken, and that there is one. Hints: what is owed is in Postgres."""
+"""Wakes the runner of push notifications, and holds its lease. These are only hints: pending pushes are in Postgres."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.message_log import keys
 
 
 def poke(redis: Redis) -> bool:
-    """Something is owed. Returns whether a runner is there to hear of it. Raise RedisError."""
+    """Signals that a push is pending. Returns whether a runner holds the lease. Raises RedisError."""
     with redis.pipeline(transaction=False) as pipe:
         pipe.rpush(keys.PUSH_WAKE, "1")
         pipe.ltrim(keys.PUSH_WAKE, -1, -1)
@@ -18,21 +18,22 @@ def poke(redis: Redis) -> bool:
 
 
 def wait(redis: Redis, seconds: float) -> bool:
-    """Until somebody pokes, at most so long; whether somebody did. ``redis``: its socket timeout is longer. Raise
-    RedisError.
+    """Waits for a signal, at most ``seconds``. Returns whether one came. Raises RedisError.
+
+    The socket timeout of ``redis`` must be longer.
     """
     return redis.blpop([keys.PUSH_WAKE], timeout=seconds) is not None
 
 
 def is_running(redis: Redis) -> bool:
-    """Raise RedisError."""
+    """Returns whether a runner holds the lease. Raises RedisError."""
     return bool(redis.exists(keys.PUSH_LEASE))
 
 
 def take_lease(redis: Redis, token: str, seconds: float) -> bool:
-    """Be the runner for so long, or go on being it. False where another one is. Raise RedisError.
+    """Takes or renews the lease. Returns False if another runner holds it. Raises RedisError.
 
-    Two at once do no harm (each row is claimed by one): between looking and setting, nothing is locked.
+    Nothing is locked between the read and the write. Two runners at once do no harm: each row is claimed by one.
     """
     if redis.get(keys.PUSH_LEASE) == token.encode():
         return bool(redis.pexpire(keys.PUSH_LEASE, int(seconds * 1000)))
@@ -40,6 +41,6 @@ def take_lease(redis: Redis, token: str, seconds: float) -> bool:
 
 
 def end_lease(redis: Redis, token: str) -> None:
-    """Raise RedisError."""
+    """Releases the lease if ``token`` holds it. Raises RedisError."""
     if redis.get(keys.PUSH_LEASE) == token.encode():
         redis.delete(keys.PUSH_LEASE)

@@ -1,13 +1,12 @@
-"""Which auth sessions were logged out, known in the process, so that checking a token costs no round trip.
+"""The auth sessions that were logged out, as a copy in the process: checking a token costs no round trip.
 
 Invariants:
 
-* Postgres knows first, then Redis, then the gateways: a logout that was answered is in Postgres.
-* An entry lives until the last access token of its session has ended; after that the token's own end refuses
-  it.
-* The set in Redis carries a marker. Where the marker is missing, Redis lost its data, and the set is made
-  again from Postgres before anything is believed to be valid.
-* Where nobody calls ``load`` regularly (a process without a gateway), each check asks Redis.
+* A logout is written to Postgres first, then to Redis, then sent to the gateways. An answered logout is in Postgres.
+* An entry is kept until the last access token of its session expires. After that, the expiry itself refuses the token.
+* The set in Redis carries a marker. If the marker is missing, Redis lost its data, and the set is restored from
+  Postgres before any session counts as valid.
+* If ``load`` is not called regularly (a process without a gateway), each check reads Redis.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from functools import lru_cache
 
 import redis
 
-# How long the copy in this process is believed after a load. The gateway loads every 5 s and adds what it
-# hears at once.
+# How long the copy in this process is valid after a load. The gateway loads every 5 s, and adds published logouts at
+# once.
 FRESH_SECONDS = 12.0
 MARKER = b"complete"
 
@@ -29,9 +28,7 @@ _NAMESPACE = uuid.UUID("5d0c1f6e-9a86-4b43-8f0e-6f9a4c1d2b7a")
 
 
 class RevokedSessions:
-    """``sid in revoked`` is what callers ask. Raises redis-py's errors only where Redis has to be asked and
-    does not answer.
-    """
+    """Callers check ``sid in revoked``. This raises redis-py's errors only if the copy is not fresh and Redis fails."""
 
     def __init__(self, client: redis.Redis, key: str, from_store: Callable[[], Mapping[str, int]]) -> None:
         self._redis = client
@@ -46,32 +43,32 @@ class RevokedSessions:
             return True
         if time.monotonic() - self._loaded_at < FRESH_SECONDS:
             return False
-        return self._ask(sid)
+        return self._is_revoked_in_redis(sid)
 
     def __len__(self) -> int:
         return len(self._until)
 
     def add(self, sid: str, expires_at: int | None = None) -> None:
-        """A gateway heard of it. Without ``expires_at`` it is kept until the next load brings the time from
-        Redis.
+        """Adds a published logout to the copy. Without ``expires_at`` it is kept until the next load reads the expiry
+        from Redis.
         """
         self._until.setdefault(sid, int(time.time()) + 3600 if expires_at is None else expires_at)
 
     def announce(self, sid: str, expires_at: int) -> None:
-        """Put it into Redis for every process, and into this one. Safe to repeat."""
+        """Adds a logout to Redis, for every process, and to this copy. Safe to repeat."""
         self._redis.zadd(self._key, {sid: expires_at})
         self.add(sid, expires_at)
 
     def load(self, *, from_store: bool = False) -> None:
-        """Take over what Redis holds; from Postgres too where asked, or where Redis lost it. Drops what has
-        ended.
+        """Refreshes the copy from Redis, and from Postgres if ``from_store`` is set or Redis lost its data. Drops
+        expired entries.
 
-        Nothing that this process heard of meanwhile is forgotten before its time.
+        Entries that ``add`` put in meanwhile stay until they expire.
         """
-        self._take_over(from_store=from_store)
+        self._refresh(from_store=from_store)
         self._loaded_at = time.monotonic()
 
-    def _take_over(self, *, from_store: bool) -> None:
+    def _refresh(self, *, from_store: bool) -> None:
         now = int(time.time())
         found, marker = self._read(now)
         if from_store or marker is None:
@@ -92,13 +89,15 @@ class RevokedSessions:
         self._redis.zadd(self._key, {**stored, MARKER: float("inf")})
         return stored
 
-    def _ask(self, sid: str) -> bool:
+    def _is_revoked_in_redis(self, sid: str) -> bool:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.zscore(self._key, sid)
             pipeline.zscore(self._key, MARKER)
             end, marker = pipeline.execute()
-        if marker is None:  # not ``load``: nobody here hears of what is revoked next
-            self._take_over(from_store=True)
+        if (
+            marker is None
+        ):  # not ``load``: in this process nobody adds later logouts, so the copy must not count as fresh
+            self._refresh(from_store=True)
             return sid in self._until
         return end is not None and end > time.time()
 

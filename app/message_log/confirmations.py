@@ -1,11 +1,11 @@
-"""Who waits for Postgres: an ack goes out when the drain says that the version it belongs to is committed.
+"""Acks that wait for Postgres: an ack is sent when the drain's notice says that its version is committed.
 
 Invariants
-* A notice may come before the answer that names its version (they travel on two connections): early ones are kept a
-  while.
-* Notices can be lost (pub/sub is at most once): whoever waits longer than a moment is looked up in Redis (`reconcile`),
-  and a record that was set aside is not taken for stored because later ones of its conversation are.
-* Every wait ends: with True (stored), or with an error when the epoch is lost or the record was set aside.
+* A notice may arrive before the result that names its version, because they use two connections. Early notices are
+  kept for a while.
+* Notices can be lost (pub/sub delivers at most once). `reconcile` looks up in Redis whatever waits for over a second.
+  A rejected record does not count as stored when later records are.
+* Every wait ends: without an error (stored), or with one if the epoch is lost or the record was rejected.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.message_log import keys
 
 Confirmed = Callable[[ParleyError | None], None]
 
-# How long a notice for a version that nobody asked for yet is kept; the answer it belongs to is at most a batch away.
+# How long an early notice is kept. The result that it belongs to is at most one batch away.
 EARLY_SECONDS = 30.0
 RECONCILE_AFTER_SECONDS = 1.0
 
@@ -42,7 +42,7 @@ class Confirmations:
         return len(self._waits)
 
     def expect(self, version: int, confirmed: Confirmed) -> None:
-        """Call ``confirmed`` once when ``version`` is stored, at once where that is known already."""
+        """Calls ``confirmed`` once, when ``version`` is stored; at once if its notice came early."""
         early = self._early.pop(version, None)
         if early is not None:
             confirmed(early[1])
@@ -51,7 +51,7 @@ class Confirmations:
         self._waits.setdefault(version, []).append(wait)
 
     def settle(self, versions: Iterable[int], error: ParleyError | None = None) -> None:
-        """A notice of the drain: these are stored, or set aside with ``error``."""
+        """Handles a notice of the drain: these versions are stored, or rejected with ``error``."""
         now = time.monotonic()
         for version in versions:
             waits = self._waits.pop(version, None)
@@ -62,7 +62,7 @@ class Confirmations:
                     wait.confirmed(error)
 
     def fail_all(self) -> None:
-        """The epoch is lost: what was not confirmed may be gone. Senders try again under the same id."""
+        """Ends all waits with an error, as the epoch is lost. Senders retry under the same id."""
         waits, self._waits = self._waits, {}
         self._early.clear()
         for row in waits.values():
@@ -70,10 +70,10 @@ class Confirmations:
                 wait.confirmed(Overloaded("The message may not have been stored: send it again.", retry_after=1.0))
 
     def reconcile(self, redis: Redis, epoch: int, refusal: Callable[[str], ParleyError]) -> None:
-        """Ask Redis about whoever waits longer than a moment; forget early notices that nobody came for.
+        """Settles waits of over a second by what Redis has, and drops early notices that nothing waited for.
 
-        ``refusal`` makes an error of the reason why a record was not stored. In another epoch than the one that is
-        waited in, "stored up to" says nothing of what was lost with the old one: nobody is told anything.
+        ``refusal`` turns the reason for a rejection into an error. If Redis is in another epoch, its "stored up to"
+        says nothing about records of the old epoch, so nothing is settled.
         """
         now = time.monotonic()
         self._early = {v: e for v, e in self._early.items() if now - e[0] < EARLY_SECONDS}
@@ -88,8 +88,10 @@ class Confirmations:
 
 
 def stored_version(redis: Redis, epoch: int) -> int:
-    """All records up to this version are in Postgres, or were set aside: the log is drained in order. 0 where Redis is
-    in another epoch."""
+    """Returns the version up to which all records are in Postgres or rejected (the log is drained in order).
+
+    Returns 0 if Redis is in another epoch.
+    """
     pipe = redis.pipeline(transaction=True)
     pipe.get(keys.EPOCH)
     pipe.hget(keys.LOG_STATE, "stored")

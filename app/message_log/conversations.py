@@ -1,4 +1,4 @@
-"""Conversations in Redis: brought from Postgres when first spoken in, and their unstored tail."""
+"""Conversations in Redis: loaded from Postgres when they are first used, and their unstored tail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.redis_scripts import script
 
 
 class ConversationState(Protocol):
-    """What the store knows of a conversation; ``members`` are (user id, role, delivered seq, read seq)."""
+    """A conversation as the store has it. ``members`` are (user id, role, delivered seq, read seq)."""
 
     @property
     def id(self) -> int: ...
@@ -34,7 +34,7 @@ class ConversationState(Protocol):
 
 
 class MembershipChange(NamedTuple):
-    """Who came to a conversation and who went, by the system message with this seq."""
+    """The users who joined and left a conversation with the system message at this seq."""
 
     version: int
     conversation_id: int
@@ -44,25 +44,24 @@ class MembershipChange(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """Records that are accepted but not in Postgres yet, oldest first; ``memberships`` of all conversations, likewise.
+    """Records that are accepted but not in Postgres yet, oldest first. ``memberships`` has the unstored changes of all
+    conversations, oldest first.
 
-    Whatever the conversations asked for have up to ``version`` is in here, or is found by whoever reads Postgres
-    afterwards.
+    Every record of the requested conversations up to ``version`` is in here, or is in Postgres for a later read.
     """
 
     records: list[Record]
     version: int
     memberships: list[MembershipChange]
-    is_empty: bool  # of all conversations: Postgres had everything
+    is_empty: bool  # the whole log is empty: Postgres has everything
 
     def change_of(self, user_id: int, conversation_id: int) -> MembershipChange | None:
-        """How the user last came to the conversation or went, where that is not in Postgres yet."""
+        """Returns the user's last unstored joining or leaving of the conversation, or None."""
         changes = (c for c in reversed(self.memberships) if c.conversation_id == conversation_id)
         return next((c for c in changes if user_id in c.came or user_id in c.went), None)
 
     def membership_of(self, user_id: int) -> dict[int, tuple[bool, int]]:
-        """conversation -> (whether the user is a member now, seq of the system message that tells), where that is not
-        in Postgres yet."""
+        """Returns conversation -> (is a member now, seq of the system message), for unstored changes of this user."""
         found: dict[int, tuple[bool, int]] = {}
         for change in self.memberships:
             if user_id in change.came:
@@ -73,7 +72,9 @@ class Tail(NamedTuple):
 
 
 class GroupNow(NamedTuple):
-    """A group as Redis has it, newer than Postgres; ``members`` (user, role, delivered, read) up to 100, else None."""
+    """A group as Redis has it, which is newer than Postgres. ``members`` are (user, role, delivered, read), or None for
+    groups of over 100.
+    """
 
     info: dict[str, Any]
     member_count: int
@@ -82,7 +83,7 @@ class GroupNow(NamedTuple):
 
 
 def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
-    """Put a conversation into Redis unless it is there. False where ``epoch`` is over: read Postgres again."""
+    """Writes a conversation to Redis unless it is there. Returns False if ``epoch`` is over: read Postgres again."""
     marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
     fields = {
         "k": state.kind,
@@ -109,9 +110,9 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
 
 
 def set_blockers(redis: Redis, conversation_id: int, blockers: list[int]) -> bool:
-    """Who of a direct conversation cannot write in it. False where it is not in Redis: nothing was done then."""
-    tell = script(redis, "app.message_log", "blockers")
-    return bool(tell(keys=[keys.conversation(conversation_id)], args=[pack(blockers)]))
+    """Sets who cannot write in a direct conversation. Returns False, and does nothing, if Redis does not have it."""
+    write = script(redis, "app.message_log", "blockers")
+    return bool(write(keys=[keys.conversation(conversation_id)], args=[pack(blockers)]))
 
 
 def is_in_redis(redis: Redis, conversation_id: int) -> bool:
@@ -119,7 +120,7 @@ def is_in_redis(redis: Redis, conversation_id: int) -> bool:
 
 
 def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
-    """Read this *before* Postgres: a record that is stored in between is then seen twice, never missed."""
+    """Call this *before* reading Postgres: a record that is stored in between is then seen twice, never missed."""
     arguments: list[str | int] = [keys.PREFIX, *conversation_ids]
     answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG, keys.VERSION, keys.MEMBERSHIPS], args=arguments)
     records = [unpack_record(packed) for packed_list in answer[4::2] for packed in packed_list]
@@ -127,8 +128,8 @@ def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
     return Tail(records, int(answer[0]), [MembershipChange(*unpack(packed)) for packed in answer[2]], not answer[1])
 
 
-def group_now(redis: Redis, conversation_id: int, most_members: int = 100) -> GroupNow | None:
-    """None where Redis does not hold it: Postgres has all of it then."""
+def group_now(redis: Redis, conversation_id: int, max_members: int = 100) -> GroupNow | None:
+    """Returns None if Redis does not have the group; Postgres then has all of it."""
     key = keys.conversation(conversation_id)
     found: list[Any] = redis.hmget(key, ["m", "o", "a", "i", "s"])
     members, owners, admins, info, last_seq = found
@@ -136,7 +137,7 @@ def group_now(redis: Redis, conversation_id: int, most_members: int = 100) -> Gr
         return None
     ids = unpack(members)
     shown = None
-    if len(ids) <= most_members:
+    if len(ids) <= max_members:
         marks: list[Any] = redis.hmget(key, [f"{mark}:{user}" for user in ids for mark in "dr"]) if ids else []
         roles = {**dict.fromkeys(unpack(admins), "admin"), **dict.fromkeys(unpack(owners), "owner")}
         shown = [
@@ -147,13 +148,13 @@ def group_now(redis: Redis, conversation_id: int, most_members: int = 100) -> Gr
 
 
 def members_of(redis: Redis, conversation_id: int) -> frozenset[int] | None:
-    """None where Redis does not hold the conversation."""
+    """Returns None if Redis does not have the conversation."""
     packed: Any = redis.hget(keys.conversation(conversation_id), "m")
     return None if packed is None else frozenset(unpack(packed))
 
 
 def role_of(redis: Redis, conversation_id: int, user_id: int) -> str | None:
-    """None for a non-member, and where Redis does not hold the conversation."""
+    """Returns None for a non-member, and if Redis does not have the conversation."""
     found: list[Any] = redis.hmget(keys.conversation(conversation_id), ["m", "o", "a"])
     members, owners, admins = found
     if members is None or user_id not in unpack(members):

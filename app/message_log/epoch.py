@@ -1,8 +1,8 @@
-"""Epochs: one unbroken history of Redis each.
+"""Epochs. An epoch is one unbroken history of Redis.
 
-Redis holds seq counters, versions and the unstored tail. Where it comes back empty, they are rebuilt from Postgres,
-and a new epoch begins: first in Postgres, under a row lock that every drain's transaction shares, so that no drain of
-the old epoch can still commit records that the new counters know nothing of; then in Redis.
+Redis holds seq counters, versions and the unstored tail. If it comes back empty, they are rebuilt from Postgres and a
+new epoch begins: first in Postgres, then in Redis. In Postgres this takes a row lock that every drain's transaction
+takes too, so no drain of the old epoch can still commit records that the new counters do not include.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from app.redis_scripts import script
 
 
 class Epoch(NamedTuple):
-    """``started_ms``: since when dedupe marks are complete; 0 where they always were."""
+    """``started_ms``: the time since which dedupe marks are complete; 0 if they always were."""
 
     number: int
     started_ms: int
 
 
-# Opens a transaction in which Postgres' epoch is counted up: gives (new epoch, greatest version stored), commits
-# where the block ends without an error.
+# Opens a transaction that increments the epoch in Postgres. Yields (new epoch, greatest stored version), and commits if
+# the block ends without an error.
 NextEpoch = Callable[[], AbstractContextManager[tuple[int, int]]]
 
 
@@ -38,7 +38,7 @@ class _AlreadyBegunError(Exception):
 
 
 def read_epoch(redis: Redis) -> Epoch | None:
-    """None where Redis lost its data."""
+    """Returns None if Redis lost its data."""
     value = redis.get(keys.EPOCH)
     if not isinstance(value, bytes):
         return None
@@ -51,16 +51,16 @@ def _parse(value: bytes) -> Epoch:
 
 
 def last_version(redis: Redis) -> int:
-    """The last version given out; 0 where Redis lost its data."""
+    """Returns the last assigned version; 0 if Redis lost its data."""
     value = redis.get(keys.VERSION)
     return int(value) if isinstance(value, bytes) else 0
 
 
 def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
-    """Begin a new epoch, or join the one that another process has begun meanwhile.
+    """Begins a new epoch, or returns the one that another process has begun meanwhile.
 
-    Raise Overloaded where Postgres does not answer, or while another process is at it (one at a time: the next would
-    forget what the first has begun with). Raise RedisError where Redis does not answer.
+    Only one process at a time may do this: a second one would delete the keys of the first one's new epoch. Raises
+    Overloaded if another process is doing it or Postgres fails, and RedisError if Redis fails.
     """
     if not redis.set(keys.EPOCH_BEGINS, "1", nx=True, px=keys.EPOCH_BEGINS_MS):
         raise Overloaded("A new epoch is about to begin.", retry_after=0.5)
@@ -75,23 +75,23 @@ def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
         with next_epoch() as (number, greatest_version):
             found = read_epoch(redis)
             if found is not None:
-                raise _AlreadyBegunError(found)  # and the count in Postgres is rolled back
-            _forget_leftovers(redis)
+                raise _AlreadyBegunError(found)  # this rolls back the increment in Postgres
+            _delete_leftovers(redis)
             now_us = int(time.time() * 1_000_000)
             version = max(greatest_version, now_us)
             redis.set(keys.VERSION, version)
-            redis.hset(keys.LOG_STATE, "stored", version)  # whatever there is, Postgres has it
+            redis.hset(keys.LOG_STATE, "stored", version)  # everything that exists is in Postgres
     except _AlreadyBegunError as already:
         return already.epoch
-    # Where nothing was ever stored, nothing was ever sent that a lost dedupe mark could have told of.
+    # If nothing was ever stored, no dedupe mark can have been lost.
     started_ms = now_us // 1000 if greatest_version else 0
-    # Only now, after the commit: an epoch in Redis that Postgres does not know would stop every drain.
+    # Only after the commit: an epoch in Redis that is not in Postgres would stop every drain.
     value = script(redis, "app.message_log", "begin")(keys=[keys.EPOCH], args=[number, f"{number}:{started_ms}"])
     return _parse(value)
 
 
-def _forget_leftovers(redis: Redis) -> None:
-    """What outlived the epoch's own key (somebody deleted it by hand) belongs to no history any more."""
+def _delete_leftovers(redis: Redis) -> None:
+    """Deletes what is left of the old epoch, in case only its own key was deleted by hand."""
     for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "g:*"):
         for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
             redis.unlink(name)

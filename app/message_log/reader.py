@@ -1,4 +1,4 @@
-"""The drain's side of the log: read what is not stored, remove what is, hold the lease."""
+"""The drain's side of the log: reads unstored entries, removes stored ones, holds the lease."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from app.redis_scripts import script
 
 
 class Entry(NamedTuple):
-    """One entry of the log. ``records`` is None where its bytes are not what append.lua writes."""
+    """One entry of the log. ``records`` is None if its bytes are not those of a log entry."""
 
     id: bytes
     blob: bytes
     records: list[Record] | None
-    number: int | None = None  # counts the entries of append.lua from 1; None for an entry of somebody else's
-    epoch: int | None = None  # the history it belongs to; None likewise
+    number: int | None = None  # counts entries from 1; None if append.lua did not write the entry
+    epoch: int | None = None  # the epoch it belongs to; None if append.lua did not write the entry
 
 
 class LogReader:
-    """Reads the log from its head: everything in it is unstored, so there is no consumer position to lose."""
+    """Reads the log from its head. Everything in it is unstored, so there is no consumer position to lose."""
 
     def __init__(self, redis: Redis) -> None:
-        """``redis`` is a client whose socket timeout is longer than any block asked of it."""
+        """The socket timeout of ``redis`` must be longer than any blocking read."""
         self._redis = redis
         self._stored = script(redis, "app.message_log", "stored")
         self._renew = script(redis, "app.message_log", "renew")
@@ -38,12 +38,14 @@ class LogReader:
         return bool(self._renew(keys=[keys.LEASE], args=[token, int(seconds * 1000)]))
 
     def release(self, token: str, *, force: bool = False) -> bool:
-        """Give the lease back where the log is empty (or by ``force``). False: something came, go on."""
+        """Releases the lease if the log is empty or ``force`` is set. Returns False if the drain must continue."""
         return int(self._release(keys=[keys.LEASE, keys.LOG], args=[token, "1" if force else "0"])) != 0
 
     def take(self, count: int, milliseconds: int) -> tuple[int | None, list[Entry]]:
-        """The oldest entries, waiting so long for the first one (0: not at all); and the epoch they belong to (None:
-        Redis lost its data)."""
+        """Returns the oldest entries and their epoch (None if Redis lost its data).
+
+        Waits up to ``milliseconds`` for the first entry; 0 means not at all.
+        """
         rows = _rows_of(self._redis.xread({keys.LOG: "0"}, count=count, block=milliseconds or None))
         entries = [self._entry(*row) for row in rows]
         epochs = [entry.epoch for entry in entries if entry.epoch is not None]
@@ -56,7 +58,7 @@ class LogReader:
         return int(value.split(b":")[0]) if isinstance(value, bytes) else None
 
     def count_attempt(self, head: bytes) -> int:
-        """How often the entry at the head was begun, this time included. Survives a drain that dies of it."""
+        """Returns how often storing the head entry was begun, including this time. Survives the death of a drain."""
         value = self._redis.get(keys.ATTEMPTS)
         before = 0
         if isinstance(value, bytes) and value.startswith(head + b":"):
@@ -65,14 +67,14 @@ class LogReader:
         return before + 1
 
     def remove(self, entries: list[Entry], refused: dict[int, str]) -> None:
-        """Take entries that Postgres holds out of the log and tell the gateways. ``refused``: version -> reason."""
+        """Removes stored entries from the log and notifies the gateways. ``refused``: version -> reason."""
         records = [record for entry in entries for record in entry.records or ()]
         progress: dict[int, list[int]] = {}
         for record in records:
             row = progress.setdefault(record.conversation_id, [record.conversation_id, 0, 0])
             row[1] += 1
             row[2] = max(row[2], record.version)
-        for version, reason in refused.items():  # before anybody can take the conversation for stored so far
+        for version, reason in refused.items():  # before ``stored`` passes these versions
             self._redis.set(keys.refused(version), reason, ex=keys.REFUSED_SECONDS)
         self._stored(
             keys=[keys.LOG, keys.LOG_STATE, keys.MEMBERSHIPS],
@@ -89,21 +91,21 @@ class LogReader:
         )
 
     def forget(self, record: Record) -> None:
-        """A record that was not stored: its id is free again, so that its sender may try once more."""
+        """Frees the id of a record that was not stored, so that its sender can retry."""
         self._redis.delete(keys.dedupe_mark(record.conversation_id, record.id))
 
     def raise_counter(self, conversation_id: int, last_seq: int) -> None:
-        """A counter that fell behind Postgres (a Redis that lost its last second) catches up."""
+        """Raises a seq counter that is behind Postgres, because Redis lost its last second."""
         self._raise(keys=[keys.conversation(conversation_id)], args=[last_seq])
 
     def give_up_epoch(self, epoch: int) -> None:
-        """This history is not the one Postgres goes on with. The next gateway to ask begins a new one."""
+        """Deletes the epoch in Redis, as it is not that of Postgres. A gateway then begins a new one."""
         value = self._redis.get(keys.EPOCH)
         if isinstance(value, bytes) and value.startswith(b"%d:" % epoch):
             self._redis.delete(keys.EPOCH)
 
     def give_up_if_lost(self) -> bool:
-        """Whether entries are missing at the head of the log that no drain removed; its history is then given up."""
+        """Gives the epoch up if entries that no drain removed are missing from the log. Returns whether it did."""
         return bool(self._lost(keys=[keys.LOG, keys.LOG_STATE, keys.EPOCH]))
 
     @staticmethod
@@ -130,7 +132,7 @@ class LogReader:
 
 
 def _rows_of(streams: Any) -> list[Any]:
-    """XREAD answers a list in RESP2 and a map in RESP3; None where nothing came."""
+    """Returns the rows of XREAD, which is a list in RESP2, a map in RESP3, and None if there is nothing."""
     if not streams:
         return []
     if isinstance(streams, dict):

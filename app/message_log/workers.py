@@ -1,4 +1,4 @@
-"""Signs of life of the workers that store messages: one look tells that somebody will store."""
+"""Heartbeats of the workers that store messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ALIVE_SECONDS = 30
 
 
 def heartbeat(client: redis.Redis, worker: str) -> None:
-    """To be written every few seconds by each worker process, busy or idle."""
+    """Each worker process, busy or idle, calls this every few seconds."""
     now = time.time()
     with client.pipeline(transaction=False) as pipeline:
         pipeline.zadd(keys.WORKERS, {worker: now})
@@ -21,5 +21,5 @@ def heartbeat(client: redis.Redis, worker: str) -> None:
 
 
 def count_alive(client: redis.Redis) -> int:
-    """Workers that gave a sign within ALIVE_SECONDS."""
+    """Returns the number of workers with a heartbeat in the last ALIVE_SECONDS."""
     return client.zcount(keys.WORKERS, time.time() - ALIVE_SECONDS, "+inf")

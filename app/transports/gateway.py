@@ -18,7 +18,7 @@ from app.core.events import Event
 from app.fanout import devices
 from app.fanout.hub import Hub, refusal
 from app.fanout.listener import Listener
-from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges, beat, sign_off
+from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges, send_heartbeat, sign_off
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
 from app.message_log.epoch import Epoch, begin_epoch, last_version, read_epoch
@@ -254,7 +254,7 @@ class Gateway:
 
     def beat(self) -> None:
         certain = self.presence.confirmed_count()
-        epoch, noted = beat(self.parley.redis, self.id)
+        epoch, noted = send_heartbeat(self.parley.redis, self.id)
         if epoch is None:
             self.renew_epoch()
         else:
@@ -322,7 +322,7 @@ class Gateway:
     def note_device(self, user_id: int, device_id: str) -> None:
         """This device is in use here. May block. Without Redis, it counts as not in use."""
         try:
-            devices.came(self.parley.redis, self.id, user_id, device_id)
+            devices.device_connected(self.parley.redis, self.id, user_id, device_id)
         except RedisError as error:
             log.warning("a device is not noted: %s", type(error).__name__)
 
@@ -332,7 +332,7 @@ class Gateway:
 
     def _forget_device(self, user_id: int, device_id: str) -> None:
         try:
-            devices.left(self.parley.redis, self.id, user_id, device_id)
+            devices.device_disconnected(self.parley.redis, self.id, user_id, device_id)
         except RedisError as error:
             log.warning("a device is not forgotten: %s", type(error).__name__)
 

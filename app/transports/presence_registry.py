@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from app.fanout.presence import CAME, LEFT
+from app.fanout.presence import OFFLINE, ONLINE
 from app.redis_batch import Batcher, Operation
 
 
@@ -27,7 +27,7 @@ class PresenceRegistry:
 
     def mark_online(self, user_id: int) -> int:
         """Returns the version after which everything is sent to this gateway. May block."""
-        return int(self.batcher.ask((CAME, user_id))[0])
+        return int(self.batcher.ask((ONLINE, user_id))[0])
 
     def mark_offline(self, user_id: int) -> None:
         self._departures += 1
@@ -38,16 +38,16 @@ class PresenceRegistry:
             if error is not None:
                 self._settle_departure(user_id)
 
-        self.batcher.submit((LEFT, user_id, int(time.time() * 1000)), outcome)
+        self.batcher.submit((OFFLINE, user_id, int(time.time() * 1000)), outcome)
 
     def reregister(self, user_ids: list[int], registered: Callable[[], None]) -> None:
         """Registers users that Redis forgot. Calls ``registered`` when Redis has all of them again: until then, this
         gateway received nothing that was published for them.
         """
         for user_id in user_ids[:-1]:
-            self.batcher.submit((CAME, user_id), lambda _result, _error: None)
+            self.batcher.submit((ONLINE, user_id), lambda _result, _error: None)
         for user_id in user_ids[-1:]:  # outcomes come in order; if this one fails, the next heartbeat tries again
-            self.batcher.submit((CAME, user_id), lambda _result, error: None if error else registered())
+            self.batcher.submit((ONLINE, user_id), lambda _result, error: None if error else registered())
 
     def confirmed_count(self) -> int:
         """Returns a count to take before Redis counts, and to pass to ``is_behind`` with Redis' count."""
@@ -65,7 +65,7 @@ class PresenceRegistry:
     def _carry_out(self, changes: list[Operation]) -> list[Any]:
         results = self._changes(changes)
         for act, user_id, *_ in changes:
-            if act == LEFT:
+            if act == OFFLINE:
                 self._settle_departure(user_id)
             elif user_id not in self._leaving:  # else the user is going already, and Redis may have removed them
                 self._confirmed.add(user_id)

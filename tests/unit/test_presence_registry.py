@@ -10,7 +10,7 @@ import gevent
 import hypothesis.strategies as st
 from hypothesis import given
 
-from app.fanout.presence import CAME
+from app.fanout.presence import ONLINE
 from app.transports.presence_registry import PresenceRegistry
 from tests.support.own_hub import in_own_hub
 
@@ -34,7 +34,7 @@ class Redis:
     def __call__(self, changes: list[Any]) -> list[Any]:
         gevent.sleep(0)
         for act, user, *_ in changes:
-            (self.users.add if act == CAME else self.users.discard)(user)
+            (self.users.add if act == ONLINE else self.users.discard)(user)
         gevent.sleep(0)
         return [(1, True) for _ in changes]
 
@@ -52,7 +52,7 @@ class World:
         if act == "come":
             self.here.add(user)
             self.noted.batcher.submit(
-                (CAME, user), lambda _result, _error: None
+                (ONLINE, user), lambda _result, _error: None
             )  # what ``mark_online`` does, without waiting
         elif act == "go" and user in self.here:
             self.here.discard(user)

@@ -1,12 +1,12 @@
-"""The drain: from the log in Redis to Postgres, in batches, for as long as something comes.
+"""The drain: stores the log from Redis in Postgres, in batches, as long as records come.
 
 Invariants
-* A record leaves the log only after the transaction that holds it has committed, or after it was set aside for good.
-* Storing is safe to repeat: a drain that dies in between leaves its batch at the head of the log for the next.
-* One drain at a time, by a lease. Should a lease run out under a drain that hangs, two may run; the epoch's row lock
-  and the uniqueness of (conversation, seq) and (conversation, id) then keep the store right.
-* Seqs have no gaps: where a record is set aside, a deleted message takes its place; where entries are missing from the
-  log, nothing behind them is stored and a new epoch begins.
+* A record leaves the log only after its transaction has committed, or after it was moved to dead_letters.
+* Storing is safe to repeat: a drain that dies leaves its batch at the head of the log for the next drain.
+* A lease lets one drain run at a time. If the lease of a drain that hangs expires, two may run. Then the epoch's row
+  lock and the uniqueness of (conversation, seq) and (conversation, id) keep the store correct.
+* Seqs have no gaps: a deleted message takes the seq of a dead-lettered one. If entries are missing from the log,
+  nothing behind them is stored, and a new epoch begins.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ from app.task_queue import enqueue_announcement
 log = logging.getLogger(__name__)
 
 BLOCK_MS = 1000
-# A batch smaller than this is not worth its round trips and its commit: what follows closely comes along. Nothing waits
-# longer for that than this, counted from when it can have come at the earliest.
+# A smaller batch is not worth its round trips and its commit, so the drain waits a moment for more. No record waits
+# longer than GATHER_SECONDS, counted from the earliest time at which it can have arrived.
 SMALL_BATCH = 16
 GATHER_SECONDS = 0.004
-AT_ONCE_SECONDS = 0.001  # an answer that took no longer did not wait for anything to come
-# After so many drains died at the same head of the log, its records are stored one by one.
+AT_ONCE_SECONDS = 0.001  # a read that took no longer found records that were there already
+# After this many attempts at the same head of the log, its records are stored one by one.
 ATTEMPTS_BEFORE_CAUTION = 2
-# A drain under steady load hands over now and then, well within its task's time limit.
+# Under steady load a drain hands over after this time, well within its task's time limit.
 RUN_SECONDS = 1800.0
 STALE_BEFORE_NEW_EPOCH = 20
 
-AGAIN = "again"  # the sender is asked to send once more: its message met a conflict that a second try resolves
+AGAIN = "again"  # the reason for a rejection that a retry by the sender resolves
 
 
 @dataclass(slots=True)
 class DrainStats:
-    """What the drains of one process did, for the metrics."""
+    """Counters of the drains of one process."""
 
     batches: int = 0
     records: int = 0
@@ -79,8 +79,9 @@ class DrainStats:
 
 
 class Drain:
-    """``stopping`` says whether this process was told to end; ``alive`` is called at least every few seconds.
-    ``owed`` is called after a batch by which devices are owed something."""
+    """``stopping`` returns whether this process is shutting down. ``alive`` is called at least every few seconds,
+    ``owed`` after a batch that made pushes pending.
+    """
 
     def __init__(
         self,
@@ -105,15 +106,16 @@ class Drain:
         self._owed = owed
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
-        self._next: int | None = None  # the number of the next entry, where the last one is known
+        self._next: int | None = None  # the number of the next entry; None if the last one is not known
         self._stale = 0
         self._taken_at = 0.0
         self.stats = stats or DrainStats()
 
     def run(self) -> bool:
-        """Drain until the log was empty for ``linger_seconds``, half an hour has passed, or the process is told to
-        stop. Returns False where
-        another drain is at work, True otherwise. Raises RedisError where Redis goes away: the lease then runs out."""
+        """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
+
+        Returns False if another drain holds the lease. Raises RedisError if Redis fails; the lease then expires.
+        """
         if not self._reader.renew(self._token, self._lease):
             return False
         self._renewed = time.monotonic()
@@ -137,12 +139,12 @@ class Drain:
         return True
 
     def _take(self) -> tuple[int | None, list[Entry]]:
-        """What there is, once there is something; where it is little, a moment later."""
+        """Waits for records. If there are few, waits a moment for more."""
         asked = time.monotonic()
         epoch, entries = self._reader.take(self._batch, BLOCK_MS)
         if entries and sum(len(entry.records or ()) for entry in entries) < SMALL_BATCH:
             now = time.monotonic()
-            # Where it was there already, it came while the last batch was being stored.
+            # Records that were there already can have come at any time since the last read.
             since = now if now - asked > AT_ONCE_SECONDS else self._taken_at
             if since + GATHER_SECONDS > now:
                 time.sleep(since + GATHER_SECONDS - now)
@@ -151,12 +153,15 @@ class Drain:
         return epoch, entries
 
     def _whole(self, entries: list[Entry]) -> list[Entry] | None:
-        """The entries up to the first that is missing. None where those at the head are: somebody trimmed the log, what
-        it held may be nowhere else, and nothing behind it may be stored, or seqs would have a gap."""
+        """Returns the entries up to the first missing one, or None if entries are missing at the head.
+
+        Then the log was trimmed by hand, and the missing records may be nowhere else. Nothing behind them may be
+        stored, or seqs would have a gap.
+        """
         numbers = [entry.number for entry in entries if entry.number is not None]
         expected, self._next = self._next, None
         if (not numbers or numbers[0] != expected) and self._reader.give_up_if_lost():
-            log.error("the log lost entries that were not stored: its history is given up")
+            log.error("the log lost unstored entries; its epoch is given up")
             time.sleep(0.1)
             return None
         if not numbers:
@@ -179,7 +184,7 @@ class Drain:
 
     def _store(self, epoch: int | None, entries: list[Entry], *, first: bool) -> None:
         if epoch is None:
-            time.sleep(0.1)  # Redis lost its data; a gateway begins a new epoch
+            time.sleep(0.1)  # Redis lost its data; a gateway will begin a new epoch
             return
         try:
             if first and self._reader.count_attempt(entries[0].id) > ATTEMPTS_BEFORE_CAUTION:
@@ -188,18 +193,19 @@ class Drain:
                 self._store_entries(epoch, entries)
             self._stale = 0
         except StaleEpochError:
-            self._meet_stale_epoch(epoch)
+            self._handle_stale_epoch(epoch)
         except Overloaded:
             self.stats.store_failures += 1
-            log.warning("Postgres does not answer; %d entries wait", len(entries))
+            log.warning("Postgres does not answer; %d entries are waiting", len(entries))
             time.sleep(0.25)
 
-    def _meet_stale_epoch(self, epoch: int) -> None:
-        """Usually a new epoch has just begun, and the next look at the log shows it. Where it stays like this, Redis
-        came back from an old copy: its history is given up, and a gateway begins a new epoch.
+    def _handle_stale_epoch(self, epoch: int) -> None:
+        """Waits for the log to show the new epoch, which has usually just begun.
+
+        If it never does, Redis was restored from an old copy. Its epoch is given up, and a gateway begins a new one.
         """
         self._stale += 1
-        log.warning("the log is of epoch %d, Postgres of another", epoch)
+        log.warning("the log is of epoch %d, Postgres is in another", epoch)
         time.sleep(0.1)
         if self._stale >= STALE_BEFORE_NEW_EPOCH:
             self._stale = 0
@@ -208,7 +214,7 @@ class Drain:
     def _store_entries(self, epoch: int, entries: list[Entry]) -> None:
         for entry in entries:
             if entry.records is None:
-                self._set_blob_aside(entry)
+                self._dead_letter_blob(entry)
         records = [record for entry in entries for record in entry.records or ()]
         refused = self._store_records(epoch, records)
         self._reader.remove(entries, refused)
@@ -217,20 +223,22 @@ class Drain:
         self.stats.sizes.observe(len(records))
 
     def _store_cautiously(self, epoch: int, entry: Entry) -> None:
-        """The head of the log has killed drains. Store its records one by one, noting each before it is begun, so that
-        the one it is can be told and set aside."""
+        """Stores the records of an entry that killed drains one by one.
+
+        Each attempt is counted before it begins, so the record that kills the process is found and dead-lettered.
+        """
         refused: dict[int, str] = {}
         if entry.records is None:
-            self._set_blob_aside(entry)
+            self._dead_letter_blob(entry)
         for record in entry.records or ():
             if self._reader.count_attempt(b"%d" % record.version) > ATTEMPTS_BEFORE_CAUTION:
-                refused |= self._set_aside(epoch, record, "ends the process that stores it")
+                refused |= self._dead_letter(epoch, record, "ends the process that stores it")
             else:
                 refused |= self._store_records(epoch, [record])
         self._reader.remove([entry], refused)
 
     def _store_records(self, epoch: int, records: list[Record]) -> dict[int, str]:
-        """Store what can be stored. Returns version -> reason for what was refused."""
+        """Stores all records that can be stored. Returns version -> reason for those that were rejected."""
         try:
             rows, refused = self._rows(epoch, records)
             stored = store_batch_and_enqueue_pushes(
@@ -245,7 +253,7 @@ class Drain:
                 enqueue_announcement(media_id)
         except UnstorableError as error:
             if len(records) == 1:
-                return self._set_aside(epoch, records[0], str(error))
+                return self._dead_letter(epoch, records[0], str(error))
             half = len(records) // 2
             return self._store_records(epoch, records[:half]) | self._store_records(epoch, records[half:])
         return refused
@@ -257,22 +265,22 @@ class Drain:
             try:
                 rows.add(record)
             except (msgspec.MsgspecError, UnicodeError) as error:
-                refused |= self._set_aside(epoch, record, f"no body of kind {record.kind}: {error}")
+                refused |= self._dead_letter(epoch, record, f"no body of kind {record.kind}: {error}")
             except KeyError:
-                refused |= self._set_aside(epoch, record, f"unknown kind {record.kind}")
+                refused |= self._dead_letter(epoch, record, f"unknown kind {record.kind}")
         return rows, refused
 
     def _resolve(self, epoch: int, record: Record, conflict: Conflict) -> dict[int, str]:
-        """A message that was not stored because another stands in its way: its sender is asked to send it again."""
+        """Rejects a message that conflicts with a stored one, so that its sender sends it again."""
         log.warning(
             "conversation %d: seq %d is a %s",
             record.conversation_id,
             record.seq,
             conflict.kind.replace("_", " "),
         )
-        if conflict.kind == "duplicate":  # sent long before; the second try finds the first
+        if conflict.kind == "duplicate":  # sent long before; the retry finds the first one
             self._fill_gap(epoch, record)
-        else:  # Redis had forgotten the newest of what it gave out; the second try gets a seq behind them
+        else:  # Redis lost its newest seqs; the retry gets a later seq
             self._raise_counter(record.conversation_id)
         self._reader.forget(record)
         return {record.version: AGAIN}
@@ -282,8 +290,8 @@ class Drain:
             (state,) = load_state(connection, [conversation_id])
         self._reader.raise_counter(conversation_id, state.last_seq)
 
-    def _set_aside(self, epoch: int, record: Record, reason: str) -> dict[int, str]:
-        log.error("a record cannot be stored: %s", reason)
+    def _dead_letter(self, epoch: int, record: Record, reason: str) -> dict[int, str]:
+        log.error("cannot store a record: %s", reason)
         self.stats.dead_lettered += 1
         with writing(self._engine) as connection:
             check_epoch(connection, epoch)
@@ -293,8 +301,8 @@ class Drain:
         self._reader.forget(record)
         return {record.version: reason}
 
-    def _set_blob_aside(self, entry: Entry) -> None:
-        log.error("an entry of the log cannot be read: %s", entry.id.decode())
+    def _dead_letter_blob(self, entry: Entry) -> None:
+        log.error("cannot read the log entry %s", entry.id.decode())
         self.stats.dead_lettered += 1
         with writing(self._engine) as connection:
             insert_dead_letter(connection, entry.blob, "not a log entry")
