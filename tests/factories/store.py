@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine, text
 
-from app.store.batch_writes import NewMessage
+from app.store.batch_statement import NewMessage
 from app.store.conversations import get_or_create_direct
 from app.store.engine import autocommit, writing
 from app.store.users import insert_user

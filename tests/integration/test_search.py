@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, text
 from app.config import Settings
 from app.core.search import FOUND_BEGINS, FOUND_ENDS, SearchFilter
 from app.store import search
-from app.store.batch_writes import NewMessage, store_batch
+from app.store.batch_statement import NewMessage
+from app.store.batch_writes import store_batch
 from app.store.engine import autocommit, create_engine, reading, writing
 from app.store.sql import HotStatement, driver
 from tests.factories.store import START_MS, add_group, add_pair, add_users, new_message

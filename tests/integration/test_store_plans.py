@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, text
 
 from app.config import Settings
 from app.store import groups, message_life, messages, receipts
-from app.store.batch_writes import Receipt, store_batch
+from app.store.batch_statement import Receipt
+from app.store.batch_writes import store_batch
 from app.store.conversations import get_one, list_page, load_state
 from app.store.engine import create_engine, reading, writing
 from app.store.memberships import conversations_of

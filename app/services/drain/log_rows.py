@@ -10,7 +10,7 @@ from app.core.kinds import MARKS, MESSAGES, decode_record
 from app.core.records import Kind, MarksBody, MessageBody, Record
 from app.store.batch_changes import Change
 from app.store.batch_pending_pushes import PushTrigger
-from app.store.batch_writes import NewMessage, Receipt
+from app.store.batch_statement import NewMessage, Receipt
 from app.store.pg_arrays import int_array
 
 

@@ -28,14 +28,9 @@ from app.core.records import Record, pack
 from app.message_log.reader import Entry, LogReader
 from app.services.drain.log_rows import Rows
 from app.store.batch_changes import store_changes
-from app.store.batch_writes import (
-    Conflict,
-    UnstorableError,
-    insert_dead_letter,
-    insert_tombstone,
-    store_batch_and_enqueue_pushes,
-)
+from app.store.batch_writes import Conflict, UnstorableError, store_batch_and_enqueue_pushes
 from app.store.conversations import load_state
+from app.store.dead_letters import insert_dead_letter, insert_tombstone
 from app.store.engine import reading, writing
 from app.store.epochs import StaleEpochError, check_epoch
 from app.task_queue import enqueue_announcement

@@ -18,7 +18,8 @@ from app.config import Settings
 from app.push.vapid import public_key_of
 from app.store import pending_pushes, push_deliveries, push_targets
 from app.store.batch_pending_pushes import PushTrigger
-from app.store.batch_writes import Receipt, store_batch, store_batch_and_enqueue_pushes
+from app.store.batch_statement import Receipt
+from app.store.batch_writes import store_batch, store_batch_and_enqueue_pushes
 from app.store.engine import create_engine, reading, writing
 from app.store.epochs import read_epoch
 from app.store.pending_pushes import PendingPush

@@ -13,15 +13,10 @@ from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.core.errors import Overloaded
-from app.store.batch_writes import (
-    Conflict,
-    NewMessage,
-    Receipt,
-    UnstorableError,
-    insert_dead_letter,
-    store_batch,
-)
+from app.store.batch_statement import NewMessage, Receipt
+from app.store.batch_writes import Conflict, UnstorableError, store_batch
 from app.store.conversations import load_state
+from app.store.dead_letters import insert_dead_letter
 from app.store.engine import autocommit, create_engine, reading, writing
 from app.store.epochs import StaleEpochError, bump_epoch, check_epoch, next_epoch, read_epoch
 from app.store.messages import history

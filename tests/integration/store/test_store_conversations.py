@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from app.store.batch_writes import Receipt, store_batch
+from app.store.batch_statement import Receipt
+from app.store.batch_writes import store_batch
 from app.store.conversations import (
     MemberState,
     conversation_ids_of,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
-from app.store.batch_writes import Receipt, store_batch
+from app.store.batch_statement import Receipt
+from app.store.batch_writes import store_batch
 from app.store.engine import writing
 from app.store.message_life import (
     Edit,

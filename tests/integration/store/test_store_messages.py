@@ -8,7 +8,9 @@ import uuid
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.store.batch_writes import Receipt, insert_tombstone, store_batch
+from app.store.batch_statement import Receipt
+from app.store.batch_writes import store_batch
+from app.store.dead_letters import insert_tombstone
 from app.store.engine import writing
 from app.store.messages import (
     Page,

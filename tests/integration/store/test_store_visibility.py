@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.store.batch_writes import Receipt, store_batch
+from app.store.batch_statement import Receipt
+from app.store.batch_writes import store_batch
 from app.store.conversations import conversation_ids_of, get_one, list_page, load_state
 from app.store.engine import writing
 from app.store.memberships import conversations_of
