@@ -158,8 +158,8 @@ class Removal:
         """Closes the direct conversation: the other member can still read it, but it accepts no more messages.
 
         In Redis, the other member is treated like one who has blocked somebody. The caller makes Postgres say the same
-        right afterwards (app/store/direct_pairs.py). So a conversation that is not in Redis is loaded first; after that, no
-        earlier read of Postgres by another process counts. Safe to repeat. Raises Overloaded, RedisError.
+        right afterwards (app/store/direct_pairs.py). So a conversation that is not in Redis is loaded first; after
+        that, no earlier read of Postgres by another process counts. Safe to repeat. Raises Overloaded, RedisError.
         """
         if not set_blockers(self._redis, conversation_id, [other_id]):
             self._changes.bring_in(conversation_id)
