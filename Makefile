@@ -6,7 +6,7 @@ ARGS ?=
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test check format bench faults conformance requirements clean
+.PHONY: help venv run test unit check format bench faults conformance requirements clean
 
 help: ## Show this list
 	@echo "Parley. Needs Python 3.11 or newer; everything else is installed into .venv."
@@ -21,6 +21,9 @@ run: venv ## Start everything on PORT (8000), with embedded stores or with DATAB
 
 test: venv ## Run all tests on real PostgreSQL and Valkey
 	@$(BIN)/python -m pytest -n $${JOBS:-auto} --dist loadscope -q $(ARGS)
+
+unit: venv ## Run the unit tests, which need no store
+	@$(BIN)/python -m pytest tests/unit -n $${JOBS:-auto} -q $(ARGS)
 
 check: venv ## Check format, lint, types and import contracts
 	@$(BIN)/python -m dev.check

@@ -89,6 +89,17 @@ def test_documents_and_tests_that_the_source_cites_exist():
     assert missing == set()
 
 
+@pytest.mark.parametrize("page", ["message-path.md", "architecture.md", "operations.md"])
+def test_names_in_a_page_exist_in_the_source(page: str):
+    files = [ROOT / "celeryconfig.py", ROOT / "gunicorn.conf.py", *(ROOT / "tasks").glob("*.py")]
+    words = {word for path in [*files, *(ROOT / "app").rglob("*.py")] for word in re.findall(r"\w+", path.read_text())}
+    prose = re.sub(r"^```.*?^```", "", (ROOT / "docs" / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    names = {name for name in re.findall(r"`([A-Za-z_.]+)`", prose) if "_" in name and not FILE.fullmatch(name)}
+    # test_documents_metrics.py checks metrics; the Procfile reads WORKER_QUEUES.
+    names = {name for name in names if not name.startswith(("parley_", "WORKER_"))}
+    assert {name for name in names if not {name.rpartition(".")[2], name.lower()} & words} == set()
+
+
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs/index.md").read_text()
     pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")} - {"index.md"}
