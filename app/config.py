@@ -1,6 +1,6 @@
-"""Settings: read once from the environment, checked at start, immutable after.
+"""Settings: read once from the environment, checked at startup, then immutable.
 
-Every variable is listed with its default in README.md; a test holds the two together.
+README.md lists every variable with its default; a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 
 class ConfigError(ValueError):
-    """A setting is missing or makes no sense; the message is one line for the person who deploys."""
+    """A setting is missing or invalid. The message is one line for the operator."""
 
 
 def normalise_database_url(url: str) -> str:
-    """``postgres://`` (as Heroku gives it) and ``postgresql://`` become SQLAlchemy's ``postgresql+psycopg://``."""
+    """Replaces ``postgres://`` (Heroku's form) and ``postgresql://`` by SQLAlchemy's ``postgresql+psycopg://``."""
     for scheme in ("postgres://", "postgresql://"):
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
@@ -31,7 +31,7 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-# Browsers' own: Chrome and others on its engine, Firefox, Safari, Edge.
+# The push services of browsers: Chrome and other Chromium browsers, Firefox, Safari, Edge.
 PUSH_SERVICES = (
     "fcm.googleapis.com",
     "*.push.services.mozilla.com",
@@ -58,28 +58,28 @@ class Settings:
     jwt_public_key: str = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
-    local_accounts: bool = False  # keep own accounts beside an outside user service; without one they always exist
-    auth_attempts_per_minute: int = 30  # sign-ins per username, 20 times that per address; 0: no limit
+    local_accounts: bool = False  # keep own accounts beside an external user service; without one, they always exist
+    auth_attempts_per_minute: int = 30  # sign-ins per username, and 20 times as many per address; 0 is no limit
     token_requests_per_minute: int = 120  # refreshes and tickets per user
-    joins_per_minute: int = 120  # sessions begun per user
-    writes_per_minute: int = 300  # other changes by REST per user, 20 times that per address
+    joins_per_minute: int = 120  # new sessions per user
+    writes_per_minute: int = 300  # other changes over REST per user, and 20 times as many per address
     reports_per_minute: int = 20  # per user
     exports_per_day: int = 5  # per user
     uploads_per_minute: int = 60  # per user
-    account_deletion: str = "keep"  # or erase: what becomes of the messages of a deleted account
+    account_deletion: str = "keep"  # or "erase": the messages of a deleted account
 
     # Pools
     db_pool_size: int = 5
     db_timeout_seconds: float = 5.0
-    db_prepared_statements: bool = True  # off behind a pooler that knows none (pgbouncer before 1.21)
+    db_prepared_statements: bool = True  # off behind a pooler that does not support them (pgbouncer before 1.21)
     redis_pool_size: int = 20
     redis_tls_verify: bool = True
 
     # Message path
     max_text: int = 8000
     max_group_members: int = 5000
-    edit_seconds: int = 172_800  # how long authors may edit and delete what they sent
-    send_rate: float = 50.0  # messages a second and user, sustained; 0: no limit, here and in the next four
+    edit_seconds: int = 172_800  # how long authors may edit and delete their messages
+    send_rate: float = 50.0  # sustained messages per second and user; for this and the next four, 0 is no limit
     send_burst: int = 500
     mark_rate: float = 100.0
     mark_burst: int = 2000
@@ -113,27 +113,27 @@ class Settings:
     # Media
     cloudinary_url: str = field(default="", repr=False)  # cloudinary://key:secret@cloud; unset in production: no media
     media_storage: str = ""  # the storage for new media, if several are configured
-    media_dir: str = ".data/media"  # where media are kept in development without Cloudinary
-    media_url_seconds: int = 900  # how long a signed address of a medium is good
-    media_lease_seconds: float = 90.0  # after this a dead worker's medium is taken up by another
+    media_dir: str = ".data/media"  # the directory of the local storage, in development without Cloudinary
+    media_url_seconds: int = 900  # how long a signed address of a medium is valid
+    media_lease_seconds: float = 90.0  # another worker takes over a dead worker's medium after this
     max_image_bytes: int = 20 * 1024 * 1024
     max_audio_bytes: int = 25 * 1024 * 1024
     max_video_bytes: int = 100 * 1024 * 1024
     max_file_bytes: int = 50 * 1024 * 1024
     max_image_pixels: int = 50_000_000
-    max_waiting_bytes: int = 500 * 1024 * 1024  # of a user's media that are not processed yet
-    max_uploads: int = 32  # under way at one web process
-    upload_bytes_per_second: int = 4 * 1024 * 1024  # of all of them together; 0: no limit
-    upload_stall_seconds: float = 30.0  # an upload of which less than 64 KiB comes in so long is cut
+    max_waiting_bytes: int = 500 * 1024 * 1024  # a user's media that are not processed yet
+    max_uploads: int = 32  # at once in one web process
+    upload_bytes_per_second: int = 4 * 1024 * 1024  # of one web process; 0 is no limit
+    upload_stall_seconds: float = 30.0  # an upload is aborted if less than 64 KiB arrive in this time
     # Push
-    vapid_private_key: str = field(default="", repr=False)  # unset: made, and kept in Postgres
+    vapid_private_key: str = field(default="", repr=False)  # if unset, one is created and stored in Postgres
     vapid_subject: str = "mailto:push@localhost"
-    fcm_credentials: str = field(default="", repr=False)  # a service account's JSON, or the name of its file
-    fcm_base_url: str = ""  # another server that speaks FCM's protocol
+    fcm_credentials: str = field(default="", repr=False)  # a service account's JSON, or the path of its file
+    fcm_base_url: str = ""  # another server with FCM's protocol
     push_hosts: tuple[str, ...] = PUSH_SERVICES
-    push_providers: tuple[str, ...] = ()  # the preferred ones first, if several configured ones serve a platform
-    push_loopback: bool = False  # a test setting: endpoints on this machine
-    push_preview: str = "full"  # or sender, or none: the most that any notification shows
+    push_providers: tuple[str, ...] = ()  # in order of preference, if several configured ones serve a platform
+    push_loopback: bool = False  # for tests: allows endpoints on this machine
+    push_preview: str = "full"  # or "sender" or "none": an upper bound on what notifications show
     push_confirm_seconds: float = 10.0
     push_spacing_seconds: float = 5.0
     push_threads: int = 64
@@ -148,7 +148,7 @@ class Settings:
 
     @property
     def external_users(self) -> bool:
-        """Whether an outside user service says who somebody is."""
+        """True if an external user service authenticates users."""
         return bool(self.jwt_jwks_url or self.jwt_public_key)
 
     @property
@@ -157,7 +157,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Raise ConfigError with one line where something needed is missing or wrong."""
+        """Reads the settings. Raises ConfigError if a required one is missing or one is invalid."""
         app_env = env.get("APP_ENV", "development")
         redis_url = _required(env, "REDIS_URL")
         values: dict[str, object] = {
@@ -175,17 +175,17 @@ class Settings:
 
 
 def check_settings(settings: Settings) -> None:
-    """Raise ConfigError for settings that contradict each other or are unsafe in production."""
+    """Raises ConfigError if settings contradict each other or are unsafe in production."""
     if settings.external_users and not (settings.jwt_issuer and settings.jwt_audience):
-        raise ConfigError("JWT_ISSUER and JWT_AUDIENCE must be set where an outside user service is trusted.")
+        raise ConfigError("Set JWT_ISSUER and JWT_AUDIENCE as well: an external user service is configured.")
     if settings.jwt_jwks_url and settings.jwt_public_key:
-        raise ConfigError("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; which one is it?")
+        raise ConfigError("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; set only one of them.")
     if settings.account_deletion not in ("keep", "erase"):
-        raise ConfigError(f"ACCOUNT_DELETION={settings.account_deletion!r} is neither keep nor erase.")
+        raise ConfigError(f"ACCOUNT_DELETION must be keep or erase, not {settings.account_deletion!r}.")
     if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
-        raise ConfigError("CLOUDINARY_URL is not of the form cloudinary://key:secret@cloud.")
+        raise ConfigError("CLOUDINARY_URL must have the form cloudinary://key:secret@cloud.")
     if settings.push_preview not in ("full", "sender", "none"):
-        raise ConfigError(f"PUSH_PREVIEW={settings.push_preview!r} is neither full, sender nor none.")
+        raise ConfigError(f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}.")
     if settings.production:
         _check_production(settings)
 
@@ -195,26 +195,26 @@ _CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?",
 
 def _check_production(settings: Settings) -> None:
     if "*" in settings.allowed_origins:
-        raise ConfigError("ALLOWED_ORIGINS=* would let every web page open sessions; name the origins.")
+        raise ConfigError("ALLOWED_ORIGINS=* would let every web page open sessions; list the origins.")
     if settings.push_loopback:
-        raise ConfigError("PUSH_LOOPBACK is for tests: it would let clients have this machine call itself.")
+        raise ConfigError("PUSH_LOOPBACK is only for tests: clients could make this machine call itself.")
     if settings.jwt_jwks_url and not settings.jwt_jwks_url.startswith("https://"):
-        raise ConfigError("JWT_JWKS_URL must be https: who answers it decides who anybody is.")
+        raise ConfigError("JWT_JWKS_URL must be https: its answer decides which tokens are accepted.")
     if settings.demo_key:
-        raise ConfigError("DEMO_KEY opens accounts without a password; it is for development alone.")
+        raise ConfigError("DEMO_KEY opens accounts without a password; it is only for development.")
 
 
 def _required(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "").strip()
     if not value:
-        raise ConfigError(f"{name} is not set. `make run` starts an embedded one; a deployment must name its own.")
+        raise ConfigError(f"{name} is not set. `make run` starts an embedded server; a deployment must set its own.")
     return value
 
 
 def _secret_key(env: Mapping[str, str], app_env: str) -> str:
     key = env.get("SECRET_KEY", "")
     if not key and app_env == "production":
-        raise ConfigError("SECRET_KEY is not set; it signs the access tokens. Use 32 random bytes or more.")
+        raise ConfigError("SECRET_KEY is not set. It signs the access tokens; use at least 32 random bytes.")
     if key and len(key) < 32 and app_env == "production":
         raise ConfigError("SECRET_KEY is shorter than 32 characters.")
     return key or "development-only-secret-key-do-not-deploy"
@@ -231,6 +231,4 @@ def _parse(name: str, kind: str, raw: str) -> object:
     try:
         return parsers[kind](raw)
     except ValueError:
-        raise ConfigError(
-            f"{name.upper()}={raw!r} is not {'a number' if kind in ('int', 'float') else kind}."
-        ) from None
+        raise ConfigError(f"{name.upper()}={raw!r} is not a number.") from None

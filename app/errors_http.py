@@ -1,4 +1,4 @@
-"""Every failure as ``application/problem+json`` (RFC 9457) with a stable ``code``, whatever raised it."""
+"""Turns every error into ``application/problem+json`` (RFC 9457) with a stable ``code``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.logs import current_request_id
 
 log = logging.getLogger("parley.errors")
 
-OF_STATUS: dict[int, type[ParleyError]] = {
+ERRORS_BY_STATUS: dict[int, type[ParleyError]] = {
     401: errors.Unauthorized,
     403: errors.Forbidden,
     404: errors.NotFound,
@@ -30,9 +30,8 @@ OF_STATUS: dict[int, type[ParleyError]] = {
     503: errors.Overloaded,
 }
 
-# A store that does not answer is not our fault to hide behind a 500: nothing was done, and the same request
-# may succeed later.
-STORE_IS_AWAY: tuple[type[Exception], ...] = (
+# If a store does not answer, 503 says more than 500: nothing was done, and the same request may succeed later.
+STORE_ERRORS: tuple[type[Exception], ...] = (
     database_errors.OperationalError,
     database_errors.InterfaceError,
     database_errors.TimeoutError,
@@ -44,7 +43,7 @@ STORE_IS_AWAY: tuple[type[Exception], ...] = (
 def install_error_handlers(app: Flask) -> None:
     app.register_error_handler(ParleyError, problem_response)
     app.register_error_handler(HTTPException, of_http_exception)
-    for kind in STORE_IS_AWAY:
+    for kind in STORE_ERRORS:
         app.register_error_handler(kind, of_absent_store)
     app.register_error_handler(Exception, of_unexpected)
 
@@ -61,7 +60,9 @@ def problem_response(error: ParleyError) -> Response:
 
 
 def of_http_exception(error: HTTPException) -> Response:
-    """Werkzeug's own refusals. Its headers (``Allow``) are kept; a redirect is not an error and passes."""
+    """Converts Werkzeug's own errors and keeps their ``Allow`` header. A redirect is not an error and passes
+    unchanged.
+    """
     status = error.code or 500
     if status < 400:
         return cast(Response, error.get_response())
@@ -73,19 +74,19 @@ def of_http_exception(error: HTTPException) -> Response:
 
 
 def as_parley_error(status: int, error: HTTPException) -> ParleyError:
-    if status in OF_STATUS:
-        return OF_STATUS[status]()
+    if status in ERRORS_BY_STATUS:
+        return ERRORS_BY_STATUS[status]()
     if status < 500:
         return errors.Invalid(error.name, errors=[{"field": "request", "message": error.name}])
     return errors.Internal()
 
 
 def of_absent_store(error: Exception) -> Response:
-    log.error("store does not answer", exc_info=error)
-    return problem_response(errors.Overloaded("A store does not answer.", retry_after=2))
+    log.error("a store does not answer", exc_info=error)
+    return problem_response(errors.Overloaded("Postgres or Redis does not answer.", retry_after=2))
 
 
 def of_unexpected(error: Exception) -> Response:
-    """The client learns the request id and nothing else; the log has the rest under it."""
+    """Sends the client only the request id. The log has the details under this id."""
     log.error("unexpected error", exc_info=error)
     return problem_response(errors.Internal())

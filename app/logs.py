@@ -1,8 +1,8 @@
-"""One logger configuration for all processes: JSON lines in production, readable lines in development.
+"""The logging configuration of all processes: JSON lines in production, readable lines in development.
 
-Invariant: whatever is logged, by us or by a library, leaves through a formatter that blanks out credentials
-(``redact``), tracebacks and arguments included. Imports nothing but the standard library, so that gunicorn
-may read it before patching.
+Invariant: every record of ours or of a library passes a formatter that blanks out credentials (``redact``), also in
+tracebacks and arguments. This module imports only the standard library, because gunicorn reads it before gevent patches
+the process.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _NAMES = r"(?i)((?:ticket|token|password|secret|secret_key|authorization)"
 
 _SECRETS = (
-    # Any JWT: three base64url parts, the first of which is a JSON object.
+    # Any JWT: three base64url parts; the first is a JSON object.
     (re.compile(r"eyJ[\w-]{6,}\.[\w-]{4,}\.[\w-]*"), "[token]"),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}"), r"\1[token]"),
-    # One of our tickets (app/services/auth/issue_ticket.py).
+    # One of our tickets (app/services/auth/tickets.py).
     (re.compile(r"tkt_[\w-]{8,}"), "[ticket]"),
-    # "key": "value", also with the quotes escaped inside a JSON line, and key=value. A quoted key with a bare
-    # value is JSON's number or null: it stays, or the line would not be JSON any more.
+    # "key": "value", also with escaped quotes inside a JSON line, and key=value. If the key is quoted but the value is
+    # not, the value is a JSON number or null. It stays, because the line would no longer be JSON.
     (
         re.compile(_NAMES + r"(?:\\?[\"']\s*[=:]|\s*[=:])\s*\\?[\"'])(?!\[)[^\s\"'\\]{4,}"),
         r"\1[secret]",
@@ -38,15 +38,15 @@ _SECRETS = (
     (re.compile(r"(\w+://[^\s:/@\"'\\]*:)[^\s@/\"'\\]+@"), r"\1[secret]@"),
 )
 
-# What every LogRecord has; everything else came through ``extra`` and is a field of the structured line.
+# The attributes of every LogRecord. All others came through ``extra`` and become fields of the line.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-# Paths arrive decoded: a line break in one must not begin a line of its own.
+# Paths are decoded, so they may contain line breaks, which must not begin a new log line.
 _ONE_LINE = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 
 
 def redact(text: str) -> str:
-    """The text without tokens, tickets, passwords and the passwords inside URLs."""
+    """Returns the text with tokens, tickets and passwords replaced, including passwords in URLs."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
@@ -57,7 +57,7 @@ def current_request_id() -> str:
 
 
 def set_request_id(request_id: str) -> None:
-    """Name the request or session that this greenlet serves; it stands in each of its log lines."""
+    """Sets the id of the request or session that this greenlet serves. Each of its log lines contains the id."""
     _request_id.set(request_id)
 
 
@@ -69,7 +69,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, request_id, and what came as ``extra``."""
+    """One JSON object per line: time, level, logger, message, request_id, and the fields given as ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -103,7 +103,7 @@ def _timestamp(seconds: float) -> str:
 
 
 def logging_config(*, production: bool, level: str = "INFO") -> dict[str, Any]:
-    """For ``logging.config.dictConfig``, gunicorn's ``logconfig_dict`` and Celery's ``setup_logging``."""
+    """Returns the settings for ``dictConfig``, gunicorn's ``logconfig_dict`` and Celery's ``setup_logging``."""
     formatter = JsonFormatter if production else TextFormatter
     return {
         "version": 1,
@@ -112,7 +112,7 @@ def logging_config(*, production: bool, level: str = "INFO") -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # gunicorn attaches handlers of its own, whose format knows nothing of ``redact``.
+            # gunicorn adds its own handlers, whose format does not redact.
             "gunicorn.error": {"handlers": [], "propagate": True, "level": level},
             "gunicorn.access": {"handlers": [], "propagate": False},
             "werkzeug": {"level": "WARNING"},

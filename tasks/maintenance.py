@@ -1,6 +1,6 @@
-"""Queue ``maintenance``: regular sweeps that repair lost tasks and delete what has expired. Each is safe to run twice
-and
-at any time.
+"""Queue ``maintenance``: regular sweeps that enqueue lost tasks again and delete expired data.
+
+Each is safe to run twice and at any time.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""REST: one blueprint a resource. A view parses, calls one service, and answers."""
+"""The REST API: one blueprint per resource. A view parses the request, calls one service, and answers."""

@@ -1,4 +1,4 @@
-"""What changes over REST wait for."""
+"""Submits changes over REST and waits until they are stored."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from app.services.messaging.waiting import wait_for_result
 
 
 def carried_out(prepared: Prepared) -> dict[str, Any] | None:
-    """The ack, once the change is stored; None where the store did not confirm it in time (it will, or the client asks
-    again). Raise what it was refused with.
+    """Submits the change and returns its ack once it is stored, or None if the store does not confirm it in time.
+
+    In that case the change is stored later; a client that is unsure repeats it. Raises the error that refused the
+    change.
     """
     gateway = current_gateway()
     begin = partial(submit_change, gateway.path, prepared.operation, prepared.answer)
@@ -24,7 +26,7 @@ def carried_out(prepared: Prepared) -> dict[str, Any] | None:
 
 
 def ack_response(prepared: Prepared) -> Response:
-    """200, or 202 with ``status: "accepted"``."""
+    """Returns 200 with the ack, or 202 with ``status: "accepted"`` if the change is not confirmed in time."""
     ack = carried_out(prepared)
     if ack is None:
         return json_response({**prepared.answer, "status": "accepted"}, 202)

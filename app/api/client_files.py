@@ -1,6 +1,7 @@
-"""/client/…: the JavaScript client as it lies in client/, and /sw.js, its service worker.
+"""/client/…: the modules of the JavaScript client in client/, and /sw.js, its service worker.
 
-Read once, kept compressed. Browsers ask again each time (an ETag answers 304), so that a deploy reaches them at once.
+The files are read once and kept compressed. Browsers revalidate them on every use (304 if the ETag matches), so they
+see a new release immediately.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def module(name: str) -> Response:
 
 @blueprint.get("/sw.js")
 def service_worker() -> Response:
-    """At the root: a service worker is told only of pages below its own address."""
+    """This file is at the root, because a service worker controls only pages below its own address."""
     return _served("sw.js")
 
 
@@ -55,7 +56,7 @@ def _served(name: str) -> Response:
 
 @cache
 def files() -> dict[str, File]:
-    """The modules by their path below client/; there is nothing else to be had."""
+    """Returns the modules by their path below client/. No other file is served."""
     return {path.relative_to(CLIENT).as_posix(): _read(path) for path in CLIENT.rglob("*.js")}
 
 

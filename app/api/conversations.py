@@ -1,4 +1,4 @@
-"""/api/v1/conversations: open, list, show, read back."""
+"""/api/v1/conversations: open, list, show and change conversations, and read their history."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def history(conversation_id: int) -> Response:
     caller = require_caller()
     query = parse_query(HistoryQuery)
     if query.before is not None and query.after is not None:
-        raise Invalid.field("before", "name either before or after")
+        raise Invalid.field("before", "cannot be combined with after")
     path = current_gateway().path
     return json_response(
         conversations.history(path, caller.user_id, conversation_id, query.before, query.after, query.limit)

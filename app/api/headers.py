@@ -1,6 +1,4 @@
-"""Security headers, and CORS for the origins that settings name. Clients of other origins use REST and SSE
-with it.
-"""
+"""Adds security headers, and CORS headers for the origins in ALLOWED_ORIGINS, whose pages use REST and SSE."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "geolocation=(), payment=()",
 }
 CSP_DATA = "default-src 'none'; frame-ancestors 'none'"
-# Pictures and recordings come from wherever the media are kept, and from memory while they are on their way there.
-# Trusted types: no script makes markup of a text, and only addresses of our own workers pass (static/page/trust.js).
+# Images and recordings come from the media storage, or from memory during an upload. Trusted types: no script can turn
+# text into markup, and only addresses of our own workers pass (static/page/trust.js).
 CSP_PAGE = (
     "default-src 'self'; img-src 'self' data: blob: https:; media-src 'self' blob: https:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -35,7 +33,7 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def data_headers(settings: Settings, *, secure: bool) -> list[tuple[str, str]]:
-    """All that is added to an answer of the API to its own origin, for who answers without Flask."""
+    """Returns the headers of an API answer to the server's own origin. For code that answers without Flask."""
     headers = _security_headers(settings, CSP_DATA, secure=secure, api=True)
     if settings.allowed_origins:
         headers.append(("Vary", "Origin"))
@@ -60,7 +58,7 @@ def _security(settings: Settings, response: Response) -> Response:
 
 
 def _cors(settings: Settings, response: Response) -> Response:
-    """No credentials mode: tokens travel in ``Authorization``, so no cookie is ever asked for."""
+    """Does not allow credentials: tokens are in ``Authorization``, and we never set a cookie."""
     origin = request.headers.get("Origin")
     if not settings.allowed_origins:
         return response

@@ -1,5 +1,5 @@
-"""/healthz: this process answers. /readyz: so do Postgres, Redis and a worker; asked by load balancers and
-deploys.
+"""/healthz: this process answers. /readyz: Postgres, Redis and a worker answer as well. For load balancers and
+deployments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """503 with ``missing``, a list of what does not answer within a second."""
+    """Answers 503 with ``missing``, a list of the dependencies that do not answer within a second."""
     missing = current_container().readiness.missing()
     if not missing:
         return json_response({"status": "ok"})

@@ -18,14 +18,17 @@ blueprint = Blueprint("invites", __name__, url_prefix="/api/v1")
 
 
 class NewInvite(Struct, frozen=True, rename="camel"):
-    """``expiresIn`` seconds, at most a year; without it, and without ``maxUses``, it is good until revoked."""
+    """``expiresIn`` is in seconds, at most a year. Without ``expiresIn`` and ``maxUses``, the invite is valid until it
+    is
+    revoked.
+    """
 
     expires_in: Annotated[int, Meta(ge=1, le=366 * 86_400)] | None = None
     max_uses: Annotated[int, Meta(ge=1, le=100_000)] | None = None
 
 
 class RevokeBody(Struct, frozen=True):
-    """Without a ``code``: all of them."""
+    """Without ``code``, all invites are revoked."""
 
     code: str | None = None
 
@@ -47,7 +50,7 @@ def list_all(conversation_id: int) -> Response:
 
 @blueprint.delete("/conversations/<int:conversation_id>/invites")
 def revoke_named(conversation_id: int) -> Response:
-    """``code`` may stand in the query: not every client can send a body with DELETE."""
+    """Takes ``code`` from the body or the query, because some clients cannot send a body with DELETE."""
     caller = require_writer()
     named = parse_body(RevokeBody) if request.get_data() else parse_query(RevokeBody)
     path = current_gateway().path
@@ -67,7 +70,7 @@ def revoke(conversation_id: int, code: str) -> Response:
 
 @blueprint.get("/invites/<code>")
 def preview(code: str) -> Response:
-    require_writer()  # counted like a write: codes are not to be guessed at
+    require_writer()  # counts as a write, so that nobody can guess codes
     return json_response(invites.preview_invite(current_gateway().path, code))
 
 

@@ -1,4 +1,4 @@
-"""/api/v1/conversations/{id}/members and what a member decides for themself: leave, mute, archive, pin."""
+"""/api/v1/conversations/{id}/members, and the settings of a single member: leave, mute, archive, pin."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MembersQuery(Struct, frozen=True):
 
 
 class MuteBody(Struct, rename="camel", frozen=True):
-    """``until``: muted until then; null: not muted. ``exceptMentions``: but for messages that name the member."""
+    """``until`` is the end of the mute; null unmutes. With ``exceptMentions``, mentions of the member still notify."""
 
     until: datetime | None = None
     except_mentions: bool = False
@@ -60,7 +60,7 @@ def add(conversation_id: int) -> Response:
 
 @blueprint.delete("/members")
 def remove(conversation_id: int) -> Response:
-    """``userId`` may stand in the query: not every client can send a body with DELETE."""
+    """Takes the user ids from the body or the query, because some clients cannot send a body with DELETE."""
     caller = require_writer()
     body = parse_query(UsersBody) if request.args else parse_body(UsersBody)
     return _changed(conversation_id, remove_members(caller.user_id, conversation_id, body.ids()))
@@ -113,7 +113,7 @@ def _set(user_id: int, conversation_id: int, settings: SettingsBody) -> Response
 
 
 def _changed(conversation_id: int, prepared: Prepared) -> Response:
-    """The conversation as it now is; 202 where the store did not confirm the change in time."""
+    """Answers with the changed conversation; with status 202 if the store did not confirm the change in time."""
     status = 202 if carried_out(prepared) is None else 200
     user_id = prepared.operation.user_id
     return json_response(conversations.show(current_gateway().path, user_id, conversation_id), status)

@@ -1,6 +1,6 @@
 """/api/v1/messages/{id}: edit, delete, react and switches such as pin; receipts, earlier texts, and lists of messages.
 
-The documents of these routes stand at the end, beside what they describe (app/api/documents/operations.py).
+The documents of these routes are at the end of this file (app/api/documents/operations.py includes them).
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def checked(message_id: str) -> str:
 
 
 ACKED = {
-    200: Answered("Committed in Postgres", ChangeAck),
-    202: Answered("In the log, not confirmed in time", ChangeAck),
+    200: Answered("Stored", ChangeAck),
+    202: Answered("Accepted, but not confirmed as stored in time", ChangeAck),
 }
 
 

@@ -1,4 +1,4 @@
-"""/api/v1/messages: the commands of the message path over REST, for SSE and long-poll clients."""
+"""/api/v1/messages: the commands of the WebSocket over REST, for SSE and long-poll clients."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def metrics() -> Response:
     check_token(container.settings.metrics_token)
     processes, log_state = read_snapshots(container.redis)
     if container.gateway is not None:
-        processes[container.gateway.process] = container.gateway.metrics_snapshot()  # newer than what it has published
+        processes[container.gateway.process] = container.gateway.metrics_snapshot()  # fresher than the published one
     return Response(render(processes, log_state), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

@@ -1,4 +1,4 @@
-"""/: the page that comes with the server, and the sign-in of its demo links."""
+"""/: the page that comes with the server, and the sign-in with its demo links."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from app.container import current_container
 from app.services.auth.log_in_demo import demo_is_on, log_in_demo
 
 STATIC = Path(__file__).parents[1] / "web" / "static"
-# Of the client, what no page loads: a service worker is registered, the old client stands alone, types are for tools.
+# Modules of the client that the page does not load: the service worker is registered, the legacy client is independent,
+# and types are for tools.
 NOT_LOADED = {"sw.js", "legacy.js", "lib/types.js", "lib/option_types.js", "lib/link_types.js"}
 
 blueprint = Blueprint("page", __name__)
@@ -44,7 +45,7 @@ def home() -> Response:
 
 @blueprint.post("/demo/login")
 def demo_login() -> Response:
-    """Beside the API and not of it: only a development server answers here."""
+    """Not part of the API: only a development server answers here."""
     body = parse_body(DemoCode)
     container = current_container()
     container.limits.sign_in(address(), body.code.partition(".")[0])
@@ -57,7 +58,10 @@ def demo_login() -> Response:
 
 
 def _files(kind: str) -> list[str]:
-    """Named in the page's head, so that a browser asks for all at once and not for each when it meets an import."""
+    """Lists the page's files for its head, so that a browser requests all of them at once instead of one import after
+    the
+    other.
+    """
     return sorted(path.relative_to(STATIC).as_posix() for path in (STATIC / "page").rglob(f"*.{kind}"))
 
 

@@ -1,5 +1,6 @@
-"""Request bodies: JSON into msgspec structs. Whatever arrives, the answer is the struct or an ``Invalid``
-that names the field.
+"""Parses request bodies and query strings into msgspec structs. Any input gives either the struct or an error that
+names
+the field.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from app.core.invalid_input import UNDECODABLE, invalid_from
 
 T = TypeVar("T")
 
-BODY = "body"  # the field named where no single member is wrong
+BODY = "body"  # the field that errors name if no single member is wrong
 
 
 def parse_body(kind: type[T]) -> T:
-    """Raise UnsupportedMedia, TooLarge or Invalid. Types are strict, unknown members are ignored."""
+    """Parses the JSON body. Types are strict; unknown members are ignored. Raises UnsupportedMedia, TooLarge or
+    Invalid.
+    """
     if request.mimetype != "application/json":
         raise UnsupportedMedia("The body must be application/json.")
     return decode_json(request.get_data(), kind)
@@ -29,17 +32,16 @@ def decode_json(raw: bytes, kind: type[T]) -> T:
         value = msgspec.json.decode(raw, type=kind)
     except UNDECODABLE as error:
         raise invalid_from(error, BODY) from None
-    # Postgres stores no NUL in text. In JSON it can only come as an escape, so most bodies need no second
-    # look.
+    # Postgres cannot store NUL in text. JSON can contain it only as an escape, so most bodies need no second check.
     if b"\\u0000" in raw:
         refuse_nul(msgspec.to_builtins(value), "")
     return value
 
 
 def parse_query(kind: type[T], members: dict[str, str] | None = None) -> T:
-    """The query string's members (or these) as a struct; numbers are read from their text. Raises Invalid.
+    """Parses the query string, or ``members`` if given; numbers are parsed from text. Raises Invalid.
 
-    What is given several times (``userIds=1&userIds=2``) is one list with commas.
+    A repeated member (``userIds=1&userIds=2``) becomes one list, separated by commas.
     """
     if members is None:
         members = {name: ",".join(values) for name, values in request.args.lists()}
@@ -58,7 +60,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 def refuse_nul(value: Any, path: str) -> None:
     if isinstance(value, str):
         if "\0" in value:
-            raise Invalid.field(path or BODY, "holds a NUL character")
+            raise Invalid.field(path or BODY, "contains a NUL character")
     elif isinstance(value, dict):
         for name, member in value.items():
             refuse_nul(name, path)

@@ -1,7 +1,7 @@
-"""What surrounds every request: its id, and one line in the access log without the query string.
+"""Gives every request an id, and writes one line per request to the access log, without the query string.
 
-Polls that are answered write theirs at DEBUG: there is one a client and half a minute, or a message, and they say
-nothing. Their number is in the metrics.
+Successful polls are logged at DEBUG: each client sends one per half minute or per message, and the lines say nothing.
+The metrics count them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from app.logs import current_request_id, set_request_id
 
 access_log = logging.getLogger("parley.access")
 
-# Others' ids are taken over for tracing across services, but only what cannot break a log line or a header.
-_SANE = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
+# We keep ids that other services sent, for tracing, but only if they cannot break a log line or a header.
+_VALID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
 
 POLLS = "/api/v1/events/poll"
 
@@ -29,8 +29,10 @@ def install(app: Flask) -> None:
 
 
 def adopt_request_id(given: str) -> str:
-    """The id of the request that this greenlet serves: the given one where it is sane, else a new one."""
-    request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+    """Sets and returns the id of the request that this greenlet serves: the given id if it is valid, otherwise a new
+    one.
+    """
+    request_id = given if _VALID.fullmatch(given) else uuid.uuid4().hex
     set_request_id(request_id)
     return request_id
 

@@ -1,4 +1,4 @@
-"""/api/v1/search: messages by their words."""
+"""/api/v1/search: full-text search in messages."""
 
 from __future__ import annotations
 

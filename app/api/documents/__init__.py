@@ -1,1 +1,1 @@
-"""OpenAPI and AsyncAPI, made from the types that validate, and the page that shows both."""
+"""OpenAPI and AsyncAPI, made from the types that validate requests, and the page that shows both."""

@@ -16,28 +16,28 @@ from app.core.kinds import COMMANDS, EVENTS
 ACKS = tuple(dict.fromkeys(kind.ack for kind in COMMANDS.values() if kind.ack is not None))
 
 CLOSE_CODES: dict[CloseCode, str] = {
-    CloseCode.NORMAL: "The client closed",
-    CloseCode.GOING_AWAY: "Deploy or shutdown, or no pong came: come back with jitter, and resume",
-    CloseCode.PROTOCOL_ERROR: "Not WebSocket (RFC 6455)",
-    CloseCode.UNSUPPORTED_DATA: "A binary message: frames are text",
-    CloseCode.INVALID_PAYLOAD: "Text that is not UTF-8",
+    CloseCode.NORMAL: "The client closed the connection",
+    CloseCode.GOING_AWAY: "The server is shutting down, or a ping was not answered. Reconnect with jitter and resume",
+    CloseCode.PROTOCOL_ERROR: "A violation of RFC 6455",
+    CloseCode.UNSUPPORTED_DATA: "A binary message; all frames are text",
+    CloseCode.INVALID_PAYLOAD: "A text message that is not UTF-8",
     CloseCode.POLICY_VIOLATION: "Ten bad frames in a row",
-    CloseCode.TOO_BIG: f"A message over {MAX_FRAME_BYTES} bytes",
-    CloseCode.INTERNAL_ERROR: "A fault of the server's",
-    CloseCode.TRY_AGAIN_LATER: "Overloaded: come back with jitter, and resume",
-    CloseCode.UNAUTHORIZED: "No valid token, or it ended, or it was logged out; never shown within 10 s",
-    CloseCode.NOT_JOINED: "Authenticated in the handshake, but not joined within 10 s",
-    CloseCode.TOO_SLOW: "The client reads too slowly: come back with jitter, and resume",
+    CloseCode.TOO_BIG: f"A message of more than {MAX_FRAME_BYTES} bytes",
+    CloseCode.INTERNAL_ERROR: "An internal error of the server",
+    CloseCode.TRY_AGAIN_LATER: "The server is overloaded. Reconnect with jitter and resume",
+    CloseCode.UNAUTHORIZED: "The token is invalid, has expired or was logged out, or none was sent within 10 s",
+    CloseCode.NOT_JOINED: "The client authenticated in the handshake but did not join within 10 s",
+    CloseCode.TOO_SLOW: "The client reads too slowly. Reconnect with jitter and resume",
 }
 READERS = {
-    "sse": ("/api/v1/events", "Server-sent events: id is the cursor, event the name, data the data"),
-    "poll": ("/api/v1/events/poll", "Long-poll: the events in a list, with the cursor after them"),
+    "sse": ("/api/v1/events", "Server-sent events: `id` is the cursor, `event` the name, `data` the event's data"),
+    "poll": ("/api/v1/events/poll", "Long-poll: a list of events, and the cursor after them"),
 }
 
 
 @cache
 def asyncapi() -> dict[str, Any]:
-    """The document; made once a process, not to be changed."""
+    """Returns the document. It is made once per process; callers must not change it."""
     commands = [kind.data for kind in COMMANDS.values()]
     types = [*commands, *(kind.data for kind in EVENTS.values()), *ACKS, ErrorData]
     schemas, components = schemas_of(types)
@@ -48,7 +48,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Parley",
             "version": VERSION,
-            "description": "One stream of events, three ways to read it; and the commands of the WebSocket.",
+            "description": "One stream of events over three transports, and the commands of the WebSocket.",
         },
         "defaultContentType": "application/json",
         "channels": _channels(),
@@ -67,7 +67,7 @@ def _frame(name: str, data: Schema, **more: Schema) -> Schema:
     return {"type": "object", "required": ["event", "data"], "properties": properties}
 
 
-REF_OF_CLIENT = {"type": "string", "maxLength": 128, "description": "Chosen by the client; comes back on the answer"}
+REF_OF_CLIENT = {"type": "string", "maxLength": 128, "description": "Chosen by the client; the answer repeats it"}
 
 
 def _command(name: str, schemas: dict[Any, Schema]) -> Schema:
@@ -81,7 +81,7 @@ def _event(name: str, schemas: dict[Any, Schema]) -> Schema:
     data = schemas[kind.data]
     if name == "ack":
         data = {"anyOf": [schemas[ack] for ack in ACKS]}
-    cursor = {"type": "string", "description": "A position in the stream; on its events"}
+    cursor = {"type": "string", "description": "The position of this event in the stream"}
     return {
         "name": name,
         "summary": kind.summary,
@@ -96,19 +96,21 @@ def _channels() -> dict[str, Schema]:
     channels: dict[str, Schema] = {
         "websocket": {
             "address": "/ws",
-            "description": f"Text frames of at most {MAX_FRAME_BYTES} bytes, JSON, both ways.",
+            "description": f"JSON text frames of at most {MAX_FRAME_BYTES} bytes in both directions.",
             "messages": _references(every),
             "bindings": {"ws": {"method": "GET", "query": ticket, "bindingVersion": "0.1.0"}},
         }
     }
     for name, (address, description) in READERS.items():
-        told = [f"event.{event}" for event in _streamed(name)]
-        channels[name] = {"address": address, "description": description, "messages": _references(told)}
+        sent = [f"event.{event}" for event in _streamed(name)]
+        channels[name] = {"address": address, "description": description, "messages": _references(sent)}
     return channels
 
 
 def _streamed(reader: str) -> list[str]:
-    """Events that a reader gets which cannot send commands. A poll is told its end by its status."""
+    """Returns the events of a transport that carries no commands. A poll ends with an HTTP status, not with
+    ``error``.
+    """
     answers = {"ack", "unread_messages", "pong", "presence"} | ({"error"} if reader == "poll" else set())
     return [name for name in EVENTS if name not in answers]
 
@@ -125,7 +127,7 @@ def _in_channel(channel: str, *messages: str) -> Schema:
 
 
 def _command_operations() -> dict[str, Schema]:
-    """``receive``: the document is written from the server's side."""
+    """Returns the operations of all commands. Their action is ``receive``, because AsyncAPI describes the server."""
     operations = {}
     for name, described in COMMANDS.items():
         answers = [f"event.{event}" for event in (described.answer, "error") if event]
@@ -139,12 +141,12 @@ def _command_operations() -> dict[str, Schema]:
 
 
 def _event_operations() -> dict[str, Schema]:
-    told = {"websocket": list(EVENTS), **{reader: _streamed(reader) for reader in READERS}}
+    sent = {"websocket": list(EVENTS), **{reader: _streamed(reader) for reader in READERS}}
     return {
         f"send_{channel}": {
             "action": "send",
             "summary": f"Events over {channel}",
             **_in_channel(channel, *(f"event.{name}" for name in names)),
         }
-        for channel, names in told.items()
+        for channel, names in sent.items()
     }

@@ -28,8 +28,8 @@ from app.core.groups import InfoPatch, RoleBody, UsersBody
 INVITE = "/api/v1/invites/{code}"
 FORBIDDEN = errors.Forbidden
 CHANGED = {
-    200: Answered("The conversation as it now is", Conversation),
-    202: Answered("The change is in the log, not confirmed in time", Conversation),
+    200: Answered("The changed conversation", Conversation),
+    202: Answered("The change is accepted, but was not confirmed as stored in time", Conversation),
 }
 
 
@@ -41,15 +41,19 @@ def _of_group(method: str, path: str, name: str, summary: str, **more: Any) -> O
 
 GROUP_OPERATIONS: tuple[Operation, ...] = (
     _of_group(
-        "PATCH", "", "changeConversation", "Change a group's name, description, picture, history", body=InfoPatch
+        "PATCH",
+        "",
+        "changeConversation",
+        "Change a group's name, description, picture, or how much history new members see",
+        body=InfoPatch,
     ),
     _of_group(
         "GET",
         "/members",
         "listMembers",
-        "Its members, by user id",
+        "List the members, ordered by user id",
         query=MembersQuery,
-        answers={200: Answered("A page of them", MemberList)},
+        answers={200: Answered("A page of members", MemberList)},
         errors=(MISSING,),
     ),
     _of_group("POST", "/members", "addMembers", "Add people to a group", body=UsersBody),
@@ -59,7 +63,7 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         "PATCH",
         "/members/{userId}",
         "changeRole",
-        "Give a member another role; a group keeps an owner",
+        "Give a member another role. A group always keeps one owner",
         body=RoleBody,
         errors=(MISSING, FORBIDDEN, TAKEN),
     ),
@@ -67,45 +71,58 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/leave",
         "leaveConversation",
-        "Leave a group; its last owner hands it over first",
-        answers={204: Answered("Left")},
+        "Leave a group. The last owner must make another member the owner first",
+        answers={204: Answered("You have left")},
         errors=(MISSING, FORBIDDEN, TAKEN),
     ),
     _of_group(
         "PUT",
         "/mute",
         "muteConversation",
-        "Mute for oneself until a moment; null: not any more",
+        "Mute a conversation for yourself until a time; with null, unmute it",
         body=MuteBody,
         errors=(MISSING,),
     ),
     _of_group(
-        "PUT", "/archive", "archiveConversation", "Archive for oneself, or not", body=ArchiveBody, errors=(MISSING,)
+        "PUT",
+        "/archive",
+        "archiveConversation",
+        "Archive or unarchive a conversation for yourself",
+        body=ArchiveBody,
+        errors=(MISSING,),
     ),
-    _of_group("PUT", "/pin", "pinConversation", "Pin for oneself, or not", body=PinBody, errors=(MISSING,)),
+    _of_group(
+        "PUT", "/pin", "pinConversation", "Pin or unpin a conversation for yourself", body=PinBody, errors=(MISSING,)
+    ),
     _of_group(
         "POST",
         "/invites",
         "createInvite",
-        "Make an invite to a group",
+        "Create an invite to a group",
         body=NewInvite,
         answers={201: Answered("The invite", Invite)},
     ),
-    _of_group("GET", "/invites", "listInvites", "Its good invites", answers={200: Answered("All of them", InviteList)}),
+    _of_group(
+        "GET",
+        "/invites",
+        "listInvites",
+        "List the valid invites",
+        answers={200: Answered("All valid invites", InviteList)},
+    ),
     _of_group(
         "DELETE",
         "/invites",
         "revokeInvites",
-        "End one invite, or all of them",
+        "Revoke one invite, or all of them",
         body=RevokeBody,
-        answers={204: Answered("Ended")},
+        answers={204: Answered("Revoked")},
     ),
-    _of_group("DELETE", "/invites/{code}", "revokeInvite", "End an invite", answers={204: Answered("Ended")}),
+    _of_group("DELETE", "/invites/{code}", "revokeInvite", "Revoke an invite", answers={204: Answered("Revoked")}),
     Operation(
         "GET",
         INVITE,
         "previewInvite",
-        "What one is invited to",
+        "Show which group an invite leads to",
         CONVERSATIONS,
         {200: Answered("The group's name and size", InvitePreview)},
         errors=(MISSING, LIMITED),
@@ -114,7 +131,7 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         "POST",
         INVITE,
         "acceptInvite",
-        "Come into the group; for a member nothing changes",
+        "Accept an invite and join the group. For a member, nothing changes",
         CONVERSATIONS,
         {200: CHANGED[200]},
         errors=(MISSING, LIMITED, errors.Invalid),

@@ -22,33 +22,43 @@ SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "none": [],
 }
 SCHEMES = {
-    "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "15 minutes"},
-    "refreshToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "30 days, good once"},
+    "accessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Valid for 15 minutes by default",
+    },
+    "refreshToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Valid once, for 30 days by default",
+    },
     "ticket": {
         "type": "apiKey",
         "in": "query",
         "name": "ticket",
-        "description": "From POST /api/v1/auth/ticket: 30 s, good once. For browsers, which cannot set headers here",
+        "description": "From POST /api/v1/auth/ticket, for browsers. Valid once, for 30 s by default",
     },
 }
 
 
 @cache
 def openapi() -> dict[str, Any]:
-    """The document; made once a process, not to be changed."""
+    """Returns the document. It is made once per process; callers must not change it."""
     schemas, components = schemas_of(_types())
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas, components)
     for operation in OPERATIONS:
         if operation.query is not None:
-            components.pop(operation.query.__name__, None)  # they stand where they are used
+            components.pop(operation.query.__name__, None)  # query parameters are written inline
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Parley",
             "version": VERSION,
-            "description": "One-to-one and group chat by REST. Events and WebSocket commands are in /asyncapi.json.",
+            "description": "One-to-one and group chat over REST. Events and WebSocket commands: /asyncapi.json.",
         },
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,

@@ -1,4 +1,4 @@
-"""What the documents say of one REST operation."""
+"""The description of one REST operation in the documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Credential = Literal["access", "ticket", "refresh", "none"]  # "ticket": an acce
 
 
 class Answered(NamedTuple):
-    """One kind of success. ``content`` is None where there is no body."""
+    """One successful response. ``content`` is None if it has no body."""
 
     description: str
     content: Any = None
@@ -21,7 +21,9 @@ class Answered(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """``path`` as OpenAPI spells it. ``errors`` beside those that follow from ``credential``, ``body``, ``query``."""
+    """``path`` is in OpenAPI's form. ``errors`` lists those that do not follow from ``credential``, ``body`` or
+    ``query``.
+    """
 
     method: str
     path: str
@@ -30,13 +32,13 @@ class Operation(NamedTuple):
     tag: str
     answers: dict[int, Answered]
     credential: Credential = "access"
-    body: Any = None  # a struct, or several of which it is one
+    body: Any = None  # a struct, or a union of structs
     body_type: str = "application/json"
     query: type[Struct] | None = None
     errors: tuple[type[ParleyError], ...] = ()
 
     def refusals(self) -> list[type[ParleyError]]:
-        """All errors that this operation may answer, but for internal."""
+        """Returns all errors that this operation may answer, except ``internal``, sorted by status."""
         found = set(self.errors) | {errors.Overloaded}
         if self.credential != "none":
             found.add(errors.Unauthorized)

@@ -1,4 +1,4 @@
-"""What the page at /docs shows, read out of the two documents alone: what they do not say, it does not either."""
+"""Builds the content of the page at /docs from the two documents, and from nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKENS = {"accessToken": "access token", "refreshToken": "refresh token", "ticke
 
 
 class Word(NamedTuple):
-    """A piece of a type as it is written; ``target`` is the object it names."""
+    """A piece of a type expression. If it names an object, ``target`` is the object's anchor."""
 
     text: str
     target: str = ""
@@ -30,7 +30,7 @@ class Field(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A titled table of fields, or only a line where there are none."""
+    """A titled table of fields, or a single line if there are no fields."""
 
     title: str
     fields: list[Field]
@@ -38,7 +38,7 @@ class Part(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One operation, command or event. ``badge`` is its method or kind."""
+    """One operation, command or event. ``badge`` shows its method or kind."""
 
     anchor: str
     badge: str
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
 
 @cache
 def page() -> dict[str, Any]:
-    """The template's variables; made once a process."""
+    """Returns the template's variables, made once per process."""
     rest, stream = openapi(), asyncapi()
     schemas: dict[str, Schema] = {**stream["components"]["schemas"], **rest["components"]["schemas"]}
     return {
@@ -117,7 +117,7 @@ def _command(name: str, stream: Schema, schemas: dict[str, Schema]) -> Entry:
     message = stream["components"]["messages"][f"command.{name}"]
     replies = stream["operations"][name]["reply"]["messages"]
     answers = [reply["$ref"].rpartition("event.")[2] for reply in replies]
-    note = "Answered by " + " or ".join(answers) if len(answers) > 1 else "Answered only where it is refused"
+    note = "Answered by " + " or ".join(answers) if len(answers) > 1 else "Answered only if it is refused"
     part = _body("Data", message["payload"]["properties"]["data"], schemas)
     return Entry(f"command-{name}", "send", name, message["summary"], [note], [part], [])
 
@@ -143,7 +143,7 @@ def fields_of(schema: Schema) -> Iterator[Field]:
 
 
 def type_of(schema: Schema) -> list[Word]:
-    """The type in words: ``list of Message``, ``UUID or null``."""
+    """Returns the type in words, such as ``list of Message`` or ``UUID or null``."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return [Word(name, f"object-{name}")]
@@ -168,7 +168,7 @@ def _plain(schema: Schema) -> str:
 
 
 def note_of(schema: Schema) -> str:
-    """What else a schema says: its description, its default, its bounds."""
+    """Returns the schema's description, default and bounds as one line."""
     notes = [schema["description"]] if "description" in schema else []
     if schema.get("default") not in (None, "", []):
         notes.append(f"default {schema['default']}")
@@ -181,7 +181,7 @@ def _bounds(schema: Schema) -> Iterator[str]:
     low, high = schema.get("minimum"), schema.get("maximum")
     if high is None and low is not None:
         yield f"at least {low}"
-    elif high not in (None, MAX_SAFE_INTEGER):  # the bounds of an id or a seq tell a reader nothing
+    elif high not in (None, MAX_SAFE_INTEGER):  # the bounds of ids and seqs are of no use to a reader
         yield f"{low} to {high}"
     unit = "items" if schema.get("type") == "array" else "characters"
     low, high = schema.get("minLength"), schema.get("maxLength", schema.get("maxItems"))

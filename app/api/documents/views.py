@@ -1,4 +1,4 @@
-"""/api/v1/openapi.json, /asyncapi.json, and /docs, which shows both in a browser without a script."""
+"""/api/v1/openapi.json, /asyncapi.json, and /docs, which shows both in a browser without JavaScript."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from app.store.engine import writing
 
 BATCH = 1000
 
-# Deletes an entry only if no later time was stored meanwhile.
+# Deletes an entry only if it has not changed since we read it.
 _FORGET = """
 for i = 1, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then redis.call('HDEL', KEYS[1], ARGV[i]) end

@@ -157,9 +157,9 @@ class Removal:
     def _close_direct(self, conversation_id: int, other_id: int) -> None:
         """Closes the direct conversation: the other member can still read it, but it accepts no more messages.
 
-        In Redis, the other member is treated like one who has blocked somebody. The caller makes Postgres say the same
-        right afterwards (app/store/direct_pairs.py). So a conversation that is not in Redis is loaded first; after
-        that, no earlier read of Postgres by another process counts. Safe to repeat. Raises Overloaded, RedisError.
+        Redis treats the other member like a user who has blocked somebody; right afterwards, the caller stores the same
+        in Postgres (app/store/direct_pairs.py). If the conversation is not in Redis, it is loaded first, so that no
+        process can load it later with an older state. Safe to repeat. Raises Overloaded, RedisError.
         """
         if not set_blockers(self._redis, conversation_id, [other_id]):
             self._changes.bring_in(conversation_id)

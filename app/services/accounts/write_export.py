@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Place(NamedTuple):
-    """Everything up to message ``seq`` of this conversation is written; 0 stands for the conversation's own line."""
+    """A position in the file: after message ``seq`` of this conversation, or after the conversation's own line if 0."""
 
     conversation_id: int
     seq: int
@@ -154,7 +154,7 @@ def _pieces(lines: Iterator[Line]) -> Iterator[bytes]:
 
 
 def _place_after(piece: bytes) -> Place:
-    """Returns the place that the last line of this piece stands for."""
+    """Returns the position after the last line of this piece."""
     last = _decode(piece[piece.rstrip(b"\n").rfind(b"\n") + 1 :])
     if last["type"] == "message":
         return Place(last["conversationId"], last["seq"])

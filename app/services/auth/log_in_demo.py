@@ -14,7 +14,7 @@ from app.store.engine import reading, writing
 
 
 def demo_is_on(settings: Settings) -> bool:
-    """Returns whether demo links work. They never do in production, whatever else is set."""
+    """Returns whether demo links work. They never work in production."""
     return bool(settings.demo_key) and not settings.production
 
 

@@ -20,7 +20,7 @@ LIFETIME_SECONDS = 30
 # A worker's metrics are only counters, which stay true however old they are. Between two drains nobody publishes them
 # again, so they live longer.
 WORKER_LIFETIME_SECONDS = 600
-# These are not processes: they publish what is pending in the whole deployment.
+# Under these names, workers publish the pending work of the whole deployment.
 PUSH_QUEUE = "push-queue"
 MEDIA_QUEUE = "media-queue"
 
@@ -34,7 +34,7 @@ class LogState(NamedTuple):
 
 
 def publish(redis: Redis, process: str, snapshot: Snapshot, *, lifetime_seconds: int = LIFETIME_SECONDS) -> None:
-    """Replaces what this process has published before."""
+    """Replaces the snapshot that this process published before."""
     now = time.time()
     with redis.pipeline(transaction=False) as pipe:
         pipe.set(keys.process_metrics(process), pack(snapshot), ex=lifetime_seconds)
@@ -44,7 +44,7 @@ def publish(redis: Redis, process: str, snapshot: Snapshot, *, lifetime_seconds:
 
 
 def publish_drain(redis: Redis, process: str, snapshot: Snapshot) -> None:
-    """Publishes what the drains of a worker process did since it started (DrainStats.snapshot)."""
+    """Publishes the counts of a worker process's drains since it started (DrainStats.snapshot)."""
     publish(redis, process, snapshot, lifetime_seconds=WORKER_LIFETIME_SECONDS)
 
 

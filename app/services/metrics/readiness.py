@@ -1,4 +1,4 @@
-"""Checks what this process depends on: Postgres, Redis, and a worker that stores messages."""
+"""Checks the dependencies of this process: Postgres, Redis, and a worker that stores messages."""
 
 from __future__ import annotations
 

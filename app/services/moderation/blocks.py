@@ -1,6 +1,4 @@
-"""Blocks: users who do not want messages from another user. The blocked user is not notified, and sees what they would
-see of a user who is offline.
-"""
+"""Blocks one user for another. The blocked user is not notified; to them, the other user looks offline."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from app.store.engine import autocommit
 
 
 def report_message(user_id: int, message: dict[str, Any], given: ReportMessage, *, engine: Engine) -> ReportTaken:
-    """Stores a report of a message, as the reading package shows it to the user, together with its present text.
+    """Stores a report of this message with its current text. ``message`` is the JSON object that the user sees.
 
     Safe to repeat: the first report stands. Raises Forbidden for the user's own messages and for system messages.
     """
