@@ -235,6 +235,7 @@ class Limits(Answer, frozen=True, kw_only=True):
     max_group_name: int
     max_group_description: int
     max_display_name: int
+    max_report_note: int
     max_attachments: Annotated[int, Meta(description="Attachments of a message")]
     max_image_bytes: int
     max_audio_bytes: int

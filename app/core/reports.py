@@ -11,7 +11,9 @@ from app.core.commands import Id, Seq, Uuid
 
 Reason = Literal["spam", "harassment", "hate", "violence", "sexual", "illegal", "other"]
 State = Literal["open", "reviewing", "resolved", "dismissed"]
-Words = Annotated[str, Meta(max_length=1000)]
+MAX_REPORT_NOTE = 1000  # characters
+
+Words = Annotated[str, Meta(max_length=MAX_REPORT_NOTE)]
 
 # A report is looked at, then decided, once.
 NEXT_STATES: dict[str, tuple[str, ...]] = {

@@ -9,6 +9,7 @@ from app.core.accounts import MAX_DISPLAY_NAME
 from app.core.answers import Limits
 from app.core.commands import MAX_ATTACHMENTS, MAX_FRAME_BYTES
 from app.core.groups import MAX_GROUP_DESCRIPTION, MAX_GROUP_NAME
+from app.core.reports import MAX_REPORT_NOTE
 
 
 def client_limits(settings: Settings) -> Limits:
@@ -20,6 +21,7 @@ def client_limits(settings: Settings) -> Limits:
         max_group_name=MAX_GROUP_NAME,
         max_group_description=MAX_GROUP_DESCRIPTION,
         max_display_name=MAX_DISPLAY_NAME,
+        max_report_note=MAX_REPORT_NOTE,
         max_attachments=MAX_ATTACHMENTS,
         max_image_bytes=settings.max_image_bytes,
         max_audio_bytes=settings.max_audio_bytes,

@@ -241,7 +241,7 @@
  * @typedef {{ conversationId: number, count: number }} UnreadCount
  * @typedef {{
  *   maxText: number, maxGroupName: number, maxGroupDescription: number, maxDisplayName: number,
- *   editSeconds: number, maxGroupMembers: number, maxAttachments: number, maxFrameBytes: number,
+ *   maxReportNote: number, editSeconds: number, maxGroupMembers: number, maxAttachments: number, maxFrameBytes: number,
  *   maxImageBytes: number, maxAudioBytes: number, maxVideoBytes: number, maxFileBytes: number,
  * }} Limits of this server; text lengths in characters
  * @typedef {{ userId: number, sessionId: string, cursor: string, unread: UnreadCount[], limits: Limits }} Joined

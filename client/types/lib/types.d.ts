@@ -463,6 +463,7 @@ export type Limits = {
     maxGroupName: number;
     maxGroupDescription: number;
     maxDisplayName: number;
+    maxReportNote: number;
     editSeconds: number;
     maxGroupMembers: number;
     maxAttachments: number;

@@ -170,7 +170,7 @@ def test_mute_and_block(window: OpenWindow, people: People) -> None:
     expect(here.page.get_by_role("button", name="Unmute")).to_be_visible()
     here.page.get_by_role("button", name="Block").click()
     here.page.get_by_role("dialog").get_by_role("button", name="Block").click()
-    expect(here.page.get_by_text("You have blocked this person.")).to_be_visible()
+    expect(here.page.get_by_text("You blocked this person.")).to_be_visible()
     ben.say(conversation, "can you hear me?")
     here.page.get_by_role("button", name="Unblock").first.click()
     here.send("I hear you now")
@@ -185,7 +185,7 @@ def test_a_wrong_password_and_a_taken_name_are_said(window: OpenWindow, people: 
     here.page.get_by_label("Username").fill(ann.username)
     here.page.get_by_label("Password").fill("not her password")
     here.page.get_by_role("button", name="Sign in").click()
-    expect(here.page.get_by_role("alert")).to_have_text("This name and password do not go together.")
+    expect(here.page.get_by_role("alert")).to_have_text("Wrong username or password.")
     here.page.get_by_role("button", name="Create an account").click()
     here.page.get_by_label("Username").fill(ann.username)
     here.page.get_by_label("Password").fill(PASSWORD)
@@ -196,7 +196,7 @@ def test_a_wrong_password_and_a_taken_name_are_said(window: OpenWindow, people: 
 def test_a_demo_link_of_another_run_is_explained(window: OpenWindow, server: Stack) -> None:
     here = window()
     here.page.goto(f"{server.base_url}/#demo=alice.0000")
-    expect(here.page.get_by_role("alert")).to_contain_text("This demo link is of an earlier run.")
+    expect(here.page.get_by_role("alert")).to_contain_text("This demo link is from an earlier run.")
     assert "#" not in here.page.url
 
 

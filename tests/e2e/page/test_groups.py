@@ -22,7 +22,7 @@ def test_a_group_is_made_named_and_administered(window: OpenWindow, people: Peop
 
     here.page.get_by_label("New conversation").click()
     here.page.get_by_role("menuitem", name="New group").click()
-    here.page.get_by_label("Name of the group").fill("Hike")
+    here.page.get_by_label("Group name").fill("Hike")
     here.page.get_by_label("Find people by name").fill(ben.username)
     here.page.locator(f'dialog [data-user="{ben.username}"]').click()
     here.page.get_by_role("button", name="Create group").click()
@@ -46,10 +46,10 @@ def test_a_group_is_made_named_and_administered(window: OpenWindow, people: Peop
 
     manage(here, ben, "Make admin")
     expect(there.page.locator(".notice", has_text="Ann Archer made you an admin")).to_be_visible()
-    manage(here, cyd, "Remove from the group")
+    manage(here, cyd, "Remove from group")
     here.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(there.page.locator(".notice", has_text="Ann Archer removed Cyd Cole")).to_be_visible()
-    manage(here, ben, "Remove from the group")
+    manage(here, ben, "Remove from group")
     here.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(there.page.get_by_text("You are no longer a member of this group.")).to_be_visible()
     expect(there.row("Hike on Sunday")).to_have_count(0)
@@ -72,15 +72,15 @@ def test_an_invite_link_leads_into_the_group_until_it_is_revoked(window: OpenWin
 
     there = window().sign_in_demo(ben.username)
     there.page.goto(f"{there.base_url}/#/invite/{code}")
-    there.page.get_by_role("button", name="Join the group").click()
+    there.page.get_by_role("button", name="Join group").click()
     expect(there.page.locator(".conversation-head h1")).to_have_text("Readers")
-    expect(here.page.locator(".notice", has_text="Ben Baker joined by an invite")).to_be_attached()
+    expect(here.page.locator(".notice", has_text="Ben Baker joined with an invite link")).to_be_attached()
 
-    here.page.get_by_label("Revoke the link").click()
+    here.page.get_by_label("Revoke link").click()
     expect(here.page.get_by_text("No links yet")).to_be_visible()
     late = window().sign_in_demo(cyd.username)
     late.page.goto(f"{late.base_url}/#/invite/{code}")
-    expect(late.page.get_by_text("This link does not lead anywhere any more.")).to_be_visible()
+    expect(late.page.get_by_text("This invite link is no longer valid.")).to_be_visible()
 
 
 def test_mentions_are_counted_apart_and_members_see_no_administration(window: OpenWindow, people: People) -> None:
@@ -97,6 +97,6 @@ def test_mentions_are_counted_apart_and_members_see_no_administration(window: Op
     expect(here.page.get_by_text("Members (2)")).to_be_visible()
     expect(here.page.get_by_role("button", name="Add members")).to_have_count(0)
     expect(here.page.get_by_role("button", name="Invite links")).to_have_count(0)
-    here.page.get_by_role("button", name="Leave the group").click()
+    here.page.get_by_role("button", name="Leave group").click()
     here.page.get_by_role("dialog").get_by_role("button", name="Leave").click()
     expect(here.row("Team")).to_have_count(0)

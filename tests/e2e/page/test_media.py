@@ -80,7 +80,7 @@ def test_a_voice_message_is_recorded_and_played(window: OpenWindow, people: Peop
     there = window().sign_in_demo(ben.username).open("Ann Archer")
     here.page.get_by_label("Record a voice message").click()
     expect(here.page.locator(".recording .time")).to_have_text("0:01")
-    here.page.get_by_label("Send the recording").click()
+    here.page.get_by_label("Send recording").click()
     expect(here.page.locator(".audio")).to_be_visible()
     play = there.page.locator(".audio .play")
     expect(play).to_be_visible(timeout=READY_MS)

@@ -47,7 +47,7 @@ def test_a_forward_that_is_refused_says_so(window: OpenWindow, people: People) -
     here.page.get_by_role("dialog").get_by_role("button", name="Cyd Cole").click()
     here.open("Cyd Cole")
     here.wait_mark("soon gone", "failed")
-    expect(here.message("soon gone")).to_contain_text("It is not there any more.")
+    expect(here.message("soon gone")).to_contain_text("This is no longer available.")
     here.message("soon gone").get_by_role("button", name="Delete").click()
     expect(here.message("soon gone")).to_have_count(0)
 

@@ -40,7 +40,7 @@ def test_a_copy_of_ones_data_is_made_and_downloaded(window: OpenWindow, people: 
     dialog = settings(here, "Get a copy of your data")
     answer(here.page, EXPORTS, 200, exportId="0", status="pending", createdAt="2026-01-01T00:00:00.000Z")
     dialog.get_by_role("button", name="Prepare a copy").click()
-    expect(dialog).to_contain_text("Your copy is being made.")
+    expect(dialog).to_contain_text("We're preparing your copy.")
     assert serious(here.page) == []
     here.page.reload()  # it is found again
     here.page.unroute(EXPORTS)
@@ -62,11 +62,11 @@ def test_a_copy_that_cannot_be_made_or_had_says_so(window: OpenWindow, people: P
     dialog = settings(here, "Get a copy of your data")
     answer(here.page, "**/api/v1/me/export", 429, code="rate_limited", retryAfter=60)
     dialog.get_by_role("button", name="Prepare a copy").click()
-    expect(here.page.get_by_text("You have asked for many copies today.")).to_be_visible()
+    expect(here.page.get_by_text("You've reached today's limit.")).to_be_visible()
     here.page.unroute("**/api/v1/me/export")
     answer(here.page, EXPORTS, 200, exportId="0", status="failed", createdAt="2026-01-01T00:00:00.000Z")
     dialog.get_by_role("button", name="Prepare a copy").click()
-    expect(dialog).to_contain_text("The copy could not be made.")
+    expect(dialog).to_contain_text("Couldn't prepare your copy.")
     here.page.unroute(EXPORTS)
     answer(here.page, EXPORTS, 503, code="overloaded", retryAfter=1)
     dialog.get_by_role("button", name="Try again").click()
@@ -76,7 +76,7 @@ def test_a_copy_that_cannot_be_made_or_had_says_so(window: OpenWindow, people: P
     expect(dialog).to_contain_text("Your copy is ready.", timeout=MADE_MS)
     ann.call("POST", "/me/export")  # in its place
     dialog.get_by_role("button", name="Download").click()
-    expect(here.page.get_by_text("This copy is not there any more.")).to_be_visible()
+    expect(here.page.get_by_text("This copy is no longer available.")).to_be_visible()
 
 
 def test_an_account_is_deleted_by_who_knows_its_password(window: OpenWindow, people: People) -> None:
@@ -92,10 +92,10 @@ def test_an_account_is_deleted_by_who_knows_its_password(window: OpenWindow, peo
     expect(proof).to_be_focused()
     assert serious(here.page) == []
     act.click()
-    expect(dialog).to_contain_text("Please type your password.")
+    expect(dialog).to_contain_text("Please enter your password.")
     proof.fill("not her password")
     proof.press("Enter")
-    expect(dialog).to_contain_text("This is not your password.")
+    expect(dialog).to_contain_text("That password is wrong.")
     dialog.get_by_role("button", name="Cancel").click()
     expect(there.row("Ann Archer")).to_be_visible()
 
@@ -107,7 +107,7 @@ def test_an_account_is_deleted_by_who_knows_its_password(window: OpenWindow, peo
     here.page.get_by_label("Username").fill(ann.username)
     here.page.get_by_label("Password").fill(PASSWORD)
     here.page.get_by_role("button", name="Sign in").click()
-    expect(here.page.get_by_role("alert")).to_have_text("This name and password do not go together.")
+    expect(here.page.get_by_role("alert")).to_have_text("Wrong username or password.")
     there.page.reload()
     expect(there.message("what remains")).to_be_visible()
     expect(there.page.locator(".conversation-head h1")).to_have_text("Deleted account")
@@ -138,7 +138,9 @@ def test_without_accounts_here_one_types_ones_name(window: OpenWindow, people: P
 def test_an_account_that_could_not_be_deleted_is_still_there(window: OpenWindow, people: People, status: int) -> None:
     ann = people.new("Ann Archer")
     here = window().sign_in_demo(ann.username)
-    code, words = {503: ("overloaded", "The server is busy."), 429: ("rate_limited", "That was a lot at once.")}[status]
+    code, words = {503: ("overloaded", "The server is busy."), 429: ("rate_limited", "You're doing that too fast.")}[
+        status
+    ]
     dialog = settings(here, "Delete my account")
     answer(here.page, "**/api/v1/me", status, code=code, retryAfter=1)
     dialog.get_by_label("Your password").fill(PASSWORD)

@@ -41,8 +41,8 @@ def test_what_is_archived_is_out_of_the_list_until_it_is_taken_back(window: Open
     shelf.click()
     expect(here.row("Team")).to_have_count(0)
     here.open("Ben Baker").sees("are you there?")
-    details(here, "Move out of the archive")
-    expect(here.page.get_by_text("Nothing is archived")).to_be_visible()
+    details(here, "Unarchive")
+    expect(here.page.get_by_text("No archived conversations")).to_be_visible()
     here.page.get_by_role("button", name="All conversations").click()
     for one in (here, beside):
         expect(one.row("Ben Baker")).to_be_visible()
@@ -78,7 +78,7 @@ def test_a_list_that_nobody_sees_fetches_no_more_of_itself(window: OpenWindow, p
     here.open("Ben Baker").sees("hello")
     ben.say(conversation, "are you there?")
     here.sees("are you there?")
-    here.page.get_by_label("Back to the list").tap()
+    here.page.get_by_label("Back to conversations").tap()
     expect(here.row("Group 44")).to_be_visible()
     assert [url for url in asked if "/conversations?" in url] == []
 
@@ -89,7 +89,7 @@ def test_what_is_pinned_stands_above_what_is_newer(window: OpenWindow, people: P
     team = ann.group("Team", ben)
     here, beside = window().sign_in_demo(ann.username), window().sign_in_demo(ann.username)
     expect(here.page.locator(".conversation-row .name")).to_have_text(["Team", "Ben Baker"])
-    details(here.open("Ben Baker"), "Pin to the top")
+    details(here.open("Ben Baker"), "Pin to top")
     ben.say(team, "something newer")
     for one in (here, beside):
         expect(one.row("Team").locator(".badge")).to_be_visible()
@@ -97,7 +97,7 @@ def test_what_is_pinned_stands_above_what_is_newer(window: OpenWindow, people: P
         expect(one.row("Ben Baker").get_by_label("Pinned")).to_be_visible()
     here.page.reload()
     expect(here.page.locator(".conversation-row .name")).to_have_text(["Ben Baker", "Team"])
-    details(here, "Unpin from the top")
+    details(here, "Unpin from top")
     for one in (here, beside):
         expect(one.page.locator(".conversation-row .name")).to_have_text(["Team", "Ben Baker"])
 
@@ -124,7 +124,7 @@ def test_a_muted_group_may_still_tell_of_mentions(window: OpenWindow, people: Pe
     ann.say(team, "for everybody")
     expect(beside.row("Team").locator(".badge")).to_have_text("1")
     expect(beside.page).to_have_title("Parley")
-    here.page.get_by_label("Back to the list").evaluate("button => button.click()")
+    here.page.get_by_label("Back to conversations").evaluate("button => button.click()")
     ann.say(team, f"for @{ben.username}")
     expect(beside.page).to_have_title("(1) Parley")
 
@@ -146,7 +146,7 @@ def test_a_mute_that_does_not_reach_the_server_does_not_show(window: OpenWindow,
     dialog = here.page.get_by_role("dialog", name="Mute notifications")
     expect(dialog.get_by_label("Except when I am mentioned")).to_have_count(0)  # nobody else is there
     dialog.get_by_role("button", name="For an hour").click()
-    expect(here.page.get_by_text("There is no connection to the server right now.")).to_be_visible()
+    expect(here.page.get_by_text("Can't reach the server right now.")).to_be_visible()
     expect(here.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()
     here.page.unroute("**/mute")
     details(here, "Mute")

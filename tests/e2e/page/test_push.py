@@ -87,7 +87,7 @@ def test_a_message_to_somebody_who_is_away_comes_as_a_notification(window: OpenW
         here.page.evaluate(SUBSCRIBED, browser.subscription())
         here.page.get_by_label("Settings and profile").click()
         here.page.get_by_label("Notify me in this browser").check()
-        expect(here.page.get_by_label("They show")).to_be_visible()
+        expect(here.page.get_by_label("Show in notifications")).to_be_visible()
         worker = Worker(elsewhere(here))
         ben.say(conversation, "are you there?")
         wait_until(lambda: browser.received != [], 30, "a push")

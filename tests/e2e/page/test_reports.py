@@ -60,22 +60,22 @@ def test_a_report_is_taken_on_and_decided(window: OpenWindow, people: People, ad
     ):
         expect(shown).to_contain_text(words)
     assert serious(here.page) == []
-    shown.get_by_role("button", name="Take it on").click()
+    shown.get_by_role("button", name="Start review").click()
     expect(dialog.locator(".report blockquote")).to_have_text(["and cheap"])
     expect(report(dialog, "and cheap").get_by_role("button").first).to_be_focused()
     report(dialog, "and cheap").get_by_role("button", name="Dismiss").click()
     here.page.get_by_role("dialog", name="Dismiss this report?").get_by_role("button", name="Dismiss").click()
-    expect(dialog.get_by_text("Nothing is reported")).to_be_visible()
+    expect(dialog.get_by_text("No open reports")).to_be_visible()
     expect(dialog.get_by_label("Show")).to_be_focused()
 
     dialog.get_by_label("Show").select_option("In review")
-    expect(shown.get_by_role("button", name="Take it on")).to_have_count(0)
+    expect(shown.get_by_role("button", name="Start review")).to_have_count(0)
     shown.get_by_role("button", name="Resolve").click()
     asked = here.page.get_by_role("dialog", name="Resolve this report?")
-    asked.get_by_label("What was done, and why").fill("Talked to Ben")
+    asked.get_by_label("What did you do, and why?").fill("Talked to Ben")
     assert serious(here.page) == []
     asked.get_by_role("button", name="Resolve").click()
-    expect(dialog.get_by_text("Nothing is in review")).to_be_visible()
+    expect(dialog.get_by_text("No reports in review")).to_be_visible()
     dialog.get_by_label("Show").select_option("Resolved")
     expect(shown).to_contain_text("Talked to Ben")
     expect(shown).to_contain_text(f"Handled by Jo Judge (@{admin.username})")
@@ -89,8 +89,8 @@ def test_what_somebody_else_decided_goes_with_a_word(window: OpenWindow, people:
     first = report(dialog, "first")
     listed = admin.call("GET", "/admin/reports")["reports"]
     admin.call("PATCH", f"/admin/reports/{listed[0]['id']}", json={"state": "resolved"})
-    first.get_by_role("button", name="Take it on").click()
-    expect(here.page.get_by_text("Somebody else has handled this report meanwhile.")).to_be_visible()
+    first.get_by_role("button", name="Start review").click()
+    expect(here.page.get_by_text("Someone else has already handled this report.")).to_be_visible()
     expect(dialog.locator(".report blockquote")).to_have_text(["second"])
 
 
@@ -109,7 +109,7 @@ def test_reports_that_do_not_come_are_asked_for_again(window: OpenWindow, people
     here = window().sign_in_demo(admin.username)
     here.page.route("**/api/v1/admin/reports?state=open", lambda route: route.abort())
     dialog = queue(here)
-    expect(dialog.get_by_role("alert")).to_contain_text("There is no connection to the server right now.")
+    expect(dialog.get_by_role("alert")).to_contain_text("Can't reach the server right now.")
     here.page.unroute("**/api/v1/admin/reports?state=open")
     dialog.get_by_role("button", name="Try again").click()
     expect(report(dialog, "bad")).to_be_visible()

@@ -145,5 +145,5 @@ def test_who_reads_the_past_stays_there(window: OpenWindow, people: People, serv
     here.sees("said otherwise")
     assert row.bounding_box() == before
     expect(here.row("Ben Baker").locator(".badge")).to_have_text("1")
-    here.page.get_by_label("To the newest messages").click()
+    here.page.get_by_label("Jump to the newest messages").click()
     expect(here.sees("at the end")).to_be_in_viewport()

@@ -123,7 +123,7 @@ def test_a_phone_shows_the_list_or_the_conversation(window: OpenWindow, people: 
     here.page.get_by_label("Details", exact=True).tap()
     expect(here.page.get_by_role("button", name="Mute")).to_be_in_viewport()
     here.page.get_by_label("Close details").tap()
-    here.page.get_by_label("Back to the list").tap()
+    here.page.get_by_label("Back to conversations").tap()
     expect(here.row("Ben Baker")).to_be_visible()
 
 
@@ -134,7 +134,7 @@ def test_a_dialog_that_is_higher_than_the_screen_scrolls_under_its_head(window: 
     here.sign_in_demo(ann.username)
     here.page.get_by_label("Settings and profile").click()
     dialog = here.page.get_by_role("dialog", name="Settings")
-    expect(dialog.get_by_text("You have blocked nobody.")).to_be_visible()
+    expect(dialog.get_by_text("You haven't blocked anyone.")).to_be_visible()
     expect(dialog.get_by_role("button", name="Sign out")).not_to_be_in_viewport()
     dialog.get_by_role("heading", name="Appearance").hover()
     here.page.mouse.wheel(0, 5000)
@@ -166,7 +166,7 @@ def test_ten_thousand_messages_scroll_in_a_bounded_page(window: OpenWindow, peop
     assert seen["first"] < 9500
     assert seen["nodes"] < MAX_NODES
     ben.say(conversation, "said while she reads the past")
-    here.page.get_by_label("To the newest messages").click()
+    here.page.get_by_label("Jump to the newest messages").click()
     here.sees("said while she reads the past")
     expect(here.message("said while she reads the past")).to_be_in_viewport()
 
@@ -182,6 +182,6 @@ def test_what_is_unread_is_read_as_it_is_seen(window: OpenWindow, people: People
     expect(here.message("line 1")).to_be_in_viewport()
     expect(here.message("line 28")).not_to_be_in_viewport()
     expect(here.row("Ben Baker").locator(".badge")).not_to_have_text("28")  # some were seen, and not all
-    here.page.get_by_label("To the newest messages").click()
+    here.page.get_by_label("Jump to the newest messages").click()
     expect(here.message("line 28")).to_be_in_viewport()
     expect(here.row("Ben Baker").locator(".badge")).to_have_count(0)

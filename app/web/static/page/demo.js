@@ -1,9 +1,9 @@
-// The links that `make run` prints: each signs one demo user in, in its own window. Two windows of one browser are two
-// people then, so their tokens are kept by the window and not by the browser.
+// The links that `make run` prints. Each link signs a demo user in, in its own window. Two windows of one browser can
+// therefore be two people, so their tokens are stored per window and not per browser.
 
 const IN_WINDOW = "parley.demo";
 
-/** The code of the link that was followed, which goes from the address at once; null where it was no such link. */
+/** Returns the code of a demo link and removes it from the address; null if the page was opened in another way. */
 export function demoCode() {
   const [, code] = location.hash.match(/^#demo=([\w.-]+)$/) ?? [];
   if (!code) return null;
@@ -11,18 +11,18 @@ export function demoCode() {
   return document.documentElement.dataset.demo === "on" ? code : null;
 }
 
-/** A demo link that is opened in a window where the page is already: the browser changes the fragment alone. */
+/** Reloads when a demo link is opened in a window that already shows the page: the browser only changes the fragment. */
 export function followDemoLinks() {
   addEventListener("hashchange", () => location.hash.startsWith("#demo=") && location.reload());
 }
 
-/** @param {boolean} demo whether this window is to be a demo user's from now on */
+/** @param {boolean} demo whether this window belongs to a demo user from now on */
 export function storageOfThisWindow(demo) {
   if (demo) sessionStorage.setItem(IN_WINDOW, "on");
   return sessionStorage.getItem(IN_WINDOW) ? sessionStorage : localStorage;
 }
 
-/** Rejects with a `code` where the server does not take it. */
+/** Rejects with a `code` if the server refuses the demo code. */
 export async function demoSignIn(client, code) {
   const response = await fetch("/demo/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code }) });
   const answer = await response.json();

@@ -1,4 +1,4 @@
-// Where the page begins: who is signed in, or who a demo link signs in; then the conversations, or the form.
+// The entry point: signs in with the stored tokens or a demo link, then shows the conversations or the sign-in form.
 
 import "./trust.js";
 import { Parley } from "/client/parley.js";
@@ -15,8 +15,8 @@ import { signIn } from "./views/sign_in.js";
 const root = document.getElementById("app");
 const NOTE = "parley.note";
 const DEMO_WORDS = {
-  unauthorized: "This demo link is of an earlier run. Take the one that is printed now.",
-  not_found: "There are no demo links here.",
+  unauthorized: "This demo link is from an earlier run. Use the link that is printed now.",
+  not_found: "This server has no demo links.",
 };
 
 async function begin() {
@@ -30,7 +30,7 @@ async function begin() {
   else fill(root, signIn(client, { note, onSignedIn: () => showShell(client) }));
 }
 
-/** What is to be said where it did not work; nothing where it did. */
+/** Returns the text to show if the sign-in fails, else an empty string. */
 async function followDemo(client, code) {
   fill(root, h("main.sign-in", null, spinner("Signing in")));
   return demoSignIn(client, code).then(() => "", (error) => sentence(error, DEMO_WORDS));
@@ -49,11 +49,11 @@ async function showShell(client) {
     try {
       await client.request("DELETE", "/me", password === undefined ? undefined : { password });
     } catch (error) {
-      if (!client.me) leave("You have been signed out."); // it may be done, and the answer was lost
+      if (!client.me) leave("You have been signed out."); // the account may be deleted although the answer was lost
       leaving = false;
       throw error;
     }
-    await client.logout().catch(() => undefined); // the tokens are worth nothing any more; here they are forgotten
+    await client.logout().catch(() => undefined); // the tokens no longer work; this removes them from the browser
     leave("Your account has been deleted.");
   };
   const store = new Store(client);
@@ -61,7 +61,7 @@ async function showShell(client) {
   await store.begin().catch((error) => client.me && toastError(error));
 }
 
-/** Begin anew: nothing of one person is left in memory for the next. */
+/** Reloads the page, so that nothing of this user stays in memory for the next one. */
 function leave(note) {
   sessionStorage.setItem(NOTE, note);
   history.replaceState(null, "", location.pathname);
@@ -76,5 +76,5 @@ function takeNote() {
 
 begin().catch((error) => {
   reportError(error);
-  fill(root, h("main.sign-in", null, h("p.problem", { role: "alert" }, "The page could not start. Please reload it.")));
+  fill(root, h("main.sign-in", null, h("p.problem", { role: "alert" }, "Parley could not start. Please reload the page.")));
 });

@@ -1,6 +1,6 @@
-// The Content-Security-Policy lets no script turn text into markup, and lets through addresses of code only as this
-// policy allows: the service worker and the client's own worker, from this origin. Browsers that do not know trusted
-// types need nothing of it. Imported first, before anything could register a worker.
+// The Content-Security-Policy does not let scripts turn text into markup, and allows script URLs only through this
+// policy: the service worker and the client's files, from this origin. Browsers without trusted types ignore it.
+// Imported first, before any module registers a worker.
 
 const OURS = ["/sw.js", "/client/"];
 
@@ -8,7 +8,7 @@ const OURS = ["/sw.js", "/client/"];
 function ownWorker(address) {
   const url = new URL(address, location.href);
   const ours = url.origin === location.origin && OURS.some((path) => url.pathname.startsWith(path));
-  if (!ours) throw new TypeError(`${url.pathname} is no worker of this page`);
+  if (!ours) throw new TypeError(`${url.pathname} is not a worker of this page`);
   return url.href;
 }
 

@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 
 const HUES = 8;
 
-/** The initials of a name: of its first and last word. */
+/** Returns the initials of the first and last word of a name. */
 export function initials(name) {
   const words = name.trim().split(/\s+/u).filter(Boolean);
   const letters = [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...(word ?? "")][0] ?? "");
@@ -14,7 +14,7 @@ export function initials(name) {
 export const hueOf = (id) => `hue-${Math.abs(Number(id) || 0) % HUES}`;
 
 /**
- * A picture, or initials on a colour of the id's own. For the eye alone: the name always stands beside it.
+ * A picture, or initials on a colour that depends on the id. Hidden from screen readers, because the name is always next to it.
  * @param {{id: number, name: string, url?: string, kind?: string, online?: boolean, large?: boolean}} shown
  */
 export function avatar({ id, name, url, kind = "person", online = false, large = false }) {

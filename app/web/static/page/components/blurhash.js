@@ -1,4 +1,4 @@
-// A blurhash drawn on a small canvas: what a picture will look like before it is there. The format: blurha.sh.
+// Draws a blurhash on a small canvas: a preview of a picture until it is loaded. Format: blurha.sh.
 
 import { h } from "../lib/dom.js";
 
@@ -17,19 +17,19 @@ const srgb = (value) => {
 const signedSquare = (value) => Math.sign(value) * value * value;
 
 function components(hash) {
-  const most = (base83(hash[1]) + 1) / 166;
+  const maximum = (base83(hash[1]) + 1) / 166;
   const colours = [];
   const average = base83(hash.slice(2, 6));
   colours.push([linear(average >> 16), linear((average >> 8) & 255), linear(average & 255)]);
   for (let at = 6; at + 1 < hash.length; at += 2) {
     const value = base83(hash.slice(at, at + 2));
-    const part = (n) => signedSquare((n - 9) / 9) * most;
+    const part = (n) => signedSquare((n - 9) / 9) * maximum;
     colours.push([part(Math.floor(value / 361)), part(Math.floor(value / 19) % 19), part(value % 19)]);
   }
   return colours;
 }
 
-/** A canvas, or null for what is no blurhash. */
+/** Returns a canvas, or null if the text is not a blurhash. */
 export function blurhash(hash) {
   if (typeof hash !== "string" || hash.length < 6) return null;
   const across = (base83(hash[0]) % 9) + 1;

@@ -1,7 +1,7 @@
 import { h } from "../lib/dom.js";
 import { icon } from "./icons.js";
 
-/** A button that shows a drawing alone; its name is told to whoever cannot see it, and shown on hover. */
+/** A button that only shows an icon. Its label is for screen readers and for the tooltip. */
 export function iconButton(name, label, onclick, props = {}) {
   const { class: more = "", ...rest } = props;
   const all = { type: "button", "aria-label": label, title: label, onclick, class: more, ...rest };
@@ -13,7 +13,7 @@ export function button(label, onclick, kind = "plain", props = {}) {
   return h(`button.button.${kind}`, { type: "button", onclick, ...props }, label);
 }
 
-/** While `act` runs the button is off; answers what `act` answers, or undefined where it failed (`onError` is told). */
+/** Disables the button while `act` runs. Returns its result, or undefined after passing its error to `onError`. */
 export async function busy(element, act, onError) {
   if (element.disabled) return undefined;
   element.disabled = true;

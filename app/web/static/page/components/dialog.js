@@ -1,4 +1,4 @@
-// Dialogs: the browser's own <dialog>, which keeps the focus inside, closes on Escape and gives the focus back.
+// Dialogs: the browser's own <dialog>, which traps the focus, closes on Escape and restores the focus.
 
 import { h } from "../lib/dom.js";
 import { button, iconButton } from "./button.js";
@@ -6,7 +6,7 @@ import { button, iconButton } from "./button.js";
 let count = 0;
 
 /**
- * Open a dialog. `build(close)` answers its content. Resolves with what `close` was given; undefined where dismissed.
+ * Opens a dialog. `build(close)` returns its content. Resolves with the value passed to `close`, or undefined if dismissed.
  * @param {string} title
  * @param {(close: (value?: any) => void) => any} build
  */
@@ -32,7 +32,7 @@ export function openDialog(title, build, { wide = false } = {}) {
   });
 }
 
-/** Ask before something that cannot be undone. Resolves true or false. */
+/** Asks for confirmation. Resolves to true or false. */
 export async function confirmed(title, text, yes) {
   const answer = await openDialog(title, (close) => [
     h("p", null, text),
@@ -41,7 +41,7 @@ export async function confirmed(title, text, yes) {
   return answer === true;
 }
 
-/** Pick one of several. `choices`: [value, label][]. Resolves with the value, or undefined. */
+/** Asks the user to choose. `choices`: [value, label][]. Resolves with the value, or undefined. */
 export function choose(title, choices) {
   return openDialog(title, (close) =>
     h("div.choices", null, choices.map(([value, label]) => button(label, () => close(value)))),

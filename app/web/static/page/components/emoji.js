@@ -10,7 +10,7 @@ const ALL = [..."😀😃😄😁😆😅🤣🙂😉😊😇🥰😍😘😋�
 
 export const emojiName = (emoji) => NAMES[emoji] ?? emoji;
 
-/** A row of the usual ones; `pick` gets the emoji. */
+/** A row of common emoji; `pick` gets the chosen one. */
 export function quickEmoji(pick, mine = []) {
   const one = (emoji) =>
     h("button.emoji", {
@@ -20,7 +20,7 @@ export function quickEmoji(pick, mine = []) {
   return h("div.quick", { role: "group", "aria-label": "Reactions" }, QUICK.map(one));
 }
 
-/** A grid of many. */
+/** A grid of all emoji; `pick` gets the chosen one. */
 export function emojiGrid(pick) {
   return h("div.emoji-grid", null, [...QUICK, ...ALL].map((emoji) =>
     h("button.emoji", { type: "button", "aria-label": emojiName(emoji), onclick: () => pick(emoji) }, emoji)));

@@ -3,12 +3,12 @@ import { sentence } from "../lib/words.js";
 import { button } from "./button.js";
 import { icon } from "./icons.js";
 
-/** What stands where there is nothing yet. */
+/** An empty state. */
 export function empty(name, title, text, action) {
   return h("div.empty", null, icon(name), h("p.title", null, title), text ? h("p", null, text) : null, action ?? null);
 }
 
-/** What stands where something could not be had, with the way to try again. */
+/** An error state, with a button to try again. */
 export function failure(error, retry) {
   return h("div.empty", { role: "alert" }, icon("warn"), h("p.title", null, sentence(error)), retry ? button("Try again", retry) : null);
 }

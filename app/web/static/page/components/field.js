@@ -2,7 +2,7 @@ import { h } from "../lib/dom.js";
 
 let count = 0;
 
-/** An input under its label. Answers {row, input, fail(text)}; `fail` shows what is wrong with it and says so. */
+/** An input with a label. Returns {row, input, fail(text)}; `fail` shows an error and announces it to screen readers. */
 export function field(label, props = {}, hint = "") {
   const id = `field-${(count += 1)}`;
   const input = h(props.rows ? "textarea" : "input", { id, ...props });
@@ -18,7 +18,7 @@ export function field(label, props = {}, hint = "") {
   return { row, input, fail };
 }
 
-/** `choices`: [value, label][]; `onchange` gets the value. */
+/** A drop-down. `choices`: [value, label][]; `onchange` gets the value and the input. */
 export function select(label, choices, value, onchange) {
   const id = `field-${(count += 1)}`;
   const options = choices.map(([key, text]) => h("option", { value: key, selected: key === value }, text));
@@ -26,7 +26,7 @@ export function select(label, choices, value, onchange) {
   return h("div.field.inline", null, h("label", { for: id }, label), input);
 }
 
-/** A switch; `onchange` gets whether it is on, and the input. */
+/** A switch; `onchange` gets its state and the input. */
 export function toggle(label, on, onchange) {
   const id = `field-${(count += 1)}`;
   const input = h("input", { id, type: "checkbox", role: "switch", checked: on, onchange: () => onchange(input.checked, input) });

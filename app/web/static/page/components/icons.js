@@ -1,4 +1,4 @@
-// Line drawings, by what they stand for. Drawn on a grid of 24 with strokes of 1.8.
+// Icons by meaning, drawn on a grid of 24 with strokes of 1.8.
 
 import { drawing } from "../lib/dom.js";
 

@@ -5,7 +5,7 @@ import { icon } from "./icons.js";
 const DRAWN = { sending: "clock", failed: "warn", stored: "check", delivered: "delivered", read: "delivered" };
 
 /**
- * The mark under one's own message: a clock, one tick, two, two in colour.
+ * The status icon of the user's own message: a clock, one tick, two ticks, two coloured ticks.
  * @param {{state: string, read?: number, of?: number}} mark
  */
 export function markIcon({ state, read, of }) {

@@ -1,4 +1,4 @@
-// A menu beside the button that opens it: arrows move, Escape and a click elsewhere close, the focus goes back.
+// A menu next to its button. Arrow keys move; Escape or a click outside closes it and returns the focus.
 
 import { h } from "../lib/dom.js";
 import { icon } from "./icons.js";
@@ -8,7 +8,7 @@ let open = null;
 /**
  * @param {HTMLElement} anchor
  * @param {({label: string, icon: any, act: () => void, danger?: boolean} | false | null)[]} items
- * @param {Node} [above] shown over the items, a row of reactions say
+ * @param {Node} [above] shown above the items, for example a row of reactions
  */
 export function openMenu(anchor, items, above) {
   open?.close();
@@ -62,7 +62,7 @@ function step(menu, by) {
   buttons[(at + by + buttons.length) % buttons.length].focus();
 }
 
-/** Below the anchor where there is room, above it else; always inside the window. */
+/** Places the menu below the anchor, or above it if there is no room; always inside the window. */
 function place(menu, at) {
   const { offsetWidth: width, offsetHeight: height } = menu;
   const below = at.bottom + 4 + height < innerHeight;

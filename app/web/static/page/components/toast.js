@@ -1,10 +1,10 @@
-// Short words at the edge: what was done, or why not. Screen readers are told as well.
+// Short notes at the edge of the page, also announced to screen readers.
 
 import { h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 
 const SHOWN_MS = 5000;
-const MOST = 3;
+const MAX_TOASTS = 3;
 
 const region = h("div.toasts", { role: "status", "aria-live": "polite" });
 const spoken = h("div.unseen", { "aria-live": "polite" });
@@ -16,7 +16,7 @@ export function installToasts() {
 export function toast(text) {
   const shown = h("p.toast", null, text);
   region.append(shown);
-  while (region.children.length > MOST) region.firstElementChild.remove();
+  while (region.children.length > MAX_TOASTS) region.firstElementChild.remove();
   setTimeout(() => shown.remove(), SHOWN_MS);
 }
 
@@ -24,7 +24,7 @@ export function toastError(error, instead) {
   toast(sentence(error, instead));
 }
 
-/** For screen readers alone: what came while they were elsewhere on the page. */
+/** Announces a text only to screen readers: messages that arrive elsewhere. */
 export function announce(text) {
   spoken.textContent = text;
 }

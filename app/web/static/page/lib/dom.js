@@ -1,13 +1,13 @@
-// Elements without markup: text becomes text nodes, never anything else.
+// Creates elements without markup: text always becomes text nodes.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * h("button.quiet", {type: "button", onclick: f, "aria-label": "Close"}, "text", child, null)
- * Functions and booleans are properties, the rest attributes; `style` is an object of custom or plain properties.
+ * Creates an element. Functions and booleans become properties, everything else attributes; `style` is an object.
  * @param {string} spec tag and classes, "tag.one.two"
  * @param {Object<string, any> | null} [props]
- * @param {...any} children nodes, texts, arrays of them; null, undefined and false are left out
+ * @param {...any} children nodes, strings and arrays of them; null, undefined and false are skipped
  * @returns {any}
  */
 export function h(spec, props, ...children) {
@@ -36,13 +36,13 @@ export function append(parent, children) {
   return parent;
 }
 
-/** Put these in place of what is there. */
+/** Replaces the children of `parent`. */
 export function fill(parent, ...children) {
   parent.replaceChildren();
   return append(parent, children);
 }
 
-/** A line drawing of 24 by 24 from path data. */
+/** Creates a line drawing of 24 by 24 from path data. */
 export function drawing(paths) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [name, value] of [["viewBox", "0 0 24 24"], ["aria-hidden", "true"], ["class", "icon"]]) {
@@ -56,16 +56,16 @@ export function drawing(paths) {
   return svg;
 }
 
-/** What `reconcile` made last, by the element that holds it: key → its row. */
-const held = new WeakMap();
+/** The rows that `reconcile` made last, by parent: key → row. */
+const rowsByParent = new WeakMap();
 
 /**
- * Make `parent` hold these rows in this order, reusing elements of the same key whose `deps` are the same.
+ * Gives `parent` these rows in this order. Keeps the element of a key if its `deps` have not changed.
  * @param {Element} parent
  * @param {{key: string, deps: any[], make: () => Element}[]} rows
  */
 export function reconcile(parent, rows) {
-  const known = held.get(parent) ?? new Map();
+  const known = rowsByParent.get(parent) ?? new Map();
   const next = new Map();
   let place = parent.firstElementChild;
   for (const row of rows) {
@@ -82,14 +82,14 @@ export function reconcile(parent, rows) {
     else parent.insertBefore(element, place);
   }
   for (const { element } of known.values()) element.remove();
-  held.set(parent, next);
+  rowsByParent.set(parent, next);
 }
 
 function same(one, other) {
   return one.length === other.length && one.every((value, index) => Object.is(value, other[index]));
 }
 
-/** The element of a row that `reconcile` made, if it is there. */
+/** Returns the element of a row that `reconcile` made, or undefined. */
 export function rowOf(parent, key) {
-  return held.get(parent)?.get(key)?.element;
+  return rowsByParent.get(parent)?.get(key)?.element;
 }

@@ -1,8 +1,8 @@
-// A message's text as nodes: links, names and search hits are found in it; nothing in it is ever markup.
+// Turns a message's text into nodes with links, mentions and search hits. Text never becomes markup.
 
 import { h } from "./dom.js";
 
-// Only http and https become links: no other scheme can be clicked, whatever a message says.
+// Only http and https addresses become links, so that no message can make another scheme clickable.
 const LINK = /\bhttps?:\/\/[^\s<>"'`]+/giu;
 const MENTION = /(?<![\w@])@([a-z0-9_.-]{3,32})/giu;
 const PUNCTUATION = /[.,:;!?'"…]$/u;
@@ -10,7 +10,7 @@ const CLOSES = { ")": "(", "]": "[", "}": "{" };
 
 /**
  * @param {string} text
- * @param {{isName?: (name: string) => boolean, self?: string}} [known] whose names are marked
+ * @param {{isName?: (name: string) => boolean, self?: string}} [known] which names are mentions, and the name of the current user
  * @returns {(string | HTMLElement)[]}
  */
 export function richText(text, known = {}) {
@@ -19,7 +19,7 @@ export function richText(text, known = {}) {
   );
 }
 
-/** Text with parts of it put in place by `make`, which answers an element, an array, or null to leave the text. */
+/** Splits the text at each match. `make` returns an element, an array, or null to keep the text. */
 function split(text, pattern, make) {
   const parts = [];
   let from = 0;
@@ -42,7 +42,7 @@ function link(found) {
   return address === found ? [anchor] : [anchor, found.slice(address.length)];
 }
 
-/** Without what ends the sentence around it. A bracket that was opened inside is the address's: Wikipedia's end so. */
+/** Removes the punctuation after an address. A bracket that opens inside the address stays: Wikipedia's addresses end so. */
 function trimmed(text) {
   const last = text.at(-1);
   const count = (sign) => text.split(sign).length;
@@ -50,14 +50,14 @@ function trimmed(text) {
   return outside || PUNCTUATION.test(text) ? trimmed(text.slice(0, -1)) : text;
 }
 
-/** The address if it is http or https and parses, else null. A user name in it could only deceive. */
+/** Returns the address if it is a valid http or https URL, else null. A user name in it could only deceive, so it is refused. */
 export function safeUrl(text) {
   try {
     const url = new URL(text);
     const plain = (url.protocol === "https:" || url.protocol === "http:") && !url.username && !url.password;
     return plain ? url.href : null;
   } catch {
-    return null; // not an address after all: it stays text
+    return null; // not a valid address, so it stays text
   }
 }
 
@@ -68,7 +68,7 @@ function mention(match, { isName, self }) {
   return h(name === self || name === "all" ? "span.mention.me" : "span.mention", null, match[0]);
 }
 
-/** A search's snippet: `highlights` are [start, length] in code points. */
+/** Marks the hits of a search in its snippet. `highlights` are [start, length] in code points. */
 export function highlighted(snippet, highlights = []) {
   const points = [...snippet];
   const parts = [];
@@ -80,7 +80,7 @@ export function highlighted(snippet, highlights = []) {
   return [...parts, points.slice(from).join("")];
 }
 
-/** One to three emoji alone are shown large. */
+/** Returns true for one to three emoji without other text, which are shown large. */
 export function isBigEmoji(text) {
   return text.length <= 24 && /^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s*){1,3}$/u.test(text);
 }

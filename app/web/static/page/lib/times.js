@@ -1,4 +1,4 @@
-// Times as people say them, in the browser's language.
+// Times in words, in the browser's language.
 
 const DAY = 86_400_000;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -9,7 +9,7 @@ const dateOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "
 const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
-/** Whole days from the day of `when` until today. */
+/** Returns the number of days from the day of `when` until today. */
 function daysAgo(when, now = new Date()) {
   const start = (time) => new Date(time.getFullYear(), time.getMonth(), time.getDate()).getTime();
   return Math.round((start(now) - start(when)) / DAY);
@@ -29,7 +29,7 @@ export function dayName(text) {
   return (when.getFullYear() === new Date().getFullYear() ? date : dateOfYear).format(when);
 }
 
-/** For a row of the list: the time today, else the day. */
+/** Returns the time if it is today, else the day: for rows of lists. */
 export function shortly(text) {
   const when = new Date(text);
   const ago = daysAgo(when);

@@ -1,11 +1,11 @@
-// What changed, told once for all changes of one turn: views listen to topics ("conversations", "messages:12") and
-// draw from the stores.
+// Notifies views of changes, once per turn however many changes there were. Views listen to topics ("conversations",
+// "messages:12") and draw from the stores.
 
 export class Topics {
   #listeners = new Map();
   #changed = new Set();
 
-  /** Call `listener` after each turn in which one of the topics changed. Answers what ends that. */
+  /** Calls `listener` after each turn in which one of the topics changed. Returns a function that stops it. */
   on(topics, listener) {
     for (const topic of [topics].flat()) {
       if (!this.#listeners.has(topic)) this.#listeners.set(topic, new Set());
@@ -15,11 +15,11 @@ export class Topics {
   }
 
   changed(...topics) {
-    if (this.#changed.size === 0) queueMicrotask(() => this.#tell());
+    if (this.#changed.size === 0) queueMicrotask(() => this.#notify());
     for (const topic of topics) this.#changed.add(topic);
   }
 
-  #tell() {
+  #notify() {
     const due = new Set();
     for (const topic of this.#changed) for (const listener of this.#listeners.get(topic) ?? []) due.add(listener);
     this.#changed.clear();
@@ -27,7 +27,7 @@ export class Topics {
       try {
         listener();
       } catch (error) {
-        reportError(error); // one view that fails must not keep the others from drawing
+        reportError(error); // a failing view must not keep the others from drawing
       }
     }
   }

@@ -1,31 +1,31 @@
-// What the page says where the server, the network or the browser says no.
+// The texts for errors of the server, the network and the browser.
 
 const OF_CODE = {
   unauthorized: "Please sign in again.",
   forbidden: "You are not allowed to do that.",
-  not_found: "It is not there any more.",
-  conflict: "Somebody else was faster. Have a look and try again.",
+  not_found: "This is no longer available.",
+  conflict: "Someone else changed this first. Please check and try again.",
   too_large: "That is too large.",
-  unsupported_media: "Files of this kind are not accepted here.",
-  rate_limited: "That was a lot at once. Please wait a moment.",
+  unsupported_media: "This type of file is not supported.",
+  rate_limited: "You're doing that too fast. Please wait a moment.",
   overloaded: "The server is busy. Please try again in a moment.",
-  internal: "The server made a mistake. It has been noted.",
+  internal: "Something went wrong on the server. The error has been logged.",
 };
 
 const FIELDS = { username: "Username", password: "Password", displayName: "Name", name: "Name", message: "Message" };
 
 /**
- * A sentence for a person. Errors of the client have `code`, those of fields `errors: [{field, message}]`.
+ * Returns an error as a sentence for the user. Errors of the client have a `code`; `errors: [{field, message}]` names fields.
  * @param {any} error
- * @param {Object<string, string>} [instead] own words for some codes
+ * @param {Object<string, string>} [instead] other texts for some codes
  */
 export function sentence(error, instead = {}) {
   const code = error?.code ?? (error instanceof TypeError ? "network" : "");
   if (instead[code]) return instead[code];
   const [first] = error?.errors ?? [];
   if (first) return `${FIELDS[first.field] ?? "Please check this"}: ${first.message}.`;
-  if (code === "network" || code === "offline") return "There is no connection to the server right now.";
-  return OF_CODE[code] ?? "That did not work. Please try again.";
+  if (code === "network" || code === "offline") return "Can't reach the server right now.";
+  return OF_CODE[code] ?? "Something went wrong. Please try again.";
 }
 
 const SIZES = ["B", "KB", "MB", "GB"];

@@ -1,9 +1,9 @@
-// One's conversations, newest activity first, with what is unread in each.
+// The user's conversations, newest activity first, with their unread counts.
 
 const PAGE = 40;
 
 export class Conversations {
-  /** Whether the first page has come. */
+  /** True when the first page is loaded. */
   ready = false;
   failed = null;
   #client;
@@ -11,8 +11,8 @@ export class Conversations {
   #me;
   #byId = new Map();
   #cursor = undefined;
-  #asking = new Map();
-  #told = new Map(); // the last seq that we were told of, by conversation
+  #loading = new Map();
+  #lastSeqs = new Map(); // the last seq that the server sent, by conversation
   #stale = false;
 
   constructor(client, topics) {
@@ -25,7 +25,7 @@ export class Conversations {
     return this.#byId.get(id);
   }
 
-  /** Those one has pinned first, then by activity. */
+  /** Returns pinned conversations first, then by activity. */
   list() {
     const shown = this.#listed().filter((c) => !c.archived);
     return shown.sort((a, b) => Number(b.pinned) - Number(a.pinned) || (a.updatedAt < b.updatedAt ? 1 : -1));
@@ -43,28 +43,28 @@ export class Conversations {
     return this.#cursor !== undefined;
   }
 
-  /** The direct conversation with this user, where there is one already. */
+  /** Returns the direct conversation with this user, if there is one. */
   directWith(userId) {
     return [...this.#byId.values()].find((c) => c.kind === "direct" && this.peerOf(c) === userId);
   }
 
-  /** The other one of a direct conversation; oneself in one's notes. */
+  /** Returns the other user of a direct conversation; the user's own id for notes to yourself. */
   peerOf(conversation) {
     const others = (conversation.members ?? []).map((m) => m.userId).filter((id) => id !== this.#me());
     return others[0] ?? this.#me();
   }
 
-  /** Whatever was missed cannot be told: the next `loadFirst` begins the list anew. */
+  /** Called if events were missed for good: the next `loadFirst` starts a new list. */
   forget() {
-    this.#told = new Map();
+    this.#lastSeqs = new Map();
     this.#stale = true;
   }
 
   async loadFirst() {
-    const told = this.#told;
+    const known = this.#lastSeqs;
     try {
       const page = await this.#client.conversations({ limit: PAGE });
-      if (told !== this.#told) return; // to be forgotten before it came: whoever said so asks again
+      if (known !== this.#lastSeqs) return; // `forget` was called in the meantime, and its caller loads the list again
       if (this.#stale) this.#unlist();
       this.#stale = false;
       this.#take(page);
@@ -77,18 +77,18 @@ export class Conversations {
   }
 
   async loadMore() {
-    if (this.#cursor === undefined || this.#asking.has("more")) return;
-    this.#asking.set("more", true);
+    if (this.#cursor === undefined || this.#loading.has("more")) return;
+    this.#loading.set("more", true);
     try {
       this.#take(await this.#client.conversations({ cursor: this.#cursor, limit: PAGE }));
     } finally {
-      this.#asking.delete("more");
+      this.#loading.delete("more");
     }
   }
 
-  /** Until the server names them again; one that is open asks for itself. */
+  /** Hides conversations until the server lists them again; the open one fetches itself. */
   #unlist() {
-    for (const [id, old] of this.#byId) if (!this.#told.has(id)) this.#byId.set(id, { ...old, unlisted: true });
+    for (const [id, old] of this.#byId) if (!this.#lastSeqs.has(id)) this.#byId.set(id, { ...old, unlisted: true });
   }
 
   #take({ conversations, cursor }) {
@@ -96,12 +96,12 @@ export class Conversations {
     conversations.forEach((conversation) => this.put(conversation));
   }
 
-  /** What the server says of one. What came live after the answer was made stands. */
+  /** Stores a conversation from a REST answer. Newer state from live events wins. */
   put(conversation) {
     const old = this.#byId.get(conversation.id);
-    const told = this.#told.get(conversation.id) ?? 0;
-    const stale = old && told > (conversation.lastSeq ?? 0);
-    this.#told.set(conversation.id, Math.max(told, conversation.lastSeq ?? 0));
+    const known = this.#lastSeqs.get(conversation.id) ?? 0;
+    const stale = old && known > (conversation.lastSeq ?? 0);
+    this.#lastSeqs.set(conversation.id, Math.max(known, conversation.lastSeq ?? 0));
     const kept = stale ? pick(old, ["lastSeq", "lastMessage", "unread", "mentions", "updatedAt"]) : {};
     this.#byId.set(conversation.id, { members: old?.members, ...conversation, ...kept });
     this.#topics.changed("conversations", `conversation:${conversation.id}`);
@@ -120,22 +120,22 @@ export class Conversations {
     this.#topics.changed("conversations", `conversation:${id}`);
   }
 
-  /** It with its members, from the server; asked once at a time. Rejects where it is not ours. */
+  /** Fetches a conversation with its members; concurrent calls share one request. Rejects if the user is not a member. */
   async fetch(id) {
-    if (!this.#asking.has(id)) {
-      const asked = this.#client.conversation(id).finally(() => this.#asking.delete(id));
-      this.#asking.set(id, asked);
+    if (!this.#loading.has(id)) {
+      const request = this.#client.conversation(id).finally(() => this.#loading.delete(id));
+      this.#loading.set(id, request);
     }
-    return this.put(await this.#asking.get(id));
+    return this.put(await this.#loading.get(id));
   }
 
-  /** A new message: last of its conversation, and unread unless it is one's own. */
+  /** Adds a new message: it becomes the last of its conversation, and is unread unless the user sent it. */
   note(message) {
     const own = message.senderId === this.#me();
     const conversation = this.#byId.get(message.conversationId);
     if (!conversation || conversation.unlisted) return void this.fetch(message.conversationId).catch(() => undefined);
-    if (message.seq <= (this.#told.get(message.conversationId) ?? 0)) return;
-    this.#told.set(message.conversationId, message.seq);
+    if (message.seq <= (this.#lastSeqs.get(message.conversationId) ?? 0)) return;
+    this.#lastSeqs.set(message.conversationId, message.seq);
     const named = message.mentionsAll || message.mentions?.includes(this.#me());
     this.change(message.conversationId, {
       lastSeq: message.seq,
@@ -146,14 +146,14 @@ export class Conversations {
     });
   }
 
-  /** Somebody's mark moved, ours among them. `which` is deliveredSeq or readSeq. */
+  /** Moves a member's mark, possibly the user's own. `which` is deliveredSeq or readSeq. */
   mark({ conversationId, userId, seq }, which) {
     this.change(conversationId, (old) => ({ members: moved(old.members, userId, seq, which) }));
     if (which === "readSeq" && userId === this.#me()) this.readUpTo(conversationId, seq);
     this.#topics.changed(`marks:${conversationId}`);
   }
 
-  /** We have read up to `seq`, here or elsewhere. */
+  /** The user has read up to `seq`, on this device or another. */
   readUpTo(id, seq) {
     this.change(id, (old) => {
       const left = Math.max(0, old.lastSeq - seq);
@@ -175,7 +175,7 @@ export function isMuted(conversation) {
   return Boolean(conversation.mutedUntil) && new Date(conversation.mutedUntil) > new Date();
 }
 
-/** Marks only move forward, and what is read is delivered. */
+/** Marks only move forward, and a message that is read is also delivered. */
 function moved(members, userId, seq, which) {
   return members?.map((member) => {
     if (member.userId !== userId) return member;

@@ -1,6 +1,6 @@
-// Where a medium can be shown from. The address is short-lived, so it is asked for when it is wanted and kept until it ends.
+// The addresses of media. An address expires soon, so it is fetched when needed and cached until then.
 
-const EARLY_MS = 30_000;
+const MARGIN_MS = 30_000;
 
 export class Media {
   #client;
@@ -11,7 +11,7 @@ export class Media {
     this.#client = client;
   }
 
-  /** A file of this browser's stands in for the medium until the page is closed: no need to fetch back what was sent. */
+  /** Shows the local file for a medium that was uploaded here, until the page closes; downloading it again is not needed. */
   keepLocal(mediaId, file) {
     this.#local.set(mediaId, URL.createObjectURL(file));
   }
@@ -20,18 +20,18 @@ export class Media {
     return this.#local.get(mediaId);
   }
 
-  /** @returns {Promise<string>} an address for an <img>, <audio> or link */
+  /** @returns {Promise<string>} an address for an <img>, an <audio> or a link */
   async url(mediaId, variant) {
     const key = `${mediaId} ${variant ?? ""}`;
     const known = this.#addresses.get(key);
-    if (known && known.ends > Date.now() + EARLY_MS) return known.url;
+    if (known && known.ends > Date.now() + MARGIN_MS) return known.url;
     const { url, expiresAt } = await this.#client.mediaUrl(mediaId, variant);
     this.#addresses.set(key, { url, ends: endOf(expiresAt) });
     return url;
   }
 }
 
-/** `expiresAt` in RFC 3339, or in unix seconds. */
+/** Reads `expiresAt`, in RFC 3339 or in unix seconds. */
 function endOf(expiresAt) {
   return typeof expiresAt === "number" ? expiresAt * 1000 : new Date(expiresAt).getTime();
 }

@@ -1,13 +1,13 @@
-// Who people are, by id. Messages and members name ids alone, so names are asked for in batches as they are needed.
+// Users by id. Messages and members only hold ids, so names are fetched in batches when a view needs them.
 
-const MOST_AT_ONCE = 100;
+const MAX_IDS = 100; // per request
 const UNKNOWN = Object.freeze({ id: 0, username: "", displayName: "…" });
 
 export class People {
   #client;
   #topics;
   #known = new Map();
-  #wanted = new Set();
+  #missing = new Set();
   #gone = new Set();
 
   constructor(client, topics) {
@@ -15,18 +15,18 @@ export class People {
     this.#topics = topics;
   }
 
-  /** Topic "people" changes when the answer is another one. */
+  /** Stores users; topic "people". */
   put(...users) {
     for (const user of users) this.#known.set(user.id, { ...this.#known.get(user.id), ...user });
     this.#topics.changed("people");
   }
 
-  /** The user, or a stand-in while the server is asked. */
+  /** Returns the user, or a placeholder until the server answers. */
   get(userId) {
     const user = this.#known.get(userId);
     if (user) return user;
     if (this.#gone.has(userId)) return { ...UNKNOWN, id: userId, displayName: "Deleted account" };
-    this.#want(userId);
+    this.#request(userId);
     return { ...UNKNOWN, id: userId };
   }
 
@@ -39,21 +39,21 @@ export class People {
     return null;
   }
 
-  #want(userId) {
-    if (this.#wanted.size === 0) setTimeout(() => this.#ask(), 0);
-    this.#wanted.add(userId);
+  #request(userId) {
+    if (this.#missing.size === 0) setTimeout(() => this.#fetch(), 0);
+    this.#missing.add(userId);
   }
 
-  async #ask() {
-    const ids = [...this.#wanted].slice(0, MOST_AT_ONCE);
-    this.#wanted = new Set([...this.#wanted].slice(MOST_AT_ONCE));
-    if (this.#wanted.size) setTimeout(() => this.#ask(), 0);
+  async #fetch() {
+    const ids = [...this.#missing].slice(0, MAX_IDS);
+    this.#missing = new Set([...this.#missing].slice(MAX_IDS));
+    if (this.#missing.size) setTimeout(() => this.#fetch(), 0);
     try {
       const { users } = await this.#client.request("GET", `/users?ids=${ids.join(",")}`);
       for (const id of ids) if (!users.some((user) => user.id === id)) this.#gone.add(id);
       this.put(...users);
     } catch {
-      // Without an answer they stay unknown, and are asked for again when a view next wants them.
+      // Without an answer they stay unknown; the next view that needs them fetches them again.
     }
   }
 }

@@ -1,11 +1,11 @@
-// Who is online, and who is typing where. Neither is kept by the server: typing lapses here too.
+// Who is online, and who is typing. The server does not store typing, so it expires here.
 
-const TYPING_LAPSES_MS = 6000;
+const TYPING_MS = 6000;
 
 export class Presence {
   #client;
   #topics;
-  #of = new Map();
+  #byUser = new Map();
   #watched = new Set();
   #typing = new Map(); // conversation id → user id → timer
 
@@ -14,21 +14,21 @@ export class Presence {
     this.#topics = topics;
   }
 
-  /** `{status, lastSeen}`, or undefined while it is not known. */
+  /** Returns `{status, lastSeen}`, or undefined while it is unknown. */
   get(userId) {
-    return this.#of.get(userId);
+    return this.#byUser.get(userId);
   }
 
   isOnline(userId) {
-    return this.#of.get(userId)?.status === "online";
+    return this.#byUser.get(userId)?.status === "online";
   }
 
   put({ userId, status, lastSeen }) {
-    this.#of.set(userId, { status, lastSeen });
+    this.#byUser.set(userId, { status, lastSeen });
     this.#topics.changed("presence");
   }
 
-  /** Be told of these users from now on. */
+  /** Subscribes to the presence of these users. */
   async watch(userIds) {
     const fresh = userIds.filter((id) => id !== this.#client.me?.id && !this.#watched.has(id));
     if (!fresh.length) return;
@@ -37,13 +37,13 @@ export class Presence {
       const now = await this.#client.watchPresence(fresh);
       for (const one of now ?? []) this.put(one);
     } catch {
-      fresh.forEach((id) => this.#watched.delete(id)); // asked again when the conversation is next drawn
+      fresh.forEach((id) => this.#watched.delete(id)); // tries again when the conversation is drawn again
     }
   }
 
-  /** Nobody is known to be online while we are not. */
+  /** Clears all presence: while this page is offline, it cannot know who is online. */
   forget() {
-    this.#of.clear();
+    this.#byUser.clear();
     for (const of of this.#typing.values()) for (const timer of of.values()) clearTimeout(timer);
     this.#typing.clear();
     this.#topics.changed("presence", "typing");
@@ -59,8 +59,8 @@ export class Presence {
     clearTimeout(here.get(userId));
     here.delete(userId);
     if (typing) {
-      const lapse = () => this.setTyping({ conversationId, userId, typing: false });
-      here.set(userId, setTimeout(lapse, TYPING_LAPSES_MS));
+      const expire = () => this.setTyping({ conversationId, userId, typing: false });
+      here.set(userId, setTimeout(expire, TYPING_MS));
     }
     this.#topics.changed("typing", `typing:${conversationId}`);
   }

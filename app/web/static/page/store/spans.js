@@ -1,4 +1,4 @@
-// Which seqs of a conversation are known without a gap: sorted spans [first, last] that neither touch nor overlap.
+// The loaded seqs of a conversation, as sorted spans [first, last] that neither touch nor overlap.
 
 export class Spans {
   #spans = [];
@@ -12,7 +12,7 @@ export class Spans {
     this.#spans = [...apart, [low, high]].sort(([a], [b]) => a - b);
   }
 
-  /** The span that holds `seq`, or null. */
+  /** Returns the span that contains `seq`, or null. */
   around(seq) {
     return this.#spans.find(([a, b]) => a <= seq && seq <= b) ?? null;
   }
@@ -22,7 +22,7 @@ export class Spans {
     return span !== null && span[1] >= last;
   }
 
-  /** The last seq of all. */
+  /** Returns the highest seq. */
   last() {
     return this.#spans.at(-1)?.[1] ?? 0;
   }

@@ -1,4 +1,4 @@
-// Everything the page knows, kept current by the client's events. Views read from here and listen to `topics`:
+// All data of the page, kept current by the client's events. Views read from here and listen to `topics`:
 // "connection", "conversations", "conversation:<id>", "messages:<id>", "marks:<id>", "typing:<id>", "presence",
 // "people", "media".
 
@@ -25,13 +25,13 @@ export class Store {
     this.media = new Media(client);
   }
 
-  /** Whose page this is: still known while it is taken down after a sign-out. */
+  /** The signed-in user; still set while the page closes after a sign-out. */
   get me() {
     this.#me = this.client.me ?? this.#me;
     return this.#me;
   }
 
-  /** Listen, connect, and load the list. */
+  /** Listens to events, connects, and loads the list of conversations. */
   async begin() {
     this.people.put(this.me);
     this.#listen();
@@ -47,25 +47,25 @@ export class Store {
     return this.#timelines.get(id);
   }
 
-  /** Call with every message that comes live from somebody else. */
+  /** Calls `listener` with every live message from another user. */
   onArrival(listener) {
     this.#arrived.add(listener);
   }
 
-  /** `shown` is what a forward shows: what is sent of it names the message alone. */
+  /** Sends a message. `shown` is the content of a forward, because the command only names the forwarded message. */
   send(outgoing, shown = {}) {
     const { message, done } = this.client.send(outgoing);
     const timeline = this.timeline(outgoing.conversationId);
-    const known = timeline.find(message.id); // where the client told of it before it answered
+    const known = timeline.find(message.id); // if `message_status` arrived before `send` returned
     if (known) timeline.update(message.id, shown);
     else timeline.addPending(this.#shown({ ...message, ...shown }));
-    done.catch(() => undefined); // told by message_status as well
+    done.catch(() => undefined); // `message_status` reports it as well
     return message;
   }
 
   async markRead(id, seq) {
     this.conversations.readUpTo(id, seq);
-    await this.client.markRead(id, seq).catch(() => undefined); // the next message read marks this one too
+    await this.client.markRead(id, seq).catch(() => undefined); // the next read mark covers this one
   }
 
   #listen() {
@@ -96,7 +96,7 @@ export class Store {
     const returned = this.connection.status !== "online" && state.status === "online" && this.conversations.ready;
     this.connection = state;
     if (state.status === "offline") this.presence.forget();
-    if (returned) this.conversations.loadFirst(); // what was read elsewhere meanwhile is not all in what is replayed
+    if (returned) this.conversations.loadFirst(); // the replay does not include everything that was read on other devices
     this.topics.changed("connection");
   }
 
@@ -114,22 +114,22 @@ export class Store {
     this.conversations.note(message);
   }
 
-  /** What became of a message sent from this browser, in whichever tab. */
+  /** Updates a message that was sent from any tab of this browser. */
   #onStatus({ id, conversationId, status, message, error, seq, sentAt }) {
-    const place = conversationId ?? message?.conversationId;
-    if (!place) return;
-    const timeline = this.timeline(place);
+    const conversation = conversationId ?? message?.conversationId;
+    if (!conversation) return;
+    const timeline = this.timeline(conversation);
     const known = timeline.find(id);
-    const shown = { ...this.#shown(known ?? message ?? { id }), conversationId: place, status, error };
+    const shown = { ...this.#shown(known ?? message ?? { id }), conversationId: conversation, status, error };
     if (seq && message?.forward && !known?.forwarded) return void this.#fetchSent(timeline, seq);
     if (seq) return this.#place({ ...shown, seq, sentAt: sentAt ?? shown.sentAt });
     if (known) timeline.update(id, { status, error });
     else timeline.addPending(shown);
   }
 
-  /** Another tab passed a message on: what it says is not known here. */
+  /** Loads a message that another tab forwarded, because its content is unknown in this tab. */
   async #fetchSent(timeline, seq) {
-    await timeline.loadAfter(seq - 1).catch(() => undefined); // it is loaded with its neighbours when they are looked at
+    await timeline.loadAfter(seq - 1).catch(() => undefined); // it is loaded when the user scrolls there
     const message = timeline.at(seq);
     if (message) this.conversations.note(message);
   }
@@ -140,7 +140,7 @@ export class Store {
     return { ...sent, reactions: [], ...message, attachments };
   }
 
-  /** What an upload answered: shown in the message that names it until the server tells more. */
+  /** Keeps an uploaded attachment, to show it in its message until the server sends more. */
   keepAttachment(attachment, file) {
     this.#known.set(attachment.mediaId, attachment);
     this.media.keepLocal(attachment.mediaId, file);
@@ -166,12 +166,12 @@ export class Store {
     this.#last(conversationId, id, emptied);
   }
 
-  /** What is pinned, or what it says, where this message was or is. */
+  /** Notifies the list of pins if this message is or was pinned. */
   #pinsChange({ id, conversationId, pinnedAt = undefined }) {
     if (pinnedAt || this.timeline(conversationId).find(id)?.pinnedAt) this.topics.changed(`pins:${conversationId}`);
   }
 
-  /** Deleted for oneself, here. */
+  /** Removes a message that the user deleted only for themselves. */
   hidden(conversationId, id) {
     this.timeline(conversationId).drop(id);
     this.conversations.fetch(conversationId).catch(() => undefined);
@@ -209,15 +209,15 @@ export class Store {
   async #onResync() {
     for (const timeline of this.#timelines.values()) timeline.forget();
     this.conversations.forget();
-    this.topics.changed("resync"); // what is open loads itself again
+    this.topics.changed("resync"); // the open conversation loads again
     await this.conversations.loadFirst();
   }
 
   async #loadOutbox() {
     const waiting = await this.client.outbox();
     for (const { conversationId, message, status, error } of waiting) {
-      const place = conversationId ?? message.conversationId;
-      if (place) this.timeline(place).addPending({ ...this.#shown(message), status, error });
+      const conversation = conversationId ?? message.conversationId;
+      if (conversation) this.timeline(conversation).addPending({ ...this.#shown(message), status, error });
     }
   }
 }
@@ -230,7 +230,7 @@ function changed(attachment, data, status) {
   return { ...attachment, ...data, status: status ?? attachment.status };
 }
 
-/** The reactions after one more or one less; one that is there already changes nothing. */
+/** Returns the reactions with one added or removed. Repeating your own reaction changes nothing. */
 export function withReaction(reactions, emoji, on, mine) {
   const old = reactions.find((r) => r.emoji === emoji) ?? { emoji, count: 0, mine: false };
   if (mine && old.mine === on) return reactions;

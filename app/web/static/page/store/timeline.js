@@ -1,15 +1,15 @@
-// The messages of one conversation as far as they are known here.
+// The messages of one conversation that this page has loaded.
 //
-// Invariants: a seq inside a span is known (its message is in `#bySeq`, unless it is not to be seen by us); a message
-// is there once, under its seq; what has no seq yet waits in `pending`, in the order in which it was sent. What is in
-// `#stale` was known once: it is shown until it is asked for again, and is in no span.
+// Invariants: a seq inside a span is loaded (its message is in `#bySeq`, unless the user may not see it). A message
+// appears once, under its seq. Messages without a seq are in `pending`, in the order of sending. Messages in `#stale`
+// were loaded before a resync: they are shown until they are loaded again, and are in no span.
 
 import { Spans } from "./spans.js";
 
 const PAGE = 50;
 
 export class Timeline {
-  /** Sent from here, and without a seq yet. */
+  /** Messages sent from here that have no seq yet. */
   pending = [];
   lastSeq = 0;
   #client;
@@ -28,7 +28,7 @@ export class Timeline {
     this.#changed = changed;
   }
 
-  /** The messages from `first` to `last` that are known, in order. */
+  /** Returns the loaded messages from `first` to `last`, in order. */
   slice(first, last) {
     const found = [];
     for (let seq = first; seq <= last; seq += 1) if (this.#bySeq.has(seq)) found.push(this.#bySeq.get(seq));
@@ -39,7 +39,7 @@ export class Timeline {
     return this.#bySeq.get(this.#seqOf.get(messageId)) ?? this.pending.find((m) => m.id === messageId);
   }
 
-  /** Those that carry this medium. */
+  /** Returns the messages with this attachment. */
   naming(mediaId) {
     return [...this.#bySeq.values(), ...this.pending].filter((m) => m.attachments?.some((a) => a.mediaId === mediaId));
   }
@@ -56,7 +56,7 @@ export class Timeline {
     return first > last || this.#spans.has(first, last);
   }
 
-  /** The first seq that is known without a gap up to `seq`; 1 where all before it is known. */
+  /** Returns the first seq of the gapless range that ends with `seq`; 1 if everything before it is loaded. */
   knownFrom(seq) {
     return this.#spans.around(seq)?.[0] ?? seq + 1;
   }
@@ -65,14 +65,14 @@ export class Timeline {
     return this.#spans.around(seq)?.[1] ?? seq - 1;
   }
 
-  /** A message that came live. */
+  /** Adds a live message. */
   receive(message) {
     this.#keep(message);
     this.#spans.add(message.seq, message.seq);
     this.#changed();
   }
 
-  /** What changed of a message that we have; what we do not have is passed over. */
+  /** Changes a message; does nothing if it is not loaded. */
   update(messageId, change) {
     const old = this.find(messageId);
     if (!old) return;
@@ -82,21 +82,21 @@ export class Timeline {
     this.#changed();
   }
 
-  /** Deleted for oneself: as if it had never been. */
+  /** Removes a message, as if it had never existed: the user deleted it only for themselves. */
   drop(messageId) {
     this.#bySeq.delete(this.#seqOf.get(messageId));
     this.pending = this.pending.filter((m) => m.id !== messageId);
     this.#changed();
   }
 
-  /** A message of ours, on its way. */
+  /** Adds the user's own message that is being sent. */
   addPending(message) {
     if (this.find(message.id)) return;
     this.pending = [...this.pending, message];
     this.#changed();
   }
 
-  /** Whatever was missed cannot be told: what is known is to be asked for again. */
+  /** Called if events were missed for good: everything must be loaded again. */
   forget() {
     this.#stale = new Set(this.#bySeq.keys());
     this.#spans.clear();
@@ -106,9 +106,9 @@ export class Timeline {
 
   loadNewest() {
     return this.#once("newest", async () => {
-      const { messages, hasMore } = await this.#ask({});
+      const { messages, hasMore } = await this.#fetch({});
       const last = messages.at(-1)?.seq ?? 0;
-      this.lastSeq = Math.max(last, this.#spans.last()); // less than it was where the server lost its end
+      this.lastSeq = Math.max(last, this.#spans.last()); // lower than before if the server lost the newest messages
       this.#remove([...this.#stale].filter((seq) => seq > last));
       this.#keepPage(messages, hasMore ? messages[0].seq : 1, last);
     });
@@ -116,7 +116,7 @@ export class Timeline {
 
   loadBefore(seq) {
     return this.#once(`before ${seq}`, async () => {
-      const { messages, hasMore } = await this.#ask({ before: seq });
+      const { messages, hasMore } = await this.#fetch({ before: seq });
       this.#keepPage(messages, hasMore && messages.length ? messages[0].seq : 1, seq - 1);
     });
   }
@@ -124,13 +124,13 @@ export class Timeline {
   loadAfter(seq) {
     return this.#once(`after ${seq}`, async () => {
       const target = this.lastSeq;
-      const { messages, hasMore } = await this.#ask({ after: seq });
+      const { messages, hasMore } = await this.#fetch({ after: seq });
       const last = messages.at(-1)?.seq ?? seq;
       this.#keepPage(messages, seq + 1, hasMore ? last : Math.max(last, target));
     });
   }
 
-  /** Everything between the two, however many pages it takes. */
+  /** Loads everything between the two, in as many pages as needed. */
   async loadRange(first, last) {
     while (!this.knows(first, last)) {
       const known = this.knownTo(first);
@@ -138,11 +138,11 @@ export class Timeline {
     }
   }
 
-  /** A page of the history; asked for again where what it says was to be forgotten before it came. */
-  async #ask(query) {
+  /** Loads a page of the history; loads it again if `forget` was called in the meantime. */
+  async #fetch(query) {
     const before = this.#forgotten;
     const page = await this.#client.history(this.id, { ...query, limit: PAGE });
-    return before === this.#forgotten ? page : this.#ask(query);
+    return before === this.#forgotten ? page : this.#fetch(query);
   }
 
   #keepPage(messages, first, last) {
@@ -163,18 +163,18 @@ export class Timeline {
 
   #keep(message) {
     const before = this.#seqOf.get(message.id);
-    if (before && before !== message.seq) this.#remove([before]); // lost by the server, and sent once more
+    if (before && before !== message.seq) this.#remove([before]); // the server lost it, and it was sent again
     const old = this.#bySeq.get(message.seq);
     this.#stale.delete(message.seq);
     this.pending = this.pending.filter((m) => m.id !== message.id);
     const next = old ? { ...message, reactions: message.reactions ?? old.reactions } : message;
-    // What is the same stays the same object: its row is not drawn anew, and keeps the focus.
+    // An unchanged message stays the same object, so that its row is not redrawn and keeps the focus.
     if (!old || JSON.stringify(old) !== JSON.stringify(next)) this.#bySeq.set(message.seq, next);
     this.#seqOf.set(message.id, message.seq);
     this.lastSeq = Math.max(this.lastSeq, message.seq);
   }
 
-  /** The same page is asked for once at a time. */
+  /** Concurrent loads of the same page share one request. */
   #once(what, load) {
     const known = this.#loading.get(what);
     if (known) return known;

@@ -1,4 +1,4 @@
-// What a message carries: pictures, recordings, videos, files, each with a state for "not there yet" and "could not be had".
+// The attachments of a message: pictures, recordings, videos and files, with states for "processing" and "failed".
 
 import { blurhash } from "../components/blurhash.js";
 import { icon } from "../components/icons.js";
@@ -7,31 +7,31 @@ import { h } from "../lib/dom.js";
 import { size } from "../lib/words.js";
 import { audioPlayer } from "./audio_player.js";
 
-const WIDEST = 320;
-const HIGHEST = 360;
+const MAX_WIDTH_PX = 320;
+const MAX_HEIGHT_PX = 360;
 
 export function attachments(store, message, actions) {
-  const carried = message.attachments ?? [];
-  if (!carried.length) return null;
-  return h("div.attachments", null, carried.map((attachment) => one(store, attachment, actions)));
+  const all = message.attachments ?? [];
+  if (!all.length) return null;
+  return h("div.attachments", null, all.map((attachment) => one(store, attachment, actions)));
 }
 
 function one(store, attachment, actions) {
   const { status, kind, mediaId } = attachment;
   const local = store.media.local(mediaId);
-  if (status === "failed") return broken(attachment);
+  if (status === "failed") return failed(attachment);
   if (kind === "image") return picture(store, attachment, local, actions);
-  if (status === "processing" && !local) return working(attachment);
+  if (status === "processing" && !local) return processing(attachment);
   if (kind === "audio") return audioPlayer(attachment, () => local ?? store.media.url(mediaId));
   if (kind === "video") return video(store, attachment, local);
   return file(store, attachment);
 }
 
-/** Its box has its size before it is there, so that nothing jumps when it comes. */
+/** The box gets its size before the picture loads, so that nothing jumps. */
 function box(attachment) {
   const width = attachment.width || 4;
   const height = attachment.height || 3;
-  const scale = Math.min(WIDEST / width, HIGHEST / height, attachment.width ? 1 : Infinity);
+  const scale = Math.min(MAX_WIDTH_PX / width, MAX_HEIGHT_PX / height, attachment.width ? 1 : Infinity);
   const shown = Math.max(120, Math.round(width * scale));
   return { width: `${shown}px`, "aspect-ratio": `${width} / ${height}` };
 }
@@ -48,14 +48,14 @@ function picture(store, attachment, local, actions) {
   };
   if (local) show(local);
   else if (attachment.status !== "processing") store.media.url(attachment.mediaId, "thumbnail").then(show, () => frame.classList.add("broken"));
-  if (attachment.status === "processing") frame.append(h("span.spinner", { role: "status", "aria-label": "Being prepared" }));
+  if (attachment.status === "processing") frame.append(h("span.spinner", { role: "status", "aria-label": "Processing" }));
   return frame;
 }
 
 function video(store, attachment, local) {
   const player = h("video.video", { controls: true, preload: "none", style: box(attachment), "aria-label": attachment.filename ?? "Video" });
   if (local) player.src = local;
-  else store.media.url(attachment.mediaId).then((address) => (player.src = address), () => player.replaceWith(broken(attachment)));
+  else store.media.url(attachment.mediaId).then((address) => (player.src = address), () => player.replaceWith(failed(attachment)));
   return player;
 }
 
@@ -68,18 +68,18 @@ function file(store, attachment) {
       toastError(error);
     }
   };
-  return h("button.file", { type: "button", onclick: open }, h("span.sign", null, icon("file")), words(attachment, size(attachment.bytes ?? 0)));
+  return h("button.file", { type: "button", onclick: open }, h("span.sign", null, icon("file")), label(attachment, size(attachment.bytes ?? 0)));
 }
 
-function working(attachment) {
-  return h("div.file", null, h("span.sign", null, h("span.spinner", { role: "status", "aria-label": "Being prepared" })), words(attachment, "Being prepared…"));
+function processing(attachment) {
+  return h("div.file", null, h("span.sign", null, h("span.spinner", { role: "status", "aria-label": "Processing" })), label(attachment, "Processing…"));
 }
 
-function broken(attachment) {
-  const why = { too_large: "It is too large.", unsupported_media: "This kind is not accepted." }[attachment.code] ?? "It could not be prepared.";
-  return h("div.file.broken", null, h("span.sign", null, icon("warn")), words(attachment, why));
+function failed(attachment) {
+  const why = { too_large: "This picture is too large.", unreadable: "This file is damaged.", deleted: "This file was deleted." }[attachment.code] ?? "This file could not be processed.";
+  return h("div.file.broken", null, h("span.sign", null, icon("warn")), label(attachment, why));
 }
 
-function words(attachment, detail) {
+function label(attachment, detail) {
   return h("span.words", null, h("span.name", null, attachment.filename ?? "File"), h("span.detail", null, detail));
 }

@@ -1,4 +1,4 @@
-// A voice note: play, a waveform to see and seek in, how long it is.
+// A voice message: a play button, a waveform to seek in, and the duration.
 
 import { icon } from "../components/icons.js";
 import { toast } from "../components/toast.js";
@@ -22,7 +22,7 @@ export function audioPlayer(attachment, address) {
       if (!audio.src) audio.src = await address();
       await audio.play();
     } catch {
-      toast("This recording cannot be played right now.");
+      toast("Can't play this recording right now.");
     }
     return undefined;
   }
@@ -48,12 +48,12 @@ export function audioPlayer(attachment, address) {
   return h("div.audio", null, play, h("span.track", null, bars, seek), time);
 }
 
-/** 32 heights out of however many values from 0 to 1 (or 0 to 100) there are; a gentle line where there are none. */
+/** Scales a waveform of any length to 32 bar heights; a flat line if there is none. */
 function heights(waveform) {
   const values = Array.isArray(waveform) && waveform.length ? waveform : [0.25];
-  const most = Math.max(...values, 0.01);
+  const maximum = Math.max(...values, 0.01);
   return Array.from({ length: BARS }, (_, index) => {
-    const value = values[Math.floor((index * values.length) / BARS)] / most;
+    const value = values[Math.floor((index * values.length) / BARS)] / maximum;
     return `${Math.round(15 + 85 * value)}%`;
   });
 }

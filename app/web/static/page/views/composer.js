@@ -1,4 +1,4 @@
-// Where one writes: text that grows, files, voice, a reply or an edit above it. Enter sends, Shift+Enter is a new line.
+// The message field: a growing text, files, voice, and the reply or edit above it. Enter sends; Shift+Enter starts a new line.
 
 import { iconButton } from "../components/button.js";
 import { emojiGrid } from "../components/emoji.js";
@@ -10,9 +10,8 @@ import { preview } from "./system_text.js";
 import { Recorder, canRecord } from "./recorder.js";
 import { Uploads } from "./uploads.js";
 
-const MOST_CHARACTERS = 8000;
-const HIGHEST_PX = 180;
-const drafts = new Map(); // conversation id → text; for as long as the page is open
+const MAX_HEIGHT_PX = 180;
+const drafts = new Map(); // conversation id → text, until the page closes
 
 export class Composer {
   #uploads;
@@ -35,7 +34,7 @@ export class Composer {
     this.#uploads = new Uploads(app.store, conversationId, () => this.#refresh());
     this.#recorder = new Recorder((file) => this.#sendVoice(file), (recording) => this.#showRecording(recording));
     this.#text = h("textarea", {
-      rows: "1", placeholder: "Message", "aria-label": "Message", maxlength: String(MOST_CHARACTERS), dir: "auto", enterkeyhint: "send",
+      rows: "1", placeholder: "Message", "aria-label": "Message", dir: "auto", enterkeyhint: "send",
       oninput: () => this.#onInput(), onkeydown: (event) => this.#onKey(event), onpaste: (event) => this.#onPaste(event),
     });
     this.#files = h("input.unseen", { type: "file", multiple: true, tabindex: "-1", "aria-hidden": "true", onchange: () => this.#onFiles() });
@@ -77,7 +76,7 @@ export class Composer {
     this.focus();
   }
 
-  /** The last message of one's own that can be edited; ArrowUp in an empty field asks for it. */
+  /** Returns the user's last editable message; ArrowUp in an empty field edits it. */
   onEditLast = () => undefined;
 
   #cancel() {
@@ -94,7 +93,7 @@ export class Composer {
   }
 
   #onKey(event) {
-    if (event.isComposing) return; // an input method is choosing a word
+    if (event.isComposing) return; // an input method is still composing a word
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       this.#submit();
@@ -165,8 +164,8 @@ export class Composer {
   }
 
   async #sendVoice(file) {
-    const there = await this.#uploads.upload(file).catch(toastError);
-    if (there) this.#dispatch({ conversationId: this.#id, message: "", attachments: this.#uploads.take() });
+    const uploaded = await this.#uploads.upload(file).catch(toastError);
+    if (uploaded) this.#dispatch({ conversationId: this.#id, message: "", attachments: this.#uploads.take() });
   }
 
   #showRecording(recording) {
@@ -182,11 +181,13 @@ export class Composer {
   }
 
   #refresh() {
-    const something = Boolean(this.#text.value.trim()) || this.#uploads.ready.length > 0;
-    const voice = canRecord() && !something && !this.#edit && !this.#uploads.busy;
+    const hasContent = Boolean(this.#text.value.trim()) || this.#uploads.ready.length > 0;
+    const voice = canRecord() && !hasContent && !this.#edit && !this.#uploads.busy;
     this.#voice.hidden = !voice;
     this.#send.hidden = voice;
-    this.#send.disabled = !something || this.#uploads.busy;
+    this.#send.disabled = !hasContent || this.#uploads.busy;
+    const { limits } = this.#app.store.client;
+    if (limits) this.#text.maxLength = limits.maxText;
     this.#showAbove();
     this.#grow();
   }
@@ -201,11 +202,11 @@ export class Composer {
       iconButton("close", "Cancel", () => this.#cancel()));
   }
 
-  /** Where the browser does not size a field by its content itself. */
+  /** Sizes the field by its content in browsers that do not do it themselves. */
   #grow() {
     if (CSS.supports("field-sizing", "content")) return;
     const { style } = this.#text;
     style.setProperty("height", "auto");
-    style.setProperty("height", `${Math.min(this.#text.scrollHeight, HIGHEST_PX)}px`);
+    style.setProperty("height", `${Math.min(this.#text.scrollHeight, MAX_HEIGHT_PX)}px`);
   }
 }

@@ -1,32 +1,32 @@
-// Whether there is a connection: a line over everything, and only where something is amiss.
+// The connection banner: shown only while there is no connection.
 
 import { fill, h } from "../lib/dom.js";
 
-const AMISS = { offline: "No connection. What you write is sent once it is back.", connecting: "Connecting…" };
-const NAMES = { websocket: "WebSocket", sse: "an event stream", "long-poll": "polling" };
-// A page that opens connects within a blink: that is not worth a line that flashes.
-const PATIENCE_MS = 800;
+const PROBLEMS = { offline: "No connection. Your messages will be sent when you're back online.", connecting: "Connecting…" };
+const NAMES = { websocket: "WebSocket", sse: "server-sent events", "long-poll": "long polling" };
+// A new page connects quickly, and a banner that only flashes helps nobody.
+const DELAY_MS = 800;
 
 export function connectionLine(store) {
   const line = h("div.connection", { role: "status", "aria-live": "polite" });
   let timer = 0;
   const show = () => {
     const { status } = store.connection;
-    fill(line, AMISS[status] ?? null);
+    fill(line, PROBLEMS[status] ?? null);
   };
   const draw = () => {
     const { status, transport } = store.connection;
     Object.assign(line.dataset, { status, transport: transport ?? "" });
     clearTimeout(timer);
     if (status === "online") show();
-    else timer = setTimeout(show, PATIENCE_MS);
+    else timer = setTimeout(show, DELAY_MS);
   };
   store.topics.on("connection", draw);
   draw();
   return line;
 }
 
-/** For the settings: "Connected by WebSocket". */
+/** For the settings: "Connected via WebSocket". */
 export function connectionWords({ status, transport }) {
-  return status === "online" && transport ? `Connected by ${NAMES[transport] ?? transport}` : "Not connected";
+  return status === "online" && transport ? `Connected via ${NAMES[transport] ?? transport}` : "Not connected";
 }

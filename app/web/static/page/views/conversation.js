@@ -1,4 +1,4 @@
-// An open conversation: who it is with, its messages, and where one writes.
+// An open conversation: its header, its messages, and the composer.
 
 import { iconButton } from "../components/button.js";
 import { empty } from "../components/empty.js";
@@ -40,7 +40,7 @@ export class ConversationView {
   async open(seq) {
     const { store } = this.#app;
     try {
-      // A group in the list comes without its members, and where one stopped reading stands with them.
+      // Groups in the list have no members, and the read marks are part of the members.
       if (this.#conversation?.members) this.#begin(seq);
       const conversation = await store.conversations.fetch(this.#id);
       if (!this.#list) this.#begin(seq);
@@ -58,7 +58,7 @@ export class ConversationView {
     clearTimeout(this.#timer);
   }
 
-  /** Jump to a message of it. */
+  /** Jumps to a message. */
   show(seq) {
     return this.#list?.goTo(seq);
   }
@@ -106,11 +106,11 @@ export class ConversationView {
   #update() {
     const conversation = this.#conversation;
     if (!conversation) return this.#gone({ code: "left" });
-    if (!this.#list.element.isConnected) return this.#app.go(`#/c/${this.#id}`); // taken in again
+    if (!this.#list.element.isConnected) return this.#app.go(`#/c/${this.#id}`); // the user is a member again
     return this.#list.update(conversation);
   }
 
-  /** The server could not tell what was missed. */
+  /** Loads everything again after events were missed for good. */
   async #reload() {
     const { conversations } = this.#app.store;
     await conversations.fetch(this.#id).catch((error) => error.code === "not_found" && conversations.remove(this.#id));
@@ -118,14 +118,14 @@ export class ConversationView {
   }
 
   #gone(error) {
-    const words = { left: "You are no longer a member of this group.", not_found: "This conversation is not there, or not yours to see." };
-    const text = words[error.code] ?? "The conversation could not be loaded.";
+    const words = { left: "You are no longer a member of this group.", not_found: "This conversation doesn't exist, or you don't have access to it." };
+    const text = words[error.code] ?? "Couldn't load this conversation.";
     const again = error.code in words ? null : h("button.button.plain", { type: "button", onclick: () => this.open() }, "Try again");
     fill(this.#head, this.#back());
     fill(this.#body, empty("info", text, "", again));
   }
 
-  /** What is in sight is read, while somebody looks. */
+  /** Marks visible messages as read while the window has the focus. */
   #onSeen(seq) {
     this.#seen = Math.max(this.#seen, seq);
     if (document.visibilityState !== "visible" || !document.hasFocus() || this.#timer) return;
@@ -152,7 +152,7 @@ export class ConversationView {
   }
 
   #back() {
-    return iconButton("back", "Back to the list", () => this.#app.go("#/"), { class: "back" });
+    return iconButton("back", "Back to conversations", () => this.#app.go("#/"), { class: "back" });
   }
 
   #drawHead() {
@@ -163,7 +163,7 @@ export class ConversationView {
     const title = h("h1", null, titleOf(store, conversation), isMuted(conversation) ? h("span.muted-sign", { title: "Muted" }, icon("muted")) : null);
     const about = h("button.about", { type: "button", "aria-label": `${titleOf(store, conversation)}: details`, onclick: () => this.#app.toggleDetails() },
       face(store, conversation), h("span.words", null, title, h("span.subtitle", { class: typing ? "typing" : "", dataset: { role: "subtitle" } }, subtitleOf(store, conversation))));
-    // The button keeps the focus it has: it is drawn anew whenever somebody types.
+    // The buttons are redrawn whenever somebody types, so restore the focus.
     const focused = this.#head.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     fill(this.#head, this.#back(), about,
       iconButton("search", "Search in this conversation", () => this.#app.searchIn(this.#id)),
@@ -178,7 +178,7 @@ export class ConversationView {
     this.#composer.element.hidden = blocked;
     this.#blockedNote.hidden = !blocked;
     if (blocked) {
-      fill(this.#blockedNote, "You have blocked this person. ", h("button.link", { type: "button", onclick: () => this.#app.setBlocked(peer, false) }, "Unblock"));
+      fill(this.#blockedNote, "You blocked this person. ", h("button.link", { type: "button", onclick: () => this.#app.setBlocked(peer, false) }, "Unblock"));
     }
   }
 }

@@ -1,4 +1,4 @@
-// How a conversation is called and shown: a group by its name, a direct one by the other person.
+// The name and picture of a conversation: those of the group, or of the other person.
 
 import { avatar, avatarOf } from "../components/avatar.js";
 import { lastSeen } from "../lib/times.js";
@@ -28,7 +28,7 @@ export function typingText(store, conversation) {
   return `${listed(names)} ${names.length === 1 ? "is" : "are"} typing…`;
 }
 
-/** The line under the title: typing, online, last seen, how many members. */
+/** The line under the title: typing, online, last seen, or the number of members. */
 export function subtitleOf(store, conversation) {
   const typing = typingText(store, conversation);
   if (typing) return typing;

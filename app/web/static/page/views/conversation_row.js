@@ -8,7 +8,7 @@ import { markOf } from "../store/marks.js";
 import { face, titleOf, typingText } from "./conversation_names.js";
 import { preview } from "./system_text.js";
 
-/** A row of the list of conversations, for `reconcile`. */
+/** A row in the list of conversations, for `reconcile`. */
 export function conversationRow(store, conversation, open) {
   const title = titleOf(store, conversation);
   const typing = typingText(store, conversation);

@@ -1,4 +1,4 @@
-// Delete one's account: what that means, and the proof that it is oneself who asks for it.
+// Deletes the account, after an explanation and a proof of identity.
 
 import { button, busy } from "../components/button.js";
 import { openDialog } from "../components/dialog.js";
@@ -6,9 +6,9 @@ import { field } from "../components/field.js";
 import { h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 
-const WORDS = { forbidden: "This is not your password." };
+const WORDS = { forbidden: "That password is wrong." };
 
-/** The server asks for the password; where accounts are kept elsewhere there is none, and one types one's name. */
+/** Local accounts confirm with their password. Accounts of another service have no password here, so they type their username. */
 export function openDeletion(app) {
   const { username } = app.store.me;
   const local = document.documentElement.dataset.accounts === "on";
@@ -30,13 +30,13 @@ export function openDeletion(app) {
       return undefined;
     }
     return h("form", { noValidate: true, onsubmit: submit },
-      h("p", null, "This cannot be undone. You are signed out everywhere at once, nobody can write to you any more, and you leave your groups."),
-      h("p.after", null, "What you have written is deleted, or stays without your name: that is for whoever runs this server to decide. You may want a copy of your data first."),
+      h("p", null, "This can't be undone. You will be signed out on all devices and leave your groups, and nobody will be able to message you."),
+      h("p.after", null, "Your messages are deleted, or stay without your name, depending on this server's settings. You may want to get a copy of your data first."),
       proof.row, h("div.actions", null, button("Cancel", () => close()), act));
   });
 }
 
 function mistake(local, given, username) {
-  if (local) return given ? "" : "Please type your password.";
+  if (local) return given ? "" : "Please enter your password.";
   return given.trim().toLowerCase() === username.toLowerCase() ? "" : `Please type ${username}.`;
 }

@@ -1,4 +1,4 @@
-// Beside a conversation: who is in it, how loud it is, what is pinned; of a group also who may do what.
+// The details panel: members, notifications and pinned messages; for groups also their administration.
 
 import { iconButton } from "../components/button.js";
 import { confirmed } from "../components/dialog.js";
@@ -45,7 +45,7 @@ export class Details {
       this.#pins = (await this.#app.store.client.pins(this.#id)).messages;
       this.#draw();
     } catch {
-      // The list of pins is an extra: without it the panel stands, and opening it again asks again.
+      // The panel works without the list of pins; opening it again loads the list again.
     }
   }
 
@@ -80,11 +80,11 @@ export class Details {
     });
     const archive = () => change(() => client.archive(this.#id, !conversation.archived), { archived: !conversation.archived });
     const pin = () => change(() => client.pinConversation(this.#id, !conversation.pinned), { pinned: !conversation.pinned });
-    return h("section.card", { "aria-label": "Settings of this conversation" },
+    return h("section.card", { "aria-label": "Conversation settings" },
       line(muted ? "bell" : "muted", muted ? "Unmute" : "Mute", () => this.#askMute(muted)),
       muted ? muteState(conversation, (choice) => this.#mute(choice)) : null,
-      line("pin", conversation.pinned ? "Unpin from the top" : "Pin to the top", pin),
-      line("archive", conversation.archived ? "Move out of the archive" : "Archive", archive),
+      line("pin", conversation.pinned ? "Unpin from top" : "Pin to top", pin),
+      line("archive", conversation.archived ? "Unarchive" : "Archive", archive),
       line("search", "Search in this conversation", () => this.#app.searchIn(this.#id)));
   }
 
@@ -98,7 +98,7 @@ export class Details {
       await this.#app.store.client.mute(this.#id, until, { exceptMentions });
       this.#app.store.conversations.change(this.#id, { mutedUntil: until ?? undefined, exceptMentions });
     });
-    this.#draw(); // a switch that did not turn goes back
+    this.#draw(); // resets the switch if the change failed
   }
 
   #administration(conversation) {
@@ -107,7 +107,7 @@ export class Details {
       line("link", "Invite links", () => groupInvites(this.#app, conversation)));
   }
 
-  /** What the server listed, as far as no event has told more since: it tells of a pin before the list has it. */
+  /** Merges the list from the server with newer events: an event may arrive before the list includes its pin. */
   #pinsNow() {
     const timeline = this.#app.store.timeline(this.#id);
     const listed = this.#pins.map((message) => timeline.find(message.id) ?? message);
@@ -128,20 +128,20 @@ export class Details {
 
   #ending(conversation) {
     const { store } = this.#app;
-    if (conversation.kind === "group") return h("section.card", null, line("leave", "Leave the group", () => this.#leave(), true));
+    if (conversation.kind === "group") return h("section.card", null, line("leave", "Leave group", () => this.#leave(), true));
     const peer = store.conversations.peerOf(conversation);
     if (peer === store.me.id) return null;
     const blocked = this.#app.blocked.has(peer);
     const act = async () => {
-      const text = "They are not told. What they send to you here does not reach you, and they do not see when you are online.";
+      const text = "They won't be notified. You won't get the messages they send you here, and they won't see when you're online.";
       if (blocked || (await confirmed(`Block ${store.people.get(peer).displayName}?`, text, "Block"))) await this.#app.setBlocked(peer, !blocked);
     };
     return h("section.card", null, line("block", blocked ? "Unblock" : "Block", act, !blocked));
   }
 
   async #leave() {
-    if (!(await confirmed("Leave this group?", "You will not get its messages any more.", "Leave"))) return;
-    const words = { conflict: "You are its only owner. Make somebody else an owner first." };
+    if (!(await confirmed("Leave this group?", "You will no longer get its messages.", "Leave"))) return;
+    const words = { conflict: "You are the only owner. Make someone else an owner first." };
     await this.#attempt(async () => {
       await this.#app.store.client.leave(this.#id);
       this.#app.store.conversations.remove(this.#id);

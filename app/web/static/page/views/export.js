@@ -1,5 +1,5 @@
-// A copy of one's own data: asked for, made by the server in its own time, downloaded. Which copy was asked for is kept in
-// this browser, so that one may leave and come back.
+// A copy of the user's data: requested, prepared by the server, then downloaded. The browser remembers the request, so
+// that the user can leave and come back.
 
 import { button, busy } from "../components/button.js";
 import { openDialog } from "../components/dialog.js";
@@ -11,15 +11,15 @@ import { fill, h } from "../lib/dom.js";
 import { exactly } from "../lib/times.js";
 
 const FILE = "parley-export.jsonl";
-const ASK_MS = 1_000;
-const ASK_MOST_MS = 15_000;
-const WORDS = { rate_limited: "You have asked for many copies today. Please try again tomorrow." };
+const POLL_MS = 1_000;
+const MAX_POLL_MS = 15_000;
+const WORDS = { rate_limited: "You've reached today's limit. Please try again tomorrow." };
 
 export function openExport({ store }) {
   const copy = new Copy(store);
   copy.begin();
   return openDialog("A copy of your data", () => [
-    h("p", null, "Your profile, whom you have blocked, and your conversations with their messages, as lines of JSON. Pictures and other files are named in it, and not part of it."),
+    h("p", null, "Your profile, the people you blocked, and your conversations with their messages, in JSON Lines format. Pictures and other files are listed but not included."),
     copy.element,
   ]);
 }
@@ -29,7 +29,7 @@ class Copy {
   #client;
   #storage = storageOfThisWindow(false);
   #key;
-  #wait = ASK_MS;
+  #wait = POLL_MS;
 
   constructor({ client, me }) {
     this.#client = client;
@@ -38,7 +38,7 @@ class Copy {
 
   begin() {
     const id = this.#storage.getItem(this.#key);
-    return id ? this.#ask(id) : this.#offer();
+    return id ? this.#check(id) : this.#offer();
   }
 
   #offer(text = "", label = "Prepare a copy") {
@@ -47,20 +47,20 @@ class Copy {
   }
 
   async #make(pressed) {
-    this.#wait = ASK_MS;
+    this.#wait = POLL_MS;
     const copy = await busy(pressed, () => this.#client.request("POST", "/me/export"), (error) => toastError(error, WORDS));
     if (!copy) return;
     this.#storage.setItem(this.#key, copy.exportId);
     this.#show(copy);
   }
 
-  async #ask(id) {
+  async #check(id) {
     if (!this.element.childElementCount) fill(this.element, spinner("Loading"));
     try {
       this.#show(await this.#client.request("GET", `/me/exports/${id}`));
     } catch (error) {
-      if (error.code !== "not_found") return fill(this.element, failure(error, () => this.#ask(id)));
-      this.#storage.removeItem(this.#key); // its time is over
+      if (error.code !== "not_found") return fill(this.element, failure(error, () => this.#check(id)));
+      this.#storage.removeItem(this.#key); // it has expired
       this.#offer();
     }
     return undefined;
@@ -69,22 +69,22 @@ class Copy {
   #show({ exportId, status, expiresAt }) {
     if (status === "pending") this.#pending(exportId);
     else if (status === "ready") this.#ready(exportId, expiresAt);
-    else this.#offer("The copy could not be made.", "Try again");
+    else this.#offer("Couldn't prepare your copy.", "Try again");
   }
 
   #pending(id) {
     if (!this.element.querySelector(".pending")) {
-      fill(this.element, h("div.pending", null, spinner("In the making"), h("p", null, "Your copy is being made. You can close this, and come back for it later.")));
+      fill(this.element, h("div.pending", null, spinner("Preparing your copy"), h("p", null, "We're preparing your copy. You can close this window and come back later.")));
     }
-    setTimeout(() => this.element.isConnected && this.#ask(id), this.#wait);
-    this.#wait = Math.min(this.#wait * 1.5, ASK_MOST_MS);
+    setTimeout(() => this.element.isConnected && this.#check(id), this.#wait);
+    this.#wait = Math.min(this.#wait * 1.5, MAX_POLL_MS);
   }
 
   #ready(id, expiresAt) {
-    const words = { not_found: "This copy is not there any more. Please make a new one." };
+    const words = { not_found: "This copy is no longer available. Please prepare a new one." };
     const get = button("Download", () => busy(get, () => download(this.#client, `/me/exports/${id}/file`, FILE), (error) => toastError(error, words)), "primary");
-    const again = button("Make a new one", () => this.#make(again));
-    fill(this.element, h("p", null, h("strong", null, "Your copy is ready. "), expiresAt ? `It can be had until ${exactly(expiresAt)}.` : ""),
+    const again = button("Prepare a new copy", () => this.#make(again));
+    fill(this.element, h("p", null, h("strong", null, "Your copy is ready. "), expiresAt ? `You can download it until ${exactly(expiresAt)}.` : ""),
       h("div.actions", null, again, get));
   }
 }

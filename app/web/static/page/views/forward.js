@@ -3,7 +3,7 @@ import { toast, toastError } from "../components/toast.js";
 import { h } from "../lib/dom.js";
 import { face, titleOf } from "./conversation_names.js";
 
-/** Pass a message on into another conversation. */
+/** Forwards a message to another conversation. */
 export async function openForward({ store }, message) {
   const target = await openDialog("Forward to", (close) =>
     h("div.choices", null, store.conversations.list().map((conversation) =>

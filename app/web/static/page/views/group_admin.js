@@ -1,4 +1,4 @@
-// What owners and admins change of a group: its name, what newcomers see, the links that lead into it.
+// Group settings for owners and admins: name, history for new members, invite links.
 
 import { button, busy, iconButton } from "../components/button.js";
 import { openDialog } from "../components/dialog.js";
@@ -13,15 +13,15 @@ const WEEK_S = 7 * 86_400;
 
 export async function editGroup(app, conversation) {
   const changed = await openDialog("Name and description", (close) => {
-    const name = field("Name", { maxlength: "120", value: conversation.name ?? "", autofocus: true });
-    const about = field("Description", { rows: "3", maxlength: "2000" });
+    const name = field("Name", { maxlength: app.store.client.limits?.maxGroupName, value: conversation.name ?? "", autofocus: true });
+    const about = field("Description", { rows: "3", maxlength: app.store.client.limits?.maxGroupDescription });
     about.input.value = conversation.description ?? "";
     let history = conversation.history ?? "all";
-    const past = toggle("New members see the past", history === "all", (on) => (history = on ? "all" : "joined"));
+    const past = toggle("New members can see earlier messages", history === "all", (on) => (history = on ? "all" : "joined"));
     const save = button("Save", submit, "primary");
     async function submit() {
       const text = name.input.value.trim();
-      name.fail(text ? "" : "A group needs a name.");
+      name.fail(text ? "" : "Please enter a name for the group.");
       if (!text) return;
       const changes = { name: text, description: about.input.value.trim() || null, history };
       const done = await busy(save, () => app.store.client.updateConversation(conversation.id, changes), (error) => name.fail(sentence(error)));
@@ -40,12 +40,12 @@ export function groupInvites(app, conversation) {
       try {
         const { invites } = await client.invites(conversation.id);
         const rows = invites.map((invite) => row(app, conversation, invite, load));
-        fill(list, rows.length ? h("ul.rows", null, rows) : empty("link", "No links yet", "Whoever has a link can join the group."));
+        fill(list, rows.length ? h("ul.rows", null, rows) : empty("link", "No links yet", "Anyone with a link can join the group."));
       } catch (error) {
         fill(list, failure(error, load));
       }
     }
-    const make = button("New link, good for a week", async () => {
+    const make = button("New link, valid for a week", async () => {
       await busy(make, () => client.createInvite(conversation.id, { expiresIn: WEEK_S }), toastError);
       await load();
     }, "primary");
@@ -62,25 +62,25 @@ function row(app, conversation, invite, reload) {
     await reload();
   };
   const used = plural(invite.uses ?? 0, "use");
-  const ends = invite.expiresAt ? `until ${exactly(invite.expiresAt)}` : "without an end";
+  const ends = invite.expiresAt ? `expires ${exactly(invite.expiresAt)}` : "never expires";
   return h("li.invite", { dataset: { code: invite.code } }, h("span.words", null, h("code", null, address), h("span.detail", null, `${used}, ${ends}`)),
-    iconButton("copy", "Copy the link", copy), iconButton("trash", "Revoke the link", revoke));
+    iconButton("copy", "Copy link", copy), iconButton("trash", "Revoke link", revoke));
 }
 
-/** Somebody opened a link: show what it leads to, and join. */
+/** Shows the group of an invite link and lets the user join. */
 export async function followInvite(app, code) {
   const { client, conversations } = app.store;
   try {
     const about = await client.invite(code);
-    const joined = await openDialog("You are invited", (close) => {
-      const join = button("Join the group", async () => close(await busy(join, () => client.acceptInvite(code), toastError)), "primary");
+    const joined = await openDialog("You're invited", (close) => {
+      const join = button("Join group", async () => close(await busy(join, () => client.acceptInvite(code), toastError)), "primary");
       return [h("p", null, h("strong", null, about.name ?? "A group"), ` · ${plural(about.memberCount ?? 0, "member")}`), h("div.actions", null, join)];
     });
     if (!joined) return app.go("#/");
     conversations.put(joined);
     return app.open(joined.id);
   } catch (error) {
-    toastError(error, { not_found: "This link does not lead anywhere any more." });
+    toastError(error, { not_found: "This invite link is no longer valid." });
     return app.go("#/");
   }
 }

@@ -1,4 +1,4 @@
-// The members of a group: who they are, and what an owner or admin may do with them.
+// The members of a group, and the actions of owners and admins.
 
 import { avatarOf } from "../components/avatar.js";
 import { button, busy, iconButton } from "../components/button.js";
@@ -9,7 +9,7 @@ import { h } from "../lib/dom.js";
 import { peoplePicker } from "./people_picker.js";
 
 const ORDER = { owner: 0, admin: 1, member: 2 };
-const AT_ONCE = 100;
+const PAGE = 100;
 
 export function memberList(app, conversation, role) {
   const list = h("ul.rows", null);
@@ -22,10 +22,10 @@ export function memberList(app, conversation, role) {
   return list;
 }
 
-/** More than a hundred are read in pages, each when it is asked for. */
+/** Groups of more than 100 members are loaded in pages, on demand. */
 async function page(app, conversation, role, list, cursor) {
   try {
-    const found = await app.store.client.members(conversation.id, { limit: AT_ONCE, ...(cursor ? { cursor } : {}) });
+    const found = await app.store.client.members(conversation.id, { limit: PAGE, ...(cursor ? { cursor } : {}) });
     list.append(...found.members.map((member) => row(app, conversation, member, role)));
     if (!found.cursor) return;
     const more = h("li", null, button("Show more", () => {
@@ -45,7 +45,7 @@ function row(app, conversation, member, role) {
   const items = own ? [] : choices(app, conversation, member, role);
   const open = () => app.openDirect(member.userId).catch(toastError);
   return h("li.member", { dataset: { user: user.username } },
-    h("button.person", { type: "button", onclick: open, "aria-label": `Write to ${user.displayName}` }, avatarOf(user, { online: store.presence.isOnline(user.id) }),
+    h("button.person", { type: "button", onclick: open, "aria-label": `Message ${user.displayName}` }, avatarOf(user, { online: store.presence.isOnline(user.id) }),
       h("span.words", null, h("span.name", null, own ? "You" : user.displayName), h("span.detail", null, `@${user.username}`)),
       member.role === "member" ? null : h("span.role", null, member.role)),
     items.length ? iconButton("more", `Manage ${user.displayName}`, (event) => openMenu(event.currentTarget, items), { "aria-haspopup": "menu" }) : null);
@@ -63,7 +63,7 @@ function choices(app, conversation, member, role) {
   const give = (next) => changed(() => client.setRole(conversation.id, member.userId, next));
   const remove = async () => {
     const name = app.store.people.get(member.userId).displayName;
-    if (await confirmed(`Remove ${name}?`, "They keep what they have seen, and get nothing new.", "Remove")) {
+    if (await confirmed(`Remove ${name}?`, "They will no longer see this group or get its messages.", "Remove")) {
       await changed(() => client.removeMember(conversation.id, member.userId))();
     }
   };
@@ -72,7 +72,7 @@ function choices(app, conversation, member, role) {
     role === "owner" && member.role !== "admin" && { label: "Make admin", icon: "person", act: give("admin") },
     role === "owner" && member.role !== "member" && { label: "Make member", icon: "person", act: give("member") },
     role === "owner" && member.role !== "owner" && { label: "Make owner", icon: "person", act: give("owner") },
-    removable && { label: "Remove from the group", icon: "leave", danger: true, act: remove },
+    removable && { label: "Remove from group", icon: "leave", danger: true, act: remove },
   ].filter(Boolean);
 }
 

@@ -1,4 +1,4 @@
-// What can be done with a message, and what the menus offer of it.
+// The actions on a message, and the menus that offer them.
 
 import { openDialog, choose, confirmed } from "../components/dialog.js";
 import { emojiGrid, quickEmoji } from "../components/emoji.js";
@@ -13,11 +13,9 @@ import { openPicture } from "./picture.js";
 import { openReceipts } from "./receipts.js";
 import { REASONS } from "./report_reasons.js";
 
-const EDIT_MS = 48 * 3_600_000;
-
 /**
  * @param {any} app
- * @param {() => any} conversation as it now is
+ * @param {() => any} conversation returns its current state
  * @param {{reply: (message) => void, edit: (message) => void, jump: (seq) => void}} view
  */
 export function messageActions(app, conversation, view) {
@@ -47,7 +45,7 @@ export function messageActions(app, conversation, view) {
 
   async function remove(message, scope) {
     const everyone = scope === "everyone";
-    const text = everyone ? "Nobody in this conversation will see it any more." : "You will not see it any more. The others will.";
+    const text = everyone ? "It will be deleted for everyone in this conversation." : "You will no longer see it, but others still will.";
     if (!(await confirmed("Delete this message?", text, everyone ? "Delete for everyone" : "Delete for me"))) return;
     await attempt(async () => {
       await client.remove(message.id, scope, message.conversationId);
@@ -56,8 +54,8 @@ export function messageActions(app, conversation, view) {
   }
 
   async function report(message) {
-    const reason = await choose("Why do you report this message?", REASONS);
-    if (reason) await attempt(() => client.report(message.id, reason), "Thank you. Somebody will have a look.");
+    const reason = await choose("Why are you reporting this message?", REASONS);
+    if (reason) await attempt(() => client.report(message.id, reason), "Thank you. An administrator will take a look.");
   }
 
   function pin(message) {
@@ -85,14 +83,14 @@ export function messageActions(app, conversation, view) {
     const own = message.senderId === store.me.id;
     const role = roleIn(conversation(), store.me.id);
     const leads = role === "owner" || role === "admin";
-    const fresh = Date.now() - Date.parse(message.sentAt) < EDIT_MS;
+    const fresh = Date.now() - Date.parse(message.sentAt) < 1000 * (client.limits?.editSeconds ?? Infinity);
     const text = Boolean(message.message);
     return [
       { label: "Reply", icon: "reply", act: () => view.reply(message) },
       { label: "Forward", icon: "forward", act: () => openForward(app, message) },
       text && { label: "Copy text", icon: "copy", act: () => attempt(() => navigator.clipboard.writeText(message.message), "Copied") },
       own && fresh && text && { label: "Edit", icon: "edit", act: () => view.edit(message) },
-      message.editedAt && (own || leads) && { label: "Earlier versions", icon: "clock", act: () => showEdits(message) },
+      message.editedAt && (own || leads) && { label: "Edit history", icon: "clock", act: () => showEdits(message) },
       (conversation().kind === "direct" || leads) && { label: message.pinnedAt ? "Unpin" : "Pin", icon: "pin", act: () => pin(message) },
       own && conversation().kind === "group" && { label: "Read by", icon: "delivered", act: () => openReceipts(store, message) },
       !own && { label: "Report", icon: "warn", act: () => report(message) },
@@ -114,16 +112,16 @@ export function messageActions(app, conversation, view) {
     await attempt(async () => {
       const { edits } = await client.edits(message.id, { conversationId: message.conversationId });
       const lines = edits.map((edit) => h("li", null, h("p", null, edit.message), h("small", null, exactly(edit.editedAt))));
-      await openDialog("Earlier versions", () => h("ol.plain", null, lines));
+      await openDialog("Edit history", () => h("ol.plain", null, lines));
     });
   }
 
-  /** Without a pointer that hovers, a tap on a message opens what can be done with it. */
+  /** On touch screens, a tap on a message opens its menu. */
   function onBubble(event, message) {
     if (event.detail === 2 && !message.deletedAt) return view.reply(message);
     const touch = matchMedia("(hover: none)").matches;
-    const something = event.target.closest("a, button, video, input, audio");
-    if (touch && !something && !message.deletedAt && message.seq && !String(getSelection())) openActions(event.currentTarget, message);
+    const control = event.target.closest("a, button, video, input, audio");
+    if (touch && !control && !message.deletedAt && message.seq && !String(getSelection())) openActions(event.currentTarget, message);
     return undefined;
   }
 

@@ -1,7 +1,7 @@
-// The messages of one conversation, as a window over its seqs: however long it is, a bounded number of rows is in the page.
+// The messages of one conversation, as a window over its seqs: the page holds a bounded number of rows for any length.
 //
-// Invariants: the rows are those of the seqs `#from` to `#to`, and of what has no seq yet where `#to` is the end. What is
-// looked at does not move when rows come or go above or below it. `#stick` means the end is in sight and is to stay so.
+// Invariants: the rows are those of the seqs `#from` to `#to`, plus messages without a seq if `#to` is the end. Visible
+// rows do not move when rows above or below them come or go. `#stick` means that the list stays scrolled to the end.
 
 import { iconButton } from "../components/button.js";
 import { failure, spinner } from "../components/empty.js";
@@ -9,9 +9,9 @@ import { toastError } from "../components/toast.js";
 import { fill, h, reconcile, rowOf } from "../lib/dom.js";
 import { rowsOf } from "./message_rows.js";
 
-const MOST = 160; // rows in the page
-const FIRST = 60; // of them at first
-const STEP = 40; // that come at once when an end is near
+const MAX_ROWS = 160; // in the page
+const FIRST_ROWS = 60; // at first
+const STEP = 40; // rows added when an end is near
 const NEAR_PX = 1000;
 const END_PX = 48;
 const JUMP_PX = 200;
@@ -28,8 +28,8 @@ export class MessageList {
   #shown = false;
   #jump;
   #resized;
-  #end = 0; // the end when it was last drawn
-  #settled = true; // whether what is in sight is what will stay in sight: only that is read
+  #end = 0; // the last seq at the latest drawing
+  #settled = true; // false while the list is still scrolling to its place: only settled rows count as read
   #onSeen;
 
   /** @param {any} context {store, conversation, actions, findMessage} @param {(seq: number) => void} onSeen */
@@ -41,7 +41,7 @@ export class MessageList {
     const props = { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0", onkeydown: (event) => this.#onKey(event) };
     this.scroller = h("div.scroller", props, this.#list);
     this.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.#jump = iconButton("down", "To the newest messages", () => this.goTo(), { class: "jump" });
+    this.#jump = iconButton("down", "Jump to the newest messages", () => this.goTo(), { class: "jump" });
     this.#jump.hidden = true;
     this.element = h("div.messages", null, this.scroller, this.#jump);
     this.#resized = new ResizeObserver(() => this.#stick && this.#toEnd());
@@ -53,7 +53,7 @@ export class MessageList {
     this.#resized.disconnect();
   }
 
-  /** Show the place where one stopped reading; or `seq`, where one is given. */
+  /** Shows `seq` if given, else the first unread message. */
   async open(seq) {
     const { conversation, store } = this.#context;
     const read = store.conversations.readSeqOf(conversation);
@@ -61,14 +61,14 @@ export class MessageList {
     if (!this.#shown) fill(this.#list, h("li.waiting", null, spinner("Loading messages")));
     try {
       if (seq) await this.show(seq);
-      else if (conversation.unread > FIRST / 2) await this.show(read + 1, false);
+      else if (conversation.unread > FIRST_ROWS / 2) await this.show(read + 1, false);
       else await this.#showUnread();
     } catch (error) {
       this.#fail(error, () => this.open(seq));
     }
   }
 
-  /** What is known may have changed unseen: it is asked for again. Who reads the past stays where they are. */
+  /** Loads the messages again, because they may have changed unnoticed. The scroll position in the past stays. */
   async refresh() {
     try {
       await this.#timeline.loadNewest();
@@ -83,12 +83,12 @@ export class MessageList {
     }
   }
 
-  /** To a message, or to the newest, for somebody who asked for it: they are told where it cannot be loaded. */
+  /** Jumps to a message, or to the newest; shows an error if it cannot be loaded. */
   goTo(seq) {
     return (seq ? this.show(seq) : this.showNewest()).catch((error) => toastError(error));
   }
 
-  /** Bring a message to the middle, and let it light up. */
+  /** Scrolls a message to the middle and highlights it. */
   async show(seq, flash = true) {
     const end = this.#timeline.lastSeq;
     const [from, to] = [Math.max(1, seq - STEP / 2), Math.min(end, seq + STEP)];
@@ -98,11 +98,11 @@ export class MessageList {
     const divider = flash ? null : this.#list.querySelector(".divider");
     const row = divider ?? this.#list.querySelector(`[data-seq="${seq}"]`);
     row?.scrollIntoView({ block: flash ? "center" : "start" });
-    if (flash && row) light(row);
+    if (flash && row) highlight(row);
     this.#extend();
   }
 
-  /** The end, or the line above what is new where that is further up than a screen. */
+  /** Shows the end, or the "New messages" line if it is more than a screen further up. */
   async #showUnread() {
     this.#settled = false;
     await this.showNewest();
@@ -119,26 +119,26 @@ export class MessageList {
     const timeline = this.#timeline;
     if (!timeline.knows(timeline.lastSeq, timeline.lastSeq)) await timeline.loadNewest();
     this.#to = timeline.lastSeq;
-    this.#from = Math.max(1, timeline.knownFrom(this.#to), this.#to - FIRST + 1);
+    this.#from = Math.max(1, timeline.knownFrom(this.#to), this.#to - FIRST_ROWS + 1);
     this.#stick = true;
     this.draw();
     this.#extend();
   }
 
-  /** Something of the timeline or of the conversation changed. */
+  /** Called when the timeline or the conversation changed. */
   async update(conversation) {
     this.#context.conversation = conversation;
     if (!this.#shown) return;
     const timeline = this.#timeline;
     if (this.#atEnd || this.#stick) {
       if (!timeline.knows(this.#from, timeline.lastSeq)) await timeline.loadRange(this.#from, timeline.lastSeq).catch(() => undefined);
-      if (this.#stick || timeline.lastSeq - this.#from < MOST) this.#to = timeline.knownTo(this.#from);
-      if (this.#stick) this.#from = Math.max(this.#from, this.#to - MOST + 1);
+      if (this.#stick || timeline.lastSeq - this.#from < MAX_ROWS) this.#to = timeline.knownTo(this.#from);
+      if (this.#stick) this.#from = Math.max(this.#from, this.#to - MAX_ROWS + 1);
     }
     this.draw();
   }
 
-  /** Whether the rows went to the end when they were drawn: what came since belongs to them. */
+  /** True if the rows reached the end when they were drawn, so that newer messages belong to them. */
   get #atEnd() {
     return this.#to >= this.#end;
   }
@@ -149,7 +149,7 @@ export class MessageList {
     const atEnd = this.#to >= timeline.lastSeq;
     const messages = [...timeline.slice(this.#from, this.#to), ...(atEnd ? timeline.pending : [])];
     this.#end = timeline.lastSeq;
-    if (!this.#shown) this.#list.replaceChildren(); // what stood there while it was loading
+    if (!this.#shown) this.#list.replaceChildren(); // removes the loading state
     this.#shown = true;
     reconcile(this.#list, rowsOf(this.#context, messages, { dividerAfter: this.#divider, beginning: this.#from <= 1 }));
     if (this.#stick) this.#toEnd();
@@ -158,14 +158,14 @@ export class MessageList {
     this.#afterScroll();
   }
 
-  /** One's own message was sent: it is looked at. */
+  /** Shows the user's own message after sending. */
   async sent() {
     this.#divider = null;
     this.#stick = true;
-    await this.showNewest().catch(() => this.draw()); // out of reach: what is there, and one's own behind it
+    await this.showNewest().catch(() => this.draw()); // offline: draws the loaded messages and the new one after them
   }
 
-  /** Mark what is in sight as read; called when the window is looked at again. */
+  /** Marks visible messages as read; called when the window gets the focus. */
   look() {
     this.#afterScroll();
   }
@@ -195,11 +195,11 @@ export class MessageList {
   #afterScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     this.#jump.hidden = this.#stick || (this.#to >= this.#timeline.lastSeq && scrollHeight - scrollTop - clientHeight < JUMP_PX);
-    const seen = this.#settled ? this.#lastInSight() : 0;
+    const seen = this.#settled ? this.#lastVisible() : 0;
     if (seen) this.#onSeen(seen);
   }
 
-  #lastInSight() {
+  #lastVisible() {
     if (this.#stick && this.#to >= this.#timeline.lastSeq) return this.#timeline.lastSeq;
     const bottom = this.scroller.getBoundingClientRect().bottom;
     const rows = [...this.#list.children].reverse();
@@ -207,7 +207,7 @@ export class MessageList {
     return row ? Number(row.dataset.seq) : 0;
   }
 
-  /** While an end of the rows is near and there is more that way: more. */
+  /** Adds rows while an end of the list is near and there are more messages in that direction. */
   async #extend() {
     if (this.#busy || !this.#shown) return;
     this.#busy = true;
@@ -225,7 +225,7 @@ export class MessageList {
     const [before, wanted] = [this.#from, Math.max(1, this.#from - STEP)];
     if (!this.#timeline.knows(wanted, this.#from - 1)) await this.#timeline.loadBefore(this.#from);
     this.#from = Math.max(wanted, this.#timeline.knownFrom(this.#from - 1));
-    if (this.#to - this.#from >= MOST) [this.#to, this.#stick] = [this.#from + MOST - 1, false];
+    if (this.#to - this.#from >= MAX_ROWS) [this.#to, this.#stick] = [this.#from + MAX_ROWS - 1, false];
     this.draw();
     return this.#from < before;
   }
@@ -236,7 +236,7 @@ export class MessageList {
     const [before, wanted] = [this.#to, Math.min(this.#timeline.lastSeq, this.#to + STEP)];
     if (!this.#timeline.knows(this.#to + 1, wanted)) await this.#timeline.loadAfter(this.#to);
     this.#to = Math.min(wanted, Math.max(this.#to, this.#timeline.knownTo(this.#to + 1)));
-    this.#from = Math.max(this.#from, this.#to - MOST + 1);
+    this.#from = Math.max(this.#from, this.#to - MAX_ROWS + 1);
     this.draw();
     return this.#to > before;
   }
@@ -251,7 +251,7 @@ export class MessageList {
     this.#list.prepend(row);
   }
 
-  // -- the keyboard: one tab stop for all rows; arrows go from message to message, Enter opens what can be done with it
+  // -- the keyboard: one tab stop for all rows; arrow keys move between messages, Enter opens the menu
 
   #rove(row = this.#list.querySelector(".message:focus")) {
     const rows = this.#list.querySelectorAll('.message[tabindex="0"]');
@@ -278,7 +278,7 @@ export class MessageList {
   }
 }
 
-function light(row) {
+function highlight(row) {
   row.classList.remove("lit");
   requestAnimationFrame(() => row.classList.add("lit"));
   setTimeout(() => row.classList.remove("lit"), 2000);

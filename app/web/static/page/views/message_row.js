@@ -1,4 +1,4 @@
-// One message as it is shown. Drawn anew whenever something of it changes; nothing in here keeps state.
+// Draws one message. It is redrawn on every change, so nothing here keeps state.
 
 import { avatarOf } from "../components/avatar.js";
 import { iconButton } from "../components/button.js";
@@ -9,12 +9,13 @@ import { h } from "../lib/dom.js";
 import { isBigEmoji, richText } from "../lib/text.js";
 import { exactly, timeOfDay } from "../lib/times.js";
 import { sentence } from "../lib/words.js";
+import { MARK_WORDS } from "../store/marks.js";
 import { attachments } from "./attachments.js";
 
 /**
  * @param {any} context {store, conversation, actions}
  * @param {any} message
- * @param {{first: boolean, last: boolean, mark: any, selected?: boolean}} place of it in its run
+ * @param {{first: boolean, last: boolean, mark: any, selected?: boolean}} place its place in a run of messages by one sender
  */
 export function messageRow(context, message, { first, last, mark }) {
   const { store, conversation, actions } = context;
@@ -40,7 +41,7 @@ export function messageRow(context, message, { first, last, mark }) {
 
 function label(store, message, mark) {
   const what = message.deletedAt ? "deleted message" : message.message || "attachment";
-  return `${store.people.name(message.senderId)}, ${timeOfDay(message.sentAt)}: ${what}${mark ? `. ${mark.state}` : ""}`;
+  return `${store.people.name(message.senderId)}, ${timeOfDay(message.sentAt)}: ${what}${mark ? `. ${MARK_WORDS[mark.state]}` : ""}`;
 }
 
 function bubble(context, message, { own, name, mark }) {
@@ -83,7 +84,7 @@ function reactions(message, actions) {
   const shown = message.deletedAt ? [] : message.reactions ?? [];
   if (!shown.length) return null;
   return h("div.reactions", null, shown.map(({ emoji, count, mine }) => {
-    const words = `${emojiName(emoji)}, ${count}${mine ? ", yours" : ""}`;
+    const words = `${emojiName(emoji)}, ${count}${mine ? ", including yours" : ""}`;
     const act = () => actions.react(message, emoji, !mine);
     return h("button.reaction", { type: "button", class: mine ? "mine" : "", "aria-pressed": String(mine), "aria-label": words, onclick: act },
       h("span", null, emoji), count > 1 ? h("span.count", null, String(count)) : null);
@@ -91,13 +92,13 @@ function reactions(message, actions) {
 }
 
 function failed(message, actions) {
-  const why = message.error ? sentence(message.error) : "It was not sent.";
+  const why = message.error ? sentence(message.error) : "This message was not sent.";
   return h("div.not-sent", { role: "alert" }, h("span", null, why),
     h("button.link", { type: "button", onclick: () => actions.retry(message) }, "Try again"),
     h("button.link", { type: "button", onclick: () => actions.discard(message) }, "Delete"));
 }
 
-/** Reached by pointer, or by Enter on the message: no tab stop of their own in a long list. */
+/** Reached by pointer, or by Enter on the message. They are no tab stops, because a long list would have too many. */
 function tools(message, actions) {
   const quiet = { tabindex: "-1" };
   return h("div.tools", null,

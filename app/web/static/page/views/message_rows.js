@@ -1,4 +1,4 @@
-// Which rows a stretch of messages becomes: days, the line above what is new, runs of one sender, messages.
+// Turns messages into rows: days, the "New messages" line, runs of one sender, messages.
 
 import { icon } from "../components/icons.js";
 import { h } from "../lib/dom.js";
@@ -11,7 +11,7 @@ const RUN_MS = 5 * 60_000;
 
 /**
  * @param {any} context {store, conversation, actions, findMessage}
- * @param {any[]} messages in order, those without a seq last
+ * @param {any[]} messages in order, those without a seq at the end
  * @param {{dividerAfter: number | null, beginning: boolean}} options
  */
 export function rowsOf(context, messages, { dividerAfter, beginning }) {

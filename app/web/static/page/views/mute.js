@@ -1,4 +1,4 @@
-// How loud a conversation is: silent for a time, perhaps but for what names one.
+// Muting a conversation for a time, with or without mentions.
 
 import { button } from "../components/button.js";
 import { openDialog } from "../components/dialog.js";
@@ -11,7 +11,7 @@ const FOREVER = "9999-01-01T00:00:00Z";
 const TIMES = [[HOUR_MS, "For an hour"], [8 * HOUR_MS, "For eight hours"], [7 * 24 * HOUR_MS, "For a week"], [Infinity, "Until I turn it on again"]];
 const MENTIONS = "Except when I am mentioned";
 
-/** Ask for how long. Resolves with {until, exceptMentions}, or undefined. Of two people nobody needs to be mentioned. */
+/** Asks for how long. Resolves with {until, exceptMentions}, or undefined. Only groups offer the choice of mentions. */
 export function chooseMute(conversation) {
   let exceptMentions = false;
   return openDialog("Mute notifications", (close) => [
@@ -20,7 +20,7 @@ export function chooseMute(conversation) {
   ]);
 }
 
-/** Until when it is muted, and the choice whether one is told of mentions all the same. */
+/** Shows until when the conversation is muted, with the switch for mentions. */
 export function muteState(conversation, change) {
   const { mutedUntil, exceptMentions } = conversation;
   const until = new Date(mutedUntil) >= new Date(FOREVER) ? "Muted until you turn it on again" : `Muted until ${exactly(mutedUntil)}`;

@@ -6,7 +6,7 @@ import { h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 import { peoplePicker } from "./people_picker.js";
 
-/** Find somebody and open the conversation with them. */
+/** Finds a person and opens the conversation with them. */
 export async function newConversation(app) {
   const user = await openDialog("New conversation", (close) => {
     const notes = button("Notes to yourself", () => close(app.store.me), "plain");
@@ -15,16 +15,16 @@ export async function newConversation(app) {
   if (user) await app.openDirect(user.id).catch(toastError);
 }
 
-/** Name a group, choose who is in it. */
+/** Creates a group: its name and its members. */
 export async function newGroup(app) {
   const group = await openDialog("New group", (close) => {
-    const name = field("Name of the group", { maxlength: "120", autocomplete: "off", autofocus: true });
+    const name = field("Group name", { maxlength: app.store.client.limits?.maxGroupName, autocomplete: "off", autofocus: true });
     const picker = peoplePicker(app.store, { many: true, except: new Set([app.store.me.id]) });
     picker.input.removeAttribute("autofocus");
     const create = button("Create group", submit, "primary");
     async function submit() {
       const text = name.input.value.trim();
-      name.fail(text ? "" : "A group needs a name.");
+      name.fail(text ? "" : "Please enter a name for the group.");
       if (!text) return name.input.focus();
       const memberIds = picker.chosen().map((user) => user.id);
       const made = await busy(create, () => app.store.client.createGroup({ name: text, memberIds }), (error) => name.fail(sentence(error)));

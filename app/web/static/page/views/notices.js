@@ -1,5 +1,5 @@
-// What tells somebody who looks elsewhere: the title of the window, and a word for screen readers. Notifications are the
-// service worker's.
+// Notices for users who look elsewhere: the window title, and an announcement for screen readers. The service worker
+// shows notifications.
 
 import { announce } from "../components/toast.js";
 import { isMuted } from "../store/conversations.js";

@@ -1,13 +1,13 @@
-// Notifications of this browser on or off, and what they show.
+// The settings of notifications in this browser.
 
 import { select, toggle } from "../components/field.js";
 import { toastError } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
 
-const PREVIEWS = [["full", "Name and text"], ["sender", "Name only"], ["none", "Neither"]];
+const PREVIEWS = [["full", "Name and text"], ["sender", "Name only"], ["none", "No name or text"]];
 const WORDS = {
   unsupported: "This browser cannot show notifications while the page is closed.",
-  denied: "The browser does not let this page notify you. Its settings for this site can change that.",
+  denied: "Your browser blocks notifications from this page. You can allow them in your browser's settings for this site.",
 };
 
 export function notifications(app) {
@@ -23,11 +23,11 @@ export function notifications(app) {
     try {
       await draw(await (on ? client.enablePush() : client.disablePush()));
     } catch (error) {
-      toastError(error, { not_found: "This server sends no notifications." });
+      toastError(error, { not_found: "This server doesn't send notifications." });
       await draw();
     }
   };
-  draw().catch(() => fill(body, h("p.detail", null, "Notifications cannot be set right now.")));
+  draw().catch(() => fill(body, h("p.detail", null, "Couldn't load your notification settings.")));
   return h("section.card", { "aria-label": "Notifications" }, h("h3", null, "Notifications"), body);
 }
 
@@ -37,8 +37,8 @@ async function more(client, body) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const quiet = (on) => update({ doNotDisturb: on ? { from: "22:00", to: "07:00", timeZone: zone } : null });
   body.append(
-    select("They show", PREVIEWS, settings.preview ?? "full", (preview) => update({ preview })),
-    toggle("Quiet from 22:00 to 7:00", Boolean(settings.doNotDisturb), quiet),
-    toggle("Also while I am active elsewhere", Boolean(settings.whileActive), (whileActive) => update({ whileActive })),
+    select("Show in notifications", PREVIEWS, settings.preview ?? "full", (preview) => update({ preview })),
+    toggle("Do not disturb from 22:00 to 7:00", Boolean(settings.doNotDisturb), quiet),
+    toggle("Notify me even while I'm active on another device", Boolean(settings.whileActive), (whileActive) => update({ whileActive })),
   );
 }

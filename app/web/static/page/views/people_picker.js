@@ -1,4 +1,4 @@
-// Find people by the beginning of a name, and choose some.
+// Finds people by the beginning of a name, to choose one or more.
 
 import { avatarOf } from "../components/avatar.js";
 import { icon } from "../components/icons.js";
@@ -15,21 +15,21 @@ const WAIT_MS = 150;
 export function peoplePicker(store, { many = false, except = new Set(), onPick = () => undefined } = {}) {
   const chosen = new Map();
   const chips = h("div.chips");
-  const found = h("ul.rows.people", { "aria-label": "Found" });
-  const note = h("p.note", { role: "status" }, "Type the beginning of a name.");
+  const found = h("ul.rows.people", { "aria-label": "People found" });
+  const note = h("p.note", { role: "status" }, "Start typing a name.");
   const input = h("input", { type: "search", "aria-label": "Find people by name", placeholder: "Name or username", autocomplete: "off", spellcheck: "false", autofocus: true });
   let timer = 0;
-  let asked = "";
+  let latest = "";
 
-  async function ask() {
-    const query = (asked = input.value.trim());
-    if (!query) return show([], "Type the beginning of a name.");
+  async function search() {
+    const query = (latest = input.value.trim());
+    if (!query) return show([], "Start typing a name.");
     try {
       const answer = await store.client.findUsers(query);
       const users = (answer.users ?? answer).filter((user) => !except.has(user.id));
-      if (query !== asked) return undefined;
+      if (query !== latest) return undefined;
       store.people.put(...users);
-      return show(users, users.length ? "" : `Nobody's name begins with “${query}”.`);
+      return show(users, users.length ? "" : `Nobody found for “${query}”.`);
     } catch (error) {
       return show([], sentence(error));
     }
@@ -50,11 +50,11 @@ export function peoplePicker(store, { many = false, except = new Set(), onPick =
     onPick(user);
     input.value = "";
     input.focus();
-    return ask();
+    return search();
   }
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(ask, WAIT_MS);
+    timer = setTimeout(search, WAIT_MS);
   });
   return { element: h("div.picker", null, chips, input, note, found), chosen: () => [...chosen.values()], input };
 }

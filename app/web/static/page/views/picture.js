@@ -3,9 +3,9 @@ import { spinner } from "../components/empty.js";
 import { fill, h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 
-/** A picture, as large as the window lets it be. */
+/** Shows a picture as large as the window allows. */
 export function openPicture(store, attachment) {
-  const frame = h("div.large-picture", null, spinner("Loading the picture"));
+  const frame = h("div.large-picture", null, spinner("Loading picture"));
   const show = (address) => {
     const image = h("img", { src: address, alt: attachment.filename ?? "Picture" });
     const open = h("a.button.plain", { href: address, target: "_blank", rel: "noopener noreferrer" }, "Open in a new tab");

@@ -1,4 +1,4 @@
-// Who has read a message of one's own in a group, whom it has reached, and whom not.
+// Who has read the user's own message in a group, who has received it, and who has not.
 
 import { avatarOf } from "../components/avatar.js";
 import { button } from "../components/button.js";
@@ -6,7 +6,7 @@ import { openDialog } from "../components/dialog.js";
 import { empty, failure, spinner } from "../components/empty.js";
 import { fill, h } from "../lib/dom.js";
 
-/** Where the members are known, so are their marks, and what is shown follows them; a larger group is asked for in pages. */
+/** Follows the marks of the members if they are loaded; larger groups are loaded in pages. */
 export async function openReceipts(store, message) {
   const { conversationId } = message;
   const body = h("div.receipts");
@@ -26,7 +26,7 @@ function receiptsOf({ senderId, seq }, all) {
 }
 
 async function load(store, body, message, before = [], cursor) {
-  if (!before.length) fill(body, spinner("Loading who has read it"));
+  if (!before.length) fill(body, spinner("Loading read receipts"));
   try {
     const found = await store.client.receipts(message.id, { conversationId: message.conversationId, ...(cursor ? { cursor } : {}) });
     const members = [...before, ...found.members];
@@ -42,7 +42,7 @@ function draw(store, body, { members, read, delivered }, more = null) {
     section(store, `Read (${read})`, members.filter((one) => one.read)),
     section(store, `Delivered (${delivered - read})`, members.filter((one) => one.delivered && !one.read)),
     section(store, "Not delivered yet", members.filter((one) => !one.delivered)),
-    members.length ? null : empty("group", "Nobody else is in this group"),
+    members.length ? null : empty("group", "There's nobody else in this group"),
     more ? h("div.actions", null, button("Show more", more)) : null);
 }
 

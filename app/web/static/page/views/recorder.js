@@ -1,11 +1,11 @@
-// A voice message: recorded by the browser, stopped and sent, or thrown away.
+// Records a voice message, to send or discard.
 
 import { iconButton } from "../components/button.js";
 import { toast } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
 import { minutesAndSeconds } from "../lib/times.js";
 
-const LONGEST_MS = 5 * 60_000;
+const MAX_MS = 5 * 60_000;
 const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
 export function canRecord() {
@@ -31,7 +31,7 @@ export class Recorder {
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
-      const why = error.name === "NotFoundError" ? "There is no microphone." : "The browser does not let this page use the microphone.";
+      const why = error.name === "NotFoundError" ? "No microphone found." : "Please allow this page to use your microphone.";
       return void toast(why);
     }
     const type = TYPES.find((one) => MediaRecorder.isTypeSupported(one)) ?? "";
@@ -68,10 +68,10 @@ export class Recorder {
     const time = h("span.time", { role: "timer" }, "0:00");
     this.#timer = setInterval(() => {
       time.textContent = minutesAndSeconds((Date.now() - began) / 1000);
-      if (Date.now() - began > LONGEST_MS) this.#finish(true);
+      if (Date.now() - began > MAX_MS) this.#finish(true);
     }, 250);
-    const send = iconButton("send", "Send the recording", () => this.#finish(true), { class: "send" });
-    fill(this.element, iconButton("trash", "Throw the recording away", () => this.#finish(false)), h("span.live", { "aria-hidden": "true" }), time, h("span.grow", null, "Recording…"), send);
+    const send = iconButton("send", "Send recording", () => this.#finish(true), { class: "send" });
+    fill(this.element, iconButton("trash", "Discard recording", () => this.#finish(false)), h("span.live", { "aria-hidden": "true" }), time, h("span.grow", null, "Recording…"), send);
     this.element.hidden = false;
     this.#onChange(true);
     send.focus();

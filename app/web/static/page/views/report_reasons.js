@@ -1,5 +1,5 @@
-/** Why a message is reported, as the server knows it and as people say it. */
+/** The reasons for a report: the server's word and the label. */
 export const REASONS = [
-  ["spam", "Spam"], ["harassment", "Harassment"], ["hate", "Hate"], ["violence", "Violence"],
-  ["sexual", "Sexual content"], ["illegal", "Something illegal"], ["other", "Something else"],
+  ["spam", "Spam"], ["harassment", "Harassment"], ["hate", "Hate speech"], ["violence", "Violence"],
+  ["sexual", "Sexual content"], ["illegal", "Illegal content"], ["other", "Something else"],
 ];

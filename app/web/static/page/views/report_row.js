@@ -3,9 +3,9 @@ import { h } from "../lib/dom.js";
 import { exactly, shortly } from "../lib/times.js";
 import { REASONS } from "./report_reasons.js";
 
-/** What may become of a report, and how that is called. */
+/** The next states of a report, with their labels. */
 const NEXT = {
-  open: [["reviewing", "Take it on"], ["dismissed", "Dismiss"], ["resolved", "Resolve"]],
+  open: [["reviewing", "Start review"], ["dismissed", "Dismiss"], ["resolved", "Resolve"]],
   reviewing: [["dismissed", "Dismiss"], ["resolved", "Resolve"]],
 };
 
@@ -16,7 +16,7 @@ export function reportRow(store, report, move) {
   return { key: String(report.id), deps: [report, reporter, reported, handler], make: () => row(report, { reporter, reported, handler }, move) };
 }
 
-/** The username as well: names are not one's own alone. */
+/** Adds the username, because several people may have the same name. */
 function named(store, id) {
   const user = store.people.get(id);
   return user.username ? `${user.displayName} (@${user.username})` : user.displayName;

@@ -1,4 +1,4 @@
-// What people have reported, for administrators: looked at, taken on, decided. The server shows it to nobody else.
+// Reported messages, for administrators to review and decide. The server shows them to nobody else.
 
 import { button, busy } from "../components/button.js";
 import { openDialog } from "../components/dialog.js";
@@ -9,17 +9,17 @@ import { fill, h, reconcile } from "../lib/dom.js";
 import { reportRow } from "./report_row.js";
 
 const STATES = [["open", "Open"], ["reviewing", "In review"], ["resolved", "Resolved"], ["dismissed", "Dismissed"]];
-const NOTHING = { open: "Nothing is reported", reviewing: "Nothing is in review", resolved: "Nothing was resolved yet", dismissed: "Nothing was dismissed yet" };
-const DONE = { reviewing: "In review now", resolved: "Resolved", dismissed: "Dismissed" };
-const CONFLICT = { conflict: "Somebody else has handled this report meanwhile." };
+const NOTHING = { open: "No open reports", reviewing: "No reports in review", resolved: "No resolved reports yet", dismissed: "No dismissed reports yet" };
+const DONE = { reviewing: "Review started", resolved: "Resolved", dismissed: "Dismissed" };
+const CONFLICT = { conflict: "Someone else has already handled this report." };
 
-/** Whether one is an administrator: to others there is nothing at that address. */
+/** Returns true for administrators; the server answers others with 404. */
 export async function mayHandleReports(client) {
   try {
     await client.request("GET", "/admin/reports?limit=1");
     return true;
   } catch {
-    return false; // the settings stand without it, and opening them asks again
+    return false; // the settings work without it; opening them again tries again
   }
 }
 
@@ -34,7 +34,7 @@ class Queue {
   #state = "open";
   #reports = [];
   #cursor;
-  #asked = 0;
+  #loads = 0;
   #end;
   #rows = h("ul.reports", { "aria-label": "Reports" });
   #below = h("div", { "aria-live": "polite" });
@@ -57,18 +57,18 @@ class Queue {
   }
 
   async #load() {
-    const asked = (this.#asked += 1);
+    const load = (this.#loads += 1);
     const after = this.#cursor ? `&cursor=${encodeURIComponent(this.#cursor)}` : "";
     fill(this.#below, spinner("Loading reports"));
     try {
       const { reports, cursor } = await this.#store.client.request("GET", `/admin/reports?state=${this.#state}${after}`);
-      if (asked !== this.#asked) return; // others are wanted by now
+      if (load !== this.#loads) return; // the user chose another list in the meantime
       this.#reports.push(...reports);
       this.#cursor = cursor;
       this.#draw();
       this.#drawBelow();
     } catch (error) {
-      if (asked === this.#asked) fill(this.#below, failure(error, () => this.#load()));
+      if (load === this.#loads) fill(this.#below, failure(error, () => this.#load()));
     }
   }
 
@@ -82,7 +82,7 @@ class Queue {
   }
 
   async #move(report, state, pressed) {
-    const words = state === "reviewing" ? {} : await askWhatWasDone(state);
+    const words = state === "reviewing" ? {} : await askForResolution(state, this.#store.client.limits);
     if (!words) return;
     const change = () => this.#store.client.request("PATCH", `/admin/reports/${report.id}`, { state, ...words });
     let gone = false;
@@ -94,7 +94,7 @@ class Queue {
     if (moved || gone) await this.#drop(report);
   }
 
-  /** It is in this list no more; the focus goes on to what comes after it. */
+  /** Removes a report from this list and moves the focus to the next one. */
   async #drop(report) {
     const at = this.#reports.indexOf(report);
     if (at < 0) return;
@@ -107,12 +107,12 @@ class Queue {
   }
 }
 
-/** Resolves with {resolution?}, or undefined where it is not to be decided after all. */
-function askWhatWasDone(state) {
-  const deed = state === "resolved" ? "Resolve" : "Dismiss";
-  return openDialog(`${deed} this report?`, (close) => {
-    const about = field("What was done, and why", { rows: "3", maxlength: "1000", autofocus: true }, "For other administrators; may stay empty.");
+/** Resolves with {resolution?}, or undefined if the user cancels. */
+function askForResolution(state, limits) {
+  const decision = state === "resolved" ? "Resolve" : "Dismiss";
+  return openDialog(`${decision} this report?`, (close) => {
+    const about = field("What did you do, and why?", { rows: "3", maxlength: limits?.maxReportNote, autofocus: true }, "Optional. Only administrators can see this.");
     const done = () => close(about.input.value.trim() ? { resolution: about.input.value.trim() } : {});
-    return [h("p", null, "A report is decided once."), about.row, h("div.actions", null, button("Cancel", () => close()), button(deed, done, "primary"))];
+    return [h("p", null, "You can't change this decision later."), about.row, h("div.actions", null, button("Cancel", () => close()), button(decision, done, "primary"))];
   });
 }

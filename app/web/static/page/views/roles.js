@@ -1,4 +1,4 @@
-/** One's role in a group: owner, admin, member; null where it is not known or the conversation is direct. */
+/** Returns the user's role in a group: owner, admin or member; null if it is unknown or the conversation is direct. */
 export function roleIn(conversation, userId) {
   if (conversation?.kind !== "group") return null;
   return conversation.members?.find((member) => member.userId === userId)?.role ?? null;

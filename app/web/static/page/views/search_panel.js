@@ -4,16 +4,16 @@ import { icon } from "../components/icons.js";
 import { fill, h } from "../lib/dom.js";
 import { SearchResults } from "./search_results.js";
 
-/** Search in one conversation, beside it. */
+/** The panel that searches in one conversation. */
 export class SearchPanel {
   #input;
   constructor(app, conversationId) {
     const narrow = () => matchMedia("(max-width: 60rem)").matches && app.closePanel();
     const results = new SearchResults(app, narrow, conversationId);
-    const hint = () => fill(results.element, empty("search", "Search in this conversation", "Whole words, as they were written."));
+    const hint = () => fill(results.element, empty("search", "Search in this conversation", "Finds whole words."));
     this.#input = h("input", { type: "search", "aria-label": "Search in this conversation", placeholder: "Search", autocomplete: "off" });
     this.#input.addEventListener("input", () => (this.#input.value.trim() ? results.search(this.#input.value.trim()) : hint()));
-    const head = h("header", null, h("h2", null, "Search"), iconButton("close", "Close the search", () => app.closePanel()));
+    const head = h("header", null, h("h2", null, "Search"), iconButton("close", "Close search", () => app.closePanel()));
     this.element = h("aside.panel", { "aria-label": "Search in this conversation" }, head,
       h("div.search-box", null, icon("search"), this.#input), h("div.panel-body", null, results.element));
     hint();
@@ -24,6 +24,6 @@ export class SearchPanel {
   }
 
   close() {
-    // Nothing is listened to.
+    // It has no listeners.
   }
 }

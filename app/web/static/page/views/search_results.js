@@ -1,4 +1,4 @@
-// What was found: conversations that are here, people, messages.
+// Search results: conversations, people, messages.
 
 import { avatarOf } from "../components/avatar.js";
 import { empty, failure, spinner } from "../components/empty.js";
@@ -17,7 +17,7 @@ export class SearchResults {
   #timer = 0;
   #number = 0;
 
-  /** @param {any} app @param {() => void} done called once something was chosen @param {number} [conversationId] search here alone */
+  /** @param {any} app @param {() => void} done called when the user chooses a result @param {number} [conversationId] search only here */
   constructor(app, done, conversationId) {
     [this.#app, this.#done] = [app, done];
     this.conversationId = conversationId;
@@ -35,7 +35,7 @@ export class SearchResults {
     const where = this.conversationId ? { conversationId: this.conversationId } : {};
     const people = this.conversationId ? Promise.resolve([]) : client.findUsers(query).then((found) => found.users ?? found);
     const [users, messages] = await Promise.allSettled([people, client.search({ q: query, ...where })]);
-    if (number !== this.#number) return; // something else is being looked for by now
+    if (number !== this.#number) return; // there is a newer search
     if (users.status === "rejected" && messages.status === "rejected") {
       fill(this.element, failure(users.reason, () => this.search(query)));
     } else {
@@ -56,7 +56,7 @@ export class SearchResults {
       section("Messages", messages.map((message) => this.#message(message))),
     ];
     if (sections.some(Boolean)) fill(this.element, ...sections);
-    else fill(this.element, empty("search", "Nothing was found", `Nothing here says “${query}”.`));
+    else fill(this.element, empty("search", "No results", `Nothing matches “${query}”.`));
   }
 
   #conversation(conversation) {

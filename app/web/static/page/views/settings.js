@@ -1,4 +1,4 @@
-// One's profile, how the page looks, what notifies, whom one has blocked, one's data, and the way out.
+// Settings: profile, theme, notifications, blocked people, the user's data, signing out.
 
 import { avatarOf } from "../components/avatar.js";
 import { button, busy } from "../components/button.js";
@@ -15,18 +15,18 @@ import { openExport } from "./export.js";
 import { notifications } from "./notification_settings.js";
 import { mayHandleReports, openReports } from "./reports.js";
 
-const SEEN = [["everyone", "Everyone"], ["contacts", "People I write with"], ["nobody", "Nobody"]];
-const THEMES = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]];
+const SEEN = [["everyone", "Everyone"], ["contacts", "People I chat with"], ["nobody", "Nobody"]];
+const THEMES = [["system", "Same as system"], ["light", "Light"], ["dark", "Dark"]];
 
 export function openSettings(app) {
   return openDialog("Settings", (close) => [
     profile(app),
-    section("Appearance", select("Colours", THEMES, theme(), setTheme)),
+    section("Appearance", select("Theme", THEMES, theme(), setTheme)),
     section("Privacy", lastSeenChoice(app), blockedPeople(app)),
     notifications(app),
     administration(app),
     section("Your data", line("file", "Get a copy of your data", () => openExport(app)), line("trash", "Delete my account", () => openDeletion(app), true)),
-    h("section.card.out", null, h("p.detail", null, connectionWords(app.store.connection), ". The API: ", h("a", { href: "/docs", target: "_blank", rel: "noopener" }, "/docs")),
+    h("section.card.out", null, h("p.detail", null, connectionWords(app.store.connection), ". ", h("a", { href: "/docs", target: "_blank", rel: "noopener" }, "API documentation")),
       button("Sign out", () => {
         close();
         app.signOut();
@@ -40,7 +40,7 @@ function section(title, ...content) {
 
 function profile(app) {
   const { store } = app;
-  const name = field("Name", { value: store.me.displayName, maxlength: "80", autocomplete: "name" });
+  const name = field("Name", { value: store.me.displayName, maxlength: store.client.limits?.maxDisplayName, autocomplete: "name" });
   const save = button("Save", async () => {
     const changed = await busy(save, () => store.client.updateMe({ displayName: name.input.value }), (error) => name.fail(sentence(error)));
     if (!changed) return;
@@ -62,12 +62,12 @@ function lastSeenChoice({ store }) {
     }
   };
   let shown = "everyone";
-  const choice = select("Who sees when I was online", SEEN, shown, change);
+  const choice = select("Who can see when I was last online", SEEN, shown, change);
   store.client.request("GET", "/me").then((me) => (choice.querySelector("select").value = shown = me.lastSeenVisible), () => undefined);
   return choice;
 }
 
-/** Of the whole server, once it has said that one is an administrator. */
+/** The administration of the server, shown when the server confirms that the user is an administrator. */
 function administration(app) {
   const place = h("div");
   mayHandleReports(app.store.client).then((may) => may && fill(place, section("Administration", line("warn", "Reports", () => openReports(app)))));
@@ -79,7 +79,7 @@ function blockedPeople(app) {
   const draw = () => {
     const rows = [...app.blocked].map((id) => h("li.line", null, h("span", null, app.store.people.get(id).displayName),
       button("Unblock", () => app.setBlocked(id, false).then(draw))));
-    fill(list, rows.length ? rows : h("li.detail", null, "You have blocked nobody."));
+    fill(list, rows.length ? rows : h("li.detail", null, "You haven't blocked anyone."));
   };
   draw();
   return list;

@@ -1,4 +1,4 @@
-// The signed-in page: the list, the open conversation, and what stands beside it. The address says which:
+// The signed-in page: the list, the open conversation, and the side panel. The address selects them:
 // #/ the list, #/c/12 a conversation, #/c/12/345 a message in it, #/invite/code a link into a group.
 
 import { empty } from "../components/empty.js";
@@ -53,11 +53,11 @@ export class Shell {
     return this.go(seq ? `#/c/${conversationId}/${seq}` : `#/c/${conversationId}`);
   }
 
-  /** Rejects where the server does not open it. */
+  /** Rejects if the server refuses to open it. */
   async openDirect(userId) {
     const { conversations, client } = this.store;
-    const there = conversations.directWith(userId) ?? conversations.put(await client.openDirect(userId));
-    this.open(there.id);
+    const conversation = conversations.directWith(userId) ?? conversations.put(await client.openDirect(userId));
+    this.open(conversation.id);
   }
 
   openSettings() {
@@ -99,7 +99,7 @@ export class Shell {
     return this.#onSignOut();
   }
 
-  /** Rejects where the server does not take the password. @param {string} [password] */
+  /** Rejects if the password is wrong. @param {string} [password] */
   deleteAccount(password) {
     return this.#onDeleteAccount(password);
   }
@@ -119,7 +119,7 @@ export class Shell {
       this.blocked = new Set(users.map((user) => user.id));
       this.store.topics.changed("blocks");
     } catch {
-      // Whom one has blocked is asked again with the next page load; a block still holds on the server.
+      // The next page load fetches the blocked users again; the server enforces blocks anyway.
     }
   }
 
@@ -136,13 +136,13 @@ export class Shell {
       fill(this.#main, this.#view.element);
       this.#view.open(seq ? Number(seq) : undefined);
     } else {
-      fill(this.#main, empty("write", "Choose a conversation", "Or find somebody by name, and write to them."));
+      fill(this.#main, empty("write", "Choose a conversation", "Or find someone by name and send them a message."));
     }
     this.store.topics.changed("route");
     if (kind === "invite") followInvite(this, what);
   }
 
-  /** Ctrl+K (or ⌘K) searches; Escape closes what stands beside the conversation. */
+  /** Ctrl+K (or ⌘K) searches; Escape closes the side panel. */
   #onKey(event) {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();

@@ -1,4 +1,4 @@
-// The list of conversations, and what is found when one types above it.
+// The list of conversations, with the search above it.
 
 import { avatarOf } from "../components/avatar.js";
 import { button, iconButton } from "../components/button.js";
@@ -79,12 +79,12 @@ export class Sidebar {
     reconcile(this.#rows, shown.map((conversation) => conversationRow(store, conversation, route.conversationId === conversation.id)));
     this.#drawShelf(conversations.archived());
     this.#drawState(conversations, shown);
-    queueMicrotask(() => this.#onScroll()); // what is shown may be too little to be scrolled
+    queueMicrotask(() => this.#onScroll()); // the list may be too short to scroll
     const peers = shown.filter((c) => c.kind === "direct").map((c) => conversations.peerOf(c));
     store.presence.watch(peers.slice(0, 500));
   }
 
-  /** The way into the archive, where there is one, and out of it. */
+  /** The button into the archive, if it is not empty, and out of it. */
   #drawShelf(archived) {
     const unread = archived.reduce((sum, conversation) => sum + conversation.unread, 0);
     const deps = [this.#archive, archived.length > 0, unread];
@@ -99,9 +99,9 @@ export class Sidebar {
     else if (conversations.failed && !shown.length) fill(this.#state, failure(conversations.failed, () => conversations.loadFirst()));
     else if (conversations.hasMore()) fill(this.#state, spinner("Loading more"));
     else if (shown.length) fill(this.#state);
-    else if (this.#archive) fill(this.#state, empty("archive", "Nothing is archived"));
+    else if (this.#archive) fill(this.#state, empty("archive", "No archived conversations"));
     else if (conversations.archived().length) fill(this.#state, empty("archive", "All conversations are archived"));
-    else fill(this.#state, empty("write", "No conversations yet", "Find somebody and say hello.", button("Find people", () => newConversation(this.#app), "primary")));
+    else fill(this.#state, empty("write", "No conversations yet", "Find someone and say hello.", button("Find people", () => newConversation(this.#app), "primary")));
   }
 
   #onSearch() {
@@ -126,7 +126,7 @@ export class Sidebar {
 
   #onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    if (!clientHeight) return; // a phone shows the conversation in its place, or one searches: nobody wants more of it
+    if (!clientHeight) return; // hidden behind the conversation on a phone, or by the search: no need to load more
     if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.#app.store.conversations.loadMore().catch(() => undefined);
   }
 }

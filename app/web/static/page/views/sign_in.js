@@ -1,12 +1,12 @@
-// Sign in, or make an account.
+// The forms to sign in and to create an account.
 
 import { busy } from "../components/button.js";
 import { field } from "../components/field.js";
 import { fill, h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 
-const NO = {
-  login: { unauthorized: "This name and password do not go together." },
+const ERRORS = {
+  login: { unauthorized: "Wrong username or password." },
   register: { conflict: "This username is taken." },
 };
 
@@ -18,22 +18,23 @@ export function signIn(client, { note = "", onSignedIn }) {
   const page = h("main.sign-in");
   const accounts = document.documentElement.dataset.accounts === "on";
   let mode = "login";
+  client.fetchLimits().catch(() => undefined); // they are known by the time that somebody creates an account
 
   function draw() {
     const creating = mode === "register";
     const username = field("Username", { name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true, autofocus: true },
-      creating ? "3 to 32 of a–z, 0–9, _ . and -" : "");
-    const name = creating ? field("Your name", { name: "displayName", autocomplete: "name", maxlength: "80" }, "As others see it; may stay empty.") : null;
+      creating ? "3 to 32 characters: letters a–z, digits, _ . and -" : "");
+    const name = creating ? field("Your name", { name: "displayName", autocomplete: "name", maxlength: client.limits?.maxDisplayName }, "Optional. This is the name that others see.") : null;
     const password = field("Password", { name: "password", type: "password", autocomplete: creating ? "new-password" : "current-password", required: true, minlength: creating ? "8" : null },
-      creating ? "8 characters or more" : "");
+      creating ? "At least 8 characters" : "");
     const problem = h("p.problem", { role: "alert" }, note);
     const submit = h("button.button.primary", { type: "submit" }, creating ? "Create account" : "Sign in");
     const other = h("button.link", { type: "button", onclick: () => switchTo(creating ? "login" : "register") },
-      creating ? "I have an account" : "Create an account");
+      creating ? "I already have an account" : "Create an account");
     const form = h("form.card", { noValidate: true, onsubmit: (event) => send(event, { username, name, password, problem, submit }) },
       h("h1", null, creating ? "Create an account" : "Sign in"), username.row, name?.row, password.row, problem, submit, other);
     fill(page, h("div.brand", null, h("img", { src: "/static/icon.svg", alt: "", width: "44", height: "44" }), h("p", null, "Parley")),
-      accounts ? form : elsewhere(), h("p.detail", null, h("a", { href: "/docs" }, "Documents of the API")));
+      accounts ? form : otherService(), h("p.detail", null, h("a", { href: "/docs" }, "API documentation")));
     if (accounts) username.input.focus();
   }
   function switchTo(next) {
@@ -50,10 +51,10 @@ export function signIn(client, { note = "", onSignedIn }) {
       const fields = { username, password, displayName: name };
       const named = (error.errors ?? []).filter((one) => fields[one.field]);
       named.forEach((one) => fields[one.field].fail(one.message));
-      if (!named.length) problem.textContent = sentence(error, NO[mode]);
+      if (!named.length) problem.textContent = sentence(error, ERRORS[mode]);
       (fields[named[0]?.field] ?? password).input.focus();
     };
-    const wrong = mode === "register" ? unfit(given) : [];
+    const wrong = mode === "register" ? mistakes(given) : [];
     if (wrong.length) return fail({ errors: wrong });
     if (await busy(submit, () => client[mode](given), fail)) onSignedIn();
     return undefined;
@@ -62,13 +63,13 @@ export function signIn(client, { note = "", onSignedIn }) {
   return page;
 }
 
-/** What the server would refuse, in words for a person. */
-function unfit({ username, password }) {
-  const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: "3 to 32 of a–z, 0–9, _ . and -" }];
-  const secret = password.length >= 8 ? [] : [{ field: "password", message: "8 characters or more, please" }];
+/** Checks what the server would refuse, and explains it. */
+function mistakes({ username, password }) {
+  const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: "Use 3 to 32 characters: letters a–z, digits, _ . and -" }];
+  const secret = password.length >= 8 ? [] : [{ field: "password", message: "Use at least 8 characters" }];
   return [...name, ...secret];
 }
 
-function elsewhere() {
-  return h("div.card", null, h("h1", null, "Sign in elsewhere"), h("p", null, "Accounts are kept by another service here. Open Parley from there."));
+function otherService() {
+  return h("div.card", null, h("h1", null, "Sign in through your service"), h("p", null, "This server uses the accounts of another service. Open Parley from there."));
 }

@@ -1,4 +1,4 @@
-// What became of a group, in a sentence.
+// System messages as sentences.
 
 import { listed } from "../lib/words.js";
 
@@ -16,7 +16,7 @@ export function systemText(store, message) {
     case "removed":
       return `${who} removed ${whom}`;
     case "joined":
-      return `${who} joined by an invite`;
+      return `${who} joined with an invite link`;
     case "left":
       return `${who} left`;
     case "role":
@@ -32,12 +32,12 @@ const article = (role) => ({ owner: "an owner", admin: "an admin", member: "a me
 
 function changed(about) {
   if (about.name) return `named the group “${about.name}”`;
-  if ("avatarUrl" in about) return "changed the picture of the group";
-  if ("description" in about) return "changed the description";
-  return about.history === "joined" ? "hid the past from new members" : "opened the past to new members";
+  if ("avatarUrl" in about) return "changed the group picture";
+  if ("description" in about) return "changed the group description";
+  return about.history === "joined" ? "hid earlier messages from new members" : "made earlier messages visible to new members";
 }
 
-/** One line of a message, for the list of conversations and for notifications. */
+/** A message in one line, for lists and notifications. */
 export function preview(store, message) {
   if (message.kind === "system") return systemText(store, message);
   if (message.deletedAt) return "Deleted message";
