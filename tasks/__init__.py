@@ -1,17 +1,19 @@
-"""The Celery application. Tasks are shells over ``app.services``; they take ids, and are safe to run twice.
+"""The Celery application. Tasks are thin shells around ``app.services``. They take ids and are safe to run twice.
 
-Imports no Flask: a worker serves no requests.
+Nothing here imports Flask: a worker serves no requests.
 """
 
 from __future__ import annotations
 
 import logging.config
 import os
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, worker_init, worker_ready
 
+from app.config import ConfigError, Settings
 from app.logs import logging_config
 from tasks import shutdown
 
@@ -29,7 +31,7 @@ shutdown.install()
 
 def _one_logger_for_all(**_: Any) -> None:
     logging.config.dictConfig(logging_config(production=os.environ.get("APP_ENV") == "production"))
-    # Two or three lines for every task, at INFO, would drown the rest; failures are logged above it.
+    # At INFO, these loggers write two or three lines per task. Failures are logged at a higher level.
     for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -37,9 +39,22 @@ def _one_logger_for_all(**_: Any) -> None:
 setup_logging.connect(_one_logger_for_all, weak=False)
 
 
-def _look_at_once(**_: Any) -> None:
-    """A worker's first look at the log, and its first sign of life, not up to a tick of the beat later."""
+def _check_settings(**_: Any) -> None:
+    """Ends a worker at its start if it cannot be configured. Otherwise every task would fail."""
+    from app.bootstrap import build_container  # noqa: PLC0415 - beat does not need it
+
+    try:
+        build_container(Settings.from_env()).close()
+    except ConfigError as error:
+        sys.exit(f"parley: {error}")
+
+
+worker_init.connect(_check_settings, weak=False)
+
+
+def _wake_drain_at_start(**_: Any) -> None:
+    """Sends the worker's first heartbeat and starts a drain if needed, without waiting for the next tick of beat."""
     celery_app.send_task("tasks.maintenance.wake_drain", expires=10)
 
 
-worker_ready.connect(_look_at_once, weak=False)
+worker_ready.connect(_wake_drain_at_start, weak=False)

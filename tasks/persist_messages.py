@@ -23,43 +23,45 @@ from tasks.worker_process import NAME, parley, process_name
 
 log = logging.getLogger(__name__)
 
-# A drain may wait longer for a commit than a person for an answer.
+# A drain may wait longer for a commit than a person waits for an answer.
 STORE_TIMEOUT_SECONDS = 10.0
-ASK_PUSH_EVERY_SECONDS = 0.5
+WAKE_PUSH_EVERY_SECONDS = 0.5
 
-# Over all drains of this process: counters that begin anew with each drain would look like restarts.
+# Counts over all drains of this process. Counters that start at zero with each drain would look like restarts.
 _stats = DrainStats()
 
 
 class PushWaker:
-    """Called after a batch by which devices are owed something: wakes the runner, or has one begin, at most twice a
-    second. A hint: the sweep looks as well."""
+    """Wakes the push runner, or starts one at most twice a second. Called after each batch with pending notifications.
+
+    If a wake-up is lost, the sweep starts a runner.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._asked = 0.0
+        self._enqueued = 0.0
 
     def __call__(self) -> None:
         try:
             running = push_signal.poke(self._redis)
         except RedisError as error:
-            log.warning("the runner of push notifications is not woken: %s", type(error).__name__)
+            log.warning("cannot wake the push runner: %s", type(error).__name__)
             return
         now = time.monotonic()
-        if not running and now - self._asked > ASK_PUSH_EVERY_SECONDS:
-            self._asked = now
+        if not running and now - self._enqueued > WAKE_PUSH_EVERY_SECONDS:
+            self._enqueued = now
             wake_push()
 
 
 def hand_over(redis: Redis) -> None:
-    """A drain that was told to end may leave something: another one begins at once."""
+    """Starts another drain if this one left records because it had to stop."""
     if redis.xlen(keys.LOG) and not redis.exists(keys.LEASE):
         wake_drain()
 
 
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
 def drain() -> None:
-    """Store what is in the log, and go on while something comes. Does nothing where a drain is at work already."""
+    """Stores the records of the log until none arrive any more. Does nothing if another drain is active."""
     shared = parley()
     settings = shared.settings
     engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
@@ -85,7 +87,7 @@ def drain() -> None:
             alive(worker.stats)
             hand_over(redis)
     except RedisError as error:
-        log.warning("the drain ends: Redis went away (%s)", type(error).__name__)
+        log.warning("the drain ends: the connection to Redis was lost (%s)", type(error).__name__)
     finally:
         engine.dispose()
         redis.close()

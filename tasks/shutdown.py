@@ -1,13 +1,14 @@
-"""A worker on SIGTERM: running tasks are asked to end, waited for, and after ``GRACE_SECONDS`` handed back.
+"""Stops a worker on SIGTERM: asks running tasks to end, waits for them, and hands them back after ``GRACE_SECONDS``.
 
-Why not Celery's own ways. Warm shutdown waits without a limit, and a platform's SIGTERM to every process of
-the worker kills the pool processes in the midst of their tasks. Soft shutdown (REMAP_SIGTERM=SIGQUIT with a
-timeout) sleeps its whole timeout in the signal handler, even if the last task is done after 10 ms.
+Celery's own shutdowns do not fit. Warm shutdown waits without a limit, and if the platform sends SIGTERM to every
+process of the worker, the pool processes die in the middle of their tasks. Soft shutdown (REMAP_SIGTERM=SIGQUIT with a
+timeout) sleeps its whole timeout in the signal handler, even if the last task ends after 10 ms.
 
 Invariants:
-* a task that looks at ``stopping()`` between its steps ends in time, whether the signal went to the group
-  or the parent;
-* a task that does not look is killed after the grace; acknowledged late, it runs again elsewhere.
+
+* A task that checks ``stopping()`` between its steps ends in time. It does not matter if the process group or only
+  the parent got the signal.
+* A task that does not check is killed after the grace period. It is acknowledged late, so it runs again elsewhere.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 from billiard import active_children
 from celery.signals import task_postrun, task_prerun, worker_ready
 
-GRACE_SECONDS = 15.0  # a platform kills at 30; the cold shutdown after it needs a few
+GRACE_SECONDS = 15.0  # platforms kill after 30 s, and the cold shutdown needs a few of them
 
 
 class _Pool:
@@ -31,23 +32,23 @@ class _Pool:
 
     installed = False
     busy = False
-    told_at: float | None = None
+    stop_requested_at: float | None = None
 
 
 def stopping() -> bool:
-    """Whether the running task should end now and leave the rest to its successor. Cheap."""
-    return _Pool.told_at is not None
+    """Returns True if the running task should end now and leave the rest to its successor. Cheap."""
+    return _Pool.stop_requested_at is not None
 
 
 def install() -> None:
-    """Connect to Celery's signals; once, when the Celery application is made."""
+    """Connects to Celery's signals. Called once, when the Celery application is created."""
     worker_ready.connect(_watch_parent, weak=False)
     task_prerun.connect(_before_task, weak=False)
     task_postrun.connect(_after_task, weak=False)
 
 
 def _before_task(**_: Any) -> None:
-    # Here and not in worker_process_init: the pool sets its own handlers after that.
+    # worker_process_init would be too early: the pool sets its own handlers after it.
     if not _Pool.installed:
         _Pool.installed = True
         _chain_in_pool_process()
@@ -63,12 +64,13 @@ def _chain_in_pool_process() -> None:
 
     def on_term(signum: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if not _Pool.busy or (_Pool.told_at is not None and now - _Pool.told_at >= GRACE_SECONDS):
+        requested_at = _Pool.stop_requested_at
+        if not _Pool.busy or (requested_at is not None and now - requested_at >= GRACE_SECONDS):
             if callable(leave):
                 leave(signum, frame)
             return
-        if _Pool.told_at is None:
-            _Pool.told_at = now
+        if requested_at is None:
+            _Pool.stop_requested_at = now
             signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
     signal.signal(signal.SIGTERM, on_term)
@@ -76,14 +78,14 @@ def _chain_in_pool_process() -> None:
 
 
 def _watch_parent(**_: Any) -> None:
-    """In the worker's main process: put our handler before Celery's warm shutdown."""
+    """Installs our handler in front of Celery's warm shutdown, in the worker's main process."""
     warm = signal.getsignal(signal.SIGTERM)
-    told = threading.Event()
+    forwarded = threading.Event()
 
     def on_term(signum: int, frame: FrameType | None) -> None:
-        if not told.is_set():
-            told.set()
-            _tell_pool_processes()
+        if not forwarded.is_set():
+            forwarded.set()
+            _forward_to_pool_processes()
             _cold_shutdown_after(GRACE_SECONDS + 1)
         if callable(warm):
             warm(signum, frame)
@@ -91,7 +93,7 @@ def _watch_parent(**_: Any) -> None:
     signal.signal(signal.SIGTERM, on_term)
 
 
-def _tell_pool_processes() -> None:
+def _forward_to_pool_processes() -> None:
     for child in active_children():
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGTERM)

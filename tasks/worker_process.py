@@ -1,4 +1,4 @@
-"""What a pool process of the worker shares between its tasks: made after the fork, on first use."""
+"""Objects that the tasks of one pool process share. They are made at first use, after the fork."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME = f"{socket.gethostname()}:{os.getppid()}"
 
 
 def process_name(work: str = "worker") -> str:
-    """Of this pool process, for its figures. Those of each ``work`` are published apart."""
+    """Returns the name under which this pool process publishes metrics. Each kind of work has its own."""
     return f"{work}:{socket.gethostname()}:{os.getpid()}"
 
 
@@ -27,7 +27,7 @@ def parley() -> Container:
 
 
 def worker_changes(shared: Container) -> WorkerChanges:
-    """A way into the log, for what a task changes of messages and groups."""
+    """Returns the way for tasks to write changes of messages and groups to the log."""
     settings = shared.settings
     change = Append(
         shared.redis,

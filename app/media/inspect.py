@@ -34,7 +34,7 @@ def sniff_again(path: Path, claimed: str) -> Sniffed:
 
 
 def inspect(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> Inspected:
-    """Removes, in place, the metadata that says where the file was made, and decodes it.
+    """Removes the position and other metadata from the file, in place, and decodes it.
 
     A file of kind ``file`` stays as it is. Raises UnreadableError if the file cannot be shown.
     """

@@ -20,7 +20,8 @@ GROUP = "parley.media_storages"
 
 @dataclass(frozen=True, slots=True)
 class StorageContext:
-    """What a storage is configured with: built-in ones read ``settings``, others their own variables in ``env``."""
+    """The configuration that storages are made from. Built-in ones read ``settings``, others their variables in
+    ``env``."""
 
     settings: Settings
     env: Mapping[str, str]

@@ -13,7 +13,7 @@ from app.core.errors import UnsupportedMedia
 
 Kind = Literal["image", "audio", "video", "file"]
 
-# How many first bytes the checks get. Signatures are short, but in a photo the size comes after the colour profile.
+# The checks get this many first bytes. Signatures are short, but in a photo the size comes after the colour profile.
 HEAD_BYTES = 256 * 1024
 UNKNOWN = "application/octet-stream"
 _GENERIC = {"", UNKNOWN, "binary/octet-stream", "application/x-www-form-urlencoded"}
@@ -49,7 +49,7 @@ _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "image/avif"),
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "image/heic"),
 }
-# Removing the position from these would mean re-encoding them. Phones convert them to JPEG if a page asks for JPEG.
+# Removing the position from these would mean re-encoding them. Phones convert them if a page accepts only JPEG.
 REFUSED = {"image/avif", "image/heic"}
 # Containers that may have a video track or only sound.
 _SOUND_ONLY = {"video/webm": "audio/webm", "video/mp4": "audio/mp4", "audio/ogg": "audio/ogg"}

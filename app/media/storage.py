@@ -98,7 +98,7 @@ ACTIVE = ("html", "svg", "xml", "javascript", "ecmascript", "xhtml", "x-shockwav
 
 
 def is_shown(kind: Kind) -> bool:
-    """Whether a page may show it inline. Everything else is a download."""
+    """Returns True if a page may show it inline. Everything else is a download."""
     return kind != "file"
 
 

@@ -1,4 +1,4 @@
-"""Removes the metadata of an image that says where and by whom it was made. It does not decode: no pixel changes.
+"""Removes identifying metadata, such as position and author, from an image. It does not decode: no pixel changes.
 
 Everything that affects the display stays: the colour profile, and the orientation in a new EXIF block. The rest goes:
 EXIF with its position and thumbnail, XMP, IPTC, comments and texts. Raises ValueError if the file does not follow its
@@ -52,7 +52,7 @@ def _jpeg(data: bytes) -> bytes:
 
 
 def _affects_display(marker: int, body: bytes) -> bool:
-    """Whether to keep a segment: tables, and of the application segments only JFIF, Adobe and the colour profile."""
+    """Returns True for tables, and of the application segments only for JFIF, Adobe and the colour profile."""
     if marker == _ICC:
         return body.startswith(b"ICC_PROFILE\0")
     return marker in (_JFIF, _ADOBE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE)
@@ -165,7 +165,7 @@ def _gif(data: bytes) -> bytes:
 
 
 def _is_kept(data: bytes, at: int) -> bool:
-    """Whether to keep an extension: delays between frames and the loop count stay, comments and texts go."""
+    """Returns True for extensions with frame delays or the loop count. Comments and texts go."""
     label = data[at + 1]
     if label == _GIF_APPLICATION:
         return data[at + 3 : at + 14] in (b"NETSCAPE2.0", b"ANIMEXTS1.0")

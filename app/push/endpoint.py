@@ -73,7 +73,7 @@ def is_loopback_name(host: str) -> bool:
 
 
 def may_call(address: str, *, loopback: bool) -> bool:
-    """Whether this server may connect to an IP address."""
+    """Returns True if this server may connect to the IP address."""
     ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     ip = mapped or ip

@@ -110,7 +110,7 @@ def _cause(error: BaseException) -> str:
 
 
 def classify_response(response: SendResponse) -> Outcome:
-    """Returns what one message's response means for it."""
+    """Translates the response to one message into an outcome."""
     error = response.exception
     if error is None:
         return SENT

@@ -24,8 +24,8 @@ ANSWER_BYTES = 4096
 
 
 class Deadlines:
-    """Cuts connections of requests that exceed their total time. Socket timeouts do not: they start anew with each byte
-    received."""
+    """Cuts connections of requests that exceed their total time. A socket timeout cannot do this: each received byte
+    restarts it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""How much a push provider may send at a time."""
+"""Concurrency limits of push providers."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ RETRY_SECONDS = 10.0  # the pause before the next try if the service names none
 
 
 class Address(NamedTuple):
-    """Where a notification goes: an endpoint with its keys, or a token."""
+    """The destination of a notification: an endpoint with its keys, or a token."""
 
     user_id: int
     target_id: int

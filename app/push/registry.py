@@ -22,7 +22,7 @@ GROUP = "parley.push_providers"
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What a provider is configured with.
+    """The configuration that providers are made from.
 
     Built-in providers read ``settings``; others read their own variables from ``env``. ``vapid_private_key`` returns
     the deployment's key; it may block, and raises Overloaded if Postgres does not answer.
@@ -99,9 +99,9 @@ class PushRegistry:
     serve one platform and PUSH_PROVIDERS does not order them.
     """
 
-    def __init__(self, context: ProviderContext) -> None:
+    def __init__(self, context: ProviderContext, built_in: Iterable[ProviderKind] = BUILT_IN) -> None:
         self.context = context
-        self.kinds = load_kinds(GROUP, ProviderKind, BUILT_IN)
+        self.kinds = load_kinds(GROUP, ProviderKind, built_in)
         check_names("PUSH_PROVIDERS", context.settings.push_providers, self.kinds)
         served = {platform for kind in self.kinds.values() for platform in kind.platforms}
         self.platforms = {platform: self._provider_of(platform) for platform in sorted(served)}

@@ -82,7 +82,7 @@ class WebPush:
 
 
 def classify_response(response: requests.Response) -> Outcome:
-    """Returns what the service's response means for the notification."""
+    """Translates the service's response into an outcome."""
     status = response.status_code
     if 200 <= status < 300:
         return SENT

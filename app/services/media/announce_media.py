@@ -50,13 +50,13 @@ def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
 
 
 def _is_in_log(redis: Redis, row: StoredMedia) -> bool:
-    """Whether the log already has the announcement. The drain is late then, and a second record would not help."""
+    """Returns True if the log already has the announcement. The drain is late then; a second record would not help."""
     tail = read_tail(redis, [row.conversation_id or 0])
     return any(record.kind == Kind.MEDIA and record.id == row.id for record in tail.records)
 
 
 def progress_body(row: StoredMedia, stage: str) -> str:
-    """Returns the body of ``media_progress``: the stage, and the size and BlurHash if known."""
+    """Returns the body of ``media_progress``: the stage, plus the size and BlurHash once the image is decoded."""
     view = {name: value for name, value in attachment_view(row).items() if name in ("width", "height", "blurhash")}
     return _fragment({"mediaId": row.id, "conversationId": row.conversation_id, "stage": stage, **view})
 

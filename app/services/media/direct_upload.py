@@ -26,7 +26,7 @@ from app.store.engine import reading, writing
 from app.store.media import Found, StoredMedia
 from app.task_queue import enqueue_processing
 
-# How long the signature is valid, and how long an upload that started in time may still take.
+# Validity of the signature, and time limit for an upload that started in time.
 SIGNED_SECONDS = 600
 UPLOAD_SECONDS = 3600
 # The storages' words for the accepted image formats.

@@ -68,7 +68,7 @@ def visible_media(user_id: int, media_id: str, *, engine: Engine, memberships: R
 
 
 def _in_unstored_message(members: Memberships, user_id: int, media_id: str) -> bool:
-    """Whether a message names the medium that was accepted and is not stored yet."""
+    """Returns True if a message that was accepted and is not stored yet names the medium."""
     mine, since = members.of[user_id], members.since
     seen = (
         record

@@ -1,4 +1,4 @@
-"""Counts what became of the media that a worker process handled."""
+"""Counts the outcomes of the media that a worker process handled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.histogram import Histogram
 
-# From a small picture to a video whose parts are stored one after the other.
+# The bounds cover a small picture as well as a video that is stored in parts.
 PROCESSING_BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0)
 
 

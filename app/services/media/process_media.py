@@ -5,7 +5,7 @@ Invariants
   medium again when the lease expires.
 * The asset is named by the medium, so storing it twice leaves one asset. The staged bytes are deleted in the
   transaction that sets ``ready`` or ``failed``, after the storage has confirmed.
-* If the medium was deleted meanwhile, the worker that notices discards the asset: it may have been stored after the
+* If the medium is deleted during processing, the worker discards the asset, because it may have been stored after the
   removal.
 * Processing always ends. A medium fails if it cannot be decoded, if the storage rejects it for good, if it killed three
   workers, or if it could not be stored within six hours.
@@ -54,7 +54,7 @@ READ_PAUSE, MAX_READ_PAUSE = 3.0, 0.05
 
 
 class GoneError(Exception):
-    """The medium was deleted meanwhile."""
+    """The medium was deleted during processing."""
 
 
 class StoppedError(Exception):
@@ -197,7 +197,7 @@ class MediaWork:
             self._discard(row)
 
     def _discard(self, row: StoredMedia) -> None:
-        """Removes what was stored for a medium that no longer exists."""
+        """Enqueues the removal of the asset of a deleted medium."""
         with writing(self._engine) as conn:
             store.discard(conn, row.id)
         enqueue_discard(row.id)

@@ -1,7 +1,7 @@
-"""Receives an uploaded file piece by piece and stages it in Postgres, where a worker on another machine can read it.
+"""Receives an uploaded file piece by piece and stages it in Postgres for a worker, which may run on another machine.
 
 Invariants
-* Memory holds one piece of the file. While the next piece is on its way, no connection to Postgres is held.
+* Memory holds one piece of the file. No connection to Postgres is held while waiting for the next piece.
 * The type and size of the file are checked before the second piece is accepted.
 * An unfinished upload leaves nothing behind: its row and pieces are deleted. If this process dies, the sweep deletes
   them.
@@ -38,7 +38,7 @@ ReadMemberships = Callable[[Sequence[int], int | None], Memberships]
 
 # The first piece must contain all that the checks of the first bytes need.
 PIECE_BYTES = HEAD_BYTES
-# What a form may contain besides its file. A declared length may exceed the limit of a file by this much.
+# Room for the form around the file. A declared length may exceed the limit of a file by this much.
 FORM_BYTES = 64 * 1024
 
 

@@ -10,7 +10,7 @@ from app.store.engine import reading, writing
 from app.store.media_sweep import Due
 from app.task_queue import enqueue_announcement, enqueue_discard, enqueue_processing
 
-# How long an enqueued task may take before the sweep enqueues it again.
+# The sweep enqueues a task again if it has not finished after this time.
 RETRY_SECONDS = 30.0
 
 
@@ -44,6 +44,6 @@ def _handle(engine: Engine, item: Due) -> None:
 
 
 def _is_unused(engine: Engine, item: Due) -> bool:
-    """Whether no message named the medium within its day."""
+    """Returns True if no message named the medium within its day."""
     with reading(engine) as conn:
         return item.state in ("ready", "failed") and media_sweep.is_expired(conn, item.id)

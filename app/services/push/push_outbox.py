@@ -1,4 +1,4 @@
-"""The development outbox: what the local twin would have sent, kept in Redis so that a developer can look at it."""
+"""The development outbox: keeps the local twin's deliveries in Redis, for a developer to look at."""
 
 from __future__ import annotations
 

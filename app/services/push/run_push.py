@@ -2,7 +2,7 @@
 
 A lease in Redis keeps it to one runner at a time. Two would do no harm, because each row is claimed by only one of
 them. A runner ends when nothing was pending for some time, when another runner has the lease, or when its process is
-stopping. The next runner continues with whatever is left.
+stopping. The next runner continues with the remaining rows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LINGER_SECONDS = 10.0
 STAY_FOR_MS = 15_000
 WAIT_SECONDS = 0.5
 RUN_SECONDS = 1800.0
-# How long to wait for requests in flight when the process stops. No request takes longer than 10 s.
+# Time limit for requests in flight when the process stops. No request takes longer than 10 s.
 END_SECONDS = 11.0
 
 

@@ -71,7 +71,7 @@ class Lane:
         self._stopping = stopping
         self._counted = counted
         self._hosts = Hosts(self._options.per_host)
-        self._inbox: queue.SimpleQueue[Result | None] = queue.SimpleQueue()  # None: look at the queue in Postgres
+        self._inbox: queue.SimpleQueue[Result | None] = queue.SimpleQueue()  # None wakes the lane
         self._pool = ThreadPoolExecutor(self._options.threads, thread_name_prefix=f"push-{self._name}")
         self._thread = threading.Thread(target=self._run, name=f"push-lane-{self._name}", daemon=True)
         self.idle = False
@@ -199,7 +199,7 @@ def compose(engine: Engine, deliveries: Sequence[Delivery], *, preview: str) -> 
 
 
 def why_needless(one: Delivery, facts: PushFacts | None, now_ms: int) -> tuple[State, str] | None:
-    """Returns the final state and reason of a notification that must not be sent any more, or None."""
+    """Returns the final state and reason of a notification that must not be sent, or None."""
     if one.platform is None:
         return "dropped", "no target"
     if one.kind == "clear":
