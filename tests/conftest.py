@@ -32,7 +32,7 @@ StackFactory = Callable[..., Stack]
 
 @pytest.fixture(scope="session")
 def work_dir() -> Iterator[Path]:
-    """Not pytest's own directory: under root, PostgreSQL runs as another user, who may not enter pytest's directory."""
+    """Not pytest's own directory: under root, PostgreSQL runs as another user without access to it."""
     directory = Path(tempfile.mkdtemp(prefix="parley-test-"))
     yield directory
     shutil.rmtree(directory)

@@ -56,7 +56,7 @@ def expected_of(case: Case) -> Expected:
 def end_of_event(case: Case, number: int) -> int:
     """Returns the end of the frame that completes event ``number``.
 
-    No more is sent, because the server has closed by then.
+    Nothing after it is sent, because the server has closed by then.
     """
     ends = [end for first, end in frames_of(case.stream) if first & 0x80]
     return ends[number]

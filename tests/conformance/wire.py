@@ -125,7 +125,7 @@ class Wire:
 
 
 def _whole_frame(data: bytes) -> tuple[int, int] | None:
-    """Returns where the payload of the first frame begins and ends; None until it is complete.
+    """Returns start and end of the first frame's payload; None until it is complete.
 
     Stricter than a client need be: our server sends only whole messages, with the shortest length.
     """

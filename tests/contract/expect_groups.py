@@ -42,8 +42,8 @@ def is_now(conversation_id: int, **fields: Any) -> Callable[[Event], bool]:
 
 def about(client: EventClient, conversation_id: int, start: int = 0) -> list[Event]:
     """Returns all events about the conversation, from the client's event number ``start`` on."""
-    told = list(client.events)[start:]
-    return [e for e in told if conversation_id in (e.data.get("conversationId"), e.data.get("id"))]
+    later = list(client.events)[start:]
+    return [e for e in later if conversation_id in (e.data.get("conversationId"), e.data.get("id"))]
 
 
 def history(rest: RestClient, conversation_id: int) -> list[View]:

@@ -147,7 +147,7 @@ def test_group_size_is_limited(short_server: Stack, crowd: list[Account], opened
     made = owner.group("Trip", ids[1:4])["id"]
     with refused("invalid"):
         owner.add(made, *ids[4:6])
-    assert owner.conversation(made)["memberCount"] == 4, "all or nobody"
+    assert owner.conversation(made)["memberCount"] == 4, "all are added, or none"
     assert owner.add(made, ids[4])["memberCount"] == 5
     with refused("invalid"):
         owner.add(made, ids[5])

@@ -30,9 +30,9 @@ def test_old_and_new_members_get_the_events_of_an_addition(
     answer = rest(ann).add(made, *(who.user_id for who in new))
     assert answer["memberCount"] == 4
     for client in clients:
-        told = client.next_event(is_system("added", made)).data
-        assert (told["senderId"], told["seq"]) == (ann.user_id, 2)
-        assert set(told["system"]["userIds"]) == everyone(*new)
+        message = client.next_event(is_system("added", made)).data
+        assert (message["senderId"], message["seq"]) == (ann.user_id, 2)
+        assert set(message["system"]["userIds"]) == everyone(*new)
         assert set(roles(client.next_event(is_now(made, memberCount=4)).data)) == everyone(ann, ben, *new)
     assert rest(new[0]).send(conversation_id=made)["seq"] == 3
 
@@ -120,8 +120,8 @@ def test_role_change_is_announced_and_takes_effect(
     made = group(ann, ben)
     client = connect(transport, ben)
     assert roles(rest(ann).give_role(made, ben.user_id, "admin"))[ben.user_id] == "admin"
-    told = client.next_event(is_system("role", made)).data
-    assert told["system"] == {"type": "role", "userId": ben.user_id, "role": "admin"}
+    message = client.next_event(is_system("role", made)).data
+    assert message["system"] == {"type": "role", "userId": ben.user_id, "role": "admin"}
     client.next_event(lambda e: is_now(made)(e) and roles(e.data)[ben.user_id] == "admin")
     assert rest(ben).change(made, name="Mine")["name"] == "Mine"
     rest(ann).give_role(made, ben.user_id, "member")
@@ -230,8 +230,8 @@ def test_resume_shows_the_current_state_of_missed_changes(
     rest(ann).change(made, name="Last")
     away.reconnect()
     away.fence()
-    told = [m["system"]["type"] for m in away.messages(made) if m["seq"] > 1]
-    assert told == ["info", "added", "role", "info"]
+    types = [m["system"]["type"] for m in away.messages(made) if m["seq"] > 1]
+    assert types == ["info", "added", "role", "info"]
     now = [e.data for e in away.named("conversation_updated") if e.data["id"] == made][-1]
     assert (now["name"], now["memberCount"]) == ("Last", 3)
     assert roles(now)[eve.user_id] == "admin"

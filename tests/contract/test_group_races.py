@@ -114,13 +114,13 @@ def test_messages_and_changes_share_one_order(
     assert {answer for answer in answers if isinstance(answer, str)} <= {"not_found"}
     found = history(rest(ann), made)
     assert [m["seq"] for m in found] == list(range(1, len(found) + 1))
-    gone: set[int] = set()
+    removed: set[int] = set()
     for message in found:
-        assert message["senderId"] not in gone
-        gone |= (
+        assert message["senderId"] not in removed
+        removed |= (
             set(message["system"].get("userIds", ())) if message.get("system", {}).get("type") == "removed" else set()
         )
-    assert gone == everyone(*others)
+    assert removed == everyone(*others)
     acked = {answer["id"] for answer in answers if isinstance(answer, dict) and "sentAt" in answer}
     assert acked <= {m["id"] for m in found}
     for client in clients:

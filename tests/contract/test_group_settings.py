@@ -31,9 +31,9 @@ def test_setting_is_sent_only_to_ones_own_sessions(
     assert act(rest(ben), made)[name] == value
     away.reconnect()
     for client in (own, away):
-        told = client.next_event("conversation_settings")
-        assert (told.data["conversationId"], told.data[name]) == (made, value)
-        assert told.cursor
+        event = client.next_event("conversation_settings")
+        assert (event.data["conversationId"], event.data[name]) == (made, value)
+        assert event.cursor
     other.fence()
     assert about(other, made) == []
     assert rest(ben).conversation(made)[name] == value

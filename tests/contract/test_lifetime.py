@@ -1,4 +1,4 @@
-"""How sessions end, with short limits: tokens of 8 s, 1 s to join, pings every second."""
+"""The ends of sessions, with short limits: tokens of 8 s, 1 s to join, pings every second."""
 
 from __future__ import annotations
 

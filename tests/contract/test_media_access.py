@@ -1,4 +1,4 @@
-"""Who gets the bytes: users who see a message with the medium, through an address that expires.
+"""Access to media: users who see a message with the medium get an address that expires.
 
 Others learn nothing.
 """

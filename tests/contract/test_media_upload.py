@@ -236,7 +236,7 @@ def test_failed_medium_is_shown_as_failed_even_if_attached_later(
         return (bool(views) and failed(views[-1])) or None
 
     for message_id in sent:
-        watcher.wait(lambda message_id=message_id: shown_failed(message_id), 15, "that it failed")
+        watcher.wait(lambda message_id=message_id: shown_failed(message_id), 15, "the failed medium")
     for found in (rest(ben).history(one)["messages"], rest(ben).fetch_unread()["messages"]):
         assert [failed(m) for m in found if m["id"] in sent] == [True, True]
 

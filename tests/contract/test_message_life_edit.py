@@ -171,7 +171,7 @@ def test_message_cannot_be_edited_after_the_time_limit(
             return refused.code == "forbidden"
         return False
 
-    eventually(too_late, "the end of the time for edits", 5)
+    eventually(too_late, "the end of the time limit", 5)
     with refused("forbidden"):
         other.delete(sent["id"], made)
     assert other.delete(sent["id"], made, scope="me")["seq"] == 2, "deleting for oneself is always allowed"

@@ -118,10 +118,10 @@ def test_messages_of_a_deleted_account_stay_and_its_groups_are_left(
     sent = rest(ann).send(receiver_id=ben.user_id, message="remember me")
     watcher = connect("ws", ben)
     delete_me(rest(ann), ann)
-    told = watcher.next_event(
+    event = watcher.next_event(
         lambda e: e.name == "receive_message" and e.data["conversationId"] == theirs and e.data["kind"] == "system", 15
     )
-    assert told.data["system"] == {"type": "left"}
+    assert event.data["system"] == {"type": "left"}
     for club in (mine, theirs):
         members = eventually(
             lambda club=club: _without(rest(ben), club, ann.user_id), "the group to lose the deleted member", 15

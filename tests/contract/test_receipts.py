@@ -67,8 +67,8 @@ def test_ack_contains_the_current_mark(
 ) -> None:
     conversation = send_many(rest(ann), ben, 3)
     mark = getattr(connect(transport, ben, ack="client"), what)
-    for asked, stands in ((0, 0), (2, 2), (1, 2), (9999, 3), (9999, 3), (2, 3)):
-        assert mark(conversation, asked) == {"conversationId": conversation, "seq": stands, "status": "stored"}
+    for seq, stored_seq in ((0, 0), (2, 2), (1, 2), (9999, 3), (9999, 3), (2, 3)):
+        assert mark(conversation, seq) == {"conversationId": conversation, "seq": stored_seq, "status": "stored"}
 
 
 def test_read_mark_moves_the_delivered_mark(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:

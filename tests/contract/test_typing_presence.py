@@ -99,8 +99,8 @@ def test_clean_close_sends_offline_with_last_seen_at_once(
     present = connect(transport, ben)
     assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "online"
     present.close()
-    gone = watcher.next_event(is_state(ben.user_id, "offline"), 3)
-    assert is_time(gone.data["lastSeen"])
+    offline = watcher.next_event(is_state(ben.user_id, "offline"), 3)
+    assert is_time(offline.data["lastSeen"])
 
 
 def test_vanished_connection_goes_offline(connect: Connect, ann: Account, ben: Account) -> None:

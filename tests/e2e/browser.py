@@ -80,7 +80,7 @@ def _from_system() -> str | None:
 
 
 def _run(command: list[str]) -> None:
-    """Runs the command. The caller checks the result by what is installed afterwards."""
+    """Runs the command and ignores its result: the caller looks for the browser afterwards."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         subprocess.run(command, env=environment, capture_output=True, check=False, timeout=INSTALL_SECONDS)

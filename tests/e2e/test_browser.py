@@ -1,4 +1,4 @@
-"""Where the tests get their browser from, and the error without any."""
+"""The sources of the tests' browser, and the error without any."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]
 
 
 def test_error_without_a_browser_names_the_install_command(commands: list[list[str]]) -> None:
-    with pytest.raises(RuntimeError, match=r"-m playwright install --with-deps chromium$") as told:
+    with pytest.raises(RuntimeError, match=r"-m playwright install --with-deps chromium$") as caught:
         browser._executable(NOWHERE)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert commands == [[*browser.INSTALL, "chromium"]]
 
 

@@ -64,10 +64,10 @@ class History:
         where = (record["conversationId"], record["seq"])
         if record["seq"] <= self._last.get(where[0], 0):
             self.disorder.append(
-                f"user {self.user_id}: seq {record['seq']} came after {self._last[where[0]]} in {where[0]}"
+                f"user {self.user_id}: seq {record['seq']} arrived after {self._last[where[0]]} in {where[0]}"
             )
         if record["id"] in self._connection_ids:
-            self.disorder.append(f"user {self.user_id}: {record['id']} came twice in one connection")
+            self.disorder.append(f"user {self.user_id}: {record['id']} arrived twice in one connection")
         self._last[where[0]] = max(record["seq"], self._last.get(where[0], 0))
         self._connection_ids.add(record["id"])
         self.received.append(record)

@@ -64,14 +64,14 @@ def test_frozen_reader_goes_offline_in_time(
 def test_half_open_connection_goes_offline_in_time(
     cluster: Cluster, people: tuple[Account, Account], opened: list[Any], seed: int, offline_seconds: float
 ) -> None:
-    other, gone = people
+    other, vanished = people
     with TcpProxy(int(cluster.urls[0].rsplit(":", 1)[1])) as proxy:
-        client = WsClient(f"http://127.0.0.1:{proxy.port}", gone).join()
+        client = WsClient(f"http://127.0.0.1:{proxy.port}", vanished).join()
         rest = RestClient(cluster.urls[1], other.access_token)
         opened += [client, rest]
-        assert not is_offline(rest, gone.user_id)
+        assert not is_offline(rest, vanished.user_id)
         proxy.blackhole()
-        until(lambda: is_offline(rest, gone.user_id), offline_seconds, "the half-open session offline")
+        until(lambda: is_offline(rest, vanished.user_id), offline_seconds, "the half-open session offline")
 
 
 def test_slow_consumer_is_closed_and_resumes_completely(
@@ -92,12 +92,12 @@ def test_slow_consumer_is_closed_and_resumes_completely(
     for first in range(0, count, 100):
         refs = [talker.send_nowait("y" * 4000, receiver_id=slow.user_id) for _ in range(min(100, count - first))]
         acks += [talker.answer(ref, 30).data for ref in refs]
-    bystander.wait(lambda: True if len(bystander.messages()) == count else None, 30, "all, undisturbed")
+    bystander.wait(lambda: True if len(bystander.messages()) == count else None, 30, "every message, in one connection")
     client.connection.thaw()
     client.wait_closed(20)
     assert client.close_code in {4429, None}, client.close_code
     held = len(client.messages())
     assert held < count
     client.reconnect(client.cursor or cursor)
-    client.wait(lambda: True if len({m["seq"] for m in client.messages()}) == count else None, 30, "all of it")
+    client.wait(lambda: True if len({m["seq"] for m in client.messages()}) == count else None, 30, "every message")
     assert [m["seq"] for m in client.messages()] == [ack["seq"] for ack in acks]

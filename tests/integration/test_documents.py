@@ -157,7 +157,7 @@ def life_of_a_message(call: Call, ben: Account) -> None:
 
 
 def lists_of_messages() -> list[str]:
-    """Those of the caller that need neither a place nor a query."""
+    """Returns the paths of the lists of messages that need no id and no query."""
     messages = [o for o in OPERATIONS if o.method == "GET" and o.tag == "Messages" and "{" not in o.path]
     return [o.path.removeprefix("/api/v1") for o in messages]
 
@@ -339,10 +339,10 @@ def unconfirmed_changes(call: Call, server: Stack, ben: Account) -> None:
             call("PUT", f"/messages/{id_}{path}")
     server.kill_worker(0)
     try:
-        asked = [(f"/conversations/{i}", change) for i, change in groups]
-        asked += [(f"/messages/{i}", change) for i, change in messages]
-        with ThreadPoolExecutor(len(asked)) as pool:
-            answers = list(pool.map(lambda one: call(one[1][0], one[0] + one[1][1], json=one[1][2]), asked))
-        assert [answer.status_code for answer in answers] == [202] * len(asked)
+        requests = [(f"/conversations/{i}", change) for i, change in groups]
+        requests += [(f"/messages/{i}", change) for i, change in messages]
+        with ThreadPoolExecutor(len(requests)) as pool:
+            answers = list(pool.map(lambda one: call(one[1][0], one[0] + one[1][1], json=one[1][2]), requests))
+        assert [answer.status_code for answer in answers] == [202] * len(requests)
     finally:
         server.start_worker(0)

@@ -176,10 +176,10 @@ def check(plans: list[Plan]) -> None:
     assert not [scan for scan in scans if scan[0] == "Seq Scan" and scan[1] in LARGE_TABLES], scans
 
 
-@pytest.fixture(params=["as the server plans", "as a planner that may scan tables does"])
+@pytest.fixture(params=["planner of the server", "planner with table scans"])
 def conn(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Connection]:
     with reading(engine) as connection:
-        connection.execute(text(f"SET enable_seqscan = {'off' if request.param.endswith('plans') else 'on'}"))
+        connection.execute(text(f"SET enable_seqscan = {'off' if request.param.endswith('server') else 'on'}"))
         yield connection
         connection.execute(text("SET enable_seqscan = off"))
 
@@ -244,5 +244,5 @@ def test_a_million_unread_messages_are_counted_up_to_the_cap(conn: Connection, e
     check(plans)
     assert pages(plans) < 200
     [count] = [row[2] for row in messages.unread_counts(conn, [1]) if row[1] == 1]
-    # Of the newest COUNT_CAP messages, half are the user's own, a tenth are deleted, and five are hidden.
+    # Half of the newest COUNT_CAP messages are the user's own, a tenth are deleted, and five are hidden.
     assert count == messages.COUNT_CAP * 4 // 10 - 5

@@ -32,22 +32,22 @@ def rest(stack: Stack, account: Account) -> RestClient:
 
 def test_outbox_of_the_receiver_shows_the_notification(plain: Stack) -> None:
     ann, ben = register(plain.base_url), register(plain.base_url)
-    hers, his = rest(plain, ann), rest(plain, ben)
+    ann_rest, ben_rest = rest(plain, ann), rest(plain, ben)
     browser = Browser("x", "https://fcm.googleapis.com")
-    target = his.json("POST", "/push/subscriptions", json=browser.subscription())["id"]
-    his.json("POST", "/push/devices", json={"token": "token-of-fcm", "platform": "ios"})
-    sent = hers.send(receiver_id=ben.user_id, message="Seen by nobody")
-    deliveries = wait_until(lambda: len(his.json("GET", "/push/outbox")["deliveries"]) == 2, 15, "two deliveries")
-    deliveries = his.json("GET", "/push/outbox")["deliveries"]
+    target = ben_rest.json("POST", "/push/subscriptions", json=browser.subscription())["id"]
+    ben_rest.json("POST", "/push/devices", json={"token": "token-of-fcm", "platform": "ios"})
+    sent = ann_rest.send(receiver_id=ben.user_id, message="Seen by nobody")
+    deliveries = wait_until(lambda: len(ben_rest.json("GET", "/push/outbox")["deliveries"]) == 2, 15, "two deliveries")
+    deliveries = ben_rest.json("GET", "/push/outbox")["deliveries"]
     assert {one["platform"] for one in deliveries} == {"browser", "ios"}
     (one,) = [one for one in deliveries if one["targetId"] == target]
     assert (one["payload"]["messageId"], one["payload"]["body"]) == (sent["id"], "Seen by nobody")
-    assert hers.json("GET", "/push/outbox") == {"deliveries": []}
+    assert ann_rest.json("GET", "/push/outbox") == {"deliveries": []}
     log = plain.workers[0].log()
     assert re.search(rf"push to browser target {target}: conversation-\d+", log)
     assert "Seen by nobody" not in plain.logs()
     assert "token-of-fcm" not in plain.logs()
-    hers.close(), his.close()
+    ann_rest.close(), ben_rest.close()
 
 
 def test_vapid_key_is_generated_once_and_kept(plain: Stack) -> None:

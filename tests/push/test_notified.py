@@ -1,4 +1,4 @@
-"""Who is notified, when, and with which content."""
+"""The receivers, time and content of notifications."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def hours_around_now() -> dict[str, str]:
 def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePerson) -> None:
     """All users are in one group. Each has a reason not to be notified, except the last two."""
     ann = person("Ann")
-    names = ("muted", "but for mentions", "at night", "blocks ann", "left", "by day", "plain")
+    names = ("muted", "except mentions", "at night", "blocks ann", "left", "by day", "plain")
     people = {name: person() for name in names}
     browsers = {name: pushing.web.browser() for name in names}
     own = pushing.web.browser()
@@ -73,7 +73,7 @@ def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePers
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     people["muted"].rest.mute(group, tomorrow)
     muted = {"until": tomorrow, "exceptMentions": True}
-    shown = people["but for mentions"].rest.json("PUT", f"/conversations/{group}/mute", json=muted)
+    shown = people["except mentions"].rest.json("PUT", f"/conversations/{group}/mute", json=muted)
     assert shown["exceptMentions"] is True
     hours = hours_around_now()
     people["at night"].rest.json("PATCH", "/push/settings", json={"doNotDisturb": hours})
@@ -87,11 +87,11 @@ def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePers
     pushing.wait_until_settled()
     notified = {name for name in names if browsers[name].received}
     assert notified == {"plain", "by day"}
-    named = f"@{people['but for mentions'].account.username}, and @{people['muted'].account.username}"
+    named = f"@{people['except mentions'].account.username}, and @{people['muted'].account.username}"
     ann.rest.send(conversation_id=group, message=named)
-    wait_until(lambda: bodies(browsers["but for mentions"]), 15, "the mentioned user")
+    wait_until(lambda: bodies(browsers["except mentions"]), 15, "the mentioned user")
     pushing.wait_until_settled()
-    assert bodies(browsers["but for mentions"]) == [f"Ann: {named}"]
+    assert bodies(browsers["except mentions"]) == [f"Ann: {named}"]
     assert not any(browsers[name].received for name in ("muted", "at night", "blocks ann", "left"))
     assert own.received == []
     assert (

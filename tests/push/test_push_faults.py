@@ -86,13 +86,13 @@ def test_service_that_was_down_gets_everything_later(pushing: Pushing, person: M
         ann.rest.send(receiver_id=who.id, message="two")
     wait_until(lambda: pushing.fcm.to(token), 10, "the other service")
     time.sleep(3)
-    asked = len(pushing.web.requests) - before
+    requests = len(pushing.web.requests) - before
     assert not any(browser.received for browser in browsers)
     people[1].rest.read(people[1].rest.direct(ann.id)["id"], 2)
     pushing.web.answer = lambda _: None
     wait_until(lambda: all(b.received for n, b in enumerate(browsers) if n != 1), 60, "all of them")
     pushing.wait_until_settled(60)
-    assert asked < 60, "the service must get few requests while it is down"
+    assert requests < 60, "the service must get few requests while it is down"
     assert browsers[1].received == [], "read during the outage"
     assert all(
         b.received[-1]["body"] == "two" and b.received[-1]["unread"] == 2 for n, b in enumerate(browsers) if n != 1
@@ -108,22 +108,22 @@ def test_answers_of_the_services_decide_the_state_of_targets_and_deliveries(
     for who in (gone, refused, waits):
         who.subscribe(web[who.id])
     tokens = {unregistered.device(): "UNREGISTERED", invalid.device(): "INVALID_ARGUMENT"}
-    told = {web[gone.id].name: 410, web[refused.id].name: 403}
-    asked: list[float] = []
+    statuses = {web[gone.id].name: 410, web[refused.id].name: 403}
+    attempts: list[float] = []
 
     def answer(request: Request) -> Answer | None:
         name = request.path.rsplit("/", 1)[1]
         if name == web[waits.id].name:
-            asked.append(request.at)
-            return (429, {"Retry-After": "2"}) if len(asked) == 1 else None
-        return (told[name], {}) if name in told else None
+            attempts.append(request.at)
+            return (429, {"Retry-After": "2"}) if len(attempts) == 1 else None
+        return (statuses[name], {}) if name in statuses else None
 
     pushing.web.answer = answer
     pushing.fcm.answer = lambda m: error(404 if tokens[m["token"]] == "UNREGISTERED" else 400, tokens[m["token"]])
     for who in (gone, refused, waits, unregistered, invalid):
         ann.rest.send(receiver_id=who.id, message="Hello")
     wait_until(lambda: web[waits.id].received, 20, "the delivery that was deferred")
-    assert asked[1] - asked[0] >= 1.9
+    assert attempts[1] - attempts[0] >= 1.9
     pushing.wait_until_settled()
     assert states(pushing, gone) == [("gone", "410")]
     assert states(pushing, refused) == [("refused", "403")]

@@ -90,9 +90,9 @@ WRONG: dict[str, Any] = {
     "metadata": {"endpoint": "https://169.254.169.254/latest"},
     "suffix": {"endpoint": "https://evilpush.services.mozilla.com.example.org/x"},
     "no keys": {"keys": None},
-    "no point": {"keys": {"p256dh": "A" * 87, "auth": "A" * 22}},
+    "bad key": {"keys": {"p256dh": "A" * 87, "auth": "A" * 22}},
     "short secret": {"keys": {"p256dh": "BA" + "A" * 85, "auth": "A" * 20}},
-    "no moment": {"expirationTime": -1},
+    "bad time": {"expirationTime": -1},
 }
 
 

@@ -116,7 +116,7 @@ class FakeCloudinary:
         time.sleep(fault.stall)
         if fault.status:
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            return _error(fault.status, "told to", headers)
+            return _error(fault.status, "injected fault", headers)
         try:
             response: Response = getattr(self, f"_{action}")(request, **values)
         except RefusedError as error:

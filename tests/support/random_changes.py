@@ -1,6 +1,6 @@
 """Random acts that a server must allow: sends, edits, deletions, reactions, pins, members, roles, marks.
 
-The model holds only what is needed to draw legal acts. Their results are checked elsewhere.
+The model holds only enough to draw legal acts. Their results are checked elsewhere.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class RandomChanges:
         on = (id_, person, emoji) not in place.reacted
         self.clients[person].react(id_, emoji, place.id, on=on)
         place.reacted ^= {(id_, person, emoji)}
-        return self._note("reacted" if on else "took back a reaction", place, person, emoji, id_)
+        return self._note("reacted" if on else "removed a reaction", place, person, emoji, id_)
 
     def _pin(self, place: Place) -> bool:
         id_ = self._visible_message(place, place.keeper)

@@ -121,9 +121,9 @@ class WebPushService(StandIn):
             return self._answer(request)
 
     def _answer(self, request: Request) -> Answer:
-        told = self.answer(request)
-        if told is not None:
-            return told
+        override = self.answer(request)
+        if override is not None:
+            return override
         browser = self.browsers.get(request.path.rsplit("/", 1)[1])
         if browser is None:
             return 410, {}

@@ -1,4 +1,4 @@
-"""Which pages may open a session: protection against cross-site WebSocket hijacking."""
+"""The origins that may open a session: protection against cross-site WebSocket hijacking."""
 
 from __future__ import annotations
 

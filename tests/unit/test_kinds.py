@@ -81,13 +81,13 @@ def test_the_rest_twins_of_commands_are_documented_operations() -> None:
     for name, command in COMMANDS.items():
         assert set(command.rest) <= operations, name
     without = {name for name, command in COMMANDS.items() if not command.rest}
-    assert without == {"join", "authenticate", "ping"}  # they are about a WebSocket session
+    assert without == {"join", "authenticate", "ping"}  # these concern only a WebSocket session
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_in_the_client(name: str) -> None:
     assert re.search(rf'"{name}"', CLIENT), f"no method of client/lib sends {name}"
-    if COMMANDS[name].rest and name != "presence_subscribe":  # the client polls presence where there is no WebSocket
+    if COMMANDS[name].rest and name != "presence_subscribe":  # the client polls presence without a WebSocket
         assert re.search(rf"^  {name}: \(", CLIENT, re.MULTILINE), f"{name} has no REST route in client/lib"
 
 

@@ -1,4 +1,4 @@
-"""Which devices are notified, and when to check again: the rules over all situations."""
+"""The rules for notifying devices and for the next check, over all situations."""
 
 from __future__ import annotations
 

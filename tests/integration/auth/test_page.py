@@ -1,4 +1,4 @@
-"""The page and its demo links: what the page loads, and who can sign in without a password."""
+"""The page and its demo links: the files that the page loads, and signing in without a password."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def test_listed_origin_may_read_and_send(cors: Api) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == LISTED
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
-    asked = {"Origin": LISTED, "Access-Control-Request-Method": "POST"}
-    preflight = cors.call("OPTIONS", "/api/v1/auth/login", headers=asked)
+    preflight_headers = {"Origin": LISTED, "Access-Control-Request-Method": "POST"}
+    preflight = cors.call("OPTIONS", "/api/v1/auth/login", headers=preflight_headers)
     assert preflight.status_code == 200
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
     for name in ("Authorization", "Content-Type", "Last-Event-ID"):

@@ -38,12 +38,12 @@ def test_metrics_count_uploads_pending_media_and_retries(
         (grows(server, "parley_uploads_total", 2, way="form", outcome="begun"), "begun"),
         (grows(server, "parley_uploads_total", 1, way="form", outcome="finished"), "finished"),
         (grows(server, "parley_uploads_total", 1, way="form", outcome="unsupported_media"), "refused"),
-        (grows(server, "parley_uploads_total", 1, way="direct", outcome="invalid"), "a direct one"),
-        (grows(server, "parley_upload_bytes_total", len(picture)), "its bytes"),
-        (grows(server, "parley_media_total", 1, kind="image", outcome="ready"), "a picture"),
-        (grows(server, "parley_media_seconds_count", 1), "how long it took"),
+        (grows(server, "parley_uploads_total", 1, way="direct", outcome="invalid"), "a refused direct upload"),
+        (grows(server, "parley_upload_bytes_total", len(picture)), "the uploaded bytes"),
+        (grows(server, "parley_media_total", 1, kind="image", outcome="ready"), "a processed picture"),
+        (grows(server, "parley_media_seconds_count", 1), "the processing time"),
     ]
-    tried_again = grows(server, "parley_media_retries_total", 1, reason="storage")
+    retried = grows(server, "parley_media_retries_total", 1, reason="storage")
     cloudinary.down = True
     _, message_id = ann.share(picture)
     with refused("unsupported_media"):
@@ -52,7 +52,7 @@ def test_metrics_count_uploads_pending_media_and_retries(
         ann.begin_direct(len(picture), "image/heic")
     eventually(lambda: total(server, "parley_media_waiting") == 1, "pending media", LONG)
     eventually(lambda: total(server, "parley_media_staged_bytes") == len(picture), "staged bytes in Postgres", LONG)
-    eventually(tried_again, "a retry", LONG)
+    eventually(retried, "a retry", LONG)
     cloudinary.down = False
     for has_grown, what in changes:
         eventually(has_grown, what, LONG)

@@ -81,7 +81,7 @@ class Model:
     """The pending pushes: (user, conversation) -> seq."""
 
     targets: set[int] = field(default_factory=set)
-    owed: dict[tuple[int, int], int] = field(default_factory=dict)
+    pending: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 steps = st.lists(

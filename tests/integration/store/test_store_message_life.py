@@ -118,12 +118,12 @@ def test_quote_of_a_deleted_message_has_no_text(conn: Connection, engine: Engine
     sent = [*new_messages(conversation, user, 2), new_message(conversation, 3, other, body=None)]
     store_batch(engine, 1, sent)
     change(engine, conversation, 2, deleted_at=NOW)
-    asked = [(conversation, m.id) for m in sent]
-    found = previews(conn, [*asked, asked[0], (conversation, str(uuid.uuid4())), (10**12, sent[0].id)])
+    positions = [(conversation, m.id) for m in sent]
+    found = previews(conn, [*positions, positions[0], (conversation, str(uuid.uuid4())), (10**12, sent[0].id)])
     assert found == {
-        asked[0]: Preview(sent[0].id, 1, user, "message 1"),
-        asked[1]: Preview(sent[1].id, 2, user, None),
-        asked[2]: Preview(sent[2].id, 3, other, ""),
+        positions[0]: Preview(sent[0].id, 1, user, "message 1"),
+        positions[1]: Preview(sent[1].id, 2, user, None),
+        positions[2]: Preview(sent[2].id, 3, other, ""),
     }
     assert previews(conn, []) == {}
 

@@ -91,12 +91,12 @@ def test_messages_are_found_by_id_within_their_conversation(conn: Connection, en
     mine = new_messages(first, user, 3)
     theirs = new_message(second, 1, other, id=mine[0].id)
     store_batch(engine, 1, [*mine, theirs])
-    asked = [mine[2].id.upper(), mine[0].id, str(uuid.uuid4())]
-    assert [message.seq for message in find_by_id(conn, first, asked)] == [1, 3]
-    existing = find_existing(conn, [(first, asked[0]), (second, asked[1]), (second, asked[0]), (first, asked[2])])
+    ids = [mine[2].id.upper(), mine[0].id, str(uuid.uuid4())]
+    assert [message.seq for message in find_by_id(conn, first, ids)] == [1, 3]
+    existing = find_existing(conn, [(first, ids[0]), (second, ids[1]), (second, ids[0]), (first, ids[2])])
     assert {key: (found.seq, found.version, found.sender_id, found.sent_ms) for key, found in existing.items()} == {
-        (first, asked[0]): (3, mine[2].version, user, mine[2].sent_ms),
-        (second, asked[1]): (1, theirs.version, other, theirs.sent_ms),
+        (first, ids[0]): (3, mine[2].version, user, mine[2].sent_ms),
+        (second, ids[1]): (1, theirs.version, other, theirs.sent_ms),
     }
     assert find_existing(conn, []) == {}
 

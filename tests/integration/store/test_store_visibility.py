@@ -75,10 +75,14 @@ def random_group(engine: Engine, rng: random.Random) -> Model:
     model.senders = {m.seq: m.sender_id for m in sent}
     model.versions = {m.seq: m.version for m in sent}
     if rng.random() < 0.7:
-        came = rng.choice(sent)
+        joined_at = rng.choice(sent)
         sees_all = rng.random() < 0.5
-        join(engine, model.group, user, came.seq, came.version, sees_all=sees_all)
-        model.floor, model.joined, model.read = 0 if sees_all else came.seq - 1, came.version, came.seq - 1
+        join(engine, model.group, user, joined_at.seq, joined_at.version, sees_all=sees_all)
+        model.floor, model.joined, model.read = (
+            0 if sees_all else joined_at.seq - 1,
+            joined_at.version,
+            joined_at.seq - 1,
+        )
     for seq in rng.sample(sorted(model.senders), len(sent) // 3):
         model.versions[seq] = change(engine, model.group, seq, deleted_at=NOW)
         model.deleted.add(seq)

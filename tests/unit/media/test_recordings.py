@@ -1,4 +1,4 @@
-"""Sound and video: length, poster, waveform, and removal of the position where a phone recorded them."""
+"""Sound and video: length, poster, waveform, and removal of the recording position."""
 
 from __future__ import annotations
 
