@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from app import create_app
+from app.bootstrap import build_container
 from app.config import ConfigError, Settings
 from app.container import Container
 from app.core.accounts import Register
@@ -24,28 +24,25 @@ def main() -> int:
     if settings.production:
         print("parley: demo users are for development only.", file=sys.stderr)
         return 3
-    app = create_app(settings)
-    parley: Container = app.extensions["parley"]
-    # Registering also signs the user in, and the code that makes the tokens reads settings from the application.
-    with app.app_context():
-        for name in NAMES:
-            print(name, ensure(parley, name))
-    parley.close()
+    container = build_container(settings)
+    for name in NAMES:
+        print(name, ensure(container, name))
+    container.close()
     return 0
 
 
-def ensure(parley: Container, name: str) -> int:
+def ensure(container: Container, name: str) -> int:
     """Returns the id of the user and creates the user if needed. An existing user keeps their password."""
     try:
         made = register_user(
             Register(username=name, password=PASSWORD, display_name=name.title()),
-            engine=parley.engine,
-            passwords=parley.passwords,
-            sessions=parley.auth_sessions,
+            engine=container.engine,
+            passwords=container.passwords,
+            sessions=container.auth_sessions,
         )
         return made.user.id
     except Conflict:
-        with reading(parley.engine) as connection:
+        with reading(container.engine) as connection:
             user = users.find_user_by_username(connection, name)
     if user is None:
         raise LookupError(f"the name {name} is taken, but the user does not exist")

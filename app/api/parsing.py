@@ -15,11 +15,11 @@ from app.core.invalid_input import UNDECODABLE, invalid_from
 
 T = TypeVar("T")
 
-BODY = "body"  # the field that errors name if no single member is wrong
+BODY = "body"  # the field that errors name if no single field is wrong
 
 
 def parse_body(kind: type[T]) -> T:
-    """Parses the JSON body. Types are strict; unknown members are ignored. Raises UnsupportedMedia, TooLarge or
+    """Parses the JSON body. Types are strict; unknown fields are ignored. Raises UnsupportedMedia, TooLarge or
     Invalid.
     """
     if request.mimetype != "application/json":
@@ -38,15 +38,15 @@ def decode_json(raw: bytes, kind: type[T]) -> T:
     return value
 
 
-def parse_query(kind: type[T], members: dict[str, str] | None = None) -> T:
-    """Parses the query string, or ``members`` if given; numbers are parsed from text. Raises Invalid.
+def parse_query(kind: type[T], parameters: dict[str, str] | None = None) -> T:
+    """Parses the query string, or ``parameters`` if given; numbers are parsed from text. Raises Invalid.
 
-    A repeated member (``userIds=1&userIds=2``) becomes one list, separated by commas.
+    A repeated parameter (``userIds=1&userIds=2``) becomes one list, separated by commas.
     """
-    if members is None:
-        members = {name: ",".join(values) for name, values in request.args.lists()}
+    if parameters is None:
+        parameters = {name: ",".join(values) for name, values in request.args.lists()}
     try:
-        value = msgspec.convert(members, kind, strict=False)
+        value = msgspec.convert(parameters, kind, strict=False)
     except msgspec.ValidationError as error:
         raise invalid_from(error, BODY) from None
     refuse_nul(msgspec.to_builtins(value), "")
@@ -62,9 +62,9 @@ def refuse_nul(value: Any, path: str) -> None:
         if "\0" in value:
             raise Invalid.field(path or BODY, "contains a NUL character")
     elif isinstance(value, dict):
-        for name, member in value.items():
+        for name, item in value.items():
             refuse_nul(name, path)
-            refuse_nul(member, f"{path}.{name}" if path else str(name))
+            refuse_nul(item, f"{path}.{name}" if path else str(name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             refuse_nul(item, f"{path}[{index}]")

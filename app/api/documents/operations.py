@@ -108,7 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "PATCH",
         "/api/v1/me",
         "changeMe",
-        "Change your own profile. Members that you omit stay the same",
+        "Change your own profile. Fields that you omit stay the same",
         PEOPLE,
         {200: Answered("The changed user", Profile)},
         body=ProfilePatch,

@@ -26,7 +26,7 @@ def resolve(schema: Schema, components: dict[str, Schema]) -> Schema:
 
 
 def query_parameters(schema: Schema) -> list[Schema]:
-    """Returns the members of a struct as OpenAPI query parameters."""
+    """Returns the fields of a struct as OpenAPI query parameters."""
     required = schema.get("required", [])
     return [
         {"name": name, "in": "query", "required": name in required, "schema": member}

@@ -26,7 +26,7 @@ def read_profile(user_id: int, *, engine: Engine) -> Profile:
 
 
 def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: Redis) -> Profile:
-    """Changes the members that the patch contains and returns the profile. Safe to repeat.
+    """Changes the fields that the patch contains and returns the profile. Safe to repeat.
 
     Raises Invalid if a display name has no visible character. Raises Overloaded if a store does not answer; the change
     may be stored but not announced then, so that sessions which watch the user may still receive the time of last seen

@@ -17,7 +17,7 @@ from app.core.errors import Unauthorized
 
 ALGORITHM = "HS256"
 # Applies only to "not before" and "issued at": the clock of the web process that issued the token may be ahead of this
-# one's.
+# process's.
 CLOCK_LEEWAY_SECONDS = 30
 MAX_TOKEN_CHARS = 8192
 
