@@ -1,12 +1,13 @@
 """gunicorn's settings: each gevent worker is one gateway.
 
 gunicorn reads this file before gevent patches the process, so nothing here imports Flask or a driver. The hooks import
-``app.transports.lifecycle`` in the worker, after patching.
+gevent in the worker, after patching.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import socket
@@ -110,14 +111,17 @@ def post_worker_init(worker: Any) -> None:
     """
     import gevent  # noqa: PLC0415 - after patching
 
-    from app.transports import lifecycle  # noqa: PLC0415
-
-    lifecycle.start_gateway(worker.app.wsgi())
+    gateway = worker.app.wsgi().extensions["parley"].gateway
+    gateway.start()
+    # The objects loaded so far stay, so the collector need not visit them again. Young garbage is mostly acyclic.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
     def drain_on_stop() -> None:
         while worker.alive:
             gevent.sleep(0.1)
-        lifecycle.drain_gateway(DRAIN_SECONDS)
+        gateway.drain(min(DRAIN_SECONDS, 1.0))
 
     worker.parley_drain = gevent.spawn(drain_on_stop)
 

@@ -1,4 +1,4 @@
-"""The container: everything that one process shares, with its type. ``app/bootstrap.py`` builds it."""
+"""The container: everything that one process shares, with its type. ``app/bootstrap`` builds it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
 
 if TYPE_CHECKING:
-    from app.transports.gateway import Gateway
+    from app.gateway.gateway import Gateway
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """``gateway`` is None in processes that serve no sessions."""
+    """``gateway`` is None in processes that serve no sessions: workers and the command line."""
 
     settings: Settings
     engine: Engine
@@ -57,14 +57,10 @@ def current_container() -> Container:
 
 
 def current_gateway() -> Gateway:
-    return gateway_of(current_container())
-
-
-def gateway_of(container: Container) -> Gateway:
-    """Returns the gateway of this process and starts it if necessary. Raises Overloaded if the process serves no
+    """Returns the gateway of this process and starts it on first use. Raises Overloaded if the process serves no
     sessions.
     """
-    gateway = container.gateway
+    gateway = current_container().gateway
     if gateway is None:
         raise Overloaded("This process serves no sessions.")
     gateway.start()

@@ -1,11 +1,11 @@
-"""Composition of the web application: the one place where its parts are put together."""
+"""Builds the Flask application from a container."""
 
 from __future__ import annotations
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, logs, transports
+from app import cli, logs
 from app.api import (
     accounts,
     auth,
@@ -31,10 +31,10 @@ from app.api import (
     users,
 )
 from app.api.documents import views as documents
-from app.bootstrap import build_container
+from app.bootstrap import build_web_container
 from app.config import Settings, check_settings
-from app.container import Container
 from app.errors_http import install_error_handlers
+from app.transports import routes
 
 MAX_JSON_BYTES = 256 * 1024
 
@@ -45,7 +45,7 @@ def build_app(settings: Settings | None = None) -> Flask:
     logs.configure(settings)
     app = Flask("app", static_folder=None, template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
-    app.extensions["parley"] = parley = build_container(settings)
+    app.extensions["parley"] = container = build_web_container(settings)
     trust_proxies(app, settings.trusted_proxies)
     install_error_handlers(app)
     jwt_manager.install(app, settings)
@@ -54,7 +54,8 @@ def build_app(settings: Settings | None = None) -> Flask:
     metrics.install(app)
     cli.install(app)
     register_blueprints(app)
-    install_gateway(app, parley)
+    if container.gateway is not None:
+        routes.install(app, container, container.gateway)
     return app
 
 
@@ -84,18 +85,11 @@ def register_blueprints(app: Flask) -> None:
         app.register_blueprint(part.blueprint)
 
 
-def install_gateway(app: Flask, parley: Container) -> None:
-    """The transports: their routes, and ``parley.gateway``. Their listeners begin in the worker, after the
-    fork.
-    """
-    transports.install(app, parley)
-
-
 def trust_proxies(app: Flask, count: int) -> None:
-    """Believe as many ``X-Forwarded-For`` entries, from the right, as there are proxies of our own.
+    """Trusts as many ``X-Forwarded-For`` entries, from the right, as there are proxies of our own.
 
-    A proxy appends to the address list but overwrites the scheme, so of that one value is taken. The
-    forwarded host is not believed: routers (Heroku's among them) pass on whatever a client made up.
+    A proxy appends to the address list, but overwrites the scheme: only one value of that is used. The forwarded host
+    is not trusted, because routers (Heroku's among them) pass on any host that a client sends.
     """
     if count:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=1, x_host=0)  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
-"""Many small operations, few round trips: while one batch is on its way, the next one gathers.
+"""Many small operations in few round trips: while one batch is under way, the next one collects.
 
-There is no timer: a lone operation leaves at once, and under load a batch is whatever came in during the last round
-trip. Outcomes come back by callback, in order, so that nobody needs a greenlet to wait in.
+There is no timer. A single operation leaves at once; under load, a batch holds whatever arrived during the last round
+trip. Outcomes arrive by callback, in order, so that no operation needs a greenlet to wait in.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 from redis.exceptions import RedisError
 
 from app.core.errors import Internal, Overloaded, ParleyError
+from app.redis_calls import EpochLostError
 
 Operation = Any
 Outcome = Callable[[Any, ParleyError | None], None]
@@ -24,17 +25,14 @@ Outcome = Callable[[Any, ParleyError | None], None]
 log = logging.getLogger(__name__)
 
 
-class EpochLostError(Exception):
-    """Redis answers but has no epoch: it lost its data, and a new epoch must begin before anything is decided."""
-
-
 class Batcher:
-    """Runs operations through ``call``, at most ``most`` at a time, one batch under way.
+    """Runs operations through ``call``, at most ``max_batch`` at a time, one batch under way.
 
-    ``call`` gives one result an operation; a ParleyError among them is that operation's outcome. It must be safe to
-    repeat: after a broken connection nobody knows whether a batch was carried out, and it is sent again until
-    ``patience`` seconds after an operation was submitted; then its outcome is Overloaded. The queue is bounded by
-    ``bound``; past it ``submit`` answers Overloaded at once.
+    ``call`` returns one result per operation; a ParleyError among them is the outcome of its operation. ``call`` must
+    be safe to repeat: after a broken connection, nobody can tell whether a batch was carried out, so it is sent again.
+    ``patience`` seconds after an operation was submitted, its outcome is Overloaded. The queue is bounded by ``bound``;
+    if it is full, ``submit`` answers Overloaded at once. ``recover`` is called if Redis has no epoch, and
+    ``after_batch`` after each batch.
     """
 
     def __init__(
@@ -43,20 +41,20 @@ class Batcher:
         call: Callable[[list[Operation]], list[Any]],
         *,
         recover: Callable[[], None],
-        after: Callable[[], None] = lambda: None,
-        most: int = 256,
+        after_batch: Callable[[], None] = lambda: None,
+        max_batch: int = 256,
         bound: int = 20_000,
         patience: float = 5.0,
     ) -> None:
         self.name = name
         self._call = call
         self._recover = recover
-        self._after = after
-        self._most = most
+        self._after_batch = after_batch
+        self._max_batch = max_batch
         self._bound = bound
         self._patience = patience
         self._waiting: deque[tuple[Operation, Outcome, float]] = deque()
-        self._something = Event()
+        self._submitted = Event()
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
@@ -69,43 +67,45 @@ class Batcher:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def submit(self, operation: Operation, outcome: Outcome) -> None:
-        """Queue one operation. ``outcome(result, None)`` or ``outcome(None, error)`` is called later, never from here,
-        but for a full queue."""
+    def submit(self, operation: Operation, outcome: Outcome, /) -> None:
+        """Queues one operation. Calls ``outcome(result, None)`` or ``outcome(None, error)`` later; before it returns
+        only if the queue is full.
+        """
         if len(self._waiting) >= self._bound:
             outcome(None, Overloaded(retry_after=1.0))
             return
         self._waiting.append((operation, outcome, time.monotonic()))
         if len(self._waiting) == 1:
-            self._something.set()
+            self._submitted.set()
 
-    def withdraw(self, wanted: Callable[[Operation], bool]) -> list[tuple[Operation, Outcome]]:
-        """Take back, in order, what was submitted and has not left yet."""
+    def withdraw(self, wanted: Callable[[Operation], bool], /) -> list[tuple[Operation, Outcome]]:
+        """Takes operations that have not left yet back, and returns them in order."""
         taken = [(operation, outcome) for operation, outcome, _ in self._waiting if wanted(operation)]
         if taken:
             self._waiting = deque(item for item in self._waiting if not wanted(item[0]))
         return taken
 
-    def ask(self, operation: Operation, timeout: float = 10.0) -> Any:
-        """Queue one operation and wait for its result, in a greenlet that may block. Raise the outcome's error, and
-        Overloaded where there is none within ``timeout`` seconds."""
-        answer = gevent.event.AsyncResult()
+    def run(self, operation: Operation, timeout: float = 10.0) -> Any:
+        """Queues one operation and returns its result. Blocks. Raises the outcome's error, and Overloaded after
+        ``timeout`` seconds without an outcome.
+        """
+        result = AsyncResult()
 
-        def outcome(result: Any, error: ParleyError | None) -> None:
-            answer.set_exception(error) if error else answer.set(result)
+        def outcome(value: Any, error: ParleyError | None) -> None:
+            result.set_exception(error) if error else result.set(value)
 
         self.submit(operation, outcome)
         try:
-            return answer.get(timeout=timeout)
-        except gevent.Timeout:  # not an Exception: whoever handles those would not see it
+            return result.get(timeout=timeout)
+        except gevent.Timeout:  # not an Exception, so handlers of exceptions would not catch it
             raise Overloaded(retry_after=2.0) from None
 
     def _run(self) -> None:
         while True:
             if not self._waiting:
-                self._something.clear()
-                self._something.wait()
-            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                self._submitted.clear()
+                self._submitted.wait()
+            batch = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
             self._carry_out(batch)
 
     def _carry_out(self, batch: list[tuple[Operation, Outcome, float]]) -> None:
@@ -128,10 +128,10 @@ class Batcher:
             else:
                 for (_, outcome, _), result in zip(batch, results, strict=True):
                     if isinstance(result, ParleyError):
-                        self._tell(outcome, None, result)
+                        self._settle(outcome, None, result)
                     else:
-                        self._tell(outcome, result, None)
-                self._after()
+                        self._settle(outcome, result, None)
+                self._after_batch()
                 return
             batch = self._drop_late(batch)
             gevent.sleep(pause)
@@ -155,10 +155,10 @@ class Batcher:
 
     def _fail(self, batch: list[tuple[Operation, Outcome, float]], error: ParleyError) -> None:
         for _, outcome, _ in batch:
-            self._tell(outcome, None, error)
+            self._settle(outcome, None, error)
 
-    def _tell(self, outcome: Outcome, result: Any, error: ParleyError | None) -> None:
+    def _settle(self, outcome: Outcome, result: Any, error: ParleyError | None) -> None:
         try:
             outcome(result, error)
         except Exception:
-            log.exception("%s: an outcome was not handled", self.name)
+            log.exception("%s: the handler of an outcome failed", self.name)

@@ -1,9 +1,10 @@
-"""A store that does not answer is an answer too."""
+"""What a failed call to Redis means to the caller."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from types import TracebackType
 from typing import TypeVar
 
 from redis.exceptions import RedisError
@@ -15,12 +16,32 @@ T = TypeVar("T")
 log = logging.getLogger("parley.redis")
 
 
-def asking(call: Callable[[], T]) -> T:
-    """A lone call to Redis. Any failure of it (away, starting, full, read-only) is Overloaded: the same call may
-    succeed later.
+class EpochLostError(Exception):
+    """Redis answers but holds no epoch: it lost its data. A new epoch must begin before anything is decided."""
+
+
+class _RedisErrorsAsOverloaded:
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, RedisError):
+            log.warning("Redis does not answer: %s", type(error).__name__)
+            raise Overloaded("Redis does not answer.", retry_after=1) from error
+
+
+_AS_OVERLOADED = _RedisErrorsAsOverloaded()
+
+
+def redis_errors_as_overloaded() -> _RedisErrorsAsOverloaded:
+    """Returns a context manager that turns every RedisError of its block (unreachable, starting, full, read-only) into
+    Overloaded: the same call may succeed later.
     """
-    try:
+    return _AS_OVERLOADED
+
+
+def asking(call: Callable[[], T]) -> T:
+    with redis_errors_as_overloaded():
         return call()
-    except RedisError as error:
-        log.warning("Redis does not answer: %s", type(error).__name__)
-        raise Overloaded("Redis does not answer.", retry_after=1) from error

@@ -10,7 +10,7 @@ import logging
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.redis_batch import EpochLostError
+from app.redis_calls import EpochLostError
 from app.services.accounts.remove_account_data import Removal
 from app.services.accounts.write_export import ExportWriter
 from app.task_queue import enqueue_deletion, enqueue_export

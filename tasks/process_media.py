@@ -12,7 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.redis_batch import EpochLostError
+from app.redis_calls import EpochLostError
 from app.services.media import announce_media, discard_media
 from app.services.media.media_stats import MediaStats
 from app.services.media.process_media import MediaWork

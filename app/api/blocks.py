@@ -34,4 +34,4 @@ def show() -> Response:
 
 def _blocks() -> Blocks:
     container = current_container()
-    return Blocks(engine=container.engine, redis=container.redis, hydrate=current_gateway().path.hydrate)
+    return Blocks(engine=container.engine, redis=container.redis, hydrate=current_gateway().reading.cache.hydrate)

@@ -8,13 +8,13 @@ from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
 from app.api.caller import require_caller, require_writer
-from app.api.changes import carried_out
+from app.api.changes import carry_out
 from app.api.parsing import json_response, parse_body, parse_query
-from app.container import current_gateway
+from app.container import current_container, current_gateway
 from app.core.errors import Invalid
 from app.core.groups import InfoPatch, NewDirect, NewGroup, changes_of
 from app.services.groups.change_group import change_info, create_group
-from app.services.reading import conversations
+from app.services.messaging.open_direct import open_direct
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/api/v1/conversations")
 
@@ -36,34 +36,36 @@ class HistoryQuery(Struct, frozen=True):
 def create() -> Response:
     caller = require_writer()
     new: NewDirect | NewGroup = parse_body(NewConversation)  # type: ignore[arg-type]
-    path = current_gateway().path
+    container, reading = current_container(), current_gateway().reading
     if isinstance(new, NewDirect):
-        return json_response(conversations.create_direct(path, caller.user_id, new.user_id), 201)
-    conversation_id, prepared = create_group(path, caller.user_id, new)
-    carried_out(prepared)
-    return json_response(conversations.show(path, caller.user_id, conversation_id), 201)
+        opened = open_direct(caller.user_id, new.user_id, engine=container.engine, directs=reading.directs)
+        return json_response(reading.conversations.show(caller.user_id, opened), 201)
+    max_members = container.settings.max_group_members
+    conversation_id, prepared = create_group(caller.user_id, new, engine=container.engine, max_members=max_members)
+    carry_out(prepared)
+    return json_response(reading.conversations.show(caller.user_id, conversation_id), 201)
 
 
 @blueprint.get("")
 def list_page() -> Response:
     caller = require_caller()
     query = parse_query(ListQuery)
-    path = current_gateway().path
-    return json_response(conversations.list_page(path, caller.user_id, query.cursor or None, query.limit))
+    conversations = current_gateway().reading.conversations
+    return json_response(conversations.list_page(caller.user_id, query.cursor or None, query.limit))
 
 
 @blueprint.get("/<int:conversation_id>")
 def show(conversation_id: int) -> Response:
     caller = require_caller()
-    return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id))
+    return json_response(current_gateway().reading.conversations.show(caller.user_id, conversation_id))
 
 
 @blueprint.patch("/<int:conversation_id>")
 def change(conversation_id: int) -> Response:
     caller = require_writer()
     changes = changes_of(parse_body(InfoPatch))
-    status = 202 if carried_out(change_info(caller.user_id, conversation_id, changes)) is None else 200
-    return json_response(conversations.show(current_gateway().path, caller.user_id, conversation_id), status)
+    status = 202 if carry_out(change_info(caller.user_id, conversation_id, changes)) is None else 200
+    return json_response(current_gateway().reading.conversations.show(caller.user_id, conversation_id), status)
 
 
 @blueprint.get("/<int:conversation_id>/messages")
@@ -72,7 +74,5 @@ def history(conversation_id: int) -> Response:
     query = parse_query(HistoryQuery)
     if query.before is not None and query.after is not None:
         raise Invalid.field("before", "cannot be combined with after")
-    path = current_gateway().path
-    return json_response(
-        conversations.history(path, caller.user_id, conversation_id, query.before, query.after, query.limit)
-    )
+    conversations = current_gateway().reading.conversations
+    return json_response(conversations.history(caller.user_id, conversation_id, query.before, query.after, query.limit))

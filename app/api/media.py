@@ -28,7 +28,7 @@ blueprint = Blueprint("media", __name__, url_prefix="/api/v1/media")
 @blueprint.post("")
 def upload() -> Response:
     caller = require_caller()
-    container, counters = current_container(), current_gateway().path.counters
+    container, counters = current_container(), current_gateway().activity.counters
     with counting_upload(counters, "form", begins=True, ends=True):
         container.limits.uploads(address(), caller.user_id)
         place = parse_query(UploadQuery).conversation_id
@@ -53,7 +53,8 @@ def _new_upload(user_id: int) -> Upload:
 
 
 def _memberships() -> ReadMemberships:
-    return partial(memberships_now, current_gateway().path)
+    container = current_container()
+    return partial(memberships_now, engine=container.engine, redis=container.redis)
 
 
 def _read_into(started: Upload, counters: Counter[str]) -> None:
@@ -95,7 +96,7 @@ def _conversation_id(text: bytes) -> int:
 def direct() -> Response:
     caller = require_caller()
     container = current_container()
-    with counting_upload(current_gateway().path.counters, "direct", begins=True, ends=False):
+    with counting_upload(current_gateway().activity.counters, "direct", begins=True, ends=False):
         container.limits.uploads(address(), caller.user_id)
         given = parse_body(NewDirectUpload)
         begun = begin_direct(
@@ -114,7 +115,7 @@ def direct() -> Response:
 def completed(media_id: str) -> Response:
     caller = require_caller()
     container = current_container()
-    with counting_upload(current_gateway().path.counters, "direct", begins=False, ends=True):
+    with counting_upload(current_gateway().activity.counters, "direct", begins=False, ends=True):
         container.limits.uploads(address(), caller.user_id)
         answer = complete(
             caller.user_id,

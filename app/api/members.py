@@ -9,15 +9,13 @@ from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
 from app.api.caller import require_caller, require_writer
-from app.api.changes import carried_out
+from app.api.changes import carry_out
 from app.api.parsing import json_response, parse_body, parse_query
-from app.container import current_gateway
+from app.container import current_container, current_gateway
 from app.core.groups import RoleBody, UsersBody
 from app.core.records import SettingsBody
 from app.services.groups.change_group import add_members, give_role, leave_group, remove_members
-from app.services.messaging.change_message import Prepared
-from app.services.messaging.change_settings import change_settings
-from app.services.reading import conversations
+from app.services.messaging.change_message import Prepared, change_settings
 
 blueprint = Blueprint("members", __name__, url_prefix="/api/v1/conversations/<int:conversation_id>")
 
@@ -46,16 +44,24 @@ class PinBody(Struct, frozen=True):
 def page(conversation_id: int) -> Response:
     caller = require_caller()
     query = parse_query(MembersQuery)
-    path = current_gateway().path
+    conversations = current_gateway().reading.conversations
     after = int(query.cursor or 0)
-    return json_response(conversations.page_members(path, caller.user_id, conversation_id, after, query.limit))
+    return json_response(conversations.page_members(caller.user_id, conversation_id, after, query.limit))
 
 
 @blueprint.post("/members")
 def add(conversation_id: int) -> Response:
     caller = require_writer()
     user_ids = parse_body(UsersBody).ids()
-    return _changed(conversation_id, add_members(current_gateway().path, caller.user_id, conversation_id, user_ids))
+    container = current_container()
+    added = add_members(
+        caller.user_id,
+        conversation_id,
+        user_ids,
+        engine=container.engine,
+        max_members=container.settings.max_group_members,
+    )
+    return _changed(conversation_id, added)
 
 
 @blueprint.delete("/members")
@@ -81,7 +87,7 @@ def change_role(conversation_id: int, user_id: int) -> Response:
 
 @blueprint.post("/leave")
 def leave(conversation_id: int) -> Response:
-    carried_out(leave_group(require_writer().user_id, conversation_id))
+    carry_out(leave_group(require_writer().user_id, conversation_id))
     return Response(status=204)
 
 
@@ -114,6 +120,6 @@ def _set(user_id: int, conversation_id: int, settings: SettingsBody) -> Response
 
 def _changed(conversation_id: int, prepared: Prepared) -> Response:
     """Answers with the changed conversation; with status 202 if the store did not confirm the change in time."""
-    status = 202 if carried_out(prepared) is None else 200
+    status = 202 if carry_out(prepared) is None else 200
     user_id = prepared.operation.user_id
-    return json_response(conversations.show(current_gateway().path, user_id, conversation_id), status)
+    return json_response(current_gateway().reading.conversations.show(user_id, conversation_id), status)

@@ -20,8 +20,7 @@ from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, Swit
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import UUID
 from app.core.kinds import COMMANDS
-from app.services.messaging import change_message
-from app.services.reading.message_queries import edits_of, pins_of, receipts_of
+from app.services.messaging.change_message import CHANGES
 
 blueprint = Blueprint("message_changes", __name__, url_prefix="/api/v1")
 
@@ -56,7 +55,7 @@ def edit(message_id: str) -> Response:
     caller = require_caller()
     body = parse_body(EditBody)
     command = EditMessage(checked(message_id), body.message, parse_query(WhichQuery).conversation_id)
-    return ack_response(change_message.edit_message(current_gateway().path, caller.user_id, command))
+    return ack_response(current_gateway().messaging.editor.edit(caller.user_id, command))
 
 
 @blueprint.delete("/messages/<message_id>")
@@ -64,7 +63,7 @@ def delete(message_id: str) -> Response:
     caller = require_caller()
     query = parse_query(DeleteQuery)
     command = DeleteMessage(checked(message_id), query.scope, query.conversation_id)
-    return ack_response(change_message.delete_message(current_gateway().path, caller.user_id, command))
+    return ack_response(current_gateway().messaging.editor.delete(caller.user_id, command))
 
 
 @blueprint.put("/messages/<message_id>/reactions/<emoji>")
@@ -81,14 +80,14 @@ def _react(message_id: str, emoji: str, on: bool) -> Response:
     caller = require_caller()
     checked_emoji = parse_query(EmojiOf, {"emoji": emoji}).emoji
     command = React(checked(message_id), checked_emoji, on, parse_query(WhichQuery).conversation_id)
-    return ack_response(change_message.react(current_gateway().path, caller.user_id, command))
+    return ack_response(current_gateway().messaging.editor.react(caller.user_id, command))
 
 
 def _add_switch(command: str, switch: str) -> None:
     def act(message_id: str) -> Response:
         caller = require_caller()
         asked = SwitchMessage(checked(message_id), request.method == "PUT", parse_query(WhichQuery).conversation_id)
-        return ack_response(change_message.CHANGES[command](current_gateway().path, caller.user_id, asked))
+        return ack_response(CHANGES[command](current_gateway().messaging.editor, caller.user_id, asked))
 
     blueprint.add_url_rule(f"/messages/<message_id>/{switch}", command, act, methods=["PUT", "DELETE"])
 
@@ -102,22 +101,23 @@ for _name, _command in COMMANDS.items():
 def receipts(message_id: str) -> Response:
     caller = require_caller()
     query = parse_query(ReceiptsQuery)
-    path, after = current_gateway().path, int(query.cursor or 0)
+    after = int(query.cursor or 0)
     asked = checked(message_id), query.conversation_id
-    return json_response(receipts_of(path, caller.user_id, *asked, after, query.limit))
+    queries = current_gateway().reading.queries
+    return json_response(queries.receipts_of(caller.user_id, *asked, after, query.limit))
 
 
 @blueprint.get("/messages/<message_id>/edits")
 def edits(message_id: str) -> Response:
     caller = require_caller()
     asked = checked(message_id), parse_query(WhichQuery).conversation_id
-    return json_response(edits_of(current_gateway().path, caller.user_id, *asked))
+    return json_response(current_gateway().reading.queries.edits_of(caller.user_id, *asked))
 
 
 @blueprint.get("/conversations/<int:conversation_id>/pins")
 def pins(conversation_id: int) -> Response:
     caller = require_caller()
-    return json_response(pins_of(current_gateway().path, caller.user_id, conversation_id))
+    return json_response(current_gateway().reading.queries.pins_of(caller.user_id, conversation_id))
 
 
 def checked(message_id: str) -> str:

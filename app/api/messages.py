@@ -10,19 +10,17 @@ from msgspec.structs import replace
 
 from app.api.caller import require_caller
 from app.api.parsing import json_response, parse_body, parse_query
-from app.container import current_gateway
+from app.clock import now_ms
+from app.container import current_container, current_gateway
 from app.core.commands import Id, SendMessage, Seq
 from app.core.commands import Typing as TypingCommand
 from app.core.errors import Overloaded
 from app.core.ids import make_uuid7
 from app.core.records import Kind
-from app.services.messaging.message_path import now_ms
-from app.services.messaging.move_mark import move_mark
-from app.services.messaging.send_message import send_message
-from app.services.messaging.show_typing import show_typing
-from app.services.messaging.waiting import wait_for_result
+from app.gateway.waiting import wait_for_result
 from app.services.reading.accepted_message import accepted_message
-from app.services.reading.presence import presence_of
+
+TYPING_SECONDS = 5.0  # how long a request waits until typing was shown
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/v1")
 
@@ -50,13 +48,14 @@ def send() -> Response:
     command = parse_body(SendMessage)
     if command.id is None:
         command = replace(command, id=make_uuid7(now_ms()))
-    gateway = current_gateway()
+    container, gateway = current_container(), current_gateway()
     ack = wait_for_result(
-        lambda outcome: send_message(gateway.path, caller.user_id, "", command, outcome),
-        gateway.settings.ack_wait_seconds,
+        lambda outcome: gateway.messaging.sender.send(caller.user_id, "", command, outcome),
+        container.settings.ack_wait_seconds,
     )
     if ack is None:
-        return json_response(accepted_message(gateway.path, caller.user_id, command), 202)
+        directs = gateway.reading.directs
+        return json_response(accepted_message(caller.user_id, command, redis=container.redis, directs=directs), 202)
     return json_response(ack, 201)
 
 
@@ -64,7 +63,7 @@ def send() -> Response:
 def unread() -> Response:
     caller = require_caller()
     query = parse_query(UnreadQuery)
-    return json_response(current_gateway().fetch_unread(caller.user_id, query.conversation_id, query.limit))
+    return json_response(current_gateway().reading.fetch_unread(caller.user_id, query.conversation_id, query.limit))
 
 
 @blueprint.post("/conversations/<int:conversation_id>/delivered")
@@ -80,10 +79,10 @@ def read(conversation_id: int) -> Response:
 def _mark(kind: Kind, conversation_id: int) -> Response:
     caller = require_caller()
     body = parse_body(MarkBody)
-    gateway = current_gateway()
+    marks = current_gateway().messaging.marks
     ack = wait_for_result(
-        lambda outcome: move_mark(gateway.path, kind, caller.user_id, conversation_id, body.seq, outcome),
-        gateway.settings.ack_wait_seconds,
+        lambda outcome: marks.move(kind, caller.user_id, conversation_id, body.seq, outcome),
+        current_container().settings.ack_wait_seconds,
     )
     if ack is None:
         return json_response({"conversationId": conversation_id, "seq": body.seq, "status": "accepted"}, 202)
@@ -94,11 +93,11 @@ def _mark(kind: Kind, conversation_id: int) -> Response:
 def typing(conversation_id: int) -> Response:
     caller = require_caller()
     command = TypingCommand(typing=parse_body(TypingBody).typing, conversation_id=conversation_id)
-    path = current_gateway().path
-    told = wait_for_result(
-        lambda outcome: show_typing(path, caller.user_id, command, lambda error: outcome({}, error)), 5.0
+    notifier = current_gateway().messaging.typing
+    shown = wait_for_result(
+        lambda outcome: notifier.show(caller.user_id, command, lambda error: outcome(True, error)), TYPING_SECONDS
     )
-    if told is None:
+    if shown is None:
         raise Overloaded
     return Response(status=204)
 
@@ -107,4 +106,4 @@ def typing(conversation_id: int) -> Response:
 def presence() -> Response:
     caller = require_caller()
     ids = [int(part) for part in parse_query(PresenceQuery).user_ids.split(",")]
-    return json_response({"presence": presence_of(current_gateway().path, caller.user_id, ids)})
+    return json_response({"presence": current_gateway().reading.presence.read(caller.user_id, ids)})

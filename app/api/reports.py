@@ -14,7 +14,6 @@ from app.container import current_container, current_gateway
 from app.core.reports import ReportMessage, ReportPatch, State
 from app.services.moderation.handle_reports import handle_report, list_reports
 from app.services.moderation.report_message import report_message
-from app.services.reading.find_message import find_present
 
 blueprint = Blueprint("reports", __name__, url_prefix="/api/v1")
 
@@ -31,7 +30,7 @@ def report(message_id: str) -> Response:
     current_container().limits.reports(address(), caller.user_id)
     which = parse_query(WhichQuery).conversation_id
     given = parse_body(ReportMessage)
-    message = find_present(current_gateway().path, caller.user_id, checked(message_id), which)
+    message = current_gateway().reading.messages.find_present(caller.user_id, checked(message_id), which)
     return json_response(report_message(caller.user_id, message, given, engine=current_container().engine), 201)
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from app.api.caller import require_caller
 from app.api.parsing import json_response, parse_query
-from app.container import current_gateway
+from app.container import current_container, current_gateway
 from app.core.commands import Id
 from app.core.search import SearchFilter
 from app.services.reading.search_messages import search_messages
@@ -35,5 +35,13 @@ def search() -> Response:
     caller = require_caller()
     query = parse_query(SearchQuery)
     which = SearchFilter(query.conversation_id, query.sender_id, query.before, query.after)
-    path = current_gateway().path
-    return json_response(search_messages(path, caller.user_id, query.q, which, query.cursor or None, query.limit))
+    found = search_messages(
+        caller.user_id,
+        query.q,
+        which,
+        query.cursor or None,
+        query.limit,
+        engine=current_container().engine,
+        directs=current_gateway().reading.directs,
+    )
+    return json_response(found)

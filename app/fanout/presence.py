@@ -10,10 +10,12 @@ from redis import Redis
 
 from app.core.records import pack, unpack
 from app.message_log import keys
-from app.redis_batch import EpochLostError, Operation
+from app.redis_calls import EpochLostError
 from app.redis_scripts import script
 
 log = logging.getLogger(__name__)
+
+Operation = Any
 
 HEARTBEAT_SECONDS = 3.0
 DEAD_AFTER_SECONDS = 10.0  # users of a crashed gateway are offline after at most 10 + 3 s

@@ -16,7 +16,7 @@ from redis import Redis
 from app.core.kinds import PRIVATE
 from app.core.records import Kind, pack, unpack
 from app.message_log import keys
-from app.redis_batch import EpochLostError
+from app.redis_calls import EpochLostError
 from app.redis_scripts import script
 
 Decision = tuple[int, int, int, int]

@@ -1,11 +1,11 @@
-"""Commands of a WebSocket session: a frame in, an act, one answering frame out.
+"""The commands of a WebSocket session: each frame in is carried out and gets one answering frame.
 
 Invariants
-* A session's commands begin in the order in which they came. Those that never block (send, marks, typing, ping) are
-  begun where they are read; one that may block (join, fetch, presence, a send that has to ask Postgres first) runs
-  alone in a greenlet, and what comes meanwhile waits.
-* What waits, and what is begun and not answered, is bounded; past the bound nothing more is read from the socket, so
-  that the sender feels it.
+* The commands of a session begin in the order in which they arrive. Those that never block (send, marks, typing, ping)
+  begin where they are read. One that may block (join, fetch, presence, a change, a send that needs Postgres first) runs
+  exclusively in a greenlet, and later commands wait for it.
+* Waiting commands, and those without an answer, are bounded. Past either bound, nothing is read from the socket, so
+  that the sender feels back-pressure. Each bound is a pause reason of its own: lifting one does not lift the other.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from redis.exceptions import RedisError
 
+from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.commands import (
     Authenticate,
@@ -31,31 +32,96 @@ from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError
 from app.core.events import make_event
 from app.core.frames import Frame, decode_command, decode_frame, find_ref
 from app.core.records import Kind
-from app.services.messaging.change_message import CHANGES, Prepared
-from app.services.messaging.message_path import MessagePath
-from app.services.messaging.move_mark import move_mark
-from app.services.messaging.send_message import send_message
-from app.services.messaging.show_typing import show_typing
-from app.services.messaging.submit_change import submit_change
-from app.services.reading.presence import watch_presence
-from app.transports.session import begin_stream
-
-if TYPE_CHECKING:
-    from app.transports.websocket import WebSocketSession
+from app.services.messaging.change_message import CHANGES, MessageEditor, Prepared
+from app.services.messaging.move_mark import MarkMover
+from app.services.messaging.send_message import MessageSender
+from app.services.messaging.show_typing import TypingNotifier
+from app.services.messaging.submit_change import ChangeSubmitter
+from app.services.reading.presence import PresenceReader
+from app.transports.connection import PauseReason
+from app.transports.session import Session, begin_stream
 
 log = logging.getLogger(__name__)
 
-Prepare = Callable[[MessagePath, int, Any], Prepared]
+Prepare = Callable[[MessageEditor, int, Any], Prepared]
 
 MAX_WAITING = 64
 MAX_UNANSWERED = 256
 
 
-class Commands:
-    __slots__ = ("_busy", "_session", "_unanswered", "_waiting")
+class CommandSession(Session):
+    """A session whose client sends commands."""
 
-    def __init__(self, session: WebSocketSession) -> None:
+    __slots__ = ()
+
+    @property
+    def handshake_caller(self) -> Caller | None:
+        """The caller that the handshake authenticated, until the session joins."""
+        raise NotImplementedError
+
+    def pause(self, reason: PauseReason) -> None:
+        """Stops reading commands."""
+        raise NotImplementedError
+
+    def resume(self, reason: PauseReason) -> None:
+        raise NotImplementedError
+
+    def send_close(self, code: int, reason: str = "") -> None:
+        """Ends the session with a close frame, without an ``error`` event."""
+        raise NotImplementedError
+
+    def answer(self, name: str, data: Any, ref: str | None) -> None:
+        raise NotImplementedError
+
+    def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
+        raise NotImplementedError
+
+    def refuse(self, error: ParleyError, ref: str | None) -> None:
+        raise NotImplementedError
+
+    def bad_frame(self, error: ParleyError, ref: str | None) -> None:
+        """Refuses a frame that is not a valid command. Too many in a row end the session."""
+        raise NotImplementedError
+
+    def good_frame(self) -> None:
+        raise NotImplementedError
+
+
+class CommandServices:
+    """The services that commands call; one object per process."""
+
+    __slots__ = ("changes", "editor", "fetch_unread", "marks", "presence", "sender", "typing", "verify_token")
+
+    def __init__(
+        self,
+        *,
+        sender: MessageSender,
+        editor: MessageEditor,
+        changes: ChangeSubmitter,
+        marks: MarkMover,
+        typing: TypingNotifier,
+        presence: PresenceReader,
+        fetch_unread: Callable[[int, int | None, int], dict[str, Any]],
+        verify_token: Callable[[str], Caller],
+    ) -> None:
+        self.sender = sender
+        self.editor = editor
+        self.changes = changes
+        self.marks = marks
+        self.typing = typing
+        self.presence = presence
+        self.fetch_unread = fetch_unread
+        self.verify_token = verify_token
+
+
+class Commands:
+    """The commands of one session."""
+
+    __slots__ = ("_busy", "_services", "_session", "_unanswered", "_waiting")
+
+    def __init__(self, session: CommandSession, services: CommandServices) -> None:
         self._session = session
+        self._services = services
         self._busy = False
         self._waiting: list[bytes] = []
         self._unanswered = 0
@@ -64,7 +130,7 @@ class Commands:
         if self._busy:
             self._waiting.append(payload)
             if len(self._waiting) >= MAX_WAITING:
-                self._session.pause()
+                self._session.pause(PauseReason.COMMANDS_WAIT)
         else:
             self._begin(payload)
 
@@ -86,7 +152,7 @@ class Commands:
 
     def _act(self, frame: Frame, command: Any, ref: str | None) -> None:
         if isinstance(command, Join):
-            self._alone(partial(self._join, command, ref), ref)
+            self._run_exclusively(partial(self._join, command, ref), ref)
             return
         if frame.event == "ping":
             self._session.answer("pong", {}, ref)
@@ -99,65 +165,56 @@ class Commands:
 
     def _send(self, command: SendMessage, ref: str | None) -> None:
         session = self._session
-        self._ask()
-        began = send_message(
-            session.gateway.path,
+        self._count_pending()
+        began = self._services.sender.send(
             session.user_id,
             session.id,
             command,
-            lambda ack, error: self._ack(ack, error, ref),
-            self._passed_on,
+            lambda ack, error: self._reply(ack, error, ref),
+            self._on_submitted,
         )
         if not began:
             self._busy = True
 
-    def _passed_on(self) -> None:
-        """A send that had to ask Postgres first is on its way: what came after it may follow."""
+    def _on_submitted(self) -> None:
+        """A send that needed Postgres first is on its way, so later commands may follow."""
         self._busy = False
-        self._go_on()
+        self._process_queue()
 
     def _mark(self, kind: Kind, command: Mark, ref: str | None) -> None:
-        session = self._session
-        self._ask()
-        move_mark(
-            session.gateway.path,
+        self._count_pending()
+        self._services.marks.move(
             kind,
-            session.user_id,
+            self._session.user_id,
             command.conversation_id,
             command.seq,
-            lambda ack, error: self._ack(ack, error, ref),
+            lambda ack, error: self._reply(ack, error, ref),
         )
 
     def _change(self, prepare: Prepare, command: Any, ref: str | None) -> None:
-        """The message is looked up first, which may block; what was sent meanwhile waits."""
-        self._alone(partial(self._prepare, prepare, command, ref), ref)
+        """Looks the message up first, which may block. Later commands wait for that, but not for the answer."""
+        self._run_exclusively(partial(self._prepare, prepare, command, ref), ref)
 
     def _prepare(self, prepare: Prepare, command: Any, ref: str | None) -> None:
-        session = self._session
-        prepared = prepare(session.gateway.path, session.user_id, command)
-        self._ask()
-        submit_change(
-            session.gateway.path,
-            prepared.operation,
-            prepared.answer,
-            lambda ack, error: self._ack(ack, error, ref),
-        )
+        prepared = prepare(self._services.editor, self._session.user_id, command)
+        self._count_pending()
+        self._services.changes.submit(prepared, lambda ack, error: self._reply(ack, error, ref))
 
     def _typing(self, command: Typing, ref: str | None) -> None:
         def outcome(error: ParleyError | None) -> None:
             if error is not None:
                 self._session.refuse(error, ref)
 
-        show_typing(self._session.gateway.path, self._session.user_id, command, outcome)
+        self._services.typing.show(self._session.user_id, command, outcome)
 
-    def _ask(self) -> None:
+    def _count_pending(self) -> None:
         self._unanswered += 1
         if self._unanswered >= MAX_UNANSWERED:
-            self._session.pause()
+            self._session.pause(PauseReason.UNANSWERED)
 
-    def _ack(self, ack: Any, error: ParleyError | None, ref: str | None) -> None:
+    def _reply(self, ack: Any, error: ParleyError | None, ref: str | None) -> None:
         if self._unanswered == MAX_UNANSWERED:
-            self._session.resume()
+            self._session.resume(PauseReason.UNANSWERED)
         self._unanswered -= 1
         if error is None:
             self._session.answer("ack", ack, ref)
@@ -166,9 +223,9 @@ class Commands:
 
     # --- commands that may block
 
-    def _alone(self, act: Callable[[], None], ref: str | None) -> None:
+    def _run_exclusively(self, act: Callable[[], None], ref: str | None) -> None:
         self._busy = True
-        self._session.gateway.later(partial(self._run, act, ref))
+        self._session.streams.run_blocking(partial(self._run, act, ref))
 
     def _run(self, act: Callable[[], None], ref: str | None) -> None:
         try:
@@ -183,23 +240,25 @@ class Commands:
             log.exception("a command failed", extra={"session": self._session.id})
             self._session.refuse(Internal(), ref)
         self._busy = False
-        self._go_on()
+        self._process_queue()
 
-    def _go_on(self) -> None:
-        while self._waiting and not self._busy and not self._session.closed:
-            self._begin(self._waiting.pop(0))
-        if len(self._waiting) < MAX_WAITING:
-            self._session.resume()
+    def _process_queue(self) -> None:
+        waiting = self._waiting
+        while waiting and not self._busy and not self._session.closed:
+            self._begin(waiting.pop(0))
+        if len(waiting) < MAX_WAITING:
+            self._session.resume(PauseReason.COMMANDS_WAIT)
 
     def _join(self, command: Join, ref: str | None) -> None:
         session = self._session
         if session.joined:
             raise Conflict("This session has joined already.")
         try:
-            caller = session.handshake_caller if command.token is None else self._verified(command.token)
+            token = command.token
+            caller = session.handshake_caller if token is None else self._services.verify_token(token)
         except Unauthorized as error:
             session.refuse(error, ref)
-            session.close(CloseCode.UNAUTHORIZED, error.title)
+            session.send_close(CloseCode.UNAUTHORIZED, error.title)
             return
         if caller is None:
             raise Unauthorized("A token is needed: in the handshake or in join.")
@@ -223,18 +282,15 @@ class Commands:
                 session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
             session.go_live(session.start)
         except BaseException:
-            session.leave()
+            session.detach()
             raise
 
-    def _verified(self, token: str) -> Any:
-        return self._session.gateway.parley.authenticator.verify(token)
-
     def _authenticate(self, command: Authenticate, ref: str | None) -> None:
-        self._alone(partial(self._renew, command, ref), ref)
+        self._run_exclusively(partial(self._renew_token, command, ref), ref)
 
-    def _renew(self, command: Authenticate, ref: str | None) -> None:
+    def _renew_token(self, command: Authenticate, ref: str | None) -> None:
         session = self._session
-        caller = self._verified(command.token)
+        caller = self._services.verify_token(command.token)
         if caller.user_id != session.user_id:
             raise Unauthorized("This token is another user's.")
         session.auth_session = caller.sid
@@ -242,24 +298,24 @@ class Commands:
         session.answer("ack", {"expiresAt": caller.expires_at}, ref)
 
     def _fetch(self, command: FetchUnread, ref: str | None) -> None:
-        self._alone(partial(self._fetched, command, ref), ref)
+        self._run_exclusively(partial(self._answer_unread, command, ref), ref)
 
-    def _fetched(self, command: FetchUnread, ref: str | None) -> None:
+    def _answer_unread(self, command: FetchUnread, ref: str | None) -> None:
         session = self._session
-        answer = session.gateway.fetch_unread(session.user_id, command.conversation_id, command.limit)
+        answer = self._services.fetch_unread(session.user_id, command.conversation_id, command.limit)
         session.answer("unread_messages", answer, ref)
 
     def _presence(self, command: PresenceSubscribe, ref: str | None) -> None:
-        self._alone(partial(self._subscribed, command, ref), ref)
+        self._run_exclusively(partial(self._answer_presence, command, ref), ref)
 
-    def _subscribed(self, command: PresenceSubscribe, ref: str | None) -> None:
+    def _answer_presence(self, command: PresenceSubscribe, ref: str | None) -> None:
         session = self._session
         if len(command.user_ids) > session.room_to_watch():
             raise Invalid.field("userIds", "too many users watched in this session")
-        session.watch(command.user_ids)  # first watch, then look: nothing falls in between
-        views = watch_presence(session.gateway.path, session.gateway.hub, session, command.user_ids)
+        session.watch(command.user_ids)  # watch first, then read, so that no change is missed in between
+        views = self._services.presence.watch(session, command.user_ids)
         for left, view in enumerate(views, 1 - len(views)):
-            session.answer("presence", view, None if left else ref)  # one frame answers: the last
+            session.answer("presence", view, None if left else ref)  # the last frame is the answer
 
 
 def _changing(prepare: Prepare) -> Callable[[Commands, Any, str | None], None]:

@@ -1,20 +1,22 @@
-"""A connection of ours: a non-blocking socket, a bounded outbox and one writer, without a greenlet of its own.
+"""A connection: a non-blocking socket, a bounded outbox and one writer, without a greenlet of its own.
 
-WebSocket and SSE connections are taken over from gunicorn after the handshake (its socket object gives up the file
-descriptor, so that gunicorn closes nothing), and from then on cost a read watcher and a few hundred bytes while idle.
+WebSocket and SSE connections are taken over from gunicorn after the handshake: its socket object gives up the file
+descriptor, so that gunicorn closes nothing. From then on, an idle connection costs a read watcher and a few hundred
+bytes.
 
 Invariants
-* Bytes leave through ``flush`` alone, in order, whole blocks at a time: nothing is ever interleaved or cut.
-* Control blocks (pings, pongs, close) go before waiting data, after the block that is partly out.
-* The outbox is bounded in blocks and bytes. Past a bound, or where nothing was taken for ``write_stall_seconds``, the
-  reader is too slow: ``overflowed`` is called once, and nothing more is queued.
-* ``lost`` is called exactly once, when the socket is gone.
+* Bytes leave only through ``flush``, in order, whole blocks at a time: nothing is ever interleaved or cut.
+* Control blocks (pings, pongs, close) overtake waiting data, but not a block that is partly written.
+* The outbox is bounded in blocks and bytes. Past a bound, or if the kernel took nothing for ``write_stall_seconds``,
+  the reader is too slow: ``overflowed`` is called once, and nothing more is queued.
+* ``on_closed`` is called exactly once, when the socket is closed.
 """
 
 from __future__ import annotations
 
 import socket as stdlib_socket
 import time
+from enum import IntFlag
 from typing import Any, Protocol
 
 from gevent import get_hub
@@ -23,24 +25,32 @@ from gevent.monkey import get_original
 RawSocket: Any = get_original("socket", "socket")
 
 READ_BYTES = 64 * 1024
-# Blocks joined into one send: few system calls, and a control block never waits behind more than this.
+# Blocks are joined up to this size: few system calls, and a control block waits behind at most this much.
 WRITE_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 MAX_CONTROL = 64
 
 
+class PauseReason(IntFlag):
+    """Why a connection does not read. It reads again when every reason is gone."""
+
+    COMMANDS_WAIT = 1  # too many commands wait behind one that blocks
+    UNANSWERED = 2  # too many commands have no answer yet
+
+
 class Owner(Protocol):
-    """Who reads from the connection and is told of its fate."""
+    """Handles what the connection reads, and is notified of its state."""
 
     def received(self, data: bytes) -> None: ...
     def drained(self) -> None: ...
     def overflowed(self) -> None: ...
-    def lost(self) -> None: ...
+    def on_closed(self) -> None: ...
 
 
 class Flusher:
-    """Connections that have something to send, flushed together once an iteration of the event loop: everything that an
-    iteration brings for one reader leaves in one system call."""
+    """Flushes all connections with waiting data once per iteration of the event loop, so that everything that an
+    iteration brings for one reader leaves in one system call.
+    """
 
     def __init__(self) -> None:
         self._loop = get_hub().loop
@@ -58,7 +68,7 @@ class Flusher:
 
 
 class Limits:
-    """What an outbox may hold; shared by all connections of a process."""
+    """The bounds of an outbox. All connections of a process share one object."""
 
     __slots__ = ("blocks", "bytes", "stall_seconds")
 
@@ -79,6 +89,7 @@ class Connection:
         "_limits",
         "_owner",
         "_partial",
+        "_pauses",
         "_reader",
         "_socket",
         "_writer",
@@ -96,6 +107,7 @@ class Connection:
         self._partial = b""
         self._dirty = False
         self._ending = False
+        self._pauses = 0
         self._writer: Any = None
         self.stalled_since = 0.0
         self._reader = get_hub().loop.io(socket.fileno(), 1)
@@ -107,13 +119,14 @@ class Connection:
 
     @property
     def waiting(self) -> int:
-        """How full the outbox is, in bytes. A block counts at least its share of the bound, so that many small ones
-        come near the bound as well."""
+        """The fill level of the outbox in bytes. Each block counts at least its share of the bound, so that many small
+        blocks approach the bound as well.
+        """
         share = len(self._blocks or ()) * self._limits.bytes // self._limits.blocks
         return max(self._bytes, share) + len(self._partial)
 
     def send(self, block: bytes) -> None:
-        """Queue one block. Never blocks, never raises; a block for a connection that ends is dropped."""
+        """Queues one block. Never blocks, never raises. Drops the block if the connection is closing."""
         if self._socket is None or self._ending:
             return
         blocks = self._blocks
@@ -129,34 +142,33 @@ class Connection:
             self._flusher.add(self)
 
     def send_control(self, block: bytes) -> None:
-        """Queue a block that goes before all waiting data."""
+        """Queues a block that overtakes all waiting data."""
         if self._socket is None or self._ending:
             return
         if self._control is None:
             self._control = []
         elif len(self._control) >= MAX_CONTROL:
-            # Of many pings the newest may be answered alone (RFC 6455 section 5.5.3).
+            # Of many pings, answering only the newest is enough (RFC 6455 section 5.5.3).
             del self._control[0]
         self._control.append(block)
         self._mark_dirty()
 
-    def finish(self, last: bytes = b"") -> None:
-        """Send ``last`` and what is still waiting before it, then end the connection in an orderly way."""
+    def close(self, last: bytes = b"", *, discard: bool = False) -> None:
+        """Sends the waiting blocks and ``last``, then closes the connection in an orderly way. ``discard`` drops the
+        waiting blocks, for readers that are too slow to be sent the rest.
+        """
         if self._socket is None or self._ending:
             return
+        if discard:
+            self._blocks, self._bytes = None, 0
         if last:
             self._blocks = [*(self._blocks or ()), last]
             self._bytes += len(last)
         self._ending = True
         self._mark_dirty()
 
-    def cut_short(self, last: bytes) -> None:
-        """Drop what is waiting, send ``last``, end: for readers that are too slow to be sent the rest."""
-        self._blocks, self._bytes = None, 0
-        self.finish(last)
-
     def abort(self) -> None:
-        """End at once."""
+        """Closes the socket at once."""
         if self._socket is None:
             return
         socket, self._socket = self._socket, None
@@ -164,19 +176,27 @@ class Connection:
         self._blocks = self._control = None
         self._partial, self._bytes = b"", 0
         socket.close()
-        self._owner.lost()
+        self._owner.on_closed()
 
-    def pause_reading(self) -> None:
-        """Leave further input to the kernel's buffer, and so to the sender's back-pressure."""
+    def pause_reading(self, reason: PauseReason) -> None:
+        """Leaves further input in the kernel's buffer, so that the sender feels back-pressure."""
+        self._pauses |= reason
         if self._reader is not None:
             self._reader.stop()
 
-    def resume_reading(self) -> None:
+    def resume_reading(self, reason: PauseReason) -> None:
+        """Withdraws one reason. The connection reads again once there is none."""
+        if self._pauses & reason:
+            self._pauses &= ~reason
+            if not self._pauses:
+                self._start_reading()
+
+    def _start_reading(self) -> None:
         if self._reader is not None and not self._reader.active:
             self._reader.start(self._readable)
 
     def stalled(self, now: float) -> bool:
-        """Whether the kernel took nothing for longer than the limit."""
+        """Returns whether the kernel took nothing for longer than the limit."""
         return bool(self.stalled_since) and now - self.stalled_since > self._limits.stall_seconds
 
     def _mark_dirty(self) -> None:
@@ -185,10 +205,10 @@ class Connection:
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Give the kernel what it takes. Called by the flusher and by the write watcher."""
+        """Writes what the kernel takes. Called by the flusher and by the write watcher."""
         self._dirty = False
         if self._writer is not None and self._writer.active:
-            return  # the kernel's buffer is full; the watcher calls when it is not
+            return  # the kernel's buffer is full; the watcher calls again when it has room
         while self._socket is not None:
             chunk = self._next_chunk()
             if not chunk:
@@ -206,12 +226,12 @@ class Connection:
                 self._wait_for_room(sent)
                 return
             if not self._blocks and not self._control:
-                self._all_out()  # as mostly: spared the look for a next chunk
+                self._all_out()  # the usual case: no second look for a chunk
                 return
 
     def _next_chunk(self) -> bytes:
         blocks = self._blocks
-        if blocks and len(blocks) == 1 and not self._partial and not self._control:  # as mostly: an event by itself
+        if blocks and len(blocks) == 1 and not self._partial and not self._control:  # the usual case: one event
             self._blocks, self._bytes = None, 0
             return blocks[0]
         if self._partial:
@@ -263,13 +283,13 @@ class Connection:
             self._owner.drained()
 
     def _half_close(self) -> None:
-        """Everything is out: say so with a FIN, then wait for the peer's, so that no reset swallows the last bytes."""
+        """Everything is written: sends a FIN and waits for the peer's, so that no reset discards the last bytes."""
         try:
             self._socket.shutdown(stdlib_socket.SHUT_WR)
         except OSError:
             self.abort()
             return
-        self.resume_reading()
+        self._start_reading()
         get_hub().loop.timer(LINGER_SECONDS).start(self.abort)
 
     def _readable(self) -> None:
@@ -293,11 +313,11 @@ class Connection:
 
 
 def take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
-    """The request's socket as one of our own, and what the client sent behind the request.
+    """Returns the request's socket as a raw socket, and what the client sent after the request.
 
-    The descriptor moves, it is not duplicated: with a duplicate, epoll goes on to report gunicorn's closed descriptor,
-    and libev answers by registering every descriptor of the process anew. Raise RuntimeError under another server, or
-    where the server itself speaks TLS (TLS ends at the router in front).
+    The descriptor is moved, not duplicated. With a duplicate, epoll would go on reporting gunicorn's closed descriptor,
+    and libev would respond by registering every descriptor of the process again. Raises RuntimeError under another
+    server, and if the server itself speaks TLS (TLS ends at the router in front).
     """
     socket = environ.get("gunicorn.socket")
     if socket is None or type(socket).__name__ == "SSLSocket":

@@ -1,28 +1,26 @@
-"""The usual next poll, answered before Flask.
+"""Answers the usual next poll before Flask.
 
-A long-poll client asks again and again, with the cursor of its last answer, a token that was verified before, and its
-session parked in this gateway. That needs nothing of what a Flask request provides, which was most of what a poll cost
-(docs/decisions/measurements.md); the answer is the same. Whatever is not that usual poll (the first, one that comes to
-another gateway, a token not seen before, another origin's, an error to tell) goes on to the route in longpoll.py.
+A long-poll client polls again and again, with the cursor of its last answer, a token that was verified before, and a
+session that is parked in this gateway. Such a poll needs nothing that a Flask request provides, and Flask was most of
+its cost (docs/decisions/measurements.md). All other polls (the first one, one that reaches another gateway, an unknown
+token, a request from another origin, an error) continue to the route in longpoll.py, which answers in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from app.api.headers import data_headers
 from app.api.requests import adopt_request_id
+from app.config import Settings
 from app.core.caller import Caller
 from app.core.commands import PollQuery
 from app.core.errors import ParleyError
 from app.transports.longpoll import PATH, Polls, PollSession, answer_body
-
-if TYPE_CHECKING:
-    from app.container import Container
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -30,24 +28,26 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class LongPollFastPath:
     """WSGI middleware around the whole application."""
 
-    def __init__(self, app: WsgiApp, parley: Container, polls: Polls) -> None:
+    def __init__(
+        self, app: WsgiApp, polls: Polls, *, verified_before: Callable[[str], Caller | None], settings: Settings
+    ) -> None:
         self._app = app
-        self._parley = parley
         self._polls = polls
-        self._headers = {s: data_headers(parley.settings, secure=s == "https") for s in ("http", "https")}
+        self._verified_before = verified_before
+        self._headers = {s: data_headers(settings, secure=s == "https") for s in ("http", "https")}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH:
             return self._app(environ, start_response)
-        asked = self._usual(environ)
-        if asked is None:
+        parked = self._find_parked(environ)
+        if parked is None:
             return self._app(environ, start_response)
-        session, query = asked
+        session, query = parked
         request_id = adopt_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         events = session.poll_again(query)
         if events is None:
-            return self._app(environ, start_response)  # the session ended meanwhile: the route tells why
-        body = answer_body(session.told if events else query.cursor, events)
+            return self._app(environ, start_response)  # the session has ended: the route answers with the error
+        body = answer_body(session.cursor if events else query.cursor, events)
         headers = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
@@ -57,10 +57,10 @@ class LongPollFastPath:
         start_response("200 OK", headers)
         return [body]
 
-    def _usual(self, environ: dict[str, Any]) -> tuple[PollSession, PollQuery] | None:
+    def _find_parked(self, environ: dict[str, Any]) -> tuple[PollSession, PollQuery] | None:
         if environ["REQUEST_METHOD"] != "GET" or "HTTP_ORIGIN" in environ:
             return None
-        caller = self._verified_before(environ.get("HTTP_AUTHORIZATION", ""))
+        caller = self._caller(environ.get("HTTP_AUTHORIZATION", ""))
         if caller is None:
             return None
         try:
@@ -70,11 +70,11 @@ class LongPollFastPath:
         session = self._polls.parked(caller, query.cursor) if query.cursor else None
         return (session, query) if session is not None else None
 
-    def _verified_before(self, header: str) -> Caller | None:
+    def _caller(self, header: str) -> Caller | None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             return None
         try:
-            return self._parley.authenticator.verified_before(token.strip())
+            return self._verified_before(token.strip())
         except ParleyError:
             return None

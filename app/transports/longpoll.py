@@ -1,14 +1,14 @@
-"""Long-poll: ``GET /api/v1/events/poll?cursor=&wait=25``, for clients that have nothing else.
+"""Long-poll: ``GET /api/v1/events/poll?cursor=&wait=25``, for clients that support nothing else.
 
-Between two polls the session stays parked in the gateway, with what came meanwhile, so that the usual next poll costs
-no query. It is only a shortcut: where the poll comes to another gateway, or too late, the cursor resumes from the
-store.
+Between two polls, the session stays parked in the gateway with the events that arrive meanwhile, so that the usual next
+poll costs no query. This is only a shortcut: if the poll reaches another gateway, or comes too late, the cursor resumes
+from the store.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 import msgspec
@@ -17,97 +17,100 @@ from gevent.event import Event as Flag
 
 from app.api.caller import require_caller
 from app.api.parsing import parse_query
+from app.core.caller import Caller
+from app.core.close_codes import CloseCode
 from app.core.commands import PollQuery
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event, with_cursor
-from app.services.messaging.confirm_polled import confirm_polled
-from app.transports.session import REPLAY_BACKLOG_BYTES, Session, begin_stream
-
-if TYPE_CHECKING:
-    from app.core.caller import Caller
-    from app.transports.gateway import Gateway
+from app.gateway.gateway import Gateway
+from app.gateway.sessions import SessionRegistry
+from app.gateway.streams import REPLAY_BACKLOG_BYTES, Streams
+from app.services.messaging.move_mark import MarkMover
+from app.transports.connection import Limits
+from app.transports.session import Session, begin_stream
 
 PATH = "/api/v1/events/poll"
 PARKED_SECONDS = 30.0
-# After the first event: a poll costs as much as ten messages, so what follows closely goes along.
-GATHER_SECONDS = 0.01
-MAX_EVENTS = 500  # in one answer; the next poll brings the rest at once
+# How long a poll collects after its first event: a poll costs as much as ten messages.
+COLLECT_SECONDS = 0.01
+MAX_EVENTS = 500  # per answer; the next poll returns the rest at once
 
 
 class PollSession(Session):
-    __slots__ = ("_bytes", "_ended", "_events", "_flag", "_polls", "_sent", "answered_at", "told")
+    __slots__ = ("_bytes", "_ended", "_events", "_flag", "_limits", "_polls", "_sent", "answered_at", "cursor")
 
     transport = "longpoll"
     writes_batches = False  # its answers are lists of events
 
-    def __init__(self, gateway: Gateway, caller: Caller) -> None:
-        super().__init__(gateway)
+    def __init__(self, caller: Caller, *, registry: SessionRegistry, streams: Streams, limits: Limits) -> None:
+        super().__init__(registry, streams)
         self.identify(caller)
-        self.auto_ack = True  # "auto" gathers what was written; the next poll's cursor confirms it
+        self._limits = limits
+        self.auto_ack = True  # collects what was written; the next poll's cursor confirms it
         self._events: list[Event] = []
         self._bytes = 0
         self._flag: Flag | None = None
         self._sent: dict[int, int] | None = None
         self._ended: ParleyError | None = None
         self._polls = 0
-        self.told = ""  # the cursor of the last answer
+        self.cursor = ""  # the cursor of the last answer
         self.answered_at = time.monotonic()
-        gateway.keep(self)
+        registry.add(self)
 
     def write(self, event: Event) -> None:
         self._events.append(event)
         self._bytes += len(event.data)
-        limits = self.gateway.limits
+        limits = self._limits
         if len(self._events) > limits.blocks or self._bytes > limits.bytes:
-            self.gateway.count("slow_readers")
-            self.end(None, 4429)  # parked too long: its cursor resumes from the store
+            self.registry.activity.count("slow_readers")
+            self.close(CloseCode.TOO_SLOW)  # parked too long: its cursor resumes from the store
         elif self._flag is not None:
             self._flag.set()
 
     def backlog(self) -> int:
-        """A replay gathers no more than one answer takes."""
         return self._bytes
 
     def _wait_for_reader(self) -> None:
-        """Nobody reads while the answer is gathered. Once there is enough for one, the session ends: the cursor of the
-        answer brings the rest from the store."""
+        """Nobody reads while an answer is collected. Once there is enough for one answer, the session ends: with the
+        answer's cursor, the client gets the rest from the store.
+        """
         if len(self._events) >= MAX_EVENTS or self._bytes > REPLAY_BACKLOG_BYTES:
-            self.end(None, 1000)
+            self.close(CloseCode.NORMAL)
 
-    def end(self, error: ParleyError | None, close_code: int) -> None:
+    def close(self, code: int, error: ParleyError | None = None) -> None:
         if not self.closed:
             self._ended = error
-            self.gateway.count_close(close_code)
-            self.gone()
+            self.registry.activity.count_close(code)
+            self.on_closed()
             if self._flag is not None:
                 self._flag.set()
 
     def check(self, now: float, wall: float) -> None:
         if wall >= self.expires_at:
-            self.end(Unauthorized("The token ended."), 4401)
+            self.close(CloseCode.UNAUTHORIZED, Unauthorized("The token has expired."))
         elif self._flag is None and now - self.answered_at > PARKED_SECONDS:
-            self.end(None, 1000)
+            self.close(CloseCode.NORMAL)
 
     def confirmed(self) -> None:
-        """The client came back with the cursor of the last answer: it has what that held."""
+        """The client returned with the cursor of the last answer, so it has received that answer."""
         if self._sent:
             marks, self._sent = self._sent, None
-            self.gateway.deliveries.note(self.user_id, marks)
+            self.streams.deliveries.add(self.user_id, marks)
 
     def wait(self, seconds: float) -> bool:
-        """Until something is there, the session ends, another poll takes over, or ``seconds`` have passed.
+        """Waits until there is an event, the session ends, another poll takes over, or ``seconds`` have passed.
 
-        False where another poll has taken over: what comes is that one's, and this one must take nothing away from it.
+        Returns False if another poll has taken over: the events belong to that poll, and this one must not take any.
         """
         self._polls += 1
         mine = self._polls
         if self._flag is not None:
-            self._flag.set()  # an earlier poll of this session: it answers with nothing
+            self._flag.set()  # an earlier poll of this session, which answers without events
         flag = self._flag = Flag()
         if not self._events and not self.closed:
             flag.wait(timeout=seconds)
         if self._events and seconds and mine == self._polls:
-            gevent.sleep(GATHER_SECONDS)
+            gevent.sleep(COLLECT_SECONDS)
         if mine != self._polls:
             return False
         self._flag = None
@@ -118,23 +121,23 @@ class PollSession(Session):
         self._bytes = sum(len(event.data) for event in self._events)
         self._sent, self._undelivered = self._undelivered, None
         self.answered_at = time.monotonic()
-        self.gateway.count("polls")
+        self.registry.activity.count("polls")
         return events
 
     def collect(self) -> list[Event]:
-        """What there is for one answer, each with a cursor. Raise what the session was ended with."""
+        """Returns the events of one answer, each with a cursor. Raises the error that ended the session."""
         if self._ended is not None:
             raise self._ended
         events = self.take()
         for index, event in enumerate(events):
             if event.cursor:
-                self.told = event.cursor
+                self.cursor = event.cursor
             else:
-                events[index] = with_cursor(event, self.told)
+                events[index] = with_cursor(event, self.cursor)
         return events
 
     def poll_again(self, query: PollQuery) -> list[Event] | None:
-        """The next poll of a parked session; None where it ended meanwhile and there is an error to tell."""
+        """Answers the next poll of a parked session. Returns None if the session has ended with an error."""
         self.confirmed()
         if not self.wait(query.wait):
             return []
@@ -151,10 +154,13 @@ def _answer(cursor: str, events: list[Event]) -> Response:
 
 
 class Polls:
-    """Parked sessions by who polls."""
+    """Polls, and the sessions that are parked between them."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, *, registry: SessionRegistry, streams: Streams, marks: MarkMover, limits: Limits) -> None:
+        self._registry = registry
+        self._streams = streams
+        self._marks = marks
+        self._limits = limits
 
     def poll(self, caller: Caller, query: PollQuery) -> Response:
         session = self.parked(caller, query.cursor) if query.cursor else None
@@ -165,42 +171,42 @@ class Polls:
         if query.cursor and not session.wait(query.wait):
             return _answer(query.cursor, [])
         events = session.collect()
-        return _answer(session.told, events)
+        return _answer(session.cursor, events)
 
     def parked(self, caller: Caller, cursor: str) -> PollSession | None:
-        for session in self._gateway.hub.sessions_of(caller.user_id):
-            if isinstance(session, PollSession) and session.auth_session == caller.sid and session.told == cursor:
+        for session in self._registry.hub.sessions_of(caller.user_id):
+            if isinstance(session, PollSession) and session.auth_session == caller.sid and session.cursor == cursor:
                 session.expires_at = caller.expires_at
                 return session
         return None
 
     def _new(self, caller: Caller, cursor: str) -> PollSession:
-        session = PollSession(self._gateway, caller)
+        session = PollSession(caller, registry=self._registry, streams=self._streams, limits=self._limits)
         try:
             self._open(session, cursor)
         except BaseException:
-            session.gone()
+            session.on_closed()
             raise
         return session
 
     def _open(self, session: PollSession, cursor: str) -> None:
-        self._gateway.check_room()
+        self._registry.check_room()
         joined, position, resync = begin_stream(session, cursor or None)
-        session.told = joined["cursor"]
+        session.cursor = joined["cursor"]
         if position is not None:
             session.position = position.version
-            confirm_polled(self._gateway.path, session.user_id, position.version)
+            self._marks.confirm_polled(session.user_id, position.version)
             session.catch_up()
             return
         name = "resync" if resync else "joined"
-        data = {"cursor": session.told} if resync else joined
-        session.write(make_event(name, data, cursor=session.told))
+        data = {"cursor": session.cursor} if resync else joined
+        session.write(make_event(name, data, cursor=session.cursor))
         session.go_live(session.start)
 
 
-def install(app: Flask, gateway: Gateway) -> Polls:
-    """Route ``/api/v1/events/poll``."""
-    polls = Polls(gateway)
+def install(app: Flask, gateway: Gateway, limits: Limits) -> Polls:
+    """Routes ``/api/v1/events/poll``."""
+    polls = Polls(registry=gateway.sessions, streams=gateway.streams, marks=gateway.messaging.marks, limits=limits)
 
     @app.get(PATH)
     def poll() -> Any:

@@ -1,43 +1,42 @@
-"""A session: one connection of one user, reading the stream of events by whichever transport.
+"""A session: one connection of one user that reads the stream of events, over any transport.
 
 Invariants
-* Events are written in the order of their versions, each at most once; ``position`` is the last one written.
-* While catching up, live events wait in a bounded buffer. Where it overflows it is dropped, and catching up goes on
-  from ``position``: the store and the tail have all of it. So there is no gap, and no memory that grows.
-* The session is in the hub, and its user noted in Redis, *before* the tail and then the store are read.
+* Events are written in the order of their versions, each at most once. ``position`` is the last one written.
+* While a session catches up, live events wait in a bounded buffer. If the buffer overflows, it is dropped, and catching
+  up continues from ``position``: the store and the log's tail have all of it. So there is no gap, and memory does not
+  grow.
+* The session is in the hub, and its user is online in Redis, *before* the tail and then the store are read.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import gevent
 
 from app.core.caller import Caller
+from app.core.close_codes import CloseCode
 from app.core.cursor import Position, encode_cursor
-from app.core.errors import Overloaded, ParleyError
+from app.core.errors import Overloaded, ParleyError, Unauthorized
 from app.core.events import Event, EventBatch, make_event
-
-if TYPE_CHECKING:
-    from app.transports.gateway import Gateway
+from app.gateway.sessions import SessionRegistry
+from app.gateway.streams import Streams
 
 log = logging.getLogger(__name__)
 
 BUFFER_EVENTS = 500
 MAX_WATCHED = 5000  # users whose presence one session may watch
-# A replay waits while the reader has so much to take.
-REPLAY_BACKLOG_BYTES = 256 * 1024
 
 
 class Session:
-    """Base of the three transports. Subclasses say how an event is written and how much is still waiting."""
+    """Base of the three transports. Subclasses write events and report how much is waiting."""
 
     __slots__ = (
         "_buffer",
         "_catching_up",
-        "_device_noted",
+        "_device_connected",
         "_undelivered",
         "_watched",
         "auth_session",
@@ -45,19 +44,21 @@ class Session:
         "closed",
         "device_id",
         "expires_at",
-        "gateway",
         "id",
         "joined",
         "position",
+        "registry",
         "start",
+        "streams",
         "user_id",
     )
 
     transport = ""
     writes_batches = True
 
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
+    def __init__(self, registry: SessionRegistry, streams: Streams) -> None:
+        self.registry = registry
+        self.streams = streams
         self.id = ""
         self.user_id = 0
         self.auth_session = ""
@@ -70,25 +71,25 @@ class Session:
         self.start = 0  # the version at which it entered
         self._buffer: list[Event] | None = None
         self._catching_up = False
-        self._device_noted = False
+        self._device_connected = False
         self._undelivered: dict[int, int] | None = None
         self._watched: set[int] | None = None
 
-    # --- what a transport provides
+    # --- implemented by each transport
 
     def write(self, event: Event) -> None:
         raise NotImplementedError
 
     def backlog(self) -> int:
-        """Bytes that wait for the reader."""
+        """Returns the bytes that wait for the reader."""
         raise NotImplementedError
 
-    def end(self, error: ParleyError | None, close_code: int) -> None:
-        """Tell the client why (where its transport can), then end. Must end in ``gone``."""
+    def close(self, code: int, error: ParleyError | None = None) -> None:
+        """Sends the client the reason, if the transport can, and ends the session. ``on_closed`` must follow."""
         raise NotImplementedError
 
     def check(self, now: float, wall: float) -> None:
-        """Once a second, by the monotonic and by the wall clock: what is due, overdue or over."""
+        """Called once a second with the monotonic and the wall clock: does what is due, and closes if necessary."""
         raise NotImplementedError
 
     # --- the stream
@@ -100,21 +101,21 @@ class Session:
         self.expires_at = caller.expires_at
 
     def enter(self) -> int:
-        """Join the hub and be noted as online; live events gather from here on. May block. Returns the stream's present
-        version: everything after it will be offered. Raises Overloaded, RateLimited."""
-        self.gateway.admit(self)
+        """Joins the hub and goes online; from here on, live events collect in the buffer. May block. Returns the
+        present version of the stream: everything after it will be offered. Raises Overloaded, RateLimited.
+        """
+        self.registry.check_user_room(self.user_id)
         self.joined = True
         self._catching_up = True
         self._buffer = []
-        self.gateway.hub.add(self)
         try:
-            version = self.gateway.presence.mark_online(self.user_id)
+            version = self.registry.enter(self)
             if self.device_id is not None:
-                self.gateway.note_device(self.user_id, self.device_id)
-                self._device_noted = True
+                self.registry.devices.connected(self.user_id, self.device_id)
+                self._device_connected = True
             return version
         except BaseException:
-            self.leave()
+            self.detach()
             raise
 
     def offer(self, event: Event) -> None:
@@ -122,7 +123,7 @@ class Session:
             self._hold(event)
         elif event.version > self.position:
             self.position = event.version
-            self._note(event)
+            self._collect_delivered(event)
             self.write(event)
 
     def offer_batch(self, batch: EventBatch) -> None:
@@ -143,20 +144,20 @@ class Session:
             if len(self._buffer) > BUFFER_EVENTS:
                 self._buffer = None
 
-    def _note(self, event: Event) -> None:
+    def _collect_delivered(self, event: Event) -> None:
         if self.auto_ack and event.seq and event.sender_id != self.user_id:
             if self._undelivered is None:
                 self._undelivered = {}
             self._undelivered[event.conversation_id] = event.seq
 
     def written_out(self) -> None:
-        """All that was written has left for the client: what was a message is delivered."""
+        """Everything was written to the client: its messages are delivered."""
         if self._undelivered:
             marks, self._undelivered = self._undelivered, None
-            self.gateway.deliveries.note(self.user_id, marks)
+            self.streams.deliveries.add(self.user_id, marks)
 
     def go_live(self, position: int) -> None:
-        """Nothing was missed: go on from ``position``."""
+        """Goes on from ``position``: nothing was missed."""
         self.position = max(self.position, position)
         self._catching_up = True
         while self._buffer is None:
@@ -165,7 +166,7 @@ class Session:
         self._release()
 
     def catch_up(self) -> None:
-        """Bring everything after ``position`` from the tail and the store, then go live. May block."""
+        """Writes everything after ``position`` from the tail and the store, then goes live. May block."""
         self._catching_up = True
         if self._buffer is None:
             self._buffer = []
@@ -176,18 +177,18 @@ class Session:
         more, since = True, self.position
         while more and not self.closed:
             begin = self.position
-            events, more = self.gateway.changes_since(self.user_id, begin, since)
+            events, more = self.streams.replay.changes_since(self.user_id, begin, since)
             for event in events:
                 if event.version > begin:
                     self.position = event.version
-                    self._note(event)
+                    self._collect_delivered(event)
                     self.write(event)
                     self._wait_for_reader()
 
     def _wait_for_reader(self) -> None:
-        """A replay, and one page of it, may be longer than any outbox: let the reader take what is there first."""
-        most = min(REPLAY_BACKLOG_BYTES, self.gateway.limits.bytes // 4)
-        while not self.closed and self.backlog() > most:
+        """Lets the reader take the backlog first: even one page of a replay may be longer than any outbox."""
+        limit = self.streams.max_backlog
+        while not self.closed and self.backlog() > limit:
             gevent.sleep(0.02)
 
     def _release(self) -> None:
@@ -197,33 +198,34 @@ class Session:
             self.offer(event)
 
     def resume_from_store(self) -> None:
-        """The subscription broke: something may have been missed."""
+        """Catches up again: the subscription broke, and something may have been missed."""
         if self.closed or not self.joined:
             return
         if self._catching_up:
-            self._buffer = None  # what gathers there may have a gap now: it is dropped, and read once more
+            self._buffer = None  # the buffer may have a gap now, so it is dropped and read again
             return
         self._catching_up = True
         self._buffer = []
-        self.gateway.resume_later(self._catch_up_or_end)
+        self.streams.run_replay(self._catch_up_or_close)
 
-    def _catch_up_or_end(self) -> None:
+    def _catch_up_or_close(self) -> None:
         try:
             self.catch_up()
         except ParleyError as error:
-            log.warning("session %s cannot be brought up to date (%s); it ends and comes back", self.id, error.code)
-            self.end(Overloaded(), 1013)
+            log.warning("session %s cannot catch up (%s); it is closed, and its client returns", self.id, error.code)
+            self.close(CloseCode.TRY_AGAIN_LATER, Overloaded())
 
     def reset(self, epoch: int, version: int) -> None:
-        """Redis lost its history: positions of the old one mean nothing. The client fetches what it has not read."""
+        """Redis lost its history, so old positions mean nothing. The client fetches its unread messages again."""
         if self.closed or not self.joined:
             return
-        self.position = min(self.position, version)  # should the clock have gone back as well
+        self.position = min(self.position, version)  # in case the clock was set back as well
         cursor = encode_cursor(epoch, version)
         self.write(make_event("resync", {"cursor": cursor}, cursor=cursor))
 
     def revoke(self) -> None:
-        self.end(self.gateway.unauthorized("The session was logged out."), 4401)
+        """Closes the session: its auth session was logged out."""
+        self.close(CloseCode.UNAUTHORIZED, Unauthorized("The session was logged out."))
 
     def room_to_watch(self) -> int:
         return MAX_WATCHED - len(self._watched or ())
@@ -232,49 +234,54 @@ class Session:
         if self._watched is None:
             self._watched = set()
         self._watched.update(user_ids)
-        self.gateway.hub.watch(self, user_ids)
+        self.registry.hub.watch(self, user_ids)
 
-    def leave(self) -> None:
-        """Take the session out of hub and presence. Safe to call twice."""
+    def detach(self) -> None:
+        """Takes the session out of the hub and its user offline. Safe to call twice."""
         if not self.joined:
             return
         self.joined = False
         if self._watched:
-            self.gateway.hub.unwatch(self, self._watched)
+            self.registry.hub.unwatch(self, self._watched)
             self._watched = None
-        if self.gateway.hub.remove(self):
-            self.gateway.presence.mark_offline(self.user_id)
-        if self._device_noted:
-            self._device_noted = False
-            self.gateway.forget_device(self.user_id, str(self.device_id))
+        self.registry.leave(self)
+        if self._device_connected:
+            self._device_connected = False
+            self.registry.devices.disconnected(self.user_id, str(self.device_id))
 
-    def gone(self) -> None:
-        """The connection is no more."""
+    def on_closed(self) -> None:
+        """The connection is closed."""
         if not self.closed:
             self.closed = True
             self._buffer = None
-            self.leave()
-            self.gateway.forget(self)
+            self.detach()
+            self.registry.remove(self)
 
 
-def begin_stream(session: Session, cursor: str | None) -> tuple[dict[str, Any], Position | None, bool]:
-    """Enter, and find where to go on. May block.
-
-    Returns the data of ``joined``, the position to catch up from (None: from the present) and whether the cursor could
-    not be resumed from, so that ``resync`` must follow.
+class Beginning(NamedTuple):
+    """How a stream begins: the data of ``joined``, the position to catch up from (None: start at the present), and
+    whether ``resync`` must follow because the cursor was of no use.
     """
-    session.gateway.parley.limits.joins(session.user_id)
+
+    joined: dict[str, Any]
+    position: Position | None
+    resync: bool
+
+
+def begin_stream(session: Session, cursor: str | None) -> Beginning:
+    """Enters the session into the stream. May block. Raises Overloaded, RateLimited."""
+    streams = session.streams
+    streams.limit_joins(session.user_id)
     session.start = version = session.enter()
-    gateway = session.gateway
-    epoch = gateway.path.epoch.number
-    position = gateway.resumable(cursor, version) if cursor else None
-    unread = gateway.unread_counts(session.user_id)
+    epoch = streams.epoch
+    position = streams.resumable(cursor, version) if cursor else None
+    unread = streams.count_unread(session.user_id)
     start = position.version if position else version
     data = {
         "userId": session.user_id,
         "sessionId": session.id,
         "cursor": encode_cursor(epoch, start),
         "unread": [{"conversationId": i, "count": n} for i, n in sorted(unread.items())],
-        "limits": gateway.client_limits,
+        "limits": streams.client_limits,
     }
-    return data, position, bool(cursor) and position is None
+    return Beginning(data, position, bool(cursor) and position is None)

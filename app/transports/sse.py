@@ -1,70 +1,71 @@
 """Server-sent events: ``GET /api/v1/events`` (WHATWG HTML, section 9.2).
 
-The blueprint is flask-sse's; its stream is not: that one lets anyone read any channel, holds a Redis connection and a
-greenlet for each reader, sends nothing until the first event, and knows no Last-Event-ID. Here the reader is a session
-like any other, and its connection is taken over from gunicorn once the response has begun.
+The blueprint is flask-sse's, but not its stream: that lets anyone read any channel, holds a Redis connection and a
+greenlet per reader, sends nothing before the first event, and ignores Last-Event-ID. Here the reader is a session like
+any other, and its connection is taken over from gunicorn once the response has begun.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, Response, request
 from flask_sse import ServerSentEventsBlueprint
 
 from app.api.caller import require_caller
 from app.api.check_origin import check_origin
-from app.container import gateway_of
+from app.config import Settings
+from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.cursor import Position
 from app.core.errors import ParleyError, Unauthorized
 from app.core.events import Event, make_event
-from app.transports.connection import Connection, take_over
-from app.transports.session import Session, begin_stream
-
-if TYPE_CHECKING:
-    from app.container import Container
-    from app.core.caller import Caller
-    from app.transports.gateway import Gateway
+from app.fanout.revocation import RevokedSessions
+from app.gateway.gateway import Gateway
+from app.gateway.sessions import SessionRegistry
+from app.gateway.streams import Streams
+from app.transports.connection import Connection, Flusher, Limits, Owner, take_over
+from app.transports.session import Beginning, Session, begin_stream
 
 RETRY_MS = (1000, 5000)
 COMMENT = b": keep-alive\n\n"
 
+OpenConnection = Callable[[Owner, Any], Connection]
+
 
 class SseSession(Session):
-    __slots__ = ("_connection", "_next_comment")
+    __slots__ = ("_comment_seconds", "_connection", "_next_comment")
 
     transport = "sse"
 
-    def __init__(self, gateway: Gateway, caller: Caller) -> None:
-        super().__init__(gateway)
+    def __init__(self, caller: Caller, *, registry: SessionRegistry, streams: Streams, comment_seconds: float) -> None:
+        super().__init__(registry, streams)
         self.identify(caller)
         self._connection: Connection | None = None
+        self._comment_seconds = comment_seconds
         self._next_comment = 0.0
 
-    def attach(self, socket: Any, head: bytes) -> None:
-        """The response begins: from here on the connection is ours."""
-        self._connection = Connection(socket, self, self.gateway.flusher, self.gateway.limits)
-        self._next_comment = time.monotonic() + self.gateway.settings.sse_comment_seconds
-        self.gateway.keep(self)
-        self._connection.send(head + b"retry:%d\n\n" % random.randint(*RETRY_MS))
+    def attach(self, connection: Connection, head: bytes) -> None:
+        """Begins the response on a connection that was taken over."""
+        self._connection = connection
+        self._next_comment = time.monotonic() + self._comment_seconds
+        self.registry.add(self)
+        connection.send(head + b"retry:%d\n\n" % random.randint(*RETRY_MS))
 
     def begin(self, joined: dict[str, Any], position: Position | None, resync: bool) -> None:
-        """What comes first: joined, then resync or all that was missed. Live events follow."""
-        if self.auth_session in self.gateway.parley.revoked:  # logged out while the response began
-            self.revoke()
-            return
+        """Writes ``joined``, then ``resync`` or everything that was missed. Live events follow."""
         cursor = joined["cursor"]
         self.write(make_event("joined", joined, cursor=cursor))
         if position is not None:
             self.position = position.version
-            self.gateway.later(self._catch_up_or_end)
+            self.streams.run_blocking(self._catch_up_or_close)
             return
         if resync:
             self.write(make_event("resync", {"cursor": cursor}, cursor=cursor))
-        self.gateway.later(lambda: self.go_live(self.start))
+        self.streams.run_blocking(lambda: self.go_live(self.start))
 
     def write(self, event: Event) -> None:
         if self._connection is not None:
@@ -73,69 +74,79 @@ class SseSession(Session):
     def backlog(self) -> int:
         return self._connection.waiting if self._connection is not None else 0
 
-    def end(self, error: ParleyError | None, close_code: int) -> None:
-        """The reader is told by an ``error`` event; a shutdown is just the end of the stream."""
+    def close(self, code: int, error: ParleyError | None = None) -> None:
+        """Sends the reason as an ``error`` event. A shutdown only ends the stream."""
         if self._connection is None or self.closed:
             return
-        self.gateway.count_close(close_code)
+        self.registry.activity.count_close(code)
         last = make_event("error", error.as_data()).sse if error is not None else b""
-        if close_code == CloseCode.TOO_SLOW:
-            self._connection.cut_short(last)
-        else:
-            self._connection.finish(last)
-        self.leave()
+        self._connection.close(last, discard=code == CloseCode.TOO_SLOW)
+        self.detach()
 
     def check(self, now: float, wall: float) -> None:
-        """Once a second."""
         if self._connection is None:
             return
         if self._connection.stalled(now):
             self.overflowed()
         elif wall >= self.expires_at:
-            self.end(Unauthorized("The token ended."), CloseCode.UNAUTHORIZED)
+            self.close(CloseCode.UNAUTHORIZED, Unauthorized("The token has expired."))
         elif now >= self._next_comment:
-            self._next_comment = now + self.gateway.settings.sse_comment_seconds
+            self._next_comment = now + self._comment_seconds
             self._connection.send(COMMENT)
 
-    # --- the owner of the connection
+    # --- events of the connection
 
     def received(self, data: bytes) -> None:
-        """An event stream has one direction; what else the client sends is none of our business."""
+        """Ignores the data: an event stream has one direction."""
 
     def drained(self) -> None:
-        """Delivered is what the client confirms over REST."""
+        """Does nothing: SSE clients confirm delivery over REST."""
 
     def overflowed(self) -> None:
-        self.gateway.count("slow_readers")
-        self.end(None, CloseCode.TOO_SLOW)
-
-    def lost(self) -> None:
-        self.gone()
+        self.registry.activity.count("slow_readers")
+        self.close(CloseCode.TOO_SLOW)
 
 
 class _Stream(Response):
-    """A response whose body is a session: headers leave as any response's, then the connection is taken over."""
+    """A response whose body is a session. Its headers leave like those of any response; then the connection is taken
+    over.
+    """
 
-    def __init__(self, session: SseSession, begin: tuple[dict[str, Any], Position | None, bool]) -> None:
+    def __init__(
+        self,
+        session: SseSession,
+        beginning: Beginning,
+        *,
+        open_connection: OpenConnection,
+        revoked: RevokedSessions,
+    ) -> None:
         super().__init__(content_type="text/event-stream; charset=utf-8")
         self.headers["Cache-Control"] = "no-store"
-        self.headers["X-Accel-Buffering"] = "no"  # nginx would otherwise keep events until a buffer is full
+        self.headers["X-Accel-Buffering"] = "no"  # otherwise nginx keeps events until a buffer is full
         self.headers["Connection"] = "close"
         self._session = session
-        self._begin = begin
+        self._beginning = beginning
+        self._open_connection = open_connection
+        self._revoked = revoked
 
     def __call__(self, environ: dict[str, Any], _start_response: Any) -> Any:
         self.headers.remove("Content-Length")
         lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
+        session = self._session
         socket, _ = take_over(environ)
-        self._session.attach(socket, f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1"))
-        self._session.begin(*self._begin)
+        connection = self._open_connection(session, socket)
+        session.attach(connection, f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1"))
+        if session.auth_session in self._revoked:  # logged out while the response began
+            session.revoke()
+        else:
+            session.begin(*self._beginning)
         raise StopIteration
 
 
 class EventStreams(ServerSentEventsBlueprint):  # type: ignore[misc]
-    """flask-sse's blueprint with a stream of our own. Its publish, messages and redis members have no use here: events
-    come from the log alone."""
+    """flask-sse's blueprint with our own stream. Its publish, messages and redis members are of no use here: events
+    come only from the log.
+    """
 
     redis = None
 
@@ -145,17 +156,28 @@ class EventStreams(ServerSentEventsBlueprint):  # type: ignore[misc]
     messages = stream = publish
 
 
-def install(app: Flask, parley: Container) -> None:
-    """Route ``/api/v1/events``."""
+def install(
+    app: Flask, gateway: Gateway, settings: Settings, revoked: RevokedSessions, flusher: Flusher, limits: Limits
+) -> None:
+    """Routes ``/api/v1/events``."""
     blueprint = EventStreams("events", __name__, url_prefix="/api/v1")
+
+    def open_connection(owner: Owner, socket: Any) -> Connection:
+        return Connection(socket, owner, flusher, limits)
 
     @blueprint.get("/events")  # type: ignore[untyped-decorator]
     def events() -> Response:
-        gateway = gateway_of(parley)
-        check_origin(request, parley.settings)
-        gateway.check_room()
-        session = SseSession(gateway, require_caller(allow_ticket=True))
+        gateway.start()
+        check_origin(request, settings)
+        gateway.sessions.check_room()
+        session = SseSession(
+            require_caller(allow_ticket=True),
+            registry=gateway.sessions,
+            streams=gateway.streams,
+            comment_seconds=settings.sse_comment_seconds,
+        )
         cursor = request.headers.get("Last-Event-ID") or request.args.get("cursor")
-        return _Stream(session, begin_stream(session, cursor))
+        beginning = begin_stream(session, cursor)
+        return _Stream(session, beginning, open_connection=open_connection, revoked=revoked)
 
     app.register_blueprint(blueprint)

@@ -1,8 +1,8 @@
-"""WebSocket: ``GET /ws``. Frames in become commands, events become frames.
+"""WebSocket: ``GET /ws``. Incoming frames become commands, events become frames.
 
 The route is flask-sock's; the socket is ours. simple-websocket's Server sends without a lock, lets its buffers grow
-and needs a greenlet and a thread for each session, so only its place in the request is kept: the handshake is answered
-here, the connection is taken over from gunicorn, and the request ends.
+and needs a greenlet and a thread per session, so it is not used: this module answers the handshake, takes the
+connection over from gunicorn, and ends the request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, request
 from flask_sock import Sock
@@ -18,7 +18,7 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 
 from app.api.caller import caller_of_request
 from app.api.check_origin import check_origin
-from app.container import gateway_of
+from app.config import Settings
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.commands import MAX_FRAME_BYTES
@@ -37,13 +37,11 @@ from app.core.ws_codec import (
 )
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
 from app.errors_http import problem_response
-from app.transports.commands import Commands
-from app.transports.connection import Connection, take_over
-from app.transports.session import Session
-
-if TYPE_CHECKING:
-    from app.container import Container
-    from app.transports.gateway import Gateway
+from app.gateway.gateway import Gateway
+from app.gateway.sessions import SessionRegistry
+from app.gateway.streams import Streams
+from app.transports.commands import Commands, CommandServices, CommandSession
+from app.transports.connection import Connection, Flusher, Limits, Owner, PauseReason, take_over
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,10 @@ BAD_FRAMES = 10  # in a row, then the session ends with 1008
 CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close frame
 
 
-class WebSocketSession(Session):
+OpenConnection = Callable[[Owner], Connection]
+
+
+class WebSocketSession(CommandSession):
     __slots__ = (
         "_bad_frames",
         "_closing_since",
@@ -61,24 +62,38 @@ class WebSocketSession(Session):
         "_next_ping",
         "_opened",
         "_ping_sent",
+        "_services",
+        "_settings",
         "commands",
     )
 
     transport = "websocket"
 
-    def __init__(self, gateway: Gateway, socket: Any, early: bytes, caller: Caller | None) -> None:
-        super().__init__(gateway)
+    def __init__(
+        self,
+        open_connection: OpenConnection,
+        early: bytes,
+        caller: Caller | None,
+        *,
+        registry: SessionRegistry,
+        streams: Streams,
+        services: CommandServices,
+        settings: Settings,
+    ) -> None:
+        super().__init__(registry, streams)
         now = time.monotonic()
+        self._services = services
+        self._settings = settings
         self._handshake_caller = caller
         self._opened = now
-        self._next_ping = now + gateway.settings.ping_seconds
+        self._next_ping = now + settings.ping_seconds
         self._ping_sent = 0.0
         self._closing_since = 0.0
         self._bad_frames = 0
         self._decoder = FrameDecoder(MAX_FRAME_BYTES)
         self.commands: Commands | None = None
-        self._connection = Connection(socket, self, gateway.flusher, gateway.limits)
-        gateway.keep(self)
+        self._connection = open_connection(self)
+        registry.add(self)
         if early:
             self.received(early)
 
@@ -86,7 +101,7 @@ class WebSocketSession(Session):
     def handshake_caller(self) -> Caller | None:
         return self._handshake_caller
 
-    # --- the owner of the connection
+    # --- events of the connection
 
     def received(self, data: bytes) -> None:
         for opcode, payload in self._decoder.feed(data):
@@ -100,36 +115,33 @@ class WebSocketSession(Session):
                 self._closed_by_peer(payload)
                 return
             else:
-                self.close(CloseCode.UNSUPPORTED_DATA, "text only")
+                self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
             if self.closed or self._closing_since:
                 break
         failure = self._decoder.failure
         if failure is not None:
-            self.close(failure.code, failure.reason)
+            self.send_close(failure.code, failure.reason)
 
     def drained(self) -> None:
         self.written_out()
 
     def overflowed(self) -> None:
-        self.gateway.count("slow_readers")
-        self.close(CloseCode.TOO_SLOW, "reads too slowly", cut=True)
-
-    def lost(self) -> None:
-        self.gone()
+        self.registry.activity.count("slow_readers")
+        self.send_close(CloseCode.TOO_SLOW, "reads too slowly", discard=True)
 
     # --- frames
 
     def _take(self, payload: bytes) -> None:
         if self.commands is None:
-            self.commands = Commands(self)
+            self.commands = Commands(self, self._services)
         self.commands.take(payload)
 
     def bad_frame(self, error: ParleyError, ref: str | None) -> None:
         self.answer("error", error.as_data(), ref)
-        self.gateway.count_error(error)
+        self.registry.activity.count_error(error)
         self._bad_frames += 1
         if self._bad_frames >= BAD_FRAMES:
-            self.close(CloseCode.POLICY_VIOLATION, "too many bad frames")
+            self.send_close(CloseCode.POLICY_VIOLATION, "too many bad frames")
 
     def good_frame(self) -> None:
         self._bad_frames = 0
@@ -142,14 +154,14 @@ class WebSocketSession(Session):
         self.answer("joined", data, ref)
 
     def refuse(self, error: ParleyError, ref: str | None) -> None:
-        self.gateway.count_error(error)
+        self.registry.activity.count_error(error)
         self.answer("error", error.as_data(), ref)
 
-    def pause(self) -> None:
-        self._connection.pause_reading()
+    def pause(self, reason: PauseReason) -> None:
+        self._connection.pause_reading(reason)
 
-    def resume(self) -> None:
-        self._connection.resume_reading()
+    def resume(self, reason: PauseReason) -> None:
+        self._connection.resume_reading(reason)
 
     # --- the session
 
@@ -159,67 +171,62 @@ class WebSocketSession(Session):
     def backlog(self) -> int:
         return self._connection.waiting
 
-    def end(self, error: ParleyError | None, close_code: int) -> None:
+    def close(self, code: int, error: ParleyError | None = None) -> None:
         if error is not None:
             self.write(make_event("error", error.as_data()))
-        self.close(close_code, error.title if error else "")
+        self.send_close(code, error.title if error else "")
 
-    def close(self, code: int, reason: str = "", *, cut: bool = False) -> None:
-        """Send a close frame behind (or, with ``cut``, instead of) what is waiting, and end."""
+    def send_close(self, code: int, reason: str = "", *, discard: bool = False) -> None:
+        """Ends the session with a close frame after the waiting data, or instead of it."""
         if self.closed or self._closing_since:
             return
         self._closing_since = time.monotonic()
         log.info("session ends", extra={"session": self.id, "user": self.user_id, "close_code": int(code)})
-        self.gateway.count_close(code)
-        frame = encode_close(code, reason)
-        if cut:
-            self._connection.cut_short(frame)
-        else:
-            self._connection.finish(frame)
-        self.leave()
+        self.registry.activity.count_close(code)
+        self._connection.close(encode_close(code, reason), discard=discard)
+        self.detach()
 
     def _closed_by_peer(self, payload: bytes) -> None:
         code, _ = parse_close(payload)
-        self.close(code if code != 1005 else CloseCode.NORMAL)
+        self.send_close(code if code != 1005 else CloseCode.NORMAL)
 
     def check(self, now: float, wall: float) -> None:
-        """Once a second."""
         if self._closing_since:
             if now - self._closing_since > CLOSE_SECONDS:
                 self._connection.abort()
         elif self._connection.stalled(now):
             self.overflowed()
-        elif not self.joined and now - self._opened > self.gateway.settings.join_seconds:
+        elif not self.joined and now - self._opened > self._settings.join_seconds:
             self._not_joined()
         elif self.joined and wall >= self.expires_at:
-            self.end(Unauthorized("The token ended."), CloseCode.UNAUTHORIZED)
+            self.close(CloseCode.UNAUTHORIZED, Unauthorized("The token has expired."))
         else:
             self._check_pulse(now)
 
     def _not_joined(self) -> None:
         code = CloseCode.NOT_JOINED if self._handshake_caller else CloseCode.UNAUTHORIZED
-        self.end(Unauthorized("Not joined in time."), code)
+        self.close(code, Unauthorized("Not joined in time."))
 
     def _check_pulse(self, now: float) -> None:
-        if self._ping_sent and now - self._ping_sent > self.gateway.settings.ping_seconds:
-            self.gateway.count("pings_unanswered")
-            self.close(CloseCode.GOING_AWAY, "no pong", cut=True)
+        if self._ping_sent and now - self._ping_sent > self._settings.ping_seconds:
+            self.registry.activity.count("pings_unanswered")
+            self.send_close(CloseCode.GOING_AWAY, "no pong", discard=True)
         elif now >= self._next_ping:
-            self._next_ping = now + self.gateway.settings.ping_seconds
+            self._next_ping = now + self._settings.ping_seconds
             if not self._ping_sent:
                 self._ping_sent = now
                 self._connection.send_control(encode_ping())
 
 
 class _Handled(Response):
-    """The response of a request whose connection was taken over: nothing is left for gunicorn to write."""
+    """The response to a request whose connection was taken over: gunicorn has nothing left to write."""
 
     def __call__(self, *_: Any) -> Any:
         raise StopIteration
 
 
 class GatewaySock(Sock):  # type: ignore[misc]
-    """flask-sock's registration of WebSocket routes, with our handshake and our session in place of its Server."""
+    """flask-sock's registration of WebSocket routes, with our own handshake and session instead of its Server."""
 
     def route(self, path: str, bp: Any = None, **options: Any) -> Callable[[Callable[..., Any]], None]:
         def decorator(view: Callable[..., Any]) -> None:
@@ -230,30 +237,40 @@ class GatewaySock(Sock):  # type: ignore[misc]
 
 
 def _not_an_upgrade(_: WebsocketMismatch) -> Any:
-    """``/ws`` without an upgrade, or an upgrade elsewhere (RFC 9110 section 15.5.22)."""
+    """Answers ``/ws`` without an upgrade, and an upgrade on another path (RFC 9110 section 15.5.22)."""
     if request.path == "/ws":
         return "Upgrade to websocket.\n", 426, {"Upgrade": "websocket", "Connection": "Upgrade"}
     return problem_response(NotFound())
 
 
-def install(app: Flask, parley: Container) -> None:
-    """Route ``/ws``."""
+def install(
+    app: Flask, gateway: Gateway, services: CommandServices, settings: Settings, flusher: Flusher, limits: Limits
+) -> None:
+    """Routes ``/ws``."""
     app.register_error_handler(WebsocketMismatch, _not_an_upgrade)
     sock = GatewaySock(app)
 
     @sock.route("/ws")
     def websocket() -> Any:
         try:
-            gateway = gateway_of(parley)
-            check_origin(request, parley.settings)
+            gateway.start()
+            check_origin(request, settings)
             key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], dict(request.headers))
             caller = caller_of_request(allow_ticket=True)
-            gateway.check_room()
+            gateway.sessions.check_room()
         except UpgradeRefused as refused:
             return refused.reason, refused.status, refused.headers
         except ParleyError as error:
             return problem_response(error)
         socket, early = take_over(request.environ)
         socket.send(build_response(accept_key(key)))
-        WebSocketSession(gateway, socket, early, caller)
+        WebSocketSession(
+            lambda owner: Connection(socket, owner, flusher, limits),
+            early,
+            caller,
+            registry=gateway.sessions,
+            streams=gateway.streams,
+            services=services,
+            settings=settings,
+        )
         return _Handled()

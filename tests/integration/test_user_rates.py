@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import ParleyError
 from app.redis_scripts import source
-from app.services.messaging.user_rates import HOLD_SECONDS, Ask, Given, TakeTokens, UserRate
+from app.services.messaging.user_rates import HOLD_SECONDS, TakeTokens, TokenGrant, TokenRequest, UserRate
 
 USER = 7
 MAX_ANSWER_US = 80_000
@@ -62,12 +62,12 @@ class World:
             else:
                 self.refused.append(error.extra["retryAfter"])
 
-        self.gateways[gateway].rate.spend(USER, record_outcome)
+        self.gateways[gateway].rate.acquire(USER, record_outcome)
 
     def pass_time(self, us: int) -> None:
         self.now_us += us
         for gateway in self.gateways:
-            gateway.rate.lapse()
+            gateway.rate.release_expired()
 
     def settle(self) -> None:
         while any(gateway.asks or gateway.answers for gateway in self.gateways):
@@ -80,10 +80,10 @@ class Gateway:
     def __init__(self, world: World, take: TakeTokens) -> None:
         self._world, self._take = world, take
         self.rate = UserRate("test", world.rate, world.burst, self.submit, clock=world.clock)
-        self.asks: list[tuple[Ask, Callable[[Given | None, ParleyError | None], None]]] = []
-        self.answers: list[tuple[Callable[[Given | None, ParleyError | None], None], Given]] = []
+        self.asks: list[tuple[TokenRequest, Callable[[TokenGrant | None, ParleyError | None], None]]] = []
+        self.answers: list[tuple[Callable[[TokenGrant | None, ParleyError | None], None], TokenGrant]] = []
 
-    def submit(self, ask: Ask, outcome: Callable[[Given | None, ParleyError | None], None]) -> None:
+    def submit(self, ask: TokenRequest, outcome: Callable[[TokenGrant | None, ParleyError | None], None]) -> None:
         self.asks.append((ask, outcome))
 
     def reach_redis(self) -> None:
@@ -212,15 +212,15 @@ def test_script_uses_the_redis_clock_and_its_keys_expire(redis_client: redis.Red
     take = TakeTokens(redis_client)
     rate = UserRate("test", 10.0, 20, lambda _ask, _outcome: None)
     grant = rate._begin(USER)
-    (first,) = take([Ask(rate, USER, grant, 15)])
-    (second,) = take([Ask(rate, USER, grant, 15)])
-    (third,) = take([Ask(rate, USER, grant, 1)])
+    (first,) = take([TokenRequest(rate, USER, grant, 15)])
+    (second,) = take([TokenRequest(rate, USER, grant, 15)])
+    (third,) = take([TokenRequest(rate, USER, grant, 1)])
     assert (first.granted, second.granted, third.granted) == (15, 5, 0)
     assert 0 < third.wait <= 0.1
     (key,) = redis_client.keys("*")
     assert 0 < redis_client.pttl(key) <= 2000  # type: ignore[operator]
     grant.left = 20
-    take([Ask(rate, USER, grant, 0)])
+    take([TokenRequest(rate, USER, grant, 0)])
     assert redis_client.keys("*") == []
 
 
@@ -228,5 +228,7 @@ def test_script_uses_the_redis_clock_and_its_keys_expire(redis_client: redis.Red
 def test_many_users_are_served_in_one_call(redis_client: redis.Redis, count: int) -> None:
     redis_client.flushall()
     rate = UserRate("test", 10.0, 100, lambda _ask, _outcome: None)
-    given_ = TakeTokens(redis_client)([Ask(rate, user, rate._begin(user), user % 5 + 1) for user in range(count)])
+    given_ = TakeTokens(redis_client)(
+        [TokenRequest(rate, user, rate._begin(user), user % 5 + 1) for user in range(count)]
+    )
     assert [answer.granted for answer in given_] == [user % 5 + 1 for user in range(count)]

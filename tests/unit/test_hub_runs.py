@@ -26,7 +26,7 @@ class Reader(Session):
     """Records the bytes that a client receives over WebSocket and as an event stream, and the number of writes."""
 
     def __init__(self, user_id: int, position: int, *, runs: bool) -> None:
-        super().__init__(SimpleNamespace(flusher=None))  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
         self.user_id, self.position, self.writes_batches = user_id, position, runs
         self.id = f"{user_id}"
         self.frames = self.blocks = b""

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from app.fanout.presence import ONLINE
-from app.transports.presence_registry import PresenceRegistry
+from app.gateway.presence_registry import PresenceRegistry
 from tests.support.own_hub import in_own_hub
 
 USERS = st.integers(1, 6)

@@ -13,4 +13,4 @@ from tests.support.own_hub import in_own_hub
 def test_caller_that_waits_too_long_gets_overloaded() -> None:
     never_started = Batcher("test", lambda items: items, recover=lambda: None)
     with pytest.raises(Overloaded):
-        never_started.ask("anything", timeout=0.01)
+        never_started.run("anything", timeout=0.01)

@@ -8,8 +8,9 @@ import gevent
 import pytest
 
 from app.core.errors import Overloaded, ParleyError, RateLimited
+from app.gateway.waiting import blocking_acquire
 from app.services.messaging import user_rates
-from app.services.messaging.user_rates import HOLD_SECONDS, Ask, Given, UserRate
+from app.services.messaging.user_rates import HOLD_SECONDS, TokenGrant, TokenRequest, UserRate
 from tests.support.own_hub import in_own_hub
 
 USER = 7
@@ -19,18 +20,18 @@ class Redis:
     """Keeps the requests until the test answers them."""
 
     def __init__(self) -> None:
-        self.requested: list[tuple[Ask, Callable[[Given | None, ParleyError | None], None]]] = []
+        self.requested: list[tuple[TokenRequest, Callable[[TokenGrant | None, ParleyError | None], None]]] = []
         self.now = 1000.0
         self.units: list[int] = []
 
-    def submit(self, ask: Ask, outcome: Callable[[Given | None, ParleyError | None], None]) -> None:
+    def submit(self, ask: TokenRequest, outcome: Callable[[TokenGrant | None, ParleyError | None], None]) -> None:
         self.requested.append((ask, outcome))
 
     def grant(self, granted: int | None = None, wait: float = 0.0) -> int:
         """Answers the oldest request in full or with ``granted``. Returns the requested number."""
         ask, outcome = self.requested.pop(0)
-        paid = ask.rate.to_pay(ask.grant, ask.wanted)
-        outcome(Given(paid, ask.wanted if granted is None else granted, wait, self.now), None)
+        paid = ask.rate.debt(ask.local, ask.wanted)
+        outcome(TokenGrant(paid, ask.wanted if granted is None else granted, wait, self.now), None)
         return ask.wanted
 
     def fail(self) -> None:
@@ -49,7 +50,7 @@ def rate(redis: Redis) -> UserRate:
 
 
 def taken(rate: UserRate, limit: int = 10_000) -> int:
-    return next((n for n in range(limit) if not rate.take(USER)), limit)
+    return next((n for n in range(limit) if not rate.try_acquire(USER)), limit)
 
 
 def test_first_acts_use_credit_and_the_next_waits_for_the_grant(rate: UserRate, redis: Redis) -> None:
@@ -63,13 +64,13 @@ def test_first_acts_use_credit_and_the_next_waits_for_the_grant(rate: UserRate, 
 
 
 def test_next_chunk_is_requested_once_before_the_last_token_is_used(rate: UserRate, redis: Redis) -> None:
-    rate.take(USER)
+    rate.try_acquire(USER)
     redis.grant()
     for _ in range(24):
-        assert rate.take(USER)
+        assert rate.try_acquire(USER)
     assert redis.requested == []
     for _ in range(4):
-        assert rate.take(USER)
+        assert rate.try_acquire(USER)
     assert len(redis.requested) == 1
     assert redis.grant() == 24
     assert redis.requested == []
@@ -78,7 +79,7 @@ def test_next_chunk_is_requested_once_before_the_last_token_is_used(rate: UserRa
 def test_waiting_acts_proceed_in_order_as_far_as_the_tokens_reach(rate: UserRate, redis: Redis) -> None:
     order: list[tuple[int, ParleyError | None]] = []
     for number in range(50):
-        rate.spend(USER, lambda error, number=number: order.append((number, error)))  # type: ignore[misc]
+        rate.acquire(USER, lambda error, number=number: order.append((number, error)))  # type: ignore[misc]
     assert len(order) == 8
     redis.grant(10)
     redis.grant(0, wait=0.5)
@@ -95,11 +96,11 @@ def test_refusal_gives_the_wait_and_no_request_is_made_before_it_ends(rate: User
     redis.now += 0.1
     for _ in range(100):
         with pytest.raises(RateLimited) as caught:
-            rate.take(USER)
+            rate.try_acquire(USER)
         assert caught.value.extra["retryAfter"] == pytest.approx(0.15, abs=0.001)
     assert redis.requested == []
     redis.now += 0.15
-    assert rate.take(USER)
+    assert rate.try_acquire(USER)
     assert len(redis.requested) == 1
 
 
@@ -109,7 +110,7 @@ def test_sustained_rate_continues_without_redis(rate: UserRate, redis: Redis) ->
     for _ in range(1000):
         redis.now += 0.01
         try:
-            done += rate.take(USER)
+            done += rate.try_acquire(USER)
         except RateLimited as error:
             waits.append(error.extra["retryAfter"])
         if redis.requested:
@@ -119,27 +120,27 @@ def test_sustained_rate_continues_without_redis(rate: UserRate, redis: Redis) ->
 
 
 def test_unused_tokens_are_given_back(rate: UserRate, redis: Redis) -> None:
-    rate.take(USER)
+    rate.try_acquire(USER)
     redis.grant()
-    rate.lapse()
+    rate.release_expired()
     assert len(rate) == 1
     redis.now += HOLD_SECONDS
-    rate.lapse()
+    rate.release_expired()
     assert len(rate) == 0
     ((ask, _),) = redis.requested
     assert ask.wanted == 0
-    assert rate.to_pay(ask.grant, ask.wanted) == -32
+    assert rate.debt(ask.local, ask.wanted) == -32
 
 
 def test_number_of_users_kept_is_bounded(rate: UserRate, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_rates, "KEPT", 10)
     for user in range(100):
-        rate.take(user)
+        rate.try_acquire(user)
         while redis.requested:
             redis.grant()
     assert len(rate) == 10
     for user in range(100, 200):
-        rate.take(user)  # no answer: these users stay until there is one
+        rate.try_acquire(user)  # no answer: these users stay until there is one
     assert 10 < len(rate) <= 110
 
 
@@ -153,20 +154,20 @@ def test_without_a_limit_no_request_is_made(redis: Redis) -> None:
 @in_own_hub
 def test_blocking_caller_waits_for_the_grant(rate: UserRate, redis: Redis) -> None:
     taken(rate)
-    waiting = [gevent.spawn(rate.count, USER) for _ in range(2)]
+    waiting = [gevent.spawn(blocking_acquire(rate), USER) for _ in range(2)]
     gevent.sleep(0)
     assert not any(greenlet.ready() for greenlet in waiting)
     redis.grant(0, wait=1.0)
     gevent.joinall(waiting, timeout=5)
     assert [type(greenlet.exception) for greenlet in waiting] == [RateLimited] * 2
     redis.now += 1.0
-    rate.count(USER)
+    blocking_acquire(rate)(USER)
 
 
 def test_small_burst_has_small_chunks(redis: Redis) -> None:
     rate = UserRate("test", 5.0, 30, redis.submit)
     assert (rate.chunk, rate.credit) == (1, 1)
-    assert rate.take(USER)
+    assert rate.try_acquire(USER)
     assert redis.grant() == 1
-    assert rate.take(USER)
+    assert rate.try_acquire(USER)
     assert redis.requested == []

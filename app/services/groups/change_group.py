@@ -1,5 +1,7 @@
-"""Groups: made in Postgres, changed by the log, so that a change is in order with the messages around it, and two at
-once do not lose each other. The right to a change is checked where it is carried out (message_log/lua/change.lua).
+"""Groups: created in Postgres, changed through the log.
+
+The log puts a change in order with the messages around it, and keeps two changes at once from overwriting each other.
+The script that carries a change out checks the user's role (message_log/lua/change.lua).
 """
 
 from __future__ import annotations
@@ -8,25 +10,28 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import Engine
 
+from app.clock import now_ms
 from app.core.errors import Invalid, NotFound
 from app.core.groups import NewGroup, checked_name
 from app.core.ids import make_uuid7
 from app.core.records import Kind, MessageBody, encode_body
 from app.message_log.append import Operation
 from app.services.messaging.change_message import Prepared
-from app.services.messaging.message_path import MessagePath, now_ms
 from app.store import groups
 from app.store.engine import reading, writing
 from app.store.users import get_users
 
 
-def create_group(path: MessagePath, user_id: int, new: NewGroup) -> tuple[int, Prepared]:
-    """Its id, and the system message that tells the members of it. May block. Raise NotFound for an unknown user."""
+def create_group(user_id: int, new: NewGroup, *, engine: Engine, max_members: int) -> tuple[int, Prepared]:
+    """Returns the group's id, and the system message that announces it to the members. May block. Raises NotFound for
+    an unknown user, Invalid for too many members.
+    """
     members = [member for member in dict.fromkeys(new.member_ids) if member != user_id]
-    if len(members) + 1 > path.settings.max_group_members:
-        raise Invalid.field("memberIds", f"a group has at most {path.settings.max_group_members} members")
-    with writing(path.engine) as connection:
+    if len(members) + 1 > max_members:
+        raise Invalid.field("memberIds", f"a group has at most {max_members} members")
+    with writing(engine) as connection:
         conversation_id = groups.create_group(
             connection,
             user_id,
@@ -41,18 +46,20 @@ def create_group(path: MessagePath, user_id: int, new: NewGroup) -> tuple[int, P
     return conversation_id, _change(conversation_id, user_id, ["created"])
 
 
-def add_members(path: MessagePath, user_id: int, conversation_id: int, user_ids: Sequence[int]) -> Prepared:
-    """May block. Raise NotFound for an unknown user."""
-    with reading(path.engine) as connection:
+def add_members(
+    user_id: int, conversation_id: int, user_ids: Sequence[int], *, engine: Engine, max_members: int
+) -> Prepared:
+    """May block. Raises NotFound for an unknown user."""
+    with reading(engine) as connection:
         found = get_users(connection, list(user_ids))
     if len(found) < len(user_ids):
         raise NotFound("No such user.")
-    return _change(conversation_id, user_id, ["added", path.settings.max_group_members, *user_ids])
+    return _change(conversation_id, user_id, ["added", max_members, *user_ids])
 
 
-def join_group(path: MessagePath, user_id: int, conversation_id: int) -> Prepared:
-    """For whoever holds an invite."""
-    return _change(conversation_id, user_id, ["joined", path.settings.max_group_members])
+def join_group(user_id: int, conversation_id: int, *, max_members: int) -> Prepared:
+    """The caller has checked the user's invite."""
+    return _change(conversation_id, user_id, ["joined", max_members])
 
 
 def remove_members(user_id: int, conversation_id: int, user_ids: Sequence[int]) -> Prepared:
@@ -68,9 +75,9 @@ def give_role(user_id: int, conversation_id: int, whom: int, role: str) -> Prepa
 
 
 def change_info(user_id: int, conversation_id: int, changes: dict[str, Any]) -> Prepared:
-    """``changes``: of name, description, avatarUrl and history; false takes away."""
-    told = {name: value or None for name, value in changes.items()}
-    return _change(conversation_id, user_id, ["info", changes, msgspec.json.encode(told)[1:-1].decode()])
+    """``changes`` may hold name, description, avatarUrl and history. A false value removes the old one."""
+    announced = {name: value or None for name, value in changes.items()}
+    return _change(conversation_id, user_id, ["info", changes, msgspec.json.encode(announced)[1:-1].decode()])
 
 
 def _change(conversation_id: int, user_id: int, what: list[Any]) -> Prepared:

@@ -31,7 +31,7 @@ from app.media.inspect import Inspected, sniff_again
 from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
 from app.media.storage import Storage, StorageError
 from app.message_log.append import Operation
-from app.redis_batch import EpochLostError
+from app.redis_calls import EpochLostError
 from app.services.media.announce_media import announce, progress_body
 from app.services.media.media_stats import MediaStats
 from app.services.media.media_storages import MediaStorages, asset_of

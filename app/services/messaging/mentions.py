@@ -1,14 +1,14 @@
-"""Who is named in a text: ``@username``, and ``@all`` by those who may."""
+"""Mentions in a text: ``@username``, and ``@all`` for admins."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
+from sqlalchemy import Engine
+
 from app.core.errors import Overloaded
-from app.message_log.conversations import role_of
-from app.redis_calls import asking
-from app.services.messaging.message_path import MessagePath
+from app.services.reading.conversation_cache import ConversationCache
 from app.store.engine import reading
 from app.store.mentions import members_named
 
@@ -25,7 +25,9 @@ NOBODY = Mentions([], False)
 
 
 def names_in(text: str) -> set[str]:
-    """Usernames, lower-cased, that the text may mean; a full stop behind one is the sentence's, or the name's."""
+    """Returns the usernames, in lower case, that the text may mention. A trailing full stop may end the sentence or
+    belong to the name, so both forms are returned.
+    """
     names: set[str] = set()
     for match in _NAMED.finditer(text):
         name = match[1].lower()
@@ -35,20 +37,18 @@ def names_in(text: str) -> set[str]:
     return names
 
 
-def find_mentions(path: MessagePath, conversation_id: int, user_id: int, text: str) -> Mentions:
-    """May block. While a store does not answer, nobody is named: live chat goes on without it."""
+def find_mentions(
+    conversation_id: int, user_id: int, text: str, *, engine: Engine, conversations: ConversationCache
+) -> Mentions:
+    """Returns the mentioned members. May block. While a store does not answer, returns nobody: live chat goes on
+    without mentions.
+    """
     names = names_in(text) if "@" in text else set()
     if not names:
         return NOBODY
     try:
-        everybody = "all" in names and _may_name_all(path, conversation_id, user_id)
-        with reading(path.engine) as connection:
+        everybody = "all" in names and conversations.role_of(conversation_id, user_id) in ("owner", "admin")
+        with reading(engine) as connection:
             return Mentions(members_named(connection, conversation_id, sorted(names)), everybody)
     except Overloaded:
         return NOBODY
-
-
-def _may_name_all(path: MessagePath, conversation_id: int, user_id: int) -> bool:
-    if not path.is_warm(conversation_id):
-        path.hydrate(conversation_id)
-    return asking(lambda: role_of(path.redis, conversation_id, user_id)) in ("owner", "admin")

@@ -1,33 +1,34 @@
-"""What a message may carry beside its text, and what takes a look at the store: a quotation of what it replies to, who
-is named in it, whose message it passes on, which media come with it.
-"""
+"""The parts of a message that refer to something in a store: its quote, mentions, forwarded message and attachments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from app.core.commands import SendMessage
-from app.core.errors import Overloaded
+from sqlalchemy import Engine
+
+from app.core.commands import Attachment, SendMessage
+from app.core.errors import Invalid, Overloaded
 from app.core.records import MessageBody
 from app.services.messaging.mentions import NOBODY, Mentions, find_mentions
-from app.services.messaging.message_path import MessagePath
-from app.services.messaging.resolve_attachments import resolve_attachments
-from app.services.reading.find_message import find_present
+from app.services.reading.conversation_cache import ConversationCache
+from app.services.reading.find_message import MessageFinder
+from app.services.reading.media_json import attachment_view
 from app.services.reading.message_json import quoted_view
-from app.store import message_life
+from app.store import media, message_life
 from app.store.engine import reading
+from app.store.media import StoredMedia
 
 
-class Details(NamedTuple):
-    """``forwarded`` is the view of the message passed on."""
+class References(NamedTuple):
+    """``forwarded`` is the view of the forwarded message."""
 
     quoted: dict[str, Any] | None = None
     mentions: Mentions = NOBODY
     forwarded: dict[str, Any] | None = None
     attachments: Sequence[dict[str, Any]] = ()
 
-    def onto(self, body: MessageBody) -> MessageBody:
+    def add_to(self, body: MessageBody) -> MessageBody:
         body.attachments = list(self.attachments)
         if self.quoted is not None:
             body.quoted = self.quoted
@@ -43,37 +44,70 @@ class Details(NamedTuple):
         return body
 
 
-NO_DETAILS = Details()
+NO_REFERENCES = References()
 
 
-def needs_details(command: SendMessage) -> bool:
+def has_references(command: SendMessage) -> bool:
     if command.attachments:
         return True
     return command.reply_to is not None or command.forward is not None or "@" in command.message
 
 
-def find_details(path: MessagePath, user_id: int, conversation_id: int, command: SendMessage) -> Details:
-    """May block. Raise NotFound, Forbidden, Invalid, Overloaded where the message to pass on or a medium cannot be had;
-    the others are left out while a store does not answer: live chat goes on.
-    """
-    return Details(
-        _quoted(path, conversation_id, command.reply_to) if command.reply_to else None,
-        find_mentions(path, conversation_id, user_id, command.message),
-        _forwarded(path, user_id, command) if command.forward else None,
-        resolve_attachments(path, user_id, conversation_id, command.attachments or ()),
-    )
+class ReferenceFinder:
+    def __init__(self, *, engine: Engine, conversations: ConversationCache, messages: MessageFinder) -> None:
+        self._engine = engine
+        self._conversations = conversations
+        self._messages = messages
+
+    def find(self, user_id: int, conversation_id: int, command: SendMessage) -> References:
+        """Resolves the references of a message. May block.
+
+        Raises NotFound, Forbidden, Invalid or Overloaded if the forwarded message or an attachment is not available.
+        While a store does not answer, quotes and mentions are left out: live chat goes on.
+        """
+        return References(
+            self._quote(conversation_id, command.reply_to) if command.reply_to else None,
+            find_mentions(
+                conversation_id, user_id, command.message, engine=self._engine, conversations=self._conversations
+            ),
+            self._forwarded(user_id, command),
+            self._attachments(user_id, conversation_id, command.attachments or ()),
+        )
+
+    def _quote(self, conversation_id: int, message_id: str) -> dict[str, Any] | None:
+        asked = conversation_id, message_id.lower()
+        try:
+            with reading(self._engine) as connection:
+                preview = message_life.previews(connection, [asked]).get(asked)
+        except Overloaded:
+            return None
+        return None if preview is None else quoted_view(preview)
+
+    def _forwarded(self, user_id: int, command: SendMessage) -> dict[str, Any] | None:
+        forward = command.forward
+        return None if forward is None else self._messages.find_present(user_id, forward.id, forward.conversation_id)
+
+    def _attachments(
+        self, user_id: int, conversation_id: int, attachments: Sequence[Attachment]
+    ) -> list[dict[str, Any]]:
+        """Returns the attachments as members see them now. They must be the sender's own uploads to this conversation.
+
+        Failed media are accepted and show as failed, like media that fail a moment later: the sender cannot tell the
+        two apart. Media of somebody else, of another conversation and unknown media raise the same error, so that
+        nobody can probe for ids.
+        """
+        ids = list(dict.fromkeys(attachment.media_id.lower() for attachment in attachments))
+        if not ids:
+            return []
+        with reading(self._engine) as connection:
+            found = media.get_many(connection, ids)
+        for n, id_ in enumerate(ids):
+            _check_media(found.get(id_), user_id, conversation_id, f"attachments[{n}].mediaId")
+        return [attachment_view(found[id_]) for id_ in ids]
 
 
-def _quoted(path: MessagePath, conversation_id: int, message_id: str) -> dict[str, Any] | None:
-    asked = conversation_id, message_id.lower()
-    try:
-        with reading(path.engine) as connection:
-            preview = message_life.previews(connection, [asked]).get(asked)
-    except Overloaded:
-        return None
-    return None if preview is None else quoted_view(preview)
-
-
-def _forwarded(path: MessagePath, user_id: int, command: SendMessage) -> dict[str, Any] | None:
-    assert command.forward is not None  # noqa: S101 - for mypy
-    return find_present(path, user_id, command.forward.id, command.forward.conversation_id)
+def _check_media(row: StoredMedia | None, user_id: int, conversation_id: int, field: str) -> None:
+    if row is None or row.user_id != user_id or row.conversation_id != conversation_id:
+        raise Invalid.field(field, "no such media")
+    if row.state not in ("processing", "ready", "failed"):
+        raise Invalid.field(field, "no such media")

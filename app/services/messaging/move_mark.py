@@ -1,71 +1,153 @@
-"""Delivered and read marks: one number a member, moved forward only, by the same log as messages."""
+"""Delivered and read marks: one number per member, moved forward only, through the same log as messages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
-from app.core.errors import ParleyError
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.core.errors import NotFound, Overloaded, ParleyError
 from app.core.records import Kind
 from app.message_log.append import Decided, Decision, Operation
-from app.services.messaging.message_path import MessagePath
+from app.message_log.confirmations import Confirmations
+from app.message_log.conversations import members_of
+from app.redis_calls import redis_errors_as_overloaded
+from app.services.messaging.log_writer import LogWriter
+from app.services.messaging.receipt_batcher import ReceiptBatcher
 from app.services.messaging.send_message import Outcome, refusal
+from app.services.messaging.user_rates import UserRate
+from app.services.reading.conversation_cache import RunBlocking
+from app.store import receipts as stored_receipts
+from app.store.engine import reading
+
+Checked = Callable[[ParleyError | None], None]
 
 
-def move_mark(path: MessagePath, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome) -> None:
-    """Never blocks, never raises. ``outcome`` comes once the mark is stored, also where it was further on already.
+class MemberChecks:
+    """Checks memberships in Redis, with one read for all checks of a conversation that wait at the same time.
 
-    A seq beyond the last message means "all there is". The answer's ``seq`` is where the mark stands; in a large
-    conversation, where marks are gathered, how far it was asked to be at most: it may stand further on.
+    Not thread-safe; never blocks. ``run_blocking`` runs a function that may block in a greenlet of its own.
     """
-    operation = Operation(kind, conversation_id, user_id, seq)
 
-    def confirmed(stands: int, error: ParleyError | None) -> None:
-        answer = {"conversationId": conversation_id, "seq": stands, "status": "stored"}
-        outcome(None if error else answer, error)
+    def __init__(self, *, redis: Redis, run_blocking: RunBlocking) -> None:
+        self._redis = redis
+        self._run_blocking = run_blocking
+        self._waiting: dict[int, list[tuple[int, Checked]]] = {}
 
-    def gathered(last_seq: int, error: ParleyError | None) -> None:
-        """The log passes over those marks of a gathering that are no member's, and does not say whose."""
-        if error is not None:
-            outcome(None, error)
-        else:
-            path.members.ask(conversation_id, user_id, partial(confirmed, min(seq, last_seq)))
-
-    def decided(decision: Decision, error: ParleyError | None) -> None:
-        if error is not None:
-            outcome(None, error)
+    def check(self, conversation_id: int, user_id: int, checked: Checked) -> None:
+        """Calls ``checked(None)`` for a member, NotFound for anybody else, Overloaded if Redis does not answer."""
+        waiting = self._waiting.get(conversation_id)
+        if waiting is not None:
+            waiting.append((user_id, checked))
             return
-        what, stands, version, _ = decision
-        if what in (Decided.DONE, Decided.UNCHANGED_PENDING):
-            path.confirmations.expect(version, partial(confirmed, stands))
-        elif what == Decided.UNCHANGED:
-            confirmed(stands, None)
-        elif what == Decided.DEFER:
-            path.marks.note_large(conversation_id)
-            path.marks.note(kind, conversation_id, user_id, seq, gathered)
-        else:
-            outcome(None, refusal(what))
+        self._waiting[conversation_id] = [(user_id, checked)]
+        self._run_blocking(lambda: self._read(conversation_id))
 
-    def begin(error: ParleyError | None) -> None:
-        if error is not None:
-            outcome(None, error)
-        elif path.marks.is_large(conversation_id):
-            path.marks.note(kind, conversation_id, user_id, seq, gathered)
-        else:
-            path.carry_out(path.append, operation, decided)
-
-    path.rates.marks.spend(user_id, begin)
+    def _read(self, conversation_id: int) -> None:
+        # Later checks need a new read: their users may have joined or left since.
+        checks = self._waiting.pop(conversation_id)
+        members: frozenset[int] | None = None
+        failure: ParleyError = Overloaded(retry_after=0.1)
+        try:
+            with redis_errors_as_overloaded():
+                members = members_of(self._redis, conversation_id)
+        except Overloaded as error:
+            failure = error
+        for user_id, checked in checks:
+            if members is None:
+                checked(failure)
+            else:
+                checked(None if user_id in members else NotFound())
 
 
-def note_delivered(path: MessagePath, user_id: int, conversation_id: int, seq: int) -> None:
-    """A delivered mark that nobody waits for. Should it be refused, the next delivery moves past it."""
-    if path.marks.is_large(conversation_id):
-        path.marks.note(Kind.DELIVERED, conversation_id, user_id, seq)
-        return
-    operation = Operation(Kind.DELIVERED, conversation_id, user_id, seq)
+class MarkMover:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        log: LogWriter,
+        receipts: ReceiptBatcher,
+        confirmations: Confirmations,
+        members: MemberChecks,
+        rate: UserRate,
+    ) -> None:
+        self._engine = engine
+        self._log = log
+        self._receipts = receipts
+        self._confirmations = confirmations
+        self._members = members
+        self._rate = rate
 
-    def decided(decision: Decision, error: ParleyError | None) -> None:
-        if error is None and decision[0] == Decided.DEFER:
-            path.marks.note_large(conversation_id)
-            path.marks.note(Kind.DELIVERED, conversation_id, user_id, seq)
+    def move(self, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome) -> None:
+        """Never blocks, never raises. Calls ``outcome`` once the mark is stored, also if it was further on already.
 
-    path.carry_out(path.append, operation, decided)
+        A seq beyond the last message means "everything". The answer's ``seq`` is the position of the mark. Large
+        conversations batch their marks: there, the answer's ``seq`` is the requested one (or the last message), and the
+        mark may be further on.
+        """
+        operation = Operation(kind, conversation_id, user_id, seq)
+
+        def confirmed(position: int, error: ParleyError | None) -> None:
+            answer = {"conversationId": conversation_id, "seq": position, "status": "stored"}
+            outcome(None if error else answer, error)
+
+        def batched(last_seq: int, error: ParleyError | None) -> None:
+            """The log skips marks of non-members in a batch without saying whose they are, so check that now."""
+            if error is not None:
+                outcome(None, error)
+            else:
+                self._members.check(conversation_id, user_id, partial(confirmed, min(seq, last_seq)))
+
+        def decided(decision: Decision, error: ParleyError | None) -> None:
+            if error is not None:
+                outcome(None, error)
+                return
+            what, position, version, _ = decision
+            if what in (Decided.DONE, Decided.UNCHANGED_PENDING):
+                self._confirmations.expect(version, partial(confirmed, position))
+            elif what == Decided.UNCHANGED:
+                confirmed(position, None)
+            elif what == Decided.DEFER:
+                self._receipts.mark_large(conversation_id)
+                self._receipts.add(kind, conversation_id, user_id, seq, batched)
+            else:
+                outcome(None, refusal(what))
+
+        def begin(error: ParleyError | None) -> None:
+            if error is not None:
+                outcome(None, error)
+            elif self._receipts.is_large(conversation_id):
+                self._receipts.add(kind, conversation_id, user_id, seq, batched)
+            else:
+                self._log.append(operation, decided)
+
+        self._rate.acquire(user_id, begin)
+
+    def mark_delivered(self, user_id: int, conversation_id: int, seq: int) -> None:
+        """Moves a delivered mark that nobody waits for. If it is refused, the next delivery moves past it. Never
+        blocks.
+        """
+        if self._receipts.is_large(conversation_id):
+            self._receipts.add(Kind.DELIVERED, conversation_id, user_id, seq)
+            return
+        operation = Operation(Kind.DELIVERED, conversation_id, user_id, seq)
+
+        def decided(decision: Decision, error: ParleyError | None) -> None:
+            if error is None and decision[0] == Decided.DEFER:
+                self._receipts.mark_large(conversation_id)
+                self._receipts.add(Kind.DELIVERED, conversation_id, user_id, seq)
+
+        self._log.append(operation, decided)
+
+    def confirm_polled(self, user_id: int, version: int) -> None:
+        """Moves the user's delivered marks up to ``version``. May block. Raises Overloaded.
+
+        A long-poll that returns with a cursor confirms everything before it, even at a gateway that never saw the
+        session.
+        """
+        with reading(self._engine) as connection:
+            rows = stored_receipts.delivered_up_to(connection, user_id, version)
+        for conversation_id, seq in rows:
+            self.mark_delivered(user_id, conversation_id, seq)

@@ -1,7 +1,7 @@
-"""Marks of large conversations, gathered: however many members read at once, each hears of it once a second and
-gateway.
+"""Batches the marks of large conversations: each gateway sends one receipt batch per conversation and second, no
+matter how many members read at once.
 
-A conversation counts as large once the log has said so (more members than message_log/lua/append.lua's LARGE).
+A conversation counts as large once the log has said so (more members than LARGE in message_log/lua/append.lua).
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
-
-from gevent import get_hub
+from typing import Protocol
 
 from app.core.errors import Overloaded, ParleyError
 from app.core.records import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
-from app.redis_batch import Batcher
+from app.services.messaging.log_writer import OperationQueue
 
 EVERY_SECONDS = 1.0
-# Delivered marks that nobody waits for: a sender in a large group sees them come in as well a little later.
-UNASKED_SECONDS = 3.0
+# Delivered marks that nobody waits for. Senders in a large group see them a little later, too.
+UNAWAITED_SECONDS = 3.0
 MAX_KNOWN = 100_000
 MAX_IN_ONE = 2000
 
@@ -30,33 +28,39 @@ Outcome = Callable[[Decision, ParleyError | None], None]
 Marks = dict[int, int]
 
 
-class ReceiptBatcher:
-    """Not thread-safe; never blocks."""
+class Timer(Protocol):
+    def stop(self) -> object: ...
 
-    def __init__(self, change: Batcher, confirmations: Confirmations) -> None:
-        self._change = change
+
+CallLater = Callable[[float, Callable[[], None]], Timer]
+
+
+class ReceiptBatcher:
+    """Not thread-safe; never blocks. ``call_later`` starts a timer of so many seconds."""
+
+    def __init__(self, *, changes: OperationQueue, confirmations: Confirmations, call_later: CallLater) -> None:
+        self._changes = changes
         self._confirmations = confirmations
+        self._call_later = call_later
         self._large: set[int] = set()
         self._marks: dict[tuple[Kind, int], Marks] = {}
         self._waiting: dict[tuple[Kind, int], list[Confirmed]] = {}
-        self._timer: Any = None
+        self._timer: Timer | None = None
         self._due = 0.0
         self._sent = 0.0
 
     def is_large(self, conversation_id: int) -> bool:
         return conversation_id in self._large
 
-    def note_large(self, conversation_id: int) -> None:
+    def mark_large(self, conversation_id: int) -> None:
         if len(self._large) >= MAX_KNOWN:
             self._large.clear()
         self._large.add(conversation_id)
 
-    def note(
-        self, kind: Kind, conversation_id: int, user_id: int, seq: int, confirmed: Confirmed | None = None
-    ) -> None:
-        """``confirmed`` comes once the mark is stored, with the last seq of the conversation (0 with an error)."""
-        asked = confirmed is not None or kind == Kind.READ
-        self._send_after(EVERY_SECONDS if asked else UNASKED_SECONDS)
+    def add(self, kind: Kind, conversation_id: int, user_id: int, seq: int, confirmed: Confirmed | None = None) -> None:
+        """Calls ``confirmed`` once the mark is stored, with the last seq of the conversation (0 with an error)."""
+        awaited = confirmed is not None or kind == Kind.READ
+        self._send_after(EVERY_SECONDS if awaited else UNAWAITED_SECONDS)
         key = kind, conversation_id
         marks = self._marks.setdefault(key, {})
         marks[user_id] = max(seq, marks.get(user_id, 0))
@@ -64,7 +68,7 @@ class ReceiptBatcher:
             self._waiting.setdefault(key, []).append(confirmed)
 
     def _send_after(self, seconds: float) -> None:
-        """So long after the last time, or sooner where that was settled already."""
+        """Sends the marks this long after the last batch, or earlier if a timer is set for an earlier time."""
         now = time.monotonic()
         due = max(now + 0.05, self._sent + seconds)
         if self._timer is not None:
@@ -72,8 +76,7 @@ class ReceiptBatcher:
                 return
             self._timer.stop()
         self._due = due
-        self._timer = get_hub().loop.timer(due - now)
-        self._timer.start(self._send)
+        self._timer = self._call_later(due - now, self._send)
 
     def _send(self) -> None:
         self._timer = None
@@ -90,26 +93,26 @@ class ReceiptBatcher:
             flat = [number for pair in part for number in pair]
             last = first + MAX_IN_ONE >= len(moved)
             operation = Operation(Kind.RECEIPT_BATCH, conversation_id, 0, [int(kind), *flat])
-            self._change.submit(operation, self._decided(conversation_id, waiting if last else []))
+            self._changes.submit(operation, self._decided(conversation_id, waiting if last else []))
 
     def _decided(self, conversation_id: int, waiting: list[Confirmed]) -> Outcome:
-        def tell(last_seq: int, error: ParleyError | None) -> None:
+        def confirm_all(last_seq: int, error: ParleyError | None) -> None:
             for confirmed in waiting:
                 confirmed(last_seq, error)
 
         def decided(decision: Decision, error: ParleyError | None) -> None:
             if error is not None:
-                tell(0, error)
+                confirm_all(0, error)
                 return
             what, last_seq, version, _ = decision
             if what in (Decided.DONE, Decided.UNCHANGED_PENDING):
                 if waiting:
-                    self._confirmations.expect(version, partial(tell, last_seq))
+                    self._confirmations.expect(version, partial(confirm_all, last_seq))
             elif what == Decided.UNCHANGED:
-                tell(last_seq, None)
+                confirm_all(last_seq, None)
             else:
                 if what == Decided.UNKNOWN:
                     self._large.discard(conversation_id)  # idle for a day: its marks go the usual way again
-                tell(0, Overloaded(retry_after=0.1))
+                confirm_all(0, Overloaded(retry_after=0.1))
 
         return decided

@@ -1,4 +1,4 @@
-"""A worker's way into the log: the same script as everybody's changes, called at once and waited for."""
+"""A worker's way into the log: the same script as the gateways' changes, called directly and waited for."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ class WorkerChanges:
         self._change = change
 
     def carry_out(self, operations: list[Operation]) -> list[int]:
-        """Of one conversation: what was decided of each. Raise Overloaded where the log has no room, or Redis lost its
-        history; RedisError, EpochLostError."""
+        """Carries out operations of one conversation and returns the decision about each. Raises Overloaded if the log
+        is full or Redis lost its data; also RedisError, EpochLostError.
+        """
         decisions = self._change(operations)
         if any(decision[0] == Decided.UNKNOWN for decision in decisions):
             self.bring_in(operations[0].conversation_id)
@@ -38,10 +39,10 @@ class WorkerChanges:
         return decided
 
     def bring_in(self, conversation_id: int) -> None:
-        """Into Redis, unless it is there. Raise Overloaded, RedisError."""
+        """Hydrates the conversation unless Redis holds it already. Raises Overloaded, RedisError."""
         epoch = read_epoch(self.redis)
         if epoch is None:
-            raise Overloaded("The log begins anew.")
+            raise Overloaded("A new epoch is beginning.")
         with reading(self._engine) as conn:
             states = load_state(conn, [conversation_id])
         for state in states:

@@ -1,118 +1,191 @@
-"""Conversations as one member sees them: one, a page of them, the messages in one. May block; raise Overloaded."""
+"""Conversations as one member sees them: one of them, a page of them, the messages of one."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
+from redis import Redis
+from sqlalchemy import Connection, Engine
 
 from app.core.errors import Invalid, NotFound
 from app.core.kinds import MESSAGES, is_message_for
 from app.core.message_view import View
-from app.core.records import Kind, Record
+from app.core.records import Kind, Record, SettingsBody, decode_as
 from app.core.times import rfc3339
 from app.message_log.conversations import Tail, read_tail
-from app.redis_calls import asking
-from app.services.messaging.message_path import MessagePath
-from app.services.messaging.open_direct import open_direct
-from app.services.reading.check_member import check_member, wait_for_arrivals
+from app.redis_calls import redis_errors_as_overloaded
+from app.services.reading.check_member import WaitUntilStored, check_member, wait_for_arrivals
 from app.services.reading.count_unread import by_conversation
 from app.services.reading.delivery_status import received
+from app.services.reading.direct_cache import DirectCache
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
 from app.services.reading.pending_changes import Messages
 from app.services.reading.replay_groups import group_now_over, info_view
-from app.services.reading.settings_overlay import settings_over
 from app.store import conversations as store
 from app.store import groups, messages
 from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
 from app.store.engine import reading
+from app.store.replay import settings_since
 
 LastMessages = dict[int, tuple[View, bool]]
 
 _CURSOR = re.compile(r"(\d{1,18})-(\d{1,16})", re.ASCII)
 
 
-def create_direct(path: MessagePath, user_id: int, other_id: int) -> View:
-    """The one direct conversation of the two, opened where it was not. Raise NotFound for an unknown user."""
-    return show(path, user_id, open_direct(path, user_id, other_id))
+class ConversationReader:
+    """May block. All methods raise NotFound for conversations that the user is not in, and Overloaded."""
 
+    def __init__(
+        self, *, engine: Engine, redis: Redis, directs: DirectCache, wait_until_stored: WaitUntilStored
+    ) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._directs = directs
+        self._wait_until_stored = wait_until_stored
 
-def show(path: MessagePath, user_id: int, conversation_id: int) -> View:
-    """Raise NotFound where the user is no member."""
-    tail = _tail_of_member(path, user_id, conversation_id)
-    with reading(path.engine) as connection:
-        summary = store.get_one(connection, user_id, conversation_id)
-        if summary is None:
-            raise NotFound
-        path.learn_directs(connection, [conversation_id])
-        (summary,) = settings_over(connection, user_id, [summary], tail.records)
-        last = _last_messages(path, connection, user_id, [summary], tail.records)
-    view = _view(path, user_id, summary, tail.records, last)
-    return group_now_over(path, view) if summary.kind == "group" else view
+    def show(self, user_id: int, conversation_id: int) -> View:
+        tail = self._tail_of_member(user_id, conversation_id)
+        with reading(self._engine) as connection:
+            summary = store.get_one(connection, user_id, conversation_id)
+            if summary is None:
+                raise NotFound
+            self._directs.load(connection, [conversation_id])
+            (summary,) = _settings_over(connection, user_id, [summary], tail.records)
+            last = self._last_messages(connection, user_id, [summary], tail.records)
+        view = self._view(user_id, summary, tail.records, last)
+        return group_now_over(view, redis=self._redis) if summary.kind == "group" else view
 
+    def list_page(self, user_id: int, cursor: str | None, limit: int) -> View:
+        """Returns ``{conversations, cursor?}``, newest activity first. Raises Invalid for a malformed cursor."""
+        before = _decode(cursor) if cursor else None
+        with redis_errors_as_overloaded():
+            tail = read_tail(self._redis, [])
+        members = None if tail.is_empty else memberships_now([user_id], engine=self._engine, redis=self._redis)
+        records = members.tail.records if members is not None else []
+        if members is not None and before is None:
+            wait_for_arrivals(members.tail, user_id, wait_until_stored=self._wait_until_stored)
+        with reading(self._engine) as connection:
+            rows, more = store.list_page(connection, user_id, before=before, limit=limit)
+            self._directs.load(connection, [row.id for row in rows])
+            shown = [row for row in rows if members is None or row.id in members.of[user_id]]
+            shown = _settings_over(connection, user_id, shown, records)
+            last = self._last_messages(connection, user_id, shown, records)
+        grouped = by_conversation(records)
+        views = [self._listed(user_id, row, grouped.get(row.id, []), last) for row in shown]
+        page: View = {"conversations": sorted(views, key=_activity, reverse=True)}
+        if more:
+            page["cursor"] = f"{rows[-1].activity_us}-{rows[-1].id}"
+        return page
 
-def list_page(path: MessagePath, user_id: int, cursor: str | None, limit: int) -> View:
-    """``{conversations, cursor?}``, newest activity first. Raise Invalid for a cursor that is none of ours."""
-    before = _decode(cursor) if cursor else None
-    tail = asking(lambda: read_tail(path.redis, []))
-    members = None if tail.is_empty else memberships_now(path, [user_id])
-    records = members.tail.records if members is not None else []
-    if members is not None and before is None:
-        wait_for_arrivals(path, members.tail, user_id)
-    with reading(path.engine) as connection:
-        rows, more = store.list_page(connection, user_id, before=before, limit=limit)
-        path.learn_directs(connection, [row.id for row in rows])
-        shown = [row for row in rows if members is None or row.id in members.of[user_id]]
-        shown = settings_over(connection, user_id, shown, records)
-        last = _last_messages(path, connection, user_id, shown, records)
-    grouped = by_conversation(records)
-    views = [_listed(path, user_id, row, grouped.get(row.id, []), last) for row in shown]
-    page: View = {"conversations": sorted(views, key=_activity, reverse=True)}
-    if more:
-        page["cursor"] = f"{rows[-1].activity_us}-{rows[-1].id}"
-    return page
+    def history(self, user_id: int, conversation_id: int, before: int | None, after: int | None, limit: int) -> View:
+        """Returns ``{messages, hasMore}``, ascending by seq. ``hasMore`` looks in the requested direction."""
+        tail = self._tail_of_member(user_id, conversation_id)
+        with reading(self._engine) as connection:
+            summary = store.get_one(connection, user_id, conversation_id)
+            if summary is None:
+                raise NotFound
+            self._directs.load(connection, [conversation_id])
+            page = messages.history(
+                connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit
+            )
+            found = self._stored_messages(connection, user_id, page.messages)
+        newest = after is None or not page.has_more
+        found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
+        members = _marked(summary.members, tail.records)
+        views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
+        for place, view in found.views.items():
+            view.update(_received(view, summary, members, user_id, stored=found.is_stored(place)))
+        ordered = [views[seq] for seq in sorted(views)]
+        shown = ordered[:limit] if after is not None else ordered[-limit:]
+        return {"messages": shown, "hasMore": page.has_more or len(ordered) > limit}
 
+    def page_members(self, user_id: int, conversation_id: int, after: int, limit: int) -> View:
+        """Returns ``{members, cursor?}`` by user id."""
+        tail = self._tail_of_member(user_id, conversation_id)
+        with reading(self._engine) as connection:
+            if store.get_one(connection, user_id, conversation_id) is None:
+                raise NotFound
+            rows = groups.page_members(connection, conversation_id, after, limit + 1)
+        page: View = {"members": [_member_view(row) for row in _marked(rows[:limit], tail.records)]}
+        if len(rows) > limit:
+            page["cursor"] = str(rows[limit - 1].user_id)
+        return page
 
-def history(
-    path: MessagePath, user_id: int, conversation_id: int, before: int | None, after: int | None, limit: int
-) -> View:
-    """``{messages, hasMore}``, ascending by seq; ``hasMore`` the way asked. Raise NotFound for a non-member."""
-    tail = _tail_of_member(path, user_id, conversation_id)
-    with reading(path.engine) as connection:
-        summary = store.get_one(connection, user_id, conversation_id)
-        if summary is None:
-            raise NotFound
-        path.learn_directs(connection, [conversation_id])
-        page = messages.history(connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit)
-        found = _stored_messages(path, connection, user_id, page.messages)
-    newest = after is None or not page.has_more
-    found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
-    members = _members(summary, tail.records)
-    views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
-    for place, view in found.views.items():
-        view.update(_received(view, summary, members, user_id, stored=found.is_stored(place)))
-    ordered = [views[seq] for seq in sorted(views)]
-    shown = ordered[:limit] if after is not None else ordered[-limit:]
-    return {"messages": shown, "hasMore": page.has_more or len(ordered) > limit}
+    def _tail_of_member(self, user_id: int, conversation_id: int) -> Tail:
+        with redis_errors_as_overloaded():
+            tail = read_tail(self._redis, [conversation_id])
+        check_member(tail, user_id, conversation_id, wait_until_stored=self._wait_until_stored)
+        return tail
 
+    def _listed(self, user_id: int, summary: ConversationSummary, tail: list[Record], last: LastMessages) -> View:
+        """A list shows only the number of a group's members. Redis is read only for groups with pending changes."""
+        view = self._view(user_id, summary, tail, last)
+        if any(record.kind == Kind.GROUP_CHANGED for record in tail):
+            view = group_now_over(view, redis=self._redis)
+            view.pop("members", None)
+        return view
 
-def page_members(path: MessagePath, user_id: int, conversation_id: int, after: int, limit: int) -> View:
-    """``{members, cursor?}`` by user id. Raise NotFound for a non-member."""
-    tail = _tail_of_member(path, user_id, conversation_id)
-    with reading(path.engine) as connection:
-        if store.get_one(connection, user_id, conversation_id) is None:
-            raise NotFound
-        rows = groups.page_members(connection, conversation_id, after, limit + 1)
-    page: View = {"members": [_member_view(row) for row in _marked(rows[:limit], tail.records)]}
-    if len(rows) > limit:
-        page["cursor"] = str(rows[limit - 1].user_id)
-    return page
+    def _stored_messages(self, connection: Connection, user_id: int, rows: list[messages.StoredMessage]) -> Messages:
+        found = Messages(user_id)
+        for row, view in zip(rows, message_views(connection, rows, user_id, directs=self._directs), strict=True):
+            found.put(view, row.version, row.created_version)
+        found.mark_stored()
+        return found
 
+    def _last_messages(
+        self, connection: Connection, user_id: int, summaries: list[ConversationSummary], tail: list[Record]
+    ) -> LastMessages:
+        """Returns conversation -> (its last message in its present state, whether that is stored)."""
+        rows = [summary.last_message for summary in summaries if summary.last_message is not None]
+        found = self._stored_messages(connection, user_id, rows)
+        found.apply(tail)
+        return {c: (view, found.is_stored((c, seq))) for (c, seq), view in sorted(found.views.items())}
 
-def _tail_of_member(path: MessagePath, user_id: int, conversation_id: int) -> Tail:
-    tail = asking(lambda: read_tail(path.redis, [conversation_id]))
-    check_member(path, tail, user_id, conversation_id)
-    return tail
+    def _view(
+        self,
+        user_id: int,
+        summary: ConversationSummary,
+        tail: list[Record],
+        last: LastMessages,
+    ) -> View:
+        members = _marked(summary.members, tail)
+        new = [r for r in tail if is_message_for(r, user_id) and r.seq > summary.last_seq]
+        read_seq = max([summary.read_seq, *(r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id)])
+        view: View = {
+            "id": summary.id,
+            "kind": summary.kind,
+            **info_view(summary),
+            "memberCount": summary.member_count,
+            "lastSeq": new[-1].seq if new else summary.last_seq,
+            "unread": self._unread(user_id, summary, read_seq, new),
+            "mentions": summary.mentions if read_seq == summary.read_seq else 0,
+            "archived": summary.archived,
+            "pinned": summary.pinned_ms is not None,
+            "updatedAt": rfc3339(new[-1].sent_ms if new else summary.activity_us // 1000),
+        }
+        if summary.muted_until_ms is not None:
+            view["mutedUntil"] = rfc3339(summary.muted_until_ms)
+            view["exceptMentions"] = summary.except_mentions
+        if members and summary.member_count <= store.MEMBERS_SHOWN:
+            view["members"] = [_member_view(member) for member in members]
+        if summary.id in last:
+            message, stored = last[summary.id]
+            view["lastMessage"] = {**message, **_received(message, summary, members, user_id, stored=stored)}
+        return view
+
+    def _unread(self, user_id: int, summary: ConversationSummary, read_seq: int, new: list[Record]) -> int:
+        stored = summary.unread
+        if read_seq > summary.read_seq:
+            with reading(self._engine) as connection:
+                request = messages.UnreadRequest(user_id, summary.id, 1000)
+                (page,) = messages.unread_messages(connection, [request])
+            stored = sum(row.seq > read_seq for row in page.messages)
+        return stored + sum(record.user_id != user_id and record.seq > read_seq for record in new)
 
 
 def _within(seq: int, before: int | None, after: int | None) -> bool:
@@ -122,74 +195,12 @@ def _within(seq: int, before: int | None, after: int | None) -> bool:
 def _decode(cursor: str) -> ActivityCursor:
     match = _CURSOR.fullmatch(cursor)
     if match is None:
-        raise Invalid.field("cursor", "not a cursor of this list")
+        raise Invalid.field("cursor", "is not a cursor of this list")
     return ActivityCursor(int(match[1]), int(match[2]))
-
-
-def _listed(
-    path: MessagePath, user_id: int, summary: ConversationSummary, tail: list[Record], last: LastMessages
-) -> View:
-    """In a list, a group's members are but a number. Redis is asked of what changed and is not stored yet alone."""
-    view = _view(path, user_id, summary, tail, last)
-    if any(record.kind == Kind.GROUP_CHANGED for record in tail):
-        view = group_now_over(path, view)
-        view.pop("members", None)
-    return view
 
 
 def _activity(view: View) -> tuple[str, int]:
     return view["updatedAt"], view["id"]
-
-
-def _stored_messages(path: MessagePath, connection: Any, user_id: int, rows: list[messages.StoredMessage]) -> Messages:
-    found = Messages(user_id)
-    for row, view in zip(rows, message_views(path, connection, rows, user_id), strict=True):
-        found.put(view, row.version, row.created_version)
-    found.mark_stored()
-    return found
-
-
-def _last_messages(
-    path: MessagePath, connection: Any, user_id: int, summaries: list[ConversationSummary], tail: list[Record]
-) -> LastMessages:
-    """conversation -> its last message as it now is, and whether it is stored."""
-    rows = [summary.last_message for summary in summaries if summary.last_message is not None]
-    found = _stored_messages(path, connection, user_id, rows)
-    found.apply(tail)
-    return {c: (view, found.is_stored((c, seq))) for (c, seq), view in sorted(found.views.items())}
-
-
-def _view(
-    path: MessagePath,
-    user_id: int,
-    summary: ConversationSummary,
-    tail: list[Record],
-    last: LastMessages,
-) -> View:
-    members = _members(summary, tail)
-    new = [r for r in tail if is_message_for(r, user_id) and r.seq > summary.last_seq]
-    read_seq = max([summary.read_seq, *(r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id)])
-    view: View = {
-        "id": summary.id,
-        "kind": summary.kind,
-        **info_view(summary),
-        "memberCount": summary.member_count,
-        "lastSeq": new[-1].seq if new else summary.last_seq,
-        "unread": _unread(path, user_id, summary, read_seq, new),
-        "mentions": summary.mentions if read_seq == summary.read_seq else 0,
-        "archived": summary.archived,
-        "pinned": summary.pinned_ms is not None,
-        "updatedAt": rfc3339(new[-1].sent_ms if new else summary.activity_us // 1000),
-    }
-    if summary.muted_until_ms is not None:
-        view["mutedUntil"] = rfc3339(summary.muted_until_ms)
-        view["exceptMentions"] = summary.except_mentions
-    if members and summary.member_count <= store.MEMBERS_SHOWN:
-        view["members"] = [_member_view(member) for member in members]
-    if summary.id in last:
-        message, stored = last[summary.id]
-        view["lastMessage"] = {**message, **_received(message, summary, members, user_id, stored=stored)}
-    return view
 
 
 def _member_view(member: MemberState) -> View:
@@ -201,22 +212,8 @@ def _member_view(member: MemberState) -> View:
     }
 
 
-def _unread(path: MessagePath, user_id: int, summary: ConversationSummary, read_seq: int, new: list[Record]) -> int:
-    stored = summary.unread
-    if read_seq > summary.read_seq:
-        with reading(path.engine) as connection:
-            request = messages.UnreadRequest(user_id, summary.id, 1000)
-            (page,) = messages.unread_messages(connection, [request])
-        stored = sum(row.seq > read_seq for row in page.messages)
-    return stored + sum(record.user_id != user_id and record.seq > read_seq for record in new)
-
-
-def _members(summary: ConversationSummary, tail: list[Record]) -> list[MemberState]:
-    return _marked(summary.members, tail)
-
-
 def _marked(members: list[MemberState], tail: list[Record]) -> list[MemberState]:
-    """Members with their marks as they are, also where these are not stored yet."""
+    """Returns members with their present marks, including those that are not stored yet."""
     marks: dict[int, tuple[int, int]] = {}
     for record in tail:
         if record.kind in (Kind.DELIVERED, Kind.READ):
@@ -237,3 +234,32 @@ def _received(
 ) -> View:
     known = members if summary.member_count <= len(members) else []
     return received(view, known, user_id, in_group=summary.kind == "group", stored=stored)
+
+
+def _settings_over(
+    conn: Connection, user_id: int, summaries: Sequence[ConversationSummary], tail: Iterable[Record]
+) -> list[ConversationSummary]:
+    """Returns this user's ``summaries`` with the settings of ``tail``, which was read before them. A record applies
+    only if it is newer than the row in Postgres; without such records there is no query.
+    """
+    waiting = [r for r in tail if r.kind == Kind.SETTINGS and r.user_id == user_id]
+    if not waiting:
+        return list(summaries)
+    stored = {row.conversation_id: row.version for row in settings_since(conn, user_id, waiting[0].version - 1)}
+    changes: dict[int, dict[str, Any]] = {}
+    for record in waiting:
+        if record.version > stored.get(record.conversation_id, 0):
+            changes.setdefault(record.conversation_id, {}).update(_settings_columns(record))
+    return [replace(summary, **changes.get(summary.id, {})) for summary in summaries]
+
+
+def _settings_columns(record: Record) -> dict[str, Any]:
+    body = decode_as(SettingsBody, record.body)
+    found: dict[str, Any] = {}
+    if body.muted_until is not UNSET:
+        found["muted_until_ms"] = body.muted_until or None
+    if body.archived is not UNSET:
+        found["archived"] = body.archived
+    if body.pinned is not UNSET:
+        found["pinned_ms"] = record.sent_ms if body.pinned else None
+    return found

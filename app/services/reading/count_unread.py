@@ -1,24 +1,27 @@
-"""How many messages of others users have not read, by conversation; many users in one go, for storms of joins."""
+"""Unread counts by conversation, for many users at once: clients return in storms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from redis import Redis
+from sqlalchemy import Engine
+
 from app.core.kinds import MESSAGES_FOR_ALL
 from app.core.records import Kind, Record
-from app.services.messaging.message_path import MessagePath
 from app.services.reading.memberships import memberships_now
 from app.store import messages
 from app.store.engine import reading
 from app.store.unread_tail import count_with_floor
 
 
-def count_unread(path: MessagePath, user_ids: Sequence[int]) -> list[dict[int, int]]:
-    """For each user conversation -> count, those with none left out. May block. Raise Overloaded.
+def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> list[dict[int, int]]:
+    """Returns conversation -> count for each user, without conversations that have nothing unread. May block. Raises
+    Overloaded.
 
-    Accepted messages that are not stored yet are counted, and what was read but is not stored yet is not.
+    Accepted messages and read marks count even if Postgres does not have them yet.
     """
-    members = memberships_now(path, user_ids)
+    members = memberships_now(user_ids, engine=engine, redis=redis)
     tail = by_conversation(members.tail.records)
     floors = {
         (user_id, conversation_id): max(
@@ -28,7 +31,7 @@ def count_unread(path: MessagePath, user_ids: Sequence[int]) -> list[dict[int, i
         for conversation_id in conversation_ids & tail.keys()
     }
     counts: dict[int, dict[int, int]] = {user_id: {} for user_id in members.of}
-    with reading(path.engine) as connection:
+    with reading(engine) as connection:
         for user_id, conversation_id, count in messages.unread_counts(connection, list(members.of)):
             if conversation_id in members.of[user_id]:
                 counts[user_id][conversation_id] = count
@@ -52,5 +55,5 @@ def is_unread(record: Record, user_id: int, read_seq: int) -> bool:
 
 
 def read_mark(tail: Sequence[Record], user_id: int) -> int:
-    """How far the user read in the conversation of this tail, as far as that is not in Postgres yet; else 0."""
+    """Returns the user's read mark in this tail of one conversation, or 0 if the tail has none."""
     return max((r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id), default=0)

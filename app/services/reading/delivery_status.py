@@ -1,4 +1,4 @@
-"""What became of a message, by the marks of the other members: accepted, stored, delivered to all, read by all."""
+"""The status of a message, from the marks of the other members: accepted, stored, delivered to all, read by all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.services.messaging.message_path import MessagePath
+from app.services.reading.direct_cache import DirectCache
 from app.store.conversations import MemberState, all_members_of
 
 View = dict[str, Any]
@@ -16,9 +16,10 @@ View = dict[str, Any]
 def received(
     view: View, members: Sequence[MemberState], user_id: int, *, in_group: bool, stored: bool
 ) -> dict[str, Any]:
-    """``status``; and of one's own message in a group ``receipts``: how many of the others have it, and have read it.
+    """Returns ``status``. For the user's own message in a group, also returns ``receipts``: how many of the others have
+    received it, and have read it.
 
-    ``members`` are all of the conversation, or none where they are too many to be looked at.
+    ``members`` holds all members of the conversation, or none of them if there are too many to look at.
     """
     found: View = {"status": _status(view, members, stored=stored)}
     if in_group and view["senderId"] == user_id and members:
@@ -30,8 +31,8 @@ def received(
     return found
 
 
-def with_status(path: MessagePath, conn: Connection, views: Sequence[View], user_id: int) -> list[View]:
-    """Stored messages of whichever conversations, each with what became of it. One query, however many."""
+def with_status(conn: Connection, views: Sequence[View], user_id: int, *, directs: DirectCache) -> list[View]:
+    """Returns stored messages of any conversations with their status. Runs one query for all of them."""
     members = all_members_of(conn, sorted({view["conversationId"] for view in views}))
     return [
         {
@@ -40,7 +41,7 @@ def with_status(path: MessagePath, conn: Connection, views: Sequence[View], user
                 view,
                 members.get(view["conversationId"], ()),
                 user_id,
-                in_group=path.directs.peer(view["conversationId"], user_id) is None,
+                in_group=directs.peer(view["conversationId"], user_id) is None,
                 stored=True,
             ),
         }
@@ -49,10 +50,10 @@ def with_status(path: MessagePath, conn: Connection, views: Sequence[View], user
 
 
 def unread_status(view: View, user_id: int, behind: Sequence[tuple[int, int]] | None, *, stored: bool) -> str:
-    """Of another's message that ``user_id`` has not read, as it is once it was fetched: that delivers it to them.
+    """Returns the status of another user's message after ``user_id`` has fetched it, which delivers it to them.
 
-    ``behind``: (user, delivered seq) of the members to whom least was delivered, at least three where there are so
-    many; None where there are too many members to be looked at.
+    ``behind`` holds (user, delivered seq) of the members whose delivered marks are lowest: three of them if the
+    conversation has so many. It is None if there are too many members to look at.
     """
     if not stored:
         return "accepted"
@@ -63,7 +64,7 @@ def unread_status(view: View, user_id: int, behind: Sequence[tuple[int, int]] | 
 
 
 def _status(view: View, members: Sequence[MemberState], *, stored: bool) -> str:
-    """The least that any other member's marks say of it."""
+    """Returns the lowest status over all other members."""
     if not stored:
         return "accepted"
     others = [m for m in members if m.user_id != view["senderId"]]

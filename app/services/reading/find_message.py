@@ -1,10 +1,13 @@
-"""The message that a command names by its id, as the user sees it now."""
+"""Finds the message that a command names by its id, as the user sees it now."""
 
 from __future__ import annotations
 
+from redis import Redis
+from sqlalchemy import Engine
+
 from app.core.errors import Invalid, NotFound
 from app.core.message_view import View
-from app.services.messaging.message_path import MessagePath
+from app.services.reading.direct_cache import DirectCache
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
 from app.services.reading.pending_changes import Messages
@@ -12,32 +15,43 @@ from app.store import message_life
 from app.store.engine import reading
 
 
-def find_message(path: MessagePath, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
-    """May block. Raise NotFound where the user sees no such message, Overloaded where a store does not answer.
+class MessageFinder:
+    """May block. Its methods raise Overloaded if a store does not answer."""
 
-    An id is unique within a conversation. Where the user sees several with it, Invalid: they must say which.
-    """
-    message_id = message_id.lower()
-    members = memberships_now(path, [user_id], conversation_id)
-    mine = members.of[user_id]
-    found = Messages(user_id)
-    with reading(path.engine) as connection:
-        rows = message_life.locate(connection, user_id, message_id, conversation_id)
-        path.learn_directs(connection, {row.conversation_id for row in rows})
-        for row, view in zip(rows, message_views(path, connection, rows, user_id), strict=True):
-            found.put(view, row.version, row.created_version)
-    found.apply(record for record in members.tail.records if record.id == message_id)
-    views = [view for (c, seq), view in found.views.items() if c in mine and seq >= members.since.get((user_id, c), 0)]
-    if not views:
-        raise NotFound
-    if len(views) > 1:
-        raise Invalid.field("conversationId", "several conversations have a message of this id: name one")
-    return views[0]
+    def __init__(self, *, engine: Engine, redis: Redis, directs: DirectCache) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._directs = directs
 
+    def find(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
+        """Raises NotFound if the user sees no such message.
 
-def find_present(path: MessagePath, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
-    """The same. Raise NotFound also where it was deleted."""
-    view = find_message(path, user_id, message_id, conversation_id)
-    if "deletedAt" in view:
-        raise NotFound
-    return view
+        An id is unique within a conversation. If the user sees several messages with this id, raises Invalid: the user
+        must name the conversation.
+        """
+        message_id = message_id.lower()
+        members = memberships_now([user_id], conversation_id, engine=self._engine, redis=self._redis)
+        mine = members.of[user_id]
+        found = Messages(user_id)
+        with reading(self._engine) as connection:
+            rows = message_life.locate(connection, user_id, message_id, conversation_id)
+            self._directs.load(connection, {row.conversation_id for row in rows})
+            views = message_views(connection, rows, user_id, directs=self._directs)
+            for row, view in zip(rows, views, strict=True):
+                found.put(view, row.version, row.created_version)
+        found.apply(record for record in members.tail.records if record.id == message_id)
+        seen = [
+            view for (c, seq), view in found.views.items() if c in mine and seq >= members.since.get((user_id, c), 0)
+        ]
+        if not seen:
+            raise NotFound
+        if len(seen) > 1:
+            raise Invalid.field("conversationId", "several conversations have a message of this id: name one")
+        return seen[0]
+
+    def find_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
+        """Like ``find``. Also raises NotFound if the message was deleted."""
+        view = self.find(user_id, message_id, conversation_id)
+        if "deletedAt" in view:
+            raise NotFound
+        return view

@@ -1,34 +1,41 @@
-"""Which conversations users are in, now: what Postgres says, and what was accepted and is not stored yet."""
+"""The conversations that users are members of now: from Postgres, plus accepted changes that are not stored yet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from redis import Redis
+from sqlalchemy import Engine
+
 from app.message_log.conversations import Tail, read_tail
-from app.redis_calls import asking
-from app.services.messaging.message_path import MessagePath
+from app.redis_calls import redis_errors_as_overloaded
 from app.store.engine import reading
 from app.store.memberships import conversations_of
 
 
 class Memberships(NamedTuple):
-    """``of``: user -> conversations. ``since``: (user, conversation) -> the seq with which a member came whom Postgres
-    does not know yet. ``tail`` was read after Postgres was asked who is where, and covers all of it."""
+    """``of`` maps a user to conversations. ``since`` maps (user, conversation) to the seq with which the user joined,
+    if Postgres does not have that membership yet. ``tail`` was read after the memberships in Postgres, and covers all
+    of these conversations.
+    """
 
     of: dict[int, set[int]]
     since: dict[tuple[int, int], int]
     tail: Tail
 
 
-def memberships_now(path: MessagePath, user_ids: Sequence[int], only: int | None = None) -> Memberships:
-    """May block. Raise Overloaded where a store does not answer. ``only``: of this conversation alone."""
-    with reading(path.engine) as connection:
+def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine: Engine, redis: Redis) -> Memberships:
+    """Reads the memberships of these users, in all conversations or in ``only`` one. May block. Raises Overloaded if a
+    store does not answer.
+    """
+    with reading(engine) as connection:
         stored = conversations_of(connection, list(set(user_ids)))
     asked: set[int] = set()
     while True:
         wanted = asked | {c for mine in stored.values() for c in mine if only in (None, c)}
-        tail = asking(lambda wanted=wanted: read_tail(path.redis, wanted))  # type: ignore[misc]
+        with redis_errors_as_overloaded():
+            tail = read_tail(redis, wanted)
         of, since = _overlaid(stored, tail)
         asked = wanted | {c for mine in of.values() for c in mine if only in (None, c)}
         if asked == wanted:

@@ -1,4 +1,4 @@
-"""How stored rows look to clients: one place for the shapes of docs/protocol.md, section 5."""
+"""Turns stored messages into the JSON of docs/protocol.md, section 5."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from app.core.events import message_data
 from app.core.records import Record
 from app.core.times import rfc3339
-from app.services.messaging.message_path import MessagePath
+from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import show_media
 from app.store import message_life
 from app.store.messages import StoredMessage
@@ -20,7 +20,7 @@ View = dict[str, Any]
 
 
 def stored_message(row: StoredMessage, receiver_id: int | None = None) -> View:
-    """The data of ``receive_message``, from Postgres."""
+    """Returns the data of ``receive_message`` for a row of Postgres."""
     view: View = {
         "id": row.id,
         "conversationId": row.conversation_id,
@@ -41,7 +41,7 @@ def stored_message(row: StoredMessage, receiver_id: int | None = None) -> View:
 
 
 def _details(row: StoredMessage) -> View:
-    """What few messages have: absent where they have not."""
+    """Returns the optional members that this message has."""
     found: View = {
         "replyTo": row.reply_to,
         "editedAt": rfc3339(row.edited_ms) if row.edited_ms is not None else None,
@@ -54,19 +54,21 @@ def _details(row: StoredMessage) -> View:
 
 
 def accepted_message(record: Record) -> View:
-    """The same, from a record that is not in Postgres yet."""
+    """Returns the data of ``receive_message`` for a record that is not in Postgres yet."""
     return msgspec.json.decode(message_data(record), type=View)
 
 
-def message_views(path: MessagePath, conn: Connection, rows: Sequence[StoredMessage], user_id: int) -> list[View]:
-    """Rows as one user sees them, with reactions, media and what they reply to: a query each, however many rows."""
+def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int, *, directs: DirectCache) -> list[View]:
+    """Returns messages as one user sees them, with reactions, media and quotes. Runs one query for each of the three,
+    for any number of rows.
+    """
     places = [(row.conversation_id, row.seq) for row in rows]
     reactions = message_life.reactions_of(conn, places, user_id) if places else {}
     asked = [(row.conversation_id, row.reply_to) for row in rows if row.reply_to and row.deleted_ms is None]
     previews = message_life.previews(conn, asked) if asked else {}
     views = []
     for row, place in zip(rows, places, strict=True):
-        view = stored_message(row, path.directs.peer(row.conversation_id, row.sender_id))
+        view = stored_message(row, directs.peer(row.conversation_id, row.sender_id))
         view["reactions"] = reactions.get(place, [])
         quoted = previews.get((row.conversation_id, row.reply_to or ""))
         if quoted is not None and row.deleted_ms is None:
@@ -79,7 +81,7 @@ QUOTED_CHARACTERS = 200
 
 
 def quoted_view(preview: Any) -> View:
-    """What a reply shows of what it replies to; without text where that is deleted."""
+    """Returns the quote that a reply shows. It has no text if the original was deleted."""
     view = {"id": preview.id, "seq": preview.seq, "senderId": preview.sender_id}
     if preview.body is not None:
         view["message"] = preview.body[:QUOTED_CHARACTERS]

@@ -1,18 +1,18 @@
-"""Groups as they now are, for a session that missed how they became so."""
+"""The present state of groups, for sessions that missed changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from redis import Redis
 from sqlalchemy import Connection
 
 from app.core.record_events import settings_view
 from app.core.records import Kind, Record
 from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, Tail, group_now
-from app.redis_calls import asking
-from app.services.messaging.message_path import MessagePath
+from app.redis_calls import redis_errors_as_overloaded
 from app.store import conversations
 from app.store.conversations import ConversationSummary
 from app.store.replay import StoredSettings, groups_changed_since, left_since
@@ -21,9 +21,9 @@ View = dict[str, Any]
 
 
 def changed_groups(
-    path: MessagePath, conn: Connection, user_id: int, version: int, tail: Tail, records: Iterable[Record]
+    conn: Connection, user_id: int, version: int, tail: Tail, records: Iterable[Record], *, redis: Redis
 ) -> dict[int, tuple[int, View]]:
-    """conversation -> (version of its last change, the data of ``conversation_updated``)."""
+    """Returns conversation -> (version of its last change, the data of ``conversation_updated``)."""
     latest = groups_changed_since(conn, user_id, version)
     gone = left_since(conn, user_id, version)
     latest |= gone
@@ -35,13 +35,13 @@ def changed_groups(
         if not is_member:
             gone[conversation_id] = latest.get(conversation_id, 0)
     return {
-        c: (at, left_view(c) if c in gone else {**group_view(path, conn, user_id, c), "updatedAt": _moment(at)})
+        c: (at, left_view(c) if c in gone else {**group_view(conn, user_id, c, redis=redis), "updatedAt": _moment(at)})
         for c, at in latest.items()
     }
 
 
 def _moment(version: int) -> str:
-    """A version is the microsecond in which it was given out."""
+    """A version is the microsecond in which it was assigned."""
     return rfc3339(version // 1000)
 
 
@@ -49,9 +49,10 @@ def left_view(conversation_id: int) -> View:
     return {"id": conversation_id, "kind": "group", "left": True}
 
 
-def group_view(path: MessagePath, conn: Connection, user_id: int, conversation_id: int) -> View:
-    """From Redis where it is in use, since that is ahead of Postgres."""
-    now = asking(lambda: group_now(path.redis, conversation_id))
+def group_view(conn: Connection, user_id: int, conversation_id: int, *, redis: Redis) -> View:
+    """Returns the group from Redis, which is ahead of Postgres, or from Postgres if Redis does not hold it."""
+    with redis_errors_as_overloaded():
+        now = group_now(redis, conversation_id)
     if now is not None:
         return _of_redis(conversation_id, now)
     summary = conversations.get_one(conn, user_id, conversation_id)
@@ -87,7 +88,7 @@ def _of_store(summary: ConversationSummary) -> View:
 
 
 def info_view(summary: ConversationSummary) -> View:
-    """What is set of a group's name, description, picture and history."""
+    """Returns the name, description, picture and history of a group, without those that are not set."""
     found = {
         "name": summary.name,
         "description": summary.description,
@@ -107,9 +108,10 @@ def stored_settings_view(row: StoredSettings) -> View:
     return settings_view(row.conversation_id, changes)
 
 
-def group_now_over(path: MessagePath, view: View) -> View:
-    """A group's view from Postgres, with what Redis knows better: members, name, last seq."""
-    now = asking(lambda: group_now(path.redis, view["id"]))
+def group_now_over(view: View, *, redis: Redis) -> View:
+    """Returns a group's view from Postgres, with the newer members, name and last seq from Redis."""
+    with redis_errors_as_overloaded():
+        now = group_now(redis, view["id"])
     if now is None:
         return view
     fresh = {name: value for name, value in view.items() if name not in ("name", "description", "avatarUrl", "history")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from sqlalchemy import Engine
 
@@ -29,7 +30,7 @@ PASSWORD_THREADS = 2
 
 
 def build_container(settings: Settings) -> Container:
-    """Builds the container of a web, worker or command-line process. Opens no connection yet."""
+    """Builds what every process needs. Opens no connection yet."""
     engine = create_engine(settings)
     client = connect_redis(settings)
     revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
@@ -62,6 +63,22 @@ def build_container(settings: Settings) -> Container:
         push=PushRegistry(ProviderContext(settings, os.environ, lambda: private_key(settings, engine))),
         readiness=Readiness(engine=engine, redis=client),
     )
+
+
+def build_web_container(settings: Settings) -> Container:
+    """Builds the container of a web process, with its gateway."""
+    # Imported here because it imports gevent, which worker processes do not need.
+    from app.bootstrap.gateway import GatewayBuilder  # noqa: PLC0415
+
+    container = build_container(settings)
+    builder = GatewayBuilder(
+        settings=settings,
+        engine=container.engine,
+        redis=container.redis,
+        revoked=container.revoked,
+        limit_joins=container.limits.joins,
+    )
+    return replace(container, gateway=builder.build())
 
 
 def _revoked_in_store(engine: Engine) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Work that may block (Postgres, a lone Redis call), in a bounded number of greenlets."""
+"""Work that may block (Postgres, a single Redis call), in a bounded number of greenlets."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import gevent
 
 log = logging.getLogger(__name__)
 
-MOST = 64
+MAX_GREENLETS = 64
 
 
-class Blocking:
-    """At most ``MOST`` at once; the rest wait in order. How much can wait is bounded by who asks: a session has one
-    slow command at a time, and a gateway a bounded number of sessions.
+class BlockingPool:
+    """Runs at most ``limit`` functions at once; the others wait in order. The callers bound how many can wait: a
+    session has one slow command at a time, and a gateway a bounded number of sessions.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, limit: int = MAX_GREENLETS) -> None:
+        self._limit = limit
         self._running = 0
         self._waiting: deque[Callable[[], None]] = deque()
 
     def __len__(self) -> int:
-        """How many wait for their turn."""
+        """Returns how many functions wait for their turn."""
         return len(self._waiting)
 
     def run(self, act: Callable[[], None]) -> None:
         """Never blocks; safe in callbacks of the event loop."""
-        if self._running < self._most:
+        if self._running < self._limit:
             self._running += 1
             gevent.spawn(self._work, act)
         else:

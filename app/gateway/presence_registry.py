@@ -27,7 +27,7 @@ class PresenceRegistry:
 
     def mark_online(self, user_id: int) -> int:
         """Returns the version after which everything is sent to this gateway. May block."""
-        return int(self.batcher.ask((ONLINE, user_id))[0])
+        return int(self.batcher.run((ONLINE, user_id))[0])
 
     def mark_offline(self, user_id: int) -> None:
         self._departures += 1

@@ -1,0 +1,1 @@
+"""The gateway: everything that one web process keeps running for its sessions."""

@@ -1,0 +1,80 @@
+"""Keeps this process in the epoch that Redis is in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.clock import now_ms
+from app.fanout.revocation import RevokedSessions
+from app.message_log.current_epoch import CurrentEpoch
+from app.message_log.epoch import Epoch, begin_epoch, read_epoch
+from app.redis_calls import redis_errors_as_overloaded
+from app.store.epochs import next_epoch
+
+log = logging.getLogger(__name__)
+
+
+class EpochKeeper:
+    """``run_blocking`` runs a function that may block in a greenlet of its own."""
+
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        engine: Engine,
+        current: CurrentEpoch,
+        revoked: RevokedSessions,
+        run_blocking: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._redis = redis
+        self._engine = engine
+        self._current = current
+        self._revoked = revoked
+        self._run_blocking = run_blocking
+        self._on_lost: list[Callable[[], None]] = []
+
+    def on_lost(self, act: Callable[[], None]) -> None:
+        """Calls ``act`` whenever Redis turns out to have lost its history, after the new epoch is adopted. ``act`` must
+        not block.
+        """
+        self._on_lost.append(act)
+
+    def saw(self, number: int) -> None:
+        """Called with the epoch of every answer and publication of Redis. Never blocks."""
+        if number == self._current.number:
+            return
+        first = self._current.number == 0
+        self._current.adopt(Epoch(number, now_ms()))
+        self._run_blocking(self.learn_start)
+        if not first:
+            log.warning("a new epoch, %d: Redis lost its history", number)
+            for act in self._on_lost:
+                act()
+
+    def learn_start(self) -> None:
+        """Reads when the epoch truly began. Until then, ids are checked as if it began now. May block."""
+        with redis_errors_as_overloaded():
+            epoch = read_epoch(self._redis)
+        if epoch is not None and epoch.number == self._current.number:
+            self._current.adopt(epoch)
+
+    def present(self) -> int:
+        """Returns the epoch that Redis is in now, after beginning one if Redis has none. May block. Raises Overloaded,
+        RedisError.
+        """
+        epoch = read_epoch(self._redis)
+        if epoch is None:
+            self.renew()
+        else:
+            self.saw(epoch.number)
+        return self._current.number
+
+    def renew(self) -> None:
+        """Begins an epoch: Redis has none. May block. Raises Overloaded if Postgres does not answer, and RedisError."""
+        epoch = begin_epoch(self._redis, lambda: next_epoch(self._engine))
+        self._revoked.load(from_store=True)
+        self.saw(epoch.number)

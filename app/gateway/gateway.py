@@ -1,0 +1,157 @@
+"""The gateway of one web process: what runs for its sessions, and the services that need it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.core.errors import ParleyError
+from app.fanout.listener import Listener
+from app.fanout.presence import sign_off
+from app.gateway.activity import Activity
+from app.gateway.blocking import BlockingPool
+from app.gateway.sessions import SessionRegistry
+from app.gateway.streams import Streams
+from app.gateway.timers import Timers
+from app.message_log.confirmations import Confirmations
+from app.redis_batch import Batcher
+from app.services.groups.invites import Invites
+from app.services.messaging.change_message import MessageEditor
+from app.services.messaging.move_mark import MarkMover
+from app.services.messaging.send_message import MessageSender
+from app.services.messaging.show_typing import TypingNotifier
+from app.services.messaging.submit_change import ChangeSubmitter
+from app.services.metrics.metrics_snapshot import Snapshot, gateway_snapshot
+from app.services.metrics.publish_metrics import publish
+from app.services.reading.conversation_cache import ConversationCache
+from app.services.reading.conversations import ConversationReader
+from app.services.reading.direct_cache import DirectCache
+from app.services.reading.find_message import MessageFinder
+from app.services.reading.message_queries import MessageQueries
+from app.services.reading.presence import PresenceReader
+
+log = logging.getLogger(__name__)
+
+# Returns the unread messages of a user, in one conversation or in all, up to a limit. May block.
+FetchUnread = Callable[[int, int | None, int], dict[str, Any]]
+
+FINISH_SECONDS = 3.0  # how long a shutdown waits for sessions to close and for operations to reach the log
+
+
+@dataclass(frozen=True, slots=True)
+class Messaging:
+    """The services that write messages and their changes."""
+
+    sender: MessageSender
+    editor: MessageEditor
+    changes: ChangeSubmitter
+    marks: MarkMover
+    typing: TypingNotifier
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The services that read messages and conversations."""
+
+    directs: DirectCache
+    cache: ConversationCache
+    conversations: ConversationReader
+    messages: MessageFinder
+    queries: MessageQueries
+    presence: PresenceReader
+    fetch_unread: FetchUnread
+
+
+class Gateway:
+    """``queues`` run from the start on. ``drained`` are those that a shutdown waits for."""
+
+    def __init__(
+        self,
+        *,
+        gateway_id: str,
+        redis: Redis,
+        sessions: SessionRegistry,
+        streams: Streams,
+        messaging: Messaging,
+        reading: Reading,
+        invites: Invites,
+        activity: Activity,
+        confirmations: Confirmations,
+        queues: Sequence[Batcher],
+        drained: Sequence[Batcher],
+        pools: dict[str, BlockingPool],
+        listener: Listener,
+        timers: Timers,
+    ) -> None:
+        self.id = gateway_id
+        self._redis = redis
+        self.sessions = sessions
+        self.streams = streams
+        self.messaging = messaging
+        self.reading = reading
+        self.invites = invites
+        self.activity = activity
+        self._confirmations = confirmations
+        self._queues = queues
+        self._drained = drained
+        self._pools = pools
+        self.listener = listener
+        self._timers = timers
+        self._started = False
+
+    @property
+    def process(self) -> str:
+        """The name under which the metrics of this process are published."""
+        return f"web:{self.id}"
+
+    def start(self) -> None:
+        """Starts the gateway exactly once. gunicorn's ``post_worker_init`` calls it in the patched, forked worker;
+        under other servers, the first request that needs the gateway does.
+        """
+        if self._started:
+            return
+        self._started = True
+        for queue in self._queues:
+            queue.start()
+        self.listener.start()
+        self._timers.start()
+
+    def drain(self, seconds: float) -> None:
+        """Closes all sessions with 1001 within ``seconds`` and removes the gateway from Redis. The process ends after
+        this.
+        """
+        self.sessions.close_all(seconds)
+        deadline = time.monotonic() + FINISH_SECONDS
+        while (len(self.sessions) or any(len(queue) for queue in self._drained)) and time.monotonic() < deadline:
+            gevent.sleep(0.02)
+        try:
+            self.publish_metrics()  # the last counts, and that no session is left
+            sign_off(self._redis, self.id)
+        except RedisError as error:
+            log.warning("the gateway is not signed off: %s", type(error).__name__)
+
+    def count_error(self, error: ParleyError) -> None:
+        self.activity.count_error(error)
+
+    def metrics_snapshot(self) -> Snapshot:
+        hub, activity = self.sessions.hub, self.activity
+        unknown = {f"unknown_kind:{kind}": count for kind, count in hub.unknown_kinds.items()}
+        pending = {queue.name: len(queue) for queue in self._queues}
+        pending |= {name: len(pool) for name, pool in self._pools.items()}
+        return gateway_snapshot(
+            sessions=hub.by_transport,
+            events_delivered=hub.events_delivered,
+            counters={**activity.counters, **unknown},
+            ack_times=activity.acks,
+            pending={**pending, "confirmations": len(self._confirmations)},
+        )
+
+    def publish_metrics(self) -> None:
+        publish(self._redis, self.process, self.metrics_snapshot())

@@ -1,0 +1,54 @@
+"""Signals to other processes: the gateway's heartbeat, and the wake-up of a drain."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from redis import Redis
+
+from app.fanout.presence import send_heartbeat
+from app.gateway.epochs import EpochKeeper
+from app.gateway.sessions import SessionRegistry
+
+log = logging.getLogger(__name__)
+
+WAKE_EVERY_SECONDS = 0.5
+
+
+class Heartbeat:
+    """Keeps the gateway's users online in Redis, and finds out if Redis has lost them."""
+
+    def __init__(self, *, redis: Redis, gateway_id: str, epochs: EpochKeeper, sessions: SessionRegistry) -> None:
+        self._redis = redis
+        self._gateway_id = gateway_id
+        self._epochs = epochs
+        self._sessions = sessions
+
+    def beat(self) -> None:
+        """May block. Raises RedisError, Overloaded."""
+        confirmed = self._sessions.presence.confirmed_count()
+        epoch, registered = send_heartbeat(self._redis, self._gateway_id)
+        if epoch is None:
+            self._epochs.renew()
+            return
+        self._epochs.saw(epoch)
+        if self._sessions.presence.is_behind(registered, confirmed):  # or another gateway took this one for dead
+            log.warning("Redis has lost users who are online here: they are registered again")
+            self._sessions.reregister_all()
+
+
+class DrainWaker:
+    """Called if something was logged and no drain runs. Wakes one at most twice a second; the sweep does so as well."""
+
+    def __init__(self, *, wake_drain: Callable[[], None], run_blocking: Callable[[Callable[[], None]], None]) -> None:
+        self._wake_drain = wake_drain
+        self._run_blocking = run_blocking
+        self._woke = 0.0
+
+    def wake(self) -> None:
+        now = time.monotonic()
+        if now - self._woke > WAKE_EVERY_SECONDS:
+            self._woke = now
+            self._run_blocking(self._wake_drain)

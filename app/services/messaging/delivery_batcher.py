@@ -1,0 +1,40 @@
+"""Turns messages that were written to sockets into delivered marks: collected for a moment, one mark per member."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+# Long enough that a burst becomes one mark, short enough that the sender sees "delivered" immediately. If many
+# conversations are active, marks wait longer, so that they stay a small part of the gateway's work.
+COLLECT_SECONDS, MAX_COLLECT_SECONDS = 0.1, 2.0
+MARKS_PER_SECOND = 250
+
+CallLater = Callable[[float, Callable[[], None]], object]
+MarkDelivered = Callable[[int, int, int], None]
+
+
+class DeliveryBatcher:
+    """Collects the delivered marks of one gateway. The log keeps only those that move forward."""
+
+    def __init__(self, *, mark_delivered: MarkDelivered, call_later: CallLater) -> None:
+        self._mark_delivered = mark_delivered
+        self._call_later = call_later
+        self._marks: dict[tuple[int, int], int] = {}
+        self._timer: object = None  # a timer ends with its last reference
+        self._collect_seconds = COLLECT_SECONDS
+
+    def add(self, user_id: int, seqs: dict[int, int]) -> None:
+        """``seqs`` maps a conversation to the greatest seq that was written to the user. Never blocks."""
+        marks = self._marks
+        if not marks:
+            self._timer = self._call_later(self._collect_seconds, self._send)
+        for conversation_id, seq in seqs.items():
+            key = (user_id, conversation_id)
+            if seq > marks.get(key, 0):
+                marks[key] = seq
+
+    def _send(self) -> None:
+        marks, self._marks = self._marks, {}
+        self._collect_seconds = min(max(len(marks) / MARKS_PER_SECOND, COLLECT_SECONDS), MAX_COLLECT_SECONDS)
+        for (user_id, conversation_id), seq in marks.items():
+            self._mark_delivered(user_id, conversation_id, seq)

@@ -1,0 +1,70 @@
+"""The way into the log: operations are batched, and those of a cold conversation wait until it is hydrated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from app.core.errors import ParleyError
+from app.message_log.append import Decided, Decision, Operation
+from app.services.reading.conversation_cache import ConversationCache
+
+Deciding = Callable[[Any, ParleyError | None], None]
+
+
+class OperationQueue(Protocol):
+    """A queue whose operations run in batches (app/redis_batch.py)."""
+
+    def submit(self, operation: Any, outcome: Deciding, /) -> None: ...
+
+    def withdraw(self, wanted: Callable[[Any], bool], /) -> list[tuple[Any, Deciding]]: ...
+
+
+class LogWriter:
+    """``appends`` takes messages, marks and typing; ``changes`` takes everything else."""
+
+    __slots__ = ("_conversations", "appends", "changes")
+
+    def __init__(self, *, appends: OperationQueue, changes: OperationQueue, conversations: ConversationCache) -> None:
+        self.appends = appends
+        self.changes = changes
+        self._conversations = conversations
+
+    def append(self, operation: Operation, decided: Deciding) -> None:
+        """Submits an append. If the conversation is not in Redis, hydrates it and submits once more. Never blocks."""
+        self._submit_hydrating(self.appends, operation, decided)
+
+    def change(self, operation: Operation, decided: Deciding) -> None:
+        """Does the same for a change."""
+        self._submit_hydrating(self.changes, operation, decided)
+
+    def requeue_cold(self) -> None:
+        """Called after each batch. Moves operations of a conversation that the batch found cold behind those that
+        already wait for its hydration, so that they stay in order.
+        """
+        cold = self._conversations.take_cold()
+        if not cold:
+            return
+        for queue in (self.appends, self.changes):
+            for operation, outcome in queue.withdraw(lambda operation: operation.conversation_id in cold):
+                go_on = partial(_submit_hydrated, queue, operation, outcome)
+                self._conversations.when_hydrated(operation.conversation_id, go_on)
+
+    def _submit_hydrating(self, queue: OperationQueue, operation: Operation, decided: Deciding) -> None:
+        def first(decision: Decision, error: ParleyError | None) -> None:
+            if error is None and decision[0] == Decided.UNKNOWN:
+                self._conversations.mark_cold(operation.conversation_id)
+                go_on = partial(_submit_hydrated, queue, operation, decided)
+                self._conversations.when_hydrated(operation.conversation_id, go_on)
+            else:
+                decided(decision, error)
+
+        queue.submit(operation, first)
+
+
+def _submit_hydrated(queue: OperationQueue, operation: Operation, outcome: Deciding, error: ParleyError | None) -> None:
+    if error is None:
+        queue.submit(operation, outcome)
+    else:
+        outcome(None, error)

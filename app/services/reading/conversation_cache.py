@@ -1,0 +1,146 @@
+"""Which conversations Redis holds, and how the others get there.
+
+Redis drops a conversation that was idle for a day. "Hydrate" reads it from Postgres and puts it back. A conversation
+that this gateway has seen in Redis is "warm".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.core.errors import Internal, NotFound, Overloaded, ParleyError
+from app.message_log.conversations import hydrate, is_in_redis, role_of
+from app.redis_calls import redis_errors_as_overloaded
+from app.services.reading.direct_cache import DirectCache
+from app.store.conversations import load_state
+from app.store.engine import reading
+
+Hydrated = Callable[[ParleyError | None], None]
+RunBlocking = Callable[[Callable[[], None]], None]
+
+log = logging.getLogger(__name__)
+
+HYDRATE_TRIES = 3
+MAX_WARM = 100_000
+
+
+class ConversationCache:
+    """Not thread-safe. ``run_blocking`` runs a function that may block in a greenlet of its own; ``present_epoch``
+    returns the epoch that Redis is in, and begins one if Redis has none.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        redis: Redis,
+        directs: DirectCache,
+        run_blocking: RunBlocking,
+        present_epoch: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._directs = directs
+        self._run_blocking = run_blocking
+        self._present_epoch = present_epoch
+        self._warm: set[int] = set()
+        self._cold: set[int] = set()
+        self._hydrating: dict[int, list[Hydrated]] = {}
+
+    def is_warm(self, conversation_id: int) -> bool:
+        """Returns whether the conversation was in Redis when this gateway last saw it.
+
+        Sends to a conversation that is not warm must queue in ``when_hydrated``. If they were tried first, later ones
+        could overtake them while the conversation is hydrated.
+        """
+        return conversation_id in self._warm
+
+    def mark_cold(self, conversation_id: int) -> None:
+        """Notes that a script did not find the conversation in Redis."""
+        self._warm.discard(conversation_id)
+        self._cold.add(conversation_id)
+
+    def take_cold(self) -> set[int]:
+        """Returns the conversations that were marked cold since the last call."""
+        cold, self._cold = self._cold, set()
+        return cold
+
+    def forget_all(self) -> None:
+        """Treats every conversation as not warm: Redis lost its data."""
+        self._warm.clear()
+
+    def when_hydrated(self, conversation_id: int, go_on: Hydrated) -> None:
+        """Hydrates the conversation once for all callers that arrive meanwhile, then calls them back in their order
+        with None or with the error. Never blocks.
+        """
+        waiting = self._hydrating.get(conversation_id)
+        if waiting is not None:
+            waiting.append(go_on)
+            return
+        self._hydrating[conversation_id] = [go_on]
+        self._run_blocking(lambda: self._hydrate_for_all(conversation_id))
+
+    def _hydrate_for_all(self, conversation_id: int) -> None:
+        failure: ParleyError | None = None
+        try:
+            self.hydrate(conversation_id)
+        except ParleyError as error:
+            failure = error
+        except Exception:
+            log.exception("conversation %d could not be hydrated", conversation_id)
+            failure = Internal()
+        waiting = self._hydrating.pop(conversation_id)
+        if failure is None:
+            if len(self._warm) >= MAX_WARM:
+                self._warm.clear()
+            self._warm.add(conversation_id)
+        for go_on in waiting:
+            go_on(failure)
+
+    def hydrate(self, conversation_id: int) -> None:
+        """Copies a conversation from Postgres into Redis. May block. Raises NotFound, and Overloaded if a store does
+        not answer.
+
+        If the conversation is in Redis already (from another gateway or an earlier process), Postgres is not needed and
+        may be down.
+        """
+        with redis_errors_as_overloaded():
+            is_there = is_in_redis(self._redis, conversation_id)
+        if is_there and self._directs.is_cached(conversation_id):
+            return
+        try:
+            self._read_into_redis(conversation_id)
+        except Overloaded:
+            if not is_there:
+                raise
+
+    def role_of(self, conversation_id: int, user_id: int) -> str | None:
+        """Returns the user's role as Redis has it, or None for a non-member. May block. Raises NotFound for an unknown
+        conversation, and Overloaded.
+        """
+        self.hydrate(conversation_id)
+        with redis_errors_as_overloaded():
+            return role_of(self._redis, conversation_id, user_id)
+
+    def _read_into_redis(self, conversation_id: int) -> None:
+        for _ in range(HYDRATE_TRIES):
+            with redis_errors_as_overloaded():
+                epoch = self._present_epoch()
+            with reading(self._engine) as connection:
+                states = load_state(connection, [conversation_id])
+            if not states:
+                raise NotFound
+            state = states[0]
+            if state.kind == "direct":
+                members = sorted(row[0] for row in state.members)
+                self._directs.add(members[0], members[-1], conversation_id)
+            else:
+                self._directs.add_groups([conversation_id])
+            with redis_errors_as_overloaded():
+                if hydrate(self._redis, epoch, state):
+                    return
+        raise Overloaded("A new epoch is beginning.")

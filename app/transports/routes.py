@@ -1,0 +1,34 @@
+"""Routes the three transports."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.container import Container
+from app.gateway.gateway import Gateway
+from app.transports import longpoll, sse, websocket
+from app.transports.commands import CommandServices
+from app.transports.connection import Flusher, Limits
+from app.transports.long_poll_fast_path import LongPollFastPath
+
+
+def install(app: Flask, container: Container, gateway: Gateway) -> None:
+    settings, messaging, reading = container.settings, gateway.messaging, gateway.reading
+    services = CommandServices(
+        sender=messaging.sender,
+        editor=messaging.editor,
+        changes=messaging.changes,
+        marks=messaging.marks,
+        typing=messaging.typing,
+        presence=reading.presence,
+        fetch_unread=reading.fetch_unread,
+        verify_token=container.authenticator.verify,
+    )
+    flusher = Flusher()
+    limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)
+    websocket.install(app, gateway, services, settings, flusher, limits)
+    sse.install(app, gateway, settings, container.revoked, flusher, limits)
+    polls = longpoll.install(app, gateway, limits)
+    app.wsgi_app = LongPollFastPath(  # type: ignore[method-assign]
+        app.wsgi_app, polls, verified_before=container.authenticator.verified_before, settings=settings
+    )
