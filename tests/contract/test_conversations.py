@@ -57,7 +57,7 @@ def test_list_is_sorted_by_latest_activity(rest: MakeRest, user: MakeUser, ann: 
     assert [c["id"] for c in rest(ann).conversations()["conversations"]] == [ids[0], ids[2], ids[1]]
 
 
-def test_the_list_is_paged_without_loss_or_repetition(rest: MakeRest, user: MakeUser, ann: Account) -> None:
+def test_list_is_paged_without_loss_or_repetition(rest: MakeRest, user: MakeUser, ann: Account) -> None:
     ids = [rest(ann).send(receiver_id=user().user_id)["conversationId"] for _ in range(5)]
     found: list[int] = []
     params: dict[str, Any] = {"limit": 2}

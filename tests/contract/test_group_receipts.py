@@ -87,7 +87,7 @@ def test_only_the_sender_sees_the_counts(rest: MakeRest, made: int, ann: Account
     rest(eve).delivered(made, 2)
     eventually(lambda: one(rest(ann), made, 2)["receipts"] == {"delivered": 2, "read": 1}, "both marks")
     assert rest(ann).conversation(made)["lastMessage"]["receipts"] == {"delivered": 2, "read": 1}
-    assert "receipts" not in one(rest(ben), made, 2), "only the sender sees it"
+    assert "receipts" not in one(rest(ben), made, 2), "only the sender sees the counts"
 
 
 def test_departed_member_does_not_hold_the_status_back(

@@ -89,7 +89,7 @@ def test_author_can_read_earlier_texts(rest: MakeRest, pair: int, ann: Account, 
         rest(ben).edits(sent["id"], pair)
 
 
-def test_edit_to_the_same_text_is_not_an_edit(rest: MakeRest, pair: int, ann: Account) -> None:
+def test_edit_to_the_same_text_changes_nothing(rest: MakeRest, pair: int, ann: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="one")
     assert rest(ann).edit(sent["id"], "one", pair)["seq"] == 1
     assert one(rest(ann), pair, 1)["message"] == "one"

@@ -34,7 +34,7 @@ def test_reply_quotes_its_message(
         assert (got["replyTo"], got["quoted"]) == (question["id"], quoted)
 
 
-def test_long_text_is_quoted_shortened(rest: MakeRest, made: int, ann: Account) -> None:
+def test_long_text_is_quoted_from_its_beginning(rest: MakeRest, made: int, ann: Account) -> None:
     long = "word " * 1500
     question = rest(ann).send(conversation_id=made, message=long)
     rest(ann).send(conversation_id=made, message="yes", replyTo=question["id"])

@@ -83,7 +83,7 @@ def test_slow_postgres_connection(cluster: Cluster, chat: Chat, rng: random.Rand
     [b"not msgpack at all", b"\x91\xc0", b"\x91\x9a\x01\x01\x01\x01\x01\x01\xa1x\xa1{\xa0\xa0", b""],
     ids=["noise", "nil-record", "no-such-conversation", "empty"],
 )
-def test_unreadable_log_record_becomes_a_dead_letter(
+def test_unstorable_log_record_becomes_a_dead_letter(
     cluster: Cluster, chat: Chat, rng: random.Random, poison: bytes
 ) -> None:
     with chat() as crowd:

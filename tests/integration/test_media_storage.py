@@ -70,7 +70,7 @@ def test_stored_asset_is_complete(storage: Storage, put: Put) -> None:
     assert b"".join(storage.read(one)) == data
 
 
-def test_putting_twice_keeps_only_the_first_asset(storage: Storage, put: Put, tmp_path: Path) -> None:
+def test_putting_twice_keeps_the_first_asset_unless_replaced(storage: Storage, put: Put, tmp_path: Path) -> None:
     one, data = asset(), image_bytes()
     put(storage, one, data)
     path = tmp_path / "another"

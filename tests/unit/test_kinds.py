@@ -45,18 +45,18 @@ def test_every_row_is_consistent(kind: Kind, row: RecordKind) -> None:
     assert (row.replay is Replay.CHANGED_MESSAGE) <= (row.change_view is not None)
 
 
-def test_the_hub_handles_every_kind() -> None:
+def test_hub_handles_every_kind() -> None:
     assert set(MAKE_EVENT) | set(_HANDLERS) == set(Kind)
     assert not set(MAKE_EVENT) & set(_HANDLERS)
 
 
-def test_the_drain_stores_every_kind_that_is_logged() -> None:
+def test_drain_stores_every_kind_that_is_logged() -> None:
     assert set(CHANGES) <= set(APPLY)
     assert all(RECORDS[Kind(kind)].storage in (Storage.CHANGES, Storage.MESSAGES) for kind in APPLY)
     assert set(MESSAGE_CHANGES) <= set(CHANGES)
 
 
-def test_a_record_of_an_unknown_kind_is_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_record_of_an_unknown_kind_is_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     hub = Hub(lambda _versions, _error: None, revoked=lambda _session: None)
     with caplog.at_level(logging.ERROR):
         hub.dispatch(1, [[[1], [99, 7]], [[1], [99, 8]], [[1], [98, 9]]])
@@ -76,7 +76,7 @@ def test_every_command_and_event_is_in_the_document() -> None:
     assert set(messages) == expected
 
 
-def test_the_rest_twins_of_commands_are_documented_operations() -> None:
+def test_rest_twins_of_commands_are_documented_operations() -> None:
     operations = {f"{operation.method} {operation.path}" for operation in OPERATIONS}
     for name, command in COMMANDS.items():
         assert set(command.rest) <= operations, name

@@ -208,7 +208,7 @@ def test_direct_uploads_are_limited_per_uploader(make_api: MakeApp) -> None:
     assert statuses == [201, 429]
 
 
-def test_registrations_and_logins_of_an_address_are_limited(make_api: MakeApp) -> None:
+def test_changes_of_one_address_are_limited_across_users(make_api: MakeApp) -> None:
     api = make_api(writes_per_minute=1)
     accounts = [api.register() for _ in range(PEOPLE_PER_ADDRESS + 1)]
     here = {"REMOTE_ADDR": "198.51.100.77"}
