@@ -1,0 +1,27 @@
+"""The names that bench and dev import from the application exist, even those imported inside functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = [path for folder in ("bench", "dev") for path in (ROOT / folder).rglob("*.py") if "peers" not in path.parts]
+
+
+def imported(path: Path) -> Iterator[tuple[str, str]]:
+    """Yields each name that the file imports from the application, with its module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("app", "tasks"):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_imported_from_the_application_exist(path: Path):
+    for module, name in imported(path):
+        if not hasattr(import_module(module), name):
+            import_module(f"{module}.{name}")
