@@ -1,4 +1,4 @@
-"""What clients send and get about accounts: these types validate, and OpenAPI is made from them."""
+"""Requests and answers about accounts. These types validate, and OpenAPI is generated from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app.core.errors import Invalid
 from app.core.ids import UUID_PATTERN
 
-# Control characters, halves of surrogate pairs, and what turns the direction of the text that follows.
+# Control characters, halves of surrogate pairs, and characters that change the direction of the following text.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 AVATAR_URL = re.compile(r"https://[!-~]+", re.ASCII)
 USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
@@ -19,17 +19,17 @@ MAX_DISPLAY_NAME = 80  # characters
 
 Password = Annotated[str, Meta(min_length=8, max_length=200)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=MAX_DISPLAY_NAME)]
-# Case is folded before the pattern is checked, so what is limited here is only what gets parsed at all.
+# ``normal_username`` checks names after lower-casing them; this pattern limits only the input.
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.-]+$")]
 AvatarUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https://[!-~]+$")]
 
 
 LastSeenVisible = Annotated[
     Literal["everyone", "contacts", "nobody"],
-    Meta(description="Who is told when one was last online; contacts share a conversation"),
+    Meta(description="Who sees when you were last online; contacts share a conversation with you"),
 ]
 
-# Names of deleted accounts: nobody may register one and be taken for somebody who is gone.
+# Names of deleted accounts. Nobody may register one and impersonate the former user.
 RESERVED_PREFIX = "deleted-"
 
 
@@ -40,14 +40,14 @@ class Register(Struct, rename="camel", frozen=True):
 
 
 class LogIn(Struct, rename="camel", frozen=True):
-    """No rules here: a name or password that could not be registered is simply a wrong one."""
+    """There are no rules here: a name or password that nobody could register is just wrong."""
 
     username: Annotated[str, Meta(max_length=256)]
     password: Annotated[str, Meta(max_length=1024)]
 
 
 class ProfilePatch(Struct, rename="camel", frozen=True):
-    """What is absent stays; ``avatarUrl: null`` removes it."""
+    """Absent members stay as they are; ``avatarUrl: null`` removes the picture."""
 
     display_name: DisplayName | UnsetType = UNSET
     avatar_url: AvatarUrl | UnsetType | None = UNSET
@@ -63,13 +63,13 @@ class UserView(Struct, rename="camel", frozen=True):
 
 
 class Profile(UserView, frozen=True, kw_only=True):
-    """One's own user."""
+    """Your own user."""
 
     last_seen_visible: LastSeenVisible
 
 
 class DeleteAccount(Struct, frozen=True):
-    """``password`` is asked for where the account has one."""
+    """``password`` is required if the account has one."""
 
     password: Annotated[str, Meta(max_length=1024)] | None = None
 
@@ -78,7 +78,7 @@ ExportState = Literal["pending", "ready", "failed"]
 
 
 class ExportView(Struct, rename="camel", frozen=True, kw_only=True):
-    """A file of one's own data: lines of JSON. It stands until ``expiresAt``, once it is ready."""
+    """A file of your own data, as lines of JSON. Once it is ready, it is kept until ``expiresAt``."""
 
     export_id: Annotated[str, Meta(pattern=UUID_PATTERN)]
     status: ExportState
@@ -88,7 +88,7 @@ class ExportView(Struct, rename="camel", frozen=True, kw_only=True):
 
 
 class DeletionTaken(Struct, frozen=True):
-    """From now on nobody can sign in; what the account leaves is removed in the background."""
+    """The account is closed for signing in. The account's data is removed in the background."""
 
     status: Literal["accepted"]
 
@@ -114,12 +114,12 @@ class Ticket(Struct, rename="camel", frozen=True):
 
 
 def normal_username(text: str) -> str:
-    """Lower-cased. Raises Invalid where it is not 3–32 of ``[a-z0-9_.-]``, or reserved."""
+    """Returns the name in lower case. Raises Invalid unless it is 3–32 of ``[a-z0-9_.-]`` and not reserved."""
     name = text.lower()
     if USERNAME.fullmatch(name) is None:
         raise Invalid.field("username", "3 to 32 of a–z, 0–9, _ . and -")
     if is_reserved(name):
-        raise Invalid.field("username", f"names that begin with {RESERVED_PREFIX} are not given out")
+        raise Invalid.field("username", f"names that begin with {RESERVED_PREFIX} are reserved")
     return name
 
 
@@ -128,7 +128,7 @@ def is_reserved(username: str) -> bool:
 
 
 def checked_display_name(text: str) -> str:
-    """Trimmed. Raises Invalid where nothing visible is left."""
+    """Returns the name without surrounding space. Raises Invalid if nothing visible is left."""
     name = text.strip()
     if not name or _UNSHOWABLE.search(name):
         raise Invalid.field("displayName", "1 to 80 visible characters")
@@ -136,12 +136,12 @@ def checked_display_name(text: str) -> str:
 
 
 def showable(text: str) -> str:
-    """What may be shown of a name that another service chose: at most 80 characters, perhaps none."""
+    """Returns the visible characters of a name from another service: at most 80, possibly none."""
     return _UNSHOWABLE.sub("", text).strip()[:80]
 
 
 def checked_avatar_url(text: str) -> str:
-    """Raises Invalid where it is not https. The server never calls it; browsers do."""
+    """Raises Invalid unless the URL is https. Only browsers load it; the server never does."""
     if AVATAR_URL.fullmatch(text) is None:
         raise Invalid.field("avatarUrl", "an https address")
     return text

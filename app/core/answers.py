@@ -1,26 +1,20 @@
-"""What the server answers and sends: the source of the OpenAPI and AsyncAPI documents.
+"""The types of answers and events: the OpenAPI and AsyncAPI documents are generated from them.
 
-On the hot path answers are written as bytes or plain dicts; tests/integration/test_documents.py holds what a running
-server sends against these types. Members that may be absent are ``UnsetType``; later releases may add members.
+On the hot path, answers are written as bytes or plain dicts; tests/integration/test_documents.py compares what a
+running server sends with them. Members that may be absent are ``UnsetType``. Later releases may add members.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from app.core.answer_base import Answer, Time
 from app.core.commands import Id, Seq, Uuid
 from app.core.errors import all_errors
+from app.core.message_answers import Message
 
-Time = Annotated[
-    str,
-    Meta(
-        description="RFC 3339, UTC, milliseconds",
-        extra_json_schema={"format": "date-time"},
-        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
-    ),
-]
 Cursor = Annotated[str, Meta(description="A position in the stream of events; opaque")]
 ErrorCode = Annotated[
     str,
@@ -32,15 +26,11 @@ ErrorCode = Annotated[
 RetryAfter = Annotated[float, Meta(ge=0, description="Seconds; with rate_limited and overloaded")]
 
 
-class Answer(Struct, rename="camel", frozen=True, kw_only=True):
-    """Base of all answers."""
-
-
 # --- acks
 
 
 class Ack(Answer, frozen=True, kw_only=True):
-    """The message is committed in Postgres and never lost; sent again under the same id it gives this ack again."""
+    """The message is committed in Postgres. Sending it again with the same id returns this ack again."""
 
     id: Uuid
     conversation_id: Id
@@ -50,7 +40,7 @@ class Ack(Answer, frozen=True, kw_only=True):
 
 
 class Accepted(Answer, frozen=True, kw_only=True):
-    """In the log; Postgres did not confirm it in time. Send it again under the same id for its ack."""
+    """The message is in the log; Postgres did not confirm it in time. Send it again with the same id for its ack."""
 
     id: Uuid
     conversation_id: Id | None
@@ -60,8 +50,8 @@ class Accepted(Answer, frozen=True, kw_only=True):
 
 
 class MarkAck(Answer, frozen=True, kw_only=True):
-    """``seq`` is where the mark stands, at most at the last message; in groups of over 100 it may stand further on.
-    ``accepted``: Postgres did not confirm it in time, and ``seq`` is what was asked for.
+    """``seq`` is the position of the mark, at most the last message; in groups of over 100 the mark may be further.
+    ``accepted``: Postgres did not confirm it in time, and ``seq`` is the requested position.
     """
 
     conversation_id: Id
@@ -70,111 +60,9 @@ class MarkAck(Answer, frozen=True, kw_only=True):
 
 
 class AuthenticateAck(Answer, frozen=True, kw_only=True):
-    """The session goes on until ``expiresAt`` (unix seconds)."""
+    """The session may continue until ``expiresAt`` (unix seconds)."""
 
     expires_at: int
-
-
-# --- messages
-
-
-class AttachmentView(Answer, frozen=True, kw_only=True):
-    """A medium as it now is. What is not known of it (yet) is absent; ``code`` stands where it failed."""
-
-    media_id: Uuid
-    status: Literal["processing", "ready", "failed"]
-    kind: Literal["image", "audio", "video", "file"]
-    content_type: str
-    bytes: int
-    filename: str | UnsetType = UNSET
-    width: Annotated[int, Meta(description="Pixels, as it is to be shown")] | UnsetType = UNSET
-    height: int | UnsetType = UNSET
-    duration: Annotated[float, Meta(description="Seconds, of sound and video")] | UnsetType = UNSET
-    blurhash: (
-        Annotated[str, Meta(description="Of images and videos, to be shown until they are loaded")] | UnsetType
-    ) = UNSET
-    waveform: Annotated[list[int], Meta(description="Of sound: 64 numbers of 0 to 100")] | UnsetType = UNSET
-    code: Annotated[str, Meta(description="Why it failed")] | UnsetType = UNSET
-
-
-class Reaction(Answer, frozen=True, kw_only=True):
-    emoji: str
-    count: int
-    mine: bool
-
-
-class Quoted(Answer, frozen=True, kw_only=True):
-    """The beginning of what a message replies to; without text where that is deleted."""
-
-    id: Uuid
-    seq: Annotated[int, Meta(ge=1)]
-    sender_id: Id
-    message: str | UnsetType = UNSET
-
-
-class Forwarded(Answer, frozen=True, kw_only=True):
-    """Who said first what is passed on, and when."""
-
-    sender_id: Id
-    sent_at: Time
-
-
-class ReceivedMessage(Answer, frozen=True, kw_only=True):
-    """A message as it is sent to the members. A deleted one has ``deletedAt`` and no content.
-
-    ``system`` tells, in messages of that kind, what became of the group. ``reactions`` stand in what is replayed.
-    """
-
-    id: Uuid
-    conversation_id: Id
-    seq: Annotated[int, Meta(ge=1, description="1, 2, 3 … within the conversation")]
-    sender_id: Id
-    kind: str
-    sent_at: Time
-    receiver_id: Id | UnsetType = UNSET
-    message: str | UnsetType = UNSET
-    attachments: list[AttachmentView] | UnsetType = UNSET
-    reply_to: Uuid | UnsetType = UNSET
-    quoted: Quoted | UnsetType = UNSET
-    mentions: list[Id] | UnsetType = UNSET
-    mentions_all: Literal[True] | UnsetType = UNSET
-    forwarded: Forwarded | UnsetType = UNSET
-    system: dict[str, Any] | UnsetType = UNSET
-    edited_at: Time | UnsetType = UNSET
-    pinned_at: Time | UnsetType = UNSET
-    deleted_at: Time | UnsetType = UNSET
-    reactions: list[Reaction] | UnsetType = UNSET
-
-
-class ReceiptCounts(Answer, frozen=True, kw_only=True):
-    """Of one's own message in a group of at most 100: how many others have it, and have read it."""
-
-    delivered: int
-    read: int
-
-
-class Message(ReceivedMessage, frozen=True, kw_only=True):
-    """A message with what became of it: accepted, stored, delivered (to every other member), read (by all of them)."""
-
-    status: Literal["accepted", "stored", "delivered", "read"]
-    reactions: list[Reaction]
-    receipts: ReceiptCounts | UnsetType = UNSET
-
-
-class UnreadMessages(Answer, frozen=True, kw_only=True):
-    """What others sent and the user has not read, oldest first. Fetching marks it delivered, never read; ``status``
-    says so already.
-    """
-
-    messages: list[Message]
-    has_more: bool
-
-
-class MessageList(Answer, frozen=True, kw_only=True):
-    """Ascending by seq. ``hasMore`` in the direction asked for."""
-
-    messages: list[Message]
-    has_more: bool
 
 
 # --- conversations
@@ -188,9 +76,7 @@ class Member(Answer, frozen=True, kw_only=True):
 
 
 class Conversation(Answer, frozen=True, kw_only=True):
-    """A conversation as one member sees it. ``name`` and ``mutedUntil`` stand where they are set; with the latter
-    ``exceptMentions``.
-    """
+    """A conversation as one member sees it. ``exceptMentions`` is set together with ``mutedUntil``."""
 
     id: Id
     kind: Literal["direct", "group"]
@@ -212,7 +98,7 @@ class Conversation(Answer, frozen=True, kw_only=True):
 
 
 class ConversationList(Answer, frozen=True, kw_only=True):
-    """Newest activity first. ``cursor`` stands where there is more."""
+    """Newest activity first. ``cursor`` is set if there are more."""
 
     conversations: list[Conversation]
     cursor: str | UnsetType = UNSET
@@ -255,7 +141,7 @@ class Joined(Answer, frozen=True, kw_only=True):
 
 
 class Presence(Answer, frozen=True, kw_only=True):
-    """``lastSeen`` is null for somebody who was never online."""
+    """``lastSeen`` is null for a user who was never online, or who hides it."""
 
     user_id: Id
     status: Literal["online", "offline"]
@@ -263,13 +149,13 @@ class Presence(Answer, frozen=True, kw_only=True):
 
 
 class PresenceList(Answer, frozen=True, kw_only=True):
-    """Of each who was asked for."""
+    """One entry for each requested user."""
 
     presence: list[Presence]
 
 
 class TypingShown(Answer, frozen=True, kw_only=True):
-    """A member began or ceased to type. Kept nowhere; a client lets it lapse after some seconds."""
+    """A member started or stopped typing. This is not stored; clients let it expire after some seconds."""
 
     conversation_id: Id
     user_id: Id
@@ -277,36 +163,28 @@ class TypingShown(Answer, frozen=True, kw_only=True):
 
 
 class MarkMoved(Answer, frozen=True, kw_only=True):
-    """Everything up to and with ``seq``; only ever moves forward."""
+    """Everything up to and including ``seq``. A mark only moves forward."""
 
     conversation_id: Id
     user_id: Id
     seq: Seq
-    moved: Annotated[int, Meta(description="Of a large group: how many moved; this is the furthest")] | UnsetType = (
-        UNSET
-    )
-
-
-class MessageDeleted(Answer, frozen=True, kw_only=True):
-    """The message under this seq has no content any more, or could never be stored."""
-
-    id: Uuid
-    conversation_id: Id
-    seq: Annotated[int, Meta(ge=1)]
+    moved: (
+        Annotated[int, Meta(description="For a large group: how many marks moved; this is the furthest")] | UnsetType
+    ) = UNSET
 
 
 class Resync(Answer, frozen=True, kw_only=True):
-    """What was missed cannot be replayed. Go on from ``cursor`` and fetch what is unread: nothing is lost."""
+    """Missed events cannot be replayed. Continue from ``cursor`` and fetch unread messages: nothing is lost."""
 
     cursor: Cursor
 
 
 class Pong(Answer, frozen=True, kw_only=True):
-    """The session is alive, and all that was sent before the ping has been taken."""
+    """The session is alive, and everything sent before the ping was received."""
 
 
 class Event(Answer, frozen=True, kw_only=True):
-    """One event, as a WebSocket frame and as an element of a poll. Events of the stream carry a cursor."""
+    """One event, as a WebSocket frame and as an element of a poll. Events of the stream have a cursor."""
 
     event: str
     data: dict[str, Any]
@@ -314,7 +192,7 @@ class Event(Answer, frozen=True, kw_only=True):
 
 
 class Polled(Answer, frozen=True, kw_only=True):
-    """``cursor`` is where the client stands once it has these events."""
+    """``cursor`` is the client's position after these events."""
 
     cursor: Cursor
     events: list[Event]
@@ -329,7 +207,7 @@ class FieldError(Answer, frozen=True, kw_only=True):
 
 
 class ErrorData(Answer, frozen=True, kw_only=True):
-    """Why a command was refused; or, without a ``ref``, why the session ends."""
+    """The reason why a command was refused or, without a ``ref``, why the session ends."""
 
     code: ErrorCode
     message: Annotated[str, Meta(description="A sentence for developers")]
@@ -348,7 +226,7 @@ class Problem(Answer, frozen=True, kw_only=True):
     request_id: str
     retry_after: RetryAfter | UnsetType = UNSET
     errors: list[FieldError] | UnsetType = UNSET
-    missing: Annotated[list[str], Meta(description="/readyz: what does not answer")] | UnsetType = UNSET
+    missing: Annotated[list[str], Meta(description="/readyz: the services that do not answer")] | UnsetType = UNSET
 
 
 class Health(Answer, frozen=True, kw_only=True):

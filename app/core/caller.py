@@ -1,4 +1,4 @@
-"""Who is calling, as far as a verified token, or a ticket made with one, says."""
+"""The caller of a request, from a verified token or from a ticket that was issued for one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """``sid`` is the auth session (refresh family) that a logout ends; ``expires_at`` the token's end, unix
+    """``sid`` is the auth session (refresh family) that a logout ends. ``expires_at`` is the token's expiry in unix
     seconds.
     """
 

@@ -1,4 +1,4 @@
-"""What the server answers and sends about changes of messages and groups."""
+"""Answers and events about changes of messages and groups."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.answers import Answer, Member, Message, Time
+from app.core.answer_base import Answer, Time
+from app.core.answers import Member
 from app.core.commands import Id, Seq, Uuid
+from app.core.message_answers import Message
 
 
 class ChangeAck(Answer, frozen=True, kw_only=True):
-    """The change is committed in Postgres; ``accepted``: not confirmed in time."""
+    """The change is committed in Postgres. ``accepted``: Postgres did not confirm it in time."""
 
     id: Uuid
     conversation_id: Id
@@ -20,7 +22,7 @@ class ChangeAck(Answer, frozen=True, kw_only=True):
 
 
 class MemberList(Answer, frozen=True, kw_only=True):
-    """By user id. ``cursor`` stands where there are more."""
+    """By user id. ``cursor`` is set if there are more."""
 
     members: list[Member]
     cursor: str | UnsetType = UNSET
@@ -33,7 +35,7 @@ class MemberReceipt(Answer, frozen=True, kw_only=True):
 
 
 class MessageReceipts(Answer, frozen=True, kw_only=True):
-    """How many members but the sender have the message and have read it; and who, a page at a time, by user id."""
+    """The number of members, without the sender, who have received and read the message; and a page of them by user id."""
 
     id: Uuid
     conversation_id: Id
@@ -45,7 +47,7 @@ class MessageReceipts(Answer, frozen=True, kw_only=True):
 
 
 class EarlierText(Answer, frozen=True, kw_only=True):
-    """What a message said until ``editedAt``."""
+    """The text of a message until ``editedAt``."""
 
     message: str
     edited_at: Time
@@ -56,14 +58,14 @@ class EarlierTexts(Answer, frozen=True, kw_only=True):
 
 
 class PinnedMessages(Answer, frozen=True, kw_only=True):
-    """Last pinned first. All of them: ``hasMore`` is false."""
+    """All pinned messages, last pinned first; ``hasMore`` is always false."""
 
     messages: list[Message]
     has_more: bool
 
 
 class Invite(Answer, frozen=True, kw_only=True):
-    """Good until ``expiresAt``, for ``maxUses``, until it is revoked."""
+    """Valid until ``expiresAt``, for ``maxUses``, or until it is revoked."""
 
     code: str
     conversation_id: Id
@@ -108,7 +110,7 @@ class MessagePinned(Answer, frozen=True, kw_only=True):
 
 
 class ConversationNow(Answer, frozen=True, kw_only=True):
-    """Without one's own counts. ``members`` where there are at most 100. ``left``: one is no member any more."""
+    """Without your own counts. ``members`` is set up to 100 members. ``left``: you are no longer a member."""
 
     id: Id
     kind: Literal["direct", "group"]
@@ -124,7 +126,7 @@ class ConversationNow(Answer, frozen=True, kw_only=True):
 
 
 class SettingsNow(Answer, frozen=True, kw_only=True):
-    """What is absent has not changed. ``mutedUntil`` is null where the conversation is not muted."""
+    """Absent members have not changed. ``mutedUntil`` is null if the conversation is not muted."""
 
     conversation_id: Id
     muted_until: Time | UnsetType | None = UNSET

@@ -1,4 +1,4 @@
-"""WebSocket close codes that this server sends: RFC 6455 section 7.4.1, and the 44xx of docs/protocol.md section 8."""
+"""The WebSocket close codes of this server: RFC 6455 section 7.4.1, and the 44xx of docs/protocol.md, section 12."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 class CloseCode(IntEnum):
     NORMAL = 1000
-    GOING_AWAY = 1001  # deploy or shutdown, or a client that answered no ping
+    GOING_AWAY = 1001  # deploy or shutdown, or the client did not answer a ping
     PROTOCOL_ERROR = 1002
     UNSUPPORTED_DATA = 1003  # a binary message
     INVALID_PAYLOAD = 1007  # text that is not UTF-8

@@ -1,6 +1,6 @@
-"""Commands as clients send them, and what each must look like.
+"""The types of commands.
 
-One set of types validates WebSocket frames and REST bodies and is the source of the OpenAPI and AsyncAPI documents.
+They validate WebSocket frames and REST bodies, and the OpenAPI and AsyncAPI documents are generated from them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Join(Command, frozen=True):
     user_id: Id | None = None
     token: Annotated[str, Meta(max_length=8192)] | None = None
     device_id: DeviceId | None = None
-    cursor: str | None = None  # whatever it holds: what is none of ours is answered with resync
+    cursor: str | None = None  # any text: a cursor of another server is answered with resync
     ack: Literal["auto", "client"] = "auto"
 
 
@@ -47,14 +47,14 @@ class Authenticate(Command, frozen=True):
 
 
 class Forward(Command, frozen=True):
-    """The message that is passed on, which the sender can see."""
+    """The message to forward. The sender must be able to see it."""
 
     id: Uuid
     conversation_id: Id | None = None
 
 
 class SendMessage(Command, frozen=True):
-    """null stands for what is absent, of everything but ``message``."""
+    """null means absent, for every member except ``message``."""
 
     message: str = ""
     id: Uuid | None = None
@@ -68,7 +68,7 @@ class SendMessage(Command, frozen=True):
 
 
 class EditMessage(Command, frozen=True):
-    """``conversation_id`` where the id is not the user's alone: an id is unique within a conversation."""
+    """``conversation_id`` is needed if the user sees several messages with this id: it is unique per conversation."""
 
     id: Uuid
     message: str
@@ -102,7 +102,7 @@ class FetchUnread(Command, frozen=True):
 
 
 class Mark(Command, frozen=True):
-    """``message_delivered`` and ``message_read``: everything up to and with ``seq``."""
+    """``message_delivered`` and ``message_read``: everything up to and including ``seq``."""
 
     conversation_id: Id
     seq: Seq
@@ -123,31 +123,31 @@ class Ping(Command, frozen=True):
 
 
 class PollQuery(Struct, frozen=True):
-    """``wait``: seconds until an empty answer."""
+    """``wait``: seconds after which the answer is empty."""
 
     cursor: str = ""
     wait: Annotated[float, Meta(ge=0, le=25)] = 25.0
 
 
 def check_text(command: SendMessage, max_text: int = MAX_TEXT) -> None:
-    """What the types alone cannot say of a message. Raise Invalid or TooLarge."""
+    """Checks the rules for a message that the types do not express. Raises Invalid or TooLarge."""
     check_length(command.message, max_text)
     if not command.message and not command.attachments and command.forward is None:
         raise Invalid.field("message", "neither text nor attachments")
     if command.kind == "system":
-        raise Invalid.field("kind", "system messages are the server's own")
+        raise Invalid.field("kind", "only the server sends system messages")
     check_target(command.conversation_id, command.receiver_id)
 
 
 def check_length(text: str, max_text: int = MAX_TEXT) -> None:
-    """Raise Invalid or TooLarge."""
+    """Raises Invalid or TooLarge."""
     if len(text) > max_text:
         raise TooLarge(
             f"message: longer than {max_text} characters",
             errors=[{"field": "message", "message": f"longer than {max_text} characters"}],
         )
     if "\x00" in text:
-        raise Invalid.field("message", "holds a NUL character")
+        raise Invalid.field("message", "contains a NUL character")
 
 
 def check_target(conversation_id: int | None, receiver_id: int | None) -> None:

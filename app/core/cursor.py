@@ -1,8 +1,8 @@
 """The resume cursor: a position in the stream of events, opaque to clients.
 
 A position is (epoch, version). ``version`` grows strictly with every durable change (microseconds of the Redis clock,
-or last + 1). ``epoch`` names one unbroken history of Redis: where Redis lost its data a new epoch begins, and a cursor
-of the old one cannot be resumed from, only answered with ``resync``.
+or last + 1). ``epoch`` is one unbroken history of Redis. If Redis loses its data, a new epoch begins; a cursor of the
+old one is answered with ``resync``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,6 @@ def encode_cursor(epoch: int, version: int) -> str:
 
 
 def decode_cursor(text: str) -> Position | None:
-    """None where the text is not one of our cursors: the caller answers ``resync``, never an error."""
+    """Returns None if the text is not a cursor of this server. Callers then answer ``resync``, never an error."""
     match = _FORM.fullmatch(text)
     return Position(int(match[1], 16), int(match[2], 16)) if match else None

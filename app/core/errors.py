@@ -1,6 +1,6 @@
-"""Errors are data: one tree, each with its stable code, HTTP status and whether the same request may succeed later.
+"""Errors are data: each has a stable code, an HTTP status, and says whether the same request may succeed later.
 
-A code, once published, never changes its meaning (docs/protocol.md, section 8).
+A published code never changes its meaning (docs/protocol.md, section 12).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 
 class ParleyError(Exception):
-    """Base of every error that a client is told of.
+    """Base of every error that is sent to clients.
 
-    ``message`` is a sentence for a developer; it never holds message text, tokens or another person's data.
-    ``extra`` holds further members of the error object (``retryAfter``, ``errors``).
+    ``message`` is a sentence for a developer. It never contains message text, tokens or another person's data.
+    ``extra`` has further members of the error object (``retryAfter``, ``errors``).
     """
 
     code: ClassVar[str] = "internal"
@@ -26,11 +26,11 @@ class ParleyError(Exception):
         super().__init__(self.message)
 
     def as_data(self) -> dict[str, Any]:
-        """The ``data`` of a WebSocket ``error`` event."""
+        """Returns the ``data`` of a WebSocket ``error`` event."""
         return {"code": self.code, "message": self.message, **self.extra}
 
     def as_problem(self) -> dict[str, Any]:
-        """The body of an ``application/problem+json`` response (RFC 9457)."""
+        """Returns the body of an ``application/problem+json`` response (RFC 9457)."""
         return {
             "type": f"urn:parley:problem:{self.code}",
             "title": self.title,
@@ -74,7 +74,7 @@ class Invalid(ParleyError):
 
     @classmethod
     def field(cls, field: str, message: str) -> Invalid:
-        """One field is wrong. ``errors`` is a list of ``{field, message}``."""
+        """Returns an error about one field. ``errors`` is a list of ``{field, message}``."""
         return cls(f"{field}: {message}", errors=[{"field": field, "message": message}])
 
 
@@ -86,7 +86,7 @@ class RateLimited(ParleyError):
 
 
 class Overloaded(ParleyError):
-    """The server cannot take this now: the log is full, or a store does not answer. Nothing was done."""
+    """The log is full, or Postgres or Redis does not answer. Nothing was done."""
 
     code, status, title, retryable = "overloaded", 503, "Overloaded, try again", True
 
@@ -95,15 +95,15 @@ class Overloaded(ParleyError):
 
 
 class MediaOff(ParleyError):
-    """This deployment keeps no media. Not ``overloaded``: the same request will not succeed later."""
+    """This deployment has no media storage. Unlike ``overloaded``, the same request will not succeed later."""
 
-    code, status, title = "media_off", 501, "No media here"
+    code, status, title = "media_off", 501, "Media are disabled"
 
 
 class Internal(ParleyError):
-    """A fault of the server's own; the details are in its log under the request id."""
+    """A fault of the server. The details are in its log under the request id."""
 
 
 def all_errors() -> tuple[type[ParleyError], ...]:
-    """Every published error type, for the documents and the test that enumerates them."""
+    """Returns every published error type."""
     return tuple(ParleyError.__subclasses__())

@@ -1,4 +1,4 @@
-"""Events of the stream, encoded once each, however many sessions they go to and over whichever transport."""
+"""Events of the stream. Each is encoded once per transport, for any number of sessions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Event:
-    """One event. ``version`` orders it in the stream; 0 for those that are not of the stream (ephemeral, answers).
+    """One event. ``version`` orders it in the stream; it is 0 for ephemeral events and answers.
 
-    ``cursor`` is where a client stands that has it. ``before`` is an event of the same version that goes before it.
-    ``conversation_id``, ``seq`` and ``sender_id`` are set on messages, for whoever marks them delivered; ``origin`` is
-    the session that sent it and needs no copy.
+    ``cursor`` is the position of a client that has received it. ``before`` is an event of the same version that is sent
+    first. ``conversation_id``, ``seq`` and ``sender_id`` are set on messages, to mark them delivered. ``origin`` is the
+    session that sent the message and gets no copy.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ class Event:
 
     @property
     def json(self) -> bytes:
-        """``{"event", "data", "cursor"?}``: an element of a long-poll; two of them where one goes before it."""
+        """``{"event", "data", "cursor"?}``: one element of a long-poll, or two if there is an event ``before`` it."""
         if self.before is not None:
             return self.before.json + b"," + self._payload
         return self._payload
@@ -80,7 +80,7 @@ class Event:
 
     @property
     def frame(self) -> bytes:
-        """The whole WebSocket frame; server frames carry no mask, so every receiver gets the same bytes."""
+        """The complete WebSocket frame. Server frames have no mask, so every receiver gets the same bytes."""
         if self._frame is None:
             before = self.before.frame if self.before is not None else b""
             self._frame = before + encode_text(self._payload)
@@ -122,7 +122,7 @@ class EventBatch(Event):
 
 
 def with_cursor(event: Event, cursor: str) -> Event:
-    """One that has no place in the stream, for a reader who stands at ``cursor``."""
+    """Returns a copy of an ephemeral event for a client at ``cursor``."""
     return Event(event.name, event.data, cursor=cursor)
 
 
@@ -131,14 +131,14 @@ def make_event(name: str, data: Any, *, cursor: str = "") -> Event:
 
 
 def answer_frame(name: str, data: Any, ref: str | None) -> bytes:
-    """The one frame that answers a command, with its ``ref``."""
+    """Returns the frame that answers a command, with its ``ref``."""
     if ref is None:
         return encode_text(b'{"event":"%b","data":%b}' % (name.encode(), _encode(data)))
     return encode_text(b'{"event":"%b","data":%b,"ref":%b}' % (name.encode(), _encode(data), _encode(ref)))
 
 
 def message_data(record: Record) -> bytes:
-    """The ``data`` of ``receive_message``, from a record of the log."""
+    """Returns the ``data`` of ``receive_message`` for a record of the log."""
     return b'{"conversationId":%d,"seq":%d,"sentAt":"%b",%b}' % (
         record.conversation_id,
         record.seq,

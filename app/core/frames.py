@@ -15,7 +15,7 @@ from app.core.kinds import COMMANDS
 
 
 class Frame(Struct, frozen=True):
-    """``data`` is decoded after ``event``, which says what it must be."""
+    """``data`` is decoded after ``event``, because the event decides its type."""
 
     event: str
     data: msgspec.Raw = msgspec.Raw(b"{}")

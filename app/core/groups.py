@@ -1,4 +1,4 @@
-"""What clients send about groups."""
+"""Requests of clients about groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ MAX_GROUP_NAME, MAX_GROUP_DESCRIPTION = 120, 2000  # characters
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_GROUP_NAME)]
 Description = Annotated[str, Meta(max_length=MAX_GROUP_DESCRIPTION)]
-History = Annotated[Literal["all", "joined"], Meta(description="What members who come later see")]
+History = Annotated[
+    Literal["all", "joined"],
+    Meta(description="Whether members who join later see all messages, or only those since they joined"),
+]
 Role = Literal["owner", "admin", "member"]
 Users = Annotated[list[Id], Meta(max_length=5000)]
 
@@ -24,7 +27,7 @@ class NewDirect(Struct, frozen=True, rename="camel", tag="direct", tag_field="ki
 
 
 class NewGroup(Struct, frozen=True, rename="camel", tag="group", tag_field="kind"):
-    """Whoever makes it is its owner, and need not be in ``memberIds``."""
+    """The caller becomes the owner, and need not be in ``memberIds``."""
 
     name: Name
     member_ids: Users = []
@@ -34,7 +37,7 @@ class NewGroup(Struct, frozen=True, rename="camel", tag="group", tag_field="kind
 
 
 class InfoPatch(Struct, frozen=True, rename="camel"):
-    """What is absent stays; null takes away."""
+    """Absent members stay as they are; null removes the value."""
 
     name: Name | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
@@ -43,14 +46,14 @@ class InfoPatch(Struct, frozen=True, rename="camel"):
 
 
 class UsersBody(Struct, frozen=True, rename="camel"):
-    """``userIds`` (or ``memberIds``, their name where a group is made), or one ``userId``."""
+    """``userIds``, or ``memberIds`` as when a group is created, or one ``userId``."""
 
     user_ids: Users | None = None
     member_ids: Users | None = None
     user_id: Id | None = None
 
     def ids(self) -> list[int]:
-        """Raise Invalid where nobody is named."""
+        """Returns the ids without duplicates. Raises Invalid if there are none."""
         one = [self.user_id] if self.user_id else []
         ids = list(dict.fromkeys([*(self.user_ids or []), *(self.member_ids or []), *one]))
         if not ids:
@@ -63,7 +66,7 @@ class RoleBody(Struct, frozen=True, rename="camel"):
 
 
 def checked_name(name: str) -> str:
-    """Trimmed. Raise Invalid where nothing is left."""
+    """Returns the name without surrounding space. Raises Invalid if nothing is left."""
     name = name.strip()
     if not name:
         raise Invalid.field("name", "1 to 120 visible characters")
@@ -71,7 +74,7 @@ def checked_name(name: str) -> str:
 
 
 def changes_of(patch: InfoPatch) -> dict[str, Any]:
-    """The members of the patch that are given, as they are logged: false takes away. Raise Invalid."""
+    """Returns the given members as they are logged: false removes the value. Raises Invalid if none are given."""
     given = {
         "name": checked_name(patch.name) if isinstance(patch.name, str) else patch.name,
         "description": patch.description,

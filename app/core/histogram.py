@@ -7,8 +7,9 @@ from typing import Any
 
 
 class Histogram:
-    """Each bucket includes its upper bound, and one more holds the rest: no memory that grows, two additions an
-    observation."""
+    """Each bucket includes its upper bound; one more bucket holds the rest. Memory does not grow, and an observation
+    costs two additions.
+    """
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -22,11 +23,11 @@ class Histogram:
         self.total += value
 
     def snapshot(self) -> list[Any]:
-        """As it travels: ``[bounds, counts, total]``. A reader of another release needs no bounds of its own."""
+        """Returns ``[bounds, counts, total]``. Readers of another release thus need no bounds of their own."""
         return [list(self.bounds), list(self.counts), self.total]
 
 
-# From what a lone commit takes to where clients give up.
+# From the duration of a single commit to the timeout of clients.
 ACK_BOUNDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 BATCH_BOUNDS = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0)
 

@@ -1,4 +1,4 @@
-"""Message ids: UUIDs that the sending client chooses; version 7 (RFC 9562 section 5.7) tells when it was made."""
+"""Message ids: UUIDs that the sending client chooses; version 7 (RFC 9562 section 5.7) has the time of creation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0
 
 UUID = re.compile(UUID_PATTERN)
 
-# How far a client's clock may run ahead before the time inside its ids is no longer believed.
+# A client's clock may be ahead by this much; the time in an id from further ahead is not trusted.
 CLOCK_AHEAD_MS = 5 * 60 * 1000
 
 
@@ -21,15 +21,15 @@ def make_uuid7(now_ms: int) -> str:
 
 
 def uuid7_ms(uuid: str) -> int | None:
-    """The time a version 7 id says it was made, in ms since 1970; None for any other version."""
+    """Returns the time in a version 7 id, in ms since 1970; None for any other version."""
     return int(uuid[:8] + uuid[9:13], 16) if uuid[14] == "7" else None
 
 
 def surely_new(uuid: str, *, now_ms: int, marks_since_ms: int) -> bool:
-    """Whether an earlier send of this id would still have its dedupe mark in Redis.
+    """Returns whether an earlier send of this id would still have its dedupe mark in Redis.
 
     ``marks_since_ms`` is the time since which no mark was lost (the later of the epoch's start and now minus the marks'
-    lifetime). Where the answer is no, Postgres must be asked before the id is taken for a new one.
+    lifetime). If the result is False, the caller must look the id up in Postgres before it treats it as new.
     """
     made = uuid7_ms(uuid)
     return made is not None and marks_since_ms + CLOCK_AHEAD_MS < made < now_ms + CLOCK_AHEAD_MS

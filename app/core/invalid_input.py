@@ -1,4 +1,4 @@
-"""What is wrong with JSON that a client sent: the field, and how; for WebSocket frames and REST bodies alike."""
+"""Errors in JSON from clients, in WebSocket frames and REST bodies: which field is wrong, and why."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from app.core.errors import Invalid
 
-# Whatever decoding may raise, beside what is of another shape: not JSON, not UTF-8, nested too deeply.
+# All errors of decoding: of the wrong shape, not JSON, not UTF-8, nested too deeply.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>.*)`", re.DOTALL)
@@ -16,7 +16,7 @@ _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
 
 
 def invalid_from(error: Exception, whole: str) -> Invalid:
-    """``errors: [{field, message}]`` of one of ``UNDECODABLE``. ``whole``: the field where no one member is wrong."""
+    """Turns one of ``UNDECODABLE`` into Invalid. ``whole`` is the field to name if no single member is wrong."""
     if isinstance(error, RecursionError):
         return Invalid.field(whole, "nested too deeply")
     if isinstance(error, msgspec.ValidationError):

@@ -1,8 +1,8 @@
-"""The table of kinds: what each kind of record is, and each command and event of the protocol.
+"""The tables of the commands and events of the protocol, and of the kinds of records.
 
-Every place that tells record kinds apart reads it: the hub, the drain, reads over the unstored tail, resume, unread,
-and the Lua scripts of the log. A new kind, command or event is a row here (docs/how-to/add-a-command.md);
-tests/unit/test_kinds.py fails if a row lacks its storage, its document, its client method or its REST twin.
+The hub, the drain, reads over the unstored tail, resume, unread and the Lua scripts of the log all read them. To add a
+command, an event or a kind, add its row here (docs/how-to/add-a-command.md). tests/unit/test_kinds.py fails if a row
+lacks its storage, its document, its client method or its REST twin.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
-from app.core import answers, change_answers, commands, media, message_view, record_events
+from app.core import answers, change_answers, commands, media, message_answers, message_view, record_events
 from app.core.events import Event, message_event
 from app.core.message_view import ChangeView
 from app.core.record_events import MakeEvent, about_message, about_message_by_user
@@ -36,8 +36,8 @@ from app.core.times import rfc3339
 
 class CommandKind(NamedTuple):
     """``answer``: the event that answers; None if only a refusal is answered. ``ack``: the data of an ``ack``.
-    ``rest``: the same act over REST, ``METHOD path``; none if it makes no sense without a session. ``switch``: of a
-    command that turns something of a message on and off, the last part of its path."""
+    ``rest``: its REST twins, as ``METHOD path``; empty for commands about the session itself. ``switch``: the last part
+    of the path, for a command that turns something of a message on or off."""
 
     data: type[commands.Command]
     summary: str
@@ -58,7 +58,7 @@ def _change_command(data: type[commands.Command], summary: str, *rest: str) -> C
 
 
 def _switch_command(summary: str, switch: str) -> CommandKind:
-    """A message's ``PUT …/switch`` turns it on, ``DELETE`` off."""
+    """``PUT …/switch`` turns it on, ``DELETE …/switch`` off."""
     row = _change_command(commands.SwitchMessage, summary, f"PUT /{switch}", f"DELETE /{switch}")
     return row._replace(switch=switch)
 
@@ -114,7 +114,7 @@ COMMANDS: dict[str, CommandKind] = {
 
 
 class EventKind(NamedTuple):
-    """``replayed``: what a session that resumes gets of the events it missed."""
+    """``replayed``: which of the missed events a resuming session gets."""
 
     data: type[Struct]
     replayed: Literal["every one", "latest state", "no"]
@@ -126,16 +126,18 @@ EVENTS: dict[str, EventKind] = {
         answers.Joined, "no", "Answers join; the first event of every SSE stream, and of a poll without a cursor"
     ),
     "ack": EventKind(answers.Ack, "no", "Confirms that a message, a change or a mark is stored; answers authenticate"),
-    "unread_messages": EventKind(answers.UnreadMessages, "no", "Answers fetch_unread_messages"),
+    "unread_messages": EventKind(message_answers.UnreadMessages, "no", "Answers fetch_unread_messages"),
     "receive_message": EventKind(
-        answers.ReceivedMessage,
+        message_answers.ReceivedMessage,
         "every one",
         "A message, to every session of every member except the session that sent it",
     ),
     "message_updated": EventKind(
-        answers.ReceivedMessage, "every one", "The new state of a message; without `reactions`, these have not changed"
+        message_answers.ReceivedMessage,
+        "every one",
+        "The new state of a message; if `reactions` is absent, they have not changed",
     ),
-    "message_deleted": EventKind(answers.MessageDeleted, "every one", "A message was deleted"),
+    "message_deleted": EventKind(message_answers.MessageDeleted, "every one", "A message was deleted"),
     "message_delivered": EventKind(answers.MarkMoved, "latest state", "A member's devices have all messages up to seq"),
     "message_read": EventKind(answers.MarkMoved, "latest state", "A member has read all messages up to seq"),
     "reaction": EventKind(change_answers.ReactionShown, "latest state", "A reaction; replayed as message_updated"),
@@ -166,7 +168,7 @@ EVENTS: dict[str, EventKind] = {
 class Audience(Enum):
     """Whose sessions get a record."""
 
-    MEMBERS = auto()  # all members who may see what it is about
+    MEMBERS = auto()  # all members who may see the message, or the medium
     OTHERS = auto()  # all members but its user
     USER = auto()  # only its user
     WATCHERS = auto()  # sessions that watch its user's presence
@@ -174,7 +176,7 @@ class Audience(Enum):
 
 
 class Storage(Enum):
-    """Which part of the drain's batch stores a record."""
+    """The part of the drain's batch that stores a record."""
 
     MESSAGES = auto()  # a row of messages (store/batch_writes.py); the record takes a seq
     MARKS = auto()  # how far a member's marks have come (store/batch_writes.py)
@@ -183,19 +185,18 @@ class Storage(Enum):
 
 
 class Replay(Enum):
-    """What a session that missed the record gets when it resumes."""
+    """The events that a resuming session gets for a missed record."""
 
     MESSAGE = auto()  # the message in its present state
-    CHANGED_MESSAGE = auto()  # likewise, once, at the place of its last change
+    CHANGED_MESSAGE = auto()  # the message in its present state, once, at the place of its last change
     EVENT = auto()  # the event itself
     LATEST_MARK = auto()  # the present marks of each member
     NONE = auto()
 
 
 class RecordKind(NamedTuple):
-    """``body``: the type that the drain decodes; None if it stores nothing of the body. ``make_event``: None if the
-    record needs more than itself to become an event (app/fanout/hub.py). ``change_view``: what the record does to a
-    message's view until it is stored."""
+    """``body``: the type that the drain decodes, or None. ``make_event``: None if the hub needs more than the record to
+    make the event. ``change_view``: changes the view of a message while the record is not stored."""
 
     events: tuple[str, ...]
     body: type | None
@@ -262,7 +263,7 @@ def _kinds(wanted: Callable[[RecordKind], bool]) -> frozenset[int]:
     return frozenset(int(kind) for kind, row in RECORDS.items() if wanted(row))
 
 
-# Views of the table for code that looks at many records: numbers, so that a look-up costs no enum's attribute.
+# Sets of plain numbers, for code that checks many records: an access to an enum member costs more than the look-up.
 MESSAGES = _kinds(lambda row: row.storage is Storage.MESSAGES)
 MESSAGES_FOR_ALL = _kinds(lambda row: row.storage is Storage.MESSAGES and row.audience is Audience.MEMBERS)
 MARKS = _kinds(lambda row: row.storage is Storage.MARKS)

@@ -1,4 +1,4 @@
-"""What clients send and get about media: these types validate, and the documents are made from them."""
+"""Requests and answers about media. These types validate, and OpenAPI and AsyncAPI are generated from them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.core.answers import AttachmentView
 from app.core.commands import Id, Uuid
+from app.core.message_answers import AttachmentView
 
 Variant = Literal["original", "thumbnail"]
 
@@ -20,7 +20,7 @@ class UploadForm(Struct, rename="camel", frozen=True):
 
 
 class UploadQuery(Struct, rename="camel", frozen=True):
-    """``conversationId`` here is known before the file has come: a stranger's upload is refused at once."""
+    """With ``conversationId`` here, a non-member's upload is refused before the file is read."""
 
     conversation_id: Id | None = None
 
@@ -33,8 +33,10 @@ class NewDirectUpload(Struct, rename="camel", frozen=True):
 
 
 class DirectUploadView(Struct, rename="camel", frozen=True):
-    """POST ``fields`` as ``multipart/form-data`` to ``url``, the ``file`` last; then complete it. ``expiresAt``: unix
-    seconds."""
+    """POST ``fields`` as ``multipart/form-data`` to ``url``, with ``file`` last, then complete the upload.
+
+    ``expiresAt`` is in unix seconds.
+    """
 
     media_id: Uuid
     url: str
@@ -47,27 +49,27 @@ class VariantQuery(Struct, frozen=True):
 
 
 class MediaAddress(Struct, rename="camel", frozen=True):
-    """Needs no token, so that a page can show it; good until ``expiresAt`` (unix seconds)."""
+    """The URL needs no token, so that a page can show it. It is valid until ``expiresAt`` (unix seconds)."""
 
     url: str
     expires_at: int
 
 
 class MediaReady(AttachmentView, frozen=True, kw_only=True):
-    """``thumbnailUrl`` wants the token, and leads to a signed address."""
+    """``thumbnailUrl`` requires the token, and redirects to a signed URL."""
 
     conversation_id: Id
     thumbnail_url: str | UnsetType = UNSET
 
 
 class MediaFailed(AttachmentView, frozen=True, kw_only=True):
-    """``code`` says why."""
+    """``code`` gives the reason."""
 
     conversation_id: Id
 
 
 class MediaProgress(Struct, rename="camel", frozen=True, kw_only=True):
-    """How far it is. Kept nowhere. With the shape and colours of a picture, once they are known."""
+    """The progress of processing; it is not stored. The size and colours of a picture are set once they are known."""
 
     media_id: Uuid
     conversation_id: Id

@@ -20,7 +20,7 @@ ChangeView = Callable[[View, Record, bool], None]
 
 _BODY_MEMBERS = frozenset(field.encode_name for field in msgspec.structs.fields(MessageBody))
 _KEPT_OF_A_DELETED_MESSAGE = frozenset({"id", "conversationId", "seq", "senderId", "receiverId", "kind", "sentAt"})
-# An edit decides these anew; ``editedAt`` is in its event already.
+# An edit sets the mentions; ``editedAt`` is in its event already.
 _DECIDED_BY_AN_EDIT = frozenset({"mentions", "mentionsAll", "editedAt"})
 
 

@@ -1,4 +1,4 @@
-"""What clients send and get about push notifications: these types validate, and OpenAPI is made from them."""
+"""Requests and answers about push notifications. These types validate, and OpenAPI is generated from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.core.errors import Invalid
 
 Preview = Annotated[
     Literal["full", "sender", "none"],
-    Meta(description="What a notification shows: sender and text, the sender alone, or neither"),
+    Meta(description="What a notification shows: sender and text, only the sender, or neither"),
 ]
 Endpoint = Annotated[str, Meta(min_length=12, max_length=2048)]
 Token = Annotated[str, Meta(min_length=8, max_length=4096, pattern=r"^[!-~]+$")]
@@ -34,7 +34,7 @@ Platform = Annotated[
     ),
 ]
 
-PREVIEWS = ("none", "sender", "full")  # the less is shown, the further in front
+PREVIEWS = ("none", "sender", "full")  # from the least to the most that is shown
 _POINT_BYTES, _SECRET_BYTES = 65, 16
 
 
@@ -78,13 +78,13 @@ class WhichDevice(Struct, frozen=True):
 
 
 class VapidKey(Struct, rename="camel", frozen=True):
-    """What ``PushManager.subscribe`` takes as ``applicationServerKey``."""
+    """The ``applicationServerKey`` for ``PushManager.subscribe``."""
 
     public_key: str
 
 
 class DoNotDisturb(Struct, rename={"from_": "from", "time_zone": "timeZone"}, frozen=True):
-    """From one time of the day to another, perhaps over midnight, in the user's time zone (IANA's name)."""
+    """Daily quiet hours, possibly past midnight, in the user's time zone (IANA name)."""
 
     from_: ClockTime
     to: ClockTime
@@ -92,7 +92,7 @@ class DoNotDisturb(Struct, rename={"from_": "from", "time_zone": "timeZone"}, fr
 
 
 class PushSettings(Struct, rename="camel", frozen=True):
-    """``whileActive``: other devices are notified also while one is in use."""
+    """``whileActive``: other devices are notified even while one is in use."""
 
     preview: Preview
     do_not_disturb: DoNotDisturb | None
@@ -100,7 +100,7 @@ class PushSettings(Struct, rename="camel", frozen=True):
 
 
 class PushSettingsPatch(Struct, rename="camel", frozen=True):
-    """What is absent stays."""
+    """Absent members stay as they are."""
 
     preview: Preview | UnsetType = UNSET
     do_not_disturb: DoNotDisturb | UnsetType | None = UNSET
@@ -108,7 +108,7 @@ class PushSettingsPatch(Struct, rename="camel", frozen=True):
 
 
 class Noted(Struct, rename="camel", frozen=True):
-    """What the local twin was given to deliver."""
+    """A notification that the local twin was given to deliver."""
 
     target_id: Id
     platform: Platform
@@ -117,7 +117,7 @@ class Noted(Struct, rename="camel", frozen=True):
 
 
 class Outbox(Struct, frozen=True):
-    """The newest first."""
+    """Newest first."""
 
     deliveries: list[Noted]
 
@@ -126,7 +126,7 @@ DEFAULTS = PushSettings("full", None, False)
 
 
 def checked_keys(keys: SubscriptionKeys) -> SubscriptionKeys:
-    """Raise Invalid where they are not an uncompressed point of P-256 and 16 bytes."""
+    """Raises Invalid unless the keys are an uncompressed point of P-256 and 16 bytes."""
     point = _decoded("keys.p256dh", keys.p256dh)
     if len(point) != _POINT_BYTES or point[0] != 4:
         raise Invalid.field("keys.p256dh", "not an uncompressed point of P-256")
@@ -144,14 +144,14 @@ def _decoded(field: str, text: str) -> bytes:
 
 
 def checked_hours(hours: DoNotDisturb) -> DoNotDisturb:
-    """Raise Invalid for an unknown time zone."""
+    """Raises Invalid for an unknown time zone."""
     if zone_of(hours.time_zone) is None:
         raise Invalid.field("doNotDisturb.timeZone", "no such time zone")
     return hours
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """None where there is no such zone (any more)."""
+    """Returns None if there is no such zone, or no longer."""
     if re.fullmatch(r"[A-Za-z0-9_+/-]+", name) is None:
         return None
     try:
@@ -161,7 +161,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 def minutes_of(clock: str) -> int:
-    """Minutes since midnight."""
+    """Returns minutes since midnight."""
     at = time.fromisoformat(clock)
     return at.hour * 60 + at.minute
 

@@ -1,4 +1,4 @@
-"""What a notification says: as much as user and deployment allow, short enough for every push service."""
+"""The text of notifications: as much as the user and the deployment allow, short enough for every push service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from app.core.push import PREVIEWS
 
-# Of 4,096 bytes that a push service must take (RFC 8030), the header and padding of RFC 8291 take 103.
+# A push service must accept 4,096 bytes (RFC 8030). The header and padding of RFC 8291 take 103 of them.
 PAYLOAD_BYTES = 4096 - 103
 TEXT_CHARACTERS = 500
 SHORT_CHARACTERS = 80
@@ -18,7 +18,7 @@ _ATTACHED = {"image": "Photo", "video": "Video", "audio": "Audio"}
 
 
 class Message(Struct, frozen=True):
-    """What is told of. ``group`` is the name of the group; None in a direct conversation."""
+    """The message to notify about. ``group`` is the name of the group; None in a direct conversation."""
 
     conversation_id: int
     id: str
@@ -27,12 +27,12 @@ class Message(Struct, frozen=True):
     sender: str
     group: str | None
     text: str | None
-    attached: str | None  # what kind of thing the first attachment is
+    attached: str | None  # the kind of the first attachment
     sent_at: str
 
 
 class Notice(Struct, rename="camel", frozen=True, tag="message", tag_field="type"):
-    """A notification of a conversation's newest message. ``unread`` counts that conversation, ``badge`` all."""
+    """A notification of a conversation's newest message. ``unread`` counts its messages, ``badge`` those of all."""
 
     conversation_id: int
     message_id: str
@@ -47,7 +47,7 @@ class Notice(Struct, rename="camel", frozen=True, tag="message", tag_field="type
 
 
 class Clear(Struct, rename="camel", frozen=True, tag="clear", tag_field="type"):
-    """Silently: the conversation was read elsewhere."""
+    """Silently removes a notification, because the conversation was read elsewhere."""
 
     conversation_id: int
     tag: str
@@ -55,7 +55,7 @@ class Clear(Struct, rename="camel", frozen=True, tag="clear", tag_field="type"):
 
 
 def tag_of(conversation_id: int) -> str:
-    """One notification stands under one tag. At most 32 characters of base64url, as Topic must be."""
+    """A device shows one notification per tag. At most 32 characters of base64url, as a Topic must be (RFC 8030)."""
     return f"conversation-{conversation_id}"
 
 
@@ -94,7 +94,7 @@ def cut(text: str, characters: int) -> str:
 
 
 def encode(payload: Notice | Clear) -> bytes:
-    """JSON of at most ``PAYLOAD_BYTES``: the body is cut until it fits."""
+    """Returns JSON of at most ``PAYLOAD_BYTES``. The body is shortened until it fits."""
     encoded = msgspec.json.encode(payload)
     while len(encoded) > PAYLOAD_BYTES and isinstance(payload, Notice) and len(payload.body) > 1:
         payload = shortened(payload, len(payload.body) // 2)

@@ -47,7 +47,7 @@ class RecipientState(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Which devices to notify now, and when to decide again (0: never)."""
+    """The devices to notify now, and when to decide again (0: never)."""
 
     notify: Literal["none", "all", "idle"]  # idle: only devices without a live session of their own
     again_ms: int
@@ -72,7 +72,7 @@ def decide(state: RecipientState, *, now_ms: int, confirm_ms: int) -> Verdict:
 
 
 def is_quiet(hours: QuietHours | None, now_ms: int) -> bool:
-    """Whether it is quiet now: from ``from_`` until before ``to``, past midnight if ``to`` is earlier.
+    """Returns whether it is quiet now: from ``from_`` until before ``to``, past midnight if ``to`` is earlier.
 
     Equal times mean never. An unknown time zone counts as UTC.
     """

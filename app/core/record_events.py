@@ -1,4 +1,4 @@
-"""How records become events: messages, marks, changes of messages and groups (app/core/kinds.py has the table)."""
+"""Makes events from records: messages, marks, changes of messages and groups (app/core/kinds.py has the table)."""
 
 from __future__ import annotations
 

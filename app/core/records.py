@@ -127,7 +127,7 @@ Body = TypeVar("Body", MessageBody, ReactedBody, SwitchBody, SettingsBody)
 
 
 def encode_body(body: Body) -> str:
-    """Returns the members of the JSON object without its braces, so that seq and sentAt can stand beside them."""
+    """Returns the members of the JSON object without its braces, so that seq and sentAt can be added."""
     return _encode_body(body)[1:-1].decode()
 
 

@@ -1,4 +1,4 @@
-"""What is said of reported messages: these types validate, and OpenAPI is made from them."""
+"""Requests and answers about reported messages. These types validate, and OpenAPI is generated from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.core.answers import Answer, Time
+from app.core.answer_base import Answer, Time
 from app.core.commands import Id, Seq, Uuid
 
 Reason = Literal["spam", "harassment", "hate", "violence", "sexual", "illegal", "other"]
@@ -15,7 +15,7 @@ MAX_REPORT_NOTE = 1000  # characters
 
 Words = Annotated[str, Meta(max_length=MAX_REPORT_NOTE)]
 
-# A report is looked at, then decided, once.
+# A report is reviewed, then decided once.
 NEXT_STATES: dict[str, tuple[str, ...]] = {
     "open": ("reviewing", "resolved", "dismissed"),
     "reviewing": ("resolved", "dismissed"),
@@ -35,7 +35,7 @@ class ReportPatch(Struct, frozen=True):
 
 
 class ReportTaken(Answer, frozen=True, kw_only=True):
-    """Reported again, the same message gives the same report, with the reason of the first time."""
+    """Reporting a message again returns the same report, with the first reason."""
 
     id: Id
     message_id: Uuid
@@ -45,8 +45,9 @@ class ReportTaken(Answer, frozen=True, kw_only=True):
 
 
 class Report(ReportTaken, frozen=True, kw_only=True):
-    """``message`` is the text as it was when it was reported, whatever became of it since; empty once the report is
-    decided and its author's account erased."""
+    """``message`` is the text at the time of the report, even if it was edited or deleted since. It is empty once the
+    report is decided and its author's account is erased.
+    """
 
     reporter_id: Id
     reported_id: Id
@@ -60,7 +61,7 @@ class Report(ReportTaken, frozen=True, kw_only=True):
 
 
 class ReportList(Answer, frozen=True, kw_only=True):
-    """The oldest first. ``cursor`` stands where there is more."""
+    """Oldest first. ``cursor`` is set if there are more."""
 
     reports: list[Report]
     cursor: str | UnsetType = UNSET

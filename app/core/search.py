@@ -1,4 +1,4 @@
-"""What a search answers: messages, each with the piece of its text that was found."""
+"""Results of a search: messages, each with a matching piece of its text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Annotated, NamedTuple
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.answers import Answer, Message
+from app.core.answer_base import Answer
+from app.core.message_answers import Message
 
-# Private characters around what was found, on the way from Postgres. They are no markup, and never reach a client.
+# Private-use characters around a match, only between Postgres and this process. They never reach a client.
 FOUND_BEGINS, FOUND_ENDS = "\ue000", "\ue001"
 SNIPPET_CHARS = 400
-BEFORE_FOUND_CHARS = 80  # shown of a long word before the first place that was found
+BEFORE_FOUND_CHARS = 80  # of a long word, shown before the first match
 
 _FOUND = re.compile(f"{FOUND_BEGINS}([^{FOUND_ENDS}]*){FOUND_ENDS}?")
 
@@ -21,7 +22,7 @@ Highlight = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
 class SearchFilter(NamedTuple):
-    """What is None does not matter. ``before`` and ``after`` are moments of sending, both exclusive."""
+    """None means no restriction. ``before`` and ``after`` are times of sending, both exclusive."""
 
     conversation_id: int | None = None
     sender_id: int | None = None
@@ -30,7 +31,7 @@ class SearchFilter(NamedTuple):
 
 
 class FoundMessage(Message, frozen=True, kw_only=True):
-    """A message with a piece of its text. Plain text: whatever looks like markup in it was typed by somebody."""
+    """A message with a piece of its text. The piece is plain text, even if it looks like markup."""
 
     snippet: Annotated[str, Meta(description="At most 400 characters of the message")]
     highlights: Annotated[
@@ -39,7 +40,7 @@ class FoundMessage(Message, frozen=True, kw_only=True):
 
 
 class FoundMessages(Answer, frozen=True, kw_only=True):
-    """Newest first. ``cursor`` stands where there may be more."""
+    """Newest first. ``cursor`` is set if there may be more."""
 
     messages: list[FoundMessage]
     has_more: bool
@@ -47,7 +48,7 @@ class FoundMessages(Answer, frozen=True, kw_only=True):
 
 
 def read_snippet(marked: str) -> tuple[str, list[tuple[int, int]]]:
-    """The text without its marks, and where they stood, as (start, length)."""
+    """Returns the text without its marks, and the matches as (start, length)."""
     parts: list[str] = []
     places: list[tuple[int, int]] = []
     length = end = 0
@@ -61,7 +62,7 @@ def read_snippet(marked: str) -> tuple[str, list[tuple[int, int]]]:
 
 
 def _shortened(text: str, places: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """A snippet is counted in words, and one word may be a whole message."""
+    """Postgres counts a snippet in words, and a single word can be a whole message."""
     if len(text) <= SNIPPET_CHARS:
         return text, places
     begin = max(0, places[0][0] - BEFORE_FOUND_CHARS) if places else 0

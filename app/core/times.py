@@ -12,6 +12,6 @@ def _second(epoch_seconds: int) -> str:
 
 
 def rfc3339(ms: int) -> str:
-    """Milliseconds since 1970 as ``2026-11-22T15:04:05.678Z``; whole seconds are cached, for bursts."""
+    """Returns milliseconds since 1970 as ``2026-11-22T15:04:05.678Z``. Whole seconds are cached, for bursts."""
     seconds, rest = divmod(ms, 1000)
     return f"{_second(seconds)}.{rest:03d}Z"

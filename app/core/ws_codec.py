@@ -1,12 +1,11 @@
-"""WebSocket frames from a client to messages (RFC 6455, sections 5 and 8.1); the encoders come along.
+"""Decodes WebSocket frames of a client into messages (RFC 6455, sections 5 and 8.1), and exports the encoders.
 
 Invariants:
-- Pure: no socket, no clock, no extension, nothing but the standard library.
-- What ``FrameDecoder`` has returned and refused after any number of bytes depends on those bytes alone,
-  never on how they were cut into reads.
-- A frame is refused at its first wrong byte: header bytes as they come, the size before any payload is kept,
-  text at the first byte that no UTF-8 sequence can hold there.
-- A decoder between messages keeps no buffer: it is one object of four slots.
+- Pure: no socket, no clock, no extension, only the standard library.
+- The results of ``FrameDecoder`` depend only on the bytes, never on how they were split into reads.
+- A frame is refused at its first wrong byte: header bytes as they arrive, the size before any payload is kept,
+  text at the first byte that cannot continue a UTF-8 sequence.
+- Between messages, a decoder keeps no buffer: it is one object of four slots.
 """
 
 from __future__ import annotations
@@ -68,25 +67,24 @@ def _is_utf8(payload: bytes) -> bool:
 
 
 class FrameDecoder:
-    """The frames of one client, fed as they are read.
+    """Decodes the frames of one client as they are read.
 
-    ``max_message_bytes`` bounds one message over all its fragments, and so the memory held here.
+    ``max_message_bytes`` limits one message with all its fragments, and so the memory used here.
     """
 
     __slots__ = ("_max", "_partial", "_resting", "failure")
 
     def __init__(self, max_message_bytes: int = 65536) -> None:
         self._max = max_message_bytes
-        self._resting = True  # between two messages; False for ever once failed or closed
+        self._resting = True  # between two messages; stays False after a failure or a close frame
         self._partial: _Partial | None = None
         self.failure: FrameFailure | None = None
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The messages and control frames that ``data`` completes, in order, as ``(opcode, payload)``.
+        """Returns the messages and control frames that ``data`` completes, in order, as ``(opcode, payload)``.
 
-        Never raises. A text payload is valid UTF-8; a close payload is one that ``parse_close`` accepts.
-        At a violation ``failure`` is set, and what stood before it is still returned. After a failure or a
-        close frame everything that follows is dropped.
+        Never raises. A text payload is valid UTF-8; ``parse_close`` accepts a close payload. At a violation, sets
+        ``failure`` and returns everything before it. After a failure or a close frame, all further bytes are dropped.
         """
         if self._resting and len(data) > 6 and data[0] == _FINAL_TEXT:  # noqa: SIM102 - the common case, kept flat
             if (payload := self._whole_text(data)) is not None:
@@ -94,7 +92,7 @@ class FrameDecoder:
         return self._feed_slowly(data)
 
     def _whole_text(self, data: bytes) -> bytes | None:
-        """The payload where ``data`` is exactly one good masked text frame, else None."""
+        """Returns the payload if ``data`` is exactly one valid masked text frame, else None."""
         size = data[1] - _MASKED
         start = 6
         if size >= LENGTH_16:
@@ -128,7 +126,7 @@ class FrameDecoder:
 
 
 class _Partial:
-    """A frame, or a message of several frames, of which a part has come. Lives only until it is whole."""
+    """An incomplete frame, or an incomplete message of several frames. It is dropped when it is complete."""
 
     __slots__ = (
         "_control",
@@ -146,21 +144,21 @@ class _Partial:
     def __init__(self, max_message_bytes: int) -> None:
         self._max = max_message_bytes
         self._head = b""  # an unfinished header
-        self._key = b""  # of the present frame, turned to its next payload byte; empty: a header comes next
-        self._left = 0  # payload bytes of the present frame still to come
+        self._key = b""  # of the current frame, rotated to its next payload byte; empty if a header comes next
+        self._left = 0  # missing payload bytes of the current frame
         self._opcode = 0
         self._final = False
         self._control = bytearray()
         self._type = 0  # OP_TEXT or OP_BINARY while a message is open
         self._message = bytearray()
-        self._tail = b""  # the bytes of a UTF-8 sequence that is not finished
+        self._tail = b""  # an incomplete UTF-8 sequence
 
     @property
     def is_empty(self) -> bool:
         return not (self._head or self._key or self._type)
 
     def read(self, data: bytes, done: list[tuple[int, bytes]]) -> None:
-        """Add what ``data`` completes to ``done``; raises FrameFailure. Stops behind a close frame."""
+        """Appends what ``data`` completes to ``done``, up to a close frame. Raises FrameFailure."""
         position = 0
         while True:
             if not self._key:
@@ -179,7 +177,7 @@ class _Partial:
                 return
 
     def _read_header(self, data: bytes, position: int) -> int:
-        """The position behind the header; where the header is not whole, it is kept for the next read."""
+        """Returns the position after the header. An incomplete header is kept for the next read."""
         known = len(self._head)
         header = self._head + data[position : position + _MAX_HEADER - known]
         size = self._parse_header(header) if header else 0
@@ -190,7 +188,7 @@ class _Partial:
         return position + size - known
 
     def _parse_header(self, header: bytes) -> int:
-        """Begin the frame and return its header's size; 0 where more bytes are needed."""
+        """Begins the frame and returns the size of its header; 0 if more bytes are needed."""
         self._check_first(header[0])
         if len(header) < 2:
             return 0
@@ -216,7 +214,7 @@ class _Partial:
         if opcode >= OP_CLOSE and not byte & FIN:
             raise protocol_error("fragmented control frame")
         if opcode == OP_CONTINUATION and not self._type:
-            raise protocol_error("continuation of no message")
+            raise protocol_error("continuation without a message")
         if opcode in (OP_TEXT, OP_BINARY) and self._type:
             raise protocol_error("new message inside a fragmented one")
 
@@ -229,7 +227,7 @@ class _Partial:
             self._type = self._opcode
 
     def _take(self, chunk: bytes) -> None:
-        """Payload bytes of the present frame."""
+        """Handles payload bytes of the current frame."""
         plain = unmask(chunk, self._key)
         self._left -= len(chunk)
         turn = len(chunk) & 3
@@ -250,7 +248,7 @@ class _Partial:
         except UnicodeDecodeError:
             raise not_utf8() from None
         self._tail = text[used:]
-        # CPython waits for a surrogate's third byte (for "surrogatepass"); ED A0..BF is impossible already.
+        # CPython waits for the third byte of a surrogate (for "surrogatepass"), but ED A0..BF is already invalid.
         if self._tail[:1] == b"\xed" and self._tail[1:] >= b"\xa0":
             raise not_utf8()
 
@@ -277,7 +275,7 @@ class _Partial:
 
 
 def _check_second(opcode: int, byte: int) -> int:
-    """The size of the extended length that follows: 0, 2 or 8."""
+    """Returns the size of the extended length that follows: 0, 2 or 8."""
     if not byte & _MASKED:
         raise protocol_error("frame not masked")
     length = byte & 0x7F

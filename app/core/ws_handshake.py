@@ -1,8 +1,7 @@
 """The opening handshake, server side (RFC 6455, sections 4.2 and 4.4), without extensions and subprotocols.
 
-Pure: the caller has parsed the request. What a client offers in ``Sec-WebSocket-Extensions`` and
-``Sec-WebSocket-Protocol`` is left unanswered, which declines it (sections 4.2.2 and 9.1): compression would
-keep zlib state for every session.
+Pure: the caller parses the request. Offers in ``Sec-WebSocket-Extensions`` and ``Sec-WebSocket-Protocol`` are not
+answered, which declines them (sections 4.2.2 and 9.1). Compression would keep zlib state for every session.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _HTTP_VERSION = re.compile(r"HTTP/(\d+)\.(\d+)", re.ASCII)
 
 
 class UpgradeRefused(Exception):
-    """No session opens: answer ``status`` with ``headers`` and ``reason``."""
+    """The request cannot become a WebSocket. The caller answers ``status`` with ``headers`` and ``reason``."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, reason)
@@ -29,16 +28,16 @@ class UpgradeRefused(Exception):
 
 
 def accept_key(key: str) -> str:
-    """The ``Sec-WebSocket-Accept`` that answers ``Sec-WebSocket-Key`` (section 4.2.2, step 5.4)."""
+    """Returns the ``Sec-WebSocket-Accept`` for a ``Sec-WebSocket-Key`` (section 4.2.2, step 5.4)."""
     digest = hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()
     return base64.b64encode(digest).decode("ascii")
 
 
 def check_upgrade(method: str, http_version: str, headers: Mapping[str, str]) -> str:
-    """The client's key, where the request may become a WebSocket; else raises UpgradeRefused (section 4.2.1).
+    """Returns the client's key. Raises UpgradeRefused if the request may not become a WebSocket (section 4.2.1).
 
-    ``http_version`` reads like ``HTTP/1.1``. ``headers`` may be any mapping with string keys: names are
-    compared without case, and a repeated header stands joined by commas. ``Origin`` is not judged here.
+    ``http_version`` is like ``HTTP/1.1``. Names in ``headers`` are compared without case; repeated headers must be
+    joined by commas. ``Origin`` is not checked here.
     """
     values = {name.lower(): value.strip() for name, value in headers.items()}
     _check_request_line(method, http_version)
@@ -50,7 +49,7 @@ def check_upgrade(method: str, http_version: str, headers: Mapping[str, str]) ->
 
 
 def build_response(accept: str) -> bytes:
-    """The whole 101 response, ready to be sent; the next byte belongs to the first frame."""
+    """Returns the complete 101 response. The next byte belongs to the first frame."""
     return (
         "HTTP/1.1 101 Switching Protocols\r\n"
         "Upgrade: websocket\r\n"

@@ -22,7 +22,7 @@ def device_connected(redis: Redis, gateway: str, user_id: int, device_id: str) -
 
 
 def device_disconnected(redis: Redis, gateway: str, user_id: int, device_id: str) -> None:
-    """Takes back one session of this device. Raises RedisError."""
+    """Uncounts a session of this device. Raises RedisError."""
     key, field = keys.devices(user_id), _field(gateway, device_id)
     if redis.hincrby(key, field, -1) <= 0:
         redis.hdel(key, field)

@@ -1,4 +1,4 @@
-"""The hub: the sessions of this process by user, and what the bus brings for them.
+"""The hub: holds the sessions of this process by user, and delivers the records of the bus to them.
 
 Everything here runs in one event loop and never blocks: a dispatch is a loop over memory.
 """
@@ -40,8 +40,8 @@ class Session(Protocol):
 class Hub:
     """Local sessions by user.
 
-    ``settled`` is called with the versions that the drain stored or rejected. A record of a kind that this process
-    does not know (from a newer release on the same Redis) is counted in ``unknown_kinds`` and logged once per kind.
+    ``settled`` is called with the versions that the drain stored or rejected. A record of an unknown kind (from a newer
+    release on the same Redis) is counted in ``unknown_kinds``, and logged once per kind.
     """
 
     def __init__(self, settled: Settled, *, revoked: Callable[[str], None]) -> None:

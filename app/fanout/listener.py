@@ -1,6 +1,6 @@
 """The process's one subscription to Redis, which feeds the hub. There is one, whatever the number of sessions.
 
-Pub/sub delivers at most once: what is published while the subscription is broken is lost. So after every new
+Pub/sub delivers at most once: records that are published while the subscription is broken are lost. So after every new
 subscription, each local session catches up from the tail and from Postgres, and then continues live.
 """
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import redis
 
-# How long the copy in this process is valid after a load. The gateway loads every 5 s, and adds published logouts at
+# The copy in this process is valid for this long after a load. The gateway loads every 5 s, and adds published logouts at
 # once.
 FRESH_SECONDS = 12.0
 MARKER = b"complete"
@@ -63,7 +63,7 @@ class RevokedSessions:
         """Refreshes the copy from Redis, and from Postgres if ``from_store`` is set or Redis lost its data. Drops
         expired entries.
 
-        Entries that ``add`` put in meanwhile stay until they expire.
+        Entries added meanwhile stay until they expire.
         """
         self._refresh(from_store=from_store)
         self._loaded_at = time.monotonic()

@@ -21,7 +21,7 @@ from app.message_log import keys
 
 Confirmed = Callable[[ParleyError | None], None]
 
-# How long an early notice is kept. The result that it belongs to is at most one batch away.
+# Early notices are kept for this long. The result that belongs to one is at most one batch away.
 EARLY_SECONDS = 30.0
 RECONCILE_AFTER_SECONDS = 1.0
 

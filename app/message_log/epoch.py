@@ -59,7 +59,7 @@ def last_version(redis: Redis) -> int:
 def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     """Begins a new epoch, or returns the one that another process has begun meanwhile.
 
-    Only one process at a time may do this: a second one would delete the keys of the first one's new epoch. Raises
+    Only one process at a time may do this, since a second one would delete the keys of the first one's new epoch. Raises
     Overloaded if another process is doing it or Postgres fails, and RedisError if Redis fails.
     """
     if not redis.set(keys.EPOCH_BEGINS, "1", nx=True, px=keys.EPOCH_BEGINS_MS):
@@ -91,7 +91,7 @@ def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
 
 
 def _delete_leftovers(redis: Redis) -> None:
-    """Deletes what is left of the old epoch, in case only its own key was deleted by hand."""
+    """Deletes the old epoch's keys, in case only the key of the epoch itself was deleted by hand."""
     for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "g:*"):
         for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
             redis.unlink(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from app.api.documents.operation import LIMITED, MEDIA, MISSING, TAKEN, Answered, Operation
 from app.core import errors
-from app.core.answers import AttachmentView
 from app.core.media import (
     DirectUploadView,
     MediaAddress,
@@ -13,6 +12,7 @@ from app.core.media import (
     UploadQuery,
     VariantQuery,
 )
+from app.core.message_answers import AttachmentView
 
 OFF = errors.MediaOff
 

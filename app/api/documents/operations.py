@@ -38,12 +38,11 @@ from app.core.answers import (
     ConversationList,
     Limits,
     MarkAck,
-    MessageList,
     Polled,
     PresenceList,
-    UnreadMessages,
 )
 from app.core.commands import PollQuery, SendMessage
+from app.core.message_answers import MessageList, UnreadMessages
 
 
 class EventsQuery(Struct, frozen=True):
