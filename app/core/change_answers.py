@@ -35,7 +35,7 @@ class MemberReceipt(Answer, frozen=True, kw_only=True):
 
 
 class MessageReceipts(Answer, frozen=True, kw_only=True):
-    """The number of members, without the sender, who have received and read the message; and a page of them by user id."""
+    """The number of members, without the sender, who have received and read the message; and a page by user id."""
 
     id: Uuid
     conversation_id: Id

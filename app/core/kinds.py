@@ -8,14 +8,14 @@ lacks its storage, its document, its client method or its REST twin.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
 from app.core import answers, change_answers, commands, media, message_answers, message_view, record_events
 from app.core.events import Event, message_event
+from app.core.kind_rows import Audience, CommandKind, EventKind, RecordKind, Replay, Storage
 from app.core.message_view import ChangeView
 from app.core.record_events import MakeEvent, about_message, about_message_by_user
 from app.core.records import (
@@ -32,19 +32,6 @@ from app.core.records import (
 from app.core.times import rfc3339
 
 # --- commands of the WebSocket
-
-
-class CommandKind(NamedTuple):
-    """``answer``: the event that answers; None if only a refusal is answered. ``ack``: the data of an ``ack``.
-    ``rest``: its REST twins, as ``METHOD path``; empty for commands about the session itself. ``switch``: the last part
-    of the path, for a command that turns something of a message on or off."""
-
-    data: type[commands.Command]
-    summary: str
-    answer: str | None
-    ack: type[Struct] | None = None
-    rest: tuple[str, ...] = ()
-    switch: str = ""
 
 
 def _acked(data: type[commands.Command], summary: str, ack: type[Struct], *rest: str) -> CommandKind:
@@ -113,14 +100,6 @@ COMMANDS: dict[str, CommandKind] = {
 # --- events
 
 
-class EventKind(NamedTuple):
-    """``replayed``: which of the missed events a resuming session gets."""
-
-    data: type[Struct]
-    replayed: Literal["every one", "latest state", "no"]
-    summary: str
-
-
 EVENTS: dict[str, EventKind] = {
     "joined": EventKind(
         answers.Joined, "no", "Answers join; the first event of every SSE stream, and of a poll without a cursor"
@@ -163,48 +142,6 @@ EVENTS: dict[str, EventKind] = {
 }
 
 # --- records
-
-
-class Audience(Enum):
-    """Whose sessions get a record."""
-
-    MEMBERS = auto()  # all members who may see the message, or the medium
-    OTHERS = auto()  # all members but its user
-    USER = auto()  # only its user
-    WATCHERS = auto()  # sessions that watch its user's presence
-    GATEWAY = auto()  # no session: a notice for the gateway itself
-
-
-class Storage(Enum):
-    """The part of the drain's batch that stores a record."""
-
-    MESSAGES = auto()  # a row of messages (store/batch_writes.py); the record takes a seq
-    MARKS = auto()  # how far a member's marks have come (store/batch_writes.py)
-    CHANGES = auto()  # one function per kind (store/batch_changes.py)
-    NONE = auto()  # never logged
-
-
-class Replay(Enum):
-    """The events that a resuming session gets for a missed record."""
-
-    MESSAGE = auto()  # the message in its present state
-    CHANGED_MESSAGE = auto()  # the message in its present state, once, at the place of its last change
-    EVENT = auto()  # the event itself
-    LATEST_MARK = auto()  # the present marks of each member
-    NONE = auto()
-
-
-class RecordKind(NamedTuple):
-    """``body``: the type that the drain decodes, or None. ``make_event``: None if the hub needs more than the record to
-    make the event. ``change_view``: changes the view of a message while the record is not stored."""
-
-    events: tuple[str, ...]
-    body: type | None
-    audience: Audience
-    storage: Storage
-    replay: Replay
-    make_event: MakeEvent | None = None
-    change_view: ChangeView | None = None
 
 
 def _message(audience: Audience, make_event: MakeEvent | None = message_event, *events: str) -> RecordKind:

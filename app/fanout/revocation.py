@@ -19,8 +19,8 @@ from functools import lru_cache
 
 import redis
 
-# The copy in this process is valid for this long after a load. The gateway loads every 5 s, and adds published logouts at
-# once.
+# The copy in this process is valid for this long after a load. The gateway loads every 5 s, and adds published logouts
+# at once.
 FRESH_SECONDS = 12.0
 MARKER = b"complete"
 

@@ -59,8 +59,8 @@ def last_version(redis: Redis) -> int:
 def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     """Begins a new epoch, or returns the one that another process has begun meanwhile.
 
-    Only one process at a time may do this, since a second one would delete the keys of the first one's new epoch. Raises
-    Overloaded if another process is doing it or Postgres fails, and RedisError if Redis fails.
+    Only one process at a time may do this, since a second one would delete the keys of the first one's new epoch.
+    Raises Overloaded if another process is doing it or Postgres fails, and RedisError if Redis fails.
     """
     if not redis.set(keys.EPOCH_BEGINS, "1", nx=True, px=keys.EPOCH_BEGINS_MS):
         raise Overloaded("A new epoch is about to begin.", retry_after=0.5)

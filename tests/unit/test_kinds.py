@@ -10,6 +10,7 @@ import pytest
 
 from app.api.documents.asyncapi import asyncapi
 from app.api.documents.operations import OPERATIONS
+from app.core.kind_rows import Audience, RecordKind, Replay, Storage
 from app.core.kinds import (
     CHANGES,
     COMMANDS,
@@ -17,10 +18,6 @@ from app.core.kinds import (
     MAKE_EVENT,
     MESSAGE_CHANGES,
     RECORDS,
-    Audience,
-    RecordKind,
-    Replay,
-    Storage,
 )
 from app.core.records import Kind
 from app.fanout.hub import _HANDLERS, Hub
