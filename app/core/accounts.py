@@ -47,7 +47,7 @@ class LogIn(Struct, rename="camel", frozen=True):
 
 
 class ProfilePatch(Struct, rename="camel", frozen=True):
-    """Absent members stay as they are; ``avatarUrl: null`` removes the picture."""
+    """Absent fields stay as they are; ``avatarUrl: null`` removes the picture."""
 
     display_name: DisplayName | UnsetType = UNSET
     avatar_url: AvatarUrl | UnsetType | None = UNSET

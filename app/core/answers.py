@@ -1,7 +1,7 @@
 """The types of answers and events: the OpenAPI and AsyncAPI documents are generated from them.
 
 On the hot path, answers are written as bytes or plain dicts; tests/integration/test_documents.py compares what a
-running server sends with them. Members that may be absent are ``UnsetType``. Later releases may add members.
+running server sends with them. Fields that may be absent are ``UnsetType``. Later releases may add fields.
 """
 
 from __future__ import annotations

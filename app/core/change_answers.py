@@ -126,7 +126,7 @@ class ConversationNow(Answer, frozen=True, kw_only=True):
 
 
 class SettingsNow(Answer, frozen=True, kw_only=True):
-    """Absent members have not changed. ``mutedUntil`` is null if the conversation is not muted."""
+    """Absent fields have not changed. ``mutedUntil`` is null if the conversation is not muted."""
 
     conversation_id: Id
     muted_until: Time | UnsetType | None = UNSET

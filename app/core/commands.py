@@ -27,7 +27,7 @@ DeviceId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class Command(Struct, rename="camel", frozen=True):
-    """Base of all commands. Unknown members are ignored, so that newer clients can talk to older servers."""
+    """Base of all commands. Unknown fields are ignored, so that newer clients can talk to older servers."""
 
 
 class Attachment(Command, frozen=True):
@@ -54,7 +54,7 @@ class Forward(Command, frozen=True):
 
 
 class SendMessage(Command, frozen=True):
-    """null means absent, for every member except ``message``."""
+    """null means absent, for every field except ``message``."""
 
     message: str = ""
     id: Uuid | None = None

@@ -12,7 +12,7 @@ class ParleyError(Exception):
     """Base of every error that is sent to clients.
 
     ``message`` is a sentence for a developer. It never contains message text, tokens or another person's data.
-    ``extra`` has further members of the error object (``retryAfter``, ``errors``).
+    ``extra`` has further fields of the error object (``retryAfter``, ``errors``).
     """
 
     code: ClassVar[str] = "internal"

@@ -37,7 +37,7 @@ class NewGroup(Struct, frozen=True, rename="camel", tag="group", tag_field="kind
 
 
 class InfoPatch(Struct, frozen=True, rename="camel"):
-    """Absent members stay as they are; null removes the value."""
+    """Absent fields stay as they are; null removes the value."""
 
     name: Name | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
@@ -74,7 +74,7 @@ def checked_name(name: str) -> str:
 
 
 def changes_of(patch: InfoPatch) -> dict[str, Any]:
-    """Returns the given members as they are logged: false removes the value. Raises Invalid if none are given."""
+    """Returns the given fields as they are logged: false removes the value. Raises Invalid if none are given."""
     given = {
         "name": checked_name(patch.name) if isinstance(patch.name, str) else patch.name,
         "description": patch.description,

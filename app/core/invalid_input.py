@@ -16,7 +16,7 @@ _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
 
 
 def invalid_from(error: Exception, whole: str) -> Invalid:
-    """Turns one of ``UNDECODABLE`` into Invalid. ``whole`` is the field to name if no single member is wrong."""
+    """Turns one of ``UNDECODABLE`` into Invalid. ``whole`` is the field to name if no single field is wrong."""
     if isinstance(error, RecursionError):
         return Invalid.field(whole, "nested too deeply")
     if isinstance(error, msgspec.ValidationError):

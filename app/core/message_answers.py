@@ -11,7 +11,7 @@ from app.core.commands import Id, Uuid
 
 
 class AttachmentView(Answer, frozen=True, kw_only=True):
-    """The present state of a medium. Unknown members are absent. ``code`` is set if the processing failed."""
+    """The present state of a medium. Unknown fields are absent. ``code`` is set if the processing failed."""
 
     media_id: Uuid
     status: Literal["processing", "ready", "failed"]

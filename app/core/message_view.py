@@ -18,20 +18,20 @@ View = dict[str, Any]
 # Changes the view in place; the flag says whether the viewer made the change.
 ChangeView = Callable[[View, Record, bool], None]
 
-_BODY_MEMBERS = frozenset(field.encode_name for field in msgspec.structs.fields(MessageBody))
+_BODY_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(MessageBody))
 _KEPT_OF_A_DELETED_MESSAGE = frozenset({"id", "conversationId", "seq", "senderId", "receiverId", "kind", "sentAt"})
 # An edit sets the mentions; ``editedAt`` is in its event already.
 _DECIDED_BY_AN_EDIT = frozenset({"mentions", "mentionsAll", "editedAt"})
 
 
 def body_of(view: View) -> MessageBody:
-    """Returns the body of a message that is not deleted, with every member that the view has."""
-    return _body(view, _BODY_MEMBERS)
+    """Returns the body of a message that is not deleted, with every field that the view has."""
+    return _body(view, _BODY_FIELDS)
 
 
 def body_for_edit(view: View, text: str) -> MessageBody:
     """Returns the body of an edit: everything but the text and the mentions stays."""
-    body = _body(view, _BODY_MEMBERS - _DECIDED_BY_AN_EDIT)
+    body = _body(view, _BODY_FIELDS - _DECIDED_BY_AN_EDIT)
     body.message = text
     return body
 
@@ -73,7 +73,7 @@ def react(view: View, record: Record, mine: bool) -> None:
 
 
 def switch(name: str, value: Callable[[Record], Any]) -> ChangeView:
-    """Returns a change that sets the member ``name`` to ``value(record)`` if it is on, and removes it if it is off."""
+    """Returns a change that sets the field ``name`` to ``value(record)`` if it is on, and removes it if it is off."""
 
     def change(view: View, record: Record, _mine: bool) -> None:
         view.pop(name, None)

@@ -100,7 +100,7 @@ class PushSettings(Struct, rename="camel", frozen=True):
 
 
 class PushSettingsPatch(Struct, rename="camel", frozen=True):
-    """Absent members stay as they are."""
+    """Absent fields stay as they are."""
 
     preview: Preview | UnsetType = UNSET
     do_not_disturb: DoNotDisturb | UnsetType | None = UNSET

@@ -23,7 +23,7 @@ def stream_event(name: str, data: bytes, epoch: int, version: int) -> Event:
 
 
 def about_message(name: str) -> MakeEvent:
-    """Returns a maker of ``{id, conversationId, seq, …}``, with the members of the record's body."""
+    """Returns a maker of ``{id, conversationId, seq, …}``, with the fields of the record's body."""
 
     def make(epoch: int, record: Record) -> Event:
         body = b"," + record.body.encode() if record.body else b""
@@ -33,7 +33,7 @@ def about_message(name: str) -> MakeEvent:
 
 
 def about_message_by_user(name: str) -> MakeEvent:
-    """Returns a maker of ``{id, conversationId, seq, userId, …}``, with the members of the record's body."""
+    """Returns a maker of ``{id, conversationId, seq, userId, …}``, with the fields of the record's body."""
 
     def make(epoch: int, record: Record) -> Event:
         data = b'{%b,"userId":%d,%b}' % (_place(record), record.user_id, record.body.encode())

@@ -1,7 +1,7 @@
 """Records of the log and of the bus: arrays in MessagePack, as append.lua and change.lua write them.
 
 A record is ``[kind, conversation, seq, version, sent_ms, user, id, body, session, gateway]``. ``body`` holds the
-members of a message's JSON that the sender decides (id, senderId, message, kind, attachments, replyTo …), without the
+fields of a message's JSON that the sender decides (id, senderId, message, kind, attachments, replyTo …), without the
 braces. The sender's gateway writes it once; no other process parses it on the way to the receivers.
 """
 
@@ -70,7 +70,7 @@ def unpack_record(blob: bytes) -> Record:
 
 
 class MessageBody(msgspec.Struct, rename="camel"):
-    """The members of a message's JSON that the sender decides. ``receiverId`` is set only in direct conversations.
+    """The fields of a message's JSON that the sender decides. ``receiverId`` is set only in direct conversations.
 
     This struct is the only mapping between a body and its JSON; message_view.py reads the names from it.
     """
@@ -105,7 +105,7 @@ class SwitchBody(msgspec.Struct):
 
 
 class SettingsBody(msgspec.Struct, rename="camel"):
-    """A user's settings of a conversation; absent members stay. ``muted_until`` is ms since 1970, 0 for not muted."""
+    """A user's settings of a conversation; absent fields stay. ``muted_until`` is ms since 1970, 0 for not muted."""
 
     muted_until: int | msgspec.UnsetType = msgspec.UNSET
     archived: bool | msgspec.UnsetType = msgspec.UNSET
@@ -127,7 +127,7 @@ Body = TypeVar("Body", MessageBody, ReactedBody, SwitchBody, SettingsBody)
 
 
 def encode_body(body: Body) -> str:
-    """Returns the members of the JSON object without its braces, so that seq and sentAt can be added."""
+    """Returns the fields of the JSON object without its braces, so that seq and sentAt can be added."""
     return _encode_body(body)[1:-1].decode()
 
 

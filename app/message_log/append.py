@@ -101,7 +101,7 @@ class Append:
         ends: list[bytes] = []
         for kind, conversation_id, user_id, what, body, session_id, changed in operations:
             heads += (kind, conversation_id, user_id, what)
-            # The last five members of the record, packed without an array header, as the record contains them.
+            # The last five fields of the record, packed without an array header, as the record contains them.
             ends.append(pack((user_id, what if kind == Kind.MESSAGE else changed, body, session_id, gateway))[1:])
         if self._client is None:
             self._client = self._connect()

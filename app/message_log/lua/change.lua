@@ -21,7 +21,7 @@
 --     9 the role does not allow it        10 the last owner        11 too many members       12 no such message or member
 --     14 the message was changed since it was read
 --
--- On the bus, GROUP_CHANGED has one more member, the new state of the conversation:
+-- On the bus, GROUP_CHANGED has one more field, the new state of the conversation:
 --   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}; false for users who
 --   were removed.
 -- Body of RECEIPT_BATCH: {"mark": 2 or 3, "moved": [[user, seq], ...]}. Its user and seq are those of the greatest mark.
@@ -123,7 +123,7 @@ local function move_marks(c, what)
 end
 
 -- Each function checks a change and applies it to `group`. It returns nil, or the number of a result if it refuses.
--- `made` collects who comes and goes, and the members of the system message's JSON.
+-- `made` collects who comes and goes, and the fields of the system message's JSON.
 local apply = {}
 
 local function come(c, group, users, maximum, made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import UnsupportedMedia
-from app.core.filenames import MOST, clean_filename
+from app.core.filenames import MAX_CHARACTERS, clean_filename
 from app.media.sniff import sniff
 from app.media.storage import served_type
 from tests.support.media_files import image_bytes, wav_bytes
@@ -88,7 +88,7 @@ def test_executable_types_are_served_as_octet_stream(content_type: str) -> None:
         ("...", None),
         ("", None),
         (None, None),
-        ("x" * 300 + ".jpeg", "x" * (MOST - 5) + ".jpeg"),
+        ("x" * 300 + ".jpeg", "x" * (MAX_CHARACTERS - 5) + ".jpeg"),
         ("\ud800.txt", "txt"),
     ],
 )
