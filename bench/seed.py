@@ -107,11 +107,11 @@ def make_users(count: int) -> dict[str, list[int] | list[str]]:
 
     settings = Settings.from_env()
     with writing(create_engine(settings, timeout_seconds=120)) as connection:
-        sessions = sorted(connection.execute(_USERS_AND_SESSIONS, {"count": count}).tuples())
+        sessions = sorted(tuple(row) for row in connection.execute(_USERS_AND_SESSIONS, {"count": count}))
     maker = Flask("bench")
     jwt_manager.install(maker, settings)
     with maker.app_context():
-        tokens = [jwt_manager.jwt_manager.make_tokens(user, sid, 0).access_token for user, sid in sessions]
+        tokens = [jwt_manager.make_tokens(user, sid, 0).access_token for user, sid in sessions]
     return {"ids": [user for user, _ in sessions], "tokens": tokens}
 
 

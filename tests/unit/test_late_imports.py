@@ -20,8 +20,24 @@ def imported(path: Path) -> Iterator[tuple[str, str]]:
             yield from ((node.module, alias.name) for alias in node.names)
 
 
+def attributes(path: Path) -> Iterator[tuple[str, str]]:
+    """Yields each attribute that the file reads from an imported module of the application, with that module."""
+    tree = ast.parse(path.read_text())
+    modules = {name: f"{module}.{name}" for module, name in imported(path) if is_module(f"{module}.{name}")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            yield modules[node.value.id], node.attr
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or path.is_dir()
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_imported_from_the_application_exist(path: Path):
     for module, name in imported(path):
         if not hasattr(import_module(module), name):
             import_module(f"{module}.{name}")
+    for module, name in attributes(path):
+        assert hasattr(import_module(module), name), f"{module}.{name}"
