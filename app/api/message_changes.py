@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from app.api.caller import require_caller
 from app.api.changes import ack_response
-from app.api.documents.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, Answered, Operation
+from app.api.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, Answered, Operation
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
 from app.core.change_answers import ChangeAck, EarlierTexts, MessageReceipts, PinnedMessages

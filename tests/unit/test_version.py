@@ -1,4 +1,4 @@
-"""The version is defined once, in ``app/__init__.py``."""
+"""The version is defined once, in ``app/version.py``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from app import __version__
 from app.api.documents.asyncapi import asyncapi
 from app.api.documents.openapi import openapi
+from app.version import __version__
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def test_pyproject_reads_the_version_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" in project["project"]["dynamic"]
-    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "app.__version__"}
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "app.version.__version__"}
 
 
 def test_documents_state_the_version():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.api.documents.operation import LIMITED, MESSAGES, MISSING, PEOPLE, TAKEN, Answered, Operation
 from app.api.message_changes import WhichQuery
+from app.api.operation import LIMITED, MESSAGES, MISSING, PEOPLE, TAKEN, Answered, Operation
 from app.api.reports import ReportsQuery
 from app.api.search import SearchQuery
 from app.core import errors

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api.documents.operation import (
+from app.api.invites import NewInvite, RevokeBody
+from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody
+from app.api.operation import (
     CONVERSATION,
     CONVERSATIONS,
     LIMITED,
@@ -13,8 +15,6 @@ from app.api.documents.operation import (
     Answered,
     Operation,
 )
-from app.api.invites import NewInvite, RevokeBody
-from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody
 from app.core import errors
 from app.core.answers import Conversation
 from app.core.change_answers import (

@@ -6,12 +6,12 @@ import re
 from functools import cache
 from typing import Any
 
-from app import __version__
-from app.api.documents.operation import Answered, Operation
 from app.api.documents.operations import OPERATIONS
 from app.api.documents.schemas import Schema, query_parameters, resolve, schemas_of
+from app.api.operation import Answered, Operation
 from app.core.answers import Problem
 from app.core.errors import ParleyError, all_errors
+from app.version import __version__
 
 VERSION = __version__
 

@@ -12,7 +12,10 @@ from app.api.conversations import HistoryQuery, ListQuery, NewConversation
 from app.api.documents.account_operations import ACCOUNT_OPERATIONS
 from app.api.documents.group_operations import GROUP_OPERATIONS
 from app.api.documents.media_operations import MEDIA_OPERATIONS
-from app.api.documents.operation import (
+from app.api.documents.push_operations import PUSH_OPERATIONS
+from app.api.message_changes import MESSAGE_OPERATIONS
+from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
+from app.api.operation import (
     AUTH,
     CONVERSATION,
     CONVERSATIONS,
@@ -25,9 +28,6 @@ from app.api.documents.operation import (
     Answered,
     Operation,
 )
-from app.api.documents.push_operations import PUSH_OPERATIONS
-from app.api.message_changes import MESSAGE_OPERATIONS
-from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.users import UserQuery
 from app.core import errors
 from app.core.accounts import LogIn, Profile, ProfilePatch, Register, SignedIn, Ticket, Tokens, UserList

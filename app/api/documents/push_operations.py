@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.api.documents.operation import LIMITED, MISSING, Answered, Operation
+from app.api.operation import LIMITED, MISSING, Answered, Operation
 from app.core import errors
 from app.core.push import (
     NewDevice,

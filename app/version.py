@@ -1,0 +1,6 @@
+"""The version of Parley."""
+
+from __future__ import annotations
+
+# Defined only here: pyproject.toml, the OpenAPI and AsyncAPI documents and client/package.json follow it.
+__version__ = "0.2.0-dev"
