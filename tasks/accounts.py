@@ -16,7 +16,7 @@ from app.services.accounts.write_export import ExportWriter
 from app.task_queue import enqueue_deletion, enqueue_export
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import parley, worker_changes
+from tasks.worker_process import container, worker_changes
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def export_user_data(export_id: str) -> None:
     """Ends with the export ``ready``. If it takes long, another task continues; after a day, the sweep marks the export
     ``failed``.
     """
-    writer = ExportWriter(parley().engine, keep_seconds=EXPORT_DAYS * 86_400, stopping=stopping)
+    writer = ExportWriter(container().engine, keep_seconds=EXPORT_DAYS * 86_400, stopping=stopping)
     try:
         if not writer.run(export_id):
             enqueue_export(export_id)
@@ -39,7 +39,7 @@ def export_user_data(export_id: str) -> None:
 @celery_app.task(name="tasks.accounts.delete_account")  # type: ignore[untyped-decorator]
 def delete_account(user_id: int) -> None:
     """Ends with the deletion ``finished``. If it takes long, another task continues."""
-    shared = parley()
+    shared = container()
     changes = worker_changes(shared)
     removal = Removal(engine=shared.engine, redis=shared.redis, changes=changes, stopping=stopping)
     try:

@@ -29,13 +29,13 @@ from app.task_queue import wake_drain as enqueue_drain
 from app.task_queue import wake_push as enqueue_push
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import NAME, parley
+from tasks.worker_process import NAME, container
 
 
 @celery_app.task(name="tasks.maintenance.wake_drain")  # type: ignore[untyped-decorator]
 def wake_drain() -> None:
     """Enqueues a drain if the log has entries but no drain runs, because a wake-up was lost or a worker died."""
-    redis = parley().redis
+    redis = container().redis
     heartbeat(redis, NAME)
     if redis.exists(keys.LEASE):
         return
@@ -50,7 +50,7 @@ def wake_push() -> None:
     """Enqueues a push runner if notifications are due but no runner is active, because a wake-up was lost or a worker
     died. Publishes how many notifications are pending.
     """
-    shared = parley()
+    shared = container()
     with reading(shared.engine) as connection:
         count, age_seconds = pending_pushes.backlog(connection)
         due_ms = pending_pushes.next_due_ms(connection) if count else None
@@ -62,7 +62,7 @@ def wake_push() -> None:
 @celery_app.task(name="tasks.maintenance.sweep_push")  # type: ignore[untyped-decorator]
 def sweep_push() -> None:
     """Deletes push targets of ended sign-ins, expired subscriptions, and old records of notifications."""
-    shared = parley()
+    shared = container()
     with writing(shared.engine) as connection:
         push_targets.forget_ended(connection)
     more = True
@@ -74,7 +74,7 @@ def sweep_push() -> None:
 @celery_app.task(name="tasks.maintenance.move_last_seen")  # type: ignore[untyped-decorator]
 def move_last_seen_to_store() -> None:
     """Moves the times when users were last online from Redis to Postgres."""
-    shared = parley()
+    shared = container()
     move_last_seen(shared.redis, shared.engine)
 
 
@@ -83,9 +83,9 @@ def sweep_expired() -> None:
     """Deletes auth sessions that ended a day ago and expired exports, and marks exports ``failed`` that did not finish
     within a day.
     """
-    with writing(parley().engine) as connection:
+    with writing(container().engine) as connection:
         auth_sessions.forget_expired(connection, int((time.time() - 86_400) * 1000))
-    with writing(parley().engine) as connection:
+    with writing(container().engine) as connection:
         exports.fail_overdue(connection, older_than_seconds=86_400, keep_seconds=86_400)
         exports.forget_expired(connection)
 
@@ -93,7 +93,7 @@ def sweep_expired() -> None:
 @celery_app.task(name="tasks.maintenance.sweep_accounts")  # type: ignore[untyped-decorator]
 def sweep_accounts() -> None:
     """Enqueues unfinished exports and deletions again."""
-    with reading(parley().engine) as connection:
+    with reading(container().engine) as connection:
         pending = exports.unfinished(connection, older_than_seconds=60)
         deleted = account_deletions.unfinished(connection, older_than_seconds=60)
     for export_id in pending:
@@ -107,7 +107,7 @@ def sweep_media() -> None:
     """Enqueues media whose processing or announcement was lost, and discards media that no message names. Publishes how
     many media wait.
     """
-    shared = parley()
+    shared = container()
     media.sweep_media(shared.engine)
     with reading(shared.engine) as connection:
         waiting = media_sweep.count_pending(connection)

@@ -19,7 +19,7 @@ from app.store.engine import create_engine
 from app.task_queue import wake_drain, wake_push
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import NAME, parley, process_name
+from tasks.worker_process import NAME, container, process_name
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def hand_over(redis: Redis) -> None:
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
 def drain() -> None:
     """Stores the records of the log until none arrive any more. Does nothing if another drain is active."""
-    shared = parley()
+    shared = container()
     settings = shared.settings
     engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
     redis = one_connection(settings, timeout_seconds=BLOCK_MS / 1000 + 5)

@@ -19,7 +19,7 @@ from app.services.media.process_media import MediaWork
 from app.services.metrics.publish_metrics import publish_media
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import parley, process_name, worker_changes
+from tasks.worker_process import container, process_name, worker_changes
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def process(media_id: str) -> None:
     If the task exceeds its time limit, the sweep enqueues the medium again once its lease expires. The fourth such try
     fails.
     """
-    shared = parley()
+    shared = container()
     try:
         MediaWork(
             engine=shared.engine,
@@ -52,7 +52,7 @@ def process(media_id: str) -> None:
 @celery_app.task(name="tasks.process_media.announce")  # type: ignore[untyped-decorator]
 def announce(media_id: str) -> None:
     try:
-        announce_media.announce(parley().engine, worker_changes(parley()), media_id)
+        announce_media.announce(container().engine, worker_changes(container()), media_id)
     except (Overloaded, RedisError, EpochLostError) as error:
         log.warning("media %s is not announced: %s", media_id, type(error).__name__)
 
@@ -60,6 +60,6 @@ def announce(media_id: str) -> None:
 @celery_app.task(name="tasks.process_media.discard")  # type: ignore[untyped-decorator]
 def discard(media_id: str) -> None:
     try:
-        discard_media.discard(media_id, engine=parley().engine, storages=parley().media)
+        discard_media.discard(media_id, engine=container().engine, storages=container().media)
     except Overloaded as error:
         log.warning("the asset of media %s is left to the sweep: %s", media_id, error.message)

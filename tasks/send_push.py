@@ -24,7 +24,7 @@ from app.store.pending_pushes import next_due_ms
 from app.task_queue import wake_push
 from tasks import celery_app
 from tasks.shutdown import stopping
-from tasks.worker_process import parley, process_name
+from tasks.worker_process import container, process_name
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _counted: Counter[str] = Counter()
 @celery_app.task(name="tasks.send_push.run")  # type: ignore[untyped-decorator]
 def run() -> None:
     """Sends pending notifications until none is left. Does nothing if another runner is active."""
-    shared = parley()
+    shared = container()
     if push_signal.is_running(shared.redis):
         return
     engine = create_engine(shared.settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
@@ -55,7 +55,7 @@ def run() -> None:
 
 def _run(engine: Engine) -> bool:
 
-    shared = parley()
+    shared = container()
     process = process_name("push")
 
     def alive() -> None:

@@ -22,7 +22,7 @@ def process_name(work: str = "worker") -> str:
 
 
 @cache
-def parley() -> Container:
+def container() -> Container:
     return build_container(Settings.from_env())
 
 

@@ -16,9 +16,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import cloudinary
+import cloudinary.utils
 import gevent
 import honcho.manager
+import http_ece
 import psycopg
+import pywebpush
 import redis
 import requests
 import urllib3
@@ -39,6 +42,9 @@ from gunicorn.workers.base_async import AsyncWorker
 from redis.commands.core import Script
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from werkzeug.sansio import multipart
+
+from app.push.vapid import make_private_key, public_key_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/upgrade-a-dependency.md").read_text()
@@ -213,6 +219,41 @@ def test_flask_sse_blueprint_has_the_members_that_we_replace():
 
 def test_cloudinary_names_its_certificates():
     assert "ca_certs" in cloudinary.CERT_KWARGS
+
+
+def test_cloudinary_signs_and_builds_addresses():
+    account = {"cloud_name": "cloud", "api_key": "key", "api_secret": "secret"}
+    api = "https://api.cloudinary.com/v1_1/cloud"
+    assert cloudinary.utils.base_api_url(["resources", "image"], **account) == f"{api}/resources/image"
+    assert cloudinary.utils.cloudinary_api_url("upload", resource_type="raw", **account) == f"{api}/raw/upload"
+    signed = cloudinary.utils.sign_request({"public_id": "a", "timestamp": 1}, account)
+    assert signed.keys() == {"public_id", "timestamp", "signature", "api_key"}
+    download = cloudinary.utils.private_download_url("a", "jpg", expires_at=9, resource_type="image", **account)
+    assert download.startswith(f"{api}/image/download?")
+    assert "expires_at=9" in download
+
+
+def test_pywebpush_takes_a_session_and_a_timeout():
+    sent: dict[str, Any] = {}
+    session = SimpleNamespace(post=lambda url, **options: sent.update(options, url=url) or requests.Response())
+    keys = {"p256dh": public_key_of(make_private_key()), "auth": "A" * 22}
+    pusher = pywebpush.WebPusher({"endpoint": "https://push.example/1", "keys": keys}, requests_session=session)
+    assert isinstance(pusher.send(b"text", {"Topic": "t"}, ttl=60, timeout=3.0), requests.Response)
+    assert (sent["url"], sent["timeout"]) == ("https://push.example/1", 3.0)
+    assert (sent["headers"]["ttl"], sent["headers"]["topic"]) == ("60", "t")
+    assert b"text" not in sent["data"]
+    assert issubclass(http_ece.ECEException, Exception)
+
+
+def test_werkzeug_decodes_a_form_event_by_event():
+    decoder = multipart.MultipartDecoder(b"x", max_form_memory_size=100, max_parts=2)
+    decoder.receive_data(b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n')
+    decoder.receive_data(None)
+    events = []
+    while not events or not isinstance(events[-1], multipart.Epilogue):
+        events.append(decoder.next_event())
+    assert [type(event).__name__ for event in events] == ["Preamble", "Field", "Data", "Epilogue"]
+    assert (events[2].data, events[2].more_data) == (b"b", False)
 
 
 def test_honcho_manager_can_be_extended():

@@ -13,7 +13,7 @@ from app.core.errors import NotFound
 from app.core.push import Outbox
 from app.core.times import rfc3339
 from app.message_log import keys
-from app.redis_calls import asking
+from app.redis_calls import redis_errors_as_overloaded
 
 MAX_OUTBOX = 200
 
@@ -32,7 +32,9 @@ def show_outbox(user_id: int, *, redis: Redis, app_env: str) -> Outbox:
     """Returns the user's own deliveries, the newest first. Raises NotFound outside development, and Overloaded."""
     if app_env != "development":
         raise NotFound
-    return msgspec.convert({"deliveries": asking(lambda: _read(redis, user_id))}, Outbox)
+    with redis_errors_as_overloaded():
+        deliveries = _read(redis, user_id)
+    return msgspec.convert({"deliveries": deliveries}, Outbox)
 
 
 def _read(redis: Redis, user_id: int) -> list[dict[str, Any]]:
