@@ -1,17 +1,13 @@
-"""What a failed call to Redis means to the caller."""
+"""Turns failures of Redis into errors for callers."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar
 
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-
-T = TypeVar("T")
 
 log = logging.getLogger("parley.redis")
 
@@ -40,8 +36,3 @@ def redis_errors_as_overloaded() -> _RedisErrorsAsOverloaded:
     Overloaded: the same call may succeed later.
     """
     return _AS_OVERLOADED
-
-
-def asking(call: Callable[[], T]) -> T:
-    with redis_errors_as_overloaded():
-        return call()

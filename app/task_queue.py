@@ -1,4 +1,7 @@
-"""Celery as the web processes know it: tasks by their names. Nothing here imports a task."""
+"""Enqueues Celery tasks by their names. Web processes import no task.
+
+All functions may block. If a task is lost, a sweep or beat enqueues it again.
+"""
 
 from __future__ import annotations
 
@@ -24,29 +27,29 @@ def celery() -> Celery:
 
 
 def enqueue_export(export_id: str) -> None:
-    """Enqueues the writing of an export. May block. If the task is lost, the sweep enqueues it again within two
-    minutes.
-    """
+    """Has an export written. The sweep enqueues a lost task again within two minutes."""
     _enqueue("tasks.accounts.export_user_data", export_id)
 
 
 def enqueue_deletion(user_id: int, *, seconds: float = 0) -> None:
-    """Enqueues the removal of a deleted account's data, after this delay; otherwise like ``enqueue_export``."""
+    """Has the data of a deleted account removed after so many seconds. The sweep enqueues a lost task again within two
+    minutes.
+    """
     _enqueue("tasks.accounts.delete_account", user_id, seconds)
 
 
 def enqueue_processing(media_id: str, *, seconds: float = 0) -> None:
-    """Have a medium looked at and stored. May block. Should it be lost, the sweep asks again within seconds."""
+    """Has a medium inspected and stored. The sweep enqueues a lost task again within seconds."""
     _enqueue("tasks.process_media.process", media_id, seconds, queue="media")
 
 
 def enqueue_announcement(media_id: str) -> None:
-    """Have the members told how a medium ended; otherwise the same."""
+    """Has the result of a medium announced to the members. The sweep enqueues a lost task again within seconds."""
     _enqueue("tasks.process_media.announce", media_id, queue="media")
 
 
 def enqueue_discard(media_id: str) -> None:
-    """Have the asset of a deleted medium removed; otherwise the same."""
+    """Has the asset of a deleted medium removed. The sweep enqueues a lost task again within seconds."""
     _enqueue("tasks.process_media.discard", media_id, queue="media")
 
 
@@ -54,21 +57,20 @@ def _enqueue(task: str, argument: str | int, seconds: float = 0, queue: str = "m
     try:
         celery().send_task(task, (argument,), queue=queue, countdown=seconds or None, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("%s(%s) was not asked for: %s", task, argument, type(error).__name__)
+        log.warning("%s(%s) was not enqueued: %s", task, argument, type(error).__name__)
 
 
 def wake_push() -> None:
-    """Ask for a runner of push notifications. Should it be lost, beat asks again within seconds. May block."""
+    """Enqueues a runner of push notifications. If the task is lost, beat enqueues one within seconds."""
     try:
         celery().send_task(PUSH, queue="push", expires=30, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
-        log.warning("%s was not asked for: %s", PUSH, type(error).__name__)
+        log.warning("%s was not enqueued: %s", PUSH, type(error).__name__)
 
 
 def wake_drain() -> None:
-    """Ask for a drain of the log. A hint: should it be lost, beat asks again within seconds. May block.
-
-    Raise Overloaded where the broker does not answer.
+    """Enqueues a drain of the log. If the task is lost, beat enqueues one within seconds. Raises Overloaded if the
+    broker does not answer.
     """
     try:
         celery().send_task(DRAIN, queue="persistence", expires=30, retry=False, ignore_result=True)

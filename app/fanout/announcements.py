@@ -10,7 +10,7 @@ from redis import Redis
 
 from app.core.records import Kind, pack
 from app.message_log import keys
-from app.redis_calls import asking
+from app.redis_calls import redis_errors_as_overloaded
 
 
 def announce_block(redis: Redis, one: int, other: int) -> None:
@@ -34,9 +34,11 @@ def announce_account_deleted(redis: Redis, sid: str, user_id: int) -> None:
 
 def announce_log_out(redis: Redis, sid: str) -> None:
     """The connections of this auth session close."""
-    asking(lambda: redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid])))
+    with redis_errors_as_overloaded():
+        redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid]))
 
 
 def _announce(redis: Redis, record: list[object]) -> None:
     """Publishes under epoch 0: the record belongs to no history, so a gateway takes no epoch from it."""
-    asking(lambda: redis.publish(keys.ALL, pack([0, [[False, record]]])))
+    with redis_errors_as_overloaded():
+        redis.publish(keys.ALL, pack([0, [[False, record]]]))

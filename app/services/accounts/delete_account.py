@@ -14,7 +14,7 @@ from app.config import Settings
 from app.core.errors import Forbidden, Invalid
 from app.fanout.announcements import announce_account_deleted
 from app.fanout.revocation import RevokedSessions, all_sessions_of
-from app.redis_calls import asking
+from app.redis_calls import redis_errors_as_overloaded
 from app.store import account_deletions, auth_sessions, push_targets, users
 from app.store.engine import reading, writing
 from app.task_queue import enqueue_deletion
@@ -55,7 +55,8 @@ class AccountDeletion:
             auth_sessions.end_all_of(conn, user_id, "account deleted")
             push_targets.forget_user(conn, user_id)
             auth_sessions.end_session(conn, sid, user_id, "account deleted", tokens_end_ms=tokens_end * 1000)
-        asking(lambda: self._revoked.announce(sid, tokens_end))
+        with redis_errors_as_overloaded():
+            self._revoked.announce(sid, tokens_end)
         announce_account_deleted(self._redis, sid, user_id)
         enqueue_deletion(user_id)
 

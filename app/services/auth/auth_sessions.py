@@ -14,7 +14,7 @@ from app.core.caller import Caller
 from app.core.errors import Unauthorized
 from app.fanout.announcements import announce_log_out
 from app.fanout.revocation import RevokedSessions
-from app.redis_calls import asking
+from app.redis_calls import redis_errors_as_overloaded
 from app.services.auth.local_tokens import LocalClaims
 from app.store import auth_sessions as store
 from app.store import push_targets
@@ -91,7 +91,8 @@ class AuthSessions:
         with writing(self._engine) as conn:
             end = store.end_session(conn, sid, user_id, reason, tokens_end_ms=latest * 1000)
             push_targets.forget_session(conn, sid)
-        asking(lambda: self._revoked.announce(sid, end))
+        with redis_errors_as_overloaded():
+            self._revoked.announce(sid, end)
         announce_log_out(self._redis, sid)
 
     def _refresh_ends_ms(self) -> int:

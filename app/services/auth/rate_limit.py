@@ -18,7 +18,7 @@ from redis import Redis
 from app.config import Settings
 from app.core.errors import RateLimited
 from app.message_log import keys
-from app.redis_calls import asking
+from app.redis_calls import redis_errors_as_overloaded
 
 MINUTE, DAY = 60, 86_400
 # Offices and mobile networks have many people behind one address, so the limit per user is the tighter one.
@@ -91,7 +91,8 @@ class RateLimits:
             return
         names = [keys.rate(limit.what, _digest(limit.who)) for limit in active]
         arguments = [part for limit in active for part in (limit.interval_us, limit.allowed)]
-        wait = int(asking(lambda: self._script(keys=names, args=arguments)))
+        with redis_errors_as_overloaded():
+            wait = int(self._script(keys=names, args=arguments))
         if wait > 0:
             raise RateLimited(retry_after=max(1, math.ceil(wait / 1_000_000)))
 

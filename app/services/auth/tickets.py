@@ -15,7 +15,7 @@ from app.core.accounts import Ticket
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
 from app.message_log import keys
-from app.redis_calls import asking
+from app.redis_calls import redis_errors_as_overloaded
 
 # The log formatter finds tickets by this prefix and blanks them out (app/logs.py).
 TICKET_PREFIX = "tkt_"
@@ -31,7 +31,8 @@ def issue_ticket(caller: Caller, *, redis: Redis, lifetime_seconds: int) -> Tick
     Overloaded if Redis does not answer.
     """
     ticket = TICKET_PREFIX + secrets.token_urlsafe(32)
-    asking(lambda: redis.set(_key(ticket), _encode(caller), ex=lifetime_seconds))
+    with redis_errors_as_overloaded():
+        redis.set(_key(ticket), _encode(caller), ex=lifetime_seconds)
     return Ticket(ticket=ticket, expires_in=lifetime_seconds)
 
 
@@ -40,7 +41,8 @@ def take_ticket(ticket: str, *, redis: Redis) -> Caller:
 
     Raises Unauthorized if the ticket never existed, was used or has expired; Overloaded if Redis does not answer.
     """
-    stored = cast("bytes | None", asking(lambda: redis.getdel(_key(ticket))))
+    with redis_errors_as_overloaded():
+        stored = cast("bytes | None", redis.getdel(_key(ticket)))
     if stored is None:
         raise Unauthorized("The ticket is not valid.")
     return _decode(stored)

@@ -11,7 +11,7 @@ from app.core.accounts import UserList
 from app.core.errors import Invalid, NotFound
 from app.fanout.announcements import announce_block
 from app.message_log.conversations import set_blockers
-from app.redis_calls import asking
+from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.user_json import view_of
 from app.store import blocks as store
 from app.store.direct_pairs import blockers, find_direct
@@ -73,6 +73,9 @@ class Blocks:
             written = current
 
     def _set_blockers(self, conversation_id: int, unable: list[int]) -> None:
-        if not asking(lambda: set_blockers(self._redis, conversation_id, unable)):
+        with redis_errors_as_overloaded():
+            was_set = set_blockers(self._redis, conversation_id, unable)
+        if not was_set:
             self._hydrate(conversation_id)
-            asking(lambda: set_blockers(self._redis, conversation_id, unable))
+            with redis_errors_as_overloaded():
+                set_blockers(self._redis, conversation_id, unable)
