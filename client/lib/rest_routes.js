@@ -17,7 +17,7 @@ export const REST_ROUTES = {
   typing: ({ conversationId, typing }) => ["POST", `/conversations/${conversationId}/typing`, { typing }],
 };
 
-/** Returns the path with a query string, without members that are undefined or null. @param {string} path @param {Record<string, any>} query */
+/** Returns the path with a query string, without fields that are undefined or null. @param {string} path @param {Record<string, any>} query */
 export function withQuery(path, query) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
   return given.length ? `${path}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}` : path;

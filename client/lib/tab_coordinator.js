@@ -262,7 +262,7 @@ export class TabCoordinator {
   }
 }
 
-/** Returns an error as a plain object, which other tabs can receive with all its members. @param {ParleyError} error */
+/** Returns an error as a plain object, which other tabs can receive with all its fields. @param {ParleyError} error */
 function plain(error) {
   return { ...error, message: error.message };
 }

@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def run_node() -> RunNode:
-    """Run a program of scenarios/; what it says is the failure."""
+    """Runs a program of scenarios/; fails with its output."""
     node_tools()
 
     def run(name: str, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""``Tab``: a page that has nothing but the client in it, as ``window.parley``, and all that came to it."""
+"""``Tab``: a page with only the client, as ``window.parley``, and a list of the events that it received."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from playwright.sync_api import BrowserContext, Page
 
 PASSWORD = "correct horse battery"
 WAIT_MS = 20_000
-# The API's page is of the server's own origin and runs no script of its own.
+# A page of the server's origin that runs no scripts.
 EMPTY = "/docs"
 BEGIN = """async (options) => {
   const { Parley } = await import("/client/parley.js");
-  window.came = [];
+  window.received = [];
   window.parley = new Parley(options);
-  parley.on("*", (data, name) => { came.push({ name, data }); });
+  parley.on("*", (data, name) => { received.push({ name, data }); });
 }"""
 
 
@@ -29,7 +29,7 @@ class Tab:
         self.load()
 
     def load(self) -> None:
-        """Also again: a reload."""
+        """Loads the page; a second call reloads it."""
         self.page.goto(self.base_url + EMPTY)
         self.run(BEGIN, self.options)
 
@@ -43,22 +43,22 @@ class Tab:
         self.run("() => parley.connect()")
 
     def wait(self, condition: str, argument: Any = None) -> None:
-        """For a JavaScript expression, over ``came``, ``parley`` and ``it``, the argument."""
+        """Waits for a JavaScript expression, with ``received``, ``parley`` and the argument ``it``."""
         self.page.wait_for_function(f"(it) => {condition}", arg=argument)
 
     def send(self, conversation_id: int, message: str) -> None:
-        """Returns once it is in the outbox."""
+        """Sends a message; returns when it is in the outbox."""
         self.run("async (what) => { await parley.send(what).saved; }", _to(conversation_id, message))
 
     def texts(self) -> list[str]:
         return list(
             self.run(
-                "() => came.filter((e) => e.name === 'receive_message').map((e) => e.data.message).filter(Boolean)"
+                "() => received.filter((e) => e.name === 'receive_message').map((e) => e.data.message).filter(Boolean)"
             )
         )
 
     def wait_text(self, text: str) -> None:
-        self.wait("came.some((e) => e.name === 'receive_message' && e.data.message === it)", text)
+        self.wait("received.some((e) => e.name === 'receive_message' && e.data.message === it)", text)
 
     def close(self) -> None:
         self.page.close()

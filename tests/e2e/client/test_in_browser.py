@@ -25,13 +25,13 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def open_tab(browser: Browser, server: Stack) -> Iterator[OpenTab]:
-    """``open_tab("alice")``: tabs of one name share a browser profile, and who is signed in there."""
+    """``open_tab("alice")``: tabs with the same name share a browser profile and its sign-in."""
     contexts = {}
     opened: list[Tab] = []
 
     def open_one(whose: str, base_url: str = server.base_url, **options: Any) -> Tab:
         if whose not in contexts:
-            # The legacy client is no module: to have it beside the new one, the page's policy must look away.
+            # The legacy client is a plain script, which the page's policy would block.
             contexts[whose] = browser.new_context(bypass_csp=whose == "old")
         opened.append(Tab(contexts[whose], base_url, **options))
         return opened[-1]
@@ -47,7 +47,7 @@ def a_name() -> str:
 
 
 def sessions(server: Stack) -> int:
-    """By WebSocket alone: one by long-poll outlives its client, and the test that had it."""
+    """Counts WebSocket sessions only: a long-poll session outlives its client, and even its test."""
     with urllib.request.urlopen(server.base_url + "/metrics") as answer:
         text = answer.read().decode()
     counts = re.findall(r'^parley_sessions\{.*transport="websocket".*\} (\S+)$', text, re.MULTILINE)
@@ -55,7 +55,7 @@ def sessions(server: Stack) -> int:
 
 
 def two_people(open_tab: OpenTab, alice_url: str, server: Stack) -> tuple[Tab, Tab, int]:
-    """Both connected, and the direct conversation of the two."""
+    """Returns two connected tabs and the direct conversation of their users."""
     alice, bob = open_tab("alice", alice_url), open_tab("bob")
     alice.register(a_name())
     bob_id = bob.register(a_name())
@@ -65,11 +65,12 @@ def two_people(open_tab: OpenTab, alice_url: str, server: Stack) -> tuple[Tab, T
     return alice, bob, alice.run("async (id) => (await parley.openDirect(id)).id", bob_id)
 
 
-def test_tabs_share_one_connection_and_the_next_takes_over(open_tab: OpenTab, server: Stack) -> None:
+def test_tabs_share_one_connection_and_another_takes_over(open_tab: OpenTab, server: Stack) -> None:
     first, bob, conversation = two_people(open_tab, server.base_url, server)
     second = open_tab("alice")
     second.connect()
     assert second.run("() => parley.state.transport") == "websocket"
+    second.wait("parley.limits?.maxText === 8000")  # it had no `joined` event
     assert sessions(server) == 2
 
     bob.send(conversation, "to both")
@@ -78,12 +79,12 @@ def test_tabs_share_one_connection_and_the_next_takes_over(open_tab: OpenTab, se
 
     second.send(conversation, "from the second")
     bob.wait_text("from the second")
-    first.wait("came.some((e) => e.name === 'message_status' && e.data.message.message === it)", "from the second")
+    first.wait("received.some((e) => e.name === 'message_status' && e.data.message.message === it)", "from the second")
     second.run("(id) => parley.typing({ conversationId: id })", conversation)
-    bob.wait("came.some((e) => e.name === 'typing')")
-    sent = "came.findLast((e) => e.name === 'message_status').data.id"
+    bob.wait("received.some((e) => e.name === 'typing')")
+    sent = "received.findLast((e) => e.name === 'message_status').data.id"
     second.run(f"async () => {{ await parley.edit({sent}, 'changed by the second'); }}")
-    bob.wait("came.some((e) => e.name === 'message_updated' && e.data.message === 'changed by the second')")
+    bob.wait("received.some((e) => e.name === 'message_updated' && e.data.message === 'changed by the second')")
     second.run("async (ids) => { await parley.watchPresence(ids); }", [bob.run("() => parley.me.id")])
 
     first.close()
@@ -95,10 +96,11 @@ def test_tabs_share_one_connection_and_the_next_takes_over(open_tab: OpenTab, se
     second.send(conversation, "still here")
     bob.wait_text("still here")
     bob.run("() => parley.close()")
-    second.wait("came.some((e) => e.name === 'presence' && e.data.status === 'offline')")  # watched by the new leader
+    # The new leader watches him.
+    second.wait("received.some((e) => e.name === 'presence' && e.data.status === 'offline')")
 
 
-def test_what_waits_survives_a_reload(open_tab: OpenTab, server: Stack) -> None:
+def test_outbox_survives_a_reload(open_tab: OpenTab, server: Stack) -> None:
     with Gate(int(server.web[0].env["PORT"])) as gate:
         alice, bob, conversation = two_people(open_tab, gate.url, server)
         alice.send(conversation, "before")
@@ -114,7 +116,7 @@ def test_what_waits_survives_a_reload(open_tab: OpenTab, server: Stack) -> None:
         gate.open()
         alice.run(
             "() => { dispatchEvent(new Event('online')); }"
-        )  # as browsers say; else it tries by itself after a while
+        )  # as browsers do; without it the client retries later
         bob.wait_text("after the reload")
         alice.wait(OUTBOX_EMPTY)
     expected = ["before", "offline 0", "offline 1", "offline 2", "after the reload"]
@@ -123,7 +125,7 @@ def test_what_waits_survives_a_reload(open_tab: OpenTab, server: Stack) -> None:
     assert history == expected
 
 
-def test_tabs_renew_their_tokens_once_for_all(open_tab: OpenTab, server: Stack) -> None:
+def test_one_tab_renews_the_tokens_for_all(open_tab: OpenTab, server: Stack) -> None:
     tabs = [open_tab("alice")]
     tabs[0].register(a_name())
     tabs += [open_tab("alice"), open_tab("alice")]
@@ -137,19 +139,19 @@ def test_tabs_renew_their_tokens_once_for_all(open_tab: OpenTab, server: Stack) 
     tabs[0].run(f"() => {{ window.seen = new Set([{token}]); setInterval(() => seen.add({token}), 20); }}")
     for number in (2, 3):
         tabs[0].wait("seen.size >= it", number)
-        # All at once, with a token that has just been replaced.
+        # All at once, right after the token was replaced.
         for tab in tabs:
             assert tab.run("async () => (await parley.request('GET', '/me')).id") == tab.run("() => parley.me.id")
-    # Of a token that is shown twice the server ends the sign-in.
+    # The server ends the sign-in if a refresh token is used twice.
     wait_until(lambda: tabs[0].run("() => seen.size") == len(renewals) + 1, 10, "as many tokens as renewals")
-    assert not any(tab.run("() => came.some((e) => e.name === 'signed_out')") for tab in tabs)
+    assert not any(tab.run("() => received.some((e) => e.name === 'signed_out')") for tab in tabs)
 
     tabs[1].run("() => parley.logout()")
     for tab in tabs:
-        tab.wait("came.some((e) => e.name === 'signed_out')")
+        tab.wait("received.some((e) => e.name === 'signed_out')")
 
 
-def test_the_ten_lines_of_the_readme_are_a_chat(browser: Browser, open_tab: OpenTab, server: Stack) -> None:
+def test_example_of_the_readme_is_a_working_chat(browser: Browser, open_tab: OpenTab, server: Stack) -> None:
     bob, alice = open_tab("bob"), open_tab("alice")
     bob_id = bob.register(a_name())
     bob.connect()
@@ -173,20 +175,20 @@ def test_the_ten_lines_of_the_readme_are_a_chat(browser: Browser, open_tab: Open
     page.close()
 
 
-# Each step of the legacy client as a promise, for playwright to await.
+# The calls of the legacy client as promises, which playwright can await.
 OLD_BEGIN = """() => {
   window.chat = ParleyLegacy("");
-  chat.on("receive_message", (data) => came.push({ name: "old", data }));
+  chat.on("receive_message", (data) => received.push({ name: "old", data }));
 }"""
 OLD_REGISTER = """([name, password]) => new Promise((done, fail) =>
   chat.register(name, password, (error, user) => error ? fail(error) : done(user.id)))"""
 OLD_SEND = """(data) => new Promise((done, fail) =>
   chat.send(data, (error, ack) => error ? fail(error) : done(ack)))"""
 OLD_READ = "(id) => new Promise((done) => chat.markRead(id, 2, done))"
-OLD_SEQS = "() => came.filter((e) => e.name === 'old').map((e) => e.data.seq)"
+OLD_SEQS = "() => received.filter((e) => e.name === 'old').map((e) => e.data.seq)"
 
 
-def test_the_legacy_client_chats(open_tab: OpenTab, server: Stack) -> None:
+def test_legacy_client_chats(open_tab: OpenTab, server: Stack) -> None:
     bob, old = open_tab("bob"), open_tab("old")
     bob_id = bob.register(a_name())
     bob.connect()
@@ -198,13 +200,13 @@ def test_the_legacy_client_chats(open_tab: OpenTab, server: Stack) -> None:
     assert ack["status"] == "stored"
     bob.wait_text("old to new")
     bob.send(ack["conversationId"], "new to old")
-    old.wait("came.some((e) => e.name === 'old' && e.data.message === 'new to old')")
-    # Its next poll says that it has it.
-    bob.wait("came.some((e) => e.name === 'message_delivered' && e.data.userId === it && e.data.seq === 2)", old_id)
+    old.wait("received.some((e) => e.name === 'old' && e.data.message === 'new to old')")
+    # The next poll confirms the message.
+    bob.wait("received.some((e) => e.name === 'message_delivered' && e.data.userId === it && e.data.seq === 2)", old_id)
     old.run(OLD_READ, ack["conversationId"])
-    bob.wait("came.some((e) => e.name === 'message_read' && e.data.userId === it)", old_id)
+    bob.wait("received.some((e) => e.name === 'message_read' && e.data.userId === it)", old_id)
     first_token = old.run("() => chat.tokens.accessToken")
-    old.wait("chat.tokens.accessToken !== it", first_token)  # it ended, and a poll renewed it
+    old.wait("chat.tokens.accessToken !== it", first_token)  # it expired, and a poll renewed it
     bob.send(ack["conversationId"], "with a new token")
-    old.wait("came.some((e) => e.name === 'old' && e.data.message === 'with a new token')")
+    old.wait("received.some((e) => e.name === 'old' && e.data.message === 'with a new token')")
     assert old.run(OLD_SEQS) == [1, 2, 3]

@@ -1,5 +1,5 @@
-"""The client by itself, in Node, against a running server: the flow of a first chat, blocked transports, an outbox
-under cuts and reloads, tokens that end.
+"""The client in Node, against a running server: a first chat, blocked transports, an outbox under disconnects and
+reloads, expiring tokens.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ SEEDS = range(1, 5)
 
 
 @pytest.mark.parametrize("transport", ["websocket", "sse", "long-poll"])
-def test_a_first_chat(server: Stack, run_node: RunNode, transport: str) -> None:
+def test_first_chat(server: Stack, run_node: RunNode, transport: str) -> None:
     run_node("contract", server.base_url, transport)
 
 
-def test_blocked_transports_are_stepped_down_from_and_climbed_back_to(server: Stack, run_node: RunNode) -> None:
+def test_client_falls_back_from_blocked_transports_and_returns(server: Stack, run_node: RunNode) -> None:
     run_node("fallback", server.base_url)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_is_written_arrives_once_and_in_order(server: Stack, run_node: RunNode, seed: int) -> None:
+def test_messages_arrive_once_and_in_order(server: Stack, run_node: RunNode, seed: int) -> None:
     run_node("outbox", server.base_url, str(seed))
 
 
-def test_sessions_outlive_their_tokens(server: Stack, run_node: RunNode) -> None:
+def test_session_outlives_its_tokens(server: Stack, run_node: RunNode) -> None:
     run_node("renewal", server.base_url)
 
 
-def test_close_codes_are_honoured(run_node: RunNode) -> None:
+def test_client_follows_close_codes(run_node: RunNode) -> None:
     run_node("close_codes", "")
 
 
-def test_parts(run_node: RunNode) -> None:
+def test_modules(run_node: RunNode) -> None:
     run_node("parts", "")

@@ -1,4 +1,4 @@
-"""How client/ is served, and what is promised of it as a package."""
+"""How the server serves client/, and the promises of the package."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.e2e.client.conftest import RunNode
 from tests.support.processes import Stack
 
 
-def test_the_package_is_small_and_leans_on_nothing(run_node: RunNode) -> None:
+def test_package_is_small_and_has_no_dependencies(run_node: RunNode) -> None:
     run_node("package", "")
 
 
-def test_modules_are_served_as_they_lie(server: Stack) -> None:
+def test_modules_are_served_unchanged(server: Stack) -> None:
     with httpx.Client(base_url=server.base_url, trust_env=False) as http:
         for name in ("parley.js", "lib/tab_coordinator.js", "legacy.js"):
             answer = http.get(f"/client/{name}")
@@ -29,7 +29,7 @@ def test_modules_are_served_as_they_lie(server: Stack) -> None:
             assert plain.content == answer.content
 
 
-def test_the_page_asks_ahead_for_the_modules_that_it_loads_and_no_others(server: Stack) -> None:
+def test_page_preloads_exactly_the_modules_that_it_loads(server: Stack) -> None:
     page = httpx.get(server.base_url, trust_env=False).text
     asked = set(re.findall(r'rel="modulepreload" href="/client/([^"]+)"', page))
     loaded, waiting = set(), ["parley.js"]
@@ -41,7 +41,7 @@ def test_the_page_asks_ahead_for_the_modules_that_it_loads_and_no_others(server:
     assert asked == loaded
 
 
-def test_browsers_ask_again_and_are_told_that_nothing_changed(server: Stack) -> None:
+def test_unchanged_module_answers_304(server: Stack) -> None:
     with httpx.Client(base_url=server.base_url, trust_env=False) as http:
         first = http.get("/client/parley.js")
         assert first.headers["Cache-Control"] == "no-cache"
@@ -49,13 +49,13 @@ def test_browsers_ask_again_and_are_told_that_nothing_changed(server: Stack) -> 
         assert (again.status_code, again.content) == (304, b"")
 
 
-def test_the_service_worker_is_at_the_root(server: Stack) -> None:
+def test_service_worker_is_at_the_root(server: Stack) -> None:
     answer = httpx.get(f"{server.base_url}/sw.js", trust_env=False)
     assert answer.content == (CLIENT / "sw.js").read_bytes()
     assert answer.headers["Content-Type"].startswith("text/javascript")
 
 
-def test_nothing_else_is_served(server: Stack) -> None:
+def test_no_other_files_are_served(server: Stack) -> None:
     with httpx.Client(base_url=server.base_url, trust_env=False, follow_redirects=True) as http:
         for path in (
             "README.md",

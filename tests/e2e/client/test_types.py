@@ -1,4 +1,4 @@
-"""The client's types: those of the contract, and to be had by who installs the client as a package."""
+"""The client's types match the contract and work in applications that install the package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.api.documents.openapi import openapi
 from dev.node import node, node_tools
 from tests.e2e.client.conftest import RunNode
 
-# They come back on the command that they answer; no handler hears of them.
+# Commands resolve to these events; handlers never get them.
 ANSWERS = {"ack", "pong"}
 USE = """
 import { Parley, type EventMap, type Message } from "parley-client";
@@ -32,7 +32,7 @@ MISUSE = {
 SETTINGS = {"strict": True, "noEmit": True, "module": "NodeNext", "target": "ES2022", "types": []}
 
 
-def test_they_are_those_of_the_contract(run_node: RunNode, tmp_path: Path) -> None:
+def test_types_match_the_contract(run_node: RunNode, tmp_path: Path) -> None:
     stream, rest = asyncapi()["components"], openapi()["components"]
     data = {
         name.removeprefix("event."): message["payload"]["properties"]["data"]
@@ -45,7 +45,7 @@ def test_they_are_those_of_the_contract(run_node: RunNode, tmp_path: Path) -> No
     run_node("types", "", str(documents))
 
 
-def test_an_application_that_installs_the_package_has_them(tmp_path: Path) -> None:
+def test_application_that_installs_the_package_gets_its_types(tmp_path: Path) -> None:
     _install_package(tmp_path)
     compiled = _compile(tmp_path, USE)
     assert compiled.returncode == 0, compiled.stdout
@@ -56,7 +56,7 @@ def test_an_application_that_installs_the_package_has_them(tmp_path: Path) -> No
         assert complaint in wrong.stdout
 
 
-def test_the_package_that_is_installed_works(tmp_path: Path) -> None:
+def test_installed_package_works(tmp_path: Path) -> None:
     _install_package(tmp_path)
     (tmp_path / "use.mjs").write_text('import { Parley } from "parley-client"; console.log(typeof Parley);')
     ran = subprocess.run([node(), "use.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -64,7 +64,7 @@ def test_the_package_that_is_installed_works(tmp_path: Path) -> None:
 
 
 def _install_package(project: Path) -> None:
-    """What npm would put into the package, and nothing else."""
+    """Copies exactly the files that npm would put into the package."""
     npm = shutil.which("npm")
     assert npm is not None
     command = [npm, "pack", str(CLIENT), "--json", "--dry-run"]

@@ -1,29 +1,29 @@
 /**
- * The client as an application in TypeScript uses it. Nothing of this runs: `make check` compiles it. What is wrong must
- * stay wrong, so each `@ts-expect-error` fails where a type has become looser.
+ * The client as a TypeScript application uses it. `make check` compiles this file; it never runs. Each `@ts-expect-error`
+ * fails if a type becomes looser.
  */
 import { Parley, ParleyError } from "../../../client/parley.js";
 import type { Attachment, Conversation, EventMap, Message, Profile, User } from "../../../client/lib/types.js";
 
-/** Compiles for exactly this type, and for `any` never. */
+/** Compiles only for exactly this type, and never for `any`. */
 function is<Expected>() {
   return <Actual,>(_value: Same<Actual, Expected> extends true ? Actual : never): void => undefined;
 }
-/** What answers `any`. */
+/** The names of methods and fields whose type is `any`. */
 type Loose<Class> = { [K in keyof Class]: Class[K] extends (...given: never[]) => infer Answer ? IfAny<Awaited<Answer>, K> : IfAny<Class[K], K> }[keyof Class];
 type IfAny<T, Yes> = 0 extends 1 & T ? Yes : never;
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** They take any address, and any command. */
+/** These two take any address and any command. */
 is<"request" | "command">()({} as Loose<Parley>);
 is<never>()({} as Loose<EventMap>);
 
 export async function signing(parley: Parley): Promise<void> {
   is<User>()(await parley.login({ username: "alice", password: "secret" }));
   is<Profile>()(await parley.updateMe({ displayName: "Alice", avatarUrl: null }));
-  // @ts-expect-error nobody may be signed in
+  // @ts-expect-error it is null if nobody is signed in
   parley.me.id;
-  // @ts-expect-error there is no such choice
+  // @ts-expect-error no such choice
   await parley.updateMe({ lastSeenVisible: "friends" });
   // @ts-expect-error no such option
   new Parley({ adress: "https://chat.example.com" });
@@ -56,7 +56,7 @@ export function listening(parley: Parley): void {
   for (const name of ["media_ready", "media_failed"] as const) parley.on(name, (medium) => is<string>()(medium.contentType));
   // @ts-expect-error no such event
   parley.on("recieve_message", () => undefined);
-  // @ts-expect-error of another event
+  // @ts-expect-error the data of another event
   parley.on("typing", (mark: EventMap["message_read"]) => mark.seq);
 }
 
@@ -71,15 +71,15 @@ export async function writing(parley: Parley): Promise<void> {
   is<"accepted" | "stored">()((await parley.edit(id, "Hello!")).status);
   is<string | undefined>()((await parley.outbox())[0]?.error?.code);
   parley.send({ receiverId: 2, forward: { id } });
-  // @ts-expect-error to whom?
+  // @ts-expect-error no receiver
   parley.send({ message: "Hello" });
-  // @ts-expect-error to both?
+  // @ts-expect-error two receivers
   parley.send({ conversationId: 1, receiverId: 2, message: "Hello" });
-  // @ts-expect-error an attachment is named by its id
+  // @ts-expect-error an attachment is an object with its id
   parley.send({ conversationId: 1, attachments: ["m"] });
   // @ts-expect-error seq is a number
   await parley.markRead(1, "7");
-  // @ts-expect-error an id of a conversation is a number
+  // @ts-expect-error a conversation id is a number
   parley.typing({ conversationId: "1" });
 }
 
@@ -103,6 +103,6 @@ export async function reading(parley: Parley): Promise<void> {
   await parley.setRole(1, 2, "moderator");
   // @ts-expect-error no such field
   (await parley.conversation(1)).title;
-  // @ts-expect-error a question needs words
+  // @ts-expect-error a search needs a query
   await parley.search({ conversationId: 1 });
 }

@@ -1,4 +1,4 @@
-"""What a screen reader, or somebody who sees little, would stumble over: axe-core looks at the page as it stands."""
+"""Accessibility checks: axe-core finds problems of screen readers and low vision in the current page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js")
 
 
 def serious(page: Page) -> list[str]:
-    """What axe-core calls serious or critical, each with where it is."""
+    """Returns the serious and critical violations, each with its element."""
     page.evaluate(AXE.read_text())
     found = json.loads(page.evaluate("axe.run({resultTypes: ['violations']}).then((found) => JSON.stringify(found))"))
     return [

@@ -1,4 +1,4 @@
-"""One stack and one browser for the tests of the page that run in this process; windows are each test's own."""
+"""One stack and one browser per test process; each test opens its own windows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.page.window import DEMO_KEY, Window
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
-# Push: with a key of its own the server sends, and its stand-in is on this machine.
+# With a VAPID key the server sends pushes; the fake push service runs on this machine.
 VAPID_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).rstrip(b"=").decode()
 SETTINGS = {
     "DEMO_KEY": DEMO_KEY,
@@ -43,7 +43,7 @@ def server() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def people(server: Stack) -> Iterator[People]:
-    """Accounts with names of their own for each test, and what they say over the API."""
+    """Accounts with unique names, which can send over the API."""
     people = People(server.base_url)
     yield people
     people.close()
@@ -57,7 +57,7 @@ def gate(server: Stack) -> Iterator[Gate]:
 
 @pytest.fixture
 def window(browser: Browser, server: Stack) -> Iterator[OpenWindow]:
-    """``window(base_url=…, **context options)``; closed after the test, which fails where a page had a fault."""
+    """``window(base_url=…, **context options)``. Closes them after the test; errors in a page fail it."""
     opened: list[Window] = []
 
     def open_window(base_url: str = server.base_url, **options: Any) -> Window:

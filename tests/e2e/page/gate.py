@@ -1,4 +1,4 @@
-"""A proxy in front of the server that a browser meets: open, closed, or closed to some requests."""
+"""A proxy between browser and server that can be open, closed, or closed to some requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EVERYTHING = b""
 
 
 class Gate(TcpProxy):
-    """``blocked`` holds the beginnings of requests whose connections are reset. A browser sends a request in one go."""
+    """Resets connections whose requests begin with an entry of ``blocked``. A browser sends a request in one piece."""
 
     def __init__(self, target_port: int) -> None:
         self.blocked: tuple[bytes, ...] = ()
@@ -21,7 +21,7 @@ class Gate(TcpProxy):
         return f"http://127.0.0.1:{self.port}"
 
     def shut(self, *requests: bytes) -> None:
-        """From now on; what is open is cut."""
+        """Blocks these requests from now on, and cuts open connections."""
         self.blocked = requests
         self.cut()
 

@@ -1,4 +1,4 @@
-"""A conversation with a long past, written straight into the store: sending it would take a minute."""
+"""A conversation with a long history, written directly to the store because sending it would take a minute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MARK = """
 
 
 def fill(database_url: str, conversation: int, one: int, other: int, count: int) -> None:
-    """``count`` messages of the two, a minute apart, all read. Nothing may have been sent there before."""
+    """Inserts ``count`` messages of the two users, a minute apart, all read. The conversation must be empty before."""
     values = {"conversation": conversation, "one": one, "other": other, "count": count}
     with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
         connection.execute(FILL, values)

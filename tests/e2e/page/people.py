@@ -1,4 +1,4 @@
-"""People for the browser tests: registered over the API, and speaking through it where no window is needed."""
+"""Users for the browser tests. They register over the API, and use it for everything that needs no window."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Somebody:
         return int(self.call("POST", "/conversations", json=new)["id"])
 
     def history(self, conversation_id: int, **where: int) -> list[dict[str, Any]]:
-        """The newest hundred, or those ``after`` or ``before`` a seq."""
+        """Returns the newest 100 messages, or those ``after`` or ``before`` a seq."""
         found: list[dict[str, Any]] = self.call(
             "GET", f"/conversations/{conversation_id}/messages", params={"limit": 100, **where}
         )["messages"]
@@ -54,7 +54,7 @@ class People:
             client.close()
 
     def new(self, name: str) -> Somebody:
-        """``name`` is what others see; the username is made from it, and nobody else's."""
+        """Registers a user with this display name and a unique username made from it."""
         number = next(_numbers)
         username = f"{name.split(maxsplit=1)[0].lower()}-{number}"
         account = {"username": username, "password": PASSWORD, "displayName": name}
@@ -68,6 +68,6 @@ class People:
         return Somebody(made["user"]["id"], username, name, api)
 
     def pair(self) -> tuple[Somebody, Somebody, int]:
-        """Two people with a conversation."""
+        """Returns two users and their direct conversation."""
         ann, ben = self.new("Ann Archer"), self.new("Ben Baker")
         return ann, ben, ann.direct(ben)

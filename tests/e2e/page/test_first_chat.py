@@ -1,4 +1,4 @@
-"""Two people in two windows: from an account to a conversation, and what becomes of a message in it."""
+"""Two people in two windows: accounts, a conversation, and the life of its messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def two(window: OpenWindow, people: People):
     return window().sign_in_demo(ann.username), window().sign_in_demo(ben.username)
 
 
-def test_a_newcomer_signs_up_finds_somebody_and_both_write(window: OpenWindow, people: People) -> None:
+def test_new_user_signs_up_finds_somebody_and_chats(window: OpenWindow, people: People) -> None:
     ben = people.new("Ben Baker")
     there = window().sign_in_demo(ben.username)
     expect(there.page.get_by_text("No conversations yet")).to_be_visible()
@@ -47,7 +47,7 @@ def test_a_newcomer_signs_up_finds_somebody_and_both_write(window: OpenWindow, p
     expect(there.page).to_have_title("Parley")
 
 
-def test_the_two_links_are_two_people_in_one_browser(window: OpenWindow, people: People) -> None:
+def test_two_demo_links_sign_in_two_people_in_one_browser(window: OpenWindow, people: People) -> None:
     ann, ben, _ = people.pair()
     here = window().sign_in_demo(ann.username)
     beside = here.new_page()
@@ -63,7 +63,7 @@ def test_the_two_links_are_two_people_in_one_browser(window: OpenWindow, people:
     assert "demo" not in here.page.url
 
 
-def test_a_message_that_is_refused_stays_with_its_reason(window: OpenWindow, people: People) -> None:
+def test_refused_message_stays_with_its_reason(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     ann.call("PUT", f"/blocks/{ben.id}")
@@ -79,7 +79,7 @@ def test_a_message_that_is_refused_stays_with_its_reason(window: OpenWindow, peo
     assert [said["message"] for said in ben.history(conversation)] == ["refused"]
 
 
-def test_marks_say_what_a_message_has_come_to(window: OpenWindow, people: People) -> None:
+def test_marks_show_the_status_of_a_message(window: OpenWindow, people: People) -> None:
     ann, ben, _ = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     here.send("one")
@@ -91,7 +91,7 @@ def test_marks_say_what_a_message_has_come_to(window: OpenWindow, people: People
     here.wait_mark("one", "read")
 
 
-def test_typing_and_presence_are_shown_while_they_last(two) -> None:
+def test_typing_and_presence_appear_and_expire(two) -> None:
     here, there = two
     here.open("Ben Baker")
     there.open("Ann Archer")
@@ -99,7 +99,7 @@ def test_typing_and_presence_are_shown_while_they_last(two) -> None:
     expect(subtitle).to_have_text("online")
     there.page.locator(".composer textarea").press_sequentially("so")
     expect(subtitle).to_have_text("typing…")
-    expect(subtitle).to_have_text("online")  # it lapses
+    expect(subtitle).to_have_text("online")  # typing expires
     there.close()
     expect(subtitle).to_have_text(re.compile("^last seen"), timeout=40_000)
 
@@ -133,7 +133,7 @@ def test_reply_react_edit_and_delete(two) -> None:
     there.sees("before")
 
 
-def test_text_is_never_markup_and_links_are_safe(two) -> None:
+def test_text_never_becomes_markup_and_links_are_safe(two) -> None:
     here, there = two
     here.open("Ben Baker")
     there.open("Ann Archer")
@@ -149,7 +149,7 @@ def test_text_is_never_markup_and_links_are_safe(two) -> None:
     assert "noopener" in str(links.get_attribute("rel"))
 
 
-def test_what_is_found_leads_to_its_place(two) -> None:
+def test_search_result_jumps_to_its_message(two) -> None:
     here, _ = two
     here.open("Ben Baker")
     here.send("a needle in the hay")
@@ -178,7 +178,7 @@ def test_mute_and_block(window: OpenWindow, people: People) -> None:
     assert "can you hear me?" not in here.texts()
 
 
-def test_a_wrong_password_and_a_taken_name_are_said(window: OpenWindow, people: People) -> None:
+def test_wrong_password_and_taken_username_show_errors(window: OpenWindow, people: People) -> None:
     ann = people.new("Ann Archer")
     here = window()
     here.page.goto(here.base_url)
@@ -193,14 +193,14 @@ def test_a_wrong_password_and_a_taken_name_are_said(window: OpenWindow, people: 
     expect(here.page.get_by_role("alert")).to_have_text("This username is taken.")
 
 
-def test_a_demo_link_of_another_run_is_explained(window: OpenWindow, server: Stack) -> None:
+def test_demo_link_of_another_run_shows_an_explanation(window: OpenWindow, server: Stack) -> None:
     here = window()
     here.page.goto(f"{server.base_url}/#demo=alice.0000")
     expect(here.page.get_by_role("alert")).to_contain_text("This demo link is from an earlier run.")
     assert "#" not in here.page.url
 
 
-def test_who_signs_out_is_out_after_a_reload(two) -> None:
+def test_sign_out_survives_a_reload(two) -> None:
     here, _ = two
     here.page.get_by_label("Settings and profile").click()
     here.page.get_by_role("button", name="Sign out").click()
@@ -209,7 +209,7 @@ def test_who_signs_out_is_out_after_a_reload(two) -> None:
     expect(here.page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
-def test_who_is_signed_out_elsewhere_is_told(window: OpenWindow, people: People) -> None:
+def test_sign_out_in_another_tab_shows_a_note(window: OpenWindow, people: People) -> None:
     ann, _, _ = people.pair()
     here = window().sign_in(ann.username, PASSWORD)
     other = here.new_page()
@@ -220,7 +220,7 @@ def test_who_is_signed_out_elsewhere_is_told(window: OpenWindow, people: People)
     expect(other.get_by_role("alert")).to_have_text("You have been signed out.")
 
 
-def test_what_an_account_needs_is_said_beside_the_fields(window: OpenWindow) -> None:
+def test_sign_up_errors_appear_at_their_fields(window: OpenWindow) -> None:
     here = window()
     here.page.goto(here.base_url)
     here.page.get_by_role("button", name="Create an account").click()

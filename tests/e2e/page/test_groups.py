@@ -1,4 +1,4 @@
-"""A group in windows: made, named, administered, left."""
+"""Groups in the page: created, named, administered and left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def manage(window: Window, somebody: Somebody, entry: str) -> None:
     window.page.get_by_role("menuitem", name=entry).click()
 
 
-def test_a_group_is_made_named_and_administered(window: OpenWindow, people: People) -> None:
+def test_group_is_created_named_and_administered(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
     here, there = window().sign_in_demo(ann.username), window().sign_in_demo(ben.username)
 
@@ -61,7 +61,7 @@ def test_a_group_is_made_named_and_administered(window: OpenWindow, people: Peop
     here.sees("back again")
 
 
-def test_an_invite_link_leads_into_the_group_until_it_is_revoked(window: OpenWindow, people: People) -> None:
+def test_invite_link_works_until_it_is_revoked(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
     ann.group("Readers")
     here = window().sign_in_demo(ann.username).open("Readers")
@@ -83,14 +83,15 @@ def test_an_invite_link_leads_into_the_group_until_it_is_revoked(window: OpenWin
     expect(late.page.get_by_text("This invite link is no longer valid.")).to_be_visible()
 
 
-def test_mentions_are_counted_apart_and_members_see_no_administration(window: OpenWindow, people: People) -> None:
+def test_mentions_have_their_own_badge_and_members_see_no_administration(window: OpenWindow, people: People) -> None:
     ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
     group = ann.group("Team", ben)
     ann.say(group, "for everybody")
     ann.say(group, f"for @{ben.username}")
     here = window().sign_in_demo(ben.username)
     expect(here.row("Team").get_by_label("1 mention", exact=True)).to_be_visible()
-    expect(here.row("Team").locator(".badge:not(.named)")).to_have_text("3")  # and that it was created
+    # The third message is the system message that the group was created.
+    expect(here.row("Team").locator(".badge:not(.named)")).to_have_text("3")
     here.open("Team")
     expect(here.row("Team").locator(".badge")).to_have_count(0)
     here.page.get_by_label("Details", exact=True).click()

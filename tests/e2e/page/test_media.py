@@ -1,4 +1,4 @@
-"""Pictures, files and voice in windows: on their way, there, and refused."""
+"""Pictures, files and voice messages in the page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from playwright.sync_api import expect
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People
 
-# Long: pictures are prepared by a worker.
+# Long, because a worker processes the pictures.
 READY_MS = 30_000
 
 
 def png(width: int, height: int) -> bytes:
-    """A gradient."""
+    """Returns a PNG with a gradient."""
     rows = b"".join(b"\0" + b"".join(bytes((x % 256, y % 256, 128)) for x in range(width)) for y in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
@@ -28,7 +28,7 @@ def picked(name: str, kind: str, data: bytes) -> Any:
     return {"name": name, "mimeType": kind, "buffer": data}
 
 
-def test_a_picture_is_sent_and_shown_to_both(window: OpenWindow, people: People) -> None:
+def test_picture_is_shown_to_both_people(window: OpenWindow, people: People) -> None:
     ann, ben, _ = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     there = window().sign_in_demo(ben.username).open("Ann Archer")
@@ -46,7 +46,7 @@ def test_a_picture_is_sent_and_shown_to_both(window: OpenWindow, people: People)
     expect(large).to_have_js_property("naturalWidth", 320)
 
 
-def test_a_file_is_named_and_can_be_had(window: OpenWindow, people: People) -> None:
+def test_file_shows_its_name_and_opens(window: OpenWindow, people: People) -> None:
     ann, ben, _ = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     there = window().sign_in_demo(ben.username).open("Ann Archer")
@@ -63,7 +63,7 @@ def test_a_file_is_named_and_can_be_had(window: OpenWindow, people: People) -> N
     opened.value.close()
 
 
-def test_an_upload_that_is_taken_back_is_not_sent(window: OpenWindow, people: People) -> None:
+def test_removed_upload_is_not_sent(window: OpenWindow, people: People) -> None:
     ann, _, _ = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     here.page.locator('input[type="file"]').set_input_files([picked("oops.png", "image/png", png(64, 64))])
@@ -74,7 +74,7 @@ def test_an_upload_that_is_taken_back_is_not_sent(window: OpenWindow, people: Pe
     expect(here.message("without it").locator(".picture")).to_have_count(0)
 
 
-def test_a_voice_message_is_recorded_and_played(window: OpenWindow, people: People) -> None:
+def test_voice_message_is_recorded_and_played(window: OpenWindow, people: People) -> None:
     ann, ben, _ = people.pair()
     here = window(permissions=["microphone"]).sign_in_demo(ann.username).open("Ben Baker")
     there = window().sign_in_demo(ben.username).open("Ann Archer")

@@ -1,4 +1,4 @@
-"""What is done with a message beyond answering it: passed on, pinned, and looked up who has read it."""
+"""Forwards, pins and read receipts in the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.e2e.page.people import People
 from tests.support.processes import Stack
 
 
-def test_a_forward_says_who_wrote_it_and_not_where(window: OpenWindow, people: People) -> None:
+def test_forward_names_the_author_but_not_the_conversation(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
     team = ann.group("Team", ben)
     ben.say(team, "the plan")
@@ -24,7 +24,7 @@ def test_a_forward_says_who_wrote_it_and_not_where(window: OpenWindow, people: P
     expect(shown.locator(".forwarded")).to_have_text("Forwarded from Ben Baker")
     expect(there.page.get_by_text("Team")).to_have_count(0)
 
-    there.choose("the plan", "Forward")  # on, and back to where it came from: it is still Ben's
+    there.choose("the plan", "Forward")  # forwarded back to Ann, it still names Ben
     there.page.get_by_role("dialog").get_by_role("button", name="Ann Archer").click()
     expect(there.message("the plan")).to_have_count(2)
     here.open("Cyd Cole")
@@ -33,7 +33,7 @@ def test_a_forward_says_who_wrote_it_and_not_where(window: OpenWindow, people: P
         expect(here.message("the plan").nth(at).locator(".forwarded")).to_have_text("Forwarded from Ben Baker")
 
 
-def test_a_forward_that_is_refused_says_so(window: OpenWindow, people: People) -> None:
+def test_refused_forward_shows_an_error(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     cyd = people.new("Cyd Cole")
     ann.say(ann.direct(cyd), "before")
@@ -52,7 +52,7 @@ def test_a_forward_that_is_refused_says_so(window: OpenWindow, people: People) -
     expect(here.message("soon gone")).to_have_count(0)
 
 
-def test_pinned_messages_are_listed_as_they_now_are(window: OpenWindow, people: People) -> None:
+def test_pinned_messages_show_their_current_state(window: OpenWindow, people: People) -> None:
     ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
     team = ann.group("Team", ben)
     one, two = ann.say(team, "one"), ben.say(team, "two")
@@ -65,7 +65,7 @@ def test_pinned_messages_are_listed_as_they_now_are(window: OpenWindow, people: 
     there.message("one").hover()
     there.message("one").get_by_label("More").click()
     expect(there.page.get_by_role("menuitem", name="Forward")).to_be_visible()
-    expect(there.page.get_by_role("menuitem", name="Pin")).to_have_count(0)  # a member may not
+    expect(there.page.get_by_role("menuitem", name="Pin")).to_have_count(0)  # members may not pin
     there.page.keyboard.press("Escape")
 
     here.choose("one", "Pin")
@@ -85,7 +85,7 @@ def test_pinned_messages_are_listed_as_they_now_are(window: OpenWindow, people: 
         expect(screen.page.get_by_label("Pinned messages")).to_have_count(0)
 
 
-def test_a_pin_leads_to_its_message_also_on_a_phone(window: OpenWindow, people: People, server: Stack) -> None:
+def test_pin_jumps_to_its_message_also_on_a_phone(window: OpenWindow, people: People, server: Stack) -> None:
     ann, ben, conversation = people.pair()
     fill(server.env["DATABASE_URL"], conversation, ann.id, ben.id, 300)
     old = ann.history(conversation, before=20)[-1]
@@ -101,7 +101,7 @@ def test_a_pin_leads_to_its_message_also_on_a_phone(window: OpenWindow, people: 
         assert here.page.get_by_role("complementary", name="Details").is_visible() is not bool(options)
 
 
-def test_who_has_read_a_message_is_shown_as_it_happens(window: OpenWindow, people: People) -> None:
+def test_read_receipts_update_live(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
     team = ann.group("Team", ben, cyd)
     said = ann.say(team, "hear, hear")

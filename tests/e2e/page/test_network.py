@@ -1,4 +1,4 @@
-"""The network fails in every way that a page meets: nothing is lost, nothing comes twice, nobody reloads."""
+"""Network failures in the page: no message is lost or doubled, and nobody has to reload."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.processes import Stack
 BACK_MS = 45_000
 
 
-def test_what_is_written_offline_is_sent_once_in_order(window: OpenWindow, people: People, gate: Gate) -> None:
+def test_messages_written_offline_are_sent_once_in_order(window: OpenWindow, people: People, gate: Gate) -> None:
     ann, ben, conversation = people.pair()
     ben.say(conversation, "before the cut")
     here = window(gate.url).sign_in_demo(ann.username).open("Ben Baker")
@@ -40,7 +40,7 @@ def test_what_is_written_offline_is_sent_once_in_order(window: OpenWindow, peopl
     [((WEBSOCKET,), "sse"), ((WEBSOCKET, EVENT_STREAM), "long-poll")],
     ids=["sse", "long-poll"],
 )
-def test_a_blocked_transport_gives_way_to_the_next(
+def test_blocked_transport_falls_back_to_the_next(
     window: OpenWindow, people: People, gate: Gate, blocked: tuple[bytes, ...], transport: str
 ) -> None:
     ann, ben, conversation = people.pair()
@@ -61,12 +61,12 @@ def test_a_blocked_transport_gives_way_to_the_next(
     assert ben.history(conversation)[-1]["message"] == "and back"
 
 
-def test_websocket_is_the_first_choice_and_is_shown(window: OpenWindow, people: People) -> None:
+def test_websocket_is_the_first_choice(window: OpenWindow, people: People) -> None:
     ann, _, _ = people.pair()
     window().sign_in_demo(ann.username).wait_online("websocket")
 
 
-def test_a_reload_in_the_middle_of_sending_sends_once(window: OpenWindow, people: People, gate: Gate) -> None:
+def test_reload_during_a_send_sends_once(window: OpenWindow, people: People, gate: Gate) -> None:
     ann, ben, conversation = people.pair()
     here = window(gate.url).sign_in_demo(ann.username).open("Ben Baker")
     gate.shut(b"POST /api/v1/messages", WEBSOCKET)
@@ -80,7 +80,7 @@ def test_a_reload_in_the_middle_of_sending_sends_once(window: OpenWindow, people
     assert [message["message"] for message in ben.history(conversation)] == ["typed before the reload"]
 
 
-def test_two_tabs_show_the_same(window: OpenWindow, people: People) -> None:
+def test_two_tabs_show_the_same_messages(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     here = window().sign_in(ann.username, PASSWORD).open("Ben Baker")
     other = here.new_page()
@@ -97,12 +97,12 @@ def test_two_tabs_show_the_same(window: OpenWindow, people: People) -> None:
         expect(tab.locator(".message .text")).to_have_count(3)
         assert sorted(here.texts(tab)) == sorted(said)
     assert here.texts(here.page) == here.texts(other) == [m["message"] for m in ben.history(conversation)]
-    here.page.close()  # whichever tab held the connection: the other goes on
+    here.page.close()  # the other tab continues, whichever held the connection
     ben.say(conversation, "still there?")
     expect(other.locator(".message .text").last).to_have_text("still there?")
 
 
-def test_the_server_dies_and_comes_back_under_two_open_pages(window: OpenWindow, people: People, server: Stack) -> None:
+def test_open_pages_survive_a_server_crash(window: OpenWindow, people: People, server: Stack) -> None:
     ann, ben, conversation = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     there = window().sign_in_demo(ben.username).open("Ann Archer")

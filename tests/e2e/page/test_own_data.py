@@ -1,4 +1,4 @@
-"""One's data and one's account: a copy of the one, the end of the other."""
+"""Exporting the user's data and deleting the account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import PASSWORD, People
 from tests.e2e.page.window import Window
 
-MADE_MS = 30_000  # by a worker
+MADE_MS = 30_000  # a worker prepares it
 EXPORTS = "**/api/v1/me/exports/*"
 
 
@@ -24,7 +24,7 @@ def settings(window: Window, entry: str) -> Locator:
 
 
 def answer(page: Page, address: str, with_status: int, /, **body: object) -> None:
-    """Until it is unrouted, the server's answer there is this one."""
+    """Answers requests to this address with this response, until it is unrouted."""
 
     def fulfil(route: Route) -> None:
         kind = "application/json" if with_status < 400 else "application/problem+json"
@@ -33,7 +33,7 @@ def answer(page: Page, address: str, with_status: int, /, **body: object) -> Non
     page.route(address, fulfil)
 
 
-def test_a_copy_of_ones_data_is_made_and_downloaded(window: OpenWindow, people: People, tmp_path: Path) -> None:
+def test_data_export_is_prepared_and_downloaded(window: OpenWindow, people: People, tmp_path: Path) -> None:
     ann, ben, conversation = people.pair()
     ben.say(conversation, "<b>to be kept</b>")
     here = window().sign_in(ann.username, PASSWORD)
@@ -42,7 +42,7 @@ def test_a_copy_of_ones_data_is_made_and_downloaded(window: OpenWindow, people: 
     dialog.get_by_role("button", name="Prepare a copy").click()
     expect(dialog).to_contain_text("We're preparing your copy.")
     assert serious(here.page) == []
-    here.page.reload()  # it is found again
+    here.page.reload()  # the page remembers the request
     here.page.unroute(EXPORTS)
     dialog = settings(here, "Get a copy of your data")
     expect(dialog).to_contain_text("Your copy is ready.", timeout=MADE_MS)
@@ -56,7 +56,7 @@ def test_a_copy_of_ones_data_is_made_and_downloaded(window: OpenWindow, people: 
     assert "<b>to be kept</b>" in [line["message"] for line in lines if line["type"] == "message"]
 
 
-def test_a_copy_that_cannot_be_made_or_had_says_so(window: OpenWindow, people: People) -> None:
+def test_failed_export_shows_an_error(window: OpenWindow, people: People) -> None:
     ann, _, _ = people.pair()
     here = window().sign_in_demo(ann.username)
     dialog = settings(here, "Get a copy of your data")
@@ -74,12 +74,12 @@ def test_a_copy_that_cannot_be_made_or_had_says_so(window: OpenWindow, people: P
     here.page.unroute(EXPORTS)
     dialog.get_by_role("button", name="Try again").click()
     expect(dialog).to_contain_text("Your copy is ready.", timeout=MADE_MS)
-    ann.call("POST", "/me/export")  # in its place
+    ann.call("POST", "/me/export")  # replaces the first export
     dialog.get_by_role("button", name="Download").click()
     expect(here.page.get_by_text("This copy is no longer available.")).to_be_visible()
 
 
-def test_an_account_is_deleted_by_who_knows_its_password(window: OpenWindow, people: People) -> None:
+def test_account_is_deleted_with_its_password(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     ann.say(conversation, "what remains")
     there = window().sign_in_demo(ben.username).open("Ann Archer")
@@ -113,8 +113,8 @@ def test_an_account_is_deleted_by_who_knows_its_password(window: OpenWindow, peo
     expect(there.page.locator(".conversation-head h1")).to_have_text("Deleted account")
 
 
-def test_without_accounts_here_one_types_ones_name(window: OpenWindow, people: People) -> None:
-    """Where accounts are kept elsewhere there is no password that the server could ask for."""
+def test_external_account_is_deleted_after_typing_the_username(window: OpenWindow, people: People) -> None:
+    """Accounts of another service have no password on this server."""
     ann = people.new("Ann Archer")
     here = window().sign_in_demo(ann.username)
     here.page.evaluate("document.documentElement.dataset.accounts = 'off'")
@@ -135,7 +135,7 @@ def test_without_accounts_here_one_types_ones_name(window: OpenWindow, people: P
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_an_account_that_could_not_be_deleted_is_still_there(window: OpenWindow, people: People, status: int) -> None:
+def test_account_stays_if_its_deletion_fails(window: OpenWindow, people: People, status: int) -> None:
     ann = people.new("Ann Archer")
     here = window().sign_in_demo(ann.username)
     code, words = {503: ("overloaded", "The server is busy."), 429: ("rate_limited", "You're doing that too fast.")}[

@@ -1,4 +1,4 @@
-"""What one sets for oneself of a conversation: archived, pinned to the top, muted; the same in all one's windows."""
+"""A user's settings of a conversation (archived, pinned to the top, muted), the same in all windows of the user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def names(window: Window) -> list[str]:
     return window.page.locator(".conversation-row .name").all_inner_texts()
 
 
-def test_what_is_archived_is_out_of_the_list_until_it_is_taken_back(window: OpenWindow, people: People) -> None:
+def test_archived_conversation_leaves_the_list_until_unarchived(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     said = ben.say(conversation, "hello")
     ann.call("POST", f"/conversations/{conversation}/read", json={"seq": said["seq"]})
@@ -49,8 +49,8 @@ def test_what_is_archived_is_out_of_the_list_until_it_is_taken_back(window: Open
         expect(one.page.get_by_role("button", name="Archived")).to_have_count(0)
 
 
-def test_the_archive_is_found_behind_a_long_list(window: OpenWindow, people: People) -> None:
-    """The list comes in pages of 40, and what is archived is mostly old."""
+def test_archive_opens_from_the_menu_with_a_long_list(window: OpenWindow, people: People) -> None:
+    """The list has pages of 40, and archived conversations are mostly old."""
     ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
     old = ann.group("Long ago", ben)
     ann.call("PUT", f"/conversations/{old}/archive", json={"archived": True})
@@ -64,7 +64,7 @@ def test_the_archive_is_found_behind_a_long_list(window: OpenWindow, people: Peo
     assert names(here) == ["Long ago"]
 
 
-def test_a_list_that_nobody_sees_fetches_no_more_of_itself(window: OpenWindow, people: People) -> None:
+def test_hidden_list_loads_no_further_pages(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     for number in range(45):
         ann.group(f"Group {number}")
@@ -83,7 +83,7 @@ def test_a_list_that_nobody_sees_fetches_no_more_of_itself(window: OpenWindow, p
     assert [url for url in asked if "/conversations?" in url] == []
 
 
-def test_what_is_pinned_stands_above_what_is_newer(window: OpenWindow, people: People) -> None:
+def test_pinned_conversation_stays_above_newer_ones(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     ben.say(conversation, "hello")
     team = ann.group("Team", ben)
@@ -102,7 +102,7 @@ def test_what_is_pinned_stands_above_what_is_newer(window: OpenWindow, people: P
         expect(one.page.locator(".conversation-row .name")).to_have_text(["Team", "Ben Baker"])
 
 
-def test_a_muted_group_may_still_tell_of_mentions(window: OpenWindow, people: People) -> None:
+def test_muted_group_can_still_notify_of_mentions(window: OpenWindow, people: People) -> None:
     ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
     team = ann.group("Team", ben)
     here, beside = window().sign_in_demo(ben.username), window().sign_in_demo(ben.username)
@@ -119,7 +119,7 @@ def test_a_muted_group_may_still_tell_of_mentions(window: OpenWindow, people: Pe
     choice = panel.get_by_label("Except when I am mentioned")
     expect(choice).to_be_checked()
     assert serious(here.page) == []
-    beside.page.reload()  # as the server has it
+    beside.page.reload()  # loads the setting from the server
     expect(beside.row("Team").get_by_label("Muted")).to_be_visible()
     ann.say(team, "for everybody")
     expect(beside.row("Team").locator(".badge")).to_have_text("1")
@@ -138,13 +138,13 @@ def test_a_muted_group_may_still_tell_of_mentions(window: OpenWindow, people: Pe
     expect(beside.row("Team").get_by_label("Muted")).to_have_count(0)
 
 
-def test_a_mute_that_does_not_reach_the_server_does_not_show(window: OpenWindow, people: People) -> None:
+def test_failed_mute_does_not_show_as_muted(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     here.page.route("**/mute", lambda route: route.abort())
     details(here, "Mute")
     dialog = here.page.get_by_role("dialog", name="Mute notifications")
-    expect(dialog.get_by_label("Except when I am mentioned")).to_have_count(0)  # nobody else is there
+    expect(dialog.get_by_label("Except when I am mentioned")).to_have_count(0)  # only groups have this choice
     dialog.get_by_role("button", name="For an hour").click()
     expect(here.page.get_by_text("Can't reach the server right now.")).to_be_visible()
     expect(here.page.get_by_role("button", name="Mute", exact=True)).to_be_visible()

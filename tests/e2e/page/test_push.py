@@ -1,7 +1,7 @@
-"""Notifications: switched on in the page, sent by the server, shown by the real service worker.
+"""Notifications: enabled in the page, sent by the server, shown by the real service worker.
 
-A headless browser reaches no push service, so what the browser would answer to ``subscribe`` is answered by a stand-in,
-and what the stand-in was sent is delivered to the service worker over the debugging protocol, as the browser would.
+A headless browser reaches no push service. A fake push service therefore answers ``subscribe``, and the debugging
+protocol delivers its pushes to the service worker, as the browser would.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHOWN = """async () => {
 
 
 class Worker:
-    """The service worker of a page, and what it is sent."""
+    """The service worker of a page: delivers pushes to it and reads its notifications."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -38,8 +38,8 @@ class Worker:
         self._session.on("ServiceWorker.workerRegistrationUpdated", self._take)
         self._session.send("ServiceWorker.enable")
 
-    def _take(self, told: dict[str, Any]) -> None:
-        self._versions += told["registrations"]
+    def _take(self, event: dict[str, Any]) -> None:
+        self._versions += event["registrations"]
 
     def push(self, origin: str, payload: dict[str, Any]) -> None:
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -53,7 +53,7 @@ class Worker:
 
 
 def elsewhere(window: Window) -> Page:
-    """The same origin without the page: nobody is connected."""
+    """Opens the same origin without the page, so that the user is offline."""
     window.page.goto(f"{window.base_url}/static/icon.svg")
     return window.page
 
@@ -63,7 +63,7 @@ def message(conversation: int, **fields: Any) -> dict[str, Any]:
     return {**known, "unread": 1, "badge": 1, "tag": f"conversation-{conversation}", **fields}
 
 
-def test_the_service_worker_shows_a_push_and_takes_it_back(window: OpenWindow, people: People) -> None:
+def test_service_worker_shows_and_clears_a_notification(window: OpenWindow, people: People) -> None:
     ann, _, conversation = people.pair()
     here = window(permissions=["notifications"]).sign_in_demo(ann.username)
     here.page.evaluate(
@@ -77,7 +77,7 @@ def test_the_service_worker_shows_a_push_and_takes_it_back(window: OpenWindow, p
     wait_until(lambda: worker.shown() == [], 10, "the notification to go")
 
 
-def test_a_message_to_somebody_who_is_away_comes_as_a_notification(window: OpenWindow, people: People) -> None:
+def test_message_to_an_offline_user_becomes_a_notification(window: OpenWindow, people: People) -> None:
     from tests.support.web_push_service import web_push_service
 
     ann, ben, conversation = people.pair()

@@ -1,4 +1,4 @@
-"""What was reported, as administrators see it; others see nothing of it."""
+"""Reports in the page: administrators review them, and others do not see them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.page.window import Window
 from tests.support.processes import Stack
 
 Decide = Callable[[Somebody], None]
-# Reports are everybody's, so each test begins with none that is undecided.
+# All administrators share the reports, so each test starts without undecided ones.
 DECIDED = "UPDATE reports SET state = 'dismissed' WHERE state IN ('open', 'reviewing')"
 
 
@@ -29,7 +29,7 @@ def admin(people: People, server: Stack) -> Somebody:
 
 
 def reported(people: People, *texts: str, reason: str = "spam", note: str | None = None) -> tuple[Somebody, Somebody]:
-    """Ann, who was told these things, and Ben, who said them."""
+    """Returns Ann, who reported these messages, and Ben, who sent them."""
     ann, ben, conversation = people.pair()
     for text in texts:
         said = ben.say(conversation, text)
@@ -47,7 +47,7 @@ def report(dialog: Locator, text: str) -> Locator:
     return dialog.locator(".report").filter(has_text=text)
 
 
-def test_a_report_is_taken_on_and_decided(window: OpenWindow, people: People, admin: Somebody) -> None:
+def test_report_is_reviewed_and_decided(window: OpenWindow, people: People, admin: Somebody) -> None:
     ann, ben = reported(people, "<b>buy now</b>", "and cheap", note="again & again")
     here = window().sign_in_demo(admin.username)
     dialog = queue(here)
@@ -82,7 +82,9 @@ def test_a_report_is_taken_on_and_decided(window: OpenWindow, people: People, ad
     expect(shown.get_by_role("button")).to_have_count(0)
 
 
-def test_what_somebody_else_decided_goes_with_a_word(window: OpenWindow, people: People, admin: Somebody) -> None:
+def test_report_that_another_administrator_decided_disappears_with_a_note(
+    window: OpenWindow, people: People, admin: Somebody
+) -> None:
     reported(people, "first", "second")
     dialog = queue(here := window().sign_in_demo(admin.username))
     expect(dialog.locator(".report")).to_have_count(2)
@@ -94,7 +96,7 @@ def test_what_somebody_else_decided_goes_with_a_word(window: OpenWindow, people:
     expect(dialog.locator(".report blockquote")).to_have_text(["second"])
 
 
-def test_more_reports_than_a_page_holds(window: OpenWindow, people: People, admin: Somebody) -> None:
+def test_reports_load_in_pages(window: OpenWindow, people: People, admin: Somebody) -> None:
     texts = [f"bad {number}" for number in range(52)]
     reported(people, *texts)
     dialog = queue(window().sign_in_demo(admin.username))
@@ -104,7 +106,7 @@ def test_more_reports_than_a_page_holds(window: OpenWindow, people: People, admi
     expect(dialog.get_by_role("button", name="Show more")).to_have_count(0)
 
 
-def test_reports_that_do_not_come_are_asked_for_again(window: OpenWindow, people: People, admin: Somebody) -> None:
+def test_failed_load_of_reports_can_be_retried(window: OpenWindow, people: People, admin: Somebody) -> None:
     reported(people, "bad")
     here = window().sign_in_demo(admin.username)
     here.page.route("**/api/v1/admin/reports?state=open", lambda route: route.abort())
@@ -115,7 +117,7 @@ def test_reports_that_do_not_come_are_asked_for_again(window: OpenWindow, people
     expect(report(dialog, "bad")).to_be_visible()
 
 
-def test_others_see_no_reports(window: OpenWindow, people: People, admin: Somebody) -> None:
+def test_reports_are_hidden_from_other_users(window: OpenWindow, people: People, admin: Somebody) -> None:
     ann, _ = reported(people, "bad")
     here = window().sign_in_demo(ann.username)
     with here.page.expect_response("**/api/v1/admin/reports?limit=1") as asked:

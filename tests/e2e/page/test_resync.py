@@ -1,4 +1,4 @@
-"""The server could not tell what was missed: the page loads again what it shows, and nothing is missing or doubled."""
+"""Resync: the page reloads its content after missed events, and no message is missing or doubled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOCKET = re.compile(r"/ws(\?|$)")
 
 
 def lose_cursors(page: Page) -> None:
-    """Whoever comes back shows a cursor that the server cannot replay from."""
+    """Replaces the cursor of every reconnect with one that the server cannot resume from."""
 
     def meddle(socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
@@ -38,7 +38,7 @@ def lose_cursors(page: Page) -> None:
 
 
 class Deaf:
-    """A wire over which, while ``deaf``, no event of the stream comes; then it is told that it missed some."""
+    """Drops all stream events while ``deaf``; ``resync`` then tells the page that it missed some."""
 
     def __init__(self, page: Page) -> None:
         self.deaf = False
@@ -48,9 +48,9 @@ class Deaf:
 
     def _meddle(self, socket: WebSocketRoute) -> None:
         self._socket = socket
-        socket.connect_to_server().on_message(self._hear)
+        socket.connect_to_server().on_message(self._forward)
 
-    def _hear(self, frame: str | bytes) -> None:
+    def _forward(self, frame: str | bytes) -> None:
         assert self._socket is not None
         said = json.loads(frame)
         self._cursor = said.get("cursor", self._cursor)
@@ -65,7 +65,7 @@ class Deaf:
 
 @contextmanager
 def away(here: Window, gate: Gate) -> Iterator[None]:
-    """Meanwhile nothing reaches the window, which then comes back."""
+    """Takes the window offline, and online again at the end."""
     gate.shut(EVERYTHING)
     here.context.set_offline(True)
     here.wait_offline()
@@ -74,7 +74,7 @@ def away(here: Window, gate: Gate) -> Iterator[None]:
     here.context.set_offline(False)
 
 
-def test_what_was_missed_is_loaded_again(window: OpenWindow, people: People, gate: Gate) -> None:
+def test_missed_changes_are_loaded_after_a_resync(window: OpenWindow, people: People, gate: Gate) -> None:
     ann, ben, conversation = people.pair()
     left = ben.group("Left behind", ann)
     said = [ben.say(conversation, text) for text in ("one", "two", "three", "four")]
@@ -102,7 +102,7 @@ def test_what_was_missed_is_loaded_again(window: OpenWindow, people: People, gat
     expect(here.page.locator(".message .text")).to_have_text([*shown, "and on it goes"])
 
 
-def test_a_resync_in_the_middle_of_a_session(window: OpenWindow, people: People) -> None:
+def test_resync_during_a_session(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
     group = ann.group("Team", ben)
     first = ann.say(group, "first")
@@ -122,12 +122,12 @@ def test_a_resync_in_the_middle_of_a_session(window: OpenWindow, people: People)
     expect(here.page.locator(".message .text")).to_have_text(["first", "second", "third"])
     expect(here.page.get_by_text("Members (3)")).to_be_visible()
     expect(here.page.get_by_label("Pinned messages").locator(".hit")).to_contain_text("first")
-    here.wait_mark("first", "read")  # of Cyd that is told for all that was there before
+    here.wait_mark("first", "read")  # new members start with everything before them read
     cyd.say(group, "fourth")
     expect(here.page.locator(".message .text")).to_have_text(["first", "second", "third", "fourth"])
 
 
-def test_who_reads_the_past_stays_there(window: OpenWindow, people: People, server: Stack) -> None:
+def test_resync_keeps_the_scroll_position(window: OpenWindow, people: People, server: Stack) -> None:
     ann, ben, conversation = people.pair()
     fill(server.env["DATABASE_URL"], conversation, ann.id, ben.id, 400)
     here = window()

@@ -1,4 +1,4 @@
-"""How the page is met: on a phone, by keyboard, by a screen reader, fast, and over a long past."""
+"""The page on a phone, by keyboard and by screen reader, its speed, and long histories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.e2e.page.people import People
 from tests.support.processes import Stack
 
 USABLE_MS = 1000
-# When the browser has drawn the form with its cursor in it.
+# The time when the browser has drawn the form and focused it.
 FORM_SHOWN = """addEventListener("focusin", () => requestAnimationFrame(() => {
     window.formShown = performance.now();
 }), {once: true});"""
@@ -39,7 +39,7 @@ SCROLL_UP = """async ({steps, by}) => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(window: OpenWindow, people: People, scheme: str) -> None:
+def test_axe_finds_no_serious_problem(window: OpenWindow, people: People, scheme: str) -> None:
     ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
     group = ann.group("Team", ben)
     first = ben.say(group, f"Hello @{ann.username}, see https://example.org/")
@@ -74,7 +74,7 @@ def test_axe_finds_nothing_serious(window: OpenWindow, people: People, scheme: s
     assert serious(here.page) == []
 
 
-def test_everything_is_reached_by_keyboard(window: OpenWindow, people: People) -> None:
+def test_keyboard_reaches_everything(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     ben.say(conversation, "one")
     ben.say(conversation, "two")
@@ -104,7 +104,7 @@ def test_everything_is_reached_by_keyboard(window: OpenWindow, people: People) -
     expect(page.locator(".above")).to_be_empty()
 
 
-def test_a_phone_shows_the_list_or_the_conversation(window: OpenWindow, people: People) -> None:
+def test_phone_shows_either_the_list_or_the_conversation(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     ben.say(conversation, "hello from afar")
     here = window(is_mobile=True, has_touch=True)
@@ -127,7 +127,7 @@ def test_a_phone_shows_the_list_or_the_conversation(window: OpenWindow, people: 
     expect(here.row("Ben Baker")).to_be_visible()
 
 
-def test_a_dialog_that_is_higher_than_the_screen_scrolls_under_its_head(window: OpenWindow, people: People) -> None:
+def test_tall_dialog_scrolls_under_its_header(window: OpenWindow, people: People) -> None:
     ann = people.new("Ann Archer")
     here = window()
     here.page.set_viewport_size({"width": 360, "height": 500})
@@ -142,8 +142,8 @@ def test_a_dialog_that_is_higher_than_the_screen_scrolls_under_its_head(window: 
     expect(dialog.get_by_role("heading", name="Settings")).to_be_in_viewport(ratio=1)
 
 
-def test_the_form_is_there_within_a_second(window: OpenWindow) -> None:
-    """With nothing in the cache; the best of three, for other tests run beside this one."""
+def test_sign_in_form_appears_within_a_second(window: OpenWindow) -> None:
+    """With an empty cache. Takes the best of three, because other tests run at the same time."""
     times = []
     for _ in range(3):
         here = window()
@@ -155,7 +155,7 @@ def test_the_form_is_there_within_a_second(window: OpenWindow) -> None:
     assert min(times) < USABLE_MS
 
 
-def test_ten_thousand_messages_scroll_in_a_bounded_page(window: OpenWindow, people: People, server: Stack) -> None:
+def test_long_history_keeps_the_number_of_nodes_bounded(window: OpenWindow, people: People, server: Stack) -> None:
     ann, ben, conversation = people.pair()
     fill(server.env["DATABASE_URL"], conversation, ann.id, ben.id, 10_000)
     here = window().sign_in_demo(ann.username).open("Ben Baker")
@@ -171,7 +171,7 @@ def test_ten_thousand_messages_scroll_in_a_bounded_page(window: OpenWindow, peop
     expect(here.message("said while she reads the past")).to_be_in_viewport()
 
 
-def test_what_is_unread_is_read_as_it_is_seen(window: OpenWindow, people: People) -> None:
+def test_unread_messages_are_read_as_they_become_visible(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     for number in range(1, 29):
         ben.say(conversation, f"line {number}")
@@ -181,7 +181,7 @@ def test_what_is_unread_is_read_as_it_is_seen(window: OpenWindow, people: People
     expect(here.page.locator(".divider")).to_be_in_viewport()
     expect(here.message("line 1")).to_be_in_viewport()
     expect(here.message("line 28")).not_to_be_in_viewport()
-    expect(here.row("Ben Baker").locator(".badge")).not_to_have_text("28")  # some were seen, and not all
+    expect(here.row("Ben Baker").locator(".badge")).not_to_have_text("28")  # some are visible, but not all
     here.page.get_by_label("Jump to the newest messages").click()
     expect(here.message("line 28")).to_be_in_viewport()
     expect(here.row("Ben Baker").locator(".badge")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""The README's screenshots: taken on every run, written to docs/screenshots/ where PARLEY_SCREENSHOTS is set."""
+"""The screenshots of the README. Every run takes them; PARLEY_SCREENSHOTS=1 writes them to docs/screenshots/."""
 
 from __future__ import annotations
 

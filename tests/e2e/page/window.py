@@ -1,6 +1,6 @@
-"""``Window``: one person's browser window, and what they see and do in it.
+"""``Window``: one person's browser window, with helpers for what they do and see.
 
-Every wait is playwright's: for a condition, with a deadline.
+All waits are playwright's: they wait for a condition, with a timeout.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Window:
         self.page = self.new_page()
 
     def new_page(self) -> Page:
-        """Another tab of the same person. Whatever goes wrong in a page fails the test that looks at ``problems``."""
+        """Opens another tab of the same person. Errors in the page are collected in ``problems``."""
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"{error}\n{error.stack or ''}"))
         page.on("console", lambda said: self.problems.append(said.text) if "Content Security" in said.text else None)
@@ -87,20 +87,20 @@ class Window:
         )
 
     def sees(self, text: str) -> Locator:
-        """Wait until it is there, once."""
+        """Waits until the message is shown exactly once, and returns it."""
         found = self.message(text)
         expect(found).to_have_count(1)
         return found
 
     def texts(self, page: Page | None = None) -> list[str]:
-        """The texts of all messages on the screen, in order."""
+        """Returns the texts of all messages on the screen, in order."""
         return (page or self.page).locator(".message .text").all_inner_texts()
 
     def wait_mark(self, text: str, mark: str) -> None:
         expect(self.message(text).locator(f'[data-mark="{mark}"]')).to_be_attached()
 
     def choose(self, text: str, entry: str) -> None:
-        """From the menu of a message."""
+        """Clicks an entry in the menu of a message."""
         self.message(text).hover()
         self.message(text).get_by_label("More").click()
         self.page.get_by_role("menuitem", name=entry, exact=True).click()

@@ -1,4 +1,4 @@
-/** What the client does when the server ends a session, by the close code; the server is played by this program. */
+/** How the client reacts to each close code. This program plays the server. */
 import assert from "node:assert/strict";
 import http from "node:http";
 import { createRequire } from "node:module";
@@ -47,8 +47,8 @@ async function comesBack(code) {
   const ended = Date.now();
   session.close(code);
   await until(() => joins.length === 2, `a second join after ${code}`, client);
-  assert.equal(joins[1].cursor, "c7", "from where it was");
-  assert.ok(joins[1].at - ended >= 10, "not at once");
+  assert.equal(joins[1].cursor, "c7", "resumes from its cursor");
+  assert.ok(joins[1].at - ended >= 10, "waits before it reconnects");
   assert.ok(!calls.includes("/api/v1/auth/refresh"));
   client.close();
 }
@@ -77,7 +77,7 @@ async function stops(code) {
   session.close(code);
   await until(() => client.state.status === "offline", "the end", client);
   assert.equal(client.state.error.code, "invalid");
-  assert.equal(client.state.retryInMs, undefined, "it will not come back by itself");
+  assert.equal(client.state.retryInMs, undefined, "it does not reconnect by itself");
   assert.equal(joins.length, 1);
   await client.connect();
   assert.equal(joins.length, 2);

@@ -1,4 +1,4 @@
-/** The flow of a first chat, on the transport that is named: two users, nothing but the client. */
+/** A first chat of two users over the given transport, with nothing but the client. */
 import assert from "node:assert/strict";
 import { ParleyError } from "../../../../client/parley.js";
 import { argument as transport, event, makeClient, makeUser, named, online, PASSWORD, scenario, texts, until } from "./support.mjs";
@@ -15,7 +15,7 @@ async function sendAndAck(alice, bob) {
   const got = await event(bob, "receive_message");
   assert.deepEqual([got.id, got.message, got.senderId, got.seq], [sent.id, "Hello", alice.me.id, 1]);
   const became = named(alice, "message_status").map((one) => one.status);
-  assert.deepEqual(became.filter((status) => status !== "accepted"), ["sending", "stored"]); // it is, where storing takes long
+  assert.deepEqual(became.filter((status) => status !== "accepted"), ["sending", "stored"]); // slow storing adds it
   assert.deepEqual(await alice.outbox(), []);
   return ack;
 }
@@ -40,7 +40,7 @@ async function marks(alice, bob, { conversationId, seq }) {
 
 async function typingAndPresence(alice, bob, { conversationId }) {
   alice.typing({ conversationId });
-  alice.typing({ conversationId }); // throttled: told once
+  alice.typing({ conversationId }); // throttled: sent once
   const typing = await event(bob, "typing");
   assert.deepEqual([typing.userId, typing.typing], [alice.me.id, true]);
   alice.typing({ conversationId }, false);
@@ -64,7 +64,7 @@ async function changes(alice, bob, { id, conversationId }) {
   await event(bob, "message_deleted", (one) => one.id === id);
 }
 
-/** Bob is away; what was sent meanwhile comes in order and once, and what comes after it too. */
+/** Bob is offline. Messages of that time arrive in order and once, and later ones too. */
 async function awayAndBack(alice, bob, { conversationId }) {
   const { cursor } = bob;
   bob.close();
@@ -77,7 +77,7 @@ async function awayAndBack(alice, bob, { conversationId }) {
   await event(alice, "message_delivered", (mark) => mark.userId === bob.me.id && mark.seq === 5);
 }
 
-/** A page that begins anew has no cursor: what waits for it is fetched. */
+/** A new page has no cursor, so it fetches the unread messages. */
 async function fresh(bob) {
   const other = makeClient(options);
   await other.login({ username: bob.username, password: PASSWORD });
@@ -105,13 +105,16 @@ await scenario(async () => {
   const [alice, bob] = [await makeUser(options), await makeUser(options)];
   await Promise.all([alice.connect(), bob.connect()]);
   await online(bob, transport);
+  await until(() => alice.limits, "the limits", alice);
+  assert.deepEqual(alice.limits, await makeClient(options).fetchLimits());
+  assert.equal(alice.limits.maxText, 8_000);
   const ack = await sendAndAck(alice, bob);
   await sameIdTwice(alice, ack);
   await marks(alice, bob, ack);
   await typingAndPresence(alice, bob, ack);
   await changes(alice, bob, ack);
   await awayAndBack(alice, bob, ack);
-  assert.deepEqual(texts(alice), [], "what one sent oneself is told by message_status");
+  assert.deepEqual(texts(alice), [], "own messages come by message_status");
   await fresh(bob);
   await refusals(alice);
   await bob.logout();

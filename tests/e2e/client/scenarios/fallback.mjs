@@ -1,4 +1,4 @@
-/** Transports that are blocked one after the other, and come back; a message crosses at every step, each once. */
+/** Transports are blocked one after the other and work again later; messages arrive once at every step. */
 import assert from "node:assert/strict";
 import { startProxy } from "./proxy.mjs";
 import { makeUser, online, renewingPastProxy, scenario, texts, until, url } from "./support.mjs";
@@ -42,7 +42,7 @@ await scenario(async () => {
   assert.ok(proxy.upgrades > tried, "WebSocket was tried again");
 
   const received = () => texts(bob).filter((text) => !text.startsWith("back"));
-  await until(() => received().includes(sent.at(-1)), "the last one", bob); // an ack may be faster
+  await until(() => received().includes(sent.at(-1)), "the last one", bob); // the ack may arrive first
   assert.deepEqual(received(), sent);
   proxy.close();
 });

@@ -1,5 +1,5 @@
 /**
- * Messages written while the network is cut, the page reloaded and the transport changed at random: each arrives
+ * Sends messages while the network is cut, the page reloads and the transport changes at random. Each message arrives
  * once, in order. The argument is the seed.
  */
 import assert from "node:assert/strict";
@@ -22,13 +22,13 @@ await scenario(async () => {
   const { id: group } = await alice.createGroup({ name: "Both", memberIds: [bob.me.id, carol.me.id] });
   const { id: direct } = await alice.openDirect(bob.me.id);
 
-  // What survives a reload.
-  const renew = signingInAgain(alice.username); // a renewal that is cut, or met by a reload, would end the sign-in
+  // The state that survives a reload.
+  const renew = signingInAgain(alice.username); // an interrupted renewal would end the sign-in
   const kept = { storage: memoryStorage(), outboxStore: memoryOutbox(), url: proxy.url, timing, renew };
   const open = () => makeClient({ ...kept, transports: pick([["websocket", "sse"], ["sse"], ["long-poll"]]) });
   let page = open();
   await page.login({ username: alice.username, password: PASSWORD });
-  void page.connect().catch(() => {}); // it is closed before it is online, now and then
+  void page.connect().catch(() => {}); // sometimes it is closed before it is online
   const written = { [group]: [], [direct]: [] };
 
   async function reload() {
@@ -60,6 +60,6 @@ await scenario(async () => {
     const stored = messages.filter((message) => message.kind !== "system").map((message) => message.message);
     assert.deepEqual(stored, written[conversationId], `seed ${argument}`);
   }
-  await until(() => texts(bob).filter(Boolean).length === MESSAGES, "all at Bob's", bob);
+  await until(() => texts(bob).filter(Boolean).length === MESSAGES, "all messages at Bob", bob);
   proxy.close();
 });

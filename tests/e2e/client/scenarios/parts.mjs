@@ -1,4 +1,4 @@
-/** What the parts promise each other, where a whole session would only meet it by chance. */
+/** Tests of single modules, for cases that a whole session would only meet by chance. */
 import assert from "node:assert/strict";
 import { uuid7 } from "../../../../client/lib/ids.js";
 import { Emitter } from "../../../../client/lib/emitter.js";
@@ -20,7 +20,7 @@ function idsGrow() {
   for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 }
 
-/** Two links overlap while a better one takes over: the same events, by the same cursors, are handled once and in order. */
+/** Two links overlap while a better one takes over. Events with the same cursor are handled once and in order. */
 async function streamHandlesOnce() {
   const handled = [];
   const stream = new Stream(async (name, data) => void handled.push([name, data.seq, data.message]));
@@ -29,13 +29,13 @@ async function streamHandlesOnce() {
   await stream.take("receive_message", message(1), "c1");
   await stream.take("receive_message", message(3), "c3");
   assert.equal(stream.cursor, "c3");
-  await stream.take("receive_message", message(2), "c9"); // another version of the same: nothing new in it
+  await stream.take("receive_message", message(2), "c9"); // a repeated message without changes
   await stream.take("receive_message", message(2, "b"), "c10");
   const expected = [["receive_message", 1, "a"], ["receive_message", 2, "a"], ["receive_message", 3, "a"], ["message_updated", 2, "b"]];
   assert.deepEqual(handled, expected);
 }
 
-/** The cursor stands where the handlers are done. */
+/** The cursor moves when the handlers are done. */
 async function cursorFollowsHandling() {
   let release = () => {};
   const stream = new Stream(() => new Promise((resolve) => (release = () => resolve())));
@@ -58,18 +58,18 @@ async function handlersThatFail() {
   const reported = [];
   console.error = (problem) => reported.push(problem.message);
   try {
-    assert.equal(await emitter.emit("receive_message", {}), false, "nobody is there to handle it");
-    const heard = [];
+    assert.equal(await emitter.emit("receive_message", {}), false, "there is no handler");
+    const handled = [];
     emitter.on("receive_message", () => { throw new Error("broken"); });
-    emitter.on("receive_message", (data) => heard.push(data));
+    emitter.on("receive_message", (data) => handled.push(data));
     assert.equal(await emitter.emit("receive_message", 1), false);
-    assert.deepEqual([heard, reported], [[1], ["broken"]]);
+    assert.deepEqual([handled, reported], [[1], ["broken"]]);
   } finally {
     console.error = error;
   }
 }
 
-async function marksAreGathered() {
+async function marksAreBatched() {
   const sent = [];
   const delivered = new DeliveredMarks(async (name, data) => void sent.push(data));
   for (const seq of [1, 3, 2]) delivered.add(7, seq);
@@ -90,30 +90,30 @@ function eventStreams() {
   }
 }
 
-/** A refresh token is good once. */
+/** A refresh token works only once. */
 async function renewalsAreShared() {
-  const shown = [];
+  const used = [];
   const life = 900;
   const token = (number) => `x.${btoa(JSON.stringify({ iat: 0, exp: life, number }))}.x`;
   const renewWith = async ({ refreshToken }) => {
-    shown.push(refreshToken);
+    used.push(refreshToken);
     await new Promise(setImmediate);
-    return { accessToken: token(shown.length), refreshToken: `r${shown.length}` };
+    return { accessToken: token(used.length), refreshToken: `r${used.length}` };
   };
   const tokens = new Tokens({ key: "k", storage: memoryStorage(), renewWith, onChange: () => {} });
   tokens.save({ accessToken: token(0), refreshToken: "r0" }, { id: 1 });
   assert.equal(await tokens.fresh(), token(0));
   const renewed = await Promise.all([1, 2, 3].map(() => tokens.renew(token(0))));
-  assert.deepEqual([renewed, shown], [[token(1), token(1), token(1)], ["r0"]]);
+  assert.deepEqual([renewed, used], [[token(1), token(1), token(1)], ["r0"]]);
   assert.equal(await tokens.renew(token(0)), token(1), "another caller was faster");
   await tokens.renew(token(1));
-  assert.deepEqual(shown, ["r0", "r1"]);
+  assert.deepEqual(used, ["r0", "r1"]);
 }
 
-/** A message that may not be sent yet holds up those behind it in its conversation; one that is refused does not. */
+/** A message that must wait also delays the later ones of its conversation; a refused message does not. */
 async function outboxKeepsOrder() {
-  const came = [];
-  const told = [];
+  const sent = [];
+  const announced = [];
   const answers = {
     first: [new ParleyError("rate_limited", "", { retryAfter: 0.15 }), new ParleyError("overloaded", "", { retryAfter: 0.15 })],
     third: [new ParleyError("forbidden")],
@@ -121,24 +121,24 @@ async function outboxKeepsOrder() {
   const send = async ({ id, conversationId }) => {
     const error = answers[id]?.shift();
     if (error) throw error;
-    came.push(id);
-    return { id, conversationId, seq: came.length, status: "stored" };
+    sent.push(id);
+    return { id, conversationId, seq: sent.length, status: "stored" };
   };
-  const outbox = new Outbox({ store: memoryOutbox(), owner: "me", send, broadcast: (name, data) => told.push([data.id, data.status]) });
+  const outbox = new Outbox({ store: memoryOutbox(), owner: "me", send, broadcast: (name, data) => announced.push([data.id, data.status]) });
   for (const id of ["first", "second", "third", "fourth"]) await outbox.add({ id, conversationId: 1 }, { id, message: id });
   await outbox.add({ id: "elsewhere", conversationId: 2 }, { id: "elsewhere" });
   await outbox.drain();
-  assert.deepEqual(came, [], "nothing leaves before there is a connection");
+  assert.deepEqual(sent, [], "nothing is sent before there is a connection");
   await outbox.resume();
-  assert.deepEqual(came, ["elsewhere", "first", "second", "fourth"]);
+  assert.deepEqual(sent, ["elsewhere", "first", "second", "fourth"]);
   assert.deepEqual((await outbox.list()).map(({ id, status, error }) => [id, status, error.code]), [["third", "failed", "forbidden"]]);
-  assert.deepEqual(told.filter(([id]) => id === "third"), [["third", "sending"], ["third", "failed"]]);
+  assert.deepEqual(announced.filter(([id]) => id === "third"), [["third", "sending"], ["third", "failed"]]);
   await outbox.retry("third");
   await outbox.drain();
-  assert.deepEqual([came.at(-1), await outbox.list()], ["third", []]);
+  assert.deepEqual([sent.at(-1), await outbox.list()], ["third", []]);
 }
 
-/** Whoever has an access token alone keeps it to its end. */
+/** Without a refresh token, an access token is used until it expires. */
 async function withoutRefreshToken() {
   const token = `x.${btoa(JSON.stringify({ iat: 0, exp: 900 }))}.x`;
   const renewWith = () => Promise.reject(new ParleyError("unauthorized"));
@@ -158,8 +158,8 @@ async function withoutRefreshToken() {
   }
 }
 
-/** The address of a medium is asked for once, and again shortly before it ends. */
-async function mediaAddressesAreKept() {
+/** The address of a medium is fetched once, and again shortly before it expires. */
+async function mediaAddressesAreCached() {
   const asked = [];
   const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds;
   const ends = { "/media/long/url": inSeconds(900), "/media/short/url": inSeconds(10) };
@@ -173,7 +173,7 @@ async function mediaAddressesAreKept() {
   assert.deepEqual(asked, ["/media/long/url", "/media/short/url", "/media/short/url"]);
 }
 
-/** A file comes as it is, with a token that is renewed once; what is refused, and who is away, rejects like any call. */
+/** A file is downloaded unchanged, with a token that is renewed once. Refusals and network errors reject like any call. */
 async function filesAreDownloaded() {
   const answers = [
     Response.json({ code: "unauthorized" }, { status: 401 }),
@@ -192,7 +192,7 @@ async function filesAreDownloaded() {
   for (const code of ["not_found", "network"]) await assert.rejects(rest.download("/file"), { code });
 }
 
-/** What an upload is answered, and what it is refused with: by the server, or by what stands before it. */
+/** The answers to an upload, from the server and from proxies in front of it. */
 async function uploadsAreAnswered() {
   const answers = [
     Response.json({ mediaId: "m" }, { status: 202 }),
@@ -212,11 +212,11 @@ idsGrow();
 await streamHandlesOnce();
 await cursorFollowsHandling();
 await handlersThatFail();
-await marksAreGathered();
+await marksAreBatched();
 eventStreams();
 await renewalsAreShared();
 await outboxKeepsOrder();
 await withoutRefreshToken();
-await mediaAddressesAreKept();
+await mediaAddressesAreCached();
 await filesAreDownloaded();
 await uploadsAreAnswered();

@@ -1,4 +1,4 @@
-/** A proxy in front of the server that behaves as bad ones do: cuts upgrades, keeps event streams to itself, refuses, cuts. */
+/** A proxy that behaves like bad ones: it cuts upgrades, buffers event streams, refuses and cuts connections. */
 import net from "node:net";
 
 export async function startProxy(url) {
@@ -31,7 +31,7 @@ export async function startProxy(url) {
     pair.outer.destroy();
   }
 
-  /** Every open connection; new ones are served, unless `refuse`. */
+  /** Cuts every open connection. New ones are served, unless `refuse` is set. */
   function cut() {
     for (const pair of pairs) end(pair);
   }

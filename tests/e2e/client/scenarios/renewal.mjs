@@ -1,4 +1,4 @@
-/** A session outlives its tokens: renewed before they end, once for all who need them, on an open WebSocket too. */
+/** A session outlives its tokens. They are renewed before they expire, once for all callers, also on an open WebSocket. */
 import assert from "node:assert/strict";
 import { event, makeUser, named, scenario, until } from "./support.mjs";
 
@@ -16,7 +16,7 @@ await scenario(async () => {
   await Promise.all(Array.from({ length: 5 }, () => alice.request("GET", "/me")));
   assert.equal(alice.state.status, "online");
   assert.deepEqual(named(alice, "joined").map((joined) => joined.sessionId), [sessionId], "the same session all the time");
-  const expected = Math.ceil((Date.now() - began) / 8_000); // tokens of 12 s are renewed after 9
+  const expected = Math.ceil((Date.now() - began) / 8_000); // tokens of 12 s are renewed after 9 s
   assert.ok(renewals <= expected, `${renewals} renewals in ${Date.now() - began} ms`);
 
   const { done } = alice.send({ receiverId: bob.me.id, message: "still here" });

@@ -1,4 +1,4 @@
-/** What the scenarios share. Each is a program: `node name.mjs <server's url> [argument]`; it fails by throwing. */
+/** Helpers of the scenarios. Each scenario is a program, `node name.mjs <url of the server> [argument]`, and fails by throwing. */
 import { createRequire } from "node:module";
 import { memoryStorage } from "../../../../client/lib/tokens.js";
 import { Parley } from "../../../../client/parley.js";
@@ -10,17 +10,17 @@ export const PASSWORD = "correct horse battery";
 
 const clients = [];
 
-/** Closes what is open, however the scenario ends. */
+/** Runs a scenario and closes its clients, even if it fails. */
 export async function scenario(run) {
   try {
     await run();
   } finally {
     for (const client of clients) client.close();
   }
-  process.exit(0); // keep-alive connections of fetch would hold it for some seconds
+  process.exit(0); // keep-alive connections of fetch would delay the exit by seconds
 }
 
-/** A client with all that came to it in `events`. */
+/** Creates a client that collects its events in `events`. */
 export function makeClient(options = {}) {
   const client = new Parley({ url, storage: memoryStorage(), WebSocket, ...options });
   client.events = [];
@@ -37,12 +37,12 @@ export async function makeUser(options = {}) {
 }
 
 /**
- * The option `fetch` for clients behind a proxy that cuts: renewals go past it. Where the answer to one is lost the
- * sign-in ends, as it should, and that is not what these scenarios are about.
+ * The option `fetch` for clients behind a proxy that cuts connections: renewals bypass the proxy. If the answer to a
+ * renewal is lost, the sign-in ends, as it should, but these scenarios do not test that.
  */
 export const renewingPastProxy = (address, init) => fetch(address.replace(/^.*(?=\/api\/v1\/auth\/refresh$)/, url), init);
 
-/** The option `renew`: a new sign-in each time, for pages of one user that take no turns. */
+/** The option `renew` that signs in again each time, for pages of one user that do not share a lock. */
 export const signingInAgain = (username) => async () => {
   const body = JSON.stringify({ username, password: PASSWORD });
   const answer = await fetch(`${url}/api/v1/auth/login`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
@@ -53,7 +53,7 @@ export const signingInAgain = (username) => async () => {
 export const named = (client, name) => client.events.filter((event) => event.name === name).map((event) => event.data);
 export const texts = (client) => named(client, "receive_message").map((message) => message.message);
 
-/** The first truthy value of `find`; an error that shows what there was instead, after some time. */
+/** Waits for a truthy value of `find` and returns it; after a timeout throws an error that shows the last events. */
 export async function until(find, what, client, seconds = 20) {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
@@ -61,7 +61,7 @@ export async function until(find, what, client, seconds = 20) {
     if (found) return found;
     if (Date.now() > deadline) {
       const last = client ? JSON.stringify(client.events.slice(-12), null, 1) : "";
-      throw new Error(`waited ${seconds} s for ${what} ${last}`);
+      throw new Error(`no result after ${seconds} s: ${what} ${last}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -73,7 +73,7 @@ export const event = (client, name, match = () => true) =>
 export const online = (client, transport) =>
   until(() => client.state.status === "online" && client.state.transport === transport, transport, client);
 
-/** Numbers from a seed: mulberry32. */
+/** Returns a random number generator for a seed (mulberry32). */
 export function random(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

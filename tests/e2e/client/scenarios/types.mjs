@@ -1,6 +1,6 @@
 /**
- * The objects of client/lib/types.js have the members that the server's own description gives them, each of the same
- * type. The argument is a file: {schemas, events: {name: schema's name}}.
+ * The objects of client/lib/types.js have the same fields and types as the server's own description. The argument is a
+ * file with {schemas, events: {name: name of the schema}}.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,11 +10,11 @@ import { argument } from "./support.mjs";
 
 const ts = createRequire(new URL("../../../../dev/javascript/package.json", import.meta.url))("typescript");
 const { schemas, events } = JSON.parse(readFileSync(argument, "utf8"));
-/** Where the server has another word for it. */
+/** Types that the server names differently. */
 const NAMED = { User: "UserView", Attachment: "AttachmentView", Typing: "TypingShown", ConversationSettings: "SettingsNow" };
-/** What goes to the server: the client takes no null for what may be left out. */
+/** Types that the client sends: it accepts no null for optional fields. */
 const GIVEN = ["Forward", "NewGroup"];
-/** Where the server says only `object`, and where the client leaves room for codes to come. */
+/** Fields that the server only describes as `object`, and codes to which later releases may add. */
 const OTHERWISE = ["system", "code"];
 
 const path = fileURLToPath(new URL("../../../../client/lib/types.js", import.meta.url));
@@ -26,7 +26,7 @@ for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(prog
 }
 const WORDS = { integer: "number", number: "number", string: "string", boolean: "boolean", null: "null", object: "object" };
 
-/** A type in words, the same ones for both sides: alternatives in order, objects by their members. */
+/** Describes a type in words, the same for both sides: sorted alternatives, and objects by their fields. */
 function ofSchema(schema) {
   if (schema.$ref) return ofSchema(schemas[schema.$ref.split("/").at(-1)]);
   if (schema.anyOf) return joined(schema.anyOf.map(ofSchema));
@@ -52,7 +52,7 @@ function compare(name, type, schema) {
   assert.deepEqual([...members.keys()].sort(), Object.keys(schema.properties).sort(), name);
   for (const [member, symbol] of members) {
     const optional = Boolean(symbol.flags & ts.SymbolFlags.Optional);
-    assert.equal(optional, !(schema.required ?? []).includes(member), `${name}.${member} is optional, or not`);
+    assert.equal(optional, !(schema.required ?? []).includes(member), `${name}.${member} must be optional on both sides or on neither`);
     if (OTHERWISE.includes(member)) continue;
     assert.equal(ofType(checker.getTypeOfSymbol(symbol)), ofSchema(schema.properties[member]), `${name}.${member}`);
   }

@@ -23,7 +23,7 @@ export function signIn(client, { note = "", onSignedIn }) {
   function draw() {
     const creating = mode === "register";
     const username = field("Username", { name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true, autofocus: true },
-      creating ? "3 to 32 characters: letters a–z, digits, _ . and -" : "");
+      creating ? "3–32 characters: a–z, 0–9, _ . -" : "");
     const name = creating ? field("Your name", { name: "displayName", autocomplete: "name", maxlength: client.limits?.maxDisplayName }, "Optional. This is the name that others see.") : null;
     const password = field("Password", { name: "password", type: "password", autocomplete: creating ? "new-password" : "current-password", required: true, minlength: creating ? "8" : null },
       creating ? "At least 8 characters" : "");
@@ -65,7 +65,7 @@ export function signIn(client, { note = "", onSignedIn }) {
 
 /** Checks what the server would refuse, and explains it. */
 function mistakes({ username, password }) {
-  const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: "Use 3 to 32 characters: letters a–z, digits, _ . and -" }];
+  const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: "Use 3–32 characters: a–z, 0–9, _ . -" }];
   const secret = password.length >= 8 ? [] : [{ field: "password", message: "Use at least 8 characters" }];
   return [...name, ...secret];
 }
