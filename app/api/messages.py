@@ -16,7 +16,7 @@ from app.core.commands import Id, SendMessage, Seq
 from app.core.commands import Typing as TypingCommand
 from app.core.errors import Overloaded
 from app.core.ids import make_uuid7
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.gateway.waiting import wait_for_result
 from app.services.reading.accepted_message import accepted_message
 

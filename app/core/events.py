@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from app.core.cursor import encode_cursor
-from app.core.records import Kind, Record
+from app.core.records import Record
 from app.core.times import rfc3339
 from app.core.ws_codec import encode_text
 
@@ -160,8 +160,7 @@ def message_event(epoch: int, record: Record) -> Event:
     )
 
 
-def mark_event(epoch: int, kind: int, conversation_id: int, user_id: int, seq: int, version: int) -> Event:
-    name = "message_read" if kind == Kind.READ else "message_delivered"
+def mark_event(name: str, epoch: int, conversation_id: int, user_id: int, seq: int, version: int) -> Event:
     data = b'{"conversationId":%d,"userId":%d,"seq":%d}' % (conversation_id, user_id, seq)
     return Event(name, data, version=version, cursor=encode_cursor(epoch, version))
 

@@ -14,8 +14,9 @@ from app.core.record_events import MakeEvent
 
 class CommandKind(NamedTuple):
     """``answer``: the event that answers; None if only a refusal is answered. ``ack``: the data of an ``ack``.
-    ``rest``: its REST twins, as ``METHOD path``; empty for commands about the session itself. ``switch``: the last part
-    of the path, for a command that turns something of a message on or off."""
+    ``rest``: its REST twins, as ``METHOD path``; empty for commands about the session itself. ``switch``, ``record``:
+    for a command that turns something of a message on or off, the last part of its path and the kind of its record.
+    """
 
     data: type[Command]
     summary: str
@@ -23,6 +24,7 @@ class CommandKind(NamedTuple):
     ack: type[Struct] | None = None
     rest: tuple[str, ...] = ()
     switch: str = ""
+    record: int = 0
 
 
 class EventKind(NamedTuple):

@@ -8,6 +8,7 @@ lacks its storage, its document, its client method or its REST twin.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,6 @@ from app.core.kind_rows import Audience, CommandKind, EventKind, RecordKind, Rep
 from app.core.message_view import ChangeView
 from app.core.record_events import MakeEvent, about_message, about_message_by_user
 from app.core.records import (
-    Kind,
     MarksBody,
     MessageBody,
     ReactedBody,
@@ -30,6 +30,34 @@ from app.core.records import (
     decode_marks,
 )
 from app.core.times import rfc3339
+
+
+class Kind(IntEnum):
+    """The number of a kind, in the log and on the bus. RECORDS says what each kind means."""
+
+    MESSAGE = 1
+    DELIVERED = 2
+    READ = 3
+    TYPING = 4
+    PRESENCE = 5
+    STORED = 6
+    REFUSED = 7
+    REVOKED = 8
+    EDITED = 10
+    DELETED = 11
+    REACTED = 12
+    PINNED = 13
+    HIDDEN = 14  # deleted only for its user
+    SETTINGS = 15  # of a conversation, for one user
+    RECEIPT_BATCH = 16  # many marks of one large conversation
+    BLOCKED_MESSAGE = 17  # its receiver has blocked the sender and must not see it
+    GROUP_CHANGED = 18  # a change of a group's members, roles or name, with its system message
+    BLOCKED = 19
+    LAST_SEEN_HIDDEN = 20  # a user shows "last seen" to fewer people than before
+    MEDIA = 21  # a medium is ready, or it failed
+    MEDIA_RESOLVED = 22  # the new state of a message after one of its media became ready or failed
+    PROGRESS = 23  # how far the processing of a medium is; never logged
+
 
 # --- commands of the WebSocket
 
@@ -44,10 +72,10 @@ def _change_command(data: type[commands.Command], summary: str, *rest: str) -> C
     return _acked(data, summary, change_answers.ChangeAck, *twins)
 
 
-def _switch_command(summary: str, switch: str) -> CommandKind:
-    """``PUT …/switch`` turns it on, ``DELETE …/switch`` off."""
+def _switch_command(summary: str, switch: str, record: Kind) -> CommandKind:
+    """A command called ``<switch>_message``. ``PUT …/<switch>`` turns it on, ``DELETE …/<switch>`` off."""
     row = _change_command(commands.SwitchMessage, summary, f"PUT /{switch}", f"DELETE /{switch}")
-    return row._replace(switch=switch)
+    return row._replace(switch=switch, record=record)
 
 
 _HERE = "/api/v1/conversations/{conversationId}"
@@ -69,7 +97,7 @@ COMMANDS: dict[str, CommandKind] = {
         "PUT /reactions/{emoji}",
         "DELETE /reactions/{emoji}",
     ),
-    "pin_message": _switch_command("Pin a message, or unpin it", "pin"),
+    "pin_message": _switch_command("Pin a message, or unpin it", "pin", Kind.PINNED),
     "fetch_unread_messages": CommandKind(
         commands.FetchUnread,
         "Fetch unread messages; marks them delivered, not read",
@@ -157,6 +185,7 @@ def _ephemeral(name: str, audience: Audience, make_event: MakeEvent | None = Non
     return RecordKind((name,), None, audience, Storage.NONE, Replay.NONE, make_event)
 
 
+MARK_NAMES: dict[int, str] = {Kind.DELIVERED: "message_delivered", Kind.READ: "message_read"}
 _TO_USER = Audience.USER, Storage.CHANGES, Replay.EVENT
 _MARK = Audience.MEMBERS, Storage.MARKS, Replay.LATEST_MARK
 _NOTICE = RecordKind((), None, Audience.GATEWAY, Storage.NONE, Replay.NONE)
@@ -165,9 +194,11 @@ RECORDS: dict[Kind, RecordKind] = {
     Kind.MESSAGE: _message(Audience.MEMBERS),
     Kind.BLOCKED_MESSAGE: _message(Audience.USER),
     Kind.GROUP_CHANGED: _message(Audience.MEMBERS, None, "conversation_updated"),
-    Kind.DELIVERED: RecordKind(("message_delivered",), None, *_MARK, record_events.one_mark),
-    Kind.READ: RecordKind(("message_read",), None, *_MARK, record_events.one_mark),
-    Kind.RECEIPT_BATCH: RecordKind(("message_delivered", "message_read"), MarksBody, *_MARK, record_events.many_marks),
+    Kind.DELIVERED: RecordKind(("message_delivered",), None, *_MARK, record_events.one_mark("message_delivered")),
+    Kind.READ: RecordKind(("message_read",), None, *_MARK, record_events.one_mark("message_read")),
+    Kind.RECEIPT_BATCH: RecordKind(
+        ("message_delivered", "message_read"), MarksBody, *_MARK, record_events.many_marks(MARK_NAMES)
+    ),
     Kind.EDITED: _change("message_updated", MessageBody, record_events.edited, message_view.edit),
     Kind.DELETED: _change("message_deleted", None, about_message("message_deleted"), message_view.delete),
     Kind.REACTED: _change("reaction", ReactedBody, about_message_by_user("reaction"), message_view.react),

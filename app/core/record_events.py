@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from app.core.cursor import encode_cursor
 from app.core.events import Event, make_event, mark_event, message_event
-from app.core.records import Kind, Record, decode_marks
+from app.core.records import Record, decode_marks
 from app.core.times import rfc3339
 
 _encode = msgspec.json.Encoder().encode
 MakeEvent = Callable[[int, Record], Event]
-MARK_NAMES = {Kind.DELIVERED: "message_delivered", Kind.READ: "message_read"}
 
 
 def stream_event(name: str, data: bytes, epoch: int, version: int) -> Event:
@@ -46,19 +45,27 @@ def _place(record: Record) -> bytes:
     return b'"id":%b,"conversationId":%d,"seq":%d' % (_encode(record.id), record.conversation_id, record.seq)
 
 
-def one_mark(epoch: int, record: Record) -> Event:
-    return mark_event(epoch, record.kind, record.conversation_id, record.user_id, record.seq, record.version)
+def one_mark(name: str) -> MakeEvent:
+    def make(epoch: int, record: Record) -> Event:
+        return mark_event(name, epoch, record.conversation_id, record.user_id, record.seq, record.version)
+
+    return make
 
 
-def many_marks(epoch: int, record: Record) -> Event:
-    body = decode_marks(record.body)
-    data = b'{"conversationId":%d,"userId":%d,"seq":%d,"moved":%d}' % (
-        record.conversation_id,
-        record.user_id,
-        record.seq,
-        len(body.moved),
-    )
-    return stream_event(MARK_NAMES[Kind(body.mark)], data, epoch, record.version)
+def many_marks(names: Mapping[int, str]) -> MakeEvent:
+    """``names``: kind of the marks -> name of the event."""
+
+    def make(epoch: int, record: Record) -> Event:
+        body = decode_marks(record.body)
+        data = b'{"conversationId":%d,"userId":%d,"seq":%d,"moved":%d}' % (
+            record.conversation_id,
+            record.user_id,
+            record.seq,
+            len(body.moved),
+        )
+        return stream_event(names[body.mark], data, epoch, record.version)
+
+    return make
 
 
 def edited(epoch: int, record: Record) -> Event:

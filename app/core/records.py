@@ -7,40 +7,12 @@ braces. The sender's gateway writes it once; no other process parses it on the w
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
 pack = msgspec.msgpack.Encoder().encode
 unpack = msgspec.msgpack.Decoder().decode
-
-
-class Kind(IntEnum):
-    """The numbers on the wire. app/core/kinds.py says what each kind means."""
-
-    MESSAGE = 1
-    DELIVERED = 2
-    READ = 3
-    TYPING = 4
-    PRESENCE = 5
-    STORED = 6
-    REFUSED = 7
-    REVOKED = 8
-    EDITED = 10
-    DELETED = 11
-    REACTED = 12
-    PINNED = 13
-    HIDDEN = 14  # deleted only for its user
-    SETTINGS = 15  # of a conversation, for one user
-    RECEIPT_BATCH = 16  # many marks of one large conversation
-    BLOCKED_MESSAGE = 17  # its receiver has blocked the sender and must not see it
-    GROUP_CHANGED = 18  # a change of a group's members, roles or name, with its system message
-    BLOCKED = 19
-    LAST_SEEN_HIDDEN = 20  # a user shows "last seen" to fewer people than before
-    MEDIA = 21  # a medium is ready, or it failed
-    MEDIA_RESOLVED = 22  # the new state of a message after one of its media became ready or failed
-    PROGRESS = 23  # how far the processing of a medium is; never logged
 
 
 class Record(NamedTuple):

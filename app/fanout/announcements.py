@@ -8,7 +8,8 @@ from __future__ import annotations
 import msgspec
 from redis import Redis
 
-from app.core.records import Kind, pack
+from app.core.kinds import Kind
+from app.core.records import pack
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from app.core.errors import Internal, Overloaded, ParleyError
 from app.core.events import Event, EventBatch, presence_event, typing_event
-from app.core.kinds import MAKE_EVENT, MARKS
+from app.core.kinds import MAKE_EVENT, MARKS, Kind
 from app.core.record_events import group_event, progress
-from app.core.records import Kind, Record
+from app.core.records import Record
 
 Settled = Callable[[Iterable[int], ParleyError | None], None]
 

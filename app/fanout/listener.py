@@ -16,7 +16,8 @@ import msgspec
 from redis import Redis
 from redis.exceptions import RedisError, TimeoutError
 
-from app.core.records import Kind, unpack
+from app.core.kinds import Kind
+from app.core.records import unpack
 from app.message_log import keys
 
 log = logging.getLogger(__name__)

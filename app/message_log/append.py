@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
-from app.core.kinds import PRIVATE
-from app.core.records import Kind, pack, unpack
+from app.core.kinds import PRIVATE, Kind
+from app.core.records import pack, unpack
 from app.message_log import keys
 from app.redis_calls import EpochLostError
 from app.redis_scripts import script

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
-from app.core.records import Kind, Record, pack, unpack_records
+from app.core.kinds import Kind
+from app.core.records import Record, pack, unpack_records
 from app.message_log import keys
 from app.redis_scripts import script
 

@@ -19,10 +19,9 @@ from app.store.models import (
     Export,
     Member,
     Message,
-    MessageEdit,
-    Reaction,
     User,
 )
+from app.store.models.message_life import DETAILS
 from app.store.sql import any_of, first
 
 DISPLAY_NAME = "Deleted user"
@@ -137,7 +136,7 @@ def erase(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None:
 
     Needs a transaction. Safe to repeat.
     """
-    for table in (MessageEdit, Reaction):
+    for table in DETAILS:
         conn.execute(delete(table).where(table.conversation_id == conversation_id, table.seq == any_of(seqs)))
     these = Message.conversation_id == conversation_id, Message.seq == any_of(seqs), Message.deleted_at.is_(None)
     conn.execute(

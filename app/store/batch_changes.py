@@ -18,19 +18,21 @@ import psycopg
 from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Connection, Engine
 
-from app.core.records import Kind, Record
+from app.core.kinds import Kind
+from app.core.records import Record
 from app.store import media_uses
 from app.store.batch_group_changes import change_group
 from app.store.batch_pending_pushes import RECHECK_SHOWN
 from app.store.batch_writes import UnstorableError
 from app.store.engine import writing
 from app.store.epochs import check_epoch
+from app.store.models.message_life import DETAILS
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, moment
 
 
 class Change(NamedTuple):
-    """A record and its decoded body: ReactedBody, PinnedBody, SettingsBody, None, or MessageBody for the other kinds
+    """A record and its decoded body: ReactedBody, SwitchBody, SettingsBody, None, or MessageBody for the other kinds
     (EDITED, MEDIA_RESOLVED, BLOCKED_MESSAGE, GROUP_CHANGED, and messages that mention somebody or name media)."""
 
     record: Record
@@ -74,8 +76,8 @@ _DELETE = HotStatement("""
     WHERE conversation_id = :conversation AND seq = :seq AND deleted_at IS NULL
 """)
 _DELETE_DETAILS = tuple(
-    HotStatement(f"DELETE FROM {table} WHERE conversation_id = :conversation AND seq = :seq")
-    for table in ("message_edits", "reactions", "mentions")
+    HotStatement(f"DELETE FROM {table.__tablename__} WHERE conversation_id = :conversation AND seq = :seq")
+    for table in DETAILS
 )
 _RECHECK_SHOWN = HotStatement(RECHECK_SHOWN)  # a device may display the deleted text
 _REACT = HotStatement("""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.store.messages import StoredMessage, columns, not_hidden
+from app.core.kinds import Kind
+from app.core.records import Record
+from app.store.messages import StoredMessage, columns, hidden_since, not_hidden
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -33,6 +35,16 @@ class Reacted(NamedTuple):
 
     def seen_by(self, viewer_id: int) -> Reaction:
         return Reaction(emoji=self.emoji, count=self.users, mine=viewer_id in self.viewers)
+
+
+class Details:
+    """The fields of messages that differ from viewer to viewer."""
+
+    def __init__(self, reactions: dict[Place, list[Reacted]]) -> None:
+        self._reactions = reactions
+
+    def seen_by(self, viewer_id: int, place: Place) -> dict[str, Any]:
+        return {"reactions": [reacted.seen_by(viewer_id) for reacted in self._reactions.get(place, ())]}
 
 
 class Edit(NamedTuple):
@@ -135,14 +147,11 @@ def pins_of(conn: Connection, conversation_id: int, user_id: int) -> list[Stored
     return structs(StoredMessage, _PINS.rows(conn, conversation_id=conversation_id, user_id=user_id))
 
 
-def reactions_of(conn: Connection, places: Sequence[Place], viewer_id: int) -> dict[Place, list[Reaction]]:
-    """Returns (conversation, seq) -> emojis in the order of their first use. Messages without reactions are missing."""
-    found = reactions_for(conn, places, [viewer_id])
-    return {place: [reacted.seen_by(viewer_id) for reacted in reactions] for place, reactions in found.items()}
-
-
 def reactions_for(conn: Connection, places: Collection[Place], viewer_ids: Iterable[int]) -> dict[Place, list[Reacted]]:
-    """Returns the same as ``reactions_of``, for many viewers in one statement. ``places`` must not repeat."""
+    """Returns (conversation, seq) -> emojis in the order of their first use. Messages without reactions are missing.
+
+    One statement for many viewers. ``places`` must not repeat.
+    """
     found: dict[Place, list[Reacted]] = {}
     rows = _REACTIONS.rows(
         conn,
@@ -153,6 +162,29 @@ def reactions_for(conn: Connection, places: Collection[Place], viewer_ids: Itera
     for conversation, seq, emoji, count, viewers in rows:
         found.setdefault((conversation, seq), []).append(Reacted(emoji, count, viewers or []))
     return found
+
+
+def details_for(
+    conn: Connection,
+    places: Collection[Place],
+    viewer_ids: Collection[int],
+    *,
+    reacted: Collection[Place] | None = None,
+) -> Details:
+    """Reads the details of messages for many viewers. ``places`` must not repeat.
+
+    ``reacted`` are the places that can have reactions, if the caller knows them.
+    """
+    may_have = places if reacted is None else reacted
+    return Details(reactions_for(conn, may_have, viewer_ids) if may_have else {})
+
+
+def own_changes_since(conn: Connection, user_id: int, version: int) -> list[Record]:
+    """Returns the records of the user's private changes of messages after ``version``."""
+    return [
+        Record(Kind.HIDDEN, conversation, seq, at, 0, user_id, message_id, "", "", "")
+        for conversation, seq, message_id, at in hidden_since(conn, user_id, version)
+    ]
 
 
 def edits_of(conn: Connection, conversation_id: int, seq: int) -> list[Edit]:

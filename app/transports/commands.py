@@ -31,7 +31,7 @@ from app.core.commands import (
 from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
 from app.core.events import make_event
 from app.core.frames import Frame, decode_command, decode_frame, find_ref
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.services.messaging.change_message import CHANGES, MessageEditor, Prepared
 from app.services.messaging.move_mark import MarkMover
 from app.services.messaging.send_message import MessageSender

@@ -3,7 +3,7 @@
  * @import { OutboxStore } from "./option_types.js"
  * @import { EventMap, EventName, State } from "./types.js"
  */
-import { REST_ROUTES } from "./rest_routes.js";
+import { restRoute } from "./rest_routes.js";
 import { Connection } from "./connection.js";
 import { DeliveredMarks } from "./delivered_marks.js";
 import { ParleyError, networkError } from "./errors.js";
@@ -131,7 +131,7 @@ export class TabCoordinator {
     if (link?.command && JSON.stringify(data).length < MAX_FRAME_UNITS) return await link.command(name, data);
     const answer = this.#tabs.leading || name === "send_message" ? null : await this.#askLeader(name, data);
     if (answer?.error) throw ParleyError.from(answer.error);
-    return answer ? answer.data : await this.#request(...REST_ROUTES[name](data));
+    return answer ? answer.data : await this.#request(...restRoute(name, data));
   }
 
   /** Sends a command that has no answer. @param {string} name @param {any} data */
@@ -139,7 +139,7 @@ export class TabCoordinator {
     const { link } = this.#connection;
     if (link?.notify) link.notify(name, data);
     else if (!this.#tabs.leading) this.#tabs.post({ type: "notify", name, data });
-    else if (data.conversationId) this.#request(...REST_ROUTES[name](data)).catch(() => {}); // no caller waits for it
+    else if (data.conversationId) this.#request(...restRoute(name, data)).catch(() => {}); // no caller waits for it
   }
 
   /** Sends a command through the leading tab; resolves to null if it does not answer. @param {string} name @param {any} data @returns {Promise<any>} */

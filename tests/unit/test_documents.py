@@ -21,9 +21,9 @@ from app.api.documents.operations import OPERATIONS, EventsQuery
 from app.config import Settings
 from app.core.close_codes import CloseCode
 from app.core.errors import all_errors
-from app.core.kinds import COMMANDS, EVENTS, RECORDS, event_of
+from app.core.kinds import COMMANDS, EVENTS, RECORDS, Kind, event_of
 from app.core.media import UploadForm
-from app.core.records import Kind, Record
+from app.core.records import Record
 
 ROOT = Path(__file__).parents[2]
 MAKES_AN_EVENT = {"make_event", "answer_frame", "answer", "Event", "stream_event"}

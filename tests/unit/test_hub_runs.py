@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from app.core.events import Event, EventBatch
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.fanout.hub import Hub
 from app.transports.session import Session
 

@@ -18,8 +18,8 @@ from app.core.kinds import (
     MAKE_EVENT,
     MESSAGE_CHANGES,
     RECORDS,
+    Kind,
 )
-from app.core.records import Kind
 from app.fanout.hub import _HANDLERS, Hub
 from app.services.messaging.change_message import CHANGES as CHANGE_COMMANDS
 from app.store.batch_changes import APPLY
@@ -84,7 +84,9 @@ def test_rest_twins_of_commands_are_documented_operations() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_in_the_client(name: str) -> None:
     assert re.search(rf'"{name}"', CLIENT), f"no method of client/lib sends {name}"
-    if COMMANDS[name].rest and name != "presence_subscribe":  # the client polls presence without a WebSocket
+    if COMMANDS[name].switch:
+        assert name == f"{COMMANDS[name].switch}_message", "the client derives the route of a switch from its name"
+    elif COMMANDS[name].rest and name != "presence_subscribe":  # the client polls presence without a WebSocket
         assert re.search(rf"^  {name}: \(", CLIENT, re.MULTILINE), f"{name} has no REST route in client/lib"
 
 

@@ -23,8 +23,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
-from app.core.kinds import MESSAGES
-from app.core.records import Kind
+from app.core.kinds import MESSAGES, Kind
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail, set_blockers
 from app.services.groups.change_group import give_role, leave_group

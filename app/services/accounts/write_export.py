@@ -17,8 +17,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from app.core.times import rfc3339
-from app.services.reading.media_json import show_media
-from app.services.reading.message_json import stored_message
+from app.services.reading.message_json import exported_views
 from app.store import blocks
 from app.store import exports as store
 from app.store.engine import reading, writing
@@ -112,7 +111,7 @@ class ExportWriter:
         while True:
             with reading(self._engine) as conn:
                 page = store.exported_messages(conn, user_id, place.conversation_id, seq, last)
-                views = show_media(conn, [stored_message(row) for row in page])
+                views = exported_views(conn, page, user_id)
             for view in views:
                 yield {"type": "message", **view}
             if len(page) < store.MESSAGES_AT_ONCE:

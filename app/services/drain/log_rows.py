@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from app.core.kinds import MARKS, MESSAGES, decode_record
-from app.core.records import Kind, MarksBody, MessageBody, Record
+from app.core.kinds import MARKS, MESSAGES, Kind, decode_record
+from app.core.records import MarksBody, MessageBody, Record
 from app.store.batch_changes import Change
 from app.store.batch_pending_pushes import PushTrigger
 from app.store.batch_statement import NewMessage, Receipt

@@ -16,7 +16,8 @@ from app.clock import now_ms
 from app.core.errors import Invalid, NotFound
 from app.core.groups import NewGroup, checked_name
 from app.core.ids import make_uuid7
-from app.core.records import Kind, MessageBody, encode_body
+from app.core.kinds import Kind
+from app.core.records import MessageBody, encode_body
 from app.message_log.append import Operation
 from app.services.messaging.change_message import Prepared
 from app.store import groups

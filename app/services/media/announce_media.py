@@ -13,8 +13,9 @@ import msgspec
 from redis import Redis
 from sqlalchemy import Engine
 
+from app.core.kinds import Kind
 from app.core.message_view import View, body_of
-from app.core.records import Kind, encode_body
+from app.core.records import encode_body
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.messaging.worker_changes import WorkerChanges

@@ -25,7 +25,7 @@ from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.errors import Overloaded, UnsupportedMedia
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.media.image_info import UnreadableError
 from app.media.inspect import Inspected, sniff_again
 from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess

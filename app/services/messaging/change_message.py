@@ -1,5 +1,5 @@
-"""Edit, delete, react and pin: checks the request against the message as it is now, and returns the operation for the
-log. The script that carries it out (message_log/lua/change.lua) checks the user's role.
+"""Edit, delete, react, and switches such as pin: checks the request against the message as it is now, and returns the
+operation for the log. The script that carries it out (message_log/lua/change.lua) checks the user's role.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 from app.clock import now_ms
 from app.core.commands import DeleteMessage, EditMessage, React, SwitchMessage, check_length
 from app.core.errors import Forbidden, Invalid
+from app.core.kinds import COMMANDS, Kind
 from app.core.message_view import View, body_for_edit
-from app.core.records import Kind, ReactedBody, SettingsBody, SwitchBody, encode_body
+from app.core.records import ReactedBody, SettingsBody, SwitchBody, encode_body
 from app.message_log.append import Operation
 from app.services.messaging.mentions import find_mentions
 from app.services.reading.conversation_cache import ConversationCache
@@ -102,15 +103,19 @@ class MessageEditor:
         changes = int(there.get(command.emoji, False) != command.on)
         return _prepared(Kind.REACTED, user_id, view, [view["seq"], changes], body)
 
-    def pin(self, user_id: int, command: SwitchMessage) -> Prepared:
+    def switch(self, record: int, user_id: int, command: SwitchMessage) -> Prepared:
+        """Turns something of a message on or off. ``record`` is the kind of record that says so."""
         self._acquire_edit(user_id)
         view = self._messages.find_present(user_id, command.id, command.conversation_id)
         _check_changeable(view)
-        return _prepared(Kind.PINNED, user_id, view, [view["seq"]], encode_body(SwitchBody(on=command.on)))
+        return _prepared(record, user_id, view, [view["seq"]], encode_body(SwitchBody(on=command.on)))
 
     def _is_late(self, view: View) -> bool:
         sent = datetime.fromisoformat(view["sentAt"]).timestamp()
         return now_ms() / 1000 - sent > self._edit_seconds
+
+
+Change = Callable[[MessageEditor, int, Any], Prepared]
 
 
 def change_settings(user_id: int, conversation_id: int, settings: SettingsBody) -> Prepared:
@@ -124,15 +129,19 @@ def _check_changeable(view: View) -> None:
         raise Forbidden("System messages cannot be changed.")
 
 
-def _prepared(kind: Kind, user_id: int, view: View, what: list[Any], body: str = "") -> Prepared:
+def _prepared(kind: int, user_id: int, view: View, what: list[Any], body: str = "") -> Prepared:
     answer = {"id": view["id"], "conversationId": view["conversationId"], "seq": view["seq"], "status": "stored"}
     return Prepared(Operation(kind, view["conversationId"], user_id, what, body, "", view["id"]), answer)
 
 
+def _switching(record: int) -> Change:
+    return lambda editor, user_id, command: editor.switch(record, user_id, command)
+
+
 # Every command that changes a message, over any transport.
-CHANGES: dict[str, Callable[[MessageEditor, int, Any], Prepared]] = {
+CHANGES: dict[str, Change] = {
     "edit_message": MessageEditor.edit,
     "delete_message": MessageEditor.delete,
     "react": MessageEditor.react,
-    "pin_message": MessageEditor.pin,
+    **{name: _switching(row.record) for name, row in COMMANDS.items() if row.switch},
 }

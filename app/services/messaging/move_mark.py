@@ -9,7 +9,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound, Overloaded, ParleyError
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import members_of

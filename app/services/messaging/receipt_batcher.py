@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from app.core.errors import Overloaded, ParleyError
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
 from app.services.messaging.log_writer import OperationQueue

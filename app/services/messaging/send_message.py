@@ -19,7 +19,8 @@ from app.core.commands import SendMessage, check_text
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError, Unauthorized
 from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
-from app.core.records import Kind, MessageBody, encode_body
+from app.core.kinds import Kind
+from app.core.records import MessageBody, encode_body
 from app.core.times import rfc3339
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations

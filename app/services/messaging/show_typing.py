@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from app.core.commands import Typing, check_target
 from app.core.errors import ParleyError
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.send_message import refusal

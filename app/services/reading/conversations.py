@@ -12,9 +12,9 @@ from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.errors import Invalid, NotFound
-from app.core.kinds import MESSAGES, is_message_for
+from app.core.kinds import MESSAGES, Kind, is_message_for
 from app.core.message_view import View
-from app.core.records import Kind, Record, SettingsBody, decode_as
+from app.core.records import Record, SettingsBody, decode_as
 from app.core.times import rfc3339
 from app.message_log.conversations import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from redis import Redis
 from sqlalchemy import Engine
 
-from app.core.kinds import MESSAGES_FOR_ALL
-from app.core.records import Kind, Record
+from app.core.kinds import MESSAGES_FOR_ALL, Kind
+from app.core.records import Record
 from app.services.reading.memberships import memberships_now
 from app.store import messages
 from app.store.engine import reading

@@ -20,7 +20,7 @@ from app.services.reading.memberships import Memberships, memberships_now
 from app.services.reading.message_json import stored_message
 from app.services.reading.pending_changes import Messages, Place
 from app.store.engine import reading
-from app.store.message_life import Reacted, reactions_for
+from app.store.message_life import Details, details_for
 from app.store.messages import Page, StoredMessage, UnreadRequest, unread_messages
 from app.store.receipts import furthest_behind
 
@@ -35,7 +35,7 @@ class Found(NamedTuple):
     """
 
     views: dict[Place, View]
-    reactions: dict[Place, list[Reacted]]
+    details: Details
     behind: Behind
     members: Memberships
     tail: dict[int, list[Record]]
@@ -67,9 +67,9 @@ class UnreadFetcher:
             rows = {_place(row): row for page in pages for row in page.messages}
             views = {place: self._view(row) for place, row in rows.items()}
             show_media(connection, views.values())
-            reactions = _reactions(connection, rows, requests)
+            details = _details(connection, rows, requests)
             behind = self._behind(connection, {conversation_id for conversation_id, _ in rows})
-        found = Found(views, reactions, behind, members, tail)
+        found = Found(views, details, behind, members, tail)
         return [self._answer(request, page, found) for request, page in zip(requests, pages, strict=True)]
 
     def _view(self, row: StoredMessage) -> View:
@@ -107,12 +107,10 @@ class UnreadFetcher:
             self._mark_delivered(user_id, conversation_id, seq)
 
 
-def _reactions(
-    connection: Connection, rows: dict[Place, StoredMessage], requests: Sequence[UnreadRequest]
-) -> dict[Place, list[Reacted]]:
+def _details(connection: Connection, rows: dict[Place, StoredMessage], requests: Sequence[UnreadRequest]) -> Details:
     """Reads reactions only for messages that changed since they were sent: the others, nearly all, have none."""
     changed = [place for place, row in rows.items() if row.version > row.created_version]
-    return reactions_for(connection, changed, {request.user_id for request in requests}) if changed else {}
+    return details_for(connection, rows, {request.user_id for request in requests}, reacted=changed)
 
 
 def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Messages:
@@ -123,9 +121,7 @@ def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Me
     for row in stored.messages:
         if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
             place = _place(row)
-            view = {**found.views[place], "reactions": []}
-            if place in found.reactions:
-                view["reactions"] = [reacted.seen_by(user_id) for reacted in found.reactions[place]]
+            view = found.views[place] | found.details.seen_by(user_id, place)
             unread.put(view, row.version, row.created_version)
     unread.mark_stored()
     for conversation_id, read_seq in read_now.items():

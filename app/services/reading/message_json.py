@@ -63,17 +63,24 @@ def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int,
     for any number of rows.
     """
     places = [(row.conversation_id, row.seq) for row in rows]
-    reactions = message_life.reactions_of(conn, places, user_id) if places else {}
+    details = message_life.details_for(conn, places, [user_id])
     asked = [(row.conversation_id, row.reply_to) for row in rows if row.reply_to and row.deleted_ms is None]
     previews = message_life.previews(conn, asked) if asked else {}
     views = []
     for row, place in zip(rows, places, strict=True):
         view = stored_message(row, directs.peer(row.conversation_id, row.sender_id))
-        view["reactions"] = reactions.get(place, [])
+        view |= details.seen_by(user_id, place)
         quoted = previews.get((row.conversation_id, row.reply_to or ""))
         if quoted is not None and row.deleted_ms is None:
             view["quoted"] = quoted_view(quoted)
         views.append(view)
+    return show_media(conn, views)
+
+
+def exported_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int) -> list[View]:
+    """Returns messages as a user's own data contains them: as the user sees them, without quotes."""
+    details = message_life.details_for(conn, [(row.conversation_id, row.seq) for row in rows], [user_id])
+    views = [stored_message(row) | details.seen_by(user_id, (row.conversation_id, row.seq)) for row in rows]
     return show_media(conn, views)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.core.kinds import CHANGE_VIEW, PRIVATE, is_message_for
+from app.core.kinds import CHANGE_VIEW, PRIVATE, Kind, is_message_for
 from app.core.message_view import View
-from app.core.records import Kind, Record
+from app.core.records import Record
 from app.services.reading.message_json import accepted_message
 
 Place = tuple[int, int]  # conversation, seq

@@ -8,8 +8,9 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Connection
 
+from app.core.kinds import Kind
 from app.core.record_events import settings_view
-from app.core.records import Kind, Record
+from app.core.records import Record
 from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, Tail, group_now
 from app.redis_calls import redis_errors_as_overloaded

@@ -21,10 +21,10 @@ from sqlalchemy import Connection, Engine
 
 from app.core.cursor import encode_cursor
 from app.core.events import Event, mark_event
-from app.core.kinds import MARKS, MESSAGE_CHANGES, PRIVATE, REPLAYED_EVENTS, event_of, is_message_for
+from app.core.kinds import MARK_NAMES, MARKS, MESSAGE_CHANGES, PRIVATE, REPLAYED_EVENTS, Kind, event_of, is_message_for
 from app.core.message_view import View
 from app.core.record_events import media_event
-from app.core.records import Kind, Record
+from app.core.records import Record
 from app.message_log.conversations import Tail, read_tail
 from app.message_log.current_epoch import CurrentEpoch
 from app.redis_calls import redis_errors_as_overloaded
@@ -33,7 +33,7 @@ from app.services.reading.media_json import ended_view
 from app.services.reading.message_json import message_views
 from app.services.reading.pending_changes import Messages, Place
 from app.services.reading.replay_groups import changed_groups, stored_settings_view
-from app.store import media_uses, messages, receipts
+from app.store import media_uses, message_life, messages, receipts
 from app.store.conversations import conversation_ids_of
 from app.store.engine import reading
 from app.store.replay import messages_at, settings_since
@@ -101,9 +101,8 @@ class Replay:
         events: Events = {}
         for mark in receipts.receipts_changed_since(conn, user_id, version):
             events[mark.version] = _mark_events(epoch, mark)
-        for conversation_id, seq, message_id, at in messages.hidden_since(conn, user_id, version):
-            data = {"id": message_id, "conversationId": conversation_id, "seq": seq}
-            events.setdefault(at, []).append(_event(epoch, "message_deleted", data, at))
+        for change in message_life.own_changes_since(conn, user_id, version):
+            events.setdefault(change.version, []).append(event_of(epoch, change))
         for row in settings_since(conn, user_id, version):
             data = stored_settings_view(row)
             events.setdefault(row.version, []).append(_event(epoch, "conversation_settings", data, row.version))
@@ -207,7 +206,8 @@ def _latest(tail: Iterable[Record]) -> Iterable[Record]:
 
 def _mark_events(epoch: int, mark: receipts.StoredReceipt) -> list[Event]:
     rows = ((Kind.DELIVERED, mark.delivered_seq), (Kind.READ, mark.read_seq))
-    return [mark_event(epoch, kind, mark.conversation_id, mark.user_id, seq, mark.version) for kind, seq in rows if seq]
+    place = epoch, mark.conversation_id, mark.user_id
+    return [mark_event(MARK_NAMES[kind], *place, seq, mark.version) for kind, seq in rows if seq]
 
 
 def _in_order(epoch: int, before: int, groups: Iterable[tuple[int, list[Event]]]) -> list[Event]:

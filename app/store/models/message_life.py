@@ -62,3 +62,7 @@ class Mention(Base):
     seq: Mapped[int] = mapped_column(primary_key=True)
 
     __table_args__ = {"postgresql_with": VACUUM_AFTER_INSERTS}  # noqa: RUF012 - SQLAlchemy requires this name
+
+
+# Rows that are deleted when their message is deleted.
+DETAILS: tuple[type[MessageEdit | Reaction | Mention], ...] = (MessageEdit, Reaction, Mention)

@@ -15,12 +15,12 @@ from app.store.message_life import (
     MemberReceipt,
     Preview,
     Reacted,
+    details_for,
     edits_of,
     locate,
     pins_of,
     previews,
     reactions_for,
-    reactions_of,
     receipts_of,
 )
 from tests.factories.store import (
@@ -69,11 +69,13 @@ def test_reactions_are_ordered_by_first_use(conn: Connection, engine: Engine) ->
     for seq, who, emoji in ((1, other, "b"), (1, user, "a"), (1, user, "b"), (2, other, "a"), (3, user, "c")):
         react(engine, conversation, seq, who, emoji)
     places = [(conversation, seq) for seq in (1, 2, 4)]
-    assert reactions_of(conn, places, user) == {
-        (conversation, 1): [{"emoji": "b", "count": 2, "mine": True}, {"emoji": "a", "count": 1, "mine": True}],
-        (conversation, 2): [{"emoji": "a", "count": 1, "mine": False}],
-    }
-    assert reactions_of(conn, [], user) == {}
+    details = details_for(conn, places, [user])
+    assert [details.seen_by(user, place) for place in places] == [
+        {"reactions": [{"emoji": "b", "count": 2, "mine": True}, {"emoji": "a", "count": 1, "mine": True}]},
+        {"reactions": [{"emoji": "a", "count": 1, "mine": False}]},
+        {"reactions": []},
+    ]
+    assert details_for(conn, [], [user]).seen_by(user, places[0]) == {"reactions": []}
 
 
 def test_reactions_for_many_readers_name_those_who_reacted(conn: Connection, engine: Engine) -> None:
