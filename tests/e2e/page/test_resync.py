@@ -45,6 +45,7 @@ class Deaf:
         self._cursor = ""
         self._socket: WebSocketRoute | None = None
         page.route_web_socket(SOCKET, self._meddle)
+        page.route("**/api/v1/events**", lambda route: route.abort())  # a slow machine must not fall back to SSE
 
     def _meddle(self, socket: WebSocketRoute) -> None:
         self._socket = socket
