@@ -1,4 +1,4 @@
-"""Composition: the one place where the parts of a process are built and wired. Only entry points import it."""
+"""Builds and wires the parts of a process. Only entry points import it."""
 
 from __future__ import annotations
 

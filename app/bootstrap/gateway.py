@@ -152,8 +152,8 @@ class GatewayBuilder:
         self._log.requeue_cold()  # the queue exists before the log writer does
 
     def _build_marks(self) -> None:
-        # A user whose limit is out of reach should not wait for long.
-        self._tokens = Batcher("units", TakeTokens(self._redis), recover=self._epochs.renew, patience=1.0)
+        # While Redis is unreachable, a user's act should not wait for long.
+        self._tokens = Batcher("tokens", TakeTokens(self._redis), recover=self._epochs.renew, patience=1.0)
         self._rates = make_rates(self._settings, self._tokens.submit)
         self._marks = MarkMover(
             engine=self._engine,

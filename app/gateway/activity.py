@@ -1,4 +1,4 @@
-"""What one web process has done since it started, for ``/metrics``."""
+"""Counts the work of one web process since its start, for ``/metrics``."""
 
 from __future__ import annotations
 

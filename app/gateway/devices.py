@@ -1,4 +1,4 @@
-"""Which of the users' devices are in use at this gateway, registered in Redis for push notifications."""
+"""Registers in Redis which devices of users are in use at this gateway, for push notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which users are online at this gateway, registered in Redis."""
+"""Registers in Redis which users are online at this gateway."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class PresenceRegistry:
         return len(self._confirmed) + self._departures
 
     def is_behind(self, counted: int, confirmed: int) -> bool:
-        """Returns whether Redis has fewer users than it must have, even if it already left out everybody who went
-        meanwhile.
+        """Returns whether Redis has fewer users than it must have, even if it has already removed everybody who
+        left meanwhile.
         """
         return counted < confirmed - self._departures
 

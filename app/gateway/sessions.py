@@ -93,7 +93,7 @@ class SessionRegistry:
             session.resume_from_store()
 
     def reset_all(self, epoch: int, version: int) -> None:
-        """Tells every session that a new epoch began."""
+        """Sends ``resync`` to every session: a new epoch began."""
         for session in list(self.hub):
             session.reset(epoch, version)
 

@@ -1,4 +1,4 @@
-"""Where a session's stream of events begins, and what it missed."""
+"""Begins a session's stream of events, and reads the events that it missed."""
 
 from __future__ import annotations
 

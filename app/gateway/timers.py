@@ -1,4 +1,4 @@
-"""Work at a later time, and regular work."""
+"""Runs work later, or regularly."""
 
 from __future__ import annotations
 

@@ -39,8 +39,8 @@ class MembershipChange(NamedTuple):
     version: int
     conversation_id: int
     seq: int
-    came: list[int]
-    went: list[int]
+    joined: list[int]
+    left: list[int]
 
 
 class Tail(NamedTuple):
@@ -58,15 +58,15 @@ class Tail(NamedTuple):
     def change_of(self, user_id: int, conversation_id: int) -> MembershipChange | None:
         """Returns the user's last unstored joining or leaving of the conversation, or None."""
         changes = (c for c in reversed(self.memberships) if c.conversation_id == conversation_id)
-        return next((c for c in changes if user_id in c.came or user_id in c.went), None)
+        return next((c for c in changes if user_id in c.joined or user_id in c.left), None)
 
     def membership_of(self, user_id: int) -> dict[int, tuple[bool, int]]:
         """Returns conversation -> (is a member now, seq of the system message), for unstored changes of this user."""
         found: dict[int, tuple[bool, int]] = {}
         for change in self.memberships:
-            if user_id in change.came:
+            if user_id in change.joined:
                 found[change.conversation_id] = True, change.seq
-            elif user_id in change.went:
+            elif user_id in change.left:
                 found[change.conversation_id] = False, change.seq
         return found
 

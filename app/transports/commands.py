@@ -1,4 +1,4 @@
-"""The commands of a WebSocket session: each frame in is carried out and gets one answering frame.
+"""Carries out the commands of a WebSocket session, and answers each with one frame.
 
 Invariants
 * The commands of a session begin in the order in which they arrive. Those that never block (send, marks, typing, ping)

@@ -39,7 +39,7 @@ class PauseReason(IntFlag):
 
 
 class Owner(Protocol):
-    """Handles what the connection reads, and is notified of its state."""
+    """Gets the data that the connection reads, and its changes of state."""
 
     def received(self, data: bytes) -> None: ...
     def drained(self) -> None: ...
@@ -148,7 +148,7 @@ class Connection:
         if self._control is None:
             self._control = []
         elif len(self._control) >= MAX_CONTROL:
-            # Of many pings, answering only the newest is enough (RFC 6455 section 5.5.3).
+            # It is enough to answer the newest of many pings (RFC 6455 section 5.5.3).
             del self._control[0]
         self._control.append(block)
         self._mark_dirty()
@@ -186,7 +186,7 @@ class Connection:
 
     def resume_reading(self, reason: PauseReason) -> None:
         """Withdraws one reason. The connection reads again once there is none."""
-        if self._pauses & reason:
+        if self._pauses and self._pauses & reason:
             self._pauses &= ~reason
             if not self._pauses:
                 self._start_reading()
@@ -205,7 +205,7 @@ class Connection:
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Writes what the kernel takes. Called by the flusher and by the write watcher."""
+        """Writes as much as the kernel takes. Called by the flusher and by the write watcher."""
         self._dirty = False
         if self._writer is not None and self._writer.active:
             return  # the kernel's buffer is full; the watcher calls again when it has room
@@ -313,7 +313,7 @@ class Connection:
 
 
 def take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
-    """Returns the request's socket as a raw socket, and what the client sent after the request.
+    """Returns the request's socket as a raw socket, and the bytes that the client sent after the request.
 
     The descriptor is moved, not duplicated. With a duplicate, epoll would go on reporting gunicorn's closed descriptor,
     and libev would respond by registering every descriptor of the process again. Raises RuntimeError under another

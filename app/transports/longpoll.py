@@ -46,7 +46,7 @@ class PollSession(Session):
         super().__init__(registry, streams)
         self.identify(caller)
         self._limits = limits
-        self.auto_ack = True  # collects what was written; the next poll's cursor confirms it
+        self.auto_ack = True  # collects written messages; the next poll's cursor confirms them
         self._events: list[Event] = []
         self._bytes = 0
         self._flag: Flag | None = None

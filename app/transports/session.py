@@ -89,7 +89,7 @@ class Session:
         raise NotImplementedError
 
     def check(self, now: float, wall: float) -> None:
-        """Called once a second with the monotonic and the wall clock: does what is due, and closes if necessary."""
+        """Does what is due, and closes the session if necessary. Called once a second with both clocks."""
         raise NotImplementedError
 
     # --- the stream
@@ -151,7 +151,7 @@ class Session:
             self._undelivered[event.conversation_id] = event.seq
 
     def written_out(self) -> None:
-        """Everything was written to the client: its messages are delivered."""
+        """Notes that everything was written to the client, so that its messages are delivered."""
         if self._undelivered:
             marks, self._undelivered = self._undelivered, None
             self.streams.deliveries.add(self.user_id, marks)
@@ -216,7 +216,7 @@ class Session:
             self.close(CloseCode.TRY_AGAIN_LATER, Overloaded())
 
     def reset(self, epoch: int, version: int) -> None:
-        """Redis lost its history, so old positions mean nothing. The client fetches its unread messages again."""
+        """Sends ``resync``: Redis lost its history, so old positions mean nothing. The client reads its state again."""
         if self.closed or not self.joined:
             return
         self.position = min(self.position, version)  # in case the clock was set back as well
@@ -250,7 +250,7 @@ class Session:
             self.registry.devices.disconnected(self.user_id, str(self.device_id))
 
     def on_closed(self) -> None:
-        """The connection is closed."""
+        """Ends the session after its connection was closed."""
         if not self.closed:
             self.closed = True
             self._buffer = None
@@ -259,8 +259,8 @@ class Session:
 
 
 class Beginning(NamedTuple):
-    """How a stream begins: the data of ``joined``, the position to catch up from (None: start at the present), and
-    whether ``resync`` must follow because the cursor was of no use.
+    """The beginning of a stream. ``joined`` is the data of that event. ``position`` is where to catch up from; None
+    starts at the present. ``resync`` must follow if the client's cursor was not valid any more.
     """
 
     joined: dict[str, Any]

@@ -161,6 +161,6 @@ class Removal:
         process can load it later with an older state. Safe to repeat. Raises Overloaded, RedisError.
         """
         if not set_blockers(self._redis, conversation_id, [other_id]):
-            self._changes.bring_in(conversation_id)
+            self._changes.hydrate(conversation_id)
             if not set_blockers(self._redis, conversation_id, [other_id]):
                 raise Overloaded("The log is beginning a new epoch.")

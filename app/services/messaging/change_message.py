@@ -27,7 +27,7 @@ Acquire = Callable[[int], None]
 
 
 class Prepared(NamedTuple):
-    """An operation for the log, and the ack it gets. The ack is complete except for what the log decides."""
+    """An operation for the log, and its ack. The log adds the seq of a system message to the ack."""
 
     operation: Operation
     answer: dict[str, Any]

@@ -36,7 +36,7 @@ CallLater = Callable[[float, Callable[[], None]], Timer]
 
 
 class ReceiptBatcher:
-    """Not thread-safe; never blocks. ``call_later`` starts a timer of so many seconds."""
+    """Not thread-safe; never blocks. ``call_later(seconds, act)`` starts a timer."""
 
     def __init__(self, *, changes: OperationQueue, confirmations: Confirmations, call_later: CallLater) -> None:
         self._changes = changes
@@ -112,7 +112,7 @@ class ReceiptBatcher:
                 confirm_all(last_seq, None)
             else:
                 if what == Decided.UNKNOWN:
-                    self._large.discard(conversation_id)  # idle for a day: its marks go the usual way again
+                    self._large.discard(conversation_id)  # idle for a day: its marks are not batched any more
                 confirm_all(0, Overloaded(retry_after=0.1))
 
         return decided

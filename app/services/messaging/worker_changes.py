@@ -8,8 +8,8 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
+from app.message_log import conversations
 from app.message_log.append import Decided, Decision, Operation
-from app.message_log.conversations import hydrate
 from app.message_log.epoch import read_epoch
 from app.store.conversations import load_state
 from app.store.engine import reading
@@ -31,14 +31,14 @@ class WorkerChanges:
         """
         decisions = self._change(operations)
         if any(decision[0] == Decided.UNKNOWN for decision in decisions):
-            self.bring_in(operations[0].conversation_id)
+            self.hydrate(operations[0].conversation_id)
             decisions = self._change(operations)
         decided = [decision[0] for decision in decisions]
         if Decided.FULL in decided or Decided.UNKNOWN in decided:
             raise Overloaded("The log takes nothing now.")
         return decided
 
-    def bring_in(self, conversation_id: int) -> None:
+    def hydrate(self, conversation_id: int) -> None:
         """Hydrates the conversation unless Redis holds it already. Raises Overloaded, RedisError."""
         epoch = read_epoch(self.redis)
         if epoch is None:
@@ -46,4 +46,4 @@ class WorkerChanges:
         with reading(self._engine) as conn:
             states = load_state(conn, [conversation_id])
         for state in states:
-            hydrate(self.redis, epoch.number, state)
+            conversations.hydrate(self.redis, epoch.number, state)

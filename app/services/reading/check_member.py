@@ -20,7 +20,7 @@ def check_member(tail: Tail, user_id: int, conversation_id: int, *, wait_until_s
     change = tail.change_of(user_id, conversation_id)
     if change is None:
         return
-    if user_id in change.went:
+    if user_id in change.left:
         raise NotFound
     if not wait_until_stored(change.version):
         raise Overloaded("The store does not have this membership yet.")
@@ -30,6 +30,6 @@ def wait_for_arrivals(tail: Tail, user_id: int, *, wait_until_stored: WaitUntilS
     """Before a list is read from Postgres, gives Postgres time to store the conversations that the user joined a moment
     ago. May block.
     """
-    came = [change.version for change in tail.memberships if user_id in change.came]
-    if came:
-        wait_until_stored(came[-1])
+    joined = [change.version for change in tail.memberships if user_id in change.joined]
+    if joined:
+        wait_until_stored(joined[-1])

@@ -1,4 +1,4 @@
-"""Which conversations Redis holds, and how the others get there.
+"""Keeps conversations in Redis while they are in use.
 
 Redis drops a conversation that was idle for a day. "Hydrate" reads it from Postgres and puts it back. A conversation
 that this gateway has seen in Redis is "warm".

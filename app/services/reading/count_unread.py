@@ -1,4 +1,4 @@
-"""Unread counts by conversation, for many users at once: clients return in storms."""
+"""Counts unread messages by conversation, for many users at once: clients return in storms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status of a message, from the marks of the other members: accepted, stored, delivered to all, read by all."""
+"""Derives the status of a message from the other members' marks: accepted, stored, delivered to all, read by all."""
 
 from __future__ import annotations
 

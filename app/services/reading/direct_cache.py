@@ -1,4 +1,4 @@
-"""Which conversations are direct, and whose."""
+"""Caches the two members of direct conversations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DirectCache:
         return conversation_id in self._peers
 
     def is_cached(self, conversation_id: int) -> bool:
-        """Returns whether the cache can tell if this conversation is direct or a group."""
+        """Returns whether this conversation is cached, as direct or as a group."""
         return conversation_id in self._peers or conversation_id in self._groups
 
     def add_groups(self, conversation_ids: Iterable[int]) -> None:

@@ -1,7 +1,8 @@
-"""How media look to clients, always as they now are.
+"""Turns media into JSON, always in their present state.
 
-A message keeps what its sender saw when it was sent; what a reader is shown is looked up. So no reader depends on an
-announcement, and a message that was sent while its medium ended shows the end (docs/decisions/media.md).
+A message keeps the state that its sender saw. Readers get the present state, which is looked up for each read. So no
+reader depends on an announcement, and a message that was sent while its medium was still processed shows the result
+(docs/decisions/media.md).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DELETED = "deleted"
 
 
 def attachment_view(row: StoredMedia) -> View:
-    """An element of a message's ``attachments``."""
+    """Returns an element of a message's ``attachments``."""
     status = _STATUS.get(row.state, "failed")
     view: View = {
         "mediaId": row.id,
@@ -43,8 +44,9 @@ def attachment_view(row: StoredMedia) -> View:
 
 
 def ended_view(row: StoredMedia) -> View:
-    """The data of ``media_ready`` and ``media_failed``. ``thumbnailUrl`` is for who shows a token: it leads to a signed
-    address."""
+    """Returns the data of ``media_ready`` and ``media_failed``. ``thumbnailUrl`` needs a token and redirects to a
+    signed address.
+    """
     view = {**attachment_view(row), "conversationId": row.conversation_id}
     if row.thumbnail and view["status"] == "ready":
         view["thumbnailUrl"] = f"/api/v1/media/{row.id}?variant=thumbnail"
@@ -52,7 +54,7 @@ def ended_view(row: StoredMedia) -> View:
 
 
 def show_media(conn: Connection, views: Views) -> Views:
-    """Put into these messages their media as they now are: one query, none where they have none."""
+    """Replaces the media of these messages by their present state. Runs one query, or none without media."""
     ids = {attachment["mediaId"] for view in views for attachment in view.get("attachments", ())}
     if ids:
         found = store.get_many(conn, sorted(ids))

@@ -41,7 +41,7 @@ def stored_message(row: StoredMessage, receiver_id: int | None = None) -> View:
 
 
 def _details(row: StoredMessage) -> View:
-    """Returns the optional members that this message has."""
+    """Returns the optional fields that this message has."""
     found: View = {
         "replyTo": row.reply_to,
         "editedAt": rfc3339(row.edited_ms) if row.edited_ms is not None else None,

@@ -1,8 +1,8 @@
 """Messages in their present state: what Postgres has, and over it the records that are accepted but not stored yet.
 
 Invariant: a change that all members see is applied only if the message's version in Postgres is older, so it does not
-matter whether the record is stored between the two reads. A private change does not move that version. It states what
-is to be, and the records of one user come in order, so it is applied whenever it is found.
+matter whether the record is stored between the two reads. A private change does not move that version. It sets
+a state, and the records of one user come in order, so it is applied whenever it is found.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Place = tuple[int, int]  # conversation, seq
 
 
 class Messages:
-    """Views of messages by place, as one user sees them."""
+    """Holds messages by place, as one user sees them."""
 
     def __init__(self, user_id: int) -> None:
         self._user_id = user_id
@@ -42,7 +42,7 @@ class Messages:
         return place in self._stored
 
     def apply(self, tail: Iterable[Record]) -> None:
-        """Applies what is not stored yet, oldest first."""
+        """Applies records that are not stored yet, oldest first."""
         for record in tail:
             place = record.conversation_id, record.seq
             if is_message_for(record, self._user_id):

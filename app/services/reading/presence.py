@@ -1,4 +1,4 @@
-"""Who is online, and when the others were last seen, as far as the viewer may see it.
+"""Reads presence: which users are online, and when the others were last seen, as far as the viewer may see it.
 
 If one of two users has blocked the other, each of them looks offline and never seen to the other.
 """

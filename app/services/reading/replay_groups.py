@@ -1,4 +1,4 @@
-"""The present state of groups, for sessions that missed changes."""
+"""Reads the present state of groups, for sessions that missed changes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def changed_groups(
 
 
 def _moment(version: int) -> str:
-    """A version is the microsecond in which it was assigned."""
+    """Returns the time of a version, which is the microsecond in which it was assigned."""
     return rfc3339(version // 1000)
 
 

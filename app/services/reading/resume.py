@@ -151,11 +151,11 @@ def _was_for(tail: Tail, user_id: int, record: Record) -> bool:
     for change in tail.memberships:
         if change.conversation_id != record.conversation_id:
             continue
-        if user_id in change.came:
+        if user_id in change.joined:
             inside = record.version >= change.version and (
                 record.kind not in MESSAGE_CHANGES or record.seq >= change.seq
             )
-        elif user_id in change.went:
+        elif user_id in change.left:
             inside = inside and record.version <= change.version
     return inside
 

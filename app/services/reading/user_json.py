@@ -1,4 +1,4 @@
-"""A user as clients see one."""
+"""Turns stored users into JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.users import StoredUser
 
 
 def view_of(user: StoredUser, *, last_seen: bool = True) -> UserView:
-    """``last_seen``: whether the one who looks may know it."""
+    """Returns the user for others. ``last_seen`` tells whether the viewer may see that time."""
     return UserView(
         id=user.id,
         username=user.username,
