@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from app.core.errors import Conflict, ParleyError
-from app.core.records import Kind, MarksBody, decode_marks, unpack
+from app.core.kinds import Kind
+from app.core.records import MarksBody, decode_marks, unpack
 from app.message_log import keys
 from app.message_log.append import Append, AppendLimits, Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations

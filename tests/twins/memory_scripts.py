@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from app.core.records import Kind, pack, unpack
+from app.core.kinds import Kind
+from app.core.records import pack, unpack
 from app.message_log import keys as names
 from app.message_log.append import Decided
 from app.redis_scripts import source

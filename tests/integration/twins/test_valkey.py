@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from app.core.records import Kind
+from app.core.kinds import Kind
 from app.message_log.append import AppendLimits, Operation
 from app.message_log.conversations import hydrate, read_tail
 from tests.twins.log_contract import ANN, BEN, CYD, EPOCH, EVE, GROUP, PAIR, Log, LogContract, begin, message, state
