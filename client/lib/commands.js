@@ -2,7 +2,7 @@
 import { Api } from "./api.js";
 import { fetchPresence } from "./presence_watch.js";
 
-const TYPING_EVERY_MS = 3_000;
+const TYPING_MS = 3_000;
 
 /** The commands of docs/protocol.md, section 3, that do not go through the outbox. They resolve to acks. */
 export class Commands extends Api {
@@ -61,7 +61,7 @@ export class Commands extends Api {
   typing(target, on = true) {
     const key = `${target.conversationId}/${target.receiverId}`;
     const last = this.#typed.get(key) ?? 0;
-    if (on ? Date.now() - last < TYPING_EVERY_MS : !last) return;
+    if (on ? Date.now() - last < TYPING_MS : !last) return;
     if (on) this.#typed.set(key, Date.now());
     else this.#typed.delete(key);
     this.notify("typing", { ...target, typing: on });

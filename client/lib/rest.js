@@ -8,7 +8,7 @@ import { ParleyError, errorFrom, networkError } from "./errors.js";
 import { postMedia } from "./upload.js";
 
 const REQUEST_MS = 30_000;
-const URL_MARGIN_MS = 30_000;
+const MARGIN_MS = 30_000;
 
 /** Calls under /api/v1, with the access token of the current sign-in. */
 export class Rest {
@@ -37,7 +37,7 @@ export class Rest {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), REQUEST_MS);
     try {
-      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
+      const init = { method, headers, signal: abort.signal, body: JSON.stringify(body) };
       return await parseAnswer(await this.#fetch(this.#url + path, init));
     } catch (error) {
       throw networkError(error);
@@ -71,7 +71,7 @@ export class Rest {
   async mediaUrl(mediaId, variant) {
     const path = withQuery(`/media/${mediaId}/url`, { variant });
     const cached = await this.#mediaUrls.get(path)?.catch(() => undefined);
-    if (cached && cached.expiresAt * 1000 - Date.now() > URL_MARGIN_MS) return cached;
+    if (cached && cached.expiresAt * 1000 - Date.now() > MARGIN_MS) return cached;
     const fetched = this.request("GET", path);
     this.#mediaUrls.set(path, fetched);
     return await fetched;

@@ -2,7 +2,7 @@
  * The REST request that does the same as each command, for transports that carry no commands (docs/protocol.md, section 3).
  * @type {Record<string, (data: any) => [method: string, path: string, body?: any]>}
  */
-const REST_ROUTES = {
+const ROUTES = {
   send_message: (data) => ["POST", "/messages", data],
   edit_message: ({ id, message, conversationId }) => ["PATCH", withQuery(`/messages/${id}`, { conversationId }), { message }],
   delete_message: ({ id, scope, conversationId }) => ["DELETE", withQuery(`/messages/${id}`, { scope, conversationId })],
@@ -21,14 +21,14 @@ const REST_ROUTES = {
  * @param {string} name @param {any} data @returns {[method: string, path: string, body?: any]}
  */
 export function restRoute(name, data) {
-  const route = REST_ROUTES[name];
+  const route = ROUTES[name];
   if (route) return route(data);
-  const path = `/messages/${data.id}/${name.replace(/_message$/, "")}`;
+  const path = `/messages/${data.id}/${name.replace("_message", "")}`;
   return [data.on ? "PUT" : "DELETE", withQuery(path, { conversationId: data.conversationId })];
 }
 
 /** Returns the path with a query string, without fields that are undefined or null. @param {string} path @param {Record<string, any>} query */
 export function withQuery(path, query) {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
-  return given.length ? `${path}?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}` : path;
+  const given = Object.entries(query).filter(([, value]) => value != null);
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 }

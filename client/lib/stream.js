@@ -4,7 +4,7 @@
  * The cursor moves, and a message counts as delivered, only when the handlers are done. A client that reconnects with
  * the cursor therefore gets every event that was not handled.
  */
-const MAX_REMEMBERED = 2_000;
+const MAX_SIZE = 2_000;
 // The server does not store these. On a long-poll they carry the cursor of the event before them, but do not repeat it.
 const EPHEMERAL = ["typing", "presence", "media_progress", "error", "resync"];
 
@@ -53,7 +53,7 @@ export class Stream {
 export class Recent extends Map {
   /** @param {string} key @param {any} value */
   set(key, value) {
-    if (this.size >= MAX_REMEMBERED) this.delete(this.keys().next().value ?? "");
+    if (this.size >= MAX_SIZE) this.delete(this.keys().next().value ?? "");
     return super.set(key, value);
   }
 }

@@ -14,7 +14,7 @@ import { Tabs } from "./tabs.js";
 import { PresenceWatch } from "./presence_watch.js";
 
 const ANSWER_MS = 10_000; // of the leading tab; after that a command goes over REST
-const MAX_FRAME_UNITS = 16_000; // UTF-16 units: below 64 KiB in any script; longer commands go over REST
+const MAX_FRAME = 16_000; // UTF-16 units: below 64 KiB in any script; longer commands go over REST
 
 /**
  * One connection for all tabs of a user. The leading tab holds it and forwards every event to the other tabs, which
@@ -128,7 +128,7 @@ export class TabCoordinator {
   /** @param {string} name @param {any} data @returns {Promise<any>} */
   async command(name, data) {
     const { link } = this.#connection;
-    if (link?.command && JSON.stringify(data).length < MAX_FRAME_UNITS) return await link.command(name, data);
+    if (link?.command && JSON.stringify(data).length < MAX_FRAME) return await link.command(name, data);
     const answer = this.#tabs.leading || name === "send_message" ? null : await this.#askLeader(name, data);
     if (answer?.error) throw ParleyError.from(answer.error);
     return answer ? answer.data : await this.#request(...restRoute(name, data));

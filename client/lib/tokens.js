@@ -6,7 +6,7 @@
 import { ParleyError } from "./errors.js";
 import { TokenRenewals } from "./token_renewal.js";
 
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The current sign-in, kept in storage that all tabs share.
@@ -73,7 +73,7 @@ export class Tokens {
     this.stopRenewing();
     const wait = Math.max((this.current?.renewAt ?? 0) - Date.now(), 1_000) + 20; // timers may fire a little early
     const again = () => this.#timer && this.current && this.keepFresh();
-    this.#timer = setTimeout(() => this.fresh().then(again, again), Math.min(wait, LONGEST_TIMER_MS));
+    this.#timer = setTimeout(() => this.fresh().then(again, again), Math.min(wait, MAX_TIMER_MS));
   }
 
   stopRenewing() {
