@@ -312,6 +312,12 @@ class Connection:
         self._reader = self._writer = None
 
 
+def can_take_over(environ: dict[str, Any]) -> bool:
+    """Returns whether the request came through gunicorn, without TLS of its own (TLS ends at the router in front)."""
+    socket = environ.get("gunicorn.socket")
+    return socket is not None and type(socket).__name__ != "SSLSocket"
+
+
 def take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
     """Returns the request's socket as a raw socket, and the bytes that the client sent after the request.
 
@@ -319,10 +325,9 @@ def take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
     and libev would respond by registering every descriptor of the process again. Raises RuntimeError under another
     server, and if the server itself speaks TLS (TLS ends at the router in front).
     """
-    socket = environ.get("gunicorn.socket")
-    if socket is None or type(socket).__name__ == "SSLSocket":
-        raise RuntimeError("sessions need gunicorn's gevent worker, without TLS of its own")
-    ours = RawSocket(fileno=socket.detach())
+    if not can_take_over(environ):
+        raise RuntimeError("only a socket of gunicorn without TLS can be taken over")
+    ours = RawSocket(fileno=environ["gunicorn.socket"].detach())
     ours.setblocking(False)
     ours.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
     reader = getattr(environ.get("wsgi.input"), "reader", None)

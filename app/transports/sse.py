@@ -14,6 +14,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from flask_sse import ServerSentEventsBlueprint
+from werkzeug.wsgi import ClosingIterator
 
 from app.api.caller import require_caller
 from app.api.check_origin import check_origin
@@ -27,13 +28,14 @@ from app.fanout.revocation import RevokedSessions
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
-from app.transports.connection import Connection, Flusher, Limits, Owner, take_over
+from app.transports.connection import Connection, Flusher, Limits, Owner, can_take_over, take_over
+from app.transports.queued_connection import QueuedConnection
 from app.transports.session import Beginning, Session, begin_stream
 
 RETRY_MS = (1000, 5000)
 COMMENT = b": keep-alive\n\n"
 
-OpenConnection = Callable[[Owner, Any], Connection]
+OpenConnection = Callable[[Owner, Any], Connection | QueuedConnection]
 
 
 class SseSession(Session):
@@ -44,12 +46,12 @@ class SseSession(Session):
     def __init__(self, caller: Caller, *, registry: SessionRegistry, streams: Streams, comment_seconds: float) -> None:
         super().__init__(registry, streams)
         self.identify(caller)
-        self._connection: Connection | None = None
+        self._connection: Connection | QueuedConnection | None = None
         self._comment_seconds = comment_seconds
         self._next_comment = 0.0
 
-    def attach(self, connection: Connection, head: bytes) -> None:
-        """Begins the response on a connection that was taken over."""
+    def attach(self, connection: Connection | QueuedConnection, head: bytes) -> None:
+        """Begins the response with ``head``."""
         self._connection = connection
         self._next_comment = time.monotonic() + self._comment_seconds
         self.registry.add(self)
@@ -108,9 +110,7 @@ class SseSession(Session):
 
 
 class _Stream(Response):
-    """A response whose body is a session. Its headers leave like those of any response; then the connection is taken
-    over.
-    """
+    """A response whose body is a session. Under gunicorn the connection is taken over after the headers."""
 
     def __init__(
         self,
@@ -118,29 +118,41 @@ class _Stream(Response):
         beginning: Beginning,
         *,
         open_connection: OpenConnection,
+        limits: Limits,
         revoked: RevokedSessions,
     ) -> None:
         super().__init__(content_type="text/event-stream; charset=utf-8")
         self.headers["Cache-Control"] = "no-store"
         self.headers["X-Accel-Buffering"] = "no"  # otherwise nginx keeps events until a buffer is full
-        self.headers["Connection"] = "close"
         self._session = session
         self._beginning = beginning
         self._open_connection = open_connection
+        self._limits = limits
         self._revoked = revoked
 
-    def __call__(self, environ: dict[str, Any], _start_response: Any) -> Any:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.headers.remove("Content-Length")
-        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
-        session = self._session
+        if not can_take_over(environ):
+            return self._streamed(start_response)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in [*self.headers, ("Connection", "close")])
         socket, _ = take_over(environ)
-        connection = self._open_connection(session, socket)
-        session.attach(connection, f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1"))
+        self._begin(self._open_connection(self._session, socket), f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1"))
+        raise StopIteration
+
+    def _streamed(self, start_response: Any) -> Any:
+        """Returns the body for a server that keeps its socket; it calls ``abort`` when the client is gone."""
+        connection = QueuedConnection(self._session, self._limits)
+        start_response("200 OK", list(self.headers))
+        self._begin(connection, b"")
+        return ClosingIterator(connection.blocks(), connection.abort)
+
+    def _begin(self, connection: Connection | QueuedConnection, head: bytes) -> None:
+        session = self._session
+        session.attach(connection, head)
         if session.auth_session in self._revoked:  # logged out while the response began
             session.revoke()
         else:
             session.begin(*self._beginning)
-        raise StopIteration
 
 
 class EventStreams(ServerSentEventsBlueprint):  # type: ignore[misc]
@@ -178,6 +190,6 @@ def install(
         )
         cursor = request.headers.get("Last-Event-ID") or request.args.get("cursor")
         beginning = begin_stream(session, cursor)
-        return _Stream(session, beginning, open_connection=open_connection, revoked=revoked)
+        return _Stream(session, beginning, open_connection=open_connection, limits=limits, revoked=revoked)
 
     app.register_blueprint(blueprint)

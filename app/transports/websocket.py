@@ -1,8 +1,9 @@
 """WebSocket: ``GET /ws``. Incoming frames become commands, events become frames.
 
-The route is flask-sock's; the socket is ours. simple-websocket's Server sends without a lock, lets its buffers grow
-and needs a greenlet and a thread per session, so it is not used: this module answers the handshake, takes the
-connection over from gunicorn, and ends the request.
+The route is flask-sock's; under gunicorn the socket is ours. simple-websocket's Server sends without a lock, lets its
+buffers grow and needs a greenlet and a thread per session. So this module answers the handshake, takes the connection
+over from gunicorn, and ends the request. Under other servers (``flask run``) flask-sock's Server carries the session
+(sock_connection.py).
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_sock import Sock
 from werkzeug.routing.exceptions import WebsocketMismatch
 
@@ -41,7 +42,9 @@ from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
 from app.transports.commands import Commands, CommandServices, CommandSession
-from app.transports.connection import Connection, Flusher, Limits, Owner, PauseReason, take_over
+from app.transports.connection import Connection, Flusher, Limits, Owner, PauseReason, can_take_over, take_over
+from app.transports.queued_connection import QueuedConnection
+from app.transports.sock_connection import SockConnection, server_options, sock_view
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ BAD_FRAMES = 10  # in a row, then the session ends with 1008
 CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close frame
 
 
-OpenConnection = Callable[[Owner], Connection]
+OpenConnection = Callable[[Owner], Connection | QueuedConnection]
 
 
 class WebSocketSession(CommandSession):
@@ -218,6 +221,29 @@ class WebSocketSession(CommandSession):
                 self._connection.send_control(encode_ping())
 
 
+class ServedSession(WebSocketSession):
+    """A session that flask-sock's Server carries. The Server decodes frames, sends pings and answers them."""
+
+    __slots__ = ()
+
+    def serve(self) -> None:
+        """Takes the client's messages until the connection is over."""
+        for message in cast(SockConnection, self._connection).messages():
+            self._take_message(message)
+
+    def _take_message(self, message: str | bytes) -> None:
+        payload = message.encode() if isinstance(message, str) else message
+        if payload is message:
+            self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
+        elif len(payload) > MAX_FRAME_BYTES:
+            self.send_close(CloseCode.TOO_BIG, "frame too large")
+        else:
+            self._take(payload)
+
+    def _check_pulse(self, _now: float) -> None:
+        """Does nothing: the Server ends a session whose client answers no ping."""
+
+
 class _Handled(Response):
     """The response to a request whose connection was taken over: gunicorn has nothing left to write."""
 
@@ -239,8 +265,13 @@ class GatewaySock(Sock):  # type: ignore[misc]
 def _not_an_upgrade(_: WebsocketMismatch) -> Any:
     """Answers ``/ws`` without an upgrade, and an upgrade on another path (RFC 9110 section 15.5.22)."""
     if request.path == "/ws":
-        return "Upgrade to websocket.\n", 426, {"Upgrade": "websocket", "Connection": "Upgrade"}
+        return _refusal("Upgrade to websocket.\n", 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
     return problem_response(NotFound())
+
+
+def _refusal(reason: str, status: int, headers: dict[str, str]) -> Any:
+    """Leaves out hop-by-hop headers under servers that hold to PEP 3333: they refuse them from an application."""
+    return reason, status, headers if can_take_over(request.environ) else {}
 
 
 def install(
@@ -248,7 +279,19 @@ def install(
 ) -> None:
     """Routes ``/ws``."""
     app.register_error_handler(WebsocketMismatch, _not_an_upgrade)
+    app.config.setdefault("SOCK_SERVER_OPTIONS", server_options(settings.ping_seconds))
     sock = GatewaySock(app)
+    parts: dict[str, Any] = {
+        "registry": gateway.sessions,
+        "streams": gateway.streams,
+        "services": services,
+        "settings": settings,
+    }
+
+    def serve(server: Any) -> None:
+        ServedSession(lambda owner: SockConnection(owner, limits, server), b"", g.socket_caller, **parts).serve()
+
+    served = sock_view(sock, "/ws", serve)
 
     @sock.route("/ws")
     def websocket() -> Any:
@@ -259,18 +302,13 @@ def install(
             caller = caller_of_request(allow_ticket=True)
             gateway.sessions.check_room()
         except UpgradeRefused as refused:
-            return refused.reason, refused.status, refused.headers
+            return _refusal(refused.reason, refused.status, refused.headers)
         except ParleyError as error:
             return problem_response(error)
+        if not can_take_over(request.environ):
+            g.socket_caller = caller
+            return served()
         socket, early = take_over(request.environ)
         socket.send(build_response(accept_key(key)))
-        WebSocketSession(
-            lambda owner: Connection(socket, owner, flusher, limits),
-            early,
-            caller,
-            registry=gateway.sessions,
-            streams=gateway.streams,
-            services=services,
-            settings=settings,
-        )
+        WebSocketSession(lambda owner: Connection(socket, owner, flusher, limits), early, caller, **parts)
         return _Handled()
