@@ -167,7 +167,7 @@ def shared(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cont
     monkeypatch.setenv("DATABASE_URL", settings.database_url)  # celeryconfig.py reads them at the first task
     monkeypatch.setenv("REDIS_URL", settings.redis_url)
     for module in (accounts, maintenance):
-        monkeypatch.setattr(module, "parley", lambda: made)
+        monkeypatch.setattr(module, "container", lambda: made)
     yield made
     made.close()
 
