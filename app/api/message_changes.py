@@ -20,6 +20,7 @@ from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, Swit
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import UUID
 from app.core.kinds import COMMANDS
+from app.core.message_answers import StarredMessages
 from app.services.messaging.change_message import CHANGES
 
 blueprint = Blueprint("message_changes", __name__, url_prefix="/api/v1")
@@ -40,6 +41,13 @@ class ReceiptsQuery(Struct, frozen=True, rename="camel"):
     conversation_id: Id | None = None
     cursor: Annotated[str, Meta(pattern=r"^\d{0,16}$")] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class StarredQuery(Struct, frozen=True):
+    """``before``: the ``cursor`` of the page before."""
+
+    before: Annotated[str, Meta(pattern=r"^\d{1,16}$")] = "9" * 16
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
 class EditBody(Struct, frozen=True):
@@ -120,6 +128,14 @@ def pins(conversation_id: int) -> Response:
     return json_response(current_gateway().reading.queries.pins_of(caller.user_id, conversation_id))
 
 
+@blueprint.get("/starred")
+def starred() -> Response:
+    caller = require_caller()
+    query = parse_query(StarredQuery)
+    queries = current_gateway().reading.queries
+    return json_response(queries.starred(caller.user_id, int(query.before), query.limit))
+
+
 def checked(message_id: str) -> str:
     """Returns the id. Raises NotFound if it is not a UUID."""
     if UUID.fullmatch(message_id) is None:
@@ -175,5 +191,14 @@ MESSAGE_OPERATIONS: tuple[Operation, ...] = (
         CONVERSATIONS,
         {200: Answered("All of them", PinnedMessages)},
         errors=(MISSING,),
+    ),
+    Operation(
+        "GET",
+        "/api/v1/starred",
+        "listStarred",
+        "Your starred messages, last starred first",
+        MESSAGES,
+        {200: Answered("A page of them", StarredMessages)},
+        query=StarredQuery,
     ),
 )

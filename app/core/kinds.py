@@ -57,6 +57,7 @@ class Kind(IntEnum):
     MEDIA = 21  # a medium is ready, or it failed
     MEDIA_RESOLVED = 22  # the new state of a message after one of its media became ready or failed
     PROGRESS = 23  # how far the processing of a medium is; never logged
+    STARRED = 24  # only its user sees the star
 
 
 # --- commands of the WebSocket
@@ -98,6 +99,7 @@ COMMANDS: dict[str, CommandKind] = {
         "DELETE /reactions/{emoji}",
     ),
     "pin_message": _switch_command("Pin a message, or unpin it", "pin", Kind.PINNED),
+    "star_message": _switch_command("Star a message for yourself, or take the star away", "star", Kind.STARRED),
     "fetch_unread_messages": CommandKind(
         commands.FetchUnread,
         "Fetch unread messages; marks them delivered, not read",
@@ -149,6 +151,9 @@ EVENTS: dict[str, EventKind] = {
     "message_read": EventKind(answers.MarkMoved, "latest state", "A member has read all messages up to seq"),
     "reaction": EventKind(change_answers.ReactionShown, "latest state", "A reaction; replayed as message_updated"),
     "message_pinned": EventKind(change_answers.MessagePinned, "latest state", "A pin; replayed as message_updated"),
+    "message_starred": EventKind(
+        message_answers.MessageStarred, "latest state", "You starred a message, or took the star away; only for you"
+    ),
     "conversation_updated": EventKind(
         change_answers.ConversationNow, "latest state", "The new state of a group: its name, members and roles"
     ),
@@ -212,6 +217,13 @@ RECORDS: dict[Kind, RecordKind] = {
         "message_updated", MessageBody, record_events.media_resolved, message_view.resolve_media
     ),
     Kind.HIDDEN: RecordKind(("message_deleted",), None, *_TO_USER, about_message("message_deleted")),
+    Kind.STARRED: RecordKind(
+        ("message_starred",),
+        SwitchBody,
+        *_TO_USER,
+        about_message("message_starred"),
+        message_view.switch("starred", lambda _: True),
+    ),
     Kind.SETTINGS: RecordKind(("conversation_settings",), SettingsBody, *_TO_USER, record_events.settings),
     Kind.MEDIA: RecordKind(
         ("media_ready", "media_failed"), None, Audience.MEMBERS, Storage.CHANGES, Replay.EVENT, record_events.media

@@ -54,7 +54,8 @@ class Forwarded(Answer, frozen=True, kw_only=True):
 class ReceivedMessage(Answer, frozen=True, kw_only=True):
     """A message as the members get it. A deleted one has ``deletedAt`` and no content.
 
-    ``system`` describes the change of the group in messages of that kind. ``reactions`` are only in replayed messages.
+    ``system`` describes the change of the group in messages of that kind. ``reactions`` and ``starred`` are only in
+    replayed messages.
     """
 
     id: Uuid
@@ -75,6 +76,7 @@ class ReceivedMessage(Answer, frozen=True, kw_only=True):
     edited_at: Time | UnsetType = UNSET
     pinned_at: Time | UnsetType = UNSET
     deleted_at: Time | UnsetType = UNSET
+    starred: Literal[True] | UnsetType = UNSET
     reactions: list[Reaction] | UnsetType = UNSET
 
 
@@ -113,3 +115,20 @@ class MessageDeleted(Answer, frozen=True, kw_only=True):
     id: Uuid
     conversation_id: Id
     seq: Annotated[int, Meta(ge=1)]
+
+
+class MessageStarred(Answer, frozen=True, kw_only=True):
+    """Only the user's own sessions get it."""
+
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1)]
+    on: bool
+
+
+class StarredMessages(Answer, frozen=True, kw_only=True):
+    """Last starred first. If ``hasMore`` is true, ``cursor`` is the ``before`` of the next page."""
+
+    messages: list[Message]
+    has_more: bool
+    cursor: str | UnsetType = UNSET

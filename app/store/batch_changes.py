@@ -106,6 +106,18 @@ _HIDE = HotStatement("""
     INSERT INTO hidden_messages (user_id, conversation_id, seq, version)
     VALUES (:user, :conversation, :seq, :version) ON CONFLICT DO NOTHING
 """)
+_STAR = HotStatement("""
+    INSERT INTO stars (conversation_id, seq, user_id, starred, version)
+    SELECT x.conversation_id, x.seq, m.user_id, :on, :version FROM messages AS x
+    JOIN members AS m ON m.conversation_id = x.conversation_id AND m.user_id = :user AND m.left_seq IS NULL
+    WHERE x.conversation_id = :conversation AND x.seq = :seq AND x.deleted_at IS NULL
+    ON CONFLICT (conversation_id, seq, user_id) DO UPDATE SET starred = excluded.starred, version = excluded.version
+    WHERE stars.version < excluded.version
+""")
+_REMOVE_STARS = HotStatement("""
+    DELETE FROM stars
+    WHERE conversation_id = :conversation AND user_id = ANY(CAST(:users AS bigint[])) AND version < :version
+""")
 _CHANGE_SETTINGS = HotStatement("""
     UPDATE members SET settings_version = :version,
         muted_until = CASE WHEN :has_muted THEN CAST(:muted AS timestamptz) ELSE muted_until END,
@@ -175,6 +187,10 @@ def _hide(conn: Connection, change: Change) -> None:
     _HIDE.run(conn, **_act(change.record))
 
 
+def _star(conn: Connection, change: Change) -> None:
+    _STAR.run(conn, **_act(change.record), on=change.body.on)
+
+
 def _add_details(conn: Connection, change: Change) -> list[str]:
     """Stores the mentions and media of a message. Few messages have them; the row itself is already stored
     (batch_writes.py)."""
@@ -219,7 +235,11 @@ def _mention(conn: Connection, change: Change) -> None:
 
 
 def _change_group(conn: Connection, change: Change) -> None:
-    change_group(conn, change.record, change.body.system)
+    record, system = change.record, change.body.system
+    change_group(conn, record, system)
+    if system["type"] in ("left", "removed"):
+        left = system.get("userIds", [record.user_id])
+        _REMOVE_STARS.run(conn, **_place(record), users=int_array(left))
 
 
 APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
@@ -229,6 +249,7 @@ APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
     Kind.REACTED: _react,
     Kind.PINNED: _pin,
     Kind.HIDDEN: _hide,
+    Kind.STARRED: _star,
     Kind.SETTINGS: _change_settings,
     Kind.BLOCKED_MESSAGE: _hide_blocked,
     Kind.GROUP_CHANGED: _change_group,

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from app.core.kinds import Kind
-from app.core.records import Record
+from app.core.records import Record, SwitchBody, encode_body
 from app.store.messages import StoredMessage, columns, hidden_since, not_hidden
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
@@ -38,13 +38,17 @@ class Reacted(NamedTuple):
 
 
 class Details:
-    """The fields of messages that differ from viewer to viewer."""
+    """The fields of messages that differ from viewer to viewer. ``stars`` are (viewer, place)."""
 
-    def __init__(self, reactions: dict[Place, list[Reacted]]) -> None:
+    def __init__(self, reactions: dict[Place, list[Reacted]], stars: Collection[tuple[int, Place]]) -> None:
         self._reactions = reactions
+        self._stars = stars
 
     def seen_by(self, viewer_id: int, place: Place) -> dict[str, Any]:
-        return {"reactions": [reacted.seen_by(viewer_id) for reacted in self._reactions.get(place, ())]}
+        found: dict[str, Any] = {"reactions": [r.seen_by(viewer_id) for r in self._reactions.get(place, ())]}
+        if (viewer_id, place) in self._stars:
+            found["starred"] = True
+        return found
 
 
 class Edit(NamedTuple):
@@ -105,6 +109,24 @@ _REACTIONS = HotStatement("""
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, s)
     JOIN reactions AS r ON r.conversation_id = c AND r.seq = s
     GROUP BY r.conversation_id, r.seq, r.emoji ORDER BY min(r.version), r.emoji
+""")
+_STARS = HotStatement("""
+    SELECT s.user_id, s.conversation_id, s.seq
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, q)
+    JOIN stars AS s ON s.conversation_id = c AND s.seq = q AND s.starred
+    WHERE s.user_id = ANY(CAST(:viewers AS bigint[]))
+""")
+_STARRED = HotStatement(f"""
+    SELECT s.version, {columns("x")} FROM stars AS s
+    JOIN messages AS x ON x.conversation_id = s.conversation_id AND x.seq = s.seq {_SEEN_BY_MEMBER}
+    WHERE s.user_id = :user_id AND s.starred AND s.version < :before
+    ORDER BY s.version DESC LIMIT :limit
+""")
+_STARS_SINCE = HotStatement("""
+    SELECT s.conversation_id, s.seq, CAST(x.id AS text), s.version, s.starred FROM stars AS s
+    JOIN members AS m ON m.conversation_id = s.conversation_id AND m.user_id = s.user_id AND m.left_seq IS NULL
+    JOIN messages AS x ON x.conversation_id = s.conversation_id AND x.seq = s.seq
+    WHERE s.user_id = :user_id AND s.version > :version ORDER BY s.version
 """)
 _EDITS = HotStatement(f"""
     SELECT body, {ms_of("replaced_at")}, editor_id FROM message_edits
@@ -176,15 +198,37 @@ def details_for(
     ``reacted`` are the places that can have reactions, if the caller knows them.
     """
     may_have = places if reacted is None else reacted
-    return Details(reactions_for(conn, may_have, viewer_ids) if may_have else {})
+    reactions = reactions_for(conn, may_have, viewer_ids) if may_have else {}
+    return Details(reactions, _stars_of(conn, places, viewer_ids) if places else ())
+
+
+def _stars_of(conn: Connection, places: Collection[Place], viewer_ids: Iterable[int]) -> set[tuple[int, Place]]:
+    rows = _STARS.rows(
+        conn,
+        conversations=int_array(c for c, _ in places),
+        seqs=int_array(s for _, s in places),
+        viewers=int_array(viewer_ids),
+    )
+    return {(viewer, (conversation, seq)) for viewer, conversation, seq in rows}
+
+
+def starred_by(conn: Connection, user_id: int, before: int, limit: int) -> list[tuple[int, StoredMessage]]:
+    """Returns the user's starred messages with the version of the star, which is below ``before``; the last first."""
+    rows = _STARRED.rows(conn, user_id=user_id, before=before, limit=limit)
+    return [(version, StoredMessage(*row)) for version, *row in rows]
 
 
 def own_changes_since(conn: Connection, user_id: int, version: int) -> list[Record]:
     """Returns the records of the user's private changes of messages after ``version``."""
-    return [
+    hidden = [
         Record(Kind.HIDDEN, conversation, seq, at, 0, user_id, message_id, "", "", "")
         for conversation, seq, message_id, at in hidden_since(conn, user_id, version)
     ]
+    stars = [
+        Record(Kind.STARRED, conversation, seq, at, 0, user_id, message_id, encode_body(SwitchBody(on)), "", "")
+        for conversation, seq, message_id, at, on in _STARS_SINCE.rows(conn, user_id=user_id, version=version)
+    ]
+    return hidden + stars
 
 
 def edits_of(conn: Connection, conversation_id: int, seq: int) -> list[Edit]:

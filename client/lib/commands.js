@@ -1,6 +1,7 @@
-/** @import { ChangeAck, MarkAck, Presence, Target, UnreadMessages } from "./types.js" */
+/** @import { ChangeAck, MarkAck, Presence, StarredMessages, Target, UnreadMessages } from "./types.js" */
 import { Api } from "./api.js";
 import { fetchPresence } from "./presence_watch.js";
+import { withQuery } from "./rest_routes.js";
 
 const TYPING_MS = 3_000;
 
@@ -37,6 +38,16 @@ export class Commands extends Api {
   /** @param {string} id @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
   pin(id, on = true, conversationId) {
     return this.command("pin_message", { id, on, conversationId });
+  }
+
+  /** Stars a message for yourself. @param {string} id @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+  star(id, on = true, conversationId) {
+    return this.command("star_message", { id, on, conversationId });
+  }
+
+  /** @param {{ before?: string, limit?: number }} [query] `before`: the `cursor` of the page before @returns {Promise<StarredMessages>} */
+  starred(query = {}) {
+    return this.request("GET", withQuery("/starred", query));
   }
 
   /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */

@@ -39,6 +39,7 @@
  *   editedAt?: string,
  *   pinnedAt?: string,
  *   deletedAt?: string,
+ *   starred?: true,
  *   reactions?: Reaction[],
  * }} ReceivedMessage a message in an event. Without `reactions` they have not changed; with `deletedAt` there is no content
  * @typedef {ReceivedMessage & { reactions: Reaction[], status: "accepted" | "stored" | "delivered" | "read", receipts?: ReceiptCounts }} Message
@@ -46,6 +47,7 @@
  * @typedef {Message & { snippet: string, highlights: number[][] }} FoundMessage `highlights`: `[start, length]` in the snippet
  * @typedef {{ messages: Message[], hasMore: boolean }} MessageList ascending
  * @typedef {MessageList} PinnedMessages last pinned first
+ * @typedef {MessageList & { cursor?: string }} StarredMessages last starred first
  * @typedef {MessageList} UnreadMessages oldest first
  * @typedef {{ messages: FoundMessage[], hasMore: boolean, cursor?: string }} FoundMessages newest first
  *
@@ -61,6 +63,7 @@
  *
  * @typedef {{ id: string, conversationId: number, seq: number }} MessageDeleted
  * @typedef {MessageDeleted & { userId: number, on: boolean }} MessagePinned
+ * @typedef {MessageDeleted & { on: boolean }} MessageStarred only for yourself
  * @typedef {MessageDeleted & { userId: number, emoji: string, on: boolean }} ReactionShown
  * @typedef {{ conversationId: number, userId: number, seq: number, moved?: number }} MarkMoved
  *   everything up to `seq` is delivered, or read; `moved`: how many members of a large group this event stands for
@@ -259,6 +262,7 @@
  *   message_deleted: MessageDeleted,
  *   reaction: ReactionShown,
  *   message_pinned: MessagePinned,
+ *   message_starred: MessageStarred,
  *   message_delivered: MarkMoved,
  *   message_read: MarkMoved,
  *   conversation_updated: ConversationNow,

@@ -93,5 +93,20 @@ class MessageQueries:
                 "hasMore": False,
             }
 
+    def starred(self, user_id: int, before: int, limit: int) -> View:
+        """Returns a page of the messages that the user starred before the version ``before``, last starred first."""
+        with reading(self._engine) as connection:
+            rows = message_life.starred_by(connection, user_id, before, limit + 1)
+            page = [row for _, row in rows[:limit]]
+            self._directs.load(connection, {row.conversation_id for row in page})
+            views = message_views(connection, page, user_id, directs=self._directs)
+            answer: View = {
+                "messages": with_status(connection, views, user_id, directs=self._directs),
+                "hasMore": len(rows) > limit,
+            }
+        if answer["hasMore"]:
+            answer["cursor"] = str(rows[limit - 1][0])
+        return answer
+
     def _is_admin(self, conversation_id: int, user_id: int) -> bool:
         return self._conversations.role_of(conversation_id, user_id) in ("owner", "admin")

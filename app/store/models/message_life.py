@@ -64,5 +64,19 @@ class Mention(Base):
     __table_args__ = {"postgresql_with": VACUUM_AFTER_INSERTS}  # noqa: RUF012 - SQLAlchemy requires this name
 
 
+class Star(Base):
+    """One user's star on a message. A removed star stays as a row, so that resuming sessions get the removal."""
+
+    __tablename__ = "stars"
+
+    conversation_id: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+    starred: Mapped[bool]
+    version: Mapped[int]
+
+    __table_args__ = (Index("ix_stars_user_id_version", "user_id", "version"),)
+
+
 # Rows that are deleted when their message is deleted.
-DETAILS: tuple[type[MessageEdit | Reaction | Mention], ...] = (MessageEdit, Reaction, Mention)
+DETAILS: tuple[type[MessageEdit | Reaction | Mention | Star], ...] = (MessageEdit, Reaction, Mention, Star)

@@ -14,6 +14,13 @@ export class Commands extends Api {
     react(id: string, emoji: string, on?: boolean, conversationId?: number): Promise<ChangeAck>;
     /** @param {string} id @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
     pin(id: string, on?: boolean, conversationId?: number): Promise<ChangeAck>;
+    /** Stars a message for yourself. @param {string} id @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+    star(id: string, on?: boolean, conversationId?: number): Promise<ChangeAck>;
+    /** @param {{ before?: string, limit?: number }} [query] `before`: the `cursor` of the page before @returns {Promise<StarredMessages>} */
+    starred(query?: {
+        before?: string;
+        limit?: number;
+    }): Promise<StarredMessages>;
     /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
     markRead(conversationId: number, seq: number): Promise<MarkAck>;
     /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
@@ -36,6 +43,7 @@ export class Commands extends Api {
 }
 import { Api } from "./api.js";
 import type { ChangeAck } from "./types.js";
+import type { StarredMessages } from "./types.js";
 import type { MarkAck } from "./types.js";
 import type { UnreadMessages } from "./types.js";
 import type { Target } from "./types.js";

@@ -55,6 +55,7 @@ export type ReceivedMessage = {
     editedAt?: string;
     pinnedAt?: string;
     deletedAt?: string;
+    starred?: true;
     reactions?: Reaction[];
 };
 /**
@@ -83,6 +84,12 @@ export type MessageList = {
  * last pinned first
  */
 export type PinnedMessages = MessageList;
+/**
+ * last starred first
+ */
+export type StarredMessages = MessageList & {
+    cursor?: string;
+};
 /**
  * oldest first
  */
@@ -140,6 +147,12 @@ export type MessageDeleted = {
 };
 export type MessagePinned = MessageDeleted & {
     userId: number;
+    on: boolean;
+};
+/**
+ * only for yourself
+ */
+export type MessageStarred = MessageDeleted & {
     on: boolean;
 };
 export type ReactionShown = MessageDeleted & {
@@ -505,6 +518,7 @@ export type EventMap = {
     message_deleted: MessageDeleted;
     reaction: ReactionShown;
     message_pinned: MessagePinned;
+    message_starred: MessageStarred;
     message_delivered: MarkMoved;
     message_read: MarkMoved;
     conversation_updated: ConversationNow;

@@ -80,6 +80,7 @@ export class Store {
       this.timeline(conversationId).update(id, { pinnedAt: pinned ? new Date().toISOString() : undefined });
       this.topics.changed(`pins:${conversationId}`);
     });
+    on("message_starred", ({ conversationId, id, on: starred }) => this.timeline(conversationId).update(id, { starred: starred || undefined }));
     on("message_delivered", (mark) => this.conversations.mark(mark, "deliveredSeq"));
     on("message_read", (mark) => this.conversations.mark(mark, "readSeq"));
     on("conversation_updated", this.#onConversation);
@@ -153,6 +154,7 @@ export class Store {
       seq: old.seq ?? message.seq,
       status: message.status ?? old.status,
       reactions: message.reactions ?? old.reactions,
+      starred: message.starred ?? old.starred, // a live update is the same for all members, so it has no star
     }));
     this.#last(message.conversationId, message.id, () => message);
   }

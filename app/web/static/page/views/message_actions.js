@@ -64,6 +64,10 @@ export function messageActions(app, conversation, view) {
     });
   }
 
+  function star(message) {
+    return attempt(() => client.star(message.id, !message.starred, message.conversationId));
+  }
+
   function openReactions(anchor, message) {
     const mine = (message.reactions ?? []).filter((r) => r.mine).map((r) => r.emoji);
     const pick = (emoji) => {
@@ -92,6 +96,7 @@ export function messageActions(app, conversation, view) {
       own && fresh && text && { label: "Edit", icon: "edit", act: () => view.edit(message) },
       message.editedAt && (own || leads) && { label: "Edit history", icon: "clock", act: () => showEdits(message) },
       (conversation().kind === "direct" || leads) && { label: message.pinnedAt ? "Unpin" : "Pin", icon: "pin", act: () => pin(message) },
+      { label: message.starred ? "Remove star" : "Star", icon: "star", act: () => star(message) },
       own && conversation().kind === "group" && { label: "Read by", icon: "delivered", act: () => openReceipts(store, message) },
       !own && { label: "Report", icon: "warn", act: () => report(message) },
       { label: "Delete for me", icon: "trash", danger: true, act: () => remove(message, "me") },

@@ -74,6 +74,7 @@ function body(store, message) {
 
 function meta(message, own, mark) {
   return h("span.meta", null,
+    message.starred ? h("span.starred", { title: "Starred" }, icon("star")) : null,
     message.pinnedAt ? h("span.pinned", { title: "Pinned" }, icon("pin")) : null,
     message.editedAt && !message.deletedAt ? h("span", { title: `Edited ${exactly(message.editedAt)}` }, "edited") : null,
     h("time", { datetime: message.sentAt, title: exactly(message.sentAt) }, timeOfDay(message.sentAt)),

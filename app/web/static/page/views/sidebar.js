@@ -4,8 +4,10 @@ import { avatarOf } from "../components/avatar.js";
 import { button, iconButton } from "../components/button.js";
 import { empty, failure, spinner } from "../components/empty.js";
 import { icon } from "../components/icons.js";
+import { openDialog } from "../components/dialog.js";
 import { openMenu } from "../components/menu.js";
 import { fill, h, reconcile } from "../lib/dom.js";
+import { shortly } from "../lib/times.js";
 import { conversationRow } from "./conversation_row.js";
 import { newConversation, newGroup } from "./new_conversation.js";
 import { SearchResults } from "./search_results.js";
@@ -61,8 +63,40 @@ export class Sidebar {
       { label: "New conversation", icon: "person", act: () => newConversation(this.#app) },
       { label: "New group", icon: "group", act: () => newGroup(this.#app) },
       { label: this.#archive ? "Back to conversations" : "Archived conversations", icon: "archive", act: () => this.#setArchive(!this.#archive) },
+      { label: "Starred messages", icon: "star", act: () => this.#openStarred() },
       { label: "Settings", icon: "settings", act: () => this.#app.openSettings() },
     ]);
+  }
+
+  #openStarred() {
+    const { client } = this.#app.store;
+    openDialog("Starred messages", (close) => {
+      const [rows, state] = [h("ul.rows"), h("div.state")];
+      const load = async (before) => {
+        fill(state, spinner("Loading starred messages"));
+        try {
+          const { messages, cursor } = await client.starred({ before });
+          rows.append(...messages.map((message) => h("li", null, this.#starred(message, close))));
+          const end = rows.childElementCount ? [] : [empty("star", "No starred messages")];
+          fill(state, ...(cursor ? [button("Show more", () => load(cursor))] : end));
+        } catch (error) {
+          fill(state, failure(error, () => load(before)));
+        }
+      };
+      load();
+      return h("div.results", null, rows, state);
+    });
+  }
+
+  #starred(message, close) {
+    const act = () => {
+      close();
+      this.#app.open(message.conversationId, message.seq);
+    };
+    const name = this.#app.store.people.name(message.senderId);
+    return h("button.hit", { type: "button", onclick: act },
+      h("span.top", null, h("span.name", null, name), h("span.when", null, shortly(message.sentAt))),
+      h("span.snippet", null, message.message || "Attachment"));
   }
 
   #setArchive(on) {
