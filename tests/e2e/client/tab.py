@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
+from dev.processes import wait_until
+
 PASSWORD = "correct horse battery"
 WAIT_MS = 20_000
 # A page of the server's origin that runs no scripts.
@@ -45,6 +47,10 @@ class Tab:
     def wait(self, condition: str, argument: Any = None) -> None:
         """Waits for a JavaScript expression, with ``received``, ``parley`` and the argument ``it``."""
         self.page.wait_for_function(f"(it) => {condition}", arg=argument)
+
+    def wait_outbox_empty(self) -> None:
+        """Polls from here, because ``wait_for_function`` takes a promise for true."""
+        wait_until(lambda: self.run("() => parley.outbox()") == [], WAIT_MS / 1000, "an empty outbox")
 
     def send(self, conversation_id: int, message: str) -> None:
         """Sends a message; returns when it is in the outbox."""

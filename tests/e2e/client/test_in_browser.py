@@ -19,7 +19,6 @@ from tests.support.processes import Stack
 
 OpenTab = Callable[..., Tab]
 README = CLIENT / "README.md"
-OUTBOX_EMPTY = "parley.outbox().then((waiting) => waiting.length === 0)"
 _numbers = itertools.count(1)
 
 
@@ -105,7 +104,7 @@ def test_outbox_survives_a_reload(open_tab: OpenTab, server: Stack) -> None:
         alice, bob, conversation = two_people(open_tab, gate.url, server)
         alice.send(conversation, "before")
         bob.wait_text("before")
-        alice.wait(OUTBOX_EMPTY)
+        alice.wait_outbox_empty()
         gate.shut(b"GET /ws", b"GET /api", b"POST /api")
         for number in range(3):
             alice.send(conversation, f"offline {number}")
@@ -118,7 +117,7 @@ def test_outbox_survives_a_reload(open_tab: OpenTab, server: Stack) -> None:
             "() => { dispatchEvent(new Event('online')); }"
         )  # as browsers do; without it the client retries later
         bob.wait_text("after the reload")
-        alice.wait(OUTBOX_EMPTY)
+        alice.wait_outbox_empty()
     expected = ["before", "offline 0", "offline 1", "offline 2", "after the reload"]
     assert bob.texts() == expected
     history = bob.run("async (id) => (await parley.history(id)).messages.map((m) => m.message)", conversation)
