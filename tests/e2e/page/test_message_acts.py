@@ -118,3 +118,20 @@ def test_read_receipts_update_live(window: OpenWindow, people: People) -> None:
     expect(dialog.get_by_role("region", name="Not delivered yet")).to_have_count(0)
     here.page.keyboard.press("Escape")
     expect(here.message("hear, hear").get_by_label("Read by 1 of 2")).to_be_attached()
+
+
+def test_a_starred_message_is_marked_and_listed(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    ben.say(conversation, "keep this")
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    there = window().sign_in_demo(ann.username).open("Ben Baker")
+    here.choose("keep this", "Star")
+    for shown in (here, there):
+        expect(shown.message("keep this").locator(".starred")).to_be_visible()
+    here.page.get_by_label("New conversation").click()
+    here.page.get_by_role("menuitem", name="Starred messages").click()
+    here.page.get_by_role("dialog").get_by_role("button", name="keep this").click()
+    expect(here.page.get_by_role("dialog")).to_have_count(0)
+    here.choose("keep this", "Remove star")
+    for shown in (here, there):
+        expect(shown.message("keep this").locator(".starred")).to_have_count(0)
