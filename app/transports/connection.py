@@ -16,35 +16,17 @@ from __future__ import annotations
 
 import socket as stdlib_socket
 import time
-from enum import IntFlag
-from typing import Any, Protocol
+from typing import Any
 
 from gevent import get_hub
-from gevent.monkey import get_original
 
-RawSocket: Any = get_original("socket", "socket")
+from app.transports.connection_protocol import Limits, Owner, PauseReason
 
 READ_BYTES = 64 * 1024
 # Blocks are joined up to this size: few system calls, and a control block waits behind at most this much.
 WRITE_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 MAX_CONTROL = 64
-
-
-class PauseReason(IntFlag):
-    """Why a connection does not read. It reads again when every reason is gone."""
-
-    COMMANDS_WAIT = 1  # too many commands wait behind one that blocks
-    UNANSWERED = 2  # too many commands have no answer yet
-
-
-class Owner(Protocol):
-    """Gets the data that the connection reads, and its changes of state."""
-
-    def received(self, data: bytes) -> None: ...
-    def drained(self) -> None: ...
-    def overflowed(self) -> None: ...
-    def on_closed(self) -> None: ...
 
 
 class Flusher:
@@ -65,17 +47,6 @@ class Flusher:
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
             connection.flush()
-
-
-class Limits:
-    """The bounds of an outbox. All connections of a process share one object."""
-
-    __slots__ = ("blocks", "bytes", "stall_seconds")
-
-    def __init__(self, blocks: int, bytes_: int, stall_seconds: float) -> None:
-        self.blocks = blocks
-        self.bytes = bytes_
-        self.stall_seconds = stall_seconds
 
 
 class Connection:
@@ -310,26 +281,3 @@ class Connection:
                 watcher.stop()
                 watcher.close()
         self._reader = self._writer = None
-
-
-def can_take_over(environ: dict[str, Any]) -> bool:
-    """Returns whether the request came through gunicorn, without TLS of its own (TLS ends at the router in front)."""
-    socket = environ.get("gunicorn.socket")
-    return socket is not None and type(socket).__name__ != "SSLSocket"
-
-
-def take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
-    """Returns the request's socket as a raw socket, and the bytes that the client sent after the request.
-
-    The descriptor is moved, not duplicated. With a duplicate, epoll would go on reporting gunicorn's closed descriptor,
-    and libev would respond by registering every descriptor of the process again. Raises RuntimeError under another
-    server, and if the server itself speaks TLS (TLS ends at the router in front).
-    """
-    if not can_take_over(environ):
-        raise RuntimeError("only a socket of gunicorn without TLS can be taken over")
-    ours = RawSocket(fileno=environ["gunicorn.socket"].detach())
-    ours.setblocking(False)
-    ours.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
-    reader = getattr(environ.get("wsgi.input"), "reader", None)
-    unreader = getattr(reader, "unreader", None)
-    return ours, unreader.take_buffered() if unreader is not None else b""

@@ -26,7 +26,7 @@ from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import REPLAY_BACKLOG_BYTES, Streams
 from app.services.messaging.move_mark import MarkMover
-from app.transports.connection import Limits
+from app.transports.connection_protocol import Limits
 from app.transports.session import Session, begin_stream
 
 PATH = "/api/v1/events/poll"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from gevent.event import Event as Flag
 
-from app.transports.connection import Limits, Owner, PauseReason
+from app.transports.connection_protocol import Limits, Owner, PauseReason
 
 
 class QueuedConnection:

@@ -7,8 +7,9 @@ from flask import Flask
 from app.container import Container
 from app.gateway.gateway import Gateway
 from app.transports import longpoll, sse, websocket
-from app.transports.commands import CommandServices
-from app.transports.connection import Flusher, Limits
+from app.transports.command_session import CommandServices
+from app.transports.connection import Flusher
+from app.transports.connection_protocol import Limits
 from app.transports.long_poll_fast_path import LongPollFastPath
 
 

@@ -23,7 +23,7 @@ from simple_websocket import ConnectionClosed
 from app.core.close_codes import CloseCode
 from app.core.commands import MAX_FRAME_BYTES
 from app.core.ws_codec import OP_CLOSE, parse_close
-from app.transports.connection import Limits, Owner
+from app.transports.connection_protocol import Limits, Owner
 from app.transports.queued_connection import QueuedConnection
 
 MAX_BUFFERED_MESSAGES = 256

@@ -28,9 +28,11 @@ from app.fanout.revocation import RevokedSessions
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
-from app.transports.connection import Connection, Flusher, Limits, Owner, can_take_over, take_over
+from app.transports.connection import Connection, Flusher
+from app.transports.connection_protocol import Limits, Owner
 from app.transports.queued_connection import QueuedConnection
 from app.transports.session import Beginning, Session, begin_stream
+from app.transports.take_over import can_take_over, take_over
 
 RETRY_MS = (1000, 5000)
 COMMENT = b": keep-alive\n\n"

@@ -1,4 +1,4 @@
-"""WebSocket: ``GET /ws``. Incoming frames become commands, events become frames.
+"""WebSocket: ``GET /ws``.
 
 The route is flask-sock's; under gunicorn the socket is ours. simple-websocket's Server sends without a lock, lets its
 buffers grow and needs a greenlet and a thread per session. So this module answers the handshake, takes the connection
@@ -8,10 +8,8 @@ over from gunicorn, and ends the request. Under other servers (``flask run``) fl
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_sock import Sock
@@ -20,228 +18,16 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 from app.api.caller import caller_of_request
 from app.api.check_origin import check_origin
 from app.config import Settings
-from app.core.caller import Caller
-from app.core.close_codes import CloseCode
-from app.core.commands import MAX_FRAME_BYTES
-from app.core.errors import NotFound, ParleyError, Unauthorized
-from app.core.events import Event, answer_frame, make_event
-from app.core.ws_codec import (
-    OP_CLOSE,
-    OP_PING,
-    OP_PONG,
-    OP_TEXT,
-    FrameDecoder,
-    encode_close,
-    encode_ping,
-    encode_pong,
-    parse_close,
-)
+from app.core.errors import NotFound, ParleyError
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
 from app.errors_http import problem_response
 from app.gateway.gateway import Gateway
-from app.gateway.sessions import SessionRegistry
-from app.gateway.streams import Streams
-from app.transports.commands import Commands, CommandServices, CommandSession
-from app.transports.connection import Connection, Flusher, Limits, Owner, PauseReason, can_take_over, take_over
-from app.transports.queued_connection import QueuedConnection
+from app.transports.command_session import CommandServices
+from app.transports.connection import Connection, Flusher
+from app.transports.connection_protocol import Limits
 from app.transports.sock_connection import SockConnection, server_options, sock_view
-
-log = logging.getLogger(__name__)
-
-BAD_FRAMES = 10  # in a row, then the session ends with 1008
-CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close frame
-
-
-OpenConnection = Callable[[Owner], Connection | QueuedConnection]
-
-
-class WebSocketSession(CommandSession):
-    __slots__ = (
-        "_bad_frames",
-        "_closing_since",
-        "_connection",
-        "_decoder",
-        "_handshake_caller",
-        "_next_ping",
-        "_opened",
-        "_ping_sent",
-        "_services",
-        "_settings",
-        "commands",
-    )
-
-    transport = "websocket"
-
-    def __init__(
-        self,
-        open_connection: OpenConnection,
-        early: bytes,
-        caller: Caller | None,
-        *,
-        registry: SessionRegistry,
-        streams: Streams,
-        services: CommandServices,
-        settings: Settings,
-    ) -> None:
-        super().__init__(registry, streams)
-        now = time.monotonic()
-        self._services = services
-        self._settings = settings
-        self._handshake_caller = caller
-        self._opened = now
-        self._next_ping = now + settings.ping_seconds
-        self._ping_sent = 0.0
-        self._closing_since = 0.0
-        self._bad_frames = 0
-        self._decoder = FrameDecoder(MAX_FRAME_BYTES)
-        self.commands: Commands | None = None
-        self._connection = open_connection(self)
-        registry.add(self)
-        if early:
-            self.received(early)
-
-    @property
-    def handshake_caller(self) -> Caller | None:
-        return self._handshake_caller
-
-    # --- events of the connection
-
-    def received(self, data: bytes) -> None:
-        for opcode, payload in self._decoder.feed(data):
-            if opcode == OP_TEXT:
-                self._take(payload)
-            elif opcode == OP_PING:
-                self._connection.send_control(encode_pong(payload))
-            elif opcode == OP_PONG:
-                self._ping_sent = 0.0
-            elif opcode == OP_CLOSE:
-                self._closed_by_peer(payload)
-                return
-            else:
-                self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
-            if self.closed or self._closing_since:
-                break
-        failure = self._decoder.failure
-        if failure is not None:
-            self.send_close(failure.code, failure.reason)
-
-    def drained(self) -> None:
-        self.written_out()
-
-    def overflowed(self) -> None:
-        self.registry.activity.count("slow_readers")
-        self.send_close(CloseCode.TOO_SLOW, "reads too slowly", discard=True)
-
-    # --- frames
-
-    def _take(self, payload: bytes) -> None:
-        if self.commands is None:
-            self.commands = Commands(self, self._services)
-        self.commands.take(payload)
-
-    def bad_frame(self, error: ParleyError, ref: str | None) -> None:
-        self.answer("error", error.as_data(), ref)
-        self.registry.activity.count_error(error)
-        self._bad_frames += 1
-        if self._bad_frames >= BAD_FRAMES:
-            self.send_close(CloseCode.POLICY_VIOLATION, "too many bad frames")
-
-    def good_frame(self) -> None:
-        self._bad_frames = 0
-
-    def answer(self, name: str, data: Any, ref: str | None) -> None:
-        self._connection.send(answer_frame(name, data, ref))
-
-    def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
-        self._handshake_caller = None
-        self.answer("joined", data, ref)
-
-    def refuse(self, error: ParleyError, ref: str | None) -> None:
-        self.registry.activity.count_error(error)
-        self.answer("error", error.as_data(), ref)
-
-    def pause(self, reason: PauseReason) -> None:
-        self._connection.pause_reading(reason)
-
-    def resume(self, reason: PauseReason) -> None:
-        self._connection.resume_reading(reason)
-
-    # --- the session
-
-    def write(self, event: Event) -> None:
-        self._connection.send(event.frame)
-
-    def backlog(self) -> int:
-        return self._connection.waiting
-
-    def close(self, code: int, error: ParleyError | None = None) -> None:
-        if error is not None:
-            self.write(make_event("error", error.as_data()))
-        self.send_close(code, error.title if error else "")
-
-    def send_close(self, code: int, reason: str = "", *, discard: bool = False) -> None:
-        """Ends the session with a close frame after the waiting data, or instead of it."""
-        if self.closed or self._closing_since:
-            return
-        self._closing_since = time.monotonic()
-        log.info("session ends", extra={"session": self.id, "user": self.user_id, "close_code": int(code)})
-        self.registry.activity.count_close(code)
-        self._connection.close(encode_close(code, reason), discard=discard)
-        self.detach()
-
-    def _closed_by_peer(self, payload: bytes) -> None:
-        code, _ = parse_close(payload)
-        self.send_close(code if code != 1005 else CloseCode.NORMAL)
-
-    def check(self, now: float, wall: float) -> None:
-        if self._closing_since:
-            if now - self._closing_since > CLOSE_SECONDS:
-                self._connection.abort()
-        elif self._connection.stalled(now):
-            self.overflowed()
-        elif not self.joined and now - self._opened > self._settings.join_seconds:
-            self._not_joined()
-        elif self.joined and wall >= self.expires_at:
-            self.close(CloseCode.UNAUTHORIZED, Unauthorized("The token has expired."))
-        else:
-            self._check_pulse(now)
-
-    def _not_joined(self) -> None:
-        code = CloseCode.NOT_JOINED if self._handshake_caller else CloseCode.UNAUTHORIZED
-        self.close(code, Unauthorized("Not joined in time."))
-
-    def _check_pulse(self, now: float) -> None:
-        if self._ping_sent and now - self._ping_sent > self._settings.ping_seconds:
-            self.registry.activity.count("pings_unanswered")
-            self.send_close(CloseCode.GOING_AWAY, "no pong", discard=True)
-        elif now >= self._next_ping:
-            self._next_ping = now + self._settings.ping_seconds
-            if not self._ping_sent:
-                self._ping_sent = now
-                self._connection.send_control(encode_ping())
-
-
-class ServedSession(WebSocketSession):
-    """A session that flask-sock's Server carries. The Server decodes frames, sends pings and answers them."""
-
-    __slots__ = ()
-
-    def serve(self) -> None:
-        """Takes the client's messages until the connection is over."""
-        for message in cast(SockConnection, self._connection).messages():
-            self._take_message(message)
-
-    def _take_message(self, message: str | bytes) -> None:
-        payload = message.encode() if isinstance(message, str) else message
-        if payload is message:
-            self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
-        elif len(payload) > MAX_FRAME_BYTES:
-            self.send_close(CloseCode.TOO_BIG, "frame too large")
-        else:
-            self._take(payload)
-
-    def _check_pulse(self, _now: float) -> None:
-        """Does nothing: the Server ends a session whose client answers no ping."""
+from app.transports.take_over import can_take_over, take_over
+from app.transports.websocket_session import ServedSession, WebSocketSession
 
 
 class _Handled(Response):

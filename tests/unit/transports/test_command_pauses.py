@@ -14,8 +14,10 @@ import pytest
 from app.core.caller import Caller
 from app.core.errors import ParleyError
 from app.services.messaging.change_message import MessageEditor, Prepared
-from app.transports.commands import MAX_UNANSWERED, MAX_WAITING, Commands, CommandServices, CommandSession
-from app.transports.connection import Connection, Flusher, Limits, PauseReason
+from app.transports.command_session import CommandServices, CommandSession
+from app.transports.commands import MAX_UNANSWERED, MAX_WAITING, Commands
+from app.transports.connection import Connection, Flusher
+from app.transports.connection_protocol import Limits, PauseReason
 from tests.support.own_hub import in_own_hub
 
 USER = 1

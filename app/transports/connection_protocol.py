@@ -1,0 +1,33 @@
+"""What every kind of connection shares: its owner, its bounds, and its reasons to pause."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import Protocol
+
+
+class PauseReason(IntFlag):
+    """Why a connection does not read. It reads again when every reason is gone."""
+
+    COMMANDS_WAIT = 1  # too many commands wait behind one that blocks
+    UNANSWERED = 2  # too many commands have no answer yet
+
+
+class Owner(Protocol):
+    """Gets the data that the connection reads, and its changes of state."""
+
+    def received(self, data: bytes) -> None: ...
+    def drained(self) -> None: ...
+    def overflowed(self) -> None: ...
+    def on_closed(self) -> None: ...
+
+
+class Limits:
+    """The bounds of an outbox. All connections of a process share one object."""
+
+    __slots__ = ("blocks", "bytes", "stall_seconds")
+
+    def __init__(self, blocks: int, bytes_: int, stall_seconds: float) -> None:
+        self.blocks = blocks
+        self.bytes = bytes_
+        self.stall_seconds = stall_seconds
