@@ -87,7 +87,7 @@ class Settings:
     typing_burst: int = 100
     reaction_rate: float = 20.0
     reaction_burst: int = 200
-    edit_rate: float = 20.0  # edits, deletions and pins
+    edit_rate: float = 20.0  # edits, deletions, pins and stars
     edit_burst: int = 200
     log_max_records: int = 100_000
     log_max_bytes: int = 256 * 1024 * 1024

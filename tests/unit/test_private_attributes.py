@@ -24,6 +24,7 @@ import psycopg
 import pywebpush
 import redis
 import requests
+import simple_websocket
 import urllib3
 from billiard import active_children
 from firebase_admin import _http_client, messaging
@@ -207,6 +208,13 @@ def test_flask_sock_passes_options_to_flask_routes():
     flask_sock = Sock(app)
     assert flask_sock.app is app
     assert flask_sock.bp is None
+
+
+def test_simple_websocket_server_has_a_socket_and_a_buffer():
+    source = inspect.getsource(simple_websocket.ws.Base)
+    for used in ("self.sock = sock", "self.sock.send(", "self.input_buffer.append(", "selectors.EVENT_READ"):
+        assert used in source
+    assert {"path", "bp"} <= parameters(Sock.route)
 
 
 def test_flask_sse_blueprint_has_the_members_that_we_replace():
