@@ -80,7 +80,7 @@ def drain() -> None:
         stopping=stopping,
         alive=alive,
         stats=_stats,
-        owed=PushWaker(shared.redis),
+        pushes_pending=PushWaker(shared.redis),
     )
     try:
         if worker.run():

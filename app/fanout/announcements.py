@@ -1,4 +1,4 @@
-"""Tells all gateways that what they keep in memory about a user has changed. These records belong to no conversation.
+"""Notifies all gateways of changes to what they keep in memory about a user. These records have no conversation.
 
 Every function raises Overloaded if Redis does not answer, and is safe to repeat.
 """
@@ -15,26 +15,22 @@ from app.redis_calls import redis_errors_as_overloaded
 
 
 def announce_block(redis: Redis, one: int, other: int) -> None:
-    """From now on, neither user is notified when the other comes online or goes offline."""
+    """Ends the presence watches between two users, because one has blocked the other."""
     _announce(redis, [Kind.BLOCKED, one, other])
 
 
 def announce_hidden(redis: Redis, user_id: int) -> None:
-    """From now on, sessions that watch this user no longer receive the time of last seen, unless they subscribe again
-    and may see it.
-    """
+    """Stops sending "last seen" of this user to watching sessions. Those that may see it must subscribe again."""
     _announce(redis, [Kind.LAST_SEEN_HIDDEN, user_id])
 
 
 def announce_account_deleted(redis: Redis, sid: str, user_id: int) -> None:
-    """All of this user's sessions close. ``sid`` is the entry that revokes their tokens
-    (revocation.all_sessions_of).
-    """
+    """Closes all sessions of this user. ``sid`` is the entry that revokes their tokens (revocation.all_sessions_of)."""
     _announce(redis, [Kind.REVOKED, sid, user_id])
 
 
 def announce_log_out(redis: Redis, sid: str) -> None:
-    """The connections of this auth session close."""
+    """Closes the connections of this auth session."""
     with redis_errors_as_overloaded():
         redis.publish(keys.ALL, msgspec.msgpack.encode(["revoked", sid]))
 

@@ -75,7 +75,7 @@ class DrainStats:
 
 class Drain:
     """``stopping`` returns whether this process is shutting down. ``alive`` is called at least every few seconds,
-    ``owed`` after a batch that made pushes pending.
+    ``pushes_pending`` after a batch that made pushes pending.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Drain:
         stopping: Callable[[], bool],
         alive: Callable[[DrainStats], None],
         stats: DrainStats | None = None,
-        owed: Callable[[], None] = lambda: None,
+        pushes_pending: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._engine = engine
@@ -98,10 +98,10 @@ class Drain:
         self._lease = lease_seconds
         self._stopping = stopping
         self._alive = alive
-        self._owed = owed
+        self._pushes_pending = pushes_pending
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
-        self._next: int | None = None  # the number of the next entry; None if the last one is not known
+        self._next: int | None = None  # the number of the next entry, or None if it is not known
         self._stale = 0
         self._taken_at = 0.0
         self.stats = stats or DrainStats()
@@ -240,7 +240,7 @@ class Drain:
                 self._engine, epoch, rows.messages, rows.receipts, triggers=rows.push_triggers
             )
             if stored.pushes:
-                self._owed()
+                self._pushes_pending()
             for conflict in stored.conflicts:
                 refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)
             late = store_changes(self._engine, epoch, [c for c in rows.changes if c.record.version not in refused])
