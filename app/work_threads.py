@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from gevent import monkey
-from gevent.threadpool import ThreadPool
+if TYPE_CHECKING:
+    from gevent.threadpool import ThreadPool
 
 T = TypeVar("T")
 
@@ -26,6 +26,10 @@ class WorkThreads:
         """Returns the result of ``work(*args)``, or raises its error. If gevent has not patched this process, there is
         no event loop to block, and the work runs in the calling thread.
         """
+        # Imported here because worker processes, which build the same container, do not need gevent.
+        from gevent import monkey  # noqa: PLC0415
+        from gevent.threadpool import ThreadPool  # noqa: PLC0415
+
         if not monkey.is_module_patched("threading"):
             return work(*args)
         if self._pool is None:
