@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import redis
-from flask import current_app
 from sqlalchemy import Engine
 
 from app.config import Settings
@@ -53,6 +52,9 @@ class Container:
 
 def current_container() -> Container:
     """Returns the container of the Flask application that serves the current request."""
+    # Imported here because worker processes have a container, but no Flask.
+    from flask import current_app  # noqa: PLC0415
+
     return cast(Container, current_app.extensions["parley"])
 
 
