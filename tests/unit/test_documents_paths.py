@@ -27,8 +27,6 @@ FOLDERS = "app|bench|client|dev|docs|migrations|tasks|tests"
 FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|js|mts|lua|md|yml|ini|toml|html|css|png)")
 FOLDER = re.compile(rf"(?:{FOLDERS})(?:/[\w.-]+)*/?")
 # Examples, files of a deployment, and files that exist only at run time.
-# Pages that are still being written.
-PENDING = {"docs/how-to/add-a-command.md"}
 NO_FILES = {"widget.js", "photo.jpg", "server.py", "parley.js"}
 
 
@@ -56,7 +54,7 @@ def test_paths_and_links_of_a_document_exist(document: Path):
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     missing = {path for path in named_paths(prose) if path not in NO_FILES and not exists(path, document)}
     missing |= {link for link in links(prose) if not (document.parent / link).exists()}
-    assert {path for path in missing if not any(page.endswith(path) for page in PENDING)} == set()
+    assert missing == set()
 
 
 def anchors(document: Path) -> set[str]:
@@ -84,7 +82,7 @@ def test_documents_and_tests_that_the_source_cites_exist():
         f"{file.relative_to(ROOT)}: {path}"
         for file in source_files()
         for path in cited.findall(file.read_text(errors="replace"))
-        if not (ROOT / path).exists() and path not in PENDING
+        if not (ROOT / path).exists()
     }
     assert missing == set()
 
