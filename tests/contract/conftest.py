@@ -42,11 +42,6 @@ def short_server() -> Iterator[Stack]:
         "ALLOWED_ORIGINS": "https://chat.example",
         "MAX_GROUP_MEMBERS": "5",
         "EDIT_SECONDS": "1",
-        "UPLOAD_STALL_SECONDS": "1",
-        "UPLOADS_PER_MINUTE": "6",
-        "MAX_UPLOADS": "2",
-        "MAX_FILE_BYTES": "400000",
-        "MAX_WAITING_BYTES": "900000",
     }
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
 import psutil
@@ -15,16 +16,34 @@ from tests.contract.conftest import MakeGroup, MakeRest
 from tests.contract.expect import eventually, refused
 from tests.contract.test_media_upload import BOUNDARY, END, part
 from tests.support.clients import Account, Refused, RestClient, register
+from tests.support.private_stack import private_stack
 from tests.support.processes import Stack, group_members
 
 FILE = b'Content-Disposition: form-data; name="file"; filename="a.bin"'
 MIB = 1024 * 1024
 
 
+# A busy machine must begin two uploads and send a third request within this time.
+STALL_SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[Stack]:
+    env = {
+        "UPLOAD_STALL_SECONDS": str(STALL_SECONDS),
+        "UPLOADS_PER_MINUTE": "6",
+        "MAX_UPLOADS": "2",
+        "MAX_FILE_BYTES": "400000",
+        "MAX_WAITING_BYTES": "900000",
+    }
+    with private_stack(web=1, workers=1, env=env) as stack:
+        yield stack
+
+
 @pytest.fixture
-def sender(short_server: Stack) -> Iterator[tuple[Account, RestClient, int]]:
-    account = register(short_server.base_url)
-    client = RestClient(short_server.base_url, account.access_token)
+def sender(limited: Stack) -> Iterator[tuple[Account, RestClient, int]]:
+    account = register(limited.base_url)
+    client = RestClient(limited.base_url, account.access_token)
     yield account, client, int(client.group()["id"])
     client.close()
 
@@ -32,15 +51,17 @@ def sender(short_server: Stack) -> Iterator[tuple[Account, RestClient, int]]:
 Sender = tuple[Account, RestClient, int]
 
 
-def begin(server: Stack, account: Account, conversation_id: int, declared: int) -> http.client.HTTPConnection:
-    """Sends the head of an upload; the caller sends the body."""
+@contextmanager
+def begun(server: Stack, account: Account, conversation_id: int, declared: int) -> Iterator[http.client.HTTPConnection]:
+    """Sends the head of an upload; the block sends the body."""
     connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
-    connection.putrequest("POST", f"/api/v1/media?conversationId={conversation_id}")
-    connection.putheader("Authorization", f"Bearer {account.access_token}")
-    connection.putheader("Content-Type", f"multipart/form-data; boundary={BOUNDARY.decode()}")
-    connection.putheader("Content-Length", str(declared))
-    connection.endheaders()
-    return connection
+    with closing(connection):
+        connection.putrequest("POST", f"/api/v1/media?conversationId={conversation_id}")
+        connection.putheader("Authorization", f"Bearer {account.access_token}")
+        connection.putheader("Content-Type", f"multipart/form-data; boundary={BOUNDARY.decode()}")
+        connection.putheader("Content-Length", str(declared))
+        connection.endheaders()
+        yield connection
 
 
 def rows_of(server: Stack, account: Account) -> int:
@@ -52,7 +73,7 @@ def rows_of(server: Stack, account: Account) -> int:
     return found
 
 
-def test_file_at_the_size_limit_is_accepted_and_one_byte_more_is_not(short_server: Stack, sender: Sender) -> None:
+def test_file_at_the_size_limit_is_accepted_and_one_byte_more_is_not(limited: Stack, sender: Sender) -> None:
     account, client, one = sender
     taken = client.upload(one, bytes(400_000), "a.bin", "")
     assert taken["bytes"] == 400_000
@@ -61,7 +82,7 @@ def test_file_at_the_size_limit_is_accepted_and_one_byte_more_is_not(short_serve
         client.upload(one, bytes(400_001), "a.bin", "")
     with refused("too_large"):
         client.upload(one, bytes(800_000), "a.bin", "")
-    assert rows_of(short_server, account) == 1
+    assert rows_of(limited, account) == 1
 
 
 def is_ready(client: RestClient, media_id: str) -> bool:
@@ -73,33 +94,30 @@ def is_ready(client: RestClient, media_id: str) -> bool:
         return False
 
 
-def test_stalled_upload_is_cut_and_leaves_nothing(short_server: Stack, sender: Sender) -> None:
+def test_stalled_upload_is_cut_and_leaves_nothing(limited: Stack, sender: Sender) -> None:
     account, _, one = sender
-    connection = begin(short_server, account, one, 300_000)
-    connection.send(part(bytes(290_000), FILE)[:280_000])
-    answer = connection.getresponse()
-    assert answer.status == 422
-    assert b"less than 64 KiB came in 1 s" in answer.read()
-    connection.close()
-    assert rows_of(short_server, account) == 0
+    with begun(limited, account, one, 300_000) as connection:
+        connection.send(part(bytes(290_000), FILE)[:280_000])
+        answer = connection.getresponse()
+        assert answer.status == 422
+        assert f"less than 64 KiB arrived in {STALL_SECONDS} s" in answer.read().decode()
+    assert rows_of(limited, account) == 0
 
 
-def test_third_simultaneous_upload_gets_overloaded(short_server: Stack, sender: Sender) -> None:
+def test_third_simultaneous_upload_gets_overloaded(limited: Stack, sender: Sender) -> None:
     account, client, one = sender
-    held = [begin(short_server, account, one, 300_000) for _ in range(2)]
-    for connection in held:
-        connection.send(part(bytes(290_000), FILE)[:100_000])
-    eventually(lambda: rows_of(short_server, account) == 2, "two uploads under way")
-    with refused("overloaded") as caught:
-        client.upload(one, b"text", "a.txt", "text/plain")
+    with begun(limited, account, one, 300_000) as first, begun(limited, account, one, 300_000) as second:
+        for connection in (first, second):
+            connection.send(part(bytes(290_000), FILE)[:100_000])
+        eventually(lambda: rows_of(limited, account) == 2, "two uploads under way")
+        with refused("overloaded") as caught:
+            client.upload(one, b"text", "a.txt", "text/plain")
     assert caught.value.data["retryAfter"] == 2.0
-    for connection in held:
-        connection.close()
-    eventually(lambda: rows_of(short_server, account) == 0, "the end of both uploads")
+    eventually(lambda: rows_of(limited, account) == 0, "the end of both uploads")
     assert client.upload(one, b"text", "a.txt", "text/plain")["status"] == "processing"
 
 
-def test_pending_bytes_per_user_are_limited(short_server: Stack, sender: Sender) -> None:
+def test_pending_bytes_per_user_are_limited(limited: Stack, sender: Sender) -> None:
     account, client, one = sender
     direct = {"filename": "a.bin", "contentType": "", "bytes": 400_000, "conversationId": one}
     for _ in range(2):
@@ -107,7 +125,7 @@ def test_pending_bytes_per_user_are_limited(short_server: Stack, sender: Sender)
     with refused("rate_limited") as caught:
         client.upload(one, bytes(200_000), "a.bin", "")
     assert caught.value.data["retryAfter"] == 10.0
-    assert rows_of(short_server, account) == 2
+    assert rows_of(limited, account) == 2
 
 
 def test_uploads_per_minute_are_counted_over_all_routes(sender: Sender) -> None:
@@ -142,15 +160,16 @@ def test_memory_of_a_web_process_does_not_grow_with_the_file(
     watcher = threading.Thread(target=watch)
     watcher.start()
     pieces = 45
-    connection = begin(server, ann, one, len(part(b"", FILE)) + pieces * MIB + len(END))
-    connection.send(part(b"", FILE)[:-2])
-    for _ in range(pieces):
-        connection.send(bytes(MIB))
-    connection.send(b"\r\n" + END)
-    answer = connection.getresponse()
-    assert answer.status == 202, answer.read()
-    connection.close()
-    done.set()
-    watcher.join()
+    try:
+        with begun(server, ann, one, len(part(b"", FILE)) + pieces * MIB + len(END)) as connection:
+            connection.send(part(b"", FILE)[:-2])
+            for _ in range(pieces):
+                connection.send(bytes(MIB))
+            connection.send(b"\r\n" + END)
+            answer = connection.getresponse()
+            assert answer.status == 202, answer.read()
+    finally:
+        done.set()
+        watcher.join()
     assert isinstance(gateway, psutil.Process)
     assert peak - before < 12 * MIB, f"{(peak - before) / MIB:.1f} MiB for a file of {pieces}"

@@ -6,6 +6,7 @@ import http.client
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,17 +99,15 @@ def part(body: bytes, *headers: bytes) -> bytes:
 
 
 def post(server: Stack, account: Account, body: bytes, query: str = "", **headers: str) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
     request_headers = {
         "Authorization": f"Bearer {account.access_token}",
         "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}",
         **headers,
     }
-    connection.request("POST", f"/api/v1/media{query}", body, request_headers)
-    response = connection.getresponse()
-    answer = response.status, json.loads(response.read())
-    connection.close()
-    return answer
+    with closing(http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)) as connection:
+        connection.request("POST", f"/api/v1/media{query}", body, request_headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
 
 
 @pytest.mark.parametrize(
@@ -182,19 +181,19 @@ def test_non_member_cannot_upload(
 def test_upload_cut_by_the_client_leaves_nothing(
     server: Stack, group: MakeGroup, media_of: MediaOf, ann: Account
 ) -> None:
-    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)
-    connection.putrequest("POST", f"/api/v1/media?conversationId={group(ann)}")
-    for name, value in {
-        "Authorization": f"Bearer {ann.access_token}",
-        "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}",
-        "Content-Length": "5000000",
-    }.items():
-        connection.putheader(name, value)
-    connection.endheaders()
+    one = group(ann)
     begun = part(wav_bytes(60), b'Content-Disposition: form-data; name="file"; filename="a.wav"')
-    connection.send(begun[:900_000])
-    eventually(lambda: media_of(ann.user_id) == [("receiving", 3)], "three pieces")
-    connection.close()
+    with closing(http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=20)) as connection:
+        connection.putrequest("POST", f"/api/v1/media?conversationId={one}")
+        for name, value in {
+            "Authorization": f"Bearer {ann.access_token}",
+            "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}",
+            "Content-Length": "5000000",
+        }.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        connection.send(begun[:900_000])
+        eventually(lambda: media_of(ann.user_id) == [("receiving", 3)], "three pieces")
     eventually(lambda: media_of(ann.user_id) == [], "the removal of the upload")
 
 

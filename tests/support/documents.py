@@ -68,6 +68,12 @@ class Documents:
             if status < "300"
         }
 
+    def unconfirmed(self) -> set[tuple[str, str, int]]:
+        """Returns the 202 of every operation that has another success answer, for a change that is stored in time."""
+        successes = self.successes()
+        others = {(method, path) for method, path, status in successes if status != 202}
+        return {done for done in successes if done[2] == 202 and done[:2] in others}
+
     def events(self) -> set[str]:
         names = self.stream["components"]["messages"]
         return {name.removeprefix("event.") for name in names if name.startswith("event.")}
