@@ -41,7 +41,7 @@ def short_server() -> Iterator[Stack]:
         "MAX_SESSIONS_PER_USER": "5",
         "ALLOWED_ORIGINS": "https://chat.example",
         "MAX_GROUP_MEMBERS": "5",
-        "EDIT_SECONDS": "1",
+        "EDIT_SECONDS": "3",
     }
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack

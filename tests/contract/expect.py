@@ -13,6 +13,7 @@ import pytest
 
 from dev.processes import wait_until
 from tests.support.clients import Account, EventClient, Refused, RestClient
+from tests.support.patience import PATIENCE
 
 RFC3339_MS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -29,7 +30,7 @@ def is_time(value: str) -> bool:
     return RFC3339_MS.fullmatch(value) is not None
 
 
-def eventually(check: Callable[[], Any], what: str, timeout: float = 10) -> Any:
+def eventually(check: Callable[[], Any], what: str, timeout: float = PATIENCE) -> Any:
     """Calls ``check`` until its answer is truthy and returns the answer."""
     return wait_until(check, timeout, what, every=0.05)
 
@@ -38,7 +39,7 @@ def seqs(client: EventClient, conversation_id: int) -> list[int]:
     return [message["seq"] for message in client.messages(conversation_id)]
 
 
-def wait_for_seq(client: EventClient, conversation_id: int, seq: int, timeout: float = 10) -> None:
+def wait_for_seq(client: EventClient, conversation_id: int, seq: int, timeout: float = PATIENCE) -> None:
     client.wait(lambda: True if seq in seqs(client, conversation_id) else None, timeout, f"seq {seq}")
 
 

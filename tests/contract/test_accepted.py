@@ -72,7 +72,7 @@ def test_rest_answers_accepted_after_five_seconds_and_stored_on_a_later_retry(
 ) -> None:
     start = time.monotonic()
     response = rest(ann).post_message(receiver_id=ben.user_id, message="slow")
-    assert 4 < elapsed(start) < 9
+    assert 4 < elapsed(start) < 20
     ack = response.json()
     assert (response.status_code, ack["status"]) == (202, "accepted")
     frozen_worker()

@@ -47,18 +47,18 @@ def test_half_an_emoji_is_answered_with_its_ref(connect: Connect, ann: Account) 
     """
     client: WsClient = connect("ws", ann)
     client.send_text(HALF_AN_EMOJI % '"mine"')
-    answer = client.wait(lambda: client.replies.get("mine"), 10, "the answer")
+    answer = client.wait(lambda: client.replies.get("mine"), 30, "the answer")
     assert (answer.name, answer.data["code"]) == ("error", "invalid")
     for ref in ('"\\udc00"', '"' + "x" * 129 + '"', "7"):
         before = len(client.events)
         client.send_text(HALF_AN_EMOJI % ref)
-        client.wait(lambda before=before: True if len(client.events) > before else None, 10, "an answer without a ref")
+        client.wait(lambda before=before: True if len(client.events) > before else None, 30, "an answer without a ref")
         assert (client.events[-1].name, client.events[-1].ref) == ("error", None)
     client.ping()
 
 
 def nth_error(client: WsClient, count: int) -> dict[str, Any]:
-    return client.wait(lambda: _nth(client, count), 10, f"error {count}")
+    return client.wait(lambda: _nth(client, count), 30, f"error {count}")
 
 
 def _nth(client: WsClient, count: int) -> dict[str, Any] | None:
@@ -141,7 +141,7 @@ def test_binary_frame_closes_with_1003_or_gets_an_error(connect: Connect, ann: A
     client: WsClient = connect("ws", ann)
     assert client.connection is not None
     client.connection.send_binary(b'{"event":"ping","data":{}}')
-    client.wait(lambda: True if client.ended or _nth(client, 1) else None, 10, "an error or the end")
+    client.wait(lambda: True if client.ended or _nth(client, 1) else None, 30, "an error or the end")
     assert client.close_code == 1003 if client.ended else _nth(client, 1)["code"] == "invalid"  # type: ignore[index]
 
 

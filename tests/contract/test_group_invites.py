@@ -86,7 +86,7 @@ def test_code_expires(rest: MakeRest, group: MakeGroup, user: MakeUser, ann: Acc
             return refused.code == "not_found"
         return False
 
-    eventually(expired, "the end of the invite", 5)
+    eventually(expired, "the end of the invite", 30)
     with refused("not_found"):
         late.join_by(code)
 

@@ -186,7 +186,7 @@ def test_returning_member_gets_everything_from_then_on(
     rest(ann).add(made, eve.user_id)
     rest(ben).send(conversation_id=made, message="again")
     for client in clients:
-        client.wait(lambda c=client: True if 5 in seqs(c, made) else None, 10, "the message after the return")
+        client.wait(lambda c=client: True if 5 in seqs(c, made) else None, 30, "the message after the return")
         assert seqs(client, made) == [2, 4, 5]
         client.next_event(is_now(made, memberCount=3))
     assert texts(rest(eve), made) == (["while gone", "again"] if shows == "all" else ["again"])

@@ -73,7 +73,7 @@ def test_commands_before_the_join_are_refused_without_effect(
 def test_second_join_does_not_start_a_second_stream(connect: Connect, rest: MakeRest, ann: Account) -> None:
     client: WsClient = connect("ws", ann)
     ref = client.command_nowait("join", {})
-    answer = client.wait(lambda: client.replies.get(ref), 10, "an answer to the second join")
+    answer = client.wait(lambda: client.replies.get(ref), 30, "an answer to the second join")
     assert answer.name in {"joined", "error"}
     note = rest(ann).send(receiver_id=ann.user_id, message="once")
     client.fence()

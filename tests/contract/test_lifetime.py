@@ -19,6 +19,7 @@ from tests.support.clients import (
     WsClient,
     register,
 )
+from tests.support.patience import PATIENCE
 from tests.support.processes import Stack
 
 
@@ -61,20 +62,20 @@ def renew(url: str, account: Account) -> str:
 
 
 def test_session_that_does_not_join_in_time_is_closed(open_ws: Any, ann: Account) -> None:
-    start = time.monotonic()
+    joined = open_ws(ann).join()
     client = open_ws(ann)
-    assert client.wait_closed(8) in {4401, 4408}
-    assert elapsed(start) < 5
+    assert client.wait_closed() in {4401, 4408}
+    assert not joined.ended, "a session that has joined lives until its token expires"
 
 
 def test_session_without_a_token_is_closed(open_ws: Any, ann: Account) -> None:
     client = open_ws(ann, "none")
-    assert client.wait_closed(8) in {4401, 4408}
+    assert client.wait_closed(30) in {4401, 4408}
 
 
 def test_session_ends_when_its_token_expires(open_ws: Any, ann: Account) -> None:
     client = open_ws(ann).join()
-    assert client.wait_closed(20) == 4401
+    assert client.wait_closed(30) == 4401
     assert client.next_event("error").data["code"] == "unauthorized"
 
 
@@ -82,28 +83,28 @@ def test_event_stream_ends_when_its_token_expires(url: str, ann: Account, opened
     client = SseClient(url, ann)
     opened.append(client)
     client.join()
-    client.wait_closed(20)
+    client.wait_closed(30)
 
 
 def test_authenticate_in_time_prolongs_the_session(url: str, open_ws: Any, ann: Account) -> None:
     """The session outlives the first token, while each later token is still valid."""
-    client = open_ws(ann).join()
-    for _ in range(2):
-        keep_alive(client, 3)
-        client.command("authenticate", {"token": renew(url, ann)})
-    keep_alive(client, 4)
-    assert not client.ended
+    first, client = RestClient(url, ann.access_token), open_ws(ann).join()
+    renewed = time.monotonic()
 
-
-def keep_alive(client: WsClient, seconds: float) -> None:
-    """Keeps the session alive by pinging now and then."""
-    start = time.monotonic()
-
-    def long_enough() -> bool:
+    def first_token_expired() -> bool:
+        nonlocal renewed
         client.ping()
-        return elapsed(start) > seconds
+        if elapsed(renewed) > 2:
+            renewed = time.monotonic()
+            client.command("authenticate", {"token": renew(url, ann)})
+        return is_refused(first)
 
-    eventually(long_enough, f"{seconds} s of life", seconds + 10)
+    try:
+        eventually(first_token_expired, "the end of the first token")
+    finally:
+        first.close()
+    client.ping()
+    assert not client.ended
 
 
 def test_authenticate_as_another_user_is_refused(url: str, open_ws: Any, ann: Account) -> None:
@@ -116,7 +117,7 @@ def test_authenticate_as_another_user_is_refused(url: str, open_ws: Any, ann: Ac
 def test_expired_token_is_refused(url: str, open_ws: Any, ann: Account) -> None:
     client = RestClient(url, ann.access_token)
     try:
-        _until_refused(client)
+        eventually(lambda: is_refused(client), "the end of the access token")
     finally:
         client.close()
     with pytest.raises(HandshakeRefused) as caught:
@@ -124,15 +125,12 @@ def test_expired_token_is_refused(url: str, open_ws: Any, ann: Account) -> None:
     assert caught.value.status == 401
 
 
-def _until_refused(client: RestClient) -> None:
-    deadline = time.monotonic() + 25
-    while time.monotonic() < deadline:
-        try:
-            client.json("GET", "/me")
-        except Refused as error:
-            assert error.code == "unauthorized"  # noqa: PT017
-            return
-    raise AssertionError("an access token of 8 s still works after 25 s")
+def is_refused(client: RestClient) -> bool:
+    try:
+        client.json("GET", "/me")
+    except Refused as error:
+        return error.code == "unauthorized"
+    return False
 
 
 def test_ticket_expires(url: str, open_ws: Any, ann: Account) -> None:
@@ -153,7 +151,7 @@ def test_peer_that_answers_no_pings_is_disconnected(open_ws: Any, ann: Account) 
     client = open_ws(ann)
     client.connection.answer_pings = False
     client.join()
-    client.wait_closed(8)
+    assert client.wait_closed() != 4401, "it must end before its token does"
 
 
 def test_foreign_origin_is_refused_before_the_upgrade(open_ws: Any, ann: Account) -> None:
@@ -168,6 +166,17 @@ def test_foreign_origin_is_refused_before_the_upgrade(open_ws: Any, ann: Account
 def test_listed_origin_and_no_origin_are_accepted(open_ws: Any, ann: Account) -> None:
     open_ws(ann, origin="https://chat.example").join()
     open_ws(ann).join()
+
+
+def keep_alive(client: WsClient, seconds: float) -> None:
+    """Keeps the session alive by pinging now and then."""
+    start = time.monotonic()
+
+    def long_enough() -> bool:
+        client.ping()
+        return elapsed(start) > seconds
+
+    eventually(long_enough, f"{seconds} s of life", seconds + PATIENCE)
 
 
 def test_send_rate_is_limited_and_recovers(open_ws: Any, ann: Account) -> None:

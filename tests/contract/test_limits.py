@@ -109,7 +109,7 @@ def test_receipts_and_typing_have_separate_limits(limited: Stack, people: list[A
     typing = {"conversationId": conversation, "typing": True}
     for _ in range(100):
         reader.command_nowait("typing", typing)
-    reader.wait(lambda: True if "rate_limited" in errors(reader) else None, 10, "a refusal")
+    reader.wait(lambda: True if "rate_limited" in errors(reader) else None, 30, "a refusal")
     assert reader.send(receiver_id=sender.user_id)["status"] == "stored"
 
 

@@ -145,7 +145,7 @@ def test_edits_during_processing_keep_text_and_picture(
         ack = sender.send(conversation_id=one, message="first", attachments=[{"mediaId": i} for i in ids])
         for k in range(4):
             sender.edit(ack["id"], f"text {n}.{k}")
-        last = watcher.wait(lambda ack=ack, n=n: final(watcher, ack["id"], f"text {n}.3"), 15, "text and pictures")
+        last = watcher.wait(lambda ack=ack, n=n: final(watcher, ack["id"], f"text {n}.3"), 30, "text and pictures")
         assert [a["mediaId"] for a in last["attachments"]] == ids
 
 
@@ -210,7 +210,7 @@ def test_deleting_the_message_for_everyone_deletes_the_asset(
     assert len(kept(media_id)) == 2
     rest(ben).delete(ack["id"], scope="me")
     rest(ann).delete(ack["id"])
-    eventually(lambda: kept(media_id) == [], "the removal", 20)
+    eventually(lambda: kept(media_id) == [], "the removal", 30)
     for reader in (ann, ben):
         with refused("not_found"):
             rest(reader).media_url(media_id)
@@ -232,7 +232,7 @@ def test_medium_stays_while_another_message_uses_it(
     rest(ann).delete(first["id"])
     assert rest(ann).media_url(media_id)
     rest(ann).delete(second["id"])
-    eventually(lambda: kept(media_id) == [], "the removal", 20)
+    eventually(lambda: kept(media_id) == [], "the removal", 30)
 
 
 def test_forward_gives_its_receivers_access_to_the_media(
@@ -251,6 +251,6 @@ def test_forward_gives_its_receivers_access_to_the_media(
     rest(ann).delete(ack["id"])
     assert rest(eve).media_url(media_id)
     rest(ben).delete(passed_on["id"])
-    eventually(lambda: kept(media_id) == [], "the removal", 20)
+    eventually(lambda: kept(media_id) == [], "the removal", 30)
     with refused("invalid"):
         rest(ben).send(conversation_id=other, forward={"id": ack["id"]}, attachments=[{"mediaId": media_id}])

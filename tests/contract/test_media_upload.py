@@ -193,7 +193,7 @@ def test_upload_cut_by_the_client_leaves_nothing(
             connection.putheader(name, value)
         connection.endheaders()
         connection.send(begun[:900_000])
-        eventually(lambda: media_of(ann.user_id) == [("receiving", 3)], "three pieces")
+        eventually(lambda: media_of(ann.user_id) == [("receiving", 30)], "three pieces")
     eventually(lambda: media_of(ann.user_id) == [], "the removal of the upload")
 
 
@@ -235,7 +235,7 @@ def test_failed_medium_is_shown_as_failed_even_if_attached_later(
         return (bool(views) and failed(views[-1])) or None
 
     for message_id in sent:
-        watcher.wait(lambda message_id=message_id: shown_failed(message_id), 15, "the failed medium")
+        watcher.wait(lambda message_id=message_id: shown_failed(message_id), 30, "the failed medium")
     for found in (rest(ben).history(one)["messages"], rest(ben).fetch_unread()["messages"]):
         assert [failed(m) for m in found if m["id"] in sent] == [True, True]
 

@@ -225,7 +225,7 @@ def test_stores_keep_no_text_of_a_deleted_message(
     rest(ann).edit(sent["id"], f"{word} two", made)
     rest(ann).pin(sent["id"], made)
     rest(ann).delete(sent["id"], made)
-    eventually(lambda: not traces(word), "no trace of the word", 15)
+    eventually(lambda: not traces(word), "no trace of the word", 30)
     assert rest(ben).search(word) == rest(ann).search(word) == []
     assert rest(ben).pins(made) == []
     assert word not in str(history(rest(ben), made))

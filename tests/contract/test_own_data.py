@@ -79,7 +79,7 @@ def test_deleted_account_is_signed_out_everywhere(
     session = connect(transport, ann)
     assert delete_me(rest(ann), ann) == {"status": "accepted"}
     if transport == "ws":
-        assert session.wait_closed(5) == 4401
+        assert session.wait_closed(30) == 4401
     for again in (lambda: rest(ann).json("GET", "/me"), lambda: rest().login(ann.username, ann.password)):
         with refused("unauthorized"):
             again()
@@ -143,7 +143,7 @@ def test_conversation_with_a_deleted_account_is_read_only(
     sent = rest(ann).send(receiver_id=ben.user_id, message="remember me")
     client = connect(transport, ben)
     delete_me(rest(ann), ann)
-    eventually(lambda: _refusal(client, conversation_id=sent["conversationId"]), "a refusal", 15)
+    eventually(lambda: _refusal(client, conversation_id=sent["conversationId"]), "a refusal", 30)
     # removing a block that never existed does not open the conversation
     rest(ben).request("DELETE", f"/blocks/{ann.user_id}")
     for target in ({"conversation_id": sent["conversationId"]}, {"receiver_id": ann.user_id}):

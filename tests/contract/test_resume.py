@@ -126,7 +126,7 @@ def test_resuming_during_a_storm_of_messages_has_no_gap(
     starts = []
     for _ in range(5):
         seen = len(seqs(client, conversation))
-        client.wait(lambda seen=seen: _more(client, conversation, seen + 10), 20, "ten more")
+        client.wait(lambda seen=seen: _more(client, conversation, seen + 10), 30, "ten more")
         starts.append(len(client.events))
         client.reconnect()
     thread.join(60)

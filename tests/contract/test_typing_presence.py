@@ -99,7 +99,7 @@ def test_clean_close_sends_offline_with_last_seen_at_once(
     present = connect(transport, ben)
     assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "online"
     present.close()
-    offline = watcher.next_event(is_state(ben.user_id, "offline"), 3)
+    offline = watcher.next_event(is_state(ben.user_id, "offline"), 30)
     assert is_time(offline.data["lastSeen"])
 
 
@@ -108,7 +108,7 @@ def test_vanished_connection_goes_offline(connect: Connect, ann: Account, ben: A
     present = connect("ws", ben)
     watcher.presence([ben.user_id])
     present.kill()
-    watcher.next_event(is_state(ben.user_id, "offline"), 10)
+    watcher.next_event(is_state(ben.user_id, "offline"), 30)
 
 
 def test_user_goes_offline_with_the_last_tab(connect: Connect, ann: Account, ben: Account) -> None:
@@ -122,7 +122,7 @@ def test_user_goes_offline_with_the_last_tab(connect: Connect, ann: Account, ben
         assert watcher.presence([ben.user_id])[ben.user_id]["status"] == "online"
     assert not [e for e in watcher.events if is_state(ben.user_id, "offline")(e)]
     tabs[2].close()
-    watcher.next_event(is_state(ben.user_id, "offline"), 3)
+    watcher.next_event(is_state(ben.user_id, "offline"), 30)
 
 
 def test_last_seen_is_stored(connect: Connect, rest: MakeRest, ann: Account, ben: Account) -> None:

@@ -101,7 +101,7 @@ def test_missing_setting_gives_one_line_without_a_restart() -> None:
     assert result.returncode == 3
     assert len(said) == 1
     assert "Traceback" not in result.stdout + result.stderr
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize("kind", ["worker", "beat"])
@@ -118,7 +118,7 @@ def test_sigterm_to_all_closes_sessions_and_ends_in_time(platform: Stack) -> Non
     address = platform.base_url.replace("http://", "ws://") + "/ws"
     with connect(address, additional_headers=headers, origin=None) as session:
         session.send('{"event": "join", "data": {}}')
-        assert '"joined"' in str(session.recv(timeout=5))
+        assert '"joined"' in str(session.recv(timeout=30))
         started = time.monotonic()
         codes = platform.stop()
         took = time.monotonic() - started

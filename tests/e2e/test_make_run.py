@@ -19,7 +19,7 @@ import pytest
 from dev.processes import Guard, free_port, signal_group, wait_until
 from tests.support.processes import ROOT, base_env
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 30.0
 
 
 class Run:

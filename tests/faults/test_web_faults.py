@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import signal
-import time
 
 import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.conftest import Chat
+from tests.support.processes import STOP_SECONDS
 
 pytestmark = pytest.mark.faults
 
@@ -42,15 +42,13 @@ def test_sigterm_under_load(cluster: Cluster, chat: Chat, rng: random.Random) ->
         index = rng.randrange(2)
         gateway = cluster.stack.web[index]
         before = sum(t.close_codes.count(1001) for t in crowd.talkers)
-        start = time.monotonic()
         gateway.signal(signal.SIGTERM)
         crowd.wait_for(
             lambda: sum(t.close_codes.count(1001) for t in crowd.talkers) > before,
-            1.5,
+            20,
             "the first 1001 close",
         )
-        gateway.wait(25)
-        assert time.monotonic() - start < 25
+        gateway.wait(STOP_SECONDS)
         closed_sessions = sum(t.close_codes.count(1001) for t in crowd.talkers) - before
         assert closed_sessions >= 3, f"only {closed_sessions} sessions got the close"
         crowd.wait_acks(3)

@@ -65,11 +65,11 @@ def test_notification_goes_through_the_added_provider(deployment: Deployment) ->
     ann, ben = deployment.client(), deployment.client()
     ben.json("POST", "/push/devices", json={"token": "pager-number-7", "platform": "pager"})
     sent = ann.send(receiver_id=ben.json("GET", "/me")["id"], message="hello")
-    wait_until(deployment.pages.exists, 20, "a page")
+    wait_until(deployment.pages.exists, 30, "a page")
     (page,) = [json.loads(line) for line in deployment.pages.read_text().splitlines()]
     assert page == {"address": "pager-number-7", "tag": f"conversation-{sent['conversationId']}"}
     query = "SELECT provider, state FROM push_deliveries"
-    wait_until(lambda: deployment.rows(query) == [("pager", "sent")], 10, "the outcome")
+    wait_until(lambda: deployment.rows(query) == [("pager", "sent")], 30, "the outcome")
     with refused("invalid"):
         ben.json("POST", "/push/devices", json={"token": "number-of-a-fax", "platform": "fax"})
     with refused("invalid"):

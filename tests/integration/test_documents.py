@@ -183,7 +183,7 @@ def media(call: Call, conversation: int) -> None:
     httpx.post(uploaded_to(call, direct["url"]), data=direct["fields"], files={"file": b"text"}, trust_env=False)
     call("POST", f"/media/{direct['mediaId']}/complete")
     call("POST", "/messages", json={"conversationId": conversation, "attachments": [{"mediaId": uploaded}]})
-    eventually(lambda: call("GET", f"/media/{uploaded}").status_code == 302, "the picture", 20)
+    eventually(lambda: call("GET", f"/media/{uploaded}").status_code == 302, "the picture", 30)
     call("GET", f"/media/{uploaded}/url", params={"variant": "thumbnail"})
 
 

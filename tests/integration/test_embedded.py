@@ -122,7 +122,7 @@ def test_stores_end_with_the_process_that_started_them(directory: Path) -> None:
         pids = [int(pid) for pid in holder.stdout.readline().split()]
         holder.send_signal(signal.SIGKILL)
     assert len(pids) == 2
-    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 10, "the end of the stores")
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 30, "the end of the stores")
 
 
 def test_guard_kills_a_process_that_ignores_sigterm() -> None:
@@ -137,8 +137,8 @@ def test_guard_kills_a_process_that_ignores_sigterm() -> None:
     guard.add(deaf.pid)
     started = time.monotonic()
     guard.close()
-    assert deaf.wait(1) == -signal.SIGKILL
-    assert time.monotonic() - started < 15
+    assert deaf.wait(10) == -signal.SIGKILL
+    assert time.monotonic() - started < 60
     deaf.stdout.close()
 
 

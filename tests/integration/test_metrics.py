@@ -40,7 +40,7 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 def wait_for(server: Stack, what: Callable[[Samples], bool]) -> None:
     """Waits for the value in the answers of both gateways."""
     for url in server.base_urls:
-        wait_until(lambda url=url: what(scrape(url)), 20, f"the value in {url}", every=0.3)
+        wait_until(lambda url=url: what(scrape(url)), 30, f"the value in {url}", every=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_each_gateway_returns_the_metrics_of_all_processes(
 ):
     for number in range(3):
         sessions[0].send(f"hello {number}", receiver_id=ben.user_id)
-    sessions[1].wait(lambda: True if len(sessions[1].messages()) == 3 else None, 10, "three messages")
+    sessions[1].wait(lambda: True if len(sessions[1].messages()) == 3 else None, 30, "three messages")
     with pytest.raises(Refused):
         sessions[0].command("typing", {"typing": True})
     assert httpx.get(f"{server.base_urls[1]}/api/v1/me", trust_env=False).status_code == 401

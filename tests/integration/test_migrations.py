@@ -107,7 +107,7 @@ def test_locked_table_fails_the_release_and_changes_nothing(database: Engine) ->
         started = time.monotonic()
         with pytest.raises(exc.OperationalError, match="lock timeout"):
             command.upgrade(config, "head")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60, "a release must not wait for a lock without end"
     assert definitions(database) == before
 
 

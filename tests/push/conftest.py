@@ -22,6 +22,7 @@ from tests.support.processes import Stack
 from tests.support.web_push_service import Browser, WebPushService, web_push_service
 
 SPACING_SECONDS = 1.0
+CONFIRM_SECONDS = 10.0
 
 
 @dataclass
@@ -74,6 +75,7 @@ def pushing() -> Iterator[Pushing]:
             "FCM_BASE_URL": fcm.base_url,
             "PUSH_LOOPBACK": "1",
             "PUSH_SPACING_SECONDS": str(SPACING_SECONDS),
+            "PUSH_CONFIRM_SECONDS": str(CONFIRM_SECONDS),
         }
         with private_stack(web=1, workers=1, env=env) as stack:
             engine = create_engine(stack.stores.postgres.url(scheme="postgresql+psycopg"))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from dev.processes import wait_until
-from tests.push.conftest import Person, Pushing
+from tests.push.conftest import CONFIRM_SECONDS, Person, Pushing
 from tests.support.clients import WsClient
 from tests.support.processes import ROOT, base_env
 
@@ -39,7 +39,7 @@ def receiver(pushing: Pushing, who: Person) -> subprocess.Popen[str]:
     return process
 
 
-def test_frozen_receiver_is_notified_within_12_seconds_and_a_confirming_one_is_not(
+def test_frozen_receiver_is_notified_after_the_confirm_time_and_a_confirming_one_is_not(
     pushing: Pushing, person: Callable[..., Person], online: Callable[..., WsClient]
 ) -> None:
     ann, frozen, awake = person("Ann"), person(), person()
@@ -54,12 +54,12 @@ def test_frozen_receiver_is_notified_within_12_seconds_and_a_confirming_one_is_n
             ann.rest.send(receiver_id=frozen.id, message="Wake up")
             ann.rest.send(receiver_id=awake.id, message="You have it")
             assert ann.rest.presence([frozen.id])[frozen.id]["status"] == "online"
-            wait_until(lambda: browser.received, 20, "the notification")
+            wait_until(lambda: browser.received, 30, "the notification")
             after = time.monotonic() - started
             assert ann.rest.presence([frozen.id])[frozen.id]["status"] == "online"
         finally:
             process.kill()
-    assert 9.5 < after < 12, after
+    assert after > CONFIRM_SECONDS - 0.5
     assert browser.received[0]["body"] == "Wake up"
     pushing.wait_until_settled()
     assert spared.received == []

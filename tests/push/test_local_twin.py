@@ -37,7 +37,7 @@ def test_outbox_of_the_receiver_shows_the_notification(plain: Stack) -> None:
     target = ben_rest.json("POST", "/push/subscriptions", json=browser.subscription())["id"]
     ben_rest.json("POST", "/push/devices", json={"token": "token-of-fcm", "platform": "ios"})
     sent = ann_rest.send(receiver_id=ben.user_id, message="Seen by nobody")
-    deliveries = wait_until(lambda: len(ben_rest.json("GET", "/push/outbox")["deliveries"]) == 2, 15, "two deliveries")
+    deliveries = wait_until(lambda: len(ben_rest.json("GET", "/push/outbox")["deliveries"]) == 2, 30, "two deliveries")
     deliveries = ben_rest.json("GET", "/push/outbox")["deliveries"]
     assert {one["platform"] for one in deliveries} == {"browser", "ios"}
     (one,) = [one for one in deliveries if one["targetId"] == target]

@@ -13,20 +13,8 @@ from app.push.vapid import Signer, make_private_key, public_key_of
 from app.push.webpush import WebPush
 from tests.support.fcm_server import FcmServer, fcm_server
 from tests.support.web_push_service import Browser, WebPushService, web_push_service
+from tests.twins.provider_contract import NOTICE
 
-NOTICE = Notice(
-    conversation_id=5,
-    message_id="018f4e2a-0000-7000-8000-000000000001",
-    seq=3,
-    title="Ann",
-    body="Hello",
-    unread=2,
-    badge=4,
-    tag="conversation-5",
-    sent_at="2026-01-01T00:00:00.000Z",
-    sender_id=1,
-)
-CLEAR = Clear(5, "conversation-5", 0)
 KEY = make_private_key()
 LOOPBACK = EndpointRules((), loopback=True)
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from app.push.fcm import MAX_BATCH, Fcm
-from tests.push_providers.conftest import CLEAR, to_device
+from tests.push_providers.conftest import to_device
 from tests.support.fcm_server import FcmServer, error
+from tests.twins.provider_contract import CLEAR
 
 
 @pytest.fixture
@@ -38,12 +39,10 @@ def test_each_error_has_its_outcome(fcm: FcmServer, provider: Fcm, name: str) ->
     """There is no retry within the call, although the library would retry four times for 500 and 503."""
     answer, what, seconds, whole_host = ERRORS[name]
     fcm.answer = lambda _: answer
-    started = time.monotonic()
     (outcome,) = provider.send([to_device("android")])
     assert (outcome.result, outcome.seconds, outcome.whole_host) == (what, seconds, whole_host)
     assert outcome.reason
     assert len(fcm.messages) == (3 if answer[0] == 401 else 1)  # google-auth renews its token twice
-    assert time.monotonic() - started < 3
 
 
 def test_batches_have_at_most_fifty_messages(fcm: FcmServer, provider: Fcm) -> None:
@@ -67,11 +66,9 @@ def test_silent_service_hits_the_timeout(fcm: FcmServer, monkeypatch: pytest.Mon
     provider = Fcm(fcm.service_account(), base_url=fcm.base_url)
     provider.send([to_device("android")])
     fcm.delay = 3.0
-    started = time.monotonic()
     (outcome,) = provider.send([to_device("android")])
     provider.close()
-    assert (outcome.result, outcome.whole_host) == ("retry", True)
-    assert time.monotonic() - started < 2
+    assert (outcome.result, outcome.whole_host) == ("retry", True), "three seconds later it would have been sent"
 
 
 def test_failed_access_token_leads_to_a_retry(fcm: FcmServer) -> None:

@@ -16,8 +16,8 @@ from app.push.endpoint import EndpointRules
 from app.push.provider import TIMEOUT_SECONDS, Address, Outgoing
 from app.push.vapid import Signer
 from app.push.webpush import WebPush
-from tests.push_providers.conftest import CLEAR, NOTICE
 from tests.support.web_push_service import WebPushService
+from tests.twins.provider_contract import CLEAR, NOTICE
 
 ToBrowser = Callable[..., Outgoing]
 
@@ -218,7 +218,7 @@ def test_service_that_answers_byte_by_byte_is_cut_off(
     watchdog.join()
     provider.close()
     assert (outcome.result, outcome.whole_host) == ("retry", True)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30, "the service never ends its answer"
 
 
 def test_long_answer_is_not_read_to_the_end(webpush: WebPush, to_browser: ToBrowser, service: WebPushService) -> None:
@@ -243,11 +243,9 @@ def test_library_gets_our_timeout(
     monkeypatch.setattr("app.push.webpush.TIMEOUT_SECONDS", 0.3)
     service.delay = 2.0
     provider = WebPush(signer, EndpointRules((), loopback=True), connections=1)
-    started = time.monotonic()
     (outcome,) = provider.send([to_browser(service.browser())])
     provider.close()
-    assert (outcome.result, outcome.whole_host) == ("retry", True)
-    assert time.monotonic() - started < 1.5
+    assert (outcome.result, outcome.whole_host) == ("retry", True), "two seconds later it would have been sent"
 
 
 def test_connections_are_reused(service: WebPushService, webpush: WebPush, to_browser: ToBrowser) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from tests.support.clients.rest import Account, Refused, RestClient
+from tests.support.patience import PATIENCE
 
 T = TypeVar("T")
 Match = str | Callable[["Event"], bool]
@@ -55,7 +56,7 @@ class EventClient(ABC):
     # -- connecting --------------------
 
     @abstractmethod
-    def join(self, cursor: str | None = None, timeout: float = 10) -> EventClient:
+    def join(self, cursor: str | None = None, timeout: float = PATIENCE) -> EventClient:
         """Connects, or resumes after ``cursor``, and returns self once the server has answered."""
 
     @abstractmethod
@@ -66,7 +67,7 @@ class EventClient(ABC):
     def kill(self) -> None:
         """Disappears without a goodbye of any kind."""
 
-    def reconnect(self, cursor: str | None = None, timeout: float = 10) -> EventClient:
+    def reconnect(self, cursor: str | None = None, timeout: float = PATIENCE) -> EventClient:
         """Resumes after ``cursor``, or after the last received event."""
         self.kill()
         return self.join(cursor or self.cursor, timeout)
@@ -78,11 +79,11 @@ class EventClient(ABC):
 
     # -- waiting --------------------
 
-    def next_event(self, match: Match, timeout: float = 10) -> Event:
+    def next_event(self, match: Match, timeout: float = PATIENCE) -> Event:
         """Returns the first new event that matches (a name or a predicate). Others stay for later calls."""
         return self.wait(lambda: self._take(match), timeout, f"event {match}")
 
-    def next_message(self, message_id: str, timeout: float = 10) -> dict[str, Any]:
+    def next_message(self, message_id: str, timeout: float = PATIENCE) -> dict[str, Any]:
         return self.next_event(lambda e: e.name == "receive_message" and e.data["id"] == message_id, timeout).data
 
     def messages(self, conversation_id: int | None = None) -> list[dict[str, Any]]:
@@ -96,7 +97,7 @@ class EventClient(ABC):
     def named(self, name: str) -> list[Event]:
         return [e for e in list(self.events) if e.name == name]
 
-    def fence(self, timeout: float = 10) -> None:
+    def fence(self, timeout: float = PATIENCE) -> None:
         """Waits until this user has received everything published so far: sends a note to self and waits for it."""
         note = self.rest.send(receiver_id=self.account.user_id, message="fence", id=str(uuid.uuid4()))
         self.next_message(note["id"], timeout)
@@ -119,7 +120,7 @@ class EventClient(ABC):
                     raise TimeoutError(f"{self._story()}: waited {timeout} s for {what}")
                 self._changed.wait(left)
 
-    def wait_closed(self, timeout: float = 10) -> int | None:
+    def wait_closed(self, timeout: float = PATIENCE) -> int | None:
         """Waits until the connection has ended and returns the close code (None: no Close frame, or no WebSocket)."""
         self.wait(lambda: True if self.ended else None, timeout, "the end of the connection")
         return self.close_code
@@ -189,6 +190,6 @@ class EventClient(ABC):
     def pin(self, id_: str, conversation_id: int | None = None, *, on: bool = True) -> dict[str, Any]:
         return self.rest.pin(id_, conversation_id, on=on)
 
-    def presence(self, user_ids: list[int], timeout: float = 10) -> dict[int, dict[str, Any]]:
+    def presence(self, user_ids: list[int], timeout: float = PATIENCE) -> dict[int, dict[str, Any]]:
         """Returns each user's presence by user id."""
         return self.rest.presence(user_ids)

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from tests.support.clients.base import Event, EventClient
 from tests.support.clients.raw_ws import abort
 from tests.support.clients.rest import PROBLEM, Account, Refused
+from tests.support.patience import PATIENCE
 
 
 class PollClient(EventClient):
@@ -29,7 +30,7 @@ class PollClient(EventClient):
         self._sock: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
-    def join(self, cursor: str | None = None, timeout: float = 10) -> PollClient:
+    def join(self, cursor: str | None = None, timeout: float = PATIENCE) -> PollClient:
         self.ended = False
         self._position = cursor
         start = len(self.events)
@@ -96,7 +97,7 @@ class PollClient(EventClient):
             if generation == self._generation:
                 self._end()
 
-    def wait_polls(self, count: int = 1, timeout: float = 30) -> None:
+    def wait_polls(self, count: int = 1, timeout: float = PATIENCE) -> None:
         """Waits for ``count`` more answers."""
         target = self.polls + count
         self.wait(lambda: True if self.polls >= target else None, timeout, f"{count} more polls")

@@ -17,6 +17,8 @@ from wsproto import events as ws
 from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from tests.support.patience import PATIENCE
+
 
 class HandshakeRefused(Exception):
     """Raised if the server answers the upgrade with anything but 101."""
@@ -26,7 +28,7 @@ class HandshakeRefused(Exception):
         self.status, self.body = status, body
 
 
-def open_socket(base_url: str, receive_buffer: int | None = None, timeout: float = 10) -> socket.socket:
+def open_socket(base_url: str, receive_buffer: int | None = None, timeout: float = PATIENCE) -> socket.socket:
     parts = urlsplit(base_url)
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if receive_buffer is not None:
@@ -67,7 +69,7 @@ class WebSocketConnection:
         on_failure: Callable[[BaseException], None],
         origin: str | None = None,
         receive_buffer: int | None = None,
-        timeout: float = 10,
+        timeout: float = PATIENCE,
     ):
         self.on_text, self.on_end, self.on_failure = on_text, on_end, on_failure
         self.protocol = WSConnection(ConnectionType.CLIENT)

@@ -11,6 +11,7 @@ import httpx
 
 from tests.support.clients.changes import ChangeCalls
 from tests.support.clients.media import MediaCalls
+from tests.support.patience import PATIENCE
 
 _TLS = ssl.create_default_context()  # made once, because httpx would load the CA bundle for every client
 PROBLEM = "application/problem+json"
@@ -38,7 +39,7 @@ class Account:
 class RestClient(ChangeCalls, MediaCalls):
     """Blocking. Raises Refused for every answer of 400 and above."""
 
-    def __init__(self, base_url: str, token: str | None = None, timeout: float = 20):
+    def __init__(self, base_url: str, token: str | None = None, timeout: float = PATIENCE):
         self.token = token
         self.http = httpx.Client(base_url=base_url, verify=_TLS, timeout=timeout, trust_env=False)
 

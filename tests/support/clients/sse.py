@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from tests.support.clients.base import Event, EventClient
 from tests.support.clients.raw_ws import abort
 from tests.support.clients.rest import PROBLEM, Account, Refused
+from tests.support.patience import PATIENCE
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class SseClient(EventClient):
         self._thread: threading.Thread | None = None
         self._generation = 0
 
-    def join(self, cursor: str | None = None, timeout: float = 10) -> SseClient:
+    def join(self, cursor: str | None = None, timeout: float = PATIENCE) -> SseClient:
         start = len(self.events)
         self._open(cursor, timeout)
         self._generation += 1

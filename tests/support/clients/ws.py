@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from tests.support.clients.base import Event, EventClient
 from tests.support.clients.raw_ws import HandshakeRefused, WebSocketConnection
 from tests.support.clients.rest import Account, Refused, message_body
+from tests.support.patience import PATIENCE
 
 __all__ = ["HandshakeRefused", "WsClient"]
 
@@ -50,7 +51,7 @@ class WsClient(EventClient):
         self.connection.start()
         return self
 
-    def join(self, cursor: str | None = None, timeout: float = 10, **data: Any) -> WsClient:
+    def join(self, cursor: str | None = None, timeout: float = PATIENCE, **data: Any) -> WsClient:
         if self.connection is None or self.ended:
             self.connect()
         body = {"deviceId": self.device_id, "ack": self.ack, "cursor": cursor, **data}
@@ -81,14 +82,14 @@ class WsClient(EventClient):
         self.send_text(json.dumps({"event": event, "data": data, "ref": ref}, ensure_ascii=False))
         return ref
 
-    def answer(self, ref: str, timeout: float = 10) -> Event:
+    def answer(self, ref: str, timeout: float = PATIENCE) -> Event:
         """Returns the only frame with this ``ref``. Raises Refused if it is an error."""
         found = self.wait(lambda: self.replies.get(ref) or self._lost(), timeout, f"the answer to {ref}")
         if found.name == "error":
             raise Refused(found.data["code"], found.data)
         return found
 
-    def command(self, event: str, data: dict[str, Any], timeout: float = 10) -> Event:
+    def command(self, event: str, data: dict[str, Any], timeout: float = PATIENCE) -> Event:
         return self.answer(self.command_nowait(event, data), timeout)
 
     def send_text(self, text: str) -> None:
@@ -158,11 +159,11 @@ class WsClient(EventClient):
         names = {"conversation_id": "conversationId", "receiver_id": "receiverId"}
         self.command_nowait("typing", {**{names[k]: v for k, v in target.items()}, "typing": typing})
 
-    def ping(self, timeout: float = 10) -> None:
+    def ping(self, timeout: float = PATIENCE) -> None:
         """Waits until everything sent before has been handled, because commands are handled in order."""
         assert self.command("ping", {}, timeout).name == "pong"
 
-    def presence(self, user_ids: list[int], timeout: float = 10) -> dict[int, dict[str, Any]]:
+    def presence(self, user_ids: list[int], timeout: float = PATIENCE) -> dict[int, dict[str, Any]]:
         """Subscribes and returns the current presence by user id."""
         start = len(self.events)
         ref = self.command_nowait("presence_subscribe", {"userIds": user_ids})
