@@ -28,7 +28,7 @@ SWITCHES = {name: command for name, command in COMMANDS.items() if command.switc
 
 @pytest.fixture
 def documents(server: Stack) -> Documents:
-    """Each test has its own: a test checks what it has seen itself."""
+    """A fresh one for each test, so that a test counts only the answers that it got itself."""
     return Documents(server.base_url)
 
 
