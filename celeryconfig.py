@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 from celery.schedules import crontab
 from kombu import Exchange, Queue
 
-from app.config import ConfigError, Settings
+from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 
 try:
-    _settings = Settings.from_env()
+    _settings = read_settings()
 except ConfigError as error:
-    sys.exit(f"parley: {error}")
+    print(error.report(), file=sys.stderr, flush=True)
+    sys.exit(CONFIG_EXIT_STATUS)
 
 
 def _broker_url(url: str) -> str:

@@ -18,7 +18,9 @@ from gunicorn.http.unreader import SocketUnreader
 from app.logs import logging_config
 
 # The platform sets the port; 8000 is gunicorn's own default.
-bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
+# `make run` sets HOST=127.0.0.1. On a platform the router reaches the process by an address of the machine.
+_host = os.environ.get("HOST") or "0.0.0.0"  # noqa: S104
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or '8000'}"
 
 # With gevent, a session costs kilobytes instead of a thread. gunicorn's gevent worker patches before it loads wsgi.py.
 worker_class = "gevent"

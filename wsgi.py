@@ -13,19 +13,16 @@ import sys  # noqa: E402
 import psycopg.waiting  # noqa: E402
 
 from app import create_app  # noqa: E402
-from app.config import ConfigError  # noqa: E402
+from app.config import CONFIG_EXIT_STATUS, ConfigError  # noqa: E402
 
 # psycopg chooses its wait function at import. The C function would block the event loop, and with it every session of
 # this gateway, for the length of each query.
 if psycopg.waiting.wait is getattr(psycopg.waiting, "wait_c", None):
     raise RuntimeError("psycopg was imported before gevent patched the process")
 
-# With this exit status, gunicorn's arbiter stops instead of restarting workers.
-BOOT_ERROR = 3
-
 try:
     app = create_app()
 except ConfigError as error:
-    print(f"parley: {error}", file=sys.stderr, flush=True)
+    print(error.report(), file=sys.stderr, flush=True)
     # Not sys.exit: gunicorn would print the traceback of a SystemExit that is raised while it loads the application.
-    os._exit(BOOT_ERROR)
+    os._exit(CONFIG_EXIT_STATUS)

@@ -7,12 +7,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+
+from app import config_checks
+
+# Stops gunicorn's arbiter and a platform's restarts: trying again will not help.
+CONFIG_EXIT_STATUS = 3
 
 
 class ConfigError(ValueError):
-    """A setting is missing or invalid. The message is one line for the operator."""
+    """Settings are missing, invalid or unsafe. ``problems`` has one line for the operator per problem."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+    def report(self) -> str:
+        """Returns the lines to print on standard error."""
+        return "\n".join(f"parley: {problem}" for problem in self.problems)
 
 
 def normalise_database_url(url: str) -> str:
@@ -157,70 +170,94 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Reads the settings. Raises ConfigError if a required one is missing or one is invalid."""
-        app_env = env.get("APP_ENV", "development")
-        redis_url = _required(env, "REDIS_URL")
+        """Reads the settings. Raises ConfigError with every problem of single settings.
+
+        ``read_settings`` also finds problems between settings.
+        """
+        settings, problems = cls._read(env)
+        if problems:
+            raise ConfigError(*problems)
+        return settings
+
+    @classmethod
+    def _read(cls, env: Mapping[str, str]) -> tuple[Settings, list[str]]:
+        app_env = env.get("APP_ENV") or "development"
+        urls = {name: env.get(name, "").strip() for name in ("DATABASE_URL", "REDIS_URL")}
         values: dict[str, object] = {
             "app_env": app_env,
-            "database_url": normalise_database_url(_required(env, "DATABASE_URL")),
-            "redis_url": redis_url,
-            "broker_url": env.get("CELERY_BROKER_URL") or redis_url,
-            "secret_key": _secret_key(env, app_env),
+            "database_url": normalise_database_url(urls["DATABASE_URL"]),
+            "redis_url": urls["REDIS_URL"],
+            "broker_url": env.get("CELERY_BROKER_URL") or urls["REDIS_URL"],
+            "secret_key": env.get("SECRET_KEY", ""),
         }
+        problems = [_missing(name) for name, url in urls.items() if not url]
+        problems += config_checks.environment_problems(app_env)
+        problems += config_checks.key_problems(env.get("SECRET_KEY", ""), production=app_env == "production")
         for name, spec in cls.__dataclass_fields__.items():
             raw = env.get(name.upper())
             if name not in values and raw is not None:
-                values[name] = _parse(name, str(spec.type), raw)
-        return cls(**values)  # type: ignore[arg-type]
+                try:
+                    values[name] = _parse(str(spec.type), raw)
+                except ValueError:
+                    problems.append(f"{name.upper()}={raw!r} is not a number.")
+        return cls(**values), problems  # type: ignore[arg-type]
+
+
+def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
+    """Reads and checks the settings. Raises ConfigError with all problems at once."""
+    settings, problems = Settings._read(env)
+    known = frozenset(variable_of(name) for name in Settings.__dataclass_fields__)
+    problems += [*problems_between(settings), *config_checks.unknown_variables(env, known)]
+    if problems:
+        raise ConfigError(*problems)
+    return settings
+
+
+def variable_of(name: str) -> str:
+    """Returns the environment variable of a field. The broker keeps Celery's own name."""
+    return "CELERY_BROKER_URL" if name == "broker_url" else name.upper()
 
 
 def check_settings(settings: Settings) -> None:
     """Raises ConfigError if settings contradict each other or are unsafe in production."""
+    problems = list(problems_between(settings))
+    if problems:
+        raise ConfigError(*problems)
+
+
+def problems_between(settings: Settings) -> Iterator[str]:
     if settings.external_users and not (settings.jwt_issuer and settings.jwt_audience):
-        raise ConfigError("Set JWT_ISSUER and JWT_AUDIENCE as well: an external user service is configured.")
+        yield "Set JWT_ISSUER and JWT_AUDIENCE as well: an external user service is configured."
     if settings.jwt_jwks_url and settings.jwt_public_key:
-        raise ConfigError("JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; set only one of them.")
+        yield "JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; set only one of them."
     if settings.account_deletion not in ("keep", "erase"):
-        raise ConfigError(f"ACCOUNT_DELETION must be keep or erase, not {settings.account_deletion!r}.")
+        yield f"ACCOUNT_DELETION must be keep or erase, not {settings.account_deletion!r}."
     if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
-        raise ConfigError("CLOUDINARY_URL must have the form cloudinary://key:secret@cloud.")
+        yield "CLOUDINARY_URL must have the form cloudinary://key:secret@cloud."
     if settings.push_preview not in ("full", "sender", "none"):
-        raise ConfigError(f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}.")
+        yield f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}."
+    yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)
     if settings.production:
-        _check_production(settings)
+        yield from _production_problems(settings)
 
 
 _CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 
 
-def _check_production(settings: Settings) -> None:
-    if "*" in settings.allowed_origins:
-        raise ConfigError("ALLOWED_ORIGINS=* would let every web page open sessions; list the origins.")
+def _production_problems(settings: Settings) -> Iterator[str]:
     if settings.push_loopback:
-        raise ConfigError("PUSH_LOOPBACK is only for tests: clients could make this machine call itself.")
+        yield "PUSH_LOOPBACK is only for tests: clients could make this machine call itself."
     if settings.jwt_jwks_url and not settings.jwt_jwks_url.startswith("https://"):
-        raise ConfigError("JWT_JWKS_URL must be https: its answer decides which tokens are accepted.")
+        yield "JWT_JWKS_URL must be https: its answer decides which tokens are accepted."
     if settings.demo_key:
-        raise ConfigError("DEMO_KEY opens accounts without a password; it is only for development.")
+        yield "DEMO_KEY opens accounts without a password; it is only for development."
 
 
-def _required(env: Mapping[str, str], name: str) -> str:
-    value = env.get(name, "").strip()
-    if not value:
-        raise ConfigError(f"{name} is not set. `make run` starts an embedded server; a deployment must set its own.")
-    return value
+def _missing(name: str) -> str:
+    return f"{name} is not set. `make run` starts an embedded server; a deployment must set its own."
 
 
-def _secret_key(env: Mapping[str, str], app_env: str) -> str:
-    key = env.get("SECRET_KEY", "")
-    if not key and app_env == "production":
-        raise ConfigError("SECRET_KEY is not set. It signs the access tokens; use at least 32 random bytes.")
-    if key and len(key) < 32 and app_env == "production":
-        raise ConfigError("SECRET_KEY is shorter than 32 characters.")
-    return key or "development-only-secret-key-do-not-deploy"
-
-
-def _parse(name: str, kind: str, raw: str) -> object:
+def _parse(kind: str, raw: str) -> object:
     parsers: dict[str, Callable[[str], object]] = {
         "int": int,
         "float": float,
@@ -228,7 +265,4 @@ def _parse(name: str, kind: str, raw: str) -> object:
         "tuple[str, ...]": _list,
         "str": str,
     }
-    try:
-        return parsers[kind](raw)
-    except ValueError:
-        raise ConfigError(f"{name.upper()}={raw!r} is not a number.") from None
+    return parsers[kind](raw)

@@ -32,7 +32,7 @@ from app.api import (
 )
 from app.api.documents import views as documents
 from app.bootstrap import build_web_container
-from app.config import Settings, check_settings
+from app.config import Settings, check_settings, read_settings
 from app.errors_http import install_error_handlers
 from app.transports import routes
 
@@ -40,8 +40,10 @@ MAX_JSON_BYTES = 256 * 1024
 
 
 def build_app(settings: Settings | None = None) -> Flask:
-    settings = settings or Settings.from_env()
-    check_settings(settings)
+    if settings is None:
+        settings = read_settings()
+    else:
+        check_settings(settings)
     logs.configure(settings)
     app = Flask("app", static_folder=None, template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES

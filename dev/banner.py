@@ -11,8 +11,8 @@ NAMES = ("alice", "bob")
 PASSWORD = os.environ.get("PARLEY_DEMO_PASSWORD") or "parley-demo"
 
 
-def show(port: int, people: dict[str, int], demo_key: str, seconds: float) -> None:
-    print("\n" + "\n".join(_lines(f"http://127.0.0.1:{port}", people, demo_key, seconds)) + "\n", flush=True)
+def show(address: str, people: dict[str, int], demo_key: str, seconds: float) -> None:
+    print("\n" + "\n".join(_lines(address, people, demo_key, seconds)) + "\n", flush=True)
 
 
 def _lines(address: str, people: dict[str, int], demo_key: str, seconds: float) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from app.bootstrap import build_container
-from app.config import ConfigError, Settings
+from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 from app.container import Container
 from app.core.accounts import Register
 from app.core.errors import Conflict
@@ -17,13 +17,13 @@ from dev.banner import NAMES, PASSWORD
 
 def main() -> int:
     try:
-        settings = Settings.from_env()
+        settings = read_settings()
     except ConfigError as error:
-        print(f"parley: {error}", file=sys.stderr)
-        return 3
+        print(error.report(), file=sys.stderr)
+        return CONFIG_EXIT_STATUS
     if settings.production:
         print("parley: demo users are for development only.", file=sys.stderr)
-        return 3
+        return CONFIG_EXIT_STATUS
     container = build_container(settings)
     for name in NAMES:
         print(name, ensure(container, name))

@@ -109,6 +109,11 @@ class EmbeddedStores:
             raise
         return self
 
+    @property
+    def all_embedded(self) -> bool:
+        """True if no store was given by URL."""
+        return all(self._wanted)
+
     def stop(self) -> None:
         self.valkey.stop()
         self.postgres.stop()

@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
-from dev import banner, procfile
+from dev import banner, procfile, secret_key
 from dev.embedded import EmbeddedStores
 from dev.probes import check_postgres, check_redis, existing
 from dev.processes import Guard, StartError, port_is_taken
@@ -38,6 +38,8 @@ def main() -> int:
         stores = _stores(port)
         env = _environment(port, stores.start().environment())
         env.setdefault("MEDIA_DIR", str(stores.directory / "media"))
+        if not env.get("SECRET_KEY") and stores.all_embedded and env.get("APP_ENV") != "production":
+            env["SECRET_KEY"] = secret_key.kept_in(stores.directory)
         lines = procfile.commands(ROOT / "Procfile")
         _release(lines.pop("release"), env)
         return _run(lines, env, stores.guard, started)
@@ -82,10 +84,17 @@ def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
     env = {**os.environ, **stores, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
     env.setdefault("DRAIN_SECONDS", DRAIN_SECONDS)
+    env.setdefault("HOST", "127.0.0.1")
     env.setdefault("WORKER_CONCURRENCY", "2")
     if not _has_no_demo(env):
         env["DEMO_KEY"] = secrets.token_urlsafe(24)
     return env
+
+
+def _address(env: dict[str, str]) -> str:
+    """Returns where a browser on this machine finds the server."""
+    host = "127.0.0.1" if env["HOST"] in ("0.0.0.0", "::") else env["HOST"]  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{env['PORT']}"
 
 
 def _has_no_demo(env: dict[str, str]) -> bool:
@@ -124,12 +133,12 @@ def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, started: floa
     def announce() -> None:
         try:
             people.update(_made(demo))
-            _wait_ready(f"http://127.0.0.1:{env['PORT']}/readyz", stopped)
+            _wait_ready(f"{_address(env)}/readyz", stopped)
         except StartError as error:
             print(f"parley: {error}", file=sys.stderr, flush=True)
             return
         if not stopped.is_set():
-            banner.show(int(env["PORT"]), people, env.get("DEMO_KEY", ""), time.monotonic() - started)
+            banner.show(_address(env), people, env.get("DEMO_KEY", ""), time.monotonic() - started)
 
     watcher = threading.Thread(target=announce)
     processes = procfile.Processes(guard, on_started=watcher.start)

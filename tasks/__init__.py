@@ -13,7 +13,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_ready
 
-from app.config import ConfigError, Settings
+from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 from app.logs import logging_config
 from tasks import shutdown
 
@@ -44,9 +44,10 @@ def _check_settings(**_: Any) -> None:
     from app.bootstrap import build_container  # noqa: PLC0415 - beat does not need it
 
     try:
-        build_container(Settings.from_env()).close()
+        build_container(read_settings()).close()
     except ConfigError as error:
-        sys.exit(f"parley: {error}")
+        print(error.report(), file=sys.stderr, flush=True)
+        sys.exit(CONFIG_EXIT_STATUS)
 
 
 worker_init.connect(_check_settings, weak=False)

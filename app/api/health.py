@@ -1,15 +1,16 @@
 """/healthz: this process answers. /readyz: Postgres, Redis and a worker answer as well. For load balancers and
-deployments.
+deployments. ``/readyz?verbose`` also lists what the deployment risks.
 """
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.api.parsing import json_response
 from app.container import current_container
 from app.core.errors import Overloaded
 from app.errors_http import problem_response
+from app.services.metrics.deployment_risks import find_risks
 
 blueprint = Blueprint("health", __name__)
 
@@ -23,8 +24,15 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Answers 503 with ``missing``, a list of the dependencies that do not answer within a second."""
     missing = current_container().readiness.missing()
+    more = {"warnings": _risks()} if "verbose" in request.args else {}
     if not missing:
-        return json_response({"status": "ok"})
+        return json_response({"status": "ok", **more})
     error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)
-    error.extra["missing"] = missing
+    error.extra.update(missing=missing, **more)
     return problem_response(error)
+
+
+def _risks() -> list[str]:
+    container = current_container()
+    settings = container.settings
+    return find_risks(container.redis, production=settings.production, metrics_token=settings.metrics_token)

@@ -18,6 +18,7 @@ from app.redis_calls import redis_errors_as_overloaded
 from app.redis_connections import connect_redis
 from app.services.client_limits import encoded_limits
 from app.services.messaging.delivery_batcher import DeliveryBatcher
+from app.services.metrics.deployment_risks import log_risks
 from app.services.metrics.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_SECONDS
 from app.services.reading.resume import Replay
 
@@ -49,9 +50,14 @@ class GatewayBuilder(ServicesBuilder):
             pools=self._pools,
             listener=self._listener,
             timers=self._timers,
+            log_risks=self._log_risks,
         )
         self._timers.add(PUBLISH_EVERY_SECONDS, gateway.publish_metrics)
         return gateway
+
+    def _log_risks(self) -> None:
+        settings = self._settings
+        log_risks(self._redis, production=settings.production, metrics_token=settings.metrics_token)
 
     def _build_sessions(self) -> None:
         settings = self._settings

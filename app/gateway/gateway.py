@@ -89,6 +89,7 @@ class Gateway:
         pools: dict[str, BlockingPool],
         listener: Listener,
         timers: Timers,
+        log_risks: Callable[[], None],
     ) -> None:
         self.id = gateway_id
         self._redis = redis
@@ -104,6 +105,7 @@ class Gateway:
         self._pools = pools
         self.listener = listener
         self._timers = timers
+        self._log_risks = log_risks
         self._started = False
 
     @property
@@ -122,6 +124,7 @@ class Gateway:
             queue.start()
         self.listener.start()
         self._timers.start()
+        self.streams.run_blocking(self._log_risks)
 
     def drain(self, seconds: float) -> None:
         """Closes all sessions with 1001 within ``seconds`` and removes the gateway from Redis. The process ends after

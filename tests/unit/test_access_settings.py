@@ -6,7 +6,11 @@ import pytest
 
 from app.config import ConfigError, Settings, check_settings
 
-BASE = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "SECRET_KEY": "x" * 32}
+BASE = {
+    "DATABASE_URL": "postgresql://x/y",
+    "REDIS_URL": "redis://x",
+    "SECRET_KEY": "an unguessable key, of many letters",
+}
 
 
 def checked(**env: str) -> Settings:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from tests.support.processes import ROOT, base_env
+from tests.support.processes import ROOT, SECRET_KEY, base_env
 
 SHOW = """
 import json, celeryconfig
@@ -32,7 +32,7 @@ print(json.dumps({
 
 
 def conf(**env: str) -> dict[str, object]:
-    settings = {"DATABASE_URL": "postgres://db/x", "REDIS_URL": "redis://cache:6379/0", **env}
+    settings = {"DATABASE_URL": "postgres://db/x", "REDIS_URL": "redis://cache:6379/0", "SECRET_KEY": SECRET_KEY, **env}
     result = subprocess.run(
         [sys.executable, "-c", SHOW],
         cwd=ROOT,

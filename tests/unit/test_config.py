@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
 
 import pytest
 
-from app.config import ConfigError, Settings
+from app.config import ConfigError, Settings, read_settings
+from app.config_checks import is_guessable
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-NEEDED = {"DATABASE_URL": "postgres://u:p@h/d", "REDIS_URL": "redis://h:1"}
+KEY = "an unguessable key, of many letters"
+NEEDED = {"DATABASE_URL": "postgres://u:p@h/d", "REDIS_URL": "redis://h:1", "SECRET_KEY": KEY}
+PRODUCTION = {**NEEDED, "APP_ENV": "production"}
 WITHOUT_PLAIN_DEFAULT = {"APP_ENV", "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "PUSH_HOSTS"}
 
 
@@ -46,14 +50,75 @@ def test_heroku_url_scheme_becomes_sqlalchemys() -> None:
         ({"REDIS_URL": "redis://h"}, "DATABASE_URL"),
         ({**NEEDED, "SEND_RATE": "fast"}, "SEND_RATE"),
         ({**NEEDED, "DB_POOL_SIZE": "1.5"}, "DB_POOL_SIZE"),
-        ({**NEEDED, "APP_ENV": "production"}, "SECRET_KEY"),
-        ({**NEEDED, "APP_ENV": "production", "SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({**NEEDED, "SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({**PRODUCTION, "SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({**PRODUCTION, "SECRET_KEY": "short"}, "SECRET_KEY is shorter"),
+        ({**PRODUCTION, "SECRET_KEY": "a" * 32}, "too little variety"),
+        ({**PRODUCTION, "SECRET_KEY": "0123456789" * 4}, "too little variety"),
+        ({**PRODUCTION, "SECRET_KEY": "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"}, "too little variety"),
+        ({**PRODUCTION, "SECRET_KEY": "changemechangemechangemechangeme"}, "too little variety"),
+        ({**PRODUCTION, "SECRET_KEY": "development-only-secret-key-do-not-deploy"}, "too little variety"),
+        ({**NEEDED, "APP_ENV": "prod"}, "APP_ENV='prod' is unknown"),
+        ({**NEEDED, "APP_ENV": "Production"}, "APP_ENV='Production' is unknown"),
     ],
 )
-def test_invalid_environment_gives_a_one_line_error(env: dict[str, str], says: str) -> None:
+def test_invalid_environment_gives_one_line_per_problem(env: dict[str, str], says: str) -> None:
     with pytest.raises(ConfigError, match=says) as caught:
         Settings.from_env(env)
-    assert "\n" not in str(caught.value)
+    assert all("\n" not in problem for problem in caught.value.problems)
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    env = {"APP_ENV": "prod", "SEND_RATE": "fast", "ALLOWED_ORIGINS": "chat.example", "TRUSTED_PROXY": "1"}
+    with pytest.raises(ConfigError) as caught:
+        read_settings(env)
+    reported = caught.value.report().splitlines()
+    assert len(reported) == len(caught.value.problems)
+    for name in ("APP_ENV", "SEND_RATE", "ALLOWED_ORIGINS", "TRUSTED_PROXY", "DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+        assert any(name in line for line in reported), name
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
+        ("ALLOWED_ORIGIN", "ALLOWED_ORIGINS"),
+        ("SECRETKEY", "SECRET_KEY"),
+        ("LOG_MAX_RECORD", "LOG_MAX_RECORDS"),
+        ("BROKER_URL", "CELERY_BROKER_URL"),
+    ],
+)
+def test_a_misspelt_variable_stops_the_start(name: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is not a setting; {meant} is"):
+        read_settings({**NEEDED, name: "1"})
+
+
+def test_variables_of_the_platform_are_not_ours() -> None:
+    others = (
+        "PATH",
+        "HOME",
+        "HOSTNAME",
+        "REDIS_TLS_URL",
+        "DATABASE_CONNECTION_POOL_URL",
+        "DYNO",
+        "PGHOST",
+        "SENTRY_DSN",
+    )
+    assert read_settings({**NEEDED, **dict.fromkeys(others, "x"), "PORT": "80", "HOST": "::1"}).app_env == "development"
+
+
+@pytest.mark.parametrize("origin", ["chat.example", "https://chat.example/", "//chat.example", "https://", "ftp://x"])
+def test_an_origin_is_a_scheme_and_a_host(origin: str) -> None:
+    with pytest.raises(ConfigError, match="ALLOWED_ORIGINS"):
+        read_settings({**NEEDED, "ALLOWED_ORIGINS": f"https://good.example,{origin}"})
+
+
+def test_a_random_key_is_not_guessable() -> None:
+    assert not any(
+        is_guessable(make())
+        for make in (lambda: secrets.token_hex(16), lambda: secrets.token_urlsafe(32))
+        for _ in range(500)
+    )
 
 
 def test_repr_hides_secrets() -> None:

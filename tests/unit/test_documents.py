@@ -24,6 +24,7 @@ from app.core.errors import all_errors
 from app.core.kinds import COMMANDS, EVENTS, RECORDS, Kind, event_of
 from app.core.media import UploadForm
 from app.core.records import Record
+from tests.support.processes import SECRET_KEY
 
 ROOT = Path(__file__).parents[2]
 MAKES_AN_EVENT = {"make_event", "answer_frame", "answer", "Event", "stream_event"}
@@ -32,7 +33,11 @@ MAKES_AN_EVENT = {"make_event", "answer_frame", "answer", "Event", "stream_event
 @pytest.fixture(scope="module")
 def app() -> Flask:
     """An application without any reachable store."""
-    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    nowhere = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "SECRET_KEY": SECRET_KEY,
+    }
     return create_app(Settings.from_env(nowhere))
 
 

@@ -130,7 +130,7 @@ def test_production_refuses_push_loopback() -> None:
         "DATABASE_URL": "postgres://h/d",
         "REDIS_URL": "redis://h",
         "APP_ENV": "production",
-        "SECRET_KEY": "x" * 32,
+        "SECRET_KEY": "an unguessable key, of many letters",
         "PUSH_LOOPBACK": "1",
     }
     with pytest.raises(ConfigError, match="PUSH_LOOPBACK"):

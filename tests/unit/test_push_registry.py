@@ -8,8 +8,9 @@ from app.config import ConfigError, Settings
 from app.push.lanes import FCM_LANE
 from app.push.local_twin import LocalTwin
 from app.push.registry import BUILT_IN, ProviderContext, ProviderKind, PushRegistry
+from tests.support.processes import SECRET_KEY
 
-NEEDED = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://h"}
+NEEDED = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://h", "SECRET_KEY": SECRET_KEY}
 
 
 def apns(*, configured: bool) -> ProviderKind:

@@ -18,11 +18,13 @@ from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
 from app.services.media.media_storages import MediaStorages
 from dev.processes import wait_until
 from tests.support.media_files import bomb_png, image_bytes
-from tests.support.processes import ROOT, base_env
+from tests.support.processes import ROOT, SECRET_KEY, base_env
 
 
 def loaded(statement: str) -> set[str]:
-    env = base_env(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none", REDIS_URL="redis://127.0.0.1:1/0")
+    env = base_env(
+        DATABASE_URL="postgresql://nobody@127.0.0.1:1/none", REDIS_URL="redis://127.0.0.1:1/0", SECRET_KEY=SECRET_KEY
+    )
     code = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
@@ -81,7 +83,12 @@ def writer_of(path: Path) -> IO[bytes] | None:
 def test_uploads_share_one_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("app.services.media.media_storages.time.monotonic", lambda: clock[0])
-    env = {"DATABASE_URL": "postgres://h/d", "REDIS_URL": "redis://h", "UPLOAD_BYTES_PER_SECOND": "1000"}
+    env = {
+        "DATABASE_URL": "postgres://h/d",
+        "REDIS_URL": "redis://h",
+        "SECRET_KEY": SECRET_KEY,
+        "UPLOAD_BYTES_PER_SECOND": "1000",
+    }
     media = MediaStorages(Settings.from_env(env))
     assert [media.pause_after(500) for _ in range(3)] == [0.5, 1.0, 1.5]
     clock[0] += 60

@@ -1,0 +1,79 @@
+"""Checks of the environment before anything starts. Each returns problems, one line each, for the operator."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+ENVIRONMENTS = ("development", "production")
+MIN_KEY_CHARACTERS = 32
+# In a random key of 32 characters nearly all neighbouring pairs differ. Repetitions and counting have fewer.
+MIN_KEY_PAIRS = 20
+SIMILAR = 0.85  # difflib's ratio; TRUSTED_PROXY and TRUSTED_PROXIES have 0.86
+SHORTEST_COMPARED = 7
+
+# Read by processes themselves, by `make run` and by the tests, not through Settings.
+PROCESS_VARIABLES = frozenset(
+    {
+        "DRAIN_SECONDS",
+        "FORWARDED_ALLOW_IPS",
+        "GUNICORN_CMD_ARGS",
+        "HOST",
+        "PARLEY_DATA",
+        "PARLEY_DEMO_PASSWORD",
+        "PORT",
+        "WEB_CONCURRENCY",
+        "WORKER_CONCURRENCY",
+        "WORKER_CONNECTIONS",
+        "WORKER_QUEUES",
+    }
+)
+RENAMED = {"BROKER_URL": "CELERY_BROKER_URL", "JWT_SECRET_KEY": "SECRET_KEY", "FLASK_SECRET_KEY": "SECRET_KEY"}
+
+_ORIGIN = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
+
+
+def environment_problems(app_env: str) -> Iterator[str]:
+    if app_env not in ENVIRONMENTS:
+        yield f"APP_ENV={app_env!r} is unknown. It must be development or production, in lower case."
+
+
+def key_problems(key: str, *, production: bool) -> Iterator[str]:
+    """A key signs the access tokens: anybody who can guess it can sign in as anybody."""
+    if not key:
+        yield (
+            "SECRET_KEY is not set. It signs the access tokens; use at least 32 random bytes:"
+            ' python3 -c "import secrets; print(secrets.token_urlsafe(48))".'
+        )
+    elif production and len(key) < MIN_KEY_CHARACTERS:
+        yield f"SECRET_KEY is shorter than {MIN_KEY_CHARACTERS} characters."
+    elif production and is_guessable(key):
+        yield "SECRET_KEY has too little variety, so it can be guessed; use at least 32 random bytes."
+
+
+def is_guessable(key: str) -> bool:
+    """Returns whether the key is a repetition, a sequence or a phrase that was published with this project."""
+    pairs = {key[i : i + 2] for i in range(len(key) - 1)}
+    steps = {ord(b) - ord(a) for a, b in itertools.pairwise(key)}
+    return len(pairs) < MIN_KEY_PAIRS or len(steps) < 6 or "development-only" in key
+
+
+def origin_problems(origins: Iterable[str], *, production: bool) -> Iterator[str]:
+    for origin in origins:
+        if origin == "*":
+            if production:
+                yield "ALLOWED_ORIGINS=* would let every web page open sessions; list the origins."
+        elif not _ORIGIN.fullmatch(origin):
+            yield f"ALLOWED_ORIGINS: {origin!r} is not an origin. It must be like https://chat.example, without a path."
+
+
+def unknown_variables(env: Mapping[str, str], known: frozenset[str]) -> Iterator[str]:
+    """Finds variables that look like ours but are not. A misspelt limit would otherwise be no limit at all."""
+    ours = known | PROCESS_VARIABLES
+    compared = [name for name in ours if len(name) >= SHORTEST_COMPARED]
+    for name in sorted(set(env) - ours):
+        meant = RENAMED.get(name) or next(iter(difflib.get_close_matches(name, compared, 1, SIMILAR)), None)
+        if meant is not None:
+            yield f"{name} is not a setting; {meant} is."
