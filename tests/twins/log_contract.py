@@ -15,7 +15,7 @@ from app.core.records import MarksBody, decode_marks, unpack
 from app.message_log import keys
 from app.message_log.append import Append, AppendLimits, Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
-from app.message_log.conversations import group_now, hydrate, is_in_redis, members_of, read_tail, role_of
+from app.message_log.conversations import group_now, hydrate, is_in_redis, members_of, read_tail, role_of, set_blockers
 from app.message_log.epoch import read_epoch
 from app.message_log.reader import LogReader
 from app.redis_calls import EpochLostError
@@ -122,6 +122,13 @@ class LogContract:
         assert tight.send(ANN, "c")[0] == Decided.FULL
         (entry,) = log.reader.take(10, 0)[1]
         assert [record.kind for record in entry.records or ()] == [Kind.BLOCKED_MESSAGE]
+
+    def test_blockers_are_set_only_in_a_hydrated_conversation(self, log: Log) -> None:
+        assert set_blockers(log.redis, PAIR, [ANN])
+        assert log.send(ANN, "a")[0] == Decided.FORBIDDEN
+        assert set_blockers(log.redis, PAIR, [])
+        assert log.send(ANN, "a")[0] == Decided.DONE
+        assert not set_blockers(log.redis, 404, [ANN])
 
     def test_marks_move_forward_only_and_not_past_the_last_message(self, log: Log) -> None:
         for number in range(3):

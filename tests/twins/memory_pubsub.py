@@ -48,12 +48,15 @@ class MemoryPubSub:
         if self._cut:
             raise ConnectionError("the twin was cut")
         try:
-            response = self._responses.get(timeout=timeout)
+            response = self._responses.get(block=timeout > 0, timeout=timeout or None)
         except Empty:
             raise TimeoutError("no response") from None
         if response is None:
             raise ConnectionError("the twin was cut")
         return response
+
+    def is_empty(self) -> bool:
+        return self._responses.empty()
 
     def cut(self) -> None:
         self._cut = True

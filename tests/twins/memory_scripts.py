@@ -298,6 +298,13 @@ def _begin(redis: Any, keys: list[Any], args: list[Any]) -> bytes:
     return str(args[1]).encode()
 
 
+def _blockers(redis: Any, keys: list[Any], args: list[Any]) -> int:
+    if not redis.hexists(keys[0], "m"):
+        return 0
+    redis.hset(keys[0], "b", args[0])
+    return 1
+
+
 def _lost(redis: Any, keys: list[Any], args: list[Any]) -> int:
     raise NotImplementedError("only the drain calls it, and the drain's tests use Valkey")
 
@@ -312,5 +319,6 @@ SCRIPTS: dict[str, Callable[[Any, list[Any], list[Any]], Any]] = {
     "release": _release,
     "raise": _raise,
     "begin": _begin,
+    "blockers": _blockers,
     "lost": _lost,
 }

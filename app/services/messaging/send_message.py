@@ -7,6 +7,7 @@ two users, a conversation that was idle for a day, another form of id) take the 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from sqlalchemy import Engine
 
 from app.clock import now_ms
 from app.core.commands import SendMessage, check_text
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError, Unauthorized
+from app.core.errors import Conflict, Forbidden, Internal, Invalid, NotFound, Overloaded, ParleyError, Unauthorized
 from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
 from app.core.kinds import Kind
@@ -33,6 +34,8 @@ from app.services.reading.conversation_cache import ConversationCache, RunBlocki
 from app.services.reading.direct_cache import DirectCache
 from app.store.engine import reading
 from app.store.messages import ExistingMessage, find_existing
+
+log = logging.getLogger(__name__)
 
 Ack = dict[str, Any]
 Outcome = Callable[[Ack | None, ParleyError | None], None]
@@ -187,6 +190,9 @@ class _Sending:
             self.prepare()
         except ParleyError as error:
             self.outcome(None, error)
+        except Exception:
+            log.exception("a send failed")
+            self.outcome(None, Internal())
         finally:
             if submitted is not None:
                 submitted()
@@ -287,12 +293,10 @@ class _Sending:
 
 def refusal(what: int) -> ParleyError:
     """Returns the error for an operation that append.lua refused."""
-    if what == Decided.ID_CONFLICT:
-        return Conflict("This id belongs to another message.")
-    if what == Decided.NOT_A_MEMBER:
-        return NotFound()
-    if what == Decided.FORBIDDEN:
-        return Forbidden("You have blocked this person, or their account is deleted.")
-    if what == Decided.FULL:
-        return Overloaded("The log is full: Postgres does not keep up.", retry_after=5.0)
-    return Overloaded()
+    refusals: dict[int, ParleyError] = {
+        Decided.ID_CONFLICT: Conflict("This id belongs to another message."),
+        Decided.NOT_A_MEMBER: NotFound(),
+        Decided.FORBIDDEN: Forbidden("You have blocked this person, or their account is deleted."),
+        Decided.FULL: Overloaded("The log is full: Postgres does not keep up.", retry_after=5.0),
+    }
+    return refusals.get(what) or Overloaded()
