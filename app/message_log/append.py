@@ -47,8 +47,8 @@ class Decided(IntEnum):
 
 
 class Operation(NamedTuple):
-    """``what``: a message's id, a mark's seq, 1 or 0 for typing, or a list as described in change.lua. ``id``: the id
-    of the message that is changed.
+    """``what``: a message's id (with a quotation: as described in log.lua), a mark's seq, 1 or 0 for typing, or a list
+    as described in change.lua. ``id``: the id of the message that is sent or changed.
     """
 
     kind: int
@@ -102,7 +102,8 @@ class Append:
         for kind, conversation_id, user_id, what, body, session_id, changed in operations:
             heads += (kind, conversation_id, user_id, what)
             # The last five fields of the record, packed without an array header, as the record contains them.
-            ends.append(pack((user_id, what if kind == Kind.MESSAGE else changed, body, session_id, gateway))[1:])
+            message_id = (changed or what) if kind == Kind.MESSAGE else changed
+            ends.append(pack((user_id, message_id, body, session_id, gateway))[1:])
         if self._client is None:
             self._client = self._connect()
         arguments: list[str | int | bytes] = [keys.PREFIX, *self._limits, pack(heads), *ends]

@@ -1,6 +1,6 @@
 """The Lua scripts of the message log in Python, for the in-memory twin of Valkey.
 
-append.lua and the RECEIPT_BATCH of change.lua are complete except for typing and the cached routes.
+append.lua and the RECEIPT_BATCH of change.lua are complete except for typing, quotations and the cached routes.
 """
 
 from __future__ import annotations

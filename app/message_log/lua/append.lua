@@ -2,7 +2,7 @@
 -- which describes KEYS, ARGV and the returned value.
 --
 -- ARGV 6: four numbers or strings per operation, one after the other:
---     1, conversation, sender, id     a message
+--     1, conversation, sender, id     a message; {id, quoted} if it quotes a message (log.lua)
 --     2, conversation, user, seq      delivered, up to and including seq
 --     3, conversation, user, seq      read, up to and including seq
 --     4, conversation, user, on       typing; fanned out, never logged
@@ -28,7 +28,9 @@ local function has_blocked(c, user)
   return false
 end
 
-local function add_message(c, sender, id, index)
+local function add_message(c, sender, what, index)
+  local id, quoted = what, nil
+  if type(what) == 'table' then id, quoted = what[1], what[2] end
   local key, forbidden = c.marks .. id, has_blocked(c, sender)
   if forbidden or not has_room(index) then
     local mark = call('GET', key)
@@ -39,7 +41,7 @@ local function add_message(c, sender, id, index)
   if before then return sent_before(before, sender) end
   c.seq = c.seq + 1
   local to = audience(c, sender)
-  log(c, to == c.members and KIND_MESSAGE or KIND_BLOCKED_MESSAGE, c.seq, index, to)
+  log(c, to == c.members and KIND_MESSAGE or KIND_BLOCKED_MESSAGE, c.seq, index, to, quoted)
 end
 
 local function move_mark(c, kind, user, seq, index)

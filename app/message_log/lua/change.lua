@@ -3,13 +3,14 @@
 -- The numbers of the kinds (KIND_…) and the private ones (PRIVATE) come from app/core/kinds.py.
 --
 -- ARGV 6: four values per operation, one after the other: kind, conversation, user, what. `what` depends on the kind:
---     EDITED, PINNED and private changes (HIDDEN …)  {seq}
+--     EDITED          {seq, 0, quoted or nil}: `quoted` as in log.lua
+--     PINNED and private changes (HIDDEN …)  {seq}
 --     DELETED         {seq, author}
 --     REACTED         {seq, 0 if the reaction is in this state already}
 --     SETTINGS        {}
 --     MEDIA           {}: a medium is ready or failed; from the server, in the name of its uploader
 --     PROGRESS        {}: how far a medium is; the same, fanned out, never logged
---     MEDIA_RESOLVED  {seq, the version that was read}: the new state of a message, from the server
+--     MEDIA_RESOLVED  {seq, the version that was read, quoted or nil}: the new state of a message, from the server
 --     RECEIPT_BATCH   {2 or 3, user, seq, user, seq, ...}: marks of a large conversation, moved only forward; the user is 0
 --     GROUP_CHANGED   {'created'} · {'added', maximum of members, user, ...} · {'joined', maximum of members} · {'left'}
 --                     {'removed', user, ...} · {'role', user, role} · {'info', changes, their JSON}; false removes a value
@@ -95,7 +96,7 @@ local function change_message(c, kind, user, what, index)
   if kind == KIND_PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   if kind == KIND_DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
-  log(c, kind, seq, index, PRIVATE[kind] and {user} or who_sees(c, user, seq))
+  log(c, kind, seq, index, PRIVATE[kind] and {user} or who_sees(c, user, seq), what[3])
   if kind == KIND_EDITED or kind == KIND_PINNED then
     call('SET', prefix .. 'e:' .. format('%d:%d', c.id, seq), format('%.0f', version), 'EX', ARGV[4])
   end

@@ -121,8 +121,28 @@ local function write(c, kind, seq, ending)
   return rest
 end
 
-local function log(c, kind, seq, index, users)
-  fan_out(users, '\154' .. write(c, kind, seq, ARGV[FIRST_END + index]))
+-- Fans a record out without its quotation to those of `users` who may not read the quoted message. Returns the others.
+-- `quoted` is {seq of the quoted message, the record's body without the quotation, users who do not see that message, ...}.
+local function fan_out_unquoted(c, kind, seq, index, users, quoted)
+  local floors, hidden, seeing, blind = call('HGET', c.key, 'f'), {}, {}, {}
+  floors = floors and unpack_msg(floors) or {}
+  for i = 3, #quoted do hidden[quoted[i]] = true end
+  for _, user in ipairs(users) do
+    local to = (hidden[user] or (floors[user] or 0) >= quoted[1]) and blind or seeing
+    to[#to + 1] = user
+  end
+  if #blind == 0 then return users end
+  local ending = unpack_msg('\149' .. ARGV[FIRST_END + index])
+  local rest = pack(ending[1], ending[2], quoted[2], ending[4], ending[5])
+  fan_out(blind, '\154' .. pack(kind, c.id, seq, version, now_ms) .. rest)
+  return seeing
+end
+
+-- `quoted` (fan_out_unquoted) is nil if the record quotes no message.
+local function log(c, kind, seq, index, users, quoted)
+  local packed = '\154' .. write(c, kind, seq, ARGV[FIRST_END + index])
+  if quoted then users = fan_out_unquoted(c, kind, seq, index, users, quoted) end
+  if #users > 0 then fan_out(users, packed) end
   answer(0, seq, version, now_ms)
 end
 

@@ -20,10 +20,11 @@ from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.messaging.worker_changes import WorkerChanges
 from app.services.reading.media_json import attachment_view, ended_view, show_media
-from app.services.reading.message_json import quoted_view, stored_message
+from app.services.reading.message_json import stored_message
 from app.services.reading.pending_changes import Messages
+from app.services.reading.quotations import Quotation, find_quotation, quote_in
 from app.store import media as store
-from app.store import media_uses, message_life
+from app.store import media_uses
 from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
 from app.store.media import StoredMedia
@@ -71,17 +72,18 @@ def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
         read = _message_now(engine, changes.redis, use)
         if read is None:
             return
-        view, version = read
-        what = [use.seq, version]
+        view, version, quotation = read
+        body = body_of(view)
+        what = [use.seq, version, *quote_in(body, quotation)]
         operation = Operation(
-            Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, encode_body(body_of(view)), id=view["id"]
+            Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, encode_body(body), id=view["id"]
         )
         if changes.carry_out([operation]) != [Decided.VERSION_CONFLICT]:
             return
 
 
-def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | None:
-    """Returns the message with its version; None if it was deleted or its update is already in the log.
+def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int, Quotation | None] | None:
+    """Returns the message with its version and quotation; None if it was deleted or its update is already in the log.
 
     The tail of the log is read before Postgres. In the other order, a record stored in between would be missed.
     """
@@ -100,11 +102,8 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int] | N
         if "deletedAt" in view or (shown and not _has_unsettled_media(view)):
             return None
         show_media(conn, [view])
-        if "replyTo" in view:
-            original = use.conversation_id, view["replyTo"]
-            preview = message_life.previews(conn, [original]).get(original)
-            view |= {} if preview is None else {"quoted": quoted_view(preview)}
-    return view, version
+        quotation = find_quotation(conn, use.conversation_id, view["replyTo"]) if "replyTo" in view else None
+    return view, version, quotation
 
 
 def _has_unsettled_media(view: View) -> bool:

@@ -15,11 +15,13 @@ from app.core.commands import DeleteMessage, EditMessage, React, SwitchMessage, 
 from app.core.errors import Forbidden, Invalid
 from app.core.kinds import COMMANDS, Kind
 from app.core.message_view import View, body_for_edit
-from app.core.records import ReactedBody, SettingsBody, SwitchBody, encode_body
+from app.core.records import MessageBody, ReactedBody, SettingsBody, SwitchBody, encode_body
 from app.message_log.append import Operation
 from app.services.messaging.mentions import find_mentions
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.find_message import MessageFinder
+from app.services.reading.quotations import find_quotation, quote_in
+from app.store.engine import reading
 
 MAX_EMOJI = 50  # different ones per message
 # Counts one act of a user against a limit. May block. Raises RateLimited.
@@ -79,7 +81,17 @@ class MessageEditor:
             body.mentions = mentioned.users
         if mentioned.all:
             body.mentions_all = True
-        return _prepared(Kind.EDITED, user_id, view, [view["seq"]], encode_body(body))
+        return _prepared(Kind.EDITED, user_id, view, [view["seq"], 0, *self._quote(view, body)], encode_body(body))
+
+    def _quote(self, view: View, body: MessageBody) -> list[Any]:
+        """Sets the quotation of a reply's new state. Returns its operand for the log, or nothing. The author may see
+        less of the quoted message than other members, or more.
+        """
+        if "replyTo" not in view:
+            return []
+        with reading(self._engine) as connection:
+            quotation = find_quotation(connection, view["conversationId"], view["replyTo"])
+        return quote_in(body, quotation)
 
     def delete(self, user_id: int, command: DeleteMessage) -> Prepared:
         """Deleting a deleted message again is not an error."""

@@ -14,8 +14,8 @@ from app.services.messaging.mentions import NOBODY, Mentions, find_mentions
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.find_message import MessageFinder
 from app.services.reading.media_json import attachment_view
-from app.services.reading.message_json import quoted_view
-from app.store import media, message_life
+from app.services.reading.quotations import Quotation, find_quotation
+from app.store import media
 from app.store.engine import reading
 from app.store.media import StoredMedia
 
@@ -23,7 +23,7 @@ from app.store.media import StoredMedia
 class References(NamedTuple):
     """``forwarded`` is the view of the forwarded message."""
 
-    quoted: dict[str, Any] | None = None
+    quoted: Quotation | None = None
     mentions: Mentions = NOBODY
     forwarded: dict[str, Any] | None = None
     attachments: Sequence[dict[str, Any]] = ()
@@ -31,7 +31,7 @@ class References(NamedTuple):
     def add_to(self, body: MessageBody) -> MessageBody:
         body.attachments = list(self.attachments)
         if self.quoted is not None:
-            body.quoted = self.quoted
+            body.quoted = self.quoted.view
         if self.mentions.users:
             body.mentions = self.mentions.users
         if self.mentions.all:
@@ -74,14 +74,12 @@ class ReferenceFinder:
             self._attachments(user_id, conversation_id, command.attachments or ()),
         )
 
-    def _quote(self, conversation_id: int, message_id: str) -> dict[str, Any] | None:
-        asked = conversation_id, message_id.lower()
+    def _quote(self, conversation_id: int, message_id: str) -> Quotation | None:
         try:
             with reading(self._engine) as connection:
-                preview = message_life.previews(connection, [asked]).get(asked)
+                return find_quotation(connection, conversation_id, message_id)
         except Overloaded:
             return None
-        return None if preview is None else quoted_view(preview)
 
     def _forwarded(self, user_id: int, command: SendMessage) -> dict[str, Any] | None:
         forward = command.forward

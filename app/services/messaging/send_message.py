@@ -230,8 +230,10 @@ class _Sending:
             self.sender.conversations.when_hydrated(self.conversation_id, self.submit_hydrated)
 
     def append(self) -> None:
-        body = encode_body(self.body())
-        operation = Operation(Kind.MESSAGE, self.conversation_id, self.user_id, self.id, body, self.session_id)
+        body, quoted = self.body(), self.references.quoted
+        what = self.id if quoted is None else (self.id, quoted.operand(body))
+        ids = self.conversation_id, self.user_id
+        operation = Operation(Kind.MESSAGE, *ids, what, encode_body(body), self.session_id, self.id)
         self.sender.log.appends.submit(operation, self.decided)
 
     def body(self) -> MessageBody:

@@ -94,8 +94,9 @@ class ConversationReader:
                 connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit
             )
             found = self._stored_messages(connection, user_id, page.messages)
-        newest = after is None or not page.has_more
-        found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
+            newest = after is None or not page.has_more
+            found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
+            found.add_quotations(connection)
         members = _marked(summary.members, tail.records)
         views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
         for place, view in found.views.items():
@@ -144,6 +145,7 @@ class ConversationReader:
         rows = [summary.last_message for summary in summaries if summary.last_message is not None]
         found = self._stored_messages(connection, user_id, rows)
         found.apply(tail)
+        found.add_quotations(connection)
         return {c: (view, found.is_stored((c, seq))) for (c, seq), view in sorted(found.views.items())}
 
     def _view(

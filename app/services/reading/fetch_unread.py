@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -19,6 +19,7 @@ from app.services.reading.media_json import show_media
 from app.services.reading.memberships import Memberships, memberships_now
 from app.services.reading.message_json import stored_message
 from app.services.reading.pending_changes import Messages, Place
+from app.services.reading.quotations import add_quotations
 from app.store.engine import reading
 from app.store.message_life import Details, details_for
 from app.store.messages import Page, StoredMessage, UnreadRequest, unread_messages
@@ -70,7 +71,26 @@ class UnreadFetcher:
             details = _details(connection, rows, requests)
             behind = self._behind(connection, {conversation_id for conversation_id, _ in rows})
         found = Found(views, details, behind, members, tail)
-        return [self._answer(request, page, found) for request, page in zip(requests, pages, strict=True)]
+        answers = [self._answer(request, page, found) for request, page in zip(requests, pages, strict=True)]
+        self._add_quotations(requests, answers, members.since)
+        return answers
+
+    def _add_quotations(
+        self,
+        requests: Sequence[UnreadRequest],
+        answers: Sequence[dict[str, Any] | ParleyError],
+        pending: Mapping[tuple[int, int], int],
+    ) -> None:
+        replies = [
+            (request.user_id, view)
+            for request, answer in zip(requests, answers, strict=True)
+            if not isinstance(answer, ParleyError)
+            for view in answer["messages"]
+            if "replyTo" in view
+        ]
+        if replies:
+            with reading(self._engine) as connection:
+                add_quotations(connection, replies, pending=pending)
 
     def _view(self, row: StoredMessage) -> View:
         return stored_message(row, self._directs.peer(row.conversation_id, row.sender_id))

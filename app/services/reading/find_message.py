@@ -39,7 +39,8 @@ class MessageFinder:
             views = message_views(connection, rows, user_id, directs=self._directs)
             for row, view in zip(rows, views, strict=True):
                 found.put(view, row.version, row.created_version)
-        found.apply(record for record in members.tail.records if record.id == message_id)
+            found.apply(record for record in members.tail.records if record.id == message_id)
+            found.add_quotations(connection, members.since)
         seen = [
             view for (c, seq), view in found.views.items() if c in mine and seq >= members.since.get((user_id, c), 0)
         ]

@@ -13,6 +13,7 @@ from app.core.records import Record
 from app.core.times import rfc3339
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import show_media
+from app.services.reading.quotations import add_quotations
 from app.store import message_life
 from app.store.messages import StoredMessage
 
@@ -54,8 +55,12 @@ def _details(row: StoredMessage) -> View:
 
 
 def accepted_message(record: Record) -> View:
-    """Returns the data of ``receive_message`` for a record that is not in Postgres yet."""
-    return msgspec.json.decode(message_data(record), type=View)
+    """Returns the data of ``receive_message`` for a record that is not in Postgres yet, without its quotation: that
+    depends on the viewer.
+    """
+    view = msgspec.json.decode(message_data(record), type=View)
+    view.pop("quoted", None)
+    return view
 
 
 def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int, *, directs: DirectCache) -> list[View]:
@@ -64,16 +69,12 @@ def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int,
     """
     places = [(row.conversation_id, row.seq) for row in rows]
     details = message_life.details_for(conn, places, [user_id])
-    asked = [(row.conversation_id, row.reply_to) for row in rows if row.reply_to and row.deleted_ms is None]
-    previews = message_life.previews(conn, asked) if asked else {}
     views = []
     for row, place in zip(rows, places, strict=True):
         view = stored_message(row, directs.peer(row.conversation_id, row.sender_id))
         view |= details.seen_by(user_id, place)
-        quoted = previews.get((row.conversation_id, row.reply_to or ""))
-        if quoted is not None and row.deleted_ms is None:
-            view["quoted"] = quoted_view(quoted)
         views.append(view)
+    add_quotations(conn, ((user_id, view) for view in views))
     return show_media(conn, views)
 
 
@@ -82,14 +83,3 @@ def exported_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int
     details = message_life.details_for(conn, [(row.conversation_id, row.seq) for row in rows], [user_id])
     views = [stored_message(row) | details.seen_by(user_id, (row.conversation_id, row.seq)) for row in rows]
     return show_media(conn, views)
-
-
-QUOTED_CHARACTERS = 200
-
-
-def quoted_view(preview: Any) -> View:
-    """Returns the quote that a reply shows. It has no text if the original was deleted."""
-    view = {"id": preview.id, "seq": preview.seq, "senderId": preview.sender_id}
-    if preview.body is not None:
-        view["message"] = preview.body[:QUOTED_CHARACTERS]
-    return view

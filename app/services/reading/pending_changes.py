@@ -7,12 +7,15 @@ a state, and the records of one user come in order, so it is applied whenever it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection
 
 from app.core.kinds import CHANGE_VIEW, PRIVATE, Kind, is_message_for
 from app.core.message_view import View
 from app.core.records import Record
 from app.services.reading.message_json import accepted_message
+from app.services.reading.quotations import NOTHING_PENDING, add_quotations
 
 Place = tuple[int, int]  # conversation, seq
 
@@ -26,6 +29,7 @@ class Messages:
         self.versions: dict[Place, int] = {}
         self.created: dict[Place, int] = {}
         self._stored: frozenset[Place] = frozenset()
+        self.arrived: list[View] = []  # messages that are not in Postgres yet
 
     def put(self, view: View, version: int, created_version: int) -> None:
         """Adds a message as Postgres has it."""
@@ -47,13 +51,21 @@ class Messages:
             place = record.conversation_id, record.seq
             if is_message_for(record, self._user_id):
                 if place not in self.views:
-                    self.put({**accepted_message(record), "reactions": []}, record.version, record.version)
+                    self._arrive(place, record)
             elif record.kind in PRIVATE:
                 if record.user_id == self._user_id:
                     self._apply_private(place, record)
             elif record.kind in CHANGE_VIEW and record.version > self.versions.get(place, record.version):
                 self.versions[place] = record.version
                 self._change(place, record)
+
+    def _arrive(self, place: Place, record: Record) -> None:
+        self.put({**accepted_message(record), "reactions": []}, record.version, record.version)
+        self.arrived.append(self.views[place])
+
+    def add_quotations(self, conn: Connection, pending: Mapping[tuple[int, int], int] = NOTHING_PENDING) -> None:
+        """Adds the quotations of messages that are not in Postgres yet. ``pending`` is as in ``quotations``."""
+        add_quotations(conn, ((self._user_id, view) for view in self.arrived), pending=pending)
 
     def _apply_private(self, place: Place, record: Record) -> None:
         if record.kind == Kind.HIDDEN:

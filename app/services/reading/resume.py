@@ -98,6 +98,8 @@ class Replay:
         records = [record for record in tail.records if _was_for(tail, user_id, record)]
         page = messages.changed_since(conn, user_id, version, PAGE)
         found = self._messages(conn, user_id, page, records)
+        joined = tail.membership_of(user_id)
+        found.add_quotations(conn, {(user_id, c): seq for c, (is_member, seq) in joined.items() if is_member})
         events: Events = {}
         for mark in receipts.receipts_changed_since(conn, user_id, version):
             events[mark.version] = _mark_events(epoch, mark)
