@@ -41,7 +41,7 @@ LIMITS = AppendLimits(max_records=10_000, max_bytes=10_000_000, dedupe_seconds=6
 
 
 class Timers:
-    """Stands for the clock of ``call_later``: timers run when the test says so."""
+    """Replaces the timers of ``call_later``: they run when the test calls ``fire``."""
 
     def __init__(self) -> None:
         self.pending: list[Timer] = []
@@ -88,7 +88,7 @@ class Replies:
 
 
 class MemoryGateway:
-    """``drain`` stores what is in the log, as a worker does; the notices go to the confirmations."""
+    """``drain`` stores the entries of the log, as a worker does."""
 
     def __init__(self, limits: AppendLimits = LIMITS) -> None:
         self.redis: Any = MemoryRedis()

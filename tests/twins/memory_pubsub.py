@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import gevent
 from gevent.queue import Empty, Queue
 from redis.exceptions import ConnectionError, TimeoutError
 
@@ -67,4 +66,3 @@ class MemoryPubSub:
         self._channels.clear()
         if self in self._redis.subscribers:
             self._redis.subscribers.remove(self)
-        gevent.idle()

@@ -1,71 +1,104 @@
-"""Records that are not stored yet, applied to messages as one user sees them."""
+"""Records that are not stored yet, applied over what Postgres has: it does not matter where the line runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.kinds import Kind
 from app.core.records import MessageBody, ReactedBody, Record, SwitchBody, encode_body
 from app.services.reading.pending_changes import Messages
 
 ANN, BEN = 1, 2
-PLACE = (7, 3)
-ID = "0199aaaa-0000-7000-8000-000000000000"
-VIEW = {"id": ID, "conversationId": 7, "seq": 3, "senderId": BEN, "kind": "text", "message": "old", "attachments": []}
+PAIR = 7
 
 
-def record(kind: Kind, version: int, user_id: int = BEN, body: str = "") -> Record:
-    return Record(kind, *PLACE, version, 1_700_000_000_000, user_id, ID, body, "", "")
+def record(kind: Kind, seq: int, version: int, user: int, body: str = "") -> Record:
+    return Record(kind, PAIR, seq, version, version, user, f"id-{seq}", body, "", "")
 
 
-def shown(*records: Record, viewer: int = ANN, version: int = 10) -> dict[str, Any] | None:
-    """Returns the message as ``viewer`` sees it; Postgres has it at ``version``."""
-    messages = Messages(viewer)
-    messages.put({**VIEW, "reactions": []}, version, version)
+def text_body(seq: int, sender: int, text: str) -> str:
+    return encode_body(MessageBody(id=f"id-{seq}", sender_id=sender, message=text))
+
+
+def message(seq: int, version: int, sender: int, text: str = "first") -> Record:
+    return record(Kind.MESSAGE, seq, version, sender, text_body(seq, sender, text))
+
+
+def change(what: str, seq: int, version: int, user: int) -> Record:
+    """Returns one change of a message that exists. Only its sender edits; both sides do everything else."""
+    if what == "edit":
+        return record(Kind.EDITED, seq, version, ANN, text_body(seq, ANN, f"text {version}"))
+    if what == "react":
+        return record(Kind.REACTED, seq, version, user, encode_body(ReactedBody("+", version % 2 == 0)))
+    if what == "pin":
+        return record(Kind.PINNED, seq, version, user, encode_body(SwitchBody(version % 2 == 0)))
+    return record({"delete": Kind.DELETED, "hide": Kind.HIDDEN}[what], seq, version, user)
+
+
+SHARED = ("edit", "react", "pin", "delete")
+CHANGES = st.lists(st.tuples(st.sampled_from(SHARED), st.integers(1, 3), st.sampled_from([ANN, BEN])), max_size=12)
+
+
+def history(changes: list[tuple[str, int, int]]) -> list[Record]:
+    sent = [message(seq, seq, ANN) for seq in (1, 2, 3)]
+    return sent + [change(what, seq, 10 + n, user) for n, (what, seq, user) in enumerate(changes)]
+
+
+@given(changes=CHANGES, stored=st.integers(0, 15), overlap=st.integers(0, 5))
+def test_any_split_between_store_and_tail_gives_the_same_messages(
+    changes: list[tuple[str, int, int]], stored: int, overlap: int
+) -> None:
+    """``overlap`` records were stored after the tail was read: they are in both."""
+    records = history(changes)
+    whole = applied(Messages(ANN), records)
+    from_store = applied(Messages(ANN), records[:stored])
+    split = Messages(ANN)
+    for place, view in from_store.views.items():
+        split.put(view, from_store.versions[place], from_store.created[place])
+    applied(split, records[max(0, stored - overlap) :])
+    assert split.views == whole.views
+    assert split.versions == whole.versions
+    assert split.created == whole.created
+
+
+def applied(messages: Messages, records: list[Record]) -> Messages:
     messages.apply(records)
-    return messages.views.get(PLACE)
+    return messages
 
 
-EDIT = encode_body(MessageBody(id=ID, sender_id=BEN, message="new"))
-ON, OFF = encode_body(SwitchBody(on=True)), encode_body(SwitchBody(on=False))
+def views(records: list[Record], user: int) -> dict[int, Any]:
+    return {seq: view for (_, seq), view in applied(Messages(user), records).views.items()}
 
 
-def test_change_is_applied_only_if_postgres_has_an_older_version() -> None:
-    edit = record(Kind.EDITED, 20, body=EDIT)
-    assert (shown(edit) or {})["message"] == "new"
-    assert (shown(edit, version=20) or {})["message"] == "old"
+def test_hidden_message_is_gone_only_for_the_user_who_hid_it() -> None:
+    records = [message(1, 1, ANN), message(2, 2, ANN), change("hide", 1, 3, BEN)]
+    assert list(views(records, BEN)) == [2]
+    assert list(views(records, ANN)) == [1, 2]
 
 
-def test_deletion_leaves_no_content_and_later_changes_do_nothing() -> None:
-    reaction = record(Kind.REACTED, 30, body=encode_body(ReactedBody(emoji="x", on=True)))
-    star = record(Kind.STARRED, 15, ANN, ON)
-    view = shown(star, record(Kind.DELETED, 20), reaction)
-    assert view is not None
-    assert view.keys() == {"id", "conversationId", "seq", "senderId", "kind", "reactions", "deletedAt"}
-    assert view["reactions"] == []
+def test_blocked_message_exists_only_for_its_sender() -> None:
+    blocked = message(1, 1, ANN)._replace(kind=Kind.BLOCKED_MESSAGE)
+    assert list(views([blocked], ANN)) == [1]
+    assert views([blocked], BEN) == {}
 
 
-@pytest.mark.parametrize(("viewer", "starred"), [(ANN, True), (BEN, None)])
-def test_star_shows_only_to_its_user(viewer: int, starred: bool | None) -> None:
-    assert (shown(record(Kind.STARRED, 20, ANN, ON), viewer=viewer) or {}).get("starred") is starred
+def test_deleted_message_takes_no_further_change() -> None:
+    records = [message(1, 1, ANN), change("delete", 1, 2, ANN), change("edit", 1, 3, ANN), change("react", 1, 4, BEN)]
+    view = views(records, BEN)[1]
+    assert "deletedAt" in view
+    assert not view.get("message")
+    assert not view.get("reactions")
 
 
-def test_star_does_not_depend_on_the_version_of_the_message() -> None:
-    assert (shown(record(Kind.STARRED, 20, ANN, ON), version=30) or {})["starred"] is True
-    assert "starred" not in (shown(record(Kind.STARRED, 20, ANN, ON), record(Kind.STARRED, 21, ANN, OFF)) or {})
+def test_change_of_a_message_that_is_not_shown_is_ignored() -> None:
+    assert views([change("edit", 9, 1, ANN), change("delete", 9, 2, ANN)], ANN) == {}
 
 
-def test_message_hidden_by_one_user_stays_for_the_other() -> None:
-    hidden = record(Kind.HIDDEN, 20, ANN)
-    assert shown(hidden) is None
-    assert shown(hidden, viewer=BEN) is not None
-
-
-def test_blocked_message_is_seen_only_by_its_sender() -> None:
-    sent = record(Kind.BLOCKED_MESSAGE, 20, BEN, EDIT)
-    for viewer, count in ((BEN, 1), (ANN, 0)):
-        messages = Messages(viewer)
-        messages.apply([sent])
-        assert len(messages.views) == count
+def test_marked_places_are_those_from_the_store() -> None:
+    messages = applied(Messages(ANN), [message(1, 1, ANN)])
+    messages.mark_stored()
+    messages.apply([message(2, 2, ANN)])
+    assert [messages.is_stored((PAIR, seq)) for seq in (1, 2)] == [True, False]

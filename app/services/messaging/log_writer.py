@@ -48,19 +48,24 @@ class LogWriter:
             return
         for queue in (self.appends, self.changes):
             for operation, outcome in queue.withdraw(lambda operation: operation.conversation_id in cold):
-                go_on = partial(_submit_hydrated, queue, operation, outcome)
-                self._conversations.when_hydrated(operation.conversation_id, go_on)
+                self._submit_when_hydrated(queue, operation, outcome)
 
     def _submit_hydrating(self, queue: OperationQueue, operation: Operation, decided: Deciding) -> None:
         def first(decision: Decision, error: ParleyError | None) -> None:
             if error is None and decision[0] == Decided.UNKNOWN:
                 self._conversations.mark_cold(operation.conversation_id)
-                go_on = partial(_submit_hydrated, queue, operation, decided)
-                self._conversations.when_hydrated(operation.conversation_id, go_on)
+                self._submit_when_hydrated(queue, operation, decided)
             else:
                 decided(decision, error)
 
-        queue.submit(operation, first)
+        if self._conversations.is_hydrating(operation.conversation_id):  # earlier operations wait for it
+            self._submit_when_hydrated(queue, operation, decided)
+        else:
+            queue.submit(operation, first)
+
+    def _submit_when_hydrated(self, queue: OperationQueue, operation: Operation, outcome: Deciding) -> None:
+        go_on = partial(_submit_hydrated, queue, operation, outcome)
+        self._conversations.when_hydrated(operation.conversation_id, go_on)
 
 
 def _submit_hydrated(queue: OperationQueue, operation: Operation, outcome: Deciding, error: ParleyError | None) -> None:

@@ -202,8 +202,7 @@ class _Sending:
         if not self.conversation_id:
             receiver_id = self.command.receiver_id or 0
             self.conversation_id = open_direct(self.user_id, receiver_id, engine=sender.engine, directs=sender.directs)
-        earlier = self.find_stored()
-        if earlier is None:
+        if (earlier := self.find_stored()) is None:
             self.references = sender.references.find(self.user_id, self.conversation_id, self.command)
             self.submit()
         elif earlier.sender_id != self.user_id:
@@ -277,9 +276,7 @@ class _Sending:
         def confirmed(error: ParleyError | None) -> None:
             if error is None:
                 self.sender.acks.observe(time.monotonic() - accepted)
-                self.outcome(self.ack(seq, sent_ms), None)
-            else:
-                self.outcome(None, error)
+            self.outcome(None if error else self.ack(seq, sent_ms), error)
 
         self.sender.confirmations.expect(version, confirmed)
 

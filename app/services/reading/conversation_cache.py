@@ -59,6 +59,9 @@ class ConversationCache:
         """
         return conversation_id in self._warm
 
+    def is_hydrating(self, conversation_id: int) -> bool:
+        return conversation_id in self._hydrating
+
     def mark_cold(self, conversation_id: int) -> None:
         """Notes that a script did not find the conversation in Redis."""
         self._warm.discard(conversation_id)
