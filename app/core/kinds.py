@@ -58,6 +58,7 @@ class Kind(IntEnum):
     MEDIA_RESOLVED = 22  # the new state of a message after one of its media became ready or failed
     PROGRESS = 23  # how far the processing of a medium is; never logged
     STARRED = 24  # only its user sees the star
+    FORGOTTEN = 25  # users who were registered at a gateway before, but not any more
 
 
 # --- commands of the WebSocket
@@ -236,6 +237,7 @@ RECORDS: dict[Kind, RecordKind] = {
     Kind.REVOKED: _NOTICE,
     Kind.BLOCKED: _NOTICE,
     Kind.LAST_SEEN_HIDDEN: _NOTICE,
+    Kind.FORGOTTEN: _NOTICE,
 }
 
 

@@ -195,6 +195,14 @@ class Hub:
             for session in self.sessions_of(watcher):
                 self.unwatch(session, [watched])
 
+    def _forgotten(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        """Another gateway took this one for dead, or Redis lost its users. Events that were published meanwhile did not
+        come here, so the users' sessions read them from the store. Later events wait until they have.
+        """
+        for user_id in record[1]:
+            for session in self.sessions_of(user_id):
+                session.resume_from_store()
+
     def _revoke_record(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         self.revoke(record[1], *record[2:])
 
@@ -217,6 +225,7 @@ _HANDLERS: dict[int, Callable[[Hub, int, Any, list[Any]], None]] = {
     Kind.REVOKED: Hub._revoke_record,
     Kind.BLOCKED: Hub._blocked,
     Kind.LAST_SEEN_HIDDEN: Hub._last_seen_hidden,
+    Kind.FORGOTTEN: Hub._forgotten,
 }
 
 

@@ -26,8 +26,9 @@ ONLINE, OFFLINE = 1, 0
 class PresenceChanges:
     """Calls presence.lua.
 
-    Operations are ``(ONLINE, user)`` and ``(OFFLINE, user, last_seen_ms)``. A result is ``(version, changed)``: this
-    gateway gets every record after ``version`` from now on.
+    Operations are ``(ONLINE, user, known)`` and ``(OFFLINE, user, last_seen_ms)``. ``known`` is 1 if an older session
+    of the user may be here. A result is ``(version, changed)``: this gateway gets every record after ``version`` from
+    now on. If Redis had forgotten a known user, the notice FORGOTTEN comes before those records.
     """
 
     def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
@@ -42,6 +43,7 @@ class PresenceChanges:
             keys.ALL,
             keys.SEEN,
             keys.PLACES,
+            keys.gateway_channel(gateway),
         ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:

@@ -27,7 +27,7 @@ class PresenceRegistry:
 
     def mark_online(self, user_id: int) -> int:
         """Returns the version after which everything is sent to this gateway. May block."""
-        return int(self.batcher.run((ONLINE, user_id))[0])
+        return int(self.batcher.run((ONLINE, user_id, 0))[0])
 
     def mark_offline(self, user_id: int) -> None:
         self._departures += 1
@@ -40,14 +40,12 @@ class PresenceRegistry:
 
         self.batcher.submit((OFFLINE, user_id, int(time.time() * 1000)), outcome)
 
-    def reregister(self, user_ids: list[int], registered: Callable[[], None]) -> None:
-        """Registers users that Redis forgot. Calls ``registered`` when Redis has all of them again: until then, this
-        gateway received nothing that was published for them.
+    def reregister(self, user_ids: list[int]) -> None:
+        """Registers users that Redis forgot. For each of them, Redis sends the notice FORGOTTEN before anything that is
+        published from then on. If a registration fails, the next heartbeat tries again.
         """
-        for user_id in user_ids[:-1]:
-            self.batcher.submit((ONLINE, user_id), lambda _result, _error: None)
-        for user_id in user_ids[-1:]:  # outcomes come in order; if this one fails, the next heartbeat tries again
-            self.batcher.submit((ONLINE, user_id), lambda _result, error: None if error else registered())
+        for user_id in user_ids:
+            self.batcher.submit((ONLINE, user_id, 1), lambda _result, _error: None)
 
     def confirmed_count(self) -> int:
         """Returns a count to take before Redis counts, and to pass to ``is_behind`` with Redis' count."""
@@ -63,13 +61,18 @@ class PresenceRegistry:
         return len(self.batcher)
 
     def _carry_out(self, changes: list[Operation]) -> list[Any]:
-        results = self._changes(changes)
+        results = self._changes([self._with_known(change) for change in changes])
         for act, user_id, *_ in changes:
             if act == OFFLINE:
                 self._settle_departure(user_id)
             elif user_id not in self._leaving:  # else the user is going already, and Redis may have removed them
                 self._confirmed.add(user_id)
         return results
+
+    def _with_known(self, change: Operation) -> Operation:
+        """A user is known from the first confirmed registration until the departure of the last session."""
+        act, user_id, *rest = change
+        return (ONLINE, user_id, 1) if act == ONLINE and user_id in self._confirmed else (act, user_id, *rest)
 
     def _settle_departure(self, user_id: int) -> None:
         self._leaving[user_id] -= 1

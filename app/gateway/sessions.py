@@ -98,8 +98,8 @@ class SessionRegistry:
             session.reset(epoch, version)
 
     def reregister_all(self) -> None:
-        """Marks all users online again, and then resumes their sessions: Redis has forgotten them."""
-        self.presence.reregister(self.hub.users(), self.resume_all)
+        """Marks all users online again: Redis has forgotten them. Its notice resumes their sessions."""
+        self.presence.reregister(self.hub.users())
 
     def close_all(self, seconds: float) -> None:
         """Closes all sessions with 1001, spread over at most ``seconds``, and accepts no new ones."""

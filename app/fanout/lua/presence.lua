@@ -1,17 +1,21 @@
 -- Records at which gateways users have sessions, for a batch of changes, and publishes who came online or went offline.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
---       6 last seen, not in Postgres yet  7 number of changes of 3
--- ARGV  1 gateway  2 msgpack: {{1, user} has a session here | {0, user, last seen ms} has none any more, ...}
+--       6 last seen, not in Postgres yet  7 number of changes of 3  8 channel of this gateway
+-- ARGV  1 gateway
+--       2 msgpack: {{1, user, known} has a session here | {0, user, last seen ms} has none any more, ...}
+--         known is 1 if an older session of the user may be here, which counts on being registered
 -- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
 --   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
 --   offline now).
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to all gateways, once per batch.
+-- Publishes {0, {{false, {25 (FORGOTTEN), {user, ...}}}}} to this gateway for known users who were not registered: their
+--   sessions missed what was published meanwhile. The notice comes before everything that is published from now on.
 
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then return cmsgpack.pack({false}) end
 epoch = tonumber(string.match(epoch, '^%d+'))
-local gateway, results, changes = ARGV[1], {}, {}
+local gateway, results, changes, forgotten = ARGV[1], {}, {}, {}
 
 local function without(list)
   local kept = {}
@@ -29,7 +33,8 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   results[i] = 0
   if operation[1] == 1 then
     redis.call('HSET', KEYS[3], user, others == '' and gateway or (others .. ' ' .. gateway))
-    redis.call('SADD', KEYS[4], user)
+    local added = redis.call('SADD', KEYS[4], user)
+    if added == 1 and operation[3] == 1 then forgotten[#forgotten + 1] = user end
     if before == '' then results[i] = 1; changes[#changes + 1] = {false, {5, user, 1, 0}} end
   else
     redis.call('SREM', KEYS[4], user)
@@ -43,5 +48,6 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
     end
   end
 end
+if #forgotten > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({0, {{false, {25, forgotten}}}})) end
 if #changes > 0 then redis.call('PUBLISH', KEYS[5], cmsgpack.pack({epoch, changes})) end
 return cmsgpack.pack({epoch, tonumber(redis.call('GET', KEYS[2]) or '0'), results})
