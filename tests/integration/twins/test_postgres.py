@@ -9,10 +9,9 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import Connection, Engine
 
-from app.config import Settings
 from app.store.batch_statement import NewMessage, Receipt
 from app.store.batch_writes import store_batch
-from app.store.engine import create_engine, reading
+from app.store.engine import reading
 from tests.factories.store import add_direct, add_group, add_users
 from tests.twins.memory_store import USERS
 from tests.twins.store_contract import StoreContract
@@ -47,13 +46,6 @@ class StoredWorld:
 
     def store(self, messages: list[NewMessage], receipts: list[Receipt] = []) -> None:  # noqa: B006
         assert store_batch(self._engine, 1, messages, receipts) == []
-
-
-@pytest.fixture(scope="module")
-def bounded(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 class TestStore(StoreContract):
