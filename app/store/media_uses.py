@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from app.store.media import StoredMedia, begin_deletion, columns
 from app.store.messages import not_hidden
+from app.store.models import MediaUse
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, first, structs
 
@@ -63,8 +65,8 @@ _OF_THESE = "AND v.conversation_id = ANY(CAST(:conversations AS bigint[]))"
 
 
 def _visible(which: str = "") -> str:
-    """A member sees a medium if they see a message that names it. Before any message of its conversation names it, all
-    members of the conversation see it.
+    """A member sees a medium if they see a message that names it. Before any message of its conversation names it, only
+    its uploader sees it.
     """
     return f"""(
     EXISTS (
@@ -73,7 +75,8 @@ def _visible(which: str = "") -> str:
             AND v.visible_from < x.seq {which}
         WHERE x.media_id = m.id AND {not_hidden("x", ":user_id")}
     ) OR (
-        NOT EXISTS (SELECT FROM media_uses AS x WHERE x.media_id = m.id AND x.conversation_id = m.conversation_id)
+        m.user_id = :user_id
+        AND NOT EXISTS (SELECT FROM media_uses AS x WHERE x.media_id = m.id AND x.conversation_id = m.conversation_id)
         AND EXISTS (SELECT FROM members AS v WHERE v.conversation_id = m.conversation_id AND v.user_id = :user_id
                     AND v.left_seq IS NULL {which})
     )
@@ -156,6 +159,12 @@ def release(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None
 def unused(conn: Connection, ids: Sequence[str]) -> list[str]:
     """Returns those of the media that no stored message names."""
     return [id_ for (id_,) in _UNUSED.rows(conn, ids=text_array(ids))] if ids else []
+
+
+def last_use(conn: Connection, id_: str, conversation_id: int) -> int:
+    """Returns the seq of the last stored message of the conversation that names the medium, or 0."""
+    mine = MediaUse.media_id == UUID(id_), MediaUse.conversation_id == conversation_id
+    return conn.execute(select(func.max(MediaUse.seq)).where(*mine)).scalar() or 0
 
 
 def unannounced_uses(conn: Connection, id_: str, limit: int) -> list[Use]:

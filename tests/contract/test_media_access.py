@@ -51,6 +51,38 @@ def test_non_member_gets_the_same_404_as_for_missing_media(
         ACTS[act](rest(), media_id)
 
 
+@pytest.mark.parametrize("data", [image_bytes(), image_bytes(size=(300, 300))[:2000]], ids=["ready", "failed"])
+def test_unsent_medium_is_seen_only_by_its_uploader(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, transport: str, data: bytes
+) -> None:
+    one = group(ann, ben)
+    mine, theirs = connect("ws", ann), connect(transport, ben)
+    theirs.fence()
+    cursor = theirs.cursor
+    media_id = rest(ann).upload(one, data)["mediaId"]
+    ended = mine.next_event(lambda e: e.name in ("media_ready", "media_failed"))
+    assert ended.data["mediaId"] == media_id
+    assert [e.data["stage"] for e in mine.named("media_progress")][:1] == ["processing"]
+    with refused("not_found"):
+        rest(ben).media_url(media_id)
+    theirs.fence()
+    theirs.reconnect(cursor)
+    theirs.fence()
+    assert [e.name for e in theirs.events if "media" in e.name] == []
+
+
+def test_medium_is_readable_once_a_message_names_it(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
+) -> None:
+    one, mine, theirs = group(ann, ben), connect("ws", ann), connect("ws", ben)
+    media_id = rest(ann).upload(one, image_bytes())["mediaId"]
+    mine.next_event("media_ready")
+    rest(ann).send(conversation_id=one, attachments=[{"mediaId": media_id}])
+    [attachment] = theirs.next_event("receive_message").data["attachments"]
+    assert (attachment["mediaId"], attachment["status"]) == (media_id, "ready")
+    assert rest(ben).media_url(media_id)
+
+
 def test_redirect_leads_to_the_bytes_without_a_token(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
@@ -222,7 +254,7 @@ def test_direct_upload_to_local_storage_has_the_same_interface(
     connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
 ) -> None:
     one, data = group(ann, ben), image_bytes(size=(90, 60))
-    watcher = connect("ws", ben)
+    watcher = connect("ws", ann)
     begun = direct(rest(ann), one, len(data))
     media_id = begun["mediaId"]
     with refused("invalid"):

@@ -51,7 +51,7 @@ def test_placeholder_becomes_the_picture_on_every_transport(
     connect: Connect, group: MakeGroup, send_picture: SendPicture, ann: Account, ben: Account, transport: str
 ) -> None:
     one = group(ann, ben)
-    watcher = connect(transport, ben)
+    watcher, sender = connect(transport, ben), connect(transport, ann)
     ack, media_id = send_picture(ann, one, "a caption")
     view = until_ready(watcher, ack["id"])
     assert view["message"] == "a caption"
@@ -59,7 +59,7 @@ def test_placeholder_becomes_the_picture_on_every_transport(
     assert attachment["mediaId"] == media_id
     assert (attachment["kind"], attachment["width"], attachment["height"]) == ("image", 64, 48)
     assert {"contentType", "bytes", "blurhash", "filename"} <= set(attachment)
-    watcher.next_event("media_ready")
+    sender.next_event("media_ready")
 
 
 def test_media_keep_the_order_of_the_message(connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account) -> None:

@@ -50,7 +50,7 @@ def test_each_kind_is_accepted_at_once_and_ready_soon(
     }
     data, filename, content_type = made[kind]()
     one = group(ann, ben)
-    watcher = connect("ws", ben)
+    watcher = connect("ws", ann)
     answer = rest(ann).upload(one, data, filename, content_type)
     assert answer["status"] == "processing"
     assert (answer["kind"], answer["bytes"], answer["filename"]) == (kind, len(data), filename)
@@ -193,7 +193,7 @@ def test_upload_cut_by_the_client_leaves_nothing(
             connection.putheader(name, value)
         connection.endheaders()
         connection.send(begun[:900_000])
-        eventually(lambda: media_of(ann.user_id) == [("receiving", 30)], "three pieces")
+        eventually(lambda: media_of(ann.user_id) == [("receiving", 3)], "three pieces")
     eventually(lambda: media_of(ann.user_id) == [], "the removal of the upload")
 
 
@@ -201,7 +201,7 @@ def test_unreadable_media_fails_with_a_reason(
     connect: Connect, rest: MakeRest, group: MakeGroup, media_of: MediaOf, ann: Account, ben: Account
 ) -> None:
     one = group(ann, ben)
-    watcher = connect("sse", ben)
+    watcher = connect("sse", ann)
     broken = image_bytes(size=(500, 500))[:3000]
     media_id = rest(ann).upload(one, broken)["mediaId"]
     sent = rest(ann).send(

@@ -8,8 +8,9 @@
 --     DELETED         {seq, author}
 --     REACTED         {seq, 0 if the reaction is in this state already}
 --     SETTINGS        {}
---     MEDIA           {}: a medium is ready or failed; from the server, in the name of its uploader
---     PROGRESS        {}: how far a medium is; the same, fanned out, never logged
+--     MEDIA           {the last seq that names it, or 0}: a medium is ready or failed; from the server, in the name of its
+--                     uploader. Members get it if they see that message; if no message names it, only the uploader does
+--     PROGRESS        the same: how far a medium is; fanned out, never logged
 --     MEDIA_RESOLVED  {seq, the version that was read, quoted or nil}: the new state of a message, from the server
 --     RECEIPT_BATCH   {2 or 3, user, seq, user, seq, ...}: marks of a large conversation, moved only forward; the user is 0
 --     GROUP_CHANGED   {'created'} · {'added', maximum of members, user, ...} · {'joined', maximum of members} · {'left'}
@@ -71,13 +72,15 @@ local function was_changed(c, seq, seen)
   return tonumber(call('GET', prefix .. 'e:' .. format('%d:%d', c.id, seq)) or '0') > seen
 end
 
-local function log_media(c, kind, user, index)
+local function log_media(c, kind, user, what, index)
+  local seq = what[1] or 0
+  local to = seq > 0 and who_sees(c, user, seq) or {user}
   if kind == KIND_PROGRESS then
-    fan_out(audience(c, user), '\154' .. pack(kind, c.id, 0, 0, now_ms) .. ARGV[FIRST_END + index])
+    fan_out(to, '\154' .. pack(kind, c.id, 0, 0, now_ms) .. ARGV[FIRST_END + index])
     return answer(0)
   end
   if not has_room(index) then return answer(FULL) end
-  log(c, kind, 0, index, audience(c, user))
+  log(c, kind, 0, index, to)
 end
 
 local function change_message(c, kind, user, what, index)
@@ -291,7 +294,7 @@ for i = 1, #ops, 4 do
   elseif kind == KIND_GROUP_CHANGED then
     change_group(c, user, what, index)
   elseif kind == KIND_MEDIA or kind == KIND_PROGRESS then
-    log_media(c, kind, user, index)
+    log_media(c, kind, user, what, index)
   elseif kind ~= KIND_MEDIA_RESOLVED and not is_member(c, user) then
     answer(NOT_A_MEMBER)
   elseif kind == KIND_SETTINGS then

@@ -1,4 +1,4 @@
-"""Announces the result of a medium to its conversation, and updates the messages that name the medium.
+"""Announces the result of a medium to those who may see it, and updates the messages that name the medium.
 
 A worker does this through the log. The announcement thus has its place among the other changes, and members who are
 offline get it on resume.
@@ -18,6 +18,7 @@ from app.core.message_view import View, body_of
 from app.core.records import encode_body
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail
+from app.services.media.naming_message import naming_seq
 from app.services.messaging.worker_changes import WorkerChanges
 from app.services.reading.media_json import attachment_view, ended_view, show_media
 from app.services.reading.message_json import stored_message
@@ -45,7 +46,8 @@ def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
         return
     if row.version == 0 and not _is_in_log(changes.redis, row):
         body = _fragment(ended_view(row))
-        operation = Operation(Kind.MEDIA, row.conversation_id, row.user_id, [], body, id=row.id)
+        seen_by = [naming_seq(engine, changes.redis, row)]
+        operation = Operation(Kind.MEDIA, row.conversation_id, row.user_id, seen_by, body, id=row.id)
         changes.carry_out([operation])
     for use in uses:
         _update_message(engine, changes, use)

@@ -35,6 +35,7 @@ from app.redis_calls import EpochLostError
 from app.services.media.announce_media import announce, progress_body
 from app.services.media.media_stats import MediaStats
 from app.services.media.media_storages import MediaStorages, asset_of
+from app.services.media.naming_message import naming_seq
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import media as store
 from app.store.engine import reading, writing
@@ -234,7 +235,8 @@ class MediaWork:
         if row.conversation_id is not None:
             body = progress_body(row, stage)
             try:
-                self._changes.carry_out([Operation(Kind.PROGRESS, row.conversation_id, row.user_id, [], body)])
+                seen_by = [naming_seq(self._engine, self._changes.redis, row)]
+                self._changes.carry_out([Operation(Kind.PROGRESS, row.conversation_id, row.user_id, seen_by, body)])
             except (Overloaded, RedisError, EpochLostError) as error:
                 log.info("progress of media %s is not published: %s", row.id, type(error).__name__)
 
