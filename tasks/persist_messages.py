@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from celery.exceptions import SoftTimeLimitExceeded
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -13,7 +14,8 @@ from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import heartbeat
 from app.redis_connections import one_connection
-from app.services.drain.store_log import BLOCK_MS, Drain, DrainStats
+from app.services.drain.store_log import BLOCK_MS, Drain
+from app.services.drain.store_records import DrainStats
 from app.services.metrics.publish_metrics import publish_drain
 from app.store.engine import create_engine
 from app.task_queue import wake_drain, wake_push
@@ -81,6 +83,7 @@ def drain() -> None:
         alive=alive,
         stats=_stats,
         pushes_pending=PushWaker(shared.redis),
+        not_the_records=(SoftTimeLimitExceeded,),
     )
     try:
         if worker.run():

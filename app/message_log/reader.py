@@ -12,6 +12,8 @@ from app.core.records import Record, pack, unpack_records
 from app.message_log import keys
 from app.redis_scripts import script
 
+ATTEMPTS_SECONDS = 3600
+
 
 class Entry(NamedTuple):
     """One entry of the log. ``records`` is None if its bytes are not those of a log entry."""
@@ -64,8 +66,46 @@ class LogReader:
         before = 0
         if isinstance(value, bytes) and value.startswith(head + b":"):
             before = int(value.rsplit(b":", 1)[1])
-        self._redis.set(keys.ATTEMPTS, head + b":%d" % (before + 1), ex=3600)
+        self._redis.set(keys.ATTEMPTS, head + b":%d" % (before + 1), ex=ATTEMPTS_SECONDS)
         return before + 1
+
+    def begin_record(self, version: int) -> bool:
+        """Notes that a record is about to be stored by itself. Returns False if a drain died over it before.
+
+        The notes have a key of their own, and one field per record: a count that the next record or the head of the
+        log resets would never find anything.
+        """
+        begun = int(self._redis.hincrby(keys.RECORDS_BEGUN, str(version), 1))
+        self._redis.expire(keys.RECORDS_BEGUN, ATTEMPTS_SECONDS)
+        return begun == 1
+
+    def end_record(self, version: int) -> None:
+        """The record was stored or set aside, and the process lives."""
+        self._redis.hdel(keys.RECORDS_BEGUN, str(version))
+
+    def suspect(self, first: int, last: int) -> bool:
+        """Notes that records of these versions are about to be stored together. Returns True, and keeps the earlier
+        note, if a drain died over some of them before.
+        """
+        low, high = self._suspects()
+        if low <= last and first <= high:
+            return True
+        if low > last:  # a drain stored these before it died over later ones
+            return False
+        self._redis.set(keys.SUSPECTS, b"%d:%d" % (first, last), ex=ATTEMPTS_SECONDS)
+        return False
+
+    def has_suspects(self, entries: list[Entry]) -> bool:
+        """Returns whether a drain that stored in small steps died over one of these entries or a later one."""
+        first = next((record.version for entry in entries for record in entry.records or ()), None)
+        return first is not None and first <= self._suspects()[1]
+
+    def _suspects(self) -> tuple[int, int]:
+        value = self._redis.get(keys.SUSPECTS)
+        if not isinstance(value, bytes):
+            return 1, 0
+        low, high = map(int, value.split(b":"))
+        return low, high
 
     def remove(self, entries: list[Entry], refused: dict[int, str]) -> None:
         """Removes stored entries from the log and notifies the gateways. ``refused``: version -> reason."""

@@ -14,18 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-import psycopg
-from psycopg.errors import ProgramLimitExceeded
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from app.core.kinds import Kind
 from app.core.records import Record
 from app.store import media_uses
 from app.store.batch_group_changes import change_group
 from app.store.batch_pending_pushes import RECHECK_SHOWN
-from app.store.batch_writes import UnstorableError
-from app.store.engine import writing
-from app.store.epochs import check_epoch
 from app.store.models.message_life import DETAILS
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, moment
@@ -39,23 +34,18 @@ class Change(NamedTuple):
     body: Any
 
 
-def store_changes(engine: Engine, epoch: int, changes: Sequence[Change]) -> list[str]:
-    """Stores the changes in one transaction.
+def apply_changes(changes: Sequence[Change], conn: Connection, rejected: frozenset[int]) -> list[str]:
+    """Applies the changes in the transaction of their batch, after its messages, except those of ``rejected`` versions.
 
     Returns media whose processing ended while messages that show them as unfinished were in the log. Their members
-    have yet to be notified. Raises StaleEpochError or UnstorableError (nothing was stored), or Overloaded.
+    have yet to be notified.
     """
+    kept = [change for change in changes if change.record.version not in rejected]
     settled: list[str] = []
-    if not changes:
-        return settled
-    try:
-        with writing(engine) as conn:
-            check_epoch(conn, epoch)
-            for change in changes:
-                settled += APPLY[change.record.kind](conn, change) or []
-            _raise_versions(conn, changes)
-    except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:
-        raise UnstorableError(type(error).__name__) from error
+    for change in kept:
+        settled += APPLY[change.record.kind](conn, change) or []
+    if kept:
+        _raise_versions(conn, kept)
     return settled
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 
 from app.store.batch_pending_pushes import PushTrigger, push_parameters
 from app.store.batch_statement import NewMessage, Receipt, parameters_of, statement_for
-from app.store.engine import autocommit
+from app.store.engine import autocommit, writing
 from app.store.epochs import StaleEpochError
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, driver, ms_of
@@ -52,10 +52,17 @@ class UnstorableError(Exception):
 
 
 class Stored(NamedTuple):
-    """``pushes``: the number of queued rows that are due now (store/pending_pushes.py)."""
+    """``pushes``: the number of queued rows that are due now (store/pending_pushes.py). ``settled``: what ``apply``
+    returned.
+    """
 
     conflicts: list[Conflict]
     pushes: int
+    settled: Sequence[str] = ()
+
+
+# Applies the other changes of the batch in its transaction, except those of rejected messages (their versions).
+Apply = Callable[[Connection, frozenset[int]], list[str]]
 
 
 def store_batch(
@@ -81,20 +88,24 @@ def store_batch_and_enqueue_pushes(
     receipts: Sequence[Receipt] = (),
     last_seen: Sequence[tuple[int, int]] = (),
     triggers: Callable[[], Sequence[PushTrigger]] = lambda: (),
+    apply: Apply | None = None,
 ) -> Stored:
     """Stores the batch like ``store_batch``, and queues push notifications in the same transaction: for the messages of
     ``triggers``, and for displayed notifications whose messages were read.
+
+    ``apply`` runs in the same transaction. Messages and changes of one batch must become visible together: between a
+    removal and the messages after it, a reader would give those messages to the removed member.
     """
-    if not (messages or receipts or last_seen):
+    if not (messages or receipts or last_seen or apply):
         return Stored([], 0)
     if engine not in _PUSHING:
         try:
-            return _store(engine, epoch, messages, receipts, last_seen, None)
+            return _store(engine, epoch, messages, receipts, last_seen, None, apply)
         except StaleEpochError:  # the epoch is stale, or somebody registered the first device
-            stored = _store(engine, epoch, messages, receipts, last_seen, triggers())
+            stored = _store(engine, epoch, messages, receipts, last_seen, triggers(), apply)
             _PUSHING.add(engine)
             return stored
-    return _store(engine, epoch, messages, receipts, last_seen, triggers())
+    return _store(engine, epoch, messages, receipts, last_seen, triggers(), apply)
 
 
 def _store(
@@ -104,6 +115,7 @@ def _store(
     receipts: Sequence[Receipt],
     last_seen: Sequence[tuple[int, int]],
     triggers: Sequence[PushTrigger] | None,
+    apply: Apply | None,
 ) -> Stored:
     """``triggers`` is None if the fence must require that no device was ever registered."""
     detailed = any(message.mentions or message.mentions_all or message.extra for message in messages)
@@ -111,9 +123,13 @@ def _store(
     has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
     parameters = parameters_of(epoch, messages, receipts, last_seen, detailed=detailed)
     parameters += push_parameters(triggers or (), read)
+    parts = (triggers is None, *has, bool(triggers), bool(read))
     try:
-        with autocommit(engine) as conn:
-            return _write(conn, messages, (triggers is None, *has, bool(triggers), bool(read)), parameters)
+        if apply is None:
+            with autocommit(engine) as conn:
+                return _write(conn, messages, parts, parameters)
+        with writing(engine) as conn:
+            return _write_and_apply(conn, messages, parts, parameters, apply)
     except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
 
@@ -124,6 +140,16 @@ def _write(conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ..
     except UniqueViolation:
         stored, pushes = _run(conn, statement_for(*has, True), parameters)
         return Stored(_conflicts(conn, messages) if stored < len(messages) else [], pushes)
+
+
+def _write_and_apply(
+    conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ...], parameters: list[Any], apply: Apply
+) -> Stored:
+    """Expects conflicts from the start, because a failed statement would end the transaction."""
+    stored, pushes = _run(conn, statement_for(*has, True), parameters)
+    conflicts = _conflicts(conn, messages) if stored < len(messages) else []
+    settled = apply(conn, frozenset(messages[conflict.index].version for conflict in conflicts))
+    return Stored(conflicts, pushes, settled)
 
 
 def _run(conn: Connection, statement: bytes, parameters: list[Any]) -> tuple[int, int]:
@@ -148,7 +174,7 @@ _CLASSIFY = HotStatement(f"""
 
 
 def _conflicts(conn: Connection, messages: Sequence[NewMessage]) -> list[Conflict]:
-    """Runs after the insert was committed. The conflicting rows are committed too, and messages are never removed."""
+    """Runs after the insert, which all other writers of messages wait for. Messages are never removed."""
     rows = _CLASSIFY.rows(
         conn,
         c=int_array(m.conversation_id for m in messages),

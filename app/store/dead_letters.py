@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from datetime import datetime
+from typing import NamedTuple
 
+from sqlalchemy import Connection, delete, select
+
+from app.store.models.log import DeadLetter
+from app.store.models.messages import Message
 from app.store.sql import HotStatement, moment
 
 _TOMBSTONE = HotStatement("""
@@ -15,7 +20,10 @@ _RAISE_POSITION = HotStatement("""
     UPDATE conversations SET last_seq = greatest(last_seq, :seq), version = greatest(version, :version)
     WHERE id = :conversation_id
 """)
-_DEAD_LETTER = HotStatement("INSERT INTO dead_letters (record, reason) VALUES (:record, :reason)")
+_DEAD_LETTER = HotStatement("""
+    INSERT INTO dead_letters (record, reason)
+    SELECT :record, :reason WHERE NOT EXISTS (SELECT 1 FROM dead_letters WHERE record = :record)
+""")
 
 
 def insert_tombstone(
@@ -31,5 +39,35 @@ def insert_tombstone(
 
 
 def insert_dead_letter(conn: Connection, record: bytes, reason: str) -> None:
-    """Stores a record that cannot be applied, exactly as it was in the log."""
+    """Stores a record that cannot be applied, exactly as it was in the log. Does nothing if it is there already."""
     _DEAD_LETTER.run(conn, record=record, reason=reason)
+
+
+class DeadLetterRow(NamedTuple):
+    id: int
+    record: bytes
+    reason: str
+    created_at: datetime
+
+
+def list_dead_letters(conn: Connection, *, after: int = 0, limit: int = 100) -> list[DeadLetterRow]:
+    """Returns the oldest dead letters whose id is greater than ``after``."""
+    query = select(DeadLetter.id, DeadLetter.record, DeadLetter.reason, DeadLetter.created_at)
+    rows = conn.execute(query.where(DeadLetter.id > after).order_by(DeadLetter.id).limit(limit))
+    return [DeadLetterRow(row.id, bytes(row.record), row.reason, row.created_at) for row in rows]
+
+
+def find_dead_letter(conn: Connection, letter_id: int) -> DeadLetterRow | None:
+    found = list_dead_letters(conn, after=letter_id - 1, limit=1)
+    return found[0] if found and found[0].id == letter_id else None
+
+
+def delete_dead_letter(conn: Connection, letter_id: int) -> bool:
+    """Returns False if there is no such dead letter."""
+    return bool(conn.execute(delete(DeadLetter).where(DeadLetter.id == letter_id)).rowcount)
+
+
+def delete_tombstone(conn: Connection, conversation_id: int, seq: int, version: int) -> None:
+    """Frees the seq of a record that is about to be stored after all."""
+    place = (Message.conversation_id == conversation_id, Message.seq == seq, Message.version == version)
+    conn.execute(delete(Message).where(*place, Message.deleted_at.is_not(None), Message.body.is_(None)))

@@ -43,7 +43,7 @@ def _two_faults_size_first(ours: Outcome, theirs: Outcome) -> bool:
         "reserved bit set",
         "fragmented control frame",
         "control frame over 125 bytes",
-        "continuation of no message",
+        "continuation without a message",
         "new message inside a fragmented one",
         "length over 63 bits",
     }

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.core.errors import TooLarge
 from app.core.histogram import ACK_BOUNDS, Histogram, ack_seconds
-from app.services.drain.store_log import DrainStats
+from app.services.drain.store_records import DrainStats
 from app.services.media.media_stats import MediaStats
 from app.services.metrics.collect_metrics import render
 from app.services.metrics.media_metrics import counting_upload

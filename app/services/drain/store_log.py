@@ -15,25 +15,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
-import msgspec
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
-from app.core.histogram import Histogram, batch_sizes
-from app.core.kinds import MESSAGES
-from app.core.records import Record, pack
+from app.core.records import Record
 from app.message_log.reader import Entry, LogReader
-from app.services.drain.log_rows import Rows
-from app.store.batch_changes import store_changes
-from app.store.batch_writes import Conflict, UnstorableError, store_batch_and_enqueue_pushes
-from app.store.conversations import load_state
-from app.store.dead_letters import insert_dead_letter, insert_tombstone
-from app.store.engine import reading, writing
-from app.store.epochs import StaleEpochError, check_epoch
-from app.task_queue import enqueue_announcement
+from app.services.drain.store_records import DrainStats, RecordStore
+from app.store.epochs import StaleEpochError
 
 log = logging.getLogger(__name__)
 
@@ -43,39 +32,18 @@ BLOCK_MS = 1000
 SMALL_BATCH = 16
 GATHER_SECONDS = 0.004
 AT_ONCE_SECONDS = 0.001  # a read that took no longer found records that were there already
-# After this many attempts at the same head of the log, its records are stored one by one.
-ATTEMPTS_BEFORE_CAUTION = 2
+# After this many attempts at the same head of the log, the batch is stored in small steps.
+ATTEMPTS_BEFORE_CAUTION = 1
+CAUTIOUS_RECORDS = 32
 # Under steady load a drain hands over after this time, well within its task's time limit.
 RUN_SECONDS = 1800.0
 STALE_BEFORE_NEW_EPOCH = 20
 
-AGAIN = "again"  # the reason for a rejection that a retry by the sender resolves
-
-
-@dataclass(slots=True)
-class DrainStats:
-    """Counters of the drains of one process."""
-
-    batches: int = 0
-    records: int = 0
-    dead_lettered: int = 0
-    store_failures: int = 0
-    sizes: Histogram = field(default_factory=batch_sizes)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Returns the counts in the form that is published (app/services/metrics/publish_metrics.py)."""
-        counts = {
-            "batches": self.batches,
-            "records": self.records,
-            "dead_lettered": self.dead_lettered,
-            "store_failures": self.store_failures,
-        }
-        return {"drain": counts, "drain_sizes": self.sizes.snapshot()}
-
 
 class Drain:
     """``stopping`` returns whether this process is shutting down. ``alive`` is called at least every few seconds,
-    ``pushes_pending`` after a batch that made pushes pending.
+    ``pushes_pending`` after a batch that made pushes pending. ``not_the_records`` are exceptions of the surroundings
+    (a task's time limit): they end the drain, and say nothing about the record that was being stored.
     """
 
     def __init__(
@@ -90,21 +58,23 @@ class Drain:
         alive: Callable[[DrainStats], None],
         stats: DrainStats | None = None,
         pushes_pending: Callable[[], None] = lambda: None,
+        not_the_records: tuple[type[Exception], ...] = (),
     ) -> None:
+        self.stats = stats or DrainStats()
         self._reader = reader
-        self._engine = engine
+        self._records = RecordStore(
+            reader, engine, self.stats, pushes_pending=pushes_pending, not_the_records=not_the_records
+        )
         self._batch = batch
         self._linger = linger_seconds
         self._lease = lease_seconds
         self._stopping = stopping
         self._alive = alive
-        self._pushes_pending = pushes_pending
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
         self._next: int | None = None  # the number of the next entry, or None if it is not known
         self._stale = 0
         self._taken_at = 0.0
-        self.stats = stats or DrainStats()
 
     def run(self) -> bool:
         """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
@@ -182,8 +152,8 @@ class Drain:
             time.sleep(0.1)  # Redis lost its data; a gateway will begin a new epoch
             return
         try:
-            if first and self._reader.count_attempt(entries[0].id) > ATTEMPTS_BEFORE_CAUTION:
-                self._store_cautiously(epoch, entries[0])
+            if first and self._needs_caution(entries):
+                self._store_cautiously(epoch, entries)
             else:
                 self._store_entries(epoch, entries)
             self._stale = 0
@@ -193,6 +163,11 @@ class Drain:
             self.stats.store_failures += 1
             log.warning("Postgres does not answer; %d entries are waiting", len(entries))
             time.sleep(0.25)
+
+    def _needs_caution(self, entries: list[Entry]) -> bool:
+        """Returns whether an earlier drain died over these entries. Asked for the first batch of a drain."""
+        attempts = self._reader.count_attempt(entries[0].id)
+        return attempts > ATTEMPTS_BEFORE_CAUTION or self._reader.has_suspects(entries)
 
     def _handle_stale_epoch(self, epoch: int) -> None:
         """Waits for the log to show the new epoch, which has usually just begun.
@@ -209,107 +184,39 @@ class Drain:
     def _store_entries(self, epoch: int, entries: list[Entry]) -> None:
         for entry in entries:
             if entry.records is None:
-                self._dead_letter_blob(entry)
+                self._records.dead_letter_blob(entry)
         records = [record for entry in entries for record in entry.records or ()]
-        refused = self._store_records(epoch, records)
+        refused = self._records.store(epoch, records)
         self._reader.remove(entries, refused)
         self.stats.batches += 1
         self.stats.records += len(records)
         self.stats.sizes.observe(len(records))
 
-    def _store_cautiously(self, epoch: int, entry: Entry) -> None:
-        """Stores the records of an entry that killed drains one by one.
+    def _store_cautiously(self, epoch: int, entries: list[Entry]) -> None:
+        """Stores a batch over which a drain died, in small steps, so that the record that ends processes is found."""
+        log.warning("a drain died at the head of the log; storing %d entries in small steps", len(entries))
+        for entry in entries:
+            if not self._keep_lease():
+                return
+            if entry.records is None:
+                self._records.dead_letter_blob(entry)
+            refused: dict[int, str] = {}
+            for first in range(0, len(entry.records or ()), CAUTIOUS_RECORDS):
+                refused |= self._store_suspects(epoch, (entry.records or [])[first : first + CAUTIOUS_RECORDS])
+            self._reader.remove([entry], refused)
+            self.stats.records += len(entry.records or ())
 
-        Each attempt is counted before it begins, so the record that kills the process is found and dead-lettered.
+    def _store_suspects(self, epoch: int, records: list[Record]) -> dict[int, str]:
+        """Stores the records together. If a drain died over them, stores them one by one; if it then died over a single
+        one, makes that a dead letter. So three deaths find it, wherever in the batch it is.
         """
-        refused: dict[int, str] = {}
-        if entry.records is None:
-            self._dead_letter_blob(entry)
-        for record in entry.records or ():
-            if self._reader.count_attempt(b"%d" % record.version) > ATTEMPTS_BEFORE_CAUTION:
-                refused |= self._dead_letter(epoch, record, "ends the process that stores it")
-            else:
-                refused |= self._store_records(epoch, [record])
-        self._reader.remove([entry], refused)
-
-    def _store_records(self, epoch: int, records: list[Record]) -> dict[int, str]:
-        """Stores all records that can be stored. Returns version -> reason for those that were rejected."""
-        try:
-            rows, refused = self._rows(epoch, records)
-            stored = store_batch_and_enqueue_pushes(
-                self._engine, epoch, rows.messages, rows.receipts, triggers=rows.push_triggers
-            )
-            if stored.pushes:
-                self._pushes_pending()
-            for conflict in stored.conflicts:
-                refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)
-            late = store_changes(self._engine, epoch, [c for c in rows.changes if c.record.version not in refused])
-            for media_id in late:
-                enqueue_announcement(media_id)
-        except UnstorableError as error:
-            if len(records) == 1:
-                return self._dead_letter(epoch, records[0], str(error))
-            half = len(records) // 2
-            return self._store_records(epoch, records[:half]) | self._store_records(epoch, records[half:])
-        return refused
-
-    def _rows(self, epoch: int, records: list[Record]) -> tuple[Rows, dict[int, str]]:
-        rows = Rows()
+        if not self._reader.suspect(records[0].version, records[-1].version):
+            return self._records.store(epoch, records)
         refused: dict[int, str] = {}
         for record in records:
-            try:
-                rows.add(record)
-            except (msgspec.MsgspecError, UnicodeError) as error:
-                refused |= self._dead_letter(epoch, record, f"no body of kind {record.kind}: {error}")
-            except KeyError:
-                refused |= self._dead_letter(epoch, record, f"unknown kind {record.kind}")
-        return rows, refused
-
-    def _resolve(self, epoch: int, record: Record, conflict: Conflict) -> dict[int, str]:
-        """Rejects a message that conflicts with a stored one, so that its sender sends it again."""
-        log.warning(
-            "conversation %d: seq %d is a %s",
-            record.conversation_id,
-            record.seq,
-            conflict.kind.replace("_", " "),
-        )
-        if conflict.kind == "duplicate":  # sent long before; the retry finds the first one
-            self._fill_gap(epoch, record)
-        else:  # Redis lost its newest seqs; the retry gets a later seq
-            self._raise_counter(record.conversation_id)
-        self._reader.forget(record)
-        return {record.version: AGAIN}
-
-    def _raise_counter(self, conversation_id: int) -> None:
-        with reading(self._engine) as connection:
-            (state,) = load_state(connection, [conversation_id])
-        self._reader.raise_counter(conversation_id, state.last_seq)
-
-    def _dead_letter(self, epoch: int, record: Record, reason: str) -> dict[int, str]:
-        log.error("cannot store a record: %s", reason)
-        self.stats.dead_lettered += 1
-        with writing(self._engine) as connection:
-            check_epoch(connection, epoch)
-            insert_dead_letter(connection, pack(tuple(record)), reason)
-        if record.kind in MESSAGES:
-            self._fill_gap(epoch, record)
-        self._reader.forget(record)
-        return {record.version: reason}
-
-    def _dead_letter_blob(self, entry: Entry) -> None:
-        log.error("cannot read the log entry %s", entry.id.decode())
-        self.stats.dead_lettered += 1
-        with writing(self._engine) as connection:
-            insert_dead_letter(connection, entry.blob, "not a log entry")
-
-    def _fill_gap(self, epoch: int, record: Record) -> None:
-        with writing(self._engine) as connection:
-            check_epoch(connection, epoch)
-            insert_tombstone(
-                connection,
-                record.conversation_id,
-                record.seq,
-                sender_id=record.user_id,
-                version=record.version,
-                sent_ms=record.sent_ms,
-            )
+            if self._reader.begin_record(record.version):
+                refused |= self._records.store(epoch, [record])
+            else:
+                refused |= self._records.dead_letter(epoch, record, "ends the process that stores it")
+            self._reader.end_record(record.version)
+        return refused
