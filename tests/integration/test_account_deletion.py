@@ -141,6 +141,7 @@ def shared(settings: Settings, server: Stack, monkeypatch: pytest.MonkeyPatch) -
     made = build_container(settings)
     monkeypatch.setenv("DATABASE_URL", settings.database_url)  # celeryconfig.py reads them at the first task
     monkeypatch.setenv("REDIS_URL", settings.redis_url)
+    monkeypatch.setenv("SECRET_KEY", settings.secret_key)
     for module in (accounts, maintenance):
         monkeypatch.setattr(module, "container", lambda: made)
     yield made

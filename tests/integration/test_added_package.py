@@ -21,7 +21,7 @@ from tests.support.added_package import install
 from tests.support.clients import RestClient, register
 from tests.support.media_files import image_bytes
 from tests.support.private_stack import private_stack
-from tests.support.processes import ROOT, Stack, base_env
+from tests.support.processes import ROOT, SECRET_KEY, Stack, base_env
 
 SHELF_URL = "https://shelf.example"
 
@@ -135,7 +135,11 @@ def test_broken_entry_points_end_the_process_at_its_start(tmp_path: Path, case: 
 
 def start(program: str, site: Path, settings: dict[str, str]) -> tuple[int, str]:
     """Starts a web process or a worker whose stores do not exist, and returns its status and output."""
-    stores = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    stores = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "SECRET_KEY": SECRET_KEY,
+    }
     command = ["-m", "celery", "-A", "tasks", "worker"] if program == "worker" else ["-c", program]
     done = subprocess.run(
         [sys.executable, *command],

@@ -252,7 +252,7 @@ assert len(ticks) > 10, f"other greenlets ran {len(ticks)} times only"
 
 
 def test_greenlets_wait_concurrently(settings: Settings) -> None:
-    env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url)
+    env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url, SECRET_KEY=settings.secret_key)
     run = [sys.executable, "-c", UNDER_GEVENT]
     result = subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr

@@ -319,7 +319,7 @@ def test_logged_out_session_cannot_register_a_device(engine: Engine) -> None:
 
 
 def test_flask_vapid_prints_a_key_pair(settings: Settings) -> None:
-    env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url)
+    env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url, SECRET_KEY=settings.secret_key)
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "vapid"]
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
