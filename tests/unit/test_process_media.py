@@ -36,6 +36,7 @@ class Changes:
     def __init__(self) -> None:
         self.stages: list[str] = []
         self.down = False
+        self.redis = None
 
     def carry_out(self, operations: list[Any]) -> list[int]:
         if self.down:
@@ -62,6 +63,7 @@ class World:
         self.announced: list[str] = []
         patch.setattr(process_media, "READ_PAUSE", 0.0)
         patch.setattr(process_media, "inspect_in_subprocess", self._inspect)
+        patch.setattr(process_media, "naming_seq", lambda _engine, _redis, _row: 0)
         patch.setattr(process_media, "enqueue_processing", self._enqueue)
         patch.setattr(process_media, "enqueue_discard", self.discarded.append)
         patch.setattr(process_media, "announce", lambda _engine, _changes, media_id: self.announced.append(media_id))
