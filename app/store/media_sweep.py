@@ -108,6 +108,6 @@ def unannounced(conn: Connection, limit: int = 100) -> list[str]:
     id_ = cast(Media.id, Text)
     before = func.now() - timedelta(seconds=ANNOUNCING_SECONDS)
     never = select(id_).where(Media.version == 0, _IS_SETTLED, Media.created_at < before)
-    in_a_message = select(id_).join(MediaUse, MediaUse.media_id == Media.id).where(~MediaUse.told, _IS_SETTLED)
+    in_a_message = select(id_).join(MediaUse, MediaUse.media_id == Media.id).where(~MediaUse.announced, _IS_SETTLED)
     found = union(never.order_by(Media.created_at).limit(limit), in_a_message.limit(limit))
     return list(conn.execute(found).scalars())

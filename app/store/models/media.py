@@ -74,7 +74,7 @@ class MediaChunk(Base):
 
 
 class MediaUse(Base):
-    """A message that names the medium. ``told``: its members have received the final state. There are no
+    """A message that names the medium. ``announced`` (column told): its members have received the final state. There are no
     foreign keys, for the same reasons as in ``messages``.
     """
 
@@ -83,7 +83,7 @@ class MediaUse(Base):
     media_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
     conversation_id: Mapped[int] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
-    told: Mapped[bool]
+    announced: Mapped[bool] = mapped_column("told")
 
     __table_args__ = (
         Index("ix_media_uses_conversation_id_seq", "conversation_id", "seq"),
