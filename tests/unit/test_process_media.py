@@ -18,15 +18,17 @@ from app.media.image_info import UnreadableError
 from app.media.inspect import Inspected
 from app.media.inspect_in_subprocess import CrashedError
 from app.media.storage import StorageError
-from app.services.media import process_media
+from app.services.media import naming_message, process_media
 from app.services.media.media_stats import MediaStats
 from app.services.media.process_media import MAX_TRIES, MediaWork
 from app.store.media import Found
 from tests.twins.memory_media import MemoryMedia
+from tests.twins.memory_redis import MemoryRedis
 from tests.twins.memory_storage import MemoryStorage
 from tests.twins.memory_store import MemoryEngine
 
 LEASE_SECONDS = 60
+NAMED_BY = 3  # the seq of the message that names the medium
 SETTINGS: Any = SimpleNamespace(media_lease_seconds=LEASE_SECONDS, max_image_pixels=1000)
 
 
@@ -36,6 +38,7 @@ class Changes:
     redis = None
 
     def __init__(self) -> None:
+        self.redis = MemoryRedis()
         self.stages: list[str] = []
         self.down = False
         self.redis = None
@@ -43,7 +46,7 @@ class Changes:
     def carry_out(self, operations: list[Any]) -> list[int]:
         if self.down:
             raise ConnectionError
-        assert [operation.kind for operation in operations] == [Kind.PROGRESS]
+        assert [(operation.kind, operation.what) for operation in operations] == [(Kind.PROGRESS, [NAMED_BY])]
         self.stages += [operation.body for operation in operations]
         return [0]
 
@@ -63,6 +66,7 @@ class World:
         self.enqueued: list[tuple[str, float]] = []
         self.discarded: list[str] = []
         self.announced: list[str] = []
+        patch.setattr(naming_message.media_uses, "last_use", lambda *_: NAMED_BY)
         patch.setattr(process_media, "READ_PAUSE", 0.0)
         patch.setattr(process_media, "inspect_in_subprocess", self._inspect)
         patch.setattr(process_media, "naming_seq", lambda _engine, _redis, _row: 0)
