@@ -41,7 +41,6 @@ class Changes:
         self.redis = MemoryRedis()
         self.stages: list[str] = []
         self.down = False
-        self.redis = None
 
     def carry_out(self, operations: list[Any]) -> list[int]:
         if self.down:
@@ -69,7 +68,6 @@ class World:
         patch.setattr(naming_message.media_uses, "last_use", lambda *_: NAMED_BY)
         patch.setattr(process_media, "READ_PAUSE", 0.0)
         patch.setattr(process_media, "inspect_in_subprocess", self._inspect)
-        patch.setattr(process_media, "naming_seq", lambda _engine, _redis, _row: 0)
         patch.setattr(process_media, "enqueue_processing", self._enqueue)
         patch.setattr(process_media, "enqueue_discard", self.discarded.append)
         patch.setattr(process_media, "naming_seq", lambda _engine, _redis, _row: 0)  # no message names the medium
