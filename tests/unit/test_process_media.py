@@ -35,8 +35,6 @@ SETTINGS: Any = SimpleNamespace(media_lease_seconds=LEASE_SECONDS, max_image_pix
 class Changes:
     """Records what a worker sends to the log."""
 
-    redis = None
-
     def __init__(self) -> None:
         self.redis = MemoryRedis()
         self.stages: list[str] = []
@@ -70,7 +68,6 @@ class World:
         patch.setattr(process_media, "inspect_in_subprocess", self._inspect)
         patch.setattr(process_media, "enqueue_processing", self._enqueue)
         patch.setattr(process_media, "enqueue_discard", self.discarded.append)
-        patch.setattr(process_media, "naming_seq", lambda _engine, _redis, _row: 0)  # no message names the medium
         patch.setattr(process_media, "announce", lambda _engine, _changes, media_id: self.announced.append(media_id))
 
     def _inspect(self, path: Path, content_type: str, kind: Any, *, max_pixels: int) -> Inspected:
