@@ -74,8 +74,9 @@ class MediaChunk(Base):
 
 
 class MediaUse(Base):
-    """A message that names the medium. ``announced`` (column told): its members have received the final state. There are no
-    foreign keys, for the same reasons as in ``messages``.
+    """A message that names the medium. ``announced``, in the column ``told``: its members know the final state.
+
+    There are no foreign keys, for the same reasons as in ``messages``.
     """
 
     __tablename__ = "media_uses"
