@@ -50,6 +50,12 @@ class StarredQuery(Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
+class PinsQuery(Struct, frozen=True):
+    """``before``: the ``cursor`` of the page before."""
+
+    before: Annotated[str, Meta(pattern=r"^(\d{1,15}-\d{1,16})?$")] = ""
+
+
 class EditBody(Struct, frozen=True):
     message: str
 
@@ -125,7 +131,8 @@ def edits(message_id: str) -> Response:
 @blueprint.get("/conversations/<int:conversation_id>/pins")
 def pins(conversation_id: int) -> Response:
     caller = require_caller()
-    return json_response(current_gateway().reading.queries.pins_of(caller.user_id, conversation_id))
+    before = parse_query(PinsQuery).before
+    return json_response(current_gateway().reading.queries.pins_of(caller.user_id, conversation_id, before))
 
 
 @blueprint.get("/starred")
@@ -189,8 +196,9 @@ MESSAGE_OPERATIONS: tuple[Operation, ...] = (
         "listPins",
         "The pinned messages of a conversation",
         CONVERSATIONS,
-        {200: Answered("All of them", PinnedMessages)},
+        {200: Answered("A page of them", PinnedMessages)},
         errors=(MISSING,),
+        query=PinsQuery,
     ),
     Operation(
         "GET",

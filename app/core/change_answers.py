@@ -54,14 +54,18 @@ class EarlierText(Answer, frozen=True, kw_only=True):
 
 
 class EarlierTexts(Answer, frozen=True, kw_only=True):
+    """Oldest first. ``hasMore``: there are older ones, which do not fit into the answer."""
+
     edits: list[EarlierText]
+    has_more: bool
 
 
 class PinnedMessages(Answer, frozen=True, kw_only=True):
-    """All pinned messages, last pinned first; ``hasMore`` is always false."""
+    """Last pinned first. If ``hasMore`` is true, ``cursor`` is the ``before`` of the next page."""
 
     messages: list[Message]
     has_more: bool
+    cursor: str | UnsetType = UNSET
 
 
 class Invite(Answer, frozen=True, kw_only=True):

@@ -104,7 +104,7 @@ _LOCATE_IN = HotStatement(f"""
 _PINS = HotStatement(f"""
     SELECT {columns("x")} FROM messages AS x {_SEEN_BY_MEMBER}
     WHERE x.conversation_id = :conversation_id AND x.pinned_at IS NOT NULL
-    ORDER BY x.pinned_at DESC LIMIT {PINS_SHOWN}
+    ORDER BY x.pinned_at DESC, x.seq DESC LIMIT {PINS_SHOWN}
 """)
 _REACTIONS = HotStatement("""
     SELECT r.conversation_id, r.seq, r.emoji, count(*),

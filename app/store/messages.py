@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from app.core.answer_size import ANSWER_BYTES, count_within
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -111,6 +112,14 @@ def unread_count(member: str, read: str = "") -> str:
         ) AS newest WHERE sender_id <> {m}.user_id)"""
 
 
+def _bytes_before(rows: str, order: str) -> str:
+    """Returns SQL for the bytes of text in the rows before one. A page ends where they fill an answer, so that reading
+    it takes a bounded amount of memory.
+    """
+    preceding = f"(ORDER BY {rows}.{order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    return f"coalesce(sum(octet_length({rows}.body)) OVER {preceding}, 0)"
+
+
 def _history(range_: str, order: str) -> HotStatement:
     return HotStatement(f"""
         SELECT {columns("m")} FROM messages AS m
@@ -149,6 +158,8 @@ _UNREAD = HotStatement(f"""
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:limits AS bigint[]))
          WITH ORDINALITY AS wanted (u, c, up_to, n)
     CROSS JOIN LATERAL (
+        SELECT * FROM (
+        SELECT oldest.*, {_bytes_before("oldest", "created_version")} AS bytes_before FROM (
         SELECT unread.* FROM members AS m
         CROSS JOIN LATERAL (
             SELECT * FROM messages AS x
@@ -158,12 +169,16 @@ _UNREAD = HotStatement(f"""
         ) AS unread
         WHERE m.user_id = u AND m.left_seq IS NULL AND (c = 0 OR m.conversation_id = c)
         ORDER BY unread.created_version LIMIT up_to + 1
+        ) AS oldest
+        ) AS sized WHERE bytes_before <= :max_bytes
     ) AS found
     ORDER BY n, found.created_version
 """)
 # A former member gets the changes that they would have received while they were a member.
 _CHANGED = HotStatement(f"""
-    SELECT {columns("changed")}
+    SELECT {columns("sized")} FROM (
+    SELECT first.*, {_bytes_before("first", "version")} AS bytes_before FROM (
+    SELECT changed.*
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
     CROSS JOIN LATERAL (
@@ -175,6 +190,8 @@ _CHANGED = HotStatement(f"""
     ) AS changed
     WHERE m.user_id = :user_id AND (m.left_version IS NULL OR m.left_version > :version)
     ORDER BY changed.version LIMIT :limit
+    ) AS first
+    ) AS sized WHERE bytes_before <= {ANSWER_BYTES} ORDER BY version
 """)
 # A message that was hidden when it was sent was never shown, so its hiding is no change.
 _HIDDEN = HotStatement("""
@@ -239,25 +256,35 @@ def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, 
     return [(user, conversation, count) for user, conversation, count in _COUNTS.rows(conn, users=int_array(user_ids))]
 
 
-def unread_messages(conn: Connection, requests: Sequence[UnreadRequest]) -> list[Page]:
-    """Returns the oldest unread messages for each request, in the order in which they were sent."""
+def unread_messages(
+    conn: Connection, requests: Sequence[UnreadRequest], *, max_bytes: int = ANSWER_BYTES
+) -> list[Page]:
+    """Returns the oldest unread messages for each request, in the order in which they were sent, with at most
+    ``max_bytes`` of text for each.
+    """
     values = {
         "users": int_array(r.user_id for r in requests),
         "conversations": int_array(r.conversation_id or 0 for r in requests),
         "limits": int_array(r.limit for r in requests),
+        "max_bytes": max_bytes,
     }
     found: list[list[StoredMessage]] = [[] for _ in requests]
     for n, *row in _UNREAD.rows(conn, **values):
         found[n - 1].append(StoredMessage(*row))
-    return [Page(rows[: r.limit], len(rows) > r.limit) for r, rows in zip(requests, found, strict=True)]
+    return [_page(rows, r.limit, max_bytes) for r, rows in zip(requests, found, strict=True)]
 
 
 def changed_since(conn: Connection, user_id: int, version: int, limit: int) -> Page:
     """Returns messages of the user's conversations that were sent or changed after ``version``, in the order of
     versions, while the user was a member. Hidden messages are missing (``hidden_since``).
     """
-    rows = _rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1)
-    return Page(rows[:limit], len(rows) > limit)
+    return _page(_rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1), limit, ANSWER_BYTES)
+
+
+def _page(rows: list[StoredMessage], limit: int, max_bytes: int) -> Page:
+    """Returns the first rows: at most ``limit``, and at most ``max_bytes`` of text (or one row)."""
+    count = count_within((len((row.body or "").encode()) for row in rows[:limit]), max_bytes)
+    return Page(rows[:count], len(rows) > count)
 
 
 def hidden_since(conn: Connection, user_id: int, version: int) -> list[tuple[int, int, str, int]]:

@@ -38,6 +38,10 @@ class CommandSession(Session):
         """Ends the session with a close frame, without an ``error`` event."""
         raise NotImplementedError
 
+    def when_drained(self, act: Callable[[], None]) -> None:
+        """Calls ``act`` once, when everything is written to the connection."""
+        raise NotImplementedError
+
     def answer(self, name: str, data: Any, ref: str | None) -> None:
         raise NotImplementedError
 

@@ -228,7 +228,13 @@ class Commands:
         session.answer("ack", {"expiresAt": caller.expires_at}, ref)
 
     def _fetch(self, command: FetchUnread, ref: str | None) -> None:
-        self._run_exclusively(partial(self._answer_unread, command, ref), ref)
+        """Waits until the reader has taken what waits: then the answer itself cannot overflow the outbox."""
+        fetch = partial(self._run_exclusively, partial(self._answer_unread, command, ref), ref)
+        if self._session.backlog() <= self._session.streams.max_backlog:
+            fetch()
+        else:
+            self._busy = True
+            self._session.when_drained(fetch)
 
     def _answer_unread(self, command: FetchUnread, ref: str | None) -> None:
         session = self._session

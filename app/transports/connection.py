@@ -7,8 +7,9 @@ bytes.
 Invariants
 * Bytes leave only through ``flush``, in order, whole blocks at a time: nothing is ever interleaved or cut.
 * Control blocks (pings, pongs, close) overtake waiting data, but not a block that is partly written.
-* The outbox is bounded in blocks and bytes. Past a bound, or if the kernel took nothing for ``write_stall_seconds``,
-  the reader is too slow: ``overflowed`` is called once, and nothing more is queued.
+* The outbox is bounded in blocks and bytes; one block alone is always accepted. Past a bound, or if the kernel took
+  nothing for ``write_stall_seconds``, the reader is too slow: ``overflowed`` is called once, and nothing more is
+  queued.
 * ``on_closed`` is called exactly once, when the socket is closed.
 """
 
@@ -105,7 +106,7 @@ class Connection:
             blocks = self._blocks = []
         blocks.append(block)
         self._bytes += len(block)
-        if len(blocks) > self._limits.blocks or self._bytes > self._limits.bytes:
+        if len(blocks) > self._limits.blocks or (self._bytes > self._limits.bytes and len(blocks) > 1):
             self._blocks, self._bytes = None, 0
             self._owner.overflowed()
         elif not self._dirty:

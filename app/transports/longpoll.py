@@ -17,6 +17,7 @@ from gevent.event import Event as Flag
 
 from app.api.caller import require_caller
 from app.api.parsing import parse_query
+from app.core.answer_size import count_within
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.commands import PollQuery
@@ -117,7 +118,10 @@ class PollSession(Session):
         return True
 
     def take(self) -> list[Event]:
-        events, self._events = self._events[:MAX_EVENTS], self._events[MAX_EVENTS:]
+        count = len(self._events)
+        if count > MAX_EVENTS or self._bytes > REPLAY_BACKLOG_BYTES:
+            count = count_within((len(event.data) for event in self._events[:MAX_EVENTS]), REPLAY_BACKLOG_BYTES)
+        events, self._events = self._events[:count], self._events[count:]
         self._bytes = sum(len(event.data) for event in self._events)
         self._sent, self._undelivered = self._undelivered, None
         self.answered_at = time.monotonic()

@@ -48,7 +48,7 @@ class QueuedConnection:
             return
         self._blocks.append(block)
         self._bytes += len(block)
-        if len(self._blocks) > self._limits.blocks or self._bytes > self._limits.bytes:
+        if len(self._blocks) > self._limits.blocks or (self._bytes > self._limits.bytes and len(self._blocks) > 1):
             self._discard()
             self._owner.overflowed()
         self._something.set()

@@ -54,6 +54,7 @@ class WebSocketSession(CommandSession):
         "_ping_sent",
         "_services",
         "_settings",
+        "_when_drained",
         "commands",
     )
 
@@ -80,6 +81,7 @@ class WebSocketSession(CommandSession):
         self._ping_sent = 0.0
         self._closing_since = 0.0
         self._bad_frames = 0
+        self._when_drained: Callable[[], None] | None = None
         self._decoder = FrameDecoder(MAX_FRAME_BYTES)
         self.commands: Commands | None = None
         self._connection = open_connection(self)
@@ -114,6 +116,9 @@ class WebSocketSession(CommandSession):
 
     def drained(self) -> None:
         self.written_out()
+        if self._when_drained is not None:
+            act, self._when_drained = self._when_drained, None
+            act()
 
     def overflowed(self) -> None:
         self.registry.activity.count("slow_readers")
@@ -149,6 +154,9 @@ class WebSocketSession(CommandSession):
 
     def pause(self, reason: PauseReason) -> None:
         self._connection.pause_reading(reason)
+
+    def when_drained(self, act: Callable[[], None]) -> None:
+        self._when_drained = act
 
     def resume(self, reason: PauseReason) -> None:
         self._connection.resume_reading(reason)

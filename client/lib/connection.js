@@ -8,6 +8,7 @@ import { openLongPoll } from "./long_poll.js";
 import { openSse } from "./sse.js";
 import { openWebSocket } from "./websocket.js";
 
+const TOO_SLOW = 4429;
 const OPENERS = { websocket: openWebSocket, sse: openSse, "long-poll": openLongPoll };
 
 /** @type {Timing} */
@@ -45,6 +46,7 @@ export class Connection {
   #since = 0;
   #climb;
   #renewed = false;
+  #tooSlow = 0; // how often in a row the server closed this transport with 4429
   /** @type {Set<Link>} */ #trials = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retryTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #climbTimer;
@@ -150,6 +152,9 @@ export class Connection {
   /** The link in use ended. @param {End} end @param {string} token */
   #onLost(end, token) {
     this.link = null;
+    this.#tooSlow = end.code === TOO_SLOW ? this.#tooSlow + 1 : 0;
+    if (end.code === TOO_SLOW) this.#on.tooSlow();
+    if (this.#running && this.#tooSlow >= 3 && this.#index + 1 < this.#order.length) return this.#stepDown();
     if (Date.now() - this.#since > this.#timing.shortMs) {
       this.#tries = this.#shortLives = 0;
       this.#renewed = false;
@@ -158,6 +163,13 @@ export class Connection {
     this.#shortLives = 0;
     this.#climb = this.#timing.climbMs;
     this.#onFailed(this.#index, false, end, token);
+  }
+
+  /** The network takes too little at once on this transport: the next one asks for less. */
+  #stepDown() {
+    this.#tooSlow = this.#shortLives = 0;
+    this.#climb = this.#timing.climbMs;
+    void this.#open(this.#index + 1);
   }
 
   /** A link did not open. @param {number} index @param {boolean} climbing @param {End} end @param {string} token */

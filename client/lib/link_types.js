@@ -39,7 +39,7 @@
  *   timing: Timing,
  *   tokens: Tokens,
  *   link: Fixed,
- *   on: { state(state: State): void, joined(data: Joined): void, event: Sink["event"] },
+ *   on: { state(state: State): void, joined(data: Joined): void, event: Sink["event"], tooSlow(): void },
  * }} ConnectionOptions
  */
 

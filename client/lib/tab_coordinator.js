@@ -14,6 +14,8 @@ import { Tabs } from "./tabs.js";
 import { PresenceWatch } from "./presence_watch.js";
 
 const ANSWER_MS = 10_000; // of the leading tab; after that a command goes over REST
+const UNREAD_LIMIT = 200; // the server's default
+const ASKED_MS = 60_000; // within this long after a request, the client takes itself for the cause of a 4429
 const MAX_FRAME = 16_000; // UTF-16 units: below 64 KiB in any script; longer commands go over REST
 
 /**
@@ -37,6 +39,8 @@ export class TabCoordinator {
   /** @type {Set<number>} */ #watching = new Set();
   /** Ids of messages sent from this browser. */ #ours = new Recent();
   #needsUnread = false;
+  #unreadAskedAt = 0;
+  /** @type {{ limit?: number }} */ #unreadQuery = {};
   /** @type {Map<string, (answer: any) => void>} */ #pending = new Map();
 
   /**
@@ -55,6 +59,7 @@ export class TabCoordinator {
         state: (state) => this.#onState(state),
         joined: (data) => void this.#stream.take("joined", data),
         event: (name, data, cursor) => this.#stream.take(name, data, cursor),
+        tooSlow: () => this.#askForLess(),
       },
     });
     this.outbox = new Outbox({
@@ -212,10 +217,18 @@ export class TabCoordinator {
     void this.#fetchUnread();
   }
 
+  /** The server closed the connection because too much waited: asks for less if it was this client that had asked. */
+  #askForLess() {
+    if (Date.now() - this.#unreadAskedAt > ASKED_MS) return;
+    this.#unreadQuery = { limit: Math.ceil((this.#unreadQuery.limit ?? UNREAD_LIMIT) / 4) };
+  }
+
   async #fetchUnread() {
     this.#needsUnread = false;
+    this.#unreadAskedAt = Date.now();
     try {
-      this.broadcast("unread_messages", await this.command("fetch_unread_messages", {}));
+      this.broadcast("unread_messages", await this.command("fetch_unread_messages", this.#unreadQuery));
+      this.#unreadQuery = {};
     } catch (error) {
       this.#needsUnread = networkError(error).retryable; // tries again when it is online
     }

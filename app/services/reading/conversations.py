@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from redis import Redis
 from sqlalchemy import Connection, Engine
 
+from app.core.answer_size import count_fitting
 from app.core.errors import Invalid, NotFound
 from app.core.kinds import MESSAGES, Kind, is_message_for
 from app.core.message_view import View
@@ -77,6 +78,9 @@ class ConversationReader:
             last = self._last_messages(connection, user_id, shown, records)
         grouped = by_conversation(records)
         views = [self._listed(user_id, row, grouped.get(row.id, []), last) for row in shown]
+        fitting = count_fitting(views)
+        if fitting < len(views):
+            rows, views, more = rows[: _rows_up_to(rows, shown[fitting - 1].id)], views[:fitting], True
         page: View = {"conversations": sorted(views, key=_activity, reverse=True)}
         if more:
             page["cursor"] = f"{rows[-1].activity_us}-{rows[-1].id}"
@@ -103,7 +107,9 @@ class ConversationReader:
             view.update(_received(view, summary, members, user_id, stored=found.is_stored(place)))
         ordered = [views[seq] for seq in sorted(views)]
         shown = ordered[:limit] if after is not None else ordered[-limit:]
-        return {"messages": shown, "hasMore": page.has_more or len(ordered) > limit}
+        fitting = count_fitting(shown if after is not None else reversed(shown))
+        shown = shown[:fitting] if after is not None else shown[-fitting:]
+        return {"messages": shown, "hasMore": page.has_more or len(ordered) > len(shown)}
 
     def page_members(self, user_id: int, conversation_id: int, after: int, limit: int) -> View:
         """Returns ``{members, cursor?}`` by user id."""
@@ -185,9 +191,14 @@ class ConversationReader:
         if read_seq > summary.read_seq:
             with reading(self._engine) as connection:
                 request = messages.UnreadRequest(user_id, summary.id, 1000)
-                (page,) = messages.unread_messages(connection, [request])
+                (page,) = messages.unread_messages(connection, [request], max_bytes=2**60)
             stored = sum(row.seq > read_seq for row in page.messages)
         return stored + sum(record.user_id != user_id and record.seq > read_seq for record in new)
+
+
+def _rows_up_to(rows: Sequence[ConversationSummary], conversation_id: int) -> int:
+    """Returns how many rows there are up to and including this conversation."""
+    return next(n for n, row in enumerate(rows, 1) if row.id == conversation_id)
 
 
 def _within(seq: int, before: int | None, after: int | None) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 from sqlalchemy import Connection, Engine
 
+from app.core.answer_size import count_fitting
 from app.core.errors import NotFound, ParleyError
 from app.core.kinds import MESSAGES
 from app.core.message_view import View
@@ -73,6 +74,10 @@ class UnreadFetcher:
         found = Found(views, details, behind, members, tail)
         answers = [self._answer(request, page, found) for request, page in zip(requests, pages, strict=True)]
         self._add_quotations(requests, answers, members.since)
+        for request, answer in zip(requests, answers, strict=True):
+            if not isinstance(answer, ParleyError):
+                _bound(answer)
+                self._mark_page_delivered(request.user_id, answer["messages"])
         return answers
 
     def _add_quotations(
@@ -116,7 +121,6 @@ class UnreadFetcher:
         for place, view in zip(shown, page, strict=True):
             behind = found.behind.get(view["conversationId"])
             view["status"] = unread_status(view, user_id, behind, stored=unread.is_stored(place))
-        self._mark_page_delivered(user_id, page)
         return {"messages": page, "hasMore": len(ordered) > request.limit or stored.has_more}
 
     def _mark_page_delivered(self, user_id: int, page: list[dict[str, Any]]) -> None:
@@ -125,6 +129,14 @@ class UnreadFetcher:
             seqs[view["conversationId"]] = max(view["seq"], seqs.get(view["conversationId"], 0))
         for conversation_id, seq in seqs.items():
             self._mark_delivered(user_id, conversation_id, seq)
+
+
+def _bound(answer: dict[str, Any]) -> None:
+    """Shortens an answer of long messages to what one frame may hold."""
+    page = answer["messages"]
+    fitting = count_fitting(page)
+    if fitting < len(page):
+        answer.update(messages=page[:fitting], hasMore=True)
 
 
 def _details(connection: Connection, rows: dict[Place, StoredMessage], requests: Sequence[UnreadRequest]) -> Details:

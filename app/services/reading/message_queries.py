@@ -7,6 +7,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Engine
 
+from app.core.answer_size import count_fitting
 from app.core.errors import Forbidden, NotFound
 from app.core.times import rfc3339
 from app.message_log.conversations import read_tail
@@ -20,6 +21,7 @@ from app.services.reading.message_json import message_views
 from app.store import message_life
 from app.store.conversations import get_one
 from app.store.engine import reading
+from app.store.messages import StoredMessage
 
 View = dict[str, Any]
 
@@ -67,31 +69,41 @@ class MessageQueries:
         return answer
 
     def edits_of(self, user_id: int, message_id: str, conversation_id: int | None) -> View:
-        """Returns the texts before each edit, oldest first. Raises Forbidden for everybody except the author and
-        admins.
+        """Returns the texts before each edit, oldest first; the newest of them if not all fit. Raises Forbidden for
+        everybody except the author and admins.
         """
         view = self._messages.find_present(user_id, message_id, conversation_id)
         if view["senderId"] != user_id and not self._is_admin(view["conversationId"], user_id):
             raise Forbidden("Only the author and admins may see earlier texts of a message.")
         with reading(self._engine) as connection:
             edits = message_life.edits_of(connection, view["conversationId"], view["seq"])
-        return {"edits": [{"message": edit.body, "editedAt": rfc3339(edit.replaced_ms)} for edit in edits]}
+        newest_first = [{"message": e.body, "editedAt": rfc3339(e.replaced_ms)} for e in reversed(edits)]
+        fitting = count_fitting(newest_first)
+        return {"edits": newest_first[:fitting][::-1], "hasMore": fitting < len(edits)}
 
-    def pins_of(self, user_id: int, conversation_id: int) -> View:
-        """Returns the pinned messages of a conversation, last pinned first."""
+    def pins_of(self, user_id: int, conversation_id: int, before: str = "") -> View:
+        """Returns the pinned messages of a conversation, last pinned first, after the page that ended with the cursor
+        ``before``.
+        """
         with redis_errors_as_overloaded():
             tail = read_tail(self._redis, [conversation_id])
         check_member(tail, user_id, conversation_id, wait_until_stored=self._wait_until_stored)
         with reading(self._engine) as connection:
             if get_one(connection, user_id, conversation_id) is None:
                 raise NotFound
-            rows = message_life.pins_of(connection, conversation_id, user_id)
+            rows = [
+                row
+                for row in message_life.pins_of(connection, conversation_id, user_id)
+                if not before or _pin_order(row) < tuple(map(int, before.split("-")))
+            ]
             self._directs.load(connection, [conversation_id])
             views = message_views(connection, rows, user_id, directs=self._directs)
-            return {
-                "messages": with_status(connection, views, user_id, directs=self._directs),
-                "hasMore": False,
-            }
+            views = with_status(connection, views, user_id, directs=self._directs)
+        fitting = count_fitting(views)
+        answer: View = {"messages": views[:fitting], "hasMore": fitting < len(views)}
+        if answer["hasMore"]:
+            answer["cursor"] = "{}-{}".format(*_pin_order(rows[fitting - 1]))
+        return answer
 
     def starred(self, user_id: int, before: int, limit: int) -> View:
         """Returns a page of the messages that the user starred before the version ``before``, last starred first."""
@@ -100,13 +112,16 @@ class MessageQueries:
             page = [row for _, row in rows[:limit]]
             self._directs.load(connection, {row.conversation_id for row in page})
             views = message_views(connection, page, user_id, directs=self._directs)
-            answer: View = {
-                "messages": with_status(connection, views, user_id, directs=self._directs),
-                "hasMore": len(rows) > limit,
-            }
+            views = with_status(connection, views, user_id, directs=self._directs)
+        fitting = count_fitting(views)
+        answer: View = {"messages": views[:fitting], "hasMore": len(rows) > fitting}
         if answer["hasMore"]:
-            answer["cursor"] = str(rows[limit - 1][0])
+            answer["cursor"] = str(rows[fitting - 1][0])
         return answer
 
     def _is_admin(self, conversation_id: int, user_id: int) -> bool:
         return self._conversations.role_of(conversation_id, user_id) in ("owner", "admin")
+
+
+def _pin_order(row: StoredMessage) -> tuple[int, int]:
+    return row.pinned_ms or 0, row.seq

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from app.core.answer_size import count_fitting
 from app.core.errors import Invalid, NotFound
 from app.core.search import SearchFilter, read_snippet
 from app.services.reading.delivery_status import with_status
@@ -47,9 +48,11 @@ def search_messages(
         directs.load(connection, {hit.message.conversation_id for hit in found})
         views = message_views(connection, [hit.message for hit in found], user_id, directs=directs)
         views = with_status(connection, views, user_id, directs=directs)
-    page: dict[str, Any] = {"messages": list(map(_with_snippet, views, found)), "hasMore": more}
-    if more:
-        last = found[-1].message
+    hits = list(map(_with_snippet, views, found))
+    fitting = count_fitting(hits)
+    page: dict[str, Any] = {"messages": hits[:fitting], "hasMore": more or fitting < len(hits)}
+    if page["hasMore"]:
+        last = found[fitting - 1].message
         page["cursor"] = f"{last.sent_ms}-{last.conversation_id}-{last.seq}"
     return page
 

@@ -10,6 +10,9 @@ const timing = { retryMs: 30, maxRetryMs: 60, pingMs: 60_000 };
 const token = (number) => `x.${btoa(JSON.stringify({ sub: "1", iat: 0, exp: 900, number }))}.x`;
 
 const calls = [];
+const fetches = []; // of unread messages
+let unread = []; // in `joined`
+let greedy = 0; // a fetch of more than this is too much for the connection
 const joins = [];
 let refreshAllowed = true;
 const server = http.createServer((request, response) => {
@@ -24,10 +27,15 @@ let session;
 sockets.on("connection", (socket) => {
   socket.on("message", (text) => {
     const { event, data, ref } = JSON.parse(text);
+    if (event === "fetch_unread_messages") {
+      fetches.push(data.limit ?? 200);
+      if (fetches.at(-1) > greedy) socket.close(4429);
+      else socket.send(JSON.stringify({ event: "unread_messages", ref, data: { messages: [], hasMore: false } }));
+    }
     if (event !== "join") return;
     joins.push({ ...data, at: Date.now() });
     session = socket;
-    socket.send(JSON.stringify({ event: "joined", ref, data: { userId: 1, sessionId: `s${joins.length}`, cursor: "c0", unread: [], limits: {} } }));
+    socket.send(JSON.stringify({ event: "joined", ref, data: { userId: 1, sessionId: `s${joins.length}`, cursor: "c0", unread, limits: {} } }));
   });
 });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -84,7 +92,35 @@ async function stops(code) {
   client.close();
 }
 
+/** What was too much the first time is not asked for again. */
+async function asksForLess() {
+  [unread, greedy] = [[{ conversationId: 1, count: 90 }], 20];
+  const client = await signedIn();
+  await until(() => client.events.some((event) => event.name === "unread_messages"), "unread messages", client);
+  assert.deepEqual(fetches, [200, 50, 13]);
+  client.close();
+  unread = [];
+}
+
+/** A transport that is cut again and again for its slowness is left for the next one. */
+async function stepsDown() {
+  joins.length = calls.length = 0;
+  const client = makeClient({ url: `http://127.0.0.1:${server.address().port}`, timing, transports: ["websocket", "long-poll"] });
+  await client.useTokens({ accessToken: token(0), refreshToken: "first" });
+  await client.connect();
+  for (let cut = 1; cut <= 3; cut += 1) {
+    await until(() => joins.length === cut, `join ${cut}`, client);
+    await until(() => client.state.status === "online", "online", client);
+    session.close(4429);
+  }
+  await until(() => calls.some((url) => url.startsWith("/api/v1/events/poll")), "a poll", client);
+  assert.equal(joins.length, 3);
+  client.close();
+}
+
 await scenario(async () => {
+  await asksForLess();
+  await stepsDown();
   for (const code of [1001, 1013, 4429, 1011]) await comesBack(code);
   await renewsFirst();
   for (const code of [1008, 1009]) await stops(code);

@@ -1,0 +1,30 @@
+"""How much fits into one answer. A page ends at its number of items or at ``ANSWER_BYTES``, whichever comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+ANSWER_BYTES = 256 * 1024
+# What surrounds the items: names, a cursor, the frame.
+ENVELOPE_BYTES = 1024
+
+_encode = msgspec.json.Encoder().encode
+
+
+def count_fitting(items: Iterable[Any]) -> int:
+    """Returns how many of the first items fit into one answer. The first one always does: a page leads on."""
+    return count_within((len(_encode(item)) + 1 for item in items), ANSWER_BYTES - ENVELOPE_BYTES)
+
+
+def count_within(sizes: Iterable[int], bound: int) -> int:
+    """Returns how many of the first sizes stay within ``bound`` together; at least one, if there is any."""
+    count = total = 0
+    for size in sizes:
+        total += size
+        if count and total > bound:
+            break
+        count += 1
+    return count
