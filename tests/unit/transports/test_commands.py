@@ -32,13 +32,15 @@ class Session(CommandSession):
     """Keeps the answers, by ref and in order."""
 
     def __init__(self, gateway: MemoryGateway, services: CommandServices) -> None:
-        streams: Any = SimpleNamespace(run_blocking=gateway.run_blocking)
+        streams: Any = SimpleNamespace(run_blocking=gateway.run_blocking, max_backlog=100)
         super().__init__(SimpleNamespace(), streams)  # type: ignore[arg-type]
         self.pauses = PauseReason(0)
         self.all: list[tuple[str | None, str, Any]] = []
         self.bad = self.good = 0
         self.closes: list[int] = []
         self.caller: Caller | None = None
+        self.unread_by_client = 0
+        self.after_draining: list[Any] = []
         self.commands = Commands(self, services)
 
     @property
@@ -50,6 +52,12 @@ class Session(CommandSession):
 
     def resume(self, reason: PauseReason) -> None:
         self.pauses &= ~reason
+
+    def backlog(self) -> int:
+        return self.unread_by_client
+
+    def when_drained(self, act: Any) -> None:
+        self.after_draining.append(act)
 
     def answer(self, name: str, data: Any, ref: str | None) -> None:
         self.all.append((ref, name, data))
@@ -254,3 +262,19 @@ def test_session_is_renewed_only_with_a_token_of_its_own_user() -> None:
         session.take("authenticate", {"token": "good"}, "another's")
         gateway.work_until(lambda: bool(session.answers("another's")))
         assert session.answers("another's") == [("error", "unauthorized")]
+
+
+@in_own_hub
+def test_fetch_waits_until_the_reader_has_taken_what_waits() -> None:
+    with memory_gateway() as gateway:
+        session = make_session(gateway)
+        session.unread_by_client = 101
+        session.take("fetch_unread_messages", {}, 1)
+        session.take("ping", {}, 2)
+        gevent.sleep(0)
+        assert session.all == []
+        session.unread_by_client = 0
+        (fetch,) = session.after_draining
+        fetch()
+        gateway.work_until(lambda: len(session.all) == 2)
+        assert [name for _, name, _ in session.all] == ["unread_messages", "pong"]
