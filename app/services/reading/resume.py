@@ -7,7 +7,9 @@ A page ends at the last version that was assigned when the tail was read (the ho
 Postgres while an earlier one does not, because these are separate reads of several statements. A session that took the
 later version would skip the earlier one when it arrives live.
 
-A changed message comes once, in its present state, at the version of its last change.
+A changed message comes once, in its present state, at the version of its last change. If it has changed beyond the
+horizon, it comes at its creation or at the horizon, since the client may have missed its creation or an earlier change.
+The live event then repeats the last change. The same holds for marks and settings.
 """
 
 from __future__ import annotations
@@ -36,22 +38,33 @@ from app.services.reading.replay_groups import changed_groups, stored_settings_v
 from app.store import media_uses, message_life, messages, receipts
 from app.store.conversations import conversation_ids_of
 from app.store.engine import reading
+from app.store.media import StoredMedia
 from app.store.replay import messages_at, settings_since
 
 PAGE = 500
 
 _encode = msgspec.json.Encoder().encode
 Events = dict[int, list[Event]]
+Ended = list[StoredMedia]
 
 
 class _Missed(NamedTuple):
-    """``end`` is the last version that this page may contain."""
+    """``end`` is the last version that this page may contain. It is the horizon unless there are more pages."""
 
     messages: Messages
     events: Events
     groups: dict[int, tuple[int, View]]
     end: int
+    horizon: int
     more: bool
+
+    def message_at(self, place: Place, begin: int) -> int:
+        """Returns the version at which a message comes, for a client that has everything up to ``begin``."""
+        created = self.messages.created[place]
+        changed = self.messages.versions[place]
+        if changed <= self.horizon or created > self.horizon:
+            return changed
+        return created if created > begin else self.horizon
 
 
 class Replay:
@@ -74,7 +87,7 @@ class Replay:
         events = missed.events
         epoch = self._epoch.number
         for place, view in missed.messages.views.items():
-            at = missed.messages.versions[place]
+            at = missed.message_at(place, version)
             events.setdefault(at, []).append(_message_event(epoch, view, at, missed.messages.created[place] > since))
         for conversation_id, (at, view) in missed.groups.items():
             _add_group(epoch, events, conversation_id, at, view)
@@ -94,33 +107,41 @@ class Replay:
             known = wanted  # a conversation began between the two reads, and its tail was not read
 
     def _read(self, conn: Connection, user_id: int, version: int, tail: Tail) -> _Missed:
-        epoch = self._epoch.number
         records = [record for record in tail.records if _was_for(tail, user_id, record)]
         page = messages.changed_since(conn, user_id, version, PAGE)
         found = self._messages(conn, user_id, page, records)
         joined = tail.membership_of(user_id)
         found.add_quotations(conn, {(user_id, c): seq for c, (is_member, seq) in joined.items() if is_member})
-        events: Events = {}
-        for mark in receipts.receipts_changed_since(conn, user_id, version):
-            events[mark.version] = _mark_events(epoch, mark)
-        for change in message_life.own_changes_since(conn, user_id, version):
-            events.setdefault(change.version, []).append(event_of(epoch, change))
-        for row in settings_since(conn, user_id, version):
-            data = stored_settings_view(row)
-            events.setdefault(row.version, []).append(_event(epoch, "conversation_settings", data, row.version))
         ended = media_uses.settled_since(conn, user_id, version, PAGE)
-        for medium in ended:
-            event = media_event(ended_view(medium), epoch, medium.version)
-            events.setdefault(medium.version, []).append(event)
-        for record in _latest(_own_events(conn, user_id, records)):
-            events[record.version] = [event_of(epoch, record)]
-        groups = changed_groups(conn, user_id, version, tail, records, redis=self._redis)
         ends = [tail.version]
         if page.has_more:
             ends.append(page.messages[-1].version)
         if len(ended) == PAGE:
             ends.append(ended[-1].version)
-        return _Missed(found, events, groups, min(ends), len(ends) > 1)
+        events = self._events(conn, user_id, version, records, ended)
+        self._add_states(conn, user_id, version, tail.version, events)
+        groups = changed_groups(conn, user_id, version, tail, records, redis=self._redis)
+        return _Missed(found, events, groups, min(ends), tail.version, len(ends) > 1)
+
+    def _events(self, conn: Connection, user_id: int, version: int, records: list[Record], ended: Ended) -> Events:
+        """Returns the events of single records. Those that are in the tail and in the store come once."""
+        epoch = self._epoch.number
+        events = {record.version: [event_of(epoch, record)] for record in _latest(_own_events(conn, user_id, records))}
+        for change in message_life.own_changes_since(conn, user_id, version):
+            events.setdefault(change.version, [event_of(epoch, change)])
+        for medium in ended:
+            events.setdefault(medium.version, [media_event(ended_view(medium), epoch, medium.version)])
+        return events
+
+    def _add_states(self, conn: Connection, user_id: int, version: int, horizon: int, events: Events) -> None:
+        """Adds marks and settings. Their rows hold more than the last change, so they come even if the tail has it."""
+        epoch = self._epoch.number
+        for mark in receipts.receipts_changed_since(conn, user_id, version):
+            at = min(mark.version, horizon)
+            events.setdefault(at, []).extend(_mark_events(epoch, mark, at))
+        for row in settings_since(conn, user_id, version):
+            at, data = min(row.version, horizon), stored_settings_view(row)
+            events.setdefault(at, []).append(_event(epoch, "conversation_settings", data, at))
 
     def _messages(self, conn: Connection, user_id: int, page: messages.Page, tail: list[Record]) -> Messages:
         self._directs.load(conn, {row.conversation_id for row in page.messages})
@@ -206,10 +227,10 @@ def _latest(tail: Iterable[Record]) -> Iterable[Record]:
     return kept.values()
 
 
-def _mark_events(epoch: int, mark: receipts.StoredReceipt) -> list[Event]:
+def _mark_events(epoch: int, mark: receipts.StoredReceipt, at: int) -> list[Event]:
     rows = ((Kind.DELIVERED, mark.delivered_seq), (Kind.READ, mark.read_seq))
     place = epoch, mark.conversation_id, mark.user_id
-    return [mark_event(MARK_NAMES[kind], *place, seq, mark.version) for kind, seq in rows if seq]
+    return [mark_event(MARK_NAMES[kind], *place, seq, at) for kind, seq in rows if seq]
 
 
 def _in_order(epoch: int, before: int, groups: Iterable[tuple[int, list[Event]]]) -> list[Event]:
