@@ -76,6 +76,7 @@ class Settings:
     token_requests_per_minute: int = 120  # refreshes and tickets per user
     joins_per_minute: int = 120  # new sessions per user
     writes_per_minute: int = 300  # other changes over REST per user, and 20 times as many per address
+    new_account_conversations: int = 10  # that an account opens per hour in its first day; 0 is no limit
     reports_per_minute: int = 20  # per user
     exports_per_day: int = 5  # per user
     uploads_per_minute: int = 60  # per user

@@ -109,6 +109,7 @@ class Parley(System):
             "SEND_BURST": "1000000",
             "AUTH_ATTEMPTS_PER_MINUTE": "1000000",
             "WRITES_PER_MINUTE": "0",
+            "NEW_ACCOUNT_CONVERSATIONS": "0",
             # The longest run of all scenarios lasts longer than the default of 15 minutes.
             "ACCESS_TOKEN_SECONDS": "7200",
             **self.settings,

@@ -38,10 +38,22 @@ def create() -> Response:
     new: NewDirect | NewGroup = parse_body(NewConversation)  # type: ignore[arg-type]
     container, reading = current_container(), current_gateway().reading
     if isinstance(new, NewDirect):
-        opened = open_direct(caller.user_id, new.user_id, engine=container.engine, directs=reading.directs)
+        opened = open_direct(
+            caller.user_id,
+            new.user_id,
+            engine=container.engine,
+            directs=reading.directs,
+            limit_openings=container.limits.openings,
+        )
         return json_response(reading.conversations.show(caller.user_id, opened), 201)
     max_members = container.settings.max_group_members
-    conversation_id, prepared = create_group(caller.user_id, new, engine=container.engine, max_members=max_members)
+    conversation_id, prepared = create_group(
+        caller.user_id,
+        new,
+        engine=container.engine,
+        max_members=max_members,
+        limit_openings=container.limits.openings,
+    )
     carry_out(prepared)
     return json_response(reading.conversations.show(caller.user_id, conversation_id), 201)
 

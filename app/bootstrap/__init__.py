@@ -77,6 +77,7 @@ def build_web_container(settings: Settings) -> Container:
         redis=container.redis,
         revoked=container.revoked,
         limit_joins=container.limits.joins,
+        limit_openings=container.limits.openings,
     )
     return replace(container, gateway=builder.build())
 

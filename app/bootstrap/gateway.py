@@ -43,6 +43,8 @@ class GatewayBuilder(ServicesBuilder):
             messaging=self._messaging,
             reading=self._reading,
             invites=self._invites,
+            members=self._members,
+            requests=self._requests,
             activity=self._activity,
             confirmations=self._confirmations,
             queues=self._queues,

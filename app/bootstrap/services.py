@@ -25,7 +25,9 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
 from app.redis_batch import Batcher
 from app.redis_connections import one_connection
+from app.services.groups.add_members import MemberAdder
 from app.services.groups.invites import Invites
+from app.services.groups.requests import GroupRequests
 from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_references import ReferenceFinder
@@ -62,12 +64,14 @@ class ServicesBuilder:
         redis: Redis,
         revoked: RevokedSessions,
         limit_joins: Callable[[int], None],
+        limit_openings: Callable[[int], None],
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._redis = redis
         self._revoked = revoked
         self._limit_joins = limit_joins
+        self._limit_openings = limit_openings
         self._id = secrets.token_hex(5)
         self._activity = Activity()
         self._confirmations = Confirmations()
@@ -182,13 +186,14 @@ class ServicesBuilder:
                 run_blocking=self._run_blocking,
             ),
         )
-        self._invites = Invites(
-            engine=self._engine,
-            redis=self._redis,
-            conversations=self._conversations,
-            directs=self._directs,
-            max_members=settings.max_group_members,
-        )
+        self._build_membership()
+
+    def _build_membership(self) -> None:
+        parts: dict[str, Any] = {"engine": self._engine, "redis": self._redis, "conversations": self._conversations}
+        max_members = self._settings.max_group_members
+        self._invites = Invites(**parts, directs=self._directs, max_members=max_members)
+        self._members = MemberAdder(**parts, max_members=max_members)
+        self._requests = GroupRequests(**parts, max_members=max_members)
 
     def _build_sender(self) -> MessageSender:
         return MessageSender(
@@ -202,6 +207,7 @@ class ServicesBuilder:
                 engine=self._engine, conversations=self._conversations, messages=self._reading.messages
             ),
             find_stored=self._stored_ids.run,
+            limit_openings=self._limit_openings,
             rate=self._rates.sends,
             run_blocking=self._run_blocking,
             counters=self._activity.counters,

@@ -29,6 +29,11 @@ LastSeenVisible = Annotated[
     Meta(description="Who sees when you were last online; contacts share a conversation with you"),
 ]
 
+MayAddMe = Annotated[
+    Literal["everyone", "contacts", "nobody"],
+    Meta(description="Who can add you to a group at once; anybody else's wish waits as a request"),
+]
+
 # Names of deleted accounts. Nobody may register one and impersonate the former user.
 RESERVED_PREFIX = "deleted-"
 
@@ -52,6 +57,7 @@ class ProfilePatch(Struct, rename="camel", frozen=True):
     display_name: DisplayName | UnsetType = UNSET
     avatar_url: AvatarUrl | UnsetType | None = UNSET
     last_seen_visible: LastSeenVisible | UnsetType = UNSET
+    may_add_me: MayAddMe | UnsetType = UNSET
 
 
 class UserView(Struct, rename="camel", frozen=True):
@@ -66,6 +72,7 @@ class Profile(UserView, frozen=True, kw_only=True):
     """Your own user."""
 
     last_seen_visible: LastSeenVisible
+    may_add_me: MayAddMe
 
 
 class DeleteAccount(Struct, frozen=True):

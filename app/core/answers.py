@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from app.core.accounts import UserView
 from app.core.answer_base import Answer, Time
 from app.core.commands import Id, Seq, Uuid
 from app.core.errors import all_errors
@@ -196,6 +197,25 @@ class Polled(Answer, frozen=True, kw_only=True):
 
     cursor: Cursor
     events: list[Event]
+
+
+# --- requests
+
+
+class GroupRequest(Answer, frozen=True, kw_only=True):
+    """``sender`` wants to add you to a group."""
+
+    conversation_id: Id
+    name: str
+    member_count: int
+    sender: UserView
+    created_at: Time
+
+
+class RequestList(Answer, frozen=True, kw_only=True):
+    """Newest first."""
+
+    requests: list[GroupRequest]
 
 
 # --- errors and health

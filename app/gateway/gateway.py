@@ -22,7 +22,9 @@ from app.gateway.streams import Streams
 from app.gateway.timers import Timers
 from app.message_log.confirmations import Confirmations
 from app.redis_batch import Batcher
+from app.services.groups.add_members import MemberAdder
 from app.services.groups.invites import Invites
+from app.services.groups.requests import GroupRequests
 from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.move_mark import MarkMover
 from app.services.messaging.send_message import MessageSender
@@ -82,6 +84,8 @@ class Gateway:
         messaging: Messaging,
         reading: Reading,
         invites: Invites,
+        members: MemberAdder,
+        requests: GroupRequests,
         activity: Activity,
         confirmations: Confirmations,
         queues: Sequence[Batcher],
@@ -98,6 +102,8 @@ class Gateway:
         self.messaging = messaging
         self.reading = reading
         self.invites = invites
+        self.members = members
+        self.requests = requests
         self.activity = activity
         self._confirmations = confirmations
         self._queues = queues

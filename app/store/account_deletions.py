@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.core.accounts import RESERVED_PREFIX
 from app.store import media_uses
+from app.store.admissions import delete_requests
 from app.store.blocks import unblock_all
 from app.store.models import (
     AccountDeletion,
@@ -176,11 +177,12 @@ def save_progress(conn: Connection, was: Deletion, conversation_id: int, seq: in
 
 
 def finish_deletion(conn: Connection, user_id: int) -> None:
-    """Deletes the account's blocks and exports, and marks the deletion as finished.
+    """Deletes the account's blocks, exports and requests, and marks the deletion as finished.
 
     Needs a transaction. Safe to repeat.
     """
     unblock_all(conn, user_id)
+    delete_requests(conn, user_id)
     conn.execute(delete(Export).where(Export.user_id == user_id))
     finished = update(AccountDeletion).where(AccountDeletion.user_id == user_id, _UNFINISHED)
     conn.execute(finished.values(finished_at=func.now()))

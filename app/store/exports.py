@@ -43,6 +43,7 @@ class OwnData(Struct, frozen=True):
     avatar_url: str | None
     last_seen_ms: int | None
     last_seen_visible: str
+    may_add: str
     created_ms: int
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -37,7 +38,9 @@ USER_COLUMNS = (
     User.avatar_url,
     as_ms(User.last_seen_at),
     User.last_seen_visible,
+    User.may_add,
 )
+NEW_ACCOUNT_DAYS = 1
 EXISTS = User.deleted_at.is_(None)
 
 
@@ -48,6 +51,7 @@ class StoredUser(Struct, frozen=True):
     avatar_url: str | None
     last_seen_ms: int | None
     last_seen_visible: str = "everyone"
+    may_add: str = "everyone"
 
 
 class AccountDeletedError(LookupError):
@@ -138,10 +142,16 @@ def update_profile(
     display_name: str | UnsetType = UNSET,
     avatar_url: str | UnsetType | None = UNSET,
     last_seen_visible: str | UnsetType = UNSET,
+    may_add: str | UnsetType = UNSET,
 ) -> StoredUser | None:
     """Changes the given fields and returns the updated user; None if there is no such user."""
-    given = (("display_name", display_name), ("avatar_url", avatar_url), ("last_seen_visible", last_seen_visible))
-    changes: dict[str, Any] = {name: value for name, value in given if value is not UNSET}
+    given = {
+        "display_name": display_name,
+        "avatar_url": avatar_url,
+        "last_seen_visible": last_seen_visible,
+        "may_add": may_add,
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
     if changes:
         conn.execute(update(User).where(User.id == user_id).values(**changes))
     return get_users(conn, [user_id]).get(user_id)
@@ -150,6 +160,12 @@ def update_profile(
 def password_hash_of(conn: Connection, user_id: int) -> str | None:
     """Returns None for an external user, and if there is no such user."""
     return conn.execute(select(User.password_hash).where(User.id == user_id, EXISTS)).scalar()
+
+
+def is_new_account(conn: Connection, user_id: int) -> bool:
+    """Returns whether the user registered less than ``NEW_ACCOUNT_DAYS`` ago."""
+    since = func.now() - timedelta(days=NEW_ACCOUNT_DAYS)
+    return conn.execute(select(User.id).where(User.id == user_id, User.created_at > since)).first() is not None
 
 
 def is_admin(conn: Connection, user_id: int) -> bool:

@@ -20,15 +20,31 @@ class Visible(NamedTuple):
 
 NOTHING = Visible(blocked=False, last_seen=False)
 
-# Contacts share a conversation in which both are members. Both sides are read from the index by user.
-_VISIBLE = HotStatement("""
+# A user who wrote in a direct conversation at all did so among its first messages, unless nobody wants an answer.
+WRITTEN_AMONG = 1000
+
+
+def are_contacts(owner: str, other: str) -> str:
+    """Returns SQL for the condition that ``other`` is a contact of ``owner``.
+
+    The two share a group, or a direct conversation in which ``owner`` has written. A stranger who writes to somebody
+    does not become their contact. Both sides are read from the index by user.
+    """
+    return f"""EXISTS (
+        SELECT FROM members AS mine
+        JOIN members AS theirs ON theirs.conversation_id = mine.conversation_id AND theirs.user_id = {other}
+        JOIN conversations AS shared ON shared.id = mine.conversation_id
+        WHERE mine.user_id = {owner} AND mine.left_seq IS NULL AND theirs.left_seq IS NULL
+          AND (shared.kind = 'group' OR {owner} IN (
+              SELECT x.sender_id FROM messages AS x WHERE x.conversation_id = shared.id
+              ORDER BY x.seq LIMIT {WRITTEN_AMONG})))"""
+
+
+_VISIBLE = HotStatement(f"""
     SELECT u.id, b.blocked,
            u.id = :viewer OR NOT b.blocked AND CASE u.last_seen_visible
                WHEN 'everyone' THEN true
-               WHEN 'contacts' THEN EXISTS (
-                   SELECT FROM members AS mine JOIN members AS theirs
-                       ON theirs.conversation_id = mine.conversation_id AND theirs.user_id = u.id
-                   WHERE mine.user_id = :viewer AND mine.left_seq IS NULL AND theirs.left_seq IS NULL)
+               WHEN 'contacts' THEN {are_contacts("u.id", ":viewer")}
                ELSE false END
     FROM users AS u
     CROSS JOIN LATERAL (

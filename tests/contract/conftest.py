@@ -42,6 +42,7 @@ def short_server() -> Iterator[Stack]:
         "ALLOWED_ORIGINS": "https://chat.example",
         "MAX_GROUP_MEMBERS": "5",
         "EDIT_SECONDS": "3",
+        "NEW_ACCOUNT_CONVERSATIONS": "10",
     }
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack

@@ -46,6 +46,14 @@ def about(client: EventClient, conversation_id: int, start: int = 0) -> list[Eve
     return [e for e in later if conversation_id in (e.data.get("conversationId"), e.data.get("id"))]
 
 
+def bring_back(rest: Callable[..., RestClient], conversation_id: int, admin: Account, user: Account) -> View:
+    """An admin adds a former member again, who accepts if they had left by their own act."""
+    rest(admin).add(conversation_id, user.user_id)
+    for request in rest(user).json("GET", "/requests")["requests"]:
+        rest(user).json("POST", f"/requests/{request['conversationId']}/accept")
+    return rest(admin).conversation(conversation_id)
+
+
 def history(rest: RestClient, conversation_id: int) -> list[View]:
     found: list[View] = rest.history(conversation_id, limit=100)["messages"]
     return found

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
 from tests.contract.expect import eventually, refused, seqs
-from tests.contract.expect_groups import about, is_now, is_system, roles, texts
+from tests.contract.expect_groups import about, bring_back, is_now, is_system, roles, texts
 from tests.support.clients import Account, Event, EventClient
 
 HOW = pytest.mark.parametrize("how", ["removed", "left"])
@@ -183,7 +183,7 @@ def test_returning_member_gets_everything_from_then_on(
     clients = [connect(transport, eve) for transport in ALL]
     depart(rest, made, ann, eve, how)
     rest(ann).send(conversation_id=made, message="while gone")
-    rest(ann).add(made, eve.user_id)
+    bring_back(rest, made, ann, eve)
     rest(ben).send(conversation_id=made, message="again")
     for client in clients:
         client.wait(lambda c=client: True if 5 in seqs(c, made) else None, 30, "the message after the return")
@@ -198,7 +198,7 @@ def test_returning_owner_is_a_plain_member(rest: MakeRest, group: MakeGroup, ann
     made = group(ann, ben)
     rest(ann).give_role(made, ben.user_id, "owner")
     rest(ben).leave(made)
-    assert roles(rest(ann).add(made, ben.user_id))[ben.user_id] == "member"
+    assert roles(bring_back(rest, made, ann, ben))[ben.user_id] == "member"
 
 
 def test_removing_a_non_member_changes_nothing(

@@ -102,10 +102,17 @@ class World:
             self.keeper.remove(self.group, extra)
         for missing in wanted.keys() - now.keys():
             self.keeper.add(self.group, missing)
+            self.accept(missing)
             now[missing] = "member"
         for user, role in wanted.items():
             if now[user] != role:
                 self.keeper.give_role(self.group, user, role)
+
+    def accept(self, user_id: int) -> None:
+        """Accepts the request that adding a member who has left makes."""
+        [mine] = [self.clients[name] for name, account in self.accounts.items() if account.user_id == user_id]
+        for request in mine.json("GET", "/requests")["requests"]:
+            mine.json("POST", f"/requests/{request['conversationId']}/accept")
 
     def fresh(self, by: str, text: str = "fresh") -> str:
         """Sends a new message of a member. If the sender is no member, the message is from their time in the group."""

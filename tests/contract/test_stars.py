@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
 from tests.contract.expect import eventually, refused
-from tests.contract.expect_groups import one
+from tests.contract.expect_groups import bring_back, one
 from tests.support.clients import Account, EventClient, RestClient
 
 
@@ -109,7 +109,7 @@ def test_leaving_removes_the_stars(rest: MakeRest, made: int, ann: Account, ben:
     star(rest(ben), sent["id"])
     rest(ben).leave(made)
     assert starred(rest(ben)) == []
-    rest(ann).add(made, ben.user_id)
+    bring_back(rest, made, ann, ben)
     assert starred(rest(ben)) == []
     assert "starred" not in one(rest(ben), made, 2)
 

@@ -37,7 +37,9 @@ def base_env(**more: str) -> dict[str, str]:
     """Returns this process's environment without settings, with this interpreter's directory first in PATH."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
-    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **more}
+    # All accounts of the tests are new, and some tests open many conversations.
+    unlimited = {"NEW_ACCOUNT_CONVERSATIONS": "0"}
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **unlimited, **more}
 
 
 @dataclass

@@ -158,6 +158,7 @@ class MemoryGateway:
             confirmations=self.confirmations,
             references=references,
             find_stored=lambda pair: find_stored_ids([pair], engine=self.engine)[0],
+            limit_openings=lambda _: None,
             rate=rate,
             run_blocking=self.run_blocking,
             counters=self.counters,

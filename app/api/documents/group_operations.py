@@ -16,7 +16,7 @@ from app.api.operation import (
     Operation,
 )
 from app.core import errors
-from app.core.answers import Conversation
+from app.core.answers import Conversation, RequestList
 from app.core.change_answers import (
     Invite,
     InviteList,
@@ -39,7 +39,38 @@ def _of_group(method: str, path: str, name: str, summary: str, **more: Any) -> O
     return Operation(method, CONVERSATION + path, name, summary, CONVERSATIONS, **more)
 
 
+REQUEST = "/api/v1/requests/{conversationId}"
+REQUEST_OPERATIONS = (
+    Operation(
+        "GET",
+        "/api/v1/requests",
+        "listRequests",
+        "List the groups that somebody wants to add you to, and that wait for your answer",
+        CONVERSATIONS,
+        {200: Answered("The requests, newest first", RequestList)},
+    ),
+    Operation(
+        "POST",
+        f"{REQUEST}/accept",
+        "acceptRequest",
+        "Become a member of the group",
+        CONVERSATIONS,
+        {200: Answered("The conversation", Conversation)},
+        errors=(MISSING, TAKEN, LIMITED),
+    ),
+    Operation(
+        "POST",
+        f"{REQUEST}/refuse",
+        "refuseRequest",
+        "Refuse the group for good. Nobody is notified",
+        CONVERSATIONS,
+        {204: Answered("Refused")},
+        errors=(MISSING, LIMITED),
+    ),
+)
+
 GROUP_OPERATIONS: tuple[Operation, ...] = (
+    *REQUEST_OPERATIONS,
     _of_group(
         "PATCH",
         "",

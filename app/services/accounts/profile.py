@@ -36,7 +36,14 @@ def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: 
     name = checked_display_name(name) if isinstance(name, str) else name
     avatar = checked_avatar_url(avatar) if isinstance(avatar, str) else avatar
     with writing(engine) as conn:
-        user = users.update_profile(conn, user_id, display_name=name, avatar_url=avatar, last_seen_visible=visible)
+        user = users.update_profile(
+            conn,
+            user_id,
+            display_name=name,
+            avatar_url=avatar,
+            last_seen_visible=visible,
+            may_add=patch.may_add_me,
+        )
     if visible in ("contacts", "nobody"):
         announce_hidden(redis, user_id)
     return _existing(user)

@@ -100,6 +100,7 @@ class ExportWriter:
                 "createdAt": rfc3339(profile.created_ms),
                 "lastSeen": _time(profile.last_seen_ms),
                 "lastSeenVisible": profile.last_seen_visible,
+                "mayAddMe": profile.may_add,
             }
         for user in blocked:
             yield {"type": "block", "userId": user.id, "username": user.username}

@@ -20,7 +20,7 @@ from app.core.errors import RateLimited
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
 
-MINUTE, DAY = 60, 86_400
+MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Offices and mobile networks have many people behind one address, so the limit per user is the tighter one.
 PEOPLE_PER_ADDRESS = 20
 
@@ -68,6 +68,10 @@ class RateLimits:
         """A person reads each report."""
         own = Limit("reports", str(user_id), self._settings.reports_per_minute)
         self.take(own, *self._writes(address, user_id))
+
+    def openings(self, user_id: int) -> None:
+        """Limits the conversations that a new account opens. Spam comes from new accounts."""
+        self.take(Limit("openings", str(user_id), self._settings.new_account_conversations, HOUR))
 
     def exports(self, address: str, user_id: int) -> None:
         """Each export reads everything that the user ever wrote."""

@@ -6,7 +6,7 @@ The script that carries a change out checks the user's role (message_log/lua/cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,41 +20,48 @@ from app.core.kinds import Kind
 from app.core.records import MessageBody, encode_body
 from app.message_log.append import Operation
 from app.services.messaging.change_message import Prepared
-from app.store import groups
+from app.store import admissions, groups
 from app.store.engine import reading, writing
-from app.store.users import get_users
+from app.store.users import is_new_account
 
 
-def create_group(user_id: int, new: NewGroup, *, engine: Engine, max_members: int) -> tuple[int, Prepared]:
+def create_group(
+    user_id: int, new: NewGroup, *, engine: Engine, max_members: int, limit_openings: Callable[[int], None]
+) -> tuple[int, Prepared]:
     """Returns the group's id, and the system message that announces it to the members. May block. Raises NotFound for
-    an unknown user, Invalid for too many members.
+    an unknown user, Invalid for too many members, RateLimited for a new account that opens too many conversations.
+
+    Members whom the user may not add get a request instead (add_members.py).
     """
     members = [member for member in dict.fromkeys(new.member_ids) if member != user_id]
     if len(members) + 1 > max_members:
         raise Invalid.field("memberIds", f"a group has at most {max_members} members")
+    name = checked_name(new.name)
+    with reading(engine) as connection:
+        is_new = is_new_account(connection, user_id)
+    if is_new:
+        limit_openings(user_id)
     with writing(engine) as connection:
+        admission = admissions.decide(connection, user_id, members)
+        if len(admission.known) < len(members):
+            raise NotFound("No such user.")
         conversation_id = groups.create_group(
             connection,
             user_id,
-            checked_name(new.name),
-            members,
+            name,
+            admission.admitted,
             description=new.description or None,
             avatar_url=new.avatar_url,
             history=new.history,
         )
-    if conversation_id is None:
-        raise NotFound("No such user.")
+        if conversation_id is None:
+            raise NotFound("No such user.")
+        admissions.ask(connection, conversation_id, user_id, admission.asked)
     return conversation_id, _change(conversation_id, user_id, ["created"])
 
 
-def add_members(
-    user_id: int, conversation_id: int, user_ids: Sequence[int], *, engine: Engine, max_members: int
-) -> Prepared:
-    """May block. Raises NotFound for an unknown user."""
-    with reading(engine) as connection:
-        found = get_users(connection, list(user_ids))
-    if len(found) < len(user_ids):
-        raise NotFound("No such user.")
+def add_admitted(user_id: int, conversation_id: int, user_ids: Sequence[int], *, max_members: int) -> Prepared:
+    """The caller has checked that these users may be added (add_members.py)."""
     return _change(conversation_id, user_id, ["added", max_members, *user_ids])
 
 

@@ -16,7 +16,8 @@ from app.message_log.conversations import members_of
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.receipt_batcher import ReceiptBatcher
-from app.services.messaging.send_message import Outcome, refusal
+from app.services.messaging.refusals import refusal
+from app.services.messaging.send_message import Outcome
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import RunBlocking
 from app.store import receipts as stored_receipts

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from app.clock import now_ms
 from app.core.commands import SendMessage, check_text
-from app.core.errors import Conflict, Forbidden, Internal, Invalid, NotFound, Overloaded, ParleyError, Unauthorized
+from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
 from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
 from app.core.kinds import Kind
@@ -29,6 +29,7 @@ from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_references import NO_REFERENCES, ReferenceFinder, has_references
 from app.services.messaging.open_direct import open_direct
+from app.services.messaging.refusals import refusal
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import ConversationCache, RunBlocking
 from app.services.reading.direct_cache import DirectCache
@@ -72,6 +73,7 @@ class MessageSender:
         "engine",
         "epoch",
         "find_stored",
+        "limit_openings",
         "log",
         "max_text",
         "references",
@@ -89,6 +91,7 @@ class MessageSender:
         confirmations: Confirmations,
         references: ReferenceFinder,
         find_stored: FindStored,
+        limit_openings: Callable[[int], None],
         rate: UserRate,
         run_blocking: RunBlocking,
         counters: Counter[str],
@@ -103,6 +106,7 @@ class MessageSender:
         self.confirmations = confirmations
         self.references = references
         self.find_stored = find_stored
+        self.limit_openings = limit_openings
         self._rate = rate
         self.run_blocking = run_blocking
         self.counters = counters
@@ -201,7 +205,13 @@ class _Sending:
         sender = self.sender
         if not self.conversation_id:
             receiver_id = self.command.receiver_id or 0
-            self.conversation_id = open_direct(self.user_id, receiver_id, engine=sender.engine, directs=sender.directs)
+            self.conversation_id = open_direct(
+                self.user_id,
+                receiver_id,
+                engine=sender.engine,
+                directs=sender.directs,
+                limit_openings=sender.limit_openings,
+            )
         if (earlier := self.find_stored()) is None:
             self.references = sender.references.find(self.user_id, self.conversation_id, self.command)
             self.submit()
@@ -288,14 +298,3 @@ class _Sending:
             "sentAt": rfc3339(sent_ms),
             "status": "stored",
         }
-
-
-def refusal(what: int) -> ParleyError:
-    """Returns the error for an operation that append.lua refused."""
-    refusals: dict[int, ParleyError] = {
-        Decided.ID_CONFLICT: Conflict("This id belongs to another message."),
-        Decided.NOT_A_MEMBER: NotFound(),
-        Decided.FORBIDDEN: Forbidden("You have blocked this person, or their account is deleted."),
-        Decided.FULL: Overloaded("The log is full: Postgres does not keep up.", retry_after=5.0),
-    }
-    return refusals.get(what) or Overloaded()

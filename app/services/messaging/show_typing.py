@@ -12,7 +12,7 @@ from app.core.errors import ParleyError
 from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.services.messaging.log_writer import LogWriter
-from app.services.messaging.send_message import refusal
+from app.services.messaging.refusals import refusal
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import RunBlocking
 from app.services.reading.direct_cache import DirectCache

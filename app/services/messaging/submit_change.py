@@ -10,7 +10,7 @@ from app.message_log.append import Decided, Decision
 from app.message_log.confirmations import Confirmations
 from app.services.messaging.change_message import Prepared
 from app.services.messaging.log_writer import LogWriter
-from app.services.messaging.send_message import refusal
+from app.services.messaging.refusals import refusal
 
 Outcome = Callable[[dict[str, Any] | None, ParleyError | None], None]
 

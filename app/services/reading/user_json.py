@@ -6,7 +6,7 @@ from typing import cast
 
 from msgspec import UNSET, UnsetType
 
-from app.core.accounts import LastSeenVisible, Profile, UserView
+from app.core.accounts import LastSeenVisible, MayAddMe, Profile, UserView
 from app.core.times import rfc3339
 from app.store.users import StoredUser
 
@@ -30,6 +30,7 @@ def own_view(user: StoredUser) -> Profile:
         avatar_url=_avatar(user),
         last_seen=_last_seen(user),
         last_seen_visible=cast(LastSeenVisible, user.last_seen_visible),
+        may_add_me=cast(MayAddMe, user.may_add),
     )
 
 

@@ -11,7 +11,7 @@ from app.store.models.log import DeadLetter, LogState
 from app.store.models.media import Media, MediaChunk, MediaUse
 from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction
 from app.store.models.messages import Message
-from app.store.models.moderation import Block, Report
+from app.store.models.moderation import Block, Report, Request
 from app.store.models.push import PendingPush, PushDelivery, PushKey, PushSettings, PushShown, PushTarget
 from app.store.models.users import AuthSession, User
 
@@ -42,5 +42,6 @@ __all__ = [
     "PushTarget",
     "Reaction",
     "Report",
+    "Request",
     "User",
 ]

@@ -1,11 +1,11 @@
-"""Blocks between users, and reports of messages."""
+"""Blocks between users, requests to add them to groups, and reports of messages."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.models.base import Base, CreatedAt, IdentityKey
@@ -21,6 +21,18 @@ class Block(Base):
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (Index("ix_blocks_blocked_id", "blocked_id"),)
+
+
+class Request(Base):
+    """``from_id`` wants to add the user to a group, and the user must agree first."""
+
+    __tablename__ = "requests"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True)
+    from_id: Mapped[int]
+    refused: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[CreatedAt]
 
 
 class Report(Base):

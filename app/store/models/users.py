@@ -28,6 +28,7 @@ class User(Base):
     is_admin: Mapped[bool] = mapped_column(server_default=false())
     last_seen_visible: Mapped[str] = mapped_column(server_default="everyone")
     deleted_at: Mapped[datetime | None]
+    may_add: Mapped[str] = mapped_column(server_default="everyone")
 
     __table_args__ = (
         UniqueConstraint("username"),

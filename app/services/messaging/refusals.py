@@ -1,0 +1,17 @@
+"""The errors for operations that append.lua refuses."""
+
+from __future__ import annotations
+
+from app.core.errors import Conflict, Forbidden, NotFound, Overloaded, ParleyError
+from app.message_log.append import Decided
+
+
+def refusal(what: int) -> ParleyError:
+    """Returns the error for an operation that append.lua refused."""
+    refusals: dict[int, ParleyError] = {
+        Decided.ID_CONFLICT: Conflict("This id belongs to another message."),
+        Decided.NOT_A_MEMBER: NotFound(),
+        Decided.FORBIDDEN: Forbidden("You have blocked this person, or their account is deleted."),
+        Decided.FULL: Overloaded("The log is full: Postgres does not keep up.", retry_after=5.0),
+    }
+    return refusals.get(what) or Overloaded()
