@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.bootstrap.services import ServicesBuilder
+from app.core.errors import Unauthorized
 from app.fanout.hub import refusal
 from app.fanout.listener import Listener
 from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges
@@ -23,7 +24,8 @@ from app.services.metrics.publish_metrics import EVERY_SECONDS as PUBLISH_EVERY_
 from app.services.reading.resume import Replay
 
 RECONCILE_SECONDS = 0.5
-REVOKED_EVERY_SECONDS = 5.0
+# With the sweep of a second, a session ends within 5 s even if the publication of its end was lost.
+REVOKED_EVERY_SECONDS = 3.0
 
 
 class GatewayBuilder(ServicesBuilder):
@@ -79,6 +81,7 @@ class GatewayBuilder(ServicesBuilder):
             deliveries=DeliveryBatcher(mark_delivered=self._marks.mark_delivered, call_later=call_later),
             count_unread=self._unread_counts.run,
             limit_joins=self._limit_joins,
+            refuse_ended=self._refuse_ended,
             run_blocking=self._run_blocking,
             run_replay=self._pools["resuming"].run,
             client_limits=encoded_limits(settings),
@@ -122,7 +125,17 @@ class GatewayBuilder(ServicesBuilder):
         self._timers.add(RECONCILE_SECONDS, self._reconcile)
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
         self._timers.add(1.0, self._sessions.check_all)
+        self._timers.add(1.0, self._end_revoked)
         self._timers.add(1.0, self._rates.release_expired)
+
+    def _end_revoked(self) -> None:
+        self._sessions.end_revoked(self._revoked.has_learned)
+
+    def _refuse_ended(self, sid: str, user_id: int) -> None:
+        """Raises Unauthorized if the auth session ended; Overloaded if that cannot be known."""
+        with redis_errors_as_overloaded():
+            if self._revoked.covers(sid, user_id):
+                raise Unauthorized("The session was logged out.")
 
     def _reconcile(self) -> None:
         self._confirmations.reconcile(self._redis, self._epoch.number, refusal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import gevent
@@ -86,6 +87,14 @@ class SessionRegistry:
         now, wall = time.monotonic(), time.time()
         for session in list(self._sessions):
             session.check(now, wall)
+
+    def end_revoked(self, is_revoked: Callable[[str, int], bool]) -> None:
+        """Closes the sessions whose auth session ended, and those of users who are gone, even if every publication of
+        it was lost.
+        """
+        for session in list(self.hub):
+            if is_revoked(session.auth_session, session.user_id):
+                session.revoke()
 
     def resume_all(self) -> None:
         """Brings every session up to date from the store: all of them may have missed something."""

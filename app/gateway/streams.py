@@ -30,6 +30,7 @@ class Streams:
         "deliveries",
         "limit_joins",
         "max_backlog",
+        "refuse_ended",
         "replay",
         "run_blocking",
         "run_replay",
@@ -43,6 +44,7 @@ class Streams:
         deliveries: DeliveryBatcher,
         count_unread: Callable[[int], dict[int, int]],
         limit_joins: Callable[[int], None],
+        refuse_ended: Callable[[str, int], None],
         run_blocking: RunBlocking,
         run_replay: RunBlocking,
         client_limits: Any,
@@ -54,6 +56,7 @@ class Streams:
         self.deliveries = deliveries
         self.count_unread = count_unread
         self.limit_joins = limit_joins
+        self.refuse_ended = refuse_ended
         self.run_blocking = run_blocking
         self.run_replay = run_replay
         self.client_limits = client_limits

@@ -211,6 +211,9 @@ class Commands:
             if resync:
                 session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
             session.go_live(session.start)
+        except Unauthorized as error:
+            session.refuse(error, ref)
+            session.send_close(CloseCode.UNAUTHORIZED, error.title)
         except BaseException:
             session.detach()
             raise

@@ -269,10 +269,22 @@ class Beginning(NamedTuple):
 
 
 def begin_stream(session: Session, cursor: str | None) -> Beginning:
-    """Enters the session into the stream. May block. Raises Overloaded, RateLimited."""
-    streams = session.streams
-    streams.limit_joins(session.user_id)
-    session.start = version = session.enter()
+    """Enters the session into the stream. May block. Raises Overloaded, RateLimited, and Unauthorized if the caller's
+    auth session has ended since it was verified.
+    """
+    session.streams.limit_joins(session.user_id)
+    session.start = session.enter()
+    try:
+        # Not before ``enter``: an end that is announced from now on finds the session in the hub.
+        session.streams.refuse_ended(session.auth_session, session.user_id)
+        return _beginning(session, cursor)
+    except BaseException:
+        session.detach()
+        raise
+
+
+def _beginning(session: Session, cursor: str | None) -> Beginning:
+    streams, version = session.streams, session.start
     epoch = streams.epoch
     position = streams.resumable(cursor, version) if cursor else None
     unread = streams.count_unread(session.user_id)

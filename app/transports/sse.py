@@ -151,7 +151,7 @@ class _Stream(Response):
     def _begin(self, connection: Connection | QueuedConnection, head: bytes) -> None:
         session = self._session
         session.attach(connection, head)
-        if session.auth_session in self._revoked:  # logged out while the response began
+        if self._revoked.covers(session.auth_session, session.user_id):  # logged out while the response began
             session.revoke()
         else:
             session.begin(*self._beginning)

@@ -284,3 +284,14 @@ def test_waiter_returns_whether_a_version_was_stored_in_time() -> None:
     wait = stored_waiter(confirmations, 0.001)
     assert wait(5)
     assert not wait(6)
+
+
+def test_sweep_ends_only_sessions_that_were_revoked() -> None:
+    registry, _ = make_registry()
+    sessions: list[Any] = [Session(1), Session(1), Session(2)]
+    revoked: list[Any] = []
+    for number, session in enumerate(sessions):
+        session.auth_session, session.revoke = f"s{number}", lambda s=session: revoked.append(s)
+        registry.enter(session)
+    registry.end_revoked(lambda sid, user_id: sid == "s0" or user_id == 2)
+    assert revoked == [sessions[0], sessions[2]]

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
-from app.fanout.revocation import RevokedSessions, all_sessions_of
+from app.fanout.revocation import RevokedSessions
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.auth.external_issuer import ExternalClaims, ExternalIssuer
 from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token
@@ -112,9 +112,8 @@ class Authenticator:
             raise Unauthorized("The session was logged out.")
 
     def _is_revoked(self, caller: Caller) -> bool:
-        revoked = self._revoked
         with redis_errors_as_overloaded():
-            return caller.sid in revoked or all_sessions_of(caller.user_id) in revoked
+            return self._revoked.covers(caller.sid, caller.user_id)
 
     def _read(self, token: str) -> Caller:
         if self._issuer is None or (self._settings.local_accounts_on and looks_local(token)):
