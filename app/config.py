@@ -136,7 +136,9 @@ class Settings:
     max_file_bytes: int = 50 * 1024 * 1024
     max_image_pixels: int = 50_000_000
     max_waiting_bytes: int = 500 * 1024 * 1024  # a user's media that are not processed yet
+    max_stored_bytes: int = 10 * 1024 * 1024 * 1024  # all media of a user; 0 is no limit
     max_uploads: int = 32  # at once in one web process
+    max_uploads_per_user: int = 4  # at once in one web process
     upload_bytes_per_second: int = 4 * 1024 * 1024  # of one web process; 0 is no limit
     upload_stall_seconds: float = 30.0  # an upload is aborted if less than 64 KiB arrive in this time
     # Push

@@ -32,7 +32,7 @@ def upload() -> Response:
     with counting_upload(counters, "form", begins=True, ends=True):
         container.limits.uploads(address(), caller.user_id)
         place = parse_query(UploadQuery).conversation_id
-        with container.media.upload_slot(), _new_upload(caller.user_id) as started:
+        with container.media.upload_slot(caller.user_id), _new_upload(caller.user_id) as started:
             if place is not None:
                 started.place(place)
             _read_into(started, counters)
@@ -41,9 +41,10 @@ def upload() -> Response:
 
 def _new_upload(user_id: int) -> Upload:
     container = current_container()
+    largest = max_file_bytes(container.settings)
     return Upload(
         user_id,
-        min(request.content_length or 0, max_file_bytes(container.settings)),
+        min(request.content_length or largest, largest),
         engine=container.engine,
         settings=container.settings,
         storages=container.media,

@@ -49,6 +49,12 @@ class Forbidden(ParleyError):
     code, status, title = "forbidden", 403, "Not allowed"
 
 
+class QuotaExceeded(ParleyError):
+    """The user's files take all the room that the deployment gives a user. Deleting messages with files makes room."""
+
+    code, status, title = "quota_exceeded", 403, "Storage quota exceeded"
+
+
 class NotFound(ParleyError):
     code, status, title = "not_found", 404, "Not found"
 

@@ -76,10 +76,6 @@ def columns(m: str) -> str:
     )
 
 
-_PENDING_BYTES = HotStatement("""
-    SELECT coalesce(sum(bytes), 0) FROM media
-    WHERE user_id = :user_id AND state IN ('receiving', 'awaiting', 'processing')
-""")
 _BEGIN = HotStatement(f"""
     INSERT INTO media (id, user_id, conversation_id, state, storage, bytes, sweep_at)
     VALUES (CAST(:id AS uuid), :user_id, CAST(:conversation_id AS bigint), 'receiving', :storage, :bytes,
@@ -166,13 +162,6 @@ _DELETE = HotStatement(f"""
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state NOT IN ('deleting', 'receiving') RETURNING id
     ), {_NO_CHUNKS} SELECT CAST(id AS text) FROM ended
 """)
-
-
-def pending_bytes(conn: Connection, user_id: int) -> int:
-    """Returns the size of the user's media that are not processed yet. Media that are being received count with their
-    declared size.
-    """
-    return int(_PENDING_BYTES.rows(conn, user_id=user_id)[0][0])
 
 
 def begin(conn: Connection, id_: str, user_id: int, conversation_id: int | None, storage: str, size: int) -> None:

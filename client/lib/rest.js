@@ -5,7 +5,7 @@
  */
 import { withQuery } from "./rest_routes.js";
 import { ParleyError, errorFrom, networkError } from "./errors.js";
-import { postMedia } from "./upload.js";
+import { Lanes, postMedia } from "./upload.js";
 
 const REQUEST_MS = 30_000;
 const MARGIN_MS = 30_000;
@@ -15,6 +15,7 @@ export class Rest {
   /** @type {Map<string, Promise<MediaAddress>>} */ #mediaUrls = new Map();
   #url;
   #fetch;
+  #uploads = new Lanes(3); // below the limit of the server, so that another device of the user can upload too
   #tokens;
 
   /** @param {{ url: string, fetch: typeof fetch, tokens: () => Tokens }} options */
@@ -48,10 +49,10 @@ export class Rest {
 
   /** @param {Blob} file @param {number} conversationId @param {UploadOptions} options @returns {Promise<Attachment>} */
   async upload(file, conversationId, options) {
-    return await this.#withToken(async (token) => {
+    return await this.#uploads.run(() => this.#withToken(async (token) => {
       const to = { url: `${this.#url}/media`, token, fetch: this.#fetch };
       return await parseAnswer(await postMedia(to, file, conversationId, options));
-    });
+    }));
   }
 
   /** Downloads a file; large files take long, so there is no timeout. @param {string} path @returns {Promise<Blob>} */

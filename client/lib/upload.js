@@ -1,6 +1,31 @@
 /** @import { UploadOptions } from "./option_types.js" */
 import { ParleyError, networkError } from "./errors.js";
 
+/** Runs a few tasks at a time; the others wait for their turn. */
+export class Lanes {
+  #free;
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /** @param {number} count */
+  constructor(count) {
+    this.#free = count;
+  }
+
+  /** @template T @param {() => Promise<T>} task @returns {Promise<T>} */
+  async run(task) {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise((resolve) => this.#waiting.push(() => resolve(null)));
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    }
+  }
+}
+
 /**
  * `POST /media`, with progress if the platform has XMLHttpRequest; `fetch` reports no upload progress.
  * @param {{ url: string, token: string, fetch: typeof fetch }} to

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
@@ -32,20 +33,33 @@ def limited() -> Iterator[Stack]:
     env = {
         "UPLOAD_STALL_SECONDS": str(STALL_SECONDS),
         "UPLOADS_PER_MINUTE": "6",
-        "MAX_UPLOADS": "2",
+        "MAX_UPLOADS": "3",
+        "MAX_UPLOADS_PER_USER": "2",
         "MAX_FILE_BYTES": "400000",
         "MAX_WAITING_BYTES": "900000",
+        "MAX_STORED_BYTES": "1300000",
     }
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack
 
 
+@contextmanager
+def new_sender(server: Stack) -> Iterator[tuple[Account, RestClient, int]]:
+    account = register(server.base_url)
+    with closing(RestClient(server.base_url, account.access_token)) as client:
+        yield account, client, int(client.group()["id"])
+
+
 @pytest.fixture
 def sender(limited: Stack) -> Iterator[tuple[Account, RestClient, int]]:
-    account = register(limited.base_url)
-    client = RestClient(limited.base_url, account.access_token)
-    yield account, client, int(client.group()["id"])
-    client.close()
+    with new_sender(limited) as made:
+        yield made
+
+
+@pytest.fixture
+def other(limited: Stack) -> Iterator[tuple[Account, RestClient, int]]:
+    with new_sender(limited) as made:
+        yield made
 
 
 Sender = tuple[Account, RestClient, int]
@@ -104,17 +118,76 @@ def test_stalled_upload_is_cut_and_leaves_nothing(limited: Stack, sender: Sender
     assert rows_of(limited, account) == 0
 
 
-def test_third_simultaneous_upload_gets_overloaded(limited: Stack, sender: Sender) -> None:
-    account, client, one = sender
-    with begun(limited, account, one, 300_000) as first, begun(limited, account, one, 300_000) as second:
+@contextmanager
+def two_uploads_of(server: Stack, account: Account, one: int) -> Iterator[None]:
+    with begun(server, account, one, 300_000) as first, begun(server, account, one, 300_000) as second:
         for connection in (first, second):
             connection.send(part(bytes(290_000), FILE)[:100_000])
-        eventually(lambda: rows_of(limited, account) == 2, "two uploads under way")
-        with refused("overloaded") as caught:
+        eventually(lambda: rows_of(server, account) == 2, "two uploads under way")
+        yield
+
+
+def test_user_with_two_uploads_waits_and_others_do_not(limited: Stack, sender: Sender, other: Sender) -> None:
+    account, client, one = sender
+    with two_uploads_of(limited, account, one):
+        with refused("rate_limited") as caught:
             client.upload(one, b"text", "a.txt", "text/plain")
+        assert other[1].upload(other[2], b"text", "a.txt", "text/plain")["status"] == "processing"
     assert caught.value.data["retryAfter"] == 2.0
     eventually(lambda: rows_of(limited, account) == 0, "the end of both uploads")
     assert client.upload(one, b"text", "a.txt", "text/plain")["status"] == "processing"
+
+
+def test_upload_beyond_the_slots_of_the_process_gets_overloaded(limited: Stack, sender: Sender, other: Sender) -> None:
+    account, _, one = sender
+    with two_uploads_of(limited, account, one), begun(limited, other[0], other[2], 300_000) as third:
+        third.send(part(bytes(290_000), FILE)[:100_000])
+        eventually(lambda: rows_of(limited, other[0]) == 1, "the third upload under way")
+        with refused("overloaded") as caught:
+            other[1].upload(other[2], b"text", "a.txt", "text/plain")
+    assert caught.value.data["retryAfter"] == 2.0
+
+
+def test_stored_bytes_of_a_user_are_limited(sender: Sender) -> None:
+    _, client, one = sender
+    for _ in range(3):
+        media_id = client.upload(one, bytes(400_000), "a.bin", "")["mediaId"]
+        eventually(lambda media_id=media_id: is_ready(client, media_id), "the medium to be ready")
+    for act in (
+        lambda: client.upload(one, bytes(300_000), "a.bin", ""),
+        lambda: client.json("POST", "/media/direct", json=announced(one, 300_000)),
+    ):
+        with refused("quota_exceeded") as caught:
+            act()
+        assert caught.value.data["status"] == 403
+    assert client.upload(one, b"text", "a.txt", "text/plain")["status"] == "processing"
+
+
+def announced(conversation_id: int, size: int) -> dict[str, object]:
+    return {"filename": "a.bin", "contentType": "", "bytes": size, "conversationId": conversation_id}
+
+
+def test_simultaneous_uploads_do_not_exceed_the_limit(limited: Stack) -> None:
+    """Six uploads begin at once where three fit, for several users in turn."""
+    for _ in range(5):
+        account = register(limited.base_url)
+        client = RestClient(limited.base_url, account.access_token)
+        one, start = int(client.group()["id"]), threading.Barrier(6)
+        client.close()
+
+        def begin(account: Account = account, one: int = one, start: threading.Barrier = start) -> str:
+            with closing(RestClient(limited.base_url, account.access_token)) as mine:
+                start.wait()
+                try:
+                    mine.json("POST", "/media/direct", json=announced(one, 300_000))
+                except Refused as refusal:
+                    return refusal.code
+                return "accepted"
+
+        with ThreadPoolExecutor(6) as pool:
+            outcomes = sorted(task.result() for task in [pool.submit(begin) for _ in range(6)])
+        assert outcomes == ["accepted"] * 3 + ["rate_limited"] * 3
+        assert rows_of(limited, account) == 3
 
 
 def test_pending_bytes_per_user_are_limited(limited: Stack, sender: Sender) -> None:

@@ -25,6 +25,7 @@ PUBLISHED = {
     "unsupported_media": 415,
     "invalid": 422,
     "rate_limited": 429,
+    "quota_exceeded": 403,
     "media_off": 501,
     "overloaded": 503,
     "internal": 500,

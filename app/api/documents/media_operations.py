@@ -14,7 +14,7 @@ from app.core.media import (
 )
 from app.core.message_answers import AttachmentView
 
-OFF = errors.MediaOff
+OFF, FULL = errors.MediaOff, errors.QuotaExceeded
 
 MEDIA_OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -27,7 +27,7 @@ MEDIA_OPERATIONS: tuple[Operation, ...] = (
         body=UploadForm,
         body_type="multipart/form-data",
         query=UploadQuery,
-        errors=(MISSING, LIMITED, OFF),
+        errors=(MISSING, LIMITED, FULL, OFF),
     ),
     Operation(
         "POST",
@@ -37,7 +37,7 @@ MEDIA_OPERATIONS: tuple[Operation, ...] = (
         MEDIA,
         {201: Answered("The fields are valid once, for ten minutes", DirectUploadView)},
         body=NewDirectUpload,
-        errors=(MISSING, LIMITED, OFF),
+        errors=(MISSING, LIMITED, FULL, OFF),
     ),
     Operation(
         "POST",

@@ -19,7 +19,7 @@ from app.core.ids import make_uuid7
 from app.media.sniff import REFUSED, claimed_type, kind_of
 from app.media.storage import DirectUpload, Storage, StorageError, Stored
 from app.services.media.media_storages import MediaStorages, asset_of
-from app.services.media.receive_upload import ReadMemberships, check_membership, check_unprocessed, limit_of
+from app.services.media.receive_upload import ReadMemberships, check_membership, limit_of, take_room
 from app.services.reading.media_json import attachment_view
 from app.store import media as store
 from app.store.engine import reading, writing
@@ -59,7 +59,7 @@ def begin_direct(
 ) -> Begun:
     """Creates the medium and signs its upload.
 
-    Raises MediaOff, NotFound, TooLarge, Invalid, RateLimited, Overloaded. May block.
+    Raises MediaOff, NotFound, TooLarge, Invalid, RateLimited, QuotaExceeded, Overloaded. May block.
     """
     storage = storages.for_new_media()
     content_type = claimed_type(wanted.content_type)
@@ -69,10 +69,10 @@ def begin_direct(
     if wanted.bytes > limit_of(settings, kind):
         raise TooLarge(f"{kind}: more than {limit_of(settings, kind)} bytes.")
     check_membership(memberships, user_id, wanted.conversation_id)
-    check_unprocessed(engine, settings, user_id, wanted.bytes)
     now = time.time()
     id_, expires_at = make_uuid7(int(now * 1000)), int(now) + SIGNED_SECONDS
     with writing(engine) as conn:
+        take_room(conn, settings, user_id, wanted.bytes)
         found = Found(kind, content_type, wanted.bytes)
         filename, until = clean_filename(wanted.filename), SIGNED_SECONDS + UPLOAD_SECONDS
         place = id_, user_id, wanted.conversation_id, storage.name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from app.config import Settings
-from app.core.errors import MediaOff, Overloaded
+from app.core.errors import MediaOff, Overloaded, RateLimited
 from app.media.registry import StorageContext, StorageRegistry
 from app.media.storage import Asset, Storage
 from app.store.media import StoredMedia
@@ -21,7 +22,7 @@ class MediaStorages:
         self._settings = settings
         self._registry = StorageRegistry(StorageContext(settings, env))
         self._made: dict[str, Storage] = {}
-        self._active_uploads = 0
+        self._active_uploads: Counter[int] = Counter()  # by user
         self._next_piece = 0.0
 
     def for_new_media(self) -> Storage:
@@ -54,18 +55,23 @@ class MediaStorages:
         return self._next_piece - now
 
     @contextmanager
-    def upload_slot(self) -> Iterator[None]:
+    def upload_slot(self, user_id: int) -> Iterator[None]:
         """Holds one of the process's MAX_UPLOADS slots, because each upload keeps a piece of its file in memory.
 
-        Raises Overloaded if none is free.
+        A user holds at most MAX_UPLOADS_PER_USER of them. Raises RateLimited beyond that; Overloaded if none is free.
         """
-        if self._active_uploads >= self._settings.max_uploads:
+        active = self._active_uploads
+        if active[user_id] >= self._settings.max_uploads_per_user:
+            raise RateLimited("Too many of your uploads at once.", retry_after=2.0)
+        if active.total() >= self._settings.max_uploads:
             raise Overloaded("Too many uploads at once.", retry_after=2.0)
-        self._active_uploads += 1
+        active[user_id] += 1
         try:
             yield
         finally:
-            self._active_uploads -= 1
+            active[user_id] -= 1
+            if not active[user_id]:
+                del active[user_id]
 
 
 def asset_of(row: StoredMedia) -> Asset:

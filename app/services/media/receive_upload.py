@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.config import Settings
-from app.core.errors import Invalid, NotFound, Overloaded, RateLimited, TooLarge
+from app.core.errors import Invalid, NotFound, Overloaded, QuotaExceeded, RateLimited, TooLarge
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
 from app.media.image_size import image_size
@@ -27,8 +27,9 @@ from app.services.media.media_storages import MediaStorages
 from app.services.reading.media_json import attachment_view
 from app.services.reading.memberships import Memberships
 from app.store import media as store
-from app.store.engine import autocommit, reading, writing
+from app.store.engine import autocommit, writing
 from app.store.media import Found
+from app.store.media_usage import lock_usage
 from app.task_queue import enqueue_processing
 
 log = logging.getLogger(__name__)
@@ -58,12 +59,17 @@ def max_file_bytes(settings: Settings) -> int:
     return max(limit_of(settings, kind) for kind in ("image", "audio", "video", "file"))
 
 
-def check_unprocessed(engine: Engine, settings: Settings, user_id: int, size: int) -> None:
-    """Raises RateLimited if the user's unprocessed media plus ``size`` bytes exceed MAX_WAITING_BYTES."""
-    with reading(engine) as conn:
-        unprocessed = store.pending_bytes(conn, user_id)
-    if unprocessed + size > settings.max_waiting_bytes:
+def take_room(conn: Connection, settings: Settings, user_id: int, size: int) -> None:
+    """Checks that ``size`` more bytes fit. Insert the medium in the same transaction: other uploads of the user wait.
+
+    Raises RateLimited if the user's unprocessed media would exceed MAX_WAITING_BYTES; QuotaExceeded if all their media
+    would exceed MAX_STORED_BYTES.
+    """
+    usage = lock_usage(conn, user_id)
+    if usage.unprocessed + size > settings.max_waiting_bytes:
         raise RateLimited("Too many of your uploads are still being processed.", retry_after=10.0)
+    if 0 < settings.max_stored_bytes < usage.stored + size:
+        raise QuotaExceeded(f"Your files take {usage.stored} of {settings.max_stored_bytes} bytes.")
 
 
 def check_membership(memberships: ReadMemberships, user_id: int, conversation_id: int) -> None:
@@ -75,8 +81,8 @@ def check_membership(memberships: ReadMemberships, user_id: int, conversation_id
 class Upload:
     """One upload. Call ``place``, ``begin_file`` and ``write`` in the order of the form's parts, then ``finish``.
 
-    ``declared`` is the length that the client announced. ``pause`` sleeps without blocking other requests. Use it in a
-    ``with`` block. Its methods may block and raise ParleyError.
+    ``declared`` is the length that the client announced, or the maximum if it announced none. ``pause`` sleeps without
+    blocking other requests. Use it in a ``with`` block. Its methods may block and raise ParleyError.
     """
 
     def __init__(
@@ -108,7 +114,6 @@ class Upload:
         self._complete = False
 
     def __enter__(self) -> Upload:
-        check_unprocessed(self._engine, self._settings, self._user_id, self._declared)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
@@ -126,6 +131,7 @@ class Upload:
         self._claimed, self._filename = content_type, filename
         self._id = make_uuid7(int(time.time() * 1000))
         with writing(self._engine) as conn:
+            take_room(conn, self._settings, self._user_id, self._declared)
             place = self._conversation_id or None
             store.begin(conn, self._id, self._user_id, place, self._storage, self._declared)
 

@@ -55,6 +55,7 @@ class Media(Base):
         CheckConstraint("kind IN ('image', 'audio', 'video', 'file')", name="kind"),
         Index("ix_media_conversation_id_version", "conversation_id", "version"),
         Index("ix_media_sweep_at", "sweep_at", postgresql_where="sweep_at IS NOT NULL"),
+        Index("ix_media_usage", "user_id", postgresql_include=["state", "bytes"]),
         Index("ix_media_waiting", "user_id", postgresql_where="state IN ('receiving', 'awaiting', 'processing')"),
         Index("ix_media_untold", "created_at", postgresql_where="version = 0 AND state IN ('ready', 'failed')"),
     )
