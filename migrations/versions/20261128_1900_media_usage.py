@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "20261128_1900"
-down_revision = "20261128_1700"
+down_revision = "20261128_1840"
 
 NAME = "ix_media_usage"
 
