@@ -43,6 +43,10 @@ if urlsplit(broker_url).scheme == "rediss":
 # tries).
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+# A Redis that refuses writes (READONLY in a failover, MISCONF with a full disk, OOM) is an outage like any other. By
+# default its error would end the worker.
+broker_channel_error_retry = True
+worker_consumer = "tasks.patient_consumer:PatientConsumer"  # waits until Redis accepts writes
 # If the pool is exhausted, publishing from within a task fails after 5 s. By default it would wait forever.
 broker_pool_acquire_timeout = 5
 broker_pool_limit = 4

@@ -10,10 +10,14 @@ from functools import cache
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
 
 log = logging.getLogger(__name__)
+
+# kombu passes the error of a Redis that refuses a write (READONLY, MISCONF, OOM) on as it is.
+UNREACHABLE = (OperationalError, OSError, RedisError)
 
 DRAIN = "tasks.persist_messages.drain"
 PUSH = "tasks.send_push.run"
@@ -56,7 +60,7 @@ def enqueue_discard(media_id: str) -> None:
 def _enqueue(task: str, argument: str | int, seconds: float = 0, queue: str = "maintenance") -> None:
     try:
         celery().send_task(task, (argument,), queue=queue, countdown=seconds or None, retry=False)
-    except (OperationalError, OSError) as error:
+    except UNREACHABLE as error:
         log.warning("%s(%s) was not enqueued: %s", task, argument, type(error).__name__)
 
 
@@ -64,7 +68,7 @@ def wake_push() -> None:
     """Enqueues a runner of push notifications. If the task is lost, beat enqueues one within seconds."""
     try:
         celery().send_task(PUSH, queue="push", expires=30, retry=False, ignore_result=True)
-    except (OperationalError, OSError) as error:
+    except UNREACHABLE as error:
         log.warning("%s was not enqueued: %s", PUSH, type(error).__name__)
 
 
@@ -74,5 +78,5 @@ def wake_drain() -> None:
     """
     try:
         celery().send_task(DRAIN, queue="persistence", expires=30, retry=False, ignore_result=True)
-    except (OperationalError, OSError) as error:
+    except UNREACHABLE as error:
         raise Overloaded(f"The broker does not answer ({type(error).__name__}).") from None

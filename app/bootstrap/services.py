@@ -127,6 +127,7 @@ class ServicesBuilder:
             confirmations=self._confirmations,
             members=MemberChecks(redis=self._redis, run_blocking=self._run_blocking),
             rate=self._rates.marks,
+            call_later=call_later,
         )
 
     def _build_reading(self) -> None:

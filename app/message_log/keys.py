@@ -25,6 +25,7 @@ GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
 SEEN = PREFIX + "seen"  # hash user id -> when the user was last online, ms; a task moves it to Postgres
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token expires, s
 PROCESSES = PREFIX + "processes"  # zset process that publishes metrics -> when they expire, s
+WRITE_PROBE = PREFIX + "write-probe"  # string that a worker writes to find out if Redis takes writes; expires by itself
 WORKERS = PREFIX + "workers"  # zset worker -> its last heartbeat, s
 PUSH_LEASE = PREFIX + "push-lease"  # string, the token of the push runner; expires by itself
 PUSH_WAKE = PREFIX + "push-wake"  # list of at most one item: a push became pending since the runner last looked

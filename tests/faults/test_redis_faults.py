@@ -83,3 +83,27 @@ def test_redis_hangs(cluster: Cluster, chat: Chat, rng: random.Random, long_form
         finally:
             cluster.stores.valkey.thaw()
         crowd.wait_acks(3, 60)
+
+
+REFUSING = {
+    "readonly": (["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]),
+    "out-of-memory": (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]),
+    "no-replicas": (["CONFIG", "SET", "min-replicas-to-write", "3"], ["CONFIG", "SET", "min-replicas-to-write", "0"]),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSING)
+def test_redis_refuses_writes(cluster: Cluster, chat: Chat, rng: random.Random, refusal: str) -> None:
+    """A failover, a full memory, missing replicas: Redis answers, but with an error. No process ends of it."""
+    refuse, allow = REFUSING[refusal]
+    pids = [child.pid for child in cluster.stack.children]
+    with chat() as crowd, cluster.stores.valkey.client() as client:
+        crowd.wait_acks(rng.randint(2, 4))
+        client.execute_command(*refuse)
+        try:
+            crowd.wait_for(lasted(6), 60, "the end of the refusal")
+        finally:
+            client.execute_command(*allow)
+        crowd.wait_acks(3, 60)
+    assert all(child.running() for child in cluster.stack.children)
+    assert [child.pid for child in cluster.stack.children] == pids

@@ -142,6 +142,7 @@ class MemoryGateway:
             confirmations=self.confirmations,
             members=MemberChecks(redis=self.redis, run_blocking=self.run_blocking),
             rate=unlimited,
+            call_later=self.timers.call_later,
         )
         self.sender = self.make_sender(unlimited)
         self.replay = Replay(engine=self.engine, redis=self.redis, directs=self.directs, epoch=self.epoch)

@@ -15,6 +15,7 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import members_of
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.log_writer import LogWriter
+from app.services.messaging.mark_retries import CallLater, MarkRetries, is_temporary
 from app.services.messaging.receipt_batcher import ReceiptBatcher
 from app.services.messaging.refusals import refusal
 from app.services.messaging.send_message import Outcome
@@ -73,6 +74,7 @@ class MarkMover:
         confirmations: Confirmations,
         members: MemberChecks,
         rate: UserRate,
+        call_later: CallLater,
     ) -> None:
         self._engine = engine
         self._log = log
@@ -80,6 +82,8 @@ class MarkMover:
         self._confirmations = confirmations
         self._members = members
         self._rate = rate
+        self._retries = MarkRetries(retry=self.mark_delivered, call_later=call_later)
+        receipts.on_refused(self._retries.add)
 
     def move(self, kind: Kind, user_id: int, conversation_id: int, seq: int, outcome: Outcome) -> None:
         """Never blocks, never raises. Calls ``outcome`` once the mark is stored, also if it was further on already.
@@ -127,8 +131,9 @@ class MarkMover:
         self._rate.acquire(user_id, begin)
 
     def mark_delivered(self, user_id: int, conversation_id: int, seq: int) -> None:
-        """Moves a delivered mark that nobody waits for. If it is refused, the next delivery moves past it. Never
-        blocks.
+        """Moves a delivered mark that nobody waits for. Never blocks.
+
+        The client keeps nothing that would repeat the mark, so it is tried again until it is in the log.
         """
         if self._receipts.is_large(conversation_id):
             self._receipts.add(Kind.DELIVERED, conversation_id, user_id, seq)
@@ -136,7 +141,9 @@ class MarkMover:
         operation = Operation(Kind.DELIVERED, conversation_id, user_id, seq)
 
         def decided(decision: Decision, error: ParleyError | None) -> None:
-            if error is None and decision[0] == Decided.DEFER:
+            if is_temporary(decision, error):
+                self._retries.add(user_id, conversation_id, seq)
+            elif error is None and decision[0] == Decided.DEFER:
                 self._receipts.mark_large(conversation_id)
                 self._receipts.add(Kind.DELIVERED, conversation_id, user_id, seq)
 

@@ -16,6 +16,7 @@ from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
 from app.services.messaging.log_writer import OperationQueue
+from app.services.messaging.mark_retries import is_temporary
 
 EVERY_SECONDS = 1.0
 # Delivered marks that nobody waits for. Senders in a large group see them a little later, too.
@@ -48,6 +49,11 @@ class ReceiptBatcher:
         self._timer: Timer | None = None
         self._due = 0.0
         self._sent = 0.0
+        self._refused: Callable[[int, int, int], None] = lambda _user, _conversation, _seq: None
+
+    def on_refused(self, refused: Callable[[int, int, int], None]) -> None:
+        """Calls ``refused(user, conversation, seq)`` for each delivered mark that the log could not take now."""
+        self._refused = refused
 
     def is_large(self, conversation_id: int) -> bool:
         return conversation_id in self._large
@@ -93,7 +99,19 @@ class ReceiptBatcher:
             flat = [number for pair in part for number in pair]
             last = first + MAX_IN_ONE >= len(moved)
             operation = Operation(Kind.RECEIPT_BATCH, conversation_id, 0, [int(kind), *flat])
-            self._changes.submit(operation, self._decided(conversation_id, waiting if last else []))
+            decided = self._decided(conversation_id, waiting if last else [])
+            self._changes.submit(operation, self._keeping(kind, conversation_id, part, decided))
+
+    def _keeping(self, kind: Kind, conversation_id: int, marks: list[tuple[int, int]], decided: Outcome) -> Outcome:
+        """Nobody repeats a delivered mark, but clients repeat a read mark that was answered with an error."""
+
+        def keep_refused(decision: Decision, error: ParleyError | None) -> None:
+            decided(decision, error)
+            if kind == Kind.DELIVERED and is_temporary(decision, error):
+                for user_id, seq in marks:
+                    self._refused(user_id, conversation_id, seq)
+
+        return keep_refused
 
     def _decided(self, conversation_id: int, waiting: list[Confirmed]) -> Outcome:
         def confirm_all(last_seq: int, error: ParleyError | None) -> None:

@@ -1,0 +1,80 @@
+"""Retries and drops records that could not be stored, for operators.
+
+A message is sent again: it gets a new seq, reaches all members live, and keeps its id. Its old seq stays a deleted
+message. Any other record is stored as it was: where a later change was made meanwhile, it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from app.core.kinds import Kind
+from app.core.records import Record, unpack_record
+from app.message_log.append import Decided, Operation
+from app.services.drain.store_records import RecordStore
+from app.store.dead_letters import delete_dead_letter, delete_tombstone, find_dead_letter
+from app.store.engine import reading, writing
+from app.store.epochs import read_epoch
+
+SENT_AGAIN = (Kind.MESSAGE, Kind.BLOCKED_MESSAGE)
+# The same id was accepted meanwhile, because its sender repeated it.
+ACCEPTED = (Decided.DONE, Decided.STORED, Decided.PENDING)
+
+CarryOut = Callable[[list[Operation]], list[int]]
+
+
+class DeadLetterError(Exception):
+    """Why a dead letter cannot be retried. It stays where it is."""
+
+
+def record_of(blob: bytes) -> Record | None:
+    """Returns the record of a dead letter, or None if its bytes are not those of a record."""
+    try:
+        return unpack_record(blob)
+    except (ValueError, TypeError):
+        return None
+
+
+class DeadLetterRetry:
+    """``send`` appends operations of one conversation to the log and returns what was decided."""
+
+    def __init__(self, *, engine: Engine, store: RecordStore, send: CarryOut) -> None:
+        self._engine = engine
+        self._store = store
+        self._send = send
+
+    def retry(self, letter_id: int) -> None:
+        """Raises DeadLetterError; Overloaded, RedisError, StaleEpochError and EpochLostError mean "try later"."""
+        record = self._find(letter_id)
+        if record.kind in SENT_AGAIN:
+            self._send_again(record)
+        else:
+            self._store_as_it_was(record)
+        with writing(self._engine) as connection:
+            delete_dead_letter(connection, letter_id)
+
+    def _find(self, letter_id: int) -> Record:
+        with reading(self._engine) as connection:
+            letter = find_dead_letter(connection, letter_id)
+        if letter is None:
+            raise DeadLetterError(f"there is no dead letter {letter_id}")
+        record = record_of(letter.record)
+        if record is None:
+            raise DeadLetterError("its bytes are not those of a record; it can only be dropped")
+        return record
+
+    def _send_again(self, record: Record) -> None:
+        operation = Operation(Kind.MESSAGE, record.conversation_id, record.user_id, record.id, record.body)
+        (decided,) = self._send([operation])
+        if decided not in ACCEPTED:
+            raise DeadLetterError(f"the log refused it ({Decided(decided).name})")
+
+    def _store_as_it_was(self, record: Record) -> None:
+        with writing(self._engine) as connection:
+            epoch = read_epoch(connection).number
+            delete_tombstone(connection, record.conversation_id, record.seq, record.version)
+        reasons = self._store.store(epoch, [record])
+        if reasons:
+            raise DeadLetterError(f"it cannot be stored: {reasons[record.version]}")
