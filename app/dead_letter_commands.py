@@ -46,7 +46,7 @@ def show(letter_id: int) -> None:
     if row is None:
         raise click.ClickException(f"There is no dead letter {letter_id}.")
     record = record_of(row.record)
-    content = row.record.hex() if record is None else json.dumps(record._asdict(), indent=2, ensure_ascii=False)
+    content = row.record.hex() if record is None else _as_json(record)
     click.echo(f"{content}\n\n{row.reason}")
 
 
@@ -105,3 +105,7 @@ def _build_retry(shared: Container) -> DeadLetterRetry:
     return DeadLetterRetry(
         engine=shared.engine, store=store, send=WorkerChanges(shared.redis, shared.engine, append).carry_out
     )
+
+
+def _as_json(record: Record) -> str:
+    return json.dumps(dict(zip(Record.__annotations__, record, strict=True)), indent=2, ensure_ascii=False)
