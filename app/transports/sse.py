@@ -22,7 +22,7 @@ from app.config import Settings
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.cursor import Position
-from app.core.errors import ParleyError, Unauthorized
+from app.core.errors import Overloaded, ParleyError, RateLimited, Unauthorized
 from app.core.events import Event, make_event
 from app.fanout.revocation import RevokedSessions
 from app.gateway.gateway import Gateway
@@ -157,6 +157,15 @@ class _Stream(Response):
             session.begin(*self._beginning)
 
 
+def _return_later(error: ParleyError) -> Response:
+    """Returns a stream that ends at once with the error. An EventSource gives up for good on any status except 200."""
+    pause = max(random.randint(*RETRY_MS), int(1000 * error.extra.get("retryAfter", 0)))
+    body = b"retry:%d\n\n" % pause + make_event("error", error.as_data()).sse
+    response = Response(body, content_type="text/event-stream; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 class EventStreams(ServerSentEventsBlueprint):  # type: ignore[misc]
     """flask-sse's blueprint with our own stream. Its publish, messages and redis members are of no use here: events
     come only from the log.
@@ -181,6 +190,14 @@ def install(
 
     @blueprint.get("/events")  # type: ignore[untyped-decorator]
     def events() -> Response:
+        try:
+            return begin()
+        except (Overloaded, RateLimited) as error:
+            if "text/event-stream" not in request.headers.get("Accept", ""):
+                raise
+            return _return_later(error)
+
+    def begin() -> Response:
         gateway.start()
         check_origin(request, settings)
         gateway.sessions.check_room()

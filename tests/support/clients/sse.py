@@ -119,6 +119,8 @@ class SseClient(EventClient):
         self.response_headers = {k.lower(): v for k, v in self._response.getheaders()}
         if self._response.status != 200:
             self._refused()
+        if self._response.getheader("Content-Length") is not None:  # a stream has no length: it ended at once
+            self._return_later()
         assert self._sock is not None
         self._sock.settimeout(None)
 
@@ -131,6 +133,13 @@ class SseClient(EventClient):
         )
         problem = json.loads(body)
         raise Refused(problem["code"], problem, self._response.status)
+
+    def _return_later(self) -> None:
+        """Raises the error of a stream that began with it."""
+        parser = SseParser()
+        [last] = [event for event in parser.feed(self._response.read()) if event.name == "error"]
+        self._drop()
+        raise Refused(last.data["code"], last.data, self._response.status)
 
     def _read(self, generation: int) -> None:
         response = self._response
