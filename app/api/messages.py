@@ -39,7 +39,7 @@ class TypingBody(Struct, frozen=True):
 
 
 class PresenceQuery(Struct, frozen=True, rename="camel"):
-    user_ids: Annotated[str, Meta(pattern=r"^\d{1,16}(,\d{1,16})*$", max_length=8000)]
+    user_ids: Annotated[str, Meta(pattern=r"^[1-9]\d{0,15}(,[1-9]\d{0,15})*$", max_length=8000)]
 
 
 @blueprint.post("/messages")

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.core.errors import Invalid
 from app.core.ids import UUID_PATTERN
+from app.core.names import has_invisible, is_confusable, without_invisible
 
 # Control characters, halves of surrogate pairs, and characters that change the direction of the following text.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -36,6 +37,8 @@ MayAddMe = Annotated[
 
 # Names of deleted accounts. Nobody may register one and impersonate the former user.
 RESERVED_PREFIX = "deleted-"
+# Names that look as if the deployment spoke, and words that address a group.
+RESERVED_NAMES = frozenset({"admin", "system", "support", "all", "everyone", "here", "channel"})
 
 
 class Register(Struct, rename="camel", frozen=True):
@@ -126,25 +129,28 @@ def normal_username(text: str) -> str:
     if USERNAME.fullmatch(name) is None:
         raise Invalid.field("username", "3 to 32 of a–z, 0–9, _ . and -")
     if is_reserved(name):
-        raise Invalid.field("username", f"names that begin with {RESERVED_PREFIX} are reserved")
+        raise Invalid.field("username", "this name is reserved")
     return name
 
 
 def is_reserved(username: str) -> bool:
-    return username.startswith(RESERVED_PREFIX)
+    return username in RESERVED_NAMES or username.startswith(RESERVED_PREFIX)
 
 
 def checked_display_name(text: str) -> str:
     """Returns the name without surrounding space. Raises Invalid if nothing visible is left."""
     name = text.strip()
-    if not name or _UNSHOWABLE.search(name):
+    if not name or _UNSHOWABLE.search(name) or has_invisible(name):
         raise Invalid.field("displayName", "1 to 80 visible characters")
+    if is_confusable(name):
+        raise Invalid.field("displayName", "a word mixes letters of several scripts that look alike")
     return name
 
 
 def showable(text: str) -> str:
-    """Returns the visible characters of a name from another service: at most 80, possibly none."""
-    return _UNSHOWABLE.sub("", text).strip()[:80]
+    """Returns the visible characters of a name from another service: at most 80, and none if it is confusable."""
+    name = without_invisible(_UNSHOWABLE.sub("", text)).strip()[:80]
+    return "" if is_confusable(name) else name
 
 
 def checked_avatar_url(text: str) -> str:

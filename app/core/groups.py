@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app.core.accounts import AvatarUrl
 from app.core.commands import Id
 from app.core.errors import Invalid
+from app.core.names import has_invisible
 
 MAX_GROUP_NAME, MAX_GROUP_DESCRIPTION = 120, 2000  # characters
 
@@ -68,7 +69,7 @@ class RoleBody(Struct, frozen=True, rename="camel"):
 def checked_name(name: str) -> str:
     """Returns the name without surrounding space. Raises Invalid if nothing is left."""
     name = name.strip()
-    if not name:
+    if not name or has_invisible(name):
         raise Invalid.field("name", "1 to 120 visible characters")
     return name
 

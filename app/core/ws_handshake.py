@@ -68,13 +68,14 @@ def _check_request_line(method: str, http_version: str) -> None:
 
 
 def _check_tokens(values: Mapping[str, str]) -> None:
-    if "websocket" not in _tokens(values.get("upgrade", "")):
+    if "websocket" not in tokens(values.get("upgrade", "")):
         raise UpgradeRefused(400, "Upgrade does not name websocket", {"Upgrade": "websocket"})
-    if "upgrade" not in _tokens(values.get("connection", "")):
+    if "upgrade" not in tokens(values.get("connection", "")):
         raise UpgradeRefused(400, "Connection does not name Upgrade")
 
 
-def _tokens(value: str) -> set[str]:
+def tokens(value: str) -> set[str]:
+    """Returns the elements of a comma-separated header in lower case."""
     return {token.strip().lower() for token in value.split(",")}
 
 

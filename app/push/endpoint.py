@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 HTTPS_PORT = 443
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class ForbiddenEndpointError(ValueError):
@@ -77,6 +78,8 @@ def may_call(address: str, *, loopback: bool) -> bool:
     ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     ip = mapped or ip
+    if ip in NAT64:
+        return False  # a gateway translates it to any IPv4 address, also a private one
     if ip.is_loopback:
         return loopback
     return ip.is_global and not ip.is_multicast and not ip.is_reserved

@@ -19,7 +19,7 @@ from app.api.caller import caller_of_request
 from app.api.check_origin import check_origin
 from app.config import Settings
 from app.core.errors import NotFound, ParleyError
-from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
+from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade, tokens
 from app.errors_http import problem_response
 from app.gateway.gateway import Gateway
 from app.transports.command_session import CommandServices
@@ -48,6 +48,18 @@ class GatewaySock(Sock):  # type: ignore[misc]
         return decorator
 
 
+def _with_one_upgrade(wsgi_app: Any) -> Any:
+    """Routes a request whose ``Upgrade`` offers several protocols. Werkzeug expects websocket alone."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        offered = environ.get("HTTP_UPGRADE")
+        if offered is not None and "websocket" in tokens(offered):
+            environ["HTTP_UPGRADE"] = "websocket"
+        return wsgi_app(environ, start_response)
+
+    return application
+
+
 def _not_an_upgrade(_: WebsocketMismatch) -> Any:
     """Answers ``/ws`` without an upgrade, and an upgrade on another path (RFC 9110 section 15.5.22)."""
     if request.path == "/ws":
@@ -65,6 +77,7 @@ def install(
 ) -> None:
     """Routes ``/ws``."""
     app.register_error_handler(WebsocketMismatch, _not_an_upgrade)
+    app.wsgi_app = _with_one_upgrade(app.wsgi_app)  # type: ignore[method-assign]
     app.config.setdefault("SOCK_SERVER_OPTIONS", server_options(settings.ping_seconds))
     sock = GatewaySock(app)
     parts: dict[str, Any] = {

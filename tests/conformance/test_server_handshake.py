@@ -63,6 +63,7 @@ def test_compressed_frame_after_an_offer_fails(server: Stack) -> None:
         {"Connection": "keep-alive, Upgrade"},
         {"Connection": "upgrade"},
         {"Upgrade": "WebSocket"},
+        {"Upgrade": "WebSocket, foo"},
         {"User_Agent": "x" * 4000},
     ],
     ids=str,

@@ -93,3 +93,9 @@ def test_nothing_is_cached_or_sniffed(rest: MakeRest, ann: Account) -> None:
     headers = rest(ann).request("GET", "/me").headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/users?ids=0", "/users?ids=1,0", "/presence?userIds=0"])
+def test_user_id_zero_is_refused(rest: MakeRest, ann: Account, path: str) -> None:
+    with refused("invalid"):
+        rest(ann).request("GET", path)

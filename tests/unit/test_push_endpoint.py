@@ -80,7 +80,7 @@ def test_any_host_allows_names_but_no_bare_addresses() -> None:
         ),
         *("224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "240.0.0.1"),
         *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1"),
-        *("2002:7f00:1::", "2002:a00:1::", "64:ff9b:1::1", "2001:db8::1"),
+        *("2002:7f00:1::", "2002:a00:1::", "64:ff9b:1::1", "64:ff9b::a9fe:a9fe", "64:ff9b::8efa:4a8a", "2001:db8::1"),
     ],
 )
 def test_private_addresses_are_not_called(address: str) -> None:

@@ -4,7 +4,8 @@ Invariants:
 
 * Accepts only RS256, ES256 and EdDSA, and of these only the one that belongs to the key. A shared-secret algorithm is
   never accepted with a public key: everybody knows the public key, so everybody could sign.
-* The key set is fetched at most once per ``REFETCH_SECONDS``, regardless of how many unknown key ids arrive.
+* The key set is fetched at most once per ``REFETCH_SECONDS``, regardless of how many unknown key ids arrive. A key that
+  is unknown in this time may be new, so its tokens are not refused for good: they get Overloaded.
 * While the issuer does not answer, the keys of the last successful fetch stay in use.
 """
 
@@ -160,6 +161,7 @@ class FetchedKeys:
         kid = header.get("kid")
         if not isinstance(kid, str):
             raise Unauthorized("The token does not name its key.")
+        asked_at = time.monotonic()
         key = self._keys.get(kid)
         if key is None or time.monotonic() - self._fetched_at > REFRESH_SECONDS:
             self._refresh(kid)
@@ -168,6 +170,9 @@ class FetchedKeys:
             return key
         if self._fetched_at < self._attempted_at:
             raise Overloaded("The issuer of this token does not answer.", retry_after=REFETCH_SECONDS)
+        if self._fetched_at < asked_at:
+            wait = max(1.0, self._fetched_at + REFETCH_SECONDS - asked_at)
+            raise Overloaded("The token's key may be new: it is looked up later.", retry_after=wait)
         raise Unauthorized("The token's key is unknown.")
 
     def _refresh(self, kid: str) -> None:
