@@ -130,6 +130,17 @@ def groups(call: Call, ben: Account) -> None:
     call("DELETE", f"/conversations/{group}/invites/{invite}")
     call("DELETE", f"/conversations/{group}/invites", json={})
     call("POST", f"/conversations/{group}/leave", token=ben.access_token)
+    answer_requests(call, group, ben)
+
+
+def answer_requests(call: Call, group: int, ben: Account) -> None:
+    """Ben has left the group, so adding him again makes a request."""
+    call("POST", f"/conversations/{group}/members", json={"userId": ben.user_id})
+    call("GET", "/requests", token=ben.access_token)
+    call("POST", f"/requests/{group}/accept", token=ben.access_token)
+    call("POST", f"/conversations/{group}/leave", token=ben.access_token)
+    call("POST", f"/conversations/{group}/members", json={"userId": ben.user_id})
+    call("POST", f"/requests/{group}/refuse", token=ben.access_token)
 
 
 def make_group_changes(ben: Account) -> list[tuple[str, str, dict[str, Any] | None]]:
