@@ -111,6 +111,8 @@ class Settings:
     # Sessions
     max_sessions: int = 12_000
     max_sessions_per_user: int = 50
+    max_unjoined: int = 3000
+    max_unjoined_per_address: int = 500
     outbox_events: int = 1000
     outbox_bytes: int = 1024 * 1024
     write_stall_seconds: float = 10.0

@@ -72,13 +72,22 @@ class FrameDecoder:
     ``max_message_bytes`` limits one message with all its fragments, and so the memory used here.
     """
 
-    __slots__ = ("_max", "_partial", "_resting", "failure")
+    __slots__ = ("_max", "_partial", "_resting", "extra_frames", "failure")
 
-    def __init__(self, max_message_bytes: int = 65536) -> None:
+    def __init__(self, max_message_bytes: int = 65536, extra_frames: int = 2**62) -> None:
         self._max = max_message_bytes
+        # How many more control frames and fragments are taken. They cost work and bring nothing, so the owner allows
+        # so many per second.
+        self.extra_frames = extra_frames
         self._resting = True  # between two messages; stays False after a failure or a close frame
         self._partial: _Partial | None = None
         self.failure: FrameFailure | None = None
+
+    def allow(self, max_message_bytes: int) -> None:
+        """Changes the limit for later messages."""
+        self._max = max_message_bytes
+        if self._partial is not None:
+            self._partial.allow(max_message_bytes)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Returns the messages and control frames that ``data`` completes, in order, as ``(opcode, payload)``.
@@ -115,7 +124,7 @@ class FrameDecoder:
             partial = _Partial(self._max)
         done: list[tuple[int, bytes]] = []
         try:
-            partial.read(data, done)
+            self.extra_frames = partial.read(data, done, self.extra_frames)
         except FrameFailure as failure:
             self.failure = failure.with_traceback(None)  # a traceback would keep the buffers alive
         closed = bool(done) and done[-1][0] == OP_CLOSE
@@ -157,24 +166,33 @@ class _Partial:
     def is_empty(self) -> bool:
         return not (self._head or self._key or self._type)
 
-    def read(self, data: bytes, done: list[tuple[int, bytes]]) -> None:
-        """Appends what ``data`` completes to ``done``, up to a close frame. Raises FrameFailure."""
+    def allow(self, max_message_bytes: int) -> None:
+        self._max = max_message_bytes
+
+    def read(self, data: bytes, done: list[tuple[int, bytes]], extra: int) -> int:
+        """Appends what ``data`` completes to ``done``, up to a close frame. Returns what is left of ``extra``, the
+        number of control frames and fragments that may come. Raises FrameFailure.
+        """
         position = 0
         while True:
             if not self._key:
                 position = self._read_header(data, position)
                 if not self._key:
-                    return
+                    return extra
             chunk = data[position : position + self._left]
             position += len(chunk)
             self._take(chunk)
             if self._left:
-                return
+                return extra
+            if self._opcode != OP_TEXT or not self._final:
+                extra -= 1
+                if extra < 0:
+                    raise FrameFailure(1008, "too many control frames or fragments")
             if (finished := self._finish_frame()) is None:
                 continue
             done.append(finished)
             if finished[0] == OP_CLOSE:
-                return
+                return extra
 
     def _read_header(self, data: bytes, position: int) -> int:
         """Returns the position after the header. An incomplete header is kept for the next read."""

@@ -42,12 +42,13 @@ Prepare = Callable[[MessageEditor, int, Any], Prepared]
 
 MAX_WAITING = 64
 MAX_UNANSWERED = 256
+READS_PER_SECOND = 200  # of one session: pings, fetches, subscriptions, renewals; the rest of them waits
 
 
 class Commands:
     """The commands of one session."""
 
-    __slots__ = ("_busy", "_services", "_session", "_unanswered", "_waiting")
+    __slots__ = ("_busy", "_reads_left", "_services", "_session", "_unanswered", "_waiting")
 
     def __init__(self, session: CommandSession, services: CommandServices) -> None:
         self._session = session
@@ -55,6 +56,18 @@ class Commands:
         self._busy = False
         self._waiting: list[bytes] = []
         self._unanswered = 0
+        self._reads_left = READS_PER_SECOND
+
+    def refill(self) -> None:
+        """Allows as many reads as a second may have. Called once a second."""
+        if self._reads_left < READS_PER_SECOND:
+            self._reads_left = READS_PER_SECOND
+            self._session.resume(PauseReason.READS_SPENT)
+
+    def _count_read(self) -> None:
+        self._reads_left -= 1
+        if self._reads_left <= 0:
+            self._session.pause(PauseReason.READS_SPENT)
 
     def take(self, payload: bytes) -> None:
         if self._busy:
@@ -85,6 +98,7 @@ class Commands:
             self._run_exclusively(partial(self._join, command, ref), ref)
             return
         if frame.event == "ping":
+            self._count_read()
             self._session.answer("pong", {}, ref)
             return
         if not self._session.joined:
@@ -219,6 +233,7 @@ class Commands:
             raise
 
     def _authenticate(self, command: Authenticate, ref: str | None) -> None:
+        self._count_read()
         self._run_exclusively(partial(self._renew_token, command, ref), ref)
 
     def _renew_token(self, command: Authenticate, ref: str | None) -> None:
@@ -232,6 +247,7 @@ class Commands:
 
     def _fetch(self, command: FetchUnread, ref: str | None) -> None:
         """Waits until the reader has taken what waits: then the answer itself cannot overflow the outbox."""
+        self._count_read()
         fetch = partial(self._run_exclusively, partial(self._answer_unread, command, ref), ref)
         if self._session.backlog() <= self._session.streams.max_backlog:
             fetch()
@@ -245,6 +261,7 @@ class Commands:
         session.answer("unread_messages", answer, ref)
 
     def _presence(self, command: PresenceSubscribe, ref: str | None) -> None:
+        self._count_read()
         self._run_exclusively(partial(self._answer_presence, command, ref), ref)
 
     def _answer_presence(self, command: PresenceSubscribe, ref: str | None) -> None:

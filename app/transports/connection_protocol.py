@@ -11,6 +11,7 @@ class PauseReason(IntFlag):
 
     COMMANDS_WAIT = 1  # too many commands wait behind one that blocks
     UNANSWERED = 2  # too many commands have no answer yet
+    READS_SPENT = 4  # as many reads as a second allows
 
 
 class Owner(Protocol):

@@ -9,22 +9,25 @@ over from gunicorn, and ends the request. Under other servers (``flask run``) fl
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_sock import Sock
 from werkzeug.routing.exceptions import WebsocketMismatch
 
-from app.api.caller import caller_of_request
+from app.api.caller import address, caller_of_request
 from app.api.check_origin import check_origin
 from app.config import Settings
 from app.core.errors import NotFound, ParleyError
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade, tokens
 from app.errors_http import problem_response
 from app.gateway.gateway import Gateway
+from app.services.auth.rate_limit import network_of
 from app.transports.command_session import CommandServices
 from app.transports.connection import Connection, Flusher
 from app.transports.connection_protocol import Limits
+from app.transports.newcomers import Newcomers
 from app.transports.sock_connection import SockConnection, server_options, sock_view
 from app.transports.take_over import can_take_over, take_over
 from app.transports.websocket_session import ServedSession, WebSocketSession
@@ -87,8 +90,12 @@ def install(
         "settings": settings,
     }
 
+    newcomers = Newcomers(settings.max_unjoined, settings.max_unjoined_per_address)
+
     def serve(server: Any) -> None:
-        ServedSession(lambda owner: SockConnection(owner, limits, server), b"", g.socket_caller, **parts).serve()
+        connect = partial(SockConnection, limits=limits, server=server)
+        leave = newcomers.enter(network_of(address()))
+        ServedSession(connect, b"", g.socket_caller, leave_door=leave, **parts).serve()
 
     served = sock_view(sock, "/ws", serve)
 
@@ -100,6 +107,7 @@ def install(
             key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], dict(request.headers))
             caller = caller_of_request(allow_ticket=True)
             gateway.sessions.check_room()
+            newcomers.check_room(network_of(address()))
         except UpgradeRefused as refused:
             return _refusal(refused.reason, refused.status, refused.headers)
         except ParleyError as error:
@@ -109,5 +117,7 @@ def install(
             return served()
         socket, early = take_over(request.environ)
         socket.send(build_response(accept_key(key)))
-        WebSocketSession(lambda owner: Connection(socket, owner, flusher, limits), early, caller, **parts)
+        leave = newcomers.enter(network_of(address()))
+        connect = partial(Connection, socket, flusher=flusher, limits=limits)
+        WebSocketSession(connect, early, caller, leave_door=leave, **parts)
         return _Handled()

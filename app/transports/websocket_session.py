@@ -36,6 +36,8 @@ from app.transports.sock_connection import SockConnection
 log = logging.getLogger(__name__)
 
 BAD_FRAMES = 10  # in a row, then the session ends with 1008
+EARLY_FRAME_BYTES = 4096  # until the session has joined: a stranger may not make the process keep more
+EXTRA_FRAMES = 500  # control frames and fragments in a second
 CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close frame
 
 
@@ -49,6 +51,7 @@ class WebSocketSession(CommandSession):
         "_connection",
         "_decoder",
         "_handshake_caller",
+        "_leave_door",
         "_next_ping",
         "_opened",
         "_ping_sent",
@@ -66,6 +69,7 @@ class WebSocketSession(CommandSession):
         early: bytes,
         caller: Caller | None,
         *,
+        leave_door: Callable[[], None] = lambda: None,
         registry: SessionRegistry,
         streams: Streams,
         services: CommandServices,
@@ -76,13 +80,14 @@ class WebSocketSession(CommandSession):
         self._services = services
         self._settings = settings
         self._handshake_caller = caller
+        self._leave_door = leave_door  # ends its time among those who have not joined (newcomers.py)
         self._opened = now
         self._next_ping = now + settings.ping_seconds
         self._ping_sent = 0.0
         self._closing_since = 0.0
         self._bad_frames = 0
         self._when_drained: Callable[[], None] | None = None
-        self._decoder = FrameDecoder(MAX_FRAME_BYTES)
+        self._decoder = FrameDecoder(EARLY_FRAME_BYTES, EXTRA_FRAMES)
         self.commands: Commands | None = None
         self._connection = open_connection(self)
         registry.add(self)
@@ -146,6 +151,8 @@ class WebSocketSession(CommandSession):
 
     def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
         self._handshake_caller = None
+        self._leave_door()
+        self._decoder.allow(MAX_FRAME_BYTES)
         self.answer("joined", data, ref)
 
     def refuse(self, error: ParleyError, ref: str | None) -> None:
@@ -184,11 +191,18 @@ class WebSocketSession(CommandSession):
         self._connection.close(encode_close(code, reason), discard=discard)
         self.detach()
 
+    def on_closed(self) -> None:
+        self._leave_door()
+        super().on_closed()
+
     def _closed_by_peer(self, payload: bytes) -> None:
         code, _ = parse_close(payload)
         self.send_close(code if code != 1005 else CloseCode.NORMAL)
 
     def check(self, now: float, wall: float) -> None:
+        self._decoder.extra_frames = EXTRA_FRAMES
+        if self.commands is not None:
+            self.commands.refill()
         if self._closing_since:
             if now - self._closing_since > CLOSE_SECONDS:
                 self._connection.abort()
@@ -230,7 +244,7 @@ class ServedSession(WebSocketSession):
         payload = message.encode() if isinstance(message, str) else message
         if payload is message:
             self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
-        elif len(payload) > MAX_FRAME_BYTES:
+        elif len(payload) > (MAX_FRAME_BYTES if self.joined else EARLY_FRAME_BYTES):
             self.send_close(CloseCode.TOO_BIG, "frame too large")
         else:
             self._take(payload)

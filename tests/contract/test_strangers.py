@@ -1,0 +1,65 @@
+"""What somebody without an account can do to a server: little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Connect
+from tests.support.clients import Account, HandshakeRefused, WsClient, register
+from tests.support.private_stack import private_stack
+from tests.support.processes import Stack
+
+EMPTY_FRAGMENT = b"\x00\x80" + b"0000"
+EMPTY_PING = b"\x89\x80" + b"0000"
+
+
+@pytest.fixture(scope="module")
+def small_server() -> Iterator[Stack]:
+    with private_stack(web=1, workers=1, env={"MAX_UNJOINED_PER_ADDRESS": "5", "MAX_UNJOINED": "7"}) as stack:
+        yield stack
+
+
+def test_sockets_that_do_not_join_take_no_room(small_server: Stack, opened: list[Any]) -> None:
+    account = register(small_server.base_url)
+    joined = [open_socket(small_server, account, opened).join() for _ in range(8)]
+    silent = [open_socket(small_server, account, opened, "none") for _ in range(5)]
+    with pytest.raises(HandshakeRefused) as caught:
+        open_socket(small_server, account, opened, "none")
+    assert caught.value.status == 503
+    silent[0].finish()
+    silent[0].wait_closed()
+    silent[1].wait_closed(30)  # not joined in time
+    open_socket(small_server, account, opened).join()
+    assert not any(client.ended for client in joined)
+
+
+def open_socket(server: Stack, account: Account, opened: list[Any], credential: str = "header") -> WsClient:
+    client = WsClient(server.base_url, account, credential=credential)
+    opened.append(client)
+    return client.connect()
+
+
+def test_message_before_join_is_at_most_4096_bytes(raw: Connect, ann: Account) -> None:
+    client = raw(ann)
+    client.send_text('{"event": "ping", "data": {"x": "%s"}}' % ("x" * 5000))
+    assert client.wait_closed() == 1009
+    client = raw(ann).join()
+    client.send_text('{"event": "ping", "data": {"x": "%s"}, "ref": "big"}' % ("x" * 5000))
+    assert client.answer("big").name == "pong"
+
+
+@pytest.mark.parametrize("flood", [EMPTY_PING * 2000, b"\x01\x80" + b"0000" + EMPTY_FRAGMENT * 2000])
+def test_flood_of_empty_frames_ends_the_session(raw: Connect, ann: Account, flood: bytes) -> None:
+    client = raw(ann).join()
+    client.connection.send_raw(flood)
+    assert client.wait_closed() == 1008
+
+
+def test_flood_of_reads_is_answered_and_waits(raw: Connect, ann: Account) -> None:
+    client = raw(ann).join()
+    refs = [client.command_nowait("ping", {}) for _ in range(500)]
+    assert all(client.answer(ref).name == "pong" for ref in refs)
+    assert not client.ended
