@@ -19,7 +19,7 @@ blueprint = Blueprint("accounts", __name__, url_prefix="/api/v1/me")
 def delete() -> Response:
     container = current_container()
     caller = require_caller()
-    container.limits.deletion(address(), caller.user_id)
+    container.limits.password(address(), caller.user_id)
     given = parse_body(DeleteAccount) if request.get_data() else DeleteAccount()
     container.account_deletion.delete(caller.user_id, given.password)
     return json_response(DeletionTaken("accepted"), 202)

@@ -6,12 +6,15 @@ import msgspec
 from flask import Blueprint, Response
 from flask_jwt_extended import get_jwt, verify_jwt_in_request
 
-from app.api.caller import address, require_caller
+from app.api.caller import address, require_caller, require_writer
 from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
-from app.core.accounts import LogIn, Register
+from app.core.accounts import ChangePassword, LogIn, Register
 from app.core.errors import NotFound
+from app.core.ids import UUID
+from app.services.auth.change_password import change_password
+from app.services.auth.list_sign_ins import end_other_sign_ins, end_sign_in, list_sign_ins
 from app.services.auth.local_tokens import LocalClaims
 from app.services.auth.log_in import log_in
 from app.services.auth.register_user import register_user
@@ -52,6 +55,40 @@ def refresh() -> Response:
 @blueprint.post("/logout")
 def logout() -> Response:
     current_container().auth_sessions.log_out(require_caller())
+    return Response(status=204)
+
+
+@blueprint.post("/password")
+def password() -> Response:
+    container = current_container()
+    caller = require_caller()
+    container.limits.password(address(), caller.user_id)
+    body = parse_body(ChangePassword)
+    change_password(
+        caller, body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions
+    )
+    return Response(status=204)
+
+
+@blueprint.get("/sessions")
+def sign_ins() -> Response:
+    return json_response(list_sign_ins(require_caller(), engine=current_container().engine))
+
+
+@blueprint.delete("/sessions/<session_id>")
+def end_one(session_id: str) -> Response:
+    container = current_container()
+    caller = require_writer()
+    if UUID.fullmatch(session_id) is None:
+        raise NotFound
+    end_sign_in(caller, session_id, engine=container.engine, sessions=container.auth_sessions)
+    return Response(status=204)
+
+
+@blueprint.post("/sessions/end-others")
+def end_others() -> Response:
+    container = current_container()
+    end_other_sign_ins(require_writer(), engine=container.engine, sessions=container.auth_sessions)
     return Response(status=204)
 
 

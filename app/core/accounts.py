@@ -54,6 +54,24 @@ class LogIn(Struct, rename="camel", frozen=True):
     password: Annotated[str, Meta(max_length=1024)]
 
 
+class ChangePassword(Struct, frozen=True):
+    current: Annotated[str, Meta(max_length=1024)]
+    new: Password
+
+
+class SignInView(Struct, rename="camel", frozen=True):
+    """One of your sign-ins. ``lastUsedAt`` is when its tokens were last renewed."""
+
+    id: Annotated[str, Meta(pattern=UUID_PATTERN)]
+    created_at: str
+    last_used_at: str
+    current: bool
+
+
+class SignInList(Struct, frozen=True):
+    sessions: list[SignInView]
+
+
 class ProfilePatch(Struct, rename="camel", frozen=True):
     """Absent fields stay as they are; ``avatarUrl: null`` removes the picture."""
 

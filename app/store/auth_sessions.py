@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Text, cast, delete, func, select,
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.models import AuthSession
-from app.store.sql import as_ms, first, moment
+from app.store.sql import as_ms, first, moment, structs
 
 Outcome = Literal["rotated", "reused", "gone"]
 
@@ -26,6 +26,12 @@ class AuthSessionRow(Struct, frozen=True):
     refresh_generation: int
     expires_ms: int
     revoked_ms: int | None
+
+
+class SignInRow(Struct, frozen=True):
+    id: str
+    created_ms: int
+    last_used_ms: int
 
 
 class Rotation(Struct, frozen=True):
@@ -92,6 +98,22 @@ def end_all_of(conn: Connection, user_id: int, reason: str) -> None:
     """Revokes all sessions of the user, so that none of their refresh tokens works. Safe to repeat."""
     theirs = update(AuthSession).where(AuthSession.user_id == user_id, AuthSession.revoked_at.is_(None))
     conn.execute(theirs.values(revoked_at=func.now(), revoked_reason=reason))
+
+
+def sessions_of(conn: Connection, user_id: int, limit: int) -> list[SignInRow]:
+    """Returns the newest ``limit`` sessions of the user that are alive, the last used one first."""
+    columns = _ID, as_ms(AuthSession.created_at), as_ms(AuthSession.last_used_at)
+    theirs = select(*columns).where(AuthSession.user_id == user_id, *_ALIVE)
+    newest = theirs.order_by(AuthSession.last_used_at.desc(), AuthSession.id).limit(limit)
+    return structs(SignInRow, conn.execute(newest))
+
+
+def end_others(conn: Connection, user_id: int, keep: str, reason: str, *, tokens_end_ms: int) -> dict[str, int]:
+    """Revokes the user's sessions except ``keep``. Returns ``sid`` -> end in unix seconds, as ``end_session`` does."""
+    others = AuthSession.user_id == user_id, AuthSession.id != UUID(keep), *_ALIVE
+    ends = func.least(AuthSession.expires_at, moment(tokens_end_ms))
+    ended = update(AuthSession).where(*others).values(revoked_at=func.now(), revoked_reason=reason, expires_at=ends)
+    return {sid: int(end) for sid, end in conn.execute(ended.returning(_ID, _EXPIRES_SECONDS))}
 
 
 def revoked_sessions(conn: Connection) -> dict[str, int]:

@@ -162,6 +162,18 @@ def password_hash_of(conn: Connection, user_id: int) -> str | None:
     return conn.execute(select(User.password_hash).where(User.id == user_id, EXISTS)).scalar()
 
 
+def replace_password_hash(conn: Connection, user_id: int, old: str, new: str) -> bool:
+    """Stores the new hash if the old one is still stored; returns whether it was."""
+    unchanged = User.id == user_id, User.password_hash == old, EXISTS
+    return conn.execute(update(User).where(*unchanged).values(password_hash=new)).rowcount > 0
+
+
+def hold_password_hash(conn: Connection, user_id: int, expected: str | None) -> bool:
+    """Returns whether this hash is stored. Until the transaction ends, nobody can change it."""
+    unchanged = User.id == user_id, User.password_hash == expected, EXISTS
+    return conn.execute(select(User.id).where(*unchanged).with_for_update(read=True)).first() is not None
+
+
 def is_new_account(conn: Connection, user_id: int) -> bool:
     """Returns whether the user registered less than ``NEW_ACCOUNT_DAYS`` ago."""
     since = func.now() - timedelta(days=NEW_ACCOUNT_DAYS)

@@ -11,6 +11,7 @@
  * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string, lastSeen?: string }} User
  * @typedef {User & { lastSeenVisible: LastSeenVisible }} Profile your own
  * @typedef {"everyone" | "contacts" | "nobody"} LastSeenVisible
+ * @typedef {{ id: string, createdAt: string, lastUsedAt: string, current: boolean }} SignIn
  * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible }} ProfilePatch null removes a value
  * @typedef {{ users: User[] }} UserList
  * @typedef {{ userId: number, status: "online" | "offline", lastSeen: string | null }} Presence

@@ -105,7 +105,7 @@ def _path_parameters(path: str) -> list[Schema]:
 
 
 def _path_schema(name: str) -> Schema:
-    if name in ("messageId", "exportId", "mediaId"):
+    if name in ("messageId", "exportId", "mediaId", "sessionId"):
         return {"type": "string", "format": "uuid"}
     return {"type": "integer", "minimum": 0} if name.endswith("Id") else {"type": "string"}
 

@@ -13,6 +13,7 @@ from app.api.documents.account_operations import ACCOUNT_OPERATIONS
 from app.api.documents.group_operations import GROUP_OPERATIONS
 from app.api.documents.media_operations import MEDIA_OPERATIONS
 from app.api.documents.push_operations import PUSH_OPERATIONS
+from app.api.documents.sign_in_operations import SIGN_IN_OPERATIONS
 from app.api.message_changes import MESSAGE_OPERATIONS
 from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.operation import (
@@ -258,6 +259,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *GROUP_OPERATIONS,
     *MESSAGE_OPERATIONS,
+    *SIGN_IN_OPERATIONS,
     *ACCOUNT_OPERATIONS,
     *MEDIA_OPERATIONS,
     *PUSH_OPERATIONS,

@@ -44,7 +44,7 @@ class AccountDeletion:
         """Begins the deletion. Safe to repeat after Overloaded, when the first call may have done it already.
 
         Raises Forbidden for a wrong password, Invalid if the account has a password and none was given. The caller
-        limits how often this may be tried (RateLimits.deletion).
+        limits how often this may be tried (RateLimits.password).
         """
         self._check_password(user_id, password)
         erase = self._settings.account_deletion == "erase"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from redis import Redis
@@ -87,13 +88,37 @@ class AuthSessions:
         ``tokens_end`` is the end of a token that the caller knows, in epoch seconds; another token of the session may
         end later, up to the longest lifetime.
         """
-        latest = max(tokens_end, int(time.time()) + self._access_seconds) + CLOCK_MARGIN_SECONDS
+        tokens_end_ms = max(tokens_end * 1000 + CLOCK_MARGIN_SECONDS * 1000, self._tokens_end_ms())
         with writing(self._engine) as conn:
-            end = store.end_session(conn, sid, user_id, reason, tokens_end_ms=latest * 1000)
+            end = store.end_session(conn, sid, user_id, reason, tokens_end_ms=tokens_end_ms)
             push_targets.forget_session(conn, sid)
+        self.announce({sid: end})
+
+    def end_others(self, conn: Connection, caller: Caller, reason: str) -> dict[str, int]:
+        """Ends all sessions of the caller's user except the caller's own, within the caller's transaction. Pass the
+        result to ``announce`` after the commit.
+        """
+        ended = store.end_others(conn, caller.user_id, caller.sid, reason, tokens_end_ms=self._tokens_end_ms())
+        for sid in ended:
+            push_targets.forget_session(conn, sid)
+        return ended
+
+    def has_ended(self, conn: Connection, sid: str) -> bool:
+        """Returns whether the session was revoked. A session of an external issuer has no row until it ends."""
+        found = store.find_session(conn, sid)
+        return found is not None and found.revoked_ms is not None
+
+    def announce(self, ended: Mapping[str, int]) -> None:
+        """Stops the tokens of ended sessions in every process and closes their connections. Safe to repeat."""
         with redis_errors_as_overloaded():
-            self._revoked.announce(sid, end)
-        announce_log_out(self._redis, sid)
+            for sid, end in ended.items():
+                self._revoked.announce(sid, end)
+        for sid in ended:
+            announce_log_out(self._redis, sid)
+
+    def _tokens_end_ms(self) -> int:
+        """Returns when every access token that was issued until now has expired."""
+        return (int(time.time()) + self._access_seconds + CLOCK_MARGIN_SECONDS) * 1000
 
     def _refresh_ends_ms(self) -> int:
         return int((time.time() + self._refresh_seconds) * 1000)

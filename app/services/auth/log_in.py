@@ -12,6 +12,8 @@ from app.services.reading.user_json import view_of
 from app.store import users
 from app.store.engine import reading, writing
 
+WRONG = "Wrong username or password."
+
 
 def log_in(given: LogIn, *, engine: Engine, passwords: Passwords, sessions: AuthSessions) -> SignIn:
     """Begins a session. Raises Unauthorized if the username or the password is wrong.
@@ -21,7 +23,10 @@ def log_in(given: LogIn, *, engine: Engine, passwords: Passwords, sessions: Auth
     with reading(engine) as conn:
         found = users.find_credentials(conn, given.username)
     if not passwords.verify(found.password_hash if found else None, given.password) or found is None:
-        raise Unauthorized("Wrong username or password.")
+        raise Unauthorized(WRONG)
     with writing(engine) as conn:
+        # Otherwise a sign-in could begin with the old password after a change ended all other sessions.
+        if not users.hold_password_hash(conn, found.user.id, found.password_hash):
+            raise Unauthorized(WRONG)
         session = sessions.begin(conn, found.user.id)
     return SignIn(view_of(found.user), session)

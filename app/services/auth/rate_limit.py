@@ -83,8 +83,8 @@ class RateLimits:
         own = Limit("uploads", str(user_id), self._settings.uploads_per_minute)
         self.take(own, *self._writes(address, user_id))
 
-    def deletion(self, address: str, user_id: int) -> None:
-        """Deleting an account requires the password, so this limits guessing it with a stolen token."""
+    def password(self, address: str, user_id: int) -> None:
+        """Limits guessing the password with a stolen token: changing it and deleting the account require it."""
         own = Limit("passwords", str(user_id), self._settings.auth_attempts_per_minute)
         self.take(own, *self._writes(address, user_id))
 

@@ -12,6 +12,12 @@ export type Profile = User & {
     lastSeenVisible: LastSeenVisible;
 };
 export type LastSeenVisible = "everyone" | "contacts" | "nobody";
+export type SignIn = {
+    id: string;
+    createdAt: string;
+    lastUsedAt: string;
+    current: boolean;
+};
 /**
  * null removes a value
  */

@@ -1,0 +1,41 @@
+"""Changes the password of a signed-in user."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from app.core.accounts import ChangePassword
+from app.core.caller import Caller
+from app.core.errors import Conflict, Forbidden, Unauthorized
+from app.services.auth.auth_sessions import AuthSessions
+from app.services.auth.passwords import Passwords
+from app.store import users
+from app.store.engine import reading, writing
+
+
+def change_password(
+    caller: Caller, given: ChangePassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions
+) -> None:
+    """Stores the new password and ends all other sessions of the user, in one transaction.
+
+    Raises Forbidden if the current password is wrong or the account has none, Unauthorized if the caller's session
+    ended meanwhile, Conflict if another request changed the password meanwhile.
+    """
+    old = _checked_hash(caller, given.current, engine=engine, passwords=passwords)
+    new = passwords.hash(given.new)
+    with writing(engine) as conn:
+        if not users.replace_password_hash(conn, caller.user_id, old, new):
+            raise Conflict("The password was changed by another request.")
+        # A request of an ended session may still be under way, and must not change anything.
+        if sessions.has_ended(conn, caller.sid):
+            raise Unauthorized("This sign-in has ended.")
+        ended = sessions.end_others(conn, caller, "password changed")
+    sessions.announce(ended)
+
+
+def _checked_hash(caller: Caller, password: str, *, engine: Engine, passwords: Passwords) -> str:
+    with reading(engine) as conn:
+        stored = users.password_hash_of(conn, caller.user_id)
+    if not passwords.verify(stored, password) or stored is None:
+        raise Forbidden("Wrong password.")
+    return stored
