@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -49,6 +50,28 @@ class OneConnection(redis.Redis):
     client between threads or greenlets.
     """
 
+    connected: Callable[[OneConnection], object] | None = None
+
+    def call_on_connect(self, act: Callable[[OneConnection], object]) -> None:
+        """Calls ``act`` now and after every new connect, before anything else is sent. If it raises, the connection is
+        closed, and so is not used.
+        """
+        self.connected = act
+        connection = self.connection
+        if connection is None:
+            raise redis.ConnectionError("closed")
+        connection.register_connect_callback(self._on_connect)  # type: ignore[no-untyped-call]
+        if connection.is_connected:
+            self._on_connect(connection)
+
+    def _on_connect(self, connection: Any) -> None:
+        try:
+            if self.connected is not None:
+                self.connected(self)
+        except BaseException:
+            connection.disconnect()
+            raise
+
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Raises RedisError if Redis is unreachable; the next call connects again."""
         connection = self.connection
@@ -58,7 +81,7 @@ class OneConnection(redis.Redis):
         return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
 
 
-def one_connection(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> redis.Redis:
+def one_connection(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> OneConnection:
     """Connects immediately. Raises RedisError if Redis is unreachable."""
     pooled = connect_redis(settings, timeout_seconds=timeout_seconds)
     return OneConnection(connection_pool=pooled.connection_pool, single_connection_client=True)

@@ -106,6 +106,7 @@ class GatewayBuilder(ServicesBuilder):
         redis = connect_redis(self._settings, timeout_seconds=30, protocol=2)
 
         def resubscribed() -> None:
+            self._run_blocking(self._epochs.compare)
             if self._listener.subscriptions > 1:
                 self._sessions.resume_all()
 
@@ -114,6 +115,7 @@ class GatewayBuilder(ServicesBuilder):
             self._id,
             dispatch=self._hub.dispatch,
             saw_epoch=self._epochs.saw,
+            saw_version=self._history.saw,
             revoked=self._revoked.add,
             resubscribed=resubscribed,
         )

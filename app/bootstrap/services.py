@@ -23,6 +23,7 @@ from app.gateway.waiting import blocking_acquire, stored_waiter
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
+from app.message_log.history import History
 from app.redis_batch import Batcher
 from app.redis_connections import one_connection
 from app.services.groups.add_members import MemberAdder
@@ -77,6 +78,7 @@ class ServicesBuilder:
         self._confirmations = Confirmations()
         self._directs = DirectCache()
         self._epoch = CurrentEpoch(settings.dedupe_seconds)
+        self._history = History()
         self._pools = {"blocking": BlockingPool(), "resuming": BlockingPool(RESUMES_AT_ONCE)}
         self._run_blocking: RunBlocking = self._pools["blocking"].run
         self._hub = Hub(self._confirmations.settle, revoked=revoked.add)
@@ -86,6 +88,7 @@ class ServicesBuilder:
             redis=self._redis,
             engine=self._engine,
             current=self._epoch,
+            history=self._history,
             revoked=self._revoked,
             run_blocking=self._run_blocking,
         )
@@ -107,11 +110,18 @@ class ServicesBuilder:
             self._id,
             AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
             name=name,
-            connect=lambda: one_connection(settings),
+            connect=self._connect_checked,
             saw_epoch=self._epochs.saw,
+            saw_version=self._history.saw,
             wake=self._waker.wake,
         )
         return Batcher(name, script, recover=self._epochs.renew, after_batch=self._requeue_cold)
+
+    def _connect_checked(self) -> Redis:
+        """Returns a connection that writes nothing to a Redis that is older than what this gateway has seen."""
+        connection = one_connection(self._settings)
+        connection.call_on_connect(self._history.is_behind)
+        return connection
 
     def _requeue_cold(self) -> None:
         self._log.requeue_cold()  # the queue exists before the log writer does

@@ -16,7 +16,7 @@ import msgspec
 from redis import Redis
 from redis.exceptions import RedisError, TimeoutError
 
-from app.core.kinds import Kind
+from app.core.kinds import LOGGED, Kind
 from app.core.records import unpack
 from app.message_log import keys
 
@@ -34,6 +34,7 @@ class Listener:
         *,
         dispatch: Callable[[int, list[Any]], None],
         saw_epoch: Callable[[int], None],
+        saw_version: Callable[[int, int], None],
         revoked: Callable[[str], None],
         resubscribed: Callable[[], None],
     ) -> None:
@@ -41,6 +42,7 @@ class Listener:
         self._channels = (keys.gateway_channel(gateway), keys.ALL)
         self._dispatch = dispatch
         self._saw_epoch = saw_epoch
+        self._saw_version = saw_version
         self._revoked = revoked
         self._resubscribed = resubscribed
         self._greenlet: gevent.Greenlet | None = None
@@ -114,4 +116,11 @@ class Listener:
         epoch, items = message
         if epoch:
             self._saw_epoch(epoch)
+            self._saw_version(epoch, _last_version(items))
         self._dispatch(epoch, items)
+
+
+def _last_version(items: list[Any]) -> int:
+    """Returns the version of the last record, which is the greatest; 0 if it is not one of the log."""
+    record: list[Any] = items[-1][1] if items else []
+    return int(record[3]) if len(record) > 3 and record[0] in LOGGED else 0

@@ -6,14 +6,18 @@ import logging
 from collections.abc import Callable
 
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.clock import now_ms
+from app.core.errors import ParleyError
 from app.fanout.revocation import RevokedSessions
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch, begin_epoch, read_epoch
+from app.message_log.history import History
 from app.redis_calls import redis_errors_as_overloaded
-from app.store.epochs import next_epoch
+from app.store.engine import reading
+from app.store.epochs import greatest_version, next_epoch
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +31,14 @@ class EpochKeeper:
         redis: Redis,
         engine: Engine,
         current: CurrentEpoch,
+        history: History,
         revoked: RevokedSessions,
         run_blocking: Callable[[Callable[[], None]], None],
     ) -> None:
         self._redis = redis
         self._engine = engine
         self._current = current
+        self._history = history
         self._revoked = revoked
         self._run_blocking = run_blocking
         self._on_lost: list[Callable[[], None]] = []
@@ -72,6 +78,18 @@ class EpochKeeper:
         else:
             self.saw(epoch.number)
         return self._current.number
+
+    def compare(self) -> None:
+        """Begins an epoch if Redis is behind what this gateway has seen or what Postgres has. May block."""
+        try:
+            if self._history.is_behind(self._redis) or self._history.is_behind(self._redis, self._stored_version()):
+                self.renew()
+        except (RedisError, ParleyError) as error:
+            log.warning("cannot compare Redis with Postgres: %s", type(error).__name__)
+
+    def _stored_version(self) -> int:
+        with reading(self._engine) as connection:
+            return greatest_version(connection)
 
     def renew(self) -> None:
         """Begins an epoch: Redis has none. May block. Raises Overloaded if Postgres does not answer, and RedisError."""

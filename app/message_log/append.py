@@ -70,7 +70,8 @@ class AppendLimits:
 class Append:
     """Calls ``name``.lua over its own connection, which ``connect`` opens.
 
-    ``saw_epoch`` is called with the epoch of every result, ``wake`` if something was logged and no drain is running.
+    ``saw_epoch`` is called with the epoch of every result, ``saw_version`` with the epoch and the greatest version,
+    ``wake`` if something was logged and no drain is running.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Append:
         name: str = "append",
         connect: Callable[[], Redis],
         saw_epoch: Callable[[int], None],
+        saw_version: Callable[[int, int], None] = lambda _epoch, _version: None,
         wake: Callable[[], None],
     ) -> None:
         constants = KIND_CONSTANTS + PRIVATE_CONSTANT
@@ -89,6 +91,7 @@ class Append:
         self._connect = connect
         self._client: Redis | None = None
         self._saw_epoch = saw_epoch
+        self._saw_version = saw_version
         self._wake = wake
         self._gateway = gateway
         self._keys = [keys.EPOCH, keys.VERSION, keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.LEASE]
@@ -112,6 +115,7 @@ class Append:
             raise EpochLostError
         epoch, wake, flat = answer
         self._saw_epoch(epoch)
+        self._saw_version(epoch, max(flat[2::4], default=0))
         if wake:
             self._wake()
         return list(zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True))

@@ -40,8 +40,13 @@ def read_epoch(conn: Connection) -> StoredEpoch:
 def bump_epoch(conn: Connection) -> tuple[int, int]:
     """Begins a new epoch. Returns it and the greatest stored version. Blocks all drains until the transaction ends."""
     [(epoch,)] = _BUMP.rows(conn)
+    return epoch, greatest_version(conn)
+
+
+def greatest_version(conn: Connection) -> int:
+    """Returns the greatest stored version."""
     [(version,)] = _GREATEST_VERSION.rows(conn)
-    return epoch, version
+    return int(version)
 
 
 @contextmanager

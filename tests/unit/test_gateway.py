@@ -24,6 +24,7 @@ from app.gateway.waiting import stored_waiter, wait_for_result
 from app.message_log import keys
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
+from app.message_log.history import History
 from tests.support.own_hub import in_own_hub
 from tests.support.patience import PATIENCE
 from tests.twins.memory_redis import MemoryRedis
@@ -131,7 +132,12 @@ class World:
         revoked: Any = SimpleNamespace(load=lambda *, from_store: self.loaded.append(from_store))
         unused: Any = None
         self.keeper = EpochKeeper(
-            redis=self.redis, engine=unused, current=self.current, revoked=revoked, run_blocking=self.work.append
+            redis=self.redis,
+            engine=unused,
+            current=self.current,
+            history=History(),
+            revoked=revoked,
+            run_blocking=self.work.append,
         )
         self.keeper.on_lost(self._lost)
 

@@ -51,6 +51,7 @@ def listening(redis: MemoryRedis, heard: Heard) -> Iterator[Listener]:
         "here",
         dispatch=heard.dispatch,
         saw_epoch=heard.saw_epoch,
+        saw_version=lambda _epoch, _version: None,
         revoked=lambda _sid: None,
         resubscribed=heard.resubscribed,
     )
