@@ -23,13 +23,14 @@ _host = os.environ.get("HOST") or "0.0.0.0"  # noqa: S104
 bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT') or '8000'}"
 
 # With gevent, a session costs kilobytes instead of a thread. gunicorn's gevent worker patches before it loads wsgi.py.
-worker_class = "gevent"
+worker_class = "app.web_worker.Worker"
 
 # Each worker is a gateway with its own pools. db_pool_size × gateways must stay below the connection limit of the plan.
 workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
 
-# Concurrent requests. Sessions leave gunicorn's pool after their handshake, so this bounds only REST calls and
-# handshakes. When it is reached, nothing is accepted, not even health checks.
+# Concurrent requests, of which one address may have half. Sessions leave gunicorn's pool after their handshake and
+# waiting polls are not counted, so this bounds only REST calls and handshakes. When it is reached, only health checks
+# are answered (app/web_worker.py).
 worker_connections = int(os.environ.get("WORKER_CONNECTIONS") or 2000)
 
 # Handshakes that may wait while a storm of reconnecting clients is accepted. The kernel limits it to

@@ -15,6 +15,7 @@ import msgspec
 from flask import Flask, Response
 from gevent.event import Event as Flag
 
+from app.admission import stepped_aside
 from app.api.caller import require_caller
 from app.api.parsing import parse_query
 from app.core.answer_size import count_within
@@ -109,7 +110,8 @@ class PollSession(Session):
             self._flag.set()  # an earlier poll of this session, which answers without events
         flag = self._flag = Flag()
         if not self._events and not self.closed:
-            flag.wait(timeout=seconds)
+            with stepped_aside():
+                flag.wait(timeout=seconds)
         if self._events and seconds and mine == self._polls:
             gevent.sleep(COLLECT_SECONDS)
         if mine != self._polls:

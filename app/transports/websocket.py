@@ -20,10 +20,10 @@ from app.api.caller import address, caller_of_request
 from app.api.check_origin import check_origin
 from app.config import Settings
 from app.core.errors import NotFound, ParleyError
+from app.core.networks import network_of
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade, tokens
 from app.errors_http import problem_response
 from app.gateway.gateway import Gateway
-from app.services.auth.rate_limit import network_of
 from app.transports.command_session import CommandServices
 from app.transports.connection import Connection, Flusher
 from app.transports.connection_protocol import Limits

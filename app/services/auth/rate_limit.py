@@ -8,7 +8,6 @@ Commands are limited without a round trip each (app/services/messaging/user_rate
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import math
 from importlib.resources import files
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from redis import Redis
 
 from app.config import Settings
 from app.core.errors import RateLimited
+from app.core.networks import network_of as network_of  # noqa: PLC0414
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
 
@@ -104,19 +104,6 @@ class RateLimits:
         allowed = self._settings.writes_per_minute
         by_address = Limit("writes-address", network_of(address), allowed * PEOPLE_PER_ADDRESS)
         return Limit("writes", str(user_id), allowed), by_address
-
-
-def network_of(address: str) -> str:
-    """Returns the IPv4 address, or the /64 network of an IPv6 address, since one customer has at least that many."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((int(ip), 64), strict=False))
-    return str(ip)
 
 
 def _digest(who: str) -> str:

@@ -1,0 +1,119 @@
+"""gunicorn's gevent worker, with bounds that hold against strangers.
+
+* Connections are bounded per network and in all (admission.py). Beyond that, ``/healthz`` is still answered, and
+  everything else gets 503 at once.
+* A body must arrive at a minimum pace. gunicorn's keep-alive timeout is the deadline for the headers.
+
+gunicorn imports this before gevent patches the process, so nothing here imports Flask or a driver.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import gevent
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.ggevent import GeventWorker
+
+from app.admission import Admission
+from app.core.networks import network_of
+
+POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
+REFUSALS = 256  # at once; beyond this, connections are closed without an answer
+REFUSAL_SECONDS = 1.0
+# How long a process may wait for a body in all: this, and a second for each KiB that has arrived.
+BODY_SECONDS = 35.0
+BYTES_PER_SECOND = 1024
+
+HEALTHY = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\nConnection: close\r\n\r\n"
+    b'{"status":"ok"}'
+)
+_PROBLEM = (
+    b'{"type":"about:blank","title":"Overloaded","status":503,"detail":"Too many connections.",'
+    b'"code":"overloaded","retryAfter":5}'
+)
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_PROBLEM), _PROBLEM)
+)
+
+
+class Worker(GeventWorker):  # type: ignore[misc]
+    def init_process(self) -> None:
+        most: int = self.cfg.worker_connections
+        # Behind proxies of our own, all connections have their addresses.
+        self.admission = Admission(most, 0 if int(os.environ.get("TRUSTED_PROXIES") or 0) else most // 2)
+        self.refusing = 0
+        self.worker_connections = most + POLLS + REFUSALS
+        super().init_process()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        network = network_of(addr[0]) if isinstance(addr, tuple) else "unknown"
+        ticket = self.admission.admit(network)
+        if ticket is None:
+            self._refuse(client)
+            return
+        gevent.getcurrent().admission_ticket = ticket
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            ticket.aside()
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        req.unreader.pace = Pace()
+        try:
+            return super().handle_request(listener_name, req, sock, addr)
+        finally:
+            req.unreader.pace = None
+
+    def _refuse(self, client: Any) -> None:
+        self.refusing += 1
+        try:
+            if self.refusing <= REFUSALS:
+                answer_when_full(client)
+        except OSError:
+            pass  # the client said nothing in time, or is gone
+        finally:
+            self.refusing -= 1
+            client.close()
+
+
+def answer_when_full(client: Any) -> None:
+    """Answers a connection for which there is no room. Raises OSError if it does not say in time what it wants."""
+    client.settimeout(REFUSAL_SECONDS)
+    head = client.recv(1024)
+    client.sendall(HEALTHY if head.startswith((b"GET /healthz ", b"HEAD /healthz ")) else FULL)
+
+
+class Pace:
+    """How long the process may still wait for this body."""
+
+    def __init__(self) -> None:
+        self._left = BODY_SECONDS
+
+    def read(self, unreader: Any, size_hint: int | None) -> bytes:
+        """Returns what arrives; nothing, as from a client that is gone, if it is too slow."""
+        began = time.monotonic()
+        unreader.sock.settimeout(max(self._left, 0.001))
+        try:
+            data: bytes = read_chunk(unreader, size_hint)
+        except TimeoutError:
+            return b""
+        finally:
+            unreader.sock.settimeout(None)
+        self._left += len(data) / BYTES_PER_SECOND - (time.monotonic() - began)
+        return data
+
+
+read_chunk = SocketUnreader.chunk
+
+
+def _chunk(unreader: Any, size_hint: int | None = None) -> bytes:
+    pace: Pace | None = getattr(unreader, "pace", None)
+    return pace.read(unreader, size_hint) if pace is not None else read_chunk(unreader, size_hint)
+
+
+SocketUnreader.chunk = _chunk

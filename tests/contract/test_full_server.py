@@ -1,0 +1,95 @@
+"""A process whose connections are all held answers health checks, other addresses and waiting polls."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.contract.expect import eventually
+from tests.support.clients import RestClient, register
+from tests.support.clients.poll import PollClient
+from tests.support.private_stack import private_stack
+from tests.support.processes import Stack
+
+MOST = 20  # of which one address may hold half
+SLOW = {
+    "body": b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 9\r\n\r\n",
+    "headers": b"GET /api/v1/me HTTP/1.1\r\nHost: x\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.fixture(scope="module")
+def small_server() -> Iterator[Stack]:
+    with private_stack(web=1, workers=1, env={"WORKER_CONNECTIONS": str(MOST)}) as stack:
+        yield stack
+
+
+def hold(server: Stack, source: str, what: bytes, count: int) -> list[socket.socket]:
+    place = urlsplit(server.base_url)
+    held = []
+    for _ in range(count):
+        held.append(socket.create_connection((place.hostname, place.port), source_address=(source, 0)))
+        held[-1].sendall(what)
+    return held
+
+
+def healthy(server: Stack) -> bool:
+    try:
+        return httpx.get(f"{server.base_url}/healthz", timeout=10).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("what", list(SLOW))
+def test_one_address_cannot_hold_the_process(small_server: Stack, what: str) -> None:
+    held = hold(small_server, "127.0.0.2", SLOW[what], 3 * MOST)
+    try:
+        account = register(small_server.base_url)
+        client = RestClient(small_server.base_url, account.access_token)
+        assert client.json("GET", "/me")["id"] == account.user_id
+        client.close()
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_full_process_answers_health_checks(small_server: Stack) -> None:
+    held = [c for n in (2, 3, 4) for c in hold(small_server, f"127.0.0.{n}", SLOW["body"], MOST)]
+    try:
+        eventually(lambda: httpx.get(f"{small_server.base_url}/api/v1/limits").status_code == 503, "a full process")
+        eventually(lambda: healthy(small_server), "a health check")
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_body_that_never_comes_is_given_up(small_server: Stack) -> None:
+    (held,) = hold(small_server, "127.0.0.5", SLOW["body"], 1)
+    held.settimeout(60)
+    assert held.recv(4096).split()[1][:1] in {b"4", b""}
+    held.close()
+
+
+def test_waiting_polls_take_no_connections(small_server: Stack) -> None:
+    accounts = [register(small_server.base_url) for _ in range(3 * MOST // 2)]
+    waiting: list[Any] = []
+    try:
+        for account in accounts:
+            client = PollClient(small_server.base_url, account)
+            waiting.append(client)
+            client.join()
+        assert healthy(small_server)
+        sender = RestClient(small_server.base_url, accounts[0].access_token)
+        sent = sender.send(receiver_id=accounts[-1].user_id)
+        waiting[-1].wait(lambda: waiting[-1].messages(sent["conversationId"]) or None, 30, "the message")
+        sender.close()
+    finally:
+        for client in waiting:
+            client.finish()
