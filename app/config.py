@@ -76,6 +76,7 @@ class Settings:
     token_requests_per_minute: int = 120  # refreshes and tickets per user
     joins_per_minute: int = 120  # new sessions per user
     writes_per_minute: int = 300  # other changes over REST per user, and 20 times as many per address
+    presence_visible: str = "contacts"  # or "everyone" or "nobody": who sees a new account's presence
     new_account_conversations: int = 10  # that an account opens per hour in its first day; 0 is no limit
     reports_per_minute: int = 20  # per user
     exports_per_day: int = 5  # per user
@@ -239,6 +240,8 @@ def problems_between(settings: Settings) -> Iterator[str]:
         yield f"ACCOUNT_DELETION must be keep or erase, not {settings.account_deletion!r}."
     if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
         yield "CLOUDINARY_URL must have the form cloudinary://key:secret@cloud."
+    if settings.presence_visible not in ("everyone", "contacts", "nobody"):
+        yield f"PRESENCE_VISIBLE must be everyone, contacts or nobody, not {settings.presence_visible!r}."
     if settings.push_preview not in ("full", "sender", "none"):
         yield f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}."
     yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)

@@ -39,6 +39,7 @@ def ensure(container: Container, name: str) -> int:
             engine=container.engine,
             passwords=container.passwords,
             sessions=container.auth_sessions,
+            presence_visible=container.settings.presence_visible,
         )
         return made.user.id
     except Conflict:

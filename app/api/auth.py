@@ -29,7 +29,13 @@ def register() -> Response:
     body = parse_body(Register)
     container.limits.sign_in(address(), body.username)
     require_local_accounts()
-    made = register_user(body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions)
+    made = register_user(
+        body,
+        engine=container.engine,
+        passwords=container.passwords,
+        sessions=container.auth_sessions,
+        presence_visible=container.settings.presence_visible,
+    )
     return json_response(signed_in(made), 201)
 
 

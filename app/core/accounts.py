@@ -27,7 +27,7 @@ AvatarUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https://[!-~]+$")]
 
 LastSeenVisible = Annotated[
     Literal["everyone", "contacts", "nobody"],
-    Meta(description="Who sees when you were last online; contacts share a conversation with you"),
+    Meta(description="Who sees whether you are online and when you last were"),
 ]
 
 MayAddMe = Annotated[

@@ -53,7 +53,7 @@ class Kind(IntEnum):
     BLOCKED_MESSAGE = 17  # its receiver has blocked the sender and must not see it
     GROUP_CHANGED = 18  # a change of a group's members, roles or name, with its system message
     BLOCKED = 19
-    LAST_SEEN_HIDDEN = 20  # a user shows "last seen" to fewer people than before
+    LAST_SEEN_HIDDEN = 20  # a user shows their presence to fewer people than before
     MEDIA = 21  # a medium is ready, or it failed
     MEDIA_RESOLVED = 22  # the new state of a message after one of its media became ready or failed
     PROGRESS = 23  # how far the processing of a medium is; never logged

@@ -20,7 +20,7 @@ def announce_block(redis: Redis, one: int, other: int) -> None:
 
 
 def announce_hidden(redis: Redis, user_id: int) -> None:
-    """Stops sending "last seen" of this user to watching sessions. Those that may see it must subscribe again."""
+    """Stops sending this user's presence to watching sessions. Those that may see it must subscribe again."""
     _announce(redis, [Kind.LAST_SEEN_HIDDEN, user_id])
 
 

@@ -46,7 +46,7 @@ class Hub:
 
     def __init__(self, settled: Settled, *, revoked: Callable[[str], None]) -> None:
         self._sessions: dict[int, tuple[Session, ...]] = {}
-        self._watchers: dict[int, dict[Session, bool]] = {}  # user -> session -> whether it gets "last seen"
+        self._watchers: dict[int, dict[Session, bool]] = {}  # user -> session -> whether it may see
         self._settled = settled
         self._revoked = revoked
         self.epoch = 0
@@ -84,11 +84,11 @@ class Hub:
         return True
 
     def watch(self, session: Session, user_ids: Iterable[int]) -> None:
-        """Sends ``session`` the presence of these users; "last seen" only after ``show_last_seen``."""
+        """Notes that ``session`` watches these users. It gets their presence only after ``show_presence``."""
         for user_id in user_ids:
             self._watchers.setdefault(user_id, {}).setdefault(session, False)
 
-    def show_last_seen(self, session: Session, user_ids: Iterable[int]) -> None:
+    def show_presence(self, session: Session, user_ids: Iterable[int]) -> None:
         for user_id in user_ids:
             watchers = self._watchers.get(user_id, {})
             if session in watchers:
@@ -173,10 +173,10 @@ class Hub:
         _, user_id, online, seen_ms = record
         watchers = self._watchers.get(user_id)
         if watchers:
-            full = presence_event(user_id, bool(online), seen_ms)
-            without_last_seen = presence_event(user_id, bool(online), None)
-            for session, gets_last_seen in tuple(watchers.items()):
-                session.offer_ephemeral(full if gets_last_seen else without_last_seen)
+            event = presence_event(user_id, bool(online), seen_ms)
+            for session, may_see in tuple(watchers.items()):
+                if may_see:
+                    session.offer_ephemeral(event)
 
     def _stored(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         self._settled(record[1], None)
@@ -185,8 +185,13 @@ class Hub:
         self._settled([record[1]], refusal(record[2]))
 
     def _last_seen_hidden(self, _epoch: int, _users: Any, record: list[Any]) -> None:
-        if record[1] in self._watchers:
-            self._watchers[record[1]] = dict.fromkeys(self._watchers[record[1]], False)
+        """Shows the user as offline to all watchers. Those who still may see them subscribe again."""
+        watchers = self._watchers.get(record[1], {})
+        event = presence_event(record[1], False, None)
+        for session, may_see in tuple(watchers.items()):
+            watchers[session] = False
+            if may_see:
+                session.offer_ephemeral(event)
 
     def _blocked(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         """After a block, neither of the two watches the other."""

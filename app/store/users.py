@@ -93,6 +93,7 @@ def insert_user(
     avatar_url: str | None = None,
     issuer: str | None = None,
     subject: str | None = None,
+    last_seen_visible: str = "everyone",
 ) -> StoredUser | None:
     """Stores a new user, with the name in lower case. Returns None if the name or the external identity is taken."""
     new = insert(User).values(
@@ -102,6 +103,7 @@ def insert_user(
         password_hash=password_hash,
         issuer=issuer,
         subject=subject,
+        last_seen_visible=last_seen_visible,
     )
     return first(StoredUser, conn.execute(new.on_conflict_do_nothing().returning(*USER_COLUMNS)).first())
 
@@ -207,7 +209,13 @@ def set_last_seen(conn: Connection, seen: Sequence[tuple[int, int]]) -> None:
 
 
 def get_or_create_external(
-    conn: Connection, issuer: str, subject: str, *, username: str = "", display_name: str = ""
+    conn: Connection,
+    issuer: str,
+    subject: str,
+    *,
+    username: str = "",
+    display_name: str = "",
+    last_seen_visible: str = "everyone",
 ) -> StoredUser:
     """Returns the user of an external identity, creating it on first use. Safe if several callers do so at once.
 
@@ -218,7 +226,8 @@ def get_or_create_external(
     identity = select(*USER_COLUMNS, User.deleted_at.is_not(None)).where(*is_theirs)
     for name in ("", username.lower(), _derived_username(issuer, subject)):
         if _USERNAME.fullmatch(name) and not is_reserved(name):
-            insert_user(conn, name, display_name or name, issuer=issuer, subject=subject)
+            more = {"issuer": issuer, "subject": subject, "last_seen_visible": last_seen_visible}
+            insert_user(conn, name, display_name or name, **more)
         row = conn.execute(identity).first()
         if row is not None:
             if row[-1]:

@@ -1,4 +1,4 @@
-"""Visibility of users to each other: blocks between them, and who may see when a user was last online."""
+"""Visibility of users to each other: blocks between them, and who may see their presence."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.store.sql import HotStatement
 
 
 class Visible(NamedTuple):
-    """``blocked``: one of the two has blocked the other. ``last_seen``: the viewer may see when the user was online."""
+    """``blocked``: one of the two has blocked the other. ``presence``: the viewer sees the presence of the user."""
 
     blocked: bool
-    last_seen: bool
+    presence: bool
 
 
-NOTHING = Visible(blocked=False, last_seen=False)
+NOTHING = Visible(blocked=False, presence=False)
 
 # A user who wrote in a direct conversation at all did so among its first messages, unless nobody wants an answer.
 WRITTEN_AMONG = 1000
@@ -58,4 +58,4 @@ _VISIBLE = HotStatement(f"""
 def visible_to(conn: Connection, viewer: int, user_ids: Sequence[int]) -> dict[int, Visible]:
     """Returns what ``viewer`` may see of each of the users; users that do not exist are missing."""
     rows = _VISIBLE.rows(conn, viewer=viewer, ids=int_array(user_ids)) if user_ids else []
-    return {user: Visible(blocked, last_seen) for user, blocked, last_seen in rows}
+    return {user: Visible(blocked, presence) for user, blocked, presence in rows}

@@ -43,6 +43,7 @@ def short_server() -> Iterator[Stack]:
         "MAX_GROUP_MEMBERS": "5",
         "EDIT_SECONDS": "3",
         "NEW_ACCOUNT_CONVERSATIONS": "10",
+        "PRESENCE_VISIBLE": "contacts",
     }
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack

@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import eventually, is_time, refused
-from tests.support.clients import Account, Event, WsClient
+from tests.support.clients import Account, Event, RestClient, WsClient, register
+from tests.support.processes import Stack
 
 
 def block(rest: Any, user: Account | int, *, on: bool = True) -> int:
@@ -114,22 +115,46 @@ def test_last_seen_is_shown_as_the_setting_says(
         rest(ann).json("PATCH", "/me", json={"lastSeenVisible": "friends"})
 
 
-def test_presence_events_carry_last_seen_only_for_allowed_users(
+def test_one_rule_decides_about_online_and_last_seen(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, eve: Account
 ) -> None:
+    """Nobody can defeat the setting by watching the user come and go."""
     rest(ann).send(receiver_id=ben.user_id)
-    rest(ann).json("PATCH", "/me", json={"lastSeenVisible": "contacts"})
-    friend, stranger = connect("ws", ben), connect("ws", eve)
-    for client in (friend, stranger):
-        client.presence([ann.user_id])
-    went_offline = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "offline"  # noqa: E731
-    came_online = lambda e: e.name == "presence" and e.data["userId"] == ann.user_id and e.data["status"] == "online"  # noqa: E731
-    for setting, shown_to_friend in {"contacts": True, "nobody": False}.items():
+    session = connect("ws", ann)
+    for setting, shown_to in {"everyone": "ben eve", "contacts": "ben", "nobody": ""}.items():
         rest(ann).json("PATCH", "/me", json={"lastSeenVisible": setting})
-        if setting == "contacts":  # a changed setting ends the subscription, so the friend subscribes again
-            friend.presence([ann.user_id])
-        session = connect("ws", ann)
-        friend.next_event(came_online), stranger.next_event(came_online)
-        session.close()
-        assert (friend.next_event(went_offline).data["lastSeen"] is not None) == shown_to_friend
-        assert stranger.next_event(went_offline).data["lastSeen"] is None
+        for name, account in {"ben": ben, "eve": eve}.items():
+            status = rest(account).presence([ann.user_id])[ann.user_id]["status"]
+            assert status == ("online" if name in shown_to else "offline"), (setting, name)
+    watchers = [connect("ws", ben), connect("ws", eve)]
+    for client in watchers:
+        assert client.presence([ann.user_id])[ann.user_id]["status"] == "offline"
+    session.close()
+    connect("ws", ann).fence()
+    for client in watchers:
+        client.fence()
+        assert presence_events(client, ann.user_id) == []
+
+
+def test_hiding_the_presence_ends_what_watchers_see(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account
+) -> None:
+    watcher = connect("ws", ben)
+    connect("ws", ann)
+    assert watcher.presence([ann.user_id])[ann.user_id]["status"] == "online"
+    rest(ann).json("PATCH", "/me", json={"lastSeenVisible": "nobody"})
+    hidden = watcher.next_event(lambda e: e.name == "presence" and e.data["status"] == "offline").data
+    assert hidden == {"userId": ann.user_id, "status": "offline", "lastSeen": None}
+
+
+def test_new_accounts_show_their_presence_to_contacts(short_server: Stack, opened: list[Any]) -> None:
+    one, other = (register(short_server.base_url) for _ in range(2))
+    mine, theirs = (RestClient(short_server.base_url, who.access_token) for who in (one, other))
+    session = WsClient(short_server.base_url, one)
+    opened += [mine, theirs, session]
+    session.join()
+    assert mine.json("GET", "/me")["lastSeenVisible"] == "contacts"
+    conversation = theirs.send(receiver_id=one.user_id)["conversationId"]
+    assert theirs.presence([one.user_id])[one.user_id]["status"] == "offline"
+    mine.send(conversation_id=conversation)
+    assert theirs.presence([one.user_id])[one.user_id]["status"] == "online"

@@ -37,8 +37,8 @@ def base_env(**more: str) -> dict[str, str]:
     """Returns this process's environment without settings, with this interpreter's directory first in PATH."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
-    # All accounts of the tests are new, and some tests open many conversations.
-    unlimited = {"NEW_ACCOUNT_CONVERSATIONS": "0"}
+    # All accounts of the tests are new. Some tests open many conversations, and strangers watch each other.
+    unlimited = {"NEW_ACCOUNT_CONVERSATIONS": "0", "PRESENCE_VISIBLE": "everyone"}
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **unlimited, **more}
 
 

@@ -64,7 +64,7 @@ def show_users(viewer_id: int, user_ids: Sequence[int], *, engine: Engine) -> Us
 
 def _seen_by(conn: Connection, viewer_id: int, found: list[users.StoredUser]) -> UserList:
     visible = visible_to(conn, viewer_id, [user.id for user in found])
-    return UserList([view_of(user, last_seen=visible.get(user.id, NOTHING).last_seen) for user in found])
+    return UserList([view_of(user, last_seen=visible.get(user.id, NOTHING).presence) for user in found])
 
 
 def _existing(user: users.StoredUser | None) -> Profile:

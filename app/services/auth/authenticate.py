@@ -119,11 +119,11 @@ class Authenticator:
         if self._issuer is None or (self._settings.local_accounts_on and looks_local(token)):
             return _caller_of(read_local_token(token, secret_key=self._settings.secret_key))
         claims = self._issuer.read_token(token)
-        user_id = provision_external_user(claims, engine=self._engine)
+        user_id = provision_external_user(claims, engine=self._engine, presence_visible=self._settings.presence_visible)
         return Caller(user_id=user_id, sid=claims.sid, expires_at=claims.expires_at)
 
 
-def provision_external_user(claims: ExternalClaims, *, engine: Engine) -> int:
+def provision_external_user(claims: ExternalClaims, *, engine: Engine, presence_visible: str) -> int:
     """Returns the id of the user that these claims name, after creating the user on first sight.
 
     Runs once per token, since verified tokens are cached. Raises Unauthorized if the user deleted the account here.
@@ -136,6 +136,7 @@ def provision_external_user(claims: ExternalClaims, *, engine: Engine) -> int:
                 claims.subject,
                 username=claims.username,
                 display_name=claims.display_name,
+                last_seen_visible=presence_visible,
             )
     except users.AccountDeletedError:
         raise Unauthorized("The account was deleted.") from None

@@ -13,13 +13,17 @@ from app.store import users
 from app.store.engine import writing
 
 
-def register_user(wanted: Register, *, engine: Engine, passwords: Passwords, sessions: AuthSessions) -> SignIn:
+def register_user(
+    wanted: Register, *, engine: Engine, passwords: Passwords, sessions: AuthSessions, presence_visible: str
+) -> SignIn:
     """Creates the user and begins a session. Raises Invalid if a name is not allowed, Conflict if it is taken."""
     username = normal_username(wanted.username)
     display_name = checked_display_name(wanted.display_name or wanted.username)
     password_hash = passwords.hash(wanted.password)
     with writing(engine) as conn:
-        user = users.insert_user(conn, username, display_name, password_hash=password_hash)
+        user = users.insert_user(
+            conn, username, display_name, password_hash=password_hash, last_seen_visible=presence_visible
+        )
         if user is None:
             raise Conflict("This username is taken.")
         session = sessions.begin(conn, user.id)

@@ -1,6 +1,7 @@
-"""Reads presence: which users are online, and when the others were last seen, as far as the viewer may see it.
+"""Reads presence: which users are online, and when the others were last seen. One rule decides about both.
 
-If one of two users has blocked the other, each of them looks offline and never seen to the other.
+A user whose presence the viewer may not see looks offline and never seen. If one of two users has blocked the other,
+each of them looks so to the other.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ class PresenceReader:
 
     def read(self, viewer_id: int, user_ids: Sequence[int]) -> list[View]:
         """Returns ``{userId, status, lastSeen}`` for each of these users. Unknown users are offline and never seen."""
-        return self._look(viewer_id, list(dict.fromkeys(user_ids)))[0]
+        ids = list(dict.fromkeys(user_ids))
+        with reading(self._engine) as connection:
+            visible = visible_to(connection, viewer_id, ids)
+        return self._views(ids, visible)
 
     def watch(self, session: Session, user_ids: Sequence[int]) -> list[View]:
         """Returns the same for a session that watches these users, and stops watching those it may not see.
@@ -41,26 +45,25 @@ class PresenceReader:
         is missed: neither a user who comes online nor a block.
         """
         ids = list(dict.fromkeys(user_ids))
-        views, visible = self._look(session.user_id, ids)
+        with reading(self._engine) as connection:
+            visible = visible_to(connection, session.user_id, ids)
         self._hub.unwatch(session, [user for user in ids if visible.get(user, NOTHING).blocked])
-        self._hub.show_last_seen(session, [user for user in ids if visible.get(user, NOTHING).last_seen])
-        return views
+        self._hub.show_presence(session, [user for user in ids if visible.get(user, NOTHING).presence])
+        return self._views(ids, visible)
 
-    def _look(self, viewer_id: int, ids: list[int]) -> tuple[list[View], dict[int, Visible]]:
+    def _views(self, ids: list[int], visible: dict[int, Visible]) -> list[View]:
         with redis_errors_as_overloaded():
             states = online(self._redis, ids)
         with reading(self._engine) as connection:
             stored = users.get_users(connection, ids)
-            visible = visible_to(connection, viewer_id, ids)
         nobody = {"status": "offline", "lastSeen": None}  # unknown users and deleted accounts
-        views = [
+        return [
             _view(stored[i], *states[i], visible.get(i, NOTHING)) if i in stored else {"userId": i, **nobody}
             for i in ids
         ]
-        return views, visible
 
 
 def _view(user: users.StoredUser, is_online: bool, seen_ms: int | None, visible: Visible) -> View:
-    status = "online" if is_online and not visible.blocked else "offline"
-    seen_ms = (seen_ms or user.last_seen_ms) if visible.last_seen else None
+    status = "online" if is_online and visible.presence else "offline"
+    seen_ms = (seen_ms or user.last_seen_ms) if visible.presence else None
     return {"userId": user.id, "status": status, "lastSeen": rfc3339(seen_ms) if seen_ms else None}
