@@ -95,4 +95,4 @@ def _delete_leftovers(redis: Redis) -> None:
     for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "g:*"):
         for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
             redis.unlink(name)
-    redis.unlink(keys.LOG, keys.LOG_STATE, keys.MEMBERSHIPS, keys.ONLINE, keys.GATEWAYS)
+    redis.unlink(keys.LOG, keys.LOG_STATE, keys.LEASE, keys.MEMBERSHIPS, keys.ONLINE, keys.GATEWAYS)
