@@ -17,6 +17,7 @@ from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.authenticate import Authenticator
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
+from app.services.auth.read_rate import ReadRate
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
 
@@ -33,6 +34,7 @@ class Container:
     redis: redis.Redis
     revoked: RevokedSessions
     limits: RateLimits
+    reads: ReadRate
     passwords: Passwords
     authenticator: Authenticator
     auth_sessions: AuthSessions

@@ -7,6 +7,7 @@ from flask import Request, request
 from app.container import current_container
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
+from app.core.networks import network_of
 
 
 def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
@@ -24,10 +25,14 @@ def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
 
 
 def require_caller(*, allow_ticket: bool = False) -> Caller:
-    """Returns the caller as ``caller_of_request`` does. Raises Unauthorized also if the request has no credential."""
+    """Returns the caller as ``caller_of_request`` does. Raises Unauthorized also if the request has no credential,
+    and RateLimited if its user or address reads too fast.
+    """
     caller = caller_of_request(allow_ticket=allow_ticket)
     if caller is None:
         raise Unauthorized
+    if request.method == "GET":
+        current_container().reads.count(caller.user_id, network_of(address()))
     return caller
 
 

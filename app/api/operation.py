@@ -42,6 +42,8 @@ class Operation(NamedTuple):
         found = set(self.errors) | {errors.Overloaded}
         if self.credential != "none":
             found.add(errors.Unauthorized)
+            if self.method == "GET":
+                found.add(errors.RateLimited)
         if self.query is not None:
             found.add(errors.Invalid)
         if self.body is not None:

@@ -19,6 +19,7 @@ from app.services.auth.authenticate import Authenticator
 from app.services.auth.external_issuer import ExternalIssuer
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
+from app.services.auth.read_rate import ReadRate
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
 from app.services.push.vapid_key import private_key
@@ -41,6 +42,7 @@ def build_container(settings: Settings) -> Container:
         redis=client,
         revoked=revoked,
         limits=RateLimits(redis=client, settings=settings),
+        reads=ReadRate(settings.read_rate, settings.read_burst),
         passwords=passwords,
         authenticator=Authenticator(
             settings=settings,

@@ -24,6 +24,7 @@ UNLIMITED = {
     "EDIT_RATE": "0",
     "JOINS_PER_MINUTE": "0",
     "WRITES_PER_MINUTE": "0",
+    "READ_RATE": "0",
     "REPORTS_PER_MINUTE": "0",
     "EXPORTS_PER_DAY": "0",
     "UPLOADS_PER_MINUTE": "0",
