@@ -11,16 +11,18 @@ There are two ways to write a statement, and each module uses exactly one of the
   cost of a page of history. Hot modules:
 
   * the drain: ``batch_statement``, ``batch_writes``, ``batch_changes``, ``batch_group_changes``,
-    ``batch_pending_pushes``, ``dead_letters`` and ``epochs`` (the fence of each batch);
-  * conversations and messages: ``conversations``, ``direct_pairs``, ``groups``, ``memberships``, ``mentions``,
-    ``messages``, ``message_life``, ``receipts``, ``replay``, ``search``, ``unread_tail`` and ``visibility``;
+    ``batch_pending_pushes`` and ``epochs`` (the fence of each batch);
+  * conversations and messages: ``admissions``, ``conversations``, ``direct_pairs``, ``groups``, ``memberships``,
+    ``mentions``, ``messages``, ``message_life``, ``receipts``, ``replay``, ``search``, ``unread_tail`` and
+    ``visibility``;
   * the push queue: ``pending_pushes``, ``push_deliveries`` and ``push_facts``;
-  * media: ``media`` (the pieces of uploads, and the attachments of each message) and ``media_uses``.
+  * media: ``media_rows`` (the pieces of uploads, and the attachments of each message) and ``media_uses``.
 
 * **All other modules** use the models with ``select``, ``insert``, ``update`` and ``delete``, so that mypy and
   SQLAlchemy check names and types, and a renamed column fails at import: ``account_deletions``, ``auth_sessions``,
-  ``blocks``, ``exports``, ``invites``, ``media_sweep``, ``push_settings``, ``push_targets``, ``reports`` and ``users``.
-  These run a few times per session or day, where 0.1 ms does not matter.
+  ``blocks``, ``dead_letters``, ``exports``, ``invites``, ``media`` (the steps of an upload), ``media_sweep``,
+  ``media_usage``, ``push_settings``, ``push_targets``, ``reports`` and ``users``. These run a few times per
+  session, upload or day, where 0.1 ms does not matter.
 
 ``sqlalchemy.text`` is used by neither.
 """

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, or_
+from sqlalchemy import Connection
 
-from app.store.models import Request
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of, structs
 from app.store.users import StoredUser, get_users
@@ -60,6 +59,8 @@ _WAITING = HotStatement(f"""
 _REFUSE = HotStatement("""
     UPDATE requests SET refused = true WHERE user_id = :user_id AND conversation_id = :conversation_id
 """)
+_DELETE = HotStatement("DELETE FROM requests WHERE user_id = :user_id AND conversation_id = :conversation_id")
+_DELETE_ALL = HotStatement("DELETE FROM requests WHERE user_id = :user_id OR from_id = :user_id")
 
 
 def decide(conn: Connection, adder: int, user_ids: Sequence[int], conversation_id: int = 0) -> Admission:
@@ -92,9 +93,9 @@ def refuse(conn: Connection, user_id: int, conversation_id: int) -> bool:
 
 
 def delete_request(conn: Connection, user_id: int, conversation_id: int) -> None:
-    conn.execute(delete(Request).where(Request.user_id == user_id, Request.conversation_id == conversation_id))
+    _DELETE.run(conn, user_id=user_id, conversation_id=conversation_id)
 
 
 def delete_requests(conn: Connection, user_id: int) -> None:
     """Deletes all requests to and from this user."""
-    conn.execute(delete(Request).where(or_(Request.user_id == user_id, Request.from_id == user_id)))
+    _DELETE_ALL.run(conn, user_id=user_id)

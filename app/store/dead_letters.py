@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
+from uuid import uuid4
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
 
-from app.store.models.log import DeadLetter
-from app.store.models.messages import Message
-from app.store.sql import HotStatement, moment
-
-_TOMBSTONE = HotStatement("""
-    INSERT INTO messages (conversation_id, seq, id, sender_id, kind, version, sent_at, deleted_at)
-    VALUES (:conversation_id, :seq, gen_random_uuid(), :sender_id, 'text', :version, :sent_at, :sent_at)
-    ON CONFLICT DO NOTHING
-""")
-_RAISE_POSITION = HotStatement("""
-    UPDATE conversations SET last_seq = greatest(last_seq, :seq), version = greatest(version, :version)
-    WHERE id = :conversation_id
-""")
-_DEAD_LETTER = HotStatement("""
-    INSERT INTO dead_letters (record, reason)
-    SELECT :record, :reason WHERE NOT EXISTS (SELECT 1 FROM dead_letters WHERE record = :record)
-""")
+from app.store.models import Conversation, DeadLetter, Message
+from app.store.sql import moment
 
 
 def insert_tombstone(
@@ -33,14 +20,20 @@ def insert_tombstone(
 
     Does nothing if the seq is taken. Needs a transaction, after ``check_epoch``.
     """
-    position = {"conversation_id": conversation_id, "seq": seq, "version": version}
-    _TOMBSTONE.run(conn, **position, sender_id=sender_id, sent_at=moment(sent_ms))
-    _RAISE_POSITION.run(conn, **position)
+    place = {"conversation_id": conversation_id, "seq": seq, "version": version, "id": uuid4()}
+    at = moment(sent_ms)
+    tombstone = insert(Message).values(**place, sender_id=sender_id, kind="text", sent_at=at, deleted_at=at)
+    conn.execute(tombstone.on_conflict_do_nothing())
+    last_seq, latest = func.greatest(Conversation.last_seq, seq), func.greatest(Conversation.version, version)
+    position = update(Conversation).where(Conversation.id == conversation_id)
+    conn.execute(position.values(last_seq=last_seq, version=latest))
 
 
 def insert_dead_letter(conn: Connection, record: bytes, reason: str) -> None:
     """Stores a record that cannot be applied, exactly as it was in the log. Does nothing if it is there already."""
-    _DEAD_LETTER.run(conn, record=record, reason=reason)
+    stored = select(DeadLetter.id).where(DeadLetter.record == record)
+    letter = select(literal(record), literal(reason)).where(~stored.exists())
+    conn.execute(insert(DeadLetter).from_select(["record", "reason"], letter))
 
 
 class DeadLetterRow(NamedTuple):

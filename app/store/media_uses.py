@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from app.store.media import StoredMedia, begin_deletion, columns
+from app.store.media_rows import StoredMedia, begin_deletion, columns
 from app.store.messages import not_hidden
-from app.store.models import MediaUse
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, first, structs
 
@@ -54,8 +52,11 @@ _REMOVE = HotStatement("""
     DELETE FROM media_uses WHERE conversation_id = :conversation_id AND seq = ANY(CAST(:seqs AS bigint[])) RETURNING 1
 """)
 _UNUSED = HotStatement("""
-    SELECT CAST(i AS text) FROM unnest(CAST(:ids AS uuid[])) AS asked (i)
+    SELECT CAST(i AS text) FROM unnest(CAST(:ids AS uuid[])) AS wanted (i)
     WHERE NOT EXISTS (SELECT FROM media_uses WHERE media_id = i)
+""")
+_LAST_USE = HotStatement("""
+    SELECT max(seq) FROM media_uses WHERE media_id = CAST(:id AS uuid) AND conversation_id = :conversation_id
 """)
 _UNANNOUNCED = HotStatement("""
     SELECT conversation_id, seq FROM media_uses WHERE media_id = CAST(:id AS uuid) AND NOT told
@@ -163,8 +164,8 @@ def unused(conn: Connection, ids: Sequence[str]) -> list[str]:
 
 def last_use(conn: Connection, id_: str, conversation_id: int) -> int:
     """Returns the seq of the last stored message of the conversation that names the medium, or 0."""
-    mine = MediaUse.media_id == UUID(id_), MediaUse.conversation_id == conversation_id
-    return conn.execute(select(func.max(MediaUse.seq)).where(*mine)).scalar() or 0
+    [(seq,)] = _LAST_USE.rows(conn, id=id_, conversation_id=conversation_id)
+    return seq or 0
 
 
 def unannounced_uses(conn: Connection, id_: str, limit: int) -> list[Use]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.store.media import Found, StoredMedia
+from app.store.media import Found
+from app.store.media_rows import StoredMedia
 
 NAMES = (
     "claim",
@@ -17,7 +18,6 @@ NAMES = (
     "get",
     "mark_failed",
     "mark_ready",
-    "read_chunk",
     "renew",
     "requeue",
     "save_preview",
@@ -42,6 +42,7 @@ class MemoryMedia:
         module = import_module("app.services.media.process_media")
         for name in NAMES:
             monkeypatch.setattr(module.store, name, getattr(self, name))
+        monkeypatch.setattr(module.media_rows, "read_chunk", self.read_chunk)
 
     def now(self) -> float:
         return time.monotonic() + self._skipped

@@ -28,7 +28,7 @@ from app.store import media as store
 from app.store import media_uses
 from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
-from app.store.media import StoredMedia
+from app.store.media_rows import StoredMedia
 from app.store.media_uses import SETTLED, Use
 from app.store.replay import message_at
 

@@ -22,8 +22,10 @@ from app.services.media.media_storages import MediaStorages, asset_of
 from app.services.media.receive_upload import ReadMemberships, check_membership, limit_of, take_room
 from app.services.reading.media_json import attachment_view
 from app.store import media as store
+from app.store import media_rows
 from app.store.engine import reading, writing
-from app.store.media import Found, StoredMedia
+from app.store.media import Found
+from app.store.media_rows import StoredMedia
 from app.task_queue import enqueue_processing
 
 # Validity of the signature, and time limit for an upload that started in time.
@@ -128,5 +130,5 @@ def _verify(engine: Engine, row: StoredMedia, stored: Stored) -> None:
         wrong = "contentType", f"the uploaded file is of format {stored.format}"
     if wrong is not None:
         with writing(engine) as conn:
-            store.begin_deletion(conn, [row.id])
+            media_rows.begin_deletion(conn, [row.id])
         raise Invalid.field(*wrong)

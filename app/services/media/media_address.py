@@ -15,7 +15,7 @@ from app.services.media.receive_upload import ReadMemberships
 from app.services.reading.memberships import Memberships
 from app.store import media, media_uses
 from app.store.engine import reading
-from app.store.media import StoredMedia
+from app.store.media_rows import StoredMedia
 
 Variant = Literal["original", "thumbnail"]
 

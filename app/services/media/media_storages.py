@@ -12,7 +12,7 @@ from app.config import Settings
 from app.core.errors import MediaOff, Overloaded, RateLimited
 from app.media.registry import StorageContext, StorageRegistry
 from app.media.storage import Asset, Storage
-from app.store.media import StoredMedia
+from app.store.media_rows import StoredMedia
 
 
 class MediaStorages:

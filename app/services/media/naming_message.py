@@ -10,7 +10,7 @@ from app.core.records import Record, decode_body
 from app.message_log.conversations import read_tail
 from app.store import media_uses
 from app.store.engine import reading
-from app.store.media import StoredMedia
+from app.store.media_rows import StoredMedia
 
 
 def naming_seq(engine: Engine, redis: Redis, row: StoredMedia) -> int:

@@ -38,8 +38,10 @@ from app.services.media.media_storages import MediaStorages, asset_of
 from app.services.media.naming_message import naming_seq
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import media as store
+from app.store import media_rows
 from app.store.engine import reading, writing
-from app.store.media import Found, StoredMedia
+from app.store.media import Found
+from app.store.media_rows import StoredMedia
 from app.task_queue import enqueue_discard, enqueue_processing
 
 log = logging.getLogger(__name__)
@@ -147,7 +149,7 @@ class MediaWork:
         while size < row.bytes:
             began = time.monotonic()
             with reading(self._engine) as conn:
-                piece = store.read_chunk(conn, row.id, n)
+                piece = media_rows.read_chunk(conn, row.id, n)
             if piece is None:
                 raise GoneError
             yield piece

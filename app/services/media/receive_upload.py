@@ -27,6 +27,7 @@ from app.services.media.media_storages import MediaStorages
 from app.services.reading.media_json import attachment_view
 from app.services.reading.memberships import Memberships
 from app.store import media as store
+from app.store import media_rows
 from app.store.engine import autocommit, writing
 from app.store.media import Found
 from app.store.media_usage import lock_usage
@@ -174,7 +175,7 @@ class Upload:
         if self._found is None:
             self._check_head(bytes(self._piece))
         with autocommit(self._engine) as conn:
-            if not store.add_chunk(conn, self._id, self._pieces, bytes(self._piece)):
+            if not media_rows.add_chunk(conn, self._id, self._pieces, bytes(self._piece)):
                 raise Overloaded("The upload took too long.")
         self._pause(self._storages.pause_after(len(self._piece)))
         self._pieces += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from app.store import media as store
-from app.store import media_sweep
+from app.store import media_rows, media_sweep
 from app.store.engine import reading, writing
 from app.store.media_sweep import Due
 from app.task_queue import enqueue_announcement, enqueue_discard, enqueue_processing
@@ -31,7 +31,7 @@ def _handle(engine: Engine, item: Due) -> None:
             store.forget(conn, item.id, "receiving")
     elif item.state == "awaiting" or _is_unused(engine, item):
         with writing(engine) as conn:
-            store.begin_deletion(conn, [item.id])
+            media_rows.begin_deletion(conn, [item.id])
         enqueue_discard(item.id)
     elif item.state == "ready":
         with writing(engine) as conn:

@@ -15,9 +15,9 @@ from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.find_message import MessageFinder
 from app.services.reading.media_json import attachment_view
 from app.services.reading.quotations import Quotation, find_quotation
-from app.store import media
+from app.store import media_rows
 from app.store.engine import reading
-from app.store.media import StoredMedia
+from app.store.media_rows import StoredMedia
 
 
 class References(NamedTuple):
@@ -98,7 +98,7 @@ class ReferenceFinder:
         if not ids:
             return []
         with reading(self._engine) as connection:
-            found = media.get_many(connection, ids)
+            found = media_rows.get_many(connection, ids)
         for n, id_ in enumerate(ids):
             _check_media(found.get(id_), user_id, conversation_id, f"attachments[{n}].mediaId")
         return [attachment_view(found[id_]) for id_ in ids]

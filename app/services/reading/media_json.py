@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from app.store import media as store
-from app.store.media import StoredMedia
+from app.store import media_rows
+from app.store.media_rows import StoredMedia
 
 View = dict[str, Any]
 Views = TypeVar("Views", bound=Collection[View])
@@ -57,7 +57,7 @@ def show_media(conn: Connection, views: Views) -> Views:
     """Replaces the media of these messages by their present state. Runs one query, or none without media."""
     ids = {attachment["mediaId"] for view in views for attachment in view.get("attachments", ())}
     if ids:
-        found = store.get_many(conn, sorted(ids))
+        found = media_rows.get_many(conn, sorted(ids))
         for view in views:
             if view.get("attachments"):
                 view["attachments"] = [_as_now(attachment, found) for attachment in view["attachments"]]

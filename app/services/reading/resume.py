@@ -38,7 +38,7 @@ from app.services.reading.replay_groups import changed_groups, stored_settings_v
 from app.store import media_uses, message_life, messages, receipts
 from app.store.conversations import conversation_ids_of
 from app.store.engine import reading
-from app.store.media import StoredMedia
+from app.store.media_rows import StoredMedia
 from app.store.replay import messages_at, settings_since
 
 PAGE = 500
