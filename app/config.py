@@ -64,6 +64,7 @@ class Settings:
     # Access
     access_token_seconds: int = 900
     refresh_token_seconds: int = 30 * 86400
+    sign_in_seconds: int = 180 * 86400  # an absolute end, however often its tokens are refreshed
     ticket_seconds: int = 30
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: int = 0

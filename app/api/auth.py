@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from flask_jwt_extended import get_jwt, verify_jwt_in_request
 
 from app.api.caller import address, require_caller, require_writer
@@ -13,6 +13,7 @@ from app.container import current_container
 from app.core.accounts import ChangePassword, LogIn, Register
 from app.core.errors import NotFound
 from app.core.ids import UUID
+from app.core.sign_ins import Origin, origin_of
 from app.services.auth.change_password import change_password
 from app.services.auth.list_sign_ins import end_other_sign_ins, end_sign_in, list_sign_ins
 from app.services.auth.local_tokens import LocalClaims
@@ -35,6 +36,7 @@ def register() -> Response:
         passwords=container.passwords,
         sessions=container.auth_sessions,
         presence_visible=container.settings.presence_visible,
+        origin=_origin(),
     )
     return json_response(signed_in(made), 201)
 
@@ -45,7 +47,13 @@ def login() -> Response:
     body = parse_body(LogIn)
     container.limits.sign_in(address(), body.username)
     require_local_accounts()
-    made = log_in(body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions)
+    made = log_in(
+        body,
+        engine=container.engine,
+        passwords=container.passwords,
+        sessions=container.auth_sessions,
+        origin=_origin(),
+    )
     return json_response(signed_in(made))
 
 
@@ -105,6 +113,10 @@ def ticket() -> Response:
     container.limits.tokens(caller.user_id)
     made = issue_ticket(caller, redis=container.redis, lifetime_seconds=container.settings.ticket_seconds)
     return json_response(made, 201)
+
+
+def _origin() -> Origin:
+    return origin_of(request.headers.get("User-Agent", ""), address())
 
 
 def require_local_accounts() -> None:

@@ -57,6 +57,7 @@ def build_container(settings: Settings) -> Container:
             revoked=revoked,
             access_token_seconds=settings.access_token_seconds,
             refresh_token_seconds=settings.refresh_token_seconds,
+            sign_in_seconds=settings.sign_in_seconds,
         ),
         account_deletion=AccountDeletion(
             engine=engine, redis=client, revoked=revoked, verify_password=passwords.verify, settings=settings

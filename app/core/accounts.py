@@ -60,12 +60,16 @@ class ChangePassword(Struct, frozen=True):
 
 
 class SignInView(Struct, rename="camel", frozen=True):
-    """One of your sign-ins. ``lastUsedAt`` is when its tokens were last renewed."""
+    """One of your sign-ins. ``lastUsedAt`` is when its tokens were last renewed. ``network`` is the beginning of the
+    address; both it and the device's name are null if unknown.
+    """
 
     id: Annotated[str, Meta(pattern=UUID_PATTERN)]
     created_at: str
     last_used_at: str
     current: bool
+    device_name: str | None = None
+    network: str | None = None
 
 
 class SignInList(Struct, frozen=True):

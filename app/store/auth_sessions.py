@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Connection, Text, cast, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, cast, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.models import AuthSession
@@ -32,6 +33,8 @@ class SignInRow(Struct, frozen=True):
     id: str
     created_ms: int
     last_used_ms: int
+    device_name: str | None
+    network: str | None
 
 
 class Rotation(Struct, frozen=True):
@@ -42,15 +45,26 @@ class Rotation(Struct, frozen=True):
     generation: int = 0
 
 
-def create_session(conn: Connection, sid: str, user_id: int, *, device_id: str | None, expires_ms: int) -> None:
+def create_session(
+    conn: Connection,
+    sid: str,
+    user_id: int,
+    *,
+    device_id: str | None,
+    expires_ms: int,
+    device_name: str | None = None,
+    network: str | None = None,
+) -> None:
     """Stores a new session of generation 0. ``sid`` is a UUID that the caller chose."""
     values = {"id": UUID(sid), "user_id": user_id, "device_id": device_id, "expires_at": moment(expires_ms)}
-    conn.execute(insert(AuthSession).values(values))
+    conn.execute(insert(AuthSession).values(**values, device_name=device_name, network=network))
 
 
-def rotate_refresh(conn: Connection, sid: str, generation: int, *, expires_ms: int) -> Rotation:
+def rotate_refresh(
+    conn: Connection, sid: str, generation: int, *, expires_ms: int, max_seconds: int | None = None
+) -> Rotation:
     """Exchanges the refresh token of ``generation`` for the next one. Of many callers at once, exactly one gets
-    ``rotated``.
+    ``rotated``. No token outlives ``max_seconds`` from the sign-in.
 
     ``reused``: the token was exchanged before, so somebody has a copy; the caller revokes the session and commits.
     ``gone``: the session does not exist, was revoked or has expired.
@@ -59,7 +73,10 @@ def rotate_refresh(conn: Connection, sid: str, generation: int, *, expires_ms: i
     stored = AuthSession.user_id, AuthSession.refresh_generation
     rotate = update(AuthSession).where(this_one, AuthSession.refresh_generation == generation, *_ALIVE)
     next_generation = AuthSession.refresh_generation + 1
-    rotate = rotate.values(refresh_generation=next_generation, last_used_at=func.now(), expires_at=moment(expires_ms))
+    expires: ColumnElement[datetime] = literal(moment(expires_ms))
+    if max_seconds is not None:
+        expires = func.least(expires, AuthSession.created_at + timedelta(seconds=max_seconds))
+    rotate = rotate.values(refresh_generation=next_generation, last_used_at=func.now(), expires_at=expires)
     rotated = conn.execute(rotate.returning(*stored)).first()
     if rotated is not None:
         return Rotation("rotated", *rotated)
@@ -102,7 +119,13 @@ def end_all_of(conn: Connection, user_id: int, reason: str) -> None:
 
 def sessions_of(conn: Connection, user_id: int, limit: int) -> list[SignInRow]:
     """Returns the newest ``limit`` sessions of the user that are alive, the last used one first."""
-    columns = _ID, as_ms(AuthSession.created_at), as_ms(AuthSession.last_used_at)
+    columns = (
+        _ID,
+        as_ms(AuthSession.created_at),
+        as_ms(AuthSession.last_used_at),
+        AuthSession.device_name,
+        AuthSession.network,
+    )
     theirs = select(*columns).where(AuthSession.user_id == user_id, *_ALIVE)
     newest = theirs.order_by(AuthSession.last_used_at.desc(), AuthSession.id).limit(limit)
     return structs(SignInRow, conn.execute(newest))

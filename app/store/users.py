@@ -182,6 +182,10 @@ def is_new_account(conn: Connection, user_id: int) -> bool:
     return conn.execute(select(User.id).where(User.id == user_id, User.created_at > since)).first() is not None
 
 
+def username_of(conn: Connection, user_id: int) -> str | None:
+    return conn.execute(select(User.username).where(User.id == user_id, EXISTS)).scalar()
+
+
 def is_admin(conn: Connection, user_id: int) -> bool:
     """Returns whether the user exists and is an administrator."""
     return bool(conn.execute(select(User.is_admin).where(User.id == user_id, EXISTS)).scalar())

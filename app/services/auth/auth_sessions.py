@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from app.core.accounts import UserView
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
+from app.core.sign_ins import Origin
 from app.fanout.announcements import announce_log_out
 from app.fanout.revocation import RevokedSessions
 from app.redis_calls import redis_errors_as_overloaded
@@ -23,6 +24,7 @@ from app.store.engine import writing
 
 # Allows for the clocks of this process, of the one that issued the last token, and of those that check it.
 CLOCK_MARGIN_SECONDS = 60
+NOWHERE = Origin()
 
 
 class AuthSession(NamedTuple):
@@ -49,17 +51,23 @@ class AuthSessions:
         revoked: RevokedSessions,
         access_token_seconds: int,
         refresh_token_seconds: int,
+        sign_in_seconds: int,
     ) -> None:
         self._engine = engine
         self._redis = redis
         self._revoked = revoked
         self._access_seconds = access_token_seconds
         self._refresh_seconds = refresh_token_seconds
+        self._sign_in_seconds = sign_in_seconds
 
-    def begin(self, conn: Connection, user_id: int) -> AuthSession:
+    def begin(self, conn: Connection, user_id: int, origin: Origin = NOWHERE) -> AuthSession:
         """Begins a session within the caller's transaction; its tokens are valid once that commits."""
         sid = str(uuid.uuid4())
-        store.create_session(conn, sid, user_id, device_id=None, expires_ms=self._refresh_ends_ms())
+        expires_ms = self._refresh_ends_ms()
+        device_name, network = origin
+        store.create_session(
+            conn, sid, user_id, device_id=None, expires_ms=expires_ms, device_name=device_name, network=network
+        )
         return AuthSession(user_id, sid, generation=0)
 
     def refresh(self, claims: LocalClaims) -> AuthSession:
@@ -70,7 +78,9 @@ class AuthSessions:
         signs in again, because the server cannot distinguish it from a thief.
         """
         with writing(self._engine) as conn:
-            rotation = store.rotate_refresh(conn, claims.sid, claims.gen, expires_ms=self._refresh_ends_ms())
+            rotation = store.rotate_refresh(
+                conn, claims.sid, claims.gen, expires_ms=self._refresh_ends_ms(), max_seconds=self._sign_in_seconds
+            )
         if rotation.outcome == "reused":
             self.end(claims.sid, rotation.user_id, "refresh token used twice")
         if rotation.outcome != "rotated" or rotation.user_id != claims.user_id:

@@ -9,6 +9,7 @@ from app.core.caller import Caller
 from app.core.errors import Conflict, Forbidden, Unauthorized
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.passwords import Passwords
+from app.services.auth.weak_passwords import check_password_strength
 from app.store import users
 from app.store.engine import reading, writing
 
@@ -18,10 +19,14 @@ def change_password(
 ) -> None:
     """Stores the new password and ends all other sessions of the user, in one transaction.
 
-    Raises Forbidden if the current password is wrong or the account has none, Unauthorized if the caller's session
+    Raises Invalid if the new password is common or made of the username, Forbidden if the current password is wrong or
+    the account has none, Unauthorized if the caller's session
     ended meanwhile, Conflict if another request changed the password meanwhile.
     """
     old = _checked_hash(caller, given.current, engine=engine, passwords=passwords)
+    with reading(engine) as conn:
+        username = users.username_of(conn, caller.user_id)
+    check_password_strength(given.new, username or "", field="new")
     new = passwords.hash(given.new)
     with writing(engine) as conn:
         if not users.replace_password_hash(conn, caller.user_id, old, new):

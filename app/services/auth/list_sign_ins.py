@@ -39,4 +39,11 @@ def end_other_sign_ins(caller: Caller, *, engine: Engine, sessions: AuthSessions
 
 
 def _view(row: store.SignInRow, caller: Caller) -> SignInView:
-    return SignInView(row.id, rfc3339(row.created_ms), rfc3339(row.last_used_ms), current=row.id == caller.sid)
+    return SignInView(
+        row.id,
+        rfc3339(row.created_ms),
+        rfc3339(row.last_used_ms),
+        current=row.id == caller.sid,
+        device_name=row.device_name,
+        network=row.network,
+    )

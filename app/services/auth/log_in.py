@@ -6,7 +6,8 @@ from sqlalchemy import Engine
 
 from app.core.accounts import LogIn
 from app.core.errors import Unauthorized
-from app.services.auth.auth_sessions import AuthSessions, SignIn
+from app.core.sign_ins import Origin
+from app.services.auth.auth_sessions import NOWHERE, AuthSessions, SignIn
 from app.services.auth.passwords import Passwords
 from app.services.reading.user_json import view_of
 from app.store import users
@@ -15,7 +16,9 @@ from app.store.engine import reading, writing
 WRONG = "Wrong username or password."
 
 
-def log_in(given: LogIn, *, engine: Engine, passwords: Passwords, sessions: AuthSessions) -> SignIn:
+def log_in(
+    given: LogIn, *, engine: Engine, passwords: Passwords, sessions: AuthSessions, origin: Origin = NOWHERE
+) -> SignIn:
     """Begins a session. Raises Unauthorized if the username or the password is wrong.
 
     Both cases have the same message and take the same time, so that nobody can find out which usernames exist.
@@ -28,5 +31,5 @@ def log_in(given: LogIn, *, engine: Engine, passwords: Passwords, sessions: Auth
         # Otherwise a sign-in could begin with the old password after a change ended all other sessions.
         if not users.hold_password_hash(conn, found.user.id, found.password_hash):
             raise Unauthorized(WRONG)
-        session = sessions.begin(conn, found.user.id)
+        session = sessions.begin(conn, found.user.id, origin)
     return SignIn(view_of(found.user), session)

@@ -6,19 +6,28 @@ from sqlalchemy import Engine
 
 from app.core.accounts import Register, checked_display_name, normal_username
 from app.core.errors import Conflict
-from app.services.auth.auth_sessions import AuthSessions, SignIn
+from app.core.sign_ins import Origin
+from app.services.auth.auth_sessions import NOWHERE, AuthSessions, SignIn
 from app.services.auth.passwords import Passwords
+from app.services.auth.weak_passwords import check_password_strength
 from app.services.reading.user_json import view_of
 from app.store import users
 from app.store.engine import writing
 
 
 def register_user(
-    wanted: Register, *, engine: Engine, passwords: Passwords, sessions: AuthSessions, presence_visible: str
+    wanted: Register,
+    *,
+    engine: Engine,
+    passwords: Passwords,
+    sessions: AuthSessions,
+    presence_visible: str,
+    origin: Origin = NOWHERE,
 ) -> SignIn:
     """Creates the user and begins a session. Raises Invalid if a name is not allowed, Conflict if it is taken."""
     username = normal_username(wanted.username)
     display_name = checked_display_name(wanted.display_name or wanted.username)
+    check_password_strength(wanted.password, username)
     password_hash = passwords.hash(wanted.password)
     with writing(engine) as conn:
         user = users.insert_user(
@@ -26,5 +35,5 @@ def register_user(
         )
         if user is None:
             raise Conflict("This username is taken.")
-        session = sessions.begin(conn, user.id)
+        session = sessions.begin(conn, user.id, origin)
     return SignIn(view_of(user), session)

@@ -62,6 +62,8 @@ class AuthSession(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None]
+    device_name: Mapped[str | None]
+    network: Mapped[str | None]
 
     __table_args__ = (
         Index("ix_auth_sessions_user_id", "user_id"),
