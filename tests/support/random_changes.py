@@ -27,6 +27,7 @@ class Place:
     living: dict[str, int] = field(default_factory=dict)  # message id → author
     seen: dict[int, set[str]] = field(default_factory=dict)  # person → ids of messages visible to them
     hidden: set[tuple[int, str]] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)  # people who left by their own act
     reacted: set[tuple[str, int, str]] = field(default_factory=set)
     pinned: set[str] = field(default_factory=set)
     last: int = 0
@@ -169,6 +170,10 @@ class RandomChanges:
             return False
         person = self.random.choice(away)
         place.last = self.clients[place.keeper].add(place.id, self.accounts[person].user_id)["lastSeq"]
+        if person in place.left:  # who left by their own act is only asked
+            accepted = self.clients[person].json("POST", f"/requests/{place.id}/accept")
+            place.last = accepted["lastSeq"]
+            place.left.discard(person)
         place.seen[person] = set(place.living) if place.shows_all else set()
         place.members.add(person)
         return self._note("added", place, person)
@@ -180,6 +185,7 @@ class RandomChanges:
         person = self.random.choice(others)
         if self.random.random() < 0.5:
             self.clients[person].leave(place.id)
+            place.left.add(person)
         else:
             self.clients[place.keeper].remove(place.id, self.accounts[person].user_id)
         place.members.discard(person)
