@@ -145,13 +145,16 @@ _PREVIEWS = HotStatement(f"""
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (c, i, n)
     JOIN messages AS x ON x.id = i AND x.conversation_id = c
 """)
+# In a group, a message is hidden only by the viewer's own deletion, so its quotation reveals nothing, and live events
+# carry it. In a direct conversation it may have been sent behind a block.
 _PREVIEWS_FOR = HotStatement(f"""
     SELECT n, {_PREVIEW}
     FROM unnest(CAST(:viewers AS bigint[]), CAST(:conversations AS bigint[]), CAST(:ids AS uuid[]))
         WITH ORDINALITY AS wanted (u, c, i, n)
     JOIN messages AS x ON x.id = i AND x.conversation_id = c
     JOIN members AS m ON m.conversation_id = c AND m.user_id = u AND m.visible_from < x.seq
-        AND (m.left_seq IS NULL OR x.seq <= m.left_seq) AND {not_hidden("x", "u")}
+        AND (m.left_seq IS NULL OR x.seq <= m.left_seq)
+    JOIN conversations AS d ON d.id = c AND (d.kind = 'group' OR {not_hidden("x", "u")})
 """)
 # Members who joined later did not receive the message, although their marks begin after it.
 _RECEIVERS = """
