@@ -1,6 +1,7 @@
 """Runs ``inspect`` in a subprocess. Workers call this function instead of ``inspect``.
 
 * A decoder that crashes on hostile bytes or exhausts memory kills only the subprocess, not the worker and its tasks.
+  Its memory is bounded (decode_memory.py), and if the machine has none left, the kernel kills it first.
 * The subprocess has the lowest priority. Decoding a large photo takes 70 ms of CPU, and if the machine also serves
   chat, chat comes first. (A process cannot raise its own priority again, so the worker must not lower its own.)
 * The subprocess does not outlive its worker. It runs in its own session, which signals to the worker's process group
@@ -22,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from app.media.decode_memory import limit_memory
 from app.media.image_info import UnreadableError
 from app.media.inspect import Inspected, inspect
 from app.media.sniff import Kind
@@ -32,7 +34,6 @@ from app.media.sniff import Kind
 LOWEST_PRIORITY = 'test -w /proc/self/autogroup && echo 19 >/proc/self/autogroup; exec nice -n 19 "$@"'
 CPU_SECONDS = 60
 SECONDS = 110
-MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 UNREADABLE = 3
 PR_SET_PDEATHSIG = 1
 ROOT = Path(__file__).parents[2]
@@ -75,8 +76,7 @@ def main(path: str, content_type: str, kind: Any, max_pixels: str) -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        # Other systems ignore this limit, or count memory that is only mapped.
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    limit_memory()
     try:
         found = inspect(Path(path), content_type, kind, max_pixels=int(max_pixels))
     except UnreadableError as error:

@@ -13,6 +13,7 @@ import av.error
 from av.container import InputContainer
 from PIL import Image
 
+from app.media.decode_memory import DECODE_BYTES, bytes_to_decode_video, turn
 from app.media.image_info import ImageInfo, UnreadableError
 from app.media.image_size import Size
 from app.media.pictures import image_info_of
@@ -63,12 +64,14 @@ def _poster(container: InputContainer, max_pixels: int) -> ImageInfo | None:
     stream = container.streams.video[0]
     if stream.disposition & av.stream.Disposition.attached_pic:
         return None
-    if stream.width * stream.height > max_pixels:
+    needed = bytes_to_decode_video(stream.width, stream.height)
+    if stream.width * stream.height > max_pixels or needed > DECODE_BYTES:
         raise UnreadableError("too_large")
     stream.thread_type = "NONE"
-    for frame in container.decode(stream):
-        poster = image_info_of(_upright(frame))
-        return poster._replace(size=Size(*_turned(frame.width, frame.height, frame.rotation)))
+    with turn(needed):
+        for frame in container.decode(stream):
+            poster = image_info_of(_upright(frame))
+            return poster._replace(size=Size(*_turned(frame.width, frame.height, frame.rotation)))
     raise UnreadableError("unreadable")
 
 

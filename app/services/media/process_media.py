@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from app.core.kinds import Kind
 from app.media.image_info import UnreadableError
 from app.media.inspect import Inspected, sniff_again
 from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
+from app.media.staged_file import remove_abandoned_files, staged_file
 from app.media.storage import Storage, StorageError
 from app.message_log.append import Operation
 from app.redis_calls import EpochLostError
@@ -128,7 +128,8 @@ class MediaWork:
             self._ready(row, found)
 
     def _process(self, row: StoredMedia, storage: Storage) -> Found:
-        with tempfile.NamedTemporaryFile(prefix="parley-media-") as file:
+        remove_abandoned_files()
+        with staged_file() as file:
             self._publish_progress(row, "processing")
             for piece in storage.read(asset_of(row)) if row.direct else self._staged(row):
                 file.write(piece)
