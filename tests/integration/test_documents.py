@@ -54,13 +54,24 @@ def call(server: Stack, documents: Documents, ann: Account) -> Iterator[Call]:
         yield act
 
 
+def _change_sign_ins(call: Call, token: str) -> None:
+    listed = call("GET", "/auth/sessions", token=token).json()["sessions"]
+    other = next(row["id"] for row in listed if not row["current"])
+    call("DELETE", f"/auth/sessions/{other}", token=token)
+    call("POST", "/auth/sessions/end-others", token=token)
+    passwords = {"current": "correct horse battery", "new": "another horse battery"}
+    call("POST", "/auth/password", json=passwords, token=token)
+
+
 def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: Account, ben: Account, server: Stack):
     name = f"u{uuid.uuid4().hex[:12]}"
     account = {"username": name, "password": "correct horse battery", "displayName": "Cyd"}
     call("POST", "/auth/register", json=account, token=None)
     signed_in = call("POST", "/auth/login", json={k: account[k] for k in ("username", "password")}, token=None).json()
+    call("POST", "/auth/login", json={k: account[k] for k in ("username", "password")}, token=None)
     tokens = call("POST", "/auth/refresh", token=signed_in["refreshToken"]).json()
     call("POST", "/auth/ticket", token=tokens["accessToken"])
+    _change_sign_ins(call, tokens["accessToken"])
     call("POST", "/auth/logout", token=tokens["accessToken"])
     call("GET", "/limits", token=None)
     call("GET", "/me")
