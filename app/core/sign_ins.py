@@ -1,4 +1,4 @@
-"""Where a sign-in comes from: a short name of the device, and the address without the part that names a household."""
+"""The origin of a sign-in: a short name of the device, and the address without the part that identifies a household."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PRODUCT = re.compile(r"[A-Za-z][\w.-]{0,40}")
 
 
 class Origin(NamedTuple):
-    """Where a sign-in comes from. Both are None if unknown."""
+    """The origin of a sign-in. Both fields are None if unknown."""
 
     device_name: str | None = None
     network: str | None = None

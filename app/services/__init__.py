@@ -1,1 +1,1 @@
-"""What Parley does: one use case a file, named by its verb. What may refuse comes first."""
+"""The use cases of Parley: one per file, named by its verb. Checks come first, then an act that cannot fail half-way."""

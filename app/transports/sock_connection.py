@@ -44,7 +44,7 @@ class SockConnection(QueuedConnection):
         self._writer = gevent.spawn(self._write)
 
     def messages(self) -> Iterator[Message]:
-        """Yields what the client sends, until the connection is over."""
+        """Yields the client's messages until the connection is over."""
         try:
             while self.is_open:
                 if self._too_many_waiting():

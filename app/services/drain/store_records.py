@@ -108,7 +108,7 @@ class RecordStore:
         return stored, refused
 
     def _follow_up(self, stored: Stored) -> None:
-        """Wakes those that work on what was stored. They look by themselves too, so a failure costs only time."""
+        """Wakes the push runner and the media tasks. They look for work by themselves too, so a failure costs only time."""
         try:
             if stored.pushes:
                 self._pushes_pending()
@@ -191,7 +191,7 @@ class RecordStore:
 
 
 def _summary(error: Exception) -> str:
-    """Returns what the sender's gateway logs: no text of the record, which messages of exceptions may quote."""
+    """Returns the reason that the sender's gateway logs. It quotes no text of the record, unlike many exceptions."""
     return str(error) if isinstance(error, UnstorableError) else type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""What a deployment risks by its settings and by those of its Redis: warnings at start and in ``/readyz?verbose``."""
+"""Finds settings of the deployment and of its Redis that risk data: warnings at start and in ``/readyz?verbose``."""
 
 from __future__ import annotations
 
