@@ -1,1 +1,1 @@
-"""The use cases of Parley: one per file, named by its verb. Checks come first, then an act that cannot fail half-way."""
+"""The use cases of Parley: one per file, named by its verb. Checks come first, then the act."""

@@ -108,7 +108,7 @@ class RecordStore:
         return stored, refused
 
     def _follow_up(self, stored: Stored) -> None:
-        """Wakes the push runner and the media tasks. They look for work by themselves too, so a failure costs only time."""
+        """Wakes the push runner and the media tasks. They look for work by themselves, so a failure costs only time."""
         try:
             if stored.pushes:
                 self._pushes_pending()
