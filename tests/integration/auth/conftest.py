@@ -21,6 +21,8 @@ MakeApp = Callable[..., Api]
 @contextmanager
 def running_app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
+    # Test processes are not patched by gevent. The listener of a started gateway would block the hub of later tests.
+    app.extensions["parley"].gateway._started = True
     yield app
     app.extensions["parley"].close()
 
