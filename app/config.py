@@ -122,6 +122,8 @@ class Settings:
     write_stall_seconds: float = 10.0
     ping_seconds: float = 20.0
     join_seconds: float = 10.0
+    early_frame_bytes: int = 4096  # of one frame until the session has joined: strangers must not fill the memory
+    extra_frames: int = 500  # control frames and fragments of one session in a second
     sse_comment_seconds: float = 15.0
     resume_max_days: int = 30
 

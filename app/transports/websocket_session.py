@@ -36,8 +36,6 @@ from app.transports.sock_connection import SockConnection
 log = logging.getLogger(__name__)
 
 BAD_FRAMES = 10  # in a row, then the session ends with 1008
-EARLY_FRAME_BYTES = 4096  # until the session has joined: a stranger may not make the process keep more
-EXTRA_FRAMES = 500  # control frames and fragments in a second
 CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close frame
 
 
@@ -87,7 +85,7 @@ class WebSocketSession(CommandSession):
         self._closing_since = 0.0
         self._bad_frames = 0
         self._when_drained: Callable[[], None] | None = None
-        self._decoder = FrameDecoder(EARLY_FRAME_BYTES, EXTRA_FRAMES)
+        self._decoder = FrameDecoder(settings.early_frame_bytes, settings.extra_frames)
         self.commands: Commands | None = None
         self._connection = open_connection(self)
         registry.add(self)
@@ -200,7 +198,7 @@ class WebSocketSession(CommandSession):
         self.send_close(code if code != 1005 else CloseCode.NORMAL)
 
     def check(self, now: float, wall: float) -> None:
-        self._decoder.extra_frames = EXTRA_FRAMES
+        self._decoder.extra_frames = self._settings.extra_frames
         if self.commands is not None:
             self.commands.refill()
         if self._closing_since:
@@ -244,7 +242,7 @@ class ServedSession(WebSocketSession):
         payload = message.encode() if isinstance(message, str) else message
         if payload is message:
             self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
-        elif len(payload) > (MAX_FRAME_BYTES if self.joined else EARLY_FRAME_BYTES):
+        elif len(payload) > (MAX_FRAME_BYTES if self.joined else self._settings.early_frame_bytes):
             self.send_close(CloseCode.TOO_BIG, "frame too large")
         else:
             self._take(payload)

@@ -9,10 +9,11 @@
 
 /**
  * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string, lastSeen?: string }} User
- * @typedef {User & { lastSeenVisible: LastSeenVisible }} Profile your own
+ * @typedef {"everyone" | "contacts" | "nobody"} MayAddMe who may add you to a group without asking you
+ * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe }} Profile your own
  * @typedef {"everyone" | "contacts" | "nobody"} LastSeenVisible
  * @typedef {{ id: string, createdAt: string, lastUsedAt: string, current: boolean }} SignIn
- * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible }} ProfilePatch null removes a value
+ * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible, mayAddMe?: MayAddMe }} ProfilePatch null removes a value
  * @typedef {{ users: User[] }} UserList
  * @typedef {{ userId: number, status: "online" | "offline", lastSeen: string | null }} Presence
  * @typedef {{ conversationId: number, userId: number, typing: boolean }} Typing
@@ -47,7 +48,7 @@
  *   a message from the history
  * @typedef {Message & { snippet: string, highlights: number[][] }} FoundMessage `highlights`: `[start, length]` in the snippet
  * @typedef {{ messages: Message[], hasMore: boolean }} MessageList ascending
- * @typedef {MessageList} PinnedMessages last pinned first
+ * @typedef {MessageList & { cursor?: string }} PinnedMessages last pinned first
  * @typedef {MessageList & { cursor?: string }} StarredMessages last starred first
  * @typedef {MessageList} UnreadMessages oldest first
  * @typedef {{ messages: FoundMessage[], hasMore: boolean, cursor?: string }} FoundMessages newest first
@@ -76,7 +77,7 @@
  * @typedef {{ userId: number, delivered: boolean, read: boolean }} MemberReceipt
  * @typedef {MessageDeleted & ReceiptCounts & { members: MemberReceipt[], cursor?: string }} MessageReceipts
  * @typedef {{ message: string, editedAt: string }} EarlierText
- * @typedef {{ edits: EarlierText[] }} EarlierTexts oldest first
+ * @typedef {{ edits: EarlierText[], hasMore: boolean }} EarlierTexts oldest first
  * @typedef {"spam" | "harassment" | "hate" | "violence" | "sexual" | "illegal" | "other"} ReportReason
  * @typedef {{ id: number, messageId: string, conversationId: number, reason: ReportReason, createdAt: string }} ReportTaken
  */

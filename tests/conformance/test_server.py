@@ -23,6 +23,9 @@ pytestmark = pytest.mark.conformance
 BAD_FRAMES = 10
 PROBE = b"still there?"
 
+# The cases are sent before a join, and some of them are large or in a thousand fragments.
+STACK = {"env": {"EARLY_FRAME_BYTES": "65536", "EXTRA_FRAMES": "100000"}}
+
 
 @dataclass
 class Expected:

@@ -6,10 +6,15 @@ export type User = {
     lastSeen?: string;
 };
 /**
+ * who may add you to a group without asking you
+ */
+export type MayAddMe = "everyone" | "contacts" | "nobody";
+/**
  * your own
  */
 export type Profile = User & {
     lastSeenVisible: LastSeenVisible;
+    mayAddMe: MayAddMe;
 };
 export type LastSeenVisible = "everyone" | "contacts" | "nobody";
 export type SignIn = {
@@ -25,6 +30,7 @@ export type ProfilePatch = {
     displayName?: string;
     avatarUrl?: string | null;
     lastSeenVisible?: LastSeenVisible;
+    mayAddMe?: MayAddMe;
 };
 export type UserList = {
     users: User[];
@@ -89,7 +95,9 @@ export type MessageList = {
 /**
  * last pinned first
  */
-export type PinnedMessages = MessageList;
+export type PinnedMessages = MessageList & {
+    cursor?: string;
+};
 /**
  * last starred first
  */
@@ -211,6 +219,7 @@ export type EarlierText = {
  */
 export type EarlierTexts = {
     edits: EarlierText[];
+    hasMore: boolean;
 };
 export type ReportReason = "spam" | "harassment" | "hate" | "violence" | "sexual" | "illegal" | "other";
 export type ReportTaken = {
