@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import Engine, create_engine
@@ -22,6 +23,10 @@ from sqlalchemy import Engine, create_engine
 from app.config import Settings
 from dev.embedded import EmbeddedStores
 from tests.support.processes import ROOT, Stack, base_env
+
+# A busy machine may take longer than hypothesis' 200 ms for any example.
+hypothesis.settings.register_profile("parley", deadline=None)
+hypothesis.settings.load_profile("parley")
 
 TEMPLATE = "parley_template"
 _numbers = itertools.count(1)
