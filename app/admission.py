@@ -7,11 +7,12 @@ driver, because gunicorn loads it before gevent patches the process.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gevent
+
+from app.core.networks import NetworkCounter
 
 
 class Ticket:
@@ -29,38 +30,27 @@ class Ticket:
         """Counts the connection again."""
         if not self._counted:
             self._counted = True
-            self._admission.count(self._network, 1)
+            self._admission.connections.add(self._network, 1)
 
     def aside(self) -> None:
         """Stops counting the connection. Safe to call twice."""
         if self._counted:
             self._counted = False
-            self._admission.count(self._network, -1)
+            self._admission.connections.add(self._network, -1)
 
 
 class Admission:
-    """``most_per_network`` is 0 if all connections come from proxies of our own."""
+    """``limit_per_network`` is 0 if all connections come from proxies of our own."""
 
-    def __init__(self, most: int, most_per_network: int) -> None:
-        self._most = most
-        self._most_per_network = most_per_network
-        self._by_network: Counter[str] = Counter()
-        self._total = 0
+    def __init__(self, limit: int, limit_per_network: int) -> None:
+        self.connections = NetworkCounter(limit, limit_per_network or None)
 
     def __len__(self) -> int:
-        return self._total
+        return len(self.connections)
 
     def admit(self, network: str) -> Ticket | None:
         """Returns None if there is no room."""
-        if self._total >= self._most or 0 < self._most_per_network <= self._by_network[network]:
-            return None
-        return Ticket(self, network)
-
-    def count(self, network: str, change: int) -> None:
-        self._total += change
-        self._by_network[network] += change
-        if not self._by_network[network]:
-            del self._by_network[network]
+        return Ticket(self, network) if self.connections.has_room(network) else None
 
 
 @contextmanager

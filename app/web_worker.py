@@ -23,7 +23,7 @@ from app.core.networks import network_of
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
 REFUSALS = 256  # at once; beyond this, connections are closed without an answer
 REFUSAL_SECONDS = 1.0
-# How long a process may wait for a body in all: this, and a second for each KiB that has arrived.
+# A process waits at most this long for a body, and a second more for each KiB that has arrived.
 BODY_SECONDS = 35.0
 BYTES_PER_SECOND = 1024
 
@@ -43,11 +43,11 @@ FULL = (
 
 class Worker(GeventWorker):  # type: ignore[misc]
     def init_process(self) -> None:
-        most: int = self.cfg.worker_connections
+        limit: int = self.cfg.worker_connections
         # Behind proxies of our own, all connections have their addresses.
-        self.admission = Admission(most, 0 if int(os.environ.get("TRUSTED_PROXIES") or 0) else most // 2)
+        self.admission = Admission(limit, 0 if int(os.environ.get("TRUSTED_PROXIES") or 0) else limit // 2)
         self.refusing = 0
-        self.worker_connections = most + POLLS + REFUSALS
+        self.worker_connections = limit + POLLS + REFUSALS
         super().init_process()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
@@ -82,14 +82,14 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 
 def answer_when_full(client: Any) -> None:
-    """Answers a connection for which there is no room. Raises OSError if it does not say in time what it wants."""
+    """Answers a connection that finds no room. Raises OSError if its request does not arrive in time."""
     client.settimeout(REFUSAL_SECONDS)
     head = client.recv(1024)
     client.sendall(HEALTHY if head.startswith((b"GET /healthz ", b"HEAD /healthz ")) else FULL)
 
 
 class Pace:
-    """How long the process may still wait for this body."""
+    """The time that the process may still wait for one body."""
 
     def __init__(self) -> None:
         self._left = BODY_SECONDS

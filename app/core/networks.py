@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 
 
 def network_of(address: str) -> str:
@@ -16,3 +17,28 @@ def network_of(address: str) -> str:
             return str(ip.ipv4_mapped)
         return str(ipaddress.ip_network((int(ip), 64), strict=False))
     return str(ip)
+
+
+class NetworkCounter:
+    """Counts connections in all and per network. ``limit_per_network`` None is no limit."""
+
+    __slots__ = ("_by_network", "_limit", "_limit_per_network", "_total")
+
+    def __init__(self, limit: int, limit_per_network: int | None) -> None:
+        self._limit = limit
+        self._limit_per_network = limit_per_network
+        self._by_network: Counter[str] = Counter()
+        self._total = 0
+
+    def __len__(self) -> int:
+        return self._total
+
+    def has_room(self, network: str) -> bool:
+        per_network = self._limit_per_network
+        return self._total < self._limit and (per_network is None or self._by_network[network] < per_network)
+
+    def add(self, network: str, change: int) -> None:
+        self._total += change
+        self._by_network[network] += change
+        if not self._by_network[network]:
+            del self._by_network[network]
