@@ -136,17 +136,17 @@ _EDITS = HotStatement(f"""
     WHERE conversation_id = :conversation_id AND seq = :seq ORDER BY version
 """)
 _PREVIEW = "x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END"
+# A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves is
+# hidden with a later version: the viewer could read it, so live events and reads go on quoting it.
 _PREVIEWS = HotStatement(f"""
     SELECT n, {_PREVIEW}, ARRAY(
         SELECT h.user_id FROM conversations AS d
         JOIN hidden_messages AS h ON h.user_id IN (d.direct_low, d.direct_high)
-            AND h.conversation_id = d.id AND h.seq = x.seq
+            AND h.conversation_id = d.id AND h.seq = x.seq AND h.version = x.created_version
         WHERE d.id = x.conversation_id)
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (c, i, n)
     JOIN messages AS x ON x.id = i AND x.conversation_id = c
 """)
-# In a group, a message is hidden only by the viewer's own deletion, so its quotation reveals nothing, and live events
-# carry it. In a direct conversation it may have been sent behind a block.
 _PREVIEWS_FOR = HotStatement(f"""
     SELECT n, {_PREVIEW}
     FROM unnest(CAST(:viewers AS bigint[]), CAST(:conversations AS bigint[]), CAST(:ids AS uuid[]))
@@ -154,7 +154,8 @@ _PREVIEWS_FOR = HotStatement(f"""
     JOIN messages AS x ON x.id = i AND x.conversation_id = c
     JOIN members AS m ON m.conversation_id = c AND m.user_id = u AND m.visible_from < x.seq
         AND (m.left_seq IS NULL OR x.seq <= m.left_seq)
-    JOIN conversations AS d ON d.id = c AND (d.kind = 'group' OR {not_hidden("x", "u")})
+    WHERE NOT EXISTS (SELECT FROM hidden_messages AS h WHERE h.user_id = u AND h.conversation_id = c
+        AND h.seq = x.seq AND h.version = x.created_version)
 """)
 # Members who joined later did not receive the message, although their marks begin after it.
 _RECEIVERS = """
