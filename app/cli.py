@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 from app.container import current_container
 from app.dead_letter_commands import dead_letters
 from app.push.vapid import make_private_key, public_key_of
+from app.services.audit.record import record
 from app.store import users
 from app.store.engine import writing
 
@@ -49,5 +50,7 @@ def revoke(username: str) -> None:
 def _set_admin(username: str, is_admin: bool) -> None:
     """Takes effect with the next request. Exits with status 1 if there is no such user."""
     with writing(current_container().engine) as connection:
-        if not users.set_admin(connection, username, is_admin):
+        user_id = users.set_admin(connection, username, is_admin)
+        if user_id is None:
             raise click.ClickException(f"There is no user {username}.")
+        record(connection, "admin.granted" if is_admin else "admin.revoked", target_id=user_id)

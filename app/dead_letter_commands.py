@@ -15,6 +15,7 @@ from app.core.records import Record
 from app.message_log.append import Append, AppendLimits
 from app.message_log.reader import LogReader
 from app.redis_calls import EpochLostError
+from app.services.audit.record import record as audit
 from app.services.drain.retry_dead_letters import DeadLetterError, DeadLetterRetry, record_of
 from app.services.drain.store_records import DrainStats, RecordStore
 from app.services.messaging.worker_changes import WorkerChanges
@@ -61,6 +62,8 @@ def retry(letter_ids: tuple[int, ...]) -> None:
             raise click.ClickException(f"{letter_id} stays: {error}.") from None
         except LATER as error:
             raise click.ClickException(f"{letter_id} stays; try again later ({type(error).__name__}).") from None
+        with writing(current_container().engine) as connection:
+            audit(connection, "dead_letter.retried", letterId=letter_id)
         click.echo(f"{letter_id} was retried.")
 
 
@@ -71,6 +74,7 @@ def drop(letter_ids: tuple[int, ...]) -> None:
         with writing(current_container().engine) as connection:
             if not delete_dead_letter(connection, letter_id):
                 raise click.ClickException(f"There is no dead letter {letter_id}.")
+            audit(connection, "dead_letter.dropped", letterId=letter_id)
         click.echo(f"{letter_id} was dropped.")
 
 

@@ -13,6 +13,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 
+from app.current_request import set_address
 from app.logs import current_request_id, set_request_id
 
 access_log = logging.getLogger("parley.access")
@@ -39,6 +40,7 @@ def adopt_request_id(given: str) -> str:
 
 def _begin() -> None:
     adopt_request_id(request.headers.get("X-Request-ID", ""))
+    set_address(request.remote_addr or "")
     g.started = time.perf_counter()
 
 

@@ -191,10 +191,10 @@ def is_admin(conn: Connection, user_id: int) -> bool:
     return bool(conn.execute(select(User.is_admin).where(User.id == user_id, EXISTS)).scalar())
 
 
-def set_admin(conn: Connection, username: str, is_admin: bool) -> bool:
-    """Makes the user an administrator, or no longer one. Returns False if there is no such user."""
+def set_admin(conn: Connection, username: str, is_admin: bool) -> int | None:
+    """Makes the user an administrator, or no longer one. Returns the user's id; None if there is no such user."""
     named = update(User).where(User.username == username.lower(), EXISTS)
-    return conn.execute(named.values(is_admin=is_admin)).rowcount > 0
+    return conn.execute(named.values(is_admin=is_admin).returning(User.id)).scalar()
 
 
 def set_last_seen(conn: Connection, seen: Sequence[tuple[int, int]]) -> None:

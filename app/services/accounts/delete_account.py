@@ -15,6 +15,7 @@ from app.core.errors import Forbidden, Invalid
 from app.fanout.announcements import announce_account_deleted
 from app.fanout.revocation import RevokedSessions, all_sessions_of
 from app.redis_calls import redis_errors_as_overloaded
+from app.services.audit.record import record
 from app.store import account_deletions, auth_sessions, push_targets, users
 from app.store.engine import reading, writing
 from app.task_queue import enqueue_deletion
@@ -51,7 +52,8 @@ class AccountDeletion:
         sid = all_sessions_of(user_id)
         tokens_end = int(time.time()) + self._settings.refresh_token_seconds
         with writing(self._engine) as conn:
-            account_deletions.begin_deletion(conn, user_id, erase=erase)
+            if account_deletions.begin_deletion(conn, user_id, erase=erase):
+                record(conn, "account.deleted", actor_id=user_id, target_id=user_id, erase=erase)
             auth_sessions.end_all_of(conn, user_id, "account deleted")
             push_targets.forget_user(conn, user_id)
             auth_sessions.end_session(conn, sid, user_id, "account deleted", tokens_end_ms=tokens_end * 1000)
@@ -68,4 +70,6 @@ class AccountDeletion:
         if password is None:
             raise Invalid.field("password", "is required")
         if not self._verify_password(stored, password):
+            with writing(self._engine) as conn:
+                record(conn, "password.failed", actor_id=user_id, target_id=user_id)
             raise Forbidden("Wrong password.")

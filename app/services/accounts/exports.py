@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from app.core.accounts import ExportState, ExportView
 from app.core.errors import NotFound, Unauthorized
 from app.core.times import rfc3339
+from app.services.audit.record import record
 from app.store import exports as store
 from app.store.engine import reading, writing
 from app.store.exports import StoredExport
@@ -32,6 +33,8 @@ def begin_export(user_id: int, *, engine: Engine) -> ExportView:
     """
     with writing(engine) as conn:
         export = store.begin_export(conn, user_id)
+        if export is not None:
+            record(conn, "export.begun", actor_id=user_id, target_id=user_id, exportId=export.id)
     if export is None:
         raise Unauthorized("This account no longer exists.")
     enqueue_export(export.id)
@@ -47,7 +50,8 @@ def read_export(user_id: int, export_id: str, *, engine: Engine) -> ExportFile:
     """Returns the file of an export. Raises NotFound as ``show_export`` does, and also if the file is not ready."""
     if _find(engine, user_id, export_id).state != "ready":
         raise NotFound("The export is not ready.")
-    with reading(engine) as conn:
+    with writing(engine) as conn:
+        record(conn, "export.read", actor_id=user_id, target_id=user_id, exportId=export_id)
         size = store.size_of(conn, export_id)
     return ExportFile(store.read_pieces(engine, export_id), size)
 

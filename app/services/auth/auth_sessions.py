@@ -11,12 +11,14 @@ from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.accounts import UserView
+from app.core.audit import Action
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
 from app.core.sign_ins import Origin
 from app.fanout.announcements import announce_log_out
 from app.fanout.revocation import RevokedSessions
 from app.redis_calls import redis_errors_as_overloaded
+from app.services.audit.record import record
 from app.services.auth.local_tokens import LocalClaims
 from app.store import auth_sessions as store
 from app.store import push_targets
@@ -82,7 +84,7 @@ class AuthSessions:
                 conn, claims.sid, claims.gen, expires_ms=self._refresh_ends_ms(), max_seconds=self._sign_in_seconds
             )
         if rotation.outcome == "reused":
-            self.end(claims.sid, rotation.user_id, "refresh token used twice")
+            self.end(claims.sid, rotation.user_id, "refresh token used twice", action="token.reused")
         if rotation.outcome != "rotated" or rotation.user_id != claims.user_id:
             raise Unauthorized("The refresh token is no longer valid.")
         return AuthSession(rotation.user_id, claims.sid, rotation.generation)
@@ -91,7 +93,9 @@ class AuthSessions:
         """Ends the caller's session."""
         self.end(caller.sid, caller.user_id, "logged out", tokens_end=caller.expires_at)
 
-    def end(self, sid: str, user_id: int, reason: str, *, tokens_end: int = 0) -> None:
+    def end(
+        self, sid: str, user_id: int, reason: str, *, tokens_end: int = 0, action: Action = "session.ended"
+    ) -> None:
         """Ends a session: its tokens stop working in every process, and its open connections close.
 
         Writes to Postgres first, because everything after that can be rebuilt from it. Safe to repeat after Overloaded.
@@ -100,6 +104,8 @@ class AuthSessions:
         """
         tokens_end_ms = max(tokens_end * 1000 + CLOCK_MARGIN_SECONDS * 1000, self._tokens_end_ms())
         with writing(self._engine) as conn:
+            if not self.has_ended(conn, sid):
+                record(conn, action, actor_id=user_id, target_id=user_id, sessionId=sid, reason=reason)
             end = store.end_session(conn, sid, user_id, reason, tokens_end_ms=tokens_end_ms)
             push_targets.forget_session(conn, sid)
         self.announce({sid: end})
@@ -111,6 +117,9 @@ class AuthSessions:
         ended = store.end_others(conn, caller.user_id, caller.sid, reason, tokens_end_ms=self._tokens_end_ms())
         for sid in ended:
             push_targets.forget_session(conn, sid)
+        if ended:
+            user_id = caller.user_id
+            record(conn, "session.ended", actor_id=user_id, target_id=user_id, sessions=len(ended), reason=reason)
         return ended
 
     def has_ended(self, conn: Connection, sid: str) -> bool:

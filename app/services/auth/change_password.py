@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from app.core.accounts import ChangePassword
 from app.core.caller import Caller
 from app.core.errors import Conflict, Forbidden, Unauthorized
+from app.services.audit.record import record
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.passwords import Passwords
 from app.services.auth.weak_passwords import check_password_strength
@@ -34,6 +35,7 @@ def change_password(
         # A request of an ended session may still be under way, and must not change anything.
         if sessions.has_ended(conn, caller.sid):
             raise Unauthorized("This sign-in has ended.")
+        record(conn, "password.changed", actor_id=caller.user_id, target_id=caller.user_id)
         ended = sessions.end_others(conn, caller, "password changed")
     sessions.announce(ended)
 
@@ -42,5 +44,7 @@ def _checked_hash(caller: Caller, password: str, *, engine: Engine, passwords: P
     with reading(engine) as conn:
         stored = users.password_hash_of(conn, caller.user_id)
     if not passwords.verify(stored, password) or stored is None:
+        with writing(engine) as conn:
+            record(conn, "password.failed", actor_id=caller.user_id, target_id=caller.user_id)
         raise Forbidden("Wrong password.")
     return stored

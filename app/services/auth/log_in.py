@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from app.core.accounts import LogIn
 from app.core.errors import Unauthorized
 from app.core.sign_ins import Origin
+from app.services.audit.record import record
 from app.services.auth.auth_sessions import NOWHERE, AuthSessions, SignIn
 from app.services.auth.passwords import Passwords
 from app.services.reading.user_json import view_of
@@ -26,10 +27,13 @@ def log_in(
     with reading(engine) as conn:
         found = users.find_credentials(conn, given.username)
     if not passwords.verify(found.password_hash if found else None, given.password) or found is None:
+        with writing(engine) as conn:
+            record(conn, "sign_in.failed", target_id=None if found is None else found.user.id)
         raise Unauthorized(WRONG)
     with writing(engine) as conn:
         # Otherwise a sign-in could begin with the old password after a change ended all other sessions.
         if not users.hold_password_hash(conn, found.user.id, found.password_hash):
             raise Unauthorized(WRONG)
         session = sessions.begin(conn, found.user.id, origin)
+        record(conn, "sign_in", actor_id=found.user.id, target_id=found.user.id, sessionId=session.sid)
     return SignIn(view_of(found.user), session)

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.core.demo_code import demo_user
 from app.core.errors import NotFound, Unauthorized
+from app.services.audit.record import record
 from app.services.auth.auth_sessions import AuthSessions, SignIn
 from app.services.reading.user_json import view_of
 from app.store import users
@@ -33,4 +34,5 @@ def log_in_demo(code: str, *, engine: Engine, sessions: AuthSessions, settings: 
         raise Unauthorized("The demo user does not exist.")
     with writing(engine) as conn:
         session = sessions.begin(conn, user.id)
+        record(conn, "sign_in", actor_id=user.id, target_id=user.id, sessionId=session.sid, how="demo link")
     return SignIn(view_of(user), session)

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from app.core.accounts import Register, checked_display_name, normal_username
 from app.core.errors import Conflict
 from app.core.sign_ins import Origin
+from app.services.audit.record import record
 from app.services.auth.auth_sessions import NOWHERE, AuthSessions, SignIn
 from app.services.auth.passwords import Passwords
 from app.services.auth.weak_passwords import check_password_strength
@@ -36,4 +37,5 @@ def register_user(
         if user is None:
             raise Conflict("This username is taken.")
         session = sessions.begin(conn, user.id, origin)
+        record(conn, "account.created", actor_id=user.id, target_id=user.id, sessionId=session.sid)
     return SignIn(view_of(user), session)

@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.reports import NEXT_STATES, Report, ReportList, ReportPatch, ReportTaken
 from app.core.times import rfc3339
+from app.services.audit.record import record
 from app.store import reports, users
-from app.store.engine import autocommit, reading
+from app.store.engine import reading, writing
 from app.store.reports import StoredReport
 
 
@@ -42,7 +43,7 @@ def handle_report(user_id: int, report_id: int, patch: ReportPatch, *, engine: E
     or another administrator changes it at the same moment.
     """
     check_admin(user_id, engine=engine)
-    with autocommit(engine) as connection:
+    with writing(engine) as connection:
         report = reports.get_report(connection, report_id)
         if report is None:
             raise NotFound
@@ -52,6 +53,15 @@ def handle_report(user_id: int, report_id: int, patch: ReportPatch, *, engine: E
             raise Conflict(f"A report in state {report.state} cannot change to {patch.state}.")
         moved = reports.move_report(connection, report_id, report.state, patch.state, user_id, patch.resolution)
         reports.forget_erased(connection, report_id)
+        if moved is not None:
+            record(
+                connection,
+                "report.handled",
+                actor_id=user_id,
+                target_id=moved.reported_id,
+                reportId=report_id,
+                state=patch.state,
+            )
     if moved is None:
         raise Conflict("Another administrator has changed this report meanwhile.")
     return report_view(moved)

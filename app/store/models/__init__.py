@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.store.models.accounts import AccountDeletion
+from app.store.models.audit import AuditRow
 from app.store.models.base import Base
 from app.store.models.conversations import Conversation, Member
 from app.store.models.exports import Export, ExportChunk
@@ -17,6 +18,7 @@ from app.store.models.users import AuthSession, User
 
 __all__ = [
     "AccountDeletion",
+    "AuditRow",
     "AuthSession",
     "Base",
     "Block",

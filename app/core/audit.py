@@ -1,0 +1,74 @@
+"""The audit: acts that matter for security, and the answers of the operation that lists them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from msgspec import UNSET, Struct, UnsetType
+
+from app.core.answer_base import Answer, Time
+from app.core.commands import Id
+
+Action = Literal[
+    "account.created",
+    "account.deleted",
+    "admin.granted",
+    "admin.revoked",
+    "dead_letter.dropped",
+    "dead_letter.retried",
+    "email.changed",
+    "email.verified",
+    "export.begun",
+    "export.read",
+    "password.changed",
+    "password.failed",
+    "password.reset",
+    "password.reset_requested",
+    "report.handled",
+    "session.ended",
+    "sign_in",
+    "sign_in.failed",
+    "token.reused",
+    "totp.disabled",
+    "totp.enabled",
+    "totp.failed",
+    "totp.recovery_used",
+    "user.suspended",
+    "user.unsuspended",
+]
+ACTIONS: tuple[str, ...] = get_args(Action)
+
+# These can be repeated without end, so they are counted per user, network and hour instead of one row each.
+COUNTED = frozenset({"export.read", "sign_in.failed", "password.failed", "password.reset_requested", "totp.failed"})
+
+
+class AuditFilter(Struct, frozen=True):
+    """None is no condition. ``user_id`` finds acts by this user and acts on this user."""
+
+    user_id: int | None = None
+    action: str | None = None
+    since_ms: int | None = None
+
+
+class AuditEntry(Answer, frozen=True, kw_only=True):
+    """``actorId`` did it to ``targetId``, from ``address``. No actor: the server's operator, or nobody signed in.
+
+    ``count`` similar acts, the last of them at ``lastAt``, are one entry.
+    """
+
+    id: Id
+    at: Time
+    action: Action
+    actor_id: Id | UnsetType = UNSET
+    target_id: Id | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    details: dict[str, Any] | UnsetType = UNSET
+    count: int = 1
+    last_at: Time | UnsetType = UNSET
+
+
+class AuditPage(Answer, frozen=True, kw_only=True):
+    """Newest first. ``cursor`` is set if there are more."""
+
+    entries: list[AuditEntry]
+    cursor: str | UnsetType = UNSET
