@@ -136,8 +136,8 @@ _EDITS = HotStatement(f"""
     WHERE conversation_id = :conversation_id AND seq = :seq ORDER BY version
 """)
 _PREVIEW = "x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END"
-# A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves is
-# hidden with a later version: the viewer could read it, so live events and reads go on quoting it.
+# A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves
+# is hidden with a later version: the viewer could read it, so live events and reads go on quoting it.
 _PREVIEWS = HotStatement(f"""
     SELECT n, {_PREVIEW}, ARRAY(
         SELECT h.user_id FROM conversations AS d
