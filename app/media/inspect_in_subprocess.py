@@ -18,6 +18,8 @@ import resource
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,42 +36,63 @@ from app.media.sniff import Kind
 LOWEST_PRIORITY = 'test -w /proc/self/autogroup && echo 19 >/proc/self/autogroup; exec nice -n 19 "$@"'
 CPU_SECONDS = 60
 SECONDS = 110
+ALIVE_SECONDS = 1.0
 UNREADABLE = 3
 PR_SET_PDEATHSIG = 1
 ROOT = Path(__file__).parents[2]
+MODULE = "app.media.inspect_in_subprocess"
 
 
 class CrashedError(Exception):
     """The subprocess did not return a result: a signal, a resource limit or the timeout ended it."""
 
 
-def inspect_in_subprocess(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> Inspected:
-    """Returns the result of ``inspect``. Raises UnreadableError, CrashedError."""
+def inspect_in_subprocess(
+    path: Path, content_type: str, kind: Kind, *, max_pixels: int, alive: Callable[[], None] = lambda: None
+) -> Inspected:
+    """Returns the result of ``inspect``. Calls ``alive`` every second meanwhile; if it raises, the subprocess ends.
+
+    Raises UnreadableError, CrashedError, and what ``alive`` raises.
+    """
     if kind == "file":
         return inspect(path, content_type, kind, max_pixels=max_pixels)
-    arguments = [str(path), content_type, kind, str(max_pixels)]
-    module = "app.media.inspect_in_subprocess"
-    command = ["/bin/sh", "-c", LOWEST_PRIORITY, "sh", sys.executable, "-m", module, *arguments]
+    code, output, errors = _run([str(path), content_type, kind, str(max_pixels)], alive)
+    if code == UNREADABLE:
+        raise UnreadableError(output.decode())
+    if code != 0:
+        raise CrashedError(f"ended with {code}: {errors[-200:].decode(errors='replace')}")
+    return msgspec.msgpack.decode(output, type=Inspected)
+
+
+def _run(arguments: list[str], alive: Callable[[], None]) -> tuple[int, bytes, bytes]:
+    command = ["/bin/sh", "-c", LOWEST_PRIORITY, "sh", sys.executable, "-m", MODULE, *arguments]
     # The worker's environment holds addresses and keys; the subprocess must not have them.
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    try:
-        done = subprocess.run(  # noqa: S603 - runs our own module; arguments: our own path, sniffed types, a number
-            command,
-            cwd=ROOT,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise CrashedError("took too long") from error
-    if done.returncode == UNREADABLE:
-        raise UnreadableError(done.stdout.decode())
-    if done.returncode != 0:
-        raise CrashedError(f"ended with {done.returncode}: {done.stderr[-200:].decode(errors='replace')}")
-    return msgspec.msgpack.decode(done.stdout, type=Inspected)
+    with subprocess.Popen(  # noqa: S603 - runs our own module; arguments: our own path, sniffed types, a number
+        command,
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = _wait(process, alive)
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, output, errors
+
+
+def _wait(process: subprocess.Popen[bytes], alive: Callable[[], None]) -> tuple[bytes, bytes]:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        try:
+            return process.communicate(timeout=ALIVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            alive()
+    raise CrashedError("took too long")
 
 
 def main(path: str, content_type: str, kind: Any, max_pixels: str) -> int:

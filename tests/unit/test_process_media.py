@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +60,8 @@ class World:
         self.changes = Changes()
         self.stats = MediaStats()
         self.stopping = False
+        self.while_inspecting: Callable[[], object] = lambda: None
+        self.after_alive: Callable[[], object] = lambda: None
         self.faults: list[Exception] = []
         self.enqueued: list[tuple[str, float]] = []
         self.discarded: list[str] = []
@@ -70,7 +73,12 @@ class World:
         patch.setattr(process_media, "enqueue_discard", self.discarded.append)
         patch.setattr(process_media, "announce", lambda _engine, _changes, media_id: self.announced.append(media_id))
 
-    def _inspect(self, path: Path, content_type: str, kind: Any, *, max_pixels: int) -> Inspected:
+    def _inspect(
+        self, path: Path, content_type: str, kind: Any, *, max_pixels: int, alive: Callable[[], None]
+    ) -> Inspected:
+        self.while_inspecting()
+        alive()
+        self.after_alive()
         if self.faults:
             raise self.faults.pop(0)
         return Inspected(content_type, kind, path.stat().st_size, False)
@@ -241,6 +249,33 @@ def test_medium_deleted_during_processing_is_discarded(
     assert world.state(id_) == "deleting"
     assert world.discarded == [id_]
     assert world.announced == []
+
+
+def test_lease_is_renewed_while_the_file_is_inspected(world: World) -> None:
+    id_ = world.upload(b"text")
+    row = world.media.rows[id_]
+    found: list[float | None] = []
+
+    def expire() -> None:
+        row.lease_until = 0.0
+
+    world.while_inspecting = expire
+    world.after_alive = lambda: found.append(row.lease_until)
+    world.work().run(id_)
+    assert found[0] is not None
+    assert found[0] > world.media.now()
+
+
+def test_stopping_worker_gives_up_an_inspection(world: World) -> None:
+    id_ = world.upload(b"text")
+
+    def stop() -> None:
+        world.stopping = True
+
+    world.while_inspecting = stop
+    world.work().run(id_)
+    assert world.state(id_) == "processing"
+    assert world.enqueued[-1][0] == id_
 
 
 def test_progress_that_cannot_be_published_does_not_stop_the_processing(world: World) -> None:

@@ -163,7 +163,13 @@ class MediaWork:
             content_type, kind = sniff_again(path, row.content_type)
             if kind != row.kind:
                 raise UnreadableError("mismatch")
-        return inspect_in_subprocess(path, content_type, kind, max_pixels=self._settings.max_image_pixels)  # type: ignore[arg-type]
+        return inspect_in_subprocess(
+            path,
+            content_type,
+            kind,  # type: ignore[arg-type]
+            max_pixels=self._settings.max_image_pixels,
+            alive=lambda: self._keep_lease(row),
+        )
 
     def _save_preview(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
         """Saves size and BlurHash, which receivers see while the file is being stored. Returns the current row."""

@@ -72,6 +72,28 @@ def test_subprocess_has_low_priority_and_ends_with_its_worker(tmp_path: Path) ->
         )
 
 
+def test_subprocess_ends_when_its_caller_gives_up(tmp_path: Path) -> None:
+    path = tmp_path / "a silent pipe"
+    os.mkfifo(path)
+    children: list[psutil.Process] = []
+
+    def give_up() -> None:
+        children.extend(psutil.Process().children())
+        raise KeyError("gone")
+
+    with pytest.raises(KeyError):
+        inspect_in_subprocess(path, "image/jpeg", "image", max_pixels=1, alive=give_up)
+    assert children
+    wait_until(lambda: not any(path.name in _command(child) for child in children), 10, "the subprocess to end")
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def writer_of(path: Path) -> IO[bytes] | None:
     """Returns None until a process has opened the pipe for reading."""
     try:
