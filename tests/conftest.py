@@ -8,8 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -22,13 +20,19 @@ from sqlalchemy import Engine, create_engine
 
 from app.config import Settings
 from dev.embedded import EmbeddedStores
-from tests.support.processes import ROOT, Stack, base_env
+from tests.support import store_template
+from tests.support.processes import Stack
+from tests.support.store_template import TEMPLATE, migrated_stores
 
 # A busy machine may take longer than hypothesis' 200 ms for any example.
 hypothesis.settings.register_profile("parley", deadline=None)
 hypothesis.settings.load_profile("parley")
 
-TEMPLATE = "parley_template"
+TESTS = Path(__file__).parent
+FIRST = ("faults", "e2e", "push", "integration")
+# Each test process may start two PostgreSQL servers and a browser.
+MAX_TEST_PROCESSES = 6
+_TEMPLATE_DIRECTORY = pytest.StashKey[Path | None]()
 _numbers = itertools.count(1)
 _live_stacks: list[Stack] = []
 
@@ -46,31 +50,15 @@ def work_dir() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def stores(work_dir: Path) -> Iterator[EmbeddedStores]:
     """Starts PostgreSQL and Valkey for this test process, on loopback TCP."""
-    options = {"max_connections": "200", "shared_buffers": "32MB"}
-    with EmbeddedStores(work_dir / "data", tcp=True, fsync=False, postgres_options=options) as running:
+    with migrated_stores(work_dir / "data") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
-def template_database(stores: EmbeddedStores) -> str:
-    """Returns the name of a database at the newest migration, made by the release command. Modules get copies of it."""
-    stores.postgres.create_database(TEMPLATE)
-    migrate(stores.postgres.url(TEMPLATE), stores.valkey.url())
-    return TEMPLATE
-
-
-def migrate(database_url: str, redis_url: str, revision: str = "head") -> None:
-    command = [sys.executable, "-m", "alembic", "upgrade", revision]
-    env = base_env(DATABASE_URL=database_url, REDIS_URL=redis_url)
-    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, f"alembic upgrade {revision} failed:\n{result.stdout}{result.stderr}"
-
-
 @pytest.fixture(scope="module")
-def database_url(stores: EmbeddedStores, template_database: str) -> Iterator[str]:
+def database_url(stores: EmbeddedStores) -> Iterator[str]:
     """Returns the SQLAlchemy URL of a fresh migrated database for the module."""
     name = f"parley_{next(_numbers)}"
-    stores.postgres.create_database(name, template_database)
+    stores.postgres.create_database(name, TEMPLATE)
     yield stores.postgres.url(name, scheme="postgresql+psycopg")
     stores.postgres.drop_database(name)
 
@@ -157,8 +145,25 @@ def _tail(text: str, lines: int = 60) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def pytest_configure() -> None:
-    """Keeps settings of the developer's own shell out of the tests."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Many tests wait for other processes, so a few cores serve three times as many test processes."""
+    cores = os.cpu_count() or 1
+    return max(cores, min(3 * cores, MAX_TEST_PROCESSES))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the folders with the longest waits first, so that they do not run alone at the end."""
+    items.sort(key=lambda item: _first(item.path.relative_to(TESTS).parts[0]))
+
+
+def _first(folder: str) -> int:
+    return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps settings of the developer's own shell out of the tests, and names the directory of the store template."""
+    config.stash[_TEMPLATE_DIRECTORY] = store_template.choose_directory()
     for name in (
         "DATABASE_URL",
         "REDIS_URL",
@@ -169,6 +174,12 @@ def pytest_configure() -> None:
         "WEB_CONCURRENCY",
     ):
         os.environ.pop(name, None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    directory = config.stash.get(_TEMPLATE_DIRECTORY, None)
+    if directory is not None:
+        store_template.remove_directory(directory)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from dev.embedded import EmbeddedStores
 from tests import conftest
 from tests.support.processes import Stack
+from tests.support.store_template import migrated_stores
 
 # Tests register many users from one address and send as fast as they can. Limits have tests of their own.
 UNLIMITED = {
@@ -36,14 +37,8 @@ UNLIMITED = {
 def private_stores(**options: Any) -> Iterator[EmbeddedStores]:
     """PostgreSQL (migrated database ``parley``) and Valkey (append-only file) in their own directory."""
     directory = Path(tempfile.mkdtemp(prefix="parley-test-"))
-    defaults = {
-        "tcp": True,
-        "fsync": False,
-        "postgres_options": {"max_connections": "200", "shared_buffers": "32MB"},
-    }
     try:
-        with EmbeddedStores(directory / "data", **{**defaults, **options}) as stores:
-            conftest.migrate(stores.postgres.url(), stores.valkey.url())
+        with migrated_stores(directory / "data", **options) as stores:
             yield stores
     finally:
         shutil.rmtree(directory, ignore_errors=True)
