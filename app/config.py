@@ -60,6 +60,7 @@ class Settings:
     redis_url: str = field(repr=False)
     broker_url: str = field(repr=False)
     secret_key: str = field(repr=False)
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)  # instead of one key: the first signs, all verify
 
     # Access
     access_token_seconds: int = 900
@@ -171,6 +172,11 @@ class Settings:
         return self.app_env == "production"
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The deployment's keys. The first one signs, all of them verify."""
+        return self.secret_keys or (self.secret_key,)
+
+    @property
     def external_users(self) -> bool:
         """True if an external user service authenticates users."""
         return bool(self.jwt_jwks_url or self.jwt_public_key)
@@ -203,7 +209,9 @@ class Settings:
         }
         problems = [_missing(name) for name, url in urls.items() if not url]
         problems += config_checks.environment_problems(app_env)
-        problems += config_checks.key_problems(env.get("SECRET_KEY", ""), production=app_env == "production")
+        problems += config_checks.key_problems(
+            env.get("SECRET_KEY", ""), _list(env.get("SECRET_KEYS", "")), production=app_env == "production"
+        )
         for name, spec in cls.__dataclass_fields__.items():
             raw = env.get(name.upper())
             if name not in values and raw is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ENVIRONMENTS = ("development", "production")
 MIN_KEY_CHARACTERS = 32
@@ -40,17 +40,26 @@ def environment_problems(app_env: str) -> Iterator[str]:
         yield f"APP_ENV={app_env!r} is unknown. It must be development or production, in lower case."
 
 
-def key_problems(key: str, *, production: bool) -> Iterator[str]:
+def key_problems(key: str, keys: Sequence[str], *, production: bool) -> Iterator[str]:
     """A key signs the access tokens: anybody who can guess it can sign in as anybody."""
-    if not key:
+    if key and keys:
+        yield "SECRET_KEY and SECRET_KEYS are both set; set only one of them."
+    elif not key and not keys:
         yield (
             "SECRET_KEY is not set. It signs the access tokens; use at least 32 random bytes:"
             ' python3 -c "import secrets; print(secrets.token_urlsafe(48))".'
         )
-    elif production and len(key) < MIN_KEY_CHARACTERS:
-        yield f"SECRET_KEY is shorter than {MIN_KEY_CHARACTERS} characters."
-    elif production and is_guessable(key):
-        yield "SECRET_KEY has too little variety, so it can be guessed; use at least 32 random bytes."
+    elif production:
+        yield from _weaknesses("SECRET_KEY", key) if key else ()
+        for number, one in enumerate(keys, 1):
+            yield from _weaknesses(f"SECRET_KEYS (key {number})", one)
+
+
+def _weaknesses(name: str, key: str) -> Iterator[str]:
+    if len(key) < MIN_KEY_CHARACTERS:
+        yield f"{name} is shorter than {MIN_KEY_CHARACTERS} characters."
+    elif is_guessable(key):
+        yield f"{name} has too little variety, so it can be guessed; use at least 32 random bytes."
 
 
 def is_guessable(key: str) -> bool:

@@ -38,7 +38,11 @@ def main() -> int:
         stores = _stores(port)
         env = _environment(port, stores.start().environment())
         env.setdefault("MEDIA_DIR", str(stores.directory / "media"))
-        if not env.get("SECRET_KEY") and stores.all_embedded and env.get("APP_ENV") != "production":
+        if (
+            not (env.get("SECRET_KEY") or env.get("SECRET_KEYS"))
+            and stores.all_embedded
+            and env.get("APP_ENV") != "production"
+        ):
             env["SECRET_KEY"] = secret_key.kept_in(stores.directory)
         lines = procfile.commands(ROOT / "Procfile")
         _release(lines.pop("release"), env)

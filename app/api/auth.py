@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
 from flask import Blueprint, Response, request
-from flask_jwt_extended import get_jwt, verify_jwt_in_request
 
-from app.api.caller import address, require_caller, require_writer
+from app.api.caller import address, require_bearer_token, require_caller, require_writer
 from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
@@ -16,7 +14,6 @@ from app.core.ids import UUID
 from app.core.sign_ins import Origin, origin_of
 from app.services.auth.change_password import change_password
 from app.services.auth.list_sign_ins import end_other_sign_ins, end_sign_in, list_sign_ins
-from app.services.auth.local_tokens import LocalClaims
 from app.services.auth.log_in import log_in
 from app.services.auth.register_user import register_user
 from app.services.auth.tickets import issue_ticket
@@ -59,8 +56,7 @@ def login() -> Response:
 
 @blueprint.post("/refresh")
 def refresh() -> Response:
-    verify_jwt_in_request(refresh=True)
-    claims = msgspec.convert(get_jwt(), LocalClaims)
+    claims = current_container().authenticator.read_refresh_token(require_bearer_token())
     current_container().limits.tokens(claims.user_id)
     require_local_accounts()
     return json_response(make_tokens(*current_container().auth_sessions.refresh(claims)))

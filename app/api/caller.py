@@ -45,6 +45,14 @@ def require_writer() -> Caller:
     return caller
 
 
+def require_bearer_token() -> str:
+    """Returns the token of the ``Authorization`` header. Raises Unauthorized if there is none."""
+    token = bearer_token(request)
+    if token is None:
+        raise Unauthorized
+    return token
+
+
 def address() -> str:
     """Returns the client's address, as far as our own proxies report it (trust_proxies in app/factory.py)."""
     return request.remote_addr or ""

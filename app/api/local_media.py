@@ -77,7 +77,7 @@ def _storage() -> LocalStorage:
 
 def _claims(token: str) -> dict[str, Any]:
     _storage()
-    claims = read_signed(current_container().settings.secret_key, token, time.time())
+    claims = read_signed(current_container().settings.keys, token, time.time())
     if claims is None:
         raise NotFound
     return claims

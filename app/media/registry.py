@@ -47,7 +47,7 @@ def _make_cloudinary(context: StorageContext) -> Storage:
 
 
 def _make_local(context: StorageContext) -> Storage:
-    return LocalStorage(context.settings.media_dir, context.settings.secret_key)
+    return LocalStorage(context.settings.media_dir, context.settings.keys[0])
 
 
 LOCAL = "local"

@@ -1,10 +1,12 @@
-"""Signs and checks the tokens in addresses of the local storage, with the deployment's secret key (HMAC-SHA256)."""
+"""Signs and checks the tokens in addresses of the local storage, with the deployment's keys (HMAC-SHA256):
+the first key signs, all keys verify."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -19,13 +21,17 @@ def sign(secret: str, claims: dict[str, Any]) -> str:
     return f"{body.decode()}.{_digest(secret, body)}"
 
 
-def read_signed(secret: str, token: str, now: float) -> dict[str, Any] | None:
+def read_signed(secrets: Sequence[str], token: str, now: float) -> dict[str, Any] | None:
     """Returns the claims; None if the signature is wrong or the token expired (``exp``, unix seconds)."""
     body, _, digest = token.partition(".")
-    if not body.isascii() or not hmac.compare_digest(digest.encode(), _digest(secret, body.encode()).encode()):
+    if not body.isascii() or not any(_is_digest(digest, secret, body) for secret in secrets):
         return None
     claims: dict[str, Any] = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return claims if claims["exp"] > now else None
+
+
+def _is_digest(digest: str, secret: str, body: str) -> bool:
+    return hmac.compare_digest(digest.encode(), _digest(secret, body.encode()).encode())
 
 
 def _digest(secret: str, body: bytes) -> str:

@@ -60,14 +60,14 @@ def test_local_address_is_valid_for_one_file_until_it_expires() -> None:
     storage = LocalStorage("unused", SECRET)
     url = storage.address(asset("file", "text/html"), thumbnail=False, expires_at=1000)
     token = parse_qs(urlsplit(url).query)["token"][0]
-    claims = read_signed(SECRET, token, 999)
+    claims = read_signed([SECRET], token, 999)
     assert claims is not None
     assert claims["t"] == "application/octet-stream"
     assert claims["a"] is True
-    assert read_signed(SECRET, token, 1000) is None
-    assert read_signed("another" * 8, token, 999) is None
+    assert read_signed([SECRET], token, 1000) is None
+    assert read_signed(["another" * 8], token, 999) is None
     for forged in (token[:-1], f"x{token}", "", ".", "é.x", token.replace(".", "..")):
-        assert read_signed(SECRET, forged, 999) is None
+        assert read_signed([SECRET], forged, 999) is None
 
 
 def test_full_disk_raises_and_leaves_no_partial_file(tmp_path: Path) -> None:

@@ -58,6 +58,12 @@ def test_heroku_url_scheme_becomes_sqlalchemys() -> None:
         ({**PRODUCTION, "SECRET_KEY": "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"}, "too little variety"),
         ({**PRODUCTION, "SECRET_KEY": "changemechangemechangemechangeme"}, "too little variety"),
         ({**PRODUCTION, "SECRET_KEY": "development-only-secret-key-do-not-deploy"}, "too little variety"),
+        ({**NEEDED, "SECRET_KEYS": KEY}, "SECRET_KEY and SECRET_KEYS are both set"),
+        (
+            {**PRODUCTION, "SECRET_KEY": "", "SECRET_KEYS": f"{KEY[:30].replace(',', '')},short"},
+            r"SECRET_KEYS \(key 2\) is shorter",
+        ),
+        ({**PRODUCTION, "SECRET_KEY": "", "SECRET_KEYS": "a" * 40}, r"SECRET_KEYS \(key 1\) has too little variety"),
         ({**NEEDED, "APP_ENV": "prod"}, "APP_ENV='prod' is unknown"),
         ({**NEEDED, "APP_ENV": "Production"}, "APP_ENV='Production' is unknown"),
     ],
@@ -66,6 +72,13 @@ def test_invalid_environment_gives_one_line_per_problem(env: dict[str, str], say
     with pytest.raises(ConfigError, match=says) as caught:
         Settings.from_env(env)
     assert all("\n" not in problem for problem in caught.value.problems)
+
+
+def test_several_keys_take_the_place_of_one() -> None:
+    settings = Settings.from_env({**NEEDED, "SECRET_KEY": "", "SECRET_KEYS": " one-key , another-key,"})
+    assert settings.keys == ("one-key", "another-key")
+    assert Settings.from_env(NEEDED).keys == (KEY,)
+    assert "another-key" not in repr(settings)
 
 
 def test_all_problems_are_reported_at_once() -> None:

@@ -12,10 +12,11 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
+from app.core.key_ring import KeyRing
 from app.fanout.revocation import RevokedSessions
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.auth.external_issuer import ExternalClaims, ExternalIssuer
-from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token
+from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token, read_refresh_token
 from app.services.auth.tickets import take_ticket
 from app.store import users
 from app.store.engine import writing
@@ -71,6 +72,7 @@ class Authenticator:
         issuer: ExternalIssuer | None,
     ) -> None:
         self._settings = settings
+        self._keys = KeyRing(settings.keys)
         self._engine = engine
         self._redis = redis
         self._revoked = revoked
@@ -90,6 +92,10 @@ class Authenticator:
             self._verified.put(token, caller)
         self._refuse_revoked(caller)
         return caller
+
+    def read_refresh_token(self, token: str) -> LocalClaims:
+        """Returns the claims of a refresh token of this deployment, without checking its session."""
+        return read_refresh_token(token, keys=self._keys)
 
     def verified_before(self, token: str) -> Caller | None:
         """Returns the caller of a token that this process has verified before; None for any other token."""
@@ -117,7 +123,7 @@ class Authenticator:
 
     def _read(self, token: str) -> Caller:
         if self._issuer is None or (self._settings.local_accounts_on and looks_local(token)):
-            return _caller_of(read_local_token(token, secret_key=self._settings.secret_key))
+            return _caller_of(read_local_token(token, keys=self._keys))
         claims = self._issuer.read_token(token)
         user_id = provision_external_user(claims, engine=self._engine, presence_visible=self._settings.presence_visible)
         return Caller(user_id=user_id, sid=claims.sid, expires_at=claims.expires_at)

@@ -1,8 +1,10 @@
 """The tokens that Parley itself issues: HS256 JWTs with the claims of flask-jwt-extended. app/api/jwt_manager.py makes
 them; this module reads them.
 
-Claims: ``sub`` (the user id as a string), ``sid`` (the auth session), ``type`` (access or refresh), ``gen`` (the
-refresh generation, only in refresh tokens), ``jti``, ``iat``, ``nbf``, ``exp``.
+Header: ``kid`` (which of the deployment's keys signed). Claims: ``iss``, ``aud``, ``sub`` (the user id as a string),
+``sid`` (the auth session), ``type`` (access or refresh), ``gen`` (the refresh generation, only in refresh tokens),
+``jti``, ``iat``, ``nbf``, ``exp``. Tokens from before ``kid``, ``iss`` and ``aud`` have none of the three, and are
+valid until they end.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import jwt
 import msgspec
 
 from app.core.errors import Unauthorized
+from app.core.key_ring import KeyRing
 
 ALGORITHM = "HS256"
+ISSUER = AUDIENCE = "parley"  # Parley issues these tokens for itself
 # Applies only to "not before" and "issued at": the clock of the web process that issued the token may be ahead of this
 # process's.
 CLOCK_LEEWAY_SECONDS = 30
@@ -34,21 +38,29 @@ class LocalClaims(msgspec.Struct, frozen=True):
         return int(self.sub)
 
 
-def read_local_token(token: str, *, secret_key: str) -> LocalClaims:
+def read_local_token(token: str, *, keys: KeyRing) -> LocalClaims:
     """Verifies signature, lifetime and shape, and returns the claims of an access or refresh token.
 
     Does not check revocation. Raises Unauthorized. We do not use flask-jwt-extended's ``decode_token``, because
-    sessions authenticate in greenlets that have no application context.
+    sessions authenticate in greenlets that have no application context, and because it knows only one key.
     """
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise Unauthorized("The token is not valid.")
     try:
-        claims = msgspec.convert(_decoded(token, secret_key), LocalClaims)
+        claims = msgspec.convert(_decoded(token, keys), LocalClaims)
         int(claims.sub)
     except (jwt.PyJWTError, msgspec.ValidationError, ValueError):
         raise Unauthorized("The token is not valid.") from None
     if claims.exp <= time.time():
         raise Unauthorized("The token has expired.")
+    return claims
+
+
+def read_refresh_token(token: str, *, keys: KeyRing) -> LocalClaims:
+    """Returns the claims of a refresh token. Raises Unauthorized as ``read_local_token`` does, and for other tokens."""
+    claims = read_local_token(token, keys=keys)
+    if claims.type != "refresh":
+        raise Unauthorized("This is not a refresh token.")
     return claims
 
 
@@ -62,11 +74,26 @@ def looks_local(token: str) -> bool:
         return False
 
 
-def _decoded(token: str, secret_key: str) -> dict[str, Any]:
-    return jwt.decode(
+def _decoded(token: str, keys: KeyRing) -> dict[str, Any]:
+    kid = jwt.get_unverified_header(token).get("kid")
+    for key in keys.verifying(kid):
+        try:
+            return _verified(token, key, is_old=kid is None)
+        except jwt.InvalidSignatureError:
+            continue
+    raise jwt.InvalidSignatureError
+
+
+def _verified(token: str, key: str, *, is_old: bool) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
         token,
-        secret_key,
+        key,
         algorithms=[ALGORITHM],
+        issuer=None if is_old else ISSUER,
+        audience=None if is_old else AUDIENCE,
         leeway=CLOCK_LEEWAY_SECONDS,
-        options={"require": ["exp", "sub"]},
+        options={"require": ["exp", "sub"], "verify_iss": not is_old, "verify_aud": not is_old},
     )
+    if is_old and ("iss" in claims or "aud" in claims):
+        raise jwt.InvalidTokenError
+    return claims

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jwt
 import pytest
-from flask_jwt_extended import decode_token
 
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD, Api, account_of, assert_problem
@@ -38,8 +39,7 @@ def test_login_is_case_insensitive_and_starts_a_new_session(api: Api) -> None:
     registered = api.register("maria")
     logged_in = api.log_in("Maria")
     assert logged_in.id == registered.id
-    with api.app.app_context():
-        assert decode_token(logged_in.access)["sid"] != decode_token(registered.access)["sid"]
+    assert claims_of(logged_in.access)["sid"] != claims_of(registered.access)["sid"]
 
 
 def test_wrong_name_and_wrong_password_get_the_same_answer(api: Api) -> None:
@@ -84,8 +84,8 @@ def test_multi_codepoint_emoji_is_a_valid_display_name(api: Api) -> None:
 
 def test_claims_are_as_documented(api: Api) -> None:
     account = api.register()
-    with api.app.app_context():
-        access, refresh = decode_token(account.access), decode_token(account.refresh)
+    access, refresh = claims_of(account.access), claims_of(account.refresh)
+    assert (access["iss"], access["aud"]) == (refresh["iss"], refresh["aud"]) == ("parley", "parley")
     assert access["sub"] == refresh["sub"] == str(account.id)
     assert (access["type"], refresh["type"], refresh["gen"]) == ("access", "refresh", 0)
     assert access["sid"] == refresh["sid"]
@@ -121,18 +121,33 @@ def test_malformed_token_is_refused(api: Api, header: str) -> None:
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
 def forged(api: Api, **changes: object) -> str:
     """Signs the token of a new account with changed claims, with the real key unless ``key`` is given."""
     key = changes.pop("key", api.app.config["JWT_SECRET_KEY"])
-    claims = jwt.decode(api.register().access, options={"verify_signature": False})
+    token = api.register().access
+    claims = claims_of(token)
+    headers = jwt.get_unverified_header(token) | changes.pop("headers", {})  # type: ignore[operator]
     claims = {name: value for name, value in (claims | changes).items() if value is not None}
-    return jwt.encode(claims, key, algorithm="HS256")  # type: ignore[arg-type]
+    headers = {name: value for name, value in headers.items() if value is not None}
+    return jwt.encode(claims, key, algorithm="HS256", headers=headers)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"key": "another key that is long enough for it"},
+        {"headers": {"kid": "00000000"}},
+        {"headers": {"kid": None}},
+        {"headers": {"kid": None}, "aud": None},
+        {"iss": "somebody else"},
+        {"iss": None},
+        {"aud": "somebody else"},
+        {"aud": None},
         {"exp": 1},
         {"exp": None},
         {"sub": None},
@@ -145,6 +160,11 @@ def forged(api: Api, **changes: object) -> str:
 )
 def test_token_with_a_wrong_claim_or_key_is_refused(api: Api, changes: dict[str, object]) -> None:
     assert_problem(api.get("/api/v1/me", token=forged(api, **changes)), 401, "unauthorized")
+
+
+def test_a_token_from_before_issuer_and_audience_is_valid_until_it_ends(api: Api) -> None:
+    old = forged(api, headers={"kid": None}, iss=None, aud=None)
+    assert api.get("/api/v1/me", token=old).status_code == 200
 
 
 def test_forging_helper_makes_valid_tokens_without_changes(api: Api) -> None:
