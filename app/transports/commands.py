@@ -4,8 +4,8 @@ Invariants
 * The commands of a session begin in the order in which they arrive. Those that never block (send, marks, typing, ping)
   begin where they are read. One that may block (join, fetch, presence, a change, a send that needs Postgres first) runs
   exclusively in a greenlet, and later commands wait for it.
-* Waiting commands, and those without an answer, are bounded. Past either bound, nothing is read from the socket, so
-  that the sender feels back-pressure. Each bound is a pause reason of its own: lifting one does not lift the other.
+* Waiting commands, and those without an answer, are bounded. Past either bound, the session takes no further commands,
+  so that the sender feels back-pressure. Each bound is a pause reason of its own: lifting one does not lift the other.
 """
 
 from __future__ import annotations
@@ -157,13 +157,13 @@ class Commands:
             self._session.pause(PauseReason.UNANSWERED)
 
     def _reply(self, ack: Any, error: ParleyError | None, ref: str | None) -> None:
-        if self._unanswered == MAX_UNANSWERED:
-            self._session.resume(PauseReason.UNANSWERED)
         self._unanswered -= 1
         if error is None:
             self._session.answer("ack", ack, ref)
         else:
             self._session.refuse(error, ref)
+        if self._unanswered == MAX_UNANSWERED - 1:
+            self._session.resume(PauseReason.UNANSWERED)
 
     # --- commands that may block
 

@@ -11,6 +11,7 @@ Invariants
   nothing for ``write_stall_seconds``, the reader is too slow: ``overflowed`` is called once, and nothing more is
   queued.
 * ``on_closed`` is called exactly once, when the socket is closed.
+* A closing connection reads and drops its input: unread input would turn the end into a reset.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from typing import Any
 from gevent import get_hub
 
 from app.transports.connection_protocol import Limits, Owner, PauseReason
+from app.transports.farewell import Farewell, unacknowledged
 
 READ_BYTES = 64 * 1024
 # Blocks are joined up to this size: few system calls, and a control block waits behind at most this much.
 WRITE_BYTES = 64 * 1024
-LINGER_SECONDS = 2.0
 MAX_CONTROL = 64
 
 
@@ -56,7 +57,7 @@ class Connection:
         "_bytes",
         "_control",
         "_dirty",
-        "_ending",
+        "_farewell",
         "_flusher",
         "_limits",
         "_owner",
@@ -78,7 +79,7 @@ class Connection:
         self._control: list[bytes] | None = None
         self._partial = b""
         self._dirty = False
-        self._ending = False
+        self._farewell: Farewell | None = None
         self._pauses = 0
         self._writer: Any = None
         self.stalled_since = 0.0
@@ -87,7 +88,7 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        return self._socket is not None and not self._ending
+        return self._socket is not None and self._farewell is None
 
     @property
     def waiting(self) -> int:
@@ -99,7 +100,7 @@ class Connection:
 
     def send(self, block: bytes) -> None:
         """Queues one block. Never blocks, never raises. Drops the block if the connection is closing."""
-        if self._socket is None or self._ending:
+        if self._socket is None or self._farewell is not None:
             return
         blocks = self._blocks
         if blocks is None:
@@ -115,7 +116,7 @@ class Connection:
 
     def send_control(self, block: bytes) -> None:
         """Queues a block that overtakes all waiting data."""
-        if self._socket is None or self._ending:
+        if self._socket is None or self._farewell is not None:
             return
         if self._control is None:
             self._control = []
@@ -126,18 +127,23 @@ class Connection:
         self._mark_dirty()
 
     def close(self, last: bytes = b"", *, discard: bool = False) -> None:
-        """Sends the waiting blocks and ``last``, then closes the connection in an orderly way. ``discard`` drops the
-        waiting blocks, for readers that are too slow to be sent the rest.
+        """Sends the waiting blocks and ``last``, then closes the connection in an orderly way, if the peer takes them
+        within the bounds of a farewell. ``discard`` drops the waiting blocks, for readers that are too slow to be sent
+        the rest.
         """
-        if self._socket is None or self._ending:
+        if self._socket is None or self._farewell is not None:
             return
         if discard:
             self._blocks, self._bytes = None, 0
         if last:
             self._blocks = [*(self._blocks or ()), last]
             self._bytes += len(last)
-        self._ending = True
+        self._farewell = Farewell(self._unsent, self.abort)
+        self._start_reading()
         self._mark_dirty()
+
+    def _unsent(self) -> int:
+        return self._bytes + len(self._partial) + unacknowledged(self._socket.fileno())
 
     def abort(self) -> None:
         """Closes the socket at once."""
@@ -249,7 +255,7 @@ class Connection:
             self._writer.stop()
             self._writer.close()
             self._writer = None
-        if self._ending:
+        if self._farewell is not None:
             self._half_close()
         else:
             self._owner.drained()
@@ -261,8 +267,6 @@ class Connection:
         except OSError:
             self.abort()
             return
-        self._start_reading()
-        get_hub().loop.timer(LINGER_SECONDS).start(self.abort)
 
     def _readable(self) -> None:
         try:
@@ -273,10 +277,12 @@ class Connection:
             data = b""
         if not data:
             self.abort()
-        elif not self._ending:
+        elif self._farewell is None:
             self._owner.received(data)
 
     def _stop_watchers(self) -> None:
+        if self._farewell is not None:
+            self._farewell.end()
         for watcher in (self._reader, self._writer):
             if watcher is not None:
                 watcher.stop()

@@ -7,11 +7,12 @@ from typing import Protocol
 
 
 class PauseReason(IntFlag):
-    """Why a connection does not read. It reads again when every reason is gone."""
+    """Why a session takes no commands, or a connection does not read. It goes on when every reason is gone."""
 
     COMMANDS_WAIT = 1  # too many commands wait behind one that blocks
     UNANSWERED = 2  # too many commands have no answer yet
     READS_SPENT = 4  # as many reads as a second allows
+    FRAMES_HELD = 8  # too many frames wait for the end of the session's pause (held_frames.py)
 
 
 class Owner(Protocol):

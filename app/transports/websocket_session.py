@@ -30,13 +30,13 @@ from app.transports.command_session import CommandServices, CommandSession
 from app.transports.commands import Commands
 from app.transports.connection import Connection
 from app.transports.connection_protocol import Owner, PauseReason
+from app.transports.held_frames import HeldFrames
 from app.transports.queued_connection import QueuedConnection
 from app.transports.sock_connection import SockConnection
 
 log = logging.getLogger(__name__)
 
 BAD_FRAMES = 10  # in a row, then the session ends with 1008
-CLOSE_SECONDS = 5.0  # how long a peer may take to answer a close frame
 
 
 OpenConnection = Callable[[Owner], Connection | QueuedConnection]
@@ -45,10 +45,11 @@ OpenConnection = Callable[[Owner], Connection | QueuedConnection]
 class WebSocketSession(CommandSession):
     __slots__ = (
         "_bad_frames",
-        "_closing_since",
+        "_closing",
         "_connection",
         "_decoder",
         "_handshake_caller",
+        "_held",
         "_leave_door",
         "_next_ping",
         "_opened",
@@ -82,9 +83,10 @@ class WebSocketSession(CommandSession):
         self._opened = now
         self._next_ping = now + settings.ping_seconds
         self._ping_sent = 0.0
-        self._closing_since = 0.0
+        self._closing = False
         self._bad_frames = 0
         self._when_drained: Callable[[], None] | None = None
+        self._held: HeldFrames | None = None
         self._decoder = FrameDecoder(settings.early_frame_bytes, settings.extra_frames)
         self.commands: Commands | None = None
         self._connection = open_connection(self)
@@ -100,22 +102,37 @@ class WebSocketSession(CommandSession):
 
     def received(self, data: bytes) -> None:
         for opcode, payload in self._decoder.feed(data):
-            if opcode == OP_TEXT:
+            if opcode == OP_TEXT and self._held is None:
                 self._take(payload)
             elif opcode == OP_PING:
                 self._connection.send_control(encode_pong(payload))
             elif opcode == OP_PONG:
                 self._ping_sent = 0.0
-            elif opcode == OP_CLOSE:
-                self._closed_by_peer(payload)
-                return
             else:
-                self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
-            if self.closed or self._closing_since:
-                break
+                self._take_in_order(opcode, payload)
+            if self.closed or self._closing:
+                return
         failure = self._decoder.failure
         if failure is not None:
             self.send_close(failure.code, failure.reason)
+
+    def _take_in_order(self, opcode: int, payload: bytes) -> None:
+        if self._held is not None:
+            self._held.add(opcode, payload)
+            if self._held.is_full:
+                self._connection.pause_reading(PauseReason.FRAMES_HELD)
+        else:
+            self._act_on(opcode, payload)
+
+    def _act_on(self, opcode: int, payload: bytes) -> None:
+        if self.closed or self._closing:
+            return
+        if opcode == OP_TEXT:
+            self._take(payload)
+        elif opcode == OP_CLOSE:
+            self._closed_by_peer(payload)
+        else:
+            self.send_close(CloseCode.UNSUPPORTED_DATA, "text only")
 
     def drained(self) -> None:
         self.written_out()
@@ -158,13 +175,23 @@ class WebSocketSession(CommandSession):
         self.answer("error", error.as_data(), ref)
 
     def pause(self, reason: PauseReason) -> None:
-        self._connection.pause_reading(reason)
+        if self._held is None:
+            self._held = HeldFrames()
+        self._held.reasons |= reason
+
+    def resume(self, reason: PauseReason) -> None:
+        held = self._held
+        if held is None or not held.reasons & reason:
+            return
+        held.reasons &= ~reason
+        held.release(self._act_on)
+        if held.is_over:
+            self._held = None
+        if not held.is_full:
+            self._connection.resume_reading(PauseReason.FRAMES_HELD)
 
     def when_drained(self, act: Callable[[], None]) -> None:
         self._when_drained = act
-
-    def resume(self, reason: PauseReason) -> None:
-        self._connection.resume_reading(reason)
 
     # --- the session
 
@@ -181,9 +208,9 @@ class WebSocketSession(CommandSession):
 
     def send_close(self, code: int, reason: str = "", *, discard: bool = False) -> None:
         """Ends the session with a close frame after the waiting data, or instead of it."""
-        if self.closed or self._closing_since:
+        if self.closed or self._closing:
             return
-        self._closing_since = time.monotonic()
+        self._closing = True
         log.info("session ends", extra={"session": self.id, "user": self.user_id, "close_code": int(code)})
         self.registry.activity.count_close(code)
         self._connection.close(encode_close(code, reason), discard=discard)
@@ -201,10 +228,9 @@ class WebSocketSession(CommandSession):
         self._decoder.extra_frames = self._settings.extra_frames
         if self.commands is not None:
             self.commands.refill()
-        if self._closing_since:
-            if now - self._closing_since > CLOSE_SECONDS:
-                self._connection.abort()
-        elif self._connection.stalled(now):
+        if self._closing:
+            return
+        if self._connection.stalled(now):
             self.overflowed()
         elif not self.joined and now - self._opened > self._settings.join_seconds:
             self._not_joined()
@@ -218,6 +244,8 @@ class WebSocketSession(CommandSession):
         self.close(code, Unauthorized("Not joined in time."))
 
     def _check_pulse(self, now: float) -> None:
+        if self._ping_sent and self._held is not None and self._held.is_full:
+            self._ping_sent = now  # the pong may be among what this session does not read yet
         if self._ping_sent and now - self._ping_sent > self._settings.ping_seconds:
             self.registry.activity.count("pings_unanswered")
             self.send_close(CloseCode.GOING_AWAY, "no pong", discard=True)
@@ -246,6 +274,12 @@ class ServedSession(WebSocketSession):
             self.send_close(CloseCode.TOO_BIG, "frame too large")
         else:
             self._take(payload)
+
+    def pause(self, reason: PauseReason) -> None:
+        self._connection.pause_reading(reason)
+
+    def resume(self, reason: PauseReason) -> None:
+        self._connection.resume_reading(reason)
 
     def _check_pulse(self, _now: float) -> None:
         """Does nothing: the Server ends a session whose client answers no ping."""

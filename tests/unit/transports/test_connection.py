@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.transports import connection as connection_module
+from app.transports import farewell
 from app.transports.connection import Connection, Flusher
 from app.transports.connection_protocol import Limits, PauseReason
 from tests.support.own_hub import in_own_hub
@@ -227,7 +228,8 @@ def wait_closed(pair: Pair) -> None:
 
 @in_own_hub
 def test_peer_that_never_ends_its_side_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "LINGER_SECONDS", 0.01)
+    monkeypatch.setattr(farewell, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(farewell, "QUIET_SECONDS", 0.01)
     with connected() as pair:
         pair.connection.close(b"bye")
         pair.until(lambda: pair.owner.closes == 1)
