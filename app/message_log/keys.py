@@ -18,6 +18,7 @@ LEASE = PREFIX + "drain-lease"  # string, the token of the running drain; expire
 ATTEMPTS = PREFIX + "drain-attempts"  # string "<entry id>:<times>": how often storing the head of the log was begun
 RECORDS_BEGUN = PREFIX + "records-begun"  # hash version -> times: records that a drain is storing by themselves
 SUSPECTS = PREFIX + "suspects"  # string "<version>:<version>": the first and last record that a drain stores cautiously
+AHEAD = PREFIX + "drain-ahead"  # string, set while a drain stores records out of turn; expires by itself
 MEMBERSHIPS = PREFIX + "memberships"  # list of unstored joinings and leavings, oldest first
 ONLINE = PREFIX + "online"  # hash user id -> gateways with a session of the user, separated by spaces
 PLACES = PREFIX + "places"  # string, number of changes of ONLINE

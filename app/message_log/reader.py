@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Set
 from typing import Any, NamedTuple
 
 from redis import Redis
 
 from app.core.kinds import Kind
-from app.core.records import Record, pack, unpack_records
+from app.core.records import Record, pack, unpack_record, unpack_records
 from app.message_log import keys
 from app.redis_scripts import script
 
 ATTEMPTS_SECONDS = 3600
+NO_LIMIT = 2**31
 
 
 class Entry(NamedTuple):
@@ -44,13 +46,20 @@ class LogReader:
         """Releases the lease if the log is empty or ``force`` is set. Returns False if the drain must continue."""
         return int(self._release(keys=[keys.LEASE, keys.LOG], args=[token, "1" if force else "0"])) != 0
 
-    def take(self, count: int, milliseconds: int) -> tuple[int | None, list[Entry]]:
-        """Returns the oldest entries and their epoch (None if Redis lost its data).
+    def take(self, count: int, milliseconds: int, max_records: int = NO_LIMIT) -> tuple[int | None, list[Entry]]:
+        """Returns the oldest entries and their epoch (None if Redis lost its data): at most ``count`` entries, and no
+        more after those that reach ``max_records``.
 
         Waits up to ``milliseconds`` for the first entry; 0 means not at all.
         """
         rows = _rows_of(self._redis.xread({keys.LOG: "0"}, count=count, block=milliseconds or None))
-        entries = [self._entry(*row) for row in rows]
+        entries: list[Entry] = []
+        records = 0
+        for row in rows:
+            entries.append(self._entry(*row))
+            records += len(entries[-1].records or ())
+            if records >= max_records:
+                break
         epochs = [entry.epoch for entry in entries if entry.epoch is not None]
         if not epochs:
             return self._epoch(), entries
@@ -107,14 +116,45 @@ class LogReader:
         low, high = map(int, value.split(b":"))
         return low, high
 
-    def remove(self, entries: list[Entry], refused: dict[int, str]) -> None:
-        """Removes stored entries from the log and notifies the gateways. ``refused``: version -> reason."""
+    def newest(self, after: int, count: int) -> list[Entry]:
+        """Returns the last entries of the log, the newest first: those with numbers beyond ``after``."""
+        rows: Any = self._redis.xrevrange(keys.LOG, count=count)
+        entries = [self._entry(*row) for row in rows]
+        return [entry for entry in entries if (entry.number or 0) > after]
+
+    def short_tails(self, conversations: list[int], at_most: int) -> list[list[Record]]:
+        """Returns the whole tails of these conversations, without those that are longer than ``at_most``."""
+        pipe = self._redis.pipeline(transaction=False)
+        for conversation in conversations:
+            pipe.lrange(keys.tail(conversation), 0, at_most)
+        tails: list[list[bytes]] = pipe.execute()
+        return [[unpack_record(packed) for packed in tail] for tail in tails if len(tail) <= at_most]
+
+    def begin_ahead(self) -> bool:
+        """Notes that records are about to be stored out of turn. Returns False if a drain died over that before."""
+        return bool(self._redis.set(keys.AHEAD, b"1", nx=True, ex=ATTEMPTS_SECONDS))
+
+    def end_ahead(self) -> None:
+        self._redis.delete(keys.AHEAD)
+
+    def announce_stored(self, records: list[Record]) -> None:
+        """Notifies the gateways of these records, which stay in the log."""
+        pipe = self._redis.pipeline(transaction=False)
+        for gateway, notice in self._notices(records, {}):
+            pipe.publish(keys.gateway_channel(gateway), notice)
+        pipe.execute()
+
+    def remove(self, entries: list[Entry], refused: dict[int, str], announced: Set[int] = frozenset()) -> None:
+        """Removes stored entries from the log and notifies the gateways of all records that are not ``announced`` yet.
+        ``refused``: version -> reason.
+        """
         records = [record for entry in entries for record in entry.records or ()]
         progress: dict[int, list[int]] = {}
         for record in records:
             row = progress.setdefault(record.conversation_id, [record.conversation_id, 0, 0])
             row[1] += 1
             row[2] = max(row[2], record.version)
+        new = [record for record in records if record.version not in announced] if announced else records
         for version, reason in refused.items():  # before ``stored`` passes these versions
             self._redis.set(keys.refused(version), reason, ex=keys.REFUSED_SECONDS)
         self._stored(
@@ -127,7 +167,7 @@ class LogReader:
                 pack([entry.id.decode() for entry in entries]),
                 pack(list(progress.values())),
                 max((entry.number or 0 for entry in entries), default=0),
-                *(part for notice in self._notices(records, refused) for part in notice),
+                *(part for notice in self._notices(new, refused) for part in notice),
             ],
         )
 

@@ -1,7 +1,8 @@
 """The drain: stores the log from Redis in Postgres, in batches, as long as records come.
 
 Invariants
-* A record leaves the log only after its transaction has committed, or after it was moved to dead_letters.
+* A record leaves the log only after its transaction has committed, or after it was moved to dead_letters. Records
+  leave it in order, even those that were stored ahead of their turn (store_ahead.py).
 * Storing is safe to repeat: a drain that dies leaves its batch at the head of the log for the next drain.
 * A lease lets one drain run at a time. If the lease of a drain that hangs expires, two may run. Then the epoch's row
   lock and the uniqueness of (conversation, seq) and (conversation, id) keep the store correct.
@@ -21,12 +22,16 @@ from sqlalchemy import Engine
 from app.core.errors import Overloaded
 from app.core.records import Record
 from app.message_log.reader import Entry, LogReader
+from app.services.drain.store_ahead import StoreAhead
 from app.services.drain.store_records import DrainStats, RecordStore
 from app.store.epochs import StaleEpochError
 
 log = logging.getLogger(__name__)
 
 BLOCK_MS = 1000
+# One statement stores at most about this many records, in about 0.1 s, so that memory stays flat while a backlog is
+# stored, and acks come in small steps.
+MAX_RECORDS = 2000
 # A smaller batch is not worth its round trips and its commit, so the drain waits a moment for more. No record waits
 # longer than GATHER_SECONDS, counted from the earliest time at which it can have arrived.
 SMALL_BATCH = 16
@@ -65,7 +70,9 @@ class Drain:
         self._records = RecordStore(
             reader, engine, self.stats, pushes_pending=pushes_pending, not_the_records=not_the_records
         )
-        self._batch = batch
+        self._ahead = StoreAhead(reader, engine, not_the_records)
+        self._behind = False
+        self._batch = self._count = batch
         self._linger = linger_seconds
         self._lease = lease_seconds
         self._stopping = stopping
@@ -106,15 +113,23 @@ class Drain:
     def _take(self) -> tuple[int | None, list[Entry]]:
         """Waits for records. If there are few, waits a moment for more."""
         asked = time.monotonic()
-        epoch, entries = self._reader.take(self._batch, BLOCK_MS)
+        epoch, entries = self._read(BLOCK_MS)
         if entries and sum(len(entry.records or ()) for entry in entries) < SMALL_BATCH:
             now = time.monotonic()
             # Records that were there already can have come at any time since the last read.
             since = now if now - asked > AT_ONCE_SECONDS else self._taken_at
             if since + GATHER_SECONDS > now:
                 time.sleep(since + GATHER_SECONDS - now)
-                epoch, entries = self._reader.take(self._batch, 0)
+                epoch, entries = self._read(0)
         self._taken_at = time.monotonic()
+        return epoch, entries
+
+    def _read(self, milliseconds: int) -> tuple[int | None, list[Entry]]:
+        """Reads no more entries than MAX_RECORDS needs, judging by the last read, and notes if there may be more."""
+        epoch, entries = self._reader.take(self._count, milliseconds, MAX_RECORDS)
+        full = sum(len(entry.records or ()) for entry in entries) >= MAX_RECORDS
+        self._behind = full or len(entries) == self._count
+        self._count = len(entries) if full else min(self._batch, 2 * self._count)
         return epoch, entries
 
     def _whole(self, entries: list[Entry]) -> list[Entry] | None:
@@ -157,6 +172,10 @@ class Drain:
             else:
                 self._store_entries(epoch, entries)
             self._stale = 0
+            if self._behind:
+                self._ahead.store_newest(epoch)
+            else:
+                self._ahead.caught_up()
         except StaleEpochError:
             self._handle_stale_epoch(epoch)
         except Overloaded:
@@ -175,6 +194,7 @@ class Drain:
         If it never does, Redis was restored from an old copy. Its epoch is given up, and a gateway begins a new one.
         """
         self._stale += 1
+        self._ahead.versions.clear()
         log.warning("the log is of epoch %d, Postgres is in another", epoch)
         time.sleep(0.1)
         if self._stale >= STALE_BEFORE_NEW_EPOCH:
@@ -186,8 +206,10 @@ class Drain:
             if entry.records is None:
                 self._records.dead_letter_blob(entry)
         records = [record for entry in entries for record in entry.records or ()]
-        refused = self._records.store(epoch, records)
-        self._reader.remove(entries, refused)
+        ahead = self._ahead.versions
+        refused = self._records.store(epoch, [r for r in records if r.version not in ahead] if ahead else records)
+        self._reader.remove(entries, refused, ahead)
+        ahead.difference_update([record.version for record in records] if ahead else ())
         self.stats.batches += 1
         self.stats.records += len(records)
         self.stats.sizes.observe(len(records))

@@ -1,0 +1,114 @@
+"""While the drain is behind, stores the newest messages and marks ahead of the backlog, so that they do not wait for
+all of it.
+
+Invariants
+* A conversation's records are stored in order. Records are stored ahead only with everything of their conversation that
+  is still unstored, and only up to its first change.
+* Nothing leaves the log or a tail early. When the drain comes to these records, it skips them and removes them. If it
+  died meanwhile, its successor stores them again, which changes nothing.
+* Nothing is judged here. Records that cannot be stored, and conflicts, wait for their turn in the log. If a drain died
+  while it stored ahead, its successors do not, until the log has been empty.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+import msgspec
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+
+from app.core.errors import Overloaded
+from app.core.kinds import MARKS, MESSAGES, Kind
+from app.core.records import Record
+from app.message_log.reader import LogReader
+from app.services.drain.log_rows import Rows
+from app.store.batch_changes import apply_changes
+from app.store.batch_writes import store_batch_and_enqueue_pushes
+from app.store.epochs import StaleEpochError
+
+log = logging.getLogger(__name__)
+
+NEWEST_ENTRIES = 50
+# A conversation with a longer tail waits for its turn.
+TAIL_RECORDS = 100
+RECORDS_AT_ONCE = 1000
+STORABLE = (MESSAGES - {Kind.GROUP_CHANGED}) | MARKS
+
+
+class StoreAhead:
+    """``versions``: the records that are stored and still in the log."""
+
+    def __init__(self, reader: LogReader, engine: Engine, not_the_records: tuple[type[Exception], ...]) -> None:
+        self.versions: set[int] = set()
+        self._reader = reader
+        self._engine = engine
+        self._surroundings: tuple[type[Exception], ...] = (StaleEpochError, Overloaded, RedisError, *not_the_records)
+        self._seen = 0
+        self._off = False
+        self._begun = False
+
+    def caught_up(self) -> None:
+        """The log has no backlog any more."""
+        if self._begun:
+            self._reader.end_ahead()
+            self._begun = self._off = False
+            self._seen = 0
+
+    def store_newest(self, epoch: int) -> None:
+        """Raises StaleEpochError, Overloaded, RedisError and ``not_the_records``; then nothing counts as stored."""
+        if self._off:
+            return
+        self._begun = True
+        if not self._reader.begin_ahead():
+            self._off = True
+            return
+        try:
+            self._store(epoch, self._records(epoch))
+        except self._surroundings:
+            raise
+        except Exception:
+            log.warning("cannot store the newest records ahead; they wait for their turn", exc_info=True)
+            self._off = True
+        finally:
+            self._reader.end_ahead()
+
+    def _records(self, epoch: int) -> list[Record]:
+        """Returns the unstored records of the conversations that the newest entries are about."""
+        entries = self._reader.newest(self._seen, NEWEST_ENTRIES)
+        self._seen = max([self._seen, *(entry.number or 0 for entry in entries)])
+        kept = [entry for entry in entries if entry.epoch == epoch]
+        conversations = {record.conversation_id for entry in kept for record in entry.records or ()}
+        found: list[Record] = []
+        for tail in self._reader.short_tails(sorted(conversations), TAIL_RECORDS):
+            if len(found) + len(tail) > RECORDS_AT_ONCE:
+                break
+            found += self._beginning(tail)
+        return found
+
+    def _beginning(self, tail: list[Record]) -> list[Record]:
+        """Returns the records before the first change that are not stored yet."""
+        end = next((n for n, record in enumerate(tail) if record.kind not in STORABLE), len(tail))
+        return [record for record in tail[:end] if record.version not in self.versions]
+
+    def _store(self, epoch: int, records: list[Record]) -> None:
+        rows = Rows()
+        for record in records:
+            try:
+                rows.add(record)
+            except (msgspec.MsgspecError, UnicodeError, KeyError):
+                self._off = True  # the drain makes it a dead letter when it comes to it
+                return
+        stored = store_batch_and_enqueue_pushes(
+            self._engine,
+            epoch,
+            rows.messages,
+            rows.receipts,
+            triggers=rows.push_triggers,
+            apply=partial(apply_changes, rows.changes) if rows.changes else None,
+        )
+        conflicts = {rows.origins[conflict.index].version for conflict in stored.conflicts}
+        kept = [record for record in records if record.version not in conflicts]
+        self.versions.update(record.version for record in kept)
+        self._reader.announce_stored(kept)
