@@ -177,7 +177,7 @@ class Backlog:
         }
 
     def _waits(self, name: str, waits: list[tuple[float, float]]) -> dict[str, Any]:
-        """Returns figures of what was sent while the backlog was stored, and the longest wait before."""
+        """Returns the waits of what was sent during the drain, and the longest wait of what was sent before."""
         new = sorted(end - sent for sent, end in waits if self.began <= sent < self.done)
         old = max(end - self.began for sent, end in waits if sent < self.began)
         figures = {"p50": percentile(new, 0.5), "p99": percentile(new, 0.99), "max": new[-1], "earlier_max": old}

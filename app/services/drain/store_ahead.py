@@ -50,7 +50,7 @@ class StoreAhead:
         self._begun = False
 
     def caught_up(self) -> None:
-        """The log has no backlog any more."""
+        """Forgets the backlog; the next one is looked at from its beginning."""
         if self._begun:
             self._reader.end_ahead()
             self._begun = self._off = False
