@@ -9,6 +9,7 @@ gunicorn imports this before gevent patches the process, so nothing here imports
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import Any
@@ -19,6 +20,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from app.admission import Admission
 from app.core.networks import network_of
+from app.refused_requests import FULL, error_for, whole_answer
 
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
 REFUSALS = 256  # at once; beyond this, connections are closed without an answer
@@ -30,14 +32,6 @@ BYTES_PER_SECOND = 1024
 HEALTHY = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\nConnection: close\r\n\r\n"
     b'{"status":"ok"}'
-)
-_PROBLEM = (
-    b'{"type":"about:blank","title":"Overloaded","status":503,"detail":"Too many connections.",'
-    b'"code":"overloaded","retryAfter":5}'
-)
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
-    b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_PROBLEM), _PROBLEM)
 )
 
 
@@ -68,6 +62,15 @@ class Worker(GeventWorker):  # type: ignore[misc]
             return super().handle_request(listener_name, req, sock, addr)
         finally:
             req.unreader.pace = None
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        error = error_for(exc)
+        if error is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("refused a request from %s: %s", addr[0] if addr else "unknown", exc)
+        with contextlib.suppress(OSError):
+            client.sendall(whole_answer(error))
 
     def _refuse(self, client: Any) -> None:
         self.refusing += 1

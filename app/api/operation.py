@@ -45,7 +45,10 @@ class Operation(NamedTuple):
             if self.method == "GET":
                 found.add(errors.RateLimited)
         if self.query is not None:
-            found.add(errors.Invalid)
+            found |= {errors.Invalid, errors.UriTooLong}
+        if "{" in self.path:
+            # An id that is no number or no UUID matches no route.
+            found |= {errors.NotFound, errors.UriTooLong}
         if self.body is not None:
             found |= {errors.Invalid, errors.TooLarge, errors.UnsupportedMedia}
         return sorted(found, key=lambda kind: kind.status)

@@ -41,6 +41,12 @@ class ParleyError(Exception):
         }
 
 
+class MalformedRequest(ParleyError):
+    """The bytes are not HTTP."""
+
+    code, status, title = "malformed_request", 400, "Malformed request"
+
+
 class Unauthorized(ParleyError):
     code, status, title = "unauthorized", 401, "Not authenticated"
 
@@ -71,6 +77,10 @@ class TooLarge(ParleyError):
     code, status, title = "too_large", 413, "Too large"
 
 
+class UriTooLong(ParleyError):
+    code, status, title = "uri_too_long", 414, "Address too long"
+
+
 class UnsupportedMedia(ParleyError):
     code, status, title = "unsupported_media", 415, "Unsupported media type"
 
@@ -82,6 +92,10 @@ class Invalid(ParleyError):
     def field(cls, field: str, message: str) -> Invalid:
         """Returns an error about one field. ``errors`` is a list of ``{field, message}``."""
         return cls(f"{field}: {message}", errors=[{"field": field, "message": message}])
+
+
+class HeadersTooLarge(ParleyError):
+    code, status, title = "headers_too_large", 431, "Headers too large"
 
 
 class RateLimited(ParleyError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import uuid
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from tests.contract.conftest import MakeRest
 from tests.contract.expect import refused
 from tests.support.clients import Account
+from tests.support.clients.raw_ws import open_socket
+from tests.support.processes import Stack
 
 JSON = {"Content-Type": "application/json"}
 
@@ -99,3 +102,25 @@ def test_nothing_is_cached_or_sniffed(rest: MakeRest, ann: Account) -> None:
 def test_user_id_zero_is_refused(rest: MakeRest, ann: Account, path: str) -> None:
     with refused("invalid"):
         rest(ann).request("GET", path)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"GET /api/v1/users?q=%b HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * 5000), 414, "uri_too_long"),
+        (b"GET /api/v1/me HTTP/1.1\r\n%b\r\n" % (b"X-A: a\r\n" * 70), 431, "headers_too_large"),
+        (b"GET /api/v1/me HTTP/1.1\r\nX-A: %b\r\n\r\n" % (b"a" * 9000), 431, "headers_too_large"),
+        (b"GET /api/v1/me HTTP/1.1\r\nno colon\r\n\r\n", 400, "malformed_request"),
+        (b"hello\r\n\r\n", 400, "malformed_request"),
+    ],
+)
+def test_requests_that_are_refused_unread_get_problems(
+    server: Stack, request_bytes: bytes, status: int, code: str
+) -> None:
+    with open_socket(server.base_url) as wire:
+        wire.sendall(request_bytes)
+        answer = http.client.HTTPResponse(wire)
+        answer.begin()
+        problem = json.loads(answer.read())
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert (problem["code"], problem["status"]) == (code, status)

@@ -16,15 +16,18 @@ from app.errors_http import install_error_handlers
 from tests.support.api_client import Api, assert_problem
 
 PUBLISHED = {
+    "malformed_request": 400,
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
     "too_large": 413,
+    "uri_too_long": 414,
     "unsupported_media": 415,
     "invalid": 422,
     "rate_limited": 429,
+    "headers_too_large": 431,
     "quota_exceeded": 403,
     "media_off": 501,
     "overloaded": 503,
