@@ -1,12 +1,12 @@
 # Works with GNU make 3.81 (macOS) and newer. Everything runs from .venv, which the targets create and keep up to date.
 BIN := .venv/bin
 PORT ?= 8000
-# More arguments for test, bench, faults and conformance: make test ARGS="-k resume"
+# More arguments for test, bench, faults, conformance and attack: make test ARGS="-k resume"
 ARGS ?=
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit check format bench faults conformance requirements clean
+.PHONY: help venv run test unit check format bench faults conformance attack audit requirements clean
 
 help: ## Show this list
 	@echo "Parley. Needs Python 3.11 or newer; everything else is installed into .venv."
@@ -39,6 +39,12 @@ faults: venv ## Kill processes and cut connections, 20 seeded runs of each
 
 conformance: venv ## Test the frame codec against RFC 6455 and fuzz it (the long form)
 	@PARLEY_FUZZ_STREAMS=$${PARLEY_FUZZ_STREAMS:-20000} $(BIN)/python -m pytest tests/conformance -q -s $(ARGS)
+
+attack: venv ## Attack a server on loopback while honest people use it, and fuzz every REST operation
+	@PARLEY_ATTACK_ROUNDS=$${PARLEY_ATTACK_ROUNDS:-15} $(BIN)/python -m pytest tests/attack -q $(ARGS)
+
+audit: venv ## Look up the known vulnerabilities of all locked packages
+	@$(BIN)/python -m dev.audit
 
 requirements: venv ## Compile requirements*.in into requirements*.txt
 	@for name in requirements requirements-dev; do \

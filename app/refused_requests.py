@@ -6,6 +6,7 @@ gunicorn imports this before gevent patches the process, so nothing here imports
 from __future__ import annotations
 
 import json
+import uuid
 from http import HTTPStatus
 
 from gunicorn.http import errors as refused
@@ -35,15 +36,17 @@ def error_for(problem: BaseException) -> ParleyError | None:
     return MalformedRequest() if isinstance(problem, _MALFORMED) else None
 
 
-def whole_answer(error: ParleyError) -> bytes:
+def whole_answer(error: ParleyError, request_id: str) -> bytes:
     """Returns an HTTP response that ends its connection."""
-    body = json.dumps(error.as_problem()).encode()
+    body = json.dumps(error.as_problem() | {"requestId": request_id}).encode()
     again = f"Retry-After: {error.extra['retryAfter']}\r\n" if "retryAfter" in error.extra else ""
     head = (
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nContent-Type: application/problem+json\r\n"
-        f"{again}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"X-Request-ID: {request_id}\r\n{again}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
 
 
-FULL = whole_answer(Overloaded("Too many connections.", retry_after=5))
+def full() -> bytes:
+    """Returns the answer of a process whose connections are all in use."""
+    return whole_answer(Overloaded("Too many connections.", retry_after=5), uuid.uuid4().hex)

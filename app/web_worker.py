@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import uuid
 from typing import Any
 
 import gevent
@@ -20,7 +21,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from app.admission import Admission
 from app.core.networks import network_of
-from app.refused_requests import FULL, error_for, whole_answer
+from app.refused_requests import error_for, full, whole_answer
 
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
 REFUSALS = 256  # at once; beyond this, connections are closed without an answer
@@ -68,9 +69,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
         if error is None:
             super().handle_error(req, client, addr, exc)
             return
-        self.log.warning("refused a request from %s: %s", addr[0] if addr else "unknown", exc)
+        request_id = uuid.uuid4().hex
+        self.log.warning("refused request %s from %s: %s", request_id, addr[0] if addr else "unknown", exc)
         with contextlib.suppress(OSError):
-            client.sendall(whole_answer(error))
+            client.sendall(whole_answer(error, request_id))
 
     def _refuse(self, client: Any) -> None:
         self.refusing += 1
@@ -88,7 +90,7 @@ def answer_when_full(client: Any) -> None:
     """Answers a connection that finds no room. Raises OSError if its request does not arrive in time."""
     client.settimeout(REFUSAL_SECONDS)
     head = client.recv(1024)
-    client.sendall(HEALTHY if head.startswith((b"GET /healthz ", b"HEAD /healthz ")) else FULL)
+    client.sendall(HEALTHY if head.startswith((b"GET /healthz ", b"HEAD /healthz ")) else full())
 
 
 class Pace:

@@ -21,7 +21,7 @@ class UserQuery(Struct, frozen=True):
     """Either ``q``, the beginning of a name, or ``ids``: at most 100, separated by commas."""
 
     q: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
-    ids: Annotated[str, Meta(pattern=r"^[1-9]\d{0,15}(,[1-9]\d{0,15}){0,99}$")] | None = None
+    ids: Annotated[str, Meta(pattern=r"^[1-9]\d{0,14}(,[1-9]\d{0,14}){0,99}$")] | None = None
 
 
 @blueprint.get("/me")

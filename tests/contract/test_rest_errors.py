@@ -124,3 +124,10 @@ def test_requests_that_are_refused_unread_get_problems(
         problem = json.loads(answer.read())
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
     assert (problem["code"], problem["status"]) == (code, status)
+    assert problem["requestId"] == answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", ["/presence?userIds=1,9086564065497306", "/users?ids=9086564065497306"])
+def test_ids_beyond_javascript_numbers_are_refused(rest: MakeRest, ann: Account, path: str) -> None:
+    with refused("invalid"):
+        rest(ann).request("GET", path)
