@@ -41,7 +41,7 @@ conformance: venv ## Test the frame codec against RFC 6455 and fuzz it (the long
 	@PARLEY_FUZZ_STREAMS=$${PARLEY_FUZZ_STREAMS:-20000} $(BIN)/python -m pytest tests/conformance -q -s $(ARGS)
 
 attack: venv ## Attack a server on loopback while honest people use it, and fuzz every REST operation
-	@PARLEY_ATTACK_ROUNDS=$${PARLEY_ATTACK_ROUNDS:-15} $(BIN)/python -m pytest tests/attack -q $(ARGS)
+	@PARLEY_ATTACK_ROUNDS=$${PARLEY_ATTACK_ROUNDS:-15} $(BIN)/python -m pytest tests/attack -q -o faulthandler_timeout=3600 $(ARGS)
 
 audit: venv ## Look up the known vulnerabilities of all locked packages
 	@$(BIN)/python -m dev.audit

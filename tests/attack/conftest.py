@@ -50,12 +50,13 @@ def everyone(server: Stack) -> Iterator[People]:
 
 
 @pytest.fixture
-def people(everyone: People, request: pytest.FixtureRequest) -> Iterator[People]:
-    """Honest people. After the attack they talk once more, and the line of the attack is written."""
+def people(everyone: People, server: Stack, request: pytest.FixtureRequest) -> Iterator[People]:
+    """Honest people. After the attack they talk once more, to the same process; then its line is written."""
     everyone.begin()
     began = time.monotonic()
     yield everyone
     everyone.talk(1)
+    assert server.web[0].log().count("Booting worker") == 1, "the web process died"
     write_line(request.node.name, everyone, time.monotonic() - began)
 
 

@@ -30,7 +30,7 @@ CHECKS = (
     "ignored_auth",
 )
 STREAM = "streamEvents"  # its answer does not end; it has a test of its own
-EXAMPLES = 4  # of each operation for each round
+EXAMPLES = 2  # of each operation for each round
 
 
 @pytest.fixture(scope="module")
