@@ -50,6 +50,13 @@ class StarredQuery(Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
+class EditsQuery(Struct, frozen=True, rename="camel"):
+    """``before``: the ``cursor`` of the page before."""
+
+    conversation_id: Id | None = None
+    before: Annotated[str, Meta(pattern=r"^\d{1,16}$")] = "9" * 16
+
+
 class PinsQuery(Struct, frozen=True):
     """``before``: the ``cursor`` of the page before."""
 
@@ -124,7 +131,8 @@ def receipts(message_id: str) -> Response:
 @blueprint.get("/messages/<message_id>/edits")
 def edits(message_id: str) -> Response:
     caller = require_caller()
-    asked = checked(message_id), parse_query(WhichQuery).conversation_id
+    query = parse_query(EditsQuery)
+    asked = checked(message_id), query.conversation_id, int(query.before)
     return json_response(current_gateway().reading.queries.edits_of(caller.user_id, *asked))
 
 
@@ -188,7 +196,8 @@ MESSAGE_OPERATIONS: tuple[Operation, ...] = (
         "/edits",
         "readEdits",
         "The earlier texts of a message; only for its author and admins",
-        answers={200: Answered("Oldest first", EarlierTexts)},
+        query=EditsQuery,
+        answers={200: Answered("The newest, oldest first", EarlierTexts)},
     ),
     Operation(
         "GET",

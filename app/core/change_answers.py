@@ -54,10 +54,11 @@ class EarlierText(Answer, frozen=True, kw_only=True):
 
 
 class EarlierTexts(Answer, frozen=True, kw_only=True):
-    """Oldest first. ``hasMore``: there are older ones, which do not fit into the answer."""
+    """Oldest first. If ``hasMore`` is true, ``cursor`` is the ``before`` of the page of older ones."""
 
     edits: list[EarlierText]
     has_more: bool
+    cursor: str | UnsetType = UNSET
 
 
 class PinnedMessages(Answer, frozen=True, kw_only=True):

@@ -52,11 +52,12 @@ class Details:
 
 
 class Edit(NamedTuple):
-    """A text that an edit replaced, the time, and the editor."""
+    """A text that an edit replaced, the time, the editor, and the version of the edit."""
 
     body: str | None
     replaced_ms: int
     editor_id: int
+    version: int
 
 
 class Preview(NamedTuple):
@@ -132,8 +133,8 @@ _STARS_SINCE = HotStatement("""
     WHERE s.user_id = :user_id AND s.version > :version ORDER BY s.version
 """)
 _EDITS = HotStatement(f"""
-    SELECT body, {ms_of("replaced_at")}, editor_id FROM message_edits
-    WHERE conversation_id = :conversation_id AND seq = :seq ORDER BY version
+    SELECT body, {ms_of("replaced_at")}, editor_id, version FROM message_edits
+    WHERE conversation_id = :conversation_id AND seq = :seq AND version < :before ORDER BY version DESC LIMIT :limit
 """)
 _PREVIEW = "x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END"
 # A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves
@@ -251,9 +252,10 @@ def own_changes_since(conn: Connection, user_id: int, version: int) -> list[Reco
     return hidden + stars
 
 
-def edits_of(conn: Connection, conversation_id: int, seq: int) -> list[Edit]:
-    """Returns the texts that edits replaced, oldest first."""
-    return structs(Edit, _EDITS.rows(conn, conversation_id=conversation_id, seq=seq))
+def edits_of(conn: Connection, conversation_id: int, seq: int, *, before: int, limit: int) -> list[Edit]:
+    """Returns the texts that edits replaced before the version ``before``, newest first."""
+    place = {"conversation_id": conversation_id, "seq": seq}
+    return structs(Edit, _EDITS.rows(conn, **place, before=before, limit=limit))
 
 
 def previews(conn: Connection, quoted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:

@@ -18,7 +18,7 @@ from gevent.event import Event as Flag
 from app.admission import stepped_aside
 from app.api.caller import require_caller
 from app.api.parsing import parse_query
-from app.core.answer_size import count_within
+from app.core.answer_size import ANSWER_BYTES, ENVELOPE_BYTES, count_within
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.commands import PollQuery
@@ -35,6 +35,7 @@ PATH = "/api/v1/events/poll"
 PARKED_SECONDS = 30.0
 # How long a poll collects after its first event: a poll costs as much as ten messages.
 COLLECT_SECONDS = 0.01
+AROUND_EVENT = 100  # bytes of an event in an answer beside its data: its name and its cursor
 MAX_EVENTS = 500  # per answer; the next poll returns the rest at once
 
 
@@ -61,7 +62,7 @@ class PollSession(Session):
 
     def write(self, event: Event) -> None:
         self._events.append(event)
-        self._bytes += len(event.data)
+        self._bytes += len(event.data) + AROUND_EVENT
         limits = self._limits
         if len(self._events) > limits.blocks or self._bytes > limits.bytes:
             self.registry.activity.count("slow_readers")
@@ -121,10 +122,11 @@ class PollSession(Session):
 
     def take(self) -> list[Event]:
         count = len(self._events)
-        if count > MAX_EVENTS or self._bytes > REPLAY_BACKLOG_BYTES:
-            count = count_within((len(event.data) for event in self._events[:MAX_EVENTS]), REPLAY_BACKLOG_BYTES)
+        if count > MAX_EVENTS or self._bytes > ANSWER_BYTES - ENVELOPE_BYTES:
+            sizes = (len(event.data) + AROUND_EVENT for event in self._events[:MAX_EVENTS])
+            count = count_within(sizes, ANSWER_BYTES - ENVELOPE_BYTES)
         events, self._events = self._events[:count], self._events[count:]
-        self._bytes = sum(len(event.data) for event in self._events)
+        self._bytes = sum(len(event.data) + AROUND_EVENT for event in self._events)
         self._sent, self._undelivered = self._undelivered, None
         self.answered_at = time.monotonic()
         self.registry.activity.count("polls")

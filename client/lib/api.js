@@ -119,7 +119,7 @@ export class Api {
     return this.request("GET", withQuery(`/messages/${messageId}/receipts`, query));
   }
 
-  /** @param {string} messageId @param {{ conversationId?: number }} [query] @returns {Promise<EarlierTexts>} */
+  /** @param {string} messageId @param {{ conversationId?: number, before?: string }} [query] @returns {Promise<EarlierTexts>} */
   edits(messageId, query = {}) {
     return this.request("GET", withQuery(`/messages/${messageId}/edits`, query));
   }

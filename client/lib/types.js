@@ -77,7 +77,7 @@
  * @typedef {{ userId: number, delivered: boolean, read: boolean }} MemberReceipt
  * @typedef {MessageDeleted & ReceiptCounts & { members: MemberReceipt[], cursor?: string }} MessageReceipts
  * @typedef {{ message: string, editedAt: string }} EarlierText
- * @typedef {{ edits: EarlierText[], hasMore: boolean }} EarlierTexts oldest first
+ * @typedef {{ edits: EarlierText[], hasMore: boolean, cursor?: string }} EarlierTexts oldest first
  * @typedef {"spam" | "harassment" | "hate" | "violence" | "sexual" | "illegal" | "other"} ReportReason
  * @typedef {{ id: number, messageId: string, conversationId: number, reason: ReportReason, createdAt: string }} ReportTaken
  */

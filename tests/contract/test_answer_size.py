@@ -10,7 +10,8 @@ import pytest
 
 from tests.contract.conftest import ALL, Connect, MakeRest
 from tests.contract.expect import eventually
-from tests.support.clients import Account, RestClient
+from tests.support.clients import Account, PollClient, RestClient
+from tests.support.processes import Stack
 
 BOUND = 256 * 1024
 LONG = "漢" * 8000  # 24 kB in UTF-8
@@ -148,3 +149,75 @@ def listed(reader: RestClient) -> list[int]:
 def test_list_of_conversations(rest: MakeRest, user: Callable[[], Account], ben: Account) -> None:
     expected = [rest(user()).send(receiver_id=ben.user_id, message=LONG)["conversationId"] for _ in range(15)]
     eventually(lambda: listed(rest(ben)) == expected[::-1], "all conversations, newest first")
+
+
+SHORT_REPLIES = 400
+
+
+def send_replies(sender: Any, reader: Account) -> list[dict[str, Any]]:
+    """Sends short replies whose quotations are longer than they are: 600 bytes each. Returns all acks."""
+    first = sender.send("漢" * 200, receiver_id=reader.user_id)
+    to = {"receiver_id": reader.user_id, "replyTo": first["id"]}
+    refs = [sender.send_nowait(f"reply {number}", **to) for number in range(SHORT_REPLIES)]
+    return [first, *(sender.answer(ref).data for ref in refs)]
+
+
+@pytest.fixture
+def replies(connect: Connect, ann: Account, ben: Account) -> int:
+    return int(send_replies(connect("ws", ann), ben)[0]["conversationId"])
+
+
+def test_quotations_count_in_unread_messages(
+    connect: Connect, rest: MakeRest, replies: int, ben: Account, transport: str
+) -> None:
+    client = connect(transport, ben)
+    seen: list[int] = []
+    while len(seen) < SHORT_REPLIES + 1:
+        answer = client.fetch_unread(limit=1000)
+        assert size(answer) <= BOUND
+        assert "message" in answer["messages"][-1]["quoted"]
+        seen += [message["seq"] for message in answer["messages"]]
+        client.read(replies, seen[-1])
+    assert seen == list(range(1, SHORT_REPLIES + 2))
+
+
+def test_quotations_count_in_history_and_search(rest: MakeRest, replies: int, ben: Account) -> None:
+    reader = rest(ben)
+    assert sum(len(page) for page in pages_back(reader, replies)) == SHORT_REPLIES + 1
+
+    def search(cursor: str) -> dict[str, Any]:
+        more = {"cursor": cursor} if cursor else {}
+        return reader.json("GET", "/search", params={"q": "reply", "limit": 100, "conversationId": replies, **more})
+
+    assert len(all_pages(search, "search")) == SHORT_REPLIES
+
+
+def test_quotations_count_in_polls(connect: Connect, server: Stack, ann: Account, ben: Account) -> None:
+    client = PollClient(server.base_url, ben)
+    cursor = client.poll(None, 0)["cursor"]
+    sent = [ack["id"] for ack in send_replies(connect("ws", ann), ben)]
+    seen: list[str] = []
+    while len(seen) < len(sent):
+        answer = client.poll(cursor, 1)
+        assert size(answer) <= BOUND
+        seen += [event["data"]["id"] for event in answer["events"] if event["event"] == "receive_message"]
+        cursor = answer["cursor"]
+    client.finish()
+    assert seen == sent
+
+
+def test_all_edits_of_a_message_can_be_read(rest: MakeRest, ann: Account, ben: Account) -> None:
+    writer = rest(ann)
+    sent = writer.send(receiver_id=ben.user_id, message="0")
+    texts = [f"{number} {LONG[4:]}" for number in range(1, 25)]
+    for text in [*texts, "the end"]:
+        writer.edit(sent["id"], text, sent["conversationId"])
+    read: list[str] = []
+    query: dict[str, Any] = {"conversationId": sent["conversationId"]}
+    more = True
+    while more:
+        page = writer.json("GET", f"/messages/{sent['id']}/edits", params=query)
+        assert size(page) <= BOUND
+        read = [edit["message"] for edit in page["edits"]] + read
+        more, query["before"] = page["hasMore"], page.get("cursor")
+    assert read == ["0", *texts]

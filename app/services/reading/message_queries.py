@@ -24,6 +24,7 @@ from app.store.engine import reading
 from app.store.messages import StoredMessage
 
 View = dict[str, Any]
+EDITS_SHOWN = 100  # per answer
 
 
 class MessageQueries:
@@ -68,18 +69,22 @@ class MessageQueries:
             answer["cursor"] = str(found.members[limit - 1].user_id)
         return answer
 
-    def edits_of(self, user_id: int, message_id: str, conversation_id: int | None) -> View:
-        """Returns the texts before each edit, oldest first; the newest of them if not all fit. Raises Forbidden for
-        everybody except the author and admins.
+    def edits_of(self, user_id: int, message_id: str, conversation_id: int | None, before: int) -> View:
+        """Returns a page of the texts that edits replaced before the version ``before``: the newest of them, oldest
+        first. Raises Forbidden for everybody except the author and admins.
         """
         view = self._messages.find_present(user_id, message_id, conversation_id)
         if view["senderId"] != user_id and not self._is_admin(view["conversationId"], user_id):
             raise Forbidden("Only the author and admins may see earlier texts of a message.")
         with reading(self._engine) as connection:
-            edits = message_life.edits_of(connection, view["conversationId"], view["seq"])
-        newest_first = [{"message": e.body, "editedAt": rfc3339(e.replaced_ms)} for e in reversed(edits)]
+            place = view["conversationId"], view["seq"]
+            edits = message_life.edits_of(connection, *place, before=before, limit=EDITS_SHOWN + 1)
+        newest_first = [{"message": e.body, "editedAt": rfc3339(e.replaced_ms)} for e in edits[:EDITS_SHOWN]]
         fitting = count_fitting(newest_first)
-        return {"edits": newest_first[:fitting][::-1], "hasMore": fitting < len(edits)}
+        answer: View = {"edits": newest_first[:fitting][::-1], "hasMore": fitting < len(edits)}
+        if answer["hasMore"]:
+            answer["cursor"] = str(edits[fitting - 1].version)
+        return answer
 
     def pins_of(self, user_id: int, conversation_id: int, before: str = "") -> View:
         """Returns the pinned messages of a conversation, last pinned first, after the page that ended with the cursor

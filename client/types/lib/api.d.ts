@@ -60,9 +60,10 @@ export class Api {
         cursor?: string;
         limit?: number;
     }): Promise<MessageReceipts>;
-    /** @param {string} messageId @param {{ conversationId?: number }} [query] @returns {Promise<EarlierTexts>} */
+    /** @param {string} messageId @param {{ conversationId?: number, before?: string }} [query] @returns {Promise<EarlierTexts>} */
     edits(messageId: string, query?: {
         conversationId?: number;
+        before?: string;
     }): Promise<EarlierTexts>;
     /** @param {string} messageId @param {ReportReason} reason @param {string} [note] @returns {Promise<ReportTaken>} */
     report(messageId: string, reason: ReportReason, note?: string): Promise<ReportTaken>;

@@ -220,6 +220,7 @@ export type EarlierText = {
 export type EarlierTexts = {
     edits: EarlierText[];
     hasMore: boolean;
+    cursor?: string;
 };
 export type ReportReason = "spam" | "harassment" | "hate" | "violence" | "sexual" | "illegal" | "other";
 export type ReportTaken = {

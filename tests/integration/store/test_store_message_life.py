@@ -96,8 +96,11 @@ def test_edits_return_the_replaced_texts(conn: Connection, engine: Engine) -> No
         for version, body in ((20, "second"), (10, "first")):
             row = {"c": conversation, "v": version, "b": body, "u": user, "at": at}
             writer.execute(text("INSERT INTO message_edits VALUES (:c, 1, :v, :b, :u, :at)"), row)
-    assert edits_of(conn, conversation, 1) == [Edit("first", START_MS, user), Edit("second", START_MS, user)]
-    assert edits_of(conn, conversation, 2) == []
+    first, second = Edit("first", START_MS, user, 10), Edit("second", START_MS, user, 20)
+    assert edits_of(conn, conversation, 1, before=21, limit=5) == [second, first]
+    assert edits_of(conn, conversation, 1, before=20, limit=5) == [first]
+    assert edits_of(conn, conversation, 1, before=21, limit=1) == [second]
+    assert edits_of(conn, conversation, 2, before=21, limit=5) == []
 
 
 def test_pins_are_the_visible_ones_latest_first(conn: Connection, engine: Engine) -> None:

@@ -115,9 +115,19 @@ export function messageActions(app, conversation, view) {
 
   async function showEdits(message) {
     await attempt(async () => {
-      const { edits } = await client.edits(message.id, { conversationId: message.conversationId });
-      const lines = edits.map((edit) => h("li", null, h("p", null, edit.message), h("small", null, exactly(edit.editedAt))));
-      await openDialog("Edit history", () => h("ol.plain", null, lines));
+      const list = h("ol.plain");
+      const more = h("button.button.plain", { type: "button", hidden: true }, "Earlier texts");
+      let before;
+      const load = async () => {
+        const page = await client.edits(message.id, { conversationId: message.conversationId, before });
+        before = page.cursor;
+        more.hidden = !page.hasMore;
+        const lines = page.edits.map((edit) => h("li", null, h("p", null, edit.message), h("small", null, exactly(edit.editedAt))));
+        list.prepend(...lines);
+      };
+      more.onclick = () => attempt(load);
+      await load();
+      await openDialog("Edit history", () => h("div", null, more, list));
     });
   }
 
