@@ -20,7 +20,7 @@ run: venv ## Start everything on PORT (8000), with embedded stores or with DATAB
 	@exec $(BIN)/python -m dev.run
 
 test: venv ## Run all tests on real PostgreSQL and Valkey
-	@$(BIN)/python -m pytest -n $${JOBS:-auto} --dist loadscope --no-loadscope-reorder -q $(ARGS)
+	@$(BIN)/python -m pytest -n $${JOBS:-auto} --no-loadscope-reorder -q $(ARGS)
 
 unit: venv ## Run the unit tests, which need no store
 	@$(BIN)/python -m pytest tests/unit -n $${JOBS:-auto} -q $(ARGS)

@@ -29,7 +29,7 @@ hypothesis.settings.register_profile("parley", deadline=None)
 hypothesis.settings.load_profile("parley")
 
 TESTS = Path(__file__).parent
-FIRST = ("faults", "e2e", "push", "integration")
+FIRST = ("contract", "e2e", "push", "faults", "integration")
 # Each test process may start two PostgreSQL servers and a browser.
 MAX_TEST_PROCESSES = 6
 _TEMPLATE_DIRECTORY = pytest.StashKey[Path | None]()
@@ -152,8 +152,15 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(cores, min(3 * cores, MAX_TEST_PROCESSES))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.support.scheduling import SharedServerScheduling
+
+    return SharedServerScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the folders with the longest waits first, so that they do not run alone at the end."""
+    """Puts the folders with the largest shares first, so that they do not run alone at the end."""
     items.sort(key=lambda item: _first(item.path.relative_to(TESTS).parts[0]))
 
 

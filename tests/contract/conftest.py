@@ -21,14 +21,14 @@ MakeGroup = Callable[..., int]
 ALL = ("ws", "sse", "poll")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[Stack]:
     env = {"SSE_COMMENT_SECONDS": "1", "PING_SECONDS": "2"}
     with private_stack(web=2, workers=1, env=env) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def short_server() -> Iterator[Stack]:
     """A server with short time limits for everything that takes long in production."""
     env = {
@@ -49,7 +49,7 @@ def short_server() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stored(server: Stack) -> Iterator[Engine]:
     engine = create_engine(server.stores.postgres.url(scheme="postgresql+psycopg"))
     yield engine

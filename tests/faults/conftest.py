@@ -29,13 +29,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(first, first + fault_runs(metafunc.config)), ids=lambda s: f"seed={s}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def long_form(request: pytest.FixtureRequest) -> bool:
     """Returns whether outages may take as long as in production."""
     return fault_runs(request.config) > 1
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_cluster(long_form: bool) -> Iterator[Cluster]:
     env = {"OUTBOX_EVENTS": "200"} | ({} if long_form else {"PING_SECONDS": "2", "WRITE_STALL_SECONDS": "3"})
     with cluster_running(env) as cluster:

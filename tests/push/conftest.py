@@ -64,7 +64,7 @@ class Person:
         return token
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pushing() -> Iterator[Pushing]:
     key = make_private_key()
     with web_push_service(public_key_of(key)) as web, fcm_server() as fcm:

@@ -23,7 +23,7 @@ SETTINGS = {"ACCESS_TOKEN_SECONDS": "12", "TOKEN_REQUESTS_PER_MINUTE": "0"}
 RunNode = Callable[..., None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[Stack]:
     with private_stack(env=SETTINGS) as stack:
         yield stack
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run_node() -> RunNode:
     """Runs a program of scenarios/; fails with its output."""
     node_tools()

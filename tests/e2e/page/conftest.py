@@ -35,13 +35,13 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[Stack]:
     with private_stack(env=SETTINGS) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def people(server: Stack) -> Iterator[People]:
     """Accounts with unique names, which can send over the API."""
     people = People(server.base_url)
