@@ -147,9 +147,9 @@ def _tail(text: str, lines: int = 60) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Many tests wait for other processes, so a few cores serve three times as many test processes."""
+    """Many tests wait for other processes, so a few cores serve twice as many test processes."""
     cores = os.cpu_count() or 1
-    return max(cores, min(3 * cores, MAX_TEST_PROCESSES))
+    return max(cores, min(2 * cores, MAX_TEST_PROCESSES))
 
 
 @pytest.hookimpl(optionalhook=True)
