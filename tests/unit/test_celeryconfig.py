@@ -31,10 +31,21 @@ print(json.dumps({
 """
 
 
-def conf(**env: str) -> dict[str, object]:
+SHOW_BEAT = """
+import json, sys
+from tasks.beat import celery_app
+celery_app.loader.init_worker()
+print(json.dumps({
+    "loaded": sorted({name.partition(".")[0] for name in sys.modules}),
+    "scheduled": sorted(entry["task"] for entry in celery_app.conf.beat_schedule.values()),
+}))
+"""
+
+
+def conf(code: str = SHOW, **env: str) -> dict[str, object]:
     settings = {"DATABASE_URL": "postgres://db/x", "REDIS_URL": "redis://cache:6379/0", "SECRET_KEY": SECRET_KEY, **env}
     result = subprocess.run(
-        [sys.executable, "-c", SHOW],
+        [sys.executable, "-c", code],
         cwd=ROOT,
         env=base_env(**settings),
         capture_output=True,
@@ -55,6 +66,14 @@ def test_every_task_has_a_queue_and_every_sweep_is_scheduled() -> None:
     assert {queue for name, queue in tasks.items() if "maintenance" in name} == {"maintenance"}
     assert shown["scheduled"] == sorted(name for name in tasks if name.startswith("tasks.maintenance."))
     assert shown["keys"] == shown["queues"]
+
+
+def test_beat_has_the_schedule_without_loading_the_tasks() -> None:
+    shown = conf(SHOW_BEAT)
+    assert isinstance(shown["loaded"], list)
+    assert "celery" in shown["loaded"]
+    assert not {"sqlalchemy", "flask", "psycopg"} & set(shown["loaded"])
+    assert shown["scheduled"] == conf()["scheduled"]
 
 
 def test_time_limit_is_below_the_visibility_timeout() -> None:
