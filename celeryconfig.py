@@ -182,6 +182,11 @@ beat_schedule = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "sweep-audit": {
+        "task": "tasks.maintenance.sweep_audit",
+        "schedule": crontab(minute="27"),
+        "options": {"expires": 1800.0},
+    },
     "sweep-expired": {
         "task": "tasks.maintenance.sweep_expired",
         "schedule": crontab(minute="17"),

@@ -1,5 +1,5 @@
 """Commands for operators: ``flask --app wsgi admin grant <username>``, ``flask --app wsgi vapid``.
-``dead-letters`` is in dead_letter_commands.py."""
+``audit`` is in audit_commands.py, ``dead-letters`` in dead_letter_commands.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from app.audit_commands import audit
 from app.container import current_container
 from app.dead_letter_commands import dead_letters
 from app.push.vapid import make_private_key, public_key_of
@@ -19,6 +20,7 @@ admin = AppGroup("admin", help="Manage administrators, who read and decide repor
 
 def install(app: Flask) -> None:
     app.cli.add_command(admin)
+    app.cli.add_command(audit)
     app.cli.add_command(dead_letters)
     app.cli.add_command(vapid)
 

@@ -83,6 +83,7 @@ class Settings:
     reports_per_minute: int = 20  # per user
     exports_per_day: int = 5  # per user
     uploads_per_minute: int = 60  # per user
+    audit_days: float = 90.0  # how long acts that matter for security are kept (app/core/audit.py)
     account_deletion: str = "keep"  # or "erase": the messages of a deleted account
 
     # Pools

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cli, logs
 from app.api import (
     accounts,
+    audit,
     auth,
     blocks,
     client_files,
@@ -75,6 +76,7 @@ def register_blueprints(app: Flask) -> None:
         search,
         blocks,
         reports,
+        audit,
         accounts,
         media,
         local_media,

@@ -16,6 +16,7 @@ from app.services.media import sweep_media as media
 from app.services.metrics.publish_metrics import publish_pending_media, publish_pending_pushes
 from app.store import (
     account_deletions,
+    audit,
     auth_sessions,
     exports,
     media_sweep,
@@ -88,6 +89,16 @@ def sweep_expired() -> None:
     with writing(container().engine) as connection:
         exports.fail_overdue(connection, older_than_seconds=86_400, keep_seconds=86_400)
         exports.forget_expired(connection)
+
+
+@celery_app.task(name="tasks.maintenance.sweep_audit")  # type: ignore[untyped-decorator]
+def sweep_audit() -> None:
+    """Deletes acts that are older than AUDIT_DAYS."""
+    shared = container()
+    more = True
+    while more and not stopping():
+        with writing(shared.engine) as connection:
+            more = audit.forget_old(connection, days=shared.settings.audit_days) > 0
 
 
 @celery_app.task(name="tasks.maintenance.sweep_accounts")  # type: ignore[untyped-decorator]

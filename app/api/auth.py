@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.api.caller import address, require_bearer_token, require_caller, require_writer
+from app.api.caller import address, note_user, require_bearer_token, require_caller, require_writer
 from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
@@ -57,6 +57,7 @@ def login() -> Response:
 @blueprint.post("/refresh")
 def refresh() -> Response:
     claims = current_container().authenticator.read_refresh_token(require_bearer_token())
+    note_user(claims.user_id)
     current_container().limits.tokens(claims.user_id)
     require_local_accounts()
     return json_response(make_tokens(*current_container().auth_sessions.refresh(claims)))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token
 
+from app.api.caller import note_user
 from app.config import Settings
 from app.core.accounts import SignedIn, Tokens
 from app.core.key_ring import KeyRing
@@ -43,5 +44,6 @@ def make_tokens(user_id: int, sid: str, generation: int) -> Tokens:
 
 def signed_in(made: SignIn) -> SignedIn:
     """Returns the answer to a sign-in: the user and the tokens of the new session."""
+    note_user(made.user.id)
     tokens = make_tokens(*made.session)
     return SignedIn(made.user, tokens.access_token, tokens.refresh_token)

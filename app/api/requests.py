@@ -13,7 +13,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 
-from app.current_request import set_address
+from app.current_request import current_address, set_address
 from app.logs import current_request_id, set_request_id
 
 access_log = logging.getLogger("parley.access")
@@ -52,6 +52,11 @@ def _end(response: Response) -> Response:
         "%s %s",
         request.method,
         request.path,
-        extra={"status": response.status_code, "ms": round((time.perf_counter() - g.started) * 1000, 1)},
+        extra={
+            "status": response.status_code,
+            "ms": round((time.perf_counter() - g.started) * 1000, 1),
+            "address": current_address(),
+            **({"user": g.user_id} if "user_id" in g else {}),
+        },
     )
     return response

@@ -32,9 +32,9 @@ from app.core.events import make_event
 from app.core.frames import Frame, decode_command, decode_frame, find_ref
 from app.core.kinds import Kind
 from app.services.messaging.change_message import CHANGES, MessageEditor, Prepared
+from app.transports.begin_stream import begin_stream
 from app.transports.command_session import CommandServices, CommandSession
 from app.transports.connection_protocol import PauseReason
-from app.transports.session import begin_stream
 
 log = logging.getLogger(__name__)
 

@@ -28,8 +28,9 @@ from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import REPLAY_BACKLOG_BYTES, Streams
 from app.services.messaging.move_mark import MarkMover
+from app.transports.begin_stream import begin_stream
 from app.transports.connection_protocol import Limits
-from app.transports.session import Session, begin_stream
+from app.transports.session import Session
 
 PATH = "/api/v1/events/poll"
 PARKED_SECONDS = 30.0
@@ -83,6 +84,7 @@ class PollSession(Session):
     def close(self, code: int, error: ParleyError | None = None) -> None:
         if not self.closed:
             self._ended = error
+            self.end_code = int(code)
             self.registry.activity.count_close(code)
             self.on_closed()
             if self._flag is not None:

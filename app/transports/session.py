@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any, NamedTuple
 
 import gevent
 
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
-from app.core.cursor import Position, encode_cursor
+from app.core.cursor import encode_cursor
 from app.core.errors import Overloaded, ParleyError, Unauthorized
 from app.core.events import Event, EventBatch, make_event
+from app.current_request import current_address
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
 
 log = logging.getLogger(__name__)
+access_log = logging.getLogger("parley.access")
 
 BUFFER_EVENTS = 500
+NO_CLOSE_FRAME = 1006  # RFC 6455 section 7.1.5: the connection broke
 MAX_WATCHED = 5000  # users whose presence one session may watch
 
 
@@ -39,10 +41,12 @@ class Session:
         "_device_connected",
         "_undelivered",
         "_watched",
+        "address",
         "auth_session",
         "auto_ack",
         "closed",
         "device_id",
+        "end_code",
         "expires_at",
         "id",
         "joined",
@@ -63,6 +67,8 @@ class Session:
         self.user_id = 0
         self.auth_session = ""
         self.expires_at = 0
+        self.address = current_address()
+        self.end_code = NO_CLOSE_FRAME
         self.device_id: str | None = None
         self.auto_ack = False
         self.joined = False
@@ -236,6 +242,11 @@ class Session:
         self._watched.update(user_ids)
         self.registry.hub.watch(self, user_ids)
 
+    def log(self, what: str, **more: int) -> None:
+        """Writes a line about the session into the access log."""
+        facts = {"transport": self.transport, "session": self.id, "user": self.user_id, "address": self.address}
+        access_log.info(what, extra={name: fact for name, fact in {**facts, **more}.items() if fact})
+
     def detach(self) -> None:
         """Takes the session out of the hub and its user offline. Safe to call twice."""
         if not self.joined:
@@ -253,47 +264,7 @@ class Session:
         """Ends the session after its connection was closed."""
         if not self.closed:
             self.closed = True
+            self.log("session ends", close_code=self.end_code)
             self._buffer = None
             self.detach()
             self.registry.remove(self)
-
-
-class Beginning(NamedTuple):
-    """The beginning of a stream. ``joined`` is the data of that event. ``position`` is where to catch up from; None
-    starts at the present. ``resync`` must follow if the client's cursor was not valid any more.
-    """
-
-    joined: dict[str, Any]
-    position: Position | None
-    resync: bool
-
-
-def begin_stream(session: Session, cursor: str | None) -> Beginning:
-    """Enters the session into the stream. May block. Raises Overloaded, RateLimited, and Unauthorized if the caller's
-    auth session has ended since it was verified.
-    """
-    session.streams.limit_joins(session.user_id)
-    session.start = session.enter()
-    try:
-        # Not before ``enter``: an end that is announced from now on finds the session in the hub.
-        session.streams.refuse_ended(session.auth_session, session.user_id)
-        return _beginning(session, cursor)
-    except BaseException:
-        session.detach()
-        raise
-
-
-def _beginning(session: Session, cursor: str | None) -> Beginning:
-    streams, version = session.streams, session.start
-    epoch = streams.epoch
-    position = streams.resumable(cursor, version) if cursor else None
-    unread = streams.count_unread(session.user_id)
-    start = position.version if position else version
-    data = {
-        "userId": session.user_id,
-        "sessionId": session.id,
-        "cursor": encode_cursor(epoch, start),
-        "unread": [{"conversationId": i, "count": n} for i, n in sorted(unread.items())],
-        "limits": streams.client_limits,
-    }
-    return Beginning(data, position, bool(cursor) and position is None)

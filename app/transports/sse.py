@@ -28,10 +28,11 @@ from app.fanout.revocation import RevokedSessions
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
+from app.transports.begin_stream import Beginning, begin_stream
 from app.transports.connection import Connection, Flusher
 from app.transports.connection_protocol import Limits, Owner
 from app.transports.queued_connection import QueuedConnection
-from app.transports.session import Beginning, Session, begin_stream
+from app.transports.session import Session
 from app.transports.take_over import can_take_over, take_over
 
 RETRY_MS = (1000, 5000)
@@ -83,6 +84,7 @@ class SseSession(Session):
         if self._connection is None or self.closed:
             return
         self.registry.activity.count_close(code)
+        self.end_code = int(code)
         last = make_event("error", error.as_data()).sse if error is not None else b""
         self._connection.close(last, discard=code == CloseCode.TOO_SLOW)
         self.detach()

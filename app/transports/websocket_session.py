@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -33,8 +32,6 @@ from app.transports.connection_protocol import Owner, PauseReason
 from app.transports.held_frames import HeldFrames
 from app.transports.queued_connection import QueuedConnection
 from app.transports.sock_connection import SockConnection
-
-log = logging.getLogger(__name__)
 
 BAD_FRAMES = 10  # in a row, then the session ends with 1008
 
@@ -211,7 +208,7 @@ class WebSocketSession(CommandSession):
         if self.closed or self._closing:
             return
         self._closing = True
-        log.info("session ends", extra={"session": self.id, "user": self.user_id, "close_code": int(code)})
+        self.end_code = int(code)
         self.registry.activity.count_close(code)
         self._connection.close(encode_close(code, reason), discard=discard)
         self.detach()

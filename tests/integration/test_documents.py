@@ -224,6 +224,7 @@ def own_data(call: Call, ben: Account, message_id: str, server: Stack) -> None:
     with engine.begin() as conn:
         conn.execute(text("UPDATE users SET is_admin = true WHERE id = :id"), {"id": ben.user_id})
     engine.dispose()
+    call("GET", "/admin/audit", params={"limit": 1}, token=ben.access_token)
     call("GET", "/admin/reports", token=ben.access_token)
     call("PATCH", f"/admin/reports/{report['id']}", json={"state": "reviewing"}, token=ben.access_token)
     export = call("POST", "/me/export").json()["exportId"]

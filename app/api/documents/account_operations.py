@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from app.api.audit import AuditQuery
 from app.api.message_changes import WhichQuery
 from app.api.operation import LIMITED, MESSAGES, MISSING, PEOPLE, TAKEN, Answered, Operation
 from app.api.reports import ReportsQuery
 from app.api.search import SearchQuery
 from app.core import errors
 from app.core.accounts import DeleteAccount, DeletionTaken, ExportView, UserList
+from app.core.audit import AuditPage
 from app.core.reports import Report, ReportList, ReportMessage, ReportPatch, ReportTaken
 from app.core.search import FoundMessages
 
@@ -80,6 +82,16 @@ ACCOUNT_OPERATIONS: tuple[Operation, ...] = (
         {200: Answered("The changed report", Report)},
         body=ReportPatch,
         errors=(MISSING, TAKEN, LIMITED),
+    ),
+    Operation(
+        "GET",
+        "/api/v1/admin/audit",
+        "listAudit",
+        "List acts that matter for security, newest first. Only for administrators; other users get 404",
+        ADMINISTRATION,
+        {200: Answered("A page of the audit", AuditPage)},
+        query=AuditQuery,
+        errors=(MISSING,),
     ),
     Operation(
         "DELETE",

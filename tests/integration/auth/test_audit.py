@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -166,3 +167,22 @@ def test_old_rows_are_forgotten(parley: Container) -> None:
         # The oldest id may be young; the sweep looks at the first ids only.
         store.forget_old(conn, days=90)
     assert actions_of(parley, 900_000_004) == ["email.verified"]
+
+
+def test_command_lists_the_acts_of_a_user(api: Api) -> None:
+    account = api.register("listed")
+    api.log_in("listed")
+    run = api.app.test_cli_runner().invoke
+    shown = run(args=["audit", "--user", "listed"]).output.splitlines()
+    assert [line.split("  ")[1] for line in shown] == ["sign_in", "account.created"]
+    assert f"actor={account.id}" in shown[0]
+    assert "from=127.0.0.1" in shown[0]
+    as_json = run(args=["audit", "--user", "LISTED", "--action", "sign_in", "--json"]).output.splitlines()
+    assert [json.loads(line)["action"] for line in as_json] == ["sign_in"]
+    assert run(args=["audit", "--user", "listed", "--since", "2999-01-01"]).output == ""
+    assert len(run(args=["audit", "--limit", "1"]).output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--user", "no-such-user"], ["--since", "x"], ["--action", "x"]])
+def test_command_refuses_bad_filters(api: Api, arguments: list[str]) -> None:
+    assert api.app.test_cli_runner().invoke(args=["audit", *arguments]).exit_code != 0
