@@ -9,9 +9,9 @@ from flask.cli import with_appcontext
 from app.container import current_container
 from app.core.audit import ACTIONS, AuditEntry, AuditFilter
 from app.core.errors import Invalid
-from app.services.audit.read_audit import list_audit, since_ms
-from app.store import users
-from app.store.engine import reading
+from app.core.times import ms_of_time
+from app.services.audit.read_audit import list_audit
+from app.user_commands import user_named
 
 PAGE = 100
 
@@ -27,7 +27,7 @@ PAGE = 100
 def audit(
     username: str | None, user_id: int | None, action: str | None, since: str | None, limit: int, as_json: bool
 ) -> None:
-    wanted = AuditFilter(_id_of(username) if username else user_id, action, _ms_of(since) if since else None)
+    wanted = AuditFilter(user_named(username) if username else user_id, action, _ms_of(since) if since else None)
     for entry in _entries(wanted, limit):
         click.echo(msgspec.json.encode(entry).decode() if as_json else _line(entry))
 
@@ -58,16 +58,8 @@ def _line(entry: AuditEntry) -> str:
     )
 
 
-def _id_of(username: str) -> int:
-    with reading(current_container().engine) as connection:
-        user = users.find_user_by_username(connection, username)
-    if user is None:
-        raise click.ClickException(f"There is no user {username}.")
-    return user.id
-
-
 def _ms_of(since: str) -> int:
     try:
-        return since_ms(since)
+        return ms_of_time(since, "since")
     except Invalid as error:
         raise click.ClickException(error.message) from None

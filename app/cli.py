@@ -14,6 +14,7 @@ from app.push.vapid import make_private_key, public_key_of
 from app.services.audit.record import record
 from app.store import users
 from app.store.engine import writing
+from app.user_commands import users as users_commands
 
 admin = AppGroup("admin", help="Manage administrators, who read and decide reports.")
 
@@ -22,6 +23,7 @@ def install(app: Flask) -> None:
     app.cli.add_command(admin)
     app.cli.add_command(audit)
     app.cli.add_command(dead_letters)
+    app.cli.add_command(users_commands)
     app.cli.add_command(vapid)
 
 

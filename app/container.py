@@ -20,6 +20,7 @@ from app.services.auth.rate_limit import RateLimits
 from app.services.auth.read_rate import ReadRate
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
+from app.services.moderation.suspend_user import Suspensions
 
 if TYPE_CHECKING:
     from app.gateway.gateway import Gateway
@@ -33,6 +34,7 @@ class Container:
     engine: Engine
     redis: redis.Redis
     revoked: RevokedSessions
+    suspensions: Suspensions
     limits: RateLimits
     reads: ReadRate
     passwords: Passwords

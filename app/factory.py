@@ -30,6 +30,7 @@ from app.api import (
     requests,
     search,
     server_limits,
+    suspensions,
     users,
 )
 from app.api.documents import views as documents
@@ -77,6 +78,7 @@ def register_blueprints(app: Flask) -> None:
         blocks,
         reports,
         audit,
+        suspensions,
         accounts,
         media,
         local_media,

@@ -12,7 +12,8 @@ from app.api.parsing import json_response, parse_query
 from app.container import current_container
 from app.core.audit import Action, AuditFilter
 from app.core.commands import Id
-from app.services.audit.read_audit import list_audit, since_ms
+from app.core.times import ms_of_time
+from app.services.audit.read_audit import list_audit
 from app.services.moderation.handle_reports import check_admin
 
 blueprint = Blueprint("audit", __name__, url_prefix="/api/v1")
@@ -34,5 +35,5 @@ def show_audit() -> Response:
     query = parse_query(AuditQuery)
     engine = current_container().engine
     check_admin(caller.user_id, engine=engine)
-    wanted = AuditFilter(query.user_id, query.action, None if query.since is None else since_ms(query.since))
+    wanted = AuditFilter(query.user_id, query.action, None if query.since is None else ms_of_time(query.since, "since"))
     return json_response(list_audit(wanted, query.cursor or None, query.limit, engine=engine))

@@ -41,7 +41,7 @@ class Operation(NamedTuple):
         """Returns all errors that this operation may answer, except ``internal``, sorted by status."""
         found = set(self.errors) | {errors.Overloaded}
         if self.credential != "none":
-            found.add(errors.Unauthorized)
+            found |= {errors.Unauthorized, errors.Suspended}
             if self.method == "GET":
                 found.add(errors.RateLimited)
         if self.query is not None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.container import Container
 from app.fanout.revocation import RevokedSessions
+from app.fanout.suspension import NO_END, SuspendedUsers
 from app.message_log import keys
 from app.push.registry import ProviderContext, PushRegistry
 from app.redis_connections import connect_redis
@@ -22,8 +23,9 @@ from app.services.auth.rate_limit import RateLimits
 from app.services.auth.read_rate import ReadRate
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
+from app.services.moderation.suspend_user import Suspensions
 from app.services.push.vapid_key import private_key
-from app.store import auth_sessions
+from app.store import auth_sessions, suspensions
 from app.store.engine import create_engine, reading
 from app.work_threads import WorkThreads
 
@@ -35,12 +37,14 @@ def build_container(settings: Settings) -> Container:
     engine = create_engine(settings)
     client = connect_redis(settings)
     revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
+    suspended = SuspendedUsers(client, keys.SUSPENDED, lambda: _suspended_in_store(engine))
     passwords = Passwords(run=WorkThreads(PASSWORD_THREADS).run)
     return Container(
         settings=settings,
         engine=engine,
         redis=client,
         revoked=revoked,
+        suspensions=Suspensions(engine=engine, suspended=suspended),
         limits=RateLimits(redis=client, settings=settings),
         reads=ReadRate(settings.read_rate, settings.read_burst),
         passwords=passwords,
@@ -49,6 +53,7 @@ def build_container(settings: Settings) -> Container:
             engine=engine,
             redis=client,
             revoked=revoked,
+            suspended=suspended,
             issuer=ExternalIssuer.from_settings(settings),
         ),
         auth_sessions=AuthSessions(
@@ -79,6 +84,7 @@ def build_web_container(settings: Settings) -> Container:
         engine=container.engine,
         redis=container.redis,
         revoked=container.revoked,
+        suspended=container.suspensions.suspended,
         limit_joins=container.limits.joins,
         limit_openings=container.limits.openings,
     )
@@ -88,3 +94,8 @@ def build_web_container(settings: Settings) -> Container:
 def _revoked_in_store(engine: Engine) -> dict[str, int]:
     with reading(engine) as conn:
         return auth_sessions.revoked_sessions(conn)
+
+
+def _suspended_in_store(engine: Engine) -> dict[str, int]:
+    with reading(engine) as conn:
+        return {str(user_id): end or NO_END for user_id, end in suspensions.all_suspended(conn)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.bootstrap.services import ServicesBuilder
-from app.core.errors import Unauthorized
+from app.core.errors import Suspended, Unauthorized
 from app.fanout.hub import refusal
 from app.fanout.listener import Listener
 from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges
@@ -117,6 +117,7 @@ class GatewayBuilder(ServicesBuilder):
             saw_epoch=self._epochs.saw,
             saw_version=self._history.saw,
             revoked=self._revoked.add,
+            suspended=self._heard_of_suspension,
             resubscribed=resubscribed,
         )
 
@@ -126,15 +127,25 @@ class GatewayBuilder(ServicesBuilder):
         self._timers.add(HEARTBEAT_SECONDS, heartbeat.beat)
         self._timers.add(RECONCILE_SECONDS, self._reconcile)
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
+        self._timers.add(REVOKED_EVERY_SECONDS, self._suspended.load)
         self._timers.add(1.0, self._sessions.check_all)
         self._timers.add(1.0, self._end_revoked)
         self._timers.add(1.0, self._rates.release_expired)
 
     def _end_revoked(self) -> None:
         self._sessions.end_revoked(self._revoked.has_learned)
+        self._sessions.end_suspended(self._suspended.knows)
+
+    def _heard_of_suspension(self, user_id: int, end: int) -> None:
+        self._suspended.heard(user_id, end)
+        self._sessions.end_suspended(self._suspended.knows)
 
     def _refuse_ended(self, sid: str, user_id: int) -> None:
-        """Raises Unauthorized if the auth session ended; Overloaded if that cannot be known."""
+        """Raises Unauthorized if the auth session ended, Suspended for a suspended user; Overloaded if that cannot be
+        known.
+        """
+        if self._suspended.is_suspended(user_id):
+            raise Suspended
         with redis_errors_as_overloaded():
             if self._revoked.covers(sid, user_id):
                 raise Unauthorized("The session was logged out.")
@@ -150,6 +161,7 @@ class GatewayBuilder(ServicesBuilder):
 
     def _reset_sessions(self) -> None:
         self._epochs.learn_start()
+        self._suspended.load(from_store=True)
         with redis_errors_as_overloaded():
             version = last_version(self._redis)
         self._sessions.reset_all(self._epoch.number, version)

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.fanout.hub import Hub
 from app.fanout.revocation import RevokedSessions
+from app.fanout.suspension import SuspendedUsers
 from app.gateway.activity import Activity
 from app.gateway.blocking import BlockingPool
 from app.gateway.epochs import EpochKeeper
@@ -64,6 +65,7 @@ class ServicesBuilder:
         engine: Engine,
         redis: Redis,
         revoked: RevokedSessions,
+        suspended: SuspendedUsers,
         limit_joins: Callable[[int], None],
         limit_openings: Callable[[int], None],
     ) -> None:
@@ -71,6 +73,7 @@ class ServicesBuilder:
         self._engine = engine
         self._redis = redis
         self._revoked = revoked
+        self._suspended = suspended
         self._limit_joins = limit_joins
         self._limit_openings = limit_openings
         self._id = secrets.token_hex(5)

@@ -59,6 +59,20 @@ class ChangePassword(Struct, frozen=True):
     new: Password
 
 
+class SuspendUser(Struct, frozen=True):
+    """``until`` is a date or an RFC 3339 time; without it, the suspension lasts until it is lifted. The user sees the
+    reason.
+    """
+
+    until: Annotated[str, Meta(min_length=8, max_length=40)] | None = None
+    reason: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+
+
+class SuspensionView(Struct, frozen=True):
+    until: str | None = None
+    reason: str | None = None
+
+
 class SignInView(Struct, rename="camel", frozen=True):
     """One of your sign-ins. ``lastUsedAt`` is when its tokens were last renewed. ``network`` is the beginning of the
     address; both it and the device's name are null if unknown.

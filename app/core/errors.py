@@ -55,6 +55,12 @@ class Forbidden(ParleyError):
     code, status, title = "forbidden", 403, "Not allowed"
 
 
+class Suspended(ParleyError):
+    """An administrator has suspended the account. ``reason`` and ``until`` are added at sign-in and refresh."""
+
+    code, status, title = "suspended", 403, "Account suspended"
+
+
 class QuotaExceeded(ParleyError):
     """The user's files take all the room that the deployment gives a user. Deleting messages with files makes room."""
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from app.core.errors import Invalid
+
 
 @lru_cache(maxsize=4)
 def _second(epoch_seconds: int) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def ms_of_time(text: str, field: str) -> int:
+    """Returns an RFC 3339 time, or a date, in ms since 1970. Raises Invalid for anything else."""
+    try:
+        at = datetime.fromisoformat(text)
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise Invalid.field(field, "must be a date or an RFC 3339 time") from None
 
 
 def rfc3339(ms: int) -> str:

@@ -36,6 +36,7 @@ class Listener:
         saw_epoch: Callable[[int], None],
         saw_version: Callable[[int, int], None],
         revoked: Callable[[str], None],
+        suspended: Callable[[int, int], None] = lambda _user_id, _end: None,
         resubscribed: Callable[[], None],
     ) -> None:
         self._redis = redis
@@ -44,6 +45,7 @@ class Listener:
         self._saw_epoch = saw_epoch
         self._saw_version = saw_version
         self._revoked = revoked
+        self._suspended = suspended
         self._resubscribed = resubscribed
         self._greenlet: gevent.Greenlet | None = None
         self.subscribed = gevent.event.Event()
@@ -112,6 +114,9 @@ class Listener:
             return
         if message[0] == "revoked":
             self._dispatch(0, [[False, [Kind.REVOKED, message[1]]]])
+            return
+        if message[0] == "suspended":
+            self._suspended(message[1], message[2])
             return
         epoch, items = message
         if epoch:

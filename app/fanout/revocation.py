@@ -30,6 +30,8 @@ _NAMESPACE = uuid.UUID("5d0c1f6e-9a86-4b43-8f0e-6f9a4c1d2b7a")
 class RevokedSessions:
     """Callers check ``sid in revoked``. This raises redis-py's errors only if the copy is not fresh and Redis fails."""
 
+    keeps_entries = True  # an entry stays until it expires, even if Redis has lost it
+
     def __init__(self, client: redis.Redis, key: str, from_store: Callable[[], Mapping[str, int]]) -> None:
         self._redis = client
         self._key = key
@@ -57,6 +59,10 @@ class RevokedSessions:
     def __len__(self) -> int:
         return len(self._until)
 
+    def drop(self, sid: str) -> None:
+        """Removes an entry from the copy."""
+        self._until.pop(sid, None)
+
     def add(self, sid: str, expires_at: int | None = None) -> None:
         """Adds a published logout to the copy. Without ``expires_at`` it is kept until the next load reads the expiry
         from Redis.
@@ -83,7 +89,8 @@ class RevokedSessions:
         if from_store or marker is None:
             found |= self._restore(now)
         with self._lock:
-            self._until = {sid: end for sid, end in (self._until | found).items() if end > now}
+            known = self._until | found if self.keeps_entries else found
+            self._until = {sid: end for sid, end in known.items() if end > now}
 
     def _read(self, now: int) -> tuple[dict[str, int], float | None]:
         with self._redis.pipeline(transaction=False) as pipeline:

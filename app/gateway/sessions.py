@@ -96,6 +96,12 @@ class SessionRegistry:
             if is_revoked(session.auth_session, session.user_id):
                 session.revoke()
 
+    def end_suspended(self, is_suspended: Callable[[int], bool]) -> None:
+        """Closes the sessions of suspended users."""
+        for session in list(self.hub):
+            if is_suspended(session.user_id):
+                session.suspend()
+
     def resume_all(self) -> None:
         """Brings every session up to date from the store: all of them may have missed something."""
         for session in list(self.hub):

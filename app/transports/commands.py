@@ -27,7 +27,7 @@ from app.core.commands import (
     SendMessage,
     Typing,
 )
-from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
+from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Suspended, Unauthorized
 from app.core.events import make_event
 from app.core.frames import Frame, decode_command, decode_frame, find_ref
 from app.core.kinds import Kind
@@ -200,7 +200,7 @@ class Commands:
         try:
             token = command.token
             caller = session.handshake_caller if token is None else self._services.verify_token(token)
-        except Unauthorized as error:
+        except (Suspended, Unauthorized) as error:
             session.refuse(error, ref)
             session.send_close(CloseCode.UNAUTHORIZED, error.title)
             return
@@ -225,7 +225,7 @@ class Commands:
             if resync:
                 session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
             session.go_live(session.start)
-        except Unauthorized as error:
+        except (Suspended, Unauthorized) as error:
             session.refuse(error, ref)
             session.send_close(CloseCode.UNAUTHORIZED, error.title)
         except BaseException:

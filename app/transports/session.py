@@ -18,7 +18,7 @@ import gevent
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.cursor import encode_cursor
-from app.core.errors import Overloaded, ParleyError, Unauthorized
+from app.core.errors import Overloaded, ParleyError, Suspended, Unauthorized
 from app.core.events import Event, EventBatch, make_event
 from app.current_request import current_address
 from app.gateway.sessions import SessionRegistry
@@ -232,6 +232,10 @@ class Session:
     def revoke(self) -> None:
         """Closes the session: its auth session was logged out."""
         self.close(CloseCode.UNAUTHORIZED, Unauthorized("The session was logged out."))
+
+    def suspend(self) -> None:
+        """Closes the session: its user was suspended."""
+        self.close(CloseCode.UNAUTHORIZED, Suspended())
 
     def room_to_watch(self) -> int:
         return MAX_WATCHED - len(self._watched or ())

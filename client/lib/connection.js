@@ -175,7 +175,7 @@ export class Connection {
   /** A link did not open. @param {number} index @param {boolean} climbing @param {End} end @param {string} token */
   #onFailed(index, climbing, end, token) {
     if (!this.#running || climbing) return;
-    const answers = ["unauthorized", "rate_limited", "overloaded", 1001, 1008, 1009, 1013, 4401, 4429];
+    const answers = ["unauthorized", "suspended", "rate_limited", "overloaded", 1001, 1008, 1009, 1013, 4401, 4429];
     const blocked = !answers.includes(end.error?.code ?? "") && !answers.includes(end.code ?? 0); // by something in between
     if (blocked && index + 1 < this.#order.length) return void this.#open(index + 1);
     if (blocked) this.#index = 0;
@@ -185,7 +185,7 @@ export class Connection {
   /** @param {End} end @param {string} token the token that opened the link */
   #retry({ code, error }, token) {
     if (!this.#running) return;
-    if (code === 1008 || code === 1009) return this.stop(error ?? new ParleyError("invalid", `closed with ${code}`));
+    if (code === 1008 || code === 1009 || error?.code === "suspended") return this.stop(error ?? new ParleyError("invalid", `closed with ${code}`));
     if ((code === 4401 || error?.code === "unauthorized") && !this.#renewed) return void this.#renew(token);
     const backoff = Math.min(this.#timing.retryMs * 2 ** this.#tries, this.#timing.maxRetryMs);
     const wait = Math.max(backoff * (0.5 + Math.random() / 2), (error?.retryAfter ?? 0) * 1000);

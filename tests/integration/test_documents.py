@@ -230,6 +230,10 @@ def own_data(call: Call, ben: Account, message_id: str, server: Stack) -> None:
     export = call("POST", "/me/export").json()["exportId"]
     call("GET", f"/me/exports/{export}")
     gone = register(server.base_url)
+    suspension = f"/admin/users/{gone.user_id}/suspension"
+    call("PUT", suspension, json={"reason": "spam", "until": "2999-01-01"}, token=ben.access_token)
+    call("GET", "/me", token=gone.access_token)
+    call("DELETE", suspension, token=ben.access_token)
     call("DELETE", "/me", json={"password": gone.password}, token=gone.access_token)
 
 

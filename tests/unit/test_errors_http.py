@@ -29,6 +29,7 @@ PUBLISHED = {
     "rate_limited": 429,
     "headers_too_large": 431,
     "quota_exceeded": 403,
+    "suspended": 403,
     "media_off": 501,
     "overloaded": 503,
     "internal": 500,

@@ -8,7 +8,7 @@ from app.api.operation import LIMITED, MESSAGES, MISSING, PEOPLE, TAKEN, Answere
 from app.api.reports import ReportsQuery
 from app.api.search import SearchQuery
 from app.core import errors
-from app.core.accounts import DeleteAccount, DeletionTaken, ExportView, UserList
+from app.core.accounts import DeleteAccount, DeletionTaken, ExportView, SuspendUser, SuspensionView, UserList
 from app.core.audit import AuditPage
 from app.core.reports import Report, ReportList, ReportMessage, ReportPatch, ReportTaken
 from app.core.search import FoundMessages
@@ -82,6 +82,25 @@ ACCOUNT_OPERATIONS: tuple[Operation, ...] = (
         {200: Answered("The changed report", Report)},
         body=ReportPatch,
         errors=(MISSING, TAKEN, LIMITED),
+    ),
+    Operation(
+        "PUT",
+        "/api/v1/admin/users/{userId}/suspension",
+        "suspendUser",
+        "Suspend a user: sign-ins and tokens are refused, and all sessions end. Only for administrators",
+        ADMINISTRATION,
+        {200: Answered("The suspension", SuspensionView)},
+        body=SuspendUser,
+        errors=(MISSING, LIMITED, errors.Forbidden),
+    ),
+    Operation(
+        "DELETE",
+        "/api/v1/admin/users/{userId}/suspension",
+        "unsuspendUser",
+        "End the suspension of a user. Only for administrators",
+        ADMINISTRATION,
+        {204: Answered("The user is not suspended; also if the user never was")},
+        errors=(MISSING, LIMITED),
     ),
     Operation(
         "GET",

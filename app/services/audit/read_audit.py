@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import cast
 
 from msgspec import UNSET, UnsetType
@@ -24,15 +23,6 @@ def list_audit(wanted: AuditFilter, cursor: str | None, limit: int, *, engine: E
         found = store.list_acts(conn, wanted, None if cursor is None else int(cursor), limit + 1)
     page = found[:limit]
     return AuditPage(entries=[_entry(act) for act in page], cursor=str(page[-1].id) if len(found) > limit else UNSET)
-
-
-def since_ms(text: str) -> int:
-    """Returns an RFC 3339 time, or a date, in ms since 1970. Raises Invalid for anything else."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid.field("since", "must be a date or an RFC 3339 time") from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _entry(act: StoredAct) -> AuditEntry:

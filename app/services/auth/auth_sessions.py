@@ -20,6 +20,7 @@ from app.fanout.revocation import RevokedSessions
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.audit.record import record
 from app.services.auth.local_tokens import LocalClaims
+from app.services.auth.refuse_suspended import refuse_suspended
 from app.store import auth_sessions as store
 from app.store import push_targets
 from app.store.engine import writing
@@ -63,7 +64,11 @@ class AuthSessions:
         self._sign_in_seconds = sign_in_seconds
 
     def begin(self, conn: Connection, user_id: int, origin: Origin = NOWHERE) -> AuthSession:
-        """Begins a session within the caller's transaction; its tokens are valid once that commits."""
+        """Begins a session within the caller's transaction; its tokens are valid once that commits.
+
+        Raises Suspended.
+        """
+        refuse_suspended(conn, user_id)
         sid = str(uuid.uuid4())
         expires_ms = self._refresh_ends_ms()
         device_name, network = origin
@@ -80,6 +85,7 @@ class AuthSessions:
         signs in again, because the server cannot distinguish it from a thief.
         """
         with writing(self._engine) as conn:
+            refuse_suspended(conn, claims.user_id)
             rotation = store.rotate_refresh(
                 conn, claims.sid, claims.gen, expires_ms=self._refresh_ends_ms(), max_seconds=self._sign_in_seconds
             )

@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.caller import Caller
-from app.core.errors import Unauthorized
+from app.core.errors import Suspended, Unauthorized
 from app.core.key_ring import KeyRing
 from app.fanout.revocation import RevokedSessions
+from app.fanout.suspension import SuspendedUsers
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.auth.external_issuer import ExternalClaims, ExternalIssuer
 from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token, read_refresh_token
@@ -58,8 +59,8 @@ class TokenCache:
 class Authenticator:
     """``issuer`` is None unless the deployment trusts an external user service.
 
-    All methods raise Unauthorized for a credential that is not valid, and Overloaded if they need Redis, Postgres or
-    the issuer and it does not answer.
+    All methods raise Unauthorized for a credential that is not valid, Suspended if its user is suspended, and
+    Overloaded if they need Redis, Postgres or the issuer and it does not answer.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Authenticator:
         engine: Engine,
         redis: Redis,
         revoked: RevokedSessions,
+        suspended: SuspendedUsers,
         issuer: ExternalIssuer | None,
     ) -> None:
         self._settings = settings
@@ -76,6 +78,7 @@ class Authenticator:
         self._engine = engine
         self._redis = redis
         self._revoked = revoked
+        self._suspended = suspended
         self._issuer = issuer
         self._verified = TokenCache()
 
@@ -111,11 +114,14 @@ class Authenticator:
         caller = take_ticket(ticket, redis=self._redis)
         if caller.expires_at <= time.time() or self._is_revoked(caller):
             raise Unauthorized("The session that requested this ticket has ended.")
+        self._refuse_revoked(caller)
         return caller
 
     def _refuse_revoked(self, caller: Caller) -> None:
         if self._is_revoked(caller):
             raise Unauthorized("The session was logged out.")
+        if self._suspended.is_suspended(caller.user_id):
+            raise Suspended
 
     def _is_revoked(self, caller: Caller) -> bool:
         with redis_errors_as_overloaded():

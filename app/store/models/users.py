@@ -28,6 +28,9 @@ class User(Base):
     is_admin: Mapped[bool] = mapped_column(server_default=false())
     last_seen_visible: Mapped[str] = mapped_column(server_default="everyone")
     deleted_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    suspended_until: Mapped[datetime | None]
+    suspended_reason: Mapped[str | None]
     may_add: Mapped[str] = mapped_column(server_default="everyone")
 
     __table_args__ = (
@@ -37,6 +40,8 @@ class User(Base):
         CheckConstraint("last_seen_visible IN ('everyone', 'contacts', 'nobody')", name="last_seen_visible"),
         # A prefix is a range only in byte order, and the unique index has the database's collation.
         Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
+        # Small: only suspended users.
+        Index("ix_users_suspended_at", "suspended_at", postgresql_where="suspended_at IS NOT NULL"),
         {"postgresql_with": ROOM_FOR_UPDATES},  # last_seen_at
     )
 

@@ -186,3 +186,16 @@ def test_command_lists_the_acts_of_a_user(api: Api) -> None:
 @pytest.mark.parametrize("arguments", [["--user", "no-such-user"], ["--since", "x"], ["--action", "x"]])
 def test_command_refuses_bad_filters(api: Api, arguments: list[str]) -> None:
     assert api.app.test_cli_runner().invoke(args=["audit", *arguments]).exit_code != 0
+
+
+def test_command_suspends_and_unsuspends(api: Api, parley: Container) -> None:
+    account = api.register("suspended-by-command")
+    run = api.app.test_cli_runner().invoke
+    assert run(args=["users", "suspend", account.username, "--reason", "spam", "--until", "2999-01-01"]).exit_code == 0
+    answer = api.get("/api/v1/me", token=account.access)
+    assert (answer.status_code, answer.get_json(force=True)["code"]) == (403, "suspended")
+    assert run(args=["users", "unsuspend", account.username]).exit_code == 0
+    assert api.get("/api/v1/me", token=account.access).status_code == 200
+    for bad in (["no-such-user"], [account.username, "--until", "x"]):
+        assert run(args=["users", "suspend", *bad]).exit_code == 1
+    assert actions_of(parley, account.id) == ["account.created", "user.suspended", "user.unsuspended"]
