@@ -1,6 +1,6 @@
 /**
  * @import { Options, Pair, UploadOptions } from "./lib/option_types.js"
- * @import { Attachment, EventName, Handler, Limits, OutboxEntry, Outgoing, Profile, ProfilePatch, Sent, SignIn, State, Transport, User } from "./lib/types.js"
+ * @import { Attachment, EventName, Handler, Limits, OutboxEntry, Outgoing, Profile, ProfilePatch, Sent, State, Transport, User } from "./lib/types.js"
  */
 import { Commands } from "./lib/commands.js";
 import { PendingSends } from "./lib/pending_sends.js";
@@ -112,25 +112,6 @@ export class Parley extends Commands {
     } finally {
       this.#tokens.clear();
     }
-  }
-
-  /** Ends all your other sign-ins. @param {{ current: string, new: string }} passwords */
-  async changePassword(passwords) {
-    await this.request("POST", "/auth/password", passwords);
-  }
-
-  /** @returns {Promise<SignIn[]>} */
-  async signIns() {
-    return (await this.request("GET", "/auth/sessions")).sessions;
-  }
-
-  /** @param {string} id */
-  async endSignIn(id) {
-    await this.request("DELETE", `/auth/sessions/${id}`);
-  }
-
-  async endOtherSignIns() {
-    await this.request("POST", "/auth/sessions/end-others");
   }
 
   /** @param {ProfilePatch} changes @returns {Promise<Profile>} */

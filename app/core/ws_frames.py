@@ -17,6 +17,7 @@ MAX_CLOSE_REASON = MAX_CONTROL_PAYLOAD - 2
 NO_STATUS = 1005  # never on the wire: a close frame without a code
 
 FIN = 0x80
+MASKED = 0x80
 LENGTH_16 = 126  # in the 7-bit length: 2 bytes of length follow
 LENGTH_64 = 127  # … 8 bytes
 

@@ -1,6 +1,6 @@
 /**
  * @import { Conversation, ConversationList, EarlierTexts, FoundMessages, InfoPatch, Invite, InviteList, InvitePreview, MemberList } from "./types.js"
- * @import { MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, Role, SearchQuery, UserList } from "./types.js"
+ * @import { MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, RequestList, Role, SearchQuery, UserList } from "./types.js"
  */
 import { withQuery } from "./rest_routes.js";
 
@@ -112,6 +112,21 @@ export class Api {
   /** @param {string} code @returns {Promise<Conversation>} */
   acceptInvite(code) {
     return this.request("POST", `/invites/${encodeURIComponent(code)}`);
+  }
+
+  /** Wishes that wait for your answer. @returns {Promise<RequestList>} */
+  requests() {
+    return this.request("GET", "/requests");
+  }
+
+  /** @param {number} conversationId @returns {Promise<Conversation>} */
+  acceptRequest(conversationId) {
+    return this.request("POST", `/requests/${conversationId}/accept`);
+  }
+
+  /** Refuses for good. @param {number} conversationId @returns {Promise<void>} */
+  refuseRequest(conversationId) {
+    return this.request("POST", `/requests/${conversationId}/refuse`);
   }
 
   /** @param {string} messageId @param {{ conversationId?: number, cursor?: string, limit?: number }} [query] @returns {Promise<MessageReceipts>} */

@@ -1,12 +1,12 @@
 /** @import { ChangeAck, MarkAck, Presence, StarredMessages, Target, UnreadMessages } from "./types.js" */
-import { Api } from "./api.js";
+import { AccountCalls } from "./account_calls.js";
 import { fetchPresence } from "./presence_watch.js";
 import { withQuery } from "./rest_routes.js";
 
 const TYPING_MS = 3_000;
 
 /** The commands of docs/protocol.md, section 3, that do not go through the outbox. They resolve to acks. */
-export class Commands extends Api {
+export class Commands extends AccountCalls {
   /** @type {Map<string, number>} */ #typed = new Map();
 
   /** @param {string} _name @param {any} _data @returns {Promise<any>} */

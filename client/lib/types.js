@@ -172,6 +172,8 @@
  *   maxUses?: number,
  * }} Invite
  * @typedef {{ invites: Invite[] }} InviteList
+ * @typedef {{ conversationId: number, name: string, memberCount: number, sender: User, createdAt: string }} GroupRequest
+ * @typedef {{ requests: GroupRequest[] }} RequestList newest first
  * @typedef {{
  *   code: string,
  *   conversationId: number,

@@ -31,16 +31,6 @@ export class Parley extends Commands {
     /** @param {Pair} pair @returns {Promise<User>} */
     useTokens(pair: Pair): Promise<User>;
     logout(): Promise<void>;
-    /** Ends all your other sign-ins. @param {{ current: string, new: string }} passwords */
-    changePassword(passwords: {
-        current: string;
-        new: string;
-    }): Promise<void>;
-    /** @returns {Promise<SignIn[]>} */
-    signIns(): Promise<SignIn[]>;
-    /** @param {string} id */
-    endSignIn(id: string): Promise<void>;
-    endOtherSignIns(): Promise<void>;
     /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
     updateMe(changes: ProfilePatch): Promise<Profile>;
     /** @returns {State} */
@@ -85,7 +75,6 @@ import type { Handler } from "./lib/types.js";
 import type { User } from "./lib/types.js";
 import type { Profile } from "./lib/types.js";
 import type { Pair } from "./lib/option_types.js";
-import type { SignIn } from "./lib/types.js";
 import type { ProfilePatch } from "./lib/types.js";
 import type { State } from "./lib/types.js";
 import type { Outgoing } from "./lib/types.js";

@@ -54,6 +54,12 @@ export class Api {
     invite(code: string): Promise<InvitePreview>;
     /** @param {string} code @returns {Promise<Conversation>} */
     acceptInvite(code: string): Promise<Conversation>;
+    /** Wishes that wait for your answer. @returns {Promise<RequestList>} */
+    requests(): Promise<RequestList>;
+    /** @param {number} conversationId @returns {Promise<Conversation>} */
+    acceptRequest(conversationId: number): Promise<Conversation>;
+    /** Refuses for good. @param {number} conversationId @returns {Promise<void>} */
+    refuseRequest(conversationId: number): Promise<void>;
     /** @param {string} messageId @param {{ conversationId?: number, cursor?: string, limit?: number }} [query] @returns {Promise<MessageReceipts>} */
     receipts(messageId: string, query?: {
         conversationId?: number;
@@ -94,6 +100,7 @@ import type { Role } from "./types.js";
 import type { Invite } from "./types.js";
 import type { InviteList } from "./types.js";
 import type { InvitePreview } from "./types.js";
+import type { RequestList } from "./types.js";
 import type { MessageReceipts } from "./types.js";
 import type { EarlierTexts } from "./types.js";
 import type { ReportReason } from "./types.js";

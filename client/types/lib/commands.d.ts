@@ -1,5 +1,5 @@
 /** The commands of docs/protocol.md, section 3, that do not go through the outbox. They resolve to acks. */
-export class Commands extends Api {
+export class Commands extends AccountCalls {
     /** @param {string} _name @param {any} _data @returns {Promise<any>} */
     command(_name: string, _data: any): Promise<any>;
     /** Sends a command that has no answer. @param {string} _name @param {any} _data */
@@ -41,7 +41,7 @@ export class Commands extends Api {
     watchPresence(userIds: number[]): Promise<Presence[]>;
     #private;
 }
-import { Api } from "./api.js";
+import { AccountCalls } from "./account_calls.js";
 import type { ChangeAck } from "./types.js";
 import type { StarredMessages } from "./types.js";
 import type { MarkAck } from "./types.js";

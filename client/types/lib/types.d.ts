@@ -367,6 +367,19 @@ export type Invite = {
 export type InviteList = {
     invites: Invite[];
 };
+export type GroupRequest = {
+    conversationId: number;
+    name: string;
+    memberCount: number;
+    sender: User;
+    createdAt: string;
+};
+/**
+ * newest first
+ */
+export type RequestList = {
+    requests: GroupRequest[];
+};
 export type InvitePreview = {
     code: string;
     conversationId: number;

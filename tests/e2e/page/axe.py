@@ -10,13 +10,13 @@ from playwright.sync_api import Page
 AXE = files("axe_playwright_python").joinpath("axe.min.js")
 
 
-def serious(page: Page) -> list[str]:
-    """Returns the serious and critical violations, each with its element."""
+def violations(page: Page) -> list[str]:
+    """Returns the moderate, serious and critical violations, each with its element."""
     page.evaluate(AXE.read_text())
     found = json.loads(page.evaluate("axe.run({resultTypes: ['violations']}).then((found) => JSON.stringify(found))"))
     return [
         f"{violation['id']}: {node['target']} {node['html'][:150]}"
         for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
+        if violation["impact"] in ("moderate", "serious", "critical")
         for node in violation["nodes"]
     ]

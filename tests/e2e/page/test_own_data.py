@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.e2e.page.axe import serious
+from tests.e2e.page.axe import violations
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import PASSWORD, People
 from tests.e2e.page.window import Window
@@ -41,12 +41,12 @@ def test_data_export_is_prepared_and_downloaded(window: OpenWindow, people: Peop
     answer(here.page, EXPORTS, 200, exportId="0", status="pending", createdAt="2026-01-01T00:00:00.000Z")
     dialog.get_by_role("button", name="Prepare a copy").click()
     expect(dialog).to_contain_text("We're preparing your copy.")
-    assert serious(here.page) == []
+    assert violations(here.page) == []
     here.page.reload()  # the page remembers the request
     here.page.unroute(EXPORTS)
     dialog = settings(here, "Get a copy of your data")
     expect(dialog).to_contain_text("Your copy is ready.", timeout=MADE_MS)
-    assert serious(here.page) == []
+    assert violations(here.page) == []
     with here.page.expect_download() as begun:
         dialog.get_by_role("button", name="Download").click()
     assert begun.value.suggested_filename == "parley-export.jsonl"
@@ -90,7 +90,7 @@ def test_account_is_deleted_with_its_password(window: OpenWindow, people: People
     dialog = settings(here, "Delete my account")
     proof, act = dialog.get_by_label("Your password"), dialog.get_by_role("button", name="Delete my account")
     expect(proof).to_be_focused()
-    assert serious(here.page) == []
+    assert violations(here.page) == []
     act.click()
     expect(dialog).to_contain_text("Please enter your password.")
     proof.fill("not her password")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from dev.processes import wait_until
-from tests.e2e.page.axe import serious
+from tests.e2e.page.axe import violations
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People
 from tests.e2e.page.window import Window
@@ -111,14 +111,14 @@ def test_muted_group_can_still_notify_of_mentions(window: OpenWindow, people: Pe
     expect(here.page).to_have_title("Parley")
     details(here, "Mute")
     dialog = here.page.get_by_role("dialog", name="Mute notifications")
-    assert serious(here.page) == []
+    assert violations(here.page) == []
     dialog.get_by_label("Except when I am mentioned").check()
     dialog.get_by_role("button", name="For a week").click()
     panel = here.page.get_by_role("complementary", name="Details")
     expect(panel).to_contain_text("Muted until")
     choice = panel.get_by_label("Except when I am mentioned")
     expect(choice).to_be_checked()
-    assert serious(here.page) == []
+    assert violations(here.page) == []
     beside.page.reload()  # loads the setting from the server
     expect(beside.row("Team").get_by_label("Muted")).to_be_visible()
     ann.say(team, "for everybody")
@@ -154,3 +154,33 @@ def test_failed_mute_does_not_show_as_muted(window: OpenWindow, people: People) 
     expect(here.page.get_by_text("Muted until you turn it on again")).to_be_visible()
     ben.say(conversation, "hello?")
     expect(here.sees("hello?")).to_be_visible()
+
+
+def test_requests_to_join_groups_are_accepted_and_refused(window: OpenWindow, people: People) -> None:
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    here = window().sign_in_demo(ben.username)
+    here.page.get_by_label("Settings and profile").click()
+    choice = here.page.get_by_label("Who can add me to groups without asking")
+    expect(choice).to_have_value("everyone")
+    choice.select_option("nobody")
+    wait_until(lambda: ben.call("GET", "/me")["mayAddMe"] == "nobody", 10, "the setting")
+    here.page.keyboard.press("Escape")
+    ann.group("Hike", ben)
+    ann.group("Sail", ben)
+
+    here.page.reload()
+    here.page.get_by_role("button", name="Requests").click()
+    dialog = here.page.get_by_role("dialog", name="Requests")
+    row = dialog.get_by_role("listitem").filter(has_text="Hike")
+    expect(row).to_contain_text("Ann Archer wants to add you · 1 member")
+    assert violations(here.page) == []
+    row.get_by_role("button", name="Refuse").click()
+    expect(row).to_have_count(0)
+    dialog.get_by_role("button", name="Accept").click()
+    expect(here.page.locator(".conversation-head h1")).to_have_text("Sail")
+    expect(here.row("Sail")).to_be_visible()
+    expect(here.page.get_by_role("button", name="Requests")).to_have_count(0)
+    assert ben.call("GET", "/requests")["requests"] == []
+    here.page.get_by_label("New conversation").click()
+    here.page.get_by_role("menuitem", name="Requests").click()
+    expect(here.page.get_by_text("No requests", exact=True)).to_be_visible()

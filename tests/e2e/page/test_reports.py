@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.page.axe import serious
+from tests.e2e.page.axe import violations
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People, Somebody
 from tests.e2e.page.window import Window
@@ -59,7 +59,7 @@ def test_report_is_reviewed_and_decided(window: OpenWindow, people: People, admi
         "again & again",
     ):
         expect(shown).to_contain_text(words)
-    assert serious(here.page) == []
+    assert violations(here.page) == []
     shown.get_by_role("button", name="Start review").click()
     expect(dialog.locator(".report blockquote")).to_have_text(["and cheap"])
     expect(report(dialog, "and cheap").get_by_role("button").first).to_be_focused()
@@ -73,7 +73,7 @@ def test_report_is_reviewed_and_decided(window: OpenWindow, people: People, admi
     shown.get_by_role("button", name="Resolve").click()
     asked = here.page.get_by_role("dialog", name="Resolve this report?")
     asked.get_by_label("What did you do, and why?").fill("Talked to Ben")
-    assert serious(here.page) == []
+    assert violations(here.page) == []
     asked.get_by_role("button", name="Resolve").click()
     expect(dialog.get_by_text("No reports in review")).to_be_visible()
     dialog.get_by_label("Show").select_option("Resolved")

@@ -3,6 +3,9 @@
 import { h } from "../lib/dom.js";
 import { icon } from "./icons.js";
 
+// Screen readers skip what is outside of all landmarks.
+const LANDMARKS = "main, nav, aside, dialog";
+
 let open = null;
 
 /**
@@ -15,17 +18,19 @@ export function openMenu(anchor, items, above) {
   const menu = h("div.menu", { role: "menu", onkeydown: onKey });
   const entries = items.flatMap((item) => (item ? [entry(item, () => close(false))] : []));
   menu.append(...(above ? [above] : []), ...entries);
-  document.body.append(menu);
+  (anchor.closest(LANDMARKS) ?? document.body).append(menu);
   place(menu, anchor.getBoundingClientRect());
-  anchor.setAttribute("aria-expanded", "true");
+  const expand = (on) => anchor.matches("button") && anchor.setAttribute("aria-expanded", on); // a bubble on a phone is none
+  expand(true);
   document.addEventListener("pointerdown", onOutside, true);
   (menu.querySelector("button") ?? menu).focus();
-  open = { close: () => close(false) };
+  const end = () => close(false);
+  open = { close: end };
 
   function close(back = true) {
-    if (!menu.isConnected) return;
+    if (open?.close !== end) return;
     menu.remove();
-    anchor.setAttribute("aria-expanded", "false");
+    expand(false);
     document.removeEventListener("pointerdown", onOutside, true);
     open = null;
     if (back) anchor.focus();

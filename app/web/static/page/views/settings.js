@@ -15,14 +15,14 @@ import { openExport } from "./export.js";
 import { notifications } from "./notification_settings.js";
 import { mayHandleReports, openReports } from "./reports.js";
 
-const SEEN = [["everyone", "Everyone"], ["contacts", "People I chat with"], ["nobody", "Nobody"]];
+const WHO = [["everyone", "Everyone"], ["contacts", "People I chat with"], ["nobody", "Nobody"]];
 const THEMES = [["system", "Same as system"], ["light", "Light"], ["dark", "Dark"]];
 
 export function openSettings(app) {
   return openDialog("Settings", (close) => [
     profile(app),
     section("Appearance", select("Theme", THEMES, theme(), setTheme)),
-    section("Privacy", lastSeenChoice(app), blockedPeople(app)),
+    section("Privacy", privacyChoices(app), blockedPeople(app)),
     notifications(app),
     administration(app),
     section("Your data", line("file", "Get a copy of your data", () => openExport(app)), line("trash", "Delete my account", () => openDeletion(app), true)),
@@ -52,19 +52,22 @@ function profile(app) {
     h("div.with-button", null, name.row, save));
 }
 
-function lastSeenChoice({ store }) {
-  const change = async (value, input) => {
+/** The settings of who may do what, as the server has them. */
+function privacyChoices({ store: { client } }) {
+  const shown = { lastSeenVisible: "contacts", mayAddMe: "everyone" };
+  const choice = (name, label) => select(label, WHO, shown[name], async (value, input) => {
     try {
-      await store.client.updateMe({ lastSeenVisible: value });
+      shown[name] = (await client.updateMe({ [name]: value }))[name];
     } catch (error) {
       toastError(error);
-      input.value = shown;
+      input.value = shown[name];
     }
-  };
-  let shown = "everyone";
-  const choice = select("Who can see when I was last online", SEEN, shown, change);
-  store.client.request("GET", "/me").then((me) => (choice.querySelector("select").value = shown = me.lastSeenVisible), () => undefined);
-  return choice;
+  });
+  const choices = { lastSeenVisible: choice("lastSeenVisible", "Who can see when I was last online"), mayAddMe: choice("mayAddMe", "Who can add me to groups without asking") };
+  client.request("GET", "/me").then((me) => {
+    for (const [name, row] of Object.entries(choices)) row.querySelector("select").value = shown[name] = me[name];
+  }, () => undefined);
+  return Object.values(choices);
 }
 
 /** The administration of the server, shown when the server confirms that the user is an administrator. */

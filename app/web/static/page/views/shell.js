@@ -23,7 +23,7 @@ export class Shell {
   #onDeleteAccount;
   #view = null;
   #panel = null;
-  #main = h("main.main", { tabindex: "-1" });
+  #main = h("div.main", { tabindex: "-1" });
   #side = h("div.side");
 
   constructor(store, { onSignOut, onDeleteAccount }) {
@@ -31,7 +31,7 @@ export class Shell {
     this.#onDeleteAccount = onDeleteAccount;
     this.#onSignOut = onSignOut;
     this.#sidebar = new Sidebar(this);
-    this.element = h("div.shell", null, connectionLine(store), this.#sidebar.element, this.#main, this.#side);
+    this.element = h("div.shell", null, connectionLine(store), h("main.both", null, this.#sidebar.element, this.#main), this.#side);
     window.addEventListener("hashchange", () => this.#follow());
     document.addEventListener("keydown", (event) => this.#onKey(event));
     installNotices(this);

@@ -10,6 +10,7 @@ import { fill, h, reconcile } from "../lib/dom.js";
 import { shortly } from "../lib/times.js";
 import { conversationRow } from "./conversation_row.js";
 import { newConversation, newGroup } from "./new_conversation.js";
+import { countRequests, openRequests } from "./requests.js";
 import { SearchResults } from "./search_results.js";
 
 const NEAR_PX = 400;
@@ -24,6 +25,7 @@ export class Sidebar {
   #shelf = h("div.shelf");
   #state = h("div.state");
   #archive = false;
+  #requests = 0;
 
   constructor(app) {
     this.#app = app;
@@ -43,6 +45,7 @@ export class Sidebar {
     topics.on(["conversations", "presence", "typing", "people", "route"], () => this.#draw());
     topics.on("people", () => this.#drawHead());
     this.#draw();
+    this.#countRequests();
   }
 
   focusSearch() {
@@ -55,7 +58,7 @@ export class Sidebar {
     const mine = h("button.me", { type: "button", "aria-label": "Settings and profile", title: "Settings and profile", onclick: () => this.#app.openSettings() }, avatarOf(me));
     const write = iconButton("write", "New conversation", (event) => this.#newMenu(event.currentTarget), { "aria-haspopup": "menu" });
     const title = this.#archive ? "Archived" : "Parley";
-    fill(this.#head, mine, h("p.title", null, title), write);
+    fill(this.#head, mine, h("h1.title", null, title), write);
   }
 
   #newMenu(anchor) {
@@ -63,9 +66,20 @@ export class Sidebar {
       { label: "New conversation", icon: "person", act: () => newConversation(this.#app) },
       { label: "New group", icon: "group", act: () => newGroup(this.#app) },
       { label: this.#archive ? "Back to conversations" : "Archived conversations", icon: "archive", act: () => this.#setArchive(!this.#archive) },
+      { label: "Requests", icon: "group", act: () => this.#openRequests() },
       { label: "Starred messages", icon: "star", act: () => this.#openStarred() },
       { label: "Settings", icon: "settings", act: () => this.#app.openSettings() },
     ]);
+  }
+
+  async #openRequests() {
+    await openRequests(this.#app);
+    await this.#countRequests();
+  }
+
+  async #countRequests() {
+    this.#requests = await countRequests(this.#app.store.client);
+    this.#draw();
   }
 
   #openStarred() {
@@ -118,14 +132,17 @@ export class Sidebar {
     store.presence.watch(peers.slice(0, 500));
   }
 
-  /** The button into the archive, if it is not empty, and out of it. */
+  /** The button into the archive, if it is not empty, and out of it, below the button to waiting requests. */
   #drawShelf(archived) {
     const unread = archived.reduce((sum, conversation) => sum + conversation.unread, 0);
     const deps = [this.#archive, archived.length > 0, unread];
     const make = () => h("button.line", { type: "button", onclick: () => this.#setArchive(!this.#archive) },
       icon(this.#archive ? "back" : "archive"), h("span.grow", null, this.#archive ? "All conversations" : "Archived"),
       !this.#archive && unread ? h("span.badge.quiet", { role: "img", "aria-label": `${unread} unread` }, String(unread)) : null);
-    reconcile(this.#shelf, this.#archive || archived.length ? [{ key: "line", deps, make }] : []);
+    const ask = () => h("button.line", { type: "button", onclick: () => this.#openRequests() }, icon("group"), h("span.grow", null, "Requests"),
+      h("span.badge", { role: "img", "aria-label": `${this.#requests} waiting` }, String(this.#requests)));
+    const lines = this.#requests ? [{ key: "requests", deps: [this.#requests], make: ask }] : [];
+    reconcile(this.#shelf, this.#archive || archived.length ? [...lines, { key: "line", deps, make }] : lines);
   }
 
   #drawState(conversations, shown) {

@@ -1,0 +1,24 @@
+/** @import { SignIn } from "./types.js" */
+import { Api } from "./api.js";
+
+/** The REST calls for your password and your sign-ins. */
+export class AccountCalls extends Api {
+  /** Ends all your other sign-ins. @param {{ current: string, new: string }} passwords */
+  async changePassword(passwords) {
+    await this.request("POST", "/auth/password", passwords);
+  }
+
+  /** @returns {Promise<SignIn[]>} */
+  async signIns() {
+    return (await this.request("GET", "/auth/sessions")).sessions;
+  }
+
+  /** @param {string} id */
+  async endSignIn(id) {
+    await this.request("DELETE", `/auth/sessions/${id}`);
+  }
+
+  async endOtherSignIns() {
+    await this.request("POST", "/auth/sessions/end-others");
+  }
+}

@@ -1,0 +1,15 @@
+/** The REST calls for your password and your sign-ins. */
+export class AccountCalls extends Api {
+    /** Ends all your other sign-ins. @param {{ current: string, new: string }} passwords */
+    changePassword(passwords: {
+        current: string;
+        new: string;
+    }): Promise<void>;
+    /** @returns {Promise<SignIn[]>} */
+    signIns(): Promise<SignIn[]>;
+    /** @param {string} id */
+    endSignIn(id: string): Promise<void>;
+    endOtherSignIns(): Promise<void>;
+}
+import { Api } from "./api.js";
+import type { SignIn } from "./types.js";
