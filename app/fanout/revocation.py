@@ -23,6 +23,8 @@ import redis
 # at once.
 FRESH_SECONDS = 12.0
 MARKER = b"complete"
+# How long an expired entry stays in Redis, so that a process whose clock is ahead removes none that others need.
+KEPT_SECONDS = 86400
 
 _NAMESPACE = uuid.UUID("5d0c1f6e-9a86-4b43-8f0e-6f9a4c1d2b7a")
 
@@ -94,7 +96,7 @@ class RevokedSessions:
 
     def _read(self, now: int) -> tuple[dict[str, int], float | None]:
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zremrangebyscore(self._key, "-inf", now)
+            pipeline.zremrangebyscore(self._key, "-inf", now - KEPT_SECONDS)
             pipeline.zrangebyscore(self._key, f"({now}", "(+inf", withscores=True)
             pipeline.zscore(self._key, MARKER)
             _, rows, marker = pipeline.execute()

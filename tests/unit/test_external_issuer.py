@@ -101,6 +101,18 @@ def test_clock_skew_of_twenty_seconds_is_accepted(fetching: ExternalIssuer) -> N
     assert fetching.read_token(token).expires_at >= now
 
 
+def test_fresh_token_is_accepted_by_a_process_whose_clock_is_an_hour_behind(fetching: ExternalIssuer) -> None:
+    issued = int(time.time()) + 3600
+    token = sign(RSA_KEY, "RS256", kid="RS256", iat=issued, nbf=issued, exp=issued + 900)
+    assert fetching.read_token(token).expires_at >= issued + 900
+
+
+def test_token_that_begins_later_than_it_was_issued_waits(fetching: ExternalIssuer) -> None:
+    now = int(time.time())
+    with pytest.raises(Unauthorized):
+        fetching.read_token(sign(RSA_KEY, "RS256", kid="RS256", iat=now, nbf=now + 600, exp=now + 900))
+
+
 def unsigned(algorithm: str) -> str:
     header, payload, _ = sign(RSA_KEY, "RS256", kid="RS256").split(".")
     header = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": "RS256"}).encode()).decode().rstrip("=")

@@ -7,6 +7,8 @@ Invariants:
 * The key set is fetched at most once per ``REFETCH_SECONDS``, regardless of how many unknown key ids arrive. A key that
   is unknown in this time may be new, so its tokens are not refused for good: they get Overloaded.
 * While the issuer does not answer, the keys of the last successful fetch stay in use.
+* A token is refused before its "not before" only if the issuer dated that later than the issue. If both are in the
+  future, this process's clock is behind the issuer's.
 """
 
 from __future__ import annotations
@@ -89,15 +91,18 @@ class ExternalIssuer:
         header = jwt.get_unverified_header(token)
         if header.get("alg") not in ALGORITHMS:
             raise Unauthorized("The token's algorithm is not accepted.")
-        return jwt.decode(
+        payload: dict[str, Any] = jwt.decode(
             token,
             self._keys.for_token(header),
             algorithms=ALGORITHMS,
             audience=self._audience,
             issuer=self._issuer,
             leeway=LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud", "sub"]},
+            options={"require": ["exp", "iss", "aud", "sub"], "verify_iat": False, "verify_nbf": False},
         )
+        if _begins_later(payload):
+            raise Unauthorized("The token is not valid yet.")
+        return payload
 
     def _claims(self, token: str, payload: dict[str, Any]) -> ExternalClaims:
         subject = payload["sub"]
@@ -113,6 +118,12 @@ class ExternalIssuer:
             username=_text(payload, "preferred_username"),
             display_name=_text(payload, "name"),
         )
+
+
+def _begins_later(payload: dict[str, Any]) -> bool:
+    now = time.time()
+    begins, issued = int(payload.get("nbf", 0)), int(payload.get("iat", now))
+    return begins > max(now, issued) + LEEWAY_SECONDS
 
 
 def _text(payload: dict[str, Any], name: str) -> str:

@@ -20,10 +20,8 @@ from app.core.key_ring import KeyRing
 
 ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "parley"  # Parley issues these tokens for itself
-# Applies only to "not before" and "issued at": the clock of the web process that issued the token may be ahead of this
-# process's.
-CLOCK_LEEWAY_SECONDS = 30
 MAX_TOKEN_CHARS = 8192
+_CHECKS: Any = {"require": ["exp", "sub"], "verify_iat": False, "verify_nbf": False}
 
 
 class LocalClaims(msgspec.Struct, frozen=True):
@@ -39,7 +37,11 @@ class LocalClaims(msgspec.Struct, frozen=True):
 
 
 def read_local_token(token: str, *, keys: KeyRing) -> LocalClaims:
-    """Verifies signature, lifetime and shape, and returns the claims of an access or refresh token.
+    """Verifies signature, expiry and shape, and returns the claims of an access or refresh token.
+
+    Ignores "not before" and "issued at": only Parley signs these tokens, and each is valid from its issue on. A moment
+    in the future only shows that this process's clock is behind the issuer's, by however much. Only the expiry limits
+    a token. It has no leeway: clients renew in time.
 
     Does not check revocation. Raises Unauthorized. We do not use flask-jwt-extended's ``decode_token``, because
     sessions authenticate in greenlets that have no application context, and because it knows only one key.
@@ -91,8 +93,7 @@ def _verified(token: str, key: str, *, is_old: bool) -> dict[str, Any]:
         algorithms=[ALGORITHM],
         issuer=None if is_old else ISSUER,
         audience=None if is_old else AUDIENCE,
-        leeway=CLOCK_LEEWAY_SECONDS,
-        options={"require": ["exp", "sub"], "verify_iss": not is_old, "verify_aud": not is_old},
+        options=_CHECKS | {"verify_iss": not is_old, "verify_aud": not is_old},
     )
     if is_old and ("iss" in claims or "aud" in claims):
         raise jwt.InvalidTokenError

@@ -1,27 +1,36 @@
-"""Finds settings of the deployment and of its Redis that risk data: warnings at start and in ``/readyz?verbose``."""
+"""Finds what risks data or locks users out: settings of the deployment and of its Redis, and a wrong clock. They are
+warnings at start and in ``/readyz?verbose``.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import Engine, text
+
+from app.core.errors import ParleyError
+from app.store.engine import reading
 
 log = logging.getLogger("parley.risks")
 
+CLOCK_SECONDS = 5.0  # a smaller difference harms nothing
 
-def find_risks(redis: Redis, *, production: bool, metrics_token: str) -> list[str]:
-    """Returns one sentence per risk. A Redis that does not answer is not a risk but a failed check of /readyz."""
-    risks = list(_redis_risks(_info(redis)))
+
+def find_risks(redis: Redis, engine: Engine, *, production: bool, metrics_token: str) -> list[str]:
+    """Returns one sentence per risk. A store that does not answer is not a risk but a failed check of /readyz."""
+    risks = [*_redis_risks(_info(redis)), *_clock_risks(engine)]
     if production and not metrics_token:
         risks.append("METRICS_TOKEN is not set: everybody who reaches the server can read /metrics.")
     return risks
 
 
-def log_risks(redis: Redis, *, production: bool, metrics_token: str) -> None:
-    for risk in find_risks(redis, production=production, metrics_token=metrics_token):
+def log_risks(redis: Redis, engine: Engine, *, production: bool, metrics_token: str) -> None:
+    for risk in find_risks(redis, engine, production=production, metrics_token=metrics_token):
         log.warning("%s", risk)
 
 
@@ -44,3 +53,24 @@ def _redis_risks(info: dict[str, Any]) -> Iterator[str]:
             f"Redis has maxmemory-policy {policy}: when its memory is full, it may drop messages that Postgres has not"
             " stored yet. Set noeviction."
         )
+
+
+def _clock_risks(engine: Engine) -> Iterator[str]:
+    ahead = _seconds_ahead(engine)
+    if abs(ahead) > CLOCK_SECONDS:
+        yield (
+            f"The clock of this process is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} that of Postgres:"
+            " tokens and limits in time end too early or too late. Set both by NTP."
+        )
+
+
+def _seconds_ahead(engine: Engine) -> float:
+    """Returns by how much this process's clock is ahead of Postgres'. The time that the answer took does not count."""
+    try:
+        with reading(engine) as conn:
+            before = time.time()
+            there = float(conn.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+            after = time.time()
+    except ParleyError:
+        return 0.0
+    return max(0.0, before - there) + min(0.0, after - there)
