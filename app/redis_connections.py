@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,25 +13,70 @@ from redis.retry import Retry
 from app.config import Settings
 
 REDIS_TIMEOUT_SECONDS = 5
+# Of a request: with the wait for a free connection, and however often it calls Redis, it is answered within 5 s.
+POOLED_TIMEOUT_SECONDS = 3.0
+POOL_WAIT_SECONDS = 1.5
+RETRY_SECONDS = 1.0  # after a call timed out
+
+
+class FailFastPool(redis.BlockingConnectionPool):
+    """After a call has timed out, calls fail at once for a moment. Then one caller tries, and the others go on failing
+    until it succeeds. So a request waits for one timeout, even if it calls Redis several times.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self._patience = float(options["socket_timeout"])
+        self._down_until = 0.0
+        self._lent: dict[int, float] = {}
+
+    def get_connection(self, *_args: Any, **_options: Any) -> Any:
+        now = time.monotonic()
+        if now < self._down_until:
+            raise redis.ConnectionError("Redis did not answer a moment ago.")
+        if self._down_until:
+            self._down_until = now + self._patience + RETRY_SECONDS
+        try:
+            connection = super().get_connection()  # type: ignore[no-untyped-call]
+        except redis.TimeoutError:
+            self._note_down()
+            raise
+        except redis.RedisError:
+            self._down_until = 0.0  # it refuses, so failing costs no time
+            raise
+        self._lent[id(connection)] = time.monotonic()
+        return connection
+
+    def release(self, connection: Any) -> None:
+        since = self._lent.pop(id(connection), None)
+        if connection.is_connected:
+            self._down_until = 0.0
+        elif since is not None and time.monotonic() - since >= 0.9 * self._patience:
+            self._note_down()
+        super().release(connection)  # type: ignore[no-untyped-call]
+
+    def _note_down(self) -> None:
+        self._down_until = time.monotonic() + RETRY_SECONDS
 
 
 def connect_redis(
-    settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS, protocol: int = 3
+    settings: Settings, *, timeout_seconds: float = POOLED_TIMEOUT_SECONDS, protocol: int = 3, fail_fast: bool = True
 ) -> redis.Redis:
     """Returns a client that never sends a command twice. redis-py's own retries stored one XADD twice when a reply was
     lost.
 
-    The pool opens at most ``redis_pool_size`` connections. If all of them are busy, callers wait up to the timeout;
-    redis-py's default pool would fail the 101st greenlet at once when a storm of clients returns.
+    The pool opens at most ``redis_pool_size`` connections. If all of them are busy, callers wait for a moment;
+    redis-py's default pool would fail the 101st greenlet at once when a storm of clients returns. ``fail_fast`` is for
+    short calls; a connection that is held for long, such as a subscription, would look like a call that timed out.
     """
     # A Unix socket has no TLS, and its peer cannot disappear silently.
     options: dict[str, object] = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
     if settings.redis_url.startswith("rediss://") and not settings.redis_tls_verify:
         options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    pool = redis.BlockingConnectionPool.from_url(
+    pool = (FailFastPool if fail_fast else redis.BlockingConnectionPool).from_url(
         settings.redis_url,
         max_connections=settings.redis_pool_size,
-        timeout=timeout_seconds,
+        timeout=min(timeout_seconds, POOL_WAIT_SECONDS),
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
@@ -83,5 +129,5 @@ class OneConnection(redis.Redis):
 
 def one_connection(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> OneConnection:
     """Connects immediately. Raises RedisError if Redis is unreachable."""
-    pooled = connect_redis(settings, timeout_seconds=timeout_seconds)
+    pooled = connect_redis(settings, timeout_seconds=timeout_seconds, fail_fast=False)
     return OneConnection(connection_pool=pooled.connection_pool, single_connection_client=True)

@@ -8,7 +8,7 @@ from app.api.caller import address, note_user, require_bearer_token, require_cal
 from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
-from app.core.accounts import ChangePassword, LogIn, Register
+from app.core.accounts import ChangePassword, LogIn, Register, SignInsEnding
 from app.core.errors import NotFound
 from app.core.ids import UUID
 from app.core.sign_ins import Origin, origin_of
@@ -65,8 +65,9 @@ def refresh() -> Response:
 
 @blueprint.post("/logout")
 def logout() -> Response:
-    current_container().auth_sessions.log_out(require_caller())
-    return Response(status=204)
+    container = current_container()
+    caller = container.authenticator.verify_to_log_out(require_bearer_token())
+    return _ended(container.auth_sessions.log_out(caller))
 
 
 @blueprint.post("/password")
@@ -75,10 +76,11 @@ def password() -> Response:
     caller = require_caller()
     container.limits.password(address(), caller.user_id)
     body = parse_body(ChangePassword)
-    change_password(
-        caller, body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions
+    return _ended(
+        change_password(
+            caller, body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions
+        )
     )
-    return Response(status=204)
 
 
 @blueprint.get("/sessions")
@@ -92,15 +94,14 @@ def end_one(session_id: str) -> Response:
     caller = require_writer()
     if UUID.fullmatch(session_id) is None:
         raise NotFound
-    end_sign_in(caller, session_id, engine=container.engine, sessions=container.auth_sessions)
-    return Response(status=204)
+    return _ended(end_sign_in(caller, session_id, engine=container.engine, sessions=container.auth_sessions))
 
 
 @blueprint.post("/sessions/end-others")
 def end_others() -> Response:
     container = current_container()
-    end_other_sign_ins(require_writer(), engine=container.engine, sessions=container.auth_sessions)
-    return Response(status=204)
+    caller = require_writer()
+    return _ended(end_other_sign_ins(caller, engine=container.engine, sessions=container.auth_sessions))
 
 
 @blueprint.post("/ticket")
@@ -110,6 +111,10 @@ def ticket() -> Response:
     container.limits.tokens(caller.user_id)
     made = issue_ticket(caller, redis=container.redis, lifetime_seconds=container.settings.ticket_seconds)
     return json_response(made, 201)
+
+
+def _ended(ending: SignInsEnding | None) -> Response:
+    return Response(status=204) if ending is None else json_response(ending, 202)
 
 
 def _origin() -> Origin:

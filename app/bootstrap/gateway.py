@@ -103,7 +103,7 @@ class GatewayBuilder(ServicesBuilder):
 
     def _build_listener(self) -> None:
         # Protocol 2: with RESP3, redis-py formats every push into a string.
-        redis = connect_redis(self._settings, timeout_seconds=30, protocol=2)
+        redis = connect_redis(self._settings, timeout_seconds=30, protocol=2, fail_fast=False)
 
         def resubscribed() -> None:
             self._run_blocking(self._epochs.compare)

@@ -90,6 +90,17 @@ class SignInList(Struct, frozen=True):
     sessions: list[SignInView]
 
 
+class SignInsEnding(Struct, rename="camel", frozen=True, kw_only=True):
+    """Sign-ins that have ended, while a store does not answer that every process reads. What is ``pending`` follows
+    when it answers again, and at ``pendingUntil`` (Unix seconds) at the latest.
+    """
+
+    status: Literal["accepted"] = "accepted"
+    ended: list[str]
+    pending: list[str]
+    pending_until: int
+
+
 class ProfilePatch(Struct, rename="camel", frozen=True):
     """Absent fields stay as they are; ``avatarUrl: null`` removes the picture."""
 

@@ -6,11 +6,13 @@ Invariants:
 * An entry is kept until the last access token of its session expires. After that, the expiry itself refuses the token.
 * The set in Redis carries a marker. If the marker is missing, Redis lost its data, and the set is restored from
   Postgres before any session counts as valid.
+* After a time without Redis, the next load restores the set from Postgres: logouts of that time are missing in it.
 * If ``load`` is not called regularly (a process without a gateway), each check reads Redis.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -18,6 +20,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import redis
+
+from app.core.errors import ParleyError
+
+log = logging.getLogger(__name__)
 
 # The copy in this process is valid for this long after a load. The gateway loads every 3 s, and adds published logouts
 # at once.
@@ -41,6 +47,7 @@ class RevokedSessions:
         self._until: dict[str, int] = {}
         self._loaded_at = float("-inf")
         self._lock = threading.Lock()
+        self._missed = False  # Redis did not answer, so it may lack logouts
 
     def __contains__(self, sid: str) -> bool:
         if sid in self._until:
@@ -72,9 +79,15 @@ class RevokedSessions:
         self._until.setdefault(sid, int(time.time()) + 3600 if expires_at is None else expires_at)
 
     def announce(self, sid: str, expires_at: int) -> None:
-        """Adds a logout to Redis, for every process, and to this copy. Safe to repeat."""
-        self._redis.zadd(self._key, {sid: expires_at})
+        """Adds a logout to this copy, and to Redis for every process. Safe to repeat. If Redis fails, raises its error,
+        and the next load adds the logout from Postgres.
+        """
         self.add(sid, expires_at)
+        try:
+            self._redis.zadd(self._key, {sid: expires_at})
+        except redis.RedisError:
+            self._missed = True
+            raise
 
     def load(self, *, from_store: bool = False) -> None:
         """Refreshes the copy from Redis, and from Postgres if ``from_store`` is set or Redis lost its data. Drops
@@ -82,7 +95,11 @@ class RevokedSessions:
 
         Entries added meanwhile stay until they expire.
         """
-        self._refresh(from_store=from_store)
+        try:
+            self._refresh(from_store=from_store)
+        except redis.RedisError:
+            self._missed = True
+            raise
         self._loaded_at = time.monotonic()
 
     def _refresh(self, *, from_store: bool) -> None:
@@ -90,6 +107,8 @@ class RevokedSessions:
         found, marker = self._read(now)
         if from_store or marker is None:
             found |= self._restore(now)
+        elif self._missed:
+            found |= self._restore_missed(now)
         with self._lock:
             known = self._until | found if self.keeps_entries else found
             self._until = {sid: end for sid, end in known.items() if end > now}
@@ -101,6 +120,16 @@ class RevokedSessions:
             pipeline.zscore(self._key, MARKER)
             _, rows, marker = pipeline.execute()
         return {sid.decode(): int(end) for sid, end in rows}, marker
+
+    def _restore_missed(self, now: int) -> dict[str, int]:
+        """Returns nothing while Postgres does not answer: the next load tries again."""
+        self._missed = False
+        try:
+            return self._restore(now)
+        except ParleyError as error:
+            self._missed = True
+            log.warning("logouts are restored later: %s", error.message)
+            return {}
 
     def _restore(self, now: int) -> dict[str, int]:
         stored = {sid: end for sid, end in self._from_store().items() if end > now}

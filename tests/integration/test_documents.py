@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 from app.api.documents.operations import OPERATIONS
 from app.core.kinds import COMMANDS
+from app.message_log import keys
 from tests.contract.expect import eventually
 from tests.support.clients import Account, PollClient, Refused, SseClient, WsClient, register
 from tests.support.documents import Documents
@@ -350,7 +351,31 @@ def test_changes_not_confirmed_in_time_are_answered_as_documented(
     finally:
         server.start_postgres()
     unconfirmed_changes(call, server, ben)
+    unannounced_ends(call, server)
     assert documents.unconfirmed() - documents.seen == set()
+
+
+def unannounced_ends(call: Call, server: Stack) -> None:
+    """Ends sign-ins while Redis refuses what every process reads: the list of ended ones has another type."""
+    account = {"username": f"u{uuid.uuid4().hex[:12]}", "password": "correct horse battery"}
+    token = call("POST", "/auth/register", json={**account, "displayName": "Cyd"}, token=None).json()["accessToken"]
+    for _ in range(2):
+        call("POST", "/auth/login", json=account, token=None)
+    other = next(
+        row["id"] for row in call("GET", "/auth/sessions", token=token).json()["sessions"] if not row["current"]
+    )
+    with server.stores.valkey.client() as redis:
+        redis.rename(keys.REVOKED, "kept")
+        redis.set(keys.REVOKED, "no list")
+        try:
+            call("DELETE", f"/auth/sessions/{other}", token=token)
+            call("POST", "/auth/sessions/end-others", token=token)
+            call("POST", "/auth/login", json=account, token=None)
+            passwords = {"current": "correct horse battery", "new": "another horse battery"}
+            call("POST", "/auth/password", json=passwords, token=token)
+            call("POST", "/auth/logout", token=token)
+        finally:
+            redis.rename("kept", keys.REVOKED)
 
 
 def expect_unconfirmed(call: Call, requests: list[tuple[str, str, dict[str, Any]]]) -> None:

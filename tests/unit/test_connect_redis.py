@@ -10,6 +10,9 @@ import redis
 
 from app.config import Settings
 from app.redis_connections import connect_redis, one_connection
+from dev.processes import wait_until
+from tests.support.patience import PATIENCE
+from tests.support.tcp_proxy import TcpProxy
 
 
 def settings(url: str, **changes: Any) -> Settings:
@@ -23,7 +26,7 @@ def connection(url: str, **changes: Any) -> Any:
 def test_no_retries_and_every_wait_has_a_timeout() -> None:
     made = connection("redis://127.0.0.1:1/3")
     assert made.retry.get_retries() == 0
-    assert (made.socket_timeout, made.socket_connect_timeout, made.db) == (5, 5, 3)
+    assert (made.socket_timeout, made.socket_connect_timeout, made.db) == (3, 3, 3)
     assert made.socket_keepalive
 
 
@@ -46,6 +49,38 @@ def test_caller_waits_for_a_free_connection_up_to_the_timeout(redis_url: str) ->
             client.ping()
         client.connection_pool.release(held)
         assert client.ping()
+
+
+def test_after_a_timeout_calls_fail_at_once_until_one_succeeds(redis_url: str) -> None:
+    """A request that calls Redis several times waits for one timeout, not for each."""
+    with TcpProxy(int(redis_url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])) as proxy:
+        client = connect_redis(settings(f"redis://127.0.0.1:{proxy.port}/0"), timeout_seconds=0.3)
+        assert client.ping()
+        proxy.blackhole()
+        with pytest.raises(redis.TimeoutError):
+            client.ping()
+        accepted = proxy.accepted
+        for _ in range(20):
+            with pytest.raises(redis.ConnectionError, match="a moment ago"):
+                client.ping()
+        assert proxy.accepted == accepted
+        proxy.heal()
+        wait_until(lambda: answers(client), PATIENCE, "an answer of Redis")
+        assert client.ping()
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def test_refused_connection_does_not_delay_the_next_call(redis_url: str) -> None:
+    client = connect_redis(settings("redis://127.0.0.1:1/0"))
+    for _ in range(3):
+        with pytest.raises(redis.ConnectionError, match="refused"):
+            client.ping()
 
 
 def test_single_connection_answers_like_a_normal_client(redis_url: str) -> None:

@@ -13,7 +13,7 @@ from app.api.documents.account_operations import ACCOUNT_OPERATIONS
 from app.api.documents.group_operations import GROUP_OPERATIONS
 from app.api.documents.media_operations import MEDIA_OPERATIONS
 from app.api.documents.push_operations import PUSH_OPERATIONS
-from app.api.documents.sign_in_operations import SIGN_IN_OPERATIONS
+from app.api.documents.sign_in_operations import ENDING, SIGN_IN_OPERATIONS
 from app.api.message_changes import MESSAGE_OPERATIONS
 from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.operation import (
@@ -92,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "logOut",
         "Log out: the tokens of this auth session stop working and its connections close",
         AUTH,
-        {204: Answered("Logged out")},
+        {204: Answered("Logged out"), **ENDING},
     ),
     Operation(
         "POST",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from app.api.operation import AUTH, LIMITED, MISSING, TAKEN, Answered, Operation
 from app.core import errors
-from app.core.accounts import ChangePassword, SignInList
+from app.core.accounts import ChangePassword, SignInList, SignInsEnding
+
+# Redis does not answer: the answer says what has ended and what follows.
+ENDING = {202: Answered("Ended, but not everywhere yet", SignInsEnding)}
 
 SIGN_IN_OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -13,7 +16,7 @@ SIGN_IN_OPERATIONS: tuple[Operation, ...] = (
         "changePassword",
         "Change your password. All your other sign-ins end",
         AUTH,
-        {204: Answered("The password was changed")},
+        {204: Answered("The password was changed"), **ENDING},
         body=ChangePassword,
         errors=(LIMITED, errors.Forbidden, TAKEN),
     ),
@@ -31,7 +34,7 @@ SIGN_IN_OPERATIONS: tuple[Operation, ...] = (
         "endSignIn",
         "End one of your sign-ins: its tokens stop working and its connections close",
         AUTH,
-        {204: Answered("The sign-in has ended; also if it had before")},
+        {204: Answered("The sign-in has ended; also if it had before"), **ENDING},
         errors=(MISSING, LIMITED),
     ),
     Operation(
@@ -40,7 +43,7 @@ SIGN_IN_OPERATIONS: tuple[Operation, ...] = (
         "endOtherSignIns",
         "End all your sign-ins except this one",
         AUTH,
-        {204: Answered("The other sign-ins have ended")},
+        {204: Answered("The other sign-ins have ended"), **ENDING},
         errors=(LIMITED,),
     ),
 )

@@ -4,21 +4,24 @@ rest (remove_account_data.py).
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.core.errors import Forbidden, Invalid
+from app.core.errors import Forbidden, Invalid, Overloaded
 from app.fanout.announcements import announce_account_deleted
 from app.fanout.revocation import RevokedSessions, all_sessions_of
-from app.redis_calls import redis_errors_as_overloaded
 from app.services.audit.record import record
 from app.store import account_deletions, auth_sessions, push_targets, users
 from app.store.engine import reading, writing
 from app.task_queue import enqueue_deletion
+
+log = logging.getLogger(__name__)
 
 VerifyPassword = Callable[[str | None, str], bool]
 
@@ -57,10 +60,16 @@ class AccountDeletion:
             auth_sessions.end_all_of(conn, user_id, "account deleted")
             push_targets.forget_user(conn, user_id)
             auth_sessions.end_session(conn, sid, user_id, "account deleted", tokens_end_ms=tokens_end * 1000)
-        with redis_errors_as_overloaded():
-            self._revoked.announce(sid, tokens_end)
-        announce_account_deleted(self._redis, sid, user_id)
+        self._announce(sid, user_id, tokens_end)
         enqueue_deletion(user_id)
+
+    def _announce(self, sid: str, user_id: int, tokens_end: int) -> None:
+        """Without Redis, the other processes read Postgres when it answers again."""
+        try:
+            self._revoked.announce(sid, tokens_end)
+            announce_account_deleted(self._redis, sid, user_id)
+        except (RedisError, Overloaded) as error:
+            log.warning("a deleted account is announced later: %s", type(error).__name__)
 
     def _check_password(self, user_id: int, password: str | None) -> None:
         with reading(self._engine) as conn:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine
 
-from app.core.accounts import UserView
+from app.core.accounts import SignInsEnding, UserView
 from app.core.audit import Action
 from app.core.caller import Caller
-from app.core.errors import Unauthorized
+from app.core.errors import Overloaded, Unauthorized
 from app.core.sign_ins import Origin
 from app.fanout.announcements import announce_log_out
 from app.fanout.revocation import RevokedSessions
-from app.redis_calls import redis_errors_as_overloaded
 from app.services.audit.record import record
 from app.services.auth.local_tokens import LocalClaims
 from app.services.auth.refuse_suspended import refuse_suspended
 from app.store import auth_sessions as store
 from app.store import push_targets
 from app.store.engine import writing
+
+log = logging.getLogger(__name__)
 
 # Allows for the clocks of this process, of the one that issued the last token, and of those that check it.
 CLOCK_MARGIN_SECONDS = 60
@@ -44,7 +47,10 @@ class SignIn(NamedTuple):
 
 
 class AuthSessions:
-    """Begins, refreshes and ends auth sessions. All methods raise Overloaded if a store does not answer."""
+    """Begins, refreshes and ends auth sessions. All methods raise Overloaded if Postgres does not answer.
+
+    Methods that end sessions return None, or what still has to follow because Redis does not answer.
+    """
 
     def __init__(
         self,
@@ -95,16 +101,16 @@ class AuthSessions:
             raise Unauthorized("The refresh token is no longer valid.")
         return AuthSession(rotation.user_id, claims.sid, rotation.generation)
 
-    def log_out(self, caller: Caller) -> None:
+    def log_out(self, caller: Caller) -> SignInsEnding | None:
         """Ends the caller's session."""
-        self.end(caller.sid, caller.user_id, "logged out", tokens_end=caller.expires_at)
+        return self.end(caller.sid, caller.user_id, "logged out", tokens_end=caller.expires_at)
 
     def end(
         self, sid: str, user_id: int, reason: str, *, tokens_end: int = 0, action: Action = "session.ended"
-    ) -> None:
+    ) -> SignInsEnding | None:
         """Ends a session: its tokens stop working in every process, and its open connections close.
 
-        Writes to Postgres first, because everything after that can be rebuilt from it. Safe to repeat after Overloaded.
+        Writes to Postgres first, because everything after that can be rebuilt from it. Safe to repeat.
         ``tokens_end`` is the end of a token that the caller knows, in epoch seconds; another token of the session may
         end later, up to the longest lifetime.
         """
@@ -114,7 +120,7 @@ class AuthSessions:
                 record(conn, action, actor_id=user_id, target_id=user_id, sessionId=sid, reason=reason)
             end = store.end_session(conn, sid, user_id, reason, tokens_end_ms=tokens_end_ms)
             push_targets.forget_session(conn, sid)
-        self.announce({sid: end})
+        return self.announce({sid: end})
 
     def end_others(self, conn: Connection, caller: Caller, reason: str) -> dict[str, int]:
         """Ends all sessions of the caller's user except the caller's own, within the caller's transaction. Pass the
@@ -133,13 +139,21 @@ class AuthSessions:
         found = store.find_session(conn, sid)
         return found is not None and found.revoked_ms is not None
 
-    def announce(self, ended: Mapping[str, int]) -> None:
-        """Stops the tokens of ended sessions in every process and closes their connections. Safe to repeat."""
-        with redis_errors_as_overloaded():
+    def announce(self, ended: Mapping[str, int]) -> SignInsEnding | None:
+        """Stops the tokens of ended sessions in every process and closes their connections. Safe to repeat.
+
+        Without Redis, only this process stops them. The others read Postgres when Redis answers again.
+        """
+        try:
             for sid, end in ended.items():
                 self._revoked.announce(sid, end)
-        for sid in ended:
-            announce_log_out(self._redis, sid)
+            for sid in ended:
+                announce_log_out(self._redis, sid)
+        except (RedisError, Overloaded) as error:
+            log.warning("ended sign-ins are announced later: %s", type(error).__name__)
+            pending = ["accessTokens", "connections"]
+            return SignInsEnding(ended=["refreshTokens"], pending=pending, pending_until=max(ended.values()))
+        return None
 
     def _tokens_end_ms(self) -> int:
         """Returns when every access token that was issued until now has expired."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from app.core.accounts import ChangePassword
+from app.core.accounts import ChangePassword, SignInsEnding
 from app.core.caller import Caller
 from app.core.errors import Conflict, Forbidden, Unauthorized
 from app.services.audit.record import record
@@ -17,8 +17,9 @@ from app.store.engine import reading, writing
 
 def change_password(
     caller: Caller, given: ChangePassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions
-) -> None:
-    """Stores the new password and ends all other sessions of the user, in one transaction.
+) -> SignInsEnding | None:
+    """Stores the new password and ends all other sessions of the user, in one transaction. Returns
+    what ``AuthSessions.announce`` does.
 
     Raises Invalid if the new password is common or made of the username, Forbidden if the current password is wrong or
     the account has none, Unauthorized if the caller's session
@@ -37,7 +38,7 @@ def change_password(
             raise Unauthorized("This sign-in has ended.")
         record(conn, "password.changed", actor_id=caller.user_id, target_id=caller.user_id)
         ended = sessions.end_others(conn, caller, "password changed")
-    sessions.announce(ended)
+    return sessions.announce(ended)
 
 
 def _checked_hash(caller: Caller, password: str, *, engine: Engine, passwords: Passwords) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from app.core.accounts import SignInList, SignInView
+from app.core.accounts import SignInList, SignInsEnding, SignInView
 from app.core.caller import Caller
 from app.core.errors import NotFound
 from app.core.times import rfc3339
@@ -22,20 +22,24 @@ def list_sign_ins(caller: Caller, *, engine: Engine) -> SignInList:
     return SignInList([_view(row, caller) for row in rows])
 
 
-def end_sign_in(caller: Caller, sid: str, *, engine: Engine, sessions: AuthSessions) -> None:
-    """Ends one sign-in of the caller. Raises NotFound if it is not theirs. Safe to repeat."""
+def end_sign_in(caller: Caller, sid: str, *, engine: Engine, sessions: AuthSessions) -> SignInsEnding | None:
+    """Ends one sign-in of the caller. Raises NotFound if it is not theirs. Safe to repeat. Returns what
+    ``AuthSessions.announce`` does.
+    """
     with reading(engine) as conn:
         found = store.find_session(conn, sid)
     if found is None or found.user_id != caller.user_id:
         raise NotFound
-    sessions.end(sid, caller.user_id, "ended by its user")
+    return sessions.end(sid, caller.user_id, "ended by its user")
 
 
-def end_other_sign_ins(caller: Caller, *, engine: Engine, sessions: AuthSessions) -> None:
-    """Ends all sign-ins of the caller except the one that makes the request."""
+def end_other_sign_ins(caller: Caller, *, engine: Engine, sessions: AuthSessions) -> SignInsEnding | None:
+    """Ends all sign-ins of the caller except the one that makes the request. Returns what ``AuthSessions.announce``
+    does.
+    """
     with writing(engine) as conn:
         ended = sessions.end_others(conn, caller, "ended by its user")
-    sessions.announce(ended)
+    return sessions.announce(ended)
 
 
 def _view(row: store.SignInRow, caller: Caller) -> SignInView:

@@ -9,6 +9,7 @@ import jwt
 import msgspec
 import pytest
 import redis
+from werkzeug.test import TestResponse
 
 from app.container import Container
 from app.core.errors import Overloaded
@@ -143,14 +144,62 @@ def test_entry_outlives_every_access_token_of_the_session(api: Api, redis_client
     assert end > jwt.decode(newest, options={"verify_signature": False})["exp"]
 
 
-def test_logout_without_redis_is_overloaded_and_can_be_repeated(api: Api, parley: Container, make_api: MakeApp) -> None:
+@pytest.fixture
+def cut_off(make_api: MakeApp) -> Api:
+    """A process that does not reach Redis."""
+    made: Api = make_api(redis_url="redis://127.0.0.1:1/0")
+    return made
+
+
+def assert_accepted(answer: TestResponse) -> None:
+    assert answer.status_code == 202
+    body = answer.get_json()
+    assert (body["status"], body["ended"]) == ("accepted", ["refreshTokens"])
+    assert body["pending"] == ["accessTokens", "connections"]
+    assert body["pendingUntil"] > time.time()
+
+
+def test_logout_without_redis_takes_effect_and_says_what_follows(api: Api, cut_off: Api, make_api: MakeApp) -> None:
     account = api.register()
-    cut_off: Api = make_api(redis_url="redis://127.0.0.1:1/0")
-    answer = cut_off.post("/api/v1/auth/logout", token=account.access)
-    problem = assert_problem(answer, 503, "overloaded")
-    assert problem["retryAfter"] >= 1
-    with pytest.raises(Overloaded):
-        cut_off.app.extensions["parley"].auth_sessions.end(sid_of(account), account.id, "Redis went away in between")
+    assert_accepted(cut_off.post("/api/v1/auth/logout", token=account.access))
     assert_problem(api.post("/api/v1/auth/refresh", token=account.refresh), 401, "unauthorized")
-    log_out(api, account)
+    here: Container = cut_off.app.extensions["parley"]
+    assert sid_of(account) in here.revoked, "this process refuses the token at once"
+    assert_problem(cut_off.post("/api/v1/auth/logout", token=account.access), 401, "unauthorized")
+
+
+def test_what_a_logout_without_redis_left_open_follows_when_redis_answers(
+    api: Api, cut_off: Api, parley: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = api.register()
+    parley.revoked.load()
+    cut_off.post("/api/v1/auth/logout", token=account.access)
+    assert sid_of(account) not in parley.revoked
+    missing = redis.Redis.from_url("redis://127.0.0.1:1/0")
+    with monkeypatch.context() as outage:
+        outage.setattr(parley.revoked, "_redis", missing)
+        with pytest.raises(redis.RedisError):
+            parley.revoked.load()
+    parley.revoked.load()
     assert sid_of(account) in parley.revoked
+
+
+def test_logouts_that_redis_missed_are_restored_when_postgres_answers_too(
+    api: Api, cut_off: Api, parley: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, revoked = api.register(), parley.revoked
+    store = revoked._from_store
+    cut_off.post("/api/v1/auth/logout", token=account.access)
+
+    def down() -> dict[str, int]:
+        raise Overloaded
+
+    with monkeypatch.context() as outage:
+        outage.setattr(revoked, "_missed", True)
+        outage.setattr(revoked, "_from_store", down)
+        revoked.load()
+        assert sid_of(account) not in revoked
+        assert revoked._missed
+        outage.setattr(revoked, "_from_store", store)
+        revoked.load()
+    assert sid_of(account) in revoked
