@@ -27,7 +27,7 @@ class SharedServerScheduling(LoadScopeScheduling):
 
 
 def share_of(module: str) -> str:
-    """Returns the name of the module's share. ``module`` is a path below the root, such as ``tests/push/test_many.py``."""
+    """Returns the name of the module's share. ``module`` is a path such as ``tests/push/test_many.py``."""
     folder = Path(module).parent.as_posix().removeprefix("tests/")
     text = (TESTS.parent / module).read_text()
     if folder not in SHARES or any(name in text for name in OWN):
