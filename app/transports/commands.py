@@ -256,9 +256,17 @@ class Commands:
             self._session.when_drained(fetch)
 
     def _answer_unread(self, command: FetchUnread, ref: str | None) -> None:
-        session = self._session
-        answer = self._services.fetch_unread(session.user_id, command.conversation_id, command.limit)
-        session.answer("unread_messages", answer, ref)
+        with self._session.holding():
+            self._session.answer("unread_messages", self._read_unread(command), ref)
+
+    def _read_unread(self, command: FetchUnread) -> dict[str, Any]:
+        """Reads again if a replay wrote events meanwhile: the answer must not be older than they are."""
+        session, answer, before = self._session, {}, -1
+        for _ in range(3):
+            if session.position != before:
+                before = session.position
+                answer = self._services.fetch_unread(session.user_id, command.conversation_id, command.limit)
+        return answer
 
     def _presence(self, command: PresenceSubscribe, ref: str | None) -> None:
         self._count_read()

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import gevent
 
@@ -203,6 +205,24 @@ class Session:
         for event in buffered:
             self.offer(event)
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Holds live events back. A state that is read and written meanwhile never follows newer events, which would
+        leave the client with the older state. May block at the end.
+        """
+        if self._catching_up:  # they are held already
+            yield
+            return
+        self._catching_up = True
+        self._buffer = []
+        try:
+            yield
+        finally:
+            self._go_live_or_close()
+
+    def _go_live_or_close(self) -> None:
+        self._or_close(lambda: self.go_live(self.position))
+
     def resume_from_store(self) -> None:
         """Catches up again: the subscription broke, and something may have been missed."""
         if self.closed or not self.joined:
@@ -215,8 +235,11 @@ class Session:
         self.streams.run_replay(self._catch_up_or_close)
 
     def _catch_up_or_close(self) -> None:
+        self._or_close(self.catch_up)
+
+    def _or_close(self, act: Callable[[], None]) -> None:
         try:
-            self.catch_up()
+            act()
         except ParleyError as error:
             log.warning("session %s cannot catch up (%s); it is closed, and its client returns", self.id, error.code)
             self.close(CloseCode.TRY_AGAIN_LATER, Overloaded())

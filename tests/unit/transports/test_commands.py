@@ -16,6 +16,7 @@ from app.clock import now_ms
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.errors import Overloaded, ParleyError, Unauthorized
+from app.core.events import Event
 from app.core.ids import make_uuid7
 from app.message_log import keys
 from app.transports.command_session import CommandServices, CommandSession
@@ -101,7 +102,9 @@ def verify(token: str) -> Caller:
     return Caller(ANN, "sid", 2**40)
 
 
-def make_session(gateway: MemoryGateway, faults: Faults | None = None, *, joined: bool = True) -> Session:
+def make_session(
+    gateway: MemoryGateway, faults: Faults | None = None, *, joined: bool = True, make: type[Session] = Session
+) -> Session:
     gateway.store.add_direct(PAIR, ANN, BEN)
     unused: Any = None
     services = CommandServices(
@@ -114,7 +117,7 @@ def make_session(gateway: MemoryGateway, faults: Faults | None = None, *, joined
         fetch_unread=(faults or Faults()).fetch,
         verify_token=verify,
     )
-    session = Session(gateway, services)
+    session = make(gateway, services)
     if joined:
         session.identify(Caller(ANN, "sid", 2**40))
         session.joined = True
@@ -278,3 +281,46 @@ def test_fetch_waits_until_the_reader_has_taken_what_waits() -> None:
         fetch()
         gateway.work_until(lambda: len(session.all) == 2)
         assert [name for _, name, _ in session.all] == ["unread_messages", "pong"]
+
+
+class Live(Session):
+    """Also keeps the live events."""
+
+    def write(self, event: Event) -> None:
+        self.all.append((None, event.name, event.version))
+
+
+@in_own_hub
+def test_fetched_messages_are_never_older_than_the_events_before_them() -> None:
+    """Otherwise the client replaces the new state of a message by the old one, and nothing corrects it."""
+    with memory_gateway() as gateway:
+        session = make_session(gateway, make=Live)
+
+        def fetch(*_: Any) -> Any:
+            session.offer(Event("message_updated", b"{}", version=5))
+            return {"messages": []}
+
+        session.commands._services.fetch_unread = fetch
+        session.take("fetch_unread_messages", {}, "fetch")
+        gateway.work_until(lambda: len(session.all) == 2)
+        assert [name for _, name, _ in session.all] == ["unread_messages", "message_updated"]
+        session.offer(Event("message_updated", b"{}", version=6))
+        assert session.all[-1] == (None, "message_updated", 6)
+
+
+@in_own_hub
+def test_fetch_beside_a_replay_reads_again_if_the_replay_wrote() -> None:
+    with memory_gateway() as gateway:
+        session = make_session(gateway, make=Live)
+        session._catching_up, session._buffer = True, []
+        reads: list[int] = []
+
+        def fetch(*_: Any) -> Any:
+            reads.append(session.position)
+            session.position = 5  # the replay writes once
+            return {"messages": []}
+
+        session.commands._services.fetch_unread = fetch
+        session.take("fetch_unread_messages", {}, "fetch")
+        gateway.work_until(lambda: len(session.all) == 1)
+        assert reads == [0, 5]
