@@ -4,7 +4,8 @@ and marks in batch_writes.py.
 Invariants:
 
 * A batch is stored completely or not at all, in the order of the log, and only in the current epoch.
-* Safe to run again: each statement checks the version of the row that it changes, or sets a final state.
+* Safe to run again, even after later changes (by a drain that hung, and whose successor went on): each statement
+  checks the version of the row that it changes, or sets a final state.
 * A change whose message was deleted, or whose member has left, does nothing.
 """
 
@@ -73,7 +74,7 @@ _RECHECK_SHOWN = HotStatement(RECHECK_SHOWN)  # a device may display the deleted
 _REACT = HotStatement("""
     INSERT INTO reactions (conversation_id, seq, user_id, emoji, version, created_at)
     SELECT conversation_id, seq, :user, :emoji, :version, :at FROM messages
-    WHERE conversation_id = :conversation AND seq = :seq AND deleted_at IS NULL
+    WHERE conversation_id = :conversation AND seq = :seq AND deleted_at IS NULL AND version < :version
     ON CONFLICT DO NOTHING
 """)
 _UNREACT = HotStatement("""
@@ -121,6 +122,7 @@ _MENTION = HotStatement("""
     INSERT INTO mentions (user_id, conversation_id, seq)
     SELECT u, :conversation, :seq FROM unnest(CAST(:users AS bigint[])) AS named (u)
     JOIN members AS m ON m.conversation_id = :conversation AND m.user_id = u
+    WHERE EXISTS (SELECT FROM messages WHERE conversation_id = :conversation AND seq = :seq AND version = :version)
     ON CONFLICT DO NOTHING
 """)
 _UNMENTION = HotStatement("DELETE FROM mentions WHERE conversation_id = :conversation AND seq = :seq")

@@ -32,6 +32,7 @@ _REMOVE_MEMBERS = HotStatement("""
 _SET_ROLE = HotStatement("""
     UPDATE members SET role = :role
     WHERE conversation_id = :conversation AND user_id = :user AND left_seq IS NULL
+      AND EXISTS (SELECT FROM conversations WHERE id = :conversation AND info_version < :version)
 """)
 _SET_INFO = HotStatement("""
     UPDATE conversations SET name = coalesce(CAST(:name AS text), name),
@@ -66,7 +67,8 @@ def _place(record: Record) -> dict[str, Any]:
 
 
 def _set_role(conn: Connection, record: Record, system: dict[str, Any]) -> None:
-    _SET_ROLE.run(conn, conversation=record.conversation_id, user=system["userId"], role=system["role"])
+    place = {"conversation": record.conversation_id, "version": record.version}
+    _SET_ROLE.run(conn, **place, user=system["userId"], role=system["role"])
 
 
 def _set_info(conn: Connection, record: Record, system: dict[str, Any]) -> None:
