@@ -16,7 +16,7 @@ from app.api.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, An
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
 from app.core.change_answers import ChangeAck, EarlierTexts, MessageReceipts, PinnedMessages
-from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, SwitchMessage
+from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, SwitchMessage, Time
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import UUID
 from app.core.kinds import COMMANDS
@@ -64,7 +64,10 @@ class PinsQuery(Struct, frozen=True):
 
 
 class EditBody(Struct, frozen=True):
+    """``after``: see EditMessage."""
+
     message: str
+    after: Time | None = None
 
 
 class EmojiOf(Struct, frozen=True):
@@ -75,7 +78,7 @@ class EmojiOf(Struct, frozen=True):
 def edit(message_id: str) -> Response:
     caller = require_caller()
     body = parse_body(EditBody)
-    command = EditMessage(checked(message_id), body.message, parse_query(WhichQuery).conversation_id)
+    command = EditMessage(checked(message_id), body.message, parse_query(WhichQuery).conversation_id, body.after)
     return ack_response(current_gateway().messaging.editor.edit(caller.user_id, command))
 
 

@@ -23,6 +23,7 @@ Seq = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
 Emoji = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
+Time = Annotated[str, Meta(min_length=10, max_length=40)]  # RFC 3339
 DeviceId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -68,11 +69,16 @@ class SendMessage(Command, frozen=True):
 
 
 class EditMessage(Command, frozen=True):
-    """``conversation_id`` is needed if the user sees several messages with this id: it is unique per conversation."""
+    """``conversation_id`` is needed if the user sees several messages with this id: it is unique per conversation.
+
+    ``after`` is the ``editedAt`` of the text that this edit replaces, or ``sentAt`` if it was never edited. A later
+    edit is not overwritten: ``conflict``.
+    """
 
     id: Uuid
     message: str
     conversation_id: Id | None = None
+    after: Time | None = None
 
 
 class DeleteMessage(Command, frozen=True):

@@ -17,7 +17,8 @@ def ms_of_time(text: str, field: str) -> int:
     """Returns an RFC 3339 time, or a date, in ms since 1970. Raises Invalid for anything else."""
     try:
         at = datetime.fromisoformat(text)
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).replace(microsecond=0).timestamp()
+        return int(seconds) * 1000 + at.microsecond // 1000
     except (ValueError, OverflowError):
         raise Invalid.field(field, "must be a date or an RFC 3339 time") from None
 

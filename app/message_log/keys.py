@@ -73,6 +73,11 @@ def changed(conversation_id: int, seq: int) -> str:
     return f"{PREFIX}e:{conversation_id}:{seq}"
 
 
+def last_edit(conversation_id: int, seq: int) -> str:
+    """string: time of this message's last edit in ms; expires with dedupe marks, long after Postgres has it"""
+    return f"{PREFIX}m:{conversation_id}:{seq}"
+
+
 def refused(version: int) -> str:
     """string: why this version was not stored, for a sender whose notice was lost; expires by itself"""
     return f"{PREFIX}refused:{version}"

@@ -156,7 +156,9 @@ class Session:
         if self.auto_ack and event.seq and event.sender_id != self.user_id:
             if self._undelivered is None:
                 self._undelivered = {}
-            self._undelivered[event.conversation_id] = event.seq
+            # A replay brings a changed message after later ones.
+            before = self._undelivered.get(event.conversation_id, 0)
+            self._undelivered[event.conversation_id] = max(before, event.seq)
 
     def written_out(self) -> None:
         """Notes that everything was written to the client, so that its messages are delivered."""

@@ -20,9 +20,14 @@ export class Commands extends AccountCalls {
   /** @param {number[]} _userIds */
   watch(_userIds) {}
 
-  /** @param {string} id @param {string} message @param {number} [conversationId] @returns {Promise<ChangeAck>} */
-  edit(id, message, conversationId) {
-    return this.command("edit_message", { id, message, conversationId });
+  /**
+   * Replaces the text. With `after`, a later edit is not overwritten (`conflict`), so the edit can be repeated safely.
+   * @param {string} id @param {string} message @param {number} [conversationId]
+   * @param {string} [after] `editedAt` of the text that it replaces, or `sentAt` if that was never edited
+   * @returns {Promise<ChangeAck>}
+   */
+  edit(id, message, conversationId, after) {
+    return this.command("edit_message", { id, message, conversationId, after });
   }
 
   /** @param {string} id @param {"everyone" | "me"} [scope] @param {number} [conversationId] @returns {Promise<ChangeAck>} */

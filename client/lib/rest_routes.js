@@ -4,7 +4,11 @@
  */
 const ROUTES = {
   send_message: (data) => ["POST", "/messages", data],
-  edit_message: ({ id, message, conversationId }) => ["PATCH", withQuery(`/messages/${id}`, { conversationId }), { message }],
+  edit_message: ({ id, message, conversationId, after }) => [
+    "PATCH",
+    withQuery(`/messages/${id}`, { conversationId }),
+    { message, ...(after && { after }) },
+  ],
   delete_message: ({ id, scope, conversationId }) => ["DELETE", withQuery(`/messages/${id}`, { scope, conversationId })],
   react: ({ id, emoji, on, conversationId }) => [
     on ? "PUT" : "DELETE",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -76,6 +77,23 @@ def test_message_sent_and_edited_while_away_comes_with_its_latest_text(
     away.fence()
     shown = [e.data["message"] for e in away.events if e.data.get("id") == sent["id"]]
     assert shown[-1] == "two"
+
+
+def test_message_edited_while_away_comes_at_its_last_change_and_delivers_all_of_them(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, transport: str
+) -> None:
+    sender, away = connect("ws", ann), connect(transport, ben)
+    away.kill()
+    first, _, _ = [rest(ann).send(conversation_id=pair, message=text) for text in ("one", "two", "three")]
+    rest(ann).edit(first["id"], "one, edited", pair)
+    away.reconnect()
+    away.next_event(lambda event: event.data.get("message") == "one, edited")
+    away.fence()
+    arrived = [(m["seq"], m["message"]) for m in away.messages(pair)]
+    assert arrived == [(2, "two"), (3, "three"), (1, "one, edited")]
+    assert not [event for event in away.named("message_updated") if event.data["id"] == first["id"]]
+    if transport == "ws":  # readers of the other transports mark by themselves
+        sender.next_event(lambda event: event.name == "message_delivered" and event.data["seq"] == 3)
 
 
 def test_author_can_read_earlier_texts(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
@@ -191,3 +209,57 @@ def test_simultaneous_edits_end_with_the_same_text_for_all(
     for client in clients:
         client.fence()
         assert client.named("message_updated")[-1].data["message"] == last
+
+
+@pytest.mark.parametrize("by", ["ws", "poll"], ids=["frame", "REST"])
+def test_edit_that_is_repeated_after_a_newer_one_does_not_win(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, by: str
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    author = connect(by, ann)
+    author.edit(sent["id"], "two", pair, after=sent["sentAt"])
+    first = one(rest(ann), pair, 1)["editedAt"]
+    author.edit(sent["id"], "three", pair, after=first)
+    with refused("conflict"):
+        author.edit(sent["id"], "two", pair, after=sent["sentAt"])
+    assert one(rest(ann), pair, 1)["message"] == "three"
+    author.edit(sent["id"], "four", pair)
+    assert one(rest(ann), pair, 1)["message"] == "four", "without `after`, the last one wins as before"
+
+
+def test_repeated_edit_is_acked_again_and_changes_nothing(
+    rest: MakeRest, connect: Connect, pair: int, ann: Account, ben: Account
+) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    ack = rest(ann).edit(sent["id"], "two", pair, after=sent["sentAt"])
+    edited = one(rest(ann), pair, 1)
+    other = connect("ws", ben)
+    assert rest(ann).edit(sent["id"], "two", pair, after=sent["sentAt"]) == ack
+    assert one(rest(ann), pair, 1) == edited
+    rest(ann).send(conversation_id=pair, message="next")
+    assert other.next_event("receive_message").data["message"] == "next"
+    assert not [event for event in other.events if event.name == "message_updated"]
+
+
+def test_edits_that_race_with_the_same_after_leave_one_winner(rest: MakeRest, pair: int, ann: Account) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+
+    def attempt(text: str) -> str:
+        try:
+            return str(rest(ann).edit(sent["id"], text, pair, after=sent["sentAt"])["status"])
+        except Refused as error:
+            return error.code
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(attempt, [f"text {number}" for number in range(6)]))
+    won = [number for number, outcome in enumerate(outcomes) if outcome == "stored"]
+    assert sorted(outcomes) == ["conflict"] * 5 + ["stored"]
+    assert one(rest(ann), pair, 1)["message"] == f"text {won[0]}"
+    assert len(rest(ann).edits(sent["id"], pair)) == 1
+
+
+@pytest.mark.parametrize("after", ["yesterday then", "2026-02-31T00:00:00Z", "", 7])
+def test_after_that_is_no_time_is_invalid(rest: MakeRest, pair: int, ann: Account, after: Any) -> None:
+    sent = rest(ann).send(conversation_id=pair, message="one")
+    with refused("invalid"):
+        rest(ann).edit(sent["id"], "two", pair, after=after)

@@ -3,7 +3,8 @@
 -- The numbers of the kinds (KIND_…) and the private ones (PRIVATE) come from app/core/kinds.py.
 --
 -- ARGV 6: four values per operation, one after the other: kind, conversation, user, what. `what` depends on the kind:
---     EDITED          {seq, 0, quoted or nil}: `quoted` as in log.lua
+--     EDITED          {seq, after, quoted or nil}: not after a later edit than `after` (ms); 0 if it does not matter, -1 if
+--                     the message has this text already; `quoted` as in log.lua
 --     PINNED and private changes (HIDDEN …)  {seq}
 --     DELETED         {seq, author}
 --     REACTED         {seq, 0 if the reaction is in this state already}
@@ -21,7 +22,7 @@
 --     for RECEIPT_BATCH, seq is the last seq of the conversation, also with 7 and 8
 --     1, 2 and 3, for GROUP_CHANGED: its id was accepted before (as append.lua)
 --     9 the role does not allow it        10 the last owner        11 too many members       12 no such message or member
---     14 the message was changed since it was read
+--     14 the message was changed since it was read, or edited since `after`
 --
 -- On the bus, GROUP_CHANGED has one more field, the new state of the conversation:
 --   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}; false for users who
@@ -72,6 +73,10 @@ local function was_changed(c, seq, seen)
   return tonumber(call('GET', prefix .. 'e:' .. format('%d:%d', c.id, seq)) or '0') > seen
 end
 
+local function last_edit(c, seq)
+  return prefix .. 'm:' .. format('%d:%d', c.id, seq)
+end
+
 local function log_media(c, kind, user, what, index)
   local seq = what[1] or 0
   local to = seq > 0 and who_sees(c, user, seq) or {user}
@@ -96,10 +101,15 @@ local function change_message(c, kind, user, what, index)
   end
   if kind == KIND_REACTED and what[2] == 0 then return unchanged(c) end
   if kind == KIND_MEDIA_RESOLVED and was_changed(c, seq, what[2]) then return answer(VERSION_CONFLICT) end
+  if kind == KIND_EDITED and what[2] < 0 then return unchanged(c, seq) end
+  if kind == KIND_EDITED and what[2] > 0 and tonumber(call('GET', last_edit(c, seq)) or '0') > what[2] then
+    return answer(VERSION_CONFLICT)
+  end
   if kind == KIND_PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   if kind == KIND_DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
   log(c, kind, seq, index, PRIVATE[kind] and {user} or who_sees(c, user, seq), what[3])
+  if kind == KIND_EDITED then call('SET', last_edit(c, seq), sent, 'EX', ARGV[4]) end
   if kind == KIND_EDITED or kind == KIND_PINNED then
     call('SET', prefix .. 'e:' .. format('%d:%d', c.id, seq), format('%.0f', version), 'EX', ARGV[4])
   end

@@ -12,10 +12,11 @@ from sqlalchemy import Engine
 
 from app.clock import now_ms
 from app.core.commands import DeleteMessage, EditMessage, React, SwitchMessage, check_length
-from app.core.errors import Forbidden, Invalid
+from app.core.errors import Conflict, Forbidden, Invalid
 from app.core.kinds import COMMANDS, Kind
 from app.core.message_view import View, body_for_edit
 from app.core.records import MessageBody, ReactedBody, SettingsBody, SwitchBody, encode_body
+from app.core.times import ms_of_time
 from app.message_log.append import Operation
 from app.services.messaging.mentions import find_mentions
 from app.services.reading.conversation_cache import ConversationCache
@@ -23,6 +24,7 @@ from app.services.reading.find_message import MessageFinder
 from app.services.reading.quotations import find_quotation, quote_in
 from app.store.engine import reading
 
+IN_PLACE = -1  # change.lua: the message has this text already
 MAX_EMOJI = 50  # different ones per message
 # Counts one act of a user against a limit. May block. Raises RateLimited.
 Acquire = Callable[[int], None]
@@ -58,9 +60,12 @@ class MessageEditor:
         self._edit_seconds = edit_seconds
 
     def edit(self, user_id: int, command: EditMessage) -> Prepared:
-        """Only the author may edit, and only for a while. Also raises Invalid, TooLarge."""
+        """Only the author may edit, and only for a while. Also raises Invalid, TooLarge, and Conflict if the message
+        was edited since ``after``.
+        """
         self._acquire_edit(user_id)
         check_length(command.message, self._max_text)
+        after = _moment(command.after)
         view = self._messages.find_present(user_id, command.id, command.conversation_id)
         if view["senderId"] != user_id:
             raise Forbidden("Only the author may edit a message.")
@@ -69,6 +74,8 @@ class MessageEditor:
             raise Forbidden("It is too late to edit this message.")
         if not command.message and not view["attachments"]:
             raise Invalid.field("message", "neither text nor attachments")
+        if after and _last_edit(view) > after:
+            return _edited_since(user_id, view, command.message)
         body = body_for_edit(view, command.message)
         mentioned = find_mentions(
             view["conversationId"],
@@ -81,7 +88,7 @@ class MessageEditor:
             body.mentions = mentioned.users
         if mentioned.all:
             body.mentions_all = True
-        return _prepared(Kind.EDITED, user_id, view, [view["seq"], 0, *self._quote(view, body)], encode_body(body))
+        return _prepared(Kind.EDITED, user_id, view, [view["seq"], after, *self._quote(view, body)], encode_body(body))
 
     def _quote(self, view: View, body: MessageBody) -> list[Any]:
         """Sets the quotation of a reply's new state. Returns its operand for the log, or nothing. The author may see
@@ -134,6 +141,23 @@ def change_settings(user_id: int, conversation_id: int, settings: SettingsBody) 
     """Returns the change of a member's own settings of a conversation: muted, archived, pinned."""
     operation = Operation(Kind.SETTINGS, conversation_id, user_id, [], encode_body(settings))
     return Prepared(operation, {"conversationId": conversation_id, "status": "stored"})
+
+
+def _moment(after: str | None) -> int:
+    return 0 if after is None else ms_of_time(after, "after")
+
+
+def _last_edit(view: View) -> int:
+    return ms_of_time(view.get("editedAt") or view["sentAt"], "editedAt")
+
+
+def _edited_since(user_id: int, view: View, text: str) -> Prepared:
+    """Returns an edit that changes nothing if this edit was made before: it is only repeated. Raises Conflict if the
+    message has another text.
+    """
+    if view["message"] != text:
+        raise Conflict("The message was edited since.")
+    return _prepared(Kind.EDITED, user_id, view, [view["seq"], IN_PLACE])
 
 
 def _check_changeable(view: View) -> None:

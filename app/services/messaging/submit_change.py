@@ -52,6 +52,7 @@ def change_refusal(what: int) -> ParleyError:
         Decided.NOT_FOUND: NotFound(),
         Decided.FORBIDDEN: Forbidden("Your role does not allow this."),
         Decided.LAST_OWNER: Conflict("A group needs an owner: make another member owner first."),
+        Decided.VERSION_CONFLICT: Conflict("The message was edited since."),
         Decided.TOO_MANY: Invalid.field("userIds", "the group would have too many members"),
     }
     return refusals.get(what) or refusal(what)

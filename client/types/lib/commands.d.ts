@@ -6,8 +6,13 @@ export class Commands extends AccountCalls {
     notify(_name: string, _data: any): void;
     /** @param {number[]} _userIds */
     watch(_userIds: number[]): void;
-    /** @param {string} id @param {string} message @param {number} [conversationId] @returns {Promise<ChangeAck>} */
-    edit(id: string, message: string, conversationId?: number): Promise<ChangeAck>;
+    /**
+     * Replaces the text. With `after`, a later edit is not overwritten (`conflict`), so the edit can be repeated safely.
+     * @param {string} id @param {string} message @param {number} [conversationId]
+     * @param {string} [after] `editedAt` of the text that it replaces, or `sentAt` if that was never edited
+     * @returns {Promise<ChangeAck>}
+     */
+    edit(id: string, message: string, conversationId?: number, after?: string): Promise<ChangeAck>;
     /** @param {string} id @param {"everyone" | "me"} [scope] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
     remove(id: string, scope?: "everyone" | "me", conversationId?: number): Promise<ChangeAck>;
     /** @param {string} id @param {string} emoji @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */

@@ -178,8 +178,8 @@ class EventClient(ABC):
         """Keywords: ``conversation_id`` or, if the transport has it, ``receiver_id``."""
         self.rest.typing(typing=typing, **target)
 
-    def edit(self, id_: str, message: str, conversation_id: int | None = None) -> dict[str, Any]:
-        return self.rest.edit(id_, message, conversation_id)
+    def edit(self, id_: str, message: str, conversation_id: int | None = None, **more: str) -> dict[str, Any]:
+        return self.rest.edit(id_, message, conversation_id, **more)
 
     def delete(self, id_: str, conversation_id: int | None = None, *, scope: str = "everyone") -> dict[str, Any]:
         return self.rest.delete(id_, conversation_id, scope=scope)

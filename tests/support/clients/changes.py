@@ -71,8 +71,8 @@ class ChangeCalls(ABC):
 
     # -- messages --------------------
 
-    def edit(self, id_: str, message: str, conversation_id: int | None = None) -> Body:
-        return self.json("PATCH", f"/messages/{id_}", json={"message": message}, params=_where(conversation_id))
+    def edit(self, id_: str, message: str, conversation_id: int | None = None, **more: str) -> Body:
+        return self.json("PATCH", f"/messages/{id_}", json={"message": message, **more}, params=_where(conversation_id))
 
     def delete(self, id_: str, conversation_id: int | None = None, *, scope: str = "everyone") -> Body:
         return self.json("DELETE", f"/messages/{id_}", params={"scope": scope, **_where(conversation_id)})

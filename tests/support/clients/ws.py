@@ -137,8 +137,8 @@ class WsClient(EventClient):
     def read(self, conversation_id: int, seq: int) -> dict[str, Any]:
         return self.command("message_read", {"conversationId": conversation_id, "seq": seq}).data
 
-    def edit(self, id_: str, message: str, conversation_id: int | None = None) -> dict[str, Any]:
-        return self._change("edit_message", id_, conversation_id, message=message)
+    def edit(self, id_: str, message: str, conversation_id: int | None = None, **more: str) -> dict[str, Any]:
+        return self._change("edit_message", id_, conversation_id, message=message, **more)
 
     def delete(self, id_: str, conversation_id: int | None = None, *, scope: str = "everyone") -> dict[str, Any]:
         return self._change("delete_message", id_, conversation_id, scope=scope)

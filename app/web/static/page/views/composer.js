@@ -154,8 +154,8 @@ export class Composer {
     this.#clear();
     if (text === message.message) return;
     try {
-      await this.#app.store.client.edit(message.id, text, this.#id);
-      this.#app.store.timeline(this.#id).update(message.id, { message: text, editedAt: new Date().toISOString() });
+      await this.#app.store.client.edit(message.id, text, this.#id, message.editedAt ?? message.sentAt);
+      this.#app.store.timeline(this.#id).update(message.id, { message: text }); // its event brings `editedAt`
     } catch (error) {
       toastError(error);
       this.edit(message);
