@@ -5,6 +5,7 @@ No answer is a 5xx, has a status or a media type that the document does not name
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -48,10 +49,11 @@ def everyone(server: Stack) -> Iterator[People]:
 
 
 def test_fuzz(server: Stack, people: People, tmp_path: Path) -> None:
-    report = tmp_path / "fuzz.txt"
+    report, document = tmp_path / "fuzz.txt", tmp_path / "openapi.json"
+    document.write_text(httpx.get(f"{server.base_url}/api/v1/openapi.json", trust_env=False).text)
     with report.open("wb") as output:
         fuzzer = subprocess.Popen(
-            command(server.base_url),
+            command(document, server.base_url),
             cwd=tmp_path,
             env=base_env(
                 PARLEY_ATTACK_URL=server.base_url,
@@ -69,15 +71,17 @@ def test_fuzz(server: Stack, people: People, tmp_path: Path) -> None:
             fuzzer.wait()
     text = report.read_text()
     assert fuzzer.returncode == 0, text[-20_000:]
-    operations = len(operations_of(server.base_url))
-    assert re.search(rf"Tested:\s+{operations - 1}\b", text), text[-3_000:]
+    operations = [one for path in json.loads(document.read_text())["paths"].values() for one in path.values()]
+    assert re.search(rf"Tested:\s+{len(operations) - 1}\b", text), text[-3_000:]
 
 
-def command(base_url: str) -> list[str]:
+def command(document: Path, base_url: str) -> list[str]:
+    """Reads the document from a file: by its address, schemathesis would leave out the operation that serves it."""
     return [
         str(Path(sys.executable).parent / "schemathesis"),
         "run",
-        f"{base_url}/api/v1/openapi.json",
+        str(document),
+        f"--url={base_url}",
         f"--exclude-operation-id={STREAM}",
         f"--checks={','.join(CHECKS)}",
         f"--max-examples={EXAMPLES * rounds()}",
@@ -89,11 +93,6 @@ def command(base_url: str) -> list[str]:
         "--no-color",
         f"--seed={os.environ.get('PARLEY_ATTACK_SEED') or 1}",
     ]
-
-
-def operations_of(base_url: str) -> list[str]:
-    document = httpx.get(f"{base_url}/api/v1/openapi.json", trust_env=False).json()
-    return [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
 
 
 ODD = ("", "1", "-1", "a", "\0", "0" * 300, "ü", "a b", "1-0", "null", "[]", "%00")
