@@ -182,6 +182,12 @@ beat_schedule = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    # Three look-ups in small indexes if nothing is due.
+    "sweep-avatars": {
+        "task": "tasks.maintenance.sweep_avatars",
+        "schedule": 20.0,
+        "options": {"expires": 20.0},
+    },
     "sweep-audit": {
         "task": "tasks.maintenance.sweep_audit",
         "schedule": crontab(minute="27"),

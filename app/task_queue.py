@@ -57,6 +57,11 @@ def enqueue_discard(media_id: str) -> None:
     _enqueue("tasks.process_media.discard", media_id, queue="media")
 
 
+def enqueue_avatar(avatar_id: str) -> None:
+    """Has an avatar fetched and processed. The sweep enqueues a lost task again within a minute."""
+    _enqueue("tasks.process_media.process_avatar", avatar_id, queue="media")
+
+
 def _enqueue(task: str, argument: str | int, seconds: float = 0, queue: str = "maintenance") -> None:
     try:
         celery().send_task(task, (argument,), queue=queue, countdown=seconds or None, retry=False)

@@ -11,6 +11,7 @@ from app.fanout import push_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import heartbeat
+from app.services.accounts.avatars import adopt_outside
 from app.services.accounts.move_last_seen import move_last_seen
 from app.services.media import sweep_media as media
 from app.services.metrics.publish_metrics import publish_pending_media, publish_pending_pushes
@@ -18,6 +19,7 @@ from app.store import (
     account_deletions,
     audit,
     auth_sessions,
+    avatars,
     exports,
     media_sweep,
     pending_pushes,
@@ -25,7 +27,7 @@ from app.store import (
     push_targets,
 )
 from app.store.engine import reading, writing
-from app.task_queue import enqueue_deletion, enqueue_export
+from app.task_queue import enqueue_avatar, enqueue_deletion, enqueue_export
 from app.task_queue import wake_drain as enqueue_drain
 from app.task_queue import wake_push as enqueue_push
 from tasks import celery_app
@@ -89,6 +91,20 @@ def sweep_expired() -> None:
     with writing(container().engine) as connection:
         exports.fail_overdue(connection, older_than_seconds=86_400, keep_seconds=86_400)
         exports.forget_expired(connection)
+
+
+@celery_app.task(name="tasks.maintenance.sweep_avatars")  # type: ignore[untyped-decorator]
+def sweep_avatars() -> None:
+    """Enqueues avatars whose processing was lost or whose address is still an outside one, and deletes those that
+    nobody has any more.
+    """
+    shared = container()
+    with reading(shared.engine) as connection:
+        overdue = avatars.due(connection)
+    for avatar_id in [*overdue, *adopt_outside(engine=shared.engine)]:
+        enqueue_avatar(avatar_id)
+    with writing(shared.engine) as connection:
+        avatars.forget_unused(connection)
 
 
 @celery_app.task(name="tasks.maintenance.sweep_audit")  # type: ignore[untyped-decorator]

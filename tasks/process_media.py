@@ -13,6 +13,8 @@ from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
 from app.redis_calls import EpochLostError
+from app.services.accounts import avatars
+from app.services.accounts.avatars import AvatarFetcher
 from app.services.media import announce_media, discard_media
 from app.services.media.media_stats import MediaStats
 from app.services.media.process_media import MediaWork
@@ -47,6 +49,17 @@ def process(media_id: str) -> None:
         publish_media(shared.redis, process_name("media"), _stats.snapshot())
     except (Overloaded, RedisError, EpochLostError, SoftTimeLimitExceeded) as error:
         log.warning("media %s is left to the sweep: %s", media_id, type(error).__name__)
+
+
+@celery_app.task(name="tasks.process_media.process_avatar")  # type: ignore[untyped-decorator]
+def process_avatar(avatar_id: str) -> None:
+    """Leaves the avatar ``ready`` or ``failed``, or to the sweep."""
+    shared = container()
+    try:
+        fetcher = AvatarFetcher(redis=shared.redis, loopback=shared.settings.push_loopback)
+        avatars.process_avatar(avatar_id, engine=shared.engine, fetch=fetcher.fetch)
+    except (Overloaded, RedisError, SoftTimeLimitExceeded) as error:
+        log.warning("avatar %s is left to the sweep: %s", avatar_id, type(error).__name__)
 
 
 @celery_app.task(name="tasks.process_media.announce")  # type: ignore[untyped-decorator]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 
@@ -13,6 +14,7 @@ from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_container, current_gateway
 from app.core.errors import Invalid
 from app.core.groups import InfoPatch, NewDirect, NewGroup, changes_of
+from app.services.accounts.avatars import adopt_address, place_avatar
 from app.services.groups.change_group import change_info, create_group
 from app.services.messaging.open_direct import open_direct
 
@@ -46,6 +48,9 @@ def create() -> Response:
             limit_openings=container.limits.openings,
         )
         return json_response(reading.conversations.show(caller.user_id, opened), 201)
+    if new.avatar_url is not None:
+        stored = adopt_address(caller.user_id, new.avatar_url, engine=container.engine)
+        new = msgspec.structs.replace(new, avatar_url=stored)
     max_members = container.settings.max_group_members
     conversation_id, prepared = create_group(
         caller.user_id,
@@ -54,6 +59,8 @@ def create() -> Response:
         max_members=max_members,
         limit_openings=container.limits.openings,
     )
+    if new.avatar_url is not None:
+        place_avatar(new.avatar_url, conversation_id, engine=container.engine)
     carry_out(prepared)
     return json_response(reading.conversations.show(caller.user_id, conversation_id), 201)
 
@@ -76,6 +83,11 @@ def show(conversation_id: int) -> Response:
 def change(conversation_id: int) -> Response:
     caller = require_writer()
     changes = changes_of(parse_body(InfoPatch))
+    if changes.get("avatarUrl"):
+        engine = current_container().engine
+        changes["avatarUrl"] = adopt_address(
+            caller.user_id, changes["avatarUrl"], engine=engine, conversation_id=conversation_id
+        )
     status = 202 if carry_out(change_info(caller.user_id, conversation_id, changes)) is None else 200
     return json_response(current_gateway().reading.conversations.show(caller.user_id, conversation_id), status)
 

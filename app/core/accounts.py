@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.core.avatars import OWN_ADDRESS
 from app.core.errors import Invalid
 from app.core.ids import UUID_PATTERN
 from app.core.names import has_invisible, is_confusable, without_invisible
 
 # Control characters, halves of surrogate pairs, and characters that change the direction of the following text.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-AVATAR_URL = re.compile(r"https://[!-~]+", re.ASCII)
+AVATAR_URL = re.compile(f"https://[!-~]+|{OWN_ADDRESS.pattern}", re.ASCII)
 USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
 
 MAX_DISPLAY_NAME = 80  # characters
@@ -22,7 +23,14 @@ Password = Annotated[str, Meta(min_length=8, max_length=200)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=MAX_DISPLAY_NAME)]
 # ``normal_username`` checks names after lower-casing them; this pattern limits only the input.
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.-]+$")]
-AvatarUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https://[!-~]+$")]
+AvatarUrl = Annotated[
+    str,
+    Meta(
+        max_length=2048,
+        pattern=f"^(https://[!-~]+|{OWN_ADDRESS.pattern})$",
+        description="An https address, which the server fetches once, or the address of a picture that it has",
+    ),
+]
 
 
 LastSeenVisible = Annotated[

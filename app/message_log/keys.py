@@ -26,6 +26,7 @@ GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
 SEEN = PREFIX + "seen"  # hash user id -> when the user was last online, ms; a task moves it to Postgres
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token expires, s
 SUSPENDED = PREFIX + "suspended"  # zset user id -> when the suspension ends, s
+AVATAR_FETCH = PREFIX + "avatar-fetch"  # string while a worker fetches an avatar; expires by itself
 PROCESSES = PREFIX + "processes"  # zset process that publishes metrics -> when they expire, s
 WRITE_PROBE = PREFIX + "write-probe"  # string that a worker writes to find out if Redis takes writes; expires by itself
 WORKERS = PREFIX + "workers"  # zset worker -> its last heartbeat, s

@@ -104,12 +104,21 @@ class _Adapter(HTTPAdapter):
 class GuardedSession(requests.Session):
     """Threads may share a session. ``verify`` may name a file of certificates to trust instead of the usual ones."""
 
-    def __init__(self, *, loopback: bool, connections: int, seconds: float, verify: str | bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        loopback: bool,
+        connections: int,
+        seconds: float,
+        verify: str | bool = True,
+        answer_bytes: int = ANSWER_BYTES,
+    ) -> None:
         super().__init__()
         self.deadlines = Deadlines()
         self.trust_env = False
         self.verify = verify
         self._seconds = seconds
+        self._answer_bytes = answer_bytes
         adapter = _Adapter(self.deadlines, loopback=loopback, connections=connections)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
@@ -118,19 +127,19 @@ class GuardedSession(requests.Session):
         self.deadlines.begin(self._seconds)
         try:
             response = super().request(*args, **{**kwargs, "allow_redirects": False, "stream": True})
-            return _bounded(response)
+            return _bounded(response, self._answer_bytes)
         finally:
             self.deadlines.end()
 
 
-def _bounded(response: requests.Response) -> requests.Response:
-    """Returns the response with at most ``ANSWER_BYTES`` of its body.
+def _bounded(response: requests.Response, limit: int) -> requests.Response:
+    """Returns the response with at most ``limit`` bytes of its body.
 
     The connection is kept for the next request only if that was the whole body.
     """
-    body = response.raw.read(ANSWER_BYTES + 1, decode_content=False)
-    response._content = body[:ANSWER_BYTES]
-    if len(body) > ANSWER_BYTES:
+    body = response.raw.read(limit + 1, decode_content=False)
+    response._content = body[:limit]
+    if len(body) > limit:
         response.raw.close()
     else:
         response.raw.read(1)  # reaches the end of the body, so that the connection can return to the pool

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from app.core.avatars import shown
 from app.store.direct_pairs import blockers_of
 from app.store.messages import COUNT_CAP, StoredMessage, columns, not_hidden, unread_count
 from app.store.pg_arrays import int_array
@@ -211,6 +212,8 @@ def _state(row: tuple[Any, ...]) -> ConversationState:
     members = list(map(MemberState, users or (), roles or (), delivered or (), read or ()))
     given = zip(("name", "description", "avatarUrl", "history"), info, strict=True)
     named = {name: value for name, value in given if value is not None} if kind == "group" else {}
+    if shown(named.get("avatarUrl")) is None:
+        named.pop("avatarUrl", None)
     hidden = {user: floor for user, floor in zip(users or (), floors or (), strict=True) if floor}
     return ConversationState(conversation, kind, last_seq, version, members, named, hidden, blockers)
 

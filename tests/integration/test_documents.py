@@ -46,7 +46,7 @@ def ben(server: Stack) -> Account:
 @pytest.fixture
 def call(server: Stack, documents: Documents, ann: Account) -> Iterator[Call]:
     """``call("GET", "/me")`` calls as Ann and checks every answer."""
-    with httpx.Client(base_url=server.base_url, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=server.base_url, trust_env=False, timeout=40) as client:
 
         def act(method: str, path: str, *, token: str | None = ann.access_token, **options: Any) -> httpx.Response:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -76,7 +76,10 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     call("POST", "/auth/logout", token=tokens["accessToken"])
     call("GET", "/limits", token=None)
     call("GET", "/me")
-    call("PATCH", "/me", json={"displayName": "Ann", "avatarUrl": "https://example.org/ann.png"})
+    call("PATCH", "/me", json={"displayName": "Ann", "avatarUrl": "https://192.0.2.1/ann.png"})
+    picture = {"file": ("a.jpg", image_bytes(), "image/jpeg")}
+    avatar = call("PUT", "/me/avatar", files=picture).json()["avatarUrl"].removeprefix("/api/v1")
+    eventually(lambda: call("GET", avatar, token=None).status_code == 200, "the avatar")
     call("GET", "/users", params={"q": ben.username[:6]})
     call("GET", "/presence", params={"userIds": f"{ann.user_id},{ben.user_id}"})
 
@@ -134,6 +137,7 @@ def groups(call: Call, ben: Account) -> None:
     group = make_group(call, ben)
     for method, path, body in make_group_changes(ben):
         call(method, f"/conversations/{group}{path}", json=body)
+    call("PUT", f"/conversations/{group}/avatar", files={"file": ("a.jpg", image_bytes(), "image/jpeg")})
     call("GET", f"/conversations/{group}/members", params={"limit": 1})
     invite = call("POST", f"/conversations/{group}/invites", json={"expiresIn": 60, "maxUses": 2}).json()["code"]
     call("GET", f"/conversations/{group}/invites")

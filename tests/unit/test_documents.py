@@ -19,6 +19,7 @@ from app.api.documents.asyncapi import CLOSE_CODES, asyncapi
 from app.api.documents.openapi import openapi
 from app.api.documents.operations import OPERATIONS, EventsQuery
 from app.config import Settings
+from app.core.avatars import AvatarForm
 from app.core.close_codes import CloseCode
 from app.core.errors import all_errors
 from app.core.kinds import COMMANDS, EVENTS, RECORDS, Kind, event_of
@@ -75,7 +76,7 @@ def test_documented_bodies_and_queries_are_the_parsed_ones():
     documented = {"NewConversation" if kind == NewConversation else kind.__name__ for kind in kinds}
     undocumented = {"DemoCode"}  # app/api/page.py: for development only, not part of the API
     # the form is read without parsing
-    assert documented - {EventsQuery.__name__, UploadForm.__name__} == parsed - undocumented
+    assert documented - {AvatarForm.__name__, EventsQuery.__name__, UploadForm.__name__} == parsed - undocumented
 
 
 def test_asyncapi_lists_exactly_the_commands():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from app.api.audit import AuditQuery
 from app.api.message_changes import WhichQuery
-from app.api.operation import LIMITED, MESSAGES, MISSING, PEOPLE, TAKEN, Answered, Operation
+from app.api.operation import CONVERSATIONS, LIMITED, MESSAGES, MISSING, PEOPLE, TAKEN, Answered, Operation
 from app.api.reports import ReportsQuery
 from app.api.search import SearchQuery
 from app.core import errors
-from app.core.accounts import DeleteAccount, DeletionTaken, ExportView, SuspendUser, SuspensionView, UserList
+from app.core.accounts import DeleteAccount, DeletionTaken, ExportView, Profile, SuspendUser, SuspensionView, UserList
+from app.core.answers import Conversation
 from app.core.audit import AuditPage
+from app.core.avatars import AvatarForm
 from app.core.reports import Report, ReportList, ReportMessage, ReportPatch, ReportTaken
 from app.core.search import FoundMessages
 
@@ -110,6 +112,38 @@ ACCOUNT_OPERATIONS: tuple[Operation, ...] = (
         ADMINISTRATION,
         {200: Answered("A page of the audit", AuditPage)},
         query=AuditQuery,
+        errors=(MISSING,),
+    ),
+    Operation(
+        "PUT",
+        "/api/v1/me/avatar",
+        "changeMyAvatar",
+        "Upload your picture, in the field `file` of a form: JPEG, PNG, GIF or WebP of at most 5 MiB",
+        PEOPLE,
+        {200: Answered("Your user, with the picture's address", Profile)},
+        body=AvatarForm,
+        body_type="multipart/form-data",
+        errors=(LIMITED,),
+    ),
+    Operation(
+        "PUT",
+        "/api/v1/conversations/{conversationId}/avatar",
+        "changeGroupAvatar",
+        "Upload the picture of a group",
+        CONVERSATIONS,
+        {200: Answered("The conversation", Conversation)},
+        body=AvatarForm,
+        body_type="multipart/form-data",
+        errors=(LIMITED, MISSING, errors.Forbidden, TAKEN),
+    ),
+    Operation(
+        "GET",
+        "/api/v1/avatars/{avatarId}",
+        "showAvatar",
+        "A picture of a user or a group; 404 until it is processed",
+        PEOPLE,
+        {200: Answered("At most 480 pixels wide and high", bytes, "image/jpeg")},
+        credential="none",
         errors=(MISSING,),
     ),
     Operation(

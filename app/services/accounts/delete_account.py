@@ -17,7 +17,7 @@ from app.core.errors import Forbidden, Invalid, Overloaded
 from app.fanout.announcements import announce_account_deleted
 from app.fanout.revocation import RevokedSessions, all_sessions_of
 from app.services.audit.record import record
-from app.store import account_deletions, auth_sessions, push_targets, users
+from app.store import account_deletions, auth_sessions, avatars, push_targets, users
 from app.store.engine import reading, writing
 from app.task_queue import enqueue_deletion
 
@@ -59,6 +59,7 @@ class AccountDeletion:
                 record(conn, "account.deleted", actor_id=user_id, target_id=user_id, erase=erase)
             auth_sessions.end_all_of(conn, user_id, "account deleted")
             push_targets.forget_user(conn, user_id)
+            avatars.forget_of(conn, user_id)
             auth_sessions.end_session(conn, sid, user_id, "account deleted", tokens_end_ms=tokens_end * 1000)
         self._announce(sid, user_id, tokens_end)
         enqueue_deletion(user_id)

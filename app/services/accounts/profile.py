@@ -10,10 +10,12 @@ from sqlalchemy import Connection, Engine
 from app.core.accounts import Profile, ProfilePatch, UserList, checked_avatar_url, checked_display_name
 from app.core.errors import Unauthorized
 from app.fanout.announcements import announce_hidden
+from app.services.accounts.avatars import stored_address
 from app.services.reading.user_json import own_view, view_of
 from app.store import users
 from app.store.engine import reading, writing
 from app.store.visibility import NOTHING, visible_to
+from app.task_queue import enqueue_avatar
 
 MAX_FOUND = 20
 
@@ -35,7 +37,10 @@ def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: 
     name, avatar, visible = patch.display_name, patch.avatar_url, patch.last_seen_visible
     name = checked_display_name(name) if isinstance(name, str) else name
     avatar = checked_avatar_url(avatar) if isinstance(avatar, str) else avatar
+    avatar_id = None
     with writing(engine) as conn:
+        if isinstance(avatar, str):
+            avatar, avatar_id = stored_address(conn, user_id, avatar)
         user = users.update_profile(
             conn,
             user_id,
@@ -44,8 +49,17 @@ def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: 
             last_seen_visible=visible,
             may_add=patch.may_add_me,
         )
+    if avatar_id is not None:
+        enqueue_avatar(avatar_id)
     if visible in ("contacts", "nobody"):
         announce_hidden(redis, user_id)
+    return _existing(user)
+
+
+def set_avatar(user_id: int, address: str, *, engine: Engine) -> Profile:
+    """Gives the user an avatar that is stored here."""
+    with writing(engine) as conn:
+        user = users.update_profile(conn, user_id, avatar_url=address)
     return _existing(user)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Connection
 
+from app.core.avatars import shown
 from app.core.kinds import Kind
 from app.core.record_events import settings_view
 from app.core.records import Record
@@ -93,7 +94,7 @@ def info_view(summary: ConversationSummary) -> View:
     found = {
         "name": summary.name,
         "description": summary.description,
-        "avatarUrl": summary.avatar_url,
+        "avatarUrl": shown(summary.avatar_url),
         "history": summary.history if summary.kind == "group" else None,
     }
     return {name: value for name, value in found.items() if value is not None}

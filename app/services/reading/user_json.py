@@ -7,6 +7,7 @@ from typing import cast
 from msgspec import UNSET, UnsetType
 
 from app.core.accounts import LastSeenVisible, MayAddMe, Profile, UserView
+from app.core.avatars import shown
 from app.core.times import rfc3339
 from app.store.users import StoredUser
 
@@ -35,7 +36,8 @@ def own_view(user: StoredUser) -> Profile:
 
 
 def _avatar(user: StoredUser) -> str | UnsetType:
-    return UNSET if user.avatar_url is None else user.avatar_url
+    address = shown(user.avatar_url)
+    return UNSET if address is None else address
 
 
 def _last_seen(user: StoredUser) -> str | UnsetType:

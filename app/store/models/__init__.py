@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.store.models.accounts import AccountDeletion
 from app.store.models.audit import AuditRow
+from app.store.models.avatars import Avatar
 from app.store.models.base import Base
 from app.store.models.conversations import Conversation, Member
 from app.store.models.exports import Export, ExportChunk
@@ -20,6 +21,7 @@ __all__ = [
     "AccountDeletion",
     "AuditRow",
     "AuthSession",
+    "Avatar",
     "Base",
     "Block",
     "Conversation",

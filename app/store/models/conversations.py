@@ -44,6 +44,8 @@ class Conversation(Base):
         ),
         CheckConstraint("direct_low <= direct_high", name="direct_order"),
         CheckConstraint("history IN ('all', 'joined')", name="history"),
+        # Small: only groups whose avatar is not stored here yet.
+        Index("ix_conversations_outside_avatar", "id", postgresql_where="avatar_url ^@ 'https://'"),
         {"postgresql_with": ROOM_FOR_UPDATES},
     )
 

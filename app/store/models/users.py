@@ -42,6 +42,8 @@ class User(Base):
         Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
         # Small: only suspended users.
         Index("ix_users_suspended_at", "suspended_at", postgresql_where="suspended_at IS NOT NULL"),
+        # Small: only users whose avatar is not stored here yet.
+        Index("ix_users_outside_avatar", "id", postgresql_where="avatar_url ^@ 'https://'"),
         {"postgresql_with": ROOM_FOR_UPDATES},  # last_seen_at
     )
 

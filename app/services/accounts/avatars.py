@@ -1,0 +1,223 @@
+"""Avatars get an address of ours at once. A worker fetches or reads the picture and stores a small copy of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urljoin
+
+import requests
+import urllib3
+from redis import Redis
+from sqlalchemy import Connection, Engine
+
+from app.core.avatars import MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS, address_of, avatar_of
+from app.core.errors import Invalid, RateLimited, UnsupportedMedia
+from app.media.image_info import UnreadableError
+from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
+from app.media.sniff import HEAD_BYTES, sniff
+from app.media.staged_file import staged_file
+from app.message_log import keys
+from app.push.endpoint import EndpointRules, ForbiddenEndpointError, check_endpoint
+from app.push.guarded_session import GuardedSession
+from app.store import avatars as store
+from app.store.avatars import WaitingAvatar
+from app.store.engine import reading, writing
+from app.task_queue import enqueue_avatar
+
+log = logging.getLogger(__name__)
+
+FETCH_SECONDS = 10.0
+LEASE_SECONDS = 170.0
+# Without compression: the limit of bytes is then also the limit of the picture.
+HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity"}
+MAX_REDIRECTS = 3
+MAX_FAILURES = 3
+PAUSE_SECONDS = 30.0
+BUSY_SECONDS = 3.0
+# Longer than the slowest resolver.
+TURN_SECONDS = 120
+
+FetchAvatar = Callable[[str], bytes]
+
+
+class BusyError(Exception):
+    """Another worker process fetches a picture."""
+
+
+class NoPictureError(Exception):
+    """The address has no picture that can be shown, and will have none later."""
+
+
+def stored_address(
+    conn: Connection, user_id: int, given: str, *, conversation_id: int | None = None
+) -> tuple[str, str | None]:
+    """Returns the address that viewers get for ``given``, and the id of a new picture to enqueue after the commit.
+
+    Raises Invalid for an unknown picture of ours, RateLimited if the user has stored too many pictures today.
+    """
+    own = avatar_of(given)
+    if own is not None:
+        if not store.exists(conn, own):
+            raise Invalid.field("avatarUrl", "there is no such picture")
+        return given, None
+    check_room(conn, user_id)
+    avatar_id = store.add(conn, user_id, source=given, conversation_id=conversation_id)
+    return address_of(avatar_id), avatar_id
+
+
+def check_room(conn: Connection, user_id: int) -> None:
+    """Raises RateLimited if the user has stored too many pictures. Unused ones are deleted within hours."""
+    if not store.has_room(conn, user_id):
+        raise RateLimited("Too many pictures.", retry_after=store.UNUSED_SECONDS)
+
+
+def adopt_address(user_id: int, given: str, *, engine: Engine, conversation_id: int | None = None) -> str:
+    """Returns the address that viewers get for ``given``, as ``stored_address`` does, and has it fetched."""
+    with writing(engine) as conn:
+        address, avatar_id = stored_address(conn, user_id, given, conversation_id=conversation_id)
+    if avatar_id is not None:
+        enqueue_avatar(avatar_id)
+    return address
+
+
+def place_avatar(address: str, conversation_id: int, *, engine: Engine) -> None:
+    """Notes the group that a picture of ours is of, so that it is kept while the group has it."""
+    avatar_id = avatar_of(address)
+    if avatar_id is not None:
+        with writing(engine) as conn:
+            store.place(conn, avatar_id, conversation_id)
+
+
+def add_upload(user_id: int, original: bytes, *, engine: Engine, conversation_id: int | None = None) -> str:
+    """Stores an uploaded picture and has it processed. Returns its id. Raises UnsupportedMedia if it is no image,
+    RateLimited.
+    """
+    if sniff(original[:HEAD_BYTES], "").kind != "image":
+        raise UnsupportedMedia("The file is not an image.")
+    with writing(engine) as conn:
+        check_room(conn, user_id)
+        avatar_id = store.add(conn, user_id, original=original, conversation_id=conversation_id)
+    enqueue_avatar(avatar_id)
+    return avatar_id
+
+
+def process_avatar(avatar_id: str, *, engine: Engine, fetch: FetchAvatar) -> None:
+    """Leaves the picture ``ready`` or ``failed``, or to the sweep. Safe to run twice."""
+    with writing(engine) as conn:
+        waiting = store.find_waiting(conn, avatar_id, LEASE_SECONDS)
+    if waiting is None:
+        return
+    try:
+        picture = _small_copy(waiting.original or fetch(waiting.source or ""))
+    except (NoPictureError, ForbiddenEndpointError, UnreadableError, UnsupportedMedia, CrashedError) as error:
+        _fail(waiting, error, engine=engine)
+    except BusyError:
+        with writing(engine) as conn:
+            store.postpone(conn, avatar_id, BUSY_SECONDS)
+    except (OSError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        _retry(waiting, error, engine=engine)
+    else:
+        with writing(engine) as conn:
+            store.mark_ready(conn, avatar_id, picture)
+
+
+def adopt_outside(*, engine: Engine) -> list[str]:
+    """Gives users and groups whose avatar has an outside address one of ours. Returns the pictures to process."""
+    with writing(engine) as conn:
+        made = []
+        for was in store.outside_of_users(conn):
+            made.append(store.add(conn, was.owner_id, source=was.address))
+            store.replace_of_user(conn, was, address_of(made[-1]))
+        for was in store.outside_of_groups(conn):
+            made.append(store.add(conn, was.owner_id, source=was.address, conversation_id=was.id))
+            store.replace_of_group(conn, was, address_of(made[-1]))
+    return made
+
+
+def read_picture(avatar_id: str, *, engine: Engine) -> tuple[str, bytes | None]:
+    """Returns the state of a picture, and its bytes once it is ready. The state is "gone" if there is no such one."""
+    with reading(engine) as conn:
+        found = store.find(conn, avatar_id)
+    return ("gone", None) if found is None else (found.state, found.picture)
+
+
+class AvatarFetcher:
+    """Fetches pictures from addresses that strangers gave: only public addresses, bounded in size, time and hops.
+
+    One at a time in the whole deployment, so that slow hosts hold one worker process at most.
+    """
+
+    def __init__(self, *, redis: Redis, loopback: bool) -> None:
+        self._redis = redis
+        self._rules = EndpointRules(("*",), loopback=loopback)
+        self._session = GuardedSession(
+            loopback=loopback, connections=1, seconds=FETCH_SECONDS, answer_bytes=MAX_AVATAR_BYTES
+        )
+
+    def fetch(self, address: str) -> bytes:
+        """Returns the bytes at this address. Raises NoPictureError, ForbiddenEndpointError; BusyError, OSError and the
+        errors of requests and urllib3 if it may work later.
+        """
+        if not self._redis.set(keys.AVATAR_FETCH, "1", nx=True, ex=TURN_SECONDS):
+            raise BusyError
+        cut = threading.Timer(FETCH_SECONDS + 1, self._session.deadlines.cut)
+        cut.daemon = True
+        cut.start()
+        try:
+            return self._follow(address)
+        finally:
+            cut.cancel()
+            self._redis.delete(keys.AVATAR_FETCH)
+
+    def _follow(self, address: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
+            check_endpoint(address, self._rules)
+            answer = self._session.get(address, headers=HEADERS, timeout=FETCH_SECONDS / 2)
+            if answer.status_code not in (301, 302, 303, 307, 308):
+                return self._body(answer)
+            address = urljoin(address, answer.headers.get("Location", ""))
+        raise NoPictureError("too many redirects")
+
+    @staticmethod
+    def _body(answer: requests.Response) -> bytes:
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise requests.HTTPError(f"status {answer.status_code}")
+        if answer.status_code != 200:
+            raise NoPictureError(f"status {answer.status_code}")
+        return answer.content
+
+
+def _small_copy(original: bytes) -> bytes:
+    """Returns a JPEG without metadata. A subprocess decodes it, with bounded memory."""
+    if len(original) > MAX_AVATAR_BYTES:
+        raise NoPictureError("too large")
+    sniffed = sniff(original[:HEAD_BYTES], "")
+    if sniffed.kind != "image":
+        raise NoPictureError(f"it is {sniffed.content_type}")
+    with staged_file() as file:
+        file.write(original)
+        file.flush()
+        image = inspect_in_subprocess(
+            Path(file.name), sniffed.content_type, "image", max_pixels=MAX_AVATAR_PIXELS
+        ).image
+    if image is None:
+        raise NoPictureError("no picture")
+    return image.thumbnail
+
+
+def _retry(waiting: WaitingAvatar, error: Exception, *, engine: Engine) -> None:
+    if waiting.failures >= MAX_FAILURES:
+        _fail(waiting, error, engine=engine)
+        return
+    log.info("avatar %s is fetched later: %s", waiting.id, type(error).__name__)
+    with writing(engine) as conn:
+        store.retry_later(conn, waiting.id, PAUSE_SECONDS * 2.0**waiting.failures)
+
+
+def _fail(waiting: WaitingAvatar, error: Exception, *, engine: Engine) -> None:
+    log.info("avatar %s has no picture: %s", waiting.id, type(error).__name__)
+    with writing(engine) as conn:
+        store.mark_failed(conn, waiting.id)

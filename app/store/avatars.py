@@ -1,0 +1,178 @@
+"""Avatars: uploaded or fetched pictures, their small copies, and the addresses that name them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from msgspec import Struct
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    cast,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from app.core.avatars import PREFIX, address_of
+from app.store.models import Avatar, Conversation, User
+from app.store.sql import first, structs
+
+_ID = cast(Avatar.id, Text)
+# A user has few pictures at once: one, those of groups, and a few that were replaced.
+MAX_PER_USER = 200
+UNUSED_SECONDS, USED_SECONDS = 3600, 7 * 86_400
+
+
+class WaitingAvatar(Struct, frozen=True):
+    id: str
+    user_id: int
+    source: str | None
+    original: bytes | None
+    failures: int
+
+
+class AvatarState(Struct, frozen=True):
+    state: str
+    picture: bytes | None
+
+
+def add(
+    conn: Connection,
+    user_id: int,
+    *,
+    source: str | None = None,
+    original: bytes | None = None,
+    conversation_id: int | None = None,
+) -> str:
+    """Stores a picture that waits to be processed. Returns its id."""
+    avatar_id = uuid.uuid4()
+    values = {"id": avatar_id, "user_id": user_id, "source": source, "original": original}
+    # Beat takes it over if the task is lost.
+    due = func.now() + timedelta(seconds=20)
+    conn.execute(insert(Avatar).values(**values, conversation_id=conversation_id, sweep_at=due))
+    return str(avatar_id)
+
+
+def has_room(conn: Connection, user_id: int) -> bool:
+    """Returns whether the user may add another picture."""
+    theirs = select(Avatar.id).where(Avatar.user_id == user_id).limit(MAX_PER_USER)
+    return conn.execute(select(func.count()).select_from(theirs.subquery())).scalar_one() < MAX_PER_USER
+
+
+def exists(conn: Connection, avatar_id: str) -> bool:
+    return conn.execute(select(Avatar.id).where(Avatar.id == uuid.UUID(avatar_id))).first() is not None
+
+
+def place(conn: Connection, avatar_id: str, conversation_id: int) -> None:
+    """Notes the group that the picture is of."""
+    conn.execute(update(Avatar).where(Avatar.id == uuid.UUID(avatar_id)).values(conversation_id=conversation_id))
+
+
+def find(conn: Connection, avatar_id: str) -> AvatarState | None:
+    columns = Avatar.state, Avatar.picture
+    return first(AvatarState, conn.execute(select(*columns).where(Avatar.id == uuid.UUID(avatar_id))).first())
+
+
+def find_waiting(conn: Connection, avatar_id: str, lease_seconds: float) -> WaitingAvatar | None:
+    """Returns a picture to process, and keeps the sweep from it for as long. None if it needs no work."""
+    columns = _ID, Avatar.user_id, Avatar.source, Avatar.original, Avatar.failures
+    this = Avatar.id == uuid.UUID(avatar_id), Avatar.state == "waiting"
+    taken = update(Avatar).where(*this).values(sweep_at=func.now() + timedelta(seconds=lease_seconds))
+    return first(WaitingAvatar, conn.execute(taken.returning(*columns)).first())
+
+
+def mark_ready(conn: Connection, avatar_id: str, picture: bytes) -> None:
+    due = func.now() + timedelta(seconds=UNUSED_SECONDS)
+    done = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
+    conn.execute(done.values(state="ready", picture=picture, original=None, sweep_at=due))
+
+
+def mark_failed(conn: Connection, avatar_id: str) -> None:
+    """Also takes the address from the user who has it."""
+    due = func.now() + timedelta(seconds=UNUSED_SECONDS)
+    failed = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
+    owner = conn.execute(failed.values(state="failed", original=None, sweep_at=due).returning(Avatar.user_id)).scalar()
+    has_it = User.id == owner, User.avatar_url == address_of(avatar_id)
+    conn.execute(update(User).where(*has_it).values(avatar_url=None))
+
+
+def retry_later(conn: Connection, avatar_id: str, seconds: float) -> None:
+    later = func.now() + timedelta(seconds=seconds)
+    again = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
+    conn.execute(again.values(failures=Avatar.failures + 1, sweep_at=later))
+
+
+def forget_of(conn: Connection, user_id: int) -> None:
+    """Deletes the pictures of a user, but not those of groups."""
+    conn.execute(delete(Avatar).where(Avatar.user_id == user_id, Avatar.conversation_id.is_(None)))
+
+
+def postpone(conn: Connection, avatar_id: str, seconds: float) -> None:
+    """Leaves the picture to the sweep after so many seconds; it has not failed."""
+    later = func.now() + timedelta(seconds=seconds)
+    conn.execute(update(Avatar).where(Avatar.id == uuid.UUID(avatar_id)).values(sweep_at=later))
+
+
+def due(conn: Connection, limit: int = 100) -> list[str]:
+    """Returns pictures whose processing is overdue."""
+    overdue = select(_ID).where(Avatar.sweep_at < func.now(), Avatar.state == "waiting").order_by(Avatar.sweep_at)
+    return list(conn.execute(overdue.limit(limit)).scalars())
+
+
+def forget_unused(conn: Connection, limit: int = 500) -> int:
+    """Deletes pictures that nobody has any more, out of ``limit`` whose check is due. Returns how many were checked."""
+    checked = select(Avatar.id).where(Avatar.sweep_at < func.now(), Avatar.state != "waiting").limit(limit)
+    ids = list(conn.execute(checked.with_for_update(skip_locked=True)).scalars())
+    conn.execute(delete(Avatar).where(Avatar.id.in_(ids), ~_is_used()))
+    later = func.now() + timedelta(seconds=USED_SECONDS)
+    conn.execute(update(Avatar).where(Avatar.id.in_(ids)).values(sweep_at=later))
+    return len(ids)
+
+
+def _is_used() -> ColumnElement[bool]:
+    address = func.concat(PREFIX, _ID)
+    by_user = select(User.id).where(User.id == Avatar.user_id, User.avatar_url == address)
+    of_group = and_(Conversation.id == Avatar.conversation_id, Conversation.avatar_url == address)
+    return or_(by_user.exists(), select(Conversation.id).where(of_group).exists())
+
+
+class Outside(Struct, frozen=True):
+    id: int
+    owner_id: int
+    address: str
+
+
+def outside_of_users(conn: Connection, limit: int = 100) -> list[Outside]:
+    """Returns users whose avatar has an outside address, from before avatars were stored."""
+    outside = _outside("users"), User.deleted_at.is_(None)
+    return structs(Outside, conn.execute(select(User.id, User.id, User.avatar_url).where(*outside).limit(limit)))
+
+
+def outside_of_groups(conn: Connection, limit: int = 100) -> list[Outside]:
+    columns = Conversation.id, Conversation.created_by, Conversation.avatar_url
+    outside = select(*columns).where(_outside("conversations"), Conversation.created_by.is_not(None))
+    return structs(Outside, conn.execute(outside.limit(limit)))
+
+
+def _outside(table: str) -> ColumnElement[bool]:
+    """Not a parameter, because the planner uses a partial index only if it sees the condition."""
+    return literal_column(f"{table}.avatar_url ^@ 'https://'", Boolean)
+
+
+def replace_of_user(conn: Connection, was: Outside, address: str) -> None:
+    has_it = User.id == was.id, User.avatar_url == was.address
+    conn.execute(update(User).where(*has_it).values(avatar_url=address))
+
+
+def replace_of_group(conn: Connection, was: Outside, address: str) -> None:
+    has_it = Conversation.id == was.id, Conversation.avatar_url == was.address
+    conn.execute(update(Conversation).where(*has_it).values(avatar_url=address))
