@@ -20,7 +20,7 @@ _ROOT = Path(__file__).parents[1]
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 VULNERABLE, NOT_AUDITED = 1, 3
-SECONDS = 240
+SECONDS = 50
 
 
 def main() -> int:

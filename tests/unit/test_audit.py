@@ -92,3 +92,30 @@ def test_empty_lock_file_does_not_pass(tmp_path: Path, osv: str) -> None:
 
 def test_locks_of_the_audit_exist() -> None:
     assert all((ROOT / name).is_file() for name in audit.LOCKS)
+
+
+@pytest.mark.parametrize(
+    ("audited", "unreachable", "status", "says"),
+    [
+        (0, "warn", 0, "audited"),
+        (audit.NOT_AUDITED, "warn", 0, "NOT AUDITED"),
+        (audit.NOT_AUDITED, "fail", 1, "NOT AUDITED"),
+        (audit.VULNERABLE, "warn", 1, "FAILED: audit"),
+    ],
+)
+def test_last_line_of_ci_shows_the_audit(
+    tmp_path: Path, audited: int, unreachable: str, status: int, says: str
+) -> None:
+    """Runs .ci/run with a make that passes, and with an audit that ends with this status."""
+    for path, ends in ((".venv/bin/python", audited), ("bin/make", 0)):
+        program = tmp_path / path
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\nexit {ends}\n")
+        program.chmod(0o755)
+    script = tmp_path / ".ci/run"
+    script.parent.mkdir()
+    script.write_text((ROOT / ".ci/run").read_text())
+    env = base_env(AUDIT_UNREACHABLE=unreachable, PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    result = subprocess.run(["sh", str(script)], env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == status
+    assert says in result.stdout.splitlines()[-1]
