@@ -1,6 +1,6 @@
 /**
  * @import { Conversation, ConversationList, EarlierTexts, FoundMessages, InfoPatch, Invite, InviteList, InvitePreview, MemberList } from "./types.js"
- * @import { MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, RequestList, Role, SearchQuery, UserList } from "./types.js"
+ * @import { Message, MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, RequestList, Role, SearchQuery, UserList } from "./types.js"
  */
 import { withQuery } from "./rest_routes.js";
 
@@ -24,6 +24,23 @@ export class Api {
   /** @param {number} id @param {{ before?: number, after?: number, limit?: number }} [page] @returns {Promise<MessageList>} */
   history(id, page = {}) {
     return this.request("GET", withQuery(`/conversations/${id}/messages`, page));
+  }
+
+  /**
+   * Compares what you show with the server, after a `resync`: reads the history from the first message shown to the newest.
+   * @param {number} id @param {{ id: string, seq: number }[]} shown
+   * @returns {Promise<{ messages: Message[], gone: string[] }>} what to show, and the ids of `shown` that no longer exist
+   */
+  async reconcile(id, shown) {
+    /** @type {Message[]} */ const messages = [];
+    for (let after = Math.min(...shown.map(({ seq }) => seq)) - 1, more = shown.length > 0; more; ) {
+      const page = await this.history(id, { after, limit: 100 });
+      messages.push(...page.messages);
+      more = page.hasMore && page.messages.length > 0;
+      after = messages.at(-1)?.seq ?? after;
+    }
+    const there = new Set(messages.map((message) => message.id));
+    return { messages, gone: shown.filter((message) => !there.has(message.id)).map((message) => message.id) };
   }
 
   /** @param {number} id @returns {Promise<PinnedMessages>} */

@@ -12,6 +12,18 @@ export class Api {
         after?: number;
         limit?: number;
     }): Promise<MessageList>;
+    /**
+     * Compares what you show with the server, after a `resync`: reads the history from the first message shown to the newest.
+     * @param {number} id @param {{ id: string, seq: number }[]} shown
+     * @returns {Promise<{ messages: Message[], gone: string[] }>} what to show, and the ids of `shown` that no longer exist
+     */
+    reconcile(id: number, shown: {
+        id: string;
+        seq: number;
+    }[]): Promise<{
+        messages: Message[];
+        gone: string[];
+    }>;
     /** @param {number} id @returns {Promise<PinnedMessages>} */
     pins(id: number): Promise<PinnedMessages>;
     /** @param {number} userId @returns {Promise<Conversation>} */
@@ -92,6 +104,7 @@ import type { PageQuery } from "./types.js";
 import type { ConversationList } from "./types.js";
 import type { Conversation } from "./types.js";
 import type { MessageList } from "./types.js";
+import type { Message } from "./types.js";
 import type { PinnedMessages } from "./types.js";
 import type { NewGroup } from "./types.js";
 import type { InfoPatch } from "./types.js";

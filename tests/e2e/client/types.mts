@@ -88,6 +88,7 @@ export async function reading(parley: Parley): Promise<void> {
   is<Conversation[]>()(conversations);
   is<string | undefined>()(cursor);
   is<Message[]>()((await parley.history(1, { before: 7 })).messages);
+  is<string[]>()((await parley.reconcile(1, [{ id: "", seq: 7 }])).gone);
   is<number | undefined>()((await parley.openDirect(2)).members?.[0]?.readSeq);
   is<string>()((await parley.search({ q: "hello" })).messages[0]!.snippet);
   is<User[]>()((await parley.findUsers("al")).users);

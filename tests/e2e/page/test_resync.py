@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,6 +58,12 @@ class Deaf:
         self._cursor = said.get("cursor", self._cursor)
         if not (self.deaf and "cursor" in said):
             self._socket.send(frame)
+
+    def arrives(self, message: dict[str, object]) -> None:
+        """Sends the page a message that the server then lost."""
+        assert self._socket is not None
+        cursor = f"lost {message['id']}"  # the client drops an event whose cursor it has seen
+        self._socket.send(json.dumps({"event": "receive_message", "data": message, "cursor": cursor}))
 
     def resync(self) -> None:
         assert self._socket is not None
@@ -126,6 +133,27 @@ def test_resync_during_a_session(window: OpenWindow, people: People) -> None:
     here.wait_mark("first", "read")  # new members start with everything before them read
     cyd.say(group, "fourth")
     expect(here.page.locator(".message .text")).to_have_text(["first", "second", "third", "fourth"])
+
+
+def test_message_that_the_server_lost_leaves_the_screen(window: OpenWindow, people: People) -> None:
+    """Its receiver has seen it, and its sender never sent it again. One seq was given to another message since."""
+    ann, ben, conversation = people.pair()
+    kept = ben.say(conversation, "kept")
+    here = window()
+    wire = Deaf(here.page)
+    here.sign_in_demo(ann.username).open("Ben Baker")
+    here.sees("kept")
+    wire.deaf = True
+    common = {name: kept[name] for name in ("conversationId", "sentAt")}
+    for more, text in enumerate(("lost", "lost too"), 1):
+        lost = {"id": str(uuid.uuid4()), "seq": kept["seq"] + more, "senderId": ben.id, "message": text}
+        wire.arrives({**common, **lost, "kind": "text", "attachments": []})
+    expect(here.page.locator(".message .text")).to_have_text(["kept", "lost", "lost too"])
+    ben.say(conversation, "stored since")
+    wire.resync()
+    expect(here.page.locator(".message .text")).to_have_text(["kept", "stored since"])
+    ben.say(conversation, "and on it goes")
+    expect(here.page.locator(".message .text")).to_have_text(["kept", "stored since", "and on it goes"])
 
 
 def test_resync_keeps_the_scroll_position(window: OpenWindow, people: People, server: Stack) -> None:

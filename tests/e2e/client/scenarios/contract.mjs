@@ -86,6 +86,15 @@ async function fresh(bob) {
   assert.deepEqual(unread.messages.map((message) => message.message), ["away 1", "away 2", "away 3", "back"]);
 }
 
+async function reconciles(alice, { conversationId, id, seq }) {
+  const lost = { id: crypto.randomUUID(), seq: seq + 1_000 };
+  const { messages, gone } = await alice.reconcile(conversationId, [{ id, seq }, lost]);
+  assert.deepEqual(gone, [lost.id]);
+  assert.equal(messages[0].id, id);
+  assert.deepEqual(messages.at(-1), (await alice.history(conversationId)).messages.at(-1));
+  assert.deepEqual(await alice.reconcile(conversationId, []), { messages: [], gone: [] });
+}
+
 async function refusals(alice) {
   const lost = alice.send({ conversationId: 999_999, message: "nobody is here" });
   await assert.rejects(lost.done, (error) => error instanceof ParleyError && error.code === "not_found");
@@ -116,6 +125,7 @@ await scenario(async () => {
   await awayAndBack(alice, bob, ack);
   assert.deepEqual(texts(alice), [], "own messages come by message_status");
   await fresh(bob);
+  await reconciles(alice, ack);
   await refusals(alice);
   await bob.logout();
   await event(bob, "signed_out");

@@ -164,6 +164,8 @@ export class Timeline {
   #keep(message) {
     const before = this.#seqOf.get(message.id);
     if (before && before !== message.seq) this.#remove([before]); // the server lost it, and it was sent again
+    const there = this.#bySeq.get(message.seq);
+    if (there && there.id !== message.id) this.#remove([message.seq]); // the server lost it, and gave its seq to this one
     const old = this.#bySeq.get(message.seq);
     this.#stale.delete(message.seq);
     this.pending = this.pending.filter((m) => m.id !== message.id);
