@@ -78,6 +78,7 @@ class Settings:
     token_requests_per_minute: int = 120  # refreshes and tickets per user
     joins_per_minute: int = 120  # new sessions per user
     writes_per_minute: int = 300  # other changes over REST per user, and 20 times as many per address
+    directory: str = "open"  # or "contacts", "exact", "off": which users others find, and whose ids exist for them
     presence_visible: str = "contacts"  # or "everyone" or "nobody": who sees a new account's presence
     new_account_conversations: int = 10  # that an account opens per hour in its first day; 0 is no limit
     reports_per_minute: int = 20  # per user
@@ -256,6 +257,8 @@ def problems_between(settings: Settings) -> Iterator[str]:
         yield "CLOUDINARY_URL must have the form cloudinary://key:secret@cloud."
     if settings.presence_visible not in ("everyone", "contacts", "nobody"):
         yield f"PRESENCE_VISIBLE must be everyone, contacts or nobody, not {settings.presence_visible!r}."
+    if settings.directory not in ("open", "contacts", "exact", "off"):
+        yield f"DIRECTORY must be open, contacts, exact or off, not {settings.directory!r}."
     if settings.push_preview not in ("full", "sender", "none"):
         yield f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}."
     yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)

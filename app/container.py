@@ -21,6 +21,7 @@ from app.services.auth.read_rate import ReadRate
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
 from app.services.moderation.suspend_user import Suspensions
+from app.services.reading.directory import Directory
 
 if TYPE_CHECKING:
     from app.gateway.gateway import Gateway
@@ -34,6 +35,7 @@ class Container:
     engine: Engine
     redis: redis.Redis
     revoked: RevokedSessions
+    directory: Directory
     suspensions: Suspensions
     limits: RateLimits
     reads: ReadRate

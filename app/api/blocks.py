@@ -15,6 +15,7 @@ blueprint = Blueprint("blocks", __name__, url_prefix="/api/v1/blocks")
 @blueprint.put("/<int:user_id>")
 def block(user_id: int) -> Response:
     caller = require_writer()
+    current_container().directory.check(caller.user_id, [user_id])
     _blocks().block(caller.user_id, user_id)
     return Response(status=204)
 

@@ -39,6 +39,7 @@ def create() -> Response:
     caller = require_writer()
     new: NewDirect | NewGroup = parse_body(NewConversation)  # type: ignore[arg-type]
     container, reading = current_container(), current_gateway().reading
+    container.directory.check(caller.user_id, [new.user_id] if isinstance(new, NewDirect) else new.member_ids)
     if isinstance(new, NewDirect):
         opened = open_direct(
             caller.user_id,

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from app.api.caller import require_caller, require_writer
 from app.api.changes import carry_out
 from app.api.parsing import json_response, parse_body, parse_query
-from app.container import current_gateway
+from app.container import current_container, current_gateway
 from app.core.groups import RoleBody, UsersBody
 from app.core.records import SettingsBody
 from app.services.groups.change_group import give_role, leave_group, remove_members
@@ -53,6 +53,7 @@ def page(conversation_id: int) -> Response:
 def add(conversation_id: int) -> Response:
     caller = require_writer()
     user_ids = parse_body(UsersBody).ids()
+    current_container().directory.check(caller.user_id, user_ids)
     added = current_gateway().members.prepare(caller.user_id, conversation_id, user_ids)
     return _changed(conversation_id, added)
 

@@ -42,10 +42,10 @@ def change_me() -> Response:
 def find_users() -> Response:
     caller = require_caller()
     query = parse_query(UserQuery)
-    engine = current_container().engine
+    engine, directory = current_container().engine, current_container().directory
     if query.ids is not None:
         ids = [int(part) for part in query.ids.split(",")]
-        return json_response(profile.show_users(caller.user_id, ids, engine=engine))
+        return json_response(profile.show_users(caller.user_id, ids, engine=engine, directory=directory))
     if query.q is None:
         raise Invalid.field("q", "is required")
-    return json_response(profile.find_users(caller.user_id, query.q, engine=engine))
+    return json_response(profile.find_users(caller.user_id, query.q, engine=engine, directory=directory))

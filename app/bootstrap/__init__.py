@@ -25,6 +25,7 @@ from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
 from app.services.moderation.suspend_user import Suspensions
 from app.services.push.vapid_key import private_key
+from app.services.reading.directory import Directory
 from app.store import auth_sessions, suspensions
 from app.store.engine import create_engine, reading
 from app.work_threads import WorkThreads
@@ -44,6 +45,7 @@ def build_container(settings: Settings) -> Container:
         engine=engine,
         redis=client,
         revoked=revoked,
+        directory=Directory(engine=engine, redis=client, mode=settings.directory),
         suspensions=Suspensions(engine=engine, suspended=suspended),
         limits=RateLimits(redis=client, settings=settings),
         reads=ReadRate(settings.read_rate, settings.read_burst),
@@ -87,6 +89,7 @@ def build_web_container(settings: Settings) -> Container:
         suspended=container.suspensions.suspended,
         limit_joins=container.limits.joins,
         limit_openings=container.limits.openings,
+        directory=container.directory,
     )
     return replace(container, gateway=builder.build())
 

@@ -34,6 +34,7 @@ from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_references import ReferenceFinder
 from app.services.messaging.move_mark import MarkMover, MemberChecks
+from app.services.messaging.open_direct import open_direct
 from app.services.messaging.receipt_batcher import ReceiptBatcher
 from app.services.messaging.send_message import MessageSender, find_stored_ids
 from app.services.messaging.show_typing import TypingNotifier
@@ -43,6 +44,7 @@ from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.conversations import ConversationReader
 from app.services.reading.count_unread import count_unread
 from app.services.reading.direct_cache import DirectCache
+from app.services.reading.directory import Directory
 from app.services.reading.fetch_unread import UnreadFetcher
 from app.services.reading.find_message import MessageFinder
 from app.services.reading.message_queries import MessageQueries
@@ -68,6 +70,7 @@ class ServicesBuilder:
         suspended: SuspendedUsers,
         limit_joins: Callable[[int], None],
         limit_openings: Callable[[int], None],
+        directory: Directory,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -76,6 +79,7 @@ class ServicesBuilder:
         self._suspended = suspended
         self._limit_joins = limit_joins
         self._limit_openings = limit_openings
+        self._directory = directory
         self._id = secrets.token_hex(5)
         self._activity = Activity()
         self._confirmations = Confirmations()
@@ -167,7 +171,7 @@ class ServicesBuilder:
                 messages=messages,
                 wait_until_stored=wait_until_stored,
             ),
-            presence=PresenceReader(**stores, hub=self._hub),
+            presence=PresenceReader(**stores, hub=self._hub, directory=self._directory),
             fetch_unread=lambda user_id, conversation_id, limit: self._unread_messages.run(
                 UnreadRequest(user_id, conversation_id, limit)
             ),
@@ -209,6 +213,13 @@ class ServicesBuilder:
         self._members = MemberAdder(**parts, max_members=max_members)
         self._requests = GroupRequests(**parts, max_members=max_members)
 
+    def _open_direct(self, user_id: int, other_id: int) -> int:
+        """Opens a direct conversation for a send. Raises NotFound for a user whom the sender may not find."""
+        self._directory.check(user_id, [other_id])
+        return open_direct(
+            user_id, other_id, engine=self._engine, directs=self._directs, limit_openings=self._limit_openings
+        )
+
     def _build_sender(self) -> MessageSender:
         return MessageSender(
             engine=self._engine,
@@ -221,7 +232,7 @@ class ServicesBuilder:
                 engine=self._engine, conversations=self._conversations, messages=self._reading.messages
             ),
             find_stored=self._stored_ids.run,
-            limit_openings=self._limit_openings,
+            open_direct=self._open_direct,
             rate=self._rates.sends,
             run_blocking=self._run_blocking,
             counters=self._activity.counters,

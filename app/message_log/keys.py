@@ -112,3 +112,8 @@ def ticket(digest: str) -> str:
 def rate(what: str, who: str) -> str:
     """string: when this token bucket is full again, µs; expires then"""
     return f"{PREFIX}rate:{what}:{who}"
+
+
+def found_by(user_id: int) -> str:
+    """List of users that this user has found by exact name (services/reading/directory.py), newest first."""
+    return f"{PREFIX}found:{user_id}"

@@ -25,6 +25,7 @@ from app.redis_batch import Batcher
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_references import NO_REFERENCES
 from app.services.messaging.move_mark import MarkMover, MemberChecks
+from app.services.messaging.open_direct import open_direct
 from app.services.messaging.receipt_batcher import ReceiptBatcher
 from app.services.messaging.send_message import MessageSender, find_stored_ids
 from app.services.messaging.user_rates import UserRate
@@ -159,13 +160,16 @@ class MemoryGateway:
             confirmations=self.confirmations,
             references=references,
             find_stored=lambda pair: find_stored_ids([pair], engine=self.engine)[0],
-            limit_openings=lambda _: None,
+            open_direct=self._open_direct,
             rate=rate,
             run_blocking=self.run_blocking,
             counters=self.counters,
             acks=Histogram((1.0,)),
             max_text=8000,
         )
+
+    def _open_direct(self, user_id: int, other_id: int) -> int:
+        return open_direct(user_id, other_id, engine=self.engine, directs=self.directs, limit_openings=lambda _: None)
 
     def begin_epoch(self, number: int) -> None:
         self.redis.set(keys.EPOCH, f"{number}:0")

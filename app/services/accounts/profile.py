@@ -11,6 +11,7 @@ from app.core.accounts import Profile, ProfilePatch, UserList, checked_avatar_ur
 from app.core.errors import Unauthorized
 from app.fanout.announcements import announce_hidden
 from app.services.accounts.avatars import stored_address
+from app.services.reading.directory import Directory
 from app.services.reading.user_json import own_view, view_of
 from app.store import users
 from app.store.engine import reading, writing
@@ -63,16 +64,18 @@ def set_avatar(user_id: int, address: str, *, engine: Engine) -> Profile:
     return _existing(user)
 
 
-def find_users(viewer_id: int, prefix: str, *, engine: Engine) -> UserList:
-    """Returns at most 20 users whose username or display name begins with ``prefix``, ordered by username."""
+def find_users(viewer_id: int, prefix: str, *, engine: Engine, directory: Directory) -> UserList:
+    """Returns at most 20 users that the directory shows for ``prefix``, ordered by username."""
+    found = directory.search(viewer_id, prefix, MAX_FOUND)
     with reading(engine) as conn:
-        return _seen_by(conn, viewer_id, users.search_by_prefix(conn, prefix, MAX_FOUND))
+        return _seen_by(conn, viewer_id, found)
 
 
-def show_users(viewer_id: int, user_ids: Sequence[int], *, engine: Engine) -> UserList:
+def show_users(viewer_id: int, user_ids: Sequence[int], *, engine: Engine, directory: Directory) -> UserList:
     """Returns those of the users that exist, in the requested order. Clients show them beside the ids in messages."""
+    known = directory.visible(viewer_id, user_ids)
     with reading(engine) as conn:
-        found = users.get_users(conn, user_ids)
+        found = users.get_users(conn, [user_id for user_id in user_ids if user_id in known])
         return _seen_by(conn, viewer_id, [found[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found])
 
 

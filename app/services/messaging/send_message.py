@@ -28,7 +28,6 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_references import NO_REFERENCES, ReferenceFinder, has_references
-from app.services.messaging.open_direct import open_direct
 from app.services.messaging.refusals import refusal
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import ConversationCache, RunBlocking
@@ -40,6 +39,8 @@ log = logging.getLogger(__name__)
 
 Ack = dict[str, Any]
 Outcome = Callable[[Ack | None, ParleyError | None], None]
+# Returns the direct conversation with a user. May block. Raises NotFound, RateLimited, Overloaded.
+OpenDirect = Callable[[int, int], int]
 # Returns the stored message of a (conversation, id). May block. Raises Overloaded.
 FindStored = Callable[[tuple[int, str]], ExistingMessage | None]
 
@@ -73,9 +74,9 @@ class MessageSender:
         "engine",
         "epoch",
         "find_stored",
-        "limit_openings",
         "log",
         "max_text",
+        "open_direct",
         "references",
         "run_blocking",
     )
@@ -91,7 +92,7 @@ class MessageSender:
         confirmations: Confirmations,
         references: ReferenceFinder,
         find_stored: FindStored,
-        limit_openings: Callable[[int], None],
+        open_direct: OpenDirect,
         rate: UserRate,
         run_blocking: RunBlocking,
         counters: Counter[str],
@@ -106,7 +107,7 @@ class MessageSender:
         self.confirmations = confirmations
         self.references = references
         self.find_stored = find_stored
-        self.limit_openings = limit_openings
+        self.open_direct = open_direct
         self._rate = rate
         self.run_blocking = run_blocking
         self.counters = counters
@@ -204,14 +205,7 @@ class _Sending:
     def prepare(self) -> None:
         sender = self.sender
         if not self.conversation_id:
-            receiver_id = self.command.receiver_id or 0
-            self.conversation_id = open_direct(
-                self.user_id,
-                receiver_id,
-                engine=sender.engine,
-                directs=sender.directs,
-                limit_openings=sender.limit_openings,
-            )
+            self.conversation_id = sender.open_direct(self.user_id, self.command.receiver_id or 0)
         if (earlier := self.find_stored()) is None:
             self.references = sender.references.find(self.user_id, self.conversation_id, self.command)
             self.submit()

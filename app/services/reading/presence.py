@@ -16,6 +16,7 @@ from app.core.times import rfc3339
 from app.fanout.hub import Hub, Session
 from app.fanout.presence import online
 from app.redis_calls import redis_errors_as_overloaded
+from app.services.reading.directory import Directory
 from app.store import users
 from app.store.engine import reading
 from app.store.visibility import NOTHING, Visible, visible_to
@@ -26,16 +27,17 @@ View = dict[str, Any]
 class PresenceReader:
     """May block. Its methods raise Overloaded if a store does not answer."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, hub: Hub) -> None:
+    def __init__(self, *, engine: Engine, redis: Redis, hub: Hub, directory: Directory) -> None:
         self._engine = engine
         self._redis = redis
         self._hub = hub
+        self._directory = directory
 
     def read(self, viewer_id: int, user_ids: Sequence[int]) -> list[View]:
         """Returns ``{userId, status, lastSeen}`` for each of these users. Unknown users are offline and never seen."""
         ids = list(dict.fromkeys(user_ids))
         with reading(self._engine) as connection:
-            visible = visible_to(connection, viewer_id, ids)
+            visible = visible_to(connection, viewer_id, self._known(viewer_id, ids))
         return self._views(ids, visible)
 
     def watch(self, session: Session, user_ids: Sequence[int]) -> list[View]:
@@ -46,10 +48,14 @@ class PresenceReader:
         """
         ids = list(dict.fromkeys(user_ids))
         with reading(self._engine) as connection:
-            visible = visible_to(connection, session.user_id, ids)
+            visible = visible_to(connection, session.user_id, self._known(session.user_id, ids))
         self._hub.unwatch(session, [user for user in ids if visible.get(user, NOTHING).blocked])
         self._hub.show_presence(session, [user for user in ids if visible.get(user, NOTHING).presence])
         return self._views(ids, visible)
+
+    def _known(self, viewer_id: int, ids: list[int]) -> list[int]:
+        known = self._directory.visible(viewer_id, ids)
+        return [user_id for user_id in ids if user_id in known]
 
     def _views(self, ids: list[int], visible: dict[int, Visible]) -> list[View]:
         with redis_errors_as_overloaded():
