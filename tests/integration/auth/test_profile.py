@@ -86,7 +86,7 @@ def test_search_returns_at_most_twenty_users(api: Api) -> None:
 
 def test_users_are_returned_by_their_ids(api: Api) -> None:
     one, other = api.register(displayName="Ida"), api.register()
-    path = f"/api/v1/users?ids={other.id},{one.id},9007199254740991,{one.id}"
+    path = f"/api/v1/users?ids={other.id},{one.id},900719925474099,{one.id}"
     users = api.get(path, token=one.access).get_json()["users"]
     assert [user["id"] for user in users] == [other.id, one.id]
     assert users[1] == {"id": one.id, "username": one.username, "displayName": "Ida"}
