@@ -70,6 +70,8 @@ _ENQUEUE = HotStatement(f"""
     WHERE coalesce(w.seq, 0) < s AND NOT EXISTS (
         SELECT FROM unnest(CAST(:busy_users AS bigint[]), CAST(:busy_devices AS text[])) AS busy (u, d)
         WHERE busy.u = t.user_id AND busy.d = t.device_id)
+    AND NOT EXISTS (SELECT FROM users AS x WHERE x.id = t.user_id AND x.suspended_at IS NOT NULL
+        AND (x.suspended_until IS NULL OR x.suspended_until > now()))
     ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
     DO UPDATE SET seq = greatest(d.seq, excluded.seq), kind = 'message'
     RETURNING 1

@@ -76,6 +76,18 @@ def test_first_device_turns_push_on(database_url: str, settings: Settings) -> No
     engine.dispose(), other.dispose()
 
 
+@pytest.mark.parametrize(("until", "count"), [("NULL", 0), ("now() + interval '1 hour'", 0), ("now()", 1)])
+def test_suspended_user_gets_no_notification(engine: Engine, until: str, count: int) -> None:
+    conversation, _ann, ben = add_pair(engine)
+    add_target(engine, ben)
+    with writing(engine) as conn:
+        change = f"UPDATE users SET suspended_at = now(), suspended_until = {until} WHERE id = :id"
+        conn.execute(text(change), {"id": ben})
+    with writing(engine) as conn:
+        pending = [PendingPush(ben, conversation, 1)]
+        assert pending_pushes.enqueue(conn, pending, [], providers=PROVIDERS, spacing_seconds=0) == count
+
+
 @dataclass
 class Model:
     """The pending pushes: (user, conversation) -> seq."""
