@@ -74,7 +74,7 @@ class Settings:
     jwt_issuer: str = ""
     jwt_audience: str = ""
     local_accounts: bool = False  # keep own accounts beside an external user service; without one, they always exist
-    auth_attempts_per_minute: int = 30  # sign-ins per username, and 20 times as many per address; 0 is no limit
+    auth_attempts_per_minute: int = 30  # sign-ins per username and address; 20 times that per address; 0 is no limit
     token_requests_per_minute: int = 120  # refreshes and tickets per user
     joins_per_minute: int = 120  # new sessions per user
     writes_per_minute: int = 300  # other changes over REST per user, and 20 times as many per address

@@ -15,6 +15,8 @@ from app.push.registry import PushRegistry
 from app.services.accounts.delete_account import AccountDeletion
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.authenticate import Authenticator
+from app.services.auth.known_devices import KnownDevices
+from app.services.auth.password_guard import PasswordGuard
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
 from app.services.auth.read_rate import ReadRate
@@ -40,6 +42,8 @@ class Container:
     limits: RateLimits
     reads: ReadRate
     passwords: Passwords
+    password_guard: PasswordGuard
+    known_devices: KnownDevices
     authenticator: Authenticator
     auth_sessions: AuthSessions
     account_deletion: AccountDeletion

@@ -8,6 +8,7 @@ import { compose } from "./lib/compose.js";
 import { TIMING } from "./lib/connection.js";
 import { Emitter } from "./lib/emitter.js";
 import { ParleyError, networkError } from "./lib/errors.js";
+import { KnownDevices } from "./lib/known_devices.js";
 import { uuid7 } from "./lib/ids.js";
 import { openOutboxStore } from "./lib/outbox_store.js";
 import { watchPlatform } from "./lib/platform.js";
@@ -26,6 +27,7 @@ export class Parley extends Commands {
   /** @type {Rest} */ #rest;
   #emitter = new Emitter();
   /** @type {Tokens} */ #tokens;
+  /** @type {KnownDevices} */ #devices;
   #store;
   /** @type {TabCoordinator | null} */ #tabs = null;
   /** @type {number | undefined} */ #userId;
@@ -47,10 +49,11 @@ export class Parley extends Commands {
     this.#store = options.outboxStore ?? openOutboxStore(indexedDB);
     this.#tokens = new Tokens({
       key: this.#key, storage, indexedDB,
-      renewWith: options.renew ?? (({ refreshToken }) => this.#rest.call("POST", "/auth/refresh", undefined, refreshToken)),
+      renewWith: options.renew ?? ((pair) => this.#renew(pair)),
       always: Boolean(options.renew),
       onChange: () => this.#tokensChanged(),
     });
+    this.#devices = new KnownDevices(this.#key, storage);
     this.#userId = this.me?.id;
     this.on("joined", ({ limits }) => void (this.limits = limits));
     this.on("message_status", (status) => this.#pending.settle(status));
@@ -97,7 +100,8 @@ export class Parley extends Commands {
 
   /** @param {{ username: string, password: string }} credentials @returns {Promise<User>} */
   async login(credentials) {
-    return this.#signIn(await this.#rest.call("POST", "/auth/login", credentials));
+    const deviceToken = this.#devices.tokenFor(credentials.username);
+    return this.#signIn(await this.#rest.call("POST", "/auth/login", { ...credentials, deviceToken }));
   }
 
   /** @param {Pair} pair @returns {Promise<User>} */
@@ -122,11 +126,19 @@ export class Parley extends Commands {
   }
 
   /** @param {Pair & { user: User }} answer */
-  #signIn({ user, accessToken, refreshToken }) {
+  #signIn({ user, accessToken, refreshToken, deviceToken }) {
     this.close();
+    this.#devices.keep(user.username, deviceToken);
     this.#userId = user.id;
     this.#tokens.save({ accessToken, refreshToken }, user);
     return user;
+  }
+
+  /** @param {Pair} pair @returns {Promise<Pair>} */
+  async #renew({ refreshToken }) {
+    const { deviceToken, ...pair } = await this.#rest.call("POST", "/auth/refresh", undefined, refreshToken);
+    this.#devices.keep(this.me?.username, deviceToken);
+    return pair;
   }
 
   #tokensChanged() {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.api.caller import address, require_caller
+from app.api.caller import address, asked_passwords, require_caller
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.accounts import DeleteAccount, DeletionTaken
@@ -19,9 +19,9 @@ blueprint = Blueprint("accounts", __name__, url_prefix="/api/v1/me")
 def delete() -> Response:
     container = current_container()
     caller = require_caller()
-    container.limits.password(address(), caller.user_id)
-    given = parse_body(DeleteAccount) if request.get_data() else DeleteAccount()
-    container.account_deletion.delete(caller.user_id, given.password)
+    with container.password_guard.confirming(address(), caller):
+        given = parse_body(DeleteAccount) if request.get_data() else DeleteAccount()
+        container.account_deletion.delete(caller.user_id, given.password, verify=asked_passwords().verify)
     return json_response(DeletionTaken("accepted"), 202)
 
 

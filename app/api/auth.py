@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.api.caller import address, note_user, require_bearer_token, require_caller, require_writer
+from app.api.caller import address, asked_passwords, note_user, require_bearer_token, require_caller, require_writer
 from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
@@ -30,7 +30,7 @@ def register() -> Response:
     made = register_user(
         body,
         engine=container.engine,
-        passwords=container.passwords,
+        passwords=asked_passwords(),
         sessions=container.auth_sessions,
         presence_visible=container.settings.presence_visible,
         origin=_origin(),
@@ -42,15 +42,15 @@ def register() -> Response:
 def login() -> Response:
     container = current_container()
     body = parse_body(LogIn)
-    container.limits.sign_in(address(), body.username)
-    require_local_accounts()
-    made = log_in(
-        body,
-        engine=container.engine,
-        passwords=container.passwords,
-        sessions=container.auth_sessions,
-        origin=_origin(),
-    )
+    with container.password_guard.signing_in(address(), body.username, body.device_token):
+        require_local_accounts()
+        made = log_in(
+            body,
+            engine=container.engine,
+            passwords=asked_passwords(),
+            sessions=container.auth_sessions,
+            origin=_origin(),
+        )
     return json_response(signed_in(made))
 
 
@@ -74,13 +74,12 @@ def logout() -> Response:
 def password() -> Response:
     container = current_container()
     caller = require_caller()
-    container.limits.password(address(), caller.user_id)
-    body = parse_body(ChangePassword)
-    return _ended(
-        change_password(
-            caller, body, engine=container.engine, passwords=container.passwords, sessions=container.auth_sessions
+    with container.password_guard.confirming(address(), caller):
+        body = parse_body(ChangePassword)
+        ending = change_password(
+            caller, body, engine=container.engine, passwords=asked_passwords(), sessions=container.auth_sessions
         )
-    )
+    return _ended(ending)
 
 
 @blueprint.get("/sessions")

@@ -8,6 +8,7 @@ from app.container import current_container
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
 from app.core.networks import network_of
+from app.services.auth.passwords import Passwords
 
 
 def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
@@ -66,6 +67,11 @@ def require_bearer_token() -> str:
 def address() -> str:
     """Returns the client's address, as far as our own proxies report it (trust_proxies in app/factory.py)."""
     return request.remote_addr or ""
+
+
+def asked_passwords() -> Passwords:
+    """Returns the passwords for this request: its network gets its turn to hash, and no more."""
+    return current_container().passwords.asked_by(network_of(address()))
 
 
 def bearer_token(request: Request) -> str | None:

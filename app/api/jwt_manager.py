@@ -9,6 +9,7 @@ from flask_jwt_extended import JWTManager, create_access_token, create_refresh_t
 
 from app.api.caller import note_user
 from app.config import Settings
+from app.container import current_container
 from app.core.accounts import SignedIn, Tokens
 from app.core.key_ring import KeyRing
 from app.services.auth.auth_sessions import SignIn
@@ -39,6 +40,7 @@ def make_tokens(user_id: int, sid: str, generation: int) -> Tokens:
         refresh_token=create_refresh_token(
             str(user_id), additional_claims={"sid": sid, "gen": generation}, additional_headers=headers
         ),
+        device_token=current_container().known_devices.token(user_id, sid),
     )
 
 
@@ -46,4 +48,4 @@ def signed_in(made: SignIn) -> SignedIn:
     """Returns the answer to a sign-in: the user and the tokens of the new session."""
     note_user(made.user.id)
     tokens = make_tokens(*made.session)
-    return SignedIn(made.user, tokens.access_token, tokens.refresh_token)
+    return SignedIn(made.user, tokens.access_token, tokens.refresh_token, tokens.device_token)

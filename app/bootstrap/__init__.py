@@ -18,7 +18,9 @@ from app.services.accounts.delete_account import AccountDeletion
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.authenticate import Authenticator
 from app.services.auth.external_issuer import ExternalIssuer
-from app.services.auth.passwords import Passwords
+from app.services.auth.known_devices import KnownDevices
+from app.services.auth.password_guard import PasswordGuard
+from app.services.auth.passwords import AT_ONCE, Passwords
 from app.services.auth.rate_limit import RateLimits
 from app.services.auth.read_rate import ReadRate
 from app.services.media.media_storages import MediaStorages
@@ -30,8 +32,6 @@ from app.store import auth_sessions, suspensions
 from app.store.engine import create_engine, reading
 from app.work_threads import WorkThreads
 
-PASSWORD_THREADS = 2
-
 
 def build_container(settings: Settings) -> Container:
     """Builds what every process needs. Opens no connection yet."""
@@ -39,7 +39,9 @@ def build_container(settings: Settings) -> Container:
     client = connect_redis(settings)
     revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
     suspended = SuspendedUsers(client, keys.SUSPENDED, lambda: _suspended_in_store(engine))
-    passwords = Passwords(run=WorkThreads(PASSWORD_THREADS).run)
+    passwords = Passwords(run=WorkThreads(AT_ONCE).run)
+    limits = RateLimits(redis=client, settings=settings)
+    devices = KnownDevices(settings.keys)
     return Container(
         settings=settings,
         engine=engine,
@@ -47,9 +49,17 @@ def build_container(settings: Settings) -> Container:
         revoked=revoked,
         directory=Directory(engine=engine, redis=client, mode=settings.directory),
         suspensions=Suspensions(engine=engine, suspended=suspended),
-        limits=RateLimits(redis=client, settings=settings),
+        limits=limits,
         reads=ReadRate(settings.read_rate, settings.read_burst),
         passwords=passwords,
+        password_guard=PasswordGuard(
+            engine=engine,
+            redis=client,
+            limits=limits,
+            devices=devices,
+            attempts_per_minute=settings.auth_attempts_per_minute,
+        ),
+        known_devices=devices,
         authenticator=Authenticator(
             settings=settings,
             engine=engine,
@@ -66,9 +76,7 @@ def build_container(settings: Settings) -> Container:
             refresh_token_seconds=settings.refresh_token_seconds,
             sign_in_seconds=settings.sign_in_seconds,
         ),
-        account_deletion=AccountDeletion(
-            engine=engine, redis=client, revoked=revoked, verify_password=passwords.verify, settings=settings
-        ),
+        account_deletion=AccountDeletion(engine=engine, redis=client, revoked=revoked, settings=settings),
         media=MediaStorages(settings),
         push=PushRegistry(ProviderContext(settings, os.environ, lambda: private_key(settings, engine))),
         readiness=Readiness(engine=engine, redis=client),

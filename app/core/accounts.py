@@ -60,6 +60,7 @@ class LogIn(Struct, rename="camel", frozen=True):
 
     username: Annotated[str, Meta(max_length=256)]
     password: Annotated[str, Meta(max_length=1024)]
+    device_token: Annotated[str, Meta(max_length=512)] | None = None
 
 
 class ChangePassword(Struct, frozen=True):
@@ -163,14 +164,18 @@ class UserList(Struct, frozen=True):
 
 
 class Tokens(Struct, rename="camel", frozen=True):
+    """``device_token`` shows at the next sign-in that this device is known."""
+
     access_token: str
     refresh_token: str
+    device_token: str
 
 
 class SignedIn(Struct, rename="camel", frozen=True):
     user: UserView
     access_token: str
     refresh_token: str
+    device_token: str
 
 
 class Ticket(Struct, rename="camel", frozen=True):

@@ -109,6 +109,11 @@ def ticket(digest: str) -> str:
     return f"{PREFIX}ticket:{digest}"
 
 
+def password_failures(digest: str) -> str:
+    """hash: the wrong passwords of one network or device for one name; expires by itself"""
+    return f"{PREFIX}password-failures:{digest}"
+
+
 def rate(what: str, who: str) -> str:
     """string: when this token bucket is full again, µs; expires then"""
     return f"{PREFIX}rate:{what}:{who}"

@@ -20,7 +20,7 @@
  * }} Options
  * @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} Store
  * @typedef {new (url: string) => any} WebSocketMaker the browser's class, or that of the package `ws`
- * @typedef {{ accessToken: string, refreshToken?: string }} Pair
+ * @typedef {{ accessToken: string, refreshToken?: string, deviceToken?: string }} Pair
  * @typedef {{
  *   add(entry: Entry): Promise<void>,
  *   put(entry: Entry): Promise<void>,

@@ -23,34 +23,24 @@ from app.task_queue import enqueue_deletion
 
 log = logging.getLogger(__name__)
 
+# Compares a stored hash with a password (app/services/auth/passwords.py).
 VerifyPassword = Callable[[str | None, str], bool]
 
 
 class AccountDeletion:
-    """``verify_password`` compares a stored hash with a password (app/services/auth/passwords.py)."""
-
-    def __init__(
-        self,
-        *,
-        engine: Engine,
-        redis: Redis,
-        revoked: RevokedSessions,
-        verify_password: VerifyPassword,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, *, engine: Engine, redis: Redis, revoked: RevokedSessions, settings: Settings) -> None:
         self._engine = engine
         self._redis = redis
         self._revoked = revoked
-        self._verify_password = verify_password
         self._settings = settings
 
-    def delete(self, user_id: int, password: str | None) -> None:
+    def delete(self, user_id: int, password: str | None, *, verify: VerifyPassword) -> None:
         """Begins the deletion. Safe to repeat after Overloaded, when the first call may have done it already.
 
         Raises Forbidden for a wrong password, Invalid if the account has a password and none was given. The caller
-        limits how often this may be tried (RateLimits.password).
+        limits how often this may be tried (PasswordGuard.confirming).
         """
-        self._check_password(user_id, password)
+        self._check_password(user_id, password, verify)
         erase = self._settings.account_deletion == "erase"
         sid = all_sessions_of(user_id)
         tokens_end = int(time.time()) + self._settings.refresh_token_seconds
@@ -72,14 +62,14 @@ class AccountDeletion:
         except (RedisError, Overloaded) as error:
             log.warning("a deleted account is announced later: %s", type(error).__name__)
 
-    def _check_password(self, user_id: int, password: str | None) -> None:
+    def _check_password(self, user_id: int, password: str | None, verify: VerifyPassword) -> None:
         with reading(self._engine) as conn:
             stored = users.password_hash_of(conn, user_id)
         if stored is None:
             return
         if password is None:
             raise Invalid.field("password", "is required")
-        if not self._verify_password(stored, password):
+        if not verify(stored, password):
             with writing(self._engine) as conn:
                 record(conn, "password.failed", actor_id=user_id, target_id=user_id)
             raise Forbidden("Wrong password.")

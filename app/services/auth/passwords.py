@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Callable
-from threading import BoundedSemaphore
 from typing import Any, Protocol, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from app.core.errors import Overloaded
+from app.services.auth.turns import Turns
 
 T = TypeVar("T")
 
@@ -18,6 +18,7 @@ T = TypeVar("T")
 # could use up all memory of a small dyno.
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 MAX_PENDING = 200  # at 20 ms each on two threads, the last one waits 2 s
+AT_ONCE = 2
 
 
 class RunWork(Protocol):
@@ -33,15 +34,23 @@ def run_here(work: Callable[..., T], *args: Any) -> T:
 class Passwords:
     """``run`` computes each hash. It should not block other greenlets, since a hash takes about 20 ms.
 
-    Both methods raise Overloaded if more than ``max_pending`` hashes are requested at once.
+    At most ``at_once`` hashes are computed at once, and with those that wait there are at most ``max_pending``. Beyond
+    that, the network with the most of them gets Overloaded.
     """
 
-    def __init__(self, *, run: RunWork = run_here, max_pending: int = MAX_PENDING) -> None:
+    def __init__(self, *, run: RunWork = run_here, max_pending: int = MAX_PENDING, at_once: int = AT_ONCE) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
         # Passwords of unknown users are compared with this hash, so that the answer takes as long as for a known user.
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         self._run = run
-        self._slots = BoundedSemaphore(max_pending)
+        self._turns = Turns(at_once, max_pending - at_once)
+        self._network = ""
+
+    def asked_by(self, network: str) -> Passwords:
+        """Returns the same passwords, for requests from this network. All networks get their turns."""
+        asked = copy.copy(self)
+        asked._network = network
+        return asked
 
     def hash(self, password: str) -> str:
         return self._compute(self._hasher.hash, password)
@@ -61,9 +70,5 @@ class Passwords:
             return False
 
     def _compute(self, work: Callable[..., T], *args: Any) -> T:
-        if not self._slots.acquire(blocking=False):
-            raise Overloaded("Too many people are signing in at once.", retry_after=5)
-        try:
+        with self._turns.turn(self._network):
             return self._run(work, *args)
-        finally:
-            self._slots.release()

@@ -45,12 +45,19 @@ class RateLimits:
         self._settings = settings
 
     def sign_in(self, address: str, username: str) -> None:
-        """Limits password guessing: from one address at many names, and from many addresses at one name."""
+        """Limits sign-ins from one address, in all and for one name. Many addresses at one name must not lock its owner
+        out (app/services/auth/password_guard.py).
+        """
         allowed = self._settings.auth_attempts_per_minute
+        network = network_of(address)
         self.take(
-            Limit("sign-in", network_of(address), allowed * PEOPLE_PER_ADDRESS),
-            Limit("sign-in-name", username.lower(), allowed),
+            Limit("sign-in", network, allowed * PEOPLE_PER_ADDRESS),
+            Limit("sign-in-name", f"{network} {username.lower()}", allowed),
         )
+
+    def known_device(self, sid: str) -> None:
+        """Limits sign-ins on a device that an earlier sign-in made known."""
+        self.take(Limit("sign-in-device", sid, self._settings.auth_attempts_per_minute))
 
     def tokens(self, user_id: int) -> None:
         """Limits refreshes and tickets."""
@@ -83,9 +90,9 @@ class RateLimits:
         own = Limit("uploads", str(user_id), self._settings.uploads_per_minute)
         self.take(own, *self._writes(address, user_id))
 
-    def password(self, address: str, user_id: int) -> None:
+    def password(self, address: str, user_id: int, sid: str) -> None:
         """Limits guessing the password with a stolen token: changing it and deleting the account require it."""
-        own = Limit("passwords", str(user_id), self._settings.auth_attempts_per_minute)
+        own = Limit("passwords", sid, self._settings.auth_attempts_per_minute)
         self.take(own, *self._writes(address, user_id))
 
     def take(self, *limits: Limit) -> None:
@@ -93,7 +100,7 @@ class RateLimits:
         active = [limit for limit in limits if limit.allowed > 0]
         if not active:
             return
-        names = [keys.rate(limit.what, _digest(limit.who)) for limit in active]
+        names = [keys.rate(limit.what, digest(limit.who)) for limit in active]
         arguments = [part for limit in active for part in (limit.interval_us, limit.allowed)]
         with redis_errors_as_overloaded():
             wait = int(self._script(keys=names, args=arguments))
@@ -106,6 +113,6 @@ class RateLimits:
         return Limit("writes", str(user_id), allowed), by_address
 
 
-def _digest(who: str) -> str:
+def digest(who: str) -> str:
     """Bounds the length of names in Redis keys, and hides who made the request."""
     return hashlib.sha256(who.encode(errors="replace")).hexdigest()[:32]

@@ -23,6 +23,7 @@ export type WebSocketMaker = new (url: string) => any;
 export type Pair = {
     accessToken: string;
     refreshToken?: string;
+    deviceToken?: string;
 };
 export type OutboxStore = {
     add(entry: Entry): Promise<void>;

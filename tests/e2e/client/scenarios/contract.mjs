@@ -1,5 +1,6 @@
 /** A first chat of two users over the given transport, with nothing but the client. */
 import assert from "node:assert/strict";
+import { memoryStorage } from "../../../../client/lib/tokens.js";
 import { ParleyError } from "../../../../client/parley.js";
 import { argument as transport, event, makeClient, makeUser, named, online, PASSWORD, scenario, texts, until } from "./support.mjs";
 
@@ -95,6 +96,19 @@ async function reconciles(alice, { conversationId, id, seq }) {
   assert.deepEqual(await alice.reconcile(conversationId, []), { messages: [], gone: [] });
 }
 
+/** After a logout, the next sign-in of the same user carries the device token. */
+async function knownDevice({ username }) {
+  const bodies = [];
+  const storage = memoryStorage();
+  const watched = (address, init) => (address.endsWith("/auth/login") && bodies.push(JSON.parse(init.body)), fetch(address, init));
+  const device = makeClient({ ...options, storage, fetch: watched });
+  await device.login({ username, password: PASSWORD });
+  await device.logout();
+  await device.login({ username, password: PASSWORD });
+  assert.equal(bodies[0].deviceToken, undefined);
+  assert.match(bodies[1].deviceToken, /\./);
+}
+
 async function refusals(alice) {
   const lost = alice.send({ conversationId: 999_999, message: "nobody is here" });
   await assert.rejects(lost.done, (error) => error instanceof ParleyError && error.code === "not_found");
@@ -105,6 +119,7 @@ async function refusals(alice) {
   await alice.discard(lost.id);
   assert.deepEqual(await alice.outbox(), []);
   await assert.rejects(alice.conversation(999_999), (error) => error.status === 404);
+  await knownDevice(alice);
   const wrong = makeClient(options);
   await assert.rejects(wrong.connect(), (error) => error.code === "unauthorized");
   await assert.rejects(wrong.login({ username: alice.username, password: "not this one" }), (error) => error.status === 401);
