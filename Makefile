@@ -34,8 +34,11 @@ format: venv ## Format the code and write client/types/
 bench: venv ## Measure Parley and a Flask-SocketIO server in one run
 	@$(BIN)/python -m bench.run $(ARGS)
 
-faults: venv ## Kill processes and cut connections, 20 seeded runs of each
-	@PARLEY_FAULT_RUNS=$${PARLEY_FAULT_RUNS:-20} $(BIN)/python -m pytest tests/faults -m faults -v $(ARGS)
+faults: venv ## Kill processes and cut connections, 20 seeded runs of each; writes docs/reliability.md
+	@mkdir -p .data && rm -f .data/faults.jsonl
+	@PARLEY_FAULT_RUNS=$${PARLEY_FAULT_RUNS:-20} PARLEY_FAULT_REPORT=.data/faults.jsonl \
+	  $(BIN)/python -m pytest tests/faults -m faults -v $(ARGS); status=$$?; \
+	  $(BIN)/python -m tests.faults.report .data/faults.jsonl && exit $$status
 
 conformance: venv ## Test the frame codec against RFC 6455 and fuzz it (the long form)
 	@PARLEY_FUZZ_STREAMS=$${PARLEY_FUZZ_STREAMS:-20000} $(BIN)/python -m pytest tests/conformance -q -s $(ARGS)

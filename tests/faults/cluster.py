@@ -76,6 +76,11 @@ class Cluster:
         finally:
             child.signal(signal.SIGCONT)
 
+    def cut_append_only_file(self, size: int) -> None:
+        """Removes the last bytes of the stopped Valkey's newest file. Valkey then loads the rest."""
+        newest = max(self.stores.directory.glob("valkey/**/*.incr.aof"), key=lambda path: path.stat().st_mtime)
+        os.truncate(newest, max(0, newest.stat().st_size - size))
+
     # -- observing ---------------------------------------------
 
     def log_depth(self) -> int:

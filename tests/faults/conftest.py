@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         first = int(os.environ.get("PARLEY_FAULT_SEED") or 1)
         metafunc.parametrize("seed", range(first, first + fault_runs(metafunc.config)), ids=lambda s: f"seed={s}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds a line about each run to the file PARLEY_FAULT_REPORT, if it is set (report.py)."""
+    report = yield
+    path = os.environ.get("PARLEY_FAULT_REPORT")
+    seed = getattr(item, "callspec", None) and item.callspec.params.get("seed")
+    if path and seed is not None and (report.when == "call" or report.failed):
+        fault = item.name.partition("[")[0].removeprefix("test_").replace("_", " ")
+        more = [str(value) for name, value in item.callspec.params.items() if name != "seed"]
+        line = {"fault": ": ".join([fault, *more]), "seed": seed, "passed": report.passed, "date": time.strftime("%F")}
+        with Path(path).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({**line, **dict(item.user_properties)}) + "\n")
+    return report
 
 
 @pytest.fixture(scope="package")
@@ -56,7 +73,7 @@ def rng(seed: int) -> random.Random:
 
 
 @pytest.fixture
-def chat(cluster: Cluster, seed: int, tmp_path: Path) -> Chat:
+def chat(cluster: Cluster, seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> Chat:
     """``with chat() as crowd``: twenty pairs talk, some also in groups. At the end all invariants are checked."""
 
     @contextmanager
@@ -64,6 +81,7 @@ def chat(cluster: Cluster, seed: int, tmp_path: Path) -> Chat:
         path = tmp_path / "clients.jsonl"
         with chattering(cluster.urls, path, seed, **options) as crowd:
             yield crowd
+            request.node.user_properties += crowd.figures()
             found = crowd.finish(cluster.database_url)
             found += cluster.check_bounds()
             assert not found, f"seed {seed}: {len(found)} violations\n" + "\n".join(found[:20])

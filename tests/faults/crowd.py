@@ -4,41 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
+import httpx
 
 from dev.processes import wait_until
-from tests.faults.history import Row, Stored, read_histories, violations
+from tests.faults.deliveries import Deliveries
+from tests.faults.history import read_histories, violations
+from tests.faults.stored import read_stored
 from tests.faults.talker import Talker
 from tests.support.clients import Account, RestClient, register
 
 PAIRS = 20
 GROUPS = (4, 8)  # members of each; the members of the smaller group are in the larger one too
-MEMBERS = """
-select conversation_id, user_id from members
-where left_seq is null and conversation_id in (select conversation_id from members where user_id = any(%s))
-"""
-MESSAGES = """
-select conversation_id, seq, id::text, sender_id, body, kind from messages where conversation_id = any(%s)
-"""
 
 
 class Crowd:
     """Started by ``chattering``. Every wait has a deadline and names its condition on failure.
 
-    With ``reads=False`` no message is marked read, so that after a resync everything can be fetched as unread.
+    With ``reads=False`` no message is marked read, so that after a resync everything can be fetched as unread. With
+    ``changes=False`` nobody edits or reacts.
     """
 
     def __init__(
-        self, urls: list[str], log_path: Path, seed: int, pairs: int = PAIRS, pace: float = 0.5, reads: bool = True
+        self,
+        urls: list[str],
+        log_path: Path,
+        seed: int,
+        pairs: int = PAIRS,
+        pace: float = 0.5,
+        reads: bool = True,
+        changes: bool = True,
     ) -> None:
         self.urls, self.log_path = urls, log_path
         self._random = random.Random(seed)
@@ -47,11 +52,22 @@ class Crowd:
         self._thread = threading.Thread(target=self._loop.run_forever, name="crowd", daemon=True)
         self.accounts = self._register(2 * pairs)
         self.talkers: list[Talker] = []
+        self.deliveries = Deliveries()
+        self.recovery: tuple[float, float] | None = None
+        self._leaving = threading.Thread(target=self._remove_one, name="remover", daemon=True)
+        self._ending = threading.Event()
         for first, second in zip(self.accounts[::2], self.accounts[1::2], strict=True):
             for account, peer in ((first, second), (second, first)):
-                self.talkers.append(Talker(account, peer, urls, self._note, self._random.getrandbits(32), pace, reads))
+                seed, number = self._random.getrandbits(32), len(self.talkers)
+                self.talkers.append(
+                    Talker(account, peer, urls, self._note, seed, pace, reads, changes, self.deliveries, number)
+                )
+        self._groups: list[int] = []
         for size in GROUPS:
             self._make_group(self.talkers[:: 2 * pairs // size][:size])
+        self.leaver = self.talkers[2 * pairs - 2 * pairs // GROUPS[-1]]  # a member of only the larger group
+        self.leaver.may_leave = True
+        self._leaves_after = self._random.randrange(2 * len(self.talkers), 4 * len(self.talkers))
         self._tasks: list[asyncio.Task[None]] = []
 
     def _register(self, count: int) -> list[Account]:
@@ -65,8 +81,26 @@ class Crowd:
             made = owner.group("Crowd", [talker.account.user_id for talker in talkers])["id"]
         finally:
             owner.close()
+        self._groups.append(made)
         for talker in talkers:
             talker.groups.append(made)
+
+    def _remove_one(self) -> None:
+        """Removes one member from the larger group when enough was sent, and repeats that until it is stored."""
+        while sum(talker.acked for talker in self.talkers) < self._leaves_after:
+            if self._ending.wait(0.05):
+                break
+        path, body = f"/conversations/{self._groups[-1]}/members", {"userIds": [self.leaver.account.user_id]}
+        for url in itertools.cycle(self.urls):
+            owner = RestClient(url, self.talkers[0].account.access_token, timeout=5)
+            try:
+                if owner.request("DELETE", path, json=body).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            finally:
+                owner.close()
+            time.sleep(0.2)
 
     def _note(self, **record: Any) -> None:
         self._log.write(json.dumps(record) + "\n")
@@ -75,6 +109,7 @@ class Crowd:
 
     def start(self) -> None:
         self._thread.start()
+        self._leaving.start()
         self._in_loop(self._start())
 
     async def _start(self) -> None:
@@ -112,6 +147,19 @@ class Crowd:
             stuck = [(t.account.user_id, t.connections, t.acked, len(t.pending)) for t in self.talkers]
             raise TimeoutError(f"{late}; (user, connections, acked, pending): {stuck}") from None
 
+    def fault_over(self, timeout: float = 60) -> None:
+        """Measures the recovery, from now to the first ack of anybody, and until everybody has an ack and a message."""
+        began = time.monotonic()
+        acked, received = [t.acked for t in self.talkers], [t.received for t in self.talkers]
+        self._wait(lambda: sum(t.acked for t in self.talkers) > sum(acked), timeout, "the first ack after the fault")
+        first = time.monotonic() - began
+        self._wait(
+            lambda: all(t.acked > a and t.received > r for t, a, r in zip(self.talkers, acked, received, strict=True)),
+            timeout,
+            "an ack and a message for everybody after the fault",
+        )
+        self.recovery = (first, time.monotonic() - began)
+
     def wait_acks(self, each: int, timeout: float = 30) -> None:
         """Waits until every talker has ``each`` more acks."""
         before = [t.acked for t in self.talkers]
@@ -137,13 +185,28 @@ class Crowd:
     def wait_for(self, done: Callable[[], bool], timeout: float, what: str) -> None:
         self._wait(done, timeout, what)
 
+    def figures(self) -> list[tuple[str, object]]:
+        """Returns the figures of this run for the report."""
+        found: list[tuple[str, object]] = [("acked", sum(t.acked for t in self.talkers))]
+        found.append(("delivery_p99", round(self.deliveries.p99(), 3)))
+        if self.recovery is not None:
+            found += zip(("first_ack", "up_to_date"), (round(seconds, 3) for seconds in self.recovery), strict=True)
+        return found
+
     # -- the end ---------------------------------------------
 
     def finish(self, database_url: str, ack_timeout: float = 60) -> list[str]:
         """Stops sending, waits for all pending acks, resumes a last time, and returns everything that is wrong."""
         for talker in self.talkers:
             talker.talking = False
-        self._wait(lambda: not any(t.pending for t in self.talkers), ack_timeout, "an ack for every send")
+        self._ending.set()
+        self._leaving.join(ack_timeout)
+        assert not self._leaving.is_alive(), "nobody could be removed from the group"
+        self._wait(
+            lambda: not any(t.pending or t.changes.pending for t in self.talkers),
+            ack_timeout,
+            "an ack for every send and change",
+        )
         before = [t.connections for t in self.talkers]
         self._in_loop(self._hang_up_all(), 30)
         self._wait(
@@ -152,30 +215,24 @@ class Crowd:
             "the last resume",
         )
         self._wait(lambda: not any(t.must_fetch for t in self.talkers), 20, "the messages to fetch after a resync")
-        stored = self.stored(database_url)
+        users = [account.user_id for account in self.accounts]
         found: list[str] = []
 
         def no_violations() -> bool:
             self._log.flush()
-            found[:] = violations(read_histories(self.log_path).values(), stored)
+            found[:] = violations(read_histories(self.log_path).values(), read_stored(database_url, users))
             return not found
 
         with contextlib.suppress(TimeoutError):  # anything still missing is in `found`
-            self._wait(no_violations, 10, "everyone to have everything")
+            self._wait(no_violations, 15, "everyone to have everything")
         return found + [complaint for t in self.talkers for complaint in t.complaints]
+
+    def drop_connections(self) -> None:
+        """Cuts the connections of all talkers at once, without a close frame."""
+        self._loop.call_soon_threadsafe(lambda: [talker.drop() for talker in self.talkers])
 
     async def _hang_up_all(self) -> None:
         await asyncio.gather(*(talker.hang_up() for talker in self.talkers))
-
-    def stored(self, database_url: str) -> Stored:
-        """Returns the rows of these users' conversations in Postgres."""
-        users = [account.user_id for account in self.accounts]
-        members: dict[int, set[int]] = {}
-        with psycopg.connect(database_url, connect_timeout=5) as connection:
-            for conversation_id, user_id in connection.execute(MEMBERS, (users,)):
-                members.setdefault(conversation_id, set()).add(user_id)
-            rows = tuple(Row(*row) for row in connection.execute(MESSAGES, (list(members),)))
-        return Stored(rows, {c: frozenset(users) for c, users in members.items()})
 
 
 @contextmanager

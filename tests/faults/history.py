@@ -1,8 +1,9 @@
 """Compares the clients' records with Postgres: the invariants that no fault may break.
 
-I1 acked means stored · I2 one row per (conversation, id) · I3 seq is 1, 2, 3… in the same order everywhere · I4 after
-the last resume every client has exactly the stored messages · I5 only members receive · I6 the sender is the user who
-sent it. (I7, bounded memory and queues, is measured on the processes: `cluster.py`.)
+I1 acked means stored, of messages, edits, reactions and marks · I2 one row per (conversation, id) · I3 seq is 1, 2, 3…
+in the same order everywhere, a client gets nothing late, and a seq stays one message · I4 after the last resume every
+client has exactly the stored messages, texts, reactions and marks · I5 only members receive, and nothing after they
+left · I6 the sender is the user who sent it. (I7, bounded memory and queues, is measured on the processes: cluster.py.)
 
 Pure: it takes records and returns sentences, so that tests can show which violations it catches.
 """
@@ -16,30 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults.screen import Screen, screen_violations
+from tests.faults.stored import EDITED, Row, Stored
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One stored message."""
-
-    conversation_id: int
-    seq: int
-    id: str
-    sender_id: int
-    body: str
-    kind: str = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The rows of the conversations under test. ``members`` are the members at the end."""
-
-    rows: tuple[Row, ...]
-    members: dict[int, frozenset[int]]
+# Former members must not get these. Their messages are judged by seq: the message about the leaving comes last.
+CHANGES = ("updated", "reaction", "mark")
+CHANGING = ("updated", "reaction", "edit_acked", "reaction_acked")
 
 
 @dataclass(slots=True)
 class History:
-    """One client's record, replayed. ``view`` is its screen: id → (conversation, seq)."""
+    """One client's record, replayed. ``view`` holds its messages: id → (conversation, seq)."""
 
     user_id: int
     sent: dict[str, str] = field(default_factory=dict)
@@ -47,35 +35,59 @@ class History:
     received: list[dict[str, Any]] = field(default_factory=list)
     view: dict[str, tuple[int, int]] = field(default_factory=dict)
     disorder: list[str] = field(default_factory=list)
+    late: list[tuple[str, str]] = field(default_factory=list)  # message id and sentence
+    changed: set[str] = field(default_factory=set)
+    leaks: list[str] = field(default_factory=list)
+    screen: Screen = field(default_factory=Screen)
+    resynced: bool = False
+    _newest: dict[int, int] = field(default_factory=dict)
+    _at: dict[tuple[int, int], str] = field(default_factory=dict)
     _last: dict[int, int] = field(default_factory=dict)
     _connection_ids: set[str] = field(default_factory=set)
 
     def add(self, record: dict[str, Any]) -> None:
-        getattr(self, f"_{record['what']}")(record)
+        conversation = record.get("conversationId")
+        if conversation in self.screen.left and record["what"] in CHANGES:
+            self.leaks.append(f"user {self.user_id} got {record['what']} of {conversation} after leaving it")
+        if record["what"] in CHANGING:
+            self.changed.add(record["id"])
+        getattr(self, f"_{record['what']}", self.screen.add)(record)
+
+    def _shown(self, record: dict[str, Any]) -> None:
+        """The client shows a message: a seq must stay one message until a resync says that the history was lost."""
+        where = (record["conversationId"], record["seq"])
+        shown = self._at.setdefault(where, record["id"])
+        if shown != record["id"]:
+            self.disorder.append(f"user {self.user_id}: {where} was {shown} and is {record['id']}")
+        self.view[record["id"]] = where
 
     def _sent(self, record: dict[str, Any]) -> None:
         self.sent.setdefault(record["id"], record["body"])
 
     def _acked(self, record: dict[str, Any]) -> None:
         self.acks.append((record["id"], record["conversationId"], record["seq"]))
-        self.view[record["id"]] = (record["conversationId"], record["seq"])
+        self._shown(record)
 
     def _received(self, record: dict[str, Any]) -> None:
         where = (record["conversationId"], record["seq"])
         if record["seq"] <= self._last.get(where[0], 0):
-            self.disorder.append(
-                f"user {self.user_id}: seq {record['seq']} arrived after {self._last[where[0]]} in {where[0]}"
-            )
+            after = self._last[where[0]]
+            self.late.append((record["id"], f"user {self.user_id}: seq {where[1]} arrived after {after} in {where[0]}"))
+        elif record["id"] not in self.view and record["seq"] < self._newest.get(where[0], 0):
+            self.late.append((record["id"], f"user {self.user_id}: seq {where[1]} of {where[0]} was missing before"))
         if record["id"] in self._connection_ids:
             self.disorder.append(f"user {self.user_id}: {record['id']} arrived twice in one connection")
         self._last[where[0]] = max(record["seq"], self._last.get(where[0], 0))
+        self._newest[where[0]] = max(record["seq"], self._newest.get(where[0], 0))
         self._connection_ids.add(record["id"])
         self.received.append(record)
-        self.view[record["id"]] = where
+        self._shown(record)
+        self.screen.add(record)
 
     def _fetched(self, record: dict[str, Any]) -> None:
         self.received.append(record)
-        self.view[record["id"]] = (record["conversationId"], record["seq"])
+        self._shown(record)
+        self.screen.add(record)
 
     def _connected(self, _record: dict[str, Any]) -> None:
         self._last.clear()
@@ -85,8 +97,10 @@ class History:
         """The replay was shortened, so the client fetches other users' messages again."""
         own = self.sent.keys()
         self.view = {id_: where for id_, where in self.view.items() if id_ in own}
-        self._last.clear()
-        self._connection_ids.clear()
+        self.resynced = True
+        self.screen.forget()
+        for seen in (self._last, self._newest, self._at, self._connection_ids):
+            seen.clear()
 
     def _closed(self, _record: dict[str, Any]) -> None:
         """Recorded only for human readers."""
@@ -112,9 +126,15 @@ def violations(histories: Iterable[History], stored: Stored) -> list[str]:
     found: list[str] = []
     found += _one_row_per_id(stored)
     found += _gapless(stored)
+    # On resume, a changed message comes at the position of its last change.
+    changed = set().union(*(history.changed for history in seen)) | set(stored.reactions)
+    changed |= {row.id for row in stored.rows if row.body.endswith(EDITED)}
     for history in seen:
         found += _acked_is_stored(history, index)
         found += [f"I3 {sentence}" for sentence in history.disorder]
+        found += [f"I3 {sentence}" for id_, sentence in history.late if id_ not in changed]
+        found += [f"I5 {sentence}" for sentence in history.leaks]
+        found += screen_violations(history.user_id, history.screen, history.view, stored)
         found += _same_as_stored(history, stored)
         found += _members_only(history, stored)
     found += _senders(seen, stored)
@@ -150,11 +170,12 @@ def _gapless(stored: Stored) -> Iterator[str]:
 
 
 def _same_as_stored(history: History, stored: Stored) -> Iterator[str]:
-    mine = {c for c, members in stored.members.items() if history.user_id in members}
-    rows = [row for row in stored.rows if row.conversation_id in mine]
+    rows = [row for row in stored.rows if row.seq <= stored.last_visible(row.conversation_id, history.user_id)]
     expected = {row.id: (row.conversation_id, row.seq) for row in rows}
-    own_of_the_server = {row.id for row in rows if row.kind == "system"}  # from before the clients joined
-    for id_ in expected.keys() - history.view.keys() - own_of_the_server:
+    excused = {row.id for row in rows if row.kind == "system"}  # from before the clients joined
+    if history.resynced:  # then only unread messages are fetched, and nothing is unread for a former member
+        excused |= {id_ for id_, (c, _) in expected.items() if history.user_id not in stored.members.get(c, ())}
+    for id_ in expected.keys() - history.view.keys() - excused:
         yield f"I4 user {history.user_id} never got {id_} {expected[id_]}"
     for id_, where in history.view.items():
         if id_ not in expected:
@@ -165,7 +186,7 @@ def _same_as_stored(history: History, stored: Stored) -> Iterator[str]:
 
 def _members_only(history: History, stored: Stored) -> Iterator[str]:
     for record in history.received:
-        if history.user_id not in stored.members.get(record["conversationId"], frozenset()):
+        if record["seq"] > stored.last_visible(record["conversationId"], history.user_id):
             yield f"I5 user {history.user_id} received {record['id']} of {record['conversationId']}"
 
 
@@ -176,7 +197,7 @@ def _senders(histories: list[History], stored: Stored) -> Iterator[str]:
             continue  # a system message
         if row.id not in author:
             yield f"I6 {row.id} is stored but nobody sent it"
-        elif author[row.id] != (row.sender_id, row.body):
+        elif author[row.id] != (row.sender_id, row.body.removesuffix(EDITED)):
             yield f"I6 {row.id}: sent by {author[row.id]}, stored as {(row.sender_id, row.body)}"
     for history in histories:
         for record in history.received:

@@ -13,6 +13,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from tests.faults.changes import EMOJIS, Changes
+from tests.faults.deliveries import Deliveries
 from tests.support.clients import Account
 
 SEND_AGAIN_SECONDS = 3.0
@@ -23,12 +25,25 @@ class Talker:
     """Runs in the crowd's event loop. Counters may be read from other threads."""
 
     def __init__(
-        self, account: Account, peer: Account, urls: list[str], note: Note, seed: int, pace: float, reads: bool
+        self,
+        account: Account,
+        peer: Account,
+        urls: list[str],
+        note: Note,
+        seed: int,
+        pace: float,
+        reads: bool,
+        changes: bool,
+        deliveries: Deliveries,
+        number: int,
     ) -> None:
         self.account, self.peer, self.urls = account, peer, urls
         self.random = random.Random(seed)
         self.pace = pace
         self.groups: list[int] = []
+        self.may_leave = self._joined = False
+        self.changes = Changes(EMOJIS[number % len(EMOJIS)], random.Random(seed + 1), self.note, reads, changes)
+        self.deliveries = deliveries
         self.pending: dict[str, tuple[str, float]] = {}
         self._target: dict[str, dict[str, int]] = {}
         self.cursor: str | None = None
@@ -38,7 +53,6 @@ class Talker:
         self.talking = True
         self.over = False
         self.must_fetch = False
-        self.reads = reads
         self._note = note
         self._socket: ClientConnection | None = None
         self._back_at = self._fetched_at = 0.0
@@ -76,6 +90,11 @@ class Talker:
         if self._socket is not None:
             await self._socket.close()
 
+    def drop(self) -> None:
+        """Cuts the connection. Must be called in the loop's thread."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
     async def _connection(self) -> None:
         url = self.random.choice(self.urls).replace("http", "ws", 1) + "/ws"
         headers = {"Authorization": f"Bearer {self.account.access_token}"}
@@ -88,7 +107,7 @@ class Talker:
             open_timeout=5,
             close_timeout=1,
         ) as socket:
-            self._socket = socket
+            self._socket, self._joined = socket, False
             self.note("connected", url=url, cursor=self.cursor)
             await self._command("join", {"cursor": self.cursor} if self.cursor else {}, "join")
             writer = asyncio.ensure_future(self._write())
@@ -113,6 +132,7 @@ class Talker:
         try:
             for id_ in list(self.pending):
                 await self._send(id_)
+            await self._send_changes(0.0)
             while True:
                 await self._pause(self.random.uniform(0.5, 1.5) * self.pace)
                 await self._send_overdue()
@@ -130,6 +150,11 @@ class Talker:
         for id_, (_, sent_at) in list(self.pending.items()):
             if now - sent_at > SEND_AGAIN_SECONDS:
                 await self._send(id_)
+        await self._send_changes(SEND_AGAIN_SECONDS)
+
+    async def _send_changes(self, after: float) -> None:
+        for ref, change in self.changes.due(after):
+            await self._command(change.command, change.data, ref)
 
     async def _send_new(self) -> None:
         self._number += 1
@@ -137,6 +162,7 @@ class Talker:
         self.pending[id_] = (body, 0.0)
         self._target[id_] = self._choose_target()
         self.note("sent", id=id_, body=body)
+        self.deliveries.sent(id_)
         await self._send(id_)
 
     def _choose_target(self) -> dict[str, int]:
@@ -167,6 +193,7 @@ class Talker:
                 self.cursor = frame["cursor"]
 
     async def _on_joined(self, data: dict[str, Any], _ref: str | None) -> None:
+        self._joined = True
         if self.cursor is None:  # a first join replays nothing, so earlier messages are only in the unread list
             self.cursor, self.must_fetch = data["cursor"], True
         if self.must_fetch:
@@ -174,22 +201,52 @@ class Talker:
         self.connections += 1
 
     async def _on_ack(self, data: dict[str, Any], ref: str | None) -> None:
-        if "id" in data:
+        if ref is not None and " " in ref:
+            self.changes.acked(ref, data["status"])
+        elif "id" in data:
             self.note("acked", id=data["id"], conversationId=data["conversationId"], seq=data["seq"])
             if data["id"] != ref:
                 self.complaints.append(f"the ack of {ref} names {data['id']}")
-            if self.pending.pop(data["id"], None) is not None:
+            sent = self.pending.pop(data["id"], None)
+            if sent is not None:
                 del self._target[data["id"]]
                 self.acked += 1
+                self.changes.sent(data["id"], data["conversationId"], sent[0])
 
     async def _on_receive_message(self, data: dict[str, Any], _ref: str | None) -> None:
         self._note_message("received", data)
-        if self.reads and self.random.random() < 0.1:
-            await self._command("message_read", {"conversationId": data["conversationId"], "seq": data["seq"]})
+        if self.account.user_id != data["senderId"] and data["kind"] != "system":
+            self.deliveries.received(data["id"], self.account.user_id)
+            self.changes.received(data)
 
     def _note_message(self, what: str, data: dict[str, Any]) -> None:
-        self.received += 1
-        self.note(what, **{name: data[name] for name in ("id", "conversationId", "seq", "senderId")})
+        if what != "updated":
+            self.received += 1
+        more = {"body": data.get("message")}
+        if "reactions" in data:
+            more["reactions"] = [reaction["emoji"] for reaction in data["reactions"]]
+        self.note(what, **{name: data[name] for name in ("id", "conversationId", "seq", "senderId")}, **more)
+
+    async def _on_message_updated(self, data: dict[str, Any], _ref: str | None) -> None:
+        self._note_message("updated", data)
+
+    async def _on_reaction(self, data: dict[str, Any], _ref: str | None) -> None:
+        self.note("reaction", **{name: data[name] for name in ("id", "conversationId", "userId", "emoji", "on")})
+
+    async def _on_message_delivered(self, data: dict[str, Any], _ref: str | None) -> None:
+        self._note_mark("message_delivered", data)
+
+    async def _on_message_read(self, data: dict[str, Any], _ref: str | None) -> None:
+        self._note_mark("message_read", data)
+
+    def _note_mark(self, mark: str, data: dict[str, Any]) -> None:
+        if data["userId"] != self.account.user_id:
+            self.note("mark", mark=mark, **{name: data[name] for name in ("conversationId", "userId", "seq")})
+
+    async def _on_conversation_updated(self, data: dict[str, Any], _ref: str | None) -> None:
+        if data.get("left") is True:
+            self.note("left", conversationId=data["id"])
+            self.groups = [group for group in self.groups if group != data["id"]]
 
     async def _on_resync(self, data: dict[str, Any], _ref: str | None) -> None:
         self.resyncs += 1
@@ -211,5 +268,20 @@ class Talker:
         self.note("refused", code=data["code"], ref=ref)
         if data["code"] in {"overloaded", "rate_limited"}:
             self._back_at = time.monotonic() + float(data.get("retryAfter", 1))
+            if ref == "join":
+                await self.hang_up()
+        elif data["code"] == "unauthorized" and not self._joined:
+            return  # the join was refused, and with it whatever followed
+        elif data["code"] == "not_found" and ref is not None and self._gone(ref):
+            return
         elif data["code"] != "internal":
             self.complaints.append(f"{ref}: {data}")
+
+    def _gone(self, ref: str) -> bool:
+        """Drops a change of a lost message, or a message to a group that this talker has left."""
+        if " " in ref:
+            return self.changes.refused(ref)
+        if not self.may_leave or "conversationId" not in self._target.get(ref, {}):
+            return False
+        del self._target[ref], self.pending[ref]
+        return True

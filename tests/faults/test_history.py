@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.history import History, Row, Stored, read_histories, violations
+from tests.faults.history import History, read_histories, violations
+from tests.faults.stored import Row, Stored
 
 ANN, BEN, EVE = 1, 2, 3
 MEMBERS = {7: frozenset({ANN, BEN})}
@@ -176,3 +178,116 @@ def test_message_repeated_for_one_group_member_is_caught() -> None:
 
 def test_message_that_nobody_sent_is_caught() -> None:
     assert any(s.startswith("I6") for s in judge(records(), (*ROWS, Row(7, 4, "d", ANN, "four"))))
+
+
+# --- edits, reactions, marks, leaving
+
+EDITED_ROWS = (Row(7, 1, "a", ANN, "one (edited)"), *ROWS[1:])
+LATE = Stored(EDITED_ROWS, MEMBERS, {}, {(7, ANN): (2, 2), (7, BEN): (3, 1)}, {"a": frozenset("x"), "c": frozenset()})
+
+
+def changed() -> list[dict[str, Any]]:
+    """After `records`: Ann edits a, Ben reacts to it and reads it, and reacts to c and takes it back."""
+    at = {"conversationId": 7}
+    return [
+        *records(),
+        {"user": ANN, "what": "edit_acked", "id": "a", "body": "one (edited)", **at},
+        {"user": BEN, "what": "updated", "id": "a", "body": "one (edited)", **at},
+        {"user": BEN, "what": "reaction_acked", "id": "a", "emoji": "x", "on": True, **at},
+        {"user": BEN, "what": "reaction", "id": "c", "userId": BEN, "emoji": "x", "on": True, **at},
+        {"user": BEN, "what": "reaction", "id": "c", "userId": BEN, "emoji": "x", "on": False, **at},
+        {"user": BEN, "what": "read_acked", "seq": 1, **at},
+        {"user": ANN, "what": "mark", "mark": "message_read", "userId": BEN, "seq": 1, **at},
+        {"user": ANN, "what": "mark", "mark": "message_delivered", "userId": BEN, "seq": 3, **at},
+    ]
+
+
+def judge_changed(lines: list[dict[str, Any]], stored: Stored = LATE) -> set[str]:
+    """Returns the beginnings of the sentences: number and user."""
+    histories: dict[int, History] = {}
+    for record in lines:
+        histories.setdefault(record["user"], History(record["user"])).add(record)
+    return {" ".join(sentence.split()[:3]).rstrip(":") for sentence in violations(histories.values(), stored)}
+
+
+def test_correct_changes_pass() -> None:
+    assert judge_changed(changed()) == set()
+
+
+@pytest.mark.parametrize(
+    ("what", "user", "number"),
+    [
+        ({"what": "updated"}, BEN, "I4"),
+        ({"what": "reaction", "on": False}, BEN, "I4"),
+        ({"what": "mark", "mark": "message_read"}, ANN, "I4"),
+        ({"what": "mark", "mark": "message_delivered"}, ANN, "I4"),
+    ],
+    ids=["edit", "reaction", "read mark", "delivered mark"],
+)
+def test_change_that_a_client_missed_is_caught(what: dict[str, Any], user: int, number: str) -> None:
+    lines = [
+        {**line, "body": "one"} if line["what"] == "received" and line["id"] == "a" else line for line in changed()
+    ]
+    del lines[where(lines, user=user, **what)]
+    assert judge_changed(lines) == {f"{number} user {user}"}
+
+
+@pytest.mark.parametrize(
+    ("lost", "user"),
+    [
+        (replace(LATE, rows=ROWS), ANN),
+        (replace(LATE, reactions={}), BEN),
+        (replace(LATE, marks={(7, ANN): (2, 2), (7, BEN): (3, 0)}), BEN),
+    ],
+    ids=["edit", "reaction", "read mark"],
+)
+def test_acked_change_that_is_not_stored_is_caught(lost: Stored, user: int) -> None:
+    assert f"I1 user {user}" in judge_changed(changed(), lost)
+
+
+def test_changes_that_a_resync_makes_unknown_are_not_judged() -> None:
+    lines = [*changed(), {"user": BEN, "what": "resync"}]
+    lines += [{**lines[3], "what": "fetched"}, {**records()[-1], "what": "fetched"}]
+    lines[-2] |= {"body": "one (edited)", "reactions": ["x"]}
+    assert judge_changed(lines) == set()
+
+
+def test_event_after_leaving_is_caught() -> None:
+    lines = [*records(), {"user": BEN, "what": "left", "conversationId": 7}]
+    former = Stored(ROWS, {7: frozenset({ANN})}, {(7, BEN): 3})
+    assert judge_changed(lines, former) == set()
+    reaction = {
+        "user": BEN,
+        "what": "reaction",
+        "id": "a",
+        "userId": ANN,
+        "emoji": "x",
+        "on": True,
+        "conversationId": 7,
+    }
+    assert judge_changed([*lines, reaction], former) == {f"I5 user {BEN}"}
+
+
+def test_message_written_after_leaving_is_caught() -> None:
+    assert judge_changed(records(), Stored(ROWS, {7: frozenset({ANN})}, {(7, BEN): 2})) >= {f"I5 user {BEN}"}
+
+
+def test_message_before_leaving_that_is_missing_is_caught() -> None:
+    lines = records()
+    del lines[where(lines, user=BEN, id="c", what="received")]
+    assert judge_changed(lines, Stored(ROWS, {7: frozenset({ANN})}, {(7, BEN): 3})) == {f"I4 user {BEN}"}
+
+
+def test_gap_that_is_filled_late_is_caught() -> None:
+    """In a later connection the order looks right, but the message was missing on the screen."""
+    lines = records()
+    first, late = where(lines, user=BEN, id="a", what="received"), {"user": BEN, "what": "connected"}
+    lines += [late, lines.pop(first)]
+    assert judge_changed(lines, Stored(ROWS, MEMBERS)) == {f"I3 user {BEN}"}
+
+
+def test_seq_that_becomes_another_message_is_caught() -> None:
+    lines = records()
+    ghost = {**lines[where(lines, user=BEN, id="a", what="received")], "id": "ghost"}
+    lines.insert(2, ghost)
+    assert "I3 user 2" in judge_changed(lines, Stored(ROWS, MEMBERS))

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import Cluster, lasted
 from tests.faults.conftest import Chat
 from tests.support.processes import STOP_SECONDS
 
@@ -19,7 +19,8 @@ def test_kill_9_of_a_gateway(cluster: Cluster, chat: Chat, rng: random.Random) -
         crowd.wait_acks(rng.randint(2, 6))
         index = rng.randrange(2)
         cluster.stack.kill_web(index)
-        crowd.wait_acks(3)
+        crowd.fault_over()
+        crowd.wait_acks(2)
         cluster.stack.start_web(index)
         crowd.wait_acks(2)
 
@@ -31,7 +32,8 @@ def test_kill_9_of_the_process_below_gunicorn(cluster: Cluster, chat: Chat, rng:
         index = rng.randrange(2)
         for process in cluster.web_children(index):
             process.kill()
-        crowd.wait_acks(3)
+        crowd.fault_over()
+        crowd.wait_acks(2)
         cluster.stack.wait_ready(index)
 
 
@@ -51,16 +53,41 @@ def test_sigterm_under_load(cluster: Cluster, chat: Chat, rng: random.Random) ->
         gateway.wait(STOP_SECONDS)
         closed_sessions = sum(t.close_codes.count(1001) for t in crowd.talkers) - before
         assert closed_sessions >= 3, f"only {closed_sessions} sessions got the close"
-        crowd.wait_acks(3)
+        crowd.fault_over()
+        crowd.wait_acks(2)
         cluster.stack.start_web(index)
         crowd.wait_acks(2)
 
 
-def test_gateways_killed_one_after_the_other(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """A rolling restart by SIGKILL."""
+def test_rolling_restart(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """A deployment: SIGTERM to each gateway and worker in turn, and a new one in its place, all under load."""
     with chat() as crowd:
+        crowd.wait_acks(2)
         for index in rng.sample(range(2), 2):
-            crowd.wait_acks(2)
-            cluster.stack.kill_web(index)
-            cluster.stack.start_web(index)
+            for child in (cluster.stack.web[index], cluster.stack.workers[index]):
+                child.signal(signal.SIGTERM)
+                child.wait(STOP_SECONDS)
+                child.start()
+                cluster.stack.wait_ready(index)
+            crowd.wait_acks(1)
+        crowd.fault_over()
+
+
+def test_storm_of_reconnects(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """All clients lose their connection at once and come back at once, several times."""
+    with chat() as crowd:
+        for _ in range(rng.randint(2, 4)):
+            crowd.drop_connections()
+            crowd.wait_acks(1)
+        crowd.drop_connections()
+        crowd.fault_over()
+
+
+def test_paused_gateway(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
+    """It hangs and goes on. In the long form, it is buried by the other gateway meanwhile."""
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(1, 3))
+        with cluster.frozen(cluster.stack.web[rng.randrange(2)]):
+            crowd.wait_for(lasted(rng.uniform(11, 16) if long_form else 3), 60, "the end of the pause")
+        crowd.fault_over()
         crowd.wait_acks(2)
