@@ -9,7 +9,7 @@ import time
 
 from flask import Blueprint, Response, request
 
-from app.api.caller import address, require_caller
+from app.api.caller import address, require_writer
 from app.api.changes import carry_out
 from app.api.multipart import Data, File, read_form
 from app.api.parsing import json_response
@@ -46,14 +46,14 @@ def show(avatar_id: str) -> Response:
 
 @blueprint.put("/me/avatar")
 def change_mine() -> Response:
-    caller = require_caller()
+    caller = require_writer()
     made = _uploaded(caller.user_id)
     return json_response(set_avatar(caller.user_id, made, engine=current_container().engine))
 
 
 @blueprint.put("/conversations/<int:conversation_id>/avatar")
 def change_group(conversation_id: int) -> Response:
-    caller = require_caller()
+    caller = require_writer()
     conversations = current_gateway().reading.conversations
     conversations.show(caller.user_id, conversation_id)
     made = _uploaded(caller.user_id, conversation_id)
