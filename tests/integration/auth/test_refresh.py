@@ -12,7 +12,7 @@ def refresh(api: Api, token: str) -> tuple[str, str]:
     answer = api.post("/api/v1/auth/refresh", token=token)
     assert answer.status_code == 200, answer.text
     body = answer.get_json()
-    assert set(body) == {"accessToken", "refreshToken"}
+    assert set(body) == {"accessToken", "refreshToken", "deviceToken"}
     return body["accessToken"], body["refreshToken"]
 
 
