@@ -117,6 +117,7 @@ task_routes = {
     "tasks.process_media.*": {"queue": "media"},
     "tasks.maintenance.*": {"queue": "maintenance"},
     "tasks.accounts.*": {"queue": "maintenance"},
+    "tasks.mail.*": {"queue": "maintenance"},
 }
 
 # --- Worker

@@ -166,6 +166,14 @@ class Settings:
     push_threads: int = 64
     push_keep_days: float = 7.0
 
+    # E-mail
+    mail_url: str = field(
+        default="", repr=False
+    )  # smtp://user:password@host:587 or smtps://…; file:///dir in development
+    mail_from: str = ""
+    public_url: str = ""  # where the page is; links in mails begin with it
+    mails_per_hour: int = 5  # per name or e-mail address, and 20 times as many per network; 0 is no limit
+
     metrics_token: str = field(default="", repr=False)
     demo_key: str = field(default="", repr=False)  # signs the demo links of `make run`; development only
 
@@ -261,6 +269,9 @@ def problems_between(settings: Settings) -> Iterator[str]:
         yield f"DIRECTORY must be open, contacts, exact or off, not {settings.directory!r}."
     if settings.push_preview not in ("full", "sender", "none"):
         yield f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}."
+    yield from config_checks.mail_problems(
+        settings.mail_url, settings.mail_from, settings.public_url, production=settings.production
+    )
     yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)
     if settings.production:
         yield from _production_problems(settings)

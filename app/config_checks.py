@@ -32,6 +32,7 @@ PROCESS_VARIABLES = frozenset(
 )
 RENAMED = {"BROKER_URL": "CELERY_BROKER_URL", "JWT_SECRET_KEY": "SECRET_KEY", "FLASK_SECRET_KEY": "SECRET_KEY"}
 
+_MAIL_URL = re.compile(r"smtps?://([^@/\s]+@)?[^@:/\s]+(:\d{1,5})?/?|file:///\S+")
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
 
 
@@ -76,6 +77,17 @@ def origin_problems(origins: Iterable[str], *, production: bool) -> Iterator[str
                 yield "ALLOWED_ORIGINS=* would let every web page open sessions; list the origins."
         elif not _ORIGIN.fullmatch(origin):
             yield f"ALLOWED_ORIGINS: {origin!r} is not an origin. It must be like https://chat.example, without a path."
+
+
+def mail_problems(url: str, sender: str, public_url: str, *, production: bool) -> Iterator[str]:
+    if url and not _MAIL_URL.fullmatch(url):
+        yield "MAIL_URL must be like smtp://user:password@host:587 or smtps://user:password@host."
+    elif url.startswith("file:") and production:
+        yield "MAIL_URL=file:… only writes mails into a directory; it is for development."
+    if url and "@" not in sender:
+        yield "MAIL_FROM must be set to the address that mails come from, as MAIL_URL is set."
+    if (url or public_url) and not _ORIGIN.match(public_url):
+        yield "PUBLIC_URL must be set to the address of the page, such as https://chat.example: mails link to it."
 
 
 def unknown_variables(env: Mapping[str, str], known: frozenset[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ All functions may block. If a task is lost, a sweep or beat enqueues it again.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import cache
 
 from celery import Celery
@@ -60,6 +61,39 @@ def enqueue_discard(media_id: str) -> None:
 def enqueue_avatar(avatar_id: str) -> None:
     """Has an avatar fetched and processed. The sweep enqueues a lost task again within a minute."""
     _enqueue("tasks.process_media.process_avatar", avatar_id, queue="media")
+
+
+def enqueue_reset_links(username: str | None, email: str | None, address: str) -> None:
+    """Has links sent to the accounts with this name or e-mail address. ``address`` is the client's. Raises Overloaded
+    if the broker does not answer, whether there is such an account or not.
+    """
+    _enqueue_mail("send_reset_links", username, email, address)
+
+
+def enqueue_verification(user_id: int, email: str) -> None:
+    """Has a link sent to an address that is to be verified. Raises Overloaded if the broker does not answer."""
+    _enqueue_mail("send_verification", user_id, email)
+
+
+def enqueue_reset_notice(user_id: int) -> None:
+    """Has the user told that their password was reset."""
+    with suppress(Overloaded):
+        _enqueue_mail("tell_reset", user_id)
+
+
+def enqueue_email_notice(user_id: int, old: str) -> None:
+    """Has the address before told that it is not used any more."""
+    with suppress(Overloaded):
+        _enqueue_mail("tell_email_changed", user_id, old)
+
+
+def _enqueue_mail(name: str, *arguments: str | int | None) -> None:
+    task = f"tasks.mail.{name}"
+    try:
+        celery().send_task(task, arguments, queue="maintenance", retry=False)
+    except UNREACHABLE as error:
+        log.warning("%s was not enqueued: %s", task, type(error).__name__)
+        raise Overloaded(f"The broker does not answer ({type(error).__name__}).") from None
 
 
 def _enqueue(task: str, argument: str | int, seconds: float = 0, queue: str = "maintenance") -> None:

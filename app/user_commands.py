@@ -1,4 +1,4 @@
-"""``flask --app wsgi users suspend|unsuspend``."""
+"""``flask --app wsgi users suspend|unsuspend|reset-password|end-sessions``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import click
 from flask.cli import AppGroup
 
 from app.container import current_container
+from app.core.account_mails import RESET, link
 from app.core.accounts import SuspendUser
 from app.core.errors import ParleyError
+from app.services.audit.record import record
+from app.store import account_tokens
 from app.store import users as store
-from app.store.engine import reading
+from app.store.engine import reading, writing
 
-users = AppGroup("users", help="Suspend users.")
+LINK_SECONDS = 24 * 3600
+
+users = AppGroup("users", help="Suspend users, and help those who cannot sign in.")
 
 
 @users.command("suspend", help="Refuse a user's sign-ins and tokens, and end all sessions.")
@@ -32,6 +37,33 @@ def suspend(username: str, until: str | None, reason: str | None) -> None:
 def unsuspend(username: str) -> None:
     current_container().suspensions.lift(user_named(username))
     click.echo(f"{username} is not suspended.")
+
+
+@users.command("reset-password", help="Print a link that lets a user choose a new password, once, within a day.")
+@click.argument("username")
+def reset_password(username: str) -> None:
+    """Prints a link, never a password. Without PUBLIC_URL, prints only the token for POST /auth/password/reset."""
+    container = current_container()
+    user_id = user_named(username)
+    with writing(container.engine) as conn:
+        if store.password_hash_of(conn, user_id) is None:
+            raise click.ClickException(f"{username} has no password here: another service keeps this account.")
+        token = account_tokens.make_token(conn, user_id, RESET, seconds=LINK_SECONDS)
+        record(conn, "password.reset_requested", target_id=user_id, byOperator=True)
+    url = container.settings.public_url
+    click.echo(link(url, RESET, token) if url else token)
+
+
+@users.command("end-sessions", help="End all sign-ins of a user.")
+@click.argument("username")
+def end_sessions(username: str) -> None:
+    container = current_container()
+    user_id = user_named(username)
+    with writing(container.engine) as conn:
+        ended = container.auth_sessions.end_all(conn, user_id, "ended by an operator")
+        record(conn, "session.ended", target_id=user_id, byOperator=True)
+    container.auth_sessions.announce(ended)
+    click.echo(f"Ended {len(ended)} sign-ins of {username}.")
 
 
 def user_named(username: str) -> int:

@@ -118,6 +118,21 @@ export class Parley extends Commands {
     }
   }
 
+  /** Confirms an address; works without a sign-in. @param {string} token from the link */
+  async verifyEmail(token) {
+    await this.#rest.call("POST", "/auth/email/verify", { token });
+  }
+
+  /** Has a link sent; works without a sign-in. @param {{ username: string } | { email: string }} account */
+  async forgotPassword(account) {
+    await this.#rest.call("POST", "/auth/password/forgot", account);
+  }
+
+  /** Works without a sign-in. @param {{ token: string, password: string }} choice `token` is from the link */
+  async resetPassword(choice) {
+    await this.#rest.call("POST", "/auth/password/reset", choice);
+  }
+
   /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
   async updateMe(changes) {
     const user = await this.request("PATCH", "/me", changes);

@@ -44,6 +44,7 @@ def main() -> int:
             and env.get("APP_ENV") != "production"
         ):
             env["SECRET_KEY"] = secret_key.kept_in(stores.directory)
+        _set_outbox(env, stores.directory)
         lines = procfile.commands(ROOT / "Procfile")
         _release(lines.pop("release"), env)
         return _run(lines, env, stores.guard, started)
@@ -93,6 +94,14 @@ def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
     if not _has_no_demo(env):
         env["DEMO_KEY"] = secrets.token_urlsafe(24)
     return env
+
+
+def _set_outbox(env: dict[str, str], directory: Path) -> None:
+    """Has mails written into the data directory, unless a mail server is set."""
+    env.setdefault("PUBLIC_URL", _address(env))
+    if not env.get("MAIL_URL") and env.get("APP_ENV") != "production":
+        env["MAIL_URL"] = (directory.resolve() / "outbox").as_uri()
+        env.setdefault("MAIL_FROM", "Parley <parley@localhost>")
 
 
 def _address(env: dict[str, str]) -> str:

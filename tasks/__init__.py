@@ -25,6 +25,7 @@ celery_app.conf.imports = (
     "tasks.process_media",
     "tasks.maintenance",
     "tasks.accounts",
+    "tasks.mail",
 )
 shutdown.install()
 

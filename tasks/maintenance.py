@@ -17,6 +17,7 @@ from app.services.media import sweep_media as media
 from app.services.metrics.publish_metrics import publish_pending_media, publish_pending_pushes
 from app.store import (
     account_deletions,
+    account_tokens,
     audit,
     auth_sessions,
     avatars,
@@ -83,14 +84,15 @@ def move_last_seen_to_store() -> None:
 
 @celery_app.task(name="tasks.maintenance.sweep_expired")  # type: ignore[untyped-decorator]
 def sweep_expired() -> None:
-    """Deletes auth sessions that ended a day ago and expired exports, and marks exports ``failed`` that did not finish
-    within a day.
+    """Deletes auth sessions that ended a day ago, expired exports and links, and marks exports ``failed`` that did not
+    finish within a day.
     """
     with writing(container().engine) as connection:
         auth_sessions.forget_expired(connection, int((time.time() - 86_400) * 1000))
     with writing(container().engine) as connection:
         exports.fail_overdue(connection, older_than_seconds=86_400, keep_seconds=86_400)
         exports.forget_expired(connection)
+        account_tokens.forget_expired_tokens(connection)
 
 
 @celery_app.task(name="tasks.maintenance.sweep_avatars")  # type: ignore[untyped-decorator]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.core.account_mails import MAX_EMAIL, Email
 from app.core.avatars import OWN_ADDRESS
 from app.core.errors import Invalid
 from app.core.ids import UUID_PATTERN
@@ -82,6 +83,38 @@ class SuspensionView(Struct, frozen=True):
     reason: str | None = None
 
 
+class ForgotPassword(Struct, frozen=True):
+    """Exactly one of the two."""
+
+    username: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    email: Annotated[str, Meta(min_length=1, max_length=MAX_EMAIL)] | None = None
+
+
+LinkToken = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class ResetPassword(Struct, frozen=True):
+    """``token`` is from the link."""
+
+    token: LinkToken
+    password: Password
+
+
+class VerifyEmail(Struct, frozen=True):
+    """``token`` is from the link."""
+
+    token: LinkToken
+
+
+class ChangeEmail(Struct, frozen=True):
+    email: Email
+    password: Annotated[str, Meta(max_length=1024)]
+
+
+class RemoveEmail(Struct, frozen=True):
+    password: Annotated[str, Meta(max_length=1024)]
+
+
 class SignInView(Struct, rename="camel", frozen=True):
     """One of your sign-ins. ``lastUsedAt`` is when its tokens were last renewed. ``network`` is the beginning of the
     address; both it and the device's name are null if unknown.
@@ -132,6 +165,7 @@ class Profile(UserView, frozen=True, kw_only=True):
 
     last_seen_visible: LastSeenVisible
     may_add_me: MayAddMe
+    email: str | UnsetType = UNSET
 
 
 class DeleteAccount(Struct, frozen=True):

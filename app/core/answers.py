@@ -129,6 +129,7 @@ class Limits(Answer, frozen=True, kw_only=True):
     max_video_bytes: int
     max_file_bytes: Annotated[int, Meta(description="Bytes of an upload that is no image, audio or video")]
     max_frame_bytes: Annotated[int, Meta(description="Bytes of one WebSocket message")]
+    email: Annotated[bool, Meta(description="Whether the deployment sends e-mail, such as links to reset a password")]
 
 
 class Joined(Answer, frozen=True, kw_only=True):

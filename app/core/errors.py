@@ -126,6 +126,12 @@ class MediaOff(ParleyError):
     code, status, title = "media_off", 501, "Media are disabled"
 
 
+class EmailOff(ParleyError):
+    """This deployment sends no e-mail. The same request will not succeed later."""
+
+    code, status, title = "email_off", 501, "E-mail is disabled"
+
+
 class Internal(ParleyError):
     """A fault of the server. The details are in its log under the request id."""
 

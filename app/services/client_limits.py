@@ -28,6 +28,7 @@ def client_limits(settings: Settings) -> Limits:
         max_video_bytes=settings.max_video_bytes,
         max_file_bytes=settings.max_file_bytes,
         max_frame_bytes=MAX_FRAME_BYTES,
+        email=bool(settings.mail_url),
     )
 
 

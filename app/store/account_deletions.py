@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.core.accounts import RESERVED_PREFIX
 from app.store import media_uses
+from app.store.account_tokens import forget_tokens
 from app.store.admissions import delete_requests
 from app.store.blocks import unblock_all
 from app.store.models import (
@@ -75,6 +76,7 @@ def begin_deletion(conn: Connection, user_id: int, *, erase: bool) -> bool:
         password_hash=None,
         last_seen_at=None,
         is_admin=False,
+        email=None,
         username=_reserved_name(conn, user_id),
     )
     if not conn.execute(gone).rowcount:
@@ -183,6 +185,7 @@ def finish_deletion(conn: Connection, user_id: int) -> None:
     """
     unblock_all(conn, user_id)
     delete_requests(conn, user_id)
+    forget_tokens(conn, user_id, "verify-email", "reset-password")
     conn.execute(delete(Export).where(Export.user_id == user_id))
     finished = update(AccountDeletion).where(AccountDeletion.user_id == user_id, _UNFINISHED)
     conn.execute(finished.values(finished_at=func.now()))

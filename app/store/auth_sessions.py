@@ -131,9 +131,14 @@ def sessions_of(conn: Connection, user_id: int, limit: int) -> list[SignInRow]:
     return structs(SignInRow, conn.execute(newest))
 
 
-def end_others(conn: Connection, user_id: int, keep: str, reason: str, *, tokens_end_ms: int) -> dict[str, int]:
-    """Revokes the user's sessions except ``keep``. Returns ``sid`` -> end in unix seconds, as ``end_session`` does."""
-    others = AuthSession.user_id == user_id, AuthSession.id != UUID(keep), *_ALIVE
+def end_others(conn: Connection, user_id: int, keep: str | None, reason: str, *, tokens_end_ms: int) -> dict[str, int]:
+    """Revokes the user's sessions except ``keep``, or all of them.
+
+    Returns ``sid`` -> end in unix seconds, as ``end_session`` does.
+    """
+    others = [AuthSession.user_id == user_id, *_ALIVE]
+    if keep is not None:
+        others.append(AuthSession.id != UUID(keep))
     ends = func.least(AuthSession.expires_at, moment(tokens_end_ms))
     ended = update(AuthSession).where(*others).values(revoked_at=func.now(), revoked_reason=reason, expires_at=ends)
     return {sid: int(end) for sid, end in conn.execute(ended.returning(_ID, _EXPIRES_SECONDS))}

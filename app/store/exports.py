@@ -45,6 +45,7 @@ class OwnData(Struct, frozen=True):
     last_seen_visible: str
     may_add: str
     created_ms: int
+    email: str | None
 
 
 class ExportedConversation(Struct, frozen=True):
@@ -168,7 +169,7 @@ def forget_expired(conn: Connection, limit: int = 100) -> int:
 
 def own_data(conn: Connection, user_id: int) -> OwnData | None:
     """Returns the user's profile, or None if there is no such user."""
-    profile = select(*USER_COLUMNS, as_ms(User.created_at)).where(User.id == user_id, EXISTS)
+    profile = select(*USER_COLUMNS, as_ms(User.created_at), User.email).where(User.id == user_id, EXISTS)
     return first(OwnData, conn.execute(profile).first())
 
 

@@ -170,6 +170,12 @@ def replace_password_hash(conn: Connection, user_id: int, old: str, new: str) ->
     return conn.execute(update(User).where(*unchanged).values(password_hash=new)).rowcount > 0
 
 
+def set_password_hash(conn: Connection, user_id: int, new: str) -> bool:
+    """Stores the hash of a user who has a password; returns whether there is such a user."""
+    theirs = User.id == user_id, User.password_hash.is_not(None), EXISTS
+    return conn.execute(update(User).where(*theirs).values(password_hash=new)).rowcount > 0
+
+
 def hold_password_hash(conn: Connection, user_id: int, expected: str | None) -> bool:
     """Returns whether this hash is stored. Until the transaction ends, nobody can change it."""
     unchanged = User.id == user_id, User.password_hash == expected, EXISTS

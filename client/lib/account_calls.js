@@ -8,6 +8,16 @@ export class AccountCalls extends Api {
     await this.request("POST", "/auth/password", passwords);
   }
 
+  /** Has a link sent to the address, which counts once the link was opened. @param {{ email: string, password: string }} change */
+  async changeEmail(change) {
+    await this.request("PUT", "/me/email", change);
+  }
+
+  /** @param {{ password: string }} proof */
+  async removeEmail(proof) {
+    await this.request("DELETE", "/me/email", proof);
+  }
+
   /** @returns {Promise<SignIn[]>} */
   async signIns() {
     return (await this.request("GET", "/auth/sessions")).sessions;

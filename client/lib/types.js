@@ -10,7 +10,7 @@
 /**
  * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string, lastSeen?: string }} User
  * @typedef {"everyone" | "contacts" | "nobody"} MayAddMe who may add you to a group without asking you
- * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe }} Profile your own
+ * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe, email?: string }} Profile your own
  * @typedef {"everyone" | "contacts" | "nobody"} LastSeenVisible
  * @typedef {{ id: string, createdAt: string, lastUsedAt: string, current: boolean }} SignIn
  * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible, mayAddMe?: MayAddMe }} ProfilePatch null removes a value
@@ -249,7 +249,7 @@
  * @typedef {{
  *   maxText: number, maxGroupName: number, maxGroupDescription: number, maxDisplayName: number,
  *   maxReportNote: number, editSeconds: number, maxGroupMembers: number, maxAttachments: number, maxFrameBytes: number,
- *   maxImageBytes: number, maxAudioBytes: number, maxVideoBytes: number, maxFileBytes: number,
+ *   maxImageBytes: number, maxAudioBytes: number, maxVideoBytes: number, maxFileBytes: number, email: boolean,
  * }} Limits of this server; text lengths in characters
  * @typedef {{ userId: number, sessionId: string, cursor: string, unread: UnreadCount[], limits: Limits }} Joined
  * @typedef {{ cursor: string }} Resync

@@ -31,6 +31,7 @@ PUBLISHED = {
     "quota_exceeded": 403,
     "suspended": 403,
     "media_off": 501,
+    "email_off": 501,
     "overloaded": 503,
     "internal": 500,
 }

@@ -13,7 +13,7 @@ from app.fanout.announcements import announce_hidden
 from app.services.accounts.avatars import stored_address
 from app.services.reading.directory import Directory
 from app.services.reading.user_json import own_view, view_of
-from app.store import users
+from app.store import emails, users
 from app.store.engine import reading, writing
 from app.store.visibility import NOTHING, visible_to
 from app.task_queue import enqueue_avatar
@@ -25,7 +25,7 @@ def read_profile(user_id: int, *, engine: Engine) -> Profile:
     """Returns the user's own profile. Raises Unauthorized if the account no longer exists."""
     with reading(engine) as conn:
         user = users.get_users(conn, [user_id]).get(user_id)
-    return _existing(user)
+        return _own(conn, user)
 
 
 def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: Redis) -> Profile:
@@ -50,18 +50,18 @@ def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: 
             last_seen_visible=visible,
             may_add=patch.may_add_me,
         )
+        profile = _own(conn, user)
     if avatar_id is not None:
         enqueue_avatar(avatar_id)
     if visible in ("contacts", "nobody"):
         announce_hidden(redis, user_id)
-    return _existing(user)
+    return profile
 
 
 def set_avatar(user_id: int, address: str, *, engine: Engine) -> Profile:
     """Gives the user an avatar that is stored here."""
     with writing(engine) as conn:
-        user = users.update_profile(conn, user_id, avatar_url=address)
-    return _existing(user)
+        return _own(conn, users.update_profile(conn, user_id, avatar_url=address))
 
 
 def find_users(viewer_id: int, prefix: str, *, engine: Engine, directory: Directory) -> UserList:
@@ -84,7 +84,7 @@ def _seen_by(conn: Connection, viewer_id: int, found: list[users.StoredUser]) ->
     return UserList([view_of(user, last_seen=visible.get(user.id, NOTHING).presence) for user in found])
 
 
-def _existing(user: users.StoredUser | None) -> Profile:
+def _own(conn: Connection, user: users.StoredUser | None) -> Profile:
     if user is None:
         raise Unauthorized("This account no longer exists.")
-    return own_view(user)
+    return own_view(user, email=emails.email_of(conn, user.id))

@@ -134,6 +134,13 @@ class AuthSessions:
             record(conn, "session.ended", actor_id=user_id, target_id=user_id, sessions=len(ended), reason=reason)
         return ended
 
+    def end_all(self, conn: Connection, user_id: int, reason: str) -> dict[str, int]:
+        """Ends all sessions of the user, as ``end_others`` does."""
+        ended = store.end_others(conn, user_id, None, reason, tokens_end_ms=self._tokens_end_ms())
+        for sid in ended:
+            push_targets.forget_session(conn, sid)
+        return ended
+
     def has_ended(self, conn: Connection, sid: str) -> bool:
         """Returns whether the session was revoked. A session of an external issuer has no row until it ends."""
         found = store.find_session(conn, sid)

@@ -6,9 +6,10 @@ from sqlalchemy import Engine
 
 from app.core.accounts import ChangePassword, SignInsEnding
 from app.core.caller import Caller
-from app.core.errors import Conflict, Forbidden, Unauthorized
+from app.core.errors import Conflict, Unauthorized
 from app.services.audit.record import record
 from app.services.auth.auth_sessions import AuthSessions
+from app.services.auth.check_password import check_own_password
 from app.services.auth.passwords import Passwords
 from app.services.auth.weak_passwords import check_password_strength
 from app.store import users
@@ -25,7 +26,7 @@ def change_password(
     the account has none, Unauthorized if the caller's session
     ended meanwhile, Conflict if another request changed the password meanwhile.
     """
-    old = _checked_hash(caller, given.current, engine=engine, passwords=passwords)
+    old = check_own_password(caller.user_id, given.current, engine=engine, passwords=passwords)
     with reading(engine) as conn:
         username = users.username_of(conn, caller.user_id)
     check_password_strength(given.new, username or "", field="new")
@@ -39,13 +40,3 @@ def change_password(
         record(conn, "password.changed", actor_id=caller.user_id, target_id=caller.user_id)
         ended = sessions.end_others(conn, caller, "password changed")
     return sessions.announce(ended)
-
-
-def _checked_hash(caller: Caller, password: str, *, engine: Engine, passwords: Passwords) -> str:
-    with reading(engine) as conn:
-        stored = users.password_hash_of(conn, caller.user_id)
-    if not passwords.verify(stored, password) or stored is None:
-        with writing(engine) as conn:
-            record(conn, "password.failed", actor_id=caller.user_id, target_id=caller.user_id)
-        raise Forbidden("Wrong password.")
-    return stored

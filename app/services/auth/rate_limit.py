@@ -95,6 +95,19 @@ class RateLimits:
         own = Limit("passwords", sid, self._settings.auth_attempts_per_minute)
         self.take(own, *self._writes(address, user_id))
 
+    def mail(self, address: str, who: str) -> None:
+        """Limits mails that anybody can cause: from one address, and to one name or e-mail address."""
+        allowed = self._settings.mails_per_hour
+        self.take(
+            Limit("mail-address", network_of(address), allowed * PEOPLE_PER_ADDRESS, HOUR),
+            Limit("mail", who.lower(), allowed, HOUR),
+        )
+
+    def links(self, address: str) -> None:
+        """Limits tries with the tokens of links, which nobody can guess: each costs a look-up."""
+        allowed = self._settings.auth_attempts_per_minute
+        self.take(Limit("links", network_of(address), allowed * PEOPLE_PER_ADDRESS))
+
     def take(self, *limits: Limit) -> None:
         """Charges all limits. If one of them is used up, charges none."""
         active = [limit for limit in limits if limit.allowed > 0]

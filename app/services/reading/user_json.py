@@ -23,7 +23,7 @@ def view_of(user: StoredUser, *, last_seen: bool = True) -> UserView:
     )
 
 
-def own_view(user: StoredUser) -> Profile:
+def own_view(user: StoredUser, *, email: str | None) -> Profile:
     return Profile(
         id=user.id,
         username=user.username,
@@ -32,6 +32,7 @@ def own_view(user: StoredUser) -> Profile:
         last_seen=_last_seen(user),
         last_seen_visible=cast(LastSeenVisible, user.last_seen_visible),
         may_add_me=cast(MayAddMe, user.may_add),
+        email=UNSET if email is None else email,
     )
 
 

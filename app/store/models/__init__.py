@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.store.models.account_tokens import AccountToken
 from app.store.models.accounts import AccountDeletion
 from app.store.models.audit import AuditRow
 from app.store.models.avatars import Avatar
@@ -19,6 +20,7 @@ from app.store.models.users import AuthSession, User
 
 __all__ = [
     "AccountDeletion",
+    "AccountToken",
     "AuditRow",
     "AuthSession",
     "Avatar",

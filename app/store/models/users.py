@@ -32,6 +32,7 @@ class User(Base):
     suspended_until: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]
     may_add: Mapped[str] = mapped_column(server_default="everyone")
+    email: Mapped[str | None]
 
     __table_args__ = (
         UniqueConstraint("username"),
@@ -52,6 +53,13 @@ Index(
     "ix_users_display_name_prefix",
     func.lower(User.display_name).label("lowered"),
     postgresql_ops={"lowered": "text_pattern_ops"},
+)
+
+
+Index(
+    "ix_users_email",
+    func.lower(User.email),
+    postgresql_where=User.email.is_not(None),
 )
 
 

@@ -5,6 +5,15 @@ export class AccountCalls extends Api {
         current: string;
         new: string;
     }): Promise<void>;
+    /** Has a link sent to the address, which counts once the link was opened. @param {{ email: string, password: string }} change */
+    changeEmail(change: {
+        email: string;
+        password: string;
+    }): Promise<void>;
+    /** @param {{ password: string }} proof */
+    removeEmail(proof: {
+        password: string;
+    }): Promise<void>;
     /** @returns {Promise<SignIn[]>} */
     signIns(): Promise<SignIn[]>;
     /** @param {string} id */

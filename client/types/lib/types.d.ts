@@ -15,6 +15,7 @@ export type MayAddMe = "everyone" | "contacts" | "nobody";
 export type Profile = User & {
     lastSeenVisible: LastSeenVisible;
     mayAddMe: MayAddMe;
+    email?: string;
 };
 export type LastSeenVisible = "everyone" | "contacts" | "nobody";
 export type SignIn = {
@@ -514,6 +515,7 @@ export type Limits = {
     maxAudioBytes: number;
     maxVideoBytes: number;
     maxFileBytes: number;
+    email: boolean;
 };
 export type Joined = {
     userId: number;

@@ -1,0 +1,75 @@
+"""/api/v1/me/email and /api/v1/auth: e-mail addresses, and the reset of a forgotten password."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from app.api.auth import ended, require_local_accounts
+from app.api.caller import address, asked_passwords, require_caller
+from app.api.parsing import parse_body
+from app.container import current_container
+from app.core.accounts import ChangeEmail, ForgotPassword, RemoveEmail, ResetPassword, VerifyEmail
+from app.core.errors import EmailOff, Invalid
+from app.services.auth.change_email import remove_email, request_email, verify_email
+from app.services.auth.reset_password import reset_password
+from app.task_queue import enqueue_reset_links
+
+blueprint = Blueprint("emails", __name__, url_prefix="/api/v1")
+
+
+@blueprint.put("/me/email")
+def change() -> Response:
+    container = current_container()
+    caller = require_caller()
+    require_email()
+    body = parse_body(ChangeEmail)
+    container.limits.mail(address(), body.email)
+    with container.password_guard.confirming(address(), caller):
+        request_email(caller, body, engine=container.engine, passwords=asked_passwords())
+    return Response(status=202)
+
+
+@blueprint.delete("/me/email")
+def remove() -> Response:
+    container = current_container()
+    caller = require_caller()
+    with container.password_guard.confirming(address(), caller):
+        remove_email(caller, parse_body(RemoveEmail), engine=container.engine, passwords=asked_passwords())
+    return Response(status=204)
+
+
+@blueprint.post("/auth/email/verify")
+def verify() -> Response:
+    container = current_container()
+    container.limits.links(address())
+    verify_email(parse_body(VerifyEmail), engine=container.engine)
+    return Response(status=204)
+
+
+@blueprint.post("/auth/password/forgot")
+def forgot() -> Response:
+    """Does the same work whether the account exists or not: the look-up happens in a task."""
+    require_local_accounts()
+    require_email()
+    body = parse_body(ForgotPassword)
+    if (body.username is None) == (body.email is None):
+        raise Invalid.field("username", "give either username or email")
+    current_container().limits.mail(address(), body.username or body.email or "")
+    enqueue_reset_links(body.username, body.email, address())
+    return Response(status=202)
+
+
+@blueprint.post("/auth/password/reset")
+def reset() -> Response:
+    container = current_container()
+    container.limits.links(address())
+    require_local_accounts()
+    body = parse_body(ResetPassword)
+    reset_password(body, engine=container.engine, passwords=asked_passwords(), sessions=container.auth_sessions)
+    )
+
+
+def require_email() -> None:
+    """Raises EmailOff if this deployment sends no e-mail."""
+    if not current_container().settings.mail_url:
+        raise EmailOff("This deployment sends no e-mail. An operator can make a link: flask users reset-password.")

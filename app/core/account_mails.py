@@ -1,0 +1,68 @@
+"""The mails about accounts: addresses, subjects and texts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, NamedTuple
+
+from msgspec import Meta
+
+# What browsers accept in <input type="email"> (HTML's own rule), with a dot in the domain.
+EMAIL_PATTERN = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
+MAX_EMAIL = 254
+Email = Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
+
+# What links are for, and the parts of the page's address that they open.
+VERIFY: Final = "verify-email"
+RESET: Final = "reset-password"
+_END = "\n\nIf you did not ask for this, ignore this mail: nothing changes.\n"
+
+
+class Text(NamedTuple):
+    subject: str
+    text: str
+
+
+def is_email(text: str) -> bool:
+    return len(text) <= MAX_EMAIL and re.fullmatch(EMAIL_PATTERN, text) is not None
+
+
+def link(public_url: str, what: str, token: str) -> str:
+    """Returns the address that opens the form for a token. Fragments are sent to no server, so they are in no log."""
+    return f"{public_url.rstrip('/')}/#{what}={token}"
+
+
+def verification(username: str, address: str, minutes: int) -> Text:
+    return Text(
+        "Confirm your e-mail address",
+        f"Hello {username},\n\nopen this link to use this address for your account:\n\n{address}\n\n"
+        f"The link works once, within {_hours(minutes)}.{_END}",
+    )
+
+
+def reset(username: str, address: str, minutes: int) -> Text:
+    return Text(
+        "Choose a new password",
+        f"Hello {username},\n\nopen this link to choose a new password:\n\n{address}\n\n"
+        f"The link works once, within {_hours(minutes)}.{_END}",
+    )
+
+
+def password_was_reset(username: str) -> Text:
+    return Text(
+        "Your password was changed",
+        f"Hello {username},\n\nthe password of your account was just reset, and all devices were signed out.\n\n"
+        "If this was not you, ask for a new password at once, and then contact the people who run this server.\n",
+    )
+
+
+def email_was_changed(username: str) -> Text:
+    return Text(
+        "Your e-mail address was changed",
+        f"Hello {username},\n\nyour account does not use this e-mail address any more.\n\n"
+        "If this was not you, change your password at once, and contact the people who run this server.\n",
+    )
+
+
+def _hours(minutes: int) -> str:
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"

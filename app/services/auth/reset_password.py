@@ -1,0 +1,71 @@
+"""Resets a forgotten password by a link."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from app.core.account_mails import RESET, link, password_was_reset, reset
+from app.core.accounts import ResetPassword, SignInsEnding
+from app.core.errors import Invalid
+from app.mail import Mail, Mailer
+from app.services.audit.record import record
+from app.services.auth.auth_sessions import AuthSessions
+from app.services.auth.passwords import Passwords
+from app.services.auth.weak_passwords import check_password_strength
+from app.store import account_tokens, emails, users
+from app.store.engine import reading, writing
+from app.task_queue import enqueue_reset_notice
+
+LINK_SECONDS = 1800
+
+
+def send_reset_links(
+    *, engine: Engine, mailer: Mailer, public_url: str, username: str | None = None, email: str | None = None
+) -> None:
+    """Sends a link to each account with this name or address; nothing if there is none. Raises MailError."""
+    with reading(engine) as conn:
+        found = emails.resettable_users(conn, username=username, email=email)
+    for user in found:
+        with writing(engine) as conn:
+            token = account_tokens.make_token(conn, user.id, RESET, seconds=LINK_SECONDS)
+            record(conn, "password.reset_requested", target_id=user.id)
+        text = reset(user.username, link(public_url, RESET, token), LINK_SECONDS // 60)
+        mailer.send(Mail(user.email, *text))
+
+
+def reset_password(
+    given: ResetPassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions
+) -> SignInsEnding | None:
+    """Stores the new password, ends all sessions of the user and makes all their reset links useless.
+
+    Raises Invalid if the link was used or has expired, or if the password is weak; a weak one does not use up the link.
+    Returns as ``announce`` does.
+    """
+    with reading(engine) as conn:
+        found = account_tokens.find_token(conn, given.token, RESET)
+        username = None if found is None else users.username_of(conn, found.user_id)
+    if username is None:
+        raise _used()
+    check_password_strength(given.password, username)
+    new = passwords.hash(given.password)
+    with writing(engine) as conn:
+        taken = account_tokens.take_token(conn, given.token, RESET)
+        if taken is None or not users.set_password_hash(conn, taken.user_id, new):
+            raise _used()
+        account_tokens.forget_tokens(conn, taken.user_id, RESET)
+        record(conn, "password.reset", target_id=taken.user_id)
+        ended = sessions.end_all(conn, taken.user_id, "password reset")
+    enqueue_reset_notice(taken.user_id)
+    return sessions.announce(ended)
+
+
+def tell_reset(user_id: int, *, engine: Engine, mailer: Mailer) -> None:
+    """Tells the owner's address that the password was reset. Raises MailError."""
+    with reading(engine) as conn:
+        username, email = users.username_of(conn, user_id), emails.email_of(conn, user_id)
+    if username is not None and email is not None:
+        mailer.send(Mail(email, *password_was_reset(username)))
+
+
+def _used() -> Invalid:
+    return Invalid.field("token", "was used before or has expired")

@@ -1,0 +1,82 @@
+"""Queue ``maintenance``: mails about accounts.
+
+If a task is lost, its mail is not sent, and the user asks again. A repeated task may send a mail twice; each has a link
+of its own. Tokens are made here, so the broker never has one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from app.core.errors import Overloaded
+from app.current_request import set_address
+from app.mail import Mailer, MailError, make_mailer
+from app.services.auth.change_email import send_verification, tell_email_changed
+from app.services.auth.reset_password import send_reset_links, tell_reset
+from tasks import celery_app
+from tasks.worker_process import container
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = (5, 30, 120)
+
+
+@celery_app.task(bind=True, name="tasks.mail.send_reset_links")  # type: ignore[untyped-decorator]
+def send_links(self: Any, username: str | None, email: str | None, address: str) -> None:
+    set_address(address)  # of the request, for the audit
+    _send(
+        self,
+        lambda mailer: send_reset_links(
+            **_parts(), mailer=mailer, public_url=_public_url(), username=username, email=email
+        ),
+    )
+
+
+@celery_app.task(bind=True, name="tasks.mail.send_verification")  # type: ignore[untyped-decorator]
+def send_verification_link(self: Any, user_id: int, email: str) -> None:
+    _send(
+        self,
+        lambda mailer: send_verification(user_id, email, **_parts(), mailer=mailer, public_url=_public_url()),
+    )
+
+
+@celery_app.task(bind=True, name="tasks.mail.tell_reset")  # type: ignore[untyped-decorator]
+def tell_of_reset(self: Any, user_id: int) -> None:
+    _send(self, lambda mailer: tell_reset(user_id, **_parts(), mailer=mailer))
+
+
+@celery_app.task(bind=True, name="tasks.mail.tell_email_changed")  # type: ignore[untyped-decorator]
+def tell_of_email(self: Any, user_id: int, old: str) -> None:
+    _send(self, lambda mailer: tell_email_changed(user_id, old, **_parts(), mailer=mailer))
+
+
+def _send(task: Any, work: Callable[[Mailer], None]) -> None:
+    """Tries three times again if the mail server or a store is away, and then gives up with an error in the log."""
+    mailer = _mailer()
+    if mailer is None:
+        return
+    try:
+        work(mailer)
+    except (MailError, Overloaded) as error:
+        tries = task.request.retries
+        again = not isinstance(error, MailError) or error.again
+        log.log(logging.WARNING if again else logging.ERROR, "%s: the mail was not sent: %s", task.name, error)
+        if again and tries < len(RETRY_SECONDS):
+            raise task.retry(exc=error, countdown=RETRY_SECONDS[tries]) from None
+
+
+@cache
+def _mailer() -> Mailer | None:
+    settings = container().settings
+    return make_mailer(settings.mail_url, settings.mail_from)
+
+
+def _parts() -> dict[str, Any]:
+    return {"engine": container().engine}
+
+
+def _public_url() -> str:
+    return container().settings.public_url
