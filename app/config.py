@@ -269,9 +269,8 @@ def problems_between(settings: Settings) -> Iterator[str]:
         yield f"DIRECTORY must be open, contacts, exact or off, not {settings.directory!r}."
     if settings.push_preview not in ("full", "sender", "none"):
         yield f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}."
-    yield from config_checks.mail_problems(
-        settings.mail_url, settings.mail_from, settings.public_url, production=settings.production
-    )
+    mail = settings.mail_url, settings.mail_from, settings.public_url
+    yield from config_checks.mail_problems(*mail, production=settings.production)
     yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)
     if settings.production:
         yield from _production_problems(settings)

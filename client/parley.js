@@ -118,19 +118,9 @@ export class Parley extends Commands {
     }
   }
 
-  /** Confirms an address; works without a sign-in. @param {string} token from the link */
-  async verifyEmail(token) {
-    await this.#rest.call("POST", "/auth/email/verify", { token });
-  }
-
-  /** Has a link sent; works without a sign-in. @param {{ username: string } | { email: string }} account */
-  async forgotPassword(account) {
-    await this.#rest.call("POST", "/auth/password/forgot", account);
-  }
-
-  /** Works without a sign-in. @param {{ token: string, password: string }} choice `token` is from the link */
-  async resetPassword(choice) {
-    await this.#rest.call("POST", "/auth/password/reset", choice);
+  /** Needs no sign-in. @param {string} path under /api/v1 @param {any} body */
+  async post(path, body) {
+    await this.#rest.call("POST", path, body);
   }
 
   /** @param {ProfilePatch} changes @returns {Promise<Profile>} */

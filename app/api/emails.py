@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from app.api.auth import ended, require_local_accounts
+from app.api.auth import require_local_accounts
 from app.api.caller import address, asked_passwords, require_caller
 from app.api.parsing import parse_body
 from app.container import current_container
@@ -66,7 +66,7 @@ def reset() -> Response:
     require_local_accounts()
     body = parse_body(ResetPassword)
     reset_password(body, engine=container.engine, passwords=asked_passwords(), sessions=container.auth_sessions)
-    )
+    return Response(status=204)
 
 
 def require_email() -> None:

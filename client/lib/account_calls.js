@@ -18,6 +18,26 @@ export class AccountCalls extends Api {
     await this.request("DELETE", "/me/email", proof);
   }
 
+  /** @param {string} _path @param {any} _body @returns {Promise<void>} */
+  post(_path, _body) {
+    throw new Error();
+  }
+
+  /** Confirms an address; works without a sign-in. @param {string} token from the link */
+  async verifyEmail(token) {
+    await this.post("/auth/email/verify", { token });
+  }
+
+  /** Has a link sent; works without a sign-in. @param {{ username: string } | { email: string }} account */
+  async forgotPassword(account) {
+    await this.post("/auth/password/forgot", account);
+  }
+
+  /** Works without a sign-in. @param {{ token: string, password: string }} choice `token` is from the link */
+  async resetPassword(choice) {
+    await this.post("/auth/password/reset", choice);
+  }
+
   /** @returns {Promise<SignIn[]>} */
   async signIns() {
     return (await this.request("GET", "/auth/sessions")).sessions;

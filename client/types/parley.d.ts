@@ -31,19 +31,6 @@ export class Parley extends Commands {
     /** @param {Pair} pair @returns {Promise<User>} */
     useTokens(pair: Pair): Promise<User>;
     logout(): Promise<void>;
-    /** Confirms an address; works without a sign-in. @param {string} token from the link */
-    verifyEmail(token: string): Promise<void>;
-    /** Has a link sent; works without a sign-in. @param {{ username: string } | { email: string }} account */
-    forgotPassword(account: {
-        username: string;
-    } | {
-        email: string;
-    }): Promise<void>;
-    /** Works without a sign-in. @param {{ token: string, password: string }} choice `token` is from the link */
-    resetPassword(choice: {
-        token: string;
-        password: string;
-    }): Promise<void>;
     /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
     updateMe(changes: ProfilePatch): Promise<Profile>;
     /** @returns {State} */

@@ -72,7 +72,7 @@ SIGN_IN_OPERATIONS: tuple[Operation, ...] = (
         "resetPassword",
         "Choose a new password with the token of a link. All sign-ins of the account end",
         AUTH,
-        {204: Answered("The password was changed"), **ENDING},
+        {204: Answered("The password was changed")},
         credential="none",
         body=ResetPassword,
         errors=(MISSING, LIMITED),

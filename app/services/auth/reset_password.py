@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from app.core.account_mails import RESET, link, password_was_reset, reset
-from app.core.accounts import ResetPassword, SignInsEnding
+from app.core.accounts import ResetPassword
 from app.core.errors import Invalid
 from app.mail import Mail, Mailer
 from app.services.audit.record import record
@@ -33,13 +33,11 @@ def send_reset_links(
         mailer.send(Mail(user.email, *text))
 
 
-def reset_password(
-    given: ResetPassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions
-) -> SignInsEnding | None:
+def reset_password(given: ResetPassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions) -> None:
     """Stores the new password, ends all sessions of the user and makes all their reset links useless.
 
     Raises Invalid if the link was used or has expired, or if the password is weak; a weak one does not use up the link.
-    Returns as ``announce`` does.
+    Without Redis, access tokens may work for seconds longer in other processes.
     """
     with reading(engine) as conn:
         found = account_tokens.find_token(conn, given.token, RESET)
@@ -56,7 +54,7 @@ def reset_password(
         record(conn, "password.reset", target_id=taken.user_id)
         ended = sessions.end_all(conn, taken.user_id, "password reset")
     enqueue_reset_notice(taken.user_id)
-    return sessions.announce(ended)
+    sessions.announce(ended)
 
 
 def tell_reset(user_id: int, *, engine: Engine, mailer: Mailer) -> None:

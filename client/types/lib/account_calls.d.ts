@@ -14,6 +14,21 @@ export class AccountCalls extends Api {
     removeEmail(proof: {
         password: string;
     }): Promise<void>;
+    /** @param {string} _path @param {any} _body @returns {Promise<void>} */
+    post(_path: string, _body: any): Promise<void>;
+    /** Confirms an address; works without a sign-in. @param {string} token from the link */
+    verifyEmail(token: string): Promise<void>;
+    /** Has a link sent; works without a sign-in. @param {{ username: string } | { email: string }} account */
+    forgotPassword(account: {
+        username: string;
+    } | {
+        email: string;
+    }): Promise<void>;
+    /** Works without a sign-in. @param {{ token: string, password: string }} choice `token` is from the link */
+    resetPassword(choice: {
+        token: string;
+        password: string;
+    }): Promise<void>;
     /** @returns {Promise<SignIn[]>} */
     signIns(): Promise<SignIn[]>;
     /** @param {string} id */

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,11 @@ from tests.support.processes import Stack
 
 # With a VAPID key the server sends pushes; the fake push service runs on this machine.
 VAPID_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).rstrip(b"=").decode()
+OUTBOX = Path(tempfile.mkdtemp(prefix="parley-test-"))
 SETTINGS = {
+    "MAIL_URL": OUTBOX.as_uri(),
+    "MAIL_FROM": "chat@chat.example",
+    "PUBLIC_URL": "https://chat.example",
     "DEMO_KEY": DEMO_KEY,
     "TOKEN_REQUESTS_PER_MINUTE": "0",
     "VAPID_PRIVATE_KEY": VAPID_KEY,

@@ -3,13 +3,14 @@
 import "./trust.js";
 import { Parley } from "/client/parley.js";
 import { spinner } from "./components/empty.js";
-import { installToasts, toastError } from "./components/toast.js";
+import { installToasts, toast, toastError } from "./components/toast.js";
 import { fill, h } from "./lib/dom.js";
 import { sentence } from "./lib/words.js";
 import { applyTheme } from "./lib/theme.js";
 import { Store } from "./store/store.js";
 import { demoCode, demoSignIn, followDemoLinks, storageOfThisWindow } from "./demo.js";
 import { Shell } from "./views/shell.js";
+import { confirmAddress, forgotten, mailedLink, newPassword } from "./views/forgotten.js";
 import { signIn } from "./views/sign_in.js";
 
 const root = document.getElementById("app");
@@ -26,8 +27,16 @@ async function begin() {
   const code = demoCode();
   const client = new Parley({ storage: storageOfThisWindow(code !== null) });
   const note = code === null ? takeNote() : await followDemo(client, code);
-  if (client.me) await showShell(client);
-  else fill(root, signIn(client, { note, onSignedIn: () => showShell(client) }));
+  const link = mailedLink();
+  if (link?.what === "reset-password") fill(root, newPassword(client, link.token, (text) => leave(text)));
+  else if (client.me) await showShell(client);
+  else showSignIn(client, link ? await confirmAddress(client, link.token) : note);
+  if (link?.what === "verify-email" && client.me) toast(await confirmAddress(client, link.token));
+}
+
+function showSignIn(client, note) {
+  const onForgotten = () => fill(root, forgotten(client, (text) => showSignIn(client, text)));
+  fill(root, signIn(client, { note, onSignedIn: () => showShell(client), onForgotten }));
 }
 
 /** Returns the text to show if the sign-in fails, else an empty string. */

@@ -11,6 +11,7 @@ import { sentence } from "../lib/words.js";
 import { setTheme, theme } from "../lib/theme.js";
 import { connectionWords } from "./connection.js";
 import { openDeletion } from "./delete_account.js";
+import { emailSettings } from "./email_settings.js";
 import { openExport } from "./export.js";
 import { notifications } from "./notification_settings.js";
 import { mayHandleReports, openReports } from "./reports.js";
@@ -23,6 +24,7 @@ export function openSettings(app) {
     profile(app),
     section("Appearance", select("Theme", THEMES, theme(), setTheme)),
     section("Privacy", privacyChoices(app), blockedPeople(app)),
+    emailSettings(app),
     notifications(app),
     administration(app),
     section("Your data", line("file", "Get a copy of your data", () => openExport(app)), line("trash", "Delete my account", () => openDeletion(app), true)),

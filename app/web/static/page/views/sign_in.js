@@ -12,13 +12,14 @@ const ERRORS = {
 
 /**
  * @param {any} client
- * @param {{note?: string, onSignedIn: () => void}} options
+ * @param {{note?: string, onSignedIn: () => void, onForgotten: () => void}} options
  */
-export function signIn(client, { note = "", onSignedIn }) {
+export function signIn(client, { note = "", onSignedIn, onForgotten }) {
   const page = h("main.sign-in");
   const accounts = document.documentElement.dataset.accounts === "on";
   let mode = "login";
-  client.fetchLimits().catch(() => undefined); // they are known by the time that somebody creates an account
+  const forgot = h("button.link", { type: "button", hidden: true, onclick: () => onForgotten() }, "Forgot your password?");
+  client.fetchLimits().then(({ email }) => (forgot.hidden = !email), () => undefined); // also known by the time that somebody creates an account
 
   function draw() {
     const creating = mode === "register";
@@ -32,7 +33,7 @@ export function signIn(client, { note = "", onSignedIn }) {
     const other = h("button.link", { type: "button", onclick: () => switchTo(creating ? "login" : "register") },
       creating ? "I already have an account" : "Create an account");
     const form = h("form.card", { noValidate: true, onsubmit: (event) => send(event, { username, name, password, problem, submit }) },
-      h("h1", null, creating ? "Create an account" : "Sign in"), username.row, name?.row, password.row, problem, submit, other);
+      h("h1", null, creating ? "Create an account" : "Sign in"), username.row, name?.row, password.row, problem, submit, other, creating ? null : forgot);
     fill(page, h("div.brand", null, h("img", { src: "/static/icon.svg", alt: "", width: "44", height: "44" }), h("p", null, "Parley")),
       accounts ? form : otherService(), h("p.detail", null, h("a", { href: "/docs" }, "API documentation")));
     if (accounts) username.input.focus();
