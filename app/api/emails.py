@@ -6,9 +6,9 @@ from flask import Blueprint, Response
 
 from app.api.auth import require_local_accounts
 from app.api.caller import address, asked_passwords, require_caller
-from app.api.parsing import parse_body
+from app.api.parsing import json_response, parse_body
 from app.container import current_container
-from app.core.accounts import ChangeEmail, ForgotPassword, RemoveEmail, ResetPassword, VerifyEmail
+from app.core.accounts import ChangeEmail, ForgotPassword, MailTaken, RemoveEmail, ResetPassword, VerifyEmail
 from app.core.errors import EmailOff, Invalid
 from app.services.auth.change_email import remove_email, request_email, verify_email
 from app.services.auth.reset_password import reset_password
@@ -26,7 +26,7 @@ def change() -> Response:
     container.limits.mail(address(), body.email)
     with container.password_guard.confirming(address(), caller):
         request_email(caller, body, engine=container.engine, passwords=asked_passwords())
-    return Response(status=202)
+    return json_response(MailTaken("accepted"), 202)
 
 
 @blueprint.delete("/me/email")
@@ -56,7 +56,7 @@ def forgot() -> Response:
         raise Invalid.field("username", "give either username or email")
     current_container().limits.mail(address(), body.username or body.email or "")
     enqueue_reset_links(body.username, body.email, address())
-    return Response(status=202)
+    return json_response(MailTaken("accepted"), 202)
 
 
 @blueprint.post("/auth/password/reset")

@@ -111,6 +111,12 @@ class ChangeEmail(Struct, frozen=True):
     password: Annotated[str, Meta(max_length=1024)]
 
 
+class MailTaken(Struct, frozen=True):
+    """A mail will be sent if there is somebody to send it to."""
+
+    status: Literal["accepted"]
+
+
 class RemoveEmail(Struct, frozen=True):
     password: Annotated[str, Meta(max_length=1024)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes, policy
 
 from playwright.sync_api import expect
 
@@ -18,8 +19,9 @@ def mailed(address: str, what: str) -> str:
     """Returns the part of the link's address after the page's."""
 
     def found() -> list[str]:
-        texts = [path.read_text() for path in OUTBOX.glob("*.eml")]
-        return [link for text in texts if f"To: {address}" in text for link in re.findall(rf"#{what}=[\w-]+", text)]
+        mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in OUTBOX.glob("*.eml")]
+        texts = [mail.get_content() for mail in mails if mail["To"] == address]
+        return [link for text in texts for link in re.findall(rf"#{what}=[\w-]+", text)]
 
     wait_until(found, 60, f"a mail to {address}")
     return found()[-1]
