@@ -14,6 +14,9 @@ import gevent
 
 from app.core.networks import NetworkCounter
 
+# Connections of our own proxies, whose clients are known only when the headers have arrived.
+UNNAMED = ""
+
 
 class Ticket:
     """One connection that is served."""
@@ -25,6 +28,18 @@ class Ticket:
         self._network = network
         self._counted = False
         self.back()
+
+    def name(self, network: str) -> bool:
+        """Counts the connection for this network from now on. Returns False if there is no room for it."""
+        if not self._counted:
+            self._network = network
+            return True
+        connections = self._admission.connections
+        connections.add(self._network, -1)
+        has_room = connections.has_room(network)
+        self._network = network if has_room else self._network
+        connections.add(self._network, 1)
+        return has_room
 
     def back(self) -> None:
         """Counts the connection again."""
@@ -40,10 +55,10 @@ class Ticket:
 
 
 class Admission:
-    """``limit_per_network`` is 0 if all connections come from proxies of our own."""
+    """Connections that are admitted as UNNAMED count only in all, until they are named."""
 
     def __init__(self, limit: int, limit_per_network: int) -> None:
-        self.connections = NetworkCounter(limit, limit_per_network or None)
+        self.connections = NetworkCounter(limit, limit_per_network, unlimited=UNNAMED)
 
     def __len__(self) -> int:
         return len(self.connections)

@@ -50,3 +50,10 @@ def whole_answer(error: ParleyError, request_id: str) -> bytes:
 def full() -> bytes:
     """Returns the answer of a process whose connections are all in use."""
     return whole_answer(Overloaded("Too many connections.", retry_after=5), uuid.uuid4().hex)
+
+
+def not_ready(missing: list[str]) -> bytes:
+    """Returns the answer of /readyz if these dependencies do not answer."""
+    error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)
+    error.extra["missing"] = missing
+    return whole_answer(error, uuid.uuid4().hex)

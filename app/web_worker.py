@@ -1,7 +1,8 @@
 """gunicorn's gevent worker, with bounds that hold against strangers.
 
-* Connections are bounded per network and in all (admission.py). Beyond that, ``/healthz`` is still answered, and
-  everything else gets 503 at once.
+* Connections are bounded per network and in all (admission.py). Beyond that, ``/healthz`` and ``/readyz`` are still
+  answered, and everything else gets 503 at once. Behind TRUSTED_PROXIES, the network is that of the client for whom a
+  proxy forwards, from the end of the headers to the end of the answer; a proxy must wait for the headers itself.
 * A body must arrive at a minimum pace. gunicorn's keep-alive timeout is the deadline for the headers.
 
 gunicorn imports this before gevent patches the process, so nothing here imports Flask or a driver.
@@ -13,15 +14,16 @@ import contextlib
 import os
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
 
-from app.admission import Admission
+from app.admission import UNNAMED, Admission, Ticket
 from app.core.networks import network_of
-from app.refused_requests import error_for, full, whole_answer
+from app.refused_requests import error_for, full, not_ready, whole_answer
 
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
 REFUSALS = 256  # at once; beyond this, connections are closed without an answer
@@ -39,15 +41,15 @@ HEALTHY = (
 class Worker(GeventWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         limit: int = self.cfg.worker_connections
-        # Behind proxies of our own, all connections have their addresses.
-        self.admission = Admission(limit, 0 if int(os.environ.get("TRUSTED_PROXIES") or 0) else limit // 2)
+        self.proxies = int(os.environ.get("TRUSTED_PROXIES") or 0)
+        self.admission = Admission(limit, limit // 2)
         self.refusing = 0
         self.worker_connections = limit + POLLS + REFUSALS
         super().init_process()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         network = network_of(addr[0]) if isinstance(addr, tuple) else "unknown"
-        ticket = self.admission.admit(network)
+        ticket = self.admission.admit(UNNAMED if self.proxies else network)
         if ticket is None:
             self._refuse(client)
             return
@@ -58,11 +60,17 @@ class Worker(GeventWorker):  # type: ignore[misc]
             ticket.aside()
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        ticket: Ticket = gevent.getcurrent().admission_ticket
+        if self.proxies and not ticket.name(network_of(forwarded_for(req.headers, self.proxies))):
+            sock.sendall(full())
+            raise StopIteration
         req.unreader.pace = Pace()
         try:
             return super().handle_request(listener_name, req, sock, addr)
         finally:
             req.unreader.pace = None
+            if self.proxies:
+                ticket.name(UNNAMED)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         error = error_for(exc)
@@ -74,11 +82,15 @@ class Worker(GeventWorker):  # type: ignore[misc]
         with contextlib.suppress(OSError):
             client.sendall(whole_answer(error, request_id))
 
+    def _missing(self) -> list[str]:
+        missing: list[str] = self.wsgi.extensions["parley"].readiness.missing()
+        return missing
+
     def _refuse(self, client: Any) -> None:
         self.refusing += 1
         try:
             if self.refusing <= REFUSALS:
-                answer_when_full(client)
+                answer_when_full(client, self._missing)
         except OSError:
             pass  # the client said nothing in time, or is gone
         finally:
@@ -86,11 +98,25 @@ class Worker(GeventWorker):  # type: ignore[misc]
             client.close()
 
 
-def answer_when_full(client: Any) -> None:
+def answer_when_full(client: Any, missing: Callable[[], list[str]]) -> None:
     """Answers a connection that finds no room. Raises OSError if its request does not arrive in time."""
     client.settimeout(REFUSAL_SECONDS)
-    head = client.recv(1024)
-    client.sendall(HEALTHY if head.startswith((b"GET /healthz ", b"HEAD /healthz ")) else full())
+    method, _, rest = client.recv(1024).partition(b" ")
+    path = rest.partition(b" ")[0].partition(b"?")[0] if method in (b"GET", b"HEAD") else b""
+    if path == b"/healthz":
+        client.sendall(HEALTHY)
+    elif path == b"/readyz":
+        found = missing()
+        client.sendall(not_ready(found) if found else HEALTHY)
+    else:
+        client.sendall(full())
+
+
+def forwarded_for(headers: list[tuple[str, str]], proxies: int) -> str:
+    """Returns the client's address as the outermost of our proxies saw it, or "" if fewer proxies named one."""
+    values = [value for name, value in headers if name == "X-FORWARDED-FOR"]
+    addresses = [part.strip() for part in ",".join(values).split(",")] if values else []
+    return addresses[-proxies] if len(addresses) >= proxies else ""
 
 
 class Pace:

@@ -20,11 +20,12 @@ def network_of(address: str) -> str:
 
 
 class NetworkCounter:
-    """Counts connections in all and per network. ``limit_per_network`` None is no limit."""
+    """Counts connections in all and per network. ``limit_per_network`` None is no limit; ``unlimited`` has none."""
 
-    __slots__ = ("_by_network", "_limit", "_limit_per_network", "_total")
+    __slots__ = ("_by_network", "_limit", "_limit_per_network", "_total", "_unlimited")
 
-    def __init__(self, limit: int, limit_per_network: int | None) -> None:
+    def __init__(self, limit: int, limit_per_network: int | None, unlimited: str | None = None) -> None:
+        self._unlimited = unlimited
         self._limit = limit
         self._limit_per_network = limit_per_network
         self._by_network: Counter[str] = Counter()
@@ -34,7 +35,7 @@ class NetworkCounter:
         return self._total
 
     def has_room(self, network: str) -> bool:
-        per_network = self._limit_per_network
+        per_network = None if network == self._unlimited else self._limit_per_network
         return self._total < self._limit and (per_network is None or self._by_network[network] < per_network)
 
     def add(self, network: str, change: int) -> None:

@@ -40,9 +40,9 @@ def hold(server: Stack, source: str, what: bytes, count: int) -> list[socket.soc
     return held
 
 
-def healthy(server: Stack) -> bool:
+def healthy(server: Stack, path: str = "/healthz") -> bool:
     try:
-        return httpx.get(f"{server.base_url}/healthz", timeout=10).status_code == 200
+        return httpx.get(server.base_url + path, timeout=10).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -65,6 +65,7 @@ def test_full_process_answers_health_checks(small_server: Stack) -> None:
     try:
         eventually(lambda: httpx.get(f"{small_server.base_url}/api/v1/limits").status_code == 503, "a full process")
         eventually(lambda: healthy(small_server), "a health check")
+        eventually(lambda: healthy(small_server, "/readyz"), "a check of the dependencies")
     finally:
         for connection in held:
             connection.close()

@@ -1,27 +1,35 @@
-"""Floods of wrong passwords: others sign in meanwhile, and an owner is not locked out of known devices."""
+"""A server behind a proxy: limits count the clients, not the proxy.
+
+Floods of wrong passwords: others sign in meanwhile, and an owner is not locked out of known devices.
+"""
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from tests.contract.expect import eventually
 from tests.support.clients import Account, register
 from tests.support.patience import PATIENCE
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
 FLOOD = 400
+MOST = 1000  # connections, of which one address may hold half
 
 
 @pytest.fixture(scope="module")
 def strict_server() -> Iterator[Stack]:
     """A server behind one proxy of its own, with the limits of production."""
-    env = {"AUTH_ATTEMPTS_PER_MINUTE": "30", "TRUSTED_PROXIES": "1", "WORKER_CONNECTIONS": "2000"}
+    env = {"AUTH_ATTEMPTS_PER_MINUTE": "30", "TRUSTED_PROXIES": "1", "WORKER_CONNECTIONS": str(MOST)}
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack
 
@@ -99,3 +107,23 @@ def test_stolen_token_does_not_lock_the_password_of_another_sign_in(strict_serve
         strict_server, "/auth/password", {**body, "current": owner.password}, address="203.0.113.8", token=other
     )
     assert changed.status_code == 204
+
+
+def test_address_behind_a_proxy_cannot_hold_the_process(strict_server: Stack) -> None:
+    place = urlsplit(strict_server.base_url)
+    slow = (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"X-Forwarded-For: 10.0.0.1, 192.0.2.1\r\nContent-Length: 9\r\n\r\n"
+    )
+
+    def limits(address: str) -> int:
+        headers = {"X-Forwarded-For": address}
+        return httpx.get(f"{strict_server.base_url}/api/v1/limits", headers=headers, trust_env=False).status_code
+
+    with ExitStack() as held:
+        for _ in range(MOST // 2 + 1):
+            connection = held.enter_context(socket.create_connection((place.hostname, place.port)))
+            connection.sendall(slow)
+        eventually(lambda: limits("192.0.2.1") == 503, "an address that has too many connections")
+        assert limits("192.0.2.2") == 200
+    eventually(lambda: limits("192.0.2.1") == 200, "room after the connections are closed")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gevent
 
-from app.admission import Admission, stepped_aside
+from app.admission import UNNAMED, Admission, stepped_aside
 from tests.support.own_hub import in_own_hub
 
 
@@ -20,9 +20,23 @@ def test_room_is_bounded_per_network_and_in_all() -> None:
     assert admission.admit("a")
 
 
+def test_connections_of_a_proxy_count_for_the_clients_behind_it() -> None:
+    admission = Admission(4, 2)
+    tickets = [admission.admit(UNNAMED) for _ in range(4)]
+    assert admission.admit(UNNAMED) is None
+    assert [ticket and ticket.name("a") for ticket in tickets] == [True, True, False, False]
+    assert tickets[2]
+    assert tickets[2].name("b")
+    assert tickets[0]
+    assert tickets[0].name(UNNAMED)
+    assert tickets[3]
+    assert tickets[3].name("a")
+    assert len(admission) == 4
+
+
 @in_own_hub
 def test_waiting_poll_makes_room() -> None:
-    admission = Admission(1, 0)
+    admission = Admission(1, 1)
 
     def serve() -> None:
         gevent.getcurrent().admission_ticket = admission.admit("a")
