@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from app.api.auth import require_local_accounts
-from app.api.caller import address, asked_passwords, require_caller
+from app.api.caller import address, asked_passwords, require_writer
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.accounts import ChangeEmail, ForgotPassword, MailTaken, RemoveEmail, ResetPassword, VerifyEmail
@@ -20,7 +20,7 @@ blueprint = Blueprint("emails", __name__, url_prefix="/api/v1")
 @blueprint.put("/me/email")
 def change() -> Response:
     container = current_container()
-    caller = require_caller()
+    caller = require_writer()
     require_email()
     body = parse_body(ChangeEmail)
     container.limits.mail(address(), body.email)
@@ -32,7 +32,7 @@ def change() -> Response:
 @blueprint.delete("/me/email")
 def remove() -> Response:
     container = current_container()
-    caller = require_caller()
+    caller = require_writer()
     with container.password_guard.confirming(address(), caller):
         remove_email(caller, parse_body(RemoveEmail), engine=container.engine, passwords=asked_passwords())
     return Response(status=204)

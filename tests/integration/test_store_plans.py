@@ -159,7 +159,7 @@ READS: dict[str, Callable[[int, int], Callable[[Connection], object]]] = {
     "located": lambda c, _: lambda conn: message_life.locate(conn, 1, an_id(conn, c)),
     "quotes": lambda c, _: lambda conn: message_life.previews(conn, [(c, an_id(conn, c))]),
     "reactions": lambda c, size: lambda conn: message_life.reactions_for(conn, [(c, size - n) for n in range(50)], [1]),
-    "edits": lambda c, size: lambda conn: message_life.edits_of(conn, c, size),
+    "edits": lambda c, size: lambda conn: message_life.edits_of(conn, c, size, before=2**62, limit=101),
     "receipts of one message": lambda c, size: lambda conn: message_life.receipts_of(conn, c, size, 0, 50).members,
     "members": lambda c, _: lambda conn: groups.page_members(conn, c, 0, 50),
     "find by id": lambda c, _: lambda conn: messages.find_existing(conn, [(c, an_id(conn, c))]),

@@ -207,11 +207,13 @@ COMMANDS = {"messages", "message_changes"}
 SIGNING_IN_AND_OUT = {"auth", "page"}
 # The signed address names the uploader. A separate test below covers this limit.
 DIRECT_UPLOADS = {"local_media"}
+# Called with the token of a link, or before the user is known.
+LINKS = {"emails.verify", "emails.forgot", "emails.reset"}
 
 
 def writing_routes(api: Api) -> Iterator[tuple[str, str]]:
     for rule in api.app.url_map.iter_rules():
-        if rule.endpoint.split(".")[0] in COMMANDS | SIGNING_IN_AND_OUT | DIRECT_UPLOADS:
+        if rule.endpoint in LINKS or rule.endpoint.split(".")[0] in COMMANDS | SIGNING_IN_AND_OUT | DIRECT_UPLOADS:
             continue
         values = dict.fromkeys(rule.arguments, 1)
         for method in {"POST", "PUT", "PATCH", "DELETE"} & (rule.methods or set()):
@@ -229,6 +231,17 @@ def test_every_writing_route_is_rate_limited(make_api: MakeApp) -> None:
         answer = api.call(method, path, json={}, token=account.access)
         assert answer.status_code == 429, f"{method} {path}: {answer.status_code} {answer.text}"
         assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_tries_with_links_are_limited_per_address(make_api: MakeApp) -> None:
+    api = make_api(auth_attempts_per_minute=1)
+    here = {"REMOTE_ADDR": "198.51.100.60"}
+    for path, body in (("email/verify", {"token": "x"}), ("password/reset", {"token": "x", "password": PASSWORD})):
+        statuses = [
+            api.call("POST", f"/api/v1/auth/{path}", json=body, environ_base=here).status_code
+            for _ in range(PEOPLE_PER_ADDRESS // 2 + 1)
+        ]
+        assert (429 in statuses) == (path == "password/reset"), statuses
 
 
 def test_direct_uploads_are_limited_per_uploader(make_api: MakeApp) -> None:
