@@ -12,7 +12,7 @@
  * @typedef {"everyone" | "contacts" | "nobody"} MayAddMe who may add you to a group without asking you
  * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe, email?: string }} Profile your own
  * @typedef {"everyone" | "contacts" | "nobody"} LastSeenVisible
- * @typedef {{ id: string, createdAt: string, lastUsedAt: string, current: boolean }} SignIn
+ * @typedef {{ id: string, createdAt: string, lastUsedAt: string, current: boolean, deviceName: string | null, network: string | null }} SignIn
  * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible, mayAddMe?: MayAddMe }} ProfilePatch null removes a value
  * @typedef {{ users: User[] }} UserList
  * @typedef {{ userId: number, status: "online" | "offline", lastSeen: string | null }} Presence

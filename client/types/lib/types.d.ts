@@ -23,6 +23,8 @@ export type SignIn = {
     createdAt: string;
     lastUsedAt: string;
     current: boolean;
+    deviceName: string | null;
+    network: string | null;
 };
 /**
  * null removes a value

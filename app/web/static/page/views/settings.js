@@ -1,4 +1,4 @@
-// Settings: profile, theme, notifications, blocked people, the user's data, signing out.
+// Settings: profile, theme, privacy, e-mail, password, sign-ins, notifications, the user's data, signing out.
 
 import { avatarOf } from "../components/avatar.js";
 import { button, busy } from "../components/button.js";
@@ -14,7 +14,9 @@ import { openDeletion } from "./delete_account.js";
 import { emailSettings } from "./email_settings.js";
 import { openExport } from "./export.js";
 import { notifications } from "./notification_settings.js";
+import { passwordSettings } from "./password_settings.js";
 import { mayHandleReports, openReports } from "./reports.js";
+import { signIns } from "./sign_ins.js";
 
 const WHO = [["everyone", "Everyone"], ["contacts", "People I chat with"], ["nobody", "Nobody"]];
 const THEMES = [["system", "Same as system"], ["light", "Light"], ["dark", "Dark"]];
@@ -25,6 +27,7 @@ export function openSettings(app) {
     section("Appearance", select("Theme", THEMES, theme(), setTheme)),
     section("Privacy", privacyChoices(app), blockedPeople(app)),
     emailSettings(app),
+    accountAccess(app),
     notifications(app),
     administration(app),
     section("Your data", line("file", "Get a copy of your data", () => openExport(app)), line("trash", "Delete my account", () => openDeletion(app), true)),
@@ -52,6 +55,13 @@ function profile(app) {
   });
   return h("section.card.profile", { "aria-label": "Profile" }, h("div.who", null, avatarOf(store.me, { large: true }), h("p.detail", null, `@${store.me.username}`)),
     h("div.with-button", null, name.row, save));
+}
+
+/** The password and the sign-ins. Accounts of another service have neither here. */
+function accountAccess(app) {
+  if (document.documentElement.dataset.accounts !== "on") return [];
+  const { section: list, reload } = signIns(app);
+  return [passwordSettings(app, reload), list];
 }
 
 /** The settings of who may do what, as the server has them. */
