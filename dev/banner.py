@@ -1,8 +1,11 @@
-"""The text that `make run` prints when the server is ready: its address, and two links that sign in two users."""
+"""The text that `make run` prints when the server is ready: its address, two links that sign in two users,
+and where mails go.
+"""
 
 from __future__ import annotations
 
 import os
+from urllib.parse import unquote, urlsplit
 
 from app.core.demo_code import demo_code
 
@@ -11,8 +14,15 @@ NAMES = ("alice", "bob")
 PASSWORD = os.environ.get("PARLEY_DEMO_PASSWORD") or "parley-demo"
 
 
-def show(address: str, people: dict[str, int], demo_key: str, seconds: float) -> None:
-    print("\n" + "\n".join(_lines(address, people, demo_key, seconds)) + "\n", flush=True)
+def show(address: str, people: dict[str, int], demo_key: str, seconds: float, mail_url: str) -> None:
+    lines = [*_lines(address, people, demo_key, seconds), *_mails(mail_url)]
+    print("\n" + "\n".join(lines) + "\n", flush=True)
+
+
+def _mails(mail_url: str) -> list[str]:
+    """Names the folder of the mails. Nothing if they are sent: the URL of a mail server can hold a password."""
+    parts = urlsplit(mail_url)
+    return [f"Mails are not sent but written to {unquote(parts.path)}"] if parts.scheme == "file" else []
 
 
 def _lines(address: str, people: dict[str, int], demo_key: str, seconds: float) -> list[str]:

@@ -151,7 +151,8 @@ def _run(lines: dict[str, str], env: dict[str, str], guard: Guard, started: floa
             print(f"parley: {error}", file=sys.stderr, flush=True)
             return
         if not stopped.is_set():
-            banner.show(_address(env), people, env.get("DEMO_KEY", ""), time.monotonic() - started)
+            seconds = time.monotonic() - started
+            banner.show(_address(env), people, env.get("DEMO_KEY", ""), seconds, env.get("MAIL_URL", ""))
 
     watcher = threading.Thread(target=announce)
     processes = procfile.Processes(guard, on_started=watcher.start)
