@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,7 @@ def test_slow_consumer_is_closed_and_resumes_completely(
     client.join()
     assert client.connection is not None
     client.connection.freeze()
+    frozen_at = time.monotonic()
     cursor = client.cursor
     count = 1200 + rng.randrange(200)
     acks = []
@@ -93,9 +95,11 @@ def test_slow_consumer_is_closed_and_resumes_completely(
         refs = [talker.send_nowait("y" * 4000, receiver_id=slow.user_id) for _ in range(min(100, count - first))]
         acks += [talker.answer(ref, 30).data for ref in refs]
     bystander.wait(lambda: True if len(bystander.messages()) == count else None, 30, "every message, in one connection")
+    # On a busy machine the missing pong may end it before its outbox is full.
+    allowed = {4429, None, 1001} if time.monotonic() - frozen_at > 3 else {4429, None}
     client.connection.thaw()
     client.wait_closed(20)
-    assert client.close_code in {4429, None}, client.close_code
+    assert client.close_code in allowed, client.close_code
     held = len(client.messages())
     assert held < count
     client.reconnect(client.cursor or cursor)
