@@ -111,7 +111,7 @@ def make_users(count: int) -> dict[str, list[int] | list[str]]:
     maker = Flask("bench")
     jwt_manager.install(maker, settings)
     with maker.app_context():
-        tokens = [jwt_manager.make_tokens(user, sid, 0).access_token for user, sid in sessions]
+        tokens = [jwt_manager.make_access_token(user, sid) for user, sid in sessions]
     return {"ids": [user for user, _ in sessions], "tokens": tokens}
 
 

@@ -30,13 +30,17 @@ def install(app: Flask, settings: Settings) -> None:
     JWTManager(app)
 
 
+def make_access_token(user_id: int, sid: str) -> str:
+    """Needs the application context, which has the key and the lifetime."""
+    headers = current_app.extensions["parley_token_headers"]
+    return str(create_access_token(str(user_id), additional_claims={"sid": sid}, additional_headers=headers))
+
+
 def make_tokens(user_id: int, sid: str, generation: int) -> Tokens:
-    """Returns the tokens of this generation of an auth session. Needs the application context, which has the key and
-    the lifetimes.
-    """
+    """Returns the tokens of this generation of an auth session. Needs the application's context."""
     headers = current_app.extensions["parley_token_headers"]
     return Tokens(
-        access_token=create_access_token(str(user_id), additional_claims={"sid": sid}, additional_headers=headers),
+        access_token=make_access_token(user_id, sid),
         refresh_token=create_refresh_token(
             str(user_id), additional_claims={"sid": sid, "gen": generation}, additional_headers=headers
         ),
