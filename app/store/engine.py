@@ -32,6 +32,7 @@ from app.core.errors import Overloaded
 RV = TypeVar("RV")
 
 RETRY_SECONDS = 1.0
+IDLE_SECONDS = 15.0
 # Shares of db_timeout_seconds. The waits for a pooled connection and for an answer together stay below it.
 POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
 # Prefixes of SQLSTATE: connection failure, server shutting down or starting, no such database, authentication failure.
@@ -123,7 +124,8 @@ def _connect_args(settings: Settings, seconds: float) -> dict[str, Any]:
     options = {
         "statement_timeout": int(seconds * STATEMENT_SHARE * 1000),
         "lock_timeout": int(seconds * LOCK_SHARE * 1000),
-        "idle_in_transaction_session_timeout": int(seconds * 10 * 1000),
+        # A drain that is frozen within a transaction holds the epoch's row, and with it every ack, for this long.
+        "idle_in_transaction_session_timeout": int(IDLE_SECONDS * 1000),
         # The queries of app/store need the same plan for all values. A generic plan is made once per connection instead
         # of once per call (28 instead of 40 µs per message in the drain), and does not change when a table grows.
         "plan_cache_mode": "force_generic_plan",
