@@ -13,20 +13,14 @@ Invariants
 from __future__ import annotations
 
 import logging
-from functools import partial
 
 import msgspec
-from redis.exceptions import RedisError
-from sqlalchemy import Engine
 
-from app.core.errors import Overloaded
 from app.core.kinds import MARKS, MESSAGES, Kind
 from app.core.records import Record
 from app.message_log.reader import LogReader
 from app.services.drain.log_rows import Rows
-from app.store.batch_changes import apply_changes
-from app.store.batch_writes import store_batch_and_enqueue_pushes
-from app.store.epochs import StaleEpochError
+from app.services.drain.store_records import RecordStore
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +34,10 @@ STORABLE = (MESSAGES - {Kind.GROUP_CHANGED}) | MARKS
 class StoreAhead:
     """``versions``: the records that are stored and still in the log."""
 
-    def __init__(self, reader: LogReader, engine: Engine, not_the_records: tuple[type[Exception], ...]) -> None:
+    def __init__(self, reader: LogReader, records: RecordStore) -> None:
         self.versions: set[int] = set()
         self._reader = reader
-        self._engine = engine
-        self._surroundings: tuple[type[Exception], ...] = (StaleEpochError, Overloaded, RedisError, *not_the_records)
+        self._store = records
         self._seen = 0
         self._off = False
         self._begun = False
@@ -57,7 +50,7 @@ class StoreAhead:
             self._seen = 0
 
     def store_newest(self, epoch: int) -> None:
-        """Raises StaleEpochError, Overloaded, RedisError and ``not_the_records``; then nothing counts as stored."""
+        """Raises the store's ``surroundings``; then nothing counts as stored."""
         if self._off:
             return
         self._begun = True
@@ -65,8 +58,8 @@ class StoreAhead:
             self._off = True
             return
         try:
-            self._store(epoch, self._records(epoch))
-        except self._surroundings:
+            self._store_records(epoch, self._records(epoch))
+        except self._store.surroundings:
             raise
         except Exception:
             log.warning("cannot store the newest records ahead; they wait for their turn", exc_info=True)
@@ -92,7 +85,7 @@ class StoreAhead:
         end = next((n for n, record in enumerate(tail) if record.kind not in STORABLE), len(tail))
         return [record for record in tail[:end] if record.version not in self.versions]
 
-    def _store(self, epoch: int, records: list[Record]) -> None:
+    def _store_records(self, epoch: int, records: list[Record]) -> None:
         rows = Rows()
         for record in records:
             try:
@@ -100,15 +93,9 @@ class StoreAhead:
             except (msgspec.MsgspecError, UnicodeError, KeyError):
                 self._off = True  # the drain makes it a dead letter when it comes to it
                 return
-        stored = store_batch_and_enqueue_pushes(
-            self._engine,
-            epoch,
-            rows.messages,
-            rows.receipts,
-            triggers=rows.push_triggers,
-            apply=partial(apply_changes, rows.changes) if rows.changes else None,
-        )
+        stored = self._store.store_rows(epoch, rows)
         conflicts = {rows.origins[conflict.index].version for conflict in stored.conflicts}
         kept = [record for record in records if record.version not in conflicts]
         self.versions.update(record.version for record in kept)
         self._reader.announce_stored(kept)
+        self._store.follow_up(stored)

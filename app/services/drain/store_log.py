@@ -70,7 +70,7 @@ class Drain:
         self._records = RecordStore(
             reader, engine, self.stats, pushes_pending=pushes_pending, not_the_records=not_the_records
         )
-        self._ahead = StoreAhead(reader, engine, not_the_records)
+        self._ahead = StoreAhead(reader, self._records)
         self._behind = False
         self._batch = self._count = batch
         self._linger = linger_seconds

@@ -62,7 +62,9 @@ class DrainStats:
 
 
 class RecordStore:
-    """All methods that store raise StaleEpochError, Overloaded, RedisError and ``not_the_records``."""
+    """All methods that store raise StaleEpochError, Overloaded, RedisError and ``not_the_records``: ``surroundings``,
+    failures that are not the records'.
+    """
 
     def __init__(
         self,
@@ -77,25 +79,32 @@ class RecordStore:
         self._engine = engine
         self._stats = stats
         self._pushes_pending = pushes_pending
-        self._surroundings: tuple[type[Exception], ...] = (StaleEpochError, Overloaded, RedisError, *not_the_records)
+        self.surroundings: tuple[type[Exception], ...] = (StaleEpochError, Overloaded, RedisError, *not_the_records)
 
     def store(self, epoch: int, records: list[Record]) -> dict[int, str]:
         """Stores all records that can be stored. Returns version -> reason for those that were rejected."""
         try:
             stored, refused = self._store_together(epoch, records)
-        except self._surroundings:
+        except self.surroundings:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a record raises must not stop the others
             if len(records) == 1:
                 return self.dead_letter(epoch, records[0], _summary(error), error)
             half = len(records) // 2
             return self.store(epoch, records[:half]) | self.store(epoch, records[half:])
-        self._follow_up(stored)
+        self.follow_up(stored)
         return refused
 
     def _store_together(self, epoch: int, records: list[Record]) -> tuple[Stored, dict[int, str]]:
         rows, refused = self._rows(epoch, records)
-        stored = store_batch_and_enqueue_pushes(
+        stored = self.store_rows(epoch, rows)
+        for conflict in stored.conflicts:
+            refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)
+        return stored, refused
+
+    def store_rows(self, epoch: int, rows: Rows) -> Stored:
+        """Stores all rows in one transaction, except messages that conflict with stored ones."""
+        return store_batch_and_enqueue_pushes(
             self._engine,
             epoch,
             rows.messages,
@@ -103,18 +112,15 @@ class RecordStore:
             triggers=rows.push_triggers,
             apply=partial(apply_changes, rows.changes) if rows.changes else None,
         )
-        for conflict in stored.conflicts:
-            refused |= self._resolve(epoch, rows.origins[conflict.index], conflict)
-        return stored, refused
 
-    def _follow_up(self, stored: Stored) -> None:
+    def follow_up(self, stored: Stored) -> None:
         """Wakes the push runner and the media tasks. They look for work by themselves, so a failure costs only time."""
         try:
             if stored.pushes:
                 self._pushes_pending()
             for media_id in stored.settled:
                 enqueue_announcement(media_id)
-        except self._surroundings:
+        except self.surroundings:
             raise
         except Exception:
             log.exception("stored, but nobody was woken")
@@ -172,7 +178,7 @@ class RecordStore:
         """A tombstone that cannot be stored either (no such conversation or user) must not stop the log."""
         try:
             self._fill_gap(epoch, record)
-        except self._surroundings:
+        except self.surroundings:
             raise
         except Exception:
             log.exception("conversation %d: seq %d stays empty", record.conversation_id, record.seq)

@@ -7,28 +7,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
-from sqlalchemy import Engine
 
-from app.config import Settings
 from app.core.kinds import Kind
 from app.core.records import Record
 from app.message_log.reader import LogReader
 from app.services.drain.store_records import DrainStats, RecordStore
-from app.store.engine import create_engine
 from tests.factories.store import add_group, add_users
 from tests.integration.drain.log_and_store import LogAndStore
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 class Group:
@@ -73,9 +61,8 @@ class Group:
 
 
 @pytest.fixture
-def group(redis_client: redis.Redis, engine: Engine) -> Group:
-    redis_client.flushall()
-    return Group(LogAndStore(redis_client, engine))
+def group(log: LogAndStore) -> Group:
+    return Group(log)
 
 
 def test_reaction_that_was_taken_back_stays_away(group: Group) -> None:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
 
 import pytest
-import redis
-from sqlalchemy import Engine
 
-from app.config import Settings
 from app.core.kinds import Kind
 from app.message_log import keys
 from app.message_log.append import Decided, Operation
 from app.message_log.reader import LogReader
 from app.services.drain import store_log
-from app.store.engine import create_engine
+from app.store.engine import writing
+from app.store.push_targets import NewTarget, register
 from tests.factories.store import add_direct, add_users
 from tests.integration.drain.log_and_store import LogAndStore
 
 BACKLOG = 60
 
 
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def log(redis_client: redis.Redis, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> LogAndStore:
-    redis_client.flushall()
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_log, "MAX_RECORDS", 10)
-    return LogAndStore(redis_client, engine)
 
 
 class Steps:
@@ -113,6 +102,20 @@ def test_gateways_are_notified_once_and_early(log: LogAndStore, monkeypatch: pyt
     assert notified.count(version) == 1
     assert len(notified) == len(set(notified)) == BACKLOG + 1
     assert notified.index(version) == 10
+
+
+def test_pushes_of_a_message_stored_ahead_do_not_wait_for_the_backlog(
+    log: LogAndStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, _, other = fill(log)
+    monkeypatch.setattr("app.services.drain.store_ahead.TAIL_RECORDS", BACKLOG // 2)  # the busy one must wait
+    ((cyd,),) = log.query("SELECT user_id FROM members WHERE conversation_id = :c AND user_id <> :u", c=other, u=ann)
+    with writing(log.engine) as conn:
+        register(conn, NewTarget(cyd, str(uuid.uuid4()), "android", "fcm", uuid.uuid4().hex))
+    log.send(other, ann, "new")
+    woken_at: list[int] = []
+    assert log.drain(pushes_pending=lambda: woken_at.append(log.waiting())).run()
+    assert woken_at == [BACKLOG + 1 - 10]
 
 
 def test_records_stored_ahead_by_a_dead_drain_are_stored_once(log: LogAndStore) -> None:

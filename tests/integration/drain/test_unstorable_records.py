@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
-from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.errors import Overloaded
@@ -18,7 +15,6 @@ from app.message_log import keys
 from app.message_log.append import Decided, Operation
 from app.services.drain import store_records
 from app.store import batch_writes
-from app.store.engine import create_engine
 from app.store.sql import HotStatement
 from tests.factories.store import add_direct, add_users
 from tests.integration.drain.log_and_store import LogAndStore
@@ -44,19 +40,6 @@ log.redis, log.engine = redis.Redis.from_url(os.environ["REDIS_URL"]), create_en
 log.redis.delete({keys.LEASE!r})
 log.drain().run()
 """
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def log(redis_client: redis.Redis, engine: Engine) -> LogAndStore:
-    redis_client.flushall()
-    return LogAndStore(redis_client, engine)
 
 
 def drain_in_a_process(settings: Settings) -> int:
