@@ -76,15 +76,15 @@ def enqueue_verification(user_id: int, email: str) -> None:
 
 
 def enqueue_reset_notice(user_id: int) -> None:
-    """Has the user told that their password was reset."""
+    """Has the user notified that their password was reset."""
     with suppress(Overloaded):
-        _enqueue_mail("tell_reset", user_id)
+        _enqueue_mail("send_reset_notice", user_id)
 
 
 def enqueue_email_notice(user_id: int, old: str) -> None:
-    """Has the address before told that it is not used any more."""
+    """Has the former address notified that it is not used any more."""
     with suppress(Overloaded):
-        _enqueue_mail("tell_email_changed", user_id, old)
+        _enqueue_mail("send_email_notice", user_id, old)
 
 
 def _enqueue_mail(name: str, *arguments: str | int | None) -> None:

@@ -14,8 +14,7 @@ from typing import Any
 from app.core.errors import Overloaded
 from app.current_request import set_address
 from app.mail import Mailer, MailError, make_mailer
-from app.services.auth.change_email import send_verification, tell_email_changed
-from app.services.auth.reset_password import send_reset_links, tell_reset
+from app.services.auth import change_email, reset_password
 from tasks import celery_app
 from tasks.worker_process import container
 
@@ -25,32 +24,34 @@ RETRY_SECONDS = (5, 30, 120)
 
 
 @celery_app.task(bind=True, name="tasks.mail.send_reset_links")  # type: ignore[untyped-decorator]
-def send_links(self: Any, username: str | None, email: str | None, address: str) -> None:
+def send_reset_links(self: Any, username: str | None, email: str | None, address: str) -> None:
     set_address(address)  # of the request, for the audit
     _send(
         self,
-        lambda mailer: send_reset_links(
-            **_parts(), mailer=mailer, public_url=_public_url(), username=username, email=email
+        lambda mailer: reset_password.send_reset_links(
+            engine=container().engine, mailer=mailer, public_url=_public_url(), username=username, email=email
         ),
     )
 
 
 @celery_app.task(bind=True, name="tasks.mail.send_verification")  # type: ignore[untyped-decorator]
-def send_verification_link(self: Any, user_id: int, email: str) -> None:
+def send_verification(self: Any, user_id: int, email: str) -> None:
     _send(
         self,
-        lambda mailer: send_verification(user_id, email, **_parts(), mailer=mailer, public_url=_public_url()),
+        lambda mailer: change_email.send_verification(
+            user_id, email, engine=container().engine, mailer=mailer, public_url=_public_url()
+        ),
     )
 
 
-@celery_app.task(bind=True, name="tasks.mail.tell_reset")  # type: ignore[untyped-decorator]
-def tell_of_reset(self: Any, user_id: int) -> None:
-    _send(self, lambda mailer: tell_reset(user_id, **_parts(), mailer=mailer))
+@celery_app.task(bind=True, name="tasks.mail.send_reset_notice")  # type: ignore[untyped-decorator]
+def send_reset_notice(self: Any, user_id: int) -> None:
+    _send(self, lambda mailer: reset_password.send_reset_notice(user_id, engine=container().engine, mailer=mailer))
 
 
-@celery_app.task(bind=True, name="tasks.mail.tell_email_changed")  # type: ignore[untyped-decorator]
-def tell_of_email(self: Any, user_id: int, old: str) -> None:
-    _send(self, lambda mailer: tell_email_changed(user_id, old, **_parts(), mailer=mailer))
+@celery_app.task(bind=True, name="tasks.mail.send_email_notice")  # type: ignore[untyped-decorator]
+def send_email_notice(self: Any, user_id: int, old: str) -> None:
+    _send(self, lambda mailer: change_email.send_email_notice(user_id, old, engine=container().engine, mailer=mailer))
 
 
 def _send(task: Any, work: Callable[[Mailer], None]) -> None:
@@ -72,10 +73,6 @@ def _send(task: Any, work: Callable[[Mailer], None]) -> None:
 def _mailer() -> Mailer | None:
     settings = container().settings
     return make_mailer(settings.mail_url, settings.mail_from)
-
-
-def _parts() -> dict[str, Any]:
-    return {"engine": container().engine}
 
 
 def _public_url() -> str:

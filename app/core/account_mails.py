@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from msgspec import Meta
 
@@ -12,10 +12,10 @@ EMAIL_PATTERN = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A
 MAX_EMAIL = 254
 Email = Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
 
-# What links are for, and the parts of the page's address that they open.
+# What a link is for. It is also the part of the page's address that opens the form.
+Purpose = Literal["verify-email", "reset-password"]
 VERIFY: Final = "verify-email"
 RESET: Final = "reset-password"
-_END = "\n\nIf you did not ask for this, ignore this mail: nothing changes.\n"
 
 
 class Text(NamedTuple):
@@ -27,25 +27,19 @@ def is_email(text: str) -> bool:
     return len(text) <= MAX_EMAIL and re.fullmatch(EMAIL_PATTERN, text) is not None
 
 
-def link(public_url: str, what: str, token: str) -> str:
+def link(public_url: str, purpose: Purpose, token: str) -> str:
     """Returns the address that opens the form for a token. Fragments are sent to no server, so they are in no log."""
-    return f"{public_url.rstrip('/')}/#{what}={token}"
+    return f"{public_url.rstrip('/')}/#{purpose}={token}"
 
 
 def verification(username: str, address: str, minutes: int) -> Text:
     return Text(
-        "Confirm your e-mail address",
-        f"Hello {username},\n\nopen this link to use this address for your account:\n\n{address}\n\n"
-        f"The link works once, within {_hours(minutes)}.{_END}",
+        "Confirm your e-mail address", _with_link(username, "use this address for your account", address, minutes)
     )
 
 
 def reset(username: str, address: str, minutes: int) -> Text:
-    return Text(
-        "Choose a new password",
-        f"Hello {username},\n\nopen this link to choose a new password:\n\n{address}\n\n"
-        f"The link works once, within {_hours(minutes)}.{_END}",
-    )
+    return Text("Choose a new password", _with_link(username, "choose a new password", address, minutes))
 
 
 def password_was_reset(username: str) -> Text:
@@ -64,5 +58,9 @@ def email_was_changed(username: str) -> Text:
     )
 
 
-def _hours(minutes: int) -> str:
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
+def _with_link(username: str, action: str, address: str, minutes: int) -> str:
+    time = f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
+    return (
+        f"Hello {username},\n\nopen this link to {action}:\n\n{address}\n\n"
+        f"The link works once, within {time}.\n\nIf you did not ask for this, ignore this mail: nothing changes.\n"
+    )

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Text, case, cast, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from app.core.account_mails import RESET, VERIFY
 from app.core.accounts import RESERVED_PREFIX
 from app.store import media_uses
 from app.store.account_tokens import forget_tokens
@@ -185,7 +186,7 @@ def finish_deletion(conn: Connection, user_id: int) -> None:
     """
     unblock_all(conn, user_id)
     delete_requests(conn, user_id)
-    forget_tokens(conn, user_id, "verify-email", "reset-password")
+    forget_tokens(conn, user_id, RESET, VERIFY)
     conn.execute(delete(Export).where(Export.user_id == user_id))
     finished = update(AccountDeletion).where(AccountDeletion.user_id == user_id, _UNFINISHED)
     conn.execute(finished.values(finished_at=func.now()))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Literal
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
+from app.core.account_mails import Purpose
 from app.store.models import AccountToken
 from app.store.sql import first
-
-Purpose = Literal["verify-email", "reset-password"]
 
 
 class TokenRow(Struct, frozen=True):

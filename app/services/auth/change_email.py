@@ -40,8 +40,8 @@ def send_verification(user_id: int, email: str, *, engine: Engine, mailer: Maile
 
 
 def verify_email(given: VerifyEmail, *, engine: Engine) -> None:
-    """Stores the address that the link was sent to, and tells the one before. Reset links that were sent to that one
-    stop working. Raises Invalid if the link was used or has expired.
+    """Stores the address that the link was sent to, and notifies the former one. Reset links that were sent there stop
+    working. Raises Invalid if the link was used or has expired.
     """
     with writing(engine) as conn:
         taken = account_tokens.take_token(conn, given.token, VERIFY)
@@ -65,8 +65,8 @@ def remove_email(caller: Caller, given: RemoveEmail, *, engine: Engine, password
         enqueue_email_notice(caller.user_id, old)
 
 
-def tell_email_changed(user_id: int, old: str, *, engine: Engine, mailer: Mailer) -> None:
-    """Tells the address before that the account does not use it any more. Raises MailError."""
+def send_email_notice(user_id: int, old: str, *, engine: Engine, mailer: Mailer) -> None:
+    """Sends a mail to the former address: the account does not use it any more. Raises MailError."""
     with reading(engine) as conn:
         username = users.username_of(conn, user_id)
     if username is not None:

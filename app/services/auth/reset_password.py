@@ -57,8 +57,8 @@ def reset_password(given: ResetPassword, *, engine: Engine, passwords: Passwords
     sessions.announce(ended)
 
 
-def tell_reset(user_id: int, *, engine: Engine, mailer: Mailer) -> None:
-    """Tells the owner's address that the password was reset. Raises MailError."""
+def send_reset_notice(user_id: int, *, engine: Engine, mailer: Mailer) -> None:
+    """Sends a mail to the account's address about the new password. Raises MailError."""
     with reading(engine) as conn:
         username, email = users.username_of(conn, user_id), emails.email_of(conn, user_id)
     if username is not None and email is not None:
