@@ -6,9 +6,9 @@ import click
 import msgspec
 from flask.cli import with_appcontext
 
+from app.cli_errors import errors_in_one_line
 from app.container import current_container
 from app.core.audit import ACTIONS, AuditEntry, AuditFilter
-from app.core.errors import Invalid
 from app.core.times import ms_of_time
 from app.services.audit.read_audit import list_audit
 from app.user_commands import user_named
@@ -24,10 +24,12 @@ PAGE = 100
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most this many.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @with_appcontext
+@errors_in_one_line()
 def audit(
     username: str | None, user_id: int | None, action: str | None, since: str | None, limit: int, as_json: bool
 ) -> None:
-    wanted = AuditFilter(user_named(username) if username else user_id, action, _ms_of(since) if since else None)
+    since_ms = ms_of_time(since, "since") if since else None
+    wanted = AuditFilter(user_named(username) if username else user_id, action, since_ms)
     for entry in _entries(wanted, limit):
         click.echo(msgspec.json.encode(entry).decode() if as_json else _line(entry))
 
@@ -56,10 +58,3 @@ def _line(entry: AuditEntry) -> str:
     return f"{entry.at}  {entry.action}" + "".join(
         f"  {name}={value}" for name, value in fields.items() if value is not msgspec.UNSET
     )
-
-
-def _ms_of(since: str) -> int:
-    try:
-        return ms_of_time(since, "since")
-    except Invalid as error:
-        raise click.ClickException(error.message) from None

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.audit_commands import audit
+from app.cli_errors import errors_in_one_line
 from app.container import current_container
 from app.dead_letter_commands import dead_letters
 from app.push.vapid import make_private_key, public_key_of
@@ -39,6 +40,7 @@ def vapid() -> None:
 
 @admin.command("grant", help="Make a user an administrator.")
 @click.argument("username")
+@errors_in_one_line()
 def grant(username: str) -> None:
     _set_admin(username, True)
     click.echo(f"{username} is now an administrator.")
@@ -46,6 +48,7 @@ def grant(username: str) -> None:
 
 @admin.command("revoke", help="Remove a user from the administrators.")
 @click.argument("username")
+@errors_in_one_line()
 def revoke(username: str) -> None:
     _set_admin(username, False)
     click.echo(f"{username} is no longer an administrator.")

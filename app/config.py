@@ -167,9 +167,8 @@ class Settings:
     push_keep_days: float = 7.0
 
     # E-mail
-    mail_url: str = field(
-        default="", repr=False
-    )  # smtp://user:password@host:587 or smtps://…; file:///dir in development
+    # smtp://user:password@host:587 or smtps://…; file:///dir in development
+    mail_url: str = field(default="", repr=False)
     mail_from: str = ""
     public_url: str = ""  # where the page is; links in mails begin with it
     mails_per_hour: int = 5  # per name or e-mail address, and 20 times as many per network; 0 is no limit
@@ -259,16 +258,9 @@ def problems_between(settings: Settings) -> Iterator[str]:
         yield "Set JWT_ISSUER and JWT_AUDIENCE as well: an external user service is configured."
     if settings.jwt_jwks_url and settings.jwt_public_key:
         yield "JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; set only one of them."
-    if settings.account_deletion not in ("keep", "erase"):
-        yield f"ACCOUNT_DELETION must be keep or erase, not {settings.account_deletion!r}."
     if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
         yield "CLOUDINARY_URL must have the form cloudinary://key:secret@cloud."
-    if settings.presence_visible not in ("everyone", "contacts", "nobody"):
-        yield f"PRESENCE_VISIBLE must be everyone, contacts or nobody, not {settings.presence_visible!r}."
-    if settings.directory not in ("open", "contacts", "exact", "off"):
-        yield f"DIRECTORY must be open, contacts, exact or off, not {settings.directory!r}."
-    if settings.push_preview not in ("full", "sender", "none"):
-        yield f"PUSH_PREVIEW must be full, sender or none, not {settings.push_preview!r}."
+    yield from config_checks.choice_problems({name: getattr(settings, name) for name in config_checks.CHOICES})
     mail = settings.mail_url, settings.mail_from, settings.public_url
     yield from config_checks.mail_problems(*mail, production=settings.production)
     yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)

@@ -32,6 +32,13 @@ PROCESS_VARIABLES = frozenset(
 )
 RENAMED = {"BROKER_URL": "CELERY_BROKER_URL", "JWT_SECRET_KEY": "SECRET_KEY", "FLASK_SECRET_KEY": "SECRET_KEY"}
 
+CHOICES = {
+    "account_deletion": ("keep", "erase"),
+    "presence_visible": ("everyone", "contacts", "nobody"),
+    "directory": ("open", "contacts", "exact", "off"),
+    "push_preview": ("full", "sender", "none"),
+}
+
 _MAIL_URL = re.compile(r"smtps?://([^@/\s]+@)?[^@:/\s]+(:\d{1,5})?/?|file:///\S+")
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
 
@@ -68,6 +75,14 @@ def is_guessable(key: str) -> bool:
     pairs = {key[i : i + 2] for i in range(len(key) - 1)}
     steps = {ord(b) - ord(a) for a, b in itertools.pairwise(key)}
     return len(pairs) < MIN_KEY_PAIRS or len(steps) < 6 or "development-only" in key
+
+
+def choice_problems(values: Mapping[str, str]) -> Iterator[str]:
+    """``values``: the settings of CHOICES by name."""
+    for name, value in values.items():
+        *others, last = CHOICES[name]
+        if value not in CHOICES[name]:
+            yield f"{name.upper()} must be {', '.join(others)} or {last}, not {value!r}."
 
 
 def origin_problems(origins: Iterable[str], *, production: bool) -> Iterator[str]:

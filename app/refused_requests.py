@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from gunicorn.http import errors as refused
 
-from app.core.errors import HeadersTooLarge, MalformedRequest, Overloaded, ParleyError, UriTooLong
+from app.core.errors import HeadersTooLarge, MalformedRequest, Overloaded, ParleyError, UriTooLong, not_ready_error
 
 _MALFORMED = (
     refused.InvalidRequestLine,
@@ -53,7 +53,5 @@ def full() -> bytes:
 
 
 def not_ready(missing: list[str]) -> bytes:
-    """Returns the answer of /readyz if these dependencies do not answer."""
-    error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)
-    error.extra["missing"] = missing
-    return whole_answer(error, uuid.uuid4().hex)
+    """Returns the answer of /readyz, as app/api/health.py gives it."""
+    return whole_answer(not_ready_error(missing), uuid.uuid4().hex)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
+from app.cli_errors import errors_in_one_line
 from app.container import current_container
 from app.core.account_mails import RESET, link
 from app.core.accounts import SuspendUser
-from app.core.errors import ParleyError
 from app.services.audit.record import record
 from app.store import account_tokens
 from app.store import users as store
@@ -23,17 +23,15 @@ users = AppGroup("users", help="Suspend users, and help those who cannot sign in
 @click.argument("username")
 @click.option("--until", help="A date or an RFC 3339 time. Without it, until unsuspended.")
 @click.option("--reason", help="The user sees it when signing in.")
+@errors_in_one_line()
 def suspend(username: str, until: str | None, reason: str | None) -> None:
-    user_id = user_named(username)
-    try:
-        current_container().suspensions.suspend(user_id, SuspendUser(until, reason))
-    except ParleyError as error:
-        raise click.ClickException(error.message) from None
+    current_container().suspensions.suspend(user_named(username), SuspendUser(until, reason))
     click.echo(f"{username} is suspended.")
 
 
 @users.command("unsuspend", help="End the suspension of a user.")
 @click.argument("username")
+@errors_in_one_line()
 def unsuspend(username: str) -> None:
     current_container().suspensions.lift(user_named(username))
     click.echo(f"{username} is not suspended.")
@@ -41,6 +39,7 @@ def unsuspend(username: str) -> None:
 
 @users.command("reset-password", help="Print a link that lets a user choose a new password, once, within a day.")
 @click.argument("username")
+@errors_in_one_line()
 def reset_password(username: str) -> None:
     """Prints a link, never a password. Without PUBLIC_URL, prints only the token for POST /auth/password/reset."""
     container = current_container()
@@ -56,6 +55,7 @@ def reset_password(username: str) -> None:
 
 @users.command("end-sessions", help="End all sign-ins of a user.")
 @click.argument("username")
+@errors_in_one_line()
 def end_sessions(username: str) -> None:
     container = current_container()
     user_id = user_named(username)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.api.caller import address, asked_passwords, require_caller
+from app.api.caller import address, request_passwords, require_caller
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.accounts import DeleteAccount, DeletionTaken
@@ -21,7 +21,7 @@ def delete() -> Response:
     caller = require_caller()
     with container.password_guard.confirming(address(), caller):
         given = parse_body(DeleteAccount) if request.get_data() else DeleteAccount()
-        container.account_deletion.delete(caller.user_id, given.password, verify=asked_passwords().verify)
+        container.account_deletion.delete(caller.user_id, given.password, verify=request_passwords().verify)
     return json_response(DeletionTaken("accepted"), 202)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.api.caller import address, asked_passwords, note_user, require_bearer_token, require_caller, require_writer
+from app.api.caller import address, note_user, request_passwords, require_bearer_token, require_caller, require_writer
 from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
@@ -30,7 +30,7 @@ def register() -> Response:
     made = register_user(
         body,
         engine=container.engine,
-        passwords=asked_passwords(),
+        passwords=request_passwords(),
         sessions=container.auth_sessions,
         presence_visible=container.settings.presence_visible,
         origin=_origin(),
@@ -47,7 +47,7 @@ def login() -> Response:
         made = log_in(
             body,
             engine=container.engine,
-            passwords=asked_passwords(),
+            passwords=request_passwords(),
             sessions=container.auth_sessions,
             origin=_origin(),
         )
@@ -77,7 +77,7 @@ def password() -> Response:
     with container.password_guard.confirming(address(), caller):
         body = parse_body(ChangePassword)
         ending = change_password(
-            caller, body, engine=container.engine, passwords=asked_passwords(), sessions=container.auth_sessions
+            caller, body, engine=container.engine, passwords=request_passwords(), sessions=container.auth_sessions
         )
     return _ended(ending)
 

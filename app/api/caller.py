@@ -69,9 +69,9 @@ def address() -> str:
     return request.remote_addr or ""
 
 
-def asked_passwords() -> Passwords:
+def request_passwords() -> Passwords:
     """Returns the passwords for this request: its network gets its turn to hash, and no more."""
-    return current_container().passwords.asked_by(network_of(address()))
+    return current_container().passwords.for_network(network_of(address()))
 
 
 def bearer_token(request: Request) -> str | None:

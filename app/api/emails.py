@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from app.api.auth import require_local_accounts
-from app.api.caller import address, asked_passwords, require_writer
+from app.api.caller import address, request_passwords, require_writer
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.accounts import ChangeEmail, ForgotPassword, MailTaken, RemoveEmail, ResetPassword, VerifyEmail
@@ -25,7 +25,7 @@ def change() -> Response:
     body = parse_body(ChangeEmail)
     container.limits.mail(address(), body.email)
     with container.password_guard.confirming(address(), caller):
-        request_email(caller, body, engine=container.engine, passwords=asked_passwords())
+        request_email(caller, body, engine=container.engine, passwords=request_passwords())
     return json_response(MailTaken("accepted"), 202)
 
 
@@ -34,7 +34,7 @@ def remove() -> Response:
     container = current_container()
     caller = require_writer()
     with container.password_guard.confirming(address(), caller):
-        remove_email(caller, parse_body(RemoveEmail), engine=container.engine, passwords=asked_passwords())
+        remove_email(caller, parse_body(RemoveEmail), engine=container.engine, passwords=request_passwords())
     return Response(status=204)
 
 
@@ -65,7 +65,7 @@ def reset() -> Response:
     container.limits.links(address())
     require_local_accounts()
     body = parse_body(ResetPassword)
-    reset_password(body, engine=container.engine, passwords=asked_passwords(), sessions=container.auth_sessions)
+    reset_password(body, engine=container.engine, passwords=request_passwords(), sessions=container.auth_sessions)
     return Response(status=204)
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from app.api.parsing import json_response
 from app.container import current_container
-from app.core.errors import Overloaded
+from app.core.errors import not_ready_error
 from app.errors_http import problem_response
 from app.services.metrics.deployment_risks import find_risks
 
@@ -27,8 +27,8 @@ def readyz() -> Response:
     more = {"warnings": _risks()} if "verbose" in request.args else {}
     if not missing:
         return json_response({"status": "ok", **more})
-    error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)
-    error.extra.update(missing=missing, **more)
+    error = not_ready_error(missing)
+    error.extra.update(more)
     return problem_response(error)
 
 

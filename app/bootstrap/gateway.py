@@ -134,7 +134,8 @@ class GatewayBuilder(ServicesBuilder):
 
     def _end_revoked(self) -> None:
         self._sessions.end_revoked(self._revoked.has_learned)
-        self._sessions.end_suspended(self._suspended.knows)
+        if len(self._suspended):
+            self._sessions.end_suspended(self._suspended.knows)
 
     def _heard_of_suspension(self, user_id: int, end: int) -> None:
         self._suspended.heard(user_id, end)

@@ -136,6 +136,13 @@ class Internal(ParleyError):
     """A fault of the server. The details are in its log under the request id."""
 
 
+def not_ready_error(missing: list[str]) -> Overloaded:
+    """Returns the answer of /readyz if these dependencies do not answer."""
+    error = Overloaded(f"Not ready: {', '.join(missing)}.", retry_after=2)
+    error.extra["missing"] = missing
+    return error
+
+
 def all_errors() -> tuple[type[ParleyError], ...]:
     """Returns every published error type."""
     return tuple(ParleyError.__subclasses__())

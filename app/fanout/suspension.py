@@ -27,7 +27,7 @@ class SuspendedUsers(RevokedSessions):
 
     def knows(self, user_id: int) -> bool:
         """Returns the same from the copy in this process. Never blocks, for sweeps over all sessions."""
-        return bool(self._until) and str(user_id) in self._until
+        return str(user_id) in self._until
 
     def suspend(self, user_id: int, end: int) -> None:
         """Refuses the user in every process. Raises Overloaded. Safe to repeat."""

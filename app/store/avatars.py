@@ -105,21 +105,16 @@ def mark_failed(conn: Connection, avatar_id: str) -> None:
     conn.execute(update(User).where(*has_it).values(avatar_url=None))
 
 
-def retry_later(conn: Connection, avatar_id: str, seconds: float) -> None:
+def retry_later(conn: Connection, avatar_id: str, seconds: float, *, failed: bool) -> None:
+    """Leaves the picture to the sweep after so many seconds. ``failed`` counts the attempt as a failure."""
     later = func.now() + timedelta(seconds=seconds)
     again = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
-    conn.execute(again.values(failures=Avatar.failures + 1, sweep_at=later))
+    conn.execute(again.values(failures=Avatar.failures + int(failed), sweep_at=later))
 
 
 def forget_of(conn: Connection, user_id: int) -> None:
     """Deletes the pictures of a user, but not those of groups."""
     conn.execute(delete(Avatar).where(Avatar.user_id == user_id, Avatar.conversation_id.is_(None)))
-
-
-def postpone(conn: Connection, avatar_id: str, seconds: float) -> None:
-    """Leaves the picture to the sweep after so many seconds; it has not failed."""
-    later = func.now() + timedelta(seconds=seconds)
-    conn.execute(update(Avatar).where(Avatar.id == uuid.UUID(avatar_id)).values(sweep_at=later))
 
 
 def due(conn: Connection, limit: int = 100) -> list[str]:

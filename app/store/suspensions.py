@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 from sqlalchemy import BigInteger, Connection, cast, func, or_, select, update
 
+from app.core.times import rfc3339
 from app.store.models import User
 from app.store.sql import as_ms, first, moment
 
@@ -23,6 +24,11 @@ class Suspension(Struct, frozen=True):
 
     until_ms: int | None
     reason: str | None
+
+    def facts(self) -> dict[str, str]:
+        """Returns ``until`` (RFC 3339) and ``reason``, without those that are not set."""
+        until = None if self.until_ms is None else rfc3339(self.until_ms)
+        return {name: text for name, text in (("until", until), ("reason", self.reason)) if text is not None}
 
 
 def find_suspension(conn: Connection, user_id: int) -> Suspension | None:

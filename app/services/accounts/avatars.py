@@ -116,7 +116,7 @@ def process_avatar(avatar_id: str, *, engine: Engine, fetch: FetchAvatar) -> Non
         _fail(waiting, error, engine=engine)
     except BusyError:
         with writing(engine) as conn:
-            store.postpone(conn, avatar_id, BUSY_SECONDS)
+            store.retry_later(conn, avatar_id, BUSY_SECONDS, failed=False)
     except (OSError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
         _retry(waiting, error, engine=engine)
     else:
@@ -214,7 +214,7 @@ def _retry(waiting: WaitingAvatar, error: Exception, *, engine: Engine) -> None:
         return
     log.info("avatar %s is fetched later: %s", waiting.id, type(error).__name__)
     with writing(engine) as conn:
-        store.retry_later(conn, waiting.id, PAUSE_SECONDS * 2.0**waiting.failures)
+        store.retry_later(conn, waiting.id, PAUSE_SECONDS * 2.0**waiting.failures, failed=True)
 
 
 def _fail(waiting: WaitingAvatar, error: Exception, *, engine: Engine) -> None:

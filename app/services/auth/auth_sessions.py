@@ -126,17 +126,18 @@ class AuthSessions:
         """Ends all sessions of the caller's user except the caller's own, within the caller's transaction. Pass the
         result to ``announce`` after the commit.
         """
-        ended = store.end_others(conn, caller.user_id, caller.sid, reason, tokens_end_ms=self._tokens_end_ms())
-        for sid in ended:
-            push_targets.forget_session(conn, sid)
+        ended = self._end_all_but(conn, caller.user_id, caller.sid, reason)
         if ended:
             user_id = caller.user_id
             record(conn, "session.ended", actor_id=user_id, target_id=user_id, sessions=len(ended), reason=reason)
         return ended
 
     def end_all(self, conn: Connection, user_id: int, reason: str) -> dict[str, int]:
-        """Ends all sessions of the user, as ``end_others`` does."""
-        ended = store.end_others(conn, user_id, None, reason, tokens_end_ms=self._tokens_end_ms())
+        """Ends all sessions of the user, as ``end_others`` does. The caller records the act."""
+        return self._end_all_but(conn, user_id, None, reason)
+
+    def _end_all_but(self, conn: Connection, user_id: int, kept: str | None, reason: str) -> dict[str, int]:
+        ended = store.end_others(conn, user_id, kept, reason, tokens_end_ms=self._tokens_end_ms())
         for sid in ended:
             push_targets.forget_session(conn, sid)
         return ended

@@ -126,12 +126,15 @@ class Authenticator:
         caller = take_ticket(ticket, redis=self._redis)
         if caller.expires_at <= time.time() or self._is_revoked(caller):
             raise Unauthorized("The session that requested this ticket has ended.")
-        self._refuse_revoked(caller)
+        self._refuse_suspended(caller)
         return caller
 
     def _refuse_revoked(self, caller: Caller) -> None:
         if self._is_revoked(caller):
             raise Unauthorized("The session was logged out.")
+        self._refuse_suspended(caller)
+
+    def _refuse_suspended(self, caller: Caller) -> None:
         if self._suspended.is_suspended(caller.user_id):
             raise Suspended
 

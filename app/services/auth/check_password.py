@@ -13,7 +13,7 @@ from app.store.engine import reading, writing
 
 def check_own_password(user_id: int, password: str, *, engine: Engine, passwords: Passwords) -> str:
     """Returns the stored hash. Raises Forbidden if the password is wrong or the account has none. The caller limits how
-    often this may be tried (RateLimits.password).
+    often this may be tried (PasswordGuard.confirming).
     """
     with reading(engine) as conn:
         stored = users.password_hash_of(conn, user_id)

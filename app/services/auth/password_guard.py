@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -19,10 +18,12 @@ from sqlalchemy import Engine
 from app.core.caller import Caller
 from app.core.errors import Forbidden, RateLimited, Unauthorized
 from app.core.guessing import DELAYS_SECONDS, free_failures
+from app.core.networks import network_of
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
+from app.redis_scripts import script
 from app.services.auth.known_devices import KnownDevice, KnownDevices
-from app.services.auth.rate_limit import RateLimits, digest, network_of
+from app.services.auth.rate_limit import RateLimits, digest
 from app.store import users
 from app.store.engine import reading
 
@@ -40,8 +41,7 @@ class PasswordGuard:
     def __init__(
         self, *, engine: Engine, redis: Redis, limits: RateLimits, devices: KnownDevices, attempts_per_minute: int
     ) -> None:
-        source = files("app.message_log").joinpath("lua/begin_try.lua").read_text(encoding="utf-8")
-        self._begin_try = redis.register_script(source)
+        self._begin_try = script(redis, "app.message_log", "begin_try")
         self._engine = engine
         self._redis = redis
         self._limits = limits

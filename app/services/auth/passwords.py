@@ -46,11 +46,11 @@ class Passwords:
         self._turns = Turns(at_once, max_pending - at_once)
         self._network = ""
 
-    def asked_by(self, network: str) -> Passwords:
+    def for_network(self, network: str) -> Passwords:
         """Returns the same passwords, for requests from this network. All networks get their turns."""
-        asked = copy.copy(self)
-        asked._network = network
-        return asked
+        theirs = copy.copy(self)
+        theirs._network = network
+        return theirs
 
     def hash(self, password: str) -> str:
         return self._compute(self._hasher.hash, password)

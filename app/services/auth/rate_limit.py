@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from importlib.resources import files
 from typing import NamedTuple
 
 from redis import Redis
 
 from app.config import Settings
 from app.core.errors import RateLimited
-from app.core.networks import network_of as network_of  # noqa: PLC0414
+from app.core.networks import network_of
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
+from app.redis_scripts import script
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Offices and mobile networks have many people behind one address, so the limit per user is the tighter one.
@@ -40,8 +40,7 @@ class Limit(NamedTuple):
 
 class RateLimits:
     def __init__(self, *, redis: Redis, settings: Settings) -> None:
-        source = files("app.message_log").joinpath("lua/rate_limit.lua").read_text(encoding="utf-8")
-        self._script = redis.register_script(source)
+        self._script = script(redis, "app.message_log", "rate_limit")
         self._settings = settings
 
     def sign_in(self, address: str, username: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from app.core.accounts import SuspendUser, SuspensionView
 from app.core.errors import Forbidden, Invalid, NotFound
-from app.core.times import ms_of_time, rfc3339
+from app.core.times import ms_of_time
 from app.fanout.suspension import NO_END, SuspendedUsers
 from app.services.audit.record import record
 from app.store import suspensions as store
@@ -33,14 +33,15 @@ class Suspensions:
         until_ms = None if wanted.until is None else ms_of_time(wanted.until, "until")
         if until_ms is not None and until_ms <= time.time() * 1000:
             raise Invalid.field("until", "must be in the future")
+        facts = store.Suspension(until_ms, wanted.reason).facts()
         with writing(self._engine) as conn:
             if users.is_admin(conn, user_id):
                 raise Forbidden("This user is an administrator.")
             if not store.suspend(conn, user_id, until_ms, wanted.reason):
                 raise NotFound("No such user.")
-            record(conn, "user.suspended", actor_id=actor_id, target_id=user_id, **_details(until_ms, wanted.reason))
+            record(conn, "user.suspended", actor_id=actor_id, target_id=user_id, **facts)
         self.suspended.suspend(user_id, NO_END if until_ms is None else math.ceil(until_ms / 1000))
-        return _view(store.Suspension(until_ms, wanted.reason))
+        return SuspensionView(**facts)
 
     def lift(self, user_id: int, *, actor_id: int | None = None) -> None:
         """Ends the user's suspension. Raises NotFound if there is no such user."""
@@ -50,13 +51,3 @@ class Suspensions:
             elif not users.get_users(conn, [user_id]):
                 raise NotFound("No such user.")
         self.suspended.lift(user_id)
-
-
-def _details(until_ms: int | None, reason: str | None) -> dict[str, str]:
-    until = None if until_ms is None else rfc3339(until_ms)
-    return {name: text for name, text in (("until", until), ("reason", reason)) if text is not None}
-
-
-def _view(suspension: store.Suspension) -> SuspensionView:
-    until = None if suspension.until_ms is None else rfc3339(suspension.until_ms)
-    return SuspensionView(until=until, reason=suspension.reason)

@@ -22,7 +22,6 @@ from app.store.users import StoredUser
 # How long somebody who was found by exact name may be written to or added.
 FOUND_SECONDS = 86_400
 MAX_FOUND = 1000
-MODES = ("open", "contacts", "exact", "off")
 
 
 class Directory:
