@@ -47,6 +47,21 @@ def test_new_user_signs_up_finds_somebody_and_chats(window: OpenWindow, people: 
     expect(there.page).to_have_title("Parley")
 
 
+def test_click_on_a_row_counts_though_a_message_arrives_during_it(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    ann.say(conversation, "one")
+    there = window().sign_in_demo(ben.username)
+    row = there.row("Ann Archer")
+    expect(row.locator(".badge")).to_have_text("1")
+    row.hover()
+    there.page.mouse.down()
+    ann.say(conversation, "two")
+    expect(there.page).to_have_title("(2) Parley")
+    there.page.mouse.up()
+    expect(there.page.locator(".conversation-head h1")).to_contain_text("Ann Archer")
+    expect(row).to_contain_text("two")
+
+
 def test_two_demo_links_sign_in_two_people_in_one_browser(window: OpenWindow, people: People) -> None:
     ann, ben, _ = people.pair()
     here = window().sign_in_demo(ann.username)

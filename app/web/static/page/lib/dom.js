@@ -59,8 +59,12 @@ export function drawing(paths) {
 /** The rows that `reconcile` made last, by parent: key → row. */
 const rowsByParent = new WeakMap();
 
+/** Parents with a changed row that is pressed: the rows they get after the release. */
+const rowsAfterRelease = new WeakMap();
+
 /**
- * Gives `parent` these rows in this order. Keeps the element of a key if its `deps` have not changed.
+ * Gives `parent` these rows in this order. Keeps the element of a key if its `deps` have not changed, and while it is
+ * pressed: a click needs the element on which it began.
  * @param {Element} parent
  * @param {{key: string, deps: any[], make: () => Element}[]} rows
  */
@@ -68,21 +72,40 @@ export function reconcile(parent, rows) {
   const known = rowsByParent.get(parent) ?? new Map();
   const next = new Map();
   let place = parent.firstElementChild;
+  if (rowsAfterRelease.has(parent)) rowsAfterRelease.set(parent, rows);
   for (const row of rows) {
     const old = known.get(row.key);
-    const kept = old && same(old.deps, row.deps);
+    const changed = old && !same(old.deps, row.deps);
+    const pressed = changed && old.element.matches(":active");
+    if (pressed) reconcileAfterRelease(parent, rows);
+    const kept = old && (pressed || !changed);
     const element = kept ? old.element : row.make();
     if (old && !kept) {
       if (place === old.element) place = element;
       old.element.replaceWith(element);
     }
-    next.set(row.key, { element, deps: row.deps });
+    next.set(row.key, { element, deps: pressed ? old.deps : row.deps });
     known.delete(row.key);
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
   for (const { element } of known.values()) element.remove();
   rowsByParent.set(parent, next);
+}
+
+function reconcileAfterRelease(parent, rows) {
+  if (rowsAfterRelease.has(parent)) return;
+  rowsAfterRelease.set(parent, rows);
+  const end = new AbortController();
+  const released = () => {
+    end.abort();
+    setTimeout(() => { // after the click
+      const last = rowsAfterRelease.get(parent);
+      rowsAfterRelease.delete(parent);
+      reconcile(parent, last);
+    });
+  };
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, released, { signal: end.signal });
 }
 
 function same(one, other) {
