@@ -7,10 +7,10 @@ import { sentence } from "../lib/words.js";
 
 const WORDS = { forbidden: "That password is wrong." };
 
-/** Empty if the server sends no e-mail. */
-export function emailSettings({ store: { client } }) {
+/** Empty if the server sends no e-mail. `mine` resolves to your own user. */
+export function emailSettings({ store: { client } }, mine) {
   const place = h("div");
-  Promise.all([client.fetchLimits(), client.request("GET", "/me")]).then(([{ email }, me]) => email && fill(place, form(client, me)), () => undefined);
+  Promise.all([client.limits ?? client.fetchLimits(), mine]).then(([{ email }, me]) => email && fill(place, form(client, me)), () => undefined);
   return place;
 }
 

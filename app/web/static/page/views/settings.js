@@ -22,11 +22,12 @@ const WHO = [["everyone", "Everyone"], ["contacts", "People I chat with"], ["nob
 const THEMES = [["system", "Same as system"], ["light", "Light"], ["dark", "Dark"]];
 
 export function openSettings(app) {
+  const me = app.store.client.request("GET", "/me");
   return openDialog("Settings", (close) => [
     profile(app),
     section("Appearance", select("Theme", THEMES, theme(), setTheme)),
-    section("Privacy", privacyChoices(app), blockedPeople(app)),
-    emailSettings(app),
+    section("Privacy", privacyChoices(app, me), blockedPeople(app)),
+    emailSettings(app, me),
     accountAccess(app),
     notifications(app),
     administration(app),
@@ -64,8 +65,8 @@ function accountAccess(app) {
   return [passwordSettings(app, reload), list];
 }
 
-/** The settings of who may do what, as the server has them. */
-function privacyChoices({ store: { client } }) {
+/** The settings of who may do what, as the server has them. `mine` resolves to your own user. */
+function privacyChoices({ store: { client } }, mine) {
   const shown = { lastSeenVisible: "contacts", mayAddMe: "everyone" };
   const choice = (name, label) => select(label, WHO, shown[name], async (value, input) => {
     try {
@@ -76,7 +77,7 @@ function privacyChoices({ store: { client } }) {
     }
   });
   const choices = { lastSeenVisible: choice("lastSeenVisible", "Who can see when I was last online"), mayAddMe: choice("mayAddMe", "Who can add me to groups without asking") };
-  client.request("GET", "/me").then((me) => {
+  mine.then((me) => {
     for (const [name, row] of Object.entries(choices)) row.querySelector("select").value = shown[name] = me[name];
   }, () => undefined);
   return Object.values(choices);

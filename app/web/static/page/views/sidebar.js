@@ -139,9 +139,9 @@ export class Sidebar {
     const make = () => h("button.line", { type: "button", onclick: () => this.#setArchive(!this.#archive) },
       icon(this.#archive ? "back" : "archive"), h("span.grow", null, this.#archive ? "All conversations" : "Archived"),
       !this.#archive && unread ? h("span.badge.quiet", { role: "img", "aria-label": `${unread} unread` }, String(unread)) : null);
-    const ask = () => h("button.line", { type: "button", onclick: () => this.#openRequests() }, icon("group"), h("span.grow", null, "Requests"),
+    const requests = () => h("button.line", { type: "button", onclick: () => this.#openRequests() }, icon("group"), h("span.grow", null, "Requests"),
       h("span.badge", { role: "img", "aria-label": `${this.#requests} waiting` }, String(this.#requests)));
-    const lines = this.#requests ? [{ key: "requests", deps: [this.#requests], make: ask }] : [];
+    const lines = this.#requests ? [{ key: "requests", deps: [this.#requests], make: requests }] : [];
     reconcile(this.#shelf, this.#archive || archived.length ? [...lines, { key: "line", deps, make }] : lines);
   }
 
