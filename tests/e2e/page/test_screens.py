@@ -38,6 +38,27 @@ SCROLL_UP = """async ({steps, by}) => {
     return {jumps, nodes, first: Number(scroller.querySelector(".message").dataset.seq)};
 }"""
 
+# Keeps back the frames of the WebSocket while there is a list for them.
+HOLD_FRAMES = """(() => {
+    const { get, set } = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+    Object.defineProperty(WebSocket.prototype, "onmessage", { get, set(handler) {
+        const pass = (frame) => window.held ? window.held.push({ data: frame.data, handler, frame }) : handler(frame);
+        set.call(this, handler && pass);
+    } });
+})()"""
+
+# Passes the frames on after the list was scrolled and before the browser reports it. Returns how far the rows moved.
+SCROLL_AND_RECEIVE = """async ({by}) => {
+    const row = [...document.querySelectorAll(".message")].at(-20);
+    const before = row.getBoundingClientRect().top;
+    document.querySelector(".messages .scroller").scrollTop -= by;
+    const held = window.held.splice(0);
+    delete window.held;
+    for (const { handler, frame } of held) handler(frame);
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return Math.round(row.getBoundingClientRect().top - before);
+}"""
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_problem(window: OpenWindow, people: People, scheme: str) -> None:
@@ -198,6 +219,22 @@ def test_long_history_keeps_the_number_of_nodes_bounded(window: OpenWindow, peop
     here.page.get_by_label("Jump to the newest messages").click()
     here.sees("said while she reads the past")
     expect(here.message("said while she reads the past")).to_be_in_viewport()
+
+
+def test_user_who_scrolls_up_is_not_pulled_back_by_a_message(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    for number in range(40):
+        ben.say(conversation, f"line {number}")
+    here = window()
+    here.page.add_init_script(HOLD_FRAMES)
+    here.sign_in_demo(ann.username).open("Ben Baker").sees("line 39")
+    here.page.get_by_label("Jump to the newest messages").click()
+    expect(here.message("line 39")).to_be_in_viewport()
+    here.page.evaluate("window.held = []")
+    ben.say(conversation, "said as she begins to scroll")
+    here.page.wait_for_function("window.held.some((frame) => frame.data.includes('said as she begins'))")
+    assert here.page.evaluate(SCROLL_AND_RECEIVE, {"by": 600}) == 600
+    expect(here.message("line 39")).not_to_be_in_viewport()
 
 
 def test_unread_messages_are_read_as_they_become_visible(window: OpenWindow, people: People) -> None:

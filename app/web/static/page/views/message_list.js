@@ -23,6 +23,7 @@ export class MessageList {
   #from = 1;
   #to = 0;
   #stick = true;
+  #endTop = 0; // where the list was last scrolled to its end
   #divider = null;
   #busy = false;
   #shown = false;
@@ -44,7 +45,7 @@ export class MessageList {
     this.#jump = iconButton("down", "Jump to the newest messages", () => this.goTo(), { class: "jump" });
     this.#jump.hidden = true;
     this.element = h("div.messages", null, this.scroller, this.#jump);
-    this.#resized = new ResizeObserver(() => this.#stick && this.#toEnd());
+    this.#resized = new ResizeObserver(() => this.#sticks() && this.#toEnd());
     this.#resized.observe(this.#list);
     this.#resized.observe(this.scroller);
   }
@@ -120,7 +121,7 @@ export class MessageList {
     if (!timeline.knows(timeline.lastSeq, timeline.lastSeq)) await timeline.loadNewest();
     this.#to = timeline.lastSeq;
     this.#from = Math.max(1, timeline.knownFrom(this.#to), this.#to - FIRST_ROWS + 1);
-    this.#stick = true;
+    [this.#stick, this.#endTop] = [true, 0];
     this.draw();
     this.#extend();
   }
@@ -145,7 +146,7 @@ export class MessageList {
 
   draw() {
     const timeline = this.#timeline;
-    const anchor = this.#stick ? null : this.#anchor();
+    const anchor = this.#sticks() ? null : this.#anchor();
     const atEnd = this.#to >= timeline.lastSeq;
     const messages = [...timeline.slice(this.#from, this.#to), ...(atEnd ? timeline.pending : [])];
     this.#end = timeline.lastSeq;
@@ -161,7 +162,7 @@ export class MessageList {
   /** Shows the user's own message after sending. */
   async sent() {
     this.#divider = null;
-    this.#stick = true;
+    [this.#stick, this.#endTop] = [true, 0];
     await this.showNewest().catch(() => this.draw()); // offline: draws the loaded messages and the new one after them
   }
 
@@ -172,6 +173,19 @@ export class MessageList {
 
   #toEnd() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#endTop = this.scroller.scrollTop;
+  }
+
+  /** False also if the user has scrolled up and the browser has yet to report it. */
+  #sticks() {
+    if (this.#shown && this.scroller.scrollTop < this.#endTop && this.#gap() >= END_PX) this.#stick = false;
+    return this.#stick;
+  }
+
+  /** How many pixels of the list are below the visible part. */
+  #gap() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    return scrollHeight - scrollTop - clientHeight;
   }
 
   #anchor() {
@@ -186,15 +200,14 @@ export class MessageList {
   }
 
   #onScroll() {
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.#stick = this.#to >= this.#timeline.lastSeq && scrollHeight - scrollTop - clientHeight < END_PX;
+    this.#stick = this.#to >= this.#timeline.lastSeq && this.#gap() < END_PX;
+    if (this.#stick) this.#endTop = this.scroller.scrollTop;
     this.#afterScroll();
     this.#extend();
   }
 
   #afterScroll() {
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.#jump.hidden = this.#stick || (this.#to >= this.#timeline.lastSeq && scrollHeight - scrollTop - clientHeight < JUMP_PX);
+    this.#jump.hidden = this.#stick || (this.#to >= this.#timeline.lastSeq && this.#gap() < JUMP_PX);
     const seen = this.#settled ? this.#lastVisible() : 0;
     if (seen) this.#onSeen(seen);
   }
@@ -231,8 +244,7 @@ export class MessageList {
   }
 
   async #down() {
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    if (this.#to >= this.#timeline.lastSeq || scrollHeight - scrollTop - clientHeight > NEAR_PX) return false;
+    if (this.#to >= this.#timeline.lastSeq || this.#gap() > NEAR_PX) return false;
     const [before, wanted] = [this.#to, Math.min(this.#timeline.lastSeq, this.#to + STEP)];
     if (!this.#timeline.knows(this.#to + 1, wanted)) await this.#timeline.loadAfter(this.#to);
     this.#to = Math.min(wanted, Math.max(this.#to, this.#timeline.knownTo(this.#to + 1)));
