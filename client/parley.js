@@ -1,6 +1,6 @@
 /**
  * @import { Options, Pair, UploadOptions } from "./lib/option_types.js"
- * @import { Attachment, EventName, Handler, Limits, OutboxEntry, Outgoing, Profile, ProfilePatch, Sent, State, Transport, User } from "./lib/types.js"
+ * @import { Attachment, EventName, Handler, Limits, OutboxEntry, Outgoing, Profile, Sent, State, Transport, User } from "./lib/types.js"
  */
 import { Commands } from "./lib/commands.js";
 import { PendingSends } from "./lib/pending_sends.js";
@@ -12,7 +12,7 @@ import { KnownDevices } from "./lib/known_devices.js";
 import { uuid7 } from "./lib/ids.js";
 import { openOutboxStore } from "./lib/outbox_store.js";
 import { watchPlatform } from "./lib/platform.js";
-import { confirmPush, disablePush, enablePush, pushState } from "./lib/push.js";
+import { confirmPush, disablePush } from "./lib/push.js";
 import { Rest } from "./lib/rest.js";
 import { TabCoordinator } from "./lib/tab_coordinator.js";
 import { Tokens, defaultStorage } from "./lib/tokens.js";
@@ -123,11 +123,9 @@ export class Parley extends Commands {
     await this.#rest.call("POST", path, body);
   }
 
-  /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
-  async updateMe(changes) {
-    const user = await this.request("PATCH", "/me", changes);
+  /** @param {Profile} user */
+  keepMe(user) {
     this.#tokens.setUser(user);
-    return user;
   }
 
   /** @param {Pair & { user: User }} answer */
@@ -284,7 +282,7 @@ export class Parley extends Commands {
     this.#connected().watch(userIds);
   }
 
-  // --- media and push
+  // --- media
 
   /** @param {Blob} file @param {number} conversationId @param {UploadOptions} [options] @returns {Promise<Attachment>} */
   upload(file, conversationId, options = {}) {
@@ -294,18 +292,6 @@ export class Parley extends Commands {
   /** @param {string} mediaId @param {"thumbnail"} [variant] */
   mediaUrl(mediaId, variant) {
     return this.#rest.mediaUrl(mediaId, variant);
-  }
-
-  pushState() {
-    return pushState();
-  }
-
-  enablePush() {
-    return enablePush(this.#request, this.deviceId);
-  }
-
-  disablePush() {
-    return disablePush(this.#request);
   }
 
   #connected() {

@@ -1,8 +1,30 @@
-/** @import { SignIn } from "./types.js" */
-import { Api } from "./api.js";
+/** @import { Profile, ProfilePatch, SignIn } from "./types.js" */
+import { Api, pictureForm } from "./api.js";
 
-/** The REST calls for your password and your sign-ins. */
+/** The REST calls for your profile, your password and your sign-ins. */
 export class AccountCalls extends Api {
+  /** Keeps what the server answered about you. @param {Profile} _user */
+  keepMe(_user) {}
+
+  /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
+  async updateMe(changes) {
+    return this.#kept(await this.request("PATCH", "/me", changes));
+  }
+
+  /**
+   * Everybody sees the picture, scaled down. `updateMe({ avatarUrl: null })` removes it.
+   * @param {Blob} picture a JPEG, PNG, GIF or WebP of at most 5 MiB @returns {Promise<Profile>}
+   */
+  async setAvatar(picture) {
+    return this.#kept(await this.request("PUT", "/me/avatar", pictureForm(picture)));
+  }
+
+  /** @param {Profile} user */
+  #kept(user) {
+    this.keepMe(user);
+    return user;
+  }
+
   /** Ends all your other sign-ins. @param {{ current: string, new: string }} passwords */
   async changePassword(passwords) {
     await this.request("POST", "/auth/password", passwords);

@@ -2,10 +2,13 @@
  * @import { Conversation, ConversationList, EarlierTexts, FoundMessages, InfoPatch, Invite, InviteList, InvitePreview, MemberList } from "./types.js"
  * @import { Message, MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, RequestList, Role, SearchQuery, UserList } from "./types.js"
  */
+import { disablePush, enablePush, pushState } from "./push.js";
 import { withQuery } from "./rest_routes.js";
 
 /** The REST API, one method per call. Failed calls reject with a ParleyError. */
 export class Api {
+  deviceId = "";
+
   /** @param {string} _method @param {string} _path under /api/v1 @param {any} [_body] @returns {Promise<any>} */
   request(_method, _path, _body) {
     throw new Error();
@@ -61,6 +64,11 @@ export class Api {
   /** @param {number} id @param {InfoPatch} changes @returns {Promise<Conversation>} */
   updateConversation(id, changes) {
     return this.request("PATCH", `/conversations/${id}`, changes);
+  }
+
+  /** @param {number} id @param {Blob} picture a JPEG, PNG, GIF or WebP of at most 5 MiB @returns {Promise<Conversation>} */
+  setGroupAvatar(id, picture) {
+    return this.request("PUT", `/conversations/${id}/avatar`, pictureForm(picture));
   }
 
   /** @param {number} id @returns {Promise<void>} */
@@ -195,4 +203,23 @@ export class Api {
   updatePushSettings(changes) {
     return this.request("PATCH", "/push/settings", changes);
   }
+
+  pushState() {
+    return pushState();
+  }
+
+  enablePush() {
+    return enablePush((...call) => this.request(...call), this.deviceId);
+  }
+
+  disablePush() {
+    return disablePush((...call) => this.request(...call));
+  }
+}
+
+/** @param {Blob} picture */
+export function pictureForm(picture) {
+  const form = new FormData();
+  form.append("file", picture);
+  return form;
 }

@@ -8,6 +8,7 @@ import { ParleyError, errorFrom, networkError } from "./errors.js";
 import { Lanes, postMedia } from "./upload.js";
 
 const REQUEST_MS = 30_000;
+const FORM_MS = 120_000; // carries a file
 const MARGIN_MS = 30_000;
 
 /** Calls under /api/v1, with the access token of the current sign-in. */
@@ -30,15 +31,16 @@ export class Rest {
     return await this.#withToken((token) => this.call(method, path, body, token));
   }
 
-  /** @param {string} method @param {string} path @param {any} [body] @param {string} [token] @returns {Promise<any>} */
+  /** @param {string} method @param {string} path @param {any} [body] FormData, or sent as JSON @param {string} [token] @returns {Promise<any>} */
   async call(method, path, body, token) {
     /** @type {Record<string, string>} */ const headers = {};
     if (token) headers.Authorization = `Bearer ${token}`;
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const form = body instanceof FormData;
+    if (body !== undefined && !form) headers["Content-Type"] = "application/json";
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), REQUEST_MS);
+    const timer = setTimeout(() => abort.abort(), form ? FORM_MS : REQUEST_MS);
     try {
-      const init = { method, headers, signal: abort.signal, body: JSON.stringify(body) };
+      const init = { method, headers, signal: abort.signal, body: form ? body : JSON.stringify(body) };
       return await parseAnswer(await this.#fetch(this.#url + path, init));
     } catch (error) {
       throw networkError(error);

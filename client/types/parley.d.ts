@@ -4,7 +4,6 @@ export class Parley extends Commands {
     /** @param {Options} [options] */
     constructor(options?: Options);
     /** The server's limits: known after `connect` or `fetchLimits`. @type {Limits | null} */ limits: Limits | null;
-    deviceId: string;
     /**
      * @template {EventName | "*"} K
      * @param {K} name an event, or `*` for all @param {Handler<K>} handler may be asynchronous
@@ -31,8 +30,6 @@ export class Parley extends Commands {
     /** @param {Pair} pair @returns {Promise<User>} */
     useTokens(pair: Pair): Promise<User>;
     logout(): Promise<void>;
-    /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
-    updateMe(changes: ProfilePatch): Promise<Profile>;
     /** @returns {State} */
     get state(): State;
     /** The current position in the stream of events. `connect({ cursor })` resumes from it, even in another process. */
@@ -62,9 +59,6 @@ export class Parley extends Commands {
     upload(file: Blob, conversationId: number, options?: UploadOptions): Promise<Attachment>;
     /** @param {string} mediaId @param {"thumbnail"} [variant] */
     mediaUrl(mediaId: string, variant?: "thumbnail"): Promise<import("./lib/types.js").MediaAddress>;
-    pushState(): Promise<import("./lib/types.js").PushState>;
-    enablePush(): Promise<import("./lib/types.js").PushState>;
-    disablePush(): Promise<import("./lib/types.js").PushState>;
     #private;
 }
 import { ParleyError } from "./lib/errors.js";
@@ -75,7 +69,6 @@ import type { Handler } from "./lib/types.js";
 import type { User } from "./lib/types.js";
 import type { Profile } from "./lib/types.js";
 import type { Pair } from "./lib/option_types.js";
-import type { ProfilePatch } from "./lib/types.js";
 import type { State } from "./lib/types.js";
 import type { Outgoing } from "./lib/types.js";
 import type { Sent } from "./lib/types.js";

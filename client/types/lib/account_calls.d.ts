@@ -1,5 +1,14 @@
-/** The REST calls for your password and your sign-ins. */
+/** The REST calls for your profile, your password and your sign-ins. */
 export class AccountCalls extends Api {
+    /** Keeps what the server answered about you. @param {Profile} _user */
+    keepMe(_user: Profile): void;
+    /** @param {ProfilePatch} changes @returns {Promise<Profile>} */
+    updateMe(changes: ProfilePatch): Promise<Profile>;
+    /**
+     * Everybody sees the picture, scaled down. `updateMe({ avatarUrl: null })` removes it.
+     * @param {Blob} picture a JPEG, PNG, GIF or WebP of at most 5 MiB @returns {Promise<Profile>}
+     */
+    setAvatar(picture: Blob): Promise<Profile>;
     /** Ends all your other sign-ins. @param {{ current: string, new: string }} passwords */
     changePassword(passwords: {
         current: string;
@@ -34,6 +43,9 @@ export class AccountCalls extends Api {
     /** @param {string} id */
     endSignIn(id: string): Promise<void>;
     endOtherSignIns(): Promise<void>;
+    #private;
 }
 import { Api } from "./api.js";
+import type { Profile } from "./types.js";
+import type { ProfilePatch } from "./types.js";
 import type { SignIn } from "./types.js";

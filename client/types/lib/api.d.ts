@@ -1,5 +1,8 @@
+/** @param {Blob} picture */
+export function pictureForm(picture: Blob): FormData;
 /** The REST API, one method per call. Failed calls reject with a ParleyError. */
 export class Api {
+    deviceId: string;
     /** @param {string} _method @param {string} _path under /api/v1 @param {any} [_body] @returns {Promise<any>} */
     request(_method: string, _path: string, _body?: any): Promise<any>;
     /** @param {PageQuery} [page] @returns {Promise<ConversationList>} */
@@ -32,6 +35,8 @@ export class Api {
     createGroup(group: NewGroup): Promise<Conversation>;
     /** @param {number} id @param {InfoPatch} changes @returns {Promise<Conversation>} */
     updateConversation(id: number, changes: InfoPatch): Promise<Conversation>;
+    /** @param {number} id @param {Blob} picture a JPEG, PNG, GIF or WebP of at most 5 MiB @returns {Promise<Conversation>} */
+    setGroupAvatar(id: number, picture: Blob): Promise<Conversation>;
     /** @param {number} id @returns {Promise<void>} */
     leave(id: number): Promise<void>;
     /** @param {number} id @param {PageQuery} [page] @returns {Promise<MemberList>} */
@@ -99,6 +104,9 @@ export class Api {
     pushSettings(): Promise<PushSettings>;
     /** @param {Partial<PushSettings>} changes @returns {Promise<PushSettings>} */
     updatePushSettings(changes: Partial<PushSettings>): Promise<PushSettings>;
+    pushState(): Promise<import("./types.js").PushState>;
+    enablePush(): Promise<import("./types.js").PushState>;
+    disablePush(): Promise<import("./types.js").PushState>;
 }
 import type { PageQuery } from "./types.js";
 import type { ConversationList } from "./types.js";

@@ -21,7 +21,7 @@ export function avatar({ id, name, url, kind = "person", online = false, large =
   const face = h("span.avatar", { class: `${hueOf(id)}${large ? " large" : ""}`, "aria-hidden": "true" });
   const letters = kind === "notes" ? icon("pin") : initials(name);
   face.append(letters);
-  const address = url ? safeUrl(url) : null;
+  const address = url ? safeUrl(url, location.origin) : null;
   if (address) {
     const picture = h("img", { src: address, alt: "", loading: "lazy", referrerpolicy: "no-referrer" });
     picture.onerror = () => picture.remove();

@@ -50,10 +50,13 @@ function trimmed(text) {
   return outside || PUNCTUATION.test(text) ? trimmed(text.slice(0, -1)) : text;
 }
 
-/** Returns the address if it is a valid http or https URL, else null. A user name in it could only deceive, so it is refused. */
-export function safeUrl(text) {
+/**
+ * Returns the address if it is a valid http or https URL, else null. A user name in it could only deceive, so it is refused.
+ * @param {string} text @param {string} [base] of a relative address; without one, relative addresses are refused
+ */
+export function safeUrl(text, base) {
   try {
-    const url = new URL(text);
+    const url = new URL(text, base);
     const plain = (url.protocol === "https:" || url.protocol === "http:") && !url.username && !url.password;
     return plain ? url.href : null;
   } catch {

@@ -7,6 +7,7 @@ import { toastError } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
 import { shortly } from "../lib/times.js";
 import { isMuted } from "../store/conversations.js";
+import { avatarChoice } from "./avatar_choice.js";
 import { face, subtitleOf, titleOf } from "./conversation_names.js";
 import { editGroup, groupInvites } from "./group_admin.js";
 import { addPeople, memberList } from "./members.js";
@@ -102,7 +103,14 @@ export class Details {
   }
 
   #administration(conversation) {
+    const { client, conversations } = this.#app.store;
     return h("section.card", { "aria-label": "Administration" },
+      avatarChoice({
+        present: Boolean(conversation.avatarUrl),
+        upload: (file) => client.setGroupAvatar(this.#id, file),
+        remove: () => client.updateConversation(this.#id, { avatarUrl: null }),
+        changed: (group) => conversations.put(group),
+      }),
       line("edit", "Name and description", () => editGroup(this.#app, conversation)),
       line("link", "Invite links", () => groupInvites(this.#app, conversation)));
   }

@@ -9,6 +9,7 @@ import { toast, toastError } from "../components/toast.js";
 import { fill, h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
 import { setTheme, theme } from "../lib/theme.js";
+import { avatarChoice } from "./avatar_choice.js";
 import { connectionWords } from "./connection.js";
 import { openDeletion } from "./delete_account.js";
 import { emailSettings } from "./email_settings.js";
@@ -54,8 +55,23 @@ function profile(app) {
     store.people.put(changed);
     toast("Saved");
   });
-  return h("section.card.profile", { "aria-label": "Profile" }, h("div.who", null, avatarOf(store.me, { large: true }), h("p.detail", null, `@${store.me.username}`)),
-    h("div.with-button", null, name.row, save));
+  return h("section.card.profile", { "aria-label": "Profile" }, ownPicture(store), h("div.with-button", null, name.row, save));
+}
+
+function ownPicture(store) {
+  const { client } = store;
+  const place = h("div.who");
+  const draw = () => fill(place, avatarOf(store.me, { large: true }), h("div", null, h("p.detail", null, `@${store.me.username}`), avatarChoice({
+    present: Boolean(store.me.avatarUrl),
+    upload: (file) => client.setAvatar(file),
+    remove: () => client.updateMe({ avatarUrl: null }),
+    changed: (me) => {
+      store.people.put({ avatarUrl: undefined, ...me });
+      draw();
+    },
+  })));
+  draw();
+  return place;
 }
 
 /** The password and the sign-ins. Accounts of another service have neither here. */

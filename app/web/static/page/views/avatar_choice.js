@@ -1,0 +1,30 @@
+// Buttons that upload and remove the picture of a user or a group.
+
+import { button, busy } from "../components/button.js";
+import { toastError } from "../components/toast.js";
+import { h } from "../lib/dom.js";
+
+const TYPES = "image/jpeg,image/png,image/gif,image/webp";
+const WORDS = { unsupported_media: "This picture can't be used. Please choose a JPEG, PNG, GIF or WebP file.", too_large: "The picture may have at most 5 MB." };
+
+/**
+ * @param {{ present: boolean, upload: (file: File) => Promise<any>, remove: () => Promise<any>, changed: (made: any) => void }} acts
+ *   `changed` gets what `upload` or `remove` resolved to
+ */
+export function avatarChoice({ present, upload, remove, changed }) {
+  const act = async (element, work) => {
+    const made = await busy(element, work, (error) => toastError(error, WORDS));
+    if (made) changed(made);
+  };
+  const choose = button(present ? "Change picture" : "Add a picture", () => file.click());
+  const file = h("input.unseen", {
+    type: "file", accept: TYPES, tabindex: "-1", "aria-hidden": "true",
+    onchange: () => {
+      const [chosen] = file.files;
+      file.value = ""; // so that the same file can be chosen again
+      if (chosen) act(choose, () => upload(chosen));
+    },
+  });
+  const drop = present ? button("Remove picture", () => act(drop, remove)) : null;
+  return h("div.buttons", null, file, choose, drop);
+}
