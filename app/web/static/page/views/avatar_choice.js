@@ -8,15 +8,16 @@ const TYPES = "image/jpeg,image/png,image/gif,image/webp";
 const WORDS = { unsupported_media: "This picture can't be used. Please choose a JPEG, PNG, GIF or WebP file.", too_large: "The picture may have at most 5 MB." };
 
 /**
- * @param {{ present: boolean, upload: (file: File) => Promise<any>, remove: () => Promise<any>, changed: (made: any) => void }} acts
- *   `changed` gets what `upload` or `remove` resolved to
+ * @param {{ present: boolean, upload: (file: File) => Promise<any>, remove: () => Promise<any>, changed: (made: any) => void,
+ *   make?: (icon: string, label: string, onclick: () => any) => HTMLElement }} acts
+ *   `changed` gets what `upload` or `remove` resolved to; `make(icon, label, onclick)` makes the buttons
  */
-export function avatarChoice({ present, upload, remove, changed }) {
+export function avatarChoice({ present, upload, remove, changed, make = (_icon, label, onclick) => button(label, onclick) }) {
   const act = async (element, work) => {
     const made = await busy(element, work, (error) => toastError(error, WORDS));
     if (made) changed(made);
   };
-  const choose = button(present ? "Change picture" : "Add a picture", () => file.click());
+  const choose = make("picture", present ? "Change picture" : "Add a picture", () => file.click());
   const file = h("input.unseen", {
     type: "file", accept: TYPES, tabindex: "-1", "aria-hidden": "true",
     onchange: () => {
@@ -25,6 +26,6 @@ export function avatarChoice({ present, upload, remove, changed }) {
       if (chosen) act(choose, () => upload(chosen));
     },
   });
-  const drop = present ? button("Remove picture", () => act(drop, remove)) : null;
+  const drop = present ? make("trash", "Remove picture", () => act(drop, remove)) : null;
   return h("div.buttons", null, file, choose, drop);
 }

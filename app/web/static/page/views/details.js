@@ -110,6 +110,7 @@ export class Details {
         upload: (file) => client.setGroupAvatar(this.#id, file),
         remove: () => client.updateConversation(this.#id, { avatarUrl: null }),
         changed: (group) => conversations.put(group),
+        make: line,
       }),
       line("edit", "Name and description", () => editGroup(this.#app, conversation)),
       line("link", "Invite links", () => groupInvites(this.#app, conversation)));
