@@ -15,7 +15,10 @@ from app.push.registry import PushRegistry
 from app.services.accounts.delete_account import AccountDeletion
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.authenticate import Authenticator
+from app.services.auth.challenges import Challenges
+from app.services.auth.code_guard import CodeGuard
 from app.services.auth.known_devices import KnownDevices
+from app.services.auth.one_time_codes import OneTimeCodes
 from app.services.auth.password_guard import PasswordGuard
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
@@ -43,6 +46,9 @@ class Container:
     reads: ReadRate
     passwords: Passwords
     password_guard: PasswordGuard
+    challenges: Challenges
+    one_time_codes: OneTimeCodes
+    code_guard: CodeGuard
     known_devices: KnownDevices
     authenticator: Authenticator
     auth_sessions: AuthSessions

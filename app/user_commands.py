@@ -1,4 +1,5 @@
-"""``flask --app wsgi users suspend|unsuspend|reset-password|end-sessions``."""
+"""``flask --app wsgi users suspend|unsuspend|reset-password|end-sessions|disable-second-factor|
+reencrypt-second-factors``."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from app.container import current_container
 from app.core.account_mails import RESET, link
 from app.core.accounts import SuspendUser
 from app.services.audit.record import record
-from app.store import account_tokens
+from app.services.auth.reencrypt_secrets import reencrypt_secrets
+from app.store import account_tokens, second_factors
 from app.store import users as store
 from app.store.engine import reading, writing
 
@@ -64,6 +66,30 @@ def end_sessions(username: str) -> None:
         record(conn, "session.ended", target_id=user_id, byOperator=True)
     container.auth_sessions.announce(ended)
     click.echo(f"Ended {len(ended)} sign-ins of {username}.")
+
+
+@users.command("disable-second-factor", help="Turn off the second factor of a user who has lost it.")
+@click.argument("username")
+@errors_in_one_line()
+def disable_second_factor(username: str) -> None:
+    user_id = user_named(username)
+    with writing(current_container().engine) as conn:
+        if not second_factors.forget(conn, user_id):
+            raise click.ClickException(f"{username} has no second factor.")
+        record(conn, "totp.disabled", target_id=user_id, byOperator=True)
+    click.echo(f"{username} signs in with only the password now.")
+
+
+@users.command("reencrypt-second-factors", help="Encrypt all second factors with the first key of SECRET_KEYS.")
+@errors_in_one_line()
+def reencrypt_second_factors() -> None:
+    """Exits with status 1 if some of them were encrypted with a key that is not in SECRET_KEYS."""
+    container = current_container()
+    result = reencrypt_secrets(engine=container.engine, codes=container.one_time_codes)
+    click.echo(f"Encrypted {result.done} second factors with the first key.")
+    if result.unreadable:
+        ids = ", ".join(map(str, result.unreadable))
+        raise click.ClickException(f"No key of SECRET_KEYS decrypts the second factors of the users {ids}.")
 
 
 def user_named(username: str) -> int:

@@ -9,12 +9,14 @@ from app.api.jwt_manager import make_tokens, signed_in
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.accounts import ChangePassword, LogIn, Register, SignInsEnding
-from app.core.errors import NotFound
+from app.core.errors import NotFound, SecondFactorRequired
 from app.core.ids import UUID
+from app.core.second_factor import LogInWithCode
 from app.core.sign_ins import Origin, origin_of
 from app.services.auth.change_password import change_password
 from app.services.auth.list_sign_ins import end_other_sign_ins, end_sign_in, list_sign_ins
-from app.services.auth.log_in import log_in
+from app.services.auth.log_in import CodeNeeded, log_in
+from app.services.auth.log_in_with_code import log_in_with_code
 from app.services.auth.register_user import register_user
 from app.services.auth.tickets import issue_ticket
 
@@ -48,6 +50,35 @@ def login() -> Response:
             body,
             engine=container.engine,
             passwords=request_passwords(),
+            sessions=container.auth_sessions,
+            origin=_origin(),
+        )
+    if isinstance(made, CodeNeeded):
+        raise _code_needed(made, body.device_token)
+    return json_response(signed_in(made))
+
+
+def _code_needed(by: CodeNeeded, device_token: str | None) -> SecondFactorRequired:
+    container = current_container()
+    device = container.known_devices.read(device_token)
+    is_known = device is not None and device.user_id == by.user_id
+    challenge = container.challenges.make(by.user_id, by.password_hash, device.sid if device and is_known else None)
+    return SecondFactorRequired("Send the code to /auth/login/second-factor.", challenge=challenge)
+
+
+@blueprint.post("/login/second-factor")
+def login_with_code() -> Response:
+    container = current_container()
+    container.limits.links(address())
+    require_local_accounts()
+    body = parse_body(LogInWithCode)
+    challenge = container.challenges.read(body.challenge)
+    with container.code_guard.signing_in(address(), challenge):
+        made = log_in_with_code(
+            challenge,
+            body.code,
+            engine=container.engine,
+            codes=container.one_time_codes,
             sessions=container.auth_sessions,
             origin=_origin(),
         )

@@ -38,7 +38,7 @@ class Operation(NamedTuple):
     errors: tuple[type[ParleyError], ...] = ()
 
     def refusals(self) -> list[type[ParleyError]]:
-        """Returns all errors that this operation may answer, except ``internal``, sorted by status."""
+        """Returns all errors that this operation may answer, except ``internal``, by status and code."""
         found = set(self.errors) | {errors.Overloaded}
         if self.credential != "none":
             found |= {errors.Unauthorized, errors.Suspended}
@@ -51,7 +51,7 @@ class Operation(NamedTuple):
             found |= {errors.NotFound, errors.UriTooLong}
         if self.body is not None:
             found |= {errors.Invalid, errors.TooLarge, errors.UnsupportedMedia}
-        return sorted(found, key=lambda kind: kind.status)
+        return sorted(found, key=lambda kind: (kind.status, kind.code))
 
 
 LIMITED, MISSING, TAKEN = errors.RateLimited, errors.NotFound, errors.Conflict

@@ -17,8 +17,12 @@ from app.redis_connections import connect_redis
 from app.services.accounts.delete_account import AccountDeletion
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.authenticate import Authenticator
+from app.services.auth.challenges import Challenges
+from app.services.auth.code_guard import CodeGuard
 from app.services.auth.external_issuer import ExternalIssuer
+from app.services.auth.failure_counter import FailureCounter
 from app.services.auth.known_devices import KnownDevices
+from app.services.auth.one_time_codes import OneTimeCodes
 from app.services.auth.password_guard import PasswordGuard
 from app.services.auth.passwords import AT_ONCE, Passwords
 from app.services.auth.rate_limit import RateLimits
@@ -42,6 +46,7 @@ def build_container(settings: Settings) -> Container:
     passwords = Passwords(run=WorkThreads(AT_ONCE).run)
     limits = RateLimits(redis=client, settings=settings)
     devices = KnownDevices(settings.keys)
+    failures = FailureCounter(redis=client, attempts_per_minute=settings.auth_attempts_per_minute)
     return Container(
         settings=settings,
         engine=engine,
@@ -52,13 +57,10 @@ def build_container(settings: Settings) -> Container:
         limits=limits,
         reads=ReadRate(settings.read_rate, settings.read_burst),
         passwords=passwords,
-        password_guard=PasswordGuard(
-            engine=engine,
-            redis=client,
-            limits=limits,
-            devices=devices,
-            attempts_per_minute=settings.auth_attempts_per_minute,
-        ),
+        password_guard=PasswordGuard(engine=engine, failures=failures, limits=limits, devices=devices),
+        challenges=Challenges(settings.keys),
+        one_time_codes=OneTimeCodes(settings.keys),
+        code_guard=CodeGuard(failures),
         known_devices=devices,
         authenticator=Authenticator(
             settings=settings,

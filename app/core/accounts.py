@@ -172,6 +172,7 @@ class Profile(UserView, frozen=True, kw_only=True):
     last_seen_visible: LastSeenVisible
     may_add_me: MayAddMe
     email: str | UnsetType = UNSET
+    second_factor: bool
 
 
 class DeleteAccount(Struct, frozen=True):

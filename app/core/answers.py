@@ -247,6 +247,7 @@ class Problem(Answer, frozen=True, kw_only=True):
     request_id: str
     retry_after: RetryAfter | UnsetType = UNSET
     errors: list[FieldError] | UnsetType = UNSET
+    challenge: Annotated[str, Meta(description="`second_factor_required`: for the code")] | UnsetType = UNSET
     missing: Annotated[list[str], Meta(description="/readyz: the services that do not answer")] | UnsetType = UNSET
 
 

@@ -29,6 +29,7 @@ Action = Literal[
     "sign_in",
     "sign_in.failed",
     "token.reused",
+    "totp.codes_renewed",
     "totp.disabled",
     "totp.enabled",
     "totp.failed",

@@ -51,6 +51,12 @@ class Unauthorized(ParleyError):
     code, status, title = "unauthorized", 401, "Not authenticated"
 
 
+class SecondFactorRequired(ParleyError):
+    """The password was right, but the account has a second factor. ``challenge`` is for the request with its code."""
+
+    code, status, title = "second_factor_required", 401, "Second factor required"
+
+
 class Forbidden(ParleyError):
     code, status, title = "forbidden", 403, "Not allowed"
 

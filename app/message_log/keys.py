@@ -110,7 +110,7 @@ def ticket(digest: str) -> str:
 
 
 def password_failures(digest: str) -> str:
-    """hash: the wrong passwords of one network or device for one name; expires by itself"""
+    """hash: the wrong passwords or codes of one network or device for one name; expires by itself"""
     return f"{PREFIX}password-failures:{digest}"
 
 

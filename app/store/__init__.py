@@ -21,8 +21,8 @@ There are two ways to write a statement, and each module uses exactly one of the
 * **All other modules** use the models with ``select``, ``insert``, ``update`` and ``delete``, so that mypy and
   SQLAlchemy check names and types, and a renamed column fails at import: ``account_deletions``, ``auth_sessions``,
   ``blocks``, ``dead_letters``, ``exports``, ``invites``, ``media`` (the steps of an upload), ``media_sweep``,
-  ``media_usage``, ``push_settings``, ``push_targets``, ``reports`` and ``users``. These run a few times per
-  session, upload or day, where 0.1 ms does not matter.
+  ``media_usage``, ``push_settings``, ``push_targets``, ``reports``, ``second_factors`` and ``users``. These run a few
+  times per session, upload or day, where 0.1 ms does not matter.
 
 ``sqlalchemy.text`` is used by neither.
 """

@@ -10,7 +10,7 @@
 /**
  * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string, lastSeen?: string }} User
  * @typedef {"everyone" | "contacts" | "nobody"} MayAddMe who may add you to a group without asking you
- * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe, email?: string }} Profile your own
+ * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe, email?: string, secondFactor: boolean }} Profile your own
  * @typedef {"everyone" | "contacts" | "nobody"} LastSeenVisible
  * @typedef {{ id: string, createdAt: string, lastUsedAt: string, current: boolean, deviceName: string | null, network: string | null }} SignIn
  * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible, mayAddMe?: MayAddMe }} ProfilePatch null removes a value

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -70,6 +71,17 @@ def _change_sign_ins(call: Call, token: str) -> None:
     call("POST", "/auth/password", json=passwords, token=token)
 
 
+def _second_factor(call: Call, token: str, account: dict[str, str]) -> None:
+    proof = {"password": account["password"]}
+    secret = call("POST", "/auth/second-factor", json=proof, token=token).json()["secret"]
+    confirmed = call("POST", "/auth/second-factor/confirm", json={"code": pyotp.TOTP(secret).now()}, token=token).json()
+    first, second, *_ = confirmed["recoveryCodes"]
+    challenge = call("POST", "/auth/login", json=account, token=None).json()["challenge"]
+    call("POST", "/auth/login/second-factor", json={"challenge": challenge, "code": first}, token=None)
+    renewed = call("POST", "/auth/second-factor/recovery-codes", json={**proof, "code": second}, token=token).json()
+    call("DELETE", "/auth/second-factor", json={**proof, "code": renewed["recoveryCodes"][0]}, token=token)
+
+
 def _change_email(call: Call, token: str, username: str) -> str:
     """Returns a new token, because a reset ends all sign-ins."""
     wanted = {"email": f"{username}@x.example", "password": "another horse battery"}
@@ -102,6 +114,7 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     tokens = call("POST", "/auth/refresh", token=signed_in["refreshToken"]).json()
     call("POST", "/auth/ticket", token=tokens["accessToken"])
     _change_sign_ins(call, tokens["accessToken"])
+    _second_factor(call, tokens["accessToken"], {"username": name, "password": "another horse battery"})
     call("POST", "/auth/logout", token=_change_email(call, tokens["accessToken"], name))
     call("GET", "/limits", token=None)
     call("GET", "/me")

@@ -18,6 +18,7 @@ from tests.support.api_client import Api, assert_problem
 PUBLISHED = {
     "malformed_request": 400,
     "unauthorized": 401,
+    "second_factor_required": 401,
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,

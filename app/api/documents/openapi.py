@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from app.api.documents.operations import OPERATIONS
@@ -112,10 +114,18 @@ def _path_schema(name: str) -> Schema:
 
 def _responses(operation: Operation, schemas: dict[Any, Schema]) -> Schema:
     responses: Schema = {str(code): _answer(answer, schemas) for code, answer in operation.answers.items()}
-    for error in operation.refusals():
-        responses[str(error.status)] = {"$ref": f"#/components/responses/{error.code}"}
+    for status, kinds in groupby(operation.refusals(), key=lambda kind: kind.status):
+        responses[str(status)] = _refusal(list(kinds))
     responses["500"] = {"$ref": "#/components/responses/internal"}
     return responses
+
+
+def _refusal(kinds: Sequence[type[ParleyError]]) -> Schema:
+    """Returns the answer of one status, which may have several codes."""
+    if len(kinds) == 1:
+        return {"$ref": f"#/components/responses/{kinds[0].code}"}
+    problems = [_problem(kind) for kind in kinds]
+    return problems[0] | {"description": " ".join(problem["description"] for problem in problems)}
 
 
 def _answer(answer: Answered, schemas: dict[Any, Schema]) -> Schema:

@@ -74,7 +74,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Answered("The user, signed in", SignedIn)},
         credential="none",
         body=LogIn,
-        errors=(errors.Unauthorized, LIMITED, MISSING),
+        errors=(errors.Unauthorized, errors.SecondFactorRequired, errors.Suspended, LIMITED, MISSING),
     ),
     Operation(
         "POST",

@@ -1,4 +1,4 @@
-"""The REST operations for your password and your sign-ins."""
+"""The REST operations for your password, your second factor and your sign-ins."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ from app.core.accounts import (
     MailTaken,
     RemoveEmail,
     ResetPassword,
+    SignedIn,
     SignInList,
     SignInsEnding,
     VerifyEmail,
 )
+from app.core.second_factor import (
+    BeginSecondFactor,
+    ConfirmSecondFactor,
+    LogInWithCode,
+    PendingSecondFactor,
+    ProveSecondFactor,
+    RecoveryCodes,
+)
 
 # Redis does not answer: the answer says what has ended and what follows.
 ENDING = {202: Answered("Ended, but not everywhere yet", SignInsEnding)}
+
+SECOND_FACTOR = "/api/v1/auth/second-factor"
 
 SIGN_IN_OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -108,5 +119,56 @@ SIGN_IN_OPERATIONS: tuple[Operation, ...] = (
         credential="none",
         body=VerifyEmail,
         errors=(LIMITED,),
+    ),
+    Operation(
+        "POST",
+        "/api/v1/auth/login/second-factor",
+        "logInWithCode",
+        "Complete a sign-in that was answered with `second_factor_required`",
+        AUTH,
+        {200: Answered("The user, signed in", SignedIn)},
+        credential="none",
+        body=LogInWithCode,
+        errors=(errors.Unauthorized, errors.Suspended, LIMITED, MISSING),
+    ),
+    Operation(
+        "POST",
+        SECOND_FACTOR,
+        "beginSecondFactor",
+        "Get a secret for your authenticator. It counts when you have confirmed it",
+        AUTH,
+        {201: Answered("The secret, shown once", PendingSecondFactor)},
+        body=BeginSecondFactor,
+        errors=(errors.Forbidden, LIMITED, TAKEN),
+    ),
+    Operation(
+        "POST",
+        f"{SECOND_FACTOR}/confirm",
+        "confirmSecondFactor",
+        "Turn the second factor on with a code of your authenticator",
+        AUTH,
+        {200: Answered("The recovery codes, shown once", RecoveryCodes)},
+        body=ConfirmSecondFactor,
+        errors=(errors.Forbidden, LIMITED, TAKEN),
+    ),
+    Operation(
+        "DELETE",
+        SECOND_FACTOR,
+        "disableSecondFactor",
+        "Turn the second factor off",
+        AUTH,
+        {204: Answered("The second factor is off")},
+        body=ProveSecondFactor,
+        errors=(errors.Forbidden, LIMITED, TAKEN),
+    ),
+    Operation(
+        "POST",
+        f"{SECOND_FACTOR}/recovery-codes",
+        "renewRecoveryCodes",
+        "Get new recovery codes. The earlier ones stop working",
+        AUTH,
+        {200: Answered("The recovery codes, shown once", RecoveryCodes)},
+        body=ProveSecondFactor,
+        errors=(errors.Forbidden, LIMITED, TAKEN),
     ),
 )

@@ -17,7 +17,7 @@ from app.core.errors import Forbidden, Invalid, Overloaded
 from app.fanout.announcements import announce_account_deleted
 from app.fanout.revocation import RevokedSessions, all_sessions_of
 from app.services.audit.record import record
-from app.store import account_deletions, auth_sessions, avatars, push_targets, users
+from app.store import account_deletions, auth_sessions, avatars, push_targets, second_factors, users
 from app.store.engine import reading, writing
 from app.task_queue import enqueue_deletion
 
@@ -50,6 +50,7 @@ class AccountDeletion:
             auth_sessions.end_all_of(conn, user_id, "account deleted")
             push_targets.forget_user(conn, user_id)
             avatars.forget_of(conn, user_id)
+            second_factors.forget(conn, user_id)
             auth_sessions.end_session(conn, sid, user_id, "account deleted", tokens_end_ms=tokens_end * 1000)
         self._announce(sid, user_id, tokens_end)
         enqueue_deletion(user_id)

@@ -13,7 +13,7 @@ from app.fanout.announcements import announce_hidden
 from app.services.accounts.avatars import stored_address
 from app.services.reading.directory import Directory
 from app.services.reading.user_json import own_view, view_of
-from app.store import emails, users
+from app.store import emails, second_factors, users
 from app.store.engine import reading, writing
 from app.store.visibility import NOTHING, visible_to
 from app.task_queue import enqueue_avatar
@@ -87,4 +87,4 @@ def _seen_by(conn: Connection, viewer_id: int, found: list[users.StoredUser]) ->
 def _own(conn: Connection, user: users.StoredUser | None) -> Profile:
     if user is None:
         raise Unauthorized("This account no longer exists.")
-    return own_view(user, email=emails.email_of(conn, user.id))
+    return own_view(user, email=emails.email_of(conn, user.id), second_factor=second_factors.is_on(conn, user.id))

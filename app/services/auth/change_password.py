@@ -12,7 +12,7 @@ from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.check_password import check_own_password
 from app.services.auth.passwords import Passwords
 from app.services.auth.weak_passwords import check_password_strength
-from app.store import users
+from app.store import second_factors, users
 from app.store.engine import reading, writing
 
 
@@ -37,6 +37,7 @@ def change_password(
         # A request of an ended session may still be under way, and must not change anything.
         if sessions.has_ended(conn, caller.sid):
             raise Unauthorized("This sign-in has ended.")
+        second_factors.forget_pending(conn, caller.user_id)  # somebody who knew the old password may have begun it
         record(conn, "password.changed", actor_id=caller.user_id, target_id=caller.user_id)
         ended = sessions.end_others(conn, caller, "password changed")
     return sessions.announce(ended)

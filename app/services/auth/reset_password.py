@@ -12,7 +12,7 @@ from app.services.audit.record import record
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.passwords import Passwords
 from app.services.auth.weak_passwords import check_password_strength
-from app.store import account_tokens, emails, users
+from app.store import account_tokens, emails, second_factors, users
 from app.store.engine import reading, writing
 from app.task_queue import enqueue_reset_notice
 
@@ -34,7 +34,8 @@ def send_reset_links(
 
 
 def reset_password(given: ResetPassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions) -> None:
-    """Stores the new password, ends all sessions of the user and makes all their reset links useless.
+    """Stores the new password, ends all sessions of the user and makes all their reset links useless. A second factor
+    stays on.
 
     Raises Invalid if the link was used or has expired, or if the password is weak; a weak one does not use up the link.
     Without Redis, access tokens may work for seconds longer in other processes.
@@ -51,6 +52,7 @@ def reset_password(given: ResetPassword, *, engine: Engine, passwords: Passwords
         if taken is None or not users.set_password_hash(conn, taken.user_id, new):
             raise _used()
         account_tokens.forget_tokens(conn, taken.user_id, RESET)
+        second_factors.forget_pending(conn, taken.user_id)
         record(conn, "password.reset", target_id=taken.user_id)
         ended = sessions.end_all(conn, taken.user_id, "password reset")
     enqueue_reset_notice(taken.user_id)

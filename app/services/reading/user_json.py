@@ -23,7 +23,7 @@ def view_of(user: StoredUser, *, last_seen: bool = True) -> UserView:
     )
 
 
-def own_view(user: StoredUser, *, email: str | None) -> Profile:
+def own_view(user: StoredUser, *, email: str | None, second_factor: bool) -> Profile:
     return Profile(
         id=user.id,
         username=user.username,
@@ -33,6 +33,7 @@ def own_view(user: StoredUser, *, email: str | None) -> Profile:
         last_seen_visible=cast(LastSeenVisible, user.last_seen_visible),
         may_add_me=cast(MayAddMe, user.may_add),
         email=UNSET if email is None else email,
+        second_factor=second_factor,
     )
 
 

@@ -16,6 +16,7 @@ from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, R
 from app.store.models.messages import Message
 from app.store.models.moderation import Block, Report, Request
 from app.store.models.push import PendingPush, PushDelivery, PushKey, PushSettings, PushShown, PushTarget
+from app.store.models.second_factors import RecoveryCode, SecondFactor
 from app.store.models.users import AuthSession, User
 
 __all__ = [
@@ -47,7 +48,9 @@ __all__ = [
     "PushShown",
     "PushTarget",
     "Reaction",
+    "RecoveryCode",
     "Report",
     "Request",
+    "SecondFactor",
     "User",
 ]

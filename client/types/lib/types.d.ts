@@ -16,6 +16,7 @@ export type Profile = User & {
     lastSeenVisible: LastSeenVisible;
     mayAddMe: MayAddMe;
     email?: string;
+    secondFactor: boolean;
 };
 export type LastSeenVisible = "everyone" | "contacts" | "nobody";
 export type SignIn = {

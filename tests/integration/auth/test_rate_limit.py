@@ -158,7 +158,7 @@ def test_delays_in_redis_are_those_of_the_rule(make_api: MakeApp) -> None:
     key = keys.password_failures("delays")
     for failures in range(1, 16):
         began = redis_us(parley)
-        parley.password_guard._begin(key)
+        parley.password_guard._failures.begin(key)
         delayed = int(parley.redis.hget(key, "wait_until")) - delay_seconds(failures, free_failures(9)) * 1_000_000
         assert began <= delayed <= redis_us(parley)
         parley.redis.hset(key, "wait_until", 0)
@@ -236,10 +236,14 @@ def test_every_writing_route_is_rate_limited(make_api: MakeApp) -> None:
 def test_tries_with_links_are_limited_per_address(make_api: MakeApp) -> None:
     api = make_api(auth_attempts_per_minute=1)
     here = {"REMOTE_ADDR": "198.51.100.60"}
-    for path, body in (("email/verify", {"token": "x"}), ("password/reset", {"token": "x", "password": PASSWORD})):
+    for path, body in (
+        ("email/verify", {"token": "x"}),
+        ("login/second-factor", {"challenge": "x", "code": "123456"}),
+        ("password/reset", {"token": "x", "password": PASSWORD}),
+    ):
         statuses = [
             api.call("POST", f"/api/v1/auth/{path}", json=body, environ_base=here).status_code
-            for _ in range(PEOPLE_PER_ADDRESS // 2 + 1)
+            for _ in range(PEOPLE_PER_ADDRESS // 3 + 1)
         ]
         assert (429 in statuses) == (path == "password/reset"), statuses
 

@@ -1,0 +1,73 @@
+"""The acts that need the password and a code: turning the second factor off, and new recovery codes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from app.core.caller import Caller
+from app.core.errors import Conflict, Forbidden
+from app.core.second_factor import ProveSecondFactor, RecoveryCodes
+from app.services.audit.record import record
+from app.services.auth.auth_sessions import AuthSessions
+from app.services.auth.check_password import check_own_password
+from app.services.auth.enable_second_factor import WRONG_CODE, check_not_ended, replace_recovery_codes
+from app.services.auth.one_time_codes import OneTimeCodes
+from app.services.auth.passwords import Passwords
+from app.services.auth.take_code import take_code
+from app.store import second_factors as store
+from app.store.engine import writing
+
+IS_OFF = "The second factor is off."
+
+
+def disable_second_factor(
+    caller: Caller,
+    given: ProveSecondFactor,
+    *,
+    engine: Engine,
+    passwords: Passwords,
+    codes: OneTimeCodes,
+    sessions: AuthSessions,
+) -> None:
+    """Turns the second factor off. All sign-ins stay.
+
+    Raises Forbidden if the password or the code is wrong, Conflict if the second factor is off, Unauthorized if the
+    caller's session ended meanwhile.
+    """
+    user_id = caller.user_id
+    check_own_password(user_id, given.password, engine=engine, passwords=passwords)
+    with writing(engine) as conn:
+        check_not_ended(conn, caller, sessions)
+        if not store.is_on(conn, user_id):
+            raise Conflict(IS_OFF)
+        proof = take_code(conn, user_id, given.code, codes=codes, actor_id=user_id)
+        if proof is not None:
+            store.forget(conn, user_id)
+            record(conn, "totp.disabled", actor_id=user_id, target_id=user_id)
+    if proof is None:
+        raise Forbidden(WRONG_CODE)
+
+
+def renew_recovery_codes(
+    caller: Caller,
+    given: ProveSecondFactor,
+    *,
+    engine: Engine,
+    passwords: Passwords,
+    codes: OneTimeCodes,
+    sessions: AuthSessions,
+) -> RecoveryCodes:
+    """Replaces the recovery codes and returns the new ones. Raises what ``disable_second_factor`` does."""
+    user_id = caller.user_id
+    check_own_password(user_id, given.password, engine=engine, passwords=passwords)
+    made = None
+    with writing(engine) as conn:
+        check_not_ended(conn, caller, sessions)
+        if not store.is_on(conn, user_id):
+            raise Conflict(IS_OFF)
+        if take_code(conn, user_id, given.code, codes=codes, actor_id=user_id) is not None:
+            made = replace_recovery_codes(conn, user_id)
+            record(conn, "totp.codes_renewed", actor_id=user_id, target_id=user_id)
+    if made is None:
+        raise Forbidden(WRONG_CODE)
+    return made
