@@ -241,7 +241,7 @@ def measure(system: MediaParley, seconds: float, rounds: int, paths: list[Path])
     found = []
     with scenarios.fresh_loop(system) as loop:
         ledger = Ledger()
-        in_turn = cycle(scenarios._connect_pairs(system, loop, ledger, PAIRS, "websocket"))
+        in_turn = cycle(scenarios.connect_pairs(system, loop, ledger, PAIRS, "websocket"))
         tokens = [system.tokens[number] for number in members]
         makers = [lambda token=token: Member(loop, system.address, token, crowd) for token in tokens]
         crowd.members = scenarios.join(loop, crowd, makers)
@@ -252,7 +252,7 @@ def measure(system: MediaParley, seconds: float, rounds: int, paths: list[Path])
             )
             alone, beside = found[-1]["alone_receive_p99_ms"], found[-1]["media_receive_p99_ms"]
             print(f"  p99 {alone:.1f} ms alone, {beside:.1f} beside media", flush=True)
-        scenarios._settle(loop, ledger)
+        scenarios.settle(loop, ledger)
     check_outsider(system, crowd.named)
     medians = {name: statistics.median(figures[name] for figures in found) for name in found[0]}
     medians["web_growth_mib"] = max(figures["web_growth_mib"] for figures in found)

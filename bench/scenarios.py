@@ -112,7 +112,7 @@ def idle_memory(system: System, sockets: list[int]) -> Figures:
         return figures
 
 
-def _connect_pairs(system: System, loop: Loop, ledger: Ledger, pairs: int, read_by: str) -> list[Pair]:
+def connect_pairs(system: System, loop: Loop, ledger: Ledger, pairs: int, read_by: str) -> list[Pair]:
     numbers = [(2 * number, 2 * number + 1) for number in range(pairs)]
     targets = system.open_conversations(numbers)
     if read_by == "websocket":
@@ -125,7 +125,7 @@ def _connect_pairs(system: System, loop: Loop, ledger: Ledger, pairs: int, read_
     return [Pair(sender, target) for sender, target in zip(senders, targets, strict=True)]
 
 
-def _settle(loop: Loop, ledger: Ledger) -> None:
+def settle(loop: Loop, ledger: Ledger) -> None:
     if not loop.run(ledger.settled, SETTLE_SECONDS):
         raise BenchError(
             f"{len(ledger.unreceived)} messages not received and {len(ledger.unacked)} not acked "
@@ -139,7 +139,7 @@ def throughput(
     """P2: the highest throughput with ``outstanding`` messages in progress."""
     with fresh_loop(system) as loop:
         ledger = Ledger()
-        connected = _connect_pairs(system, loop, ledger, pairs, read_by)
+        connected = connect_pairs(system, loop, ledger, pairs, read_by)
         sending = True
         in_turn = cycle(connected)
 
@@ -156,7 +156,7 @@ def throughput(
             loop.sleep(seconds)
         acked, received, times = len(ledger.ack_seconds), len(ledger.receive_seconds), ledger.times()
         sending = False
-        _settle(loop, ledger)
+        settle(loop, ledger)
         return {
             "messages_per_second": acked / window.seconds,
             "received_per_second": received / window.seconds,
@@ -170,7 +170,7 @@ def steady(system: System, seconds: float, pairs: int = 50, rate: float = 200.0)
     """P3: open loop, ``rate`` messages per second in all, without waiting for answers."""
     with fresh_loop(system) as loop:
         ledger = Ledger()
-        in_turn = cycle(_connect_pairs(system, loop, ledger, pairs, "websocket"))
+        in_turn = cycle(connect_pairs(system, loop, ledger, pairs, "websocket"))
         due = time.perf_counter()
 
         def tick(now: float) -> float:
@@ -185,7 +185,7 @@ def steady(system: System, seconds: float, pairs: int = 50, rate: float = 200.0)
         with measured(system) as window:
             loop.run(lambda: False, seconds, tick)
         acked = len(ledger.ack_seconds)
-        _settle(loop, ledger)
+        settle(loop, ledger)
         return {"messages_per_second": acked / window.seconds, **ledger.times(), **window.per_message(acked)}
 
 

@@ -1,0 +1,139 @@
+"""``python -m bench.attack``: how much one attacker at full speed slows down the others.
+
+50 pairs chat at the fixed rate of P3, alone and beside one attacker of each kind (``bench/flood.py``), on one stack
+with the default limits. An attacker has an account and an address of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from operator import itemgetter
+from typing import ClassVar
+
+from bench import scenarios
+from bench.flood import KINDS
+from bench.ledger import Ledger, Pair
+from bench.loop import BenchError, Loop
+from bench.machine import cores, describe, only_one, raise_file_limit
+from bench.run import OUT, wait_until_idle
+from bench.stack import remove_old_stacks
+from bench.systems import ROOT, Parley
+
+PAIRS, RATE = 50, 200.0
+ATTACKER = 2 * PAIRS  # the number of its user
+MUST_RATIO = 3.0
+START_SECONDS = 1.5  # of an attacker's process
+ALONE = "alone"
+
+
+class LimitedParley(Parley):
+    settings: ClassVar[dict[str, str]] = {
+        "SEND_RATE": "50",
+        "SEND_BURST": "500",
+        "AUTH_ATTEMPTS_PER_MINUTE": "30",
+        "WRITES_PER_MINUTE": "300",
+    }
+
+
+@contextmanager
+def attacker(system: Parley, kind: str, seconds: float) -> Iterator[None]:
+    """Runs an attacker of this kind; none for ``ALONE``."""
+    if kind == ALONE:
+        yield
+        return
+    token, user_id = system.tokens[ATTACKER], system.user_ids[ATTACKER]
+    arguments = [kind, str(system.port), token, str(user_id), str(seconds)]
+    process = subprocess.Popen([sys.executable, "-m", "bench.flood", *arguments], cwd=ROOT)
+    try:
+        yield
+        if process.poll() not in (None, 0):
+            raise BenchError(f"the attacker of {kind} ended with {process.returncode}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def chat(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], seconds: float) -> None:
+    due = time.perf_counter()
+
+    def tick(now: float) -> float:
+        nonlocal due
+        if now >= due:
+            ledger.send(next(in_turn))
+            due += random.uniform(0.5, 1.5) / RATE
+        return due - now
+
+    loop.run(lambda: False, seconds, tick)
+
+
+def measure(system: Parley, seconds: float) -> dict[str, dict[str, float]]:
+    """Returns the latencies by kind of attack; ``ALONE`` is measured first and last, and the faster one counts."""
+    figures: dict[str, dict[str, float]] = {}
+    with scenarios.fresh_loop(system) as loop:
+        ledger = Ledger()
+        in_turn = cycle(scenarios.connect_pairs(system, loop, ledger, PAIRS, "websocket"))
+        chat(loop, ledger, in_turn, scenarios.WARM_UP)
+        for kind in (ALONE, *KINDS, ALONE):
+            with attacker(system, kind, seconds + START_SECONDS + 1.0):
+                chat(loop, ledger, in_turn, START_SECONDS)
+                ledger.forget_times()
+                chat(loop, ledger, in_turn, seconds)
+            times = ledger.times()
+            figures[kind] = min(times, figures.get(kind, times), key=itemgetter("receive_p99_ms"))
+            scenarios.settle(loop, ledger)
+    return figures
+
+
+def report(figures: dict[str, dict[str, float]]) -> bool:
+    """Prints a line for each kind. Returns False if one is above the limit."""
+    base = figures[ALONE]["receive_p99_ms"]
+    for kind, times in figures.items():
+        ratio = times["receive_p99_ms"] / base
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in times.items())
+        print(f"  {kind:20} {ratio:5.2f}×  {shown}")
+    worst = max(times["receive_p99_ms"] for times in figures.values()) / base
+    print(f"send → receive p99 beside the worst attacker {worst:.2f}× (must {MUST_RATIO})")
+    return worst <= MUST_RATIO
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.attack", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of each part (default 8)")
+    options = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    raise_file_limit()
+    lock = only_one(OUT / "lock")
+    remove_old_stacks(OUT)
+    stack_cores, generator_cores = cores()
+    os.sched_setaffinity(0, generator_cores)
+    system = LimitedParley(OUT / f"stack-{os.getpid()}", stack_cores)
+    try:
+        system.start(ATTACKER + 1)
+        wait_until_idle(system)
+        figures = measure(system, options.seconds)
+    except BaseException:
+        print(system.stack.log_tails())
+        raise
+    finally:
+        system.stop()
+    path = OUT / f"attack-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
+    path.write_text(json.dumps({"machine": describe(), "figures": figures}, indent=1))
+    holds = report(figures)
+    lock.close()
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchError as error:
+        sys.exit(f"bench: {error}")
