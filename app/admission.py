@@ -29,6 +29,10 @@ class Ticket:
         self._counted = False
         self.back()
 
+    @property
+    def network(self) -> str:
+        return self._network
+
     def name(self, network: str) -> bool:
         """Counts the connection for this network from now on. Returns False if there is no room for it."""
         if not self._counted:

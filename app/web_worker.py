@@ -3,6 +3,9 @@
 * Connections are bounded per network and in all (admission.py). Beyond that, ``/healthz`` and ``/readyz`` are still
   answered, and everything else gets 503 at once. Behind TRUSTED_PROXIES, the network is that of the client for whom a
   proxy forwards, from the end of the headers to the end of the answer; a proxy must wait for the headers itself.
+* The networks take turns: of each network, one request starts in a turn of the event loop (request_turns.py). The loop
+  accepts few connections in a turn, and of one network a bounded number per second; more count as if the process were
+  full.
 * A body must arrive at a minimum pace. gunicorn's keep-alive timeout is the deadline for the headers.
 
 gunicorn imports this before gevent patches the process, so nothing here imports Flask or a driver.
@@ -18,16 +21,22 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent.baseserver import BaseServer
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.admission import UNNAMED, Admission, Ticket
+from app.core.keyed_rate import KeyedRate
 from app.core.networks import network_of
 from app.refused_requests import error_for, full, not_ready, whole_answer
+from app.request_turns import RequestTurns
 
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
 REFUSALS = 256  # at once; beyond this, connections are closed without an answer
 REFUSAL_SECONDS = 1.0
+ACCEPTED_PER_TURN = 4  # gevent's default of 100 lets sessions wait while all of them begin
+# New connections of one network: many people behind one address may come back at once.
+CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE = 100, 2000
 # A process waits at most this long for a body, and a second more for each KiB that has arrived.
 BODY_SECONDS = 35.0
 BYTES_PER_SECOND = 1024
@@ -43,13 +52,17 @@ class Worker(GeventWorker):  # type: ignore[misc]
         limit: int = self.cfg.worker_connections
         self.proxies = int(os.environ.get("TRUSTED_PROXIES") or 0)
         self.admission = Admission(limit, limit // 2)
+        self.connecting = KeyedRate(CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE)
+        self.turns = RequestTurns()
         self.refusing = 0
+        BaseServer.max_accept = ACCEPTED_PER_TURN
         self.worker_connections = limit + POLLS + REFUSALS
         super().init_process()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         network = network_of(addr[0]) if isinstance(addr, tuple) else "unknown"
-        ticket = self.admission.admit(UNNAMED if self.proxies else network)
+        fast = not self.proxies and self.connecting.delay(network, time.monotonic()) > 0
+        ticket = None if fast else self.admission.admit(UNNAMED if self.proxies else network)
         if ticket is None:
             self._refuse(client)
             return
@@ -64,6 +77,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         if self.proxies and not ticket.name(network_of(forwarded_for(req.headers, self.proxies))):
             sock.sendall(full())
             raise StopIteration
+        self.turns.wait(ticket.network)
         req.unreader.pace = Pace()
         try:
             return super().handle_request(listener_name, req, sock, addr)

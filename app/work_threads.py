@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +12,10 @@ if TYPE_CHECKING:
     from gevent.threadpool import ThreadPool
 
 T = TypeVar("T")
+
+# On a single core, a hash in a thread of the same priority takes the sessions' time in slices of milliseconds.
+NICENESS = 5
+_threads = threading.local()
 
 
 class WorkThreads:
@@ -34,4 +41,11 @@ class WorkThreads:
             return work(*args)
         if self._pool is None:
             self._pool = ThreadPool(self._count)  # on first use, after the fork
-        return self._pool.apply(work, args)  # type: ignore[no-any-return]
+        return self._pool.apply(_run_behind, (work, *args))  # type: ignore[no-any-return]
+
+
+def _run_behind(work: Callable[..., T], *args: Any) -> T:
+    if sys.platform == "linux" and not getattr(_threads, "behind", False):  # only Linux has priorities of threads
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        _threads.behind = True
+    return work(*args)

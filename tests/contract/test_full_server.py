@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.web_worker import CONNECTIONS_AT_ONCE, CONNECTIONS_PER_SECOND
 from tests.contract.expect import eventually
 from tests.support.clients import RestClient, register
 from tests.support.clients.poll import PollClient
@@ -94,3 +95,18 @@ def test_waiting_polls_take_no_connections(small_server: Stack) -> None:
     finally:
         for client in waiting:
             client.finish()
+
+
+def test_address_that_opens_connections_too_fast_is_refused_and_others_are_served(small_server: Stack) -> None:
+    def status(source: str) -> int:
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=source), timeout=10) as client:
+            return client.get(f"{small_server.base_url}/api/v1/limits").status_code
+
+    for _ in range(CONNECTIONS_AT_ONCE):
+        for connection in hold(small_server, "127.0.0.6", b"", 1):
+            connection.close()
+    while status("127.0.0.6") == 200:  # a slow machine opens them hardly faster than the rate
+        for connection in hold(small_server, "127.0.0.6", b"", CONNECTIONS_PER_SECOND):
+            connection.close()
+    assert status("127.0.0.7") == 200
+    eventually(lambda: status("127.0.0.6") == 200, "room for the address again")

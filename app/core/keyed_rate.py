@@ -1,0 +1,30 @@
+"""How fast each of many may act: one number for each, whatever the rate (the generic cell rate algorithm, GCRA)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+
+class KeyedRate:
+    """``rate`` turns per second for each, sustained, and ``burst`` at once. Remembers the last ``kept`` of them."""
+
+    def __init__(self, rate: float, burst: float, kept: int = 20_000) -> None:
+        self._interval = 1 / rate
+        self._tolerance = burst / rate
+        self._kept = kept
+        self._free_at: OrderedDict[str, float] = OrderedDict()  # when the whole burst is free again
+
+    def __len__(self) -> int:
+        return len(self._free_at)
+
+    def delay(self, who: str, now: float, longest: float = 0.0) -> float:
+        """Takes a turn and returns the seconds until it; 0 within the burst. If the result is above ``longest``, no
+        turn was taken.
+        """
+        free_at = max(now, self._free_at.pop(who, 0.0)) + self._interval
+        wait = free_at - now - self._tolerance
+        wait = wait if wait > self._interval / 1000 else 0.0  # what is left of rounding
+        self._free_at[who] = free_at if wait <= longest else free_at - self._interval
+        if len(self._free_at) > self._kept:
+            self._free_at.popitem(last=False)
+        return wait
