@@ -93,15 +93,15 @@ export class Parley extends Commands {
     return this.#tokens.current?.user ?? null;
   }
 
-  /** @param {{ username: string, password: string, displayName?: string }} account @returns {Promise<User>} */
-  async register(account) {
-    return this.#signIn(await this.#rest.call("POST", "/auth/register", account));
+  /** Signs in. @param {string} path @param {any} body @returns {Promise<User>} */
+  async enter(path, body) {
+    return this.#signIn(await this.#rest.call("POST", path, body));
   }
 
   /** @param {{ username: string, password: string }} credentials @returns {Promise<User>} */
   async login(credentials) {
     const deviceToken = this.#devices.tokenFor(credentials.username);
-    return this.#signIn(await this.#rest.call("POST", "/auth/login", { ...credentials, deviceToken }));
+    return this.enter("/auth/login", { ...credentials, deviceToken });
   }
 
   /** @param {Pair} pair @returns {Promise<User>} */

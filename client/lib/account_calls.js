@@ -1,7 +1,7 @@
-/** @import { Profile, ProfilePatch, SignIn } from "./types.js" */
+/** @import { Profile, ProfilePatch, SignIn, User } from "./types.js" */
 import { Api, pictureForm } from "./api.js";
 
-/** The REST calls for your profile, your password and your sign-ins. */
+/** The REST calls for your account: signing in, your profile, your password, your second factor and your sign-ins. */
 export class AccountCalls extends Api {
   /** Keeps what the server answered about you. @param {Profile} _user */
   keepMe(_user) {}
@@ -23,6 +23,41 @@ export class AccountCalls extends Api {
   #kept(user) {
     this.keepMe(user);
     return user;
+  }
+
+  /** Signs in. @param {string} _path @param {any} _body @returns {Promise<User>} */
+  enter(_path, _body) {
+    throw new Error();
+  }
+
+  /** @param {{ username: string, password: string, displayName?: string }} account @returns {Promise<User>} */
+  register(account) {
+    return this.enter("/auth/register", account);
+  }
+
+  /** Completes a `login` that was rejected with `second_factor_required`. @param {{ challenge: string, code: string }} proof @returns {Promise<User>} */
+  loginWithCode(proof) {
+    return this.enter("/auth/login/second-factor", proof);
+  }
+
+  /** Returns a secret for an authenticator, which counts once it is confirmed. @param {{ password: string }} proof @returns {Promise<{ secret: string, uri: string }>} */
+  beginSecondFactor(proof) {
+    return this.request("POST", "/auth/second-factor", proof);
+  }
+
+  /** Turns the second factor on. @param {{ code: string }} proof @returns {Promise<string[]>} the recovery codes */
+  async confirmSecondFactor(proof) {
+    return (await this.request("POST", "/auth/second-factor/confirm", proof)).recoveryCodes;
+  }
+
+  /** @param {{ password: string, code: string }} proof */
+  async disableSecondFactor(proof) {
+    await this.request("DELETE", "/auth/second-factor", proof);
+  }
+
+  /** @param {{ password: string, code: string }} proof @returns {Promise<string[]>} the new recovery codes */
+  async renewRecoveryCodes(proof) {
+    return (await this.request("POST", "/auth/second-factor/recovery-codes", proof)).recoveryCodes;
   }
 
   /** Ends all your other sign-ins. @param {{ current: string, new: string }} passwords */

@@ -3,7 +3,7 @@ export class ParleyError extends Error {
   /**
    * @param {string} code
    * @param {string} [message] for developers
-   * @param {{ status?: number, retryAfter?: number, errors?: { field: string, message: string }[] }} [more]
+   * @param {{ status?: number, retryAfter?: number, errors?: { field: string, message: string }[], challenge?: string }} [more]
    */
   constructor(code, message = code, more = {}) {
     super(message);
@@ -13,6 +13,8 @@ export class ParleyError extends Error {
     /** Seconds. */
     this.retryAfter = more.retryAfter;
     this.errors = more.errors;
+    /** With `second_factor_required`: give it to `loginWithCode`. */
+    this.challenge = more.challenge;
   }
 
   /** True if the same request may succeed later. `unauthorized` counts, because a fresh token fixes it. */

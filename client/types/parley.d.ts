@@ -16,12 +16,6 @@ export class Parley extends Commands {
     fetchLimits(): Promise<Limits>;
     /** @returns {User & Partial<Profile> | null} */
     get me(): (User & Partial<Profile>) | null;
-    /** @param {{ username: string, password: string, displayName?: string }} account @returns {Promise<User>} */
-    register(account: {
-        username: string;
-        password: string;
-        displayName?: string;
-    }): Promise<User>;
     /** @param {{ username: string, password: string }} credentials @returns {Promise<User>} */
     login(credentials: {
         username: string;

@@ -9,7 +9,7 @@ export class ParleyError extends Error {
     /**
      * @param {string} code
      * @param {string} [message] for developers
-     * @param {{ status?: number, retryAfter?: number, errors?: { field: string, message: string }[] }} [more]
+     * @param {{ status?: number, retryAfter?: number, errors?: { field: string, message: string }[], challenge?: string }} [more]
      */
     constructor(code: string, message?: string, more?: {
         status?: number;
@@ -18,6 +18,7 @@ export class ParleyError extends Error {
             field: string;
             message: string;
         }[];
+        challenge?: string;
     });
     code: string;
     status: number | undefined;
@@ -27,6 +28,8 @@ export class ParleyError extends Error {
         field: string;
         message: string;
     }[] | undefined;
+    /** With `second_factor_required`: give it to `loginWithCode`. */
+    challenge: string | undefined;
     /** True if the same request may succeed later. `unauthorized` counts, because a fresh token fixes it. */
     get retryable(): boolean;
 }

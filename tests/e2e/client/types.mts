@@ -20,6 +20,9 @@ is<never>()({} as Loose<EventMap>);
 
 export async function signing(parley: Parley): Promise<void> {
   is<User>()(await parley.login({ username: "alice", password: "secret" }));
+  is<User>()(await parley.register({ username: "alice", password: "secret" }));
+  is<User>()(await parley.loginWithCode({ challenge: new ParleyError("second_factor_required").challenge ?? "", code: "123456" }));
+  is<string[]>()(await parley.confirmSecondFactor({ code: "123456" }));
   is<Profile>()(await parley.updateMe({ displayName: "Alice", avatarUrl: null }));
   // @ts-expect-error it is null if nobody is signed in
   parley.me.id;

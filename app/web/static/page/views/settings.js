@@ -1,4 +1,4 @@
-// Settings: profile, theme, privacy, e-mail, password, sign-ins, notifications, the user's data, signing out.
+// Settings: profile, theme, privacy, e-mail, password, two-step sign-in, sign-ins, notifications, the user's data, signing out.
 
 import { avatarOf } from "../components/avatar.js";
 import { button, busy } from "../components/button.js";
@@ -17,6 +17,7 @@ import { openExport } from "./export.js";
 import { notifications } from "./notification_settings.js";
 import { passwordSettings } from "./password_settings.js";
 import { mayHandleReports, openReports } from "./reports.js";
+import { secondFactor } from "./second_factor.js";
 import { signIns } from "./sign_ins.js";
 
 const WHO = [["everyone", "Everyone"], ["contacts", "People I chat with"], ["nobody", "Nobody"]];
@@ -29,7 +30,7 @@ export function openSettings(app) {
     section("Appearance", select("Theme", THEMES, theme(), setTheme)),
     section("Privacy", privacyChoices(app, me), blockedPeople(app)),
     emailSettings(app, me),
-    accountAccess(app),
+    accountAccess(app, me),
     notifications(app),
     administration(app),
     section("Your data", line("file", "Get a copy of your data", () => openExport(app)), line("trash", "Delete my account", () => openDeletion(app), true)),
@@ -74,11 +75,11 @@ function ownPicture(store) {
   return place;
 }
 
-/** The password and the sign-ins. Accounts of another service have neither here. */
-function accountAccess(app) {
+/** The password, the second factor and the sign-ins. Accounts of another service have none of them here. */
+function accountAccess(app, me) {
   if (document.documentElement.dataset.accounts !== "on") return [];
   const { section: list, reload } = signIns(app);
-  return [passwordSettings(app, reload), list];
+  return [passwordSettings(app, reload), secondFactor(app, me), list];
 }
 
 /** The settings of who may do what, as the server has them. `mine` resolves to your own user. */

@@ -4,6 +4,7 @@ import { busy } from "../components/button.js";
 import { field } from "../components/field.js";
 import { fill, h } from "../lib/dom.js";
 import { sentence } from "../lib/words.js";
+import { codeForm } from "./sign_in_code.js";
 
 const ERRORS = {
   login: { unauthorized: "Wrong username or password." },
@@ -34,13 +35,21 @@ export function signIn(client, { note = "", onSignedIn, onForgotten }) {
       creating ? "I already have an account" : "Create an account");
     const form = h("form.card", { noValidate: true, onsubmit: (event) => send(event, { username, name, password, problem, submit }) },
       h("h1", null, creating ? "Create an account" : "Sign in"), username.row, name?.row, password.row, problem, submit, other, creating ? null : forgot);
-    fill(page, h("div.brand", null, h("img", { src: "/static/icon.svg", alt: "", width: "44", height: "44" }), h("p", null, "Parley")),
-      accounts ? form : otherService(), h("p.detail", null, h("a", { href: "/docs" }, "API documentation")));
+    show(accounts ? form : otherService());
     if (accounts) username.input.focus();
   }
-  function switchTo(next) {
-    [mode, note] = [next, ""];
+  function show(content) {
+    fill(page, h("div.brand", null, h("img", { src: "/static/icon.svg", alt: "", width: "44", height: "44" }), h("p", null, "Parley")),
+      content, h("p.detail", null, h("a", { href: "/docs" }, "API documentation")));
+  }
+  function switchTo(next, text = "") {
+    [mode, note] = [next, text];
     draw();
+  }
+  function askForCode({ challenge }) {
+    const { form, focus } = codeForm(client, { challenge, onSignedIn, onBack: (text) => switchTo("login", text) });
+    show(form);
+    focus();
   }
   async function send(event, { username, name, password, problem, submit }) {
     event.preventDefault();
@@ -49,11 +58,12 @@ export function signIn(client, { note = "", onSignedIn, onForgotten }) {
     [username, password, name].forEach((one) => one?.fail(""));
     problem.textContent = "";
     const fail = (error) => {
+      if (error.code === "second_factor_required") return askForCode(error);
       const fields = { username, password, displayName: name };
       const named = (error.errors ?? []).filter((one) => fields[one.field]);
       named.forEach((one) => fields[one.field].fail(one.message));
       if (!named.length) problem.textContent = sentence(error, ERRORS[mode]);
-      (fields[named[0]?.field] ?? password).input.focus();
+      return (fields[named[0]?.field] ?? password).input.focus();
     };
     const wrong = mode === "register" ? mistakes(given) : [];
     if (wrong.length) return fail({ errors: wrong });
