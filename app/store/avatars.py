@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 from msgspec import Struct
@@ -22,11 +23,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from app.core.avatars import PREFIX, address_of
+from app.core.avatars import PREFIX
 from app.store.models import Avatar, Conversation, User
 from app.store.sql import first, structs
 
 _ID = cast(Avatar.id, Text)
+_ADDRESS = func.concat(PREFIX, _ID)
 # A user has few pictures at once: one, those of groups, and a few that were replaced.
 MAX_PER_USER = 200
 UNUSED_SECONDS, USED_SECONDS = 3600, 7 * 86_400
@@ -97,12 +99,19 @@ def mark_ready(conn: Connection, avatar_id: str, picture: bytes) -> None:
 
 
 def mark_failed(conn: Connection, avatar_id: str) -> None:
-    """Also takes the address from the user who has it."""
+    """Also takes the address from the user and the group that have it."""
     due = func.now() + timedelta(seconds=UNUSED_SECONDS)
     failed = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
-    owner = conn.execute(failed.values(state="failed", original=None, sweep_at=due).returning(Avatar.user_id)).scalar()
-    has_it = User.id == owner, User.avatar_url == address_of(avatar_id)
-    conn.execute(update(User).where(*has_it).values(avatar_url=None))
+    conn.execute(failed.values(state="failed", original=None, sweep_at=due))
+    _take_failed(conn, [uuid.UUID(avatar_id)])
+
+
+def _take_failed(conn: Connection, ids: Sequence[uuid.UUID]) -> None:
+    failed = Avatar.id.in_(ids), Avatar.state == "failed"
+    of_user = Avatar.user_id == User.id, User.avatar_url == _ADDRESS
+    conn.execute(update(User).where(*failed, *of_user).values(avatar_url=None))
+    of_group = Avatar.conversation_id == Conversation.id, Conversation.avatar_url == _ADDRESS
+    conn.execute(update(Conversation).where(*failed, *of_group).values(avatar_url=None))
 
 
 def retry_later(conn: Connection, avatar_id: str, seconds: float, *, failed: bool) -> None:
@@ -124,9 +133,13 @@ def due(conn: Connection, limit: int = 100) -> list[str]:
 
 
 def forget_unused(conn: Connection, limit: int = 500) -> int:
-    """Deletes pictures that nobody has any more, out of ``limit`` whose check is due. Returns how many were checked."""
+    """Deletes pictures that nobody has any more, out of ``limit`` whose check is due. Returns how many were checked.
+
+    A group can get the address of a picture that has failed already, if the change of the group is stored late.
+    """
     checked = select(Avatar.id).where(Avatar.sweep_at < func.now(), Avatar.state != "waiting").limit(limit)
     ids = list(conn.execute(checked.with_for_update(skip_locked=True)).scalars())
+    _take_failed(conn, ids)
     conn.execute(delete(Avatar).where(Avatar.id.in_(ids), ~_is_used()))
     later = func.now() + timedelta(seconds=USED_SECONDS)
     conn.execute(update(Avatar).where(Avatar.id.in_(ids)).values(sweep_at=later))
@@ -134,9 +147,8 @@ def forget_unused(conn: Connection, limit: int = 500) -> int:
 
 
 def _is_used() -> ColumnElement[bool]:
-    address = func.concat(PREFIX, _ID)
-    by_user = select(User.id).where(User.id == Avatar.user_id, User.avatar_url == address)
-    of_group = and_(Conversation.id == Avatar.conversation_id, Conversation.avatar_url == address)
+    by_user = select(User.id).where(User.id == Avatar.user_id, User.avatar_url == _ADDRESS)
+    of_group = and_(Conversation.id == Avatar.conversation_id, Conversation.avatar_url == _ADDRESS)
     return or_(by_user.exists(), select(Conversation.id).where(of_group).exists())
 
 

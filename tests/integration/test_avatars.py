@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import redis
-from sqlalchemy import Engine, func, update
+from sqlalchemy import Engine, func, select, update
 
 from app.core.avatars import MAX_AVATAR_BYTES, address_of, avatar_of
 from app.message_log import keys
@@ -16,7 +16,8 @@ from app.services.accounts.avatars import AvatarFetcher, adopt_outside, process_
 from app.store import avatars as store
 from app.store import users
 from app.store.engine import reading, writing
-from app.store.models import Avatar, User
+from app.store.groups import create_group
+from app.store.models import Avatar, Conversation, User
 from tests.support.media_files import image_bytes
 
 
@@ -125,6 +126,30 @@ def test_address_without_a_picture_is_taken_from_the_user(
     process_avatar(made, engine=engine, fetch=fetcher.fetch)
     assert state(engine, made) == "failed"
     assert address(engine, user_id) is None
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_address_without_a_picture_is_taken_from_the_group(
+    engine: Engine, fetcher: AvatarFetcher, host: Host, user_id: int, late: bool
+) -> None:
+    """``late``: the group gets the address when the picture has failed already."""
+    host.answers["/a"] = 404, b"", ""
+    with writing(engine) as conn:
+        group = create_group(conn, user_id, "Team", [])
+        assert group is not None
+        made = store.add(conn, user_id, source=f"{host.url}/a", conversation_id=group)
+    if late:
+        process_avatar(made, engine=engine, fetch=fetcher.fetch)
+    with writing(engine) as conn:
+        conn.execute(update(Conversation).where(Conversation.id == group).values(avatar_url=address_of(made)))
+        conn.execute(update(Avatar).values(sweep_at=func.now()))
+    if late:
+        with writing(engine) as conn:
+            store.forget_unused(conn)
+    else:
+        process_avatar(made, engine=engine, fetch=fetcher.fetch)
+    with reading(engine) as conn:
+        assert conn.execute(select(Conversation.avatar_url).where(Conversation.id == group)).scalar_one() is None
 
 
 def test_own_machine_is_never_called(engine: Engine, redis_client: redis.Redis, host: Host, user_id: int) -> None:
