@@ -35,7 +35,7 @@
         var answer = null;
         try { answer = JSON.parse(request.responseText); } catch (ignored) { answer = {}; } // 204, or no answer
         if (request.status >= 200 && request.status < 300) done(null, answer);
-        else done({ code: answer.code || "network", status: request.status, retryAfter: answer.retryAfter }, null);
+        else done({ code: answer.code || "network", status: request.status, retryAfter: answer.retryAfter, challenge: answer.challenge }, null);
       };
       request.send(body ? JSON.stringify(body) : null);
       return request;
@@ -67,8 +67,8 @@
       });
     };
 
-    function signIn(path, username, password, done) {
-      call("POST", path, { username: username, password: password }, "", function (error, answer) {
+    function signIn(path, body, done) {
+      call("POST", path, body, "", function (error, answer) {
         if (!error) {
           chat.user = answer.user;
           chat.tokens = { accessToken: answer.accessToken, refreshToken: answer.refreshToken };
@@ -76,8 +76,10 @@
         done(error, chat.user);
       });
     }
-    chat.register = function (username, password, done) { signIn("/auth/register", username, password, done); };
-    chat.login = function (username, password, done) { signIn("/auth/login", username, password, done); };
+    chat.register = function (username, password, done) { signIn("/auth/register", { username: username, password: password }, done); };
+    chat.login = function (username, password, done) { signIn("/auth/login", { username: username, password: password }, done); };
+    /* `challenge` is in the error `second_factor_required` of a login. */
+    chat.loginWithCode = function (challenge, code, done) { signIn("/auth/login/second-factor", { challenge: challenge, code: code }, done); };
 
     chat.on = function (name, handler) { (handlers[name] = handlers[name] || []).push(handler); };
 

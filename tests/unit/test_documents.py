@@ -16,8 +16,9 @@ from jsonschema import Draft202012Validator
 from app import create_app
 from app.api.conversations import NewConversation
 from app.api.documents.asyncapi import CLOSE_CODES, asyncapi
-from app.api.documents.openapi import openapi
+from app.api.documents.openapi import CODES, openapi
 from app.api.documents.operations import OPERATIONS, EventsQuery
+from app.api.documents.page import page
 from app.config import Settings
 from app.core.avatars import AvatarForm
 from app.core.close_codes import CloseCode
@@ -127,6 +128,16 @@ def test_documents_list_exactly_the_error_codes():
     assert set(openapi()["components"]["responses"]) == codes
     for document, name in ((openapi(), "Problem"), (asyncapi(), "ErrorData")):
         assert set(document["components"]["schemas"][name]["properties"]["code"]["enum"]) == codes
+
+
+def test_operations_name_every_code_even_if_several_have_one_status():
+    for operation in OPERATIONS:
+        answers = openapi()["paths"][operation.path][operation.method.lower()]["responses"].values()
+        named = [code for answer in answers for code in answer.get(CODES, [])]
+        named += [answer["$ref"].rpartition("/")[2] for answer in answers if "$ref" in answer]
+        assert sorted(named) == sorted([*(kind.code for kind in operation.refusals()), "internal"]), operation.name
+    (log_in,) = [entry for entries in page()["tags"].values() for entry in entries if entry.anchor == "rest-logIn"]
+    assert {"unauthorized", "second_factor_required"} <= set(log_in.errors)
 
 
 def test_documents_list_exactly_the_close_codes():

@@ -16,6 +16,7 @@ from app.core.errors import ParleyError, all_errors
 from app.version import __version__
 
 VERSION = __version__
+CODES = "x-codes"  # the codes of an answer that may have several
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "access": [{"accessToken": []}],
@@ -125,7 +126,8 @@ def _refusal(kinds: Sequence[type[ParleyError]]) -> Schema:
     if len(kinds) == 1:
         return {"$ref": f"#/components/responses/{kinds[0].code}"}
     problems = [_problem(kind) for kind in kinds]
-    return problems[0] | {"description": " ".join(problem["description"] for problem in problems)}
+    description = " ".join(problem["description"] for problem in problems)
+    return problems[0] | {"description": description, CODES: [kind.code for kind in kinds]}
 
 
 def _answer(answer: Answered, schemas: dict[Any, Schema]) -> Schema:

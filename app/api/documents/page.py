@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from app.api.documents.asyncapi import asyncapi
-from app.api.documents.openapi import openapi
+from app.api.documents.openapi import CODES, openapi
 from app.api.documents.schemas import Schema, resolve
 from app.core.commands import MAX_SAFE_INTEGER
 from app.core.ids import UUID_PATTERN
@@ -89,6 +89,8 @@ def _operation(path: str, method: str, operation: Schema, schemas: dict[str, Sch
     for status, answer in operation["responses"].items():
         if "$ref" in answer:
             errors.append(answer["$ref"].rpartition("/")[2])
+        elif CODES in answer:
+            errors += answer[CODES]
         else:
             parts.append(_answer(status, answer))
     notes = [f"Needs: {' or '.join(tokens)}"] if tokens else ["Needs no token"]

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser
 
@@ -15,6 +16,7 @@ from app.api.client_files import CLIENT
 from dev.processes import wait_until
 from tests.e2e.client.tab import PASSWORD, Tab
 from tests.e2e.page.gate import Gate
+from tests.support.clients import RestClient, register
 from tests.support.processes import Stack
 
 OpenTab = Callable[..., Tab]
@@ -209,3 +211,22 @@ def test_legacy_client_chats(open_tab: OpenTab, server: Stack) -> None:
     bob.send(ack["conversationId"], "with a new token")
     old.wait("received.some((e) => e.name === 'old' && e.data.message === 'with a new token')")
     assert old.run(OLD_SEQS) == [1, 2, 3]
+
+
+OLD_LOGIN = """([name, password]) => new Promise((done) => chat.login(name, password, (error) => done(error)))"""
+OLD_CODE = """([challenge, code]) => new Promise((done, fail) =>
+  chat.loginWithCode(challenge, code, (error, user) => error ? fail(error) : done(user.id)))"""
+
+
+def test_legacy_client_signs_in_with_a_code(open_tab: OpenTab, server: Stack) -> None:
+    account = register(server.base_url)
+    rest = RestClient(server.base_url, account.access_token)
+    secret = rest.json("POST", "/auth/second-factor", json={"password": account.password})["secret"]
+    confirmed = rest.json("POST", "/auth/second-factor/confirm", json={"code": pyotp.TOTP(secret).now()})
+    rest.close()
+    old = open_tab("old")
+    old.page.add_script_tag(url=f"{server.base_url}/client/legacy.js")
+    old.run(OLD_BEGIN)
+    refused = old.run(OLD_LOGIN, [account.username, account.password])
+    assert refused["code"] == "second_factor_required"
+    assert old.run(OLD_CODE, [refused["challenge"], confirmed["recoveryCodes"][0]]) == account.user_id
