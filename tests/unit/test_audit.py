@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -88,6 +89,63 @@ def test_data_that_end_half_way_are_said_and_do_not_pass(tmp_path: Path, osv: st
 
 def test_empty_lock_file_does_not_pass(tmp_path: Path, osv: str) -> None:
     assert run(tmp_path, osv, "# nothing\n")[0] == audit.NOT_AUDITED
+
+
+class Registry(BaseHTTPRequestHandler):
+    """npm's registry: ``advisories`` holds those of each package; None breaks the connection."""
+
+    advisories: ClassVar[dict[str, Any] | None] = {}
+
+    def do_POST(self) -> None:
+        assert self.path == "/-/npm/v1/security/advisories/bulk"
+        asked = self.rfile.read(int(self.headers["Content-Length"]))
+        asked = gzip.decompress(asked) if self.headers["Content-Encoding"] == "gzip" else asked
+        assert json.loads(asked) == {"one": ["1.0.0"]}
+        self.send_response(200 if self.advisories is not None else 503)
+        body = json.dumps(self.advisories or {}).encode()
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        """npm reads the versions of a vulnerable package, to say which one to take."""
+        versions = {number: {"name": "one", "version": number} for number in ("1.0.0", "1.1.0")}
+        body = json.dumps({"name": "one", "versions": versions, "dist-tags": {"latest": "1.1.0"}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Prints nothing."""
+
+
+@pytest.mark.parametrize(
+    ("advisories", "status", "says"),
+    [
+        ({}, 0, "audit: ok, 1 packages"),
+        (
+            {"one": [{"id": 1, "title": "a hole", "url": "u", "severity": "high", "vulnerable_versions": "<1.1.0"}]},
+            audit.VULNERABLE,
+            "one: a hole, u\naudit: FAILED",
+        ),
+        (None, audit.NOT_AUDITED, "audit: NOT AUDITED: package-lock.json: "),
+    ],
+)
+def test_lock_of_npm(tmp_path: Path, advisories: dict[str, Any] | None, status: int, says: str) -> None:
+    Registry.advisories = advisories
+    package = {"name": "checks", "version": "1.0.0", "devDependencies": {"one": "1.0.0"}}
+    one = {"version": "1.0.0", "dev": True, "resolved": "https://registry.invalid/one-1.0.0.tgz"}
+    lock = {**package, "lockfileVersion": 3, "packages": {"": package, "node_modules/one": one}}
+    (tmp_path / "package.json").write_text(json.dumps(package))
+    (tmp_path / "package-lock.json").write_text(json.dumps(lock))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        env = base_env(npm_config_registry=f"http://127.0.0.1:{server.server_port}/", NO_PROXY="*")
+        command = [sys.executable, "-m", "dev.audit", str(tmp_path / "package-lock.json")]
+        result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        server.shutdown()
+    assert (result.returncode, result.stdout[: len(says)]) == (status, says)
 
 
 def test_locks_of_the_audit_exist() -> None:
