@@ -14,6 +14,7 @@ from app.core.second_factor import ConfirmSecondFactor
 from app.services.accounts import delete_account
 from app.services.auth.enable_second_factor import confirm_second_factor
 from app.services.auth.one_time_codes import OneTimeCodes
+from app.store import exports
 from app.store.engine import reading
 from app.store.models import RecoveryCode, SecondFactor
 from tests.integration.auth.conftest import MakeApp
@@ -145,8 +146,10 @@ def test_other_sign_ins_stay_when_it_is_turned_on_and_off(api: Api) -> None:
 
 def test_secrets_and_recovery_codes_are_stored_unreadable(api: Api, parley: Container) -> None:
     person = enable(api)
-    assert person.secret.encode() not in stored_secret(parley, person.account.id)
+    sealed = stored_secret(parley, person.account.id)
+    assert person.secret.encode() not in sealed
     with reading(parley.engine) as conn:
+        assert sealed.decode() not in str(exports.own_data(conn, person.account.id))
         hashes = conn.execute(select(RecoveryCode.hash).where(RecoveryCode.user_id == person.account.id)).scalars()
         stored = b"".join(hashes)
     assert len(stored) == 10 * 32
