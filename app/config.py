@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app import config_checks
+from app.core.password_cost import MEMORY_KIB, PASSES
 
 # Stops gunicorn's arbiter and a platform's restarts: trying again will not help.
 CONFIG_EXIT_STATUS = 3
@@ -75,6 +76,8 @@ class Settings:
     jwt_audience: str = ""
     local_accounts: bool = False  # keep own accounts beside an external user service; without one, they always exist
     auth_attempts_per_minute: int = 30  # sign-ins per username and address; 20 times that per address; 0 is no limit
+    password_memory_kib: int = MEMORY_KIB  # of one hash; two are computed at once
+    password_passes: int = PASSES
     token_requests_per_minute: int = 120  # refreshes and tickets per user
     joins_per_minute: int = 120  # new sessions per user
     writes_per_minute: int = 300  # other changes over REST per user, and 20 times as many per address
@@ -276,6 +279,7 @@ def _production_problems(settings: Settings) -> Iterator[str]:
         yield "PUSH_LOOPBACK is only for tests: clients could make this machine call itself."
     if settings.jwt_jwks_url and not settings.jwt_jwks_url.startswith("https://"):
         yield "JWT_JWKS_URL must be https: its answer decides which tokens are accepted."
+    yield from config_checks.hash_problems(settings.password_memory_kib, settings.password_passes)
     if settings.demo_key:
         yield "DEMO_KEY opens accounts without a password; it is only for development."
 

@@ -7,6 +7,8 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from app.core.password_cost import MEMORY_KIB, PASSES
+
 ENVIRONMENTS = ("development", "production")
 MIN_KEY_CHARACTERS = 32
 # In a random key of 32 characters nearly all neighbouring pairs differ. Repetitions and counting have fewer.
@@ -92,6 +94,14 @@ def origin_problems(origins: Iterable[str], *, production: bool) -> Iterator[str
                 yield "ALLOWED_ORIGINS=* would let every web page open sessions; list the origins."
         elif not _ORIGIN.fullmatch(origin):
             yield f"ALLOWED_ORIGINS: {origin!r} is not an origin. It must be like https://chat.example, without a path."
+
+
+def hash_problems(memory_kib: int, passes: int) -> Iterator[str]:
+    if memory_kib < MEMORY_KIB or passes < PASSES:
+        yield (
+            f"PASSWORD_MEMORY_KIB must be at least {MEMORY_KIB} and PASSWORD_PASSES at least {PASSES}:"
+            " stolen hashes of less work are soon guessed."
+        )
 
 
 def mail_problems(url: str, sender: str, public_url: str, *, production: bool) -> Iterator[str]:

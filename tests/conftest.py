@@ -21,7 +21,7 @@ from sqlalchemy import Engine, create_engine
 from app.config import Settings
 from dev.embedded import EmbeddedStores
 from tests.support import store_template
-from tests.support.processes import Stack
+from tests.support.processes import QUICK_PASSWORDS, Stack
 from tests.support.store_template import TEMPLATE, migrated_stores
 
 # A busy machine may take longer than hypothesis' 200 ms for any example.
@@ -93,6 +93,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "SECRET_KEY": "test-secret-key-of-32-characters!",
+        **QUICK_PASSWORDS,
     }
     return Settings.from_env(env)
 

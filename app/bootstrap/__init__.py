@@ -43,7 +43,9 @@ def build_container(settings: Settings) -> Container:
     client = connect_redis(settings)
     revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
     suspended = SuspendedUsers(client, keys.SUSPENDED, lambda: _suspended_in_store(engine))
-    passwords = Passwords(run=WorkThreads(AT_ONCE).run)
+    passwords = Passwords(
+        run=WorkThreads(AT_ONCE).run, memory_kib=settings.password_memory_kib, passes=settings.password_passes
+    )
     limits = RateLimits(redis=client, settings=settings)
     devices = KnownDevices(settings.keys)
     failures = FailureCounter(redis=client, attempts_per_minute=settings.auth_attempts_per_minute)

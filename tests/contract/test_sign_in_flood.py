@@ -20,7 +20,7 @@ from tests.contract.expect import eventually
 from tests.support.clients import Account, register
 from tests.support.patience import PATIENCE
 from tests.support.private_stack import private_stack
-from tests.support.processes import Stack
+from tests.support.processes import REAL_PASSWORDS, Stack
 
 FLOOD = 400
 MOST = 1000  # connections, of which one address may hold half
@@ -30,7 +30,7 @@ MOST = 1000  # connections, of which one address may hold half
 def strict_server() -> Iterator[Stack]:
     """A server behind one proxy of its own, with the limits of production."""
     env = {"AUTH_ATTEMPTS_PER_MINUTE": "30", "TRUSTED_PROXIES": "1", "WORKER_CONNECTIONS": str(MOST)}
-    with private_stack(web=1, workers=1, env=env) as stack:
+    with private_stack(web=1, workers=1, env={**env, **REAL_PASSWORDS}) as stack:
         yield stack
 
 

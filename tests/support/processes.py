@@ -18,12 +18,16 @@ from pathlib import Path
 
 import psutil
 
+from app.core.password_cost import MEMORY_KIB, PASSES
 from dev.embedded import EmbeddedStores
 from dev.processes import Guard, free_port, signal_group, wait_until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 SECRET_KEY = "test-secret-key-of-32-characters!"
+# The tests register thousands of users, at 20 ms of CPU each.
+QUICK_PASSWORDS = {"PASSWORD_MEMORY_KIB": "8", "PASSWORD_PASSES": "1"}
+REAL_PASSWORDS = {"PASSWORD_MEMORY_KIB": str(MEMORY_KIB), "PASSWORD_PASSES": str(PASSES)}
 STOP_SECONDS = 25.0  # a platform kills after 30
 
 
@@ -39,7 +43,8 @@ def base_env(**more: str) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
     # All accounts of the tests are new. Some tests open many conversations, and strangers watch each other.
     unlimited = {"NEW_ACCOUNT_CONVERSATIONS": "0", "PRESENCE_VISIBLE": "everyone"}
-    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **unlimited, **more}
+    passwords = {} if more.get("APP_ENV") == "production" else QUICK_PASSWORDS  # which production refuses
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **unlimited, **passwords, **more}
 
 
 @dataclass

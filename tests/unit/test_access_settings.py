@@ -30,6 +30,8 @@ EXTERNAL = {"JWT_ISSUER": "https://users.example", "JWT_AUDIENCE": "parley"}
         ("JWT_ISSUER", {"JWT_JWKS_URL": "https://users.example/keys", "JWT_AUDIENCE": "parley"}),
         ("both set", {"JWT_JWKS_URL": "https://x/k", "JWT_PUBLIC_KEY": "pem", **EXTERNAL}),
         ("https", {"APP_ENV": "production", "JWT_JWKS_URL": "http://users.example/keys", **EXTERNAL}),
+        ("PASSWORD_MEMORY_KIB", {"APP_ENV": "production", "PASSWORD_MEMORY_KIB": "8192"}),
+        ("PASSWORD_PASSES", {"APP_ENV": "production", "PASSWORD_PASSES": "1"}),
         ("ALLOWED_ORIGINS", {"APP_ENV": "production", "ALLOWED_ORIGINS": "https://a.example, *"}),
     ],
 )

@@ -19,6 +19,13 @@ def test_password_matches_only_its_own_hash() -> None:
     assert stored != passwords.hash("pässwörd \U0001f511")
 
 
+def test_hash_costs_what_owasp_advises() -> None:
+    assert passwords.hash("password").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    cheap = Passwords(memory_kib=8, passes=1)
+    assert cheap.hash("password").startswith("$argon2id$v=19$m=8,t=1,p=1$")
+    assert cheap.verify(passwords.hash("password"), "password")
+
+
 @pytest.mark.parametrize("stored", [None, "", "nonsense", "$argon2id$v=19$m=19456,t=2,p=1$broken"])
 def test_without_a_stored_password_nothing_matches(stored: str | None) -> None:
     assert not passwords.verify(stored, "")

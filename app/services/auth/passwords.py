@@ -10,13 +10,12 @@ from typing import Any, Protocol, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from app.core.password_cost import MEMORY_KIB, PASSES
 from app.services.auth.turns import Turns
 
 T = TypeVar("T")
 
-# OWASP's first choice for Argon2id: 19 MiB, two passes, one lane; about 20 ms. With more memory, a burst of logins
-# could use up all memory of a small dyno.
-MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
+LANES = 1
 MAX_PENDING = 200  # at 20 ms each on two threads, the last one waits 2 s
 AT_ONCE = 2
 
@@ -38,8 +37,16 @@ class Passwords:
     that, the network with the most of them gets Overloaded.
     """
 
-    def __init__(self, *, run: RunWork = run_here, max_pending: int = MAX_PENDING, at_once: int = AT_ONCE) -> None:
-        self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+    def __init__(
+        self,
+        *,
+        run: RunWork = run_here,
+        memory_kib: int = MEMORY_KIB,
+        passes: int = PASSES,
+        max_pending: int = MAX_PENDING,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=LANES)
         # Passwords of unknown users are compared with this hash, so that the answer takes as long as for a known user.
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         self._run = run

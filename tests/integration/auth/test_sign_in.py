@@ -99,7 +99,7 @@ def test_password_is_stored_only_as_argon2id(api: Api) -> None:
     parley = api.app.extensions["parley"]
     with parley.engine.connect() as conn:
         stored = conn.exec_driver_sql("SELECT password_hash FROM users WHERE id = %s", (account.id,)).scalar_one()
-    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert stored.startswith("$argon2id$v=19$")
     assert PASSWORD not in stored
 
 

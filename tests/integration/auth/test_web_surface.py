@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 import redis
 
+from app.core.password_cost import MEMORY_KIB, PASSES
 from app.logs import JsonFormatter, TextFormatter
 from app.message_log.workers import ALIVE_SECONDS, count_alive, heartbeat
 from app.services.auth.tickets import issue_ticket
@@ -38,7 +39,8 @@ def test_every_answer_carries_the_security_headers(api: Api) -> None:
 
 
 def test_hsts_is_sent_in_production_over_https(make_api: MakeApp) -> None:
-    api = make_api(app_env="production", trusted_proxies=1)
+    cost = {"password_memory_kib": MEMORY_KIB, "password_passes": PASSES}
+    api = make_api(app_env="production", trusted_proxies=1, **cost)
     secure = api.get("/healthz", headers={"X-Forwarded-Proto": "https"})
     assert secure.headers["Strict-Transport-Security"].startswith("max-age=")
     assert "Strict-Transport-Security" not in api.get("/healthz").headers
