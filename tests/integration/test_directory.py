@@ -96,6 +96,26 @@ def test_stranger_is_like_nobody_over_websocket(server: Stack, ann: Account, ben
     client.finish()
 
 
+def test_presence_of_a_stranger_is_that_of_nobody(
+    server: Stack, rest: Callable[[Account], RestClient], ann: Account, ben: Account
+) -> None:
+    online = WsClient(server.base_url, ben).connect()
+    online.join()
+    client = WsClient(server.base_url, ann).connect()
+    client.join()
+    seen = client.presence([ben.user_id, NOBODY])
+    assert {**seen[ben.user_id], "userId": NOBODY} == seen[NOBODY]
+    answered = len(client.named("presence"))
+    online.finish()
+    again = WsClient(server.base_url, ben).connect()
+    again.join()
+    sent = rest(ann).send(receiver_id=ann.user_id, message="to myself")
+    client.wait(lambda: client.messages(sent["conversationId"]) or None, 30, "a later event")
+    assert len(client.named("presence")) == answered
+    again.finish()
+    client.finish()
+
+
 def test_somebody_found_by_exact_name_can_be_written_to(
     rest: Callable[[Account], RestClient], ann: Account, ben: Account
 ) -> None:
