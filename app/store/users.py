@@ -226,23 +226,25 @@ def get_or_create_external(
     username: str = "",
     display_name: str = "",
     last_seen_visible: str = "everyone",
-) -> StoredUser:
-    """Returns the user of an external identity, creating it on first use. Safe if several callers do so at once.
+) -> tuple[StoredUser, bool]:
+    """Returns the user of an external identity, created on first use, and whether this call created it. Safe if several
+    callers do so at once.
 
     ``username`` is a wish: if it is taken or not allowed, the user gets a name derived from the identity. Raises
     AccountDeletedError if the identity's account was deleted: it does not come back.
     """
     is_theirs = User.issuer == issuer, User.subject == subject
     identity = select(*USER_COLUMNS, User.deleted_at.is_not(None)).where(*is_theirs)
+    made = None
     for name in ("", username.lower(), _derived_username(issuer, subject)):
         if _USERNAME.fullmatch(name) and not is_reserved(name):
             more = {"issuer": issuer, "subject": subject, "last_seen_visible": last_seen_visible}
-            insert_user(conn, name, display_name or name, **more)
+            made = insert_user(conn, name, display_name or name, **more)
         row = conn.execute(identity).first()
         if row is not None:
             if row[-1]:
                 raise AccountDeletedError
-            return StoredUser(*row[:-1])
+            return StoredUser(*row[:-1]), made is not None
     raise LookupError(f"no username is free for subject {subject!r}")
 
 

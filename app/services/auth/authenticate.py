@@ -17,6 +17,7 @@ from app.core.key_ring import KeyRing
 from app.fanout.revocation import RevokedSessions
 from app.fanout.suspension import SuspendedUsers
 from app.redis_calls import redis_errors_as_overloaded
+from app.services.audit.record import record
 from app.services.auth.external_issuer import ExternalClaims, ExternalIssuer
 from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token, read_refresh_token
 from app.services.auth.tickets import take_ticket
@@ -157,7 +158,7 @@ def provision_external_user(claims: ExternalClaims, *, engine: Engine, presence_
     """
     try:
         with writing(engine) as conn:
-            user = users.get_or_create_external(
+            user, is_new = users.get_or_create_external(
                 conn,
                 claims.issuer,
                 claims.subject,
@@ -165,6 +166,8 @@ def provision_external_user(claims: ExternalClaims, *, engine: Engine, presence_
                 display_name=claims.display_name,
                 last_seen_visible=presence_visible,
             )
+            if is_new:
+                record(conn, "account.created", actor_id=user.id, target_id=user.id, sessionId=claims.sid)
     except users.AccountDeletedError:
         raise Unauthorized("The account was deleted.") from None
     return user.id

@@ -7,6 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.container import Container
+from app.core.audit import AuditFilter
+from app.store.audit import list_acts
+from app.store.engine import reading
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD, Api, assert_problem
 from tests.support.issuer import AUDIENCE, ISSUER, KeyServer, jwk_of, key_server, make_key, public_pem, sign
@@ -66,6 +70,10 @@ def test_simultaneous_first_requests_create_one_user(external: Api) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda number: me(external, token("s-6", jti=str(number)))["id"], range(16)))
     assert len(set(found)) == 1
+    container: Container = external.app.extensions["parley"]
+    with reading(container.engine) as conn:
+        acts = list_acts(conn, AuditFilter(user_id=int(str(found[0]))), None, 100)
+    assert [act.action for act in acts] == ["account.created"]
 
 
 def test_logout_of_an_issuer_session_survives_the_loss_of_redis(external: Api, both: Api, redis_client: object) -> None:

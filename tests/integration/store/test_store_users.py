@@ -85,12 +85,14 @@ def test_last_seen_of_many_users_only_moves_forward(conn: Connection, engine: En
 
 
 def test_external_identity_becomes_one_user_under_concurrency(engine: Engine) -> None:
-    def arrive(_: int) -> users.StoredUser:
+    def arrive(_: int) -> tuple[users.StoredUser, bool]:
         with autocommit(engine) as conn:
             return users.get_or_create_external(conn, "https://idp", "s-1", username="Wanted", display_name="W")
 
     with ThreadPoolExecutor(8) as pool:
-        found = set(pool.map(arrive, range(24)))
+        answers = list(pool.map(arrive, range(24)))
+    assert sum(is_new for _, is_new in answers) == 1
+    found = {user for user, _ in answers}
     assert {(user.username, user.display_name) for user in found} == {("wanted", "W")}
     assert len({user.id for user in found}) == 1
 
@@ -99,10 +101,10 @@ def test_external_identity_becomes_one_user_under_concurrency(engine: Engine) ->
 def test_external_identity_gets_a_generated_name_if_its_wish_is_unusable(conn: Connection, wish: str) -> None:
     users.insert_user(conn, "taken", "T")
     subject = f"subject of {wish}"
-    made = users.get_or_create_external(conn, "https://idp", subject, username=wish)
+    made, _ = users.get_or_create_external(conn, "https://idp", subject, username=wish)
     assert made.username.startswith("u-")
-    assert users.get_or_create_external(conn, "https://idp", subject, username="other") == made
-    assert users.get_or_create_external(conn, "https://other", subject).id != made.id
+    assert users.get_or_create_external(conn, "https://idp", subject, username="other") == (made, False)
+    assert users.get_or_create_external(conn, "https://other", subject)[0].id != made.id
 
 
 def new_session(conn: Connection, engine: Engine, lasts_ms: int = HOUR_MS) -> str:
