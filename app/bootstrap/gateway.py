@@ -15,6 +15,7 @@ from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
 from app.gateway.timers import Timers, call_later
 from app.message_log.epoch import last_version
+from app.message_log.history import History
 from app.redis_calls import redis_errors_as_overloaded
 from app.redis_connections import connect_redis
 from app.services.client_limits import encoded_limits
@@ -104,6 +105,7 @@ class GatewayBuilder(ServicesBuilder):
     def _build_listener(self) -> None:
         # Protocol 2: with RESP3, redis-py formats every push into a string.
         redis = connect_redis(self._settings, timeout_seconds=30, protocol=2, fail_fast=False)
+        history = History()
 
         def resubscribed() -> None:
             self._run_blocking(self._epochs.compare)
@@ -115,7 +117,8 @@ class GatewayBuilder(ServicesBuilder):
             self._id,
             dispatch=self._hub.dispatch,
             saw_epoch=self._epochs.saw,
-            saw_version=self._history.saw,
+            compare=history.is_behind,
+            saw_version=history.saw,
             revoked=self._revoked.add,
             suspended=self._heard_of_suspension,
             resubscribed=resubscribed,

@@ -85,7 +85,6 @@ class ServicesBuilder:
         self._confirmations = Confirmations()
         self._directs = DirectCache()
         self._epoch = CurrentEpoch(settings.dedupe_seconds)
-        self._history = History()
         self._pools = {"blocking": BlockingPool(), "resuming": BlockingPool(RESUMES_AT_ONCE)}
         self._run_blocking: RunBlocking = self._pools["blocking"].run
         self._hub = Hub(self._confirmations.settle, revoked=revoked.add)
@@ -95,7 +94,6 @@ class ServicesBuilder:
             redis=self._redis,
             engine=self._engine,
             current=self._epoch,
-            history=self._history,
             revoked=self._revoked,
             run_blocking=self._run_blocking,
         )
@@ -111,23 +109,23 @@ class ServicesBuilder:
         self._log = LogWriter(appends=self._appends, changes=self._changes, conversations=self._conversations)
 
     def _log_queue(self, name: str) -> Batcher:
-        settings = self._settings
+        settings, history = self._settings, History()
         script = Append(
             self._redis,
             self._id,
             AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
             name=name,
-            connect=self._connect_checked,
+            connect=partial(self._connect_checked, history),
             saw_epoch=self._epochs.saw,
-            saw_version=self._history.saw,
+            saw_version=history.saw,
             wake=self._waker.wake,
         )
         return Batcher(name, script, recover=self._epochs.renew, after_batch=self._requeue_cold)
 
-    def _connect_checked(self) -> Redis:
+    def _connect_checked(self, history: History) -> Redis:
         """Returns a connection that writes nothing to a Redis that is older than what this gateway has seen."""
         connection = one_connection(self._settings)
-        connection.call_on_connect(self._history.is_behind)
+        connection.call_on_connect(history.is_behind)
         return connection
 
     def _requeue_cold(self) -> None:

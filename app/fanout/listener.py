@@ -33,6 +33,7 @@ class Listener:
         gateway: str,
         *,
         dispatch: Callable[[int, list[Any]], None],
+        compare: Callable[[Redis], object],
         saw_epoch: Callable[[int], None],
         saw_version: Callable[[int, int], None],
         revoked: Callable[[str], None],
@@ -42,6 +43,7 @@ class Listener:
         self._redis = redis
         self._channels = (keys.gateway_channel(gateway), keys.ALL)
         self._dispatch = dispatch
+        self._compare = compare
         self._saw_epoch = saw_epoch
         self._saw_version = saw_version
         self._revoked = revoked
@@ -79,6 +81,7 @@ class Listener:
             connection = pubsub.connection
             for _ in self._channels:
                 connection.read_response(timeout=QUIET_SECONDS, push_request=True)
+            self._compare(self._redis)  # before anything that this subscription brings is seen
             self.subscriptions += 1
             self.subscribed.set()
             self._resubscribed()

@@ -31,14 +31,12 @@ class EpochKeeper:
         redis: Redis,
         engine: Engine,
         current: CurrentEpoch,
-        history: History,
         revoked: RevokedSessions,
         run_blocking: Callable[[Callable[[], None]], None],
     ) -> None:
         self._redis = redis
         self._engine = engine
         self._current = current
-        self._history = history
         self._revoked = revoked
         self._run_blocking = run_blocking
         self._on_lost: list[Callable[[], None]] = []
@@ -80,9 +78,9 @@ class EpochKeeper:
         return self._current.number
 
     def compare(self) -> None:
-        """Begins an epoch if Redis is behind what this gateway has seen or what Postgres has. May block."""
+        """Begins an epoch if Redis has none, or is behind what Postgres has. May block."""
         try:
-            if self._history.is_behind(self._redis) or self._history.is_behind(self._redis, self._stored_version()):
+            if read_epoch(self._redis) is None or History().is_behind(self._redis, self._stored_version()):
                 self.renew()
         except (RedisError, ParleyError) as error:
             log.warning("cannot compare Redis with Postgres: %s", type(error).__name__)

@@ -44,6 +44,11 @@ class Decided(IntEnum):
     NOT_FOUND = 12  # no such message, or no such member
     DEFER = 13  # a mark in a large conversation: send it in a RECEIPT_BATCH
     VERSION_CONFLICT = 14  # the message was changed since it was read
+    STALE = 15  # the message was read in another epoch: it may be lost, and its seq another message's
+
+
+# In the place of an epoch, for a message that was read while Redis had none. No epoch has this number.
+NO_EPOCH = -1
 
 
 class Operation(NamedTuple):

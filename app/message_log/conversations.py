@@ -48,12 +48,14 @@ class Tail(NamedTuple):
     conversations, oldest first.
 
     Every record of the requested conversations up to ``version`` is in here, or is in Postgres for a later read.
+    ``epoch`` is the one that the records belong to. It is 0 if Redis has none; then no record is believed.
     """
 
     records: list[Record]
     version: int
     memberships: list[MembershipChange]
     is_empty: bool  # the whole log is empty: Postgres has everything
+    epoch: int
 
     def change_of(self, user_id: int, conversation_id: int) -> MembershipChange | None:
         """Returns the user's last unstored joining or leaving of the conversation, or None."""
@@ -122,10 +124,12 @@ def is_in_redis(redis: Redis, conversation_id: int) -> bool:
 def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
     """Call this *before* reading Postgres: a record that is stored in between is then seen twice, never missed."""
     arguments: list[str | int] = [keys.PREFIX, *conversation_ids]
-    answer = script(redis, "app.message_log", "tail")(keys=[keys.LOG, keys.VERSION, keys.MEMBERSHIPS], args=arguments)
-    records = [unpack_record(packed) for packed_list in answer[4::2] for packed in packed_list]
+    names = [keys.LOG, keys.VERSION, keys.MEMBERSHIPS, keys.EPOCH]
+    answer = script(redis, "app.message_log", "tail")(keys=names, args=arguments)
+    version, epoch, entries, changes = answer[:4]
+    records = [unpack_record(packed) for packed_list in answer[5::2] for packed in packed_list]
     records.sort(key=lambda record: record.version)
-    return Tail(records, int(answer[0]), [MembershipChange(*unpack(packed)) for packed in answer[2]], not answer[1])
+    return Tail(records, int(version), [MembershipChange(*unpack(packed)) for packed in changes], not entries, epoch)
 
 
 def group_now(redis: Redis, conversation_id: int, max_members: int = 100) -> GroupNow | None:

@@ -92,7 +92,7 @@ def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
 
 def _delete_leftovers(redis: Redis) -> None:
     """Deletes the old epoch's keys, in case only the key of the epoch itself was deleted by hand."""
-    for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "g:*"):
+    for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "e:*", "m:*", "g:*"):
         for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
             redis.unlink(name)
     redis.unlink(keys.LOG, keys.LOG_STATE, keys.LEASE, keys.MEMBERSHIPS, keys.ONLINE, keys.GATEWAYS)

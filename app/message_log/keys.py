@@ -11,6 +11,7 @@ PREFIX = "{parley}:"
 EPOCH = PREFIX + "epoch"  # string "<epoch>:<started ms>"; if it is absent, Redis lost its data
 EPOCH_BEGINS = PREFIX + "epoch-begins"  # string, set while a process begins a new epoch; expires by itself
 VERSION = PREFIX + "version"  # string, the last assigned version
+RUNS = PREFIX + "runs"  # list of the last runs of the server, "<run id> <VERSION at the first comparison in this run>"
 LOG = PREFIX + "log"  # stream of unstored entries; each holds the records of one append
 LOG_STATE = PREFIX + "log-state"  # hash: ``records`` and ``bytes`` in the log, ``entries`` ever added,
 # ``gone`` the last one removed, ``stored``: everything up to this version is in Postgres or in dead_letters

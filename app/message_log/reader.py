@@ -158,7 +158,7 @@ class LogReader:
         for version, reason in refused.items():  # before ``stored`` passes these versions
             self._redis.set(keys.refused(version), reason, ex=keys.REFUSED_SECONDS)
         self._stored(
-            keys=[keys.LOG, keys.LOG_STATE, keys.MEMBERSHIPS],
+            keys=[keys.LOG, keys.LOG_STATE, keys.MEMBERSHIPS, keys.EPOCH],
             args=[
                 keys.PREFIX,
                 max((record.version for record in records), default=0),
@@ -167,6 +167,7 @@ class LogReader:
                 pack([entry.id.decode() for entry in entries]),
                 pack(list(progress.values())),
                 max((entry.number or 0 for entry in entries), default=0),
+                max((entry.epoch or 0 for entry in entries), default=0),
                 *(part for notice in self._notices(new, refused) for part in notice),
             ],
         )

@@ -246,27 +246,27 @@ class Commands:
         session.answer("ack", {"expiresAt": caller.expires_at}, ref)
 
     def _fetch(self, command: FetchUnread, ref: str | None) -> None:
-        """Waits until the reader has taken what waits: then the answer itself cannot overflow the outbox."""
+        """Waits until the reader has taken what waits: then the answer itself cannot overflow the outbox. Also waits
+        for a replay that is under way, without taking a greenlet: after a loss of Redis, every session has both.
+        """
         self._count_read()
-        fetch = partial(self._run_exclusively, partial(self._answer_unread, command, ref), ref)
-        if self._session.backlog() <= self._session.streams.max_backlog:
-            fetch()
+        self._fetch_when_possible(partial(self._run_exclusively, partial(self._answer_unread, command, ref), ref))
+
+    def _fetch_when_possible(self, fetch: Callable[[], None]) -> None:
+        session = self._session
+        self._busy = True
+        if session.catching_up:
+            session.when_live(partial(self._fetch_when_possible, fetch))
+        elif session.backlog() > session.streams.max_backlog:
+            session.when_drained(partial(self._fetch_when_possible, fetch))
         else:
-            self._busy = True
-            self._session.when_drained(fetch)
+            fetch()
 
     def _answer_unread(self, command: FetchUnread, ref: str | None) -> None:
-        with self._session.holding():
-            self._session.answer("unread_messages", self._read_unread(command), ref)
-
-    def _read_unread(self, command: FetchUnread) -> dict[str, Any]:
-        """Reads again if a replay wrote events meanwhile: the answer must not be older than they are."""
-        session, answer, before = self._session, {}, -1
-        for _ in range(3):
-            if session.position != before:
-                before = session.position
-                answer = self._services.fetch_unread(session.user_id, command.conversation_id, command.limit)
-        return answer
+        session = self._session
+        with session.holding():
+            answer = self._services.fetch_unread(session.user_id, command.conversation_id, command.limit)
+            session.answer("unread_messages", answer, ref)
 
     def _presence(self, command: PresenceSubscribe, ref: str | None) -> None:
         self._count_read()

@@ -43,6 +43,7 @@ class Session:
         "_device_connected",
         "_undelivered",
         "_watched",
+        "_when_live",
         "address",
         "auth_session",
         "auto_ack",
@@ -82,6 +83,7 @@ class Session:
         self._device_connected = False
         self._undelivered: dict[int, int] | None = None
         self._watched: set[int] | None = None
+        self._when_live: Callable[[], None] | None = None
 
     # --- implemented by each transport
 
@@ -206,15 +208,25 @@ class Session:
         self._catching_up = False
         for event in buffered:
             self.offer(event)
+        act, self._when_live = self._when_live, None
+        if act is not None:
+            act()
+
+    @property
+    def catching_up(self) -> bool:
+        return self._catching_up
+
+    def when_live(self, act: Callable[[], None]) -> None:
+        """Calls ``act`` once the session has caught up. At most one can wait."""
+        self._when_live = act
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Holds live events back. A state that is read and written meanwhile never follows newer events, which would
-        leave the client with the older state. May block at the end.
+        """Holds events back. A state that is read and written meanwhile never follows newer events, which would leave
+        the client with the older state. May block: a replay that is under way writes events, so it ends first.
         """
-        if self._catching_up:  # they are held already
-            yield
-            return
+        while self._catching_up and not self.closed:
+            gevent.sleep(0.02)
         self._catching_up = True
         self._buffer = []
         try:
@@ -294,6 +306,6 @@ class Session:
         if not self.closed:
             self.closed = True
             self.log("session ends", close_code=self.end_code)
-            self._buffer = None
+            self._buffer = self._when_live = None
             self.detach()
             self.registry.remove(self)

@@ -25,7 +25,7 @@ def test_redis_killed_and_restarted_with_its_file(cluster: Cluster, chat: Chat, 
 
 def test_redis_comes_back_older(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     """A crash takes the end of the append-only file, as the loss of the last second does, or a replica that lagged."""
-    with chat(reads=False, changes=False) as crowd:
+    with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         cluster.stack.kill_redis()
         cluster.cut_append_only_file(rng.randint(5_000, 60_000))
@@ -36,7 +36,7 @@ def test_redis_comes_back_older(cluster: Cluster, chat: Chat, rng: random.Random
 
 def test_redis_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     """Sends without an ack are repeated under the same id; acked messages are in Postgres."""
-    with chat(reads=False, changes=False) as crowd:
+    with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         cluster.stack.kill_redis()
         crowd.wait_pending(20)
@@ -46,8 +46,7 @@ def test_redis_killed_and_restarted_empty(cluster: Cluster, chat: Chat, rng: ran
 
 
 def test_redis_flushed_while_running(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """Without edits and reactions: what is known to be wrong with them is in docs/reliability.md."""
-    with chat(reads=False, changes=False) as crowd:
+    with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 6))
         with cluster.stores.valkey.client() as client:
             client.flushall()
@@ -57,7 +56,7 @@ def test_redis_flushed_while_running(cluster: Cluster, chat: Chat, rng: random.R
 
 def test_log_trimmed_to_nothing(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
     """An operator runs XTRIM while the workers are down. Records only in the log had no ack and are sent again."""
-    with chat(reads=False, changes=False) as crowd:
+    with chat(reads=False) as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         for index in range(2):
             cluster.stack.kill_worker(index)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
@@ -15,26 +18,32 @@ from app.message_log.append import Append, AppendLimits, Decided, Operation
 from app.message_log.history import History
 from app.redis_calls import EpochLostError
 from app.redis_connections import one_connection
+from dev.embedded_valkey import EmbeddedValkey
+from dev.processes import Guard
 
 ANN, BEN = 1, 2
 CONVERSATION = 7
 
 
+def begin(client: redis.Redis) -> None:
+    client.set(keys.EPOCH, "3:0")
+    client.hset(keys.conversation(CONVERSATION), mapping={"m": pack([ANN, BEN]), "s": 0, "lv": 0})
+
+
 @pytest.fixture
 def client(redis_client: redis.Redis) -> Iterator[redis.Redis]:
     redis_client.flushall()
-    redis_client.set(keys.EPOCH, "3:0")
-    redis_client.hset(keys.conversation(CONVERSATION), mapping={"m": pack([ANN, BEN]), "s": 0, "lv": 0})
+    begin(redis_client)
     yield redis_client
     redis_client.flushall()
 
 
 class Gateway:
-    def __init__(self, settings: Settings, client: redis.Redis) -> None:
-        self.history, self._settings, self._sent = History(), settings, 0
+    def __init__(self, settings: Settings, client: redis.Redis, name: str = "here") -> None:
+        self.history, self._settings, self._sent, self._name = History(), settings, 0, name
         self.append = Append(
             client,
-            "here",
+            name,
             AppendLimits(100, 100_000, 60),
             connect=self._connect,
             saw_epoch=lambda _: None,
@@ -49,9 +58,96 @@ class Gateway:
 
     def send(self) -> None:
         self._sent += 1
-        operation = Operation(Kind.MESSAGE, CONVERSATION, ANN, f"id-{self._sent}", '"message":"hello"')
+        operation = Operation(Kind.MESSAGE, CONVERSATION, ANN, f"{self._name}-{self._sent}", '"message":"hello"')
         [(decided, *_)] = self.append([operation])
         assert decided == Decided.DONE
+
+
+class Server:
+    """A Valkey that can be restarted with the file that it had before."""
+
+    def __init__(self, directory: Path, guard: Guard) -> None:
+        self.valkey = EmbeddedValkey(directory / "valkey", guard=guard, tcp=True)
+        self.valkey.start()
+        with self.valkey.client() as client:
+            begin(client)
+
+    def _file(self) -> Path:
+        (file,) = self.valkey.data_dir.glob("**/*.incr.aof")
+        return file
+
+    def size(self) -> int:
+        return self._file().stat().st_size
+
+    def restart(self, size: int | None = None) -> None:
+        """Ends at once, and starts with the first ``size`` bytes of the file or with all of it."""
+        self.valkey.kill()
+        if size is not None:
+            os.truncate(self._file(), size)
+        self.valkey.start()
+
+    def epoch(self) -> object:
+        with self.valkey.client() as client:
+            return client.get(keys.EPOCH)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    guard = Guard()
+    made = Server(tmp_path, guard)
+    yield made
+    made.valkey.stop()
+    guard.close()
+
+
+class Two:
+    """Two gateways at one server. ``ann`` has seen less than ``ben``, and Redis comes back without the difference."""
+
+    def __init__(self, server: Server, settings: Settings) -> None:
+        settings = replace(settings, redis_url=server.valkey.url())
+        client = redis.Redis.from_url(settings.redis_url)
+        self.less, self.more = Gateway(settings, client, "less"), Gateway(settings, client, "more")
+        self.less.send()
+        size = server.size()
+        self.more.send()
+        server.restart(size)
+
+
+@pytest.fixture
+def two(server: Server, settings: Settings) -> Two:
+    return Two(server, settings)
+
+
+def test_loss_is_noticed_even_if_the_gateway_that_saw_less_writes_first(server: Server, two: Two) -> None:
+    """Its write moves the version past everything that the other gateway has seen."""
+    send_again(two.less)
+    with pytest.raises(EpochLostError):
+        send_again(two.more)
+    assert server.epoch() is None
+
+
+def test_loss_is_noticed_after_more_restarts(server: Server, two: Two) -> None:
+    """The gateway that saw more was away for a whole run."""
+    send_again(two.less)
+    server.restart()
+    send_again(two.less)
+    with pytest.raises(EpochLostError):
+        send_again(two.more)
+
+
+def test_versions_of_the_present_run_are_not_compared_with_its_beginning(server: Server, settings: Settings) -> None:
+    settings = replace(settings, redis_url=server.valkey.url())
+    client = redis.Redis.from_url(settings.redis_url)
+    less, more = Gateway(settings, client, "less"), Gateway(settings, client, "more")
+    less.send()
+    more.send()
+    server.restart()
+    for gateway in (less, more, less):
+        send_again(gateway)
+        with server.valkey.client() as other:
+            other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    send_again(more)
+    assert server.epoch() == b"3:0"
 
 
 def go_back(client: redis.Redis, to: int) -> None:
@@ -104,8 +200,6 @@ def test_versions_of_an_earlier_epoch_are_not_compared(client: redis.Redis) -> N
 
 def test_redis_behind_postgres_is_given_up(client: redis.Redis) -> None:
     client.set(keys.VERSION, 5)
-    history = History()
-    history.saw(3, 5)
-    assert not history.is_behind(client, 5)
-    assert history.is_behind(client, 6)
-    assert not history.is_behind(client, 6), "a new epoch has to begin first"
+    assert not History().is_behind(client, 5)
+    assert History().is_behind(client, 6)
+    assert not History().is_behind(client, 6), "a new epoch has to begin first"

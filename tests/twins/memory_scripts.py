@@ -30,10 +30,12 @@ def _hydrate(redis: Any, keys: list[Any], args: list[Any]) -> int:
 
 
 def _tail(redis: Any, keys: list[Any], args: list[Any]) -> list[Any]:
-    found: list[Any] = [redis.get(keys[1]) or b"0", redis.xlen(keys[0]), []]
-    if found[1] == 0:
+    epoch = redis.get(keys[3])
+    number = int(epoch.split(b":")[0]) if epoch else 0
+    found: list[Any] = [redis.get(keys[1]) or b"0", number, redis.xlen(keys[0]) if epoch else 0, []]
+    if found[2] == 0:
         return found
-    found[2] = redis.lrange(keys[2], 0, -1)
+    found[3] = redis.lrange(keys[2], 0, -1)
     for id_ in args[1:]:
         records = redis.lrange(names.tail(int(id_)), 0, -1)
         if records:
@@ -42,7 +44,12 @@ def _tail(redis: Any, keys: list[Any], args: list[Any]) -> list[Any]:
 
 
 def _stored(redis: Any, keys: list[Any], args: list[Any]) -> int:
-    _, version, records, size, ids, progress, number, *notices = args
+    _, version, records, size, ids, progress, number, epoch, *notices = args
+    for gateway, notice in zip(notices[::2], notices[1::2], strict=True):
+        redis.publish(names.gateway_channel(gateway), notice)
+    present = redis.get(keys[3])
+    if epoch and present is not None and int(present.split(b":")[0]) != epoch:
+        return 0
     gone = redis.xdel(keys[0], *unpack(ids))
     state = {name: int(value) for name, value in redis.hash_of(keys[1]).items()}
     state = {name: state.get(name, 0) for name in (b"records", b"bytes", b"gone", b"stored")}
@@ -56,8 +63,6 @@ def _stored(redis: Any, keys: list[Any], args: list[Any]) -> int:
         tail = redis.lrange(names.tail(id_), 0, -1)
         kept = [packed for packed in tail[:count] if unpack(packed)[3] > up_to] + tail[count:]
         redis.keep_list(names.tail(id_), kept)
-    for gateway, notice in zip(notices[::2], notices[1::2], strict=True):
-        redis.publish(names.gateway_channel(gateway), notice)
     return int(gone)
 
 

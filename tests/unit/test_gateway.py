@@ -24,7 +24,6 @@ from app.gateway.waiting import stored_waiter, wait_for_result
 from app.message_log import keys
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
-from app.message_log.history import History
 from tests.support.own_hub import in_own_hub
 from tests.support.patience import PATIENCE
 from tests.twins.memory_redis import MemoryRedis
@@ -135,7 +134,6 @@ class World:
             redis=self.redis,
             engine=unused,
             current=self.current,
-            history=History(),
             revoked=revoked,
             run_blocking=self.work.append,
         )

@@ -50,6 +50,7 @@ def listening(redis: MemoryRedis, heard: Heard) -> Iterator[Listener]:
         redis,  # type: ignore[arg-type]
         "here",
         dispatch=heard.dispatch,
+        compare=lambda _redis: heard.all.append(("compared", None)),
         saw_epoch=heard.saw_epoch,
         saw_version=lambda _epoch, _version: None,
         revoked=lambda _sid: None,
@@ -85,7 +86,7 @@ def test_messages_of_both_channels_are_dispatched_in_order() -> None:
         until(lambda: heard.count("dispatch") == 3)
     assert [epoch for epoch, _ in heard.items()] == [3, 0, 4]
     assert [value for name, value in heard.all if name == "epoch"] == [3, 4], "0 is no epoch"
-    assert heard.all[0] == ("subscribed", None)
+    assert heard.all[:2] == [("compared", None), ("subscribed", None)]
 
 
 @in_own_hub

@@ -3,16 +3,18 @@
 -- The numbers of the kinds (KIND_…) and the private ones (PRIVATE) come from app/core/kinds.py.
 --
 -- ARGV 6: four values per operation, one after the other: kind, conversation, user, what. `what` depends on the kind:
---     EDITED          {seq, after, quoted or nil}: not after a later edit than `after` (ms); 0 if it does not matter, -1 if
+--     A change of a message begins with {seq, epoch, ...}: the epoch in which the message was read, 0 if it is in Postgres
+--     in every epoch. After a loss, the seq may be another message's.
+--     EDITED          {seq, epoch, after, quoted or nil}: not after a later edit than `after` (ms); 0 if it does not matter, -1 if
 --                     the message has this text already; `quoted` as in log.lua
---     PINNED and private changes (HIDDEN …)  {seq}
---     DELETED         {seq, author}
---     REACTED         {seq, 0 if the reaction is in this state already}
+--     PINNED and private changes (HIDDEN …)  {seq, epoch}
+--     DELETED         {seq, epoch, author}
+--     REACTED         {seq, epoch, 0 if the reaction is in this state already}
 --     SETTINGS        {}
 --     MEDIA           {the last seq that names it, or 0}: a medium is ready or failed; from the server, in the name of its
 --                     uploader. Members get it if they see that message; if no message names it, only the uploader does
 --     PROGRESS        the same: how far a medium is; fanned out, never logged
---     MEDIA_RESOLVED  {seq, the version that was read, quoted or nil}: the new state of a message, from the server
+--     MEDIA_RESOLVED  {seq, epoch, the version that was read, quoted or nil}: the new state of a message, from the server
 --     RECEIPT_BATCH   {2 or 3, user, seq, user, seq, ...}: marks of a large conversation, moved only forward; the user is 0
 --     GROUP_CHANGED   {'created'} · {'added', maximum of members, user, ...} · {'joined', maximum of members} · {'left'}
 --                     {'removed', user, ...} · {'role', user, role} · {'info', changes, their JSON}; false removes a value
@@ -22,7 +24,7 @@
 --     for RECEIPT_BATCH, seq is the last seq of the conversation, also with 7 and 8
 --     1, 2 and 3, for GROUP_CHANGED: its id was accepted before (as append.lua)
 --     9 the role does not allow it        10 the last owner        11 too many members       12 no such message or member
---     14 the message was changed since it was read, or edited since `after`
+--     14 the message was changed since it was read, or edited since `after`    15 it was read in another epoch
 --
 -- On the bus, GROUP_CHANGED has one more field, the new state of the conversation:
 --   {kind 'group', info, number of members, {user, role, delivered, read, ...} or false, last seq}; false for users who
@@ -30,7 +32,7 @@
 -- Body of RECEIPT_BATCH: {"mark": 2 or 3, "moved": [[user, seq], ...]}. Its user and seq are those of the greatest mark.
 
 local UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, LAST_OWNER, TOO_MANY, NOT_FOUND = 4, 5, 6, 7, 8, 9, 10, 11, 12
-local VERSION_CONFLICT = 14
+local VERSION_CONFLICT, STALE = 14, 15
 local MEMBERS_SHOWN = 100
 local MEMBER, ADMIN, OWNER = 1, 2, 3
 local ROLES = {'member', 'admin', 'owner'}
@@ -89,26 +91,27 @@ local function log_media(c, kind, user, what, index)
 end
 
 local function change_message(c, kind, user, what, index)
-  local seq = what[1]
+  local seq, read_in, detail = what[1], what[2], what[3]
+  if read_in ~= 0 and read_in ~= epoch then return answer(STALE) end
   local gone = prefix .. 'y:' .. format('%d:%d', c.id, seq)
   local group = group_of(c)
   if (group.floors[user] or 0) >= seq then return answer(NOT_FOUND) end
   if kind == KIND_DELETED then
-    if what[2] ~= user and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
+    if detail ~= user and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
     if call('EXISTS', gone) == 1 then return unchanged(c) end
   elseif kind ~= KIND_HIDDEN and call('EXISTS', gone) == 1 then
     return answer(NOT_FOUND)
   end
-  if kind == KIND_REACTED and what[2] == 0 then return unchanged(c) end
-  if kind == KIND_MEDIA_RESOLVED and was_changed(c, seq, what[2]) then return answer(VERSION_CONFLICT) end
-  if kind == KIND_EDITED and what[2] < 0 then return unchanged(c, seq) end
-  if kind == KIND_EDITED and what[2] > 0 and tonumber(call('GET', last_edit(c, seq)) or '0') > what[2] then
+  if kind == KIND_REACTED and detail == 0 then return unchanged(c) end
+  if kind == KIND_MEDIA_RESOLVED and was_changed(c, seq, detail) then return answer(VERSION_CONFLICT) end
+  if kind == KIND_EDITED and detail < 0 then return unchanged(c, seq) end
+  if kind == KIND_EDITED and detail > 0 and tonumber(call('GET', last_edit(c, seq)) or '0') > detail then
     return answer(VERSION_CONFLICT)
   end
   if kind == KIND_PINNED and group.kind == 'group' and group.ranks[user] < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
   if kind == KIND_DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
-  log(c, kind, seq, index, PRIVATE[kind] and {user} or who_sees(c, user, seq), what[3])
+  log(c, kind, seq, index, PRIVATE[kind] and {user} or who_sees(c, user, seq), what[4])
   if kind == KIND_EDITED then call('SET', last_edit(c, seq), sent, 'EX', ARGV[4]) end
   if kind == KIND_EDITED or kind == KIND_PINNED then
     call('SET', prefix .. 'e:' .. format('%d:%d', c.id, seq), format('%.0f', version), 'EX', ARGV[4])

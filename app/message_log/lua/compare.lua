@@ -1,13 +1,37 @@
 -- Gives the epoch up if Redis came back older than it was: a replica that lagged was promoted, or its file lost the last
 -- second. A new epoch then begins from Postgres.
 --
--- KEYS  1 epoch  2 version
--- ARGV  1 epoch and  2 version that the caller has seen
--- Returns 1 if the epoch was given up, else 0.
+-- A writer compares before it writes over a new connection. So the first comparison in a run of the server sees the version
+-- with which the run began, and keeps it: later, the clock moves the version past everything that was seen before. What was
+-- seen in one run must have been there when the next one began.
+--
+-- KEYS  1 epoch  2 version  3 runs
+-- ARGV  1 epoch and  2 version that the caller has seen  3 the run of the server in which it saw them
+--       4 greatest version in Postgres, or 0
+-- Returns {1 if the epoch was given up, else 0, the present run}.
 
+local RUNS_KEPT = 16
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 local epoch = redis.call('GET', KEYS[1])
-if not epoch then return 0 end
-local number, seen = tonumber(string.match(epoch, '^%d+')), tonumber(ARGV[1])
-local behind = number == seen and tonumber(redis.call('GET', KEYS[2]) or '0') < tonumber(ARGV[2])
-if number < seen or behind then return redis.call('DEL', KEYS[1]) end
-return 0
+if not epoch then return {0, run} end
+local number, version = tonumber(string.match(epoch, '^%d+')), tonumber(redis.call('GET', KEYS[2]) or '0')
+local runs, had = redis.call('LRANGE', KEYS[3], 0, -1), version
+if #runs == 0 or string.match(runs[#runs], '^%S*') ~= run then
+  runs[#runs + 1] = run .. ' ' .. string.format('%.0f', version)
+  redis.call('RPUSH', KEYS[3], runs[#runs])
+  redis.call('LTRIM', KEYS[3], -RUNS_KEPT, -1)
+end
+for i = #runs, 1, -1 do
+  if string.match(runs[i], '^%S*') == ARGV[3] then
+    had = runs[i + 1] and tonumber(string.match(runs[i + 1], '%d+$')) or version
+    break
+  elseif i == #runs then
+    had = tonumber(string.match(runs[i], '%d+$'))  -- if its run is not known any more
+  end
+end
+local seen = tonumber(ARGV[1])
+if number < seen or (number == seen and had < tonumber(ARGV[2])) or version < tonumber(ARGV[4]) then
+  redis.call('DEL', KEYS[1])
+  return {1, run}
+end
+return {0, run}

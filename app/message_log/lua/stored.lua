@@ -1,12 +1,19 @@
 -- Removes stored records from the log, and notifies the gateways whose senders wait for them.
 --
--- KEYS  1 log  2 log-state  3 memberships
+-- KEYS  1 log  2 log-state  3 memberships  4 epoch
 -- ARGV  1 prefix  2 greatest version removed: everything up to it is in Postgres now  3 records removed  4 bytes removed
 --       5 msgpack: entry ids of the log  6 msgpack: {{conversation, records, greatest version}, ...}
---       7 greatest number of those entries, 0 for none  8.. gateway, notice, ...: packed by the caller
--- Returns how many of the entries were still in the log. Safe to run twice for the same entries.
+--       7 greatest number of those entries, 0 for none  8 their epoch, 0 if it is not known
+--       9.. gateway, notice, ...: packed by the caller
+-- Returns how many of the entries were still in the log. Safe to run twice for the same entries. If another epoch has begun,
+-- only notifies: the entries and their tails are gone, and their numbers mean nothing in the new log.
 
 local prefix = ARGV[1]
+for i = 9, #ARGV, 2 do
+  redis.call('PUBLISH', prefix .. 'to:' .. ARGV[i], ARGV[i + 1])
+end
+local epoch = redis.call('GET', KEYS[4])
+if epoch and ARGV[8] ~= '0' and string.match(epoch, '^%d+') ~= ARGV[8] then return 0 end
 local ids = cmsgpack.unpack(ARGV[5])
 local gone = 0
 for first = 1, #ids, 4000 do
@@ -42,8 +49,5 @@ while true do
   local change = redis.call('LINDEX', KEYS[3], 0)
   if not change or cmsgpack.unpack(change)[1] > tonumber(ARGV[2]) then break end
   redis.call('LPOP', KEYS[3])
-end
-for i = 8, #ARGV, 2 do
-  redis.call('PUBLISH', prefix .. 'to:' .. ARGV[i], ARGV[i + 1])
 end
 return gone

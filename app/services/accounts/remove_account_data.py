@@ -130,7 +130,7 @@ class Removal:
     def _delete(self, user_id: int, conversation: OwnConversation, messages: Sequence[tuple[int, str]]) -> None:
         if conversation.is_member:
             operations = [
-                Operation(Kind.DELETED, conversation.id, user_id, [seq, user_id], id=id_) for seq, id_ in messages
+                Operation(Kind.DELETED, conversation.id, user_id, [seq, 0, user_id], id=id_) for seq, id_ in messages
             ]
             decisions = self._changes.carry_out(operations)
             messages = [

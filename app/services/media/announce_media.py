@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from app.core.kinds import Kind
 from app.core.message_view import View, body_of
 from app.core.records import encode_body
-from app.message_log.append import Decided, Operation
+from app.message_log.append import NO_EPOCH, Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.media.naming_message import naming_seq
 from app.services.messaging.worker_changes import WorkerChanges
@@ -74,9 +74,9 @@ def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
         read = _message_now(engine, changes.redis, use)
         if read is None:
             return
-        view, version, quotation = read
+        view, version, epoch, quotation = read
         body = body_of(view)
-        what = [use.seq, version, *quote_in(body, quotation)]
+        what = [use.seq, epoch or NO_EPOCH, version, *quote_in(body, quotation)]
         operation = Operation(
             Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, encode_body(body), id=view["id"]
         )
@@ -84,8 +84,9 @@ def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
             return
 
 
-def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int, Quotation | None] | None:
-    """Returns the message with its version and quotation; None if it was deleted or its update is already in the log.
+def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int, int, Quotation | None] | None:
+    """Returns the message with its version, the epoch and its quotation; None if it was deleted or its update is in the
+    log already.
 
     The tail of the log is read before Postgres. In the other order, a record stored in between would be missed.
     """
@@ -105,7 +106,7 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int, Quo
             return None
         show_media(conn, [view])
         quotation = find_quotation(conn, use.conversation_id, view["replyTo"]) if "replyTo" in view else None
-    return view, version, quotation
+    return view, version, tail.epoch, quotation
 
 
 def _has_unsettled_media(view: View) -> bool:

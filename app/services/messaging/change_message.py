@@ -4,7 +4,7 @@ operation for the log. The script that carries it out (message_log/lua/change.lu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,10 +17,10 @@ from app.core.kinds import COMMANDS, Kind
 from app.core.message_view import View, body_for_edit
 from app.core.records import MessageBody, ReactedBody, SettingsBody, SwitchBody, encode_body
 from app.core.times import ms_of_time
-from app.message_log.append import Operation
+from app.message_log.append import NO_EPOCH, Operation
 from app.services.messaging.mentions import find_mentions
 from app.services.reading.conversation_cache import ConversationCache
-from app.services.reading.find_message import MessageFinder
+from app.services.reading.find_message import FoundMessage, MessageFinder
 from app.services.reading.quotations import find_quotation, quote_in
 from app.store.engine import reading
 
@@ -66,7 +66,8 @@ class MessageEditor:
         self._acquire_edit(user_id)
         check_length(command.message, self._max_text)
         after = _moment(command.after)
-        view = self._messages.find_present(user_id, command.id, command.conversation_id)
+        found = self._messages.look_up_present(user_id, command.id, command.conversation_id)
+        view = found.view
         if view["senderId"] != user_id:
             raise Forbidden("Only the author may edit a message.")
         _check_changeable(view)
@@ -75,7 +76,7 @@ class MessageEditor:
         if not command.message and not view["attachments"]:
             raise Invalid.field("message", "neither text nor attachments")
         if after and _last_edit(view) > after:
-            return _edited_since(user_id, view, command.message)
+            return _edited_since(user_id, found, command.message)
         body = body_for_edit(view, command.message)
         mentioned = find_mentions(
             view["conversationId"],
@@ -88,7 +89,7 @@ class MessageEditor:
             body.mentions = mentioned.users
         if mentioned.all:
             body.mentions_all = True
-        return _prepared(Kind.EDITED, user_id, view, [view["seq"], after, *self._quote(view, body)], encode_body(body))
+        return _prepared(Kind.EDITED, user_id, found, [after, *self._quote(view, body)], encode_body(body))
 
     def _quote(self, view: View, body: MessageBody) -> list[Any]:
         """Sets the quotation of a reply's new state. Returns its operand for the log, or nothing. The author may see
@@ -103,31 +104,31 @@ class MessageEditor:
     def delete(self, user_id: int, command: DeleteMessage) -> Prepared:
         """Deleting a deleted message again is not an error."""
         self._acquire_edit(user_id)
-        view = self._messages.find(user_id, command.id, command.conversation_id)
+        found = self._messages.look_up(user_id, command.id, command.conversation_id)
         if command.scope == "me":
-            return _prepared(Kind.HIDDEN, user_id, view, [view["seq"]])
-        _check_changeable(view)
-        author = 0 if self._is_late(view) else view["senderId"]  # 0: only an admin may delete it
-        return _prepared(Kind.DELETED, user_id, view, [view["seq"], author])
+            return _prepared(Kind.HIDDEN, user_id, found)
+        _check_changeable(found.view)
+        author = 0 if self._is_late(found.view) else found.view["senderId"]  # 0: only an admin may delete it
+        return _prepared(Kind.DELETED, user_id, found, [author])
 
     def react(self, user_id: int, command: React) -> Prepared:
         """Also raises Invalid if the message has too many different emoji."""
         self._acquire_reaction(user_id)
-        view = self._messages.find_present(user_id, command.id, command.conversation_id)
-        _check_changeable(view)
-        there = {reaction["emoji"]: reaction["mine"] for reaction in view["reactions"]}
+        found = self._messages.look_up_present(user_id, command.id, command.conversation_id)
+        _check_changeable(found.view)
+        there = {reaction["emoji"]: reaction["mine"] for reaction in found.view["reactions"]}
         if command.on and len(there) >= MAX_EMOJI and command.emoji not in there:
             raise Invalid.field("emoji", f"a message takes at most {MAX_EMOJI} different ones")
         body = encode_body(ReactedBody(emoji=command.emoji, on=command.on))
         changes = int(there.get(command.emoji, False) != command.on)
-        return _prepared(Kind.REACTED, user_id, view, [view["seq"], changes], body)
+        return _prepared(Kind.REACTED, user_id, found, [changes], body)
 
     def switch(self, record: int, user_id: int, command: SwitchMessage) -> Prepared:
         """Turns something of a message on or off. ``record`` is the kind of record that says so."""
         self._acquire_edit(user_id)
-        view = self._messages.find_present(user_id, command.id, command.conversation_id)
-        _check_changeable(view)
-        return _prepared(record, user_id, view, [view["seq"]], encode_body(SwitchBody(on=command.on)))
+        found = self._messages.look_up_present(user_id, command.id, command.conversation_id)
+        _check_changeable(found.view)
+        return _prepared(record, user_id, found, [], encode_body(SwitchBody(on=command.on)))
 
     def _is_late(self, view: View) -> bool:
         sent = datetime.fromisoformat(view["sentAt"]).timestamp()
@@ -151,13 +152,13 @@ def _last_edit(view: View) -> int:
     return ms_of_time(view.get("editedAt") or view["sentAt"], "editedAt")
 
 
-def _edited_since(user_id: int, view: View, text: str) -> Prepared:
+def _edited_since(user_id: int, found: FoundMessage, text: str) -> Prepared:
     """Returns an edit that changes nothing if this edit was made before: it is only repeated. Raises Conflict if the
     message has another text.
     """
-    if view["message"] != text:
+    if found.view["message"] != text:
         raise Conflict("The message was edited since.")
-    return _prepared(Kind.EDITED, user_id, view, [view["seq"], IN_PLACE])
+    return _prepared(Kind.EDITED, user_id, found, [IN_PLACE])
 
 
 def _check_changeable(view: View) -> None:
@@ -165,8 +166,11 @@ def _check_changeable(view: View) -> None:
         raise Forbidden("System messages cannot be changed.")
 
 
-def _prepared(kind: int, user_id: int, view: View, what: list[Any], body: str = "") -> Prepared:
+def _prepared(kind: int, user_id: int, found: FoundMessage, more: Sequence[Any] = (), body: str = "") -> Prepared:
+    """``more``: the operands of this kind that follow the seq and the epoch (change.lua)."""
+    view = found.view
     answer = {"id": view["id"], "conversationId": view["conversationId"], "seq": view["seq"], "status": "stored"}
+    what = [view["seq"], found.epoch or NO_EPOCH, *more]
     return Prepared(Operation(kind, view["conversationId"], user_id, what, body, "", view["id"]), answer)
 
 

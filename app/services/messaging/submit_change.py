@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound, ParleyError
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError
 from app.message_log.append import Decided, Decision
 from app.message_log.confirmations import Confirmations
 from app.services.messaging.change_message import Prepared
@@ -53,6 +53,7 @@ def change_refusal(what: int) -> ParleyError:
         Decided.FORBIDDEN: Forbidden("Your role does not allow this."),
         Decided.LAST_OWNER: Conflict("A group needs an owner: make another member owner first."),
         Decided.VERSION_CONFLICT: Conflict("The message was edited since."),
+        Decided.STALE: Overloaded("Redis lost messages meanwhile: send it again.", retry_after=0.1),
         Decided.TOO_MANY: Invalid.field("userIds", "the group would have too many members"),
     }
     return refusals.get(what) or refusal(what)

@@ -11,6 +11,7 @@ from app.core.errors import Overloaded
 from app.message_log import conversations
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.epoch import read_epoch
+from app.message_log.history import History
 from app.store.conversations import load_state
 from app.store.engine import reading
 
@@ -18,23 +19,25 @@ Change = Callable[[list[Operation]], list[Decision]]
 
 
 class WorkerChanges:
-    """``change`` calls change.lua."""
+    """``change`` calls change.lua. Operations are rare here, so each compares first (app/message_log/history.py)."""
 
     def __init__(self, redis: Redis, engine: Engine, change: Change) -> None:
         self.redis = redis
         self._engine = engine
         self._change = change
+        self._history = History()
 
     def carry_out(self, operations: list[Operation]) -> list[int]:
         """Carries out operations of one conversation and returns the decision about each. Raises Overloaded if the log
-        is full or Redis lost its data; also RedisError, EpochLostError.
+        is full, or Redis lost its data; also RedisError, EpochLostError.
         """
+        self._history.is_behind(self.redis)
         decisions = self._change(operations)
         if any(decision[0] == Decided.UNKNOWN for decision in decisions):
             self.hydrate(operations[0].conversation_id)
             decisions = self._change(operations)
         decided = [decision[0] for decision in decisions]
-        if Decided.FULL in decided or Decided.UNKNOWN in decided:
+        if not {Decided.FULL, Decided.UNKNOWN, Decided.STALE}.isdisjoint(decided):
             raise Overloaded("The log takes nothing now.")
         return decided
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from redis import Redis
 from sqlalchemy import Engine
 
@@ -15,6 +17,13 @@ from app.store import message_life
 from app.store.engine import reading
 
 
+class FoundMessage(NamedTuple):
+    """``epoch``: the one in which the message was read; 0 if Redis had none."""
+
+    view: View
+    epoch: int
+
+
 class MessageFinder:
     """May block. Its methods raise Overloaded if a store does not answer."""
 
@@ -24,6 +33,10 @@ class MessageFinder:
         self._directs = directs
 
     def find(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
+        """As ``look_up``, for a caller that does not change the message."""
+        return self.look_up(user_id, message_id, conversation_id).view
+
+    def look_up(self, user_id: int, message_id: str, conversation_id: int | None = None) -> FoundMessage:
         """Raises NotFound if the user sees no such message.
 
         An id is unique within a conversation. If the user sees several messages with this id, raises Invalid: the user
@@ -48,11 +61,15 @@ class MessageFinder:
             raise NotFound
         if len(seen) > 1:
             raise Invalid.field("conversationId", "several conversations have a message of this id: name one")
-        return seen[0]
+        return FoundMessage(seen[0], members.tail.epoch)
 
     def find_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
-        """Like ``find``. Also raises NotFound if the message was deleted."""
-        view = self.find(user_id, message_id, conversation_id)
-        if "deletedAt" in view:
+        """As ``look_up_present``, for a caller that does not change the message."""
+        return self.look_up_present(user_id, message_id, conversation_id).view
+
+    def look_up_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> FoundMessage:
+        """Like ``look_up``. Also raises NotFound if the message was deleted."""
+        found = self.look_up(user_id, message_id, conversation_id)
+        if "deletedAt" in found.view:
             raise NotFound
-        return view
+        return found

@@ -77,7 +77,7 @@ def test_new_message_is_stored_with_everything_before_it(log: LogAndStore, monke
 def test_nothing_behind_a_change_is_stored_ahead(log: LogAndStore, monkeypatch: pytest.MonkeyPatch) -> None:
     ann, _, other = fill(log)
     ((id_, (_, seq, _, _)),) = log.send(other, ann, "first")
-    (decision,) = log.change([Operation(Kind.DELETED, other, ann, [seq, ann], "", id=id_)])
+    (decision,) = log.change([Operation(Kind.DELETED, other, ann, [seq, 0, ann], "", id=id_)])
     assert decision[0] == Decided.DONE
     log.send(other, ann, "second")
     steps = Steps(log, other)

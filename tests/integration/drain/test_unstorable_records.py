@@ -89,7 +89,7 @@ def change_of(kind: Kind, conversation: int, user: int, id_: str, seq: int) -> O
         Kind.PINNED: '"on":true',
         Kind.STARRED: '"on":true',
     }.get(kind, "")
-    return Operation(kind, conversation, user, [seq, user], body, id=id_)
+    return Operation(kind, conversation, user, [seq, 0, user], body, id=id_)
 
 
 @pytest.mark.parametrize("kind", [Kind.EDITED, Kind.DELETED, Kind.REACTED, Kind.PINNED, Kind.STARRED, Kind.HIDDEN])

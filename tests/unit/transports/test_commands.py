@@ -309,7 +309,8 @@ def test_fetched_messages_are_never_older_than_the_events_before_them() -> None:
 
 
 @in_own_hub
-def test_fetch_beside_a_replay_reads_again_if_the_replay_wrote() -> None:
+def test_fetch_waits_for_a_replay_that_is_under_way() -> None:
+    """The replay writes events too, and live ones follow at once when it ends, while the fetch is still reading."""
     with memory_gateway() as gateway:
         session = make_session(gateway, make=Live)
         session._catching_up, session._buffer = True, []
@@ -317,10 +318,15 @@ def test_fetch_beside_a_replay_reads_again_if_the_replay_wrote() -> None:
 
         def fetch(*_: Any) -> Any:
             reads.append(session.position)
-            session.position = 5  # the replay writes once
+            session.offer(Event("reaction", b"{}", version=5 + len(reads)))
             return {"messages": []}
 
         session.commands._services.fetch_unread = fetch
         session.take("fetch_unread_messages", {}, "fetch")
-        gateway.work_until(lambda: len(session.all) == 1)
-        assert reads == [0, 5]
+        gevent.sleep(0)
+        assert reads == []
+        session.offer(Event("message_updated", b"{}", version=5))
+        session.go_live(4)
+        gateway.work_until(lambda: len(session.all) == 3)
+        assert reads == [5]
+        assert [name for _, name, _ in session.all] == ["message_updated", "unread_messages", "reaction"]
