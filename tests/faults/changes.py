@@ -29,24 +29,23 @@ class Change:
 
 @dataclass(slots=True)
 class Changes:
-    """``pending``: by ref, the changes without an ack. ``active``: whether the talker reacts and edits at all."""
+    """``pending``: by ref, the changes without an ack."""
 
     emoji: str
     random: random.Random
     note: Note
     reads: bool
-    active: bool
     pending: dict[str, Change] = field(default_factory=dict)
 
     def received(self, data: dict[str, Any]) -> None:
         where = {"conversationId": data["conversationId"]}
         if self.reads and self.random.random() < READ:
             self._begin(f"read {data['id']}", "message_read", {**where, "seq": data["seq"]})
-        if self.active and self.random.random() < REACT:
+        if self.random.random() < REACT:
             self._begin(f"react {data['id']}", "react", {**where, "id": data["id"], "emoji": self.emoji, "on": True})
 
     def sent(self, id_: str, conversation_id: int, body: str) -> None:
-        if self.active and self.random.random() < EDIT:
+        if self.random.random() < EDIT:
             data = {"id": id_, "conversationId": conversation_id, "message": body + EDITED}
             self._begin(f"edit {id_}", "edit_message", data)
 

@@ -31,8 +31,7 @@ GROUPS = (4, 8)  # members of each; the members of the smaller group are in the 
 class Crowd:
     """Started by ``chattering``. Every wait has a deadline and names its condition on failure.
 
-    With ``reads=False`` no message is marked read, so that after a resync everything can be fetched as unread. With
-    ``changes=False`` nobody edits or reacts.
+    With ``reads=False`` no message is marked read, so that after a resync everything can be fetched as unread.
     """
 
     def __init__(
@@ -43,7 +42,6 @@ class Crowd:
         pairs: int = PAIRS,
         pace: float = 0.5,
         reads: bool = True,
-        changes: bool = True,
     ) -> None:
         self.urls, self.log_path = urls, log_path
         self._random = random.Random(seed)
@@ -59,9 +57,7 @@ class Crowd:
         for first, second in zip(self.accounts[::2], self.accounts[1::2], strict=True):
             for account, peer in ((first, second), (second, first)):
                 seed, number = self._random.getrandbits(32), len(self.talkers)
-                self.talkers.append(
-                    Talker(account, peer, urls, self._note, seed, pace, reads, changes, self.deliveries, number)
-                )
+                self.talkers.append(Talker(account, peer, urls, self._note, seed, pace, reads, self.deliveries, number))
         self._groups: list[int] = []
         for size in GROUPS:
             self._make_group(self.talkers[:: 2 * pairs // size][:size])

@@ -33,7 +33,6 @@ class Talker:
         seed: int,
         pace: float,
         reads: bool,
-        changes: bool,
         deliveries: Deliveries,
         number: int,
     ) -> None:
@@ -42,7 +41,7 @@ class Talker:
         self.pace = pace
         self.groups: list[int] = []
         self.may_leave = self._joined = False
-        self.changes = Changes(EMOJIS[number % len(EMOJIS)], random.Random(seed + 1), self.note, reads, changes)
+        self.changes = Changes(EMOJIS[number % len(EMOJIS)], random.Random(seed + 1), self.note, reads)
         self.deliveries = deliveries
         self.pending: dict[str, tuple[str, float]] = {}
         self._target: dict[str, dict[str, int]] = {}

@@ -14,6 +14,7 @@ import pytest
 from app.core.caller import Caller
 from app.core.errors import ParleyError
 from app.services.messaging.change_message import MessageEditor, Prepared
+from app.services.reading.find_message import FoundMessage
 from app.transports.command_session import CommandServices, CommandSession
 from app.transports.commands import MAX_UNANSWERED, MAX_WAITING, Commands
 from app.transports.connection import Connection, Flusher
@@ -117,7 +118,10 @@ def log() -> Log:
 
 @pytest.fixture
 def session(log: Log) -> Session:
-    messages = SimpleNamespace(find=lambda *_: dict(VIEW), find_present=lambda *_: dict(VIEW))
+    def look_up(*_: Any) -> FoundMessage:
+        return FoundMessage(dict(VIEW), 1)
+
+    messages = SimpleNamespace(look_up=look_up, look_up_present=look_up)
     editor = MessageEditor(
         engine=None,  # type: ignore[arg-type]
         conversations=None,  # type: ignore[arg-type]
