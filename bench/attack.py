@@ -46,7 +46,7 @@ class LimitedParley(Parley):
 
 @contextmanager
 def attacker(system: Parley, kind: str, seconds: float) -> Iterator[None]:
-    """Runs an attacker of this kind; none for ``ALONE``."""
+    """Runs an attacker of this kind, or none for ``ALONE``."""
     if kind == ALONE:
         yield
         return
@@ -76,7 +76,7 @@ def chat(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], seconds: float) ->
 
 
 def measure(system: Parley, seconds: float) -> dict[str, dict[str, float]]:
-    """Returns the latencies by kind of attack; ``ALONE`` is measured first and last, and the faster one counts."""
+    """Returns the latencies by kind of attack. ``ALONE`` is measured first and last; the faster measurement counts."""
     figures: dict[str, dict[str, float]] = {}
     with scenarios.fresh_loop(system) as loop:
         ledger = Ledger()

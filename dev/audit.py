@@ -29,7 +29,7 @@ SECONDS = 25
 
 @dataclass
 class Report:
-    """``vulnerable`` has a line for each vulnerability, ``missing`` what could not be looked up, and why."""
+    """``vulnerable``: one line for each known vulnerability. ``missing``: one reason for each failed look-up."""
 
     packages: int = 0
     vulnerable: list[str] = field(default_factory=list)
@@ -111,7 +111,7 @@ def _javascript(file: Path) -> Report:
 
 
 def _run(command: Sequence[str]) -> tuple[dict[str, Any] | None, str]:
-    """Returns the JSON that the program printed, or None, and what it said about its failure."""
+    """Returns the program's JSON output (None if there is none) and the reason for its failure."""
     try:
         result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
         return json.loads(result.stdout), _reason(result.stderr)
@@ -122,7 +122,7 @@ def _run(command: Sequence[str]) -> tuple[dict[str, Any] | None, str]:
 
 
 def _reason(stderr: str) -> str:
-    """Returns the last line, or what it says about the cause of a failed connection."""
+    """Returns the last line of the output, reduced to the cause if it reports a failed connection."""
     last = (stderr.strip().splitlines() or ["there is no report"])[-1]
     return last.rpartition("(Caused by ")[2].removesuffix(")")
 

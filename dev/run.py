@@ -25,7 +25,7 @@ from dev.processes import Guard, StartError, port_is_taken
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 60.0
-# How long gateways take to close their sessions in development, where no other gateway takes the reconnects.
+# Seconds in which gateways close their sessions. Short, because no other gateway takes the reconnects in development.
 DRAIN_SECONDS = "3"
 
 
@@ -105,7 +105,7 @@ def _set_outbox(env: dict[str, str], directory: Path) -> None:
 
 
 def _address(env: dict[str, str]) -> str:
-    """Returns where a browser on this machine finds the server."""
+    """Returns the server's address for a browser on this machine."""
     host = "127.0.0.1" if env["HOST"] in ("0.0.0.0", "::") else env["HOST"]  # noqa: S104 - compared, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{env['PORT']}"
 

@@ -97,8 +97,8 @@ def sweep_expired() -> None:
 
 @celery_app.task(name="tasks.maintenance.sweep_avatars")  # type: ignore[untyped-decorator]
 def sweep_avatars() -> None:
-    """Enqueues avatars whose processing was lost or whose address is still an outside one, and deletes those that
-    nobody has any more.
+    """Enqueues avatars whose processing was lost or whose address is still an outside one, and deletes unused
+    ones.
     """
     shared = container()
     with reading(shared.engine) as connection:

@@ -63,7 +63,7 @@ def hand_over(redis: Redis) -> None:
 
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
 def drain() -> None:
-    """Stores the records of the log until none arrive any more. Does nothing if another drain is active."""
+    """Stores the records of the log until it is empty. Does nothing if another drain is active."""
     shared = container()
     settings = shared.settings
     engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
