@@ -47,6 +47,7 @@ def create() -> Response:
             engine=container.engine,
             directs=reading.directs,
             limit_openings=container.limits.openings,
+            carry_out=carry_out,
         )
         return json_response(reading.conversations.show(caller.user_id, opened), 201)
     if new.avatar_url is not None:

@@ -20,7 +20,7 @@ from app.gateway.epochs import EpochKeeper
 from app.gateway.gateway import Messaging, Reading
 from app.gateway.heartbeat import DrainWaker
 from app.gateway.timers import call_later
-from app.gateway.waiting import blocking_acquire, stored_waiter
+from app.gateway.waiting import blocking_acquire, stored_waiter, wait_for_result
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
@@ -29,8 +29,8 @@ from app.redis_batch import Batcher
 from app.redis_connections import one_connection
 from app.services.groups.add_members import MemberAdder
 from app.services.groups.invites import Invites
-from app.services.groups.requests import GroupRequests
-from app.services.messaging.change_message import MessageEditor
+from app.services.groups.requests import Requests
+from app.services.messaging.change_message import MessageEditor, Prepared
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_references import ReferenceFinder
 from app.services.messaging.move_mark import MarkMover, MemberChecks
@@ -181,6 +181,7 @@ class ServicesBuilder:
     def _build_messaging(self) -> None:
         settings = self._settings
         self._stored_ids = self._read_queue("ids", partial(find_stored_ids, engine=self._engine))
+        self._submitter = ChangeSubmitter(log=self._log, confirmations=self._confirmations)
         self._messaging = Messaging(
             sender=self._build_sender(),
             editor=MessageEditor(
@@ -192,7 +193,7 @@ class ServicesBuilder:
                 max_text=settings.max_text,
                 edit_seconds=settings.edit_seconds,
             ),
-            changes=ChangeSubmitter(log=self._log, confirmations=self._confirmations),
+            changes=self._submitter,
             marks=self._marks,
             typing=TypingNotifier(
                 engine=self._engine,
@@ -209,14 +210,23 @@ class ServicesBuilder:
         max_members = self._settings.max_group_members
         self._invites = Invites(**parts, directs=self._directs, max_members=max_members)
         self._members = MemberAdder(**parts, max_members=max_members)
-        self._requests = GroupRequests(**parts, max_members=max_members)
+        self._requests = Requests(**parts, max_members=max_members)
 
     def _open_direct(self, user_id: int, other_id: int) -> int:
         """Opens a direct conversation for a send. Raises NotFound for a user whom the sender may not find."""
         self._directory.check(user_id, [other_id])
         return open_direct(
-            user_id, other_id, engine=self._engine, directs=self._directs, limit_openings=self._limit_openings
+            user_id,
+            other_id,
+            engine=self._engine,
+            directs=self._directs,
+            limit_openings=self._limit_openings,
+            carry_out=self._carry_out,
         )
+
+    def _carry_out(self, prepared: Prepared) -> None:
+        """Waits until the change is stored, or as long as a client waits for an ack."""
+        wait_for_result(partial(self._submitter.submit, prepared), self._settings.ack_wait_seconds)
 
     def _build_sender(self) -> MessageSender:
         return MessageSender(

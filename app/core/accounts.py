@@ -44,6 +44,11 @@ MayAddMe = Annotated[
     Meta(description="Who can add you to a group at once; anybody else's wish waits as a request"),
 ]
 
+MayWriteToMe = Annotated[
+    Literal["everyone", "contacts", "nobody"],
+    Meta(description="Who can begin a direct conversation with you at once; anybody else's waits as a request"),
+]
+
 # Names of deleted accounts. Nobody may register one and impersonate the former user.
 RESERVED_PREFIX = "deleted-"
 # Names that look as if the deployment spoke, and words that address a group.
@@ -156,6 +161,7 @@ class ProfilePatch(Struct, rename="camel", frozen=True):
     avatar_url: AvatarUrl | UnsetType | None = UNSET
     last_seen_visible: LastSeenVisible | UnsetType = UNSET
     may_add_me: MayAddMe | UnsetType = UNSET
+    may_write_to_me: MayWriteToMe | UnsetType = UNSET
 
 
 class UserView(Struct, rename="camel", frozen=True):
@@ -171,6 +177,7 @@ class Profile(UserView, frozen=True, kw_only=True):
 
     last_seen_visible: LastSeenVisible
     may_add_me: MayAddMe
+    may_write_to_me: MayWriteToMe
     email: str | UnsetType = UNSET
     second_factor: bool
 

@@ -176,7 +176,9 @@ class MarkMoved(Answer, frozen=True, kw_only=True):
 
 
 class Resync(Answer, frozen=True, kw_only=True):
-    """Missed events cannot be replayed. Continue from ``cursor`` and fetch unread messages: nothing is lost."""
+    """Missed events cannot be replayed, or a conversation that was held back is shown now. Continue from ``cursor`` and
+    fetch unread messages: nothing is lost.
+    """
 
     cursor: Cursor
 
@@ -204,9 +206,10 @@ class Polled(Answer, frozen=True, kw_only=True):
 
 
 class GroupRequest(Answer, frozen=True, kw_only=True):
-    """``sender`` wants to add you to a group."""
+    """``sender`` wants to add you to a group, or (``direct``) has written to you."""
 
     conversation_id: Id
+    kind: Literal["group", "direct"]
     name: str
     member_count: int
     sender: UserView

@@ -59,6 +59,7 @@ class Kind(IntEnum):
     PROGRESS = 23  # how far the processing of a medium is; never logged
     STARRED = 24  # only its user sees the star
     FORGOTTEN = 25  # users who were registered at a gateway before, but not any more
+    ADMITTED = 26  # a direct conversation that was held back from its user is shown to them from now on
 
 
 # --- commands of the WebSocket
@@ -170,7 +171,9 @@ EVENTS: dict[str, EventKind] = {
     "presence": EventKind(
         answers.Presence, "no", "A watched user came online or went offline; also answers presence_subscribe"
     ),
-    "resync": EventKind(answers.Resync, "no", "The cursor is too old, or of another server"),
+    "resync": EventKind(
+        answers.Resync, "no", "The cursor is too old, or of another server; or a request to write to you was accepted"
+    ),
     "error": EventKind(answers.ErrorData, "no", "Refuses a command, or gives the reason why the session ends"),
     "pong": EventKind(answers.Pong, "no", "Answers ping"),
 }
@@ -226,6 +229,7 @@ RECORDS: dict[Kind, RecordKind] = {
         message_view.switch("starred", lambda _: True),
     ),
     Kind.SETTINGS: RecordKind(("conversation_settings",), SettingsBody, *_TO_USER, record_events.settings),
+    Kind.ADMITTED: RecordKind(("resync",), None, *_TO_USER, record_events.resync),
     Kind.MEDIA: RecordKind(
         ("media_ready", "media_failed"), None, Audience.MEMBERS, Storage.CHANGES, Replay.EVENT, record_events.media
     ),

@@ -21,6 +21,12 @@ def stream_event(name: str, data: bytes, epoch: int, version: int) -> Event:
     return Event(name, data, version=version, cursor=encode_cursor(epoch, version))
 
 
+def resync(epoch: int, record: Record) -> Event:
+    """The user's conversations are others than before. The client reads them again and goes on from here."""
+    cursor = encode_cursor(epoch, record.version)
+    return stream_event("resync", b'{"cursor":"%b"}' % cursor.encode(), epoch, record.version)
+
+
 def about_message(name: str) -> MakeEvent:
     """Returns a maker of ``{id, conversationId, seq, …}``, with the fields of the record's body."""
 

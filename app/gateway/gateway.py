@@ -24,7 +24,7 @@ from app.message_log.confirmations import Confirmations
 from app.redis_batch import Batcher
 from app.services.groups.add_members import MemberAdder
 from app.services.groups.invites import Invites
-from app.services.groups.requests import GroupRequests
+from app.services.groups.requests import Requests
 from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.move_mark import MarkMover
 from app.services.messaging.send_message import MessageSender
@@ -85,7 +85,7 @@ class Gateway:
         reading: Reading,
         invites: Invites,
         members: MemberAdder,
-        requests: GroupRequests,
+        requests: Requests,
         activity: Activity,
         confirmations: Confirmations,
         queues: Sequence[Batcher],

@@ -34,7 +34,9 @@ class ConversationState(Protocol):
 
 
 class MembershipChange(NamedTuple):
-    """The users who joined and left a conversation with the system message at this seq."""
+    """The users who joined and left a conversation with the system message at this seq. A direct conversation that was
+    held back from its user is joined at seq 0: all of it is new to them.
+    """
 
     version: int
     conversation_id: int
@@ -61,6 +63,11 @@ class Tail(NamedTuple):
         """Returns the user's last unstored joining or leaving of the conversation, or None."""
         changes = (c for c in reversed(self.memberships) if c.conversation_id == conversation_id)
         return next((c for c in changes if user_id in c.joined or user_id in c.left), None)
+
+    def admitted(self, user_ids: Iterable[int]) -> set[int]:
+        """Returns the direct conversations that are held back in Postgres, but not any more from these users."""
+        users = set(user_ids)
+        return {c.conversation_id for c in self.memberships if not c.seq and not users.isdisjoint(c.joined)}
 
     def membership_of(self, user_id: int) -> dict[int, tuple[bool, int]]:
         """Returns conversation -> (is a member now, seq of the system message), for unstored changes of this user."""

@@ -1,9 +1,12 @@
-"""Who may be added to a group at once, and the requests of those who must agree first."""
+"""Who may be added to a group at once, and the requests of those who must agree first.
+
+The requests of direct conversations are here as well; they are made with the conversation (conversations.py).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -13,7 +16,8 @@ from app.store.sql import HotStatement, ms_of, structs
 from app.store.users import StoredUser, get_users
 from app.store.visibility import are_contacts
 
-# A user's requests that wait. Nobody reads more, and strangers cannot fill the table.
+# A user's requests that wait. Nobody reads more, and strangers cannot fill the table. Requests to write do not count:
+# there is one per conversation at most.
 MAX_WAITING = 100
 
 
@@ -29,6 +33,7 @@ class WaitingRequest(Struct, frozen=True):
     conversation_id: int
     from_id: int
     created_ms: int
+    kind: Literal["group", "direct"]
 
 
 # A user has left by themselves if they wrote the message with which their membership ended.
@@ -45,12 +50,14 @@ _DECIDE = HotStatement(f"""
 _ASK = HotStatement(f"""
     INSERT INTO requests (user_id, conversation_id, from_id)
     SELECT u, :conversation_id, :from_id FROM unnest(CAST(:ids AS bigint[])) AS u
-    WHERE (SELECT count(*) FROM requests AS r WHERE r.user_id = u AND NOT r.refused) < {MAX_WAITING}
+    WHERE (SELECT count(*) FROM requests AS r JOIN conversations AS c ON c.id = r.conversation_id AND c.kind = 'group'
+           WHERE r.user_id = u AND NOT r.refused) < {MAX_WAITING}
     ON CONFLICT DO NOTHING
 """)
 _WAITING = HotStatement(f"""
-    SELECT r.conversation_id, r.from_id, {ms_of("r.created_at")} FROM requests AS r
-    WHERE r.user_id = :user_id AND NOT r.refused
+    SELECT r.conversation_id, r.from_id, {ms_of("r.created_at")}, c.kind FROM requests AS r
+    JOIN conversations AS c ON c.id = r.conversation_id
+    WHERE r.user_id = :user_id AND NOT r.refused AND (:only = 0 OR r.conversation_id = :only)
       AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = r.user_id AND b.blocked_id = r.from_id)
       AND NOT EXISTS (SELECT FROM members AS m WHERE m.conversation_id = r.conversation_id
                       AND m.user_id = r.user_id AND m.left_seq IS NULL)
@@ -78,9 +85,11 @@ def ask(conn: Connection, conversation_id: int, from_id: int, user_ids: Sequence
         _ASK.run(conn, conversation_id=conversation_id, from_id=from_id, ids=int_array(user_ids))
 
 
-def waiting(conn: Connection, user_id: int) -> list[WaitingRequest]:
-    """Returns the requests that wait for the user's answer, newest first, without those of blocked users."""
-    return structs(WaitingRequest, _WAITING.rows(conn, user_id=user_id))
+def waiting(conn: Connection, user_id: int, only: int = 0) -> list[WaitingRequest]:
+    """Returns the requests that wait for the user's answer, newest first, without those of blocked users. ``only`` is a
+    conversation, or 0 for all.
+    """
+    return structs(WaitingRequest, _WAITING.rows(conn, user_id=user_id, only=only))
 
 
 def senders(conn: Connection, requests: Sequence[WaitingRequest]) -> dict[int, StoredUser]:

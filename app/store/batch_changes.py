@@ -118,6 +118,11 @@ _CHANGE_SETTINGS = HotStatement("""
                          WHEN :pinned THEN coalesce(pinned_at, :at) ELSE NULL END
     WHERE conversation_id = :conversation AND user_id = :user AND settings_version < :version
 """)
+_ADMIT = HotStatement("""
+    UPDATE members SET left_seq = NULL, left_version = NULL, joined_version = :version
+    WHERE conversation_id = :conversation AND user_id = :user AND left_seq = 0
+""")
+_ANSWERED = HotStatement("DELETE FROM requests WHERE conversation_id = :conversation AND user_id = :user")
 _MENTION = HotStatement("""
     INSERT INTO mentions (user_id, conversation_id, seq)
     SELECT u, :conversation, :seq FROM unnest(CAST(:users AS bigint[])) AS named (u)
@@ -220,6 +225,13 @@ def _change_settings(conn: Connection, change: Change) -> None:
     )
 
 
+def _admit(conn: Connection, change: Change) -> None:
+    """Shows a direct conversation to the user from whom it was held back, and ends the request."""
+    place = {"conversation": change.record.conversation_id, "user": change.record.user_id}
+    _ADMIT.run(conn, **place, version=change.record.version)
+    _ANSWERED.run(conn, **place)
+
+
 def _mention(conn: Connection, change: Change) -> None:
     record, body = change
     if isinstance(body.mentions, list):
@@ -245,6 +257,7 @@ APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
     Kind.SETTINGS: _change_settings,
     Kind.BLOCKED_MESSAGE: _hide_blocked,
     Kind.GROUP_CHANGED: _change_group,
+    Kind.ADMITTED: _admit,
     Kind.MEDIA: _settle_media,
     Kind.MEDIA_RESOLVED: _refresh,
 }

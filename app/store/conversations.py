@@ -15,6 +15,7 @@ from app.store.direct_pairs import blockers_of
 from app.store.messages import COUNT_CAP, StoredMessage, columns, not_hidden, unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
+from app.store.visibility import are_contacts
 
 # The number of members that are shown with a conversation. Further members are read page by page.
 MEMBERS_SHOWN = 100
@@ -43,6 +44,14 @@ class ConversationState(Struct, frozen=True):
     info: dict[str, str]
     floors: dict[int, int]
     blockers: list[int]
+
+
+class OpenedDirect(NamedTuple):
+    """``held`` is the user from whom the conversation is held back until they agree, or None (direct_pairs.py)."""
+
+    id: int
+    created: bool
+    held: int | None = None
 
 
 class ActivityCursor(NamedTuple):
@@ -91,7 +100,8 @@ class ConversationSummary(Struct, frozen=True):
 
 # One statement creates the conversation with its members. Of two callers at once, the second one waits for the first
 # one's commit, then neither inserts nor sees the new row: its snapshot is older. It sees the row when it tries again.
-_OPEN_DIRECT = HotStatement("""
+# A new conversation is held back from the other user if they do not let its opener write to them.
+_OPEN_DIRECT = HotStatement(f"""
     WITH found AS (
         SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high
     ), people AS (
@@ -101,11 +111,23 @@ _OPEN_DIRECT = HotStatement("""
         SELECT 'direct', :low, :high, :expected, :user
         WHERE NOT EXISTS (SELECT FROM found) AND (SELECT count(*) FROM people) = :expected
         ON CONFLICT (direct_low, direct_high) DO NOTHING RETURNING id
+    ), held AS (
+        SELECT made.id AS conversation_id, u.id AS user_id FROM made
+        JOIN users AS u ON u.id IN (:low, :high) AND u.id <> :user
+        WHERE CASE u.may_write WHEN 'everyone' THEN false
+              WHEN 'contacts' THEN NOT {are_contacts("u.id", "CAST(:user AS bigint)")} ELSE true END
     ), joined AS (
-        INSERT INTO members (conversation_id, user_id) SELECT made.id, people.id FROM made, people
+        INSERT INTO members (conversation_id, user_id, left_seq, left_version)
+        SELECT made.id, people.id, CASE WHEN held.user_id = people.id THEN 0 END,
+               CASE WHEN held.user_id = people.id THEN 0 END
+        FROM made CROSS JOIN people LEFT JOIN held ON true
+    ), asked AS (
+        INSERT INTO requests (user_id, conversation_id, from_id) SELECT user_id, conversation_id, :user FROM held
     )
-    SELECT id, false, 1 FROM found UNION ALL SELECT id, true, 1 FROM made
-    UNION ALL SELECT 0, false, 0 FROM people HAVING count(*) < :expected
+    SELECT id, false, 1, (SELECT m.user_id FROM members AS m WHERE m.conversation_id = found.id AND m.left_seq = 0)
+    FROM found
+    UNION ALL SELECT id, true, 1, (SELECT user_id FROM held) FROM made
+    UNION ALL SELECT 0, false, 0, NULL FROM people HAVING count(*) < :expected
 """)
 # One row per conversation, so that its name is not repeated for each of 5,000 members.
 _STATE = HotStatement(f"""
@@ -127,7 +149,7 @@ _MEMBERS = HotStatement("""
     FROM unnest(CAST(:ids AS bigint[])) AS wanted (c)
     CROSS JOIN LATERAL (
         SELECT * FROM members AS x
-        WHERE x.conversation_id = c AND x.left_seq IS NULL ORDER BY x.user_id LIMIT :limit
+        WHERE x.conversation_id = c AND coalesce(x.left_seq, 0) = 0 ORDER BY x.user_id LIMIT :limit
     ) AS m
     ORDER BY c, m.user_id
 """)
@@ -188,17 +210,18 @@ _ONE = _summaries("m.conversation_id = :conversation_id", "")
 _END_OF_TIME_US = 4_102_444_800_000_000  # the year 2100
 
 
-def get_or_create_direct(conn: Connection, user: int, other: int) -> tuple[int, bool] | None:
-    """Returns ``(conversation_id, created)`` of the direct conversation of two users, or of one user with themselves.
+def get_or_create_direct(conn: Connection, user: int, other: int) -> OpenedDirect | None:
+    """Returns the direct conversation of two users, or of one user with themselves. ``user`` opens it.
 
+    If ``other`` does not let ``user`` write to them, a new conversation is held back from them, and a request waits.
     Returns None if one of them does not exist or was deleted. Of many callers at once, exactly one creates. Needs no
     transaction.
     """
     low, high = min(user, other), max(user, other)
     values = {"low": low, "high": high, "expected": 1 if low == high else 2, "user": user}
     for _ in range(3):
-        for conversation, created, possible in _OPEN_DIRECT.rows(conn, **values):
-            return (conversation, created) if possible else None
+        for conversation, created, possible, held in _OPEN_DIRECT.rows(conn, **values):
+            return OpenedDirect(conversation, created, held) if possible else None
     raise LookupError("the direct conversation was neither found nor created")
 
 

@@ -1,13 +1,28 @@
-"""Direct conversations: their two users, and which of the two cannot write."""
+"""Direct conversations: their two users, which of the two cannot write, and from whom the conversation is held back.
+
+If a user does not let another one write to them, a conversation that the other one opens is held back from them: their
+row of members has left_seq 0, so that to them it does not exist. The other user sees no difference. When they accept
+the request, or open the conversation themselves, they become a member like any other (Kind.ADMITTED), for good.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
+
+
+class DirectPair(NamedTuple):
+    """``held`` is the user from whom the conversation is held back, or None."""
+
+    conversation_id: int
+    low: int
+    high: int
+    held: int | None = None
 
 
 def blockers_of(conversation: str, one: str, other: str) -> str:
@@ -26,10 +41,11 @@ def blockers_of(conversation: str, one: str, other: str) -> str:
         ORDER BY 1"""
 
 
+_HELD = "(SELECT m.user_id FROM members AS m WHERE m.conversation_id = c.id AND m.left_seq = 0)"
 _FIND = HotStatement("SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high")
-_PAIRS = HotStatement("""
-    SELECT id, direct_low, direct_high FROM conversations
-    WHERE id = ANY(CAST(:ids AS bigint[])) AND direct_low IS NOT NULL
+_PAIRS = HotStatement(f"""
+    SELECT c.id, c.direct_low, c.direct_high, {_HELD} FROM conversations AS c
+    WHERE c.id = ANY(CAST(:ids AS bigint[])) AND c.direct_low IS NOT NULL
 """)
 _BLOCKERS = HotStatement(
     blockers_of("CAST(:conversation_id AS bigint)", "CAST(:one AS bigint)", "CAST(:other AS bigint)")
@@ -42,9 +58,9 @@ def find_direct(conn: Connection, user: int, other: int) -> int | None:
     return None if row is None else int(row[0])
 
 
-def pairs_of(conn: Connection, conversation_ids: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Returns ``(conversation_id, low, high)`` for those of the conversations that are direct."""
-    return [(c, low, high) for c, low, high in _PAIRS.rows(conn, ids=int_array(conversation_ids))]
+def pairs_of(conn: Connection, conversation_ids: Sequence[int]) -> list[DirectPair]:
+    """Returns the pairs of those of the conversations that are direct."""
+    return [DirectPair(*row) for row in _PAIRS.rows(conn, ids=int_array(conversation_ids))]
 
 
 def blockers(conn: Connection, conversation_id: int, one: int, other: int) -> list[int]:

@@ -25,7 +25,7 @@ _NAMED = HotStatement("""
     WHERE u.deleted_at IS NULL AND u.id IN (
         SELECT theirs.user_id FROM members AS mine
         JOIN members AS theirs ON theirs.conversation_id = mine.conversation_id
-        WHERE mine.user_id = :viewer AND mine.left_seq IS NULL AND theirs.left_seq IS NULL)
+        WHERE mine.user_id = :viewer AND mine.left_seq IS NULL AND coalesce(theirs.left_seq, 0) = 0)
       AND (starts_with(u.username, :prefix) OR starts_with(lower(u.display_name), :prefix))
     ORDER BY u.username LIMIT :limit
 """)

@@ -44,6 +44,7 @@ class OwnData(Struct, frozen=True):
     last_seen_ms: int | None
     last_seen_visible: str
     may_add: str
+    may_write: str
     created_ms: int
     email: str | None
 
@@ -174,7 +175,9 @@ def own_data(conn: Connection, user_id: int) -> OwnData | None:
 
 
 def next_conversation(conn: Connection, user_id: int, after: int) -> ExportedConversation | None:
-    """Returns the user's first conversation with an id greater than ``after``, including those that they left."""
+    """Returns the user's first conversation with an id greater than ``after``, including those that they left, without
+    those that are held back from them.
+    """
     is_low = Conversation.direct_low == Member.user_id
     columns = (
         Conversation.id,
@@ -191,7 +194,7 @@ def next_conversation(conn: Connection, user_id: int, after: int) -> ExportedCon
         case((is_low, Conversation.direct_high), else_=Conversation.direct_low),
     )
     own = select(*columns).join(Conversation, Conversation.id == Member.conversation_id)
-    later = own.where(Member.user_id == user_id, Member.conversation_id > after)
+    later = own.where(Member.user_id == user_id, Member.conversation_id > after, Member.left_seq.is_distinct_from(0))
     return first(ExportedConversation, conn.execute(later.order_by(Member.conversation_id).limit(1)).first())
 
 

@@ -26,7 +26,8 @@ _CREATE = HotStatement("""
 """)
 _PAGE = HotStatement("""
     SELECT user_id, role, last_delivered_seq, last_read_seq FROM members
-    WHERE conversation_id = :conversation_id AND user_id > :after AND left_seq IS NULL ORDER BY user_id LIMIT :limit
+    WHERE conversation_id = :conversation_id AND user_id > :after AND coalesce(left_seq, 0) = 0
+    ORDER BY user_id LIMIT :limit
 """)
 
 

@@ -12,7 +12,7 @@ from app.store.sql import HotStatement
 _NAMED = HotStatement("""
     SELECT u.id FROM unnest(CAST(:names AS text[])) AS named (name)
     JOIN users AS u ON u.username = name
-    JOIN members AS m ON m.conversation_id = :conversation_id AND m.user_id = u.id AND m.left_seq IS NULL
+    JOIN members AS m ON m.conversation_id = :conversation_id AND m.user_id = u.id AND coalesce(m.left_seq, 0) = 0
     ORDER BY u.id
 """)
 

@@ -132,6 +132,12 @@ _STARS_SINCE = HotStatement("""
     JOIN messages AS x ON x.conversation_id = s.conversation_id AND x.seq = s.seq
     WHERE s.user_id = :user_id AND s.version > :version ORDER BY s.version
 """)
+# A group that the user joined has a joined_seq, and one with which they began has no joined_version.
+_ADMITTED_SINCE = HotStatement("""
+    SELECT conversation_id, joined_version FROM members
+    WHERE user_id = :user_id AND left_seq IS NULL AND joined_seq = 0 AND joined_version > :version
+    ORDER BY joined_version DESC LIMIT 1
+""")
 _EDITS = HotStatement(f"""
     SELECT body, {ms_of("replaced_at")}, editor_id, version FROM message_edits
     WHERE conversation_id = :conversation_id AND seq = :seq AND version < :before ORDER BY version DESC LIMIT :limit
@@ -161,7 +167,7 @@ _PREVIEWS_FOR = HotStatement(f"""
 # Members who joined later did not receive the message, although their marks begin after it.
 _RECEIVERS = """
     FROM members AS m JOIN messages AS x ON x.conversation_id = m.conversation_id AND x.seq = :seq
-    WHERE m.conversation_id = :conversation_id AND m.left_seq IS NULL AND m.joined_seq <= :seq
+    WHERE m.conversation_id = :conversation_id AND coalesce(m.left_seq, 0) = 0 AND m.joined_seq <= :seq
       AND m.user_id <> x.sender_id
 """
 _RECEIPT_COUNTS = HotStatement(f"""
@@ -240,7 +246,9 @@ def starred_by(conn: Connection, user_id: int, before: int, limit: int) -> list[
 
 
 def own_changes_since(conn: Connection, user_id: int, version: int) -> list[Record]:
-    """Returns the records of the user's private changes of messages after ``version``."""
+    """Returns the records of the user's private changes after ``version``, of messages and of what is shown to them.
+    Of several direct conversations that were admitted, only the last one is returned.
+    """
     hidden = [
         Record(Kind.HIDDEN, conversation, seq, at, 0, user_id, message_id, "", "", "")
         for conversation, seq, message_id, at in hidden_since(conn, user_id, version)
@@ -249,7 +257,11 @@ def own_changes_since(conn: Connection, user_id: int, version: int) -> list[Reco
         Record(Kind.STARRED, conversation, seq, at, 0, user_id, message_id, encode_body(SwitchBody(on)), "", "")
         for conversation, seq, message_id, at, on in _STARS_SINCE.rows(conn, user_id=user_id, version=version)
     ]
-    return hidden + stars
+    admitted = [
+        Record(Kind.ADMITTED, conversation, 0, at, 0, user_id, "", "", "", "")
+        for conversation, at in _ADMITTED_SINCE.rows(conn, user_id=user_id, version=version)
+    ]
+    return hidden + stars + admitted
 
 
 def edits_of(conn: Connection, conversation_id: int, seq: int, *, before: int, limit: int) -> list[Edit]:

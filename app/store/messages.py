@@ -9,7 +9,7 @@ A member sees the messages above ``visible_from`` that are not hidden from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -21,6 +21,13 @@ from app.store.sql import HotStatement, ms_of, structs
 
 # The maximum of an unread count, and of the index entries that it reads.
 COUNT_CAP = 10_000
+
+
+IS_MEMBER = "m.left_seq IS NULL"
+# For reads while some direct conversations are held back in Postgres, but not in the log any more.
+IS_MEMBER_OR_ADMITTED = (
+    "(m.left_seq IS NULL OR m.left_seq = 0 AND m.conversation_id = ANY(CAST(:admitted AS bigint[])))"
+)
 
 
 class StoredMessage(Struct, frozen=True):
@@ -153,7 +160,10 @@ _COUNTS = HotStatement(f"""
         OFFSET 0  -- without it, Postgres counts once for the condition and once for the result
     ) AS counted WHERE n > 0
 """)
-_UNREAD = HotStatement(f"""
+
+
+def _unread(member: str) -> HotStatement:
+    return HotStatement(f"""
     SELECT n, {columns("found")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:limits AS bigint[]))
          WITH ORDINALITY AS wanted (u, c, up_to, n)
@@ -167,13 +177,17 @@ _UNREAD = HotStatement(f"""
               AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND {not_hidden("x", "m.user_id")}
             ORDER BY x.seq LIMIT up_to + 1
         ) AS unread
-        WHERE m.user_id = u AND m.left_seq IS NULL AND (c = 0 OR m.conversation_id = c)
+        WHERE m.user_id = u AND {member} AND (c = 0 OR m.conversation_id = c)
         ORDER BY unread.created_version LIMIT up_to + 1
         ) AS oldest
         ) AS sized WHERE bytes_before <= :max_bytes
     ) AS found
     ORDER BY n, found.created_version
 """)
+
+
+_UNREAD = _unread(IS_MEMBER)
+_UNREAD_ADMITTED = _unread(IS_MEMBER_OR_ADMITTED)
 # A former member gets the changes that they would have received while they were a member.
 _CHANGED = HotStatement(f"""
     SELECT {columns("sized")} FROM (
@@ -257,10 +271,14 @@ def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, 
 
 
 def unread_messages(
-    conn: Connection, requests: Sequence[UnreadRequest], *, max_bytes: int = ANSWER_BYTES
+    conn: Connection,
+    requests: Sequence[UnreadRequest],
+    *,
+    max_bytes: int = ANSWER_BYTES,
+    admitted: Collection[int] = (),
 ) -> list[Page]:
     """Returns the oldest unread messages for each request, in the order in which they were sent, with at most
-    ``max_bytes`` of text for each.
+    ``max_bytes`` of text for each. ``admitted`` are conversations whose admission is not stored yet.
     """
     values = {
         "users": int_array(r.user_id for r in requests),
@@ -269,7 +287,12 @@ def unread_messages(
         "max_bytes": max_bytes,
     }
     found: list[list[StoredMessage]] = [[] for _ in requests]
-    for n, *row in _UNREAD.rows(conn, **values):
+    rows = (
+        _UNREAD_ADMITTED.rows(conn, **values, admitted=int_array(admitted))
+        if admitted
+        else _UNREAD.rows(conn, **values)
+    )
+    for n, *row in rows:
         found[n - 1].append(StoredMessage(*row))
     return [_page(rows, r.limit, max_bytes) for r, rows in zip(requests, found, strict=True)]
 

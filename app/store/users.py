@@ -39,6 +39,7 @@ USER_COLUMNS = (
     as_ms(User.last_seen_at),
     User.last_seen_visible,
     User.may_add,
+    User.may_write,
 )
 NEW_ACCOUNT_DAYS = 1
 EXISTS = User.deleted_at.is_(None)
@@ -52,6 +53,7 @@ class StoredUser(Struct, frozen=True):
     last_seen_ms: int | None
     last_seen_visible: str = "everyone"
     may_add: str = "everyone"
+    may_write: str = "everyone"
 
 
 class AccountDeletedError(LookupError):
@@ -145,6 +147,7 @@ def update_profile(
     avatar_url: str | UnsetType | None = UNSET,
     last_seen_visible: str | UnsetType = UNSET,
     may_add: str | UnsetType = UNSET,
+    may_write: str | UnsetType = UNSET,
 ) -> StoredUser | None:
     """Changes the given fields and returns the updated user; None if there is no such user."""
     given = {
@@ -152,6 +155,7 @@ def update_profile(
         "avatar_url": avatar_url,
         "last_seen_visible": last_seen_visible,
         "may_add": may_add,
+        "may_write": may_write,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
     if changes:

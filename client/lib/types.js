@@ -10,10 +10,11 @@
 /**
  * @typedef {{ id: number, username: string, displayName: string, avatarUrl?: string, lastSeen?: string }} User
  * @typedef {"everyone" | "contacts" | "nobody"} MayAddMe who may add you to a group without asking you
- * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe, email?: string, secondFactor: boolean }} Profile your own
+ * @typedef {"everyone" | "contacts" | "nobody"} MayWriteToMe who may begin a direct conversation with you without asking you
+ * @typedef {User & { lastSeenVisible: LastSeenVisible, mayAddMe: MayAddMe, mayWriteToMe: MayWriteToMe, email?: string, secondFactor: boolean }} Profile your own
  * @typedef {"everyone" | "contacts" | "nobody"} LastSeenVisible
  * @typedef {{ id: string, createdAt: string, lastUsedAt: string, current: boolean, deviceName: string | null, network: string | null }} SignIn
- * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible, mayAddMe?: MayAddMe }} ProfilePatch null removes a value
+ * @typedef {{ displayName?: string, avatarUrl?: string | null, lastSeenVisible?: LastSeenVisible, mayAddMe?: MayAddMe, mayWriteToMe?: MayWriteToMe }} ProfilePatch null removes a value
  * @typedef {{ users: User[] }} UserList
  * @typedef {{ userId: number, status: "online" | "offline", lastSeen: string | null }} Presence
  * @typedef {{ conversationId: number, userId: number, typing: boolean }} Typing
@@ -172,7 +173,8 @@
  *   maxUses?: number,
  * }} Invite
  * @typedef {{ invites: Invite[] }} InviteList
- * @typedef {{ conversationId: number, name: string, memberCount: number, sender: User, createdAt: string }} GroupRequest
+ * @typedef {{ conversationId: number, kind: "group" | "direct", name: string, memberCount: number, sender: User, createdAt: string }} GroupRequest
+ *   of a group to which `sender` wants to add you, or of a direct conversation in which they have written
  * @typedef {{ requests: GroupRequest[] }} RequestList newest first
  * @typedef {{
  *   code: string,

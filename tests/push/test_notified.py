@@ -113,6 +113,25 @@ def test_block_suppresses_notifications_of_the_direct_conversation(pushing: Push
     assert browser.received[-1]["badge"] == 1
 
 
+def test_request_to_write_notifies_and_counts_only_after_it_is_accepted(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben, cyd = person("Ann"), person(), person("Cyd")
+    cyd.rest.send(receiver_id=ben.id, message="Before")
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    ben.rest.json("PATCH", "/me", json={"mayWriteToMe": "nobody"})
+    waiting = ann.rest.send(receiver_id=ben.id, message="Hello?")["conversationId"]
+    cyd.rest.send(receiver_id=ben.id, message="Control")
+    wait_until(lambda: bodies(browser), 30, "the control message")
+    pushing.wait_until_settled()
+    assert bodies(browser) == ["Control"]
+    assert browser.received[-1]["badge"] == 2
+    ben.rest.json("POST", f"/requests/{waiting}/accept")
+    ann.rest.send(receiver_id=ben.id, message="Thank you")
+    wait_until(lambda: len(bodies(browser)) == 2, 30, "the message of the accepted sender")
+    assert bodies(browser)[-1] == "Thank you"
+    assert [browser.received[-1][name] for name in ("unread", "badge")] == [2, 4]
+
+
 def test_notification_shows_only_what_the_preview_setting_allows(pushing: Pushing, person: MakePerson) -> None:
     ann = person("Ann")
     people = {preview: person() for preview in ("full", "sender", "none")}

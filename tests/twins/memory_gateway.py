@@ -169,7 +169,14 @@ class MemoryGateway:
         )
 
     def _open_direct(self, user_id: int, other_id: int) -> int:
-        return open_direct(user_id, other_id, engine=self.engine, directs=self.directs, limit_openings=lambda _: None)
+        return open_direct(
+            user_id,
+            other_id,
+            engine=self.engine,
+            directs=self.directs,
+            limit_openings=lambda _: None,
+            carry_out=lambda _: None,
+        )
 
     def begin_epoch(self, number: int) -> None:
         self.redis.set(keys.EPOCH, f"{number}:0")

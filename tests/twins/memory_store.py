@@ -18,6 +18,7 @@ from app.core.errors import Overloaded
 from app.services.drain.log_rows import Rows
 from app.store.batch_statement import NewMessage, Receipt
 from app.store.conversations import ConversationState, MemberState
+from app.store.direct_pairs import DirectPair
 from app.store.message_life import Details
 from app.store.messages import ExistingMessage, Page, StoredMessage
 from app.store.receipts import StoredReceipt
@@ -135,9 +136,9 @@ class MemoryStore:
     def load_state(self, _conn: Any, conversation_ids: Sequence[int]) -> list[ConversationState]:
         return [self.states[id_] for id_ in sorted(conversation_ids) if id_ in self.states]
 
-    def pairs_of(self, _conn: Any, conversation_ids: Sequence[int]) -> list[tuple[int, int, int]]:
+    def pairs_of(self, _conn: Any, conversation_ids: Sequence[int]) -> list[DirectPair]:
         found = [state for state in self.load_state(_conn, conversation_ids) if state.kind == "direct"]
-        return [(state.id, state.members[0].user_id, state.members[-1].user_id) for state in found]
+        return [DirectPair(state.id, state.members[0].user_id, state.members[-1].user_id) for state in found]
 
     def conversation_ids_of(self, _conn: Any, user_id: int) -> list[int]:
         return sorted(

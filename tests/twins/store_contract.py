@@ -37,7 +37,7 @@ class StoreContract:
         assert (state.id, state.kind, state.last_seq, state.version) == (pair, "direct", 2, mark.version)
         assert [tuple(member) for member in state.members] == [(one, "member", 0, 0), (two, "member", 2, 1)]
         assert (state.info, state.floors, state.blockers) == ({}, {}, [])
-        assert world.functions.pairs_of(world.conn, [pair]) == [(pair, one, two)]
+        assert world.functions.pairs_of(world.conn, [pair]) == [(pair, one, two, None)]
 
     def test_groups_are_no_pairs(self, world: World) -> None:
         members = world.users(3)

@@ -16,6 +16,7 @@
 --     PROGRESS        the same: how far a medium is; fanned out, never logged
 --     MEDIA_RESOLVED  {seq, epoch, the version that was read, quoted or nil}: the new state of a message, from the server
 --     RECEIPT_BATCH   {2 or 3, user, seq, user, seq, ...}: marks of a large conversation, moved only forward; the user is 0
+--     ADMITTED        {}: the user becomes a member of a direct conversation that was held back from them
 --     GROUP_CHANGED   {'created'} · {'added', maximum of members, user, ...} · {'joined', maximum of members} · {'left'}
 --                     {'removed', user, ...} · {'role', user, role} · {'info', changes, their JSON}; false removes a value
 -- Results are four numbers per operation, in order:
@@ -294,6 +295,19 @@ local function change_group(c, user, what, index)
   answer(0, c.seq, version, now_ms)
 end
 
+-- The list of members is a new one: records of this call that came before keep their audience.
+local function admit(c, user, index)
+  if is_member(c, user) then return unchanged(c) end
+  if not has_room(index) then return answer(FULL) end
+  local members = {unpack(c.members)}
+  members[#members + 1] = user
+  table.sort(members)
+  c.members, c.set, c.looked, c.group = members, nil, nil, nil
+  call('HSET', c.key, 'm', pack(members))
+  log(c, KIND_ADMITTED, 0, index, {user})
+  call('RPUSH', prefix .. 'memberships', pack({version, c.id, 0, {user}, {}}))
+end
+
 local ops = unpack_msg(ARGV[6])
 for i = 1, #ops, 4 do
   local kind, user, what = ops[i], ops[i + 2], ops[i + 3]
@@ -306,6 +320,8 @@ for i = 1, #ops, 4 do
     move_marks(c, what)
   elseif kind == KIND_GROUP_CHANGED then
     change_group(c, user, what, index)
+  elseif kind == KIND_ADMITTED then
+    admit(c, user, index)
   elseif kind == KIND_MEDIA or kind == KIND_PROGRESS then
     log_media(c, kind, user, what, index)
   elseif kind ~= KIND_MEDIA_RESOLVED and not is_member(c, user) then

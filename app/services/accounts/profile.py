@@ -49,6 +49,7 @@ def change_profile(user_id: int, patch: ProfilePatch, *, engine: Engine, redis: 
             avatar_url=avatar,
             last_seen_visible=visible,
             may_add=patch.may_add_me,
+            may_write=patch.may_write_to_me,
         )
         profile = _own(conn, user)
     if avatar_id is not None:

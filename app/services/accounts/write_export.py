@@ -101,6 +101,7 @@ class ExportWriter:
                 "lastSeen": _time(profile.last_seen_ms),
                 "lastSeenVisible": profile.last_seen_visible,
                 "mayAddMe": profile.may_add,
+                "mayWriteToMe": profile.may_write,
                 "email": profile.email,
             }
         for user in blocked:

@@ -95,7 +95,7 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int, int
         row = message_at(conn, *use)
         if row is None or row.deleted_ms is not None:
             return None
-        peers = [(low, high) for _, low, high in pairs_of(conn, [use.conversation_id])]
+        peers = [(low, high) for _, low, high, _ in pairs_of(conn, [use.conversation_id])]
         receiver = next((high if row.sender_id == low else low for low, high in peers), None)
         found = Messages(0)
         found.put({**stored_message(row, receiver), "reactions": []}, row.version, row.created_version)

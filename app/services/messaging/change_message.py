@@ -144,6 +144,14 @@ def change_settings(user_id: int, conversation_id: int, settings: SettingsBody) 
     return Prepared(operation, {"conversationId": conversation_id, "status": "stored"})
 
 
+def admit(user_id: int, conversation_id: int) -> Prepared:
+    """Returns the change that shows the user a direct conversation that was held back from them. The caller has checked
+    that it was (store/direct_pairs.py).
+    """
+    operation = Operation(Kind.ADMITTED, conversation_id, user_id, [])
+    return Prepared(operation, {"conversationId": conversation_id, "status": "stored"})
+
+
 def _moment(after: str | None) -> int:
     return 0 if after is None else ms_of_time(after, "after")
 

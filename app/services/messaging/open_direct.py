@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound
+from app.services.messaging.change_message import Prepared, admit
 from app.services.reading.direct_cache import DirectCache
 from app.store.conversations import get_or_create_direct
 from app.store.direct_pairs import find_direct
@@ -15,10 +17,19 @@ from app.store.users import is_new_account
 
 
 def open_direct(
-    user_id: int, other_id: int, *, engine: Engine, directs: DirectCache, limit_openings: Callable[[int], None]
+    user_id: int,
+    other_id: int,
+    *,
+    engine: Engine,
+    directs: DirectCache,
+    limit_openings: Callable[[int], None],
+    carry_out: Callable[[Prepared], Any],
 ) -> int:
     """Returns the conversation's id: always the same one, even for both users at once. May block. Raises NotFound for
     an unknown user, RateLimited for a new account that opens too many conversations.
+
+    If the other user does not let this one write to them, a new conversation is held back from them. If it was held
+    back from the user who opens it now, ``carry_out`` shows it to them: opening it is an answer to the request.
     """
     known = directs.find(user_id, other_id)
     if known is not None:
@@ -31,5 +42,9 @@ def open_direct(
         opened = get_or_create_direct(connection, user_id, other_id)
     if opened is None:
         raise NotFound("No such user.")
-    directs.add(user_id, other_id, opened[0])
-    return opened[0]
+    if opened.held == user_id:
+        carry_out(admit(user_id, opened.id))
+        directs.add(user_id, other_id, opened.id)
+    else:
+        directs.add(user_id, other_id, opened.id, opened.held)
+    return opened.id

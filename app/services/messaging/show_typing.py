@@ -16,7 +16,7 @@ from app.services.messaging.refusals import refusal
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import RunBlocking
 from app.services.reading.direct_cache import DirectCache
-from app.store.direct_pairs import find_direct
+from app.store.direct_pairs import find_direct, pairs_of
 from app.store.engine import reading
 
 Shown = Callable[[ParleyError | None], None]
@@ -35,7 +35,8 @@ class TypingNotifier:
     def show(self, user_id: int, command: Typing, outcome: Shown) -> None:
         """Never blocks, never raises. Calls ``outcome(None)`` once the members were notified, or ``outcome(error)``.
 
-        If ``receiverId`` names a user without a direct conversation, there is nobody to notify. That is not an error.
+        If ``receiverId`` names a user without a direct conversation, or with one that is held back from the user, there
+        is nobody to notify. That is not an error.
         """
         try:
             check_target(command.conversation_id, command.receiver_id)
@@ -61,14 +62,16 @@ class TypingNotifier:
         try:
             with reading(self._engine) as connection:
                 found = find_direct(connection, user_id, receiver_id)
+                pairs = [] if found is None else pairs_of(connection, [found])
         except ParleyError as error:
             outcome(error)
             return
-        if found is None:
+        for pair in pairs:
+            self._directs.add(pair.low, pair.high, pair.conversation_id, pair.held)
+        if found is None or any(pair.held == user_id for pair in pairs):
             outcome(None)
-            return
-        self._directs.add(user_id, receiver_id, found)
-        self._notify(user_id, found, command.typing, outcome)
+        else:
+            self._notify(user_id, found, command.typing, outcome)
 
     def _notify(self, user_id: int, conversation_id: int, on: bool, outcome: Shown) -> None:
         operation = Operation(Kind.TYPING, conversation_id, user_id, int(on))

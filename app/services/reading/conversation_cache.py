@@ -135,15 +135,10 @@ class ConversationCache:
                 epoch = self._present_epoch()
             with reading(self._engine) as connection:
                 states = load_state(connection, [conversation_id])
-            if not states:
-                raise NotFound
-            state = states[0]
-            if state.kind == "direct":
-                members = sorted(row[0] for row in state.members)
-                self._directs.add(members[0], members[-1], conversation_id)
-            else:
-                self._directs.add_groups([conversation_id])
+                if not states:
+                    raise NotFound
+                self._directs.load(connection, [conversation_id])
             with redis_errors_as_overloaded():
-                if hydrate(self._redis, epoch, state):
+                if hydrate(self._redis, epoch, states[0]):
                     return
         raise Overloaded("A new epoch is beginning.")

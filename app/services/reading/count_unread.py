@@ -35,7 +35,8 @@ def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> li
         for user_id, conversation_id, count in messages.unread_counts(connection, list(members.of)):
             if conversation_id in members.of[user_id]:
                 counts[user_id][conversation_id] = count
-        stored = count_with_floor(connection, floors) if floors else {}
+        admitted = members.tail.admitted(members.of)
+        stored = count_with_floor(connection, floors, admitted=admitted) if floors else {}
     for (user_id, conversation_id), floor in floors.items():
         stored_seq, count = stored.get((user_id, conversation_id), (0, 0))
         new = sum(is_unread(record, user_id, max(floor, stored_seq)) for record in tail[conversation_id])

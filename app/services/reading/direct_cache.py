@@ -13,8 +13,10 @@ MAX_CACHED = 50_000
 
 
 class DirectCache:
-    """Remembers the two members of direct conversations. The pair of a conversation never changes, so no entry becomes
-    stale.
+    """Remembers the two users of direct conversations, and who of them writes into it without opening it first.
+
+    The pair of a conversation never changes. A user from whom it is held back (store/direct_pairs.py) has no entry: the
+    conversation is admitted when they open it. Nothing is held back later, so no entry becomes stale.
     """
 
     def __init__(self, bound: int = MAX_CACHED) -> None:
@@ -24,8 +26,8 @@ class DirectCache:
         self._bound = bound
 
     def find(self, one: int, other: int) -> int | None:
-        """Returns the direct conversation of two users, or None if it is not cached."""
-        return self._by_pair.get((min(one, other), max(one, other)))
+        """Returns the direct conversation of two users, or None if it is not cached, or held back from ``one``."""
+        return self._by_pair.get((one, other))
 
     def peer(self, conversation_id: int, user_id: int) -> int | None:
         """Returns the other member of a direct conversation (the user, for notes to oneself). Returns None for a group
@@ -49,19 +51,25 @@ class DirectCache:
             self._groups.clear()
         self._groups.update(conversation_ids)
 
-    def add(self, one: int, other: int, conversation_id: int) -> None:
-        pair = (min(one, other), max(one, other))
-        self._by_pair[pair] = conversation_id
-        self._peers[conversation_id] = pair
-        if len(self._by_pair) > self._bound:
-            _, oldest = self._by_pair.popitem(last=False)
-            self._peers.pop(oldest, None)
+    def add(self, one: int, other: int, conversation_id: int, held: int | None = None) -> None:
+        """``held`` is the user from whom the conversation is held back, if there is one."""
+        for user, peer in ((one, other), (other, one)):
+            if user != held:
+                self._by_pair[user, peer] = conversation_id
+        self._peers[conversation_id] = (min(one, other), max(one, other))
+        if len(self._peers) > self._bound:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        (user, peer), oldest = self._by_pair.popitem(last=False)
+        self._by_pair.pop((peer, user), None)
+        self._peers.pop(oldest, None)
 
     def load(self, connection: Connection, conversation_ids: Iterable[int]) -> None:
         """Caches these conversations, with one query for those that are not cached yet."""
         unknown = {i for i in conversation_ids if not self.is_cached(i)}
         if unknown:
-            for conversation_id, low, high in pairs_of(connection, list(unknown)):
-                self.add(low, high, conversation_id)
+            for conversation_id, low, high, held in pairs_of(connection, list(unknown)):
+                self.add(low, high, conversation_id, held)
                 unknown.discard(conversation_id)
             self.add_groups(unknown)

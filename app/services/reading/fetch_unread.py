@@ -64,7 +64,7 @@ class UnreadFetcher:
         members = memberships_now(user_ids, only, engine=self._engine, redis=self._redis)
         tail = by_conversation(members.tail.records)
         with reading(self._engine) as connection:
-            pages = unread_messages(connection, requests)
+            pages = unread_messages(connection, requests, admitted=members.tail.admitted(user_ids))
             self._directs.load(connection, {row.conversation_id for page in pages for row in page.messages})
             rows = {_place(row): row for page in pages for row in page.messages}
             views = {place: self._view(row) for place, row in rows.items()}

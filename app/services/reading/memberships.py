@@ -28,18 +28,34 @@ class Memberships(NamedTuple):
 def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine: Engine, redis: Redis) -> Memberships:
     """Reads the memberships of these users, in all conversations or in ``only`` one. May block. Raises Overloaded if a
     store does not answer.
+
+    A membership that began before the call is found even if it is stored between the reads: it is then in the first
+    tail, and Postgres is read again.
     """
-    with reading(engine) as connection:
-        stored = conversations_of(connection, list(set(user_ids)))
     asked: set[int] = set()
+    with redis_errors_as_overloaded():
+        began = _joined(read_tail(redis, []), user_ids)
     while True:
+        with reading(engine) as connection:
+            stored = conversations_of(connection, list(set(user_ids)))
         wanted = asked | {c for mine in stored.values() for c in mine if only in (None, c)}
         with redis_errors_as_overloaded():
             tail = read_tail(redis, wanted)
         of, since = _overlaid(stored, tail)
         asked = wanted | {c for mine in of.values() for c in mine if only in (None, c)}
-        if asked == wanted:
+        if asked == wanted and all(conversation_id in of[user_id] for user_id, conversation_id in began):
             return Memberships({u: {c for c in mine if only in (None, c)} for u, mine in of.items()}, since, tail)
+        began = _joined(tail, user_ids)
+
+
+def _joined(tail: Tail, user_ids: Sequence[int]) -> set[tuple[int, int]]:
+    """Returns (user, conversation) of the unstored memberships."""
+    return {
+        (user_id, conversation_id)
+        for user_id in (user_ids if tail.memberships else ())
+        for conversation_id, (is_member, _) in tail.membership_of(user_id).items()
+        if is_member
+    }
 
 
 def _overlaid(stored: dict[int, set[int]], tail: Tail) -> tuple[dict[int, set[int]], dict[tuple[int, int], int]]:

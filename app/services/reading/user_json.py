@@ -6,7 +6,7 @@ from typing import cast
 
 from msgspec import UNSET, UnsetType
 
-from app.core.accounts import LastSeenVisible, MayAddMe, Profile, UserView
+from app.core.accounts import LastSeenVisible, MayAddMe, MayWriteToMe, Profile, UserView
 from app.core.avatars import shown
 from app.core.times import rfc3339
 from app.store.users import StoredUser
@@ -32,6 +32,7 @@ def own_view(user: StoredUser, *, email: str | None, second_factor: bool) -> Pro
         last_seen=_last_seen(user),
         last_seen_visible=cast(LastSeenVisible, user.last_seen_visible),
         may_add_me=cast(MayAddMe, user.may_add),
+        may_write_to_me=cast(MayWriteToMe, user.may_write),
         email=UNSET if email is None else email,
         second_factor=second_factor,
     )

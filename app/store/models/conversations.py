@@ -55,6 +55,9 @@ class Member(Base):
 
     The row stays when the user leaves: ``left_seq`` is then the last seq that they saw. It is null for current members,
     so a query for members needs ``left_seq IS NULL``. A member sees the seqs above ``visible_from``.
+
+    ``left_seq`` is 0 if the direct conversation is held back from the user (direct_pairs.py). The other user sees them
+    as a member all the same: queries for the members that are shown need ``coalesce(left_seq, 0) = 0``.
     """
 
     __tablename__ = "members"

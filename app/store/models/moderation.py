@@ -24,7 +24,7 @@ class Block(Base):
 
 
 class Request(Base):
-    """``from_id`` wants to add the user to a group, and the user must agree first."""
+    """``from_id`` wants to add the user to a group, or to write to them, and the user must agree first."""
 
     __tablename__ = "requests"
 

@@ -32,6 +32,7 @@ class User(Base):
     suspended_until: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]
     may_add: Mapped[str] = mapped_column(server_default="everyone")
+    may_write: Mapped[str] = mapped_column(server_default="everyone")
     email: Mapped[str | None]
 
     __table_args__ = (

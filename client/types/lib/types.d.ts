@@ -10,11 +10,16 @@ export type User = {
  */
 export type MayAddMe = "everyone" | "contacts" | "nobody";
 /**
+ * who may begin a direct conversation with you without asking you
+ */
+export type MayWriteToMe = "everyone" | "contacts" | "nobody";
+/**
  * your own
  */
 export type Profile = User & {
     lastSeenVisible: LastSeenVisible;
     mayAddMe: MayAddMe;
+    mayWriteToMe: MayWriteToMe;
     email?: string;
     secondFactor: boolean;
 };
@@ -35,6 +40,7 @@ export type ProfilePatch = {
     avatarUrl?: string | null;
     lastSeenVisible?: LastSeenVisible;
     mayAddMe?: MayAddMe;
+    mayWriteToMe?: MayWriteToMe;
 };
 export type UserList = {
     users: User[];
@@ -371,8 +377,12 @@ export type Invite = {
 export type InviteList = {
     invites: Invite[];
 };
+/**
+ * of a group to which `sender` wants to add you, or of a direct conversation in which they have written
+ */
 export type GroupRequest = {
     conversationId: number;
+    kind: "group" | "direct";
     name: string;
     memberCount: number;
     sender: User;

@@ -184,3 +184,34 @@ def test_requests_to_join_groups_are_accepted_and_refused(window: OpenWindow, pe
     here.page.get_by_label("New conversation").click()
     here.page.get_by_role("menuitem", name="Requests").click()
     expect(here.page.get_by_text("No requests", exact=True)).to_be_visible()
+
+
+def test_request_to_write_is_accepted(window: OpenWindow, people: People) -> None:
+    ann, ben, eve = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Eve Early")
+    here = window().sign_in_demo(ben.username)
+    here.page.get_by_label("Settings and profile").click()
+    choice = here.page.get_by_label("Who can write to me without asking")
+    expect(choice).to_have_value("everyone")
+    choice.select_option("nobody")
+    wait_until(lambda: ben.call("GET", "/me")["mayWriteToMe"] == "nobody", 10, "the setting")
+    here.page.keyboard.press("Escape")
+    for sender in (ann, eve):
+        opened = sender.call("POST", "/conversations", json={"kind": "direct", "userId": ben.id})["id"]
+        sender.say(opened, "hello from a stranger")
+        sender.say(opened, "and again")
+
+    here.page.reload()
+    here.page.get_by_role("button", name="Requests").click()
+    expect(here.row("Ann Archer")).to_have_count(0)
+    dialog = here.page.get_by_role("dialog", name="Requests")
+    row = dialog.get_by_role("listitem").filter(has_text="Eve Early")
+    expect(row).to_contain_text("Wants to write to you")
+    assert violations(here.page) == []
+    row.get_by_role("button", name="Refuse").click()
+    expect(row).to_have_count(0)
+    dialog.get_by_role("button", name="Accept").click()
+    expect(here.page.locator(".conversation-head h1")).to_have_text("Ann Archer")
+    expect(here.sees("hello from a stranger")).to_be_visible()
+    expect(here.sees("and again")).to_be_visible()
+    expect(here.row("Ann Archer")).to_be_visible()
+    expect(here.row("Eve Early")).to_have_count(0)

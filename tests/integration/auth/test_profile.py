@@ -13,7 +13,8 @@ from tests.support.api_client import Api, assert_problem
 def test_profile_update_changes_only_the_given_fields(api: Api) -> None:
     account = api.register("profile.one", displayName="First")
     names = {"id": account.id, "username": "profile.one", "displayName": "First"}
-    expected = {**names, "lastSeenVisible": "contacts", "mayAddMe": "everyone", "secondFactor": False}
+    may = {"mayAddMe": "everyone", "mayWriteToMe": "everyone"}
+    expected = {**names, "lastSeenVisible": "contacts", **may, "secondFactor": False}
     assert api.get("/api/v1/me", token=account.access).get_json() == expected
 
     def patch(body: dict[str, object]) -> dict[str, object]:

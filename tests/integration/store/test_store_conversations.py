@@ -11,6 +11,7 @@ from app.store.batch_statement import Receipt
 from app.store.batch_writes import store_batch
 from app.store.conversations import (
     MemberState,
+    OpenedDirect,
     conversation_ids_of,
     get_one,
     get_or_create_direct,
@@ -27,7 +28,7 @@ def test_direct_conversation_is_the_same_from_either_side(conn: Connection, engi
     first = get_or_create_direct(conn, a, b)
     assert first is not None
     assert first[1] is True
-    assert get_or_create_direct(conn, b, a) == (first[0], False)
+    assert get_or_create_direct(conn, b, a) == (first[0], False, None)
     other = get_or_create_direct(conn, a, c)
     assert other is not None
     assert other[0] != first[0]
@@ -52,7 +53,7 @@ def test_direct_conversation_with_a_missing_user_is_refused(conn: Connection, en
 def test_simultaneous_opens_return_one_conversation(engine: Engine) -> None:
     pairs = [tuple(add_users(engine, 2)) for _ in range(6)]
 
-    def open_it(n: int) -> tuple[int, tuple[int, bool] | None]:
+    def open_it(n: int) -> tuple[int, OpenedDirect | None]:
         low, high = pairs[n % 6]
         with autocommit(engine) as conn:
             return n % 6, get_or_create_direct(conn, *((low, high) if n % 4 else (high, low)))
@@ -62,8 +63,8 @@ def test_simultaneous_opens_return_one_conversation(engine: Engine) -> None:
     for n, pair in enumerate(pairs):
         results = [result for of, result in found if of == n and result]
         assert len(results) == 16
-        assert len({conversation for conversation, _ in results}) == 1
-        assert sum(created for _, created in results) == 1
+        assert len({opened.id for opened in results}) == 1
+        assert sum(opened.created for opened in results) == 1
         with autocommit(engine) as conn:
             [state] = load_state(conn, [results[0][0]])
         assert [member.user_id for member in state.members] == sorted(pair)

@@ -48,7 +48,7 @@ def test_group_with_a_missing_user_is_not_created(conn: Connection, engine: Engi
 def test_members_are_paged_by_id(conn: Connection, engine: Engine) -> None:
     users = add_users(engine, 5)
     group = add_group(engine, users)
-    leave(engine, group, users[1], 0, next_version())
+    leave(engine, group, users[1], 1, next_version())
     assert [m.user_id for m in page_members(conn, group, 0, 3)] == [users[0], users[2], users[3]]
     assert [m.user_id for m in page_members(conn, group, users[3], 3)] == [users[4]]
     assert page_members(conn, group, users[4], 3) == []

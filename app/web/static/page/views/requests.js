@@ -1,4 +1,4 @@
-// Requests of people who want to add the user to a group. The user accepts or refuses each.
+// Requests of people who want to add the user to a group, or who have written to the user. The user accepts or refuses each.
 
 import { avatarOf } from "../components/avatar.js";
 import { button, busy } from "../components/button.js";
@@ -16,6 +16,11 @@ export async function countRequests(client) {
 
 export function openRequests(app) {
   return openDialog("Requests", (close) => new RequestList(app, close).element);
+}
+
+function wish({ kind, memberCount, sender }) {
+  if (kind === "direct") return `Wants to write to you · @${sender.username}`;
+  return `${sender.displayName} wants to add you · ${memberCount} ${memberCount === 1 ? "member" : "members"}`;
 }
 
 class RequestList {
@@ -43,9 +48,9 @@ class RequestList {
 
   #row(request) {
     const { client } = this.#app.store;
-    const { conversationId: id, name, memberCount, sender } = request;
+    const { conversationId: id, name, sender } = request;
     const row = h("li.request", null, avatarOf(sender),
-      h("div.grow", null, h("p.name", null, name), h("p.detail", null, `${sender.displayName} wants to add you · ${memberCount} ${memberCount === 1 ? "member" : "members"}`)));
+      h("div.grow", null, h("p.name", null, name), h("p.detail", null, wish(request))));
     const accept = button("Accept", () => this.#answer(row, accept, () => client.acceptRequest(id), () => this.#joined(id)), "primary");
     const refuse = button("Refuse", () => this.#answer(row, refuse, () => client.refuseRequest(id).then(() => true), () => toast("Refused")));
     row.append(h("div.actions", null, refuse, accept));
@@ -71,6 +76,6 @@ class RequestList {
   }
 
   #drawState() {
-    fill(this.#state, this.#rows.childElementCount ? null : empty("group", "No requests", "People who need your consent to add you to a group appear here."));
+    fill(this.#state, this.#rows.childElementCount ? null : empty("group", "No requests", "People who need your consent to write to you or to add you to a group appear here."));
   }
 }

@@ -84,7 +84,7 @@ function accountAccess(app, me) {
 
 /** The settings of who may do what, as the server has them. `mine` resolves to your own user. */
 function privacyChoices({ store: { client } }, mine) {
-  const shown = { lastSeenVisible: "contacts", mayAddMe: "everyone" };
+  const shown = { lastSeenVisible: "contacts", mayAddMe: "everyone", mayWriteToMe: "everyone" };
   const choice = (name, label) => select(label, WHO, shown[name], async (value, input) => {
     try {
       shown[name] = (await client.updateMe({ [name]: value }))[name];
@@ -93,7 +93,12 @@ function privacyChoices({ store: { client } }, mine) {
       input.value = shown[name];
     }
   });
-  const choices = { lastSeenVisible: choice("lastSeenVisible", "Who can see when I was last online"), mayAddMe: choice("mayAddMe", "Who can add me to groups without asking") };
+  const labels = {
+    lastSeenVisible: "Who can see when I was last online",
+    mayAddMe: "Who can add me to groups without asking",
+    mayWriteToMe: "Who can write to me without asking",
+  };
+  const choices = Object.fromEntries(Object.entries(labels).map(([name, label]) => [name, choice(name, label)]));
   mine.then((me) => {
     for (const [name, row] of Object.entries(choices)) row.querySelector("select").value = shown[name] = me[name];
   }, () => undefined);
