@@ -38,8 +38,8 @@ POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
 # Prefixes of SQLSTATE: connection failure, server shutting down or starting, no such database, authentication failure.
 DOWN = ("08", "57P", "3D", "28")
 # Deadlock or serialisation failure, no resources (disk, connections), lock timeout, cancelled by a timeout, I/O error,
-# read-only after a failover.
-OVERLOADED = ("40", "53", "55", "57", "58", "25006")
+# read-only after a failover, transaction ended because it was idle or lasted too long.
+OVERLOADED = ("40", "53", "55", "57", "58", "25006", "25P03", "25P04")
 
 
 class _BoundedConnection(psycopg.Connection[Any]):

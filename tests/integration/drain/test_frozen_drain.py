@@ -1,0 +1,86 @@
+"""A drain that freezes within a transaction holds the epoch's row, and with it every ack, only for a limited time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from app.config import Settings
+from app.core.errors import Overloaded
+from app.core.kinds import Kind
+from app.message_log.append import Operation
+from app.store import engine as engine_module
+from app.store.batch_changes import Change, apply_changes
+from app.store.engine import create_engine, writing
+from app.store.epochs import check_epoch
+from tests.factories.store import add_direct, add_users
+from tests.integration.drain.log_and_store import LogAndStore
+from tests.support.patience import PATIENCE
+
+
+@pytest.fixture
+def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An engine on which Postgres ends idle transactions soon."""
+    monkeypatch.setattr(engine_module, "IDLE_SECONDS", 0.3)
+    made = create_engine(settings)
+    yield made
+    made.dispose()
+
+
+def wait_until_ended(log: LogAndStore, backend: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while log.query("SELECT 1 FROM pg_stat_activity WHERE pid = :pid", pid=backend):
+        assert time.monotonic() < deadline, "Postgres does not end the idle transaction"
+        time.sleep(0.02)
+
+
+def freeze(conn: Connection, log: LogAndStore) -> None:
+    """Does in this transaction what a drain does first, and then nothing until Postgres has ended it."""
+    check_epoch(conn, log.epoch)
+    wait_until_ended(log, conn.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def test_another_drain_goes_on_when_the_idle_transaction_is_ended(log: LogAndStore, impatient: Engine) -> None:
+    ann, ben = add_users(log.engine, 2)
+    pair = add_direct(log.engine, ann, ben)
+    log.hydrate(pair)
+    log.send(pair, ann, "hello")
+
+    def frozen_drain() -> None:
+        with writing(impatient) as conn:
+            freeze(conn, log)
+            assert log.drain().run()
+            assert log.texts(pair) == ["hello"]
+            conn.execute(text("SELECT 1"))
+
+    with pytest.raises(Overloaded):
+        frozen_drain()
+
+
+def test_frozen_drain_makes_no_dead_letter_when_it_goes_on(
+    log: LogAndStore, impatient: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection was ended for a reason that is not the record's."""
+    ann, ben = add_users(log.engine, 2)
+    pair = add_direct(log.engine, ann, ben)
+    log.hydrate(pair)
+    ((id_, (_, seq, _, _)),) = log.send(pair, ann, "hello")
+    assert log.drain().run()
+    log.change([Operation(Kind.DELETED, pair, ann, [seq, 0, ann], id=id_)])
+    frozen: list[int] = []
+
+    def apply(changes: Sequence[Change], conn: Connection, rejected: frozenset[int]) -> list[str]:
+        if not frozen:
+            frozen.append(log.epoch)
+            freeze(conn, log)
+            conn.execute(text("SELECT 1"))
+        return apply_changes(changes, conn, rejected)
+
+    monkeypatch.setattr("app.services.drain.store_records.apply_changes", apply)
+    assert log.drain(engine=impatient).run()
+    assert frozen
+    assert log.texts(pair) == [None]
+    assert log.dead_letters() == []
