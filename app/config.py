@@ -136,7 +136,7 @@ class Settings:
     # Drain
     drain_batch: int = 500
     drain_linger_seconds: float = 10.0
-    drain_lease_seconds: float = 4.0
+    drain_lease_seconds: float = 2.5
 
     # Media
     cloudinary_url: str = field(default="", repr=False)  # cloudinary://key:secret@cloud; unset in production: no media

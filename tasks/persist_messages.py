@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 # A drain may wait longer for a commit than a person waits for an answer.
 STORE_TIMEOUT_SECONDS = 10.0
 WAKE_PUSH_EVERY_SECONDS = 0.5
+# A drain waits this long for Redis. After that, beat or the next append starts another one.
+OUTAGE_SECONDS = 60.0
 
 # Counts over all drains of this process. Counters that start at zero with each drain would look like restarts.
 _stats = DrainStats()
@@ -86,7 +88,7 @@ def drain() -> None:
         not_the_records=(SoftTimeLimitExceeded,),
     )
     try:
-        if worker.run():
+        if worker.run_through_outages(OUTAGE_SECONDS):
             alive(worker.stats)
             hand_over(redis)
     except RedisError as error:

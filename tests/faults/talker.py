@@ -267,6 +267,7 @@ class Talker:
         self.note("refused", code=data["code"], ref=ref)
         if data["code"] in {"overloaded", "rate_limited"}:
             self._back_at = time.monotonic() + float(data.get("retryAfter", 1))
+            self._repeat(ref)
             if ref == "join":
                 await self.hang_up()
         elif data["code"] == "unauthorized" and not self._joined:
@@ -275,6 +276,13 @@ class Talker:
             return
         elif data["code"] != "internal":
             self.complaints.append(f"{ref}: {data}")
+
+    def _repeat(self, ref: str | None) -> None:
+        """Lets a refused send or change be repeated as soon as the server allows it."""
+        if ref in self.pending:
+            self.pending[ref] = (self.pending[ref][0], 0.0)
+        elif ref in self.changes.pending:
+            self.changes.pending[ref].sent_at = 0.0
 
     def _gone(self, ref: str) -> bool:
         """Drops a change of a lost message, or a message to a group that this talker has left."""

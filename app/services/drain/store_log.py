@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
@@ -42,6 +43,7 @@ ATTEMPTS_BEFORE_CAUTION = 1
 CAUTIOUS_RECORDS = 32
 # Under steady load a drain hands over after this time, well within its task's time limit.
 RUN_SECONDS = 1800.0
+RETRY_SECONDS = 0.1
 STALE_BEFORE_NEW_EPOCH = 20
 
 
@@ -109,6 +111,20 @@ class Drain:
                 return True
         self._reader.release(self._token, force=True)
         return True
+
+    def run_through_outages(self, patience: float) -> bool:
+        """Does the same, and goes on after Redis has failed for less than ``patience`` seconds. If the drain ended, its
+        lease would stay, and all acks would wait until that expires.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return self.run()
+            except RedisError as error:
+                if self._stopping() or time.monotonic() - max(began, self._taken_at) > patience:
+                    raise
+                log.warning("the drain tries Redis again (%s)", type(error).__name__)
+                time.sleep(RETRY_SECONDS)
 
     def _take(self) -> tuple[int | None, list[Entry]]:
         """Waits for records. If there are few, waits a moment for more."""

@@ -52,7 +52,7 @@ class LogAndStore:
         ]
         return list(zip(ids, self.append(operations), strict=True))
 
-    def drain(self, *, engine: Engine | None = None, **options: Any) -> Drain:
+    def drain(self, *, engine: Engine | None = None, reader: LogReader | None = None, **options: Any) -> Drain:
         """Returns a drain that ends once the log is empty."""
         defaults: dict[str, Any] = {
             "batch": 500,
@@ -61,7 +61,7 @@ class LogAndStore:
             "stopping": lambda: False,
             "alive": lambda _: None,
         }
-        return Drain(LogReader(self.redis), engine or self.engine, **{**defaults, **options})
+        return Drain(reader or LogReader(self.redis), engine or self.engine, **{**defaults, **options})
 
     def texts(self, conversation: int) -> list[str | None]:
         """Returns the stored bodies by seq; None is a tombstone."""
