@@ -209,7 +209,9 @@ def test_request_to_write_is_accepted(window: OpenWindow, people: People) -> Non
     assert violations(here.page) == []
     row.get_by_role("button", name="Refuse").click()
     expect(row).to_have_count(0)
+    elsewhere = window().sign_in_demo(ben.username)
     dialog.get_by_role("button", name="Accept").click()
+    expect(elsewhere.row("Ann Archer")).to_contain_text("and again")
     expect(here.page.locator(".conversation-head h1")).to_have_text("Ann Archer")
     expect(here.sees("hello from a stranger")).to_be_visible()
     expect(here.sees("and again")).to_be_visible()
