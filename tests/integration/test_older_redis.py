@@ -38,6 +38,16 @@ def client(redis_client: redis.Redis) -> Iterator[redis.Redis]:
     redis_client.flushall()
 
 
+_opened: list[redis.Redis] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while _opened:
+        _opened.pop().close()
+
+
 class Gateway:
     def __init__(self, settings: Settings, client: redis.Redis, name: str = "here") -> None:
         self.history, self._settings, self._sent, self._name = History(), settings, 0, name
@@ -53,6 +63,7 @@ class Gateway:
 
     def _connect(self) -> redis.Redis:
         connection = one_connection(self._settings)
+        _opened.append(connection)
         connection.call_on_connect(self.history.is_behind)
         return connection
 
@@ -69,8 +80,9 @@ class Server:
     def __init__(self, directory: Path, guard: Guard) -> None:
         self.valkey = EmbeddedValkey(directory / "valkey", guard=guard, tcp=True)
         self.valkey.start()
-        with self.valkey.client() as client:
-            begin(client)
+        self.client = self.valkey.client()
+        _opened.append(self.client)
+        begin(self.client)
 
     def _file(self) -> Path:
         (file,) = self.valkey.data_dir.glob("**/*.incr.aof")
@@ -87,8 +99,7 @@ class Server:
         self.valkey.start()
 
     def epoch(self) -> object:
-        with self.valkey.client() as client:
-            return client.get(keys.EPOCH)
+        return self.client.get(keys.EPOCH)
 
 
 @pytest.fixture
@@ -101,11 +112,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 class Two:
-    """Two gateways at one server. ``ann`` has seen less than ``ben``, and Redis comes back without the difference."""
+    """Two gateways at one server. ``less`` has seen less than ``more``, and Redis comes back without the difference."""
 
     def __init__(self, server: Server, settings: Settings) -> None:
         settings = replace(settings, redis_url=server.valkey.url())
-        client = redis.Redis.from_url(settings.redis_url)
+        client = server.client
         self.less, self.more = Gateway(settings, client, "less"), Gateway(settings, client, "more")
         self.less.send()
         size = server.size()
@@ -137,15 +148,14 @@ def test_loss_is_noticed_after_more_restarts(server: Server, two: Two) -> None:
 
 def test_versions_of_the_present_run_are_not_compared_with_its_beginning(server: Server, settings: Settings) -> None:
     settings = replace(settings, redis_url=server.valkey.url())
-    client = redis.Redis.from_url(settings.redis_url)
+    client = server.client
     less, more = Gateway(settings, client, "less"), Gateway(settings, client, "more")
     less.send()
     more.send()
     server.restart()
     for gateway in (less, more, less):
         send_again(gateway)
-        with server.valkey.client() as other:
-            other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        server.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     send_again(more)
     assert server.epoch() == b"3:0"
 
@@ -203,3 +213,18 @@ def test_redis_behind_postgres_is_given_up(client: redis.Redis) -> None:
     assert not History().is_behind(client, 5)
     assert History().is_behind(client, 6)
     assert not History().is_behind(client, 6), "a new epoch has to begin first"
+
+
+def test_user_who_may_not_ask_for_the_run_of_the_server_can_compare(client: redis.Redis, redis_url: str) -> None:
+    client.acl_setuser("limited", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", "-info"])
+    history, limited = History(), redis.Redis.from_url(redis_url, username="limited", password="x")
+    try:
+        history.saw(3, 5)
+        client.set(keys.VERSION, 5)
+        assert not history.is_behind(limited)
+        assert history.run == ""
+        client.set(keys.VERSION, 4)
+        assert history.is_behind(limited)
+    finally:
+        limited.close()
+        client.acl_deluser("limited")

@@ -11,7 +11,8 @@
 -- Returns {1 if the epoch was given up, else 0, the present run}.
 
 local RUNS_KEPT = 16
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+local info = redis.pcall('INFO', 'server')  -- not every user may call it: then all runs count as one
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then return {0, run} end
 local number, version = tonumber(string.match(epoch, '^%d+')), tonumber(redis.call('GET', KEYS[2]) or '0')
