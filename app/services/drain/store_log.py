@@ -116,14 +116,17 @@ class Drain:
         """Does the same, and goes on after Redis has failed for less than ``patience`` seconds. If the drain ended, its
         lease would stay, and all acks would wait until that expires.
         """
-        began = time.monotonic()
+        began, failed_at = time.monotonic(), 0.0
         while True:
             try:
                 return self.run()
             except RedisError as error:
-                if self._stopping() or time.monotonic() - max(began, self._taken_at) > patience:
+                now = time.monotonic()
+                if self._stopping() or now - max(began, self._taken_at) > patience:
                     raise
-                log.warning("the drain tries Redis again (%s)", type(error).__name__)
+                if failed_at <= self._taken_at:  # the first failure of this outage
+                    log.warning("the drain tries Redis again (%s)", type(error).__name__)
+                failed_at = now
                 time.sleep(RETRY_SECONDS)
 
     def _take(self) -> tuple[int | None, list[Entry]]:
