@@ -45,7 +45,9 @@ _opened: list[redis.Redis] = []
 def closed() -> Iterator[None]:
     yield
     while _opened:
-        _opened.pop().close()
+        connection = _opened.pop()
+        connection.close()
+        connection.connection_pool.disconnect()
 
 
 class Gateway:

@@ -45,6 +45,7 @@ class Running:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         self._redis.close()
+        self._redis.connection_pool.disconnect()
 
 
 @pytest.fixture
