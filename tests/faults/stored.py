@@ -13,7 +13,7 @@ select conversation_id, user_id, left_seq, last_delivered_seq, last_read_seq fro
 where conversation_id in (select conversation_id from members where user_id = any(%s))
 """
 MESSAGES = """
-select conversation_id, seq, id::text, sender_id, body, kind from messages where conversation_id = any(%s)
+select conversation_id, seq, id::text, sender_id, coalesce(body, ''), kind from messages where conversation_id = any(%s)
 """
 REACTIONS = """
 select m.id::text, array_agg(r.emoji) from reactions as r join messages as m using (conversation_id, seq)

@@ -41,10 +41,16 @@ AT_ONCE_SECONDS = 0.001  # a read that took no longer found records that were th
 # After this many attempts at the same head of the log, the batch is stored in small steps.
 ATTEMPTS_BEFORE_CAUTION = 1
 CAUTIOUS_RECORDS = 32
+# Longer than any wait for Postgres (tasks/persist_messages.py).
+ALONE_SECONDS = 15.0
 # Under steady load a drain hands over after this time, well within its task's time limit.
 RUN_SECONDS = 1800.0
 RETRY_SECONDS = 0.1
 STALE_BEFORE_NEW_EPOCH = 20
+
+
+class _LeaseLostError(Exception):
+    """Another drain has taken over."""
 
 
 class Drain:
@@ -84,6 +90,7 @@ class Drain:
         self._next: int | None = None  # the number of the next entry, or None if it is not known
         self._stale = 0
         self._taken_at = 0.0
+        self._begun: set[int] = set()  # noted in Redis by this drain, which lives
 
     def run(self) -> bool:
         """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
@@ -195,6 +202,8 @@ class Drain:
                 self._ahead.store_newest(epoch)
             else:
                 self._ahead.caught_up()
+        except _LeaseLostError:
+            self._renewed = 0.0  # the next look at the lease ends this drain
         except StaleEpochError:
             self._handle_stale_epoch(epoch)
         except Overloaded:
@@ -255,9 +264,21 @@ class Drain:
             return self._records.store(epoch, records)
         refused: dict[int, str] = {}
         for record in records:
-            if self._reader.begin_record(record.version):
-                refused |= self._records.store(epoch, [record])
-            else:
-                refused |= self._records.dead_letter(epoch, record, "ends the process that stores it")
-            self._reader.end_record(record.version)
+            refused |= self._store_suspect(epoch, record)
         return refused
+
+    def _store_suspect(self, epoch: int, record: Record) -> dict[int, str]:
+        """Stores a record by itself. Meanwhile the lease outlasts every wait for Postgres. Otherwise the next drain
+        would take this one for dead, and the record for the cause.
+        """
+        if not self._reader.renew(self._token, max(self._lease, ALONE_SECONDS)):
+            raise _LeaseLostError
+        died = not self._reader.begin_record(record.version) and record.version not in self._begun
+        self._begun.add(record.version)
+        try:
+            if died:
+                return self._records.dead_letter(epoch, record, "ends the process that stores it")
+            return self._records.store(epoch, [record])
+        finally:  # whatever was raised, the process lives
+            self._reader.end_record(record.version)
+            self._begun.discard(record.version)

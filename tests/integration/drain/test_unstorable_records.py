@@ -11,8 +11,10 @@ import pytest
 from app.config import Settings
 from app.core.errors import Overloaded
 from app.core.kinds import Kind
+from app.core.records import Record
 from app.message_log import keys
 from app.message_log.append import Decided, Operation
+from app.message_log.reader import LogReader
 from app.services.drain import store_records
 from app.store import batch_writes
 from app.store.sql import HotStatement
@@ -191,4 +193,35 @@ def test_overload_is_not_the_records_fault(log: LogAndStore, monkeypatch: pytest
     monkeypatch.setattr(store_records, "store_batch_and_enqueue_pushes", store)
     assert log.drain().run()
     assert log.texts(one) == ["kept"]
+    assert len(log.dead_letters()) == letters
+
+
+def test_drain_that_waits_for_postgres_at_a_lone_record_is_not_taken_for_dead(
+    log: LogAndStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a death, records are stored one by one. Postgres is slow, and the drain ends during the first one."""
+    ann, ben = add_users(log.engine, 2)
+    one = add_direct(log.engine, ann, ben)
+    log.hydrate(one)
+    log.send(one, ann, "first", "second")
+    reader = LogReader(log.redis)
+    (entry,) = reader.take(1, 0)[1]
+    versions = [record.version for record in entry.records or ()]
+    reader.count_attempt(entry.id)
+    reader.suspect(versions[0], versions[-1])
+    leases, letters = list[int](), len(log.dead_letters())
+    original = store_records.RecordStore.store
+
+    def store(self: store_records.RecordStore, epoch: int, records: list[Record]) -> dict[int, str]:
+        leases.append(int(log.redis.pttl(keys.LEASE)))
+        if len(leases) == 1:
+            raise Overloaded
+        return original(self, epoch, records)
+
+    monkeypatch.setattr(store_records.RecordStore, "store", store)
+    assert log.drain(lease_seconds=0.5, stopping=lambda: bool(leases)).run()
+    assert leases[0] > 10_000, "shorter than a wait for Postgres"
+    assert log.waiting() == 1
+    assert log.drain().run()
+    assert log.texts(one) == ["first", "second"]
     assert len(log.dead_letters()) == letters
