@@ -7,7 +7,7 @@ driver, because gunicorn loads it before gevent patches the process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gevent
@@ -21,12 +21,13 @@ UNNAMED = ""
 class Ticket:
     """One connection that is served."""
 
-    __slots__ = ("_admission", "_counted", "_network")
+    __slots__ = ("_admission", "_counted", "_network", "when_aside")
 
     def __init__(self, admission: Admission, network: str) -> None:
         self._admission = admission
         self._network = network
         self._counted = False
+        self.when_aside: Callable[[], None] | None = None
         self.back()
 
     @property
@@ -52,7 +53,9 @@ class Ticket:
             self._admission.connections.add(self._network, 1)
 
     def aside(self) -> None:
-        """Stops counting the connection. Safe to call twice."""
+        """Stops counting the connection, and calls ``when_aside``. Safe to call twice."""
+        if self.when_aside is not None:
+            self.when_aside()
         if self._counted:
             self._counted = False
             self._admission.connections.add(self._network, -1)

@@ -112,7 +112,7 @@ class Settings:
     edit_rate: float = 20.0  # edits, deletions, pins and stars
     edit_burst: int = 200
     read_rate: float = 50.0  # REST reads per second and user in one process, and 20 times as many per address
-    read_burst: int = 1000
+    read_burst: int = 300
     log_max_records: int = 100_000
     log_max_bytes: int = 256 * 1024 * 1024
     dedupe_seconds: int = 7200

@@ -19,6 +19,7 @@ SHORTEST_COMPARED = 7
 # Read by processes themselves, by `make run` and by the tests, not through Settings.
 PROCESS_VARIABLES = frozenset(
     {
+        "CONNECTIONS_PER_SECOND",
         "DRAIN_SECONDS",
         "FORWARDED_ALLOW_IPS",
         "GUNICORN_CMD_ARGS",
@@ -26,6 +27,7 @@ PROCESS_VARIABLES = frozenset(
         "PARLEY_DATA",
         "PARLEY_DEMO_PASSWORD",
         "PORT",
+        "REFUSALS_PER_SECOND",
         "WEB_CONCURRENCY",
         "WORKER_CONCURRENCY",
         "WORKER_CONNECTIONS",

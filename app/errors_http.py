@@ -14,7 +14,10 @@ from werkzeug.exceptions import HTTPException
 
 from app.core import errors
 from app.core.errors import ParleyError
+from app.core.networks import network_of
+from app.current_request import current_address
 from app.logs import current_request_id
+from app.refusals import REFUSALS, REFUSED_STATUSES
 
 log = logging.getLogger("parley.errors")
 
@@ -50,6 +53,8 @@ def install_error_handlers(app: Flask) -> None:
 
 def problem_response(error: ParleyError) -> Response:
     g.error = error  # counted by app/api/metrics.py
+    if error.status in REFUSED_STATUSES:
+        REFUSALS.hold(network_of(current_address()))
     problem = error.as_problem() | {"requestId": current_request_id()}
     response = Response(msgspec.json.encode(problem), error.status, content_type="application/problem+json")
     if "retryAfter" in error.extra:

@@ -1,50 +1,114 @@
-"""Lets the networks of clients take turns: in each turn of the event loop, one request of each network starts.
+"""Lets the networks of clients take turns: of each network, a process works on one reading request at a time.
 
-Otherwise all requests that arrive in a turn run before the loop serves anybody else, so twenty connections of one
-client add twenty requests to everybody's latency. gunicorn imports this before gevent patches the process, so nothing
-here imports Flask or a driver.
+Otherwise twenty connections of one client add twenty requests to everybody's latency, in this process and in Postgres.
+A request that takes long mostly waits, so it counts only for a moment. gunicorn imports this before gevent patches the
+process, so nothing here imports Flask or a driver.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 import gevent
 from gevent.hub import Waiter
 
+AT_ONCE = 1
+COUNTS_SECONDS = 0.02
+CHECK_SECONDS = 0.01
+
+
+class Turn:
+    """A request's turn. ``began`` is on the monotonic clock."""
+
+    __slots__ = ("began", "network", "waiter")
+
+    def __init__(self, network: str) -> None:
+        self.network = network
+        self.waiter = Waiter()
+        self.began = 0.0
+
+
+class _Lane:
+    """The requests of one network."""
+
+    __slots__ = ("running", "waiting")
+
+    def __init__(self) -> None:
+        self.running: set[Turn] = set()
+        self.waiting: deque[Turn] = deque()
+
+    def has_room(self, now: float) -> bool:
+        if len(self.running) >= AT_ONCE:
+            self.running = {turn for turn in self.running if now - turn.began < COUNTS_SECONDS}
+        return len(self.running) < AT_ONCE
+
+    def start(self, turn: Turn, now: float) -> None:
+        turn.began = now
+        self.running.add(turn)
+
 
 class RequestTurns:
     def __init__(self) -> None:
-        # The networks with a request in this turn, and the requests that wait for the next turns.
-        self._waiting: dict[str, deque[Waiter]] = {}
+        self._lanes: dict[str, _Lane] = {}
+        self._waiting = 0
+        self._timers: set[float] = set()  # the delays of those that are set
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        """Returns how many requests wait."""
+        return self._waiting
 
-    def wait(self, network: str) -> None:
-        """Returns when it is the turn of this greenlet's request: at once if its network has no other in this turn."""
-        queue = self._waiting.get(network)
-        if queue is not None:
-            waiter = Waiter()
-            queue.append(waiter)
-            waiter.get()
+    def begin(self, network: str) -> Turn:
+        """Returns when the network has a turn for this greenlet's request. ``end`` must be called with the result."""
+        turn, now = Turn(network), time.monotonic()
+        lane = self._lanes.setdefault(network, _Lane())
+        if not lane.waiting and lane.has_room(now):
+            lane.start(turn, now)
+            return turn
+        lane.waiting.append(turn)
+        self._waiting += 1
+        self._check_after(CHECK_SECONDS)
+        try:
+            turn.waiter.get()
+        except BaseException:
+            self._leave_queue(turn)
+            self.end(turn)
+            raise
+        return turn
+
+    def end(self, turn: Turn) -> None:
+        """Gives the turn to the next request. Safe to call twice."""
+        lane = self._lanes.get(turn.network)
+        if lane is None:
             return
-        if not self._waiting:
-            self._after_turn()
-        self._waiting[network] = deque()
+        lane.running.discard(turn)
+        if lane.waiting:
+            self._check_after(0.0)
+        elif not lane.running:
+            del self._lanes[turn.network]
 
-    def _after_turn(self) -> None:
+    def _leave_queue(self, turn: Turn) -> None:
+        lane = self._lanes[turn.network]
+        if turn in lane.waiting:
+            lane.waiting.remove(turn)
+            self._waiting -= 1
+
+    def _check_after(self, seconds: float) -> None:
         # A timer, not a callback: the loop runs callbacks again and again before it looks at its sockets.
-        timer = gevent.get_hub().loop.timer(0.0)
-        timer.start(self._next, timer)
+        if seconds not in self._timers:
+            self._timers.add(seconds)
+            timer = gevent.get_hub().loop.timer(seconds)
+            timer.start(self._check, timer, seconds)
 
-    def _next(self, timer: object) -> None:
+    def _check(self, timer: object, seconds: float) -> None:
+        """Starts one request of each network that has room."""
         timer.close()  # type: ignore[attr-defined]
-        queues, self._waiting = self._waiting, {}
-        for network, queue in queues.items():
-            if queue:
-                self._waiting[network] = queue
+        self._timers.discard(seconds)
+        now = time.monotonic()
+        for lane in [lane for lane in self._lanes.values() if lane.waiting and lane.has_room(now)]:
+            turn = lane.waiting.popleft()
+            self._waiting -= 1
+            lane.start(turn, now)
+            turn.waiter.switch(None)
         if self._waiting:
-            self._after_turn()
-        for queue in list(self._waiting.values()):
-            queue.popleft().switch(None)
+            self._check_after(CHECK_SECONDS)

@@ -3,9 +3,9 @@
 * Connections are bounded per network and in all (admission.py). Beyond that, ``/healthz`` and ``/readyz`` are still
   answered, and everything else gets 503 at once. Behind TRUSTED_PROXIES, the network is that of the client for whom a
   proxy forwards, from the end of the headers to the end of the answer; a proxy must wait for the headers itself.
-* The networks take turns: of each network, one request starts in a turn of the event loop (request_turns.py). The loop
+* The networks take turns: the process works on one read of a network at a time (request_turns.py). The loop
   accepts few connections in a turn, and of one network a bounded number per second; more count as if the process were
-  full.
+  full. Refusals wait for their turn (refusals.py).
 * A body must arrive at a minimum pace. gunicorn's keep-alive timeout is the deadline for the headers.
 
 gunicorn imports this before gevent patches the process, so nothing here imports Flask or a driver.
@@ -18,6 +18,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -28,15 +29,17 @@ from gunicorn.workers.ggevent import GeventWorker
 from app.admission import UNNAMED, Admission, Ticket
 from app.core.keyed_rate import KeyedRate
 from app.core.networks import network_of
+from app.refusals import REFUSALS
 from app.refused_requests import error_for, full, not_ready, whole_answer
 from app.request_turns import RequestTurns
 
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
-REFUSALS = 256  # at once; beyond this, connections are closed without an answer
-REFUSAL_SECONDS = 1.0
+FULL_ANSWERS = 256  # at once; beyond this, connections are closed without an answer
+FULL_ANSWER_SECONDS = 1.0
 ACCEPTED_PER_TURN = 4  # gevent's default of 100 lets sessions wait while all of them begin
 # New connections of one network: many people behind one address may come back at once.
 CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE = 100, 2000
+REFUSALS_PER_SECOND = 10
 # A process waits at most this long for a body, and a second more for each KiB that has arrived.
 BODY_SECONDS = 35.0
 BYTES_PER_SECOND = 1024
@@ -52,17 +55,18 @@ class Worker(GeventWorker):  # type: ignore[misc]
         limit: int = self.cfg.worker_connections
         self.proxies = int(os.environ.get("TRUSTED_PROXIES") or 0)
         self.admission = Admission(limit, limit // 2)
-        self.connecting = KeyedRate(CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE)
+        per_second = float(os.environ.get("CONNECTIONS_PER_SECOND") or CONNECTIONS_PER_SECOND)
+        self.connecting = KeyedRate(per_second, CONNECTIONS_AT_ONCE) if per_second > 0 else None
+        REFUSALS.limit(float(os.environ.get("REFUSALS_PER_SECOND") or REFUSALS_PER_SECOND))
         self.turns = RequestTurns()
         self.refusing = 0
         BaseServer.max_accept = ACCEPTED_PER_TURN
-        self.worker_connections = limit + POLLS + REFUSALS
+        self.worker_connections = limit + POLLS + FULL_ANSWERS
         super().init_process()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         network = network_of(addr[0]) if isinstance(addr, tuple) else "unknown"
-        fast = not self.proxies and self.connecting.delay(network, time.monotonic()) > 0
-        ticket = None if fast else self.admission.admit(UNNAMED if self.proxies else network)
+        ticket = None if self._too_fast(network) else self.admission.admit(UNNAMED if self.proxies else network)
         if ticket is None:
             self._refuse(client)
             return
@@ -72,19 +76,34 @@ class Worker(GeventWorker):  # type: ignore[misc]
         finally:
             ticket.aside()
 
+    def _too_fast(self, network: str) -> bool:
+        """Returns whether the network opens connections too fast. Those of our own proxies are not counted."""
+        if self.proxies or self.connecting is None:
+            return False
+        return self.connecting.delay(network, time.monotonic()) > 0
+
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         ticket: Ticket = gevent.getcurrent().admission_ticket
         if self.proxies and not ticket.name(network_of(forwarded_for(req.headers, self.proxies))):
             sock.sendall(full())
             raise StopIteration
-        self.turns.wait(ticket.network)
+        end_turn = self._begin_turn(ticket, req.method)
         req.unreader.pace = Pace()
         try:
             return super().handle_request(listener_name, req, sock, addr)
         finally:
+            end_turn()
             req.unreader.pace = None
             if self.proxies:
                 ticket.name(UNNAMED)
+
+    def _begin_turn(self, ticket: Ticket, method: str) -> Callable[[], None]:
+        """Returns when the request has its turn; the result ends it. Changes need none: their rates are limited."""
+        if method not in ("GET", "HEAD"):
+            return lambda: None
+        end = partial(self.turns.end, self.turns.begin(ticket.network))
+        ticket.when_aside = end
+        return end
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         error = error_for(exc)
@@ -103,7 +122,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def _refuse(self, client: Any) -> None:
         self.refusing += 1
         try:
-            if self.refusing <= REFUSALS:
+            if self.refusing <= FULL_ANSWERS:
                 answer_when_full(client, self._missing)
         except OSError:
             pass  # the client said nothing in time, or is gone
@@ -114,8 +133,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 def answer_when_full(client: Any, missing: Callable[[], list[str]]) -> None:
     """Answers a connection that finds no room. Raises OSError if its request does not arrive in time."""
-    client.settimeout(REFUSAL_SECONDS)
-    method, _, rest = client.recv(1024).partition(b" ")
+    client.settimeout(FULL_ANSWER_SECONDS)
+    begun = client.recv(1024)
+    if not begun:
+        return
+    method, _, rest = begun.partition(b" ")
     path = rest.partition(b" ")[0].partition(b"?")[0] if method in (b"GET", b"HEAD") else b""
     if path == b"/healthz":
         client.sendall(HEALTHY)

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -30,7 +31,9 @@ class Target:
         return time.monotonic() < self.until
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 2.0, source_address=(SOURCE, 0))
+        wire = socket.create_connection(("127.0.0.1", self.port), 2.0, source_address=(SOURCE, 0))
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its port is free at once
+        return wire
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""

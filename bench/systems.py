@@ -102,6 +102,7 @@ class Parley(System):
             "REDIS_URL": self.stack.start_redis(append_only=True),
             "SECRET_KEY": SECRET,
             "APP_ENV": "production",
+            "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "WEB_CONCURRENCY": str(self.web_processes),
             # The generator is one client with the load of thousands, but the limits are meant for people.
@@ -110,6 +111,7 @@ class Parley(System):
             "AUTH_ATTEMPTS_PER_MINUTE": "1000000",
             "WRITES_PER_MINUTE": "0",
             "NEW_ACCOUNT_CONVERSATIONS": "0",
+            "CONNECTIONS_PER_SECOND": "0",
             # The longest run of all scenarios lasts longer than the default of 15 minutes.
             "ACCESS_TOKEN_SECONDS": "7200",
             **self.settings,

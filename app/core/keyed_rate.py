@@ -17,14 +17,19 @@ class KeyedRate:
     def __len__(self) -> int:
         return len(self._free_at)
 
-    def delay(self, who: str, now: float, longest: float = 0.0) -> float:
-        """Takes a turn and returns the seconds until it; 0 within the burst. If the result is above ``longest``, no
-        turn was taken.
+    def next_delay(self, who: str, now: float) -> float:
+        """Returns what ``delay`` would return, without taking a turn."""
+        return max(0.0, self._free_at.get(who, 0.0) + self._interval - now - self._tolerance)
+
+    def delay(self, who: str, now: float, *, longest: float = 0.0, turns: int = 1) -> float:
+        """Takes turns and returns the seconds until the last of them; 0 within the burst. If the result is above
+        ``longest``, no turn was taken.
         """
-        free_at = max(now, self._free_at.pop(who, 0.0)) + self._interval
+        cost = self._interval * turns
+        free_at = max(now, self._free_at.pop(who, 0.0)) + cost
         wait = free_at - now - self._tolerance
         wait = wait if wait > self._interval / 1000 else 0.0  # what is left of rounding
-        self._free_at[who] = free_at if wait <= longest else free_at - self._interval
+        self._free_at[who] = free_at if wait <= longest else free_at - cost
         if len(self._free_at) > self._kept:
             self._free_at.popitem(last=False)
         return wait

@@ -22,9 +22,11 @@ from app.core.close_codes import CloseCode
 from app.core.cursor import encode_cursor
 from app.core.errors import Overloaded, ParleyError, Suspended, Unauthorized
 from app.core.events import Event, EventBatch, make_event
+from app.core.networks import network_of
 from app.current_request import current_address
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
+from app.refusals import BAD_ENDS, REFUSALS
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("parley.access")
@@ -306,6 +308,8 @@ class Session:
         if not self.closed:
             self.closed = True
             self.log("session ends", close_code=self.end_code)
+            if self.end_code in BAD_ENDS:
+                REFUSALS.note_end(network_of(self.address))
             self._buffer = self._when_live = None
             self.detach()
             self.registry.remove(self)

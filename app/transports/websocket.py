@@ -24,6 +24,7 @@ from app.core.networks import network_of
 from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade, tokens
 from app.errors_http import problem_response
 from app.gateway.gateway import Gateway
+from app.refusals import REFUSALS
 from app.transports.command_session import CommandServices
 from app.transports.connection import Connection, Flusher
 from app.transports.connection_protocol import Limits
@@ -103,6 +104,7 @@ def install(
     def websocket() -> Any:
         try:
             gateway.start()
+            REFUSALS.wait(network_of(address()))
             check_origin(request, settings)
             key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], dict(request.headers))
             caller = caller_of_request(allow_ticket=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.web_worker import CONNECTIONS_AT_ONCE, CONNECTIONS_PER_SECOND
+from app.refusals import AT_ONCE
+from app.web_worker import CONNECTIONS_AT_ONCE
+from tests.attack.attackers import close
 from tests.contract.expect import eventually
 from tests.support.clients import RestClient, register
 from tests.support.clients.poll import PollClient
@@ -28,7 +31,8 @@ SLOW = {
 
 @pytest.fixture(scope="module")
 def small_server() -> Iterator[Stack]:
-    with private_stack(web=1, workers=1, env={"WORKER_CONNECTIONS": str(MOST)}) as stack:
+    env = {"WORKER_CONNECTIONS": str(MOST), "REFUSALS_PER_SECOND": "10"}
+    with private_stack(web=1, workers=1, env=env) as stack:
         yield stack
 
 
@@ -97,16 +101,39 @@ def test_waiting_polls_take_no_connections(small_server: Stack) -> None:
             client.finish()
 
 
-def test_address_that_opens_connections_too_fast_is_refused_and_others_are_served(small_server: Stack) -> None:
-    def status(source: str) -> int:
-        with httpx.Client(transport=httpx.HTTPTransport(local_address=source), timeout=10) as client:
-            return client.get(f"{small_server.base_url}/api/v1/limits").status_code
+def test_refusals_beyond_the_first_wait_and_hold_up_nothing_else(small_server: Stack) -> None:
+    account = register(small_server.base_url)
+    right = {"Authorization": f"Bearer {account.access_token}"}
+    with httpx.Client(
+        base_url=small_server.base_url, transport=httpx.HTTPTransport(local_address="127.0.0.8")
+    ) as client:
+        for _ in range(AT_ONCE):
+            assert client.get("/api/v1/me").status_code == 401
+        began = time.monotonic()
+        for _ in range(10):
+            assert client.get("/api/v1/me").status_code == 401
+        assert time.monotonic() - began > 0.5
+        assert client.get("/api/v1/me", headers=right).status_code == 200
+    with httpx.Client(base_url=small_server.base_url) as other:
+        assert other.get("/api/v1/me").status_code == 401
 
-    for _ in range(CONNECTIONS_AT_ONCE):
-        for connection in hold(small_server, "127.0.0.6", b"", 1):
-            connection.close()
-    while status("127.0.0.6") == 200:  # a slow machine opens them hardly faster than the rate
-        for connection in hold(small_server, "127.0.0.6", b"", CONNECTIONS_PER_SECOND):
-            connection.close()
-    assert status("127.0.0.7") == 200
-    eventually(lambda: status("127.0.0.6") == 200, "room for the address again")
+
+def test_address_that_opens_connections_too_fast_is_refused_and_others_are_served(small_server: Stack) -> None:
+    def status_of(source: str) -> bytes:
+        (wire,) = hold(small_server, source, b"GET /api/v1/limits HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 1)
+        with wire:
+            wire.settimeout(10)
+            return wire.recv(65_536)[:12]
+
+    def refused() -> bool:
+        """A turn is free again after 10 ms, so the request must follow others at once."""
+        for _ in range(100):
+            for connection in hold(small_server, "127.0.0.6", b"", 1):
+                close(connection)
+        return status_of("127.0.0.6") == b"HTTP/1.1 503"
+
+    for _ in range(CONNECTIONS_AT_ONCE // 100):
+        refused()
+    eventually(refused, "a refused connection")
+    assert status_of("127.0.0.7") == b"HTTP/1.1 200"
+    eventually(lambda: status_of("127.0.0.6") == b"HTTP/1.1 200", "room for the address again")

@@ -42,7 +42,7 @@ def base_env(**more: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
     # All accounts of the tests are new. Some tests open many conversations, and strangers watch each other.
-    unlimited = {"NEW_ACCOUNT_CONVERSATIONS": "0", "PRESENCE_VISIBLE": "everyone"}
+    unlimited = {"NEW_ACCOUNT_CONVERSATIONS": "0", "PRESENCE_VISIBLE": "everyone", "REFUSALS_PER_SECOND": "0"}
     passwords = {} if more.get("APP_ENV") == "production" else QUICK_PASSWORDS  # which production refuses
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **unlimited, **passwords, **more}
 
@@ -133,7 +133,7 @@ class Stack:
         log_dir.mkdir(parents=True, exist_ok=True)
         self.stores = stores
         self.log_dir = log_dir
-        settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY}
+        settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY, "HOST": "127.0.0.1"}
         settings["MEDIA_DIR"] = str(log_dir / "media")
         self.env = base_env(**{**settings, **(env or {})})
         self.web = [self._child("web", i, {"PORT": str(free_port())}) for i in range(web)]

@@ -22,6 +22,15 @@ def test_refused_turn_costs_nothing() -> None:
     assert rate.delay("a", 0.1) == 0
 
 
+def test_several_turns_at_once() -> None:
+    rate = KeyedRate(10, 5)
+    assert rate.delay("a", 0.0, turns=5) == 0
+    assert rate.next_delay("a", 0.0) == pytest.approx(0.1)
+    assert rate.delay("a", 0.0, turns=5) == pytest.approx(0.5)
+    assert rate.delay("a", 0.0) == pytest.approx(0.1)
+    assert rate.next_delay("b", 0.0) == 0
+
+
 def test_memory_is_bounded() -> None:
     rate = KeyedRate(1, 1, kept=10)
     for number in range(100):
