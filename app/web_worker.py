@@ -36,7 +36,7 @@ from app.request_turns import RequestTurns
 POLLS = 20_000  # connections that step aside; MAX_SESSIONS bounds them
 FULL_ANSWERS = 256  # at once; beyond this, connections are closed without an answer
 FULL_ANSWER_SECONDS = 1.0
-ACCEPTED_PER_TURN = 4  # gevent's default of 100 lets sessions wait while all of them begin
+ACCEPTED_PER_TURN = 16  # gevent's default of 100 lets sessions wait while all of them begin
 # New connections of one network: many people behind one address may come back at once.
 CONNECTIONS_PER_SECOND, CONNECTIONS_AT_ONCE = 100, 2000
 REFUSALS_PER_SECOND = 10
