@@ -35,9 +35,11 @@ EXAMPLES = 2  # of each operation for each round
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Stack]:
-    """Without limits, because a fuzzer that is refused finds nothing."""
-    with private_stack() as stack:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Without limits, because a fuzzer that is refused finds nothing. Mails are written into a folder."""
+    outbox = tmp_path_factory.mktemp("outbox").as_uri()
+    mails = {"MAIL_URL": outbox, "MAIL_FROM": "chat@chat.example", "PUBLIC_URL": "https://chat.example"}
+    with private_stack(env={**mails, "MAILS_PER_HOUR": "0"}) as stack:
         yield stack
 
 
