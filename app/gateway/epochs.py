@@ -13,7 +13,7 @@ from app.clock import now_ms
 from app.core.errors import ParleyError
 from app.fanout.revocation import RevokedSessions
 from app.message_log.current_epoch import CurrentEpoch
-from app.message_log.epoch import Epoch, begin_epoch, read_epoch
+from app.message_log.epoch import Epoch, EpochBeginsError, begin_epoch, read_epoch
 from app.message_log.history import History
 from app.redis_calls import redis_errors_as_overloaded
 from app.store.engine import reading
@@ -82,6 +82,8 @@ class EpochKeeper:
         try:
             if read_epoch(self._redis) is None or History().is_behind(self._redis, self._stored_version()):
                 self.renew()
+        except EpochBeginsError:
+            pass  # from Postgres, so there is nothing to compare
         except (RedisError, ParleyError) as error:
             log.warning("cannot compare Redis with Postgres: %s", type(error).__name__)
 

@@ -31,6 +31,10 @@ class Epoch(NamedTuple):
 NextEpoch = Callable[[], AbstractContextManager[tuple[int, int]]]
 
 
+class EpochBeginsError(Overloaded):
+    """Another caller, in this process or another one, is beginning an epoch."""
+
+
 class _AlreadyBegunError(Exception):
     def __init__(self, epoch: Epoch) -> None:
         super().__init__(epoch)
@@ -60,10 +64,10 @@ def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
     """Begins a new epoch, or returns the one that another process has begun meanwhile.
 
     Only one process at a time may do this, since a second one would delete the keys of the first one's new epoch.
-    Raises Overloaded if another process is doing it or Postgres fails, and RedisError if Redis fails.
+    Raises EpochBeginsError if another caller is doing it, Overloaded if Postgres fails, and RedisError if Redis fails.
     """
     if not redis.set(keys.EPOCH_BEGINS, "1", nx=True, px=keys.EPOCH_BEGINS_MS):
-        raise Overloaded("A new epoch is about to begin.", retry_after=0.5)
+        raise EpochBeginsError("A new epoch is about to begin.", retry_after=0.5)
     try:
         return _begin(redis, next_epoch)
     finally:

@@ -206,6 +206,23 @@ def test_two_gateways_cannot_begin_an_epoch_at_once(world: World) -> None:
     assert (world.number, world.redis.get(keys.EPOCH)) == (4, None)
 
 
+@pytest.mark.parametrize("another_begins", [True, False])
+def test_comparison_complains_of_a_failed_store_but_not_of_another_beginner(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, another_begins: bool
+) -> None:
+    @contextmanager
+    def postgres_fails(_engine: Any) -> Any:
+        raise Overloaded
+        yield
+
+    monkeypatch.setattr(epochs_module, "next_epoch", postgres_fails)
+    if another_begins:
+        world.redis.set(keys.EPOCH_BEGINS, "1")
+    with caplog.at_level("WARNING", logger="app.gateway.epochs"):
+        world.keeper.compare()
+    assert len(caplog.records) == (0 if another_begins else 1)
+
+
 # --- work in the background
 
 
