@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
 
 from app.core.caller import Caller
 from app.core.errors import Conflict, Forbidden
@@ -16,6 +19,8 @@ from app.services.auth.passwords import Passwords
 from app.services.auth.take_code import take_code
 from app.store import second_factors as store
 from app.store.engine import writing
+
+T = TypeVar("T")
 
 IS_OFF = "The second factor is off."
 
@@ -35,17 +40,13 @@ def disable_second_factor(
     caller's session ended meanwhile.
     """
     user_id = caller.user_id
+
+    def disable(conn: Connection) -> None:
+        store.forget(conn, user_id)
+        record(conn, "totp.disabled", actor_id=user_id, target_id=user_id)
+
     check_own_password(user_id, given.password, engine=engine, passwords=passwords)
-    with writing(engine) as conn:
-        check_not_ended(conn, caller, sessions)
-        if not store.is_on(conn, user_id):
-            raise Conflict(IS_OFF)
-        proof = take_code(conn, user_id, given.code, codes=codes, actor_id=user_id)
-        if proof is not None:
-            store.forget(conn, user_id)
-            record(conn, "totp.disabled", actor_id=user_id, target_id=user_id)
-    if proof is None:
-        raise Forbidden(WRONG_CODE)
+    _with_code(disable, caller, given.code, engine=engine, codes=codes, sessions=sessions)
 
 
 def renew_recovery_codes(
@@ -59,15 +60,29 @@ def renew_recovery_codes(
 ) -> RecoveryCodes:
     """Replaces the recovery codes and returns the new ones. Raises what ``disable_second_factor`` does."""
     user_id = caller.user_id
+
+    def renew(conn: Connection) -> RecoveryCodes:
+        record(conn, "totp.codes_renewed", actor_id=user_id, target_id=user_id)
+        return replace_recovery_codes(conn, user_id)
+
     check_own_password(user_id, given.password, engine=engine, passwords=passwords)
-    made = None
+    return _with_code(renew, caller, given.code, engine=engine, codes=codes, sessions=sessions)
+
+
+def _with_code(
+    act: Callable[[Connection], T],
+    caller: Caller,
+    code: str,
+    *,
+    engine: Engine,
+    codes: OneTimeCodes,
+    sessions: AuthSessions,
+) -> T:
+    """Uses the code up and acts, in one transaction. A wrong code is recorded, so it raises only after the commit."""
     with writing(engine) as conn:
         check_not_ended(conn, caller, sessions)
-        if not store.is_on(conn, user_id):
+        if not store.is_on(conn, caller.user_id):
             raise Conflict(IS_OFF)
-        if take_code(conn, user_id, given.code, codes=codes, actor_id=user_id) is not None:
-            made = replace_recovery_codes(conn, user_id)
-            record(conn, "totp.codes_renewed", actor_id=user_id, target_id=user_id)
-    if made is None:
-        raise Forbidden(WRONG_CODE)
-    return made
+        if take_code(conn, caller.user_id, code, codes=codes, actor_id=caller.user_id) is not None:
+            return act(conn)
+    raise Forbidden(WRONG_CODE)
