@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 
 import gevent
 from gevent.hub import Waiter
@@ -51,12 +52,11 @@ class _Lane:
 class RequestTurns:
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
-        self._waiting = 0
         self._timers: set[float] = set()  # the delays of those that are set
 
     def __len__(self) -> int:
         """Returns how many requests wait."""
-        return self._waiting
+        return sum(len(lane.waiting) for lane in self._lanes.values())
 
     def begin(self, network: str) -> Turn:
         """Returns when the network has a turn for this greenlet's request. ``end`` must be called with the result."""
@@ -66,12 +66,12 @@ class RequestTurns:
             lane.start(turn, now)
             return turn
         lane.waiting.append(turn)
-        self._waiting += 1
         self._check_after(CHECK_SECONDS)
         try:
             turn.waiter.get()
         except BaseException:
-            self._leave_queue(turn)
+            with suppress(ValueError):  # its turn came already
+                lane.waiting.remove(turn)
             self.end(turn)
             raise
         return turn
@@ -87,12 +87,6 @@ class RequestTurns:
         elif not lane.running:
             del self._lanes[turn.network]
 
-    def _leave_queue(self, turn: Turn) -> None:
-        lane = self._lanes[turn.network]
-        if turn in lane.waiting:
-            lane.waiting.remove(turn)
-            self._waiting -= 1
-
     def _check_after(self, seconds: float) -> None:
         # A timer, not a callback: the loop runs callbacks again and again before it looks at its sockets.
         if seconds not in self._timers:
@@ -105,10 +99,11 @@ class RequestTurns:
         timer.close()  # type: ignore[attr-defined]
         self._timers.discard(seconds)
         now = time.monotonic()
-        for lane in [lane for lane in self._lanes.values() if lane.waiting and lane.has_room(now)]:
-            turn = lane.waiting.popleft()
-            self._waiting -= 1
-            lane.start(turn, now)
-            turn.waiter.switch(None)
-        if self._waiting:
+        queues = [lane for lane in self._lanes.values() if lane.waiting]
+        for lane in queues:
+            if lane.has_room(now):
+                turn = lane.waiting.popleft()
+                lane.start(turn, now)
+                turn.waiter.switch(None)
+        if any(lane.waiting for lane in queues):
             self._check_after(CHECK_SECONDS)

@@ -19,7 +19,7 @@ class KeyedRate:
 
     def next_delay(self, who: str, now: float) -> float:
         """Returns what ``delay`` would return, without taking a turn."""
-        return max(0.0, self._free_at.get(who, 0.0) + self._interval - now - self._tolerance)
+        return self._wait(max(now, self._free_at.get(who, 0.0)) + self._interval, now)
 
     def delay(self, who: str, now: float, *, longest: float = 0.0, turns: int = 1) -> float:
         """Takes turns and returns the seconds until the last of them; 0 within the burst. If the result is above
@@ -27,9 +27,12 @@ class KeyedRate:
         """
         cost = self._interval * turns
         free_at = max(now, self._free_at.pop(who, 0.0)) + cost
-        wait = free_at - now - self._tolerance
-        wait = wait if wait > self._interval / 1000 else 0.0  # what is left of rounding
+        wait = self._wait(free_at, now)
         self._free_at[who] = free_at if wait <= longest else free_at - cost
         if len(self._free_at) > self._kept:
             self._free_at.popitem(last=False)
         return wait
+
+    def _wait(self, free_at: float, now: float) -> float:
+        wait = free_at - now - self._tolerance
+        return wait if wait > self._interval / 1000 else 0.0  # less is an error of rounding
