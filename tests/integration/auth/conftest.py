@@ -14,6 +14,7 @@ from app import create_app
 from app.config import Settings
 from app.container import Container
 from tests.support.api_client import Api
+from tests.support.second_factor import BEGAN, CLOCK
 
 MakeApp = Callable[..., Api]
 
@@ -49,6 +50,12 @@ def make_api(unlimited: Settings) -> Iterator[MakeApp]:
 @pytest.fixture(scope="module")
 def api(make_api: MakeApp) -> Api:
     return make_api()
+
+
+@pytest.fixture
+def reset_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets the clock of second factors back for the test."""
+    monkeypatch.setattr(CLOCK, "now", BEGAN)
 
 
 @pytest.fixture(scope="module")

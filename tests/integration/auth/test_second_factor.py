@@ -21,7 +21,6 @@ from tests.integration.auth.conftest import MakeApp
 from tests.integration.auth.test_audit import actions_of, acts_of
 from tests.support.api_client import PASSWORD, Api, assert_problem
 from tests.support.second_factor import (
-    BEGAN,
     CLOCK,
     PATH,
     Person,
@@ -34,12 +33,9 @@ from tests.support.second_factor import (
     on_the_clock,
 )
 
+pytestmark = pytest.mark.usefixtures("reset_clock")
+
 NEW = "a quite different secret"
-
-
-@pytest.fixture(autouse=True)
-def _reset_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CLOCK, "now", BEGAN)
 
 
 @pytest.fixture(scope="module")

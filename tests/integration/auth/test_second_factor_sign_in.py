@@ -19,7 +19,6 @@ from app.store.models import RecoveryCode
 from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD, Api, account_of, assert_problem
 from tests.support.second_factor import (
-    BEGAN,
     CLOCK,
     PATH,
     Person,
@@ -33,13 +32,10 @@ from tests.support.second_factor import (
     on_the_clock,
 )
 
+pytestmark = pytest.mark.usefixtures("reset_clock")
+
 NEW = "a quite different secret"
 ATTEMPTS = 9
-
-
-@pytest.fixture(autouse=True)
-def _reset_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CLOCK, "now", BEGAN)
 
 
 @pytest.fixture(scope="module")
