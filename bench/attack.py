@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import time
@@ -23,9 +22,9 @@ from bench import scenarios
 from bench.flood import KINDS
 from bench.ledger import Ledger, Pair
 from bench.loop import BenchError, Loop
-from bench.machine import cores, describe, only_one, raise_file_limit
+from bench.machine import cores, describe
 from bench.run import OUT, wait_until_idle
-from bench.stack import remove_old_stacks
+from bench.stack import prepare
 from bench.systems import ROOT, Parley
 
 PAIRS, RATE = 50, 200.0
@@ -64,16 +63,7 @@ def attacker(system: Parley, kind: str, seconds: float) -> Iterator[None]:
 
 
 def chat(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], seconds: float) -> None:
-    due = time.perf_counter()
-
-    def tick(now: float) -> float:
-        nonlocal due
-        if now >= due:
-            ledger.send(next(in_turn))
-            due += random.uniform(0.5, 1.5) / RATE
-        return due - now
-
-    loop.run(lambda: False, seconds, tick)
+    loop.run(lambda: False, seconds, scenarios.paced(ledger, in_turn, RATE))
 
 
 def measure(system: Parley, seconds: float) -> dict[str, dict[str, float]]:
@@ -110,10 +100,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.attack", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0, help="length of each part (default 8)")
     options = parser.parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
-    raise_file_limit()
-    lock = only_one(OUT / "lock")
-    remove_old_stacks(OUT)
+    lock = prepare(OUT)
     stack_cores, generator_cores = cores()
     os.sched_setaffinity(0, generator_cores)
     system = LimitedParley(OUT / f"stack-{os.getpid()}", stack_cores)

@@ -13,7 +13,6 @@ import io
 import json
 import math
 import os
-import random
 import statistics
 import sys
 import tempfile
@@ -27,10 +26,10 @@ import msgspec
 from bench import scenarios
 from bench.ledger import Ledger, Pair
 from bench.loop import BenchError, Connection, Loop
-from bench.machine import cores, describe, only_one, raise_file_limit
+from bench.machine import cores, describe
 from bench.procfs import rss_kib, trees
 from bench.run import OUT, wait_until_idle
-from bench.stack import remove_old_stacks
+from bench.stack import prepare
 from bench.systems import Parley, System
 from bench.websocket import WebSocketConnection
 
@@ -216,17 +215,14 @@ def files(directory: Path) -> list[Path]:
 def talk(loop: Loop, ledger: Ledger, in_turn: Iterator[Pair], system: System, until: float, done: Done) -> float:
     """Sends at the fixed rate for ``until`` seconds and until ``done()``. Returns the peak memory of web, in MiB."""
     web = [pid for pid, role in trees(system.stack.roots).items() if role == "web"]
-    due = time.perf_counter()
+    send = scenarios.paced(ledger, in_turn, RATE)
     peak, next_look = 0.0, 0.0
 
     def tick(now: float) -> float:
-        nonlocal due, peak, next_look
-        if now >= due:
-            ledger.send(next(in_turn))
-            due += random.uniform(0.5, 1.5) / RATE
+        nonlocal peak, next_look
         if now >= next_look:
             peak, next_look = max(peak, rss_kib(web) / 1024), now + 0.5
-        return due - now
+        return send(now)
 
     end = time.perf_counter() + until
     if not loop.run(lambda: time.perf_counter() >= end and done(), ALL_THERE_SECONDS, tick):
@@ -317,10 +313,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="number of rounds; the medians are printed (default 3)")
     parser.add_argument("--both-cores", action="store_true", help="run the stack on both cores, beside the generator")
     options = parser.parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
-    raise_file_limit()
-    lock = only_one(OUT / "lock")
-    remove_old_stacks(OUT)
+    lock = prepare(OUT)
     stack_cores, generator_cores = cores()
     if options.both_cores:
         stack_cores = stack_cores | generator_cores

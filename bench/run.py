@@ -18,13 +18,13 @@ from msgspec import MsgspecError
 from bench import scenarios
 from bench.group_scenarios import group_chat, large_group
 from bench.loop import BenchError
-from bench.machine import core_speed, cores, describe, only_one, raise_file_limit
+from bench.machine import core_speed, cores, describe
 from bench.procfs import cpu_seconds
 from bench.profile import Profiler
 from bench.reading import reading
 from bench.report import Results, compare, median_of, table
 from bench.scenarios import Figures
-from bench.stack import remove_old_stacks
+from bench.stack import prepare
 from bench.systems import ROOT, FlaskSocketIo, Parley, System
 
 OUT = ROOT / ".data" / "bench"
@@ -178,10 +178,7 @@ def warn_of_drift(results: Results) -> None:
 
 def main() -> int:
     options = parse_arguments()
-    OUT.mkdir(parents=True, exist_ok=True)
-    raise_file_limit()
-    lock = only_one(OUT / "lock")
-    remove_old_stacks(OUT)
+    lock = prepare(OUT)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the finally blocks, which stop the stack
     run = Run(options)
     os.sched_setaffinity(0, run.generator_cores)

@@ -166,20 +166,25 @@ def throughput(
         }
 
 
+def paced(ledger: Ledger, in_turn: Iterator[Pair], rate: float) -> Callable[[float], float]:
+    """Returns a tick for ``Loop.run`` that sends ``rate`` messages per second in all, without waiting for answers."""
+    due = time.perf_counter()
+
+    def tick(now: float) -> float:
+        nonlocal due
+        if now >= due:
+            ledger.send(next(in_turn))
+            due += random.uniform(0.5, 1.5) / rate  # jitter, so that sends do not align with a timer of the server
+        return due - now
+
+    return tick
+
+
 def steady(system: System, seconds: float, pairs: int = 50, rate: float = 200.0) -> Figures:
     """P3: open loop, ``rate`` messages per second in all, without waiting for answers."""
     with fresh_loop(system) as loop:
         ledger = Ledger()
-        in_turn = cycle(connect_pairs(system, loop, ledger, pairs, "websocket"))
-        due = time.perf_counter()
-
-        def tick(now: float) -> float:
-            nonlocal due
-            if now >= due:
-                ledger.send(next(in_turn))
-                due += random.uniform(0.5, 1.5) / rate  # jitter, so that sends do not align with a timer of the server
-            return due - now
-
+        tick = paced(ledger, cycle(connect_pairs(system, loop, ledger, pairs, "websocket")), rate)
         loop.run(lambda: False, WARM_UP, tick)
         ledger.forget_times()
         with measured(system) as window:

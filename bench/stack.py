@@ -14,11 +14,25 @@ import urllib.request
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from bench.loop import BenchError
+from bench.machine import only_one, raise_file_limit
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+
+
+def prepare(out: Path) -> TextIO:
+    """Prepares the directory and this process for a run. Returns the lock that keeps other runs out until it is closed.
+
+    Raises BenchError if another run holds it, or if too few files may be open.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    raise_file_limit()
+    lock = only_one(out / "lock")
+    remove_old_stacks(out)
+    return lock
 
 
 def free_port() -> int:
