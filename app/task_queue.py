@@ -82,7 +82,7 @@ def enqueue_reset_notice(user_id: int) -> None:
 
 
 def enqueue_email_notice(user_id: int, old: str) -> None:
-    """Has the former address notified that it is not used any more."""
+    """Has the former address notified that it is no longer in use."""
     with suppress(Overloaded):
         _enqueue_mail("send_email_notice", user_id, old)
 

@@ -1,4 +1,4 @@
-"""How fast each of many may act: one number for each, whatever the rate (the generic cell rate algorithm, GCRA)."""
+"""Limits how fast each of many callers acts, with one number per caller (generic cell rate algorithm, GCRA)."""
 
 from __future__ import annotations
 

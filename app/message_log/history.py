@@ -1,9 +1,9 @@
 """Detects a Redis that came back older than it was: its history lacks records that were accepted before.
 
-For each of its connections, a process keeps the greatest version that it has seen over it, and compares it after every
-connect, before anything else. What came over the earlier connection may be of an earlier run of the server. Then it is
-compared with the version with which the next run began. Postgres has the greatest stored version. If Redis is
-behind either, its epoch is given up, and a new one begins from Postgres.
+Each connection of a process has a History: the greatest version that it has shown, and the run of the server that
+showed it. After a reconnect, before anything else, that version is compared with Redis: with its present version, or,
+if the server was restarted, with the version that the next run began with. Redis is also compared with the greatest
+version in Postgres. If Redis is behind either, its epoch is given up, and a new one begins from Postgres.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 
 
 class History:
-    """The latest epoch and the greatest version of it that one connection has shown, and the run of the server that it
-    goes to. A history for several connections would take versions of a new run for those of the run before.
+    """The latest epoch that one connection has shown, the greatest version of it, and the run of the server.
+
+    Each connection needs its own: they reconnect at different times, so one may still be in the run before.
     """
 
     __slots__ = ("epoch", "run", "version")

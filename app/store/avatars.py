@@ -133,7 +133,7 @@ def due(conn: Connection, limit: int = 100) -> list[str]:
 
 
 def forget_unused(conn: Connection, limit: int = 500) -> int:
-    """Deletes pictures that nobody has any more, out of ``limit`` whose check is due. Returns how many were checked.
+    """Deletes unused pictures, among at most ``limit`` whose check is due. Returns the number of checked ones.
 
     A group can get the address of a picture that has failed already, if the change of the group is stored late.
     """

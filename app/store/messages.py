@@ -24,7 +24,7 @@ COUNT_CAP = 10_000
 
 
 IS_MEMBER = "m.left_seq IS NULL"
-# For reads while some direct conversations are held back in Postgres, but not in the log any more.
+# Includes direct conversations whose admission is in the log and not yet in Postgres.
 IS_MEMBER_OR_ADMITTED = (
     "(m.left_seq IS NULL OR m.left_seq = 0 AND m.conversation_id = ANY(CAST(:admitted AS bigint[])))"
 )

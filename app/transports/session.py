@@ -224,8 +224,9 @@ class Session:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Holds events back. A state that is read and written meanwhile never follows newer events, which would leave
-        the client with the older state. May block: a replay that is under way writes events, so it ends first.
+        """Holds events back while a state is read and sent, so that no newer event reaches the client before it.
+
+        Waits for the end of a replay, because that sends events too. May block.
         """
         while self._catching_up and not self.closed:
             gevent.sleep(0.02)

@@ -13,7 +13,7 @@ MAX_CACHED = 50_000
 
 
 class DirectCache:
-    """Remembers the two users of direct conversations, and who of them writes into it without opening it first.
+    """Remembers the users of direct conversations, and which of the two may write without opening it first.
 
     The pair of a conversation never changes. A user from whom it is held back (store/direct_pairs.py) has no entry: the
     conversation is admitted when they open it. Nothing is held back later, so no entry becomes stale.
