@@ -2,70 +2,67 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple, cast, get_args
 
 from msgspec import UNSET, Meta, UnsetType
 
 from app.core.answer_base import Answer
+from app.core.errors import Invalid
 from app.core.message_answers import Message
 
-# Private-use characters around a match, only between Postgres and this process. They never reach a client.
-FOUND_BEGINS, FOUND_ENDS = "\ue000", "\ue001"
-SNIPPET_CHARS = 400
-BEFORE_FOUND_CHARS = 80  # of a long word, shown before the first match
-
-_FOUND = re.compile(f"{FOUND_BEGINS}([^{FOUND_ENDS}]*){FOUND_ENDS}?")
-
 Highlight = Annotated[list[int], Meta(min_length=2, max_length=2)]
+Kind = Literal["file", "image", "audio", "video", "link"]
 
 
 class SearchFilter(NamedTuple):
-    """None means no restriction. ``before`` and ``after`` are times of sending, both exclusive."""
+    """None means no restriction. ``before_ms`` and ``after_ms`` are times of sending, both exclusive. A message must
+    contain all that ``has`` lists.
+    """
 
     conversation_id: int | None = None
     sender_id: int | None = None
-    before: datetime | None = None
-    after: datetime | None = None
+    before_ms: int | None = None
+    after_ms: int | None = None
+    has: tuple[Kind, ...] = ()
+
+    @property
+    def is_selective(self) -> bool:
+        """Returns whether the filter selects messages by itself, without a word."""
+        return self.sender_id is not None or bool(self.has)
+
+    def is_in_time(self, sent_ms: int) -> bool:
+        return self.overlaps(sent_ms, sent_ms)
+
+    def overlaps(self, first_ms: int, last_ms: int) -> bool:
+        """Returns whether a message that was sent in this period may be in time."""
+        before, after = self.before_ms, self.after_ms
+        return (before is None or first_ms < before) and (after is None or last_ms > after)
+
+
+def parse_kinds(text: str) -> tuple[Kind, ...]:
+    """Parses kinds that are separated by commas. Raises Invalid."""
+    kinds = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not set(kinds) <= set(get_args(Kind)):
+        raise Invalid.field("has", f"must be some of {', '.join(get_args(Kind))}")
+    return cast("tuple[Kind, ...]", kinds)
 
 
 class FoundMessage(Message, frozen=True, kw_only=True):
-    """A message with a piece of its text. The piece is plain text, even if it looks like markup."""
+    """A message with a piece of its text, or with the name of a file if only that matches. The piece is plain text,
+    even if it looks like markup.
+    """
 
-    snippet: Annotated[str, Meta(description="At most 400 characters of the message")]
+    snippet: Annotated[str, Meta(description="At most 400 characters of the message, or the name of a file")]
     highlights: Annotated[
         list[Highlight], Meta(description="[start, length] in Unicode characters of `snippet`, ascending")
     ]
 
 
 class FoundMessages(Answer, frozen=True, kw_only=True):
-    """Newest first. ``cursor`` is set if there may be more."""
+    """Newest first. ``cursor`` is set if there may be more. The server looks for a bounded time, so a page may have
+    fewer messages than ``limit``, or none, although there are more.
+    """
 
     messages: list[FoundMessage]
     has_more: bool
     cursor: str | UnsetType = UNSET
-
-
-def read_snippet(marked: str) -> tuple[str, list[tuple[int, int]]]:
-    """Returns the text without its marks, and the matches as (start, length)."""
-    parts: list[str] = []
-    places: list[tuple[int, int]] = []
-    length = end = 0
-    for match in _FOUND.finditer(marked):
-        parts += (marked[end : match.start()], match[1])
-        length += match.start() - end
-        places.append((length, len(match[1])))
-        length += len(match[1])
-        end = match.end()
-    return _shortened("".join([*parts, marked[end:]]), places)
-
-
-def _shortened(text: str, places: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """Postgres counts a snippet in words, and a single word can be a whole message."""
-    if len(text) <= SNIPPET_CHARS:
-        return text, places
-    begin = max(0, places[0][0] - BEFORE_FOUND_CHARS) if places else 0
-    shown = text[begin : begin + SNIPPET_CHARS]
-    moved = [(start - begin, min(length, len(shown) - start + begin)) for start, length in places]
-    return shown, [(start, length) for start, length in moved if length > 0]

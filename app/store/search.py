@@ -1,8 +1,7 @@
-"""Full text search in a user's own conversations.
+"""Look-ups in the search index. Only the members' rows decide who may see a message.
 
-Each message is indexed under its words and, as one more lexeme, its conversation ("/" and the id). So a search in 500
-conversations is one index scan that reads no other users' messages. A word in a message may look like such a lexeme;
-therefore only the members' rows decide who may see a message.
+The index has the terms of a message and, as further lexemes, its conversation, its sender and what it contains, in
+buckets of messages that follow each other in time (app/core/search_lexemes.py).
 """
 
 from __future__ import annotations
@@ -12,115 +11,108 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from app.core.search import FOUND_BEGINS, FOUND_ENDS, SearchFilter
+from app.core.search_lexemes import in_bucket
 from app.store.messages import StoredMessage, columns, not_hidden
-from app.store.sql import HotStatement, moment
+from app.store.pg_arrays import int_array, text_array
+from app.store.sql import HotStatement
 
 
-class SearchCursor(NamedTuple):
-    """The position of the last found message. Results are sorted from new to old."""
+class Position(NamedTuple):
+    """The place of a message in the order of results, from new to old. ``bucket`` is UNINDEXED for messages that are
+    not in the index yet.
+    """
 
-    sent_ms: int
+    bucket: int
+    version: int
     conversation_id: int
     seq: int
 
 
-class Found(NamedTuple):
-    """``marked`` is a piece of the text in which ``FOUND_BEGINS`` and ``FOUND_ENDS`` enclose the found words."""
+class Candidate(NamedTuple):
+    """``visible``: the message exists for the viewer."""
 
+    position: Position
     message: StoredMessage
-    marked: str
+    visible: bool
 
 
-_FAR = SearchCursor(4_102_444_800_000, 2**62, 2**62)  # the year 2100
-_HEADLINE = f"StartSel={FOUND_BEGINS}, StopSel={FOUND_ENDS}, MaxWords=40, MinWords=20"
+UNINDEXED = 2**31 - 1
+BEFORE_ALL = Position(UNINDEXED, 2**62, 2**62, 2**62)
+# If the indexer is far behind, a search looks only at some of the messages that wait for it: at the viewer's newest
+# MAX_CHANGED among the newest SCANNED of the whole deployment.
+MAX_CHANGED, SCANNED = 500, 5000
 
-_INDEXED = """(to_tsvector('simple', coalesce(x.body, ''))
-                   || array_to_tsvector(ARRAY['/' || CAST(x.conversation_id AS text)]))"""
-
-# querytree returns T if a query only excludes words. No index helps with such a query.
-_SEARCHABLE = HotStatement("SELECT querytree(websearch_to_tsquery('simple', :words)) NOT IN ('', 'T')")
 _MINE = HotStatement("""
     SELECT conversation_id FROM members
     WHERE user_id = :user_id AND left_seq IS NULL AND (CAST(:only AS bigint) = 0 OR conversation_id = :only)
+    LIMIT :limit
 """)
-# Two conditions on one index, instead of one that joins both by &&. The index then skips from one list of rows to the
-# other and does not read the lists of all conversations (a rare word in 500 conversations: 18 ms instead of 150 ms).
-# OFFSET 0 makes Postgres find the inner rows by the index on words, whatever it estimates about the members. Headlines
-# are computed only for the rows of the page. A word with a slash is searched once more in the text itself, because it
-# may look like a conversation.
-_SEARCH = HotStatement(f"""
-    WITH query AS MATERIALIZED (SELECT websearch_to_tsquery('simple', :words) AS words)
-    SELECT {columns("page")},
-           ts_headline('simple', translate(coalesce(page.body, ''), '{FOUND_BEGINS}{FOUND_ENDS}', ''),
-                       query.words, '{_HEADLINE}')
-    FROM (
-        SELECT hit.* FROM (
-            SELECT * FROM messages AS x
-            WHERE {_INDEXED} @@ (SELECT words FROM query)
-              AND {_INDEXED} @@ CAST(:conversations AS tsquery)
-              AND x.deleted_at IS NULL AND x.kind <> 'system'
-              AND (x.sent_at, x.conversation_id, x.seq) < (CAST(:at AS timestamptz), :conversation_id, :seq)
-              AND (CAST(:sender_id AS bigint) IS NULL OR x.sender_id = :sender_id)
-              AND (CAST(:before AS timestamptz) IS NULL OR x.sent_at < :before)
-              AND (CAST(:after AS timestamptz) IS NULL OR x.sent_at > :after)
-              AND (strpos(:words, '/') = 0
-                   OR to_tsvector('simple', coalesce(x.body, '')) @@ (SELECT words FROM query))
+_IS_MEMBER = "m.user_id = :user_id AND m.left_seq IS NULL"
+_VISIBLE = f"(x.deleted_at IS NULL AND x.kind <> 'system' AND {not_hidden('x', ':user_id')})"
+# OFFSET 0 makes Postgres find the inner rows by the index on terms, regardless of its estimates of the members. A row
+# of messages is read only for the first matches of each bucket.
+_CANDIDATES = HotStatement(f"""
+    SELECT b.n, hit.version, {_VISIBLE}, {columns("x")}
+    FROM unnest(
+        CAST(:queries AS text[]), CAST(:versions AS bigint[]), CAST(:conversations AS bigint[]),
+        CAST(:seqs AS bigint[])
+    ) WITH ORDINALITY AS b (query, version, conversation_id, seq, n)
+    CROSS JOIN LATERAL (
+        SELECT t.conversation_id, t.seq, t.version FROM (
+            SELECT * FROM message_terms AS found WHERE found.terms @@ CAST(b.query AS tsquery)
+              AND (found.version, found.conversation_id, found.seq) < (b.version, b.conversation_id, b.seq)
             OFFSET 0
-        ) AS hit
-        JOIN members AS m ON m.conversation_id = hit.conversation_id AND m.user_id = :user_id
-                         AND m.left_seq IS NULL AND hit.seq > m.visible_from
-        WHERE {not_hidden("hit", ":user_id")}
-        ORDER BY hit.sent_at DESC, hit.conversation_id DESC, hit.seq DESC LIMIT :limit
-    ) AS page, query
-    ORDER BY page.sent_at DESC, page.conversation_id DESC, page.seq DESC
+        ) AS t
+        JOIN members AS m ON m.conversation_id = t.conversation_id AND {_IS_MEMBER} AND t.seq > m.visible_from
+        ORDER BY t.version DESC, t.conversation_id DESC, t.seq DESC LIMIT :take
+    ) AS hit
+    JOIN messages AS x ON x.conversation_id = hit.conversation_id AND x.seq = hit.seq
+    ORDER BY b.n, hit.version DESC, hit.conversation_id DESC, hit.seq DESC
+""")
+_CHANGED = HotStatement(f"""
+    SELECT CASE WHEN x.first > :after THEN {UNINDEXED} ELSE t.bucket END, x.first, {_VISIBLE}, {columns("x")}
+    FROM (
+        SELECT recent.*, coalesce(nullif(recent.created_version, 0), recent.version) AS first
+        FROM (SELECT * FROM messages WHERE version > :after ORDER BY version DESC LIMIT {SCANNED}) AS recent
+        JOIN members AS m ON m.conversation_id = recent.conversation_id AND {_IS_MEMBER} AND recent.seq > m.visible_from
+        WHERE CAST(:only AS bigint) = 0 OR recent.conversation_id = :only
+        ORDER BY recent.version DESC LIMIT :limit
+    ) AS x
+    LEFT JOIN message_terms AS t ON t.conversation_id = x.conversation_id AND t.seq = x.seq
+    WHERE x.first > :after OR t.bucket IS NOT NULL
 """)
 
 
-def is_searchable(conn: Connection, words: str) -> bool:
-    """Returns whether the query contains a word that must occur."""
-    return bool(_SEARCHABLE.rows(conn, words=words)[0][0])
+def searched_conversations(conn: Connection, user_id: int, only: int | None = None, limit: int = 1) -> list[int]:
+    """Returns some of the conversations of which the user is a member. With ``only``, returns at most that one."""
+    return [row[0] for row in _MINE.rows(conn, user_id=user_id, only=only or 0, limit=limit)]
 
 
-def searched_conversations(conn: Connection, user_id: int, only: int | None = None) -> list[int]:
-    """Returns the conversations of which the user is a member. With ``only``, returns at most that one."""
-    return [row[0] for row in _MINE.rows(conn, user_id=user_id, only=only or 0)]
-
-
-def search(
-    conn: Connection,
-    user_id: int,
-    words: str,
-    conversations: Sequence[int],
-    which: SearchFilter,
-    *,
-    before: SearchCursor | None,
-    limit: int,
-) -> tuple[list[Found], bool]:
-    """Returns messages that match ``words``, newest first, and whether there are more. ``words`` must be searchable."""
-    cursor = before or _FAR
-    rows = _SEARCH.rows(
+def find_in_buckets(
+    conn: Connection, user_id: int, tsquery: str, buckets: Sequence[int], *, bounds: Sequence[Position], take: int
+) -> list[Candidate]:
+    """Returns messages with the terms of a query (search_lexemes.tsquery_of): of each bucket, the ``take`` newest that
+    are older than its bound, in the order of the buckets.
+    """
+    rows = _CANDIDATES.rows(
         conn,
         user_id=user_id,
-        words=words,
-        conversations=_any_of(conversations),
-        at=moment(cursor.sent_ms),
-        conversation_id=cursor.conversation_id,
-        seq=cursor.seq,
-        sender_id=which.sender_id,
-        before=which.before,
-        after=which.after,
-        limit=limit + 1,
+        queries=text_array(in_bucket(tsquery, bucket) for bucket in buckets),
+        versions=int_array(bound.version for bound in bounds),
+        conversations=int_array(bound.conversation_id for bound in bounds),
+        seqs=int_array(bound.seq for bound in bounds),
+        take=take,
     )
-    return [Found(StoredMessage(*row[:-1]), row[-1]) for row in rows[:limit]], len(rows) > limit
+    return [_candidate(buckets[n - 1], version, visible, row) for n, version, visible, *row in rows]
 
 
-def _any_of(conversations: Sequence[int]) -> str:
-    """Returns a tsquery for any of the conversations.
+def find_changed(conn: Connection, user_id: int, after: int, only: int | None) -> list[Candidate]:
+    """Returns the viewer's newest messages that were sent or changed after the version ``after``, from new to old."""
+    rows = _CHANGED.rows(conn, user_id=user_id, after=after, only=only or 0, limit=MAX_CHANGED)
+    found = [_candidate(bucket, version, visible, row) for bucket, version, visible, *row in rows]
+    return sorted(found, key=lambda one: one.position, reverse=True)
 
-    The tree is balanced, because Postgres walks it recursively and a chain of 20,000 would overflow its stack.
-    """
-    if len(conversations) == 1:
-        return f"'/{conversations[0]:d}'"
-    middle = len(conversations) // 2
-    return f"({_any_of(conversations[:middle])} | {_any_of(conversations[middle:])})"
+
+def _candidate(bucket: int, version: int, visible: bool, row: Sequence[object]) -> Candidate:
+    message = StoredMessage(*row)  # type: ignore[arg-type]
+    return Candidate(Position(bucket, version, *message.place), message, visible)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy import text as sql
 
 from tests.contract.conftest import MakeGroup, MakeRest
-from tests.contract.expect import refused
+from tests.contract.expect import eventually, refused
 from tests.support.clients import Account
 
 
@@ -117,12 +119,66 @@ def test_search_in_a_group_covers_only_ones_time_as_a_member(
 
 
 @pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("https://example.org/a?b=c", ["https://example.org/a?b=c", "example.org"]),
+        ("我家在上海东边", ["上海"]),
+        ("on se voit au café", ["cafe"]),
+        ("reçu l’appel", ["appel", "l'appel"]),
+        ("<b>bold</b> std::vector<int>", ["std::vector<int>", "<b>bold</b>"]),
+        ("it is -5 now", ["-5"]),
+        ("git push --force", ["--force", "git push --force"]),
+        ("ls -la", ["-la", "ls -la"]),
+        ("prefixsearchable", ["prefix"]),
+    ],
+)
+def test_texts_of_all_kinds_are_found(
+    rest: MakeRest, ann: Account, ben: Account, text: str, queries: list[str]
+) -> None:
+    """At once, and when they are indexed. The unit tests have many more."""
+    sent = rest(ann).send(receiver_id=ben.user_id, message=text)
+    where = {"conversationId": sent["conversationId"]}
+    for query in queries:
+        assert [m["id"] for m in rest(ben).search(query, **where)] == [sent["id"]], query
+
+
+def test_messages_are_indexed_within_seconds(rest: MakeRest, ann: Account, ben: Account, stored: Engine) -> None:
+    needle = word()
+    sent = rest(ann).send(receiver_id=ben.user_id, message=needle)
+    place = {"c": sent["conversationId"], "s": sent["seq"]}
+    query = sql("SELECT count(*) FROM message_terms WHERE conversation_id = :c AND seq = :s")
+
+    def is_indexed() -> bool:
+        with stored.connect() as connection:
+            return connection.execute(query, place).scalar() == 1
+
+    eventually(is_indexed, "the message in the index")
+    assert [m["id"] for m in rest(ben).search(needle)] == [sent["id"]]
+
+
+def test_filters_select_messages_without_words(rest: MakeRest, ann: Account, ben: Account) -> None:
+    link = rest(ann).send(receiver_id=ben.user_id, message="https://example.org")
+    own = rest(ben).send(conversation_id=link["conversationId"], message="no address")
+
+    def ids(**params: object) -> list[str]:
+        return [m["id"] for m in rest(ann).json("GET", "/search", params=params)["messages"]]
+
+    assert ids(has="link") == [link["id"]]
+    assert ids(has="link,file") == ids(has="link", senderId=ben.user_id) == []
+    assert ids(senderId=ben.user_id, after="2020-01-01") == [own["id"]]
+    assert ids(senderId=ben.user_id, before="2020-01-01") == []
+
+
+@pytest.mark.parametrize(
     "params",
     [
         {},
         {"q": ""},
         {"q": "!!"},
-        {"q": "-without"},
+        {"q": "!!", "has": "file"},
+        {"q": "x", "has": "poll"},
+        {"q": "x", "after": "2026-02-30"},
+        {"before": "2026-11-22"},
         {"q": "x" * 201},
         {"q": "x", "limit": 0},
         {"q": "x", "cursor": "1-2"},

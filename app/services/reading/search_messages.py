@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.core.answer_size import count_fitting
 from app.core.errors import Invalid, NotFound
-from app.core.search import SearchFilter, read_snippet
+from app.core.search import SearchFilter
+from app.core.search_lexemes import by_sender, has_kind, in_conversation, tsquery_of
+from app.core.search_query import Query, parse
+from app.core.search_snippets import snippet_of
 from app.services.reading.delivery_status import with_status
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.message_json import message_views
+from app.services.reading.search_walk import Hit, SearchWalk
 from app.store import search as store
 from app.store.engine import reading
-from app.store.search import Found, SearchCursor
+from app.store.search import BEFORE_ALL, Position
 
-_CURSOR = re.compile(r"(\d{1,15})-(\d{1,16})-(\d{1,16})", re.ASCII)
+# If a user has at most this many conversations, the index reads only the entries of those. With more conversations, it
+# is cheaper to look at all messages with the words.
+FEW_CONVERSATIONS = 8
+# No page takes longer, except for one look-up in the index (docs/decisions/search.md).
+BUDGET_SECONDS = 0.06
+_CURSOR = re.compile(r"(-?\d{1,10})\.(\d{1,19})\.(\d{1,19})\.(\d{1,19})", re.ASCII)
 
 
 def search_messages(
@@ -29,41 +40,62 @@ def search_messages(
     *,
     engine: Engine,
     directs: DirectCache,
+    clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
     """Returns ``{messages, hasMore, cursor?}``, newest first. May block.
 
-    Raises Invalid if ``words`` holds no word that must be found or the cursor is not valid, and NotFound if ``which``
-    names a conversation that the user is not in.
+    Looks for a bounded time: a page may be partial, or even empty, and have a cursor from which the search goes on.
+    Raises Invalid if there is no word that must be found and no filter, or if the cursor is not valid, and NotFound if
+    ``which`` names a conversation that the user is not in.
     """
-    before = _decode(cursor) if cursor else None
+    query = parse(words)
+    if not query.required and (words.strip() or not which.is_selective):
+        raise Invalid.field("q", "contains no word to search for")
+    before = _decode(cursor) if cursor else BEFORE_ALL
     with reading(engine) as connection:
-        if not store.is_searchable(connection, words):
-            raise Invalid.field("q", "contains no word to search for")
-        conversations = store.searched_conversations(connection, user_id, which.conversation_id)
-        if which.conversation_id is not None and not conversations:
-            raise NotFound
-        if not conversations:
+        deadline = clock() + BUDGET_SECONDS
+        mine = store.searched_conversations(connection, user_id, which.conversation_id, FEW_CONVERSATIONS + 1)
+        if not mine:
+            if which.conversation_id is not None:
+                raise NotFound
             return {"messages": [], "hasMore": False}
-        found, more = store.search(connection, user_id, words, conversations, which, before=before, limit=limit)
-        directs.load(connection, {hit.message.conversation_id for hit in found})
-        views = message_views(connection, [hit.message for hit in found], user_id, directs=directs)
-        views = with_status(connection, views, user_id, directs=directs)
-    hits = list(map(_with_snippet, views, found))
+        walk = SearchWalk(connection, user_id, query, _tsquery(query, which, mine), which, lambda: deadline - clock())
+        found, rest = walk.collect(before, limit)
+        hits = _shown(connection, query, found, user_id, directs)
     fitting = count_fitting(hits)
-    page: dict[str, Any] = {"messages": hits[:fitting], "hasMore": more or fitting < len(hits)}
-    if page["hasMore"]:
-        last = found[fitting - 1].message
-        page["cursor"] = f"{last.sent_ms}-{last.conversation_id}-{last.seq}"
+    if fitting < len(hits):
+        rest = found[fitting - 1].position
+    page: dict[str, Any] = {"messages": hits[:fitting], "hasMore": rest is not None}
+    if rest is not None:
+        page["cursor"] = ".".join(map(str, rest))
     return page
 
 
-def _with_snippet(view: dict[str, Any], hit: Found) -> dict[str, Any]:
-    snippet, highlights = read_snippet(hit.marked)
-    return {**view, "snippet": snippet, "highlights": highlights}
+def _tsquery(query: Query, which: SearchFilter, conversations: list[int]) -> str:
+    markers = [[has_kind(kind)] for kind in which.has]
+    if which.sender_id is not None:
+        markers.append([by_sender(which.sender_id)])
+    if len(conversations) <= FEW_CONVERSATIONS:
+        markers.append([in_conversation(conversation) for conversation in conversations])
+    return tsquery_of(query, markers)
 
 
-def _decode(cursor: str) -> SearchCursor:
+def _shown(
+    connection: Connection, query: Query, found: list[Hit], user_id: int, directs: DirectCache
+) -> list[dict[str, Any]]:
+    directs.load(connection, {hit.message.conversation_id for hit in found})
+    views = message_views(connection, [hit.message for hit in found], user_id, directs=directs)
+    views = with_status(connection, views, user_id, directs=directs)
+    return [_with_snippet(view, query, hit) for view, hit in zip(views, found, strict=True)]
+
+
+def _with_snippet(view: dict[str, Any], query: Query, hit: Hit) -> dict[str, Any]:
+    snippet = snippet_of(query, hit.message.body or "", hit.files.names)
+    return {**view, "snippet": snippet.text, "highlights": snippet.highlights}
+
+
+def _decode(cursor: str) -> Position:
     match = _CURSOR.fullmatch(cursor)
-    if match is None:
+    if match is None or any(int(part) >= 2**63 for part in match.groups()):
         raise Invalid.field("cursor", "is not a cursor of this search")
-    return SearchCursor(int(match[1]), int(match[2]), int(match[3]))
+    return Position(*(int(part) for part in match.groups()))

@@ -1,7 +1,7 @@
-import { iconButton } from "../components/button.js";
-import { empty } from "../components/empty.js";
-import { icon } from "../components/icons.js";
-import { fill, h } from "../lib/dom.js";
+import { iconButton } from "/client/ui/button.js";
+import { icon } from "/client/ui/icons.js";
+import { h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
 import { SearchResults } from "./search_results.js";
 
 /** The panel that searches in one conversation. */
@@ -10,13 +10,12 @@ export class SearchPanel {
   constructor(app, conversationId) {
     const narrow = () => matchMedia("(max-width: 60rem)").matches && app.closePanel();
     const results = new SearchResults(app, narrow, conversationId);
-    const hint = () => fill(results.element, empty("search", "Search in this conversation", "Finds whole words."));
-    this.#input = h("input", { type: "search", "aria-label": "Search in this conversation", placeholder: "Search", autocomplete: "off" });
-    this.#input.addEventListener("input", () => (this.#input.value.trim() ? results.search(this.#input.value.trim()) : hint()));
-    const head = h("header", null, h("h2", null, "Search"), iconButton("close", "Close search", () => app.closePanel()));
-    this.element = h("aside.panel", { "aria-label": "Search in this conversation" }, head,
+    this.#input = h("input", { type: "search", "aria-label": t("Search in this conversation"), placeholder: t("Search"), autocomplete: "off" });
+    this.#input.addEventListener("input", () => results.search(this.#input.value.trim()));
+    const head = h("header", null, h("h2", null, t("Search")), iconButton("close", t("Close search"), () => app.closePanel()));
+    this.element = h("aside.panel", { "aria-label": t("Search in this conversation") }, head,
       h("div.search-box", null, icon("search"), this.#input), h("div.panel-body", null, results.element));
-    hint();
+    results.search("");
   }
 
   focus() {

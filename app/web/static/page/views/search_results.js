@@ -1,19 +1,27 @@
 // Search results: conversations, people, messages.
 
-import { avatarOf } from "../components/avatar.js";
-import { empty, failure, spinner } from "../components/empty.js";
+import { avatarOf } from "/client/ui/avatar.js";
+import { busy, button } from "/client/ui/button.js";
+import { empty, failure, spinner } from "/client/ui/empty.js";
 import { toastError } from "../components/toast.js";
-import { fill, h } from "../lib/dom.js";
-import { highlighted } from "../lib/text.js";
-import { shortly } from "../lib/times.js";
-import { face, titleOf } from "./conversation_names.js";
+import { fill, h } from "/client/ui/dom.js";
+import { atName, t } from "/client/ui/language.js";
+import { folded, highlighted } from "/client/ui/text.js";
+import { shortly } from "/client/ui/times.js";
+import { face, titleOf } from "/client/ui/conversation_names.js";
+import { liveText } from "./live_text.js";
+import { SearchFilters } from "./search_filters.js";
 
 const WAIT_MS = 200;
+// The server looks for a bounded time and may answer with an empty page. After so many, the user decides whether to go on.
+const MAX_EMPTY_PAGES = 10;
 
 export class SearchResults {
-  element = h("div.results", { "aria-live": "polite" });
   #app;
   #done;
+  #filters;
+  #query = "";
+  #found = h("div", { "aria-live": "polite" });
   #timer = 0;
   #number = 0;
 
@@ -21,63 +29,110 @@ export class SearchResults {
   constructor(app, done, conversationId) {
     [this.#app, this.#done] = [app, done];
     this.conversationId = conversationId;
+    this.#filters = new SearchFilters(app, () => this.search(this.#query), conversationId);
+    this.element = h("div.results", null, this.#filters.element, this.#found);
   }
 
   search(query) {
     clearTimeout(this.#timer);
+    this.#query = query;
     const number = (this.#number += 1);
-    if (!this.element.childElementCount) fill(this.element, spinner("Searching"));
+    if (!query && !this.#filters.selective) {
+      fill(this.#found, empty("search", t("Search messages"), t("Finds words, parts of words, and names of files.")));
+      return;
+    }
+    if (!this.#found.childElementCount) fill(this.#found, spinner(t("Searching")));
     this.#timer = setTimeout(() => this.#ask(query, number), WAIT_MS);
+  }
+
+  /** Forgets the filters. */
+  clear() {
+    this.#filters.clear();
   }
 
   async #ask(query, number) {
     const { client } = this.#app.store;
-    const where = this.conversationId ? { conversationId: this.conversationId } : {};
-    const people = this.conversationId ? Promise.resolve([]) : client.findUsers(query).then((found) => found.users ?? found);
-    const [users, messages] = await Promise.allSettled([people, client.search({ q: query, ...where })]);
+    // Filters are about messages.
+    const withPeople = query && !this.conversationId && !this.#filters.any;
+    const people = withPeople ? client.findUsers(query).then((found) => found.users ?? found) : Promise.resolve([]);
+    const [users, page] = await Promise.allSettled([people, this.#page(query, number)]);
     if (number !== this.#number) return; // there is a newer search
-    if (users.status === "rejected" && messages.status === "rejected") {
-      fill(this.element, failure(users.reason, () => this.search(query)));
+    if (page.status === "rejected" && (users.status === "rejected" || !withPeople)) {
+      fill(this.#found, failure(page.reason, () => this.search(query)));
     } else {
-      const hits = messages.status === "fulfilled" ? messages.value.messages : [];
-      this.#draw(query, users.status === "fulfilled" ? users.value : [], hits);
+      const found = page.status === "fulfilled" ? page.value : { messages: [] };
+      this.#draw(query, users.status === "fulfilled" ? users.value : [], found, withPeople);
     }
   }
 
-  #draw(query, users, messages) {
+  /** Asks for messages, from `cursor` on, until there are some or the server has looked at all. */
+  async #page(query, number, cursor) {
+    const { client } = this.#app.store;
+    const which = { q: query || undefined, conversationId: this.conversationId, ...this.#filters.values };
+    let page = await client.search({ ...which, cursor });
+    for (let n = 0; n < MAX_EMPTY_PAGES && page.hasMore && !page.messages.length && number === this.#number; n += 1) {
+      page = await client.search({ ...which, cursor: page.cursor });
+    }
+    return page;
+  }
+
+  #draw(query, users, page, withPeople) {
     const { store } = this.#app;
     store.people.put(...users);
-    const wanted = query.toLowerCase();
-    const matches = (conversation) => titleOf(store, conversation).toLowerCase().includes(wanted);
-    const conversations = this.conversationId ? [] : store.conversations.list().filter(matches).slice(0, 8);
+    const wanted = folded(query);
+    const matches = (conversation) => folded(titleOf(store, conversation)).includes(wanted);
+    const conversations = withPeople ? store.conversations.list().filter(matches).slice(0, 8) : [];
+    const messages = h("ul.rows", null, this.#rows(page));
     const sections = [
-      section("Conversations", conversations.map((conversation) => this.#conversation(conversation))),
-      section("People", users.map((user) => this.#person(user))),
-      section("Messages", messages.map((message) => this.#message(message))),
+      section(t("Conversations"), conversations.map((conversation) => this.#conversation(conversation))),
+      section(t("People"), users.map((user) => this.#person(user))),
+      page.messages.length || page.hasMore ? h("section", null, h("h2", null, t("Messages")), messages, this.#more(query, page, messages)) : null,
     ];
-    if (sections.some(Boolean)) fill(this.element, ...sections);
-    else fill(this.element, empty("search", "No results", `Nothing matches “${query}”.`));
+    if (sections.some(Boolean)) fill(this.#found, ...sections);
+    else fill(this.#found, empty("search", t("No results"), query ? t("Nothing matches “{query}”.", { query }) : t("Nothing matches these filters.")));
+  }
+
+  #rows(page) {
+    return page.messages.map((message) => h("li", null, this.#message(message)));
+  }
+
+  /** The button that shows older messages, if there may be any. */
+  #more(query, page, rows) {
+    if (!page.hasMore) return null;
+    const number = this.#number;
+    const act = async () => {
+      const next = await this.#page(query, number, page.cursor);
+      if (number !== this.#number) return;
+      const added = this.#rows(next);
+      rows.append(...added);
+      const after = this.#more(query, next, rows);
+      if (after) more.replaceWith(after);
+      else more.remove();
+      (added[0]?.querySelector("button") ?? after)?.focus();
+    };
+    const more = button(t("Show older"), () => busy(more, act, toastError), "plain");
+    return more;
   }
 
   #conversation(conversation) {
     const { store } = this.#app;
     const act = () => this.#choose(() => this.#app.open(conversation.id));
-    return h("button.person", { type: "button", onclick: act }, face(store, conversation), h("span.name", null, titleOf(store, conversation)));
+    return h("button.person", { type: "button", onclick: act }, face(store, conversation), h("span.name", { dir: "auto" }, titleOf(store, conversation)));
   }
 
   #person(user) {
     const act = () => this.#choose(() => this.#app.openDirect(user.id));
     return h("button.person", { type: "button", onclick: act, dataset: { user: user.username } }, avatarOf(user),
-      h("span.words", null, h("span.name", null, user.displayName), h("span.detail", null, `@${user.username}`)));
+      h("span.words", null, h("span.name", { dir: "auto" }, user.displayName), h("span.detail", null, atName(user.username))));
   }
 
   #message(message) {
     const { store } = this.#app;
     const act = () => this.#choose(() => this.#app.open(message.conversationId, message.seq));
     const conversation = store.conversations.get(message.conversationId);
-    const place = conversation && !this.conversationId ? titleOf(store, conversation) : store.people.name(message.senderId);
-    return h("button.hit", { type: "button", onclick: act }, h("span.top", null, h("span.name", null, place), h("span.when", null, shortly(message.sentAt))),
-      h("span.snippet", null, highlighted(message.snippet ?? message.message ?? "", message.highlights)));
+    const place = conversation && !this.conversationId ? titleOf(store, conversation) : liveText(store, () => store.people.name(message.senderId));
+    return h("button.hit", { type: "button", onclick: act }, h("span.top", null, h("span.name", { dir: "auto" }, place), h("span.when", null, shortly(message.sentAt))),
+      h("span.snippet", { dir: "auto" }, highlighted(message.snippet ?? message.message ?? "", message.highlights)));
   }
 
   async #choose(act) {
