@@ -10,7 +10,7 @@ from app.transports.session import Session
 
 class Beginning(NamedTuple):
     """The beginning of a stream. ``joined`` is the data of that event. ``position`` is where to catch up from; None
-    starts at the present. ``resync`` must follow if the client's cursor was not valid any more.
+    starts at the present. ``resync`` must follow if the client's cursor is no longer valid.
     """
 
     joined: dict[str, Any]

@@ -6,7 +6,7 @@
  */
 const MAX_SIZE = 2_000;
 // The server does not store these. On a long-poll they carry the cursor of the event before them, but do not repeat it.
-const EPHEMERAL = ["typing", "presence", "media_progress", "error", "resync"];
+const EPHEMERAL = ["message_append", "typing", "custom", "presence", "media_progress", "error", "resync"];
 
 export class Stream {
   /** @type {string | undefined} */ cursor;
@@ -27,7 +27,8 @@ export class Stream {
 
   /** @param {string} name @param {any} data @param {string} [cursor] */
   async #handleOnce(name, data, cursor) {
-    const key = cursor && !EPHEMERAL.includes(name) ? `${name} ${cursor}` : "";
+    // The text so far of a stream has no cursor of its own either.
+    const key = cursor && !data.streaming && !EPHEMERAL.includes(name) ? `${name} ${cursor}` : "";
     if (key && this.#cursors.has(key)) return;
     const seen = name === "receive_message" && this.#compare(data);
     if (seen !== "same") await this.#handle(seen ? "message_updated" : name, data, cursor);

@@ -1,0 +1,68 @@
+"""Asks the hook before sending about the whole text of a stream, when it ends.
+
+At its beginning, the hook saw a message without text. Members who are online have read the text as it grew; what is
+stored for good, what others read later, and what devices are notified of is decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from msgspec import UNSET, UnsetType
+from redis import Redis
+
+from app.core.before_send import Asked
+from app.core.errors import ParleyError
+from app.core.message_view import View
+from app.core.records import HOST
+from app.message_log import keys
+from app.redis_calls import redis_errors_as_overloaded
+from app.services.messaging.before_send import BeforeSend
+
+
+class JudgedEnd(NamedTuple):
+    """``text`` None: the text stays. ``refused``: the message must not stay; its text says nothing then."""
+
+    text: str | None
+    metadata: dict[str, Any] | UnsetType | None = UNSET
+    refused: ParleyError | None = None
+
+
+class StreamJudge:
+    """``hook`` is None if there is none; then everything is allowed, without a call."""
+
+    def __init__(self, hook: BeforeSend | None, redis: Redis) -> None:
+        self._hook = hook
+        self._redis = redis
+
+    def judge(self, view: View, text: str | None) -> JudgedEnd:
+        """Returns what the hook decides about a message that ends with this text, or (None) with the one it has. May
+        block. Raises Rejected if the hook does not answer and BEFORE_SEND_FAILURE says that this refuses: the stream
+        can end later. Raises Overloaded.
+        """
+        if self._hook is None or self._is_from_host(view):
+            return JudgedEnd(text)
+        asked = Asked(
+            id=view["id"],
+            sender_id=view["senderId"] or HOST,
+            message=view["message"] if text is None else text,
+            kind=view["kind"],
+            metadata=view.get("metadata") or {},
+            attachments=view["attachments"],
+            conversation_id=view["conversationId"],
+            end=True,
+        )
+        if not asked.message:
+            return JudgedEnd(text)  # the hook has allowed the message without a text
+        [verdict] = self._hook.decide([asked])
+        if verdict.error is not None:
+            if verdict.unavailable:
+                raise verdict.error
+            return JudgedEnd(text, refused=verdict.error)
+        rewritten = verdict.message
+        return JudgedEnd(rewritten if isinstance(rewritten, str) else text, verdict.metadata)
+
+    def _is_from_host(self, view: View) -> bool:
+        """Returns whether the host's server began the stream. If Redis lost that, the hook is asked."""
+        with redis_errors_as_overloaded():
+            return self._redis.hget(keys.stream(view["conversationId"], view["seq"]), "g") is not None

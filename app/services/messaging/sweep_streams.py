@@ -1,0 +1,111 @@
+"""Stores the text of open streams from time to time, and ends those that nobody writes any more.
+
+A stream is over if nothing was added for ``IDLE_SECONDS``, or if Redis lost it: then it ends with the text that
+Postgres has. If the hook before sending refuses that text, the message is deleted. Safe to run at any time, and twice.
+"""
+
+from __future__ import annotations
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.core.errors import Overloaded, Rejected
+from app.core.records import MessageBody
+from app.message_log import keys
+from app.redis_calls import EpochLostError
+from app.redis_scripts import script
+from app.services.messaging.end_stream import ending, read_current, removing
+from app.services.messaging.judge_stream import StreamJudge
+from app.services.messaging.worker_changes import WorkerChanges
+from app.services.reading.pending_changes import Place
+from app.store import streams
+from app.store.engine import reading, writing
+
+IDLE_SECONDS = 60.0
+TEXTS_AT_ONCE = 200
+SAVED_SECONDS = 86_400
+
+
+class StreamSweeper:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        redis: Redis,
+        changes: WorkerChanges,
+        judge: StreamJudge,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._judge = judge
+        self._engine = engine
+        self._redis = redis
+        self._changes = changes
+        self._idle_seconds = idle_seconds
+        self._find = script(redis, "app.message_log", "sweep_streams")
+
+    def sweep(self) -> None:
+        """Raises Overloaded, RedisError."""
+        try:
+            self._sweep()
+        except EpochLostError as error:
+            raise Overloaded("A new epoch is beginning.") from error
+
+    def _sweep(self) -> None:
+        idle_ms = int(self._idle_seconds * 1000)
+        over, grown = self._find(keys=[keys.STREAMS, keys.EPOCH], args=[keys.PREFIX, idle_ms])
+        self._save([(_place(p), int(n), text.decode()) for p, n, text in zip(*[iter(grown)] * 3, strict=True)])
+        for place in map(_place, over):
+            self._end(place)
+        self._end_lost()
+
+    def _save(self, grown: list[tuple[Place, int, str]]) -> None:
+        for first in range(0, len(grown), TEXTS_AT_ONCE):
+            some = grown[first : first + TEXTS_AT_ONCE]
+            with writing(self._engine) as connection:
+                saved = streams.save_texts(connection, [(*place, text) for place, _, text in some])
+            pipe = self._redis.pipeline(transaction=False)
+            for place, length, _ in some:
+                if place in saved:
+                    pipe.set(keys.stream_saved(*place), length, ex=SAVED_SECONDS)
+            pipe.execute()
+
+    def _end(self, place: Place) -> None:
+        current = read_current(place, engine=self._engine, redis=self._redis)
+        if current is None or not current.grows:
+            self._forget(place)
+            return
+        try:
+            judged = self._judge.judge(current.view, None)
+        except Rejected:
+            return  # the hook does not answer; the next sweep asks again
+        if judged.refused is None:
+            operation = ending(current, judged, engine=self._engine, add_mentions=_mention_nobody)
+        else:
+            operation = removing(current)
+        self._changes.carry_out([operation])
+
+    def _end_lost(self) -> None:
+        """Ends streams that Postgres has and Redis does not."""
+        with reading(self._engine) as connection:
+            places = streams.untouched(connection, self._idle_seconds)
+        for place in places:
+            if self._redis.zscore(keys.STREAMS, "{}:{}".format(*place)) is None:
+                self._end(place)
+
+    def _forget(self, place: Place) -> None:
+        """The message was deleted, or it has ended."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zrem(keys.STREAMS, "{}:{}".format(*place))
+        pipe.srem(keys.open_streams(place[0]), place[1])
+        pipe.execute()
+        with writing(self._engine) as connection:
+            streams.remove(connection, *place)
+
+
+def _place(text: bytes) -> Place:
+    conversation_id, seq = text.split(b":")
+    return int(conversation_id), int(seq)
+
+
+def _mention_nobody(_conversation_id: int, _author: int, _body: MessageBody) -> None:
+    """Its writer is gone and decides on nothing any more, so the text names nobody."""

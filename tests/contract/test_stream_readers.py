@@ -1,0 +1,125 @@
+"""Readers who come, go and read while a stream is written: none has a gap, and each has the whole text at the end."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.contract.conftest import Connect, MakeRest
+from tests.contract.expect import eventually
+from tests.contract.expect_groups import one
+from tests.contract.test_streams import Writer, ended, grown
+from tests.support.clients import Account, Refused, RestClient
+
+MAX_PIECES = 1500
+PIECES = ("a", "bc", "ü", "漢字", "😀", " ", "word")
+# What a reader does between the texts.
+STEPS = st.lists(st.sampled_from(["wait", "resume", "unread", "history", "other gateway"]), min_size=1, max_size=8)
+
+
+@contextmanager
+def writing(writer: Writer) -> Iterator[None]:
+    """Writes pieces one after the other beside the block, then ends the stream."""
+    enough = threading.Event()
+
+    def run() -> None:
+        for piece in itertools.islice(itertools.cycle(PIECES), MAX_PIECES):
+            if enough.is_set():
+                break
+            writer.append(piece)
+        writer.end()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run)
+        try:
+            yield
+        finally:
+            enough.set()
+        done.result()
+
+
+def check_history(rest: RestClient, conversation_id: int, writer: Writer) -> None:
+    """What is read is a beginning of the text that has at least what was taken before the request."""
+    taken = writer.text
+    shown = one(rest, conversation_id, 2)
+    assert shown["length"] == len(shown["message"])
+    assert shown["message"].startswith(taken)
+
+
+@pytest.mark.parametrize("by", ["ws", "rest"])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_no_reader_has_a_gap(
+    connect: Connect,
+    rest: MakeRest,
+    group: Any,
+    ann: Account,
+    ben: Account,
+    transport: str,
+    by: str,
+    steps: list[str],
+) -> None:
+    made = group(ann, ben)
+    writer = Writer(connect("ws", ann) if by == "ws" else rest(ann), made)
+    reader, always = connect(transport, ben), connect("ws", ben)
+    with writing(writer):
+        for step in steps:
+            before = len(writer.text)
+            eventually(lambda at=before: len(writer.text) > at, "the writer goes on")
+            if step == "resume":
+                reader.kill()
+                reader.reconnect()
+            elif step == "unread":
+                [shown] = [m for m in reader.fetch_unread()["messages"] if m["id"] == writer.id]
+                assert len(shown["message"]) >= before
+            elif step == "history":
+                check_history(rest(ben), made, writer)
+            elif step == "other gateway":
+                cursor = reader.cursor
+                reader.finish()
+                reader = connect(transport, ben, cursor)
+    for client in (reader, always):
+        assert client.next_event(ended(writer.id)).data["message"] == writer.text
+        # The answer of a poll that was broken off is lost, and its texts have no cursor: such a client reads again.
+        again = (lambda: one(rest(ben), made, 2)["message"]) if client.transport == "poll" else None
+        assert grown(client, writer.id, again) == writer.text
+    assert one(rest(ben), made, 2)["message"] == writer.text
+
+
+def test_two_writers_of_one_stream_cannot_mix_their_texts(
+    rest: MakeRest, connect: Connect, made: int, ann: Account, ben: Account
+) -> None:
+    """Both are the sender's own clients. Each text is either taken whole or refused."""
+    reader = connect("ws", ben)
+    writer = Writer(rest(ann), made)
+    taken: list[tuple[int, str]] = []
+
+    def write(mark: str) -> None:
+        client = rest(ann)
+        length = 0
+        for _ in range(40):
+            try:
+                client.request("POST", f"/streams/{writer.id}/append", json={"from": length, "text": mark * 3})
+            except Refused as refusal:
+                if refusal.code != "conflict":
+                    raise
+                length = refusal.data["length"]
+            else:
+                taken.append((length, mark * 3))
+                length += 3
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, "xy"))
+    ack = writer.end()
+    text = reader.next_event(ended(writer.id)).data["message"]
+    assert ack["id"] == writer.id
+    assert all(text[start : start + len(piece)] == piece for start, piece in taken)
+    assert len(text) == sum(len(piece) for _, piece in set(taken))
