@@ -1,4 +1,4 @@
-"""A worker process loads only what its tasks need."""
+"""A worker process loads only the modules that its tasks need."""
 
 from __future__ import annotations
 

@@ -1,0 +1,112 @@
+"""Messages of an import whose conversations exist, and the members who are told of conversations that did not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from app.store.imports import Progress
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
+
+# Own messages beyond the read mark are looked through up to this many.
+OWN_LOOKED_AT = 500
+
+
+class LiveMessage(NamedTuple):
+    """``low`` and ``high`` are the users of a direct conversation."""
+
+    conversation_id: int
+    id: str
+    line: int
+    sent_ms: int
+    sender_id: int
+    kind: str
+    body: str
+    reply_to: str | None
+    extra: dict[str, Any]
+    low: int | None
+    high: int | None
+
+    @property
+    def receiver_id(self) -> int | None:
+        """The other user of a direct conversation."""
+        return None if self.low is None or not self.sender_id else self.low + (self.high or 0) - self.sender_id
+
+
+class NewMember(NamedTuple):
+    """``was_seen``: the user was online before."""
+
+    user_id: int
+    conversation_id: int
+    was_seen: bool
+
+
+_NEXT = HotStatement("""
+    SELECT m.conversation_id, CAST(m.id AS text), m.line, m.sent_ms,
+           coalesce(CAST(CAST(:moved AS jsonb) ->> CAST(m.sender_id AS text) AS bigint), m.sender_id), m.kind, m.body,
+           CAST(m.reply_to AS text), m.extra, c.direct_low, c.direct_high
+    FROM (
+        SELECT * FROM import_messages
+        WHERE import_id = :i AND live AND (conversation_id, sent_ms, line) > (:conversation, :ms, :line)
+        ORDER BY conversation_id, sent_ms, line LIMIT :limit
+    ) AS m
+    JOIN conversations AS c ON c.id = m.conversation_id
+    ORDER BY m.conversation_id, m.sent_ms, m.line
+""")
+_HAVE_READ = HotStatement(f"""
+    SELECT u FROM unnest(CAST(:users AS bigint[]), CAST(:reads AS bigint[])) AS member (u, r)
+    WHERE :first - 1 - r <= {OWN_LOOKED_AT} AND (
+        SELECT count(*) FROM messages AS x
+        WHERE x.conversation_id = :conversation AND x.seq > r AND x.seq < :first
+          AND (x.sender_id = u OR x.deleted_at IS NOT NULL)
+    ) = :first - 1 - r
+""")
+_ADD_FORMER = HotStatement("""
+    INSERT INTO members (conversation_id, user_id, last_delivered_seq, last_read_seq, left_seq, left_version)
+    SELECT :conversation, u, s, s, s, 0
+    FROM unnest(CAST(:users AS bigint[]), CAST(:seqs AS bigint[])) AS new (u, s) JOIN users ON users.id = u
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET left_seq = greatest(members.left_seq, excluded.left_seq)
+    WHERE members.left_seq > 0
+""")
+_NEW_MEMBERS = HotStatement("""
+    SELECT DISTINCT ON (m.user_id) m.user_id, m.conversation_id, u.last_seen_at IS NOT NULL
+    FROM import_conversations AS c
+    JOIN members AS m ON m.conversation_id = c.conversation_id AND m.left_seq IS NULL AND m.user_id > :after
+    JOIN users AS u ON u.id = m.user_id
+    WHERE c.import_id = :i AND c.written AND c.is_new
+    ORDER BY m.user_id, m.conversation_id LIMIT :limit
+""")
+
+
+def next_messages(conn: Connection, import_id: str, at: Progress, limit: int) -> list[LiveMessage]:
+    """Returns the next messages of conversations that exist, by conversation and time."""
+    place = {"conversation": at.conversation, "ms": at.ms, "line": at.line}
+    moved = msgspec.json.encode(at.moved).decode()
+    return [LiveMessage(*row) for row in _NEXT.rows(conn, i=import_id, **place, moved=moved, limit=limit)]
+
+
+def have_read(conn: Connection, conversation_id: int, first: int, reads: Sequence[tuple[int, int]]) -> set[int]:
+    """Returns those of the (member, read mark) for whom nothing before the message ``first`` is unread: beyond their
+    mark, there are only their own messages and deleted ones, and Postgres has them all.
+    """
+    if not reads:
+        return set()
+    users, marks = int_array(user for user, _ in reads), int_array(mark for _, mark in reads)
+    rows = _HAVE_READ.rows(conn, conversation=conversation_id, first=first, users=users, reads=marks)
+    return {user for (user,) in rows}
+
+
+def add_former(conn: Connection, conversation_id: int, last_seqs: dict[int, int]) -> None:
+    """Notes users who wrote here and are no members as former ones, who left after these messages."""
+    if last_seqs:
+        users, seqs = int_array(last_seqs), int_array(last_seqs.values())
+        _ADD_FORMER.run(conn, conversation=conversation_id, users=users, seqs=seqs)
+
+
+def new_members(conn: Connection, import_id: str, after: int, limit: int) -> list[NewMember]:
+    """Returns the next members of conversations that the import made, each with one of these conversations."""
+    return [NewMember(*row) for row in _NEW_MEMBERS.rows(conn, i=import_id, after=after, limit=limit)]
