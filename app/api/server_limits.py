@@ -13,4 +13,5 @@ blueprint = Blueprint("server_limits", __name__, url_prefix="/api/v1")
 
 @blueprint.get("/limits")
 def limits() -> Response:
-    return json_response(client_limits(current_container().settings))
+    container = current_container()
+    return json_response(client_limits(container.settings, media=container.media.is_on))

@@ -1,14 +1,16 @@
-"""Verifies access tokens of an external user service, set by JWT_JWKS_URL or JWT_PUBLIC_KEY with issuer and audience.
+"""Verifies access tokens of an external user service, set by JWT_JWKS_URL, JWT_PUBLIC_KEY or JWT_SHARED_SECRET with
+issuer and audience.
 
 Invariants:
 
-* Accepts only RS256, ES256 and EdDSA, and of these only the one that belongs to the key. A shared-secret algorithm is
-  never accepted with a public key: everybody knows the public key, so everybody could sign.
+* With public keys, accepts only RS256, ES256 and EdDSA, and of these only the one that belongs to the key. A
+  shared-secret algorithm is never accepted with a public key: everybody knows the public key, so everybody could sign.
+* With a shared secret, accepts only HS256.
 * The key set is fetched at most once per ``REFETCH_SECONDS``, regardless of how many unknown key ids arrive. A key that
   is unknown in this time may be new, so its tokens are not refused for good: they get Overloaded.
 * While the issuer does not answer, the keys of the last successful fetch stay in use.
-* A token is refused before its "not before" only if the issuer dated that later than the issue. If both are in the
-  future, this process's clock is behind the issuer's.
+* ``nbf`` refuses a token only if it is later than ``iat``. If both are in the future, this process's clock is behind
+  the issuer's.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ import uuid
 from typing import Any, Protocol
 
 import jwt
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.utils import base64url_encode
 
 from app.config import ConfigError, Settings
-from app.core.accounts import showable
 from app.core.errors import Overloaded, Unauthorized
+from app.core.external_claims import ExternalClaims
+from app.services.auth.local_tokens import ALGORITHM as SHARED_ALGORITHM
 from app.services.auth.local_tokens import MAX_TOKEN_CHARS
+from app.services.auth.profile_claims import ClaimNames, ProfileClaims
 
 log = logging.getLogger("parley.issuer")
 
@@ -41,18 +45,10 @@ MAX_SUBJECT_CHARS = 255
 LATEST_END = 32_503_680_000  # the year 3000; later moments do not fit into every timestamp type that we use
 
 
-class ExternalClaims(msgspec.Struct, frozen=True):
-    """``sid`` is derived from the issuer's session id, or else from the token, so that a logout here can revoke it."""
-
-    issuer: str
-    subject: str
-    sid: str
-    expires_at: int
-    username: str
-    display_name: str
-
-
 class Keys(Protocol):
+    @property
+    def algorithms(self) -> tuple[str, ...]: ...
+
     def for_token(self, header: dict[str, Any]) -> jwt.PyJWK:
         """Returns the key that the header names. Raises Unauthorized if there is no such key, Overloaded if the issuer
         does not answer.
@@ -60,21 +56,35 @@ class Keys(Protocol):
 
 
 class ExternalIssuer:
-    def __init__(self, issuer: str, audience: str, keys: Keys) -> None:
+    def __init__(self, issuer: str, audience: str, keys: Keys, names: ClaimNames | None = None) -> None:
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
+        self._profile = ProfileClaims(names or ClaimNames())
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ExternalIssuer | None:
         """Returns None if no external service is configured. Raises ConfigError if JWT_PUBLIC_KEY is not a public
         key.
         """
+        keys: Keys
         if settings.jwt_jwks_url:
-            return cls(settings.jwt_issuer, settings.jwt_audience, FetchedKeys(settings.jwt_jwks_url))
-        if settings.jwt_public_key:
-            return cls(settings.jwt_issuer, settings.jwt_audience, ConfiguredKey(settings.jwt_public_key))
-        return None
+            keys = FetchedKeys(settings.jwt_jwks_url)
+        elif settings.jwt_public_key:
+            keys = ConfiguredKey(settings.jwt_public_key)
+        elif settings.jwt_shared_secret:
+            keys = SharedSecret(settings.jwt_shared_secret)
+        else:
+            return None
+        return cls(settings.jwt_issuer, settings.jwt_audience, keys, ClaimNames.from_settings(settings))
+
+    def is_named_by(self, token: str) -> bool:
+        """Returns whether the token claims to be from this issuer. Verifies nothing."""
+        try:
+            claims = jwt.decode(token, options={"verify_signature": False})
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            return False
+        return bool(claims.get("iss") == self._issuer)
 
     def read_token(self, token: str) -> ExternalClaims:
         """Verifies the token and returns its claims. Raises Unauthorized if this issuer did not sign it for us,
@@ -89,12 +99,12 @@ class ExternalIssuer:
 
     def _payload(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
-        if header.get("alg") not in ALGORITHMS:
+        if header.get("alg") not in self._keys.algorithms:
             raise Unauthorized("The token's algorithm is not accepted.")
         payload: dict[str, Any] = jwt.decode(
             token,
             self._keys.for_token(header),
-            algorithms=ALGORITHMS,
+            algorithms=self._keys.algorithms,
             audience=self._audience,
             issuer=self._issuer,
             leeway=LEEWAY_SECONDS,
@@ -115,8 +125,8 @@ class ExternalIssuer:
             subject=subject,
             sid=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._issuer}\n{subject}\n{session}")),
             expires_at=expires_at,
-            username=_text(payload, "preferred_username"),
-            display_name=_text(payload, "name"),
+            issued_ms=_issued_ms(payload),
+            **self._profile.read(payload),
         )
 
 
@@ -126,13 +136,31 @@ def _begins_later(payload: dict[str, Any]) -> bool:
     return begins > max(now, issued) + LEEWAY_SECONDS
 
 
-def _text(payload: dict[str, Any], name: str) -> str:
-    value = payload.get(name)
-    return showable(value) if isinstance(value, str) else ""
+def _issued_ms(payload: dict[str, Any]) -> int | None:
+    """A time in the future counts as now. Otherwise one wrong token would make all later ones look old."""
+    issued = payload.get("iat")
+    if isinstance(issued, bool) or not isinstance(issued, int | float) or issued <= 0:
+        return None
+    return int(min(issued, time.time() + LEEWAY_SECONDS) * 1000)
+
+
+class SharedSecret:
+    """A secret that the host and Parley share, as text."""
+
+    algorithms = (SHARED_ALGORITHM,)
+
+    def __init__(self, secret: str) -> None:
+        encoded = base64url_encode(secret.encode()).decode()
+        self._key = jwt.PyJWK({"kty": "oct", "k": encoded, "alg": SHARED_ALGORITHM})
+
+    def for_token(self, _header: dict[str, Any]) -> jwt.PyJWK:
+        return self._key
 
 
 class ConfiguredKey:
     """One public key in PEM. Newlines may be written as ``\\n``, as environment variables often require."""
+
+    algorithms = ALGORITHMS
 
     def __init__(self, pem: str) -> None:
         try:
@@ -159,6 +187,8 @@ def _as_jwk(public: object) -> dict[str, Any]:
 
 class FetchedKeys:
     """The issuer's key set, fetched on first use and then as often as the module's invariants allow."""
+
+    algorithms = ALGORITHMS
 
     def __init__(self, url: str) -> None:
         # The client's own cache is off: it does not remember failed fetches, and it blocks readers during a fetch.
