@@ -1,4 +1,4 @@
-"""Suspended users, as a copy in the process: checking a caller costs no round trip.
+"""Suspended users, and those with a shadow suspension, as copies in the process: a check costs no round trip.
 
 The copy works like that of ended auth sessions (revocation.py), with one difference: a suspension can be lifted. So a
 load replaces the copy, and a user whose suspension ended is free everywhere after the next load.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from app.core.kinds import Kind
+from app.core.records import pack
 from app.fanout.revocation import RevokedSessions
 from app.message_log import keys
 from app.redis_calls import redis_errors_as_overloaded
@@ -27,20 +29,23 @@ class SuspendedUsers(RevokedSessions):
 
     def knows(self, user_id: int) -> bool:
         """Returns the same from the copy in this process. Never blocks, for sweeps over all sessions."""
-        return str(user_id) in self._until
+        return bool(self._until) and str(user_id) in self._until
 
     def suspend(self, user_id: int, end: int) -> None:
         """Refuses the user in every process. Raises Overloaded. Safe to repeat."""
         with redis_errors_as_overloaded():
             self.announce(str(user_id), end)
-            self._redis.publish(keys.ALL, msgspec.msgpack.encode(["suspended", user_id, end]))
+            self._publish(user_id, end)
 
     def lift(self, user_id: int) -> None:
         """Accepts the user again in every process. Raises Overloaded. Safe to repeat."""
         self.drop(str(user_id))
         with redis_errors_as_overloaded():
             self._redis.zrem(self._key, str(user_id))
-            self._redis.publish(keys.ALL, msgspec.msgpack.encode(["suspended", user_id, 0]))
+            self._publish(user_id, 0)
+
+    def _publish(self, user_id: int, end: int) -> None:
+        self._redis.publish(keys.ALL, msgspec.msgpack.encode(["suspended", user_id, end]))
 
     def heard(self, user_id: int, end: int) -> None:
         """Takes over what another process has published."""
@@ -48,3 +53,10 @@ class SuspendedUsers(RevokedSessions):
             self.add(str(user_id), end)
         else:
             self.drop(str(user_id))
+
+
+class ShadowedUsers(SuspendedUsers):
+    """Users with a shadow suspension: nobody else sees what they do."""
+
+    def _publish(self, user_id: int, end: int) -> None:
+        self._redis.publish(keys.ALL, pack([0, [[False, [Kind.SHADOWED, user_id, end]]]]))

@@ -1,0 +1,39 @@
+"""Changes that only their user sees, because the user has a shadow suspension (app/core/kinds.py)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete
+
+from app.core.records import Record
+from app.store.models import ShadowChange
+from app.store.sql import HotStatement, moment, ms_of
+from app.store.suspensions import is_shadowed
+
+_ADD = HotStatement("""
+    INSERT INTO shadow_changes (user_id, version, conversation_id, seq, message_id, kind, sent_at, body)
+    SELECT :user, :version, conversation_id, seq, id, :kind, :at, :body FROM messages
+    WHERE conversation_id = :conversation AND seq = :seq AND deleted_at IS NULL
+    ON CONFLICT DO NOTHING
+""")
+# Of the alias s: what ``own_record`` takes after the user and the place of the message.
+SHADOW_COLUMNS = f"s.kind, s.version, {ms_of('s.sent_at')}, CAST(s.message_id AS text), s.body"
+LASTING = f"JOIN users AS u ON u.id = s.user_id AND {is_shadowed('u')}"
+
+
+def add_change(conn: Connection, record: Record) -> None:
+    """Stores a change, unless the message was deleted. Safe to repeat."""
+    place = {"conversation": record.conversation_id, "seq": record.seq, "version": record.version}
+    values = {"user": record.user_id, "kind": record.kind, "at": moment(record.sent_ms), "body": record.body}
+    _ADD.run(conn, **place, **values)
+
+
+def own_record(
+    user_id: int, conversation_id: int, seq: int, kind: int, version: int, sent_ms: int, message_id: str, body: str
+) -> Record:
+    """Returns the record of a change that only its user sees."""
+    return Record(kind, conversation_id, seq, version, sent_ms, user_id, message_id, body, "", "")
+
+
+def forget_changes(conn: Connection, user_id: int) -> None:
+    """Deletes the changes of an earlier shadow suspension, which would show again in a later one."""
+    conn.execute(delete(ShadowChange).where(ShadowChange.user_id == user_id))
