@@ -1,0 +1,160 @@
+"""The outbox while relays are killed, transactions roll back and answers are lost. The stand-in stores an id once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import parley_sdk
+import pytest
+from sqlalchemy import Engine, create_engine, delete, func, select, text
+from sqlalchemy.orm import Session
+
+from dev.processes import wait_until
+from tests.sdk.host_database import Base, Order, outbox, waiting
+from tests.sdk.stand_in import StandIn
+from tests.support.patience import PATIENCE
+from tests.support.processes import ROOT
+
+LANES, WRITES = 4, 25
+
+
+@pytest.fixture(scope="module")
+def host(empty_database_url: str) -> Iterator[Engine]:
+    engine = create_engine(empty_database_url, pool_size=20)
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _empty(host: Engine) -> None:
+    """A relay that was killed at the end of a test may have left a row that was sent."""
+    with host.begin() as connection:
+        connection.execute(delete(outbox.table))
+        connection.execute(delete(Order))
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    started = StandIn().start()
+    yield started
+    started.stop()
+
+
+class RelayProcess:
+    def __init__(self, host: Engine, stand_in: StandIn) -> None:
+        url = host.url.render_as_string(hide_password=False)
+        self._command = [sys.executable, "-m", "tests.sdk.relay_process", url, stand_in.url, "psk_test"]
+        self._env = {**os.environ, "PYTHONPATH": str(Path(parley_sdk.__file__).parents[1])}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._env)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(PATIENCE)
+
+
+@pytest.fixture
+def relay(host: Engine, stand_in: StandIn) -> Iterator[RelayProcess]:
+    started = RelayProcess(host, stand_in)
+    started.start()
+    yield started
+    started.kill()
+
+
+def write(host: Engine, lane: str, seed: int) -> list[str]:
+    """Writes orders with messages, some of which roll back. Returns the messages of the committed ones."""
+    chance = random.Random(seed)
+    committed = []
+    for number in range(WRITES):
+        name = f"{lane}: {number}"
+        with Session(host) as session:
+            session.add(Order(name=name))
+            outbox(session).send(name, conversation=lane)
+            if chance.random() < 0.3:
+                session.flush()
+            if chance.random() < 0.3:
+                session.rollback()
+            else:
+                session.commit()
+                committed.append(name)
+    return committed
+
+
+def test_killed_relays_lose_nothing_and_repeat_nothing(host: Engine, stand_in: StandIn, relay: RelayProcess):
+    kill_now, killed = threading.Semaphore(0), threading.Event()
+
+    def before_answer() -> None:
+        if len(stand_in.requests) % 3 == 1 and not killed.is_set():
+            kill_now.release()
+            killed.wait(PATIENCE)  # this relay never gets the answer
+
+    stand_in.before_answer = before_answer
+    with ThreadPoolExecutor(LANES) as pool:
+        lanes = [f"lane-{number}" for number in range(LANES)]
+        writing = [pool.submit(write, host, lane, seed) for seed, lane in enumerate(lanes)]
+        for _ in range(4):
+            assert kill_now.acquire(timeout=PATIENCE), "no relay was in the middle of a batch"
+            relay.kill()
+            killed.set()
+            killed.clear()
+            relay.start()
+        stand_in.before_answer = lambda: None
+        killed.set()
+        committed = {lane: future.result(PATIENCE) for lane, future in zip(lanes, writing, strict=True)}
+    wait_until(lambda: waiting(host) == 0, PATIENCE, "the outbox is empty")
+    for lane, names in committed.items():
+        assert [m["message"] for m in stand_in.stored if m["conversation"] == lane] == names
+    sent = [message["id"] for batch in stand_in.requests for message in batch]
+    assert len(sent) > len(set(sent)), "no batch was repeated, so this test shows nothing"
+    with Session(host) as session:
+        assert session.scalar(select(func.count()).select_from(Order)) == len(stand_in.stored)
+
+
+def test_a_lost_host_process_sends_only_what_it_committed(host: Engine, stand_in: StandIn, relay: RelayProcess):
+    """The database ends the transaction of a process that disappears."""
+    with Session(host) as session:
+        outbox(session).send("never", conversation="lane-0")
+        session.flush()
+        pid = session.scalar(text("SELECT pg_backend_pid()"))
+        with host.begin() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            session.invalidate()
+    with Session(host) as session:
+        outbox(session).send("sent", conversation="lane-0")
+        session.commit()
+    stand_in.wait_for(lambda: "sent" in stand_in.texts)
+    assert stand_in.texts == ["sent"]
+
+
+def test_the_relay_command_ends_at_sigterm(host: Engine, stand_in: StandIn):
+    settings = {
+        "SHOP_PARLEY_URL": stand_in.url,
+        "SHOP_PARLEY_KEY": "psk_test",
+        "SHOP_PARLEY_OUTBOX_DATABASE_URL": host.url.render_as_string(hide_password=False),
+    }
+    command = [sys.executable, "-m", "flask", "--app", "tests.sdk.shop_app", "parley", "relay", "--every", "0.01"]
+    env = {**os.environ, **settings, "PYTHONPATH": str(Path(parley_sdk.__file__).parents[1])}
+    process = subprocess.Popen(command, cwd=ROOT, env=env)
+    try:
+        with Session(host) as session:
+            outbox(session).send("by the command", conversation="lane-0")
+            session.commit()
+        stand_in.wait_for(lambda: stand_in.texts == ["by the command"])
+        wait_until(lambda: waiting(host) == 0, PATIENCE, "the outbox is empty")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
