@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -10,6 +13,7 @@ from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
 from tests.contract.expect import is_time, refused
 from tests.contract.expect_groups import one
 from tests.support.clients import Account, Event, EventClient
+from tests.support.processes import Stack
 
 
 def events_about(client: EventClient, name: str, id_: str) -> list[Event]:
@@ -51,11 +55,11 @@ def test_reaction_and_its_removal_reach_every_session(
 
 def test_reactions_are_counted_by_emoji(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:
     sent = rest(ann).send(conversation_id=made)
-    for who, emojis in ((ben, "👍❤"), (eve, "👍"), (ann, "🎉")):
+    for who, emojis in ((ben, "👍💙"), (eve, "👍"), (ann, "🎉")):
         for emoji in emojis:
             rest(who).react(sent["id"], emoji, made)
-    assert shown(one(rest(ben), made, 2)) == {"👍": (2, True), "❤": (1, True), "🎉": (1, False)}
-    assert shown(one(rest(ann), made, 2)) == {"👍": (2, False), "❤": (1, False), "🎉": (1, True)}
+    assert shown(one(rest(ben), made, 2)) == {"👍": (2, True), "💙": (1, True), "🎉": (1, False)}
+    assert shown(one(rest(ann), made, 2)) == {"👍": (2, False), "💙": (1, False), "🎉": (1, True)}
 
 
 def test_repeated_reaction_makes_no_event(
@@ -91,11 +95,71 @@ def test_resume_sends_reactions_as_the_messages_current_state(
     assert away.messages(made) == []
 
 
-@pytest.mark.parametrize("emoji", ["", "not an emoji at all, but a long text " * 3, "a\nb", None, 5])
+NO_EMOJI = [
+    "a",
+    "lol",
+    "..",
+    ".",
+    "%2e%2e",
+    "1",
+    "\u200b",
+    "\u202eabc",
+    "😀😀",
+    "😀a",
+    " 😀",
+    "\ufe0f",
+    "🇩",
+    "👩\u200d",
+    "/",
+]
+
+
+@pytest.mark.parametrize("emoji", ["", "not an emoji at all, but a long text " * 3, "a\nb", None, 5, *NO_EMOJI])
 def test_invalid_reaction_is_refused(connect: Connect, rest: MakeRest, made: int, ann: Account, emoji: Any) -> None:
     sent = rest(ann).send(conversation_id=made)
     with refused("invalid"):
         connect("ws", ann).react(sent["id"], emoji, made)
+
+
+def test_reaction_over_rest_never_deletes_the_message(rest: MakeRest, made: int, ann: Account, server: Stack) -> None:
+    """A client may normalise the address. Then ``..`` in the path is the message's own address; so no client may ever
+    have a reason to send it, and the address with a query has no such form.
+    """
+    sent = rest(ann).send(conversation_id=made)
+    for emoji in ("", *NO_EMOJI):
+        for method in ("PUT", "DELETE"):
+            with refused("invalid"):
+                rest(ann).request(method, f"/messages/{sent['id']}/reactions", params={"emoji": emoji})
+        raw = f"/api/v1/messages/{sent['id']}/reactions/{quote(emoji, safe='')}".replace(".", "%2E")
+        assert delete_raw(server.base_url, raw, ann) in (404, 422), emoji
+    got = one(rest(ann), made, sent["seq"])
+    assert "deletedAt" not in got
+    assert got["reactions"] == []
+
+
+def delete_raw(base_url: str, path: str, account: Account) -> int:
+    """Deletes an address without normalising it, as some clients do."""
+    connection = HTTPConnection(urlsplit(base_url).netloc)
+    with closing(connection):
+        connection.request("DELETE", path, headers={"Authorization": f"Bearer {account.access_token}"})
+        return connection.getresponse().status
+
+
+def test_forms_of_an_emoji_are_one_reaction(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str
+) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    client = connect(transport, ann)
+    for who, emojis in ((ann, ["👍", "👍\ufe0f", "❤️"]), (ben, ["👍\ufe0f", "❤", "❤\ufe0e"])):
+        for emoji in emojis:
+            connect(transport, who).react(sent["id"], emoji, made)
+    assert shown(one(rest(ann), made, 2)) == {"👍": (2, True), "❤️": (2, True)}
+    client.fence()
+    assert {e.data["emoji"] for e in events_about(client, "reaction", sent["id"])} == {"👍", "❤️"}
+    path = f"/messages/{sent['id']}/reactions"
+    assert rest(ben).request("DELETE", path, params={"emoji": "👍"}).status_code == 200
+    assert rest(ben).request("DELETE", f"{path}/{quote('❤')}").status_code == 200
+    assert shown(one(rest(ann), made, 2)) == {"👍": (1, True), "❤️": (1, True)}
 
 
 @pytest.mark.parametrize("emoji", ["👍🏽", "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "❤️", "1️⃣"])

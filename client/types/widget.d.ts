@@ -1,0 +1,2 @@
+export { ParleyChat };
+import { ParleyChat } from "./widget/element.js";

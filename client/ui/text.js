@@ -1,0 +1,39 @@
+// Addresses, the hits of a search, and emoji in texts. Text never becomes markup.
+
+import { h } from "./dom.js";
+
+/**
+ * Returns the address if it is a valid http or https URL, else null. A user name in it could only deceive, so it is refused.
+ * @param {string} text @param {string} [base] of a relative address; without one, relative addresses are refused
+ */
+export function safeUrl(text, base) {
+  try {
+    const url = new URL(text, base);
+    const plain = (url.protocol === "https:" || url.protocol === "http:") && !url.username && !url.password;
+    return plain ? url.href : null;
+  } catch {
+    return null; // not a valid address, so it stays text
+  }
+}
+
+/** Marks the hits of a search in its snippet. `highlights` are [start, length] in code points. */
+export function highlighted(snippet, highlights = []) {
+  const points = [...snippet];
+  const parts = [];
+  let from = 0;
+  for (const [start, length] of highlights) {
+    parts.push(points.slice(from, start).join(""), h("mark", null, points.slice(start, start + length).join("")));
+    from = start + length;
+  }
+  return [...parts, points.slice(from).join("")];
+}
+
+/** Returns true for one to three emoji without other text, which are shown large. */
+export function isBigEmoji(text) {
+  return text.length <= 24 && /^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s*){1,3}$/u.test(text);
+}
+
+/** Returns the text without case and accents, to compare names. */
+export function folded(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/ß/gu, "ss").replace(/[’‘ʼ]/gu, "'").normalize("NFC");
+}

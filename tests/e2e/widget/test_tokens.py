@@ -1,0 +1,146 @@
+"""Where the widget gets its tokens from, and what it does if there are none."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.contract.expect import eventually
+from tests.e2e.widget.conftest import OpenPage, Sites, chat, field, message, told, wait_told
+from tests.e2e.widget.host import HostServer
+
+GIVE = "(token) => (document.querySelector('parley-chat').token = token)"
+
+
+def test_token_is_fetched_with_the_credentials_of_the_page_and_again_before_it_ends(
+    open_page: OpenPage, host: HostServer, sites: Sites
+) -> None:
+    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
+    conversation = ann.direct(ben)
+    page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
+    expect(field(page)).to_be_visible()
+    requests = sites.shop.token_requests
+    assert requests == [ann.username]
+    started = time.monotonic()
+    page.wait_for_event("response", lambda answer: answer.url.endswith("/token"), timeout=14_000)
+    assert time.monotonic() - started < 12, "before the token ends"
+    assert requests == [ann.username] * 2
+    ben.say(conversation, "still there?")
+    expect(message(page, "still there?")).to_be_visible()
+    assert told(page, "parley-error") == []
+    assert page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)") == "{}{}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ((401, b"{}"), "unauthorized"),
+        ((403, b""), "unauthorized"),
+        ((200, b"{}"), "invalid"),
+        ((200, b"null"), "invalid"),
+        ((200, b'{"accessToken": 5}'), "invalid"),
+        ((200, b"<html>"), "invalid"),
+        ((200, b'{"accessToken": "nonsense"}'), "unauthorized"),
+        ((500, b"{}"), "network"),
+    ],
+)
+def test_page_learns_why_there_is_no_token(
+    open_page: OpenPage, host: HostServer, sites: Sites, answer: tuple[int, bytes], code: str
+) -> None:
+    ann = host.new("Ann Archer")
+    page = open_page("", user=ann.username)
+    sites.shop.token_answer = answer
+    page.evaluate("document.querySelector('main').append(document.createElement('parley-chat'))")
+    page.evaluate("document.querySelector('parley-chat').setAttribute('token-url', '/token')")
+    assert wait_told(page, "parley-error") == {"code": code}
+    alert = page.get_by_role("alert")
+    expect(alert).to_be_visible()
+    sites.shop.token_answer = None
+    alert.get_by_role("button", name="Try again").click()
+    assert wait_told(page, "parley-ready") == {"userId": ann.id}
+
+
+def test_widget_tries_again_by_itself_after_a_failure_of_the_host(
+    open_page: OpenPage, host: HostServer, sites: Sites
+) -> None:
+    ann = host.new("Ann Archer")
+    page = open_page("", user=ann.username)
+    sites.shop.token_answer = (503, b"")
+    page.evaluate("document.querySelector('main').append(document.createElement('parley-chat'))")
+    page.evaluate("document.querySelector('parley-chat').setAttribute('token-url', '/token')")
+    wait_told(page, "parley-error", "detail.code === 'network'")
+    sites.shop.token_answer = None
+    wait_told(page, "parley-ready")
+
+
+def test_address_that_fails_when_a_new_token_is_due_ends_nothing(
+    open_page: OpenPage, host: HostServer, sites: Sites
+) -> None:
+    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
+    conversation = ann.direct(ben)
+    page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
+    expect(field(page)).to_be_visible()
+    sites.shop.token_answer = (503, b"")
+    presence = lambda: ben.call("GET", "/presence", params={"userIds": ann.id})["presence"][0]["status"]  # noqa: E731
+    eventually(lambda: presence() == "online", "the connection")
+    eventually(lambda: presence() == "offline", "that the token ends")
+    field(page).fill("written without a token")
+    field(page).press("Enter")
+    ben.say(conversation, "said meanwhile")
+    sites.shop.token_answer = None
+    expect(message(page, "said meanwhile")).to_be_visible()
+    expect(message(page, "written without a token").locator("[data-mark]")).not_to_have_attribute(
+        "data-mark", "sending"
+    )
+    eventually(lambda: len(ben.history(conversation)) == 2, "both messages")
+    assert "unauthorized" not in [one["code"] for one in told(page, "parley-error")]
+
+
+def test_user_who_signs_out_of_the_page_ends_the_chat(open_page: OpenPage, host: HostServer, sites: Sites) -> None:
+    ann = host.new("Ann Archer")
+    page = open_page(chat(), user=ann.username)
+    wait_told(page, "parley-ready")
+    page.context.clear_cookies()
+    assert wait_told(page, "parley-error") == {"code": "unauthorized"}
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_page_gives_the_token_and_a_new_one_when_asked(open_page: OpenPage, host: HostServer) -> None:
+    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
+    conversation = ann.direct(ben)
+    page = open_page(f'<parley-chat conversation="{conversation}"></parley-chat>')
+    expect(page.get_by_role("status")).to_be_visible()
+    profiles: list[str] = []
+    page.on("request", lambda request: profiles.append(request.url) if request.url.endswith("/api/v1/me") else None)
+    page.evaluate(GIVE, host.token(ann.username))
+    expect(field(page)).to_be_visible()
+    assert len(profiles) == 1, "the widget signs in once"
+    assert page.locator("parley-chat").get_attribute("token") is None
+    wait_told(page, "parley-token-needed")
+    page.evaluate(GIVE, host.token(ann.username))
+    page.wait_for_timeout(100)
+    ben.say(conversation, "hello")
+    expect(message(page, "hello")).to_be_visible()
+    assert told(page, "parley-error") == []
+
+
+def test_token_of_another_user_begins_anew(open_page: OpenPage, host: HostServer, sites: Sites) -> None:
+    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
+    page = open_page(chat(), user=ann.username)
+    assert wait_told(page, "parley-ready") == {"userId": ann.id}
+    page.context.add_cookies([{"name": "user", "value": ben.username, "url": sites.shop.origin}])
+    assert wait_told(page, "parley-ready", f"detail.userId === {ben.id}") == {"userId": ben.id}
+    assert told(page, "parley-error") == []
+
+
+def test_page_of_another_origin_gets_nothing(open_page: OpenPage, host: HostServer, sites: Sites) -> None:
+    ann = host.new("Ann Archer")
+    page = open_page(chat(), user=ann.username, site=sites.stranger)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("customElements.get('parley-chat') === undefined")
+    answer = page.evaluate(
+        "(url) => fetch(url).then(() => 'read', (error) => error.name)", f"{sites.stack.base_url}/client/parley.js"
+    )
+    assert answer == "TypeError"
