@@ -1,6 +1,6 @@
 /**
  * @import { Options, Pair, UploadOptions } from "./lib/option_types.js"
- * @import { Attachment, EventName, Handler, Limits, OutboxEntry, Outgoing, Profile, Sent, State, Transport, User } from "./lib/types.js"
+ * @import { Attachment, EventName, Handler, Limits, OutboxEntry, Outgoing, Profile, Sent, State, Transport, User, UserUpdated } from "./lib/types.js"
  */
 import { Commands } from "./lib/commands.js";
 import { PendingSends } from "./lib/pending_sends.js";
@@ -8,16 +8,18 @@ import { compose } from "./lib/compose.js";
 import { TIMING } from "./lib/connection.js";
 import { Emitter } from "./lib/emitter.js";
 import { ParleyError, networkError } from "./lib/errors.js";
+import { parseText, plainText } from "./lib/formatting.js";
+import { grown } from "./lib/growing.js";
 import { KnownDevices } from "./lib/known_devices.js";
 import { uuid7 } from "./lib/ids.js";
 import { openOutboxStore } from "./lib/outbox_store.js";
 import { watchPlatform } from "./lib/platform.js";
-import { confirmPush, disablePush } from "./lib/push.js";
+import { confirmPush, disablePush, workerScope } from "./lib/push.js";
 import { Rest } from "./lib/rest.js";
 import { TabCoordinator } from "./lib/tab_coordinator.js";
 import { Tokens, defaultStorage } from "./lib/tokens.js";
 
-export { ParleyError };
+export { ParleyError, grown, parseText, plainText };
 
 /** A chat client. README.md in this folder describes how to use it. */
 export class Parley extends Commands {
@@ -40,12 +42,14 @@ export class Parley extends Commands {
     super();
     const { storage = defaultStorage(), WebSocket = globalThis.WebSocket, indexedDB = globalThis.indexedDB } = options;
     const url = (options.url ?? location.origin).replace(/\/$/, "");
+    /** The server's address. */ this.url = url;
     this.#key = `parley:${url}`;
+    this.scope = workerScope(url);
     this.#options = options;
     this.deviceId = options.deviceId ?? storage.getItem("parley:device") ?? uuid7();
     storage.setItem("parley:device", this.deviceId);
     this.#link = { url, WebSocket, deviceId: this.deviceId, fetch: options.fetch ?? fetch.bind(globalThis) };
-    this.#rest = new Rest({ ...this.#link, tokens: () => this.#tokens });
+    this.#rest = new Rest({ ...this.#link, language: options.language, tokens: () => this.#tokens });
     this.#store = options.outboxStore ?? openOutboxStore(indexedDB);
     this.#tokens = new Tokens({
       key: this.#key, storage, indexedDB,
@@ -56,6 +60,7 @@ export class Parley extends Commands {
     this.#devices = new KnownDevices(this.#key, storage);
     this.#userId = this.me?.id;
     this.on("joined", ({ limits }) => void (this.limits = limits));
+    this.on("user_updated", (user) => this.#updateMe(user));
     this.on("message_status", (status) => this.#pending.settle(status));
     this.on("discarded", ({ id }) => this.#pending.reject(id, new ParleyError("discarded")));
   }
@@ -110,7 +115,7 @@ export class Parley extends Commands {
   }
 
   async logout() {
-    await disablePush(this.#request).catch(() => {}); // the server removes them with the sign-in
+    await disablePush(this.#request, this.scope).catch(() => {}); // the server removes them with the sign-in
     try {
       await this.request("POST", "/auth/logout");
     } finally {
@@ -126,6 +131,14 @@ export class Parley extends Commands {
   /** @param {Profile} user */
   keepMe(user) {
     this.#tokens.setUser(user);
+  }
+
+  /** Another device of the user changed the profile. @param {UserUpdated} user */
+  #updateMe({ userId, displayName, avatarUrl, status, doNotDisturbUntil, metadata, deleted }) {
+    const { me } = this;
+    if (!me || me.id !== userId || deleted) return;
+    const now = { avatarUrl: avatarUrl ?? undefined, status: status ?? undefined, doNotDisturbUntil: doNotDisturbUntil ?? undefined, metadata };
+    this.#tokens.setUser({ ...me, displayName: displayName ?? me.displayName, ...now });
   }
 
   /** @param {Pair & { user: User }} answer */
@@ -175,6 +188,7 @@ export class Parley extends Commands {
   async connect({ cursor } = {}) {
     const { me } = this;
     if (!me) throw new ParleyError("unauthorized", "You are not signed in.");
+    const { push = true } = this.#options;
     const online = this.#untilOnline();
     if (this.#tabs) {
       this.#tabs.wake();
@@ -185,13 +199,19 @@ export class Parley extends Commands {
     this.#tokens.keepFresh();
     this.#unwatch = watchPlatform({
       nudge: () => tabs.nudge(),
+      cut: () => tabs.cut(),
       freeze: () => tabs.stop(), // a frozen page must not keep the connection from other tabs
       thaw: () => tabs.start(tabs.cursor),
       clicked: (data) => void this.#emitter.emit("open_conversation", data),
     });
     void online.then(() => this.limits ?? this.fetchLimits()).catch(() => {}); // there is no `joined` if another tab leads
-    void online.then(() => confirmPush(this.#request, this.deviceId)).catch(() => {}); // tries again at the next connect
+    if (push) void online.then(() => confirmPush(this.#request, this.deviceId, this.scope)).catch(() => {}); // tries again at the next connect
     return online;
+  }
+
+  /** Checks the connection now: the application came back to the front. Browsers need no call. */
+  wake() {
+    this.#tabs?.nudge();
   }
 
   close() {

@@ -1,6 +1,6 @@
 /**
- * @import { Conversation, ConversationList, EarlierTexts, FoundMessages, InfoPatch, Invite, InviteList, InvitePreview, MemberList } from "./types.js"
- * @import { Message, MessageList, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, RequestList, Role, SearchQuery, UserList } from "./types.js"
+ * @import { Conversation, ConversationList, EarlierTexts, FoundMessages, HistoryPage, InfoPatch, Invite, InviteList, InvitePreview, MediaMessages, MemberList } from "./types.js"
+ * @import { Message, MessageReceipts, NewGroup, PageQuery, PinnedMessages, PushSettings, ReportReason, ReportTaken, RequestList, Role, SearchQuery, UserList } from "./types.js"
  */
 import { disablePush, enablePush, pushState } from "./push.js";
 import { withQuery } from "./rest_routes.js";
@@ -8,6 +8,7 @@ import { withQuery } from "./rest_routes.js";
 /** The REST API, one method per call. Failed calls reject with a ParleyError. */
 export class Api {
   deviceId = "";
+  /** @protected of the service worker */ scope = "/";
 
   /** @param {string} _method @param {string} _path under /api/v1 @param {any} [_body] @returns {Promise<any>} */
   request(_method, _path, _body) {
@@ -24,7 +25,12 @@ export class Api {
     return this.request("GET", `/conversations/${id}`);
   }
 
-  /** @param {number} id @param {{ before?: number, after?: number, limit?: number }} [page] @returns {Promise<MessageList>} */
+  /**
+   * @param {number} id
+   * @param {{ before?: number, after?: number, around?: number | string, at?: string, limit?: number }} [page] at most one
+   *   place. `around` is the seq or id of a message, `at` a time
+   * @returns {Promise<HistoryPage>}
+   */
   history(id, page = {}) {
     return this.request("GET", withQuery(`/conversations/${id}/messages`, page));
   }
@@ -51,7 +57,16 @@ export class Api {
     return this.request("GET", `/conversations/${id}/pins`);
   }
 
-  /** @param {number} userId @returns {Promise<Conversation>} */
+  /**
+   * The messages that have media of a kind, or links, newest first.
+   * @param {number} id @param {{ kind: string, before?: string, limit?: number }} query `kind`: link, or some of image, video,
+   *   audio and file, with commas; `before`: the `cursor` of the page before @returns {Promise<MediaMessages>}
+   */
+  conversationMedia(id, query) {
+    return this.request("GET", withQuery(`/conversations/${id}/media`, query));
+  }
+
+  /** @param {number | string} userId a string is the id that the host gave @returns {Promise<Conversation>} */
   openDirect(userId) {
     return this.request("POST", "/conversations", { kind: "direct", userId });
   }
@@ -76,7 +91,7 @@ export class Api {
     return this.request("POST", `/conversations/${id}/leave`);
   }
 
-  /** @param {number} id @param {PageQuery} [page] @returns {Promise<MemberList>} */
+  /** @param {number} id @param {PageQuery & { q?: string }} [page] `q`: the beginning of a name @returns {Promise<MemberList>} */
   members(id, page = {}) {
     return this.request("GET", withQuery(`/conversations/${id}/members`, page));
   }
@@ -205,15 +220,15 @@ export class Api {
   }
 
   pushState() {
-    return pushState();
+    return pushState(this.scope);
   }
 
   enablePush() {
-    return enablePush((...call) => this.request(...call), this.deviceId);
+    return enablePush((...call) => this.request(...call), this.deviceId, this.scope);
   }
 
   disablePush() {
-    return disablePush((...call) => this.request(...call));
+    return disablePush((...call) => this.request(...call), this.scope);
   }
 }
 

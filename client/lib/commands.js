@@ -1,5 +1,6 @@
-/** @import { ChangeAck, MarkAck, Presence, StarredMessages, Target, UnreadMessages } from "./types.js" */
+/** @import { Ack, AppendAck, ChangeAck, ClearAck, MarkAck, Metadata, NewStream, OwnAck, Presence, StarredMessages, Target, UnreadMessages } from "./types.js" */
 import { AccountCalls } from "./account_calls.js";
+import { uuid7 } from "./ids.js";
 import { fetchPresence } from "./presence_watch.js";
 import { withQuery } from "./rest_routes.js";
 
@@ -22,12 +23,13 @@ export class Commands extends AccountCalls {
 
   /**
    * Replaces the text. With `after`, a later edit is not overwritten (`conflict`), so the edit can be repeated safely.
-   * @param {string} id @param {string} message @param {number} [conversationId]
+   * @param {string} id @param {string | undefined} message without it, the text stays @param {number} [conversationId]
    * @param {string} [after] `editedAt` of the text that it replaces, or `sentAt` if that was never edited
+   * @param {Metadata | null} [metadata] without it, the message's metadata stays; null removes it
    * @returns {Promise<ChangeAck>}
    */
-  edit(id, message, conversationId, after) {
-    return this.command("edit_message", { id, message, conversationId, after });
+  edit(id, message, conversationId, after, metadata) {
+    return this.command("edit_message", { id, message, conversationId, after, metadata });
   }
 
   /** @param {string} id @param {"everyone" | "me"} [scope] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
@@ -53,6 +55,32 @@ export class Commands extends AccountCalls {
   /** @param {{ before?: string, limit?: number }} [query] `before`: the `cursor` of the page before @returns {Promise<StarredMessages>} */
   starred(query = {}) {
     return this.request("GET", withQuery("/starred", query));
+  }
+
+  /**
+   * Keeps what the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
+   * @param {number} conversationId @param {string} message @param {string} [replyTo] the message that it answers
+   * @returns {Promise<OwnAck>}
+   */
+  setDraft(conversationId, message, replyTo) {
+    return this.command("set_draft", { conversationId, message, replyTo });
+  }
+
+  /**
+   * Shows a conversation as unread on your own devices; other members see your read mark as before.
+   * @param {number} conversationId @param {boolean} [on] @returns {Promise<OwnAck>}
+   */
+  markUnread(conversationId, on = true) {
+    return this.command("mark_unread", { conversationId, on });
+  }
+
+  /**
+   * Removes messages from your own view, for good. `remove` also takes a direct conversation off your list until its next message.
+   * @param {number} conversationId @param {{ seq?: number, remove?: boolean }} [options] `seq`: the last one; all by default
+   * @returns {Promise<ClearAck>}
+   */
+  clear(conversationId, options = {}) {
+    return this.command("clear_conversation", { conversationId, ...options });
   }
 
   /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
@@ -81,6 +109,42 @@ export class Commands extends AccountCalls {
     if (on) this.#typed.set(key, Date.now());
     else this.#typed.delete(key);
     this.notify("typing", { ...target, typing: on });
+  }
+
+  /**
+   * Sends an event of your application to the other members who are online (`custom`). Nothing is stored.
+   * @param {number} conversationId @param {string} type a word: a–z, 0–9 and _ @param {any} [data] JSON of at most 4 KiB
+   * @returns {Promise<{}>}
+   */
+  sendEvent(conversationId, type, data = {}) {
+    return this.command("send_event", { conversationId, type, data });
+  }
+
+  /**
+   * Sends a message that grows. It has an `id` of its own, or the one that you give.
+   * @param {NewStream} stream @returns {Promise<Ack>}
+   */
+  startStream(stream) {
+    return this.command("start_stream", { id: uuid7(), ...stream });
+  }
+
+  /**
+   * Adds text to your stream. A repeated call adds nothing, so it is safe to try again.
+   * @param {string} id @param {number} from the number of characters (code points) before `text` @param {string} text empty only to keep it open
+   * @returns {Promise<AppendAck | null>} null without a WebSocket
+   */
+  appendStream(id, from, text) {
+    return this.command("append_stream", { id, from, text });
+  }
+
+  /** Ends your stream. @param {string} id @param {string} [message] the final text; what was written by default @returns {Promise<ChangeAck>} */
+  endStream(id, message) {
+    return this.command("end_stream", { id, message });
+  }
+
+  /** Ends a stream of any member: its writer's next text is refused. @param {string} id @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+  stopStream(id, conversationId) {
+    return this.command("stop_stream", { id, conversationId });
   }
 
   /** @param {number[]} userIds @returns {Promise<Presence[]>} their current presence */

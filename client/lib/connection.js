@@ -83,6 +83,15 @@ export class Connection {
     else if (this.#running && this.#trials.size === 0) void this.#open(this.#index);
   }
 
+  /** The device has lost its network. Tries again as usual, because the server may be on the device itself. */
+  cut() {
+    if (!this.#running) return;
+    clearTimeout(this.#climbTimer);
+    this.#closeAll();
+    this.#tries = 0;
+    this.#retry({}, "");
+  }
+
   /** @param {State} state */
   #setState(state) {
     this.state = state;
@@ -192,6 +201,7 @@ export class Connection {
     this.#tries += 1;
     this.#setState({ status: "offline", transport: null, retryInMs: Math.round(wait), ...(error && { error }) });
     this.#renewed = false;
+    clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#open(this.#index), wait);
   }
 

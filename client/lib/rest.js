@@ -16,13 +16,15 @@ export class Rest {
   /** @type {Map<string, Promise<MediaAddress>>} */ #mediaUrls = new Map();
   #url;
   #fetch;
+  #language;
   #uploads = new Lanes(3); // below the limit of the server, so that another device of the user can upload too
   #tokens;
 
-  /** @param {{ url: string, fetch: typeof fetch, tokens: () => Tokens }} options */
-  constructor({ url, fetch, tokens }) {
+  /** @param {{ url: string, fetch: typeof fetch, language?: string, tokens: () => Tokens }} options */
+  constructor({ url, fetch, language, tokens }) {
     this.#url = `${url}/api/v1`;
     this.#fetch = fetch;
+    this.#language = language;
     this.#tokens = tokens;
   }
 
@@ -34,6 +36,7 @@ export class Rest {
   /** @param {string} method @param {string} path @param {any} [body] FormData, or sent as JSON @param {string} [token] @returns {Promise<any>} */
   async call(method, path, body, token) {
     /** @type {Record<string, string>} */ const headers = {};
+    if (this.#language) headers["Accept-Language"] = this.#language;
     if (token) headers.Authorization = `Bearer ${token}`;
     const form = body instanceof FormData;
     if (body !== undefined && !form) headers["Content-Type"] = "application/json";

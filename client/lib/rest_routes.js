@@ -4,19 +4,27 @@
  */
 const ROUTES = {
   send_message: (data) => ["POST", "/messages", data],
-  edit_message: ({ id, message, conversationId, after }) => [
+  edit_message: ({ id, message, conversationId, after, metadata }) => [
     "PATCH",
     withQuery(`/messages/${id}`, { conversationId }),
-    { message, ...(after && { after }) },
+    { message, metadata, ...(after && { after }) },
   ],
   delete_message: ({ id, scope, conversationId }) => ["DELETE", withQuery(`/messages/${id}`, { scope, conversationId })],
   react: ({ id, emoji, on, conversationId }) => [
     on ? "PUT" : "DELETE",
-    withQuery(`/messages/${id}/reactions/${encodeURIComponent(emoji)}`, { conversationId }),
+    withQuery(`/messages/${id}/reactions`, { emoji, conversationId }),
   ],
+  set_draft: ({ conversationId, message, replyTo }) => ["PUT", `/conversations/${conversationId}/draft`, { message, replyTo }],
+  mark_unread: ({ conversationId, on }) => [on ? "PUT" : "DELETE", `/conversations/${conversationId}/unread`],
+  clear_conversation: ({ conversationId, seq, remove }) => ["POST", `/conversations/${conversationId}/clear`, { seq, remove }],
   fetch_unread_messages: (data) => ["GET", withQuery("/messages/unread", data)],
   message_delivered: ({ conversationId, seq }) => ["POST", `/conversations/${conversationId}/delivered`, { seq }],
   message_read: ({ conversationId, seq }) => ["POST", `/conversations/${conversationId}/read`, { seq }],
+  start_stream: (data) => ["POST", "/streams", data],
+  append_stream: ({ id, from, text }) => ["POST", `/streams/${id}/append`, { from, text }],
+  end_stream: ({ id, message }) => ["POST", `/streams/${id}/end`, { message }],
+  stop_stream: ({ id, conversationId }) => ["POST", withQuery(`/messages/${id}/stop`, { conversationId })],
+  send_event: ({ conversationId, type, data }) => ["POST", `/conversations/${conversationId}/events`, { type, data }],
   typing: ({ conversationId, typing }) => ["POST", `/conversations/${conversationId}/typing`, { typing }],
 };
 

@@ -100,6 +100,10 @@ export class TabCoordinator {
     this.#connection.nudge();
   }
 
+  cut() {
+    this.#connection.cut();
+  }
+
   /** Passes a renewed access token to the session. @param {string} token */
   renewed(token) {
     // If this fails, the session ends with its old token and reconnects with the new one.

@@ -1,9 +1,9 @@
-export { ParleyError };
 /** A chat client. README.md in this folder describes how to use it. */
 export class Parley extends Commands {
     /** @param {Options} [options] */
     constructor(options?: Options);
     /** The server's limits: known after `connect` or `fetchLimits`. @type {Limits | null} */ limits: Limits | null;
+    /** The server's address. */ url: string;
     /**
      * @template {EventName | "*"} K
      * @param {K} name an event, or `*` for all @param {Handler<K>} handler may be asynchronous
@@ -36,6 +36,8 @@ export class Parley extends Commands {
     connect({ cursor }?: {
         cursor?: string;
     }): Promise<void>;
+    /** Checks the connection now: the application came back to the front. Browsers need no call. */
+    wake(): void;
     close(): void;
     /**
      * Sends a message. `saved`: it is in the outbox and survives a reload; `done`: the server stored or refused it.
@@ -56,6 +58,9 @@ export class Parley extends Commands {
     #private;
 }
 import { ParleyError } from "./lib/errors.js";
+import { grown } from "./lib/growing.js";
+import { parseText } from "./lib/formatting.js";
+import { plainText } from "./lib/formatting.js";
 import { Commands } from "./lib/commands.js";
 import type { Limits } from "./lib/types.js";
 import type { EventName } from "./lib/types.js";
@@ -70,3 +75,4 @@ import type { OutboxEntry } from "./lib/types.js";
 import type { UploadOptions } from "./lib/option_types.js";
 import type { Attachment } from "./lib/types.js";
 import type { Options } from "./lib/option_types.js";
+export { ParleyError, grown, parseText, plainText };

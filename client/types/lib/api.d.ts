@@ -3,18 +3,26 @@ export function pictureForm(picture: Blob): FormData;
 /** The REST API, one method per call. Failed calls reject with a ParleyError. */
 export class Api {
     deviceId: string;
+    /** @protected of the service worker */ protected scope: string;
     /** @param {string} _method @param {string} _path under /api/v1 @param {any} [_body] @returns {Promise<any>} */
     request(_method: string, _path: string, _body?: any): Promise<any>;
     /** @param {PageQuery} [page] @returns {Promise<ConversationList>} */
     conversations(page?: PageQuery): Promise<ConversationList>;
     /** @param {number} id @returns {Promise<Conversation>} */
     conversation(id: number): Promise<Conversation>;
-    /** @param {number} id @param {{ before?: number, after?: number, limit?: number }} [page] @returns {Promise<MessageList>} */
+    /**
+     * @param {number} id
+     * @param {{ before?: number, after?: number, around?: number | string, at?: string, limit?: number }} [page] at most one
+     *   place. `around` is the seq or id of a message, `at` a time
+     * @returns {Promise<HistoryPage>}
+     */
     history(id: number, page?: {
         before?: number;
         after?: number;
+        around?: number | string;
+        at?: string;
         limit?: number;
-    }): Promise<MessageList>;
+    }): Promise<HistoryPage>;
     /**
      * Compares what you show with the server, after a `resync`: reads the history from the first message shown to the newest.
      * @param {number} id @param {{ id: string, seq: number }[]} shown
@@ -29,8 +37,18 @@ export class Api {
     }>;
     /** @param {number} id @returns {Promise<PinnedMessages>} */
     pins(id: number): Promise<PinnedMessages>;
-    /** @param {number} userId @returns {Promise<Conversation>} */
-    openDirect(userId: number): Promise<Conversation>;
+    /**
+     * The messages that have media of a kind, or links, newest first.
+     * @param {number} id @param {{ kind: string, before?: string, limit?: number }} query `kind`: link, or some of image, video,
+     *   audio and file, with commas; `before`: the `cursor` of the page before @returns {Promise<MediaMessages>}
+     */
+    conversationMedia(id: number, query: {
+        kind: string;
+        before?: string;
+        limit?: number;
+    }): Promise<MediaMessages>;
+    /** @param {number | string} userId a string is the id that the host gave @returns {Promise<Conversation>} */
+    openDirect(userId: number | string): Promise<Conversation>;
     /** @param {NewGroup} group @returns {Promise<Conversation>} */
     createGroup(group: NewGroup): Promise<Conversation>;
     /** @param {number} id @param {InfoPatch} changes @returns {Promise<Conversation>} */
@@ -39,8 +57,10 @@ export class Api {
     setGroupAvatar(id: number, picture: Blob): Promise<Conversation>;
     /** @param {number} id @returns {Promise<void>} */
     leave(id: number): Promise<void>;
-    /** @param {number} id @param {PageQuery} [page] @returns {Promise<MemberList>} */
-    members(id: number, page?: PageQuery): Promise<MemberList>;
+    /** @param {number} id @param {PageQuery & { q?: string }} [page] `q`: the beginning of a name @returns {Promise<MemberList>} */
+    members(id: number, page?: PageQuery & {
+        q?: string;
+    }): Promise<MemberList>;
     /** @param {number} id @param {number[]} userIds @returns {Promise<Conversation>} */
     addMembers(id: number, userIds: number[]): Promise<Conversation>;
     /** @param {number} id @param {number} userId @returns {Promise<Conversation>} */
@@ -111,9 +131,10 @@ export class Api {
 import type { PageQuery } from "./types.js";
 import type { ConversationList } from "./types.js";
 import type { Conversation } from "./types.js";
-import type { MessageList } from "./types.js";
+import type { HistoryPage } from "./types.js";
 import type { Message } from "./types.js";
 import type { PinnedMessages } from "./types.js";
+import type { MediaMessages } from "./types.js";
 import type { NewGroup } from "./types.js";
 import type { InfoPatch } from "./types.js";
 import type { MemberList } from "./types.js";

@@ -8,11 +8,12 @@ export class Commands extends AccountCalls {
     watch(_userIds: number[]): void;
     /**
      * Replaces the text. With `after`, a later edit is not overwritten (`conflict`), so the edit can be repeated safely.
-     * @param {string} id @param {string} message @param {number} [conversationId]
+     * @param {string} id @param {string | undefined} message without it, the text stays @param {number} [conversationId]
      * @param {string} [after] `editedAt` of the text that it replaces, or `sentAt` if that was never edited
+     * @param {Metadata | null} [metadata] without it, the message's metadata stays; null removes it
      * @returns {Promise<ChangeAck>}
      */
-    edit(id: string, message: string, conversationId?: number, after?: string): Promise<ChangeAck>;
+    edit(id: string, message: string | undefined, conversationId?: number, after?: string, metadata?: Metadata | null): Promise<ChangeAck>;
     /** @param {string} id @param {"everyone" | "me"} [scope] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
     remove(id: string, scope?: "everyone" | "me", conversationId?: number): Promise<ChangeAck>;
     /** @param {string} id @param {string} emoji @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
@@ -26,6 +27,26 @@ export class Commands extends AccountCalls {
         before?: string;
         limit?: number;
     }): Promise<StarredMessages>;
+    /**
+     * Keeps what the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
+     * @param {number} conversationId @param {string} message @param {string} [replyTo] the message that it answers
+     * @returns {Promise<OwnAck>}
+     */
+    setDraft(conversationId: number, message: string, replyTo?: string): Promise<OwnAck>;
+    /**
+     * Shows a conversation as unread on your own devices; other members see your read mark as before.
+     * @param {number} conversationId @param {boolean} [on] @returns {Promise<OwnAck>}
+     */
+    markUnread(conversationId: number, on?: boolean): Promise<OwnAck>;
+    /**
+     * Removes messages from your own view, for good. `remove` also takes a direct conversation off your list until its next message.
+     * @param {number} conversationId @param {{ seq?: number, remove?: boolean }} [options] `seq`: the last one; all by default
+     * @returns {Promise<ClearAck>}
+     */
+    clear(conversationId: number, options?: {
+        seq?: number;
+        remove?: boolean;
+    }): Promise<ClearAck>;
     /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
     markRead(conversationId: number, seq: number): Promise<MarkAck>;
     /** @param {number} conversationId @param {number} seq marks everything up to it @returns {Promise<MarkAck>} */
@@ -40,6 +61,27 @@ export class Commands extends AccountCalls {
      * @param {Target} target
      */
     typing(target: Target, on?: boolean): void;
+    /**
+     * Sends an event of your application to the other members who are online (`custom`). Nothing is stored.
+     * @param {number} conversationId @param {string} type a word: a–z, 0–9 and _ @param {any} [data] JSON of at most 4 KiB
+     * @returns {Promise<{}>}
+     */
+    sendEvent(conversationId: number, type: string, data?: any): Promise<{}>;
+    /**
+     * Sends a message that grows. It has an `id` of its own, or the one that you give.
+     * @param {NewStream} stream @returns {Promise<Ack>}
+     */
+    startStream(stream: NewStream): Promise<Ack>;
+    /**
+     * Adds text to your stream. A repeated call adds nothing, so it is safe to try again.
+     * @param {string} id @param {number} from the number of characters (code points) before `text` @param {string} text empty only to keep it open
+     * @returns {Promise<AppendAck | null>} null without a WebSocket
+     */
+    appendStream(id: string, from: number, text: string): Promise<AppendAck | null>;
+    /** Ends your stream. @param {string} id @param {string} [message] the final text; what was written by default @returns {Promise<ChangeAck>} */
+    endStream(id: string, message?: string): Promise<ChangeAck>;
+    /** Ends a stream of any member: its writer's next text is refused. @param {string} id @param {number} [conversationId] @returns {Promise<ChangeAck>} */
+    stopStream(id: string, conversationId?: number): Promise<ChangeAck>;
     /** @param {number[]} userIds @returns {Promise<Presence[]>} their current presence */
     presence(userIds: number[]): Promise<Presence[]>;
     /** Subscribes to `presence` events of these users. @param {number[]} userIds @returns {Promise<Presence[]>} their current presence */
@@ -47,9 +89,15 @@ export class Commands extends AccountCalls {
     #private;
 }
 import { AccountCalls } from "./account_calls.js";
+import type { Metadata } from "./types.js";
 import type { ChangeAck } from "./types.js";
 import type { StarredMessages } from "./types.js";
+import type { OwnAck } from "./types.js";
+import type { ClearAck } from "./types.js";
 import type { MarkAck } from "./types.js";
 import type { UnreadMessages } from "./types.js";
 import type { Target } from "./types.js";
+import type { NewStream } from "./types.js";
+import type { Ack } from "./types.js";
+import type { AppendAck } from "./types.js";
 import type { Presence } from "./types.js";

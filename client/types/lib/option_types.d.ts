@@ -1,12 +1,18 @@
+/**
+ * `language` is a BCP 47 tag for the texts of errors and notifications; without it, those of the browser count. `push: false` leaves
+ * the notifications of this browser alone: they belong to another application.
+ */
 export type Options = {
     url?: string;
     storage?: Store;
     deviceId?: string;
+    language?: string;
     transports?: Transport[];
     shareAcrossTabs?: boolean;
     fetch?: typeof fetch;
     WebSocket?: WebSocketMaker;
     indexedDB?: IDBFactory | null;
+    push?: boolean;
     outboxStore?: OutboxStore;
     renew?: (pair: Pair) => Promise<Pair>;
     timing?: Partial<Timing>;

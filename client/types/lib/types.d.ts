@@ -1,9 +1,21 @@
+/**
+ * `externalId` is the id that the host gave; `lastSeen`, `status` and `doNotDisturbUntil` only if you may see them
+ */
 export type User = {
     id: number;
+    externalId?: string;
     username: string;
     displayName: string;
     avatarUrl?: string;
     lastSeen?: string;
+    status?: Status;
+    doNotDisturbUntil?: string;
+    metadata?: Metadata;
+};
+export type Status = {
+    text?: string;
+    emoji?: string;
+    until?: string;
 };
 /**
  * who may add you to a group without asking you
@@ -20,6 +32,8 @@ export type Profile = User & {
     lastSeenVisible: LastSeenVisible;
     mayAddMe: MayAddMe;
     mayWriteToMe: MayWriteToMe;
+    hideBlockedMessages: boolean;
+    locale: string | null;
     email?: string;
     secondFactor: boolean;
 };
@@ -41,14 +55,33 @@ export type ProfilePatch = {
     lastSeenVisible?: LastSeenVisible;
     mayAddMe?: MayAddMe;
     mayWriteToMe?: MayWriteToMe;
+    hideBlockedMessages?: boolean;
+    status?: Status | null;
+    doNotDisturbUntil?: string | null;
+    locale?: string | null;
 };
 export type UserList = {
     users: User[];
 };
 export type Presence = {
     userId: number;
+    externalId?: string;
     status: "online" | "offline";
     lastSeen: string | null;
+};
+/**
+ * `all` comes without other fields, after a long absence: read all users that you show again
+ */
+export type UserUpdated = {
+    userId?: number;
+    externalId?: string;
+    displayName?: string;
+    avatarUrl?: string | null;
+    status?: Status | null;
+    doNotDisturbUntil?: string | null;
+    metadata?: Metadata;
+    deleted?: boolean;
+    all?: boolean;
 };
 export type Typing = {
     conversationId: number;
@@ -56,13 +89,23 @@ export type Typing = {
     typing: boolean;
 };
 /**
- * a message in an event. Without `reactions` they have not changed; with `deletedAt` there is no content
+ * an event of your application, from another member
+ */
+export type CustomEvent = {
+    conversationId: number;
+    userId: number;
+    type: string;
+    data: any;
+};
+/**
+ * a message in an event. Without `reactions` they have not changed; with `deletedAt` there is no content;
+ *   while it is `streaming`, `length` characters (code points) have arrived, and `message_append` brings more
  */
 export type ReceivedMessage = {
     id: string;
     conversationId: number;
     seq: number;
-    senderId: number;
+    senderId: number | null;
     receiverId?: number;
     kind: string;
     message?: string;
@@ -71,8 +114,14 @@ export type ReceivedMessage = {
     quoted?: Quoted;
     mentions?: number[];
     mentionsAll?: true;
+    mentionsOnline?: true;
     forwarded?: Forwarded;
     system?: System;
+    silent?: true;
+    imported?: true;
+    metadata?: Metadata;
+    streaming?: true;
+    length?: number;
     sentAt: string;
     editedAt?: string;
     pinnedAt?: string;
@@ -103,9 +152,22 @@ export type MessageList = {
     hasMore: boolean;
 };
 /**
+ * `seq` and `hasMoreAfter` answer `around` and `at`
+ */
+export type HistoryPage = MessageList & {
+    seq?: number;
+    hasMoreAfter?: boolean;
+};
+/**
  * last pinned first
  */
 export type PinnedMessages = MessageList & {
+    cursor?: string;
+};
+/**
+ * newest first
+ */
+export type MediaMessages = MessageList & {
     cursor?: string;
 };
 /**
@@ -126,14 +188,20 @@ export type FoundMessages = {
     hasMore: boolean;
     cursor?: string;
 };
+/**
+ * your application's own data: JSON of at most 4 KiB and five levels
+ */
+export type Metadata = {
+    [name: string]: any;
+};
 export type Quoted = {
     id: string;
     seq: number;
-    senderId: number;
+    senderId: number | null;
     message?: string;
 };
 export type Forwarded = {
-    senderId: number;
+    senderId: number | null;
     sentAt: string;
 };
 export type Reaction = {
@@ -163,6 +231,8 @@ export type System = {
     description?: string | null;
     avatarUrl?: string | null;
     history?: History;
+    readOnly?: boolean;
+    metadata?: Metadata | null;
 };
 export type MessageDeleted = {
     id: string;
@@ -172,6 +242,13 @@ export type MessageDeleted = {
 export type MessagePinned = MessageDeleted & {
     userId: number;
     on: boolean;
+};
+/**
+ * `text` follows the first `from` characters (code points)
+ */
+export type MessageAppend = MessageDeleted & {
+    from: number;
+    text: string;
 };
 /**
  * only for yourself
@@ -206,10 +283,34 @@ export type ChangeAck = {
     seq: number;
     status: "accepted" | "stored";
 };
+/**
+ * `length`: the characters of the text now
+ */
+export type AppendAck = {
+    id: string;
+    conversationId: number;
+    length: number;
+};
+export type NewStream = Target & {
+    id?: string;
+    kind?: string;
+    replyTo?: string;
+    metadata?: Metadata;
+};
 export type MarkAck = {
     conversationId: number;
     seq: number;
     status: "accepted" | "stored";
+};
+export type OwnAck = {
+    conversationId: number;
+    status: "accepted" | "stored";
+};
+/**
+ * `seq`: the last message that you no longer see
+ */
+export type ClearAck = OwnAck & {
+    seq?: number;
 };
 export type MemberReceipt = {
     userId: number;
@@ -297,6 +398,9 @@ export type Conversation = {
     description?: string;
     avatarUrl?: string;
     history?: History;
+    externalId?: string;
+    readOnly?: true;
+    metadata?: Metadata;
     memberCount: number;
     members?: Member[];
     lastSeq: number;
@@ -307,7 +411,23 @@ export type Conversation = {
     exceptMentions?: boolean;
     archived: boolean;
     pinned: boolean;
+    markedUnread?: true;
+    draft?: Draft;
     updatedAt: string;
+};
+/**
+ * what you have begun to write
+ */
+export type Draft = {
+    message: string;
+    replyTo?: string;
+    updatedAt: string;
+};
+/**
+ * without text and `replyTo`, the draft was deleted
+ */
+export type DraftNow = Draft & {
+    conversationId: number;
 };
 /**
  * a group's current state, without your unread counts; with `left` you are no longer a member
@@ -320,6 +440,9 @@ export type ConversationNow = {
     description?: string;
     avatarUrl?: string;
     history?: History;
+    externalId?: string;
+    readOnly?: true;
+    metadata?: Metadata;
     memberCount?: number;
     members?: Member[];
     lastSeq?: number;
@@ -334,6 +457,15 @@ export type ConversationSettings = {
     exceptMentions?: boolean;
     archived?: boolean;
     pinned?: boolean;
+    markedUnread?: boolean;
+};
+/**
+ * you no longer see its messages up to `seq`; `removed`: nor the conversation itself, until its next message
+ */
+export type ConversationCleared = {
+    conversationId: number;
+    seq: number;
+    removed: boolean;
 };
 /**
  * newest activity first
@@ -357,6 +489,8 @@ export type InfoPatch = {
     description?: string | null;
     avatarUrl?: string | null;
     history?: History;
+    readOnly?: boolean;
+    metadata?: Metadata | null;
 };
 export type NewGroup = {
     name: string;
@@ -364,6 +498,8 @@ export type NewGroup = {
     description?: string;
     avatarUrl?: string;
     history?: History;
+    readOnly?: boolean;
+    metadata?: Metadata;
 };
 export type Invite = {
     code: string;
@@ -394,6 +530,13 @@ export type GroupRequest = {
 export type RequestList = {
     requests: GroupRequest[];
 };
+/**
+ * a request that begins to wait, with all its fields, or no longer waits
+ */
+export type RequestNow = {
+    conversationId: number;
+    waiting: boolean;
+} & Partial<GroupRequest>;
 export type InvitePreview = {
     code: string;
     conversationId: number;
@@ -406,13 +549,24 @@ export type PageQuery = {
     cursor?: string;
     limit?: number;
 };
+/**
+ * `has`: file, image, audio, video, link,
+ *  separated by commas. `before` and `after`: times, or dates in UTC
+ */
 export type SearchQuery = PageQuery & {
-    q: string;
+    q?: string;
     conversationId?: number;
     senderId?: number;
+    has?: string;
     before?: string;
     after?: string;
-};
+} & ({
+    q: string;
+} | {
+    senderId: number | null;
+} | {
+    has: string;
+});
 /**
  * `22:00`
  */
@@ -430,11 +584,14 @@ export type PushSettings = {
  * of this browser
  */
 export type PushState = "unsupported" | "denied" | "off" | "on";
+/**
+ * a text is the id that the host gave to the user
+ */
 export type Target = {
     conversationId: number;
     receiverId?: undefined;
 } | {
-    receiverId: number;
+    receiverId: number | string;
     conversationId?: undefined;
 };
 export type Forward = {
@@ -450,6 +607,7 @@ export type Outgoing = Target & {
     replyTo?: string;
     forward?: Forward;
     kind?: string;
+    metadata?: Metadata;
 };
 /**
  * `accepted`: being delivered, but not yet stored
@@ -461,13 +619,14 @@ export type SendingStatus = "sending" | "accepted" | "stored" | "failed";
 export type OwnMessage = {
     id: string;
     conversationId?: number;
-    receiverId?: number;
+    receiverId?: number | string;
     senderId: number;
     kind: string;
     message: string;
     attachments: NamedMedia[];
     replyTo?: string;
     forward?: Forward;
+    metadata?: Metadata;
     sentAt: string;
     status: SendingStatus;
     seq?: number;
@@ -483,6 +642,14 @@ export type Refusal = {
     message: string;
     status?: number;
     errors?: FieldError[];
+};
+/**
+ * a message of a view: from a history, from an event, or one's own that has no `seq` yet
+ */
+export type ShownMessage = Omit<ReceivedMessage, "seq"> & {
+    seq?: number;
+    status?: Message["status"] | SendingStatus;
+    error?: Refusal;
 };
 export type MessageStatus = {
     id: string;
@@ -528,6 +695,7 @@ export type Limits = {
     maxAudioBytes: number;
     maxVideoBytes: number;
     maxFileBytes: number;
+    media: boolean;
     email: boolean;
 };
 export type Joined = {
@@ -545,13 +713,14 @@ export type FieldError = {
     message: string;
 };
 /**
- * `retryAfter` in seconds
+ * `retryAfter` in seconds; `length` of a stream's text
  */
 export type ErrorData = {
     code: string;
     message: string;
     retryAfter?: number;
     errors?: FieldError[];
+    length?: number;
 };
 /**
  * the data of each event
@@ -559,6 +728,7 @@ export type ErrorData = {
 export type EventMap = {
     receive_message: ReceivedMessage;
     message_updated: ReceivedMessage;
+    message_append: MessageAppend;
     message_deleted: MessageDeleted;
     reaction: ReactionShown;
     message_pinned: MessagePinned;
@@ -567,11 +737,16 @@ export type EventMap = {
     message_read: MarkMoved;
     conversation_updated: ConversationNow;
     conversation_settings: ConversationSettings;
+    conversation_cleared: ConversationCleared;
+    draft_updated: DraftNow;
     media_ready: MediaReady;
     media_failed: MediaFailed;
     media_progress: MediaProgress;
     typing: Typing;
+    custom: CustomEvent;
     presence: Presence;
+    user_updated: UserUpdated;
+    request_updated: RequestNow;
     joined: Joined;
     unread_messages: UnreadMessages;
     resync: Resync;

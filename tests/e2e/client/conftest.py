@@ -18,7 +18,7 @@ from tests.support.processes import Stack
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 SCENARIO_SECONDS = 120
-SETTINGS = {"ACCESS_TOKEN_SECONDS": "12", "TOKEN_REQUESTS_PER_MINUTE": "0"}
+SETTINGS = {"ACCESS_TOKEN_SECONDS": "12", "TOKEN_REQUESTS_PER_MINUTE": "0", "STRICT_REQUESTS": "true"}
 
 RunNode = Callable[..., None]
 

@@ -37,7 +37,7 @@ Got = list[dict[str, Any]]
 
 
 class Source:
-    """A running EventSource: what it got, and its ``readyState``."""
+    """A running EventSource, its events and its ``readyState``."""
 
     def __init__(self, got: Callable[[], Got], state: Callable[[], int]) -> None:
         self.got = got

@@ -12,7 +12,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser
 
-from app.api.client_files import CLIENT
+from app.web.assets import CLIENT
 from dev.processes import wait_until
 from tests.e2e.client.tab import PASSWORD, Tab
 from tests.e2e.page.gate import Gate

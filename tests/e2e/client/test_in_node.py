@@ -4,10 +4,15 @@ reloads, expiring tokens.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from app.core.formatting import parse, plain_text
 from tests.e2e.client.conftest import RunNode
 from tests.support.processes import Stack
+from tests.vectors.random_texts import random_texts
 
 SEEDS = range(1, 5)
 
@@ -30,8 +35,19 @@ def test_session_outlives_its_tokens(server: Stack, run_node: RunNode) -> None:
     run_node("renewal", server.base_url)
 
 
+def test_react_native_keeps_the_sign_in_and_wakes_up(server: Stack, run_node: RunNode) -> None:
+    run_node("native", server.base_url)
+
+
 def test_client_follows_close_codes(run_node: RunNode) -> None:
     run_node("close_codes", "")
+
+
+def test_client_parses_texts_as_the_server(run_node: RunNode, tmp_path: Path) -> None:
+    """The vectors, and random texts."""
+    more = [{"text": text, "blocks": parse(text), "plain": plain_text(text)} for text in random_texts(7, count=2000)]
+    (tmp_path / "more.json").write_text(json.dumps(more))
+    run_node("vectors", str(tmp_path / "more.json"))
 
 
 def test_modules(run_node: RunNode) -> None:

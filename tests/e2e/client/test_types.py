@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from app.api.client_files import CLIENT
 from app.api.documents.asyncapi import asyncapi
 from app.api.documents.openapi import openapi
+from app.web.assets import CLIENT
 from dev.node import node, node_tools
 from tests.e2e.client.conftest import RunNode
 
@@ -19,17 +19,64 @@ from tests.e2e.client.conftest import RunNode
 ANSWERS = {"ack", "pong"}
 USE = """
 import { Parley, type EventMap, type Message } from "parley-client";
+import { useConversations, useMessages } from "parley-client/react";
+import { openStorage, type AsyncStore } from "parley-client/react-native.js";
+import { Store } from "parley-client/state/store.js";
+import { ParleyChat } from "parley-client/widget.js";
+export const names = (): string[] => useConversations().conversations.map((one) => one.name ?? "");
+export const send = (text: string): string => useMessages(1).send(text).id;
+export const storage = (disk: AsyncStore) => openStorage(disk).then((kept) => kept.getItem("a"));
+export const open = (chat: ParleyChat): boolean => (chat.conversation = "order-1", chat.open);
 const parley = new Parley({ url: "https://chat.example.com" });
 parley.on("message_read", ({ seq }) => seq.toFixed());
 export const messages: Promise<Message[]> = parley.history(1).then((page) => page.messages);
+export const store: Store = new Store(parley);
 export type Seq = EventMap["receive_message"]["seq"];
 """
+PAGE = """
+import { createRoot } from "react-dom/client";
+import { ParleyProvider, useMessages, useUser } from "parley-client/react";
+import { Store } from "parley-client/state/store.js";
+import { Parley, type ShownMessage } from "parley-client";
+function Row({ message }: { message: ShownMessage }) {
+  return <li data-seq={message.seq}>{useUser(message.senderId).displayName}: {message.message}</li>;
+}
+export function Chat({ id }: { id: number }) {
+  const { messages, send } = useMessages(id);
+  const hello = () => send("Hello", { metadata: { order: 4711 } }).sentAt;
+  const rows = messages.map((one) => <Row key={one.id} message={one} />);
+  return <><ol>{rows}</ol><button onClick={hello}>Hello</button></>;
+}
+const unread = (event: CustomEvent<{ count: number }>) => event.detail.count.toFixed();
+const chat = document.createElement("parley-chat");
+chat.conversation = "order-1";
+chat.addEventListener("parley-ready", ({ detail }) => detail.userId.toFixed());
+document.addEventListener("parley-message", ({ detail }) => detail.message.id);
+const store = new Store(new Parley());
+const bubble = <parley-chat token-url="/token" recipient={7} launcher theme="dark" onparley-unread={unread} />;
+createRoot(document.body).render(<ParleyProvider store={store}><Chat id={7} />{bubble}</ParleyProvider>);
+"""
+WRONG_PAGE = {
+    'export const wrong = <parley-chat theme="blue" />;': '"blue"',
+    "export const text: string = chat.open;": "boolean",
+    'chat.addEventListener("parley-unread", ({ detail }) => detail.number);': "'number'",
+    "export const Bad = () => <p>{useMessages(1).messages[0].text}</p>;": "'text'",
+}
 MISUSE = {
     'parley.on("no_such_event", () => {});': "no_such_event",
     'parley.on("typing", ({ text }) => text);': "'text'",
     "export const wrong: Promise<string> = parley.openDirect(2);": "Promise<Conversation>",
+    "export const list: string = useConversations().conversations;": "Conversation[]",
+    "export const chat: string = new ParleyChat().open;": "boolean",
 }
-SETTINGS = {"strict": True, "noEmit": True, "module": "NodeNext", "target": "ES2022", "types": []}
+SETTINGS = {
+    "strict": True,
+    "noEmit": True,
+    "module": "NodeNext",
+    "target": "ES2022",
+    "jsx": "react-jsx",
+    "types": [],
+}
 
 
 def test_types_match_the_contract(run_node: RunNode, tmp_path: Path) -> None:
@@ -56,11 +103,29 @@ def test_application_that_installs_the_package_gets_its_types(tmp_path: Path) ->
         assert complaint in wrong.stdout
 
 
+def test_application_in_react_gets_the_types_of_the_element(tmp_path: Path) -> None:
+    _install_package(tmp_path)
+    compiled = _compile(tmp_path, PAGE, "page.tsx")
+    assert compiled.returncode == 0, compiled.stdout
+    wrong = _compile(tmp_path, PAGE + "\n".join(WRONG_PAGE), "page.tsx")
+    assert len(re.findall(r"error TS", wrong.stdout)) == len(WRONG_PAGE), wrong.stdout
+    for complaint in WRONG_PAGE.values():
+        assert complaint in wrong.stdout
+
+
 def test_installed_package_works(tmp_path: Path) -> None:
     _install_package(tmp_path)
-    (tmp_path / "use.mjs").write_text('import { Parley } from "parley-client"; console.log(typeof Parley);')
+    use = 'import { Parley } from "parley-client"; import "parley-client/widget.js"; console.log(typeof Parley);'
+    (tmp_path / "use.mjs").write_text(use)  # servers that render pages import the widget as well
     ran = subprocess.run([node(), "use.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout == "function\n"
+
+
+def test_every_module_of_the_package_is_packed(tmp_path: Path) -> None:
+    _install_package(tmp_path)
+    modules = {path.relative_to(CLIENT) for path in CLIENT.rglob("*.js")}
+    installed = tmp_path / "node_modules" / "parley-client"
+    assert {path.relative_to(installed) for path in installed.rglob("*.js")} == modules
 
 
 def _install_package(project: Path) -> None:
@@ -73,10 +138,13 @@ def _install_package(project: Path) -> None:
         installed = project / "node_modules" / "parley-client" / file["path"]
         installed.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(CLIENT / file["path"], installed)
+    for name in ("@types", "csstype"):  # React's types, which an application with the hooks has
+        (project / "node_modules" / name).symlink_to(node_tools() / name)
 
 
-def _compile(project: Path, program: str) -> subprocess.CompletedProcess[str]:
-    (project / "use.mts").write_text(program)
-    (project / "tsconfig.json").write_text(json.dumps({"compilerOptions": SETTINGS, "files": ["use.mts"]}))
+def _compile(project: Path, program: str, name: str = "use.mts") -> subprocess.CompletedProcess[str]:
+    (project / name).write_text(program)
+    (project / "package.json").write_text('{"type": "module"}')
+    (project / "tsconfig.json").write_text(json.dumps({"compilerOptions": SETTINGS, "files": [name]}))
     command = [str(node_tools() / ".bin" / "tsc"), "--project", str(project)]
     return subprocess.run(command, capture_output=True, text=True, check=False)

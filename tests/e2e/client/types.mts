@@ -3,7 +3,7 @@
  * fails if a type becomes looser.
  */
 import { Parley, ParleyError } from "../../../client/parley.js";
-import type { Attachment, Conversation, EventMap, Message, Profile, User } from "../../../client/lib/types.js";
+import type { Attachment, Conversation, EventMap, FoundMessages, Message, Profile, User } from "../../../client/lib/types.js";
 
 /** Compiles only for exactly this type, and never for `any`. */
 function is<Expected>() {
@@ -107,6 +107,7 @@ export async function reading(parley: Parley): Promise<void> {
   await parley.setRole(1, 2, "moderator");
   // @ts-expect-error no such field
   (await parley.conversation(1)).title;
-  // @ts-expect-error a search needs a query
+  // @ts-expect-error a search needs a word, a sender or a kind of content
   await parley.search({ conversationId: 1 });
+  is<FoundMessages>()(await parley.search({ has: "file,link", after: "2026-11-29" }));
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.clients.base import Event, EventClient, Refused
+from tests.support.clients.host import HostClient
 from tests.support.clients.poll import PollClient
 from tests.support.clients.rest import Account, RestClient, register
 from tests.support.clients.sse import SseClient
@@ -16,6 +17,7 @@ __all__ = [
     "Event",
     "EventClient",
     "HandshakeRefused",
+    "HostClient",
     "PollClient",
     "Refused",
     "RestClient",

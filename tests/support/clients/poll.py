@@ -57,7 +57,9 @@ class PollClient(EventClient):
             self._http, self._sock = connection, connection.sock
             if self.ended:  # killed between two polls, so there was no connection to cut
                 raise ConnectionAbortedError
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self.account.access_token}"})
+            connection.request(
+                "GET", parts.path + path, headers={"Authorization": f"Bearer {self.account.access_token}"}
+            )
             response = connection.getresponse()
             status, kind, body = response.status, response.getheader("content-type") or "", response.read()
         finally:

@@ -86,7 +86,8 @@ class WebSocketConnection:
         if origin is not None:
             extra.append((b"Origin", origin.encode()))
         try:
-            self._handshake(ws.Request(host=urlsplit(base_url).netloc, target=path, extra_headers=extra))
+            server = urlsplit(base_url)
+            self._handshake(ws.Request(host=server.netloc, target=server.path + path, extra_headers=extra))
         except BaseException:
             self.sock.close()
             raise

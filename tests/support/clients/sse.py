@@ -92,8 +92,8 @@ class SseClient(EventClient):
         self.joined = self.wait(
             lambda: next((e for e in self.events[start:] if e.name == "joined"), None), timeout, "joined"
         )
-        if cursor is None and self.cursor is None:
-            self.cursor = self.joined.data["cursor"]
+        if self.cursor is None:
+            self.cursor = cursor or self.joined.data["cursor"]
         return self
 
     def _open(self, cursor: str | None, timeout: float) -> None:
@@ -113,7 +113,9 @@ class SseClient(EventClient):
             headers["Last-Event-ID"] = cursor
         assert parts.hostname
         self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
-        self._http.request("GET", "/api/v1/events" + ("?" + "&".join(query) if query else ""), headers=headers)
+        self._http.request(
+            "GET", parts.path + "/api/v1/events" + ("?" + "&".join(query) if query else ""), headers=headers
+        )
         self._sock = self._http.sock
         self._response = self._http.getresponse()
         self.response_headers = {k.lower(): v for k, v in self._response.getheaders()}

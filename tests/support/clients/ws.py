@@ -60,8 +60,8 @@ class WsClient(EventClient):
         answer = self.command("join", {k: v for k, v in body.items() if v is not None}, timeout)
         assert answer.name == "joined", answer
         self.joined = answer
-        if cursor is None and self.cursor is None:
-            self.cursor = answer.data["cursor"]
+        if self.cursor is None:
+            self.cursor = cursor or answer.data["cursor"]
         return self
 
     def close(self) -> None:

@@ -65,6 +65,29 @@ async function changes(alice, bob, { id, conversationId }) {
   await event(bob, "message_deleted", (one) => one.id === id);
 }
 
+/** What only Bob sees: a draft, the conversation as unread, its history cleared. */
+async function ownView(alice, bob, { conversationId }) {
+  const { done } = alice.send({ conversationId, message: "see https://example.com/" });
+  const { seq, id } = await done;
+  assert.deepEqual(await bob.setDraft(conversationId, "Dear", id), { conversationId, status: "stored" });
+  assert.deepEqual([(await event(bob, "draft_updated")).replyTo, (await bob.conversation(conversationId)).draft.message], [id, "Dear"]);
+  await bob.setDraft(conversationId, "");
+  await event(bob, "draft_updated", (draft) => !draft.message);
+  await bob.markUnread(conversationId);
+  await event(bob, "conversation_settings", (settings) => settings.markedUnread === true);
+  await bob.markUnread(conversationId, false);
+  await event(bob, "conversation_settings", (settings) => settings.markedUnread === false);
+  for (const place of [{ around: id }, { around: seq }, { at: "2100-01-01" }]) assert.equal((await bob.history(conversationId, place)).seq, seq);
+  assert.deepEqual((await bob.conversationMedia(conversationId, { kind: "image,file" })).messages, []);
+  assert.equal((await bob.clear(conversationId, { seq })).seq, seq);
+  assert.equal((await event(bob, "conversation_cleared")).removed, false);
+  await assert.rejects(bob.history(conversationId, { around: id }), (error) => error.code === "not_found");
+  const me = await bob.updateMe({ status: { text: "away" } });
+  assert.equal(me.status.text, "away");
+  await event(alice, "user_updated", (user) => user.userId === bob.me.id && user.status?.text === "away");
+  assert.deepEqual([named(alice, "draft_updated"), named(alice, "conversation_cleared")], [[], []]);
+}
+
 /** Bob is offline. Messages of that time arrive in order and once, and later ones too. */
 async function awayAndBack(alice, bob, { conversationId }) {
   const { cursor } = bob;
@@ -141,6 +164,7 @@ await scenario(async () => {
   assert.deepEqual(texts(alice), [], "own messages come by message_status");
   await fresh(bob);
   await reconciles(alice, ack);
+  await ownView(alice, bob, ack);
   await refusals(alice);
   await bob.logout();
   await event(bob, "signed_out");

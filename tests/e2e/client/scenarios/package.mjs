@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 const require = createRequire(new URL("../../../../dev/javascript/package.json", import.meta.url));
 const acorn = require("acorn");
 const client = new URL("../../../../client/", import.meta.url);
-const MAX_BYTES = 17_000; // gzipped: the code of all modules, without comments
+const MAX_BYTES = 23_000; // gzipped: the code of all modules, without comments
 const MAX_LEGACY_BYTES = 3_000; // gzipped, as it is served
 const MAX_LINES = 340;
 

@@ -6,9 +6,14 @@ import { ParleyError } from "../../../../client/lib/errors.js";
 import { Outbox } from "../../../../client/lib/outbox.js";
 import { memoryOutbox } from "../../../../client/lib/outbox_store.js";
 import { DeliveredMarks } from "../../../../client/lib/delivered_marks.js";
+import { grown, longer } from "../../../../client/lib/growing.js";
 import { Rest } from "../../../../client/lib/rest.js";
 import { eventParser } from "../../../../client/lib/sse.js";
 import { Stream } from "../../../../client/lib/stream.js";
+import { Presence } from "../../../../client/state/presence.js";
+import { Store } from "../../../../client/state/store.js";
+import { Timeline } from "../../../../client/state/timeline.js";
+import { Topics } from "../../../../client/state/topics.js";
 import { Tokens, memoryStorage } from "../../../../client/lib/tokens.js";
 
 const message = (seq, text = "a") => ({ id: `m${seq}`, conversationId: 1, seq, message: text });
@@ -33,6 +38,54 @@ async function streamHandlesOnce() {
   await stream.take("receive_message", message(2, "b"), "c10");
   const expected = [["receive_message", 1, "a"], ["receive_message", 2, "a"], ["receive_message", 3, "a"], ["message_updated", 2, "b"]];
   assert.deepEqual(handled, expected);
+}
+
+/** Events without a cursor of their own carry the one before them on a long-poll. */
+async function streamTakesTextsThatShareACursor() {
+  const handled = [];
+  const stream = new Stream(async (name, data) => void handled.push(data.text ?? data.message));
+  await stream.take("message_updated", { ...message(1, "before"), streaming: true }, "c1");
+  for (const text of ["one", "two"]) await stream.take("message_append", { id: "m1", from: 0, text }, "c1");
+  await stream.take("message_updated", { ...message(2, "another stream"), streaming: true }, "c1");
+  assert.deepEqual(handled, ["before", "one", "two", "another stream"]);
+}
+
+/** The text of a message that grows. Characters are code points. */
+function textsAreAdded() {
+  const begun = { ...message(1, "a😀"), streaming: true };
+  const more = grown(begun, { from: 2, text: "漢字" });
+  assert.deepEqual([more.message, more.length], ["a😀漢字", 4]);
+  assert.equal(grown(more, { from: 1, text: "😀漢" }), more);
+  assert.equal(grown(more, { from: 3, text: "字!" }).message, "a😀漢字!");
+  assert.equal(grown(more, { from: 5, text: "x" }), null);
+  assert.equal(longer(more, { ...begun, pinnedAt: "t" }).message, "a😀漢字");
+  assert.equal(longer(begun, more), more);
+  assert.equal(longer(more, message(1, "final")).message, "final");
+}
+
+/** What was read may be older than the texts that come meanwhile; what is missing is read again. */
+async function timelineMissesNoText() {
+  let answer = () => {};
+  const history = () => new Promise((resolve) => (answer = (text) => resolve({ messages: [grows(text)], hasMore: false })));
+  const grows = (text) => ({ ...message(1, text), streaming: true, length: text.length });
+  const timeline = new Timeline({ history }, 1, () => {});
+  const shown = () => timeline.at(1)?.message;
+  const loading = timeline.loadNewest();
+  timeline.append({ id: "m1", from: 1, text: "b" }); // before the message is known
+  answer("a");
+  await loading;
+  assert.equal(shown(), "ab");
+  timeline.append({ id: "m1", from: 4, text: "e" }); // "cd" is missing
+  assert.equal(shown(), "ab");
+  timeline.append({ id: "m1", from: 5, text: "f" });
+  answer("abcd");
+  await new Promise(setImmediate);
+  assert.equal(shown(), "abcdef");
+  timeline.receive(grows("abc"));
+  assert.equal(shown(), "abcdef");
+  timeline.update("m1", () => message(1, "final"));
+  timeline.append({ id: "m1", from: 6, text: "late" });
+  assert.equal(shown(), "final");
 }
 
 /** The cursor moves when the handlers are done. */
@@ -208,8 +261,46 @@ async function uploadsAreAnswered() {
   }
 }
 
+/** A read mark that is still under way, or comes late, would end the mark "unread" at once. */
+async function unreadMarkComesLast() {
+  const calls = [];
+  let answer;
+  const client = {
+    me: { id: 1 },
+    on() {},
+    markRead: () => (calls.push("read"), new Promise((done) => (answer = done))),
+    markUnread: async () => void calls.push("unread"),
+  };
+  const store = new Store(client, { draftStorage: null });
+  const read = store.markRead(7, 3);
+  const unread = store.markUnread(7, true);
+  await store.markRead(7, 4);
+  assert.deepEqual(calls, ["read"]);
+  answer();
+  await Promise.all([read, unread]);
+  assert.deepEqual(calls, ["read", "unread"]);
+  store.markRead(7, 5);
+  assert.deepEqual(calls, ["read", "unread", "read"]);
+}
+
+/** While the page is offline, nobody is shown as typing. Listeners of one conversation notice. */
+async function typingEndsOffline() {
+  const topics = new Topics();
+  const presence = new Presence({}, topics);
+  presence.setTyping({ conversationId: 7, userId: 2, typing: true });
+  await new Promise(setImmediate);
+  const seen = [];
+  topics.on("typing:7", () => seen.push(presence.typingIn(7)));
+  presence.forget();
+  await new Promise(setImmediate);
+  assert.deepEqual(seen, [[]]);
+}
+
 idsGrow();
 await streamHandlesOnce();
+await streamTakesTextsThatShareACursor();
+textsAreAdded();
+await timelineMissesNoText();
 await cursorFollowsHandling();
 await handlersThatFail();
 await marksAreBatched();
@@ -220,3 +311,5 @@ await withoutRefreshToken();
 await mediaAddressesAreCached();
 await filesAreDownloaded();
 await uploadsAreAnswered();
+await unreadMarkComesLast();
+await typingEndsOffline();

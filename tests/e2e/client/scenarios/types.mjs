@@ -24,7 +24,7 @@ const types = new Map();
 for (const symbol of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(path)))) {
   types.set(symbol.name, checker.getDeclaredTypeOfSymbol(symbol));
 }
-const WORDS = { integer: "number", number: "number", string: "string", boolean: "boolean", null: "null", object: "object" };
+const WORDS = { integer: "number", number: "number", string: "string", boolean: "boolean", null: "null", object: "object", any: "any" };
 
 /** Describes a type in words, the same for both sides: sorted alternatives, and objects by their fields. */
 function ofSchema(schema) {
@@ -33,7 +33,7 @@ function ofSchema(schema) {
   if (schema.enum) return joined(schema.enum.map((value) => JSON.stringify(value)));
   if (schema.type === "array") return `(${ofSchema(schema.items)})[]`;
   if (schema.properties) return `{${Object.keys(schema.properties).sort()}}`;
-  return WORDS[schema.type];
+  return WORDS[schema.type ?? "any"];
 }
 
 function ofType(type) {
@@ -42,6 +42,7 @@ function ofType(type) {
   if (checker.isArrayType(type)) return `(${ofType(checker.getTypeArguments(type)[0])})[]`;
   const plain = checker.typeToString(type);
   if (Object.values(WORDS).includes(plain) || ["true", "false"].includes(plain)) return plain;
+  if (checker.getIndexInfoOfType(type, ts.IndexKind.String)) return "object"; // any fields
   return `{${type.getProperties().map(({ name }) => name).sort()}}`;
 }
 

@@ -1,0 +1,220 @@
+// The user's conversations, newest activity first, with their unread counts.
+
+const PAGE = 40;
+
+export class Conversations {
+  /** True when the first page is loaded. */
+  ready = false;
+  failed = null;
+  #client;
+  #topics;
+  #me;
+  #byId = new Map();
+  #cursor = undefined;
+  #loading = new Map();
+  #lastSeqs = new Map(); // the last seq that the server sent, by conversation
+  #stale = false;
+
+  constructor(client, topics) {
+    this.#client = client;
+    this.#topics = topics;
+    this.#me = () => client.me?.id;
+  }
+
+  get(id) {
+    return this.#byId.get(id);
+  }
+
+  /** Returns pinned conversations first, then by activity. */
+  list() {
+    const shown = this.#listed().filter((c) => !c.archived);
+    return shown.sort((a, b) => Number(b.pinned) - Number(a.pinned) || (a.updatedAt < b.updatedAt ? 1 : -1));
+  }
+
+  archived() {
+    return this.#listed().filter((c) => c.archived).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
+  }
+
+  #listed() {
+    return [...this.#byId.values()].filter((c) => !c.unlisted);
+  }
+
+  hasMore() {
+    return this.#cursor !== undefined;
+  }
+
+  /** Returns the direct conversation with this user, if there is one. */
+  directWith(userId) {
+    return [...this.#byId.values()].find((c) => c.kind === "direct" && this.peerOf(c) === userId);
+  }
+
+  /** Returns the other user of a direct conversation; the user's own id for notes to yourself. */
+  peerOf(conversation) {
+    const others = (conversation.members ?? []).map((m) => m.userId).filter((id) => id !== this.#me());
+    return others[0] ?? this.#me();
+  }
+
+  /** Called if events were missed for good: the next `loadFirst` starts a new list. */
+  forget() {
+    this.#lastSeqs = new Map();
+    this.#stale = true;
+  }
+
+  async loadFirst() {
+    const known = this.#lastSeqs;
+    try {
+      const page = await this.#client.conversations({ limit: PAGE });
+      if (known !== this.#lastSeqs) return; // `forget` was called in the meantime, and its caller loads the list again
+      if (this.#stale) this.#unlist();
+      this.#stale = false;
+      this.#take(page);
+      this.failed = null;
+    } catch (error) {
+      this.failed = error;
+    }
+    this.ready = true;
+    this.#topics.changed("conversations");
+  }
+
+  async loadMore() {
+    if (this.#cursor === undefined || this.#loading.has("more")) return;
+    this.#loading.set("more", true);
+    try {
+      this.#take(await this.#client.conversations({ cursor: this.#cursor, limit: PAGE }));
+    } finally {
+      this.#loading.delete("more");
+    }
+  }
+
+  /** Hides conversations until the server lists them again; the open one fetches itself. */
+  #unlist() {
+    for (const [id, old] of this.#byId) if (!this.#lastSeqs.has(id)) this.#byId.set(id, { ...old, unlisted: true });
+  }
+
+  #take({ conversations, cursor }) {
+    this.#cursor = cursor;
+    conversations.forEach((conversation) => this.put(conversation));
+  }
+
+  /** Stores a conversation from a REST answer. Newer state from live events wins. */
+  put(conversation) {
+    const old = this.#byId.get(conversation.id);
+    const known = this.#lastSeqs.get(conversation.id) ?? 0;
+    const stale = old && known > (conversation.lastSeq ?? 0);
+    this.#lastSeqs.set(conversation.id, Math.max(known, conversation.lastSeq ?? 0));
+    const kept = stale ? pick(old, ["lastSeq", "lastMessage", "unread", "mentions", "updatedAt"]) : {};
+    this.#byId.set(conversation.id, { members: old?.members, ...conversation, ...kept });
+    this.#topics.changed("conversations", `conversation:${conversation.id}`);
+    return this.#byId.get(conversation.id);
+  }
+
+  change(id, changes) {
+    const old = this.#byId.get(id);
+    if (!old) return;
+    this.#byId.set(id, { ...old, ...(typeof changes === "function" ? changes(old) : changes) });
+    this.#topics.changed("conversations", `conversation:${id}`);
+  }
+
+  remove(id) {
+    this.#byId.delete(id);
+    this.#topics.changed("conversations", `conversation:${id}`);
+  }
+
+  /** Fetches a conversation with its members; concurrent calls share one request. Rejects if the user is not a member. */
+  async fetch(id) {
+    if (!this.#loading.has(id)) {
+      const request = this.#client.conversation(id).finally(() => this.#loading.delete(id));
+      this.#loading.set(id, request);
+    }
+    return this.put(await this.#loading.get(id));
+  }
+
+  /** Returns whether the message mentions the user. */
+  names(message) {
+    return Boolean(message.mentionsAll || message.mentions?.includes(this.#me()));
+  }
+
+  /**
+   * Returns whether an edit names the user who was not named before, which is news like a new message.
+   * @param {any} message @param {any} before the message before the edit, if it is known
+   */
+  edited(message, before = this.#lastOf(message)) {
+    const is = this.names(message);
+    if (!before || message.senderId === this.#me() || this.names(before) === is) return false;
+    this.change(message.conversationId, (old) => {
+      const counts = message.seq > this.readSeqOf(old);
+      return { mentions: Math.max(0, old.mentions + (counts ? (is ? 1 : -1) : 0)) };
+    });
+    return is;
+  }
+
+  /** Returns the message as the last one of its conversation, if it is that. */
+  #lastOf({ conversationId, id }) {
+    const last = this.#byId.get(conversationId)?.lastMessage;
+    return last?.id === id ? last : undefined;
+  }
+
+  /** Adds a new message: it becomes the last of its conversation, and is unread unless the user sent it. */
+  note(message) {
+    const own = message.senderId === this.#me();
+    const conversation = this.#byId.get(message.conversationId);
+    if (!conversation || conversation.unlisted) return void this.fetch(message.conversationId).catch(() => undefined);
+    if (message.seq <= (this.#lastSeqs.get(message.conversationId) ?? 0)) return;
+    this.#lastSeqs.set(message.conversationId, message.seq);
+    const named = this.names(message);
+    this.change(message.conversationId, {
+      lastSeq: message.seq,
+      lastMessage: message,
+      updatedAt: message.sentAt,
+      unread: own ? conversation.unread : conversation.unread + 1,
+      mentions: conversation.mentions + (named && !own ? 1 : 0),
+    });
+  }
+
+  /** Moves a member's mark, possibly the user's own. `which` is deliveredSeq or readSeq. */
+  mark({ conversationId, userId, seq }, which) {
+    this.change(conversationId, (old) => ({ members: moved(old.members, userId, seq, which) }));
+    if (which === "readSeq" && userId === this.#me()) this.readUpTo(conversationId, seq);
+    this.#topics.changed(`marks:${conversationId}`);
+  }
+
+  /** The user has read up to `seq`, on this device or another. */
+  readUpTo(id, seq) {
+    this.change(id, (old) => {
+      const left = Math.max(0, old.lastSeq - seq);
+      return { unread: Math.min(old.unread, left), mentions: left === 0 ? 0 : old.mentions, markedUnread: undefined };
+    });
+  }
+
+  /** The user no longer sees messages up to `seq`. */
+  clearedUpTo(id, seq) {
+    this.readUpTo(id, seq);
+    this.change(id, ({ lastMessage }) => ({ lastMessage: lastMessage?.seq <= seq ? undefined : lastMessage }));
+  }
+
+  readSeqOf(conversation) {
+    const own = conversation.members?.find((member) => member.userId === this.#me());
+    return own?.readSeq ?? conversation.lastSeq - conversation.unread;
+  }
+
+  totalUnread() {
+    return this.#listed().reduce((sum, c) => sum + (!isMuted(c) ? c.unread || Number(Boolean(c.markedUnread)) : c.exceptMentions ? c.mentions : 0), 0);
+  }
+}
+
+export function isMuted(conversation) {
+  return Boolean(conversation.mutedUntil) && new Date(conversation.mutedUntil) > new Date();
+}
+
+/** Marks only move forward, and a message that is read is also delivered. */
+function moved(members, userId, seq, which) {
+  return members?.map((member) => {
+    if (member.userId !== userId) return member;
+    const next = { ...member, [which]: Math.max(member[which], seq) };
+    return { ...next, deliveredSeq: Math.max(next.deliveredSeq, next.readSeq) };
+  });
+}
+
+function pick(from, names) {
+  return Object.fromEntries(names.map((name) => [name, from[name]]));
+}

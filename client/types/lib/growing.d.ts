@@ -1,0 +1,20 @@
+/**
+ * Returns the message with the text that `message_append` adds: the same object if it has that text already, null if something
+ * before the text is missing. Then read the message again.
+ * @template {{ message?: string, length?: number }} M @param {M} message @param {MessageAppend} append @returns {M | null}
+ */
+export function grown<M extends {
+    message?: string;
+    length?: number;
+}>(message: M, { from, text }: MessageAppend): M | null;
+/**
+ * Returns `next` with the longer text of the two: what was read may be older than what has arrived.
+ * @template {{ streaming?: true, message?: string, length?: number }} M @param {M | undefined} old @param {M} next @returns {M}
+ */
+export function longer<M extends {
+    streaming?: true;
+    message?: string;
+    length?: number;
+}>(old: M | undefined, next: M): M;
+export function lengthOf(text: string): number;
+import type { MessageAppend } from "./types.js";
