@@ -7,6 +7,7 @@ it again (tasks/maintenance.py: sweep_media).
 from __future__ import annotations
 
 import logging
+import random
 
 from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import RedisError
@@ -20,10 +21,13 @@ from app.services.media.media_stats import MediaStats
 from app.services.media.process_media import MediaWork
 from app.services.metrics.publish_metrics import publish_media
 from tasks import celery_app
+from tasks.media_slots import media_slot
 from tasks.shutdown import stopping
 from tasks.worker_process import container, process_name, worker_changes
 
 log = logging.getLogger(__name__)
+
+NO_SLOT_SECONDS = (1.0, 3.0)
 
 # Counts since the start of this process.
 _stats = MediaStats()
@@ -34,8 +38,16 @@ def process(media_id: str) -> None:
     """Leaves the medium ``ready`` or ``failed``, or requeues it.
 
     If the task exceeds its time limit, the sweep enqueues the medium again once its lease expires. The fourth such try
-    fails.
+    fails. If this worker has no slot for media, the medium waits a moment.
     """
+    with media_slot() as is_free:
+        if is_free:
+            _process(media_id)
+        else:
+            process.apply_async((media_id,), countdown=random.uniform(*NO_SLOT_SECONDS))
+
+
+def _process(media_id: str) -> None:
     shared = container()
     try:
         MediaWork(

@@ -9,7 +9,7 @@ import gevent
 from flask import Blueprint, Response, request
 
 from app.api.caller import address, require_caller
-from app.api.multipart import MAX_FIELD, Data, Field, File, read_form
+from app.api.multipart import MAX_FIELD, Data, Field, File, filename_of, read_form
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_container, current_gateway
 from app.core.commands import MAX_SAFE_INTEGER
@@ -67,7 +67,7 @@ def _read_into(started: Upload, counters: Counter[str]) -> None:
         if isinstance(event, File):
             _check_name(event)
             field = None
-            started.begin_file(event.filename, event.headers.get("Content-Type", ""))
+            started.begin_file(filename_of(event), event.headers.get("Content-Type", ""))
         elif isinstance(event, Field):
             field = event.name
             text.clear()
@@ -108,7 +108,7 @@ def direct() -> Response:
             storages=container.media,
             memberships=_memberships(),
         )
-    answer = DirectUploadView(begun.media_id, begun.upload.url, begun.upload.fields, begun.expires_at)
+    answer = DirectUploadView(begun.media_id, _mounted(begun.upload.url), begun.upload.fields, begun.expires_at)
     return json_response(answer, 201)
 
 
@@ -130,13 +130,18 @@ def completed(media_id: str) -> Response:
 
 @blueprint.get("/<media_id>")
 def read(media_id: str) -> Response:
-    return Response(status=302, headers={"Location": _address(media_id).url})
+    return Response(status=302, headers={"Location": _mounted(_address(media_id).url)})
 
 
 @blueprint.get("/<media_id>/url")
 def url(media_id: str) -> Response:
     found = _address(media_id)
-    return json_response(MediaAddress(found.url, found.expires_at))
+    return json_response(MediaAddress(_mounted(found.url), found.expires_at))
+
+
+def _mounted(url: str) -> str:
+    """The local storage's addresses are paths of this server, which may be mounted below a prefix."""
+    return request.script_root + url if url.startswith("/") else url
 
 
 def _address(media_id: str) -> Address:

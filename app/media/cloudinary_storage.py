@@ -44,6 +44,7 @@ _RETRYABLE = {401, 403, 408, 409, 420, 425, 429}
 _FOLLOW_REDIRECTS = urllib3.Retry(total=3, connect=0, read=0, redirect=3)
 DEFAULT_RETRY, CREDENTIALS_RETRY, MAX_RETRY = 2.0, 60.0, 3600.0
 _EXTENSION = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
+_ALLOWED = {**_EXTENSION, "image/heic": "heic", "image/avif": "avif"}
 
 
 class CloudinaryStorage:
@@ -125,8 +126,8 @@ class CloudinaryStorage:
             "context": f"user={user_id}|conversation={conversation_id}|bytes={asset.bytes}",
             "timestamp": expires_at - SIGNATURE_SECONDS,
         }
-        if asset.content_type in _EXTENSION:
-            params["allowed_formats"] = _EXTENSION[asset.content_type]
+        if asset.content_type in _ALLOWED:
+            params["allowed_formats"] = _ALLOWED[asset.content_type]
         fields = sdk.sign_request(params, self._account)
         return DirectUpload(self._url(asset, "upload"), {name: str(value) for name, value in fields.items()})
 

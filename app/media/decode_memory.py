@@ -1,6 +1,6 @@
-"""How much memory a decode may take: estimated from the header before it begins, and enforced by the kernel.
+"""Limits the memory of a decode. It is estimated from the header before the decode begins; the kernel enforces it.
 
-The factors were measured with images of 49 million pixels (tests/unit/media/test_decode_memory.py measures them again).
+The factors were measured with images of 49 million pixels (tests/processes/test_decode_memory.py measures them again).
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ MIB = 1024 * 1024
 DECODE_BYTES = 200 * MIB
 # The kernel's limit on the data of the whole process: Python, two copies of the file, and the decode.
 PROCESS_BYTES = 272 * MIB
-# Of the decodes that need more than this, a machine runs one at a time.
+# A machine runs only one decode at a time that needs more than this.
 SMALL_BYTES = 16 * MIB
 
 _WEBP = 16.0  # two canvases of the decoder, and Pillow's two copies
 _BASELINE_JPEG = 0.5  # decoded at an eighth of its size
 _COEFFICIENT = 2.0  # a progressive JPEG is in memory as one coefficient per pixel and band
+# Both are decoded to planes, then to pixels, and then copied by Pillow. A transparent one is written as WebP.
+_CONVERTED = {"HEIF": 8.4, "AVIF": 9.2}
+_TRANSPARENT = 11.0
 _PIXEL = {"1": 2.0, "L": 1.5, "P": 2.0, "PA": 4.5}
 _VIDEO = 12.0  # a few frames of the decoder
 
@@ -47,6 +50,8 @@ def _bytes_per_pixel(image: Image.Image) -> float:
         return _WEBP
     if image.format == "JPEG":
         return _COEFFICIENT * len(image.getbands()) if "progressive" in image.info else _BASELINE_JPEG
+    if image.format in _CONVERTED:
+        return _CONVERTED[image.format] + (0 if image.mode in ("RGB", "L") else _TRANSPARENT)
     return _PIXEL.get(image.mode, 4.1)
 
 

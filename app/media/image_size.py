@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.media.heif_size import heif_size
+
 # Start-of-frame markers of all codings. 0xC4, 0xC8 and 0xCC lie in the same range but mean something else.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TRANSPOSED = (5, 6, 7, 8)
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112  # the EXIF tag
 
 
 class Size(NamedTuple):
@@ -25,6 +27,17 @@ def image_size(head: bytes, content_type: str) -> Size | None:
     except IndexError:
         return None  # the data ends within a header
     return size if size is not None and size.width > 0 and size.height > 0 else None
+
+
+def is_jpeg(head: bytes, full_head: int) -> bool:
+    """Returns whether the bytes are segments of a JPEG up to the one with its size. Large metadata may fill a head of
+    ``full_head`` bytes; then they are segments as far as it goes.
+    """
+    try:
+        size = _jpeg(head)
+    except IndexError:
+        return len(head) >= full_head
+    return size is not None and size.width > 0 and size.height > 0
 
 
 def _number(data: bytes, at: int, length: int, order: str = "big") -> int:
@@ -71,6 +84,11 @@ def _jpeg(head: bytes) -> Size | None:
         at += 2 + length
 
 
+def _heif(head: bytes) -> Size | None:
+    size = heif_size(head)
+    return Size(*size) if size is not None else None
+
+
 def exif_orientation(tiff: bytes) -> int:
     """Returns the orientation, 1 to 8 (EXIF 2.32, 4.6.4); 1 if the block has none or is malformed."""
     order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
@@ -80,7 +98,7 @@ def exif_orientation(tiff: bytes) -> int:
         entries = _number(tiff, 4, 4, order)
         for n in range(min(_number(tiff, entries, 2, order), 512)):
             entry = entries + 2 + 12 * n
-            if _number(tiff, entry, 2, order) == _ORIENTATION:
+            if _number(tiff, entry, 2, order) == ORIENTATION:
                 value = _number(tiff, entry + 8, 2, order)
                 return value if 1 <= value <= 8 else 1
     except IndexError:
@@ -88,4 +106,11 @@ def exif_orientation(tiff: bytes) -> int:
     return 1
 
 
-_READERS = {"image/png": _png, "image/gif": _gif, "image/webp": _webp, "image/jpeg": _jpeg}
+_READERS = {
+    "image/png": _png,
+    "image/gif": _gif,
+    "image/webp": _webp,
+    "image/jpeg": _jpeg,
+    "image/heic": _heif,
+    "image/avif": _heif,
+}

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.media.image_info import ImageInfo, UnreadableError
-from app.media.sniff import HEAD_BYTES, Kind, Sniffed, sniff
+from app.media.signatures import HEAD_BYTES
+from app.media.sniff import CONVERTED, UNKNOWN, Kind, Sniffed, sniff
 from app.media.strip import strip
 from app.media.strip_recording import strip_recording
+
+# Containers of sound that may have a video track.
+_WITH_VIDEO = {"audio/webm", "audio/mp4", "audio/ogg"}
 
 
 class Inspected(NamedTuple):
@@ -28,15 +32,16 @@ class Inspected(NamedTuple):
 
 
 def sniff_again(path: Path, claimed: str) -> Sniffed:
-    """Returns the type of a direct upload, whose bytes no process of ours has seen yet. Raises UnsupportedMedia."""
+    """Returns the type of a direct upload, whose bytes no process of ours has seen yet."""
     with path.open("rb") as file:
         return sniff(file.read(HEAD_BYTES), claimed)
 
 
 def inspect(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> Inspected:
-    """Removes the position and other metadata from the file, in place, and decodes it.
+    """Removes the position and other metadata from the file, in place, and decodes it. Converts HEIC and AVIF.
 
-    A file of kind ``file`` stays as it is. Raises UnreadableError if the file cannot be shown.
+    A file of kind ``file`` stays as it is. A recording that cannot be decoded becomes one. Raises UnreadableError if an
+    image cannot be shown, because its metadata may remain, or if a file is too large to be decoded.
     """
     if kind == "image":
         return _image(path, content_type, max_pixels)
@@ -48,23 +53,33 @@ def inspect(path: Path, content_type: str, kind: Kind, *, max_pixels: int) -> In
 def _image(path: Path, content_type: str, max_pixels: int) -> Inspected:
     from app.media.pictures import decode_image  # noqa: PLC0415
 
-    original = path.read_bytes()
+    original = image = path.read_bytes()
+    if content_type in CONVERTED:
+        from app.media.convert import convert  # noqa: PLC0415
+
+        image, content_type = convert(original, content_type, max_pixels=max_pixels)
     try:
-        stripped = strip(original, content_type)
+        stripped = strip(image, content_type)
     except (ValueError, IndexError, KeyError) as error:
         raise UnreadableError("unreadable") from error
-    image = decode_image(stripped, max_pixels=max_pixels)
+    looks = decode_image(stripped, max_pixels=max_pixels)
     if stripped != original:
         path.write_bytes(stripped)
-    return Inspected(content_type, "image", len(stripped), stripped != original, image)
+    return Inspected(content_type, "image", len(stripped), stripped != original, looks)
 
 
 def _recording(path: Path, content_type: str, kind: Kind, max_pixels: int) -> Inspected:
     from app.media.recordings import decode_recording  # noqa: PLC0415
 
     rewritten = strip_recording(path, content_type)
-    recording = decode_recording(str(path), max_pixels=max_pixels)
-    if recording.poster is None:  # a video without a video track is a sound
-        content_type, kind = content_type.replace("video/", "audio/", 1), "audio"
     size = path.stat().st_size
+    try:
+        recording = decode_recording(str(path), max_pixels=max_pixels)
+    except UnreadableError as error:
+        if error.code != "unreadable":
+            raise
+        return Inspected(UNKNOWN, "file", size, rewritten)
+    if recording.poster is None or content_type in _WITH_VIDEO:  # the tracks decide, not the container's usual content
+        kind = "audio" if recording.poster is None else "video"
+        content_type = f"{kind}/{content_type.partition('/')[2]}"
     return Inspected(content_type, kind, size, rewritten, recording.poster, recording.seconds, recording.waveform)

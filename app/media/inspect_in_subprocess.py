@@ -50,9 +50,9 @@ class CrashedError(Exception):
 def inspect_in_subprocess(
     path: Path, content_type: str, kind: Kind, *, max_pixels: int, alive: Callable[[], None] = lambda: None
 ) -> Inspected:
-    """Returns the result of ``inspect``. Calls ``alive`` every second meanwhile; if it raises, the subprocess ends.
+    """Returns the result of ``inspect``. Calls ``alive`` every second until then; if it raises, the subprocess ends.
 
-    Raises UnreadableError, CrashedError, and what ``alive`` raises.
+    Raises UnreadableError, CrashedError, and the errors of ``alive``.
     """
     if kind == "file":
         return inspect(path, content_type, kind, max_pixels=max_pixels)

@@ -61,7 +61,7 @@ class LocalStorage:
         shown = thumbnail or is_shown(asset.kind)
         claims = {
             "n": _thumbnail(asset.id) if thumbnail else asset.id,
-            "t": "image/jpeg" if thumbnail else served_type(asset.content_type),
+            "t": "image/jpeg" if thumbnail else asset.content_type if shown else served_type(asset.content_type),
             "f": asset.filename or asset.id,
             "a": not shown,
             "exp": expires_at,

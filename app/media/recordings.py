@@ -6,6 +6,7 @@ Memory use is one decoded frame plus one number per hundredth of a second of sou
 from __future__ import annotations
 
 import array
+from fractions import Fraction
 from typing import NamedTuple
 
 import av
@@ -16,13 +17,15 @@ from PIL import Image
 from app.media.decode_memory import DECODE_BYTES, bytes_to_decode_video, turn
 from app.media.image_info import ImageInfo, UnreadableError
 from app.media.image_size import Size
-from app.media.pictures import image_info_of
+from app.media.pictures import THUMBNAIL_SIDE, image_info_of
 
 POINTS = 64
 SAMPLE_RATE = 8000
 STEP = SAMPLE_RATE // 100
 # Four hours of silence fit into one megabyte, so the waveform covers at most that much of a recording.
 MAX_STEPS = 4 * 3600 * 100
+# The pixels of real recordings are at most twice as wide as high, or the reverse.
+MAX_RATIO = 4
 _FAULTS = (av.error.FFmpegError, ValueError, IndexError, MemoryError, OverflowError)
 
 
@@ -70,17 +73,31 @@ def _poster(container: InputContainer, max_pixels: int) -> ImageInfo | None:
     stream.thread_type = "NONE"
     with turn(needed):
         for frame in container.decode(stream):
-            poster = image_info_of(_upright(frame))
-            return poster._replace(size=Size(*_turned(frame.width, frame.height, frame.rotation)))
+            size = displayed_size(frame.width, frame.height, stream.sample_aspect_ratio)
+            poster = image_info_of(_upright(frame, size))
+            return poster._replace(size=Size(*_turned(*size, frame.rotation)))
     raise UnreadableError("unreadable")
+
+
+def displayed_size(width: int, height: int, pixel: Fraction | None) -> tuple[int, int]:
+    """Returns the size of a frame on the screen, where pixels are square. ``pixel`` is the width of a stored pixel
+    divided by its height (the sample aspect ratio); None or an absurd one counts as 1.
+    """
+    if not pixel or pixel == 1 or not 1 / MAX_RATIO <= pixel <= MAX_RATIO:
+        return width, height
+    return max(1, round(width * pixel)), height
 
 
 def _turned(width: int, height: int, degrees: int) -> tuple[int, int]:
     return (height, width) if degrees % 180 == 90 else (width, height)
 
 
-def _upright(frame: av.VideoFrame) -> Image.Image:
+def _upright(frame: av.VideoFrame, size: tuple[int, int]) -> Image.Image:
+    """Returns the frame in its displayed shape and no larger than needed for a thumbnail."""
     image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
+    if size != image.size:
+        scale = min(1, THUMBNAIL_SIDE / max(size))
+        image = image.resize((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
     return image.rotate(frame.rotation, expand=True) if frame.rotation % 360 else image
 
 

@@ -9,6 +9,7 @@ Guarantees of every storage:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -93,8 +94,11 @@ class Storage(Protocol):
         ...
 
 
-# A browser would run these with the deployment's origin. They are served as octet-stream, and always as a download.
-ACTIVE = ("html", "svg", "xml", "javascript", "ecmascript", "xhtml", "x-shockwave-flash", "pdf-js", "wasm")
+# Browsers run or show other types with the deployment's origin, so files of those are served as octet-stream.
+_HARMLESS = re.compile(
+    r"text/(plain|csv|calendar|markdown)|application/(pdf|json|zip|gzip|x-tar|x-7z-compressed|vnd\.rar|rtf|epub\+zip|msword"
+    r"|vnd\.ms-(excel|powerpoint)|vnd\.(openxmlformats-officedocument|oasis\.opendocument)\.[a-z.-]+)"
+)
 
 
 def is_shown(kind: Kind) -> bool:
@@ -103,7 +107,8 @@ def is_shown(kind: Kind) -> bool:
 
 
 def served_type(content_type: str) -> str:
-    return "application/octet-stream" if any(word in content_type for word in ACTIVE) else content_type
+    """Returns the Content-Type of a download: the file's own, or octet-stream if a browser may do more than save it."""
+    return content_type if _HARMLESS.fullmatch(content_type) else "application/octet-stream"
 
 
 Fields = dict[str, Any]

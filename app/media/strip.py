@@ -143,25 +143,45 @@ def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         at = end
 
 
-_GIF_PICTURE, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, 0x3B
-_GIF_COMMENT, _GIF_TEXT, _GIF_APPLICATION = 0xFE, 0x01, 0xFF
+GIF_PICTURE, _GIF_TRAILER = 0x2C, 0x3B
+_GIF_COMMENT, _GIF_TEXT, _GIF_APPLICATION, _GIF_CONTROL = 0xFE, 0x01, 0xFF, 0xF9
+_GIF_LABELS = frozenset({_GIF_COMMENT, _GIF_TEXT, _GIF_APPLICATION, _GIF_CONTROL})
+_GIF_CODE_SIZES = range(1, 9)
+
+
+class CutOffError(ValueError):
+    """The data follows its format, but ends within a block."""
 
 
 def _gif(data: bytes) -> bytes:
+    kept = [data[: 13 + _table_bytes(data[10])]]
+    for at, end in gif_blocks(data):
+        if data[at] == GIF_PICTURE or _is_kept(data, at):
+            kept.append(data[at:end])
+    return b"".join(kept) + b";"
+
+
+def gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yields where each block begins and ends, up to the trailer. Raises CutOffError, or ValueError for something else
+    than a block.
+    """
+    if len(data) < 13:
+        raise ValueError("not a GIF header")
     at = 13 + _table_bytes(data[10])
-    kept = [data[:at]]
-    while True:
-        begin, block = at, data[at] if at < len(data) else None
-        if block == _GIF_TRAILER:
-            return b"".join(kept) + b";"
-        if block == _GIF_PICTURE and at + 10 <= len(data):
-            at = _past_blocks(data, at + 11 + _table_bytes(data[at + 9]))
-        elif block == _GIF_EXTENSION and at + 2 <= len(data):
-            at = _past_blocks(data, at + 2)
-        else:
-            raise ValueError("not a GIF block")
-        if block == _GIF_PICTURE or _is_kept(data, begin):
-            kept.append(data[begin:at])
+    while at >= len(data) or data[at] != _GIF_TRAILER:
+        begin, at = at, _past_blocks(data, _past_block_head(data, at))
+        yield begin, at
+
+
+def _past_block_head(data: bytes, at: int) -> int:
+    kind = data[at : at + 1]
+    if kind == b"!" and at + 1 < len(data) and data[at + 1] in _GIF_LABELS:
+        return at + 2
+    if kind == b"," and at + 9 < len(data):
+        codes = at + 10 + _table_bytes(data[at + 9])
+        if codes < len(data) and data[codes] in _GIF_CODE_SIZES:
+            return codes + 1
+    raise ValueError("not a GIF block")
 
 
 def _is_kept(data: bytes, at: int) -> bool:
@@ -182,7 +202,7 @@ def _past_blocks(data: bytes, at: int) -> int:
         at += 1 + length
         if length == 0:
             return at
-    raise ValueError("GIF is cut off")
+    raise CutOffError("GIF is cut off")
 
 
 _STRIPPERS = {"image/jpeg": _jpeg, "image/png": _png, "image/webp": _webp, "image/gif": _gif}

@@ -140,9 +140,11 @@ def discard(conn: Connection, id_: str) -> None:
     conn.execute(_from("deleting", id_).values(lease_until=None, sweep_at=func.now()))
 
 
-def save_preview(conn: Connection, id_: str, width: int, height: int, blurhash: str) -> None:
-    """Stores the preview that receivers see until the medium is ready."""
-    conn.execute(_from("processing", id_).values(width=width, height=height, blurhash=blurhash))
+def save_findings(conn: Connection, id_: str, found: Found, filename: str | None) -> None:
+    """Stores what receivers see until the medium is ready, and the kind under which its asset is stored."""
+    names = ("kind", "content_type", "width", "height", "blurhash")
+    values = {name: getattr(found, name) for name in names}
+    conn.execute(_from("processing", id_).values(**values, filename=filename))
 
 
 def mark_ready(conn: Connection, id_: str, found: Found) -> bool:

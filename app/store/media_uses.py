@@ -56,7 +56,9 @@ _UNUSED = HotStatement("""
     WHERE NOT EXISTS (SELECT FROM media_uses WHERE media_id = i)
 """)
 _LAST_USE = HotStatement("""
-    SELECT max(seq) FROM media_uses WHERE media_id = CAST(:id AS uuid) AND conversation_id = :conversation_id
+    SELECT max(x.seq) FROM media_uses AS x
+    JOIN messages AS y ON y.conversation_id = x.conversation_id AND y.seq = x.seq AND NOT y.shadow
+    WHERE x.media_id = CAST(:id AS uuid) AND x.conversation_id = :conversation_id
 """)
 _UNANNOUNCED = HotStatement("""
     SELECT conversation_id, seq FROM media_uses WHERE media_id = CAST(:id AS uuid) AND NOT told
@@ -74,7 +76,8 @@ def _visible(which: str = "") -> str:
         SELECT FROM media_uses AS x
         JOIN members AS v ON v.conversation_id = x.conversation_id AND v.user_id = :user_id AND v.left_seq IS NULL
             AND v.visible_from < x.seq {which}
-        WHERE x.media_id = m.id AND {not_hidden("x", ":user_id")}
+        JOIN messages AS y ON y.conversation_id = x.conversation_id AND y.seq = x.seq
+        WHERE x.media_id = m.id AND {not_hidden("y", ":user_id")}
     ) OR (
         m.user_id = :user_id
         AND NOT EXISTS (SELECT FROM media_uses AS x WHERE x.media_id = m.id AND x.conversation_id = m.conversation_id)
@@ -163,7 +166,9 @@ def unused(conn: Connection, ids: Sequence[str]) -> list[str]:
 
 
 def last_use(conn: Connection, id_: str, conversation_id: int) -> int:
-    """Returns the seq of the last stored message of the conversation that names the medium, or 0."""
+    """Returns the seq of the last stored message of the conversation that names the medium, or 0. Messages that only
+    their senders see do not count.
+    """
     [(seq,)] = _LAST_USE.rows(conn, id=id_, conversation_id=conversation_id)
     return seq or 0
 

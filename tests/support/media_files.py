@@ -51,12 +51,16 @@ def heavy_jpeg(megabytes: float, seed: int = 1) -> bytes:
 
 
 def video_bytes(
-    directory: Path, *, seconds: float = 1.0, size: tuple[int, int] = (64, 48), secret: bool = False
-) -> bytes:
+    directory: Path, *, seconds: float = 1.0, size: tuple[int, int] = (64, 48), secret: bool = False,
+    pixel: Fraction | None = None,
+) -> bytes:  # fmt: skip
+    """``pixel`` is the sample aspect ratio: the shape of a stored pixel."""
     path = directory / "made.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        if pixel is not None:
+            stream.sample_aspect_ratio = pixel
         for n in range(int(seconds * 10)):
             container.mux(stream.encode(av.VideoFrame.from_image(picture(*size, seed=n * 20))))
         container.mux(stream.encode(None))

@@ -69,8 +69,9 @@ class MediaContract:
     def test_medium_is_settled_once(self, world: MediaWorld) -> None:
         f, id_ = world.functions, self.uploaded(world)
         self.claim(world, id_)
-        f.save_preview(world.conn, id_, 3, 2, "L")
+        f.save_findings(world.conn, id_, PICTURE, "a.jpg")
         row = f.get(world.conn, id_)
+        assert (row.state, row.kind, row.content_type, row.filename) == ("processing", "image", "image/jpeg", "a.jpg")
         assert (row.width, row.height, row.blurhash, row.thumbnail) == (3, 2, "L", False)
         assert f.mark_ready(world.conn, id_, PICTURE)
         assert not f.mark_failed(world.conn, id_, "unreadable")

@@ -20,7 +20,7 @@ NAMES = (
     "mark_ready",
     "renew",
     "requeue",
-    "save_preview",
+    "save_findings",
 )
 
 
@@ -112,10 +112,11 @@ class MemoryMedia:
         if row is not None:
             row.lease_until = 0.0
 
-    def save_preview(self, _conn: Any, id_: str, width: int, height: int, blurhash: str) -> None:
+    def save_findings(self, _conn: Any, id_: str, found: Found, filename: str | None) -> None:
         row = self._in_state(id_, "processing")
         if row is not None:
-            row.values |= {"width": width, "height": height, "blurhash": blurhash}
+            names = ("kind", "content_type", "width", "height", "blurhash")
+            row.values |= {**{name: getattr(found, name) for name in names}, "filename": filename}
 
     def mark_ready(self, _conn: Any, id_: str, found: Found) -> bool:
         names = ("kind", "content_type", "bytes", "width", "height", "duration", "blurhash", "waveform", "thumbnail")

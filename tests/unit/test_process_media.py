@@ -1,4 +1,4 @@
-"""Processing a medium ends in one state, whatever fails on the way, and leaves no staged byte behind."""
+"""Processing a medium ends in one state after any failure, and leaves no staged byte behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SETTINGS: Any = SimpleNamespace(media_lease_seconds=LEASE_SECONDS, max_image_pix
 
 
 class Changes:
-    """Records what a worker sends to the log."""
+    """Keeps the changes that a worker sends to the log."""
 
     def __init__(self) -> None:
         self.redis = MemoryRedis()

@@ -34,6 +34,7 @@ from app.store.replay import message_at
 
 MAX_MESSAGES = 50
 TRIES = 3
+_Now = tuple[View, int, int, Quotation | None, int | None]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -74,9 +75,10 @@ def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
         read = _message_now(engine, changes.redis, use)
         if read is None:
             return
-        view, version, epoch, quotation = read
+        view, version, epoch, quotation, only = read
         body = body_of(view)
-        what = [use.seq, epoch or NO_EPOCH, version, *quote_in(body, quotation)]
+        quoted = next(iter(quote_in(body, quotation)), False)
+        what = [use.seq, epoch or NO_EPOCH, version, quoted, False, only or False]
         operation = Operation(
             Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, encode_body(body), id=view["id"]
         )
@@ -84,9 +86,9 @@ def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
             return
 
 
-def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int, int, Quotation | None] | None:
-    """Returns the message with its version, the epoch and its quotation; None if it was deleted or its update is in the
-    log already.
+def _message_now(engine: Engine, redis: Redis, use: Use) -> _Now | None:
+    """Returns the message with its version, the epoch, its quotation, and the only user who sees it, or None. Returns
+    None if it was deleted or its update is in the log already.
 
     The tail of the log is read before Postgres. In the other order, a record stored in between would be missed.
     """
@@ -95,18 +97,19 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> tuple[View, int, int
         row = message_at(conn, *use)
         if row is None or row.deleted_ms is not None:
             return None
-        peers = [(low, high) for _, low, high, _ in pairs_of(conn, [use.conversation_id])]
-        receiver = next((high if row.sender_id == low else low for low, high in peers), None)
+        pairs = pairs_of(conn, [use.conversation_id])
+        receivers = {pair.high: pair.low for pair in pairs} | {pair.low: pair.high for pair in pairs}
+        receiver = receivers.get(row.sender_id)
         found = Messages(0)
-        found.put({**stored_message(row, receiver), "reactions": []}, row.version, row.created_version)
-        found.apply(record for record in tail.records if record.seq == use.seq and record.kind != Kind.BLOCKED_MESSAGE)
+        found.put_row(row, {**stored_message(row, receiver), "reactions": []})
+        found.apply(record for record in tail.records if record.seq == use.seq)
         view, version = found.views[use], found.versions[use]
         shown = any(record.kind == Kind.MEDIA_RESOLVED and record.version == version for record in tail.records)
         if "deletedAt" in view or (shown and not _has_unsettled_media(view)):
             return None
         show_media(conn, [view])
         quotation = find_quotation(conn, use.conversation_id, view["replyTo"]) if "replyTo" in view else None
-    return view, version, tail.epoch, quotation
+    return view, version, tail.epoch, quotation, found.only_viewer(use)
 
 
 def _has_unsettled_media(view: View) -> bool:

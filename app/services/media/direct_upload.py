@@ -16,7 +16,7 @@ from app.config import Settings
 from app.core.errors import Conflict, Invalid, NotFound, Overloaded, TooLarge
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
-from app.media.sniff import REFUSED, claimed_type, kind_of
+from app.media.sniff import announced
 from app.media.storage import DirectUpload, Storage, StorageError, Stored
 from app.services.media.media_storages import MediaStorages, asset_of
 from app.services.media.receive_upload import ReadMemberships, check_membership, limit_of, take_room
@@ -32,7 +32,14 @@ from app.task_queue import enqueue_processing
 SIGNED_SECONDS = 600
 UPLOAD_SECONDS = 3600
 # The storages' words for the accepted image formats.
-_FORMATS = {"image/jpeg": ("jpg", "jpeg"), "image/png": ("png",), "image/gif": ("gif",), "image/webp": ("webp",)}
+_FORMATS = {
+    "image/jpeg": ("jpg", "jpeg"),
+    "image/png": ("png",),
+    "image/gif": ("gif",),
+    "image/webp": ("webp",),
+    "image/heic": ("heic", "heif"),
+    "image/avif": ("avif",),
+}
 
 
 class Wanted(NamedTuple):
@@ -61,13 +68,10 @@ def begin_direct(
 ) -> Begun:
     """Creates the medium and signs its upload.
 
-    Raises MediaOff, NotFound, TooLarge, Invalid, RateLimited, QuotaExceeded, Overloaded. May block.
+    Raises MediaOff, NotFound, TooLarge, RateLimited, QuotaExceeded, Overloaded. May block.
     """
     storage = storages.for_new_media()
-    content_type = claimed_type(wanted.content_type)
-    kind = kind_of(content_type)
-    if content_type in REFUSED or (kind == "image" and content_type not in _FORMATS):
-        raise Invalid.field("contentType", "this image format is not accepted: send image/jpeg")
+    content_type, kind = announced(wanted.content_type)
     if wanted.bytes > limit_of(settings, kind):
         raise TooLarge(f"{kind}: more than {limit_of(settings, kind)} bytes.")
     check_membership(memberships, user_id, wanted.conversation_id)

@@ -25,6 +25,11 @@ class MediaStorages:
         self._active_uploads: Counter[int] = Counter()  # by user
         self._next_piece = 0.0
 
+    @property
+    def is_on(self) -> bool:
+        """Returns whether this deployment has a storage for new media."""
+        return bool(self._registry.chosen)
+
     def for_new_media(self) -> Storage:
         """Raises MediaOff if this deployment has no storage."""
         storage = self.get(self._registry.chosen)

@@ -23,9 +23,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.core.errors import Overloaded, UnsupportedMedia
+from app.core.errors import Overloaded
 from app.core.kinds import Kind
-from app.media.image_info import UnreadableError
+from app.media.image_info import UnreadableError, converted_name
 from app.media.inspect import Inspected, sniff_again
 from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
 from app.media.staged_file import remove_abandoned_files, staged_file
@@ -116,8 +116,6 @@ class MediaWork:
             log.warning("media %s: %s", row.id, error)
             self._stats.retries["crash"] += 1
             self._requeue(row, _pause(row), failed=True, orderly=False)
-        except UnsupportedMedia:
-            self._fail(row, "mismatch")
         except StorageError as error:
             self._handle_storage_error(row, error)
         except OSError as error:  # the worker's own disk
@@ -136,7 +134,7 @@ class MediaWork:
             file.flush()
             path = Path(file.name)
             inspected = self._inspect(row, path)
-            row = self._save_preview(row, inspected)
+            row = self._save_findings(row, inspected)
             self._publish_progress(row, "storing")
             if inspected.image is not None:
                 self._keep_lease(row)
@@ -163,20 +161,26 @@ class MediaWork:
             content_type, kind = sniff_again(path, row.content_type)
             if kind != row.kind:
                 raise UnreadableError("mismatch")
-        return inspect_in_subprocess(
+        inspected = inspect_in_subprocess(
             path,
             content_type,
             kind,  # type: ignore[arg-type]
             max_pixels=self._settings.max_image_pixels,
             alive=lambda: self._keep_lease(row),
         )
+        # The asset is stored under the type that the client announced.
+        if row.direct and inspected.kind == "file" and row.kind != "file":
+            raise UnreadableError("unreadable")
+        return inspected
 
-    def _save_preview(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
-        """Saves size and BlurHash, which receivers see while the file is being stored. Returns the current row."""
-        if inspected.image is not None:
-            size, blurhash = inspected.image.size, inspected.image.blurhash
-            with writing(self._engine) as conn:
-                store.save_preview(conn, row.id, size.width, size.height, blurhash)
+    def _save_findings(self, row: StoredMedia, inspected: Inspected) -> StoredMedia:
+        """Saves kind, size and BlurHash, which receivers see while the file is being stored. Returns the current row.
+
+        The place of the asset depends on its kind, so the row has the right one before anything is stored.
+        """
+        with writing(self._engine) as conn:
+            name = converted_name(row.filename, inspected.content_type)
+            store.save_findings(conn, row.id, _found(inspected), name)
         with reading(self._engine) as conn:
             now = store.get(conn, row.id)
         if now is None:

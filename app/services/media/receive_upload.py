@@ -22,7 +22,8 @@ from app.core.errors import Invalid, NotFound, Overloaded, QuotaExceeded, RateLi
 from app.core.filenames import clean_filename
 from app.core.ids import make_uuid7
 from app.media.image_size import image_size
-from app.media.sniff import HEAD_BYTES, Kind, Sniffed, sniff
+from app.media.signatures import HEAD_BYTES
+from app.media.sniff import Kind, Sniffed, sniff
 from app.services.media.media_storages import MediaStorages
 from app.services.reading.media_json import attachment_view
 from app.services.reading.memberships import Memberships
@@ -182,7 +183,7 @@ class Upload:
         self._piece.clear()
 
     def _check_head(self, head: bytes) -> None:
-        """Checks type, size and pixels by the first piece. Raises UnsupportedMedia, TooLarge."""
+        """Checks type, size and pixels by the first piece. Raises TooLarge."""
         self._found = found = sniff(head, self._claimed)
         self._check_size(found.kind, max(self._bytes, self._declared - FORM_BYTES))
         size = image_size(head, found.content_type)

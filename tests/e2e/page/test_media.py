@@ -41,7 +41,7 @@ def test_picture_is_shown_to_both_people(window: OpenWindow, people: People) -> 
     expect(shown).to_be_visible(timeout=READY_MS)
     assert shown.evaluate("image => image.naturalWidth") > 0
     there.message("from the hill").locator(".picture").click()
-    large = there.page.locator(".large-picture img")
+    large = there.page.locator(".lightbox .stage img")
     expect(large).to_be_visible()
     expect(large).to_have_js_property("naturalWidth", 320)
 

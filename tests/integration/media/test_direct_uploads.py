@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import httpx
 from sqlalchemy import Engine
 
+import app.media.convert  # noqa: F401 - lets Pillow write HEIC
 from tests.contract.expect import refused
 from tests.support.cloudinary import FakeCloudinary, Fault
-from tests.support.media_files import image_bytes
+from tests.support.media_files import exif, image_bytes, picture
 from tests.support.media_person import LONG, Do, Person, Until, row_of
 
 
@@ -27,6 +29,20 @@ def test_direct_upload_is_verified_stripped_and_shown(ann: Person, cloudinary: F
     ready = ann.session.next_event("media_ready", LONG).data
     assert (ready["width"], ready["height"]) == (80, 120)
     assert b"Secret" not in cloudinary.of(begun["mediaId"])[f"parley/{begun['mediaId']}"]
+
+
+def test_direct_upload_of_a_phones_picture_is_converted(ann: Person, cloudinary: FakeCloudinary) -> None:
+    written = io.BytesIO()
+    picture(120, 80).save(written, "HEIF", exif=exif(6).tobytes())
+    data = written.getvalue()
+    begun = ann.begin_direct(len(data), "image/heic")
+    assert send_bytes(begun, data).status_code == 200
+    ann.rest.json("POST", f"/media/{begun['mediaId']}/complete")
+    ready = ann.session.next_event("media_ready", LONG).data
+    assert (ready["contentType"], ready["width"], ready["height"]) == ("image/jpeg", 80, 120)
+    kept = cloudinary.of(begun["mediaId"])[f"parley/{begun['mediaId']}"]
+    assert kept.startswith(b"\xff\xd8")
+    assert b"Secret" not in kept
 
 
 def test_direct_upload_of_another_size_is_refused_and_removed(

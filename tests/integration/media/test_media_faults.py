@@ -40,6 +40,19 @@ def test_photo_is_stored_and_served_by_signed_expiring_addresses(
     until(lambda: cloudinary.of(media_id) == {}, "the removal")
 
 
+def test_recording_that_cannot_be_decoded_is_stored_and_removed_as_a_file(
+    ann: Person, cloudinary: FakeCloudinary, until: Until
+) -> None:
+    """Cloudinary keeps files in another place than videos, so the row must have the kind before anything is stored."""
+    broken = b"\0\0\0\x18ftypisom\0\0\0\0isommp41" + bytes(999)
+    media_id, message_id = ann.share(broken)
+    ready = ann.session.next_event("media_ready", LONG).data
+    assert (ready["kind"], ready["contentType"]) == ("file", "application/octet-stream")
+    assert [place[0] for place in cloudinary.assets if media_id in place[2]] == ["raw"]
+    ann.rest.delete(message_id)
+    until(lambda: cloudinary.of(media_id) == {}, "the removal")
+
+
 def test_temporary_failures_are_retried(ann: Person, cloudinary: FakeCloudinary) -> None:
     faults = [
         Fault(status=500),

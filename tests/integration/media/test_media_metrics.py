@@ -9,7 +9,7 @@ import httpx
 
 from tests.contract.expect import eventually, refused
 from tests.support.cloudinary import FakeCloudinary
-from tests.support.media_files import image_bytes
+from tests.support.media_files import bomb_png, image_bytes
 from tests.support.media_person import LONG, Person
 from tests.support.processes import Stack
 from tests.unit.test_metrics import Samples, samples_of
@@ -37,7 +37,7 @@ def test_metrics_count_uploads_pending_media_and_retries(
     changes = [
         (grows(server, "parley_uploads_total", 2, way="form", outcome="begun"), "begun"),
         (grows(server, "parley_uploads_total", 1, way="form", outcome="finished"), "finished"),
-        (grows(server, "parley_uploads_total", 1, way="form", outcome="unsupported_media"), "refused"),
+        (grows(server, "parley_uploads_total", 1, way="form", outcome="too_large"), "refused"),
         (grows(server, "parley_uploads_total", 1, way="direct", outcome="invalid"), "a refused direct upload"),
         (grows(server, "parley_upload_bytes_total", len(picture)), "the uploaded bytes"),
         (grows(server, "parley_media_total", 1, kind="image", outcome="ready"), "a processed picture"),
@@ -46,10 +46,10 @@ def test_metrics_count_uploads_pending_media_and_retries(
     retried = grows(server, "parley_media_retries_total", 1, reason="storage")
     cloudinary.down = True
     _, message_id = ann.share(picture)
-    with refused("unsupported_media"):
-        ann.rest.upload(ann.group, b"no picture", content_type="image/jpeg")
+    with refused("too_large"):
+        ann.rest.upload(ann.group, bomb_png())
     with refused("invalid"):
-        ann.begin_direct(len(picture), "image/heic")
+        ann.begin_direct(0)
     eventually(lambda: total(server, "parley_media_waiting") == 1, "pending media", LONG)
     eventually(lambda: total(server, "parley_media_staged_bytes") == len(picture), "staged bytes in Postgres", LONG)
     eventually(retried, "a retry", LONG)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageStat
 
 from app.media.image_info import UnreadableError
 from app.media.image_size import Size, image_size
@@ -115,6 +117,65 @@ def test_transparent_picture_gets_a_white_background() -> None:
     written = io.BytesIO()
     Image.new("RGBA", (40, 40), (0, 0, 0, 0)).save(written, "PNG")
     assert opened(decode_image(written.getvalue(), max_pixels=10_000).thumbnail).getpixel((20, 20)) == (255, 255, 255)
+
+
+def png(width: int, height: int, depth: int, colour: int, pixel: bytes, **chunks: bytes) -> bytes:
+    """Returns a PNG of one colour, in a form that Pillow does not write."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    more = b"".join(chunk(name.encode(), body) for name, body in chunks.items())
+    rows = zlib.compress((b"\0" + pixel * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + head + more + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+GREY, ROSE, WHITE = (128, 128, 128), (192, 64, 32), (255, 255, 255)
+DEEP = {
+    "16-bit grey": ((16, 0, b"\x80\0"), {}, GREY),
+    "16-bit grey with opacity": ((16, 4, b"\0\0\x80\0"), {}, (127, 127, 127)),
+    "16-bit colour": ((16, 2, b"\xc0\0\x40\0\x20\0"), {}, ROSE),
+    "16-bit colour with opacity": ((16, 6, b"\xc0\0\x40\0\x20\0\xff\xff"), {}, ROSE),
+    "grey, one of which is transparent": ((8, 0, b"\x80"), {"tRNS": b"\0\x80"}, WHITE),
+    "colour, one of which is transparent": ((8, 2, b"\xc0\x40\x20"), {"tRNS": b"\0\xc0\0\x40\0\x20"}, WHITE),
+    "palette": ((8, 3, b"\1"), {"PLTE": bytes(3) + bytes(ROSE)}, ROSE),
+    "palette with transparency": ((8, 3, b"\1"), {"PLTE": bytes(3) + bytes(ROSE), "tRNS": b"\xff\0"}, WHITE),
+}
+
+
+@pytest.mark.parametrize("size", [(64, 40), (2400, 1500)])
+@pytest.mark.parametrize("form", DEEP)
+def test_thumbnail_has_the_colours_of_every_form_of_pixel(form: str, size: tuple[int, int]) -> None:
+    pixel, chunks, colour = DEEP[form]
+    looks = decode_image(png(*size, *pixel, **chunks), max_pixels=10**7)
+    shown = opened(looks.thumbnail).getpixel((20, 20))
+    assert all(abs(a - b) <= 3 for a, b in zip(shown, colour, strict=True)), shown  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [
+        ("CMYK", "JPEG"),
+        ("1", "PNG"),
+        ("L", "PNG"),
+        ("LA", "PNG"),
+        ("P", "GIF"),
+        ("P", "PNG"),
+        ("L", "JPEG"),
+        ("RGBA", "WEBP"),
+    ],
+)
+@pytest.mark.parametrize("size", [(300, 200), (2400, 1600)])
+def test_thumbnail_has_the_shades_of_the_picture(mode: str, form: str, size: tuple[int, int]) -> None:
+    written = io.BytesIO()
+    Image.linear_gradient("L").resize(size).convert("CMYK" if mode == "CMYK" else "RGB").convert(mode).save(
+        written, form
+    )
+    thumbnail = opened(decode_image(written.getvalue(), max_pixels=10**7).thumbnail)
+    for part in (0.25, 0.5, 0.75):
+        row = thumbnail.crop((0, int(thumbnail.height * part) - 5, thumbnail.width, int(thumbnail.height * part) + 5))
+        assert abs(ImageStat.Stat(row.convert("L")).mean[0] - 255 * part) < 12
 
 
 def test_decompression_bomb_is_refused_before_decoding() -> None:

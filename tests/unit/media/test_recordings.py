@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -60,6 +62,52 @@ def test_video_without_a_picture_counts_as_audio(tmp_path: Path) -> None:
     path = saved(tmp_path, sound_bytes(tmp_path))
     found = inspect(path, "video/webm", "video", max_pixels=1)
     assert (found.kind, found.content_type, found.image) == ("audio", "audio/webm", None)
+
+
+def test_sound_with_a_picture_track_counts_as_video(tmp_path: Path) -> None:
+    path = saved(tmp_path, video_bytes(tmp_path))
+    found = inspect(path, "audio/mp4", "audio", max_pixels=10**6)
+    assert (found.kind, found.content_type) == ("video", "video/mp4")
+
+
+@pytest.mark.parametrize(("kind", "content_type"), [("audio", "audio/mpeg"), ("video", "video/mp4")])
+def test_recording_that_cannot_be_decoded_is_a_plain_file(tmp_path: Path, kind: Any, content_type: str) -> None:
+    path = saved(tmp_path, b"ID3 no recording" * 100)
+    found = inspect(path, content_type, kind, max_pixels=10**6)
+    assert (found.kind, found.content_type, found.image) == ("file", "application/octet-stream", None)
+    assert found.bytes == 1600
+
+
+@pytest.mark.parametrize(
+    ("pixel", "turn", "shown"),
+    [
+        (None, 0, (720, 576)),
+        (Fraction(64, 45), 0, (1024, 576)),
+        (Fraction(8, 9), 0, (640, 576)),
+        (Fraction(64, 45), 90, (576, 1024)),
+        (Fraction(64, 45), 180, (1024, 576)),
+        (Fraction(1000, 1), 0, (720, 576)),
+    ],
+    ids=["square", "wide", "narrow", "wide and turned", "wide and upside down", "absurd"],
+)
+def test_video_has_the_shape_that_players_show(
+    tmp_path: Path, pixel: Fraction | None, turn: int, shown: tuple[int, int]
+) -> None:
+    data = video_bytes(tmp_path, size=(720, 576), seconds=0.2, pixel=pixel)
+    recording = decode_recording(str(saved(tmp_path, turned(data, turn))), max_pixels=10**6)
+    assert recording.poster is not None
+    assert recording.poster.size == shown
+    poster = Image.open(io.BytesIO(recording.poster.thumbnail))
+    assert max(poster.size) == 480
+    assert poster.width / poster.height == pytest.approx(shown[0] / shown[1], abs=0.01)
+
+
+def turned(video: bytes, degrees: int) -> bytes:
+    """Writes a rotation into the matrix of the track's header, as phones do (ISO/IEC 14496-12, 8.3.2)."""
+    cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0)}[degrees]
+    at = video.index(b"tkhd") + 4 + 40
+    numbers = [cosine * 65536, sine * 65536, 0, -sine * 65536, cosine * 65536, 0, 0, 0, 1 << 30]
+    return video[:at] + struct.pack(">9i", *numbers) + video[at + 36 :]
 
 
 @pytest.mark.parametrize("data", [b"", b"no recording at all" * 100, b"\x1aE\xdf\xa3" + bytes(500)])
