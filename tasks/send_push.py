@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from app.config import ConfigError
 from app.core.errors import Overloaded
-from app.fanout import push_signal
+from app.fanout.runner_signal import push_signal
 from app.redis_connections import one_connection
 from app.services.metrics.publish_metrics import publish_push
 from app.services.push.push_providers import make_providers

@@ -17,6 +17,7 @@ from app.core.push import (
     WhichSubscription,
 )
 from app.push.registry import endpoint_rules
+from app.requested_language import requested_language
 from app.services.push.push_outbox import show_outbox
 from app.services.push.push_settings import change_settings, show_settings
 from app.services.push.register_push import forget_address, forget_target, register_device, register_subscription
@@ -37,7 +38,9 @@ def subscribe() -> Response:
     caller, container = require_writer(), current_container()
     new = parse_body(NewSubscription)
     rules = endpoint_rules(container.settings)
-    return json_response(register_subscription(caller, new, engine=container.engine, rules=rules), 201)
+    language = requested_language()
+    registered = register_subscription(caller, new, engine=container.engine, rules=rules, language=language)
+    return json_response(registered, 201)
 
 
 @blueprint.delete("/subscriptions")
@@ -60,7 +63,8 @@ def unsubscribe_one(target_id: int) -> Response:
 def add_device() -> Response:
     caller, container = require_writer(), current_container()
     new = parse_body(NewDevice)
-    registered = register_device(caller, new, engine=container.engine, platforms=container.push.platforms)
+    platforms, language = container.push.platforms, requested_language()
+    registered = register_device(caller, new, engine=container.engine, platforms=platforms, language=language)
     return json_response(registered, 201)
 
 

@@ -7,18 +7,25 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from app.core.clip import clipped
+from app.core.formatting import plain_text
+from app.core.languages import EnglishTexts, Texts
 from app.core.push import PREVIEWS
 
 # A push service must accept 4,096 bytes (RFC 8030). The header and padding of RFC 8291 take 103 of them.
 PAYLOAD_BYTES = 4096 - 103
 TEXT_CHARACTERS = 500
 SHORT_CHARACTERS = 80
-NEW_MESSAGE = "New message"
-_ATTACHED = {"image": "Photo", "video": "Video", "audio": "Audio"}
+SOURCE_CHARACTERS = 2 * TEXT_CHARACTERS  # of a text with its formatting
+_ENGLISH = EnglishTexts()
 
 
 class Message(Struct, frozen=True):
-    """The message to notify about. ``group`` is the name of the group; None in a direct conversation."""
+    """The message to notify about. ``group`` is the name of the group; None in a direct conversation.
+
+    ``attached`` is the kind of the attachments: that of the first one, or ``file`` if they differ. ``mentioned`` says
+    whether the message names the receiver.
+    """
 
     conversation_id: int
     id: str
@@ -27,12 +34,17 @@ class Message(Struct, frozen=True):
     sender: str
     group: str | None
     text: str | None
-    attached: str | None  # the kind of the first attachment
+    attached: str | None
     sent_at: str
+    attachments: int = 1
+    mentioned: bool = False
 
 
 class Notice(Struct, rename="camel", frozen=True, tag="message", tag_field="type"):
-    """A notification of a conversation's newest message. ``unread`` counts its messages, ``badge`` those of all."""
+    """A notification of a conversation's newest message. ``unread`` counts its messages, ``badge`` those of all.
+
+    ``silent``: it replaces the one that the device shows, without a sound: a message was edited or deleted.
+    """
 
     conversation_id: int
     message_id: str
@@ -44,6 +56,7 @@ class Notice(Struct, rename="camel", frozen=True, tag="message", tag_field="type
     tag: str
     sent_at: str
     sender_id: int | UnsetType = UNSET
+    silent: bool | UnsetType = UNSET
 
 
 class Clear(Struct, rename="camel", frozen=True, tag="clear", tag_field="type"):
@@ -63,8 +76,10 @@ def strictest(*previews: str) -> str:
     return min(previews, key=PREVIEWS.index)
 
 
-def notice_of(message: Message, *, preview: str, unread: int, badge: int) -> Notice:
-    title, body = _words(message, preview)
+def notice_of(
+    message: Message, *, preview: str, unread: int, badge: int, silent: bool = False, texts: Texts = _ENGLISH
+) -> Notice:
+    title, body = _words(message, preview, unread, texts)
     return Notice(
         conversation_id=message.conversation_id,
         message_id=message.id,
@@ -76,21 +91,46 @@ def notice_of(message: Message, *, preview: str, unread: int, badge: int) -> Not
         tag=tag_of(message.conversation_id),
         sent_at=message.sent_at,
         sender_id=UNSET if preview == "none" else message.sender_id,
+        silent=True if silent else UNSET,
     )
 
 
-def _words(message: Message, preview: str) -> tuple[str, str]:
+def _words(message: Message, preview: str, unread: int, texts: Texts) -> tuple[str, str]:
+    """Returns the title and the body."""
     if preview == "none":
-        return NEW_MESSAGE, ""
-    title = message.sender if message.group is None else message.group
-    text = NEW_MESSAGE
+        return _new(unread, texts), ""
+    said = ""
     if preview == "full":
-        text = message.text or _ATTACHED.get(message.attached or "", "File" if message.attached else NEW_MESSAGE)
-    return title, text if message.group is None else f"{message.sender}: {text}"
+        said = plain_text(clipped(message.text or "", SOURCE_CHARACTERS)) or _attached(message, texts)
+    said = said or _new(1, texts)
+    if message.group is None:
+        return message.sender, said
+    if message.mentioned:
+        return message.group, texts.text("{sender} mentioned you: {text}", sender=message.sender, text=said)
+    return message.group, texts.text("{sender}: {text}", sender=message.sender, text=said)
+
+
+def _new(count: int, texts: Texts) -> str:
+    return texts.counted("New message", "{count} new messages", max(1, count))
+
+
+def _attached(message: Message, texts: Texts) -> str:
+    """Returns words for the attachments; an empty text if there are none."""
+    match message.attached:
+        case None:
+            return ""
+        case "image":
+            return texts.counted("Photo", "{count} photos", message.attachments)
+        case "video":
+            return texts.counted("Video", "{count} videos", message.attachments)
+        case "audio":
+            return texts.counted("Voice message", "{count} voice messages", message.attachments)
+        case _:
+            return texts.counted("File", "{count} files", message.attachments)
 
 
 def cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
+    return text if len(text) <= characters else clipped(text, characters - 1).rstrip() + "…"
 
 
 def encode(payload: Notice | Clear) -> bytes:

@@ -4,6 +4,8 @@
   in time.
 * Read messages, old messages and messages during quiet hours cause no notification. Muted, blocked and own messages
   are excluded earlier: they never count as ``newest``.
+* An edit that names a member notifies them even if they received or read the message before, unless they have a live
+  session, which gets the edit.
 * If one of the user's devices has received the message, the others are not notified, unless the user wants that
   (``while_active``).
 """
@@ -34,12 +36,13 @@ class RecipientState(NamedTuple):
 
     ``newest`` is the seq of the newest message worth a notification: unread, visible to the user, not muted, and not
     from someone they blocked. It is 0 if there is none. ``waiting_since_ms`` is when the oldest undelivered one of
-    these was sent.
+    these was sent. ``named`` is the seq of one that names the user since an edit, or 0.
     """
 
     newest: int
     newest_ms: int
     delivered: int
+    named: int
     waiting_since_ms: int
     online: bool
     quiet: bool
@@ -63,7 +66,8 @@ def decide(state: RecipientState, *, now_ms: int, confirm_ms: int) -> Verdict:
     if state.quiet:
         return Verdict("none", 0, "quiet hours")
     idle: Literal["none", "idle"] = "idle" if state.while_active else "none"
-    if state.delivered >= state.newest:
+    named = bool(state.named) and not state.online
+    if state.delivered >= state.newest and not named:
         return Verdict(idle, 0, "delivered")
     overdue_ms = state.waiting_since_ms + confirm_ms
     if state.online and now_ms < overdue_ms:

@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 HTTPS_PORT = 443
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Forbidden beside what the ipaddress module calls private in every supported Python: addresses that a gateway
+# translates to any IPv4 address (NAT64, 6to4 relays), site-local and documentation networks, and addresses of cloud
+# providers that look public and show the secrets of a machine.
+NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/23", "3fff::/20", "5f00::/16", "fec0::/10", "192.88.99.0/24",
+         "192.0.0.0/24", "168.63.129.16/32"),
+    )
+)  # fmt: skip
 
 
 class ForbiddenEndpointError(ValueError):
@@ -73,13 +82,26 @@ def is_loopback_name(host: str) -> bool:
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
+def is_forbidden_literal(host: str) -> bool:
+    """Returns whether the host is an IP address, in any form that resolvers read (``127.1``, ``0x7f000001``), to which
+    this server may not connect. A name is checked when it is called.
+    """
+    literal = host
+    if not _is_address(host.split("%", maxsplit=1)[0]):
+        try:
+            literal = socket.inet_ntoa(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return False
+    return not may_call(literal, loopback=False)
+
+
 def may_call(address: str, *, loopback: bool) -> bool:
     """Returns True if this server may connect to the IP address."""
     ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     ip = mapped or ip
-    if ip in NAT64:
-        return False  # a gateway translates it to any IPv4 address, also a private one
+    if any(ip in network for network in NOT_PUBLIC):
+        return False
     if ip.is_loopback:
         return loopback
     return ip.is_global and not ip.is_multicast and not ip.is_reserved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from firebase_admin.messaging import (
     AndroidConfig,
@@ -21,11 +22,18 @@ from app.core.push_notice import Clear, Notice, as_dict
 from app.push.provider import Outgoing
 
 _SHOWN = ("title", "body")
+# An app that creates this channel without a sound shows updates silently. Otherwise its default channel decides.
+_SILENT: dict[str, Any] = {
+    "channel_id": "updates",
+    "priority": "low",
+    "default_sound": False,
+    "default_vibrate_timings": False,
+}
 
 
 def fcm_message(outgoing: Outgoing) -> Message:
     payload = outgoing.payload
-    data = {name: str(value) for name, value in as_dict(payload).items() if name not in _SHOWN}
+    data = {name: _text(value) for name, value in as_dict(payload).items() if name not in _SHOWN}
     platform = outgoing.to.platform
     message = Message(
         data=data,
@@ -40,11 +48,20 @@ def fcm_message(outgoing: Outgoing) -> Message:
     return message
 
 
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_silent(payload: Notice | Clear) -> bool:
+    return isinstance(payload, Clear) or payload.silent is True
+
+
 def _android(outgoing: Outgoing) -> AndroidConfig:
     payload = outgoing.payload
-    shown = (
-        AndroidNotification(tag=payload.tag, notification_count=payload.badge) if isinstance(payload, Notice) else None
-    )
+    shown = None
+    if isinstance(payload, Notice):
+        how = _SILENT if _is_silent(payload) else {}
+        shown = AndroidNotification(tag=payload.tag, notification_count=payload.badge, **how)
     return AndroidConfig(
         collapse_key=payload.tag,
         priority="normal" if shown is None else "high",
@@ -61,19 +78,23 @@ def _apns(outgoing: Outgoing) -> APNSConfig:
         headers |= {"apns-push-type": "background", "apns-priority": "5"}
         return APNSConfig(headers=headers, payload=APNSPayload(Aps(badge=payload.badge, content_available=True)))
     headers |= {"apns-push-type": "alert", "apns-priority": "10"}
+    silent = _is_silent(payload)
     aps = Aps(
         alert=ApsAlert(title=payload.title, body=payload.body),
-        sound="default",
+        sound=None if silent else "default",
         badge=payload.badge,
         thread_id=payload.tag,
         mutable_content=True,
+        custom_data={"interruption-level": "passive"} if silent else None,
     )
     return APNSConfig(headers=headers, payload=APNSPayload(aps))
 
 
 def _webpush(outgoing: Outgoing) -> WebpushConfig:
     payload = outgoing.payload
-    urgency = "high" if isinstance(payload, Notice) else "normal"
+    urgency = "normal" if _is_silent(payload) else "high"
     headers = {"TTL": str(outgoing.ttl_seconds), "Urgency": urgency, "Topic": payload.tag}
-    shown = WebpushNotification(tag=payload.tag, renotify=True) if isinstance(payload, Notice) else None
+    shown = None
+    if isinstance(payload, Notice):
+        shown = WebpushNotification(tag=payload.tag, renotify=not _is_silent(payload), silent=_is_silent(payload))
     return WebpushConfig(headers=headers, notification=shown)

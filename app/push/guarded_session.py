@@ -10,6 +10,8 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import requests
@@ -61,12 +63,30 @@ class Deadlines:
                 connection.shutdown(socket.SHUT_RDWR)
         return len(overdue)
 
+    @contextlib.contextmanager
+    def cut_after(self, seconds: float) -> Iterator[None]:
+        """Calls ``cut`` once, ``seconds`` from now, unless the block ends before. For a caller that has no loop."""
+        timer = threading.Timer(seconds, self.cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
-def _connections(deadlines: Deadlines, *, loopback: bool) -> tuple[type[HTTPConnection], type[HTTPSConnection]]:
+
+# Connects to a host and port, within the timeout.
+Connect = Callable[[str, int, float | None], socket.socket]
+Connections = tuple[type[HTTPConnection], type[HTTPSConnection]]
+
+
+def guarded_connections(deadlines: Deadlines, connect: Connect) -> Connections:
+    """Returns the classes of connections for http and https. ``connect`` decides which addresses are reached."""
+
     class Guarded(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
-            made = connect_checked(self._dns_host, self.port, timeout, loopback=loopback)
+            made = connect(self._dns_host, self.port, timeout)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             deadlines.uses(made)
             return made
@@ -81,24 +101,29 @@ def _connections(deadlines: Deadlines, *, loopback: bool) -> tuple[type[HTTPConn
     return Guarded, GuardedTls
 
 
+def use_connections(manager: PoolManager, connections: Connections) -> None:
+    """Has the pools of this manager make connections of these classes."""
+    plain, tls = connections
+
+    class Plain(HTTPConnectionPool):
+        ConnectionCls = plain
+
+    class Tls(HTTPSConnectionPool):
+        ConnectionCls = tls
+
+    manager.pool_classes_by_scheme = {"http": Plain, "https": Tls}
+
+
 class _Adapter(HTTPAdapter):
     """``connections`` is the number of idle connections kept per host."""
 
     def __init__(self, deadlines: Deadlines, *, loopback: bool, connections: int) -> None:
-        self._plain, self._tls = _connections(deadlines, loopback=loopback)
+        self._classes = guarded_connections(deadlines, partial(connect_checked, loopback=loopback))
         super().__init__(pool_connections=20, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        manager: PoolManager = self.poolmanager
-
-        class Plain(HTTPConnectionPool):
-            ConnectionCls = self._plain
-
-        class Tls(HTTPSConnectionPool):
-            ConnectionCls = self._tls
-
-        manager.pool_classes_by_scheme = {"http": Plain, "https": Tls}
+        use_connections(self.poolmanager, self._classes)
 
 
 class GuardedSession(requests.Session):

@@ -70,7 +70,7 @@ class WebPush:
         pusher = WebPusher({"endpoint": to.address, "keys": keys}, requests_session=self._session)
         headers = {
             **self._signer.headers(to.address),
-            "Urgency": "normal" if isinstance(outgoing.payload, Clear) else "high",
+            "Urgency": "normal" if isinstance(outgoing.payload, Clear) or outgoing.payload.silent is True else "high",
             "Topic": outgoing.payload.tag,
             "Content-Type": "application/octet-stream",
         }

@@ -1,7 +1,8 @@
 """The part of the drain's statement that queues push notifications, in the transaction that stores the messages.
 
 It writes one row of ``push_owed`` per user and conversation, however many messages there are: the seq up to which
-messages are new, and when the row is due. Only members who have a device get a row.
+messages are new, and when the row is due. Only members who have a device get a row, unless a host wants to hear of
+members whom no notification reached (``notification.undelivered``).
 
 As long as no device was ever registered, the statement runs without this part, and its fence requires that
 ``log_state.pushing`` is false. The first registration sets ``pushing`` under the same row's lock. So each batch either
@@ -31,12 +32,13 @@ class PushTrigger(NamedTuple):
 
 
 # For a change to a message that a displayed notification may show: makes the displays of :seq and later due.
+# :only is the id of one member, or NULL for all.
 RECHECK_SHOWN = f"""
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
     SELECT DISTINCT m.user_id, m.conversation_id, CAST(0 AS bigint), now() FROM members AS m
     JOIN push_shown AS w ON w.user_id = m.user_id AND w.conversation_id = m.conversation_id AND w.seq >= :seq
         AND w.seq > 0
-    WHERE m.conversation_id = :conversation
+    WHERE m.conversation_id = :conversation AND (CAST(:only AS bigint) IS NULL OR m.user_id = :only)
     ON CONFLICT (user_id, conversation_id) DO UPDATE
     SET due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
 """
@@ -46,7 +48,11 @@ _MESSAGES = """
     FROM fence, unnest(CAST(%s AS bigint[]), CAST(%s AS bigint[]), CAST(%s AS bigint[])) AS new (c, s, u)
     JOIN members AS m ON m.conversation_id = c AND m.user_id <> u AND m.left_seq IS NULL
         AND (m.muted_until IS NULL OR m.muted_until <= now() OR m.mute_except_mentions)
-    WHERE EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = m.user_id)"""
+    WHERE (EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = m.user_id)"""
+_UNDELIVERED_WANTED = """
+    OR EXISTS (SELECT FROM webhooks AS h WHERE h.state = 'on'
+               AND (h.types IS NULL OR 'notification.undelivered' = ANY (h.types)))
+    OR EXISTS (SELECT FROM host_feed WHERE pulled_at IS NOT NULL)"""
 # A notification that a device displays is cleared after the messages were read elsewhere.
 _READ = """
     SELECT w.user_id, w.conversation_id, CAST(0 AS bigint)
@@ -54,9 +60,13 @@ _READ = """
     JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0"""
 
 
-def push_cte(*, messages: bool, read: bool) -> str:
-    """Returns ``pushes AS (…)``, which returns one row per queued user. Its parameters are ``push_parameters``."""
-    sources = " UNION ALL ".join([_MESSAGES] * messages + [_READ] * read)
+def push_cte(*, messages: bool, read: bool, feeding: bool = False) -> str:
+    """Returns ``pushes AS (…)``, which returns one row per queued user. Its parameters are ``push_parameters``.
+
+    ``feeding``: a host gets events, perhaps those about members without a device.
+    """
+    news = _MESSAGES + _UNDELIVERED_WANTED * feeding
+    sources = " UNION ALL ".join([f"{news})"] * messages + [_READ] * read)
     return f"""pushes AS (
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
     SELECT user_id, conversation_id, max(s), now() FROM ({sources}) AS news (user_id, conversation_id, s)

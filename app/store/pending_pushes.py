@@ -70,19 +70,37 @@ _ENQUEUE = HotStatement(f"""
     WHERE coalesce(w.seq, 0) < s AND NOT EXISTS (
         SELECT FROM unnest(CAST(:busy_users AS bigint[]), CAST(:busy_devices AS text[])) AS busy (u, d)
         WHERE busy.u = t.user_id AND busy.d = t.device_id)
-    AND NOT EXISTS (SELECT FROM users AS x WHERE x.id = t.user_id AND x.suspended_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM users AS x
+        WHERE x.id = t.user_id AND x.suspended_at IS NOT NULL AND NOT x.suspended_shadow
         AND (x.suspended_until IS NULL OR x.suspended_until > now()))
     ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
     DO UPDATE SET seq = greatest(d.seq, excluded.seq), kind = 'message'
+    RETURNING 1
+""")
+# For devices that show a deleted message, one that is no longer worth a notification, or an outdated text, if another
+# message is left that is worth a notification.
+_ENQUEUE_UPDATES = HotStatement(f"""
+    INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
+    SELECT t.id, t.user_id, c, w.seq, 'update', served.provider, t.host, now()
+    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS kept (u, c, s)
+    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0
+    JOIN messages AS x ON x.conversation_id = c AND x.seq = w.seq
+        AND (w.seq > s OR x.deleted_at IS NOT NULL OR x.edited_at IS DISTINCT FROM w.edited_at)
+    JOIN push_targets AS t ON t.id = w.target_id AND t.user_id = u
+    JOIN {_SERVED} ON served.platform = t.platform
+    WHERE s > 0
+    ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
+    DO UPDATE SET seq = greatest(d.seq, excluded.seq), kind = 'update'
     RETURNING 1
 """)
 _ENQUEUE_CLEARS = HotStatement(f"""
     INSERT INTO push_deliveries AS d (target_id, user_id, conversation_id, seq, kind, provider, host, due_at)
     SELECT t.id, t.user_id, c, w.seq, 'clear', served.provider, t.host, now()
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS kept (u, c, s)
-    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0 AND w.seq > s
+    JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0
     JOIN push_targets AS t ON t.id = w.target_id AND t.user_id = u
     JOIN {_SERVED} ON served.platform = t.platform
+    WHERE s = 0
     ON CONFLICT (target_id, conversation_id) WHERE state = 'pending'
     DO UPDATE SET seq = excluded.seq, kind = 'clear'
     RETURNING 1
@@ -160,25 +178,24 @@ def enqueue(
     )
 
 
-def enqueue_clears(conn: Connection, newest: Sequence[PendingPush], *, providers: Mapping[str, str]) -> int:
-    """Queues the removal of notifications that devices of the user show beyond ``seq``.
+def enqueue_corrections(conn: Connection, newest: Sequence[PendingPush], *, providers: Mapping[str, str]) -> int:
+    """Queues silent changes of notifications that devices display.
 
-    ``seq`` is the newest message worth a notification: newer ones were read or deleted. Returns how many removals it
+    ``seq`` is the newest message worth a notification. If it is 0, because all were read or deleted, the notification
+    is removed. Otherwise it is replaced if it shows a deleted message or an older text. Returns how many changes were
     queued or renewed.
     """
     if not newest:
         return 0
     users, conversations, seqs = zip(*newest, strict=True)
-    return len(
-        _ENQUEUE_CLEARS.rows(
-            conn,
-            users=int_array(users),
-            conversations=int_array(conversations),
-            seqs=int_array(seqs),
-            platforms=text_array(providers.keys()),
-            providers=text_array(providers.values()),
-        )
-    )
+    values = {
+        "users": int_array(users),
+        "conversations": int_array(conversations),
+        "seqs": int_array(seqs),
+        "platforms": text_array(providers.keys()),
+        "providers": text_array(providers.values()),
+    }
+    return sum(len(statement.rows(conn, **values)) for statement in (_ENQUEUE_CLEARS, _ENQUEUE_UPDATES))
 
 
 def next_due_ms(conn: Connection) -> int | None:

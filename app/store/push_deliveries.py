@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection
 
 from app.store.pg_arrays import int_array, text_array
-from app.store.sql import HotStatement
+from app.store.sql import HotStatement, ms_of
 
 # Longer than the timeout of any push service. If it is still too short, a notification is sent twice with one tag.
 SEND_LEASE_SECONDS = 20
@@ -27,7 +27,7 @@ State = Literal["sent", "dropped", "refused", "gone", "expired"]
 
 class Delivery(NamedTuple):
     """A claimed notification and its target. ``platform`` is None if the target was deleted or now belongs to another
-    user. ``shown`` is the seq up to which the device displays the conversation.
+    user. ``shown`` is the seq of the message that the device displays, ``shown_edited_ms`` the edit of it; 0 if none.
     """
 
     id: int
@@ -44,15 +44,18 @@ class Delivery(NamedTuple):
     p256dh: str | None
     auth: str | None
     shown: int
+    shown_edited_ms: int
+    locale: str | None = None  # that the user chose, else that of the device
 
 
 class Ended(NamedTuple):
-    """``shown`` is the seq up to which the device displays the conversation now."""
+    """``shown`` is the seq of the message that the device displays now, ``edited_ms`` the edit of it; 0 if none."""
 
     delivery: Delivery
     state: State
     reason: str
     shown: int
+    edited_ms: int = 0
 
 
 class Postponed(NamedTuple):
@@ -72,8 +75,11 @@ _CLAIM = HotStatement(f"""
         FROM due WHERE d.id = due.id RETURNING d.*
     )
     SELECT d.id, d.target_id, d.user_id, d.conversation_id, d.seq, d.kind, d.attempts, d.due_at, d.host,
-           t.platform, coalesce(t.address, ''), t.p256dh, t.auth, coalesce(w.seq, 0)
+           t.platform, coalesce(t.address, ''), t.p256dh, t.auth, coalesce(w.seq, 0),
+           coalesce({ms_of("w.edited_at")}, 0),
+           coalesce(u.locale, t.locale)
     FROM claimed AS d
+    LEFT JOIN users AS u ON u.id = d.user_id
     LEFT JOIN push_targets AS t ON t.id = d.target_id AND t.user_id = d.user_id
     LEFT JOIN push_shown AS w ON w.target_id = d.target_id AND w.conversation_id = d.conversation_id
 """)
@@ -94,14 +100,14 @@ _END = HotStatement("""
 # not see this row have ended.
 _SHOW = HotStatement(f"""
     WITH shown AS (
-        INSERT INTO push_shown AS w (target_id, conversation_id, user_id, seq, sent_at)
-        SELECT t.id, c, t.user_id, s, now()
+        INSERT INTO push_shown AS w (target_id, conversation_id, user_id, seq, sent_at, edited_at)
+        SELECT t.id, c, t.user_id, s, now(), CASE WHEN e > 0 THEN to_timestamp(CAST(e AS float8) / 1000) END
         FROM unnest(CAST(:targets AS bigint[]), CAST(:conversations AS bigint[]), CAST(:users AS bigint[]),
-                    CAST(:seqs AS bigint[])) AS shown (t, c, u, s)
+                    CAST(:seqs AS bigint[]), CAST(:edits AS bigint[])) AS shown (t, c, u, s, e)
         JOIN push_targets AS t ON t.id = shown.t AND t.user_id = u
         ORDER BY t.id, c FOR KEY SHARE OF t
         ON CONFLICT (target_id, conversation_id) DO UPDATE
-        SET seq = excluded.seq, sent_at = excluded.sent_at, user_id = excluded.user_id
+        SET seq = excluded.seq, sent_at = excluded.sent_at, user_id = excluded.user_id, edited_at = excluded.edited_at
         RETURNING user_id, conversation_id, seq
     )
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
@@ -184,6 +190,7 @@ def end(conn: Connection, ended: Sequence[Ended], *, spacing_seconds: float) -> 
             conversations=int_array(one.delivery.conversation_id for one in sent),
             users=int_array(one.delivery.user_id for one in sent),
             seqs=int_array(0 if one.delivery.kind == "clear" else one.shown for one in sent),
+            edits=int_array(one.edited_ms for one in sent),
         )
     gone = {one.delivery.target_id for one in ended if one.state == "gone"}
     if gone:

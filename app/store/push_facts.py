@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.store.messages import not_hidden, unread_counts
+from app.store.messages import IS_MARKED_UNREAD, not_hidden, read_by, unread_counts
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 
@@ -18,7 +18,9 @@ LOOK_BACK = 2000
 
 class PushFacts(Struct, frozen=True):
     """``newest`` is the seq of the newest message to notify of, or 0. The fields after it are those of this message.
-    ``waiting_since_ms`` is when the oldest undelivered message to notify of was sent.
+    ``waiting_since_ms`` is when the oldest undelivered message to notify of was sent. ``named`` is the seq of a message
+    that names the user since an edit, after which they have read nothing, or 0. Until ``do_not_disturb_ms``, the user
+    wants no notifications.
     """
 
     user_id: int
@@ -36,8 +38,12 @@ class PushFacts(Struct, frozen=True):
     sender_id: int | None
     sender: str | None
     text: str | None
+    mentioned: bool
     attachments: list[dict[str, Any]] | None
     sent_ms: int | None
+    edited_ms: int | None
+    named: int
+    do_not_disturb_ms: int | None = None
 
 
 # Not notified: users' own messages, system messages, deleted, hidden and muted messages, and messages by blocked users.
@@ -53,21 +59,38 @@ _FACTS = HotStatement(f"""
            coalesce(s.preview, 'full'), coalesce(s.while_active, false), s.quiet_from, s.quiet_to, s.time_zone,
            CASE c.kind WHEN 'group' THEN coalesce(c.name, '') END,
            coalesce(newest.seq, 0), CAST(newest.id AS text), newest.sender_id, sender.display_name, newest.body,
-           newest.attachments, {ms_of("newest.sent_at")}
+           coalesce(newest.mentioned, false),
+           newest.attachments, {ms_of("newest.sent_at")}, {ms_of("newest.edited_at")}, coalesce(named.seq, 0),
+           {ms_of("recipient.do_not_disturb_until")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[])) AS wanted (u, c)
     JOIN conversations AS c ON c.id = wanted.c
+    LEFT JOIN users AS recipient ON recipient.id = wanted.u
     LEFT JOIN push_settings AS s ON s.user_id = wanted.u
     LEFT JOIN members AS m ON m.conversation_id = wanted.c AND m.user_id = wanted.u AND m.left_seq IS NULL
     LEFT JOIN LATERAL (
-        SELECT x.seq, x.id, x.sender_id, x.body, x.attachments, x.sent_at FROM messages AS x
-        WHERE x.seq > greatest(m.last_read_seq, m.visible_from) AND {_NOTIFIABLE} ORDER BY x.seq DESC LIMIT 1
+        SELECT x.seq FROM mentions AS n
+        JOIN messages AS x ON x.seq = n.seq AND x.seq > m.visible_from AND {_NOTIFIABLE}
+        WHERE n.user_id = m.user_id AND n.conversation_id = m.conversation_id AND n.seq > c.last_seq - {LOOK_BACK}
+          AND n.named_read_seq >= {read_by("m")}
+        ORDER BY n.seq DESC LIMIT 1
+    ) AS named ON true
+    LEFT JOIN LATERAL (
+        SELECT x.mentions_all OR m.user_id = ANY (x.mentions) AS mentioned,
+               x.seq, x.id, x.sender_id, x.body, x.attachments, x.sent_at, x.edited_at FROM messages AS x
+        WHERE x.seq > least(greatest({read_by("m")}, m.visible_from), named.seq - 1)
+          AND (x.seq > greatest({read_by("m")}, m.visible_from) OR x.seq = named.seq) AND {_NOTIFIABLE}
+        ORDER BY x.seq DESC LIMIT 1
     ) AS newest ON true
     LEFT JOIN LATERAL (
         SELECT x.sent_at FROM messages AS x
-        WHERE x.seq > greatest(m.last_read_seq, m.last_delivered_seq, m.visible_from) AND x.seq <= newest.seq
+        WHERE x.seq > greatest({read_by("m")}, m.last_delivered_seq, m.visible_from) AND x.seq <= newest.seq
           AND {_NOTIFIABLE} ORDER BY x.seq LIMIT 1
     ) AS waiting ON true
     LEFT JOIN users AS sender ON sender.id = newest.sender_id
+""")
+_MARKED = HotStatement(f"""
+    SELECT user_id, conversation_id FROM members
+    WHERE user_id = ANY(CAST(:users AS bigint[])) AND left_seq IS NULL AND {IS_MARKED_UNREAD}
 """)
 
 
@@ -84,8 +107,12 @@ def load_facts(conn: Connection, wanted: Sequence[tuple[int, int]]) -> dict[tupl
 
 
 def load_unread(conn: Connection, users: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Returns user -> conversation -> number of unread messages, without conversations that have none."""
+    """Returns user -> conversation -> number of unread messages, without conversations that have none. A conversation
+    that the user marked as unread counts as one message at least.
+    """
     counts: dict[int, dict[int, int]] = {user: {} for user in users}
     for user, conversation, count in unread_counts(conn, list(counts)):
         counts[user][conversation] = count
+    for user, conversation in _MARKED.rows(conn, users=int_array(counts)):
+        counts[user].setdefault(conversation, 1)
     return counts

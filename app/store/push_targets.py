@@ -29,6 +29,7 @@ class NewTarget(Struct, frozen=True):
     auth: str | None = None
     device_id: str | None = None
     expires_ms: int | None = None
+    locale: str | None = None
 
 
 def digest_of(platform: str, address: str) -> str:
@@ -82,6 +83,7 @@ def _upsert(conn: Connection, target: NewTarget, digest: str) -> int | None:
         "p256dh": target.p256dh,
         "auth": target.auth,
         "device_id": target.device_id,
+        "locale": target.locale,
         "expires_at": None if target.expires_ms is None else moment(target.expires_ms),
     }
     new = insert(PushTarget).values(**renewed, host=target.host, address=target.address, digest=digest)

@@ -23,6 +23,7 @@ from tests.support.web_push_service import Browser, WebPushService, web_push_ser
 
 SPACING_SECONDS = 1.0
 CONFIRM_SECONDS = 10.0
+SERVER_API_KEY = "the-key-of-a-host-for-the-tests-of-push"
 
 
 @dataclass
@@ -69,6 +70,7 @@ def pushing() -> Iterator[Pushing]:
     key = make_private_key()
     with web_push_service(public_key_of(key)) as web, fcm_server() as fcm:
         env = {
+            "SERVER_API_KEY": SERVER_API_KEY,
             "VAPID_PRIVATE_KEY": key,
             "VAPID_SUBJECT": "mailto:push@parley.example",
             "FCM_CREDENTIALS": fcm.service_account(),

@@ -62,7 +62,7 @@ def hours_around_now() -> dict[str, str]:
 def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePerson) -> None:
     """All users are in one group. Each has a reason not to be notified, except the last two."""
     ann = person("Ann")
-    names = ("muted", "except mentions", "at night", "blocks ann", "left", "by day", "plain")
+    names = ("muted", "except mentions", "at night", "busy", "blocks ann", "left", "by day", "plain")
     people = {name: person() for name in names}
     browsers = {name: pushing.web.browser() for name in names}
     own = pushing.web.browser()
@@ -79,6 +79,7 @@ def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePers
     people["at night"].rest.json("PATCH", "/push/settings", json={"doNotDisturb": hours})
     by_day = {"from": hours["to"], "to": hours["from"], "timeZone": "Asia/Tokyo"}
     people["by day"].rest.json("PATCH", "/push/settings", json={"doNotDisturb": by_day})
+    people["busy"].rest.json("PATCH", "/me", json={"doNotDisturbUntil": tomorrow})
     people["blocks ann"].rest.request("PUT", f"/blocks/{ann.id}")
     people["left"].rest.leave(group)
 
@@ -91,8 +92,8 @@ def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePers
     ann.rest.send(conversation_id=group, message=named)
     wait_until(lambda: bodies(browsers["except mentions"]), 30, "the mentioned user")
     pushing.wait_until_settled()
-    assert bodies(browsers["except mentions"]) == [f"Ann: {named}"]
-    assert not any(browsers[name].received for name in ("muted", "at night", "blocks ann", "left"))
+    assert bodies(browsers["except mentions"]) == [f"Ann mentioned you: {named}"]
+    assert not any(browsers[name].received for name in ("muted", "at night", "busy", "blocks ann", "left"))
     assert own.received == []
     assert (
         browsers["plain"].received[-1]["unread"]
@@ -111,6 +112,30 @@ def test_block_suppresses_notifications_of_the_direct_conversation(pushing: Push
     pushing.wait_until_settled()
     assert bodies(browser) == ["Control"]
     assert browser.received[-1]["badge"] == 1
+
+
+def test_conversation_that_is_marked_as_unread_counts_in_the_badge(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben = person("Ann"), person()
+    browser = pushing.web.browser()
+    sent = person("Cyd").rest.send(receiver_id=ben.id, message="Before")
+    ben.rest.read(sent["conversationId"], sent["seq"])
+    ben.rest.json("PUT", f"/conversations/{sent['conversationId']}/unread")
+    ben.subscribe(browser)
+    ann.rest.send(receiver_id=ben.id, message="Hello")
+    wait_until(lambda: bodies(browser) == ["Hello"], 30, "the notification")
+    assert [browser.received[-1][name] for name in ("unread", "badge")] == [1, 2]
+
+
+def test_notification_of_a_cleared_message_is_removed(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben = person("Ann"), person()
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    made = ann.rest.send(receiver_id=ben.id, message="Hello")["conversationId"]
+    wait_until(lambda: bodies(browser) == ["Hello"], 30, "the notification")
+    pushing.wait_until_settled()
+    ben.rest.json("POST", f"/conversations/{made}/clear", json={})
+    wait_until(lambda: browser.received[-1]["type"] == "clear", 30, "its removal")
+    assert (browser.received[-1]["conversationId"], browser.received[-1]["badge"]) == (made, 0)
 
 
 def test_request_to_write_notifies_and_counts_only_after_it_is_accepted(pushing: Pushing, person: MakePerson) -> None:
@@ -146,7 +171,7 @@ def test_notification_shows_only_what_the_preview_setting_allows(pushing: Pushin
     assert shown == {
         "full": ("Secret club", "Ann: The word is swordfish"),
         "sender": ("Secret club", "Ann: New message"),
-        "none": ("New message", ""),
+        "none": ("2 new messages", ""),  # with that of the new group
     }
     assert "senderId" not in browsers["none"].received[-1]
     assert browsers["sender"].received[-1]["senderId"] == ann.id
@@ -215,18 +240,72 @@ def test_message_read_before_its_notification_is_sent_is_not_notified(pushing: P
     assert bodies(browser) == ["one"]
 
 
-def test_notification_of_a_deleted_message_is_cleared(pushing: Pushing, person: MakePerson) -> None:
+def test_edit_replaces_the_text_on_every_device_silently(pushing: Pushing, person: MakePerson, online: Online) -> None:
+    """Also if the user is online elsewhere by then, so that a new message would not notify the device."""
     ann, ben = person("Ann"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)
-    ann.rest.send(receiver_id=ben.id, message="Fine")
+    android, ios = ben.device("android"), ben.device("ios")
+    sent = ann.rest.send(receiver_id=ben.id, message="my PIN is 1234")
+    wait_until(lambda: browser.received and pushing.fcm.to(android) and pushing.fcm.to(ios), 30, "the notifications")
+    online(ben)
+    ann.rest.edit(sent["id"], "(taken back)")
+    tag = f"conversation-{sent['conversationId']}"
+    wait_until(lambda: browser.shown[tag]["body"] == "(taken back)", 30, "the new text")
+    wait_until(lambda: len(pushing.fcm.to(android)) == len(pushing.fcm.to(ios)) == 2, 30, "the devices' updates")
+    pushing.wait_until_settled()
+    assert [payload.get("silent") for payload in browser.received] == [None, True]
+    assert pushing.web.requests[-1].headers["topic"] == tag
+    phone, apple = pushing.fcm.to(android)[-1], pushing.fcm.to(ios)[-1]
+    assert phone["notification"]["body"] == apple["notification"]["body"] == "(taken back)"
+    assert phone["data"]["silent"] == "true"
+    assert phone["android"]["collapse_key"] == phone["android"]["notification"]["tag"] == tag
+    assert apple["apns"]["headers"]["apns-collapse-id"] == tag
+    assert "sound" not in apple["apns"]["payload"]["aps"]
+
+
+def test_edit_and_deletion_of_a_message_below_a_newer_one_change_nothing(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben = person("Ann"), person()
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    first = ann.rest.send(receiver_id=ben.id, message="one")
+    wait_until(lambda: bodies(browser) == ["one"], 30, "the first")
+    ann.rest.send(receiver_id=ben.id, message="two")
+    wait_until(lambda: bodies(browser) == ["one", "two"], 30, "the second")
+    ann.rest.edit(first["id"], "uno")
+    pushing.wait_until_settled()
+    ann.rest.react(first["id"], "👍")
+    pushing.wait_until_settled()
+    assert bodies(browser) == ["one", "two"]
+
+
+def test_deletion_of_the_newest_message_shows_the_one_before_it(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben = person("Ann"), person()
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    first = ann.rest.send(receiver_id=ben.id, message="Fine")
     wait_until(lambda: browser.received, 30, "the first")
     sent = ann.rest.send(receiver_id=ben.id, message="Oh no")
     wait_until(lambda: bodies(browser) == ["Fine", "Oh no"], 30, "the second")
     ann.rest.delete(sent["id"])
+    tag = f"conversation-{sent['conversationId']}"
+    wait_until(lambda: browser.shown[tag]["body"] == "Fine", 30, "the message before it")
+    last = browser.received[-1]
+    assert (last["messageId"], last["unread"], last["badge"], last["silent"]) == (first["id"], 1, 1, True)
+    ann.rest.delete(first["id"])
     wait_until(lambda: browser.shown == {}, 30, "the notification to be cleared")
     pushing.wait_until_settled()
-    assert bodies(browser) == ["Fine", "Oh no"]
+    assert [payload["type"] for payload in browser.received] == ["message", "message", "message", "clear"]
+
+
+def test_message_that_its_receiver_hides_leaves_the_notification(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben = person("Ann"), person()
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    sent = ann.rest.send(receiver_id=ben.id, message="Fine")
+    wait_until(lambda: browser.received, 30, "the notification")
+    ben.rest.delete(sent["id"], scope="me")
+    wait_until(lambda: browser.shown == {}, 30, "the notification to go")
 
 
 def test_text_too_long_for_the_push_service_is_cut(pushing: Pushing, person: MakePerson) -> None:
@@ -252,9 +331,90 @@ def test_being_added_to_a_group_makes_no_notification(pushing: Pushing, person: 
     assert bodies(browser) == ["Ann: Welcome"]
 
 
+def test_edit_that_names_somebody_notifies_them(pushing: Pushing, person: MakePerson, online: Online) -> None:
+    """Regardless of their acts before. Anybody who was named before, or has a live session, is not notified again."""
+    ann = person("Ann")
+    names = ("muted", "received", "read", "named before", "online", "other")
+    people = {name: person() for name in names}
+    browsers = {name: pushing.web.browser() for name in names}
+    group = ann.rest.group(members=[who.id for who in people.values()])["id"]
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    muted = {"until": tomorrow, "exceptMentions": True}
+    people["muted"].rest.json("PUT", f"/conversations/{group}/mute", json=muted)
+    sent = ann.rest.send(conversation_id=group, message=f"Lunch? @{people['named before'].account.username}")
+    for name in ("received", "read", "named before", "online", "other"):
+        people[name].rest.delivered(group, sent["seq"])
+    people["read"].rest.read(group, sent["seq"])
+    for name in names:
+        people[name].subscribe(browsers[name])
+    live = online(people["online"])
+    pushing.wait_until_settled()
+    assert not any(browsers[name].received for name in names)
+    text = " ".join(f"@{people[name].account.username}" for name in names[:-1])
+    ann.rest.edit(sent["id"], text, group)
+    for name in ("muted", "received", "read"):
+        wait_until(lambda name=name: bodies(browsers[name]), 30, f"the notification of the one who is {name}")
+        assert bodies(browsers[name]) == [f"Ann mentioned you: {text}"]
+    assert live.next_event("message_updated").data["message"] == text
+    ann.rest.edit(sent["id"], f"{text}!", group)
+    pushing.wait_until_settled()
+    assert [bool(browsers[name].received) for name in ("named before", "online", "other")] == [False] * 3
+    assert all(payload.get("silent") for name in names for payload in list(browsers[name].received)[1:])
+
+
+def test_edit_that_names_everybody_notifies_them(pushing: Pushing, person: MakePerson) -> None:
+    ann, ben = person("Ann"), person()
+    browser = pushing.web.browser()
+    group = ann.rest.group(members=[ben.id])["id"]
+    sent = ann.rest.send(conversation_id=group, message="Lunch?")
+    ben.rest.read(group, sent["seq"])
+    ben.subscribe(browser)
+    ann.rest.edit(sent["id"], "Lunch, @all?", group)
+    wait_until(lambda: bodies(browser), 30, "the notification")
+    ann.rest.send(conversation_id=group, message="Now")
+    wait_until(lambda: len(bodies(browser)) == 2, 30, "the next message")
+    assert bodies(browser) == ["Ann mentioned you: Lunch, @all?", "Ann: Now"]
+
+
 def outbox_answer(who: Person) -> dict[str, Any]:
     return who.rest.json("GET", "/push/outbox")
 
 
 def test_outbox_is_empty_if_push_services_are_configured(pushing: Pushing, person: MakePerson) -> None:
     assert outbox_answer(person()) == {"deliveries": []}
+
+
+def test_receivers_of_one_message_are_notified_in_their_languages(pushing: Pushing, person: MakePerson) -> None:
+    """The language that the user chose counts, else the one that the device preferred when it was registered."""
+    ann, chooses, follows = person("Ann"), person(), person()
+    chooses.rest.json("PATCH", "/me", json={"locale": "ar"})
+    browsers = {who.id: pushing.web.browser() for who in (chooses, follows)}
+    for who in (chooses, follows):
+        subscription = browsers[who.id].subscription()
+        who.rest.json("POST", "/push/subscriptions", json=subscription, headers={"Accept-Language": "de-AT,en;q=0.5"})
+    group = ann.rest.group("Club", members=[chooses.id, follows.id])["id"]
+    ann.rest.send(conversation_id=group, message=f"Hello @{follows.account.username}")
+    wait_until(lambda: all(browser.received for browser in browsers.values()), 30, "both")
+    assert bodies(browsers[chooses.id]) == [f"\u2068Ann\u2069: \u2068Hello @{follows.account.username}\u2069"]
+    assert bodies(browsers[follows.id]) == [f"Ann hat dich erwähnt: Hello @{follows.account.username}"]
+    chooses.rest.json("PATCH", "/push/settings", json={"preview": "none"})
+    ann.rest.send(conversation_id=group, message="More")
+    wait_until(lambda: len(browsers[chooses.id].received) == 2, 30, "the second message")
+    assert browsers[chooses.id].received[-1]["title"] == "3 رسائل جديدة"  # with that of the new group
+
+
+def test_stream_is_notified_at_its_end(pushing: Pushing, person: MakePerson) -> None:
+    """A message that was sent meanwhile is notified on its own; the beginning of the stream is not."""
+    ann, bob, ben = person("Ann"), person("Bob"), person()
+    browser = pushing.web.browser()
+    ben.subscribe(browser)
+    group = ann.rest.group(members=[bob.id, ben.id])["id"]
+    id_ = ann.rest.json("POST", "/streams", json={"conversationId": group})["id"]
+    ann.rest.request("POST", f"/streams/{id_}/append", json={"from": 0, "text": "The whole "})
+    bob.rest.send(receiver_id=ben.id, message="meanwhile")
+    wait_until(lambda: bodies(browser) == ["meanwhile"], 30, "the other message")
+    ann.rest.request("POST", f"/streams/{id_}/append", json={"from": 10, "text": "answer"})
+    ann.rest.json("POST", f"/streams/{id_}/end")
+    wait_until(lambda: len(bodies(browser)) == 2, 30, "the stream")
+    payload = browser.received[-1]
+    assert (payload["messageId"], payload["body"]) == (id_, "Ann: The whole answer")

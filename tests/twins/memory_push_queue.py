@@ -43,7 +43,9 @@ class MemoryPushQueue:
         self.rows: dict[int, Row] = {}
         self.targets: set[int] = set()
         self.shown: dict[tuple[int, int], int] = {}  # target, conversation
+        self.shown_edits: dict[tuple[int, int], int] = {}
         self.newest: dict[int, int] = {}
+        self.edits: dict[int, int] = {}  # when the newest message of a conversation was edited
         self.ended_at_once: list[int] = []
         self._skipped = 0.0
         self._lock = threading.Lock()
@@ -75,6 +77,10 @@ class MemoryPushQueue:
         self.rows[id_] = replace(self.rows[id_], seq=seq)
         self.newest[self.rows[id_].conversation_id] = seq
 
+    def correct(self, id_: int) -> None:
+        """The message that the device shows was edited or deleted."""
+        self.rows[id_] = replace(self.rows[id_], kind="update", state="pending", due_at=self.now())
+
     def states(self) -> dict[int, tuple[str, str]]:
         return {row.id: (row.state, row.reason) for row in self.rows.values()}
 
@@ -98,6 +104,7 @@ class MemoryPushQueue:
             row.id, row.target_id, row.user_id, row.conversation_id, row.seq, row.kind, row.attempts,
             datetime.fromtimestamp(until, UTC), row.host, "android" if exists else None,
             row.address if exists else "", None, None, self.shown.get((row.target_id, row.conversation_id), 0),
+            self.shown_edits.get((row.target_id, row.conversation_id), 0),
         )  # fmt: skip
 
     def end(self, _conn: Any, ended: Sequence[Ended], *, spacing_seconds: float) -> None:
@@ -115,7 +122,9 @@ class MemoryPushQueue:
                 row = replace(row, attempts=0, due_at=self.now() + spacing_seconds)
             self.rows[row.id] = row
         if one.state == "sent" and row.target_id in self.targets:
-            self.shown[row.target_id, row.conversation_id] = 0 if one.delivery.kind == "clear" else one.shown
+            place = row.target_id, row.conversation_id
+            self.shown[place] = 0 if one.delivery.kind == "clear" else one.shown
+            self.shown_edits[place] = one.edited_ms
         if one.state == "gone":
             self.targets.discard(row.target_id)
 
@@ -127,13 +136,13 @@ class MemoryPushQueue:
                     self.rows[row.id] = replace(row, due_at=self.now() + one.seconds, reason=one.reason)
 
     def load_facts(self, _conn: Any, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], PushFacts]:
-        return {(user, c): facts(user, c, self.newest[c]) for user, c in wanted if c in self.newest}
+        return {(user, c): facts(user, c, self.newest[c], self.edits.get(c)) for user, c in wanted if c in self.newest}
 
     def load_unread(self, _conn: Any, users: Sequence[int]) -> Mapping[int, dict[int, int]]:
         return {user: {c: 1 for c, seq in self.newest.items() if seq} for user in users}
 
 
-def facts(user: int, conversation: int, newest: int) -> PushFacts:
+def facts(user: int, conversation: int, newest: int, edited_ms: int | None = None) -> PushFacts:
     """``newest`` 0 means that everything was read."""
     now_ms = int(time.time() * 1000)
     return PushFacts(
@@ -152,6 +161,9 @@ def facts(user: int, conversation: int, newest: int) -> PushFacts:
         sender_id=99,
         sender="Ann",
         text=f"text {newest}",
+        mentioned=False,
         attachments=None,
         sent_ms=now_ms,
+        edited_ms=edited_ms,
+        named=0,
     )

@@ -22,10 +22,10 @@ def words(preview: str, **changes: object) -> tuple[str, str]:
 def test_text_depends_on_the_preview() -> None:
     assert words("full") == ("Ann", "Hello")
     assert words("sender") == ("Ann", "New message")
-    assert words("none") == ("New message", "")
+    assert words("none") == ("2 new messages", "")
     assert words("full", group="Club") == ("Club", "Ann: Hello")
     assert words("sender", group="Club") == ("Club", "Ann: New message")
-    assert words("none", group="Club") == ("New message", "")
+    assert words("none", group="Club") == ("2 new messages", "")
     assert words("full", text="", attached="image") == ("Ann", "Photo")
     assert words("full", text=None, attached="file") == ("Ann", "File")
     assert words("full", text="Look", attached="image") == ("Ann", "Look")

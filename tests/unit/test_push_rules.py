@@ -16,7 +16,7 @@ CONFIRM = 10_000
 
 situations = st.builds(
     lambda newest, age, delivered, waited, online, quiet, active: RecipientState(
-        newest, NOW - age, delivered, NOW - age - waited if delivered < newest else 0, online, quiet, active
+        newest, NOW - age, delivered, 0, NOW - age - waited if delivered < newest else 0, online, quiet, active
     ),
     newest=st.integers(0, 5),
     age=st.one_of(st.integers(0, 30_000), st.integers(OLD_MS - 5, OLD_MS + 5)),
@@ -46,6 +46,14 @@ def test_offline_user_is_notified_of_undelivered_messages_at_once(at: RecipientS
         assert verdict == ("all", 0, "")
     else:
         assert verdict == ("idle" if at.while_active else "none", 0, "delivered")
+
+
+@given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))
+def test_edit_that_names_an_offline_user_notifies_whatever_was_delivered(at: RecipientState) -> None:
+    named = at._replace(named=at.newest)
+    assert decide(named._replace(online=False), now_ms=NOW, confirm_ms=CONFIRM) == ("all", 0, "")
+    live, before = named._replace(online=True), at._replace(online=True)
+    assert decide(live, now_ms=NOW, confirm_ms=CONFIRM) == decide(before, now_ms=NOW, confirm_ms=CONFIRM)
 
 
 @given(situations.filter(lambda at: at.newest and not at.quiet and NOW - at.newest_ms <= OLD_MS))

@@ -12,7 +12,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.fanout import push_signal
+from app.fanout import leased_run
+from app.fanout.runner_signal import push_signal
 from app.message_log import keys
 from app.push.lanes import LaneOptions
 from app.services.push import run_push, send_push
@@ -68,7 +69,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(run_push, "next_due_ms", lambda _conn: made.due_ms)
     monkeypatch.setattr(run_push, "reassign", lambda _conn, _platforms: None)
     monkeypatch.setattr(run_push, "LINGER_SECONDS", 0.0)
-    monkeypatch.setattr(run_push, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(leased_run, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(send_push, "POLL_SECONDS", 0.01)
     return made
 
@@ -134,7 +135,7 @@ def test_full_claim_is_followed_by_the_next_without_waiting(world: World) -> Non
 
 
 def test_signal_ends_the_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_push, "WAIT_SECONDS", PATIENCE)
+    monkeypatch.setattr(leased_run, "WAIT_SECONDS", PATIENCE)
     monkeypatch.setattr(run_push, "LINGER_SECONDS", PATIENCE)
     with InThread(world):
         wait_until(lambda: "blpop" in world.redis.calls, PATIENCE, "the wait")
@@ -157,7 +158,7 @@ def test_lost_lease_ends_the_runner_and_leaves_the_lease_to_its_holder(
 ) -> None:
     world.due_ms = 1
     clock = Clock()
-    monkeypatch.setattr(run_push, "time", clock)
+    monkeypatch.setattr(leased_run, "time", clock)
     with InThread(world) as runner:
         wait_until(lambda: world.planned, PATIENCE, "the first plan")
         world.redis.set(keys.PUSH_LEASE, "another")

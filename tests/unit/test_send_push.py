@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
+from app.clock import now_ms
 from app.core.errors import Overloaded
+from app.core.push_rules import OLD_MS
 from app.push.lanes import LaneOptions
 from app.push.provider import SENT, Outcome
 from app.services.push import send_push
@@ -20,7 +23,7 @@ from app.services.push.send_push import Lane
 from dev.processes import wait_until
 from tests.support.patience import PATIENCE
 from tests.twins.memory_provider import MemoryProvider
-from tests.twins.memory_push_queue import MemoryPushQueue
+from tests.twins.memory_push_queue import MemoryPushQueue, facts
 from tests.twins.memory_store import MemoryEngine
 
 OPTIONS = LaneOptions(threads=4, batch=2, per_host=4)
@@ -150,6 +153,61 @@ def test_newer_message_is_sent_after_the_one_that_was_on_its_way() -> None:
         run.provider.gate.set()
         run.wait_until_ended()
         assert [payload["seq"] for _, payload in run.provider.received] == [1, 2]
+
+
+def test_edit_replaces_the_text_on_the_device_once_and_silently() -> None:
+    with running(fill_with(1)) as run:
+        run.lane.start()
+        run.wait_until_ended()
+        for edited_ms in (5000, 6000, 6000):
+            run.queue.edits[7] = edited_ms
+            run.queue.correct(1)
+            run.wait_until_ended()
+        assert [(p["seq"], p.get("silent")) for _, p in run.provider.received] == [(1, None), (1, True), (1, True)]
+        assert run.queue.states() == {1: ("dropped", "shown")}
+
+
+def test_message_before_a_deleted_one_is_shown_silently() -> None:
+    with running(fill_with(1)) as run:
+        run.queue.raise_seq(1, 2)
+        run.lane.start()
+        run.wait_until_ended()
+        run.queue.newest[7] = 1
+        run.queue.correct(1)
+        run.wait_until_ended()
+        assert [(p["seq"], p.get("silent")) for _, p in run.provider.received] == [(2, None), (1, True)]
+        assert run.queue.shown == {(1, 7): 1}
+
+
+def test_correction_of_a_notification_that_is_gone_is_dropped() -> None:
+    with running(fill_with(1)) as run:
+        run.lane.start()
+        run.wait_until_ended()
+        run.queue.shown[1, 7] = 0
+        run.queue.correct(1)
+        run.wait_until_ended()
+        assert run.queue.states() == {1: ("dropped", "nothing shown")}
+
+
+def test_newer_message_that_comes_with_a_correction_makes_a_sound() -> None:
+    with running(fill_with(1)) as run:
+        run.lane.start()
+        run.wait_until_ended()
+        run.queue.raise_seq(1, 2)
+        run.queue.correct(1)
+        run.wait_until_ended()
+        assert [(p["seq"], p.get("silent")) for _, p in run.provider.received] == [(1, None), (2, None)]
+
+
+def test_edit_that_names_somebody_is_kept_for_as_long_as_a_new_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = MemoryPushQueue()
+    queue.replace(monkeypatch)
+    queue.add("fcm", 1, 7, 1)
+    named = structs.replace(facts(1, 7, 1, edited_ms=now_ms()), sent_ms=now_ms() - OLD_MS, named=1)
+    monkeypatch.setattr(send_push, "load_facts", lambda *_: {(1, 7): named})
+    engine: Any = MemoryEngine()
+    [(_, outgoing, _)] = send_push.compose(engine, queue.claim(None, "fcm", 1), preview="full").ready
+    assert outgoing.ttl_seconds > OLD_MS / 1000 / 2
 
 
 def test_needless_notifications_are_dropped_without_being_sent() -> None:

@@ -18,6 +18,7 @@ from app.store import pending_pushes
 from app.store.engine import reading, writing
 from app.store.pending_pushes import PendingPush
 from app.store.push_facts import PushFacts, load_facts
+from app.store.undelivered import note_without_device
 
 MAX_CLAIM = 200
 
@@ -49,9 +50,11 @@ def plan_notifications(
     again_ms = {(row.user_id, row.conversation_id): verdict.again_ms for row, verdict, _ in decided}
     with writing(engine) as connection:
         queued = pending_pushes.enqueue(connection, notify, busy, providers=providers, spacing_seconds=spacing_seconds)
-        queued += pending_pushes.enqueue_clears(connection, up_to, providers=providers)
+        queued += pending_pushes.enqueue_corrections(connection, up_to, providers=providers)
         looked = [(user, conversation, again_ms.get((user, conversation), 0)) for user, conversation, _ in claimed.rows]
         pending_pushes.settle(connection, claimed.lease, looked)
+        everywhere = [one for one, (_, verdict, _) in zip(up_to, decided, strict=True) if verdict.notify == "all"]
+        note_without_device(connection, everywhere, providers)
     return len(claimed.rows), queued
 
 
@@ -74,16 +77,22 @@ def _decide(engine: Engine, redis: Redis, rows: Sequence[PendingPush], confirm_s
     return decided
 
 
+def newest_ms(facts: PushFacts) -> int:
+    """Returns when the newest message was sent, or when an edit of it named the user."""
+    return (facts.edited_ms if facts.newest == facts.named else facts.sent_ms) or 0
+
+
 def recipient_state(facts: PushFacts, *, online: bool, now_ms: int) -> RecipientState:
     hours = None
     if facts.quiet_from is not None and facts.quiet_to is not None and facts.time_zone is not None:
         hours = QuietHours(facts.quiet_from, facts.quiet_to, facts.time_zone)
     return RecipientState(
         newest=facts.newest,
-        newest_ms=facts.sent_ms or 0,
+        newest_ms=newest_ms(facts),
         delivered=facts.delivered,
+        named=facts.named,
         waiting_since_ms=facts.waiting_since_ms or 0,
         online=online,
-        quiet=is_quiet(hours, now_ms),
+        quiet=is_quiet(hours, now_ms) or (facts.do_not_disturb_ms or 0) > now_ms,
         while_active=facts.while_active,
     )

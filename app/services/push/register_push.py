@@ -17,8 +17,10 @@ from app.store.push_targets import NewTarget
 _LATEST_MS = 4_102_444_800_000  # the year 2100
 
 
-def register_subscription(caller: Caller, new: NewSubscription, *, engine: Engine, rules: EndpointRules) -> Registered:
-    """Registers a browser. Safe to repeat.
+def register_subscription(
+    caller: Caller, new: NewSubscription, *, engine: Engine, rules: EndpointRules, language: str | None
+) -> Registered:
+    """Registers a browser. ``language`` is its preferred one. Safe to repeat.
 
     Raises Invalid if the endpoint must not be called or the keys are malformed, Unauthorized, Overloaded.
     """
@@ -37,12 +39,16 @@ def register_subscription(caller: Caller, new: NewSubscription, *, engine: Engin
         auth=keys.auth,
         device_id=new.device_id,
         expires_ms=_expiry(new.expiration_time),
+        locale=language,
     )
     return _register(engine, target)
 
 
-def register_device(caller: Caller, new: NewDevice, *, engine: Engine, platforms: Mapping[str, str]) -> Registered:
-    """Registers a device. ``platforms`` maps platforms to the providers that serve them. Safe to repeat.
+def register_device(
+    caller: Caller, new: NewDevice, *, engine: Engine, platforms: Mapping[str, str], language: str | None
+) -> Registered:
+    """Registers a device. ``platforms`` maps platforms to the providers that serve them; ``language`` is the
+    one that the device prefers. Safe to repeat.
 
     Raises Invalid if no provider serves the platform, Unauthorized, Overloaded.
     """
@@ -56,6 +62,7 @@ def register_device(caller: Caller, new: NewDevice, *, engine: Engine, platforms
         host=platforms[new.platform],
         address=new.token,
         device_id=new.device_id,
+        locale=language,
     )
     return _register(engine, target)
 

@@ -1,14 +1,11 @@
 """The push runner: decides about pending rows while one lane per provider sends the queued notifications.
 
-A lease in Redis keeps it to one runner at a time. Two would do no harm, because each row is claimed by only one of
-them. A runner ends when nothing was pending for some time, when another runner has the lease, or when its process is
-stopping. The next runner continues with the remaining rows.
+There is one at a time (app/fanout/leased_run.py).
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +15,8 @@ from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.errors import Overloaded
-from app.fanout import push_signal
+from app.fanout.leased_run import LeasedRun, seconds_until
+from app.fanout.runner_signal import push_signal
 from app.services.push.plan_notifications import MAX_CLAIM, plan_notifications
 from app.services.push.push_providers import MadeProvider, Providers
 from app.services.push.send_push import Lane
@@ -28,12 +26,8 @@ from app.store.push_deliveries import reassign
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 5.0
 LINGER_SECONDS = 10.0
-# The runner stays if something is due this soon; otherwise a new runner would have to start just then.
 STAY_FOR_MS = 15_000
-WAIT_SECONDS = 0.5
-RUN_SECONDS = 1800.0
 # Time limit for requests in flight when the process stops. No request takes longer than 10 s.
 END_SECONDS = 11.0
 
@@ -41,8 +35,8 @@ END_SECONDS = 11.0
 class PushRunner:
     """``redis`` is a client with a single connection and a socket timeout longer than a second.
 
-    ``stopping`` says whether this process should end. ``alive`` is called at least every few seconds. ``counted`` is
-    described at Lane.
+    ``stopping`` returns True once this process should end. ``alive`` is called at least every few seconds. ``counted``
+    is described at Lane.
     """
 
     def __init__(
@@ -60,11 +54,15 @@ class PushRunner:
         self._redis = redis
         self._providers = providers
         self._settings = settings
-        self._process_stopping = stopping
         self._alive = alive
-        self._token = secrets.token_hex(8)
-        self._renewed = 0.0
-        self._ending = False
+        self._leased = LeasedRun(
+            push_signal,
+            redis,
+            stopping=stopping,
+            each_second=self._each_second,
+            stay_for_ms=STAY_FOR_MS,
+            linger_seconds=LINGER_SECONDS,
+        )
         self._lanes = [self._lane(made, counted) for made in providers.made]
 
     def _lane(self, made: MadeProvider, counted: Counter[str]) -> Lane:
@@ -73,30 +71,26 @@ class PushRunner:
             made,
             preview=self._settings.push_preview,
             spacing_seconds=self._settings.push_spacing_seconds,
-            stopping=self._stopping,
+            stopping=self._leased.stopping,
             counted=counted,
         )
-
-    def _stopping(self) -> bool:
-        return self._ending or self._process_stopping()
 
     def run(self) -> bool:
         """Runs until there is nothing to do. Returns False if another runner has the lease.
 
         Raises RedisError if the connection to Redis is lost, Overloaded if Postgres does not answer at the start.
         """
-        if not push_signal.take_lease(self._redis, self._token, LEASE_SECONDS):
+        if not self._leased.begin():
             return False
-        self._renewed = time.monotonic()
         with writing(self._engine) as connection:
             reassign(connection, self._providers.platforms)
         for lane in self._lanes:
             lane.start()
         try:
             self._run()
-            push_signal.end_lease(self._redis, self._token)
+            self._leased.end_lease()
         finally:
-            self._ending = True
+            self._leased.stop()
             for lane in self._lanes:
                 lane.wake()
             for lane in self._lanes:
@@ -104,9 +98,7 @@ class PushRunner:
         return True
 
     def _run(self) -> None:
-        end = time.monotonic() + RUN_SECONDS
-        busy_at = time.monotonic()
-        while not self._stopping() and time.monotonic() < end and self._keep_lease():
+        while self._leased.goes_on():
             try:
                 claimed = self._plan()
                 due_ms = None if claimed else self._next_due_ms()
@@ -114,12 +106,11 @@ class PushRunner:
                 log.warning("push: %s", error.message)
                 time.sleep(0.5)
                 continue
-            if claimed or (due_ms is not None and due_ms < STAY_FOR_MS) or not all(lane.idle for lane in self._lanes):
-                busy_at = time.monotonic()
-            elif time.monotonic() - busy_at > LINGER_SECONDS:
+            is_busy = bool(claimed) or not all(lane.idle for lane in self._lanes)
+            if self._leased.has_lingered(is_busy, due_ms):
                 return
             if claimed < MAX_CLAIM:
-                self._wait(due_ms)
+                push_signal.wait(self._redis, seconds_until(due_ms))
 
     def _plan(self) -> int:
         claimed, queued = plan_notifications(
@@ -138,15 +129,6 @@ class PushRunner:
         with reading(self._engine) as connection:
             return next_due_ms(connection)
 
-    def _wait(self, due_ms: int | None) -> None:
-        seconds = WAIT_SECONDS if due_ms is None else min(max(due_ms / 1000, 0.05), WAIT_SECONDS)
-        push_signal.wait(self._redis, seconds)
-
-    def _keep_lease(self) -> bool:
-        now = time.monotonic()
-        if now - self._renewed < 1.0:
-            return True
-        self._renewed = now
+    def _each_second(self) -> None:
         self._alive()
         self._providers.cut_overdue()
-        return push_signal.take_lease(self._redis, self._token, LEASE_SECONDS)

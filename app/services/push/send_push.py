@@ -18,20 +18,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.core.errors import Overloaded
 from app.core.push_notice import Clear, Message, Notice, notice_of, strictest, tag_of
-from app.core.push_rules import OLD_MS, decide
+from app.core.push_rules import OLD_MS, Verdict, decide
 from app.core.times import rfc3339
 from app.push.hosts import Hosts
 from app.push.provider import Address, Outcome, Outgoing
-from app.services.push.plan_notifications import recipient_state
+from app.services.push.plan_notifications import newest_ms, recipient_state
 from app.services.push.push_providers import MadeProvider
 from app.store import push_deliveries as store
-from app.store.engine import reading, writing
+from app.store.engine import reading, write_patiently, writing
 from app.store.push_deliveries import Delivery, Ended, Postponed, State
 from app.store.push_facts import PushFacts, load_facts, load_unread
+from app.store.undelivered import note_failed
+from app.translations import texts_in
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +41,17 @@ POLL_SECONDS = 0.5  # how often a lane looks for notifications that became due
 # Results that arrive this close together share a transaction, and the free places are claimed together: each claim
 # counts the unread messages once.
 GATHER_SECONDS = 0.01
-END_TRIES = 5
 MAX_CLAIM = 100
 
-# Each notification with the seq that the device shows afterwards.
-Job = list[tuple[Delivery, Outgoing, int]]
+
+class Display(NamedTuple):
+    """The message that a device shows afterwards, and its edit (ms since 1970); 0 if none."""
+
+    seq: int
+    edited_ms: int = 0
+
+
+Job = list[tuple[Delivery, Outgoing, Display]]
 
 
 class Result(NamedTuple):
@@ -149,28 +157,25 @@ class Lane:
                 late.append(Postponed(delivery, outcome.seconds, outcome.reason))
                 self._counted[f"{self._name}:retry"] += 1
             else:
-                ended.append(Ended(delivery, outcome.result, outcome.reason, shown))
+                ended.append(Ended(delivery, outcome.result, outcome.reason, *shown))
 
     def _end(self, ended: list[Ended], late: list[Postponed]) -> None:
         if not (ended or late):
             return
         for one in ended:
             self._counted[f"{self._name}:{one.state}"] += 1
-        for attempt in range(1, END_TRIES + 1):
-            try:
-                with writing(self._engine) as connection:
-                    store.end(connection, ended, spacing_seconds=self._spacing_seconds)
-                    store.postpone(connection, late)
-            except Overloaded:  # a deadlock with the planner, or Postgres is down; at the last try, the leases expire
-                if attempt == END_TRIES:
-                    raise
-                time.sleep(0.05 * 4**attempt)
-            else:
-                return
+
+        def write(connection: Connection) -> None:
+            store.end(connection, ended, spacing_seconds=self._spacing_seconds)
+            store.postpone(connection, late)
+            note_failed(connection, ended)
+
+        # A deadlock with the planner, or Postgres is down. After the last try, the leases expire.
+        write_patiently(self._engine, write)
 
 
 class Composed(NamedTuple):
-    """``ready`` are to be sent, each with the seq that the device shows afterwards. ``needless`` are not."""
+    """``ready`` are to be sent, ``needless`` are not."""
 
     ready: Job
     needless: list[Ended]
@@ -192,9 +197,13 @@ def compose(engine: Engine, deliveries: Sequence[Delivery], *, preview: str) -> 
         if needless is not None:
             composed.needless.append(Ended(one, *needless, one.seq))
         else:
-            payload = _payload(one, known, unread[one.user_id], preview)
-            shown = payload.seq if isinstance(payload, Notice) else one.seq
-            composed.ready.append((one, Outgoing(_address(one), payload, _ttl(known, one, now_ms)), shown))
+            payload = _payload(one, known, unread[one.user_id], preview, now_ms)
+            display = (
+                Display(payload.seq, (known and known.edited_ms) or 0)
+                if isinstance(payload, Notice)
+                else Display(one.seq)
+            )
+            composed.ready.append((one, Outgoing(_address(one), payload, _ttl(known, payload, now_ms)), display))
     return composed
 
 
@@ -204,14 +213,18 @@ def why_needless(one: Delivery, facts: PushFacts | None, now_ms: int) -> tuple[S
         return "dropped", "no target"
     if one.kind == "clear":
         return _why_clear_needless(one, facts.newest if facts is not None else 0)
-    if facts is None:
+    if facts is None or not facts.newest:
         return "dropped", "nothing unread"
-    if facts.newest and facts.newest <= one.shown:
-        return "dropped", "shown"
-    verdict = decide(recipient_state(facts, online=False, now_ms=now_ms), now_ms=now_ms, confirm_ms=0)
-    if verdict.notify == "none":
-        return "expired" if verdict.reason == "old" else "dropped", verdict.reason
-    return None
+    if one.kind == "update":
+        return _why_update_needless(one, facts)
+    return ("dropped", "shown") if facts.newest <= one.shown else _why_unwanted(facts, now_ms)
+
+
+def _why_unwanted(facts: PushFacts, now_ms: int) -> tuple[State, str] | None:
+    verdict = _verdict(facts, now_ms)
+    if verdict.notify != "none":
+        return None
+    return "expired" if verdict.reason == "old" else "dropped", verdict.reason
 
 
 def _why_clear_needless(one: Delivery, newest: int) -> tuple[State, str] | None:
@@ -220,20 +233,36 @@ def _why_clear_needless(one: Delivery, newest: int) -> tuple[State, str] | None:
     return None if one.shown else ("dropped", "nothing shown")
 
 
-def _payload(one: Delivery, facts: PushFacts | None, unread: dict[int, int], preview: str) -> Notice | Clear:
+def _why_update_needless(one: Delivery, facts: PushFacts) -> tuple[State, str] | None:
+    if not one.shown:
+        return "dropped", "nothing shown"
+    is_shown = (facts.newest, facts.edited_ms or 0) == (one.shown, one.shown_edited_ms)
+    return ("dropped", "shown") if is_shown else None
+
+
+def _verdict(facts: PushFacts, now_ms: int) -> Verdict:
+    return decide(recipient_state(facts, online=False, now_ms=now_ms), now_ms=now_ms, confirm_ms=0)
+
+
+def _payload(
+    one: Delivery, facts: PushFacts | None, unread: dict[int, int], preview: str, now_ms: int
+) -> Notice | Clear:
     badge = sum(unread.values())
     if one.kind == "clear" or facts is None:
         return Clear(one.conversation_id, tag_of(one.conversation_id), badge)
+    is_news = facts.newest > one.shown and _verdict(facts, now_ms).notify != "none"
     return notice_of(
         _message(facts),
         preview=strictest(preview, facts.preview),
         unread=unread.get(one.conversation_id, 0),
         badge=badge,
+        silent=not is_news,
+        texts=texts_in(one.locale),
     )
 
 
 def _message(facts: PushFacts) -> Message:
-    attached = facts.attachments[0].get("kind", "file") if facts.attachments else None
+    kinds = {one.get("kind", "file") for one in facts.attachments or ()}
     return Message(
         conversation_id=facts.conversation_id,
         id=facts.message_id or "",
@@ -242,8 +271,10 @@ def _message(facts: PushFacts) -> Message:
         sender=facts.sender or "",
         group=facts.group,
         text=facts.text,
-        attached=attached,
+        attached=kinds.pop() if len(kinds) == 1 else "file" if kinds else None,
         sent_at=rfc3339(facts.sent_ms or 0),
+        attachments=len(facts.attachments or ()),
+        mentioned=facts.mentioned,
     )
 
 
@@ -251,8 +282,8 @@ def _address(one: Delivery) -> Address:
     return Address(one.user_id, one.target_id, one.platform or "", one.host, one.address, one.p256dh, one.auth)
 
 
-def _ttl(facts: PushFacts | None, one: Delivery, now_ms: int) -> int:
-    """Returns the seconds until the message is too old for a notification."""
-    if one.kind == "clear" or facts is None:
+def _ttl(facts: PushFacts | None, payload: Notice | Clear, now_ms: int) -> int:
+    """Returns the seconds until the message is too old for a notification. A silent change is never too old."""
+    if facts is None or isinstance(payload, Clear) or payload.silent is True:
         return OLD_MS // 1000
-    return max(1, (OLD_MS - (now_ms - (facts.sent_ms or now_ms))) // 1000)
+    return max(1, (OLD_MS - (now_ms - newest_ms(facts))) // 1000)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger, UniqueConstraint, Uuid, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
+from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey, Milliseconds
 
 
 class PushTarget(Base):
@@ -33,6 +33,7 @@ class PushTarget(Base):
     created_at: Mapped[CreatedAt]
     renewed_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime | None]
+    locale: Mapped[str | None]
 
     __table_args__ = (
         UniqueConstraint("digest"),
@@ -87,7 +88,10 @@ class PendingPush(Base):
 
 
 class PushShown(Base):
-    """The notification of a conversation that a device displays, for messages up to ``seq``; 0 after it was cleared."""
+    """The notification of a conversation that a device displays, of message ``seq``; 0 after it was cleared.
+
+    ``edited_at`` is when the message was edited, as far as the device displays it.
+    """
 
     __tablename__ = "push_shown"
 
@@ -96,6 +100,7 @@ class PushShown(Base):
     user_id: Mapped[int]
     seq: Mapped[int]
     sent_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None] = mapped_column(Milliseconds)
 
     __table_args__ = (
         Index("ix_push_shown_standing", "user_id", "conversation_id", postgresql_where="seq > 0"),
@@ -127,7 +132,7 @@ class PushDelivery(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("kind IN ('message', 'clear')", name="kind"),
+        CheckConstraint("kind IN ('message', 'update', 'clear')", name="kind"),
         CheckConstraint("state IN ('pending', 'sent', 'dropped', 'refused', 'gone', 'expired')", name="state"),
         CheckConstraint("(state = 'pending') = (finished_at IS NULL)", name="finished"),
         Index(

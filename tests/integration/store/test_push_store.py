@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.push.vapid import public_key_of
+from app.services.push.plan_notifications import recipient_state
 from app.store import pending_pushes, push_deliveries, push_targets
 from app.store.batch_pending_pushes import PushTrigger
 from app.store.batch_statement import Receipt
@@ -24,7 +25,7 @@ from app.store.engine import create_engine, reading, writing
 from app.store.epochs import read_epoch
 from app.store.pending_pushes import PendingPush
 from app.store.push_deliveries import Delivery, Ended
-from app.store.push_facts import load_facts
+from app.store.push_facts import load_facts, load_unread
 from app.store.push_targets import NewTarget
 from tests.factories.store import add_group, add_pair, add_users, new_message
 from tests.support.processes import ROOT, base_env
@@ -241,8 +242,8 @@ def test_read_receipt_makes_a_pending_push_only_if_a_notification_is_displayed(e
     end(engine, delivery, 1)
     assert store_batch_and_enqueue_pushes(engine, epoch(engine), [], read).pushes == 1
     with writing(engine) as conn:
-        assert pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 1)], providers=PROVIDERS) == 0
-        assert pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 0)], providers=PROVIDERS) == 1
+        assert pending_pushes.enqueue_corrections(conn, [PendingPush(ben, conversation, 1)], providers=PROVIDERS) == 0
+        assert pending_pushes.enqueue_corrections(conn, [PendingPush(ben, conversation, 0)], providers=PROVIDERS) == 1
     (delivery,) = claim_deliveries(engine)
     assert delivery.kind == "clear"
     end(engine, delivery, 1)
@@ -273,7 +274,7 @@ def test_cleared_or_dropped_delivery_is_not_checked_again(engine: Engine) -> Non
     end(engine, claim_deliveries(engine)[0], 2)
     with writing(engine) as conn:
         conn.execute(text("TRUNCATE push_owed"))
-        pending_pushes.enqueue_clears(conn, [PendingPush(ben, conversation, 0)], providers=PROVIDERS)
+        pending_pushes.enqueue_corrections(conn, [PendingPush(ben, conversation, 0)], providers=PROVIDERS)
     end(engine, claim_deliveries(engine)[0], 2)
     assert rows(engine, "SELECT 1 FROM push_owed") == []
 
@@ -376,3 +377,27 @@ def test_next_due_time_covers_all_providers(engine: Engine) -> None:
         due_ms = pending_pushes.next_due_ms(conn)
     assert due_ms is not None
     assert 110_000 < due_ms <= 120_000
+
+
+def test_badge_counts_conversations_that_are_marked_as_unread(engine: Engine) -> None:
+    """One that has unread messages as well counts only those."""
+    quiet, _, ben = add_pair(engine)
+    busy = add_group(engine, [ben, *add_users(engine, 1)])
+    send(engine, busy, add_users(engine, 1)[0], 1, 2)
+    with writing(engine) as conn:
+        conn.execute(text("UPDATE members SET marked_unread_seq = 0 WHERE user_id = :u"), {"u": ben})
+        assert load_unread(conn, [ben]) == {ben: {quiet: 1, busy: 2}}
+        conn.execute(text("UPDATE members SET last_read_seq = 2 WHERE user_id = :u"), {"u": ben})
+        assert load_unread(conn, [ben]) == {ben: {}}
+
+
+def test_facts_say_until_when_the_user_is_not_to_be_disturbed(engine: Engine) -> None:
+    conversation, ann, ben = add_pair(engine)
+    send(engine, conversation, ann, 1)
+    with writing(engine) as conn:
+        until = text("UPDATE users SET do_not_disturb_until = to_timestamp(4000000000) WHERE id = :u")
+        conn.execute(until, {"u": ben})
+        facts = load_facts(conn, [(ben, conversation)])[ben, conversation]
+    assert (facts.newest, facts.do_not_disturb_ms) == (1, 4_000_000_000_000)
+    for now_ms, quiet in ((3_999_999_999_999, True), (4_000_000_000_000, False)):
+        assert recipient_state(facts, online=False, now_ms=now_ms).quiet is quiet
