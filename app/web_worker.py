@@ -1,8 +1,8 @@
 """gunicorn's gevent worker, with bounds that hold against strangers.
 
 * Connections are bounded per network and in all (admission.py). Beyond that, ``/healthz`` and ``/readyz`` are still
-  answered, and everything else gets 503 at once. Behind TRUSTED_PROXIES, the network is that of the client for whom a
-  proxy forwards, from the end of the headers to the end of the answer; a proxy must wait for the headers itself.
+  answered, and everything else gets 503 at once. Behind TRUSTED_PROXIES, the network is that of the client behind the
+  proxy, from the end of the headers to the end of the answer; a proxy must wait for the headers itself.
 * The networks take turns: the process works on one read of a network at a time (request_turns.py). The loop
   accepts few connections in a turn, and of one network a bounded number per second; more count as if the process were
   full. Refusals wait for their turn (refusals.py).
@@ -115,20 +115,22 @@ class Worker(GeventWorker):  # type: ignore[misc]
         with contextlib.suppress(OSError):
             client.sendall(whole_answer(error, request_id))
 
-    def _missing(self) -> list[str]:
-        missing: list[str] = self.wsgi.extensions["parley"].readiness.missing()
-        return missing
-
     def _refuse(self, client: Any) -> None:
         self.refusing += 1
         try:
             if self.refusing <= FULL_ANSWERS:
-                answer_when_full(client, self._missing)
+                answer_when_full(client, _missing)
         except OSError:
             pass  # the client said nothing in time, or is gone
         finally:
             self.refusing -= 1
             client.close()
+
+
+def _missing() -> list[str]:
+    from app.applications import missing_dependencies  # noqa: PLC0415 - after patching
+
+    return missing_dependencies()
 
 
 def answer_when_full(client: Any, missing: Callable[[], list[str]]) -> None:
@@ -139,9 +141,9 @@ def answer_when_full(client: Any, missing: Callable[[], list[str]]) -> None:
         return
     method, _, rest = begun.partition(b" ")
     path = rest.partition(b" ")[0].partition(b"?")[0] if method in (b"GET", b"HEAD") else b""
-    if path == b"/healthz":
+    if path.endswith(b"/healthz"):  # below any prefix
         client.sendall(HEALTHY)
-    elif path == b"/readyz":
+    elif path.endswith(b"/readyz"):
         found = missing()
         client.sendall(not_ready(found) if found else HEALTHY)
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,18 +27,51 @@ PLACES = (
 INSTALL = [sys.executable, "-m", "playwright", "install"]
 INSTALL_SECONDS = 300
 # Microphones that hum, with permission to use them. No sandbox under root, because Chromium refuses to start with it.
-FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+# One name, beside 127.0.0.1, leads to this machine: browsers trust the number, but plain http to a name is not secure.
+PLAIN_HOST = "parley.example"
+FLAGS = [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
+    "--disable-gpu",  # which software would imitate
+]
+# Chromium loads two pages for the pop-ups of its address bar with every window, which cost as much CPU as our own page.
+# The spare renderer of each window is not used either.
+UNUSED_FEATURES = (
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    "SpareRendererForSitePerProcess",
+)
+# Chromium obeys only the last --disable-features, and playwright passes one of its own.
+LAUNCHER = """#!/bin/sh
+for argument do
+  case $argument in --disable-features=*) argument="$argument,{features}" ;; esac
+  shift
+  set -- "$@" "$argument"
+done
+exec {executable} "$@"
+"""
 
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
     """Starts Chromium and stops it at the end."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_executable(playwright), args=_flags())
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="parley-test-") as directory:
+        launcher = write_launcher(Path(directory), _executable(playwright))
+        browser = playwright.chromium.launch(executable_path=launcher, args=_flags())
         try:
             yield browser
         finally:
             browser.close()
+
+
+def write_launcher(directory: Path, executable: str) -> Path:
+    """Writes a program that starts the browser without UNUSED_FEATURES. Its own arguments go to the browser."""
+    launcher = directory / "browser"
+    launcher.write_text(LAUNCHER.format(features=",".join(UNUSED_FEATURES), executable=shlex.quote(executable)))
+    launcher.chmod(0o755)
+    return launcher
 
 
 def _flags() -> list[str]:

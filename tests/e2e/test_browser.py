@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,3 +47,14 @@ def test_installed_browser_is_used(commands: list[list[str]], tmp_path: Path) ->
     (tmp_path / "chromium").touch(0o755)
     assert browser._executable(NOWHERE) == str(tmp_path / "chromium")
     assert commands == []
+
+
+def test_launcher_disables_features_beside_those_of_playwright(tmp_path: Path) -> None:
+    program = tmp_path / "a browser"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    launcher = browser.write_launcher(tmp_path, str(program))
+    arguments = ["--headless", "--disable-features=PaintHolding", "--host-resolver-rules=MAP one two", ""]
+    passed = subprocess.run([launcher, *arguments], capture_output=True, text=True, check=True).stdout
+    arguments[1] += "," + ",".join(browser.UNUSED_FEATURES)
+    assert passed.splitlines() == arguments

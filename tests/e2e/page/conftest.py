@@ -16,17 +16,21 @@ from tests.e2e.browser import running_browser
 from tests.e2e.page.gate import Gate
 from tests.e2e.page.people import People
 from tests.e2e.page.window import DEMO_KEY, Window
+from tests.support.clients import HostClient
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
 # With a VAPID key the server sends pushes; the fake push service runs on this machine.
 VAPID_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).rstrip(b"=").decode()
+SERVER_API_KEY = "the-key-of-a-host-for-the-tests-of-the-page"
 OUTBOX = Path(tempfile.mkdtemp(prefix="parley-test-"))
 SETTINGS = {
     "MAIL_URL": OUTBOX.as_uri(),
     "MAIL_FROM": "chat@chat.example",
     "PUBLIC_URL": "https://chat.example",
     "DEMO_KEY": DEMO_KEY,
+    "SERVER_API_KEY": SERVER_API_KEY,
+    "STRICT_REQUESTS": "true",  # the page must not send what the server does not know
     "TOKEN_REQUESTS_PER_MINUTE": "0",
     "VAPID_PRIVATE_KEY": VAPID_KEY,
     "VAPID_SUBJECT": "mailto:push@parley.example",
@@ -53,6 +57,14 @@ def people(server: Stack) -> Iterator[People]:
     people = People(server.base_url)
     yield people
     people.close()
+
+
+@pytest.fixture
+def host(server: Stack) -> Iterator[HostClient]:
+    """The server of the host."""
+    client = HostClient(server.base_url, SERVER_API_KEY)
+    yield client
+    client.close()
 
 
 @pytest.fixture

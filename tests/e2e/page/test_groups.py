@@ -61,6 +61,31 @@ def test_group_is_created_named_and_administered(window: OpenWindow, people: Peo
     here.sees("back again")
 
 
+def test_details_keep_the_buttons_while_others_read_and_write(window: OpenWindow, people: People) -> None:
+    """A click is lost if its button is replaced between the press and the release."""
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    group = ann.group("Hike", ben)
+    here = window().sign_in_demo(ann.username).open("Hike")
+    here.page.get_by_label("Details", exact=True).first.click()
+    buttons = here.page.locator(".conversation-head button, .panel button")
+    expect(here.page.locator(".panel .member")).to_have_count(2)
+    expect(here.page.locator(".member .name", has_text="Ben Baker")).to_be_visible()
+    before = buttons.count()
+    buttons.evaluate_all("buttons => buttons.forEach((button) => (button.seen = true))")
+    ben.say(group, "hello")
+    ben.call("POST", f"/conversations/{group}/read", json={"seq": 2})
+    here.sees("hello")
+    assert buttons.evaluate_all("buttons => buttons.filter((button) => button.seen).length") == before
+
+    add = here.page.get_by_role("button", name="Add members")
+    add.hover()
+    here.page.mouse.down()
+    ann.call("PATCH", f"/conversations/{group}", json={"name": "Hike on Sunday"})
+    expect(here.page.locator(".panel h3", has_text="Hike on Sunday")).to_be_visible()
+    here.page.mouse.up()
+    expect(here.page.get_by_role("dialog")).to_contain_text("Add members")
+
+
 def test_invite_link_works_until_it_is_revoked(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
     ann.group("Readers")
@@ -101,3 +126,38 @@ def test_mentions_have_their_own_badge_and_members_see_no_administration(window:
     here.page.get_by_role("button", name="Leave group").click()
     here.page.get_by_role("dialog").get_by_role("button", name="Leave").click()
     expect(here.row("Team")).to_have_count(0)
+
+
+def test_list_names_people_whom_the_page_did_not_know(window: OpenWindow, people: People) -> None:
+    """After a load, the list shows system messages before the page knows the names in them."""
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    group = ann.group("Team", ben)
+    ann.call("PATCH", f"/conversations/{group}/members/{ben.id}", json={"role": "admin"})
+    here = window().sign_in_demo(ann.username)
+    expect(here.row("Team")).to_contain_text("You made Ben Baker an admin")
+    here.page.reload()
+    expect(here.row("Team")).to_contain_text("You made Ben Baker an admin")
+
+
+def test_only_admins_write_in_a_read_only_group(window: OpenWindow, people: People) -> None:
+    ann, ben = people.new("Ann Archer"), people.new("Ben Baker")
+    ann.group("News", ben)
+    here, there = window().sign_in_demo(ann.username), window().sign_in_demo(ben.username)
+    here.open("News")
+    there.open("News")
+    here.page.get_by_label("Details", exact=True).click()
+    for only_admins, notice in (
+        (True, "Ann Archer let only admins write"),
+        (False, "Ann Archer let all members write"),
+    ):
+        here.page.get_by_role("button", name="Name and description").click()
+        switch = here.page.get_by_label("Only admins can write")
+        expect(switch).to_be_checked(checked=not only_admins)
+        switch.set_checked(only_admins)
+        here.page.get_by_role("button", name="Save").click()
+        expect(there.page.locator(".notice", has_text=notice)).to_be_visible()
+        expect(there.page.locator(".composer")).to_be_visible(visible=not only_admins)
+        expect(there.page.get_by_text("Only admins can write here.")).to_be_visible(visible=only_admins)
+        expect(here.page.locator(".composer")).to_be_visible()
+    there.send("Thank you")
+    expect(here.sees("Thank you")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Forwards, pins and read receipts in the page."""
+"""Forwards, pins, read receipts and growing messages in the page."""
 
 from __future__ import annotations
 
@@ -135,3 +135,64 @@ def test_a_starred_message_is_marked_and_listed(window: OpenWindow, people: Peop
     here.choose("keep this", "Remove star")
     for shown in (here, there):
         expect(shown.message("keep this").locator(".starred")).to_have_count(0)
+
+
+def test_edit_leaves_the_draft_alone(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    cyd = people.new("Cyd Cole")
+    ann.say(ann.direct(cyd), "hello Cyd")
+    asked, said = ben.say(conversation, "a question"), ann.say(conversation, "said before")
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    field, above = here.page.locator(".composer textarea"), here.page.locator(".above")
+    here.choose("a question", "Reply")
+    field.fill("half an answer")
+
+    here.choose("said before", "Edit")
+    expect(field).to_have_value("said before")
+    field.press("Escape")
+    expect(field).to_have_value("half an answer")
+    expect(above).to_contain_text("Reply to Ben Baker")
+
+    here.choose("said before", "Edit")
+    field.fill("half an edit")
+    here.open("Cyd Cole").open("Ben Baker")
+    expect(field).to_have_value("half an answer")
+    expect(here.message("said before")).to_be_visible()
+
+    here.choose("a question", "Reply")
+    here.choose("said before", "Edit")
+    field.fill("said after")
+    field.press("Enter")
+    here.sees("said after")
+    expect(field).to_have_value("half an answer")
+    expect(above).to_contain_text("Reply to Ben Baker")
+    field.press("Enter")
+    expect(here.sees("half an answer").locator(".quote")).to_contain_text("a question")
+    expect(field).to_have_value("")
+    here.wait_mark("half an answer", "stored")
+    history = {message["message"]: message.get("replyTo") for message in ann.history(conversation)}
+    assert history == {"a question": None, "said after": None, "half an answer": asked["id"]}
+    assert ann.history(conversation)[1]["id"] == said["id"]
+
+
+def test_growing_message_is_shown_and_stopped(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    stream = ben.call("POST", "/streams", json={"conversationId": conversation})["id"]
+
+    def write(start: int, text: str) -> int:
+        url = f"/streams/{stream}/append"
+        return ben.api.post(url, json={"from": start, "text": text}).status_code
+
+    assert write(0, "It **grows**") == 204
+    expect(here.message("It grows").locator("strong")).to_have_text("grows")
+    assert write(12, " 😀 on") == 204
+    here.sees("It grows 😀 on")
+    there = window().sign_in_demo(ben.username).open("Ann Archer")  # reads the text so far
+    assert write(17, " and on") == 204
+    there.sees("It grows 😀 on and on")
+    here.page.get_by_role("button", name="Stop writing").click()
+    expect(here.page.get_by_role("button", name="Stop writing")).to_have_count(0)
+    expect(there.page.get_by_role("button", name="Stop writing")).to_have_count(0)
+    assert write(24, " too late") == 409
+    here.sees("It grows 😀 on and on")

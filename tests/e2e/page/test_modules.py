@@ -8,47 +8,90 @@ from typing import Any
 import pytest
 
 from tests.e2e.page.conftest import OpenWindow
+from tests.vectors import vectors
 
 Evaluate = Callable[..., Any]
 
 
 @pytest.fixture
 def evaluate(window: OpenWindow) -> Evaluate:
-    """``evaluate("lib/text.js", "module => …", argument)`` runs the code with the module and returns its result."""
+    """``evaluate("lib/zoom.js", "module => …", argument)`` runs the code with the module and returns its result."""
     here = window()
     here.page.goto(here.base_url)
 
     def run(module: str, code: str, argument: Any = None) -> Any:
-        return here.page.evaluate(f"async (given) => ({code})(await import('/static/page/{module}'), given)", argument)
+        path = module if module.startswith("/") else f"/static/page/{module}"
+        return here.page.evaluate(f"async (given) => ({code})(await import('{path}'), given)", argument)
 
     return run
 
 
-LINKS = {
-    "see https://a.example/x.": [["https://a.example/x"], "see https://a.example/x."],
-    "(https://a.example/b_(c))": [["https://a.example/b_(c)"], "(https://a.example/b_(c))"],
-    "HTTP://A.example/?q=1&r=<b>": [["http://a.example/?q=1&r="], "HTTP://A.example/?q=1&r=<b>"],
-    "javascript:alert(1) data:text/html,x ftp://a.example file:///etc": [[], None],
-    "https://bank.example@evil.example/ http://u:p@x.example": [[], None],
-    "https:// http://": [[], None],
-}
-
-
-def test_links_are_found_and_no_text_is_lost(evaluate: Evaluate) -> None:
-    code = """({richText}, texts) => texts.map((text) => {
-        const holder = document.createElement("p");
-        holder.append(...richText(text));
-        return [[...holder.querySelectorAll("a")].map((a) => a.href), holder.textContent];
+def test_texts_are_drawn_without_markup(evaluate: Evaluate) -> None:
+    """The same text as the grammar's, and no other elements than those of its nodes."""
+    code = """({formatted}, texts) => texts.map((text) => {
+        const shown = formatted(text, {});
+        shown.querySelectorAll(".host").forEach((host) => host.remove());
+        const elements = [...shown.querySelectorAll("*")];
+        return [shown.textContent, elements.map((one) => one.localName), elements.flatMap((one) => one.href ?? [])];
     })"""
-    found = evaluate("lib/text.js", code, list(LINKS))
-    assert found == [[links, shown or text] for text, (links, shown) in LINKS.items()]
+    for vector, (text, names, links) in zip(
+        vectors("formatting"),
+        evaluate("/client/ui/formatted.js", code, [v["text"] for v in vectors("formatting")]),
+        strict=True,
+    ):
+        assert text == "".join(texts_in({"blocks": vector["blocks"]}))
+        assert set(names) <= {"p", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span"}
+        assert all(link.startswith(("https://", "http://")) for link in links)
+
+
+def texts_in(node: dict[str, Any]) -> list[str]:
+    children = [child for name in ("children", "items", "blocks") for child in node.get(name, [])]
+    return [node["text"]] if "text" in node else [text for child in children for text in texts_in(child)]
+
+
+def test_addresses_become_links(evaluate: Evaluate) -> None:
+    code = """({formatted}, texts) =>
+        texts.map((text) => [...formatted(text).querySelectorAll("a")].map((a) => a.textContent))"""
+    plain = [v for v in vectors("links") if not set("*_~[") & set(v["text"])]
+    assert evaluate("/client/ui/formatted.js", code, [v["text"] for v in plain]) == [v["links"] for v in plain]
+
+
+def test_labelled_link_shows_where_it_leads(evaluate: Evaluate) -> None:
+    code = """({formatted}, text) => {
+        const shown = formatted(text);
+        return [shown.textContent, shown.querySelector("a").href, shown.querySelector("a").title];
+    }"""
+    shown = evaluate("/client/ui/formatted.js", code, "see [the **docs**](https://docs.example/a)")
+    assert shown == ["see the docs (docs.example)", "https://docs.example/a", "https://docs.example/a"]
 
 
 def test_only_mentioned_members_are_marked(evaluate: Evaluate) -> None:
-    code = """({richText}, text) => richText(text, {isName: (name) => name === "ann", self: "ann"})
-        .filter((part) => typeof part !== "string").map((part) => [part.textContent, part.className])"""
-    text = "@ann @ben a@ann.example @all"
-    assert evaluate("lib/text.js", code, text) == [["@ann", "mention me"], ["@all", "mention me"]]
+    code = """({formatted}, text) => {
+        const known = {isName: (name) => ["ann", "all"].includes(name), isMe: (name) => name === "ann"};
+        return [...formatted(text, known).querySelectorAll(".mention")].map((one) => [one.textContent, one.className]);
+    }"""
+    text = "**@ann.** @ben a@ann.example ＠all--ok `@ann`"
+    assert evaluate("/client/ui/formatted.js", code, text) == [["@ann", "mention me"], ["＠all", "mention"]]
+
+
+def test_long_text_begins_with_a_part(evaluate: Evaluate) -> None:
+    code = "({beginning}, texts) => texts.map(beginning)"
+    texts = [
+        "short",
+        "a\n" * 10,
+        "a\n" * 3000,
+        "word " * 1000,
+        "x" * 8000,
+        "```\n" + "code\n" * 100 + "```",
+        "😀" * 4000,
+    ]
+    short, ten, lines, words, letters, code_block, emoji = evaluate("/client/ui/formatted.js", code, texts)
+    assert (short, ten) == (None, None)
+    assert lines == "a\n" * 19 + "a …"
+    assert words == ("word " * 320).strip() + " …"
+    assert letters == "x" * 1600 + " …"
+    assert code_block == "```\n" + "code\n" * 19 + "```"
+    assert emoji == "😀" * 800 + " …"
 
 
 def test_touching_spans_are_joined(evaluate: Evaluate) -> None:
@@ -58,7 +101,7 @@ def test_touching_spans_are_joined(evaluate: Evaluate) -> None:
         return [spans.around(5), spans.around(12), spans.around(30), spans.has(1, 12), spans.has(21, 25)];
     }"""
     steps = [[8, 12], [1, 3], [21, 25], [4, 7], [26, 26], [9, 9], [40, 39]]
-    assert evaluate("store/spans.js", code, steps) == [[1, 12], [1, 12], None, True, True]
+    assert evaluate("/client/state/spans.js", code, steps) == [[1, 12], [1, 12], None, True, True]
 
 
 def test_mark_follows_from_the_marks_of_the_members(evaluate: Evaluate) -> None:
@@ -70,7 +113,7 @@ def test_mark_follows_from_the_marks_of_the_members(evaluate: Evaluate) -> None:
         return [{"userId": 1, "deliveredSeq": 9, "readSeq": 9}, *others]
 
     def mark(message: dict[str, Any], *marks: tuple[int, int]) -> str:
-        return str(evaluate("store/marks.js", code, [message, members(*marks)]))
+        return str(evaluate("/client/state/marks.js", code, [message, members(*marks)]))
 
     assert mark({**own, "seq": None, "status": "sending"}, (9, 9)) == "sending"
     assert mark({**own, "seq": None, "status": "failed"}) == "failed"
@@ -81,8 +124,8 @@ def test_mark_follows_from_the_marks_of_the_members(evaluate: Evaluate) -> None:
 
 def test_reaction_is_counted_once(evaluate: Evaluate) -> None:
     code = "({withReaction}, steps) => steps.reduce((all, step) => withReaction(all, ...step), [])"
-    steps = [["👍", True, True], ["👍", True, True], ["👍", True, False], ["❤️", True, False], ["❤️", False, False]]
-    assert evaluate("store/store.js", code, steps) == [{"emoji": "👍", "count": 2, "mine": True}]
+    steps = [["👍", True, True], ["👍", True, True], ["👍", True, False], ["❤️", True, False], ["❤", False, False]]
+    assert evaluate("/client/state/reactions.js", code, steps) == [{"emoji": "👍", "count": 2, "mine": True}]
 
 
 def test_only_valid_blurhashes_are_drawn(evaluate: Evaluate) -> None:
@@ -93,6 +136,73 @@ def test_only_valid_blurhashes_are_drawn(evaluate: Evaluate) -> None:
     drawn = evaluate("components/blurhash.js", code, ["LEHV6nWB2yk8pyo0adR*.7kCMdnj", "LEHV6", "", "x" * 28, None])
     assert drawn[1:] == [None, None, None, None]
     assert all(0 < part < 255 for part in drawn[0])
+
+
+def test_changes_by_the_server_of_the_host_name_nobody_who_made_them(evaluate: Evaluate) -> None:
+    code = """({systemText}, changes) => {
+        const names = {1: "You", 2: "Ben", 3: "Cyd"};
+        const store = {me: {id: 1}, people: {name: (id) => names[id]}};
+        return changes.map((system) => systemText(store, {senderId: null, message: "written", system}));
+    }"""
+    texts = {
+        "The group was created": {"type": "created"},
+        "You were added": {"type": "added", "userIds": [1]},
+        "Ben was added": {"type": "added", "userIds": [2]},
+        "You, Ben and Cyd were added": {"type": "added", "userIds": [2, 1, 3]},
+        "Ben was removed": {"type": "removed", "userIds": [2]},
+        "Ben and Cyd were removed": {"type": "removed", "userIds": [2, 3]},
+        "You are now an owner": {"type": "role", "userId": 1, "role": "owner"},
+        "Ben is now an admin": {"type": "role", "userId": 2, "role": "admin"},
+        "Cyd is now a member": {"type": "role", "userId": 3, "role": "member"},
+        "The group is now called “Shop”": {"type": "info", "name": "Shop"},
+        "The group picture was changed": {"type": "info", "avatarUrl": None},
+        "The group description was changed": {"type": "info", "description": "d"},
+        "Only admins can write now": {"type": "info", "readOnly": True},
+        "All members can write now": {"type": "info", "readOnly": False},
+        "New members can't see earlier messages now": {"type": "info", "history": "joined"},
+        "New members can see earlier messages now": {"type": "info", "history": "all"},
+        "The group was changed": {"type": "info", "metadata": {}},
+        "written": None,
+    }
+    assert evaluate("/client/ui/system_text.js", code, list(texts.values())) == list(texts)
+
+
+TIMES = """async ({useLanguage}, [languages, times]) => {
+    Object.defineProperty(navigator, "languages", {value: languages, configurable: true});
+    await useLanguage();
+    const {timeOfDay, shortly, dayName} = await import("/client/ui/times.js");
+    return [timeOfDay(times[0]), shortly(times[1]), dayName(times[2])].map((text) => text.replace(/\\s/gu, " "));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("languages", "clock", "day", "long_ago"),
+    [
+        (["en-US"], "2:05 PM", "5/3/24", "May 3, 2024"),
+        (["en-GB"], "14:05", "03/05/2024", "3 May 2024"),
+        (["de-DE"], "14:05", "03.05.24", "3. Mai 2024"),
+        (["de"], "14:05", "03.05.24", "3. Mai 2024"),
+        (["ja-JP", "en-US"], "14:05", "2024/05/03", "2024年5月3日"),
+        (["fr-CA", "fr"], "14 h 05", "2024-05-03", "3 mai 2024"),
+        (["sv-SE", "en-US"], "14:05", "2024-05-03", "3 May 2024"),  # the page has no Swedish: English as in Sweden
+        (["nl", "en-US", "en"], "14:05", "03/05/2024", "3 May 2024"),
+    ],
+)
+def test_times_look_as_people_of_the_region_write_them(
+    evaluate: Evaluate, languages: list[str], clock: str, day: str, long_ago: str
+) -> None:
+    times = ["2024-05-03T14:05:00", "2024-05-03T09:00:00", "2024-05-03T09:00:00"]
+    assert evaluate("lib/language.js", TIMES, [languages, times]) == [clock, day, long_ago]
+
+
+def test_quiet_hours_may_pass_midnight(evaluate: Evaluate) -> None:
+    code = """({inQuietTime}, [from, to, times]) => times.map((time) =>
+        inQuietTime({from, to, timeZone: "Asia/Tokyo"}, new Date(`2026-03-01T${time}:00+09:00`)))"""
+    times = ["21:59", "22:00", "00:00", "06:59", "07:00", "12:00"]
+    quiet = evaluate("lib/quiet_time.js", code, ["22:00", "07:00", times])
+    assert quiet == [False, True, True, True, False, False]
+    assert evaluate("lib/quiet_time.js", code, ["07:00", "12:00", times]) == [False, False, False, False, True, False]
+    assert evaluate("lib/quiet_time.js", "({inQuietTime}) => inQuietTime(null, new Date())") is False
 
 
 def test_files_over_the_limits_are_refused_before_the_upload(evaluate: Evaluate) -> None:
@@ -109,8 +219,36 @@ def test_files_over_the_limits_are_refused_before_the_upload(evaluate: Evaluate)
     assert evaluate("views/uploads.js", code) == [["b.png", "c.bin"], "Too large. The limit is 2.0 KB."]
 
 
+def test_types_that_the_server_does_not_show_have_the_limit_of_files(evaluate: Evaluate) -> None:
+    code = """({Uploads}) => {
+        const uploads = [];
+        const upload = (file) => (uploads.push(file.name), new Promise(() => {}));
+        const limits = {maxImageBytes: 10, maxVideoBytes: 10, maxFileBytes: 99};
+        const view = new Uploads({client: {limits, upload}}, 1, () => {});
+        const file = (name, type) => new File([new Uint8Array(50)], name, {type});
+        view.add([file("a.tiff", "image/tiff"), file("b.ts", "video/mp2t"), file("c.heic", "image/heic")]);
+        return uploads;
+    }"""
+    assert evaluate("views/uploads.js", code) == ["a.tiff", "b.ts"]
+
+
+def test_without_a_media_storage_nothing_offers_files(evaluate: Evaluate) -> None:
+    code = """async ({Composer}, media) => {
+        const limits = {media, maxAttachments: 3};
+        const client = {limits, typing: () => {}, upload: () => new Promise(() => {})};
+        const topics = {on: () => () => {}};
+        const drafts = {of: () => ({message: ""}), set: () => {}, save: () => {}, clear: () => {}};
+        const composer = new Composer({store: {client, topics, drafts}}, 1, () => {});
+        const shown = (label) => !composer.element.querySelector(`[aria-label="${label}"]`).hidden;
+        composer.addFiles([new File(["x"], "x.txt")]);
+        return [shown("Attach files"), composer.element.querySelectorAll(".uploads li").length];
+    }"""
+    assert evaluate("views/composer.js", code, False) == [False, 0]
+    assert evaluate("views/composer.js", code, True) == [True, 1]
+
+
 def test_browser_blocks_markup_from_scripts(evaluate: Evaluate) -> None:
     code = """(_, text) => {
         try { document.body.innerHTML = text; return "taken"; } catch (error) { return error.name; }
     }"""
-    assert evaluate("lib/dom.js", code, "<p>text</p>") == "TypeError"
+    assert evaluate("/client/ui/dom.js", code, "<p>text</p>") == "TypeError"

@@ -35,6 +35,31 @@ def test_messages_written_offline_are_sent_once_in_order(window: OpenWindow, peo
     expect(here.page.locator(".message .text")).to_have_text(said)
 
 
+# Records the state that the page shows right after the browser has reported that it is offline, or online again.
+WATCH_NETWORK = """for (const name of ["offline", "online"]) addEventListener(name, () => setTimeout(() => {
+    const line = document.querySelector(".connection");
+    window[`after_${name}`] = [line.dataset.status, line.textContent];
+}))"""
+SEEN = """(name) => new Promise((done) => {
+    const look = () => window[`after_${name}`] ? done(window[`after_${name}`]) : setTimeout(look, 20);
+    look();
+})"""
+
+
+def test_page_notices_at_once_that_the_network_is_gone_and_back(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    here = window().sign_in_demo(ann.username).open("Ben Baker")
+    here.page.evaluate(WATCH_NETWORK)
+    here.context.set_offline(True)
+    shown = "No connection. Your messages will be sent when you're back online."
+    assert here.page.evaluate(SEEN, "offline") == ["offline", shown]
+    ben.say(conversation, "said meanwhile")
+    here.context.set_offline(False)
+    assert here.page.evaluate(SEEN, "online")[0] in ("connecting", "online")
+    here.sees("said meanwhile")
+    expect(here.page.locator(".connection")).to_be_empty()
+
+
 @pytest.mark.parametrize(
     ("blocked", "transport"),
     [((WEBSOCKET,), "sse"), ((WEBSOCKET, EVENT_STREAM), "long-poll")],

@@ -129,6 +129,11 @@ def test_muted_group_can_still_notify_of_mentions(window: OpenWindow, people: Pe
     expect(beside.page).to_have_title("(1) Parley")
 
     here.open("Team").page.get_by_label("Details", exact=True).click()
+    here.page.route("**/mute", lambda route: route.abort())
+    choice.click()
+    expect(here.page.get_by_text("Can't reach the server right now.")).to_be_visible()
+    expect(choice).to_be_checked()
+    here.page.unroute("**/mute")
     choice.uncheck()
     expect(choice).to_be_focused()
     expect(choice).not_to_be_checked()
@@ -166,11 +171,11 @@ def test_requests_to_join_groups_are_accepted_and_refused(window: OpenWindow, pe
     wait_until(lambda: ben.call("GET", "/me")["mayAddMe"] == "nobody", 10, "the setting")
     here.page.keyboard.press("Escape")
     ann.group("Hike", ben)
-    ann.group("Sail", ben)
-
-    here.page.reload()
     here.page.get_by_role("button", name="Requests").click()
     dialog = here.page.get_by_role("dialog", name="Requests")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    ann.group("Sail", ben)
+    expect(dialog.get_by_role("listitem")).to_have_count(2)
     row = dialog.get_by_role("listitem").filter(has_text="Hike")
     expect(row).to_contain_text("Ann Archer wants to add you · 1 member")
     assert violations(here.page) == []
@@ -200,7 +205,9 @@ def test_request_to_write_is_accepted(window: OpenWindow, people: People) -> Non
         sender.say(opened, "hello from a stranger")
         sender.say(opened, "and again")
 
-    here.page.reload()
+    beside = window().sign_in_demo(ben.username)
+    for one in (here, beside):
+        expect(one.page.get_by_label("2 requests")).to_be_visible()
     here.page.get_by_role("button", name="Requests").click()
     expect(here.row("Ann Archer")).to_have_count(0)
     dialog = here.page.get_by_role("dialog", name="Requests")
@@ -209,6 +216,7 @@ def test_request_to_write_is_accepted(window: OpenWindow, people: People) -> Non
     assert violations(here.page) == []
     row.get_by_role("button", name="Refuse").click()
     expect(row).to_have_count(0)
+    expect(beside.page.get_by_label("1 request")).to_be_visible()
     elsewhere = window().sign_in_demo(ben.username)
     dialog.get_by_role("button", name="Accept").click()
     expect(elsewhere.row("Ann Archer")).to_contain_text("and again")

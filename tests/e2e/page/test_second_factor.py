@@ -19,7 +19,7 @@ def settings(window: Window) -> Locator:
 
 
 def turn_on(window: Window, section: Locator) -> tuple[pyotp.TOTP, list[str]]:
-    """Returns what the user keeps: the authenticator and the recovery codes."""
+    """Turns the second factor on. Returns the user's authenticator and recovery codes."""
     section.get_by_label("Your password").fill(PASSWORD)
     section.get_by_role("button", name="Set up").click()
     link = section.get_by_role("link", name="open it in an app on this device").get_attribute("href")

@@ -24,7 +24,7 @@ export function storageOfThisWindow(demo) {
 
 /** Rejects with a `code` if the server refuses the demo code. */
 export async function demoSignIn(client, code) {
-  const response = await fetch("/demo/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code }) });
+  const response = await fetch("demo/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code }) });
   const answer = await response.json();
   if (!response.ok) throw Object.assign(new Error(answer.detail), { code: answer.code });
   await client.useTokens(answer);

@@ -2,7 +2,7 @@
 // policy: the service worker and the client's files, from this origin. Browsers without trusted types ignore it.
 // Imported first, before any module registers a worker.
 
-const OURS = ["/sw.js", "/client/"];
+const OURS = ["sw.js", "client/"].map((path) => new URL(path, location.href).pathname); // the server may be mounted below a prefix
 
 /** @param {string} address */
 function ownWorker(address) {

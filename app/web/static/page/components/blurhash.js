@@ -1,6 +1,6 @@
 // Draws a blurhash on a small canvas: a preview of a picture until it is loaded. Format: blurha.sh.
 
-import { h } from "../lib/dom.js";
+import { h } from "/client/ui/dom.js";
 
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
 const SIZE = 32;

@@ -1,7 +1,8 @@
 // Dialogs: the browser's own <dialog>, which traps the focus, closes on Escape and restores the focus.
 
-import { h } from "../lib/dom.js";
-import { button, iconButton } from "./button.js";
+import { h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { button, iconButton } from "/client/ui/button.js";
 
 let count = 0;
 
@@ -24,7 +25,7 @@ export function openDialog(title, build, { wide = false } = {}) {
       resolve(answer);
     });
     dialog.addEventListener("click", (event) => event.target === dialog && close());
-    const head = h("header", null, h("h2", { id: label }, title), iconButton("close", "Close", () => close()));
+    const head = h("header", null, h("h2", { id: label }, title), iconButton("close", t("Close"), () => close()));
     dialog.append(h("div.dialog", null, head, build(close)));
     document.body.append(dialog);
     dialog.showModal();
@@ -32,11 +33,16 @@ export function openDialog(title, build, { wide = false } = {}) {
   });
 }
 
+/** Dismisses all dialogs. */
+export function closeDialogs() {
+  for (const dialog of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll("dialog[open]"))) dialog.close();
+}
+
 /** Asks for confirmation. Resolves to true or false. */
 export async function confirmed(title, text, yes) {
   const answer = await openDialog(title, (close) => [
     h("p", null, text),
-    h("div.actions", null, button("Cancel", () => close(false)), button(yes, () => close(true), "danger")),
+    h("div.actions", null, button(t("Cancel"), () => close(false)), button(yes, () => close(true), "danger")),
   ]);
   return answer === true;
 }

@@ -1,27 +1,24 @@
-import { h } from "../lib/dom.js";
+import { h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { later } from "./later.js";
 
 export const QUICK = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 
-const NAMES = {
-  "👍": "thumbs up", "❤️": "heart", "😂": "tears of joy", "😮": "surprised", "😢": "sad", "🙏": "thanks",
-};
+const names = () => ({
+  "👍": t("thumbs up"), "❤️": t("heart"), "😂": t("tears of joy"), "😮": t("surprised"), "😢": t("sad"), "🙏": t("thanks"),
+});
 
-const ALL = [..."😀😃😄😁😆😅🤣🙂😉😊😇🥰😍😘😋😜🤔🤨😐🙄😏😴😎🥳🤯😭😡😱🤗🫡🤝👋👌✌🤞👏🙌💪🔥✨🎉🎂🌟💯✅❌❓☕🍕🍻🌍🚀🐛💡📌👀"];
-
-export const emojiName = (emoji) => NAMES[emoji] ?? emoji;
+export const emojiName = (emoji) => names()[emoji] ?? emoji;
 
 /** A row of common emoji; `pick` gets the chosen one. */
 export function quickEmoji(pick, mine = []) {
   const one = (emoji) =>
     h("button.emoji", {
       type: "button", role: "menuitemcheckbox", "aria-checked": String(mine.includes(emoji)),
-      "aria-label": `React with ${emojiName(emoji)}`, onclick: () => pick(emoji),
+      "aria-label": t("React with {emoji}", { emoji: emojiName(emoji) }), onclick: () => pick(emoji),
     }, emoji);
-  return h("div.quick", { role: "group", "aria-label": "Reactions" }, QUICK.map(one));
+  return h("div.quick", { role: "group", "aria-label": t("Reactions") }, QUICK.map(one));
 }
 
-/** A grid of all emoji; `pick` gets the chosen one. */
-export function emojiGrid(pick) {
-  return h("div.emoji-grid", null, [...QUICK, ...ALL].map((emoji) =>
-    h("button.emoji", { type: "button", "aria-label": emojiName(emoji), onclick: () => pick(emoji) }, emoji)));
-}
+/** Lets the user choose any emoji. Resolves with it, or undefined. @param {string} title @returns {Promise<string | undefined>} */
+export const pickEmoji = (title) => later(import("../emoji/picker.js"), ({ openPicker }) => openPicker(title));

@@ -1,5 +1,5 @@
-import { h } from "../lib/dom.js";
-import { icon } from "./icons.js";
+import { h } from "/client/ui/dom.js";
+import { icon } from "/client/ui/icons.js";
 
 /** A button as wide as its card, for lists of actions. */
 export function line(name, label, onclick, danger = false) {

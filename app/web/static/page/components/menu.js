@@ -1,25 +1,31 @@
 // A menu next to its button. Arrow keys move; Escape or a click outside closes it and returns the focus.
 
-import { h } from "../lib/dom.js";
-import { icon } from "./icons.js";
+import { h } from "/client/ui/dom.js";
+import { isRightToLeft } from "/client/ui/language.js";
+import { ariaKeys, pressed, shown } from "../lib/keys.js";
+import { icon } from "/client/ui/icons.js";
 
 // Screen readers skip what is outside of all landmarks.
-const LANDMARKS = "main, nav, aside, dialog";
+const LANDMARKS = "main, nav, aside, dialog"; // not shown
 
 let open = null;
 
 /**
+ * An entry acts after the focus is back at the anchor, so a dialog that it opens returns there too.
  * @param {HTMLElement} anchor
- * @param {({label: string, icon: any, act: () => void, danger?: boolean} | false | null)[]} items
+ * @param {({label: string, icon: any, act: () => void, danger?: boolean, key?: string} | false | null)[]} items
  * @param {Node} [above] shown above the items, for example a row of reactions
  */
 export function openMenu(anchor, items, above) {
   open?.close();
+  const row = anchor.closest("li[id]")?.id;
   const menu = h("div.menu", { role: "menu", onkeydown: onKey });
-  const entries = items.flatMap((item) => (item ? [entry(item, () => close(false))] : []));
+  const entries = items.flatMap((item) => (item ? [entry(item, () => close())] : []));
   menu.append(...(above ? [above] : []), ...entries);
   (anchor.closest(LANDMARKS) ?? document.body).append(menu);
-  place(menu, anchor.getBoundingClientRect());
+  const placed = () => place(menu, anchor.getBoundingClientRect());
+  placed();
+  window.addEventListener("resize", placed); // a phone that is turned
   const expand = (on) => anchor.matches("button") && anchor.setAttribute("aria-expanded", on); // a bubble on a phone is none
   expand(true);
   document.addEventListener("pointerdown", onOutside, true);
@@ -32,33 +38,41 @@ export function openMenu(anchor, items, above) {
     menu.remove();
     expand(false);
     document.removeEventListener("pointerdown", onOutside, true);
+    window.removeEventListener("resize", placed);
     open = null;
-    if (back) anchor.focus();
+    if (back) (anchor.isConnected ? anchor : document.getElementById(row))?.focus(); // a message that was drawn again
   }
   function onOutside(event) {
     if (!menu.contains(event.target)) close(false);
   }
   function onKey(event) {
+    const chosen = entries.find(({ dataset: { key } }) => key && pressed(event, key));
+    if (chosen) {
+      event.preventDefault();
+      return chosen.click();
+    }
     if (event.key === "Escape" || event.key === "Tab") {
       event.preventDefault();
       event.stopPropagation();
       close();
     } else if (["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"].includes(event.key)) {
       event.preventDefault();
-      step(menu, event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1);
+      const forward = isRightToLeft() ? "ArrowLeft" : "ArrowRight";
+      step(menu, event.key === "ArrowDown" || event.key === forward ? 1 : -1);
     }
   }
   return close;
 }
 
-/** @param {{label: string, icon: any, act: () => void, danger?: boolean}} item @param {() => void} close */
-function entry({ label, icon: name, act, danger }, close) {
+/** @param {{label: string, icon: any, act: () => void, danger?: boolean, key?: string}} item @param {() => void} close */
+function entry({ label, icon: name, act, danger, key }, close) {
   const chosen = () => {
     close();
     act();
   };
   const kind = danger ? "button.entry.danger" : "button.entry";
-  return h(kind, { type: "button", role: "menuitem", onclick: chosen }, icon(name), label);
+  const hint = key ? h("kbd", { "aria-hidden": "true" }, shown(key)) : null;
+  return h(kind, { type: "button", role: "menuitem", onclick: chosen, "aria-keyshortcuts": key ? ariaKeys(key) : null, dataset: { key: key ?? "" } }, icon(name), h("span.grow", null, label), hint);
 }
 
 function step(menu, by) {
@@ -72,7 +86,8 @@ function place(menu, at) {
   const { offsetWidth: width, offsetHeight: height } = menu;
   const below = at.bottom + 4 + height < innerHeight;
   const top = below ? at.bottom + 4 : Math.max(8, at.top - height - 4);
-  const left = Math.min(Math.max(8, at.right - width), innerWidth - width - 8);
+  const wanted = isRightToLeft() ? at.left : at.right - width;
+  const left = Math.min(Math.max(8, wanted), innerWidth - width - 8);
   menu.style.setProperty("top", `${top}px`);
   menu.style.setProperty("left", `${Math.max(8, left)}px`);
 }

@@ -1,7 +1,7 @@
 // Short notes at the edge of the page, also announced to screen readers.
 
-import { h } from "../lib/dom.js";
-import { sentence } from "../lib/words.js";
+import { h } from "/client/ui/dom.js";
+import { sentence } from "/client/ui/words.js";
 
 const SHOWN_MS = 5000;
 const MAX_TOASTS = 3;

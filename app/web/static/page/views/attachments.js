@@ -1,10 +1,11 @@
 // The attachments of a message: pictures, recordings, videos and files, with states for "processing" and "failed".
 
 import { blurhash } from "../components/blurhash.js";
-import { icon } from "../components/icons.js";
+import { icon } from "/client/ui/icons.js";
 import { toastError } from "../components/toast.js";
-import { h } from "../lib/dom.js";
-import { size } from "../lib/words.js";
+import { h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { size } from "/client/ui/words.js";
 import { audioPlayer } from "./audio_player.js";
 
 const MAX_WIDTH_PX = 320;
@@ -13,14 +14,15 @@ const MAX_HEIGHT_PX = 360;
 export function attachments(store, message, actions) {
   const all = message.attachments ?? [];
   if (!all.length) return null;
-  return h("div.attachments", null, all.map((attachment) => one(store, attachment, actions)));
+  const album = all.length > 1 && all.every(({ kind, status }) => kind === "image" && status !== "failed");
+  return h(album ? "div.attachments.album" : "div.attachments", null, all.map((attachment) => one(store, attachment, message, actions, album)));
 }
 
-function one(store, attachment, actions) {
+function one(store, attachment, message, actions, album) {
   const { status, kind, mediaId } = attachment;
   const local = store.media.local(mediaId);
   if (status === "failed") return failed(attachment);
-  if (kind === "image") return picture(store, attachment, local, actions);
+  if (kind === "image") return picture(store, attachment, local, () => actions.openPicture(attachment, message), album ? {} : box(attachment));
   if (status === "processing" && !local) return processing(attachment);
   if (kind === "audio") return audioPlayer(attachment, () => local ?? store.media.url(mediaId));
   if (kind === "video") return video(store, attachment, local);
@@ -36,9 +38,9 @@ function box(attachment) {
   return { width: `${shown}px`, "aspect-ratio": `${width} / ${height}` };
 }
 
-function picture(store, attachment, local, actions) {
-  const name = attachment.filename ?? "Picture";
-  const frame = h("button.picture", { type: "button", "aria-label": `Open ${name}`, style: box(attachment), onclick: () => actions.openPicture(attachment) });
+function picture(store, attachment, local, open, style) {
+  const name = attachment.filename ?? t("Picture");
+  const frame = h("button.picture", { type: "button", "aria-label": t("Open {name}", { name }), style, onclick: open });
   frame.append(blurhash(attachment.blurhash) ?? h("span.blank"));
   const show = (address) => {
     const image = h("img", { alt: name, src: address, decoding: "async" });
@@ -48,12 +50,12 @@ function picture(store, attachment, local, actions) {
   };
   if (local) show(local);
   else if (attachment.status !== "processing") store.media.url(attachment.mediaId, "thumbnail").then(show, () => frame.classList.add("broken"));
-  if (attachment.status === "processing") frame.append(h("span.spinner", { role: "status", "aria-label": "Processing" }));
+  if (attachment.status === "processing") frame.append(h("span.spinner", { role: "status", "aria-label": t("Processing") }));
   return frame;
 }
 
 function video(store, attachment, local) {
-  const player = h("video.video", { controls: true, preload: "none", style: box(attachment), "aria-label": attachment.filename ?? "Video" });
+  const player = h("video.video", { controls: true, preload: "none", style: box(attachment), "aria-label": attachment.filename ?? t("Video") });
   if (local) player.src = local;
   else store.media.url(attachment.mediaId).then((address) => (player.src = address), () => player.replaceWith(failed(attachment)));
   return player;
@@ -72,14 +74,14 @@ function file(store, attachment) {
 }
 
 function processing(attachment) {
-  return h("div.file", null, h("span.sign", null, h("span.spinner", { role: "status", "aria-label": "Processing" })), label(attachment, "Processing…"));
+  return h("div.file", null, h("span.sign", null, h("span.spinner", { role: "status", "aria-label": t("Processing") })), label(attachment, t("Processing…")));
 }
 
 function failed(attachment) {
-  const why = { too_large: "This picture is too large.", unreadable: "This file is damaged.", deleted: "This file was deleted." }[attachment.code] ?? "This file could not be processed.";
+  const why = { too_large: t("This picture is too large."), unreadable: t("This file is damaged."), deleted: t("This file was deleted.") }[attachment.code] ?? t("This file could not be processed.");
   return h("div.file.broken", null, h("span.sign", null, icon("warn")), label(attachment, why));
 }
 
 function label(attachment, detail) {
-  return h("span.words", null, h("span.name", null, attachment.filename ?? "File"), h("span.detail", null, detail));
+  return h("span.words", null, h("span.name", { dir: "auto" }, attachment.filename ?? t("File")), h("span.detail", null, detail));
 }

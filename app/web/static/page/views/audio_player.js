@@ -1,9 +1,10 @@
 // A voice message: a play button, a waveform to seek in, and the duration.
 
-import { icon } from "../components/icons.js";
+import { icon } from "/client/ui/icons.js";
 import { toast } from "../components/toast.js";
-import { fill, h } from "../lib/dom.js";
-import { minutesAndSeconds } from "../lib/times.js";
+import { fill, h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { minutesAndSeconds } from "/client/ui/times.js";
 
 const BARS = 32;
 
@@ -11,8 +12,8 @@ const BARS = 32;
 export function audioPlayer(attachment, address) {
   const audio = new Audio();
   audio.preload = "none";
-  const play = h("button.icon-button.play", { type: "button", "aria-label": "Play", onclick: toggle }, icon("play"));
-  const seek = h("input.seek", { type: "range", min: "0", max: "1000", value: "0", "aria-label": "Position", oninput: onSeek });
+  const play = h("button.icon-button.play", { type: "button", "aria-label": t("Play"), onclick: toggle }, icon("play"));
+  const seek = h("input.seek", { type: "range", min: "0", max: "1000", value: "0", "aria-label": t("Position"), oninput: onSeek });
   const time = h("span.time", null, minutesAndSeconds(attachment.duration ?? 0));
   const bars = h("span.bars", { "aria-hidden": "true" }, heights(attachment.waveform).map((height) => h("span", { style: { height } })));
 
@@ -22,7 +23,7 @@ export function audioPlayer(attachment, address) {
       if (!audio.src) audio.src = await address();
       await audio.play();
     } catch {
-      toast("Can't play this recording right now.");
+      toast(t("Can't play this recording right now."));
     }
     return undefined;
   }
@@ -40,7 +41,7 @@ export function audioPlayer(attachment, address) {
   }
   function onState() {
     fill(play, icon(audio.paused ? "play" : "pause"));
-    play.setAttribute("aria-label", audio.paused ? "Play" : "Pause");
+    play.setAttribute("aria-label", audio.paused ? t("Play") : t("Pause"));
     show();
   }
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, onState);

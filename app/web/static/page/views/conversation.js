@@ -1,14 +1,18 @@
 // An open conversation: its header, its messages, and the composer.
 
-import { iconButton } from "../components/button.js";
-import { empty } from "../components/empty.js";
-import { icon } from "../components/icons.js";
-import { fill, h } from "../lib/dom.js";
-import { isMuted } from "../store/conversations.js";
+import { iconButton } from "/client/ui/button.js";
+import { empty } from "/client/ui/empty.js";
+import { icon } from "/client/ui/icons.js";
+import { fill, h, reconcile } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { isMuted } from "/client/state/conversations.js";
 import { Composer } from "./composer.js";
-import { face, subtitleOf, titleOf, typingText } from "./conversation_names.js";
+import { foldsOf } from "./folds.js";
+import { face, subtitleOf, titleOf, typingText } from "/client/ui/conversation_names.js";
 import { messageActions } from "./message_actions.js";
 import { MessageList } from "./message_list.js";
+import { roleIn } from "./roles.js";
+import { signsKey, statusSigns } from "./user_status.js";
 
 const MARK_EVERY_MS = 250;
 
@@ -20,7 +24,7 @@ export class ConversationView {
   #ends = [];
   #head = h("header.conversation-head");
   #body = h("div.conversation-body");
-  #blockedNote = h("p.blocked");
+  #blockedNote = h("p.blocked", { hidden: true });
   #seen = 0;
   #marked = 0;
   #timer = 0;
@@ -28,8 +32,9 @@ export class ConversationView {
   /** @param {any} app @param {number} id */
   constructor(app, id) {
     [this.#app, this.#id] = [app, id];
-    this.element = h("section.conversation", { "aria-label": "Conversation" }, this.#head, this.#body);
-    this.element.addEventListener("dragover", (event) => event.preventDefault());
+    this.element = h("section.conversation", { "aria-label": t("Conversation") }, this.#head, this.#body, h("p.drop-here", { "aria-hidden": "true" }, t("Drop files here to send them")));
+    this.element.addEventListener("dragover", (event) => this.#onDrag(event, true));
+    this.element.addEventListener("dragleave", (event) => this.element.contains(event.relatedTarget) || this.#onDrag(event, false));
     this.element.addEventListener("drop", (event) => this.#onDrop(event));
   }
 
@@ -37,13 +42,15 @@ export class ConversationView {
     return this.#app.store.conversations.get(this.#id);
   }
 
-  async open(seq) {
+  /** `place`: the seq or id of a message to show. */
+  async open(place) {
     const { store } = this.#app;
     try {
       // Groups in the list have no members, and the read marks are part of the members.
-      if (this.#conversation?.members) this.#begin(seq);
+      if (this.#conversation?.members) this.#begin(place);
       const conversation = await store.conversations.fetch(this.#id);
-      if (!this.#list) this.#begin(seq);
+      if (!this.#list) this.#begin(place);
+      if (conversation.markedUnread) store.markUnread(this.#id, false).catch(() => undefined); // the next read mark ends it too
       const others = conversation.members?.map((member) => member.userId) ?? [];
       await store.presence.watch(others.slice(0, 100));
     } catch (error) {
@@ -58,16 +65,20 @@ export class ConversationView {
     clearTimeout(this.#timer);
   }
 
-  /** Jumps to a message. */
+  /** Jumps to a message, or to the newest. */
   show(seq) {
     return this.#list?.goTo(seq);
+  }
+
+  showUnread() {
+    return this.#list?.showUnread();
   }
 
   focus() {
     if (!matchMedia("(hover: none)").matches) this.#composer?.focus();
   }
 
-  #begin(seq) {
+  #begin(place) {
     const { store } = this.#app;
     const timeline = store.timeline(this.#id);
     const view = {
@@ -76,14 +87,17 @@ export class ConversationView {
       jump: (target) => target && this.#list.goTo(target),
     };
     const actions = messageActions(this.#app, () => this.#conversation, view);
-    const context = { store, conversation: this.#conversation, actions, findMessage: (id) => timeline.find(id) };
+    const folds = foldsOf(this.#app, () => this.#update());
+    const context = { store, conversation: this.#conversation, actions, folds, findMessage: (id) => timeline.find(id) };
     this.#list = new MessageList(context, (last) => this.#onSeen(last));
     this.#composer = new Composer(this.#app, this.#id, () => this.#list.sent());
     this.#composer.onEditLast = () => this.#lastOwn(timeline);
     fill(this.#body, this.#list.element, this.#blockedNote, this.#composer.element);
     this.#listen();
     this.#drawHead();
-    this.#list.open(seq);
+    this.#list.open(place);
+    const given = this.#app.takeGiven(this.#id);
+    if (given) this.#composer.add(given);
     this.focus();
   }
 
@@ -91,9 +105,10 @@ export class ConversationView {
     const { topics } = this.#app.store;
     const id = this.#id;
     const on = (names, listener) => this.#ends.push(topics.on(names, listener));
-    on([`messages:${id}`, `marks:${id}`, `conversation:${id}`, "people"], () => this.#update());
+    on([`messages:${id}`, `marks:${id}`, `conversation:${id}`, "people", "blocks"], () => this.#update());
     on([`conversation:${id}`, `typing:${id}`, "presence", "people", "connection", "blocks"], () => this.#drawHead());
     on("resync", () => this.#reload());
+    on(`removed:${id}`, () => this.#app.go("#/"));
     const look = () => this.#list.look();
     window.addEventListener("focus", look);
     document.addEventListener("visibilitychange", look);
@@ -118,10 +133,10 @@ export class ConversationView {
   }
 
   #gone(error) {
-    const words = { left: "You are no longer a member of this group.", not_found: "This conversation doesn't exist, or you don't have access to it." };
-    const text = words[error.code] ?? "Couldn't load this conversation.";
-    const again = error.code in words ? null : h("button.button.plain", { type: "button", onclick: () => this.open() }, "Try again");
-    fill(this.#head, this.#back());
+    const words = { left: t("You are no longer a member of this group."), not_found: t("This conversation doesn't exist, or you don't have access to it.") };
+    const text = words[error.code] ?? t("Couldn't load this conversation.");
+    const again = error.code in words ? null : h("button.button.plain", { type: "button", onclick: () => this.open() }, t("Try again"));
+    reconcile(this.#head, [this.#back(), { key: "title", deps: [], make: () => h("h1.unseen", null, t("Conversation")) }]);
     fill(this.#body, empty("info", text, "", again));
   }
 
@@ -144,41 +159,57 @@ export class ConversationView {
     return own.find((m) => m.senderId === this.#app.store.me.id && m.message && !m.deletedAt && m.kind !== "system");
   }
 
+  #onDrag(event, over) {
+    if (!event.dataTransfer?.types.includes("Files")) return; // not shown
+    event.preventDefault(); // else the browser leaves the page for a dropped file
+    this.element.classList.toggle("dropping", over && !this.#composer?.element.hidden);
+  }
+
   #onDrop(event) {
+    this.element.classList.remove("dropping");
     const files = [...(event.dataTransfer?.files ?? [])];
     if (!files.length) return;
     event.preventDefault();
+    if (this.#composer?.element.hidden) return;
     this.#composer?.addFiles(files);
   }
 
+  /** The button, for `reconcile`. */
   #back() {
-    return iconButton("back", "Back to conversations", () => this.#app.go("#/"), { class: "back" });
+    return { key: "back", deps: [], make: () => iconButton("back", t("Back to conversations"), () => this.#app.go("#/"), { class: "back" }) };
   }
 
   #drawHead() {
     const conversation = this.#conversation;
     if (!conversation) return;
     const { store } = this.#app;
+    const [name, subtitle, muted] = [titleOf(store, conversation), subtitleOf(store, conversation), isMuted(conversation)];
     const typing = Boolean(typingText(store, conversation));
-    const title = h("h1", null, titleOf(store, conversation), isMuted(conversation) ? h("span.muted-sign", { title: "Muted" }, icon("muted")) : null);
-    const about = h("button.about", { type: "button", "aria-label": `${titleOf(store, conversation)}: details`, onclick: () => this.#app.toggleDetails() },
-      face(store, conversation), h("span.words", null, title, h("span.subtitle", { class: typing ? "typing" : "", dataset: { role: "subtitle" } }, subtitleOf(store, conversation))));
-    // The buttons are redrawn whenever somebody types, so restore the focus.
-    const focused = this.#head.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-    fill(this.#head, this.#back(), about,
-      iconButton("search", "Search in this conversation", () => this.#app.searchIn(this.#id)),
-      iconButton("info", "Details", () => this.#app.toggleDetails()));
-    if (focused) [...this.#head.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === focused)?.focus();
+    const peer = conversation.kind === "direct" ? store.people.get(store.conversations.peerOf(conversation)) : null;
+    const [signs, online] = peer ? [signsKey(peer), store.presence.isOnline(peer.id)] : ["", false];
+    const { avatarUrl } = peer ?? conversation;
+    const title = () => h("h1", null, name, peer ? statusSigns(peer) : null, muted ? h("span.muted-sign", { title: t("Muted") }, icon("muted")) : null);
+    const about = () => h("button.about", { type: "button", "aria-label": t("{name}: details", { name }), onclick: () => this.#app.toggleDetails() },
+      face(store, conversation), h("span.words", null, title(), h("span.subtitle", { class: typing ? "typing" : "", dataset: { role: "subtitle" } }, subtitle)));
+    reconcile(this.#head, [
+      this.#back(),
+      { key: "about", deps: [name, signs, muted, avatarUrl, online, typing, subtitle], make: about },
+      { key: "search", deps: [], make: () => iconButton("search", t("Search in this conversation"), () => this.#app.searchIn(this.#id)) },
+      { key: "info", deps: [], make: () => iconButton("info", t("Details"), () => this.#app.toggleDetails()) },
+    ]);
     this.#drawBlocked(conversation);
   }
 
   #drawBlocked(conversation) {
     const peer = conversation.kind === "direct" ? this.#app.store.conversations.peerOf(conversation) : null;
     const blocked = peer !== null && this.#app.blocked.has(peer);
-    this.#composer.element.hidden = blocked;
-    this.#blockedNote.hidden = !blocked;
-    if (blocked) {
-      fill(this.#blockedNote, "You blocked this person. ", h("button.link", { type: "button", onclick: () => this.#app.setBlocked(peer, false) }, "Unblock"));
+    const silenced = Boolean(conversation.readOnly) && roleIn(conversation, this.#app.store.me.id) === "member";
+    this.#composer.element.hidden = blocked || silenced;
+    const shown = !this.#blockedNote.hidden;
+    this.#blockedNote.hidden = !blocked && !silenced;
+    if (silenced) this.#blockedNote.textContent = t("Only admins can write here.");
+    else if (blocked && !shown) {
+      fill(this.#blockedNote, t("You blocked this person."), " ", h("button.link", { type: "button", onclick: () => this.#app.setBlocked(peer, false) }, t("Unblock")));
     }
   }
 }

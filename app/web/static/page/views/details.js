@@ -1,33 +1,40 @@
 // The details panel: members, notifications and pinned messages; for groups also their administration.
 
-import { iconButton } from "../components/button.js";
+import { iconButton } from "/client/ui/button.js";
 import { confirmed } from "../components/dialog.js";
+import { later } from "../components/later.js";
 import { line } from "../components/line.js";
 import { toastError } from "../components/toast.js";
-import { fill, h } from "../lib/dom.js";
-import { shortly } from "../lib/times.js";
-import { isMuted } from "../store/conversations.js";
+import { h, reconcile } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { shortly } from "/client/ui/times.js";
+import { isMuted } from "/client/state/conversations.js";
 import { avatarChoice } from "./avatar_choice.js";
-import { face, subtitleOf, titleOf } from "./conversation_names.js";
-import { editGroup, groupInvites } from "./group_admin.js";
-import { addPeople, memberList } from "./members.js";
+import { face, subtitleOf, titleOf } from "/client/ui/conversation_names.js";
+import { jumpToDate } from "./jump_to_date.js";
+import { Members } from "./members.js";
 import { chooseMute, muteState } from "./mute.js";
 import { leads, roleIn } from "./roles.js";
-import { preview } from "./system_text.js";
+import { preview } from "/client/ui/system_text.js";
+import { statusText } from "./user_status.js";
 
 export class Details {
+  isDetails = true;
   #app;
   #id;
   #pins = [];
   #ends = [];
+  #members;
   #body = h("div.panel-body");
 
   constructor(app, conversationId) {
     [this.#app, this.#id] = [app, conversationId];
-    const head = h("header", null, h("h2", null, "Details"), iconButton("close", "Close details", () => app.closePanel()));
-    this.element = h("aside.panel", { "aria-label": "Details" }, head, this.#body);
+    this.#members = new Members(app, conversationId);
+    const head = h("header", null, h("h2", null, t("Details")), iconButton("close", t("Close details"), () => app.closePanel()));
+    this.element = h("aside.panel", { "aria-label": t("Details") }, head, this.#body);
     const { topics } = app.store;
     this.#ends = [topics.on([`conversation:${conversationId}`, "people", "presence", "blocks"], () => this.#draw()),
+      topics.on([`members:${conversationId}`, "resync"], () => this.#members.reload()),
       topics.on([`pins:${conversationId}`, "resync"], () => this.#loadPins())];
     this.#draw();
     this.#loadPins();
@@ -52,24 +59,40 @@ export class Details {
 
   #draw() {
     const conversation = this.#conversation;
-    if (!conversation) return fill(this.#body);
+    if (conversation?.kind === "group") this.#members.draw();
+    reconcile(this.#body, conversation ? this.#cards(conversation) : []);
+  }
+
+  /** The cards, for `reconcile`: a card that shows the same as before keeps its element, so no click on it is lost. */
+  #cards(conversation) {
+    const { kind, mutedUntil, exceptMentions, archived, pinned, avatarUrl } = conversation;
+    const group = kind === "group";
+    const pins = this.#pinsNow();
+    const blocked = !group && this.#app.blocked.has(this.#peer(conversation));
+    return [
+      this.#who(conversation),
+      { key: "settings", deps: [isMuted(conversation), mutedUntil, exceptMentions, archived, pinned], make: () => this.#settings(conversation) },
+      group && leads(roleIn(conversation, this.#app.store.me.id)) && { key: "administration", deps: [Boolean(avatarUrl)], make: () => this.#administration(Boolean(avatarUrl)) },
+      pins.length > 0 && this.#pinned(pins),
+      group && { key: "members", deps: [], make: () => this.#members.element },
+      { key: "ending", deps: [blocked], make: () => this.#ending(conversation, blocked) },
+    ].filter(Boolean);
+  }
+
+  #peer(conversation) {
+    return this.#app.store.conversations.peerOf(conversation);
+  }
+
+  /** The name and picture, and what the other person of a direct conversation says about themselves. */
+  #who(conversation) {
     const { store } = this.#app;
-    const group = conversation.kind === "group";
-    const role = roleIn(conversation, store.me.id);
-    const focused = this.#body.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-    const scroll = this.#body.scrollTop;
-    fill(this.#body,
-      h("div.card.who", null, face(store, conversation, { large: true }), h("h3", null, titleOf(store, conversation)),
-        h("p.detail", null, subtitleOf(store, conversation)), conversation.description ? h("p.description", null, conversation.description) : null),
-      this.#settings(conversation),
-      group && leads(role) ? this.#administration(conversation) : null,
-      this.#pinned(),
-      group ? h("section.card", { "aria-label": "Members" }, h("h3", null, `Members (${conversation.memberCount})`),
-        leads(role) ? line("add", "Add members", () => addPeople(this.#app, conversation)) : null, memberList(this.#app, conversation, role)) : null,
-      this.#ending(conversation));
-    this.#body.scrollTop = scroll;
-    if (focused) [...this.#body.querySelectorAll("button, input")].find((one) => nameOf(one) === focused)?.focus();
-    return undefined;
+    const { description } = conversation;
+    const peer = conversation.kind === "group" ? null : store.people.get(this.#peer(conversation));
+    const [title, subtitle, status] = [titleOf(store, conversation), subtitleOf(store, conversation), peer ? statusText(peer) : ""];
+    const deps = [title, subtitle, status, description, (peer ?? conversation).avatarUrl, peer && store.presence.isOnline(peer.id)];
+    const make = () => h("div.card.who", null, face(store, conversation, { large: true }), h("h3", null, title),
+      h("p.detail", null, subtitle), status ? h("p.detail.status", { dir: "auto" }, status) : null, description ? h("p.description", null, description) : null);
+    return { key: "who", deps, make };
   }
 
   #settings(conversation) {
@@ -81,12 +104,15 @@ export class Details {
     });
     const archive = () => change(() => client.archive(this.#id, !conversation.archived), { archived: !conversation.archived });
     const pin = () => change(() => client.pinConversation(this.#id, !conversation.pinned), { pinned: !conversation.pinned });
-    return h("section.card", { "aria-label": "Conversation settings" },
-      line(muted ? "bell" : "muted", muted ? "Unmute" : "Mute", () => this.#askMute(muted)),
+    return h("section.card", { "aria-label": t("Conversation settings") },
+      line(muted ? "bell" : "muted", muted ? t("Unmute") : t("Mute"), () => this.#askMute(muted)),
       muted ? muteState(conversation, (choice) => this.#mute(choice)) : null,
-      line("pin", conversation.pinned ? "Unpin from top" : "Pin to top", pin),
-      line("archive", conversation.archived ? "Unarchive" : "Archive", archive),
-      line("search", "Search in this conversation", () => this.#app.searchIn(this.#id)));
+      line("pin", conversation.pinned ? t("Unpin from top") : t("Pin to top"), pin),
+      line("unread", t("Mark as unread"), () => this.#markUnread()),
+      line("archive", conversation.archived ? t("Unarchive") : t("Archive"), archive),
+      line("search", t("Search in this conversation"), () => this.#app.searchIn(this.#id)),
+      line("picture", t("Files and media"), () => this.#app.showMedia(this.#id)),
+      line("clock", t("Jump to a date"), () => jumpToDate(this.#app, this.#id)));
   }
 
   async #askMute(muted) {
@@ -94,26 +120,26 @@ export class Details {
     if (choice) await this.#mute(choice);
   }
 
-  async #mute({ until, exceptMentions }) {
-    await this.#attempt(async () => {
+  /** Resolves to whether the server took the change. */
+  #mute({ until, exceptMentions }) {
+    return this.#attempt(async () => {
       await this.#app.store.client.mute(this.#id, until, { exceptMentions });
       this.#app.store.conversations.change(this.#id, { mutedUntil: until ?? undefined, exceptMentions });
     });
-    this.#draw(); // resets the switch if the change failed
   }
 
-  #administration(conversation) {
+  #administration(present) {
     const { client, conversations } = this.#app.store;
-    return h("section.card", { "aria-label": "Administration" },
+    return h("section.card", { "aria-label": t("Administration") },
       avatarChoice({
-        present: Boolean(conversation.avatarUrl),
+        present,
         upload: (file) => client.setGroupAvatar(this.#id, file),
         remove: () => client.updateConversation(this.#id, { avatarUrl: null }),
         changed: (group) => conversations.put(group),
         make: line,
       }),
-      line("edit", "Name and description", () => editGroup(this.#app, conversation)),
-      line("link", "Invite links", () => groupInvites(this.#app, conversation)));
+      line("edit", t("Name and description"), () => later(import("./group_admin.js"), ({ editGroup }) => editGroup(this.#app, this.#conversation))),
+      line("link", t("Invite links"), () => later(import("./group_admin.js"), ({ groupInvites }) => groupInvites(this.#app, this.#conversation))));
   }
 
   /** Merges the list from the server with newer events: an event may arrive before the list includes its pin. */
@@ -125,32 +151,56 @@ export class Details {
     return shown.sort((a, b) => Date.parse(b.pinnedAt) - Date.parse(a.pinnedAt));
   }
 
-  #pinned() {
-    const pins = this.#pinsNow();
-    if (!pins.length) return null;
+  #pinned(pins) {
     const { store } = this.#app;
-    return h("section.card", { "aria-label": "Pinned messages" }, h("h3", null, "Pinned messages"), pins.map((message) =>
+    const shown = pins.map((message) => ({ message, name: store.people.name(message.senderId), text: preview(store, message) }));
+    const make = () => h("section.card", { "aria-label": t("Pinned messages") }, h("h3", null, t("Pinned messages")), shown.map(({ message, name, text }) =>
       h("button.hit", { type: "button", onclick: () => this.#app.open(this.#id, message.seq) },
-        h("span.top", null, h("span.name", null, store.people.name(message.senderId)), h("span.when", null, shortly(message.sentAt))),
-        h("span.snippet", null, preview(store, message)))));
+        h("span.top", null, h("span.name", { dir: "auto" }, name), h("span.when", null, shortly(message.sentAt))),
+        h("span.snippet", { dir: "auto" }, text))));
+    return { key: "pinned", deps: shown.flatMap(({ message, name, text }) => [message.id, name, text]), make };
   }
 
-  #ending(conversation) {
+  /** Leaves the conversation, because looking at its messages would mark them as read again. */
+  async #markUnread() {
+    await this.#attempt(async () => {
+      await this.#app.store.markUnread(this.#id, true);
+      this.#app.go("#/");
+    });
+  }
+
+  async #clear(remove) {
     const { store } = this.#app;
-    if (conversation.kind === "group") return h("section.card", null, line("leave", "Leave group", () => this.#leave(), true));
-    const peer = store.conversations.peerOf(conversation);
-    if (peer === store.me.id) return null;
-    const blocked = this.#app.blocked.has(peer);
+    const [question, act] = remove ? [t("Delete this conversation?"), t("Delete")] : [t("Clear the history?"), t("Clear")];
+    const text = remove
+      ? t("All messages up to now disappear for you, for good. Others keep them. The conversation comes back with its next message.")
+      : t("All messages up to now disappear for you, for good. Others keep them.");
+    if (!(await confirmed(question, text, act))) return;
+    await this.#attempt(async () => {
+      const seq = this.#conversation?.lastSeq ?? 0;
+      await store.client.clear(this.#id, { seq, remove });
+      store.cleared({ conversationId: this.#id, seq, removed: remove });
+      if (remove) store.drafts.clear(this.#id);
+    });
+  }
+
+  #ending(conversation, blocked) {
+    const { store } = this.#app;
+    const clear = line("clear", t("Clear history"), () => this.#clear(false), true);
+    if (conversation.kind === "group") return h("section.card", null, clear, line("leave", t("Leave group"), () => this.#leave(), true));
+    const peer = this.#peer(conversation);
+    const remove = line("trash", t("Delete conversation"), () => this.#clear(true), true);
+    if (peer === store.me.id) return h("section.card", null, clear, remove);
     const act = async () => {
-      const text = "They won't be notified. You won't get the messages they send you here, and they won't see when you're online.";
-      if (blocked || (await confirmed(`Block ${store.people.get(peer).displayName}?`, text, "Block"))) await this.#app.setBlocked(peer, !blocked);
+      const text = t("They won't be notified. You won't get the messages they send you here, and they won't see when you're online.");
+      if (blocked || (await confirmed(t("Block {name}?", { name: store.people.get(peer).displayName }), text, t("Block")))) await this.#app.setBlocked(peer, !blocked);
     };
-    return h("section.card", null, line("block", blocked ? "Unblock" : "Block", act, !blocked));
+    return h("section.card", null, clear, remove, line("block", blocked ? t("Unblock") : t("Block"), act, !blocked));
   }
 
   async #leave() {
-    if (!(await confirmed("Leave this group?", "You will no longer get its messages.", "Leave"))) return;
-    const words = { conflict: "You are the only owner. Make someone else an owner first." };
+    if (!(await confirmed(t("Leave this group?"), t("You will no longer get its messages."), t("Leave")))) return;
+    const words = { conflict: t("You are the only owner. Make someone else an owner first.") };
     await this.#attempt(async () => {
       await this.#app.store.client.leave(this.#id);
       this.#app.store.conversations.remove(this.#id);
@@ -158,13 +208,14 @@ export class Details {
     }, words);
   }
 
+  /** Resolves to whether `act` succeeded. */
   async #attempt(act, words) {
     try {
       await act();
+      return true;
     } catch (error) {
       toastError(error, words);
+      return false;
     }
   }
 }
-
-const nameOf = (element) => element.labels?.[0]?.textContent ?? element.textContent;

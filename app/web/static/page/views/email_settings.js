@@ -1,11 +1,12 @@
 // The e-mail address of the account, in the settings. It counts once the link that is sent to it was opened.
 
-import { button, busy } from "../components/button.js";
+import { button, busy } from "/client/ui/button.js";
 import { field } from "../components/field.js";
-import { fill, h } from "../lib/dom.js";
-import { sentence } from "../lib/words.js";
+import { fill, h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { sentence } from "/client/ui/words.js";
 
-const WORDS = { forbidden: "That password is wrong." };
+const words = () => ({ forbidden: t("That password is wrong.") });
 
 /** Empty if the server sends no e-mail. `mine` resolves to your own user. */
 export function emailSettings({ store: { client } }, mine) {
@@ -15,16 +16,16 @@ export function emailSettings({ store: { client } }, mine) {
 }
 
 function form(client, me) {
-  const address = field("E-mail address", { type: "email", autocomplete: "email", value: me.email ?? "" }, "To choose a new password if you forget yours");
-  const password = field("Your password", { type: "password", autocomplete: "current-password" });
+  const address = field(t("E-mail address"), { type: "email", autocomplete: "email", value: me.email ?? "" }, t("To choose a new password if you forget yours"));
+  const password = field(t("Your password"), { type: "password", autocomplete: "current-password" });
   const said = h("p.detail", { role: "status" });
-  const save = button("Save address", async () => {
+  const save = button(t("Save address"), async () => {
     [address, password].forEach((one) => one.fail(""));
     said.textContent = "";
     const given = { email: address.input.value.trim(), password: password.input.value };
-    const fail = (error) => (error.code === "invalid" ? address.fail("This is not an e-mail address.") : password.fail(sentence(error, WORDS)));
+    const fail = (error) => (error.code === "invalid" ? address.fail(t("This is not an e-mail address.")) : password.fail(sentence(error, words())));
     const send = () => (given.email ? client.changeEmail(given) : client.removeEmail({ password: given.password })).then(() => true);
-    if (await busy(save, send, fail)) said.textContent = given.email ? `A link was sent to ${given.email}. Open it to confirm the address.` : "Your address was removed.";
+    if (await busy(save, send, fail)) said.textContent = given.email ? t("A link was sent to {email}. Open it to confirm the address.", { email: given.email }) : t("Your address was removed.");
   });
-  return h("section.card", { "aria-label": "E-mail" }, h("h3", null, "E-mail"), address.row, password.row, said, save);
+  return h("section.card", { "aria-label": t("E-mail") }, h("h3", null, t("E-mail")), address.row, password.row, said, save);
 }

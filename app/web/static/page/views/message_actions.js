@@ -1,17 +1,26 @@
 // The actions on a message, and the menus that offer them.
 
-import { openDialog, choose, confirmed } from "../components/dialog.js";
-import { emojiGrid, quickEmoji } from "../components/emoji.js";
+import { copy } from "../components/copy.js";
+import { choose, confirmed } from "../components/dialog.js";
+import { pickEmoji, quickEmoji } from "../components/emoji.js";
+import { later } from "../components/later.js";
 import { openMenu } from "../components/menu.js";
 import { toast, toastError } from "../components/toast.js";
-import { h } from "../lib/dom.js";
-import { exactly } from "../lib/times.js";
-import { withReaction } from "../store/store.js";
+import { pressed } from "../lib/keys.js";
+import { t } from "/client/ui/language.js";
+import { withReaction } from "/client/state/reactions.js";
 import { roleIn } from "./roles.js";
-import { openForward } from "./forward.js";
 import { openPicture } from "./picture.js";
-import { openReceipts } from "./receipts.js";
-import { REASONS } from "./report_reasons.js";
+import { reasons } from "./report_reasons.js";
+
+const KEYS = { reply: "R", edit: "E", react: "+", forward: "F", copy: "C", star: "S", pin: "P", remove: "Delete" }; // not shown
+
+/** For the list of shortcuts. */
+export const messageKeys = () => [
+  { keys: KEYS.reply, words: t("Reply") }, { keys: KEYS.edit, words: t("Edit") }, { keys: KEYS.react, words: t("React") },
+  { keys: KEYS.forward, words: t("Forward") }, { keys: KEYS.copy, words: t("Copy text") }, { keys: KEYS.star, words: t("Star") },
+  { keys: KEYS.pin, words: t("Pin") }, { keys: KEYS.remove, words: t("Delete for me") },
+];
 
 /**
  * @param {any} app
@@ -45,8 +54,8 @@ export function messageActions(app, conversation, view) {
 
   async function remove(message, scope) {
     const everyone = scope === "everyone";
-    const text = everyone ? "It will be deleted for everyone in this conversation." : "You will no longer see it, but others still will.";
-    if (!(await confirmed("Delete this message?", text, everyone ? "Delete for everyone" : "Delete for me"))) return;
+    const text = everyone ? t("It will be deleted for everyone in this conversation.") : t("You will no longer see it, but others still will.");
+    if (!(await confirmed(t("Delete this message?"), text, everyone ? t("Delete for everyone") : t("Delete for me")))) return;
     await attempt(async () => {
       await client.remove(message.id, scope, message.conversationId);
       if (!everyone) store.hidden(message.conversationId, message.id);
@@ -54,14 +63,18 @@ export function messageActions(app, conversation, view) {
   }
 
   async function report(message) {
-    const reason = await choose("Why are you reporting this message?", REASONS);
-    if (reason) await attempt(() => client.report(message.id, reason), "Thank you. An administrator will take a look.");
+    const reason = await choose(t("Why are you reporting this message?"), reasons());
+    if (reason) await attempt(() => client.report(message.id, reason), t("Thank you. An administrator will take a look."));
   }
 
   function pin(message) {
     return attempt(async () => {
       await client.pin(message.id, !message.pinnedAt, message.conversationId);
     });
+  }
+
+  function stop(message) {
+    return attempt(() => client.stopStream(message.id, message.conversationId));
   }
 
   function star(message) {
@@ -74,12 +87,12 @@ export function messageActions(app, conversation, view) {
       close();
       react(message, emoji, !mine.includes(emoji));
     };
-    const more = { label: "More reactions", icon: "add", act: () => moreReactions(message) };
+    const more = { label: t("More reactions"), icon: "add", act: () => moreReactions(message) };
     const close = openMenu(anchor, [more], quickEmoji(pick, mine));
   }
 
   async function moreReactions(message) {
-    const emoji = await openDialog("React", (done) => emojiGrid(done));
+    const emoji = await pickEmoji(t("React"));
     if (emoji) await react(message, emoji, true);
   }
 
@@ -90,17 +103,18 @@ export function messageActions(app, conversation, view) {
     const fresh = Date.now() - Date.parse(message.sentAt) < 1000 * (client.limits?.editSeconds ?? Infinity);
     const text = Boolean(message.message);
     return [
-      { label: "Reply", icon: "reply", act: () => view.reply(message) },
-      { label: "Forward", icon: "forward", act: () => openForward(app, message) },
-      text && { label: "Copy text", icon: "copy", act: () => attempt(() => navigator.clipboard.writeText(message.message), "Copied") },
-      own && fresh && text && { label: "Edit", icon: "edit", act: () => view.edit(message) },
-      message.editedAt && (own || leads) && { label: "Edit history", icon: "clock", act: () => showEdits(message) },
-      (conversation().kind === "direct" || leads) && { label: message.pinnedAt ? "Unpin" : "Pin", icon: "pin", act: () => pin(message) },
-      { label: message.starred ? "Remove star" : "Star", icon: "star", act: () => star(message) },
-      own && conversation().kind === "group" && { label: "Read by", icon: "delivered", act: () => openReceipts(store, message) },
-      !own && { label: "Report", icon: "warn", act: () => report(message) },
-      { label: "Delete for me", icon: "trash", danger: true, act: () => remove(message, "me") },
-      ((own && fresh) || leads) && { label: "Delete for everyone", icon: "trash", danger: true, act: () => remove(message, "everyone") },
+      { label: t("Reply"), key: KEYS.reply, icon: "reply", act: () => view.reply(message) },
+      !message.streaming && { label: t("Forward"), key: KEYS.forward, icon: "forward", act: () => later(import("./forward.js"), ({ openForward }) => openForward(app, message)) },
+      text && { label: t("Copy text"), key: KEYS.copy, icon: "copy", act: () => copy(message.message) },
+      message.seq && { label: t("Copy link"), icon: "link", act: () => copy(linkTo(message), t("Link copied")) },
+      own && fresh && text && !message.streaming && { label: t("Edit"), key: KEYS.edit, icon: "edit", act: () => view.edit(message) },
+      message.editedAt && (own || leads) && { label: t("Edit history"), icon: "clock", act: () => attempt(() => later(import("./edit_history.js"), ({ openEdits }) => openEdits(client, message))) },
+      (conversation().kind === "direct" || leads) && { label: message.pinnedAt ? t("Unpin") : t("Pin"), key: KEYS.pin, icon: "pin", act: () => pin(message) },
+      { label: message.starred ? t("Remove star") : t("Star"), key: KEYS.star, icon: "star", act: () => star(message) },
+      own && conversation().kind === "group" && { label: t("Read by"), icon: "delivered", act: () => later(import("./receipts.js"), ({ openReceipts }) => openReceipts(store, message)) },
+      !own && { label: t("Report"), icon: "warn", act: () => report(message) },
+      { label: t("Delete for me"), key: KEYS.remove, icon: "trash", danger: true, act: () => remove(message, "me") },
+      ((own && fresh) || leads) && { label: t("Delete for everyone"), icon: "trash", danger: true, act: () => remove(message, "everyone") },
     ];
   }
 
@@ -113,22 +127,13 @@ export function messageActions(app, conversation, view) {
     const close = openMenu(anchor, items(message), quickEmoji(pick, mine));
   }
 
-  async function showEdits(message) {
-    await attempt(async () => {
-      const list = h("ol.plain");
-      const more = h("button.button.plain", { type: "button", hidden: true }, "Earlier texts");
-      let before;
-      const load = async () => {
-        const page = await client.edits(message.id, { conversationId: message.conversationId, before });
-        before = page.cursor;
-        more.hidden = !page.hasMore;
-        const lines = page.edits.map((edit) => h("li", null, h("p", null, edit.message), h("small", null, exactly(edit.editedAt))));
-        list.prepend(...lines);
-      };
-      more.onclick = () => attempt(load);
-      await load();
-      await openDialog("Edit history", () => h("div", null, more, list));
-    });
+  /** Acts on the focused message; returns false if the key does nothing for it. */
+  function onKey(event, message, row) {
+    if (message.deletedAt || !message.seq) return false;
+    if (pressed(event, KEYS.react)) return openReactions(row, message), true;
+    const item = items(message).find((one) => one && one.key && pressed(event, one.key));
+    if (item) item.act();
+    return Boolean(item);
   }
 
   /** On touch screens, a tap on a message opens its menu. */
@@ -145,13 +150,20 @@ export function messageActions(app, conversation, view) {
     openReactions,
     openMenu: openActions,
     onBubble,
+    onKey,
+    stop,
     reply: view.reply,
     jump: view.jump,
-    openPicture: (attachment) => openPicture(store, attachment),
+    openPicture: (attachment, message) => openPicture(store, attachment, message),
     retry: (message) => attempt(() => client.retry(message.id)),
     discard: (message) => attempt(async () => {
       await client.discard(message.id);
       store.timeline(message.conversationId ?? conversation().id).drop(message.id);
     }),
   };
+}
+
+/** The address of a message. It names the id, which stays the same for good. */
+function linkTo({ conversationId, id }) {
+  return `${location.origin}${location.pathname}#/c/${conversationId}/m/${id}`;
 }

@@ -3,10 +3,12 @@
 // Invariants: the rows are those of the seqs `#from` to `#to`, plus messages without a seq if `#to` is the end. Visible
 // rows do not move when rows above or below them come or go. `#stick` means that the list stays scrolled to the end.
 
-import { iconButton } from "../components/button.js";
-import { failure, spinner } from "../components/empty.js";
+import { iconButton } from "/client/ui/button.js";
+import { failure, spinner } from "/client/ui/empty.js";
 import { toastError } from "../components/toast.js";
-import { fill, h, reconcile, rowOf } from "../lib/dom.js";
+import { fill, h, reconcile, rowOf } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { MessageKeys } from "./message_keys.js";
 import { rowsOf } from "./message_rows.js";
 
 const MAX_ROWS = 160; // in the page
@@ -15,6 +17,7 @@ const STEP = 40; // rows added when an end is near
 const NEAR_PX = 1000;
 const END_PX = 48;
 const JUMP_PX = 200;
+const absentWords = () => ({ not_found: t("This message doesn't exist, or you don't have access to it.") });
 
 export class MessageList {
   #context;
@@ -32,6 +35,7 @@ export class MessageList {
   #end = 0; // the last seq at the latest drawing
   #settled = true; // false while the list is still scrolling to its place: only settled rows count as read
   #onSeen;
+  #keys = new MessageKeys(this.#list, () => this.goTo(), (event, id, row) => this.#act(event, id, row));
 
   /** @param {any} context {store, conversation, actions, findMessage} @param {(seq: number) => void} onSeen */
   constructor(context, onSeen) {
@@ -39,10 +43,10 @@ export class MessageList {
     this.#onSeen = onSeen;
     this.#timeline = context.store.timeline(context.conversation.id);
     this.#timeline.lastSeq = Math.max(this.#timeline.lastSeq, context.conversation.lastSeq);
-    const props = { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0", onkeydown: (event) => this.#onKey(event) };
+    const props = { role: "log", "aria-label": t("Messages"), "aria-live": "off", tabindex: "0", onkeydown: (event) => this.#keys.onKey(event) };
     this.scroller = h("div.scroller", props, this.#list);
     this.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.#jump = iconButton("down", "Jump to the newest messages", () => this.goTo(), { class: "jump" });
+    this.#jump = iconButton("down", t("Jump to the newest messages"), () => this.goTo(), { class: "jump" });
     this.#jump.hidden = true;
     this.element = h("div.messages", null, this.scroller, this.#jump);
     this.#resized = new ResizeObserver(() => this.#sticks() && this.#toEnd());
@@ -54,18 +58,19 @@ export class MessageList {
     this.#resized.disconnect();
   }
 
-  /** Shows `seq` if given, else the first unread message. */
-  async open(seq) {
+  /** Shows a message if `place`, its seq or id, is given, else the first unread message. */
+  async open(place) {
     const { conversation, store } = this.#context;
     const read = store.conversations.readSeqOf(conversation);
     this.#divider = conversation.unread > 0 ? read : null;
-    if (!this.#shown) fill(this.#list, h("li.waiting", null, spinner("Loading messages")));
+    if (!this.#shown) fill(this.#list, h("li.waiting", null, spinner(t("Loading messages"))));
     try {
+      const seq = place && (await this.#timeline.locate(place).catch(absent));
       if (seq) await this.show(seq);
       else if (conversation.unread > FIRST_ROWS / 2) await this.show(read + 1, false);
       else await this.#showUnread();
     } catch (error) {
-      this.#fail(error, () => this.open(seq));
+      this.#fail(error, () => this.open(place));
     }
   }
 
@@ -84,9 +89,10 @@ export class MessageList {
     }
   }
 
-  /** Jumps to a message, or to the newest; shows an error if it cannot be loaded. */
-  goTo(seq) {
-    return (seq ? this.show(seq) : this.showNewest()).catch((error) => toastError(error));
+  /** Jumps to a message by its seq or id, or to the newest; shows an error if it cannot be loaded. */
+  goTo(place) {
+    const shown = place ? this.#timeline.locate(place).then((seq) => this.show(seq)) : this.showNewest();
+    return shown.catch((error) => toastError(error, absentWords()));
   }
 
   /** Scrolls a message to the middle and highlights it. */
@@ -155,7 +161,7 @@ export class MessageList {
     reconcile(this.#list, rowsOf(this.#context, messages, { dividerAfter: this.#divider, beginning: this.#from <= 1 }));
     if (this.#stick) this.#toEnd();
     else this.#restore(anchor);
-    this.#rove();
+    this.#keys.rove();
     this.#afterScroll();
   }
 
@@ -164,6 +170,16 @@ export class MessageList {
     this.#divider = null;
     [this.#stick, this.#endTop] = [true, 0];
     await this.showNewest().catch(() => this.draw()); // offline: draws the loaded messages and the new one after them
+  }
+
+  /** Shows the first unread message. The line above it stays until the user answers. */
+  showUnread() {
+    return this.#divider === null ? undefined : this.show(this.#divider + 1, false).catch((error) => toastError(error));
+  }
+
+  #act(event, id, row) {
+    const message = this.#timeline.find(id);
+    return Boolean(message) && this.#context.actions.onKey(event, message, row);
   }
 
   /** Marks visible messages as read; called when the window gets the focus. */
@@ -262,32 +278,12 @@ export class MessageList {
     if (!this.#shown) this.#list.replaceChildren();
     this.#list.prepend(row);
   }
+}
 
-  // -- the keyboard: one tab stop for all rows; arrow keys move between messages, Enter opens the menu
-
-  #rove(row = this.#list.querySelector(".message:focus")) {
-    const rows = this.#list.querySelectorAll('.message[tabindex="0"]');
-    rows.forEach((one) => one !== row && one.setAttribute("tabindex", "-1"));
-    row?.setAttribute("tabindex", "0");
-  }
-
-  #onKey(event) {
-    const rows = [...this.#list.querySelectorAll(".message")];
-    const at = rows.indexOf(document.activeElement);
-    if (event.key === "ArrowUp" || event.key === "ArrowDown") {
-      const next = at < 0 ? rows.length - 1 : at + (event.key === "ArrowUp" ? -1 : 1);
-      event.preventDefault();
-      rows[next]?.focus({ preventScroll: true });
-      rows[next]?.scrollIntoView({ block: "nearest" });
-      this.#rove(rows[next]);
-    } else if (event.key === "Enter" && at >= 0) {
-      event.preventDefault();
-      rows[at].querySelector(".tools button:last-child")?.click();
-    } else if (event.key === "End" && at < 0) {
-      event.preventDefault();
-      this.goTo();
-    }
-  }
+/** Says that a link leads to no message that the user sees. Other errors stay errors. */
+function absent(error) {
+  if (error.code !== "not_found") throw error;
+  toastError(error, absentWords());
 }
 
 function highlight(row) {

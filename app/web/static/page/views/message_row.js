@@ -1,16 +1,20 @@
 // Draws one message. It is redrawn on every change, so nothing here keeps state.
 
-import { avatarOf } from "../components/avatar.js";
-import { iconButton } from "../components/button.js";
+import { avatarOf } from "/client/ui/avatar.js";
+import { iconButton } from "/client/ui/button.js";
 import { emojiName } from "../components/emoji.js";
-import { icon } from "../components/icons.js";
-import { markIcon } from "../components/mark.js";
-import { h } from "../lib/dom.js";
-import { isBigEmoji, richText } from "../lib/text.js";
-import { exactly, timeOfDay } from "../lib/times.js";
-import { sentence } from "../lib/words.js";
-import { MARK_WORDS } from "../store/marks.js";
+import { icon } from "/client/ui/icons.js";
+import { markIcon, markWord } from "/client/ui/mark.js";
+import { fill, h } from "/client/ui/dom.js";
+import { beginning, formatted } from "/client/ui/formatted.js";
+import { number, t } from "/client/ui/language.js";
+import { isBigEmoji } from "/client/ui/text.js";
+import { exactly, timeOfDay } from "/client/ui/times.js";
+import { sentence } from "/client/ui/words.js";
 import { attachments } from "./attachments.js";
+import { leads, roleIn } from "./roles.js";
+import { foldedWords } from "./folds.js";
+import { shortText } from "/client/ui/system_text.js";
 
 /**
  * @param {any} context {store, conversation, actions}
@@ -40,8 +44,8 @@ export function messageRow(context, message, { first, last, mark }) {
 }
 
 function label(store, message, mark) {
-  const what = message.deletedAt ? "deleted message" : message.message || "attachment";
-  return `${store.people.name(message.senderId)}, ${timeOfDay(message.sentAt)}: ${what}${mark ? `. ${MARK_WORDS[mark.state]}` : ""}`;
+  const what = message.deletedAt ? t("deleted message") : shortText(message.message ?? "") || t("attachment");
+  return `${store.people.name(message.senderId)}, ${timeOfDay(message.sentAt)}: ${what}${mark ? `. ${markWord(mark.state)}` : ""}`;
 }
 
 function bubble(context, message, { own, name, mark }) {
@@ -49,34 +53,88 @@ function bubble(context, message, { own, name, mark }) {
   const big = !message.deletedAt && !message.attachments?.length && !message.quoted && isBigEmoji(message.message ?? "");
   return h(big ? "div.bubble.big" : "div.bubble", { onclick: (event) => actions.onBubble(event, message) },
     name ? h("p.sender", { class: `ink-${name.id % 8}` }, name.displayName) : null,
-    message.forwarded ? h("p.forwarded", null, icon("forward"), `Forwarded from ${store.people.name(message.forwarded.senderId)}`) : null,
+    message.forwarded ? h("p.forwarded", null, icon("forward"), forwardedFrom(store, message.forwarded.senderId)) : null,
     message.deletedAt ? null : quote(context, message),
     message.deletedAt ? null : attachments(store, message, actions),
-    body(store, message),
+    body(context, message),
+    message.streaming ? growing(message, actions) : null,
     meta(message, own, mark));
 }
 
-function quote({ store, actions, findMessage }, message) {
-  const quoted = message.quoted ?? (message.replyTo ? findMessage(message.replyTo) : null);
-  if (!quoted) return null;
-  const text = quoted.message ?? (quoted.deletedAt || message.quoted ? "Deleted message" : "Attachment");
-  return h("button.quote", { type: "button", class: `edge-${quoted.senderId % 8}`, onclick: () => actions.jump(quoted.seq) },
-    h("span.who", null, store.people.name(quoted.senderId)), h("span.what", null, text));
+function forwardedFrom(store, senderId) {
+  return senderId === store.me.id ? t("Forwarded from you") : t("Forwarded from {name}", { name: store.people.name(senderId) });
 }
 
-function body(store, message) {
-  if (message.deletedAt) return h("p.text.gone", null, "This message was deleted");
+function quote(context, message) {
+  const { store, actions, findMessage } = context;
+  const quoted = message.quoted ?? (message.replyTo ? findMessage(message.replyTo) : null);
+  if (!quoted) return null;
+  if (context.folds.has(context.conversation, { ...quoted, id: message.replyTo })) return h("p.quote.folded", null, h("span.what", { dir: "auto" }, foldedWords()));
+  const gone = quoted.deletedAt || message.quoted;
+  const text = quoted.message === undefined ? (gone ? t("Deleted message") : t("Attachment")) : shortText(quoted.message);
+  return h("button.quote", { type: "button", class: `edge-${quoted.senderId % 8}`, onclick: () => actions.jump(quoted.seq) },
+    h("span.who", null, store.people.name(quoted.senderId)), h("span.what", { dir: "auto" }, text));
+}
+
+function body({ store, conversation }, message) {
+  if (message.deletedAt) return h("p.text.gone", null, t("This message was deleted"));
   if (!message.message) return null;
-  const named = new Set(message.mentions ?? []);
-  const isName = (name) => named.has(store.people.byUsername(name)?.id);
-  return h("p.text", { dir: "auto" }, richText(message.message, { isName, self: store.me.username }));
+  const [known, short] = [namesIn(store, conversation, message), beginning(message.message)];
+  return short === null ? formatted(message.message, known) : folded(message, short, known);
+}
+
+/** Shown while the message is being written. */
+function growing(message, actions) {
+  return h("p.growing", null, h("span.dots", { "aria-hidden": "true" }, "…"),
+    h("button.link", { type: "button", onclick: () => actions.stop(message) }, t("Stop writing")));
+}
+
+const unfolded = new Set(); // ids of long messages that are shown completely
+
+/** A long message shows its beginning, and a button for the rest. */
+function folded(message, short, known) {
+  const isOpen = () => unfolded.has(message.id);
+  const more = h("button.link.fold", { type: "button", onclick: toggle });
+  const box = h("div.long", null);
+  function show() {
+    more.textContent = isOpen() ? t("Show less") : t("Show more");
+    more.setAttribute("aria-expanded", String(isOpen()));
+    fill(box, formatted(isOpen() ? message.message : short, known), more);
+  }
+  function toggle() {
+    if (isOpen()) unfolded.delete(message.id);
+    else unfolded.add(message.id);
+    show();
+    more.focus();
+  }
+  show();
+  return box;
+}
+
+function groupWords(store, conversation, { local, mentionsAll, mentionsOnline }) {
+  const led = local && leads(roleIn(conversation, store.me.id));
+  return [...(mentionsAll || led ? ["all"] : []), ...(mentionsOnline || led ? ["here", "online"] : [])];
+}
+
+/**
+ * Returns which names are mentions in this message, and which of them mean the current user. A message that was just sent
+ * from here does not say yet whom it mentions: all members whom it names.
+ */
+function namesIn(store, conversation, message) {
+  const named = new Set(message.local ? conversation.members?.map((member) => member.userId) : message.mentions);
+  const words = groupWords(store, conversation, message);
+  const isMember = (name) => named.has(store.people.byUsername(name)?.id);
+  return {
+    isName: (name) => isMember(name) || words.includes(name),
+    isMe: (name) => words.includes(name) || name === store.me.username,
+  };
 }
 
 function meta(message, own, mark) {
   return h("span.meta", null,
-    message.starred ? h("span.starred", { title: "Starred" }, icon("star")) : null,
-    message.pinnedAt ? h("span.pinned", { title: "Pinned" }, icon("pin")) : null,
-    message.editedAt && !message.deletedAt ? h("span", { title: `Edited ${exactly(message.editedAt)}` }, "edited") : null,
+    message.starred ? h("span.starred", { title: t("Starred") }, icon("star")) : null,
+    message.pinnedAt ? h("span.pinned", { title: t("Pinned") }, icon("pin")) : null,
+    message.editedAt && !message.deletedAt ? h("span", { title: t("Edited {time}", { time: exactly(message.editedAt) }) }, t("edited")) : null,
     h("time", { datetime: message.sentAt, title: exactly(message.sentAt) }, timeOfDay(message.sentAt)),
     own && mark && !message.deletedAt ? markIcon(mark) : null);
 }
@@ -85,7 +143,8 @@ function reactions(message, actions) {
   const shown = message.deletedAt ? [] : message.reactions ?? [];
   if (!shown.length) return null;
   return h("div.reactions", null, shown.map(({ emoji, count, mine }) => {
-    const words = `${emojiName(emoji)}, ${count}${mine ? ", including yours" : ""}`;
+    const said = { emoji: emojiName(emoji), count: number(count) };
+    const words = mine ? t("{emoji}, {count}, including yours", said) : t("{emoji}, {count}", said);
     const act = () => actions.react(message, emoji, !mine);
     return h("button.reaction", { type: "button", class: mine ? "mine" : "", "aria-pressed": String(mine), "aria-label": words, onclick: act },
       h("span", null, emoji), count > 1 ? h("span.count", null, String(count)) : null);
@@ -93,17 +152,17 @@ function reactions(message, actions) {
 }
 
 function failed(message, actions) {
-  const why = message.error ? sentence(message.error) : "This message was not sent.";
+  const why = message.error ? sentence(message.error) : t("This message was not sent.");
   return h("div.not-sent", { role: "alert" }, h("span", null, why),
-    h("button.link", { type: "button", onclick: () => actions.retry(message) }, "Try again"),
-    h("button.link", { type: "button", onclick: () => actions.discard(message) }, "Delete"));
+    h("button.link", { type: "button", onclick: () => actions.retry(message) }, t("Try again")),
+    h("button.link", { type: "button", onclick: () => actions.discard(message) }, t("Delete")));
 }
 
 /** Reached by pointer, or by Enter on the message. They are no tab stops, because a long list would have too many. */
 function tools(message, actions) {
   const quiet = { tabindex: "-1" };
   return h("div.tools", null,
-    iconButton("smile", "React", (event) => actions.openReactions(event.currentTarget, message), quiet),
-    iconButton("reply", "Reply", () => actions.reply(message), quiet),
-    iconButton("more", "More", (event) => actions.openMenu(event.currentTarget, message), { ...quiet, "aria-haspopup": "menu" }));
+    iconButton("smile", t("React"), (event) => actions.openReactions(event.currentTarget, message), quiet),
+    iconButton("reply", t("Reply"), () => actions.reply(message), quiet),
+    iconButton("more", t("More"), (event) => actions.openMenu(event.currentTarget, message), { ...quiet, "aria-haspopup": "menu" }));
 }

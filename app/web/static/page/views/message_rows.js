@@ -1,13 +1,16 @@
 // Turns messages into rows: days, the "New messages" line, runs of one sender, messages.
 
-import { icon } from "../components/icons.js";
-import { h } from "../lib/dom.js";
-import { dayKey, dayName } from "../lib/times.js";
-import { markOf } from "../store/marks.js";
+import { icon } from "/client/ui/icons.js";
+import { h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { dayKey, dayName } from "/client/ui/times.js";
+import { markOf } from "/client/state/marks.js";
+import { foldedRow } from "./folds.js";
 import { messageRow } from "./message_row.js";
-import { systemText } from "./system_text.js";
+import { systemText } from "/client/ui/system_text.js";
 
 const RUN_MS = 5 * 60_000;
+const MAX_NAMES = 100; // of mentioned people; a message to all who are online may mention many more
 
 /**
  * @param {any} context {store, conversation, actions, findMessage}
@@ -26,9 +29,15 @@ export function rowsOf(context, messages, { dividerAfter, beginning }) {
     divided ||= divide;
     const first = newDay || divide || !sameRun(before, message);
     const last = !sameRun(message, after) || dayKey(after.sentAt) !== dayKey(message.sentAt);
-    rows.push(message.kind === "system" ? system(context, message) : talk(context, message, { first, last }));
+    rows.push(oneRow(context, message, { first, last }));
   });
   return rows;
+}
+
+function oneRow(context, message, place) {
+  if (message.kind === "system") return system(context, message);
+  if (!context.folds.has(context.conversation, message)) return talk(context, message, place);
+  return { key: message.id, deps: ["folded"], make: () => foldedRow(message, context.folds.open) };
 }
 
 function sameRun(one, next) {
@@ -39,10 +48,17 @@ function sameRun(one, next) {
 function talk(context, message, { first, last }) {
   const { store, conversation } = context;
   const mark = message.senderId === store.me.id ? markOf(message, conversation) : null;
-  const named = [message.senderId, ...(message.mentions ?? []), message.quoted?.senderId, message.forwarded?.senderId];
+  const named = [message.senderId, ...(message.mentions ?? []).slice(0, MAX_NAMES), message.quoted?.senderId, message.forwarded?.senderId];
   const names = named.filter(Boolean).map((id) => store.people.get(id).displayName).join("\n");
-  const deps = [message, first, last, mark?.state, mark?.read, mark?.delivered, names];
+  const deps = [message, first, last, mark?.state, mark?.read, mark?.delivered, names, last && store.people.get(message.senderId).avatarUrl,
+    quoteIsFolded(context, message)];
   return { key: message.id, deps, make: () => messageRow(context, message, { first, last, mark }) };
+}
+
+/** The quoted message may be known only by its id. */
+function quoteIsFolded({ conversation, folds, findMessage }, { quoted, replyTo }) {
+  const original = quoted ?? (replyTo ? findMessage(replyTo) : null);
+  return Boolean(original) && folds.has(conversation, { ...original, id: replyTo });
 }
 
 function system({ store }, message) {
@@ -57,10 +73,10 @@ function day(message) {
 }
 
 function divider() {
-  return { key: "divider", deps: [], make: () => h("li.divider", null, h("span", null, "New messages")) };
+  return { key: "divider", deps: [], make: () => h("li.divider", null, h("span", null, t("New messages"))) };
 }
 
 function start({ conversation }) {
-  const words = conversation.kind === "group" ? "This is where the group begins." : "This is where your conversation begins.";
+  const words = conversation.kind === "group" ? t("This is where the group begins.") : t("This is where your conversation begins.");
   return { key: "start", deps: [words], make: () => h("li.start", null, icon("smile"), h("span", null, words)) };
 }

@@ -1,25 +1,29 @@
-// Notices for users who look elsewhere: the window title, and an announcement for screen readers. The service worker
-// shows notifications.
+// Notices of new messages: the window title, an announcement for screen readers, and notifications in the background.
 
 import { announce } from "../components/toast.js";
-import { isMuted } from "../store/conversations.js";
-import { preview } from "./system_text.js";
+import { setBadge } from "../lib/install.js";
+import { isMuted } from "/client/state/conversations.js";
+import { BackgroundNotices } from "./background_notices.js";
+import { preview } from "/client/ui/system_text.js";
 
 export function installNotices(app) {
   const { store } = app;
+  const background = new BackgroundNotices(app);
   const title = () => {
     const unread = store.conversations.totalUnread();
+    setBadge(unread);
     document.title = unread ? `(${unread}) Parley` : "Parley";
   };
   store.topics.on("conversations", title);
-  store.onArrival((message) => {
-    const conversation = store.conversations.get(message.conversationId);
-    if (!conversation || message.kind === "system" || (isMuted(conversation) && !(conversation.exceptMentions && mine(store, message)))) return;
+  store.onArrival(async (message) => {
+    const { conversationId, senderId } = message;
+    const known = store.conversations.get(conversationId);
+    const conversation = known ?? (await store.conversations.fetch(conversationId).catch(() => null)); // somebody's first message
+    await store.people.load(senderId);
+    if (app.blocked.has(senderId)) return; // the server notifies of none of their messages either
+    if (!conversation || message.kind === "system" || (isMuted(conversation) && !(conversation.exceptMentions && store.conversations.names(message)))) return;
+    background.onMessage(message, conversation).catch(reportError);
     announce(`${store.people.name(message.senderId)}: ${preview(store, message)}`);
   });
   title();
-}
-
-function mine(store, message) {
-  return message.mentionsAll || message.mentions?.includes(store.me.id);
 }

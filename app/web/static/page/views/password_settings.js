@@ -1,30 +1,31 @@
 // The password of the account, in the settings.
 
-import { button, busy } from "../components/button.js";
+import { button, busy } from "/client/ui/button.js";
 import { field } from "../components/field.js";
 import { toast } from "../components/toast.js";
-import { h } from "../lib/dom.js";
-import { sentence } from "../lib/words.js";
+import { h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { sentence } from "/client/ui/words.js";
 
-const WORDS = { forbidden: "That password is wrong." };
+const words = () => ({ forbidden: t("That password is wrong.") });
 
 /** `onChanged` is called after a change, which ends all other sign-ins. */
 export function passwordSettings({ store: { client } }, onChanged) {
-  const current = field("Current password", { type: "password", autocomplete: "current-password" });
-  const fresh = field("New password", { type: "password", autocomplete: "new-password" }, "At least 8 characters. All your other sign-ins end.");
+  const current = field(t("Current password"), { type: "password", autocomplete: "current-password" });
+  const fresh = field(t("New password"), { type: "password", autocomplete: "new-password" }, t("At least 8 characters. All your other sign-ins end."));
   const fail = (error) => {
     const own = (error.errors ?? []).find((one) => one.field === "new");
     if (own) fresh.fail(own.message);
-    else current.fail(sentence(error, WORDS));
+    else current.fail(sentence(error, words()));
   };
-  const save = button("Change password", async () => {
+  const save = button(t("Change password"), async () => {
     [current, fresh].forEach((one) => one.fail(""));
     const given = { current: current.input.value, new: fresh.input.value };
-    if (given.new.length < 8) return fresh.fail("Use at least 8 characters");
+    if (given.new.length < 8) return fresh.fail(t("Use at least 8 characters"));
     if (!await busy(save, () => client.changePassword(given).then(() => true), fail)) return undefined;
     current.input.value = fresh.input.value = "";
-    toast("Your password was changed");
+    toast(t("Your password was changed"));
     return onChanged();
   });
-  return h("section.card", { "aria-label": "Password" }, h("h3", null, "Password"), current.row, fresh.row, save);
+  return h("section.card", { "aria-label": t("Password") }, h("h3", null, t("Password")), current.row, fresh.row, save);
 }

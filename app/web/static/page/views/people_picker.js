@@ -1,9 +1,10 @@
 // Finds people by the beginning of a name, to choose one or more.
 
-import { avatarOf } from "../components/avatar.js";
-import { icon } from "../components/icons.js";
-import { fill, h } from "../lib/dom.js";
-import { sentence } from "../lib/words.js";
+import { avatarOf } from "/client/ui/avatar.js";
+import { icon } from "/client/ui/icons.js";
+import { fill, h } from "/client/ui/dom.js";
+import { atName, t } from "/client/ui/language.js";
+import { sentence } from "/client/ui/words.js";
 
 const WAIT_MS = 150;
 
@@ -15,21 +16,21 @@ const WAIT_MS = 150;
 export function peoplePicker(store, { many = false, except = new Set(), onPick = () => undefined } = {}) {
   const chosen = new Map();
   const chips = h("div.chips");
-  const found = h("ul.rows.people", { "aria-label": "People found" });
-  const note = h("p.note", { role: "status" }, "Start typing a name.");
-  const input = h("input", { type: "search", "aria-label": "Find people by name", placeholder: "Name or username", autocomplete: "off", spellcheck: "false", autofocus: true });
+  const found = h("ul.rows.people", { "aria-label": t("People found") });
+  const note = h("p.note", { role: "status" }, t("Start typing a name."));
+  const input = h("input", { type: "search", "aria-label": t("Find people by name"), placeholder: t("Name or username"), autocomplete: "off", spellcheck: "false", autofocus: true });
   let timer = 0;
   let latest = "";
 
   async function search() {
     const query = (latest = input.value.trim());
-    if (!query) return show([], "Start typing a name.");
+    if (!query) return show([], t("Start typing a name."));
     try {
       const answer = await store.client.findUsers(query);
       const users = (answer.users ?? answer).filter((user) => !except.has(user.id));
       if (query !== latest) return undefined;
       store.people.put(...users);
-      return show(users, users.length ? "" : `Nobody found for “${query}”.`);
+      return show(users, users.length ? "" : t("Nobody found for “{query}”.", { query }));
     } catch (error) {
       return show([], sentence(error));
     }
@@ -41,12 +42,12 @@ export function peoplePicker(store, { many = false, except = new Set(), onPick =
   function row(user) {
     const on = chosen.has(user.id);
     const props = { type: "button", onclick: () => pick(user), dataset: { user: user.username }, ...(many ? { "aria-pressed": String(on) } : {}) };
-    return h("button.person", props, avatarOf(user), h("span.words", null, h("span.name", null, user.displayName), h("span.detail", null, `@${user.username}`)), on ? icon("check") : null);
+    return h("button.person", props, avatarOf(user), h("span.words", null, h("span.name", { dir: "auto" }, user.displayName), h("span.detail", null, atName(user.username))), on ? icon("check") : null);
   }
   function pick(user) {
     if (!many) return onPick(user);
     if (!chosen.delete(user.id)) chosen.set(user.id, user);
-    fill(chips, [...chosen.values()].map((one) => h("button.chip", { type: "button", "aria-label": `Remove ${one.displayName}`, onclick: () => pick(one) }, one.displayName, icon("close"))));
+    fill(chips, [...chosen.values()].map((one) => h("button.chip", { type: "button", "aria-label": t("Remove {name}", { name: one.displayName }), onclick: () => pick(one) }, one.displayName, icon("close"))));
     onPick(user);
     input.value = "";
     input.focus();

@@ -1,10 +1,11 @@
 // Who has read the user's own message in a group, who has received it, and who has not.
 
-import { avatarOf } from "../components/avatar.js";
-import { button } from "../components/button.js";
+import { avatarOf } from "/client/ui/avatar.js";
+import { button } from "/client/ui/button.js";
 import { openDialog } from "../components/dialog.js";
-import { empty, failure, spinner } from "../components/empty.js";
-import { fill, h } from "../lib/dom.js";
+import { empty, failure, spinner } from "/client/ui/empty.js";
+import { fill, h } from "/client/ui/dom.js";
+import { number, t } from "/client/ui/language.js";
 
 /** Follows the marks of the members if they are loaded; larger groups are loaded in pages. */
 export async function openReceipts(store, message) {
@@ -15,7 +16,7 @@ export async function openReceipts(store, message) {
   const end = store.topics.on([`marks:${conversationId}`, `conversation:${conversationId}`, "people"], follow);
   if (known()) follow();
   else load(store, body, message);
-  await openDialog("Read by", () => body);
+  await openDialog(t("Read by"), () => body);
   end();
 }
 
@@ -26,7 +27,7 @@ function receiptsOf({ senderId, seq }, all) {
 }
 
 async function load(store, body, message, before = [], cursor) {
-  if (!before.length) fill(body, spinner("Loading read receipts"));
+  if (!before.length) fill(body, spinner(t("Loading read receipts")));
   try {
     const found = await store.client.receipts(message.id, { conversationId: message.conversationId, ...(cursor ? { cursor } : {}) });
     const members = [...before, ...found.members];
@@ -39,18 +40,18 @@ async function load(store, body, message, before = [], cursor) {
 
 function draw(store, body, { members, read, delivered }, more = null) {
   fill(body,
-    section(store, `Read (${read})`, members.filter((one) => one.read)),
-    section(store, `Delivered (${delivered - read})`, members.filter((one) => one.delivered && !one.read)),
-    section(store, "Not delivered yet", members.filter((one) => !one.delivered)),
-    members.length ? null : empty("group", "There's nobody else in this group"),
-    more ? h("div.actions", null, button("Show more", more)) : null);
+    section(store, t("Read ({count})", { count: number(read) }), members.filter((one) => one.read)),
+    section(store, t("Delivered ({count})", { count: number(delivered - read) }), members.filter((one) => one.delivered && !one.read)),
+    section(store, t("Not delivered yet"), members.filter((one) => !one.delivered)),
+    members.length ? null : empty("group", t("There's nobody else in this group")),
+    more ? h("div.actions", null, button(t("Show more"), more)) : null);
 }
 
 function section(store, title, members) {
   if (!members.length) return null;
   const rows = members.map(({ userId }) => {
     const user = store.people.get(userId);
-    return h("li.who", { dataset: { user: user.username } }, avatarOf(user), h("span.name", null, user.displayName));
+    return h("li.who", { dataset: { user: user.username } }, avatarOf(user), h("span.name", { dir: "auto" }, user.displayName));
   });
   return h("section", { "aria-label": title }, h("h3", null, title), h("ul", null, rows));
 }

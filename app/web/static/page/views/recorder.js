@@ -1,19 +1,16 @@
 // Records a voice message, to send or discard.
 
-import { iconButton } from "../components/button.js";
+import { iconButton } from "/client/ui/button.js";
 import { toast } from "../components/toast.js";
-import { fill, h } from "../lib/dom.js";
-import { minutesAndSeconds } from "../lib/times.js";
+import { fill, h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { minutesAndSeconds } from "/client/ui/times.js";
 
 const MAX_MS = 5 * 60_000;
 const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
-export function canRecord() {
-  return typeof MediaRecorder === "function" && Boolean(navigator.mediaDevices?.getUserMedia);
-}
-
 export class Recorder {
-  element = h("div.recording", { role: "group", "aria-label": "Recording" });
+  element = h("div.recording", { role: "group", "aria-label": t("Recording") });
   #onFile;
   #onChange;
   #recorder = null;
@@ -26,12 +23,14 @@ export class Recorder {
     this.element.hidden = true;
   }
 
-  async start() {
+  /** @param {HTMLElement} place where it shows itself */
+  async start(place) {
+    place.append(this.element);
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
-      const why = error.name === "NotFoundError" ? "No microphone found." : "Please allow this page to use your microphone.";
+      const why = error.name === "NotFoundError" ? t("No microphone found.") : t("Please allow this page to use your microphone.");
       return void toast(why);
     }
     const type = TYPES.find((one) => MediaRecorder.isTypeSupported(one)) ?? "";
@@ -70,8 +69,8 @@ export class Recorder {
       time.textContent = minutesAndSeconds((Date.now() - began) / 1000);
       if (Date.now() - began > MAX_MS) this.#finish(true);
     }, 250);
-    const send = iconButton("send", "Send recording", () => this.#finish(true), { class: "send" });
-    fill(this.element, iconButton("trash", "Discard recording", () => this.#finish(false)), h("span.live", { "aria-hidden": "true" }), time, h("span.grow", null, "Recording…"), send);
+    const send = iconButton("send", t("Send recording"), () => this.#finish(true), { class: "send" });
+    fill(this.element, iconButton("trash", t("Discard recording"), () => this.#finish(false)), h("span.live", { "aria-hidden": "true" }), time, h("span.grow", null, t("Recording…")), send);
     this.element.hidden = false;
     this.#onChange(true);
     send.focus();

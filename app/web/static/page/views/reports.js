@@ -1,17 +1,18 @@
 // Reported messages, for administrators to review and decide. The server shows them to nobody else.
 
-import { button, busy } from "../components/button.js";
+import { button, busy } from "/client/ui/button.js";
 import { openDialog } from "../components/dialog.js";
-import { empty, failure, spinner } from "../components/empty.js";
+import { empty, failure, spinner } from "/client/ui/empty.js";
 import { field, select } from "../components/field.js";
 import { toast, toastError } from "../components/toast.js";
-import { fill, h, reconcile } from "../lib/dom.js";
+import { fill, h, reconcile } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
 import { reportRow } from "./report_row.js";
 
-const STATES = [["open", "Open"], ["reviewing", "In review"], ["resolved", "Resolved"], ["dismissed", "Dismissed"]];
-const NOTHING = { open: "No open reports", reviewing: "No reports in review", resolved: "No resolved reports yet", dismissed: "No dismissed reports yet" };
-const DONE = { reviewing: "Review started", resolved: "Resolved", dismissed: "Dismissed" };
-const CONFLICT = { conflict: "Someone else has already handled this report." };
+const states = () => [["open", t("Open")], ["reviewing", t("In review")], ["resolved", t("Resolved")], ["dismissed", t("Dismissed")]];
+const nothing = () => ({ open: t("No open reports"), reviewing: t("No reports in review"), resolved: t("No resolved reports yet"), dismissed: t("No dismissed reports yet") });
+const doneWords = () => ({ reviewing: t("Review started"), resolved: t("Resolved"), dismissed: t("Dismissed") });
+const conflictWords = () => ({ conflict: t("Someone else has already handled this report.") });
 
 /** Returns true for administrators; the server answers others with 404. */
 export async function mayHandleReports(client) {
@@ -25,7 +26,7 @@ export async function mayHandleReports(client) {
 
 export async function openReports(app) {
   const queue = new Queue(app.store);
-  await openDialog("Reports", () => queue.element);
+  await openDialog(t("Reports"), () => queue.element);
   queue.close();
 }
 
@@ -36,13 +37,13 @@ class Queue {
   #cursor;
   #loads = 0;
   #end;
-  #rows = h("ul.reports", { "aria-label": "Reports" });
+  #rows = h("ul.reports", { "aria-label": t("Reports") });
   #below = h("div", { "aria-live": "polite" });
 
   constructor(store) {
     this.#store = store;
     this.#end = store.topics.on("people", () => this.#draw());
-    this.element = h("div.queue", null, select("Show", STATES, this.#state, (state) => this.#open(state)), this.#rows, this.#below);
+    this.element = h("div.queue", null, select(t("Show"), states(), this.#state, (state) => this.#open(state)), this.#rows, this.#below);
     this.#open(this.#state);
   }
 
@@ -59,7 +60,7 @@ class Queue {
   async #load() {
     const load = (this.#loads += 1);
     const after = this.#cursor ? `&cursor=${encodeURIComponent(this.#cursor)}` : "";
-    fill(this.#below, spinner("Loading reports"));
+    fill(this.#below, spinner(t("Loading reports")));
     try {
       const { reports, cursor } = await this.#store.client.request("GET", `/admin/reports?state=${this.#state}${after}`);
       if (load !== this.#loads) return; // the user chose another list in the meantime
@@ -77,8 +78,8 @@ class Queue {
   }
 
   #drawBelow() {
-    if (this.#cursor) fill(this.#below, h("div.actions", null, button("Show more", () => this.#load())));
-    else fill(this.#below, this.#reports.length ? null : empty("check", NOTHING[this.#state]));
+    if (this.#cursor) fill(this.#below, h("div.actions", null, button(t("Show more"), () => this.#load())));
+    else fill(this.#below, this.#reports.length ? null : empty("check", nothing()[this.#state]));
   }
 
   async #move(report, state, pressed) {
@@ -87,10 +88,10 @@ class Queue {
     const change = () => this.#store.client.request("PATCH", `/admin/reports/${report.id}`, { state, ...words });
     let gone = false;
     const moved = await busy(pressed, change, (error) => {
-      toastError(error, CONFLICT);
+      toastError(error, conflictWords());
       gone = ["conflict", "not_found"].includes(error.code);
     });
-    if (moved) toast(DONE[state]);
+    if (moved) toast(doneWords()[state]);
     if (moved || gone) await this.#drop(report);
   }
 
@@ -109,10 +110,10 @@ class Queue {
 
 /** Resolves with {resolution?}, or undefined if the user cancels. */
 function askForResolution(state, limits) {
-  const decision = state === "resolved" ? "Resolve" : "Dismiss";
-  return openDialog(`${decision} this report?`, (close) => {
-    const about = field("What did you do, and why?", { rows: "3", maxlength: limits?.maxReportNote, autofocus: true }, "Optional. Only administrators can see this.");
+  const [title, decision] = state === "resolved" ? [t("Resolve this report?"), t("Resolve")] : [t("Dismiss this report?"), t("Dismiss")];
+  return openDialog(title, (close) => {
+    const about = field(t("What did you do, and why?"), { rows: "3", limit: limits?.maxReportNote, autofocus: true }, t("Optional. Only administrators can see this."));
     const done = () => close(about.input.value.trim() ? { resolution: about.input.value.trim() } : {});
-    return [h("p", null, "You can't change this decision later."), about.row, h("div.actions", null, button("Cancel", () => close()), button(decision, done, "primary"))];
+    return [h("p", null, t("You can't change this decision later.")), about.row, h("div.actions", null, button(t("Cancel"), () => close()), button(decision, done, "primary"))];
   });
 }

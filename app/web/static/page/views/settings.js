@@ -1,13 +1,14 @@
 // Settings: profile, theme, privacy, e-mail, password, two-step sign-in, sign-ins, notifications, the user's data, signing out.
 
-import { avatarOf } from "../components/avatar.js";
-import { button, busy } from "../components/button.js";
+import { avatarOf } from "/client/ui/avatar.js";
+import { button, busy } from "/client/ui/button.js";
 import { openDialog } from "../components/dialog.js";
-import { field, select } from "../components/field.js";
+import { field, select, toggle } from "../components/field.js";
 import { line } from "../components/line.js";
 import { toast, toastError } from "../components/toast.js";
-import { fill, h } from "../lib/dom.js";
-import { sentence } from "../lib/words.js";
+import { fill, h } from "/client/ui/dom.js";
+import { atName, t } from "/client/ui/language.js";
+import { sentence } from "/client/ui/words.js";
 import { setTheme, theme } from "../lib/theme.js";
 import { avatarChoice } from "./avatar_choice.js";
 import { connectionWords } from "./connection.js";
@@ -15,27 +16,31 @@ import { openDeletion } from "./delete_account.js";
 import { emailSettings } from "./email_settings.js";
 import { openExport } from "./export.js";
 import { notifications } from "./notification_settings.js";
+import { ownStatus } from "./own_status.js";
 import { passwordSettings } from "./password_settings.js";
+import { languageChoice } from "./language_choice.js";
+import { liveText } from "./live_text.js";
 import { mayHandleReports, openReports } from "./reports.js";
 import { secondFactor } from "./second_factor.js";
 import { signIns } from "./sign_ins.js";
 
-const WHO = [["everyone", "Everyone"], ["contacts", "People I chat with"], ["nobody", "Nobody"]];
-const THEMES = [["system", "Same as system"], ["light", "Light"], ["dark", "Dark"]];
+const choicesOfPeople = () => [["everyone", t("Everyone")], ["contacts", t("People I chat with")], ["nobody", t("Nobody")]];
+const themes = () => [["system", t("Same as system")], ["light", t("Light")], ["dark", t("Dark")]];
 
 export function openSettings(app) {
   const me = app.store.client.request("GET", "/me");
-  return openDialog("Settings", (close) => [
+  return openDialog(t("Settings"), (close) => [
     profile(app),
-    section("Appearance", select("Theme", THEMES, theme(), setTheme)),
-    section("Privacy", privacyChoices(app, me), blockedPeople(app)),
+    section(t("Status"), ownStatus(app.store, me)),
+    section(t("Appearance"), languageChoice(app.store.client), select(t("Theme"), themes(), theme(), setTheme)),
+    section(t("Privacy"), privacyChoices(app, me), hidesBlocked(app, me), blockedPeople(app)),
     emailSettings(app, me),
     accountAccess(app, me),
     notifications(app),
     administration(app),
-    section("Your data", line("file", "Get a copy of your data", () => openExport(app)), line("trash", "Delete my account", () => openDeletion(app), true)),
-    h("section.card.out", null, h("p.detail", null, connectionWords(app.store.connection), ". ", h("a", { href: "/docs", target: "_blank", rel: "noopener" }, "API documentation")),
-      button("Sign out", () => {
+    section(t("Your data"), line("file", t("Get a copy of your data"), () => openExport(app)), line("trash", t("Delete my account"), () => openDeletion(app), true)),
+    h("section.card.out", null, h("p.detail", null, connectionWords(app.store.connection), " · ", h("a", { href: "docs", target: "_blank", rel: "noopener" }, t("API documentation"))),
+      button(t("Sign out"), () => {
         close();
         app.signOut();
       }, "danger")),
@@ -48,21 +53,21 @@ function section(title, ...content) {
 
 function profile(app) {
   const { store } = app;
-  const name = field("Name", { value: store.me.displayName, maxlength: store.client.limits?.maxDisplayName, autocomplete: "name" });
-  const save = button("Save", async () => {
+  const name = field(t("Name"), { value: store.me.displayName, limit: store.client.limits?.maxDisplayName, autocomplete: "name" });
+  const save = button(t("Save"), async () => {
     const changed = await busy(save, () => store.client.updateMe({ displayName: name.input.value }), (error) => name.fail(sentence(error)));
     if (!changed) return;
     name.fail("");
     store.people.put(changed);
-    toast("Saved");
+    toast(t("Saved"));
   });
-  return h("section.card.profile", { "aria-label": "Profile" }, ownPicture(store), h("div.with-button", null, name.row, save));
+  return h("section.card.profile", { "aria-label": t("Profile") }, ownPicture(store), h("div.with-button", null, name.row, save));
 }
 
 function ownPicture(store) {
   const { client } = store;
   const place = h("div.who");
-  const draw = () => fill(place, avatarOf(store.me, { large: true }), h("div", null, h("p.detail", null, `@${store.me.username}`), avatarChoice({
+  const draw = () => fill(place, avatarOf(store.me, { large: true }), h("div", null, h("p.detail", null, atName(store.me.username)), avatarChoice({
     present: Boolean(store.me.avatarUrl),
     upload: (file) => client.setAvatar(file),
     remove: () => client.updateMe({ avatarUrl: null }),
@@ -85,7 +90,7 @@ function accountAccess(app, me) {
 /** The settings of who may do what, as the server has them. `mine` resolves to your own user. */
 function privacyChoices({ store: { client } }, mine) {
   const shown = { lastSeenVisible: "contacts", mayAddMe: "everyone", mayWriteToMe: "everyone" };
-  const choice = (name, label) => select(label, WHO, shown[name], async (value, input) => {
+  const choice = (name, label) => select(label, choicesOfPeople(), shown[name], async (value, input) => {
     try {
       shown[name] = (await client.updateMe({ [name]: value }))[name];
     } catch (error) {
@@ -94,9 +99,9 @@ function privacyChoices({ store: { client } }, mine) {
     }
   });
   const labels = {
-    lastSeenVisible: "Who can see when I was last online",
-    mayAddMe: "Who can add me to groups without asking",
-    mayWriteToMe: "Who can write to me without asking",
+    lastSeenVisible: t("Who can see when I was last online"),
+    mayAddMe: t("Who can add me to groups without asking"),
+    mayWriteToMe: t("Who can write to me without asking"),
   };
   const choices = Object.fromEntries(Object.entries(labels).map(([name, label]) => [name, choice(name, label)]));
   mine.then((me) => {
@@ -105,19 +110,41 @@ function privacyChoices({ store: { client } }, mine) {
   return Object.values(choices);
 }
 
+/** Whether messages of blocked people are folded in groups. `mine` resolves to your own user. */
+function hidesBlocked(app, mine) {
+  const { client, topics } = app.store;
+  const keep = (me) => {
+    app.hidesBlocked = me.hideBlockedMessages;
+    topics.changed("blocks");
+  };
+  const row = toggle(t("Hide what people I blocked write in groups"), app.hidesBlocked, async (on, input) => {
+    try {
+      keep(await client.updateMe({ hideBlockedMessages: on }));
+    } catch (error) {
+      toastError(error);
+      input.checked = !on;
+    }
+  });
+  mine.then((me) => {
+    row.querySelector("input").checked = me.hideBlockedMessages;
+    keep(me);
+  }, () => undefined);
+  return row;
+}
+
 /** The administration of the server, shown when the server confirms that the user is an administrator. */
 function administration(app) {
   const place = h("div");
-  mayHandleReports(app.store.client).then((may) => may && fill(place, section("Administration", line("warn", "Reports", () => openReports(app)))));
+  mayHandleReports(app.store.client).then((may) => may && fill(place, section(t("Administration"), line("warn", t("Reports"), () => openReports(app)))));
   return place;
 }
 
 function blockedPeople(app) {
-  const list = h("ul.rows", { "aria-label": "Blocked people" });
+  const list = h("ul.rows", { "aria-label": t("Blocked people") });
   const draw = () => {
-    const rows = [...app.blocked].map((id) => h("li.line", null, h("span", null, app.store.people.get(id).displayName),
-      button("Unblock", () => app.setBlocked(id, false).then(draw))));
-    fill(list, rows.length ? rows : h("li.detail", null, "You haven't blocked anyone."));
+    const rows = [...app.blocked].map((id) => h("li.line", null, liveText(app.store, () => app.store.people.get(id).displayName),
+      button(t("Unblock"), () => app.setBlocked(id, false).then(draw))));
+    fill(list, rows.length ? rows : h("li.detail", null, t("You haven't blocked anyone.")));
   };
   draw();
   return list;

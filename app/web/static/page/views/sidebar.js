@@ -1,51 +1,49 @@
 // The list of conversations, with the search above it.
 
-import { avatarOf } from "../components/avatar.js";
-import { button, iconButton } from "../components/button.js";
-import { empty, failure, spinner } from "../components/empty.js";
-import { icon } from "../components/icons.js";
-import { openDialog } from "../components/dialog.js";
+import { avatarOf } from "/client/ui/avatar.js";
+import { button, iconButton } from "/client/ui/button.js";
+import { empty, failure, spinner } from "/client/ui/empty.js";
+import { icon } from "/client/ui/icons.js";
+import { later } from "../components/later.js";
 import { openMenu } from "../components/menu.js";
-import { fill, h, reconcile } from "../lib/dom.js";
-import { shortly } from "../lib/times.js";
+import { fill, h, reconcile } from "/client/ui/dom.js";
+import { isComposing } from "/client/ui/input_method.js";
+import { ariaKeys } from "../lib/keys.js";
+import { number, plural, t } from "/client/ui/language.js";
 import { conversationRow } from "./conversation_row.js";
-import { newConversation, newGroup } from "./new_conversation.js";
-import { countRequests, openRequests } from "./requests.js";
-import { SearchResults } from "./search_results.js";
+import { openSheet } from "./shortcuts.js";
 
 const NEAR_PX = 400;
+/** The search is loaded when its field gets the focus, so it is usually there before somebody types. */
+const loadResults = () => import("./search_results.js");
 
 export class Sidebar {
   #app;
-  #results;
+  /** @type {any} */ #results = null;
   #input;
   #scroller;
   #head;
-  #rows = h("ul.rows", { "aria-label": "Conversations" });
+  #rows = h("ul.rows", { "aria-label": t("Conversations") });
   #shelf = h("div.shelf");
   #state = h("div.state");
   #archive = false;
-  #requests = 0;
 
   constructor(app) {
     this.#app = app;
-    this.#results = new SearchResults(app, () => this.#clear());
     this.#input = h("input", {
-      type: "search", placeholder: "Search", "aria-label": "Search conversations, people and messages", autocomplete: "off", spellcheck: "false",
-      oninput: () => this.#onSearch(), onkeydown: (event) => this.#onKey(event),
+      type: "search", placeholder: t("Search"), "aria-label": t("Search conversations, people and messages"), autocomplete: "off", spellcheck: "false", "aria-keyshortcuts": ariaKeys("Mod+K"),
+      onfocus: () => loadResults().catch(() => undefined), oninput: () => this.#onSearch(), onkeydown: (event) => this.#onKey(event),
     });
     this.#scroller = h("div.scroller", { tabindex: "-1" }, this.#shelf, this.#rows, this.#state);
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.#head = h("div.sidebar-head");
-    this.element = h("nav.sidebar", { "aria-label": "Conversations" }, this.#head, h("div.search-box", null, icon("search"), this.#input),
-      this.#scroller, this.#results.element);
-    this.#results.element.hidden = true;
+    this.element = h("nav.sidebar", { "aria-label": t("Conversations") }, this.#head, h("div.search-box", null, icon("search"), this.#input),
+      this.#scroller);
     this.#drawHead();
     const { topics } = app.store;
-    topics.on(["conversations", "presence", "typing", "people", "route"], () => this.#draw());
+    topics.on(["conversations", "presence", "typing", "people", "route", "blocks", "requests"], () => this.#draw());
     topics.on("people", () => this.#drawHead());
     this.#draw();
-    this.#countRequests();
   }
 
   focusSearch() {
@@ -55,62 +53,38 @@ export class Sidebar {
 
   #drawHead() {
     const { me } = this.#app.store;
-    const mine = h("button.me", { type: "button", "aria-label": "Settings and profile", title: "Settings and profile", onclick: () => this.#app.openSettings() }, avatarOf(me));
-    const write = iconButton("write", "New conversation", (event) => this.#newMenu(event.currentTarget), { "aria-haspopup": "menu" });
-    const title = this.#archive ? "Archived" : "Parley";
-    fill(this.#head, mine, h("h1.title", null, title), write);
+    const mine = () => h("button.me", { type: "button", "aria-label": t("Settings and profile"), title: t("Settings and profile"), onclick: () => this.#app.openSettings() }, avatarOf(me));
+    const write = () => iconButton("write", t("New conversation"), (event) => this.#newMenu(event.currentTarget), { "aria-haspopup": "menu" });
+    const title = this.#archive ? t("Archived") : "Parley";
+    reconcile(this.#head, [
+      { key: "me", deps: [me.displayName, me.avatarUrl], make: mine },
+      { key: "title", deps: [title], make: () => h("h1.title", null, title) },
+      { key: "write", deps: [], make: write },
+    ]);
   }
 
   #newMenu(anchor) {
     openMenu(anchor, [
-      { label: "New conversation", icon: "person", act: () => newConversation(this.#app) },
-      { label: "New group", icon: "group", act: () => newGroup(this.#app) },
-      { label: this.#archive ? "Back to conversations" : "Archived conversations", icon: "archive", act: () => this.#setArchive(!this.#archive) },
-      { label: "Requests", icon: "group", act: () => this.#openRequests() },
-      { label: "Starred messages", icon: "star", act: () => this.#openStarred() },
-      { label: "Settings", icon: "settings", act: () => this.#app.openSettings() },
+      { label: t("New conversation"), icon: "person", act: () => this.#newConversation() },
+      { label: t("New group"), icon: "group", act: () => later(import("./new_conversation.js"), ({ newGroup }) => newGroup(this.#app)) },
+      { label: this.#archive ? t("Back to conversations") : t("Archived conversations"), icon: "archive", act: () => this.#setArchive(!this.#archive) },
+      { label: t("Requests"), icon: "group", act: () => this.#openRequests() },
+      { label: t("Starred messages"), icon: "star", act: () => this.#openStarred() },
+      { label: t("Settings"), icon: "settings", act: () => this.#app.openSettings() },
+      { label: t("Keyboard shortcuts"), icon: "info", act: () => openSheet() },
     ]);
   }
 
-  async #openRequests() {
-    await openRequests(this.#app);
-    await this.#countRequests();
+  #newConversation() {
+    return later(import("./new_conversation.js"), ({ newConversation }) => newConversation(this.#app));
   }
 
-  async #countRequests() {
-    this.#requests = await countRequests(this.#app.store.client);
-    this.#draw();
+  #openRequests() {
+    return later(import("./requests.js"), ({ openRequests }) => openRequests(this.#app));
   }
 
   #openStarred() {
-    const { client } = this.#app.store;
-    openDialog("Starred messages", (close) => {
-      const [rows, state] = [h("ul.rows"), h("div.state")];
-      const load = async (before) => {
-        fill(state, spinner("Loading starred messages"));
-        try {
-          const { messages, cursor } = await client.starred({ before });
-          rows.append(...messages.map((message) => h("li", null, this.#starred(message, close))));
-          const end = rows.childElementCount ? [] : [empty("star", "No starred messages")];
-          fill(state, ...(cursor ? [button("Show more", () => load(cursor))] : end));
-        } catch (error) {
-          fill(state, failure(error, () => load(before)));
-        }
-      };
-      load();
-      return h("div.results", null, rows, state);
-    });
-  }
-
-  #starred(message, close) {
-    const act = () => {
-      close();
-      this.#app.open(message.conversationId, message.seq);
-    };
-    const name = this.#app.store.people.name(message.senderId);
-    return h("button.hit", { type: "button", onclick: act },
-      h("span.top", null, h("span.name", null, name), h("span.when", null, shortly(message.sentAt))),
-      h("span.snippet", null, message.message || "Attachment"));
+    return later(import("./starred.js"), ({ openStarred }) => openStarred(this.#app));
   }
 
   #setArchive(on) {
@@ -137,41 +111,55 @@ export class Sidebar {
     const unread = archived.reduce((sum, conversation) => sum + conversation.unread, 0);
     const deps = [this.#archive, archived.length > 0, unread];
     const make = () => h("button.line", { type: "button", onclick: () => this.#setArchive(!this.#archive) },
-      icon(this.#archive ? "back" : "archive"), h("span.grow", null, this.#archive ? "All conversations" : "Archived"),
-      !this.#archive && unread ? h("span.badge.quiet", { role: "img", "aria-label": `${unread} unread` }, String(unread)) : null);
-    const requests = () => h("button.line", { type: "button", onclick: () => this.#openRequests() }, icon("group"), h("span.grow", null, "Requests"),
-      h("span.badge", { role: "img", "aria-label": `${this.#requests} waiting` }, String(this.#requests)));
-    const lines = this.#requests ? [{ key: "requests", deps: [this.#requests], make: requests }] : [];
+      icon(this.#archive ? "back" : "archive"), h("span.grow", null, this.#archive ? t("All conversations") : t("Archived")),
+      !this.#archive && unread ? h("span.badge.quiet", { role: "img", "aria-label": plural(unread, "{count} unread message", "{count} unread messages") }, number(unread)) : null);
+    const { count } = this.#app.requests;
+    const requests = () => h("button.line", { type: "button", onclick: () => this.#openRequests() }, icon("group"), h("span.grow", null, t("Requests")),
+      h("span.badge", { role: "img", "aria-label": plural(count, "{count} request", "{count} requests") }, number(count)));
+    const lines = count ? [{ key: "requests", deps: [count], make: requests }] : [];
     reconcile(this.#shelf, this.#archive || archived.length ? [...lines, { key: "line", deps, make }] : lines);
   }
 
   #drawState(conversations, shown) {
-    if (!conversations.ready) fill(this.#state, spinner("Loading conversations"));
+    if (!conversations.ready) fill(this.#state, spinner(t("Loading conversations")));
     else if (conversations.failed && !shown.length) fill(this.#state, failure(conversations.failed, () => conversations.loadFirst()));
-    else if (conversations.hasMore()) fill(this.#state, spinner("Loading more"));
+    else if (conversations.hasMore()) fill(this.#state, spinner(t("Loading more")));
     else if (shown.length) fill(this.#state);
-    else if (this.#archive) fill(this.#state, empty("archive", "No archived conversations"));
-    else if (conversations.archived().length) fill(this.#state, empty("archive", "All conversations are archived"));
-    else fill(this.#state, empty("write", "No conversations yet", "Find someone and say hello.", button("Find people", () => newConversation(this.#app), "primary")));
+    else if (this.#archive) fill(this.#state, empty("archive", t("No archived conversations")));
+    else if (conversations.archived().length) fill(this.#state, empty("archive", t("All conversations are archived")));
+    else fill(this.#state, empty("write", t("No conversations yet"), t("Find someone and say hello."), button(t("Find people"), () => this.#newConversation(), "primary")));
   }
 
-  #onSearch() {
-    const query = this.#input.value.trim();
-    this.#results.element.hidden = !query;
-    this.#scroller.hidden = Boolean(query);
-    if (query) this.#results.search(query);
+  async #onSearch() {
+    if (this.#query && !this.#results) await later(loadResults(), ({ SearchResults }) => this.#addResults(SearchResults));
+    const searching = Boolean(this.#query && this.#results);
+    this.#scroller.hidden = searching;
+    if (this.#results) this.#results.element.hidden = !searching;
+    if (searching) this.#results.search(this.#query);
+  }
+
+  get #query() {
+    return this.#input.value.trim();
+  }
+
+  #addResults(SearchResults) {
+    if (this.#results) return;
+    this.#results = new SearchResults(this.#app, () => this.#clear());
+    this.element.append(this.#results.element);
   }
 
   #onKey(event) {
+    if (isComposing(event)) return;
     if (event.key === "Escape") this.#clear();
     if (event.key === "ArrowDown") {
-      const shown = this.#results.element.hidden ? this.#rows : this.#results.element;
+      const shown = this.#scroller.hidden ? this.#results.element : this.#rows;
       shown.querySelector("a, button")?.focus();
     }
   }
 
   #clear() {
     this.#input.value = "";
+    this.#results?.clear();
     this.#onSearch();
   }
 

@@ -1,15 +1,17 @@
 // The forms to sign in and to create an account.
 
-import { busy } from "../components/button.js";
+import { brand } from "../components/brand.js";
+import { busy } from "/client/ui/button.js";
 import { field } from "../components/field.js";
-import { fill, h } from "../lib/dom.js";
-import { sentence } from "../lib/words.js";
+import { fill, h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { sentence } from "/client/ui/words.js";
 import { codeForm } from "./sign_in_code.js";
 
-const ERRORS = {
-  login: { unauthorized: "Wrong username or password." },
-  register: { conflict: "This username is taken." },
-};
+const errors = () => ({
+  login: { unauthorized: t("Wrong username or password.") },
+  register: { conflict: t("This username is taken.") },
+});
 
 /**
  * @param {any} client
@@ -19,28 +21,29 @@ export function signIn(client, { note = "", onSignedIn, onForgotten }) {
   const page = h("main.sign-in");
   const accounts = document.documentElement.dataset.accounts === "on";
   let mode = "login";
-  const forgot = h("button.link", { type: "button", hidden: true, onclick: () => onForgotten() }, "Forgot your password?");
-  client.fetchLimits().then(({ email }) => (forgot.hidden = !email), () => undefined); // also known by the time that somebody creates an account
+  const forgot = document.documentElement.dataset.mail === "on"
+    ? h("button.link", { type: "button", onclick: () => onForgotten() }, t("Forgot your password?")) : null;
 
   function draw() {
     const creating = mode === "register";
-    const username = field("Username", { name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true, autofocus: true },
-      creating ? "3–32 characters: a–z, 0–9, _ . -" : "");
-    const name = creating ? field("Your name", { name: "displayName", autocomplete: "name", maxlength: client.limits?.maxDisplayName }, "Optional. This is the name that others see.") : null;
-    const password = field("Password", { name: "password", type: "password", autocomplete: creating ? "new-password" : "current-password", required: true, minlength: creating ? "8" : null },
-      creating ? "At least 8 characters" : "");
+    const username = field(t("Username"), { name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true, autofocus: true },
+      creating ? t("3–32 characters: a–z, 0–9, _ . -") : "");
+    const name = creating ? field(t("Your name"), { name: "displayName", autocomplete: "name", limit: () => client.limits?.maxDisplayName }, t("Optional. This is the name that others see.")) : null;
+    const password = field(t("Password"), { name: "password", type: "password", autocomplete: creating ? "new-password" : "current-password", required: true, minlength: creating ? "8" : null },
+      creating ? t("At least 8 characters") : "");
+    if (creating) client.fetchLimits().catch(() => undefined); // the server checks the length as well
     const problem = h("p.problem", { role: "alert" }, note);
-    const submit = h("button.button.primary", { type: "submit" }, creating ? "Create account" : "Sign in");
+    const submit = h("button.button.primary", { type: "submit" }, creating ? t("Create account") : t("Sign in"));
     const other = h("button.link", { type: "button", onclick: () => switchTo(creating ? "login" : "register") },
-      creating ? "I already have an account" : "Create an account");
+      creating ? t("I already have an account") : t("Create an account"));
     const form = h("form.card", { noValidate: true, onsubmit: (event) => send(event, { username, name, password, problem, submit }) },
-      h("h1", null, creating ? "Create an account" : "Sign in"), username.row, name?.row, password.row, problem, submit, other, creating ? null : forgot);
+      h("h1", null, creating ? t("Create an account") : t("Sign in")), username.row, name?.row, password.row, problem, submit, other, creating ? null : forgot);
     show(accounts ? form : otherService());
     if (accounts) username.input.focus();
   }
   function show(content) {
-    fill(page, h("div.brand", null, h("img", { src: "/static/icon.svg", alt: "", width: "44", height: "44" }), h("p", null, "Parley")),
-      content, h("p.detail", null, h("a", { href: "/docs" }, "API documentation")));
+    fill(page, brand(),
+      content, h("p.detail", null, h("a", { href: "docs" }, t("API documentation"))));
   }
   function switchTo(next, text = "") {
     [mode, note] = [next, text];
@@ -62,7 +65,7 @@ export function signIn(client, { note = "", onSignedIn, onForgotten }) {
       const fields = { username, password, displayName: name };
       const named = (error.errors ?? []).filter((one) => fields[one.field]);
       named.forEach((one) => fields[one.field].fail(one.message));
-      if (!named.length) problem.textContent = sentence(error, ERRORS[mode]);
+      if (!named.length) problem.textContent = sentence(error, errors()[mode]);
       return (fields[named[0]?.field] ?? password).input.focus();
     };
     const wrong = mode === "register" ? mistakes(given) : [];
@@ -76,11 +79,11 @@ export function signIn(client, { note = "", onSignedIn, onForgotten }) {
 
 /** Checks what the server would refuse, and explains it. */
 function mistakes({ username, password }) {
-  const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: "Use 3–32 characters: a–z, 0–9, _ . -" }];
-  const secret = password.length >= 8 ? [] : [{ field: "password", message: "Use at least 8 characters" }];
+  const name = /^[a-z0-9_.-]{3,32}$/iu.test(username) ? [] : [{ field: "username", message: t("Use 3–32 characters: a–z, 0–9, _ . -") }];
+  const secret = password.length >= 8 ? [] : [{ field: "password", message: t("Use at least 8 characters") }];
   return [...name, ...secret];
 }
 
 function otherService() {
-  return h("div.card", null, h("h1", null, "Sign in through your service"), h("p", null, "This server uses the accounts of another service. Open Parley from there."));
+  return h("div.card", null, h("h1", null, t("Sign in through your service")), h("p", null, t("This server uses the accounts of another service. Open Parley from there.")));
 }

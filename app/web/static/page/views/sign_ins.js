@@ -1,14 +1,15 @@
 // The sign-ins of the account, in the settings: where you are signed in, each with a way to end it.
 
-import { button, busy } from "../components/button.js";
+import { button, busy } from "/client/ui/button.js";
 import { toastError } from "../components/toast.js";
-import { fill, h } from "../lib/dom.js";
-import { shortly } from "../lib/times.js";
+import { fill, h } from "/client/ui/dom.js";
+import { t } from "/client/ui/language.js";
+import { shortly } from "/client/ui/times.js";
 
 /** Returns {section, reload}. */
 export function signIns({ store: { client } }) {
-  const list = h("ul.rows", { "aria-label": "Your sign-ins" });
-  const others = button("End all others", () => end(others, () => client.endOtherSignIns()), "danger", { hidden: true });
+  const list = h("ul.rows", { "aria-label": t("Your sign-ins") });
+  const others = button(t("End all others"), () => end(others, () => client.endOtherSignIns()), "danger", { hidden: true });
   const draw = (all) => {
     others.hidden = all.length < 2;
     fill(list, all.map((one) => row(one, (element) => end(element, () => client.endSignIn(one.id)))));
@@ -16,12 +17,12 @@ export function signIns({ store: { client } }) {
   const reload = () => client.signIns().then(draw, toastError);
   const end = (element, act) => busy(element, () => act().then(reload), toastError);
   void reload();
-  return { section: h("section.card", { "aria-label": "Sign-ins" }, h("h3", null, "Sign-ins"), list, others), reload };
+  return { section: h("section.card", { "aria-label": t("Sign-ins") }, h("h3", null, t("Sign-ins")), list, others), reload };
 }
 
 function row({ deviceName, network, current, lastUsedAt }, end) {
-  const name = deviceName ?? "Unknown device";
-  const about = [network, current ? "this sign-in" : `last used ${shortly(lastUsedAt)}`].filter(Boolean).join(" · ");
-  const act = button("End", () => end(act), "plain", { "aria-label": `End ${name}` });
+  const name = deviceName ?? t("Unknown device");
+  const about = [network, current ? t("this sign-in") : t("last used: {time}", { time: shortly(lastUsedAt) })].filter(Boolean).join(" · ");
+  const act = button(t("End"), () => end(act), "plain", { "aria-label": t("End {name}", { name }) });
   return h("li.line", null, h("div", null, h("p", null, name), h("p.detail", null, about)), current ? null : act);
 }

@@ -1,0 +1,76 @@
+"""The daily acts of docs/decisions/page.md, each with only the keyboard.
+
+``ACTS`` has them by their names there. The modules beside this one bring them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.page.keyboard.keys import Keys
+from tests.e2e.page.people import People, Somebody
+
+PROCESSED_MS = 90_000  # until the worker has prepared a picture on a busy machine
+
+
+@dataclass(frozen=True)
+class Place:
+    """Ann's window with her conversation with Ben open, and the focus in the message field."""
+
+    keys: Keys
+    people: People
+    ann: Somebody
+    ben: Somebody
+    direct: int
+    base_url: str
+
+    @property
+    def page(self) -> Page:
+        return self.keys.page
+
+    @property
+    def field(self) -> Locator:
+        return self.page.locator(".composer textarea")
+
+    def said(self, text: str) -> Locator:
+        found = self.page.locator(".message", has=self.page.locator(".text", has_text=text))
+        expect(found.last).to_be_visible()
+        return found.last
+
+    def open(self, conversation: int) -> None:
+        self.page.goto(f"{self.base_url}/#/c/{conversation}")
+        expect(self.page.locator(".conversation-head h1")).not_to_be_empty()
+        expect(self.field).to_be_focused()
+
+    def group(self, name: str) -> int:
+        """Makes a group of Ann and Ben, with one message of each, and opens it."""
+        group = self.ann.group(name, self.ben)
+        self.ben.say(group, "from Ben")
+        self.ann.say(group, "from Ann")
+        self.open(group)
+        self.said("from Ann")
+        return group
+
+    def title(self, name: str) -> None:
+        expect(self.page.locator(".conversation-head h1")).to_have_text(name)
+
+    def settings(self) -> Locator:
+        self.keys.press("Control+,")
+        dialog = self.page.get_by_role("dialog", name="Settings")
+        expect(dialog).to_be_visible()
+        return dialog
+
+
+Act = Callable[[Place], None]
+ACTS: dict[str, Act] = {}
+
+
+def act(name: str) -> Callable[[Act], Act]:
+    def note(function: Act) -> Act:
+        ACTS[name] = function
+        return function
+
+    return note
