@@ -21,6 +21,9 @@ from app.redis_calls import EpochLostError
 
 Operation = Any
 Outcome = Callable[[Any, ParleyError | None], None]
+Item = tuple[Operation, Outcome, float]  # with the time of its submission
+
+LATE_EVERY_SECONDS = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,8 @@ class Batcher:
 
     ``call`` returns one result per operation; a ParleyError among them is the outcome of its operation. ``call`` must
     be safe to repeat: after a broken connection, nobody can tell whether a batch was carried out, so it is sent again.
-    ``patience`` seconds after an operation was submitted, its outcome is Overloaded. The queue is bounded by ``bound``;
+    ``patience`` seconds after an operation was submitted, its outcome is Overloaded, even if a call with it hangs (it
+    may still be carried out, as after a broken connection). The queue is bounded by ``bound``;
     if it is full, ``submit`` answers Overloaded at once. ``recover`` is called if Redis has no epoch, and
     ``after_batch`` after each batch.
     """
@@ -53,16 +57,17 @@ class Batcher:
         self._max_batch = max_batch
         self._bound = bound
         self._patience = patience
-        self._waiting: deque[tuple[Operation, Outcome, float]] = deque()
+        self._waiting: deque[Item] = deque()
+        self._under_way: list[Item] = []
+        self._answered = 0  # so many operations of the batch under way have their outcome
         self._submitted = Event()
-        self._greenlet: gevent.Greenlet | None = None
+        self._greenlets: list[gevent.Greenlet] = []
 
     def start(self) -> None:
-        self._greenlet = gevent.spawn(self._run)
+        self._greenlets = [gevent.spawn(self._run), gevent.spawn(self._watch)]
 
     def stop(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.kill()
+        gevent.killall(self._greenlets)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -105,12 +110,12 @@ class Batcher:
             if not self._waiting:
                 self._submitted.clear()
                 self._submitted.wait()
-            batch = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
-            self._carry_out(batch)
+            self._under_way = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
+            self._carry_out()
 
-    def _carry_out(self, batch: list[tuple[Operation, Outcome, float]]) -> None:
+    def _carry_out(self) -> None:
         pause = 0.02
-        while batch:
+        while batch := self._under_way:
             try:
                 results = self._call([operation for operation, _, _ in batch])
             except EpochLostError:
@@ -119,23 +124,31 @@ class Batcher:
                 log.warning("%s: Redis does not answer (%s)", self.name, type(error).__name__)
             except ParleyError as error:
                 log.warning("%s: %s (%r)", self.name, error.message, error.__cause__)
-                self._fail(batch, error)
+                self._fail(self._take_under_way(), error)
                 return
             except Exception:
                 log.exception("%s: a batch of %d failed", self.name, len(batch))
-                self._fail(batch, Internal())
+                self._fail(self._take_under_way(), Internal())
                 return
             else:
-                for (_, outcome, _), result in zip(batch, results, strict=True):
+                results = results[self._answered :]
+                for (_, outcome, _), result in zip(self._take_under_way(), results, strict=True):
                     if isinstance(result, ParleyError):
                         self._settle(outcome, None, result)
                     else:
                         self._settle(outcome, result, None)
                 self._after_batch()
                 return
-            batch = self._drop_late(batch)
+            self._answer_late()
+            self._under_way = self._take_under_way()
             gevent.sleep(pause)
             pause = min(pause * 2, 0.5)
+
+    def _take_under_way(self) -> list[Item]:
+        """Returns the operations of the batch under way that have no outcome yet."""
+        left = self._under_way[self._answered :]
+        self._under_way, self._answered = [], 0
+        return left
 
     def _try_recover(self) -> None:
         try:
@@ -145,15 +158,21 @@ class Batcher:
         except RedisError as error:
             log.warning("%s: no new epoch yet (%s)", self.name, type(error).__name__)
 
-    def _drop_late(self, batch: list[tuple[Operation, Outcome, float]]) -> list[tuple[Operation, Outcome, float]]:
-        deadline = time.monotonic() - self._patience
-        late = [item for item in batch if item[2] < deadline]
-        self._fail(late, Overloaded(retry_after=2.0))
-        while self._waiting and self._waiting[0][2] < deadline:
-            self._fail([self._waiting.popleft()], Overloaded(retry_after=2.0))
-        return [item for item in batch if item[2] >= deadline]
+    def _watch(self) -> None:
+        while True:
+            gevent.sleep(LATE_EVERY_SECONDS)
+            self._answer_late()
 
-    def _fail(self, batch: list[tuple[Operation, Outcome, float]], error: ParleyError) -> None:
+    def _answer_late(self) -> None:
+        """Fails the operations whose patience has ended, although the call with them may still be under way."""
+        deadline = time.monotonic() - self._patience
+        late = [item for item in self._under_way[self._answered :] if item[2] < deadline]
+        self._answered += len(late)  # operations are in the order of their submission, so the late ones come first
+        while self._waiting and self._waiting[0][2] < deadline:
+            late.append(self._waiting.popleft())
+        self._fail(late, Overloaded(retry_after=2.0))
+
+    def _fail(self, batch: list[Item], error: ParleyError) -> None:
         for _, outcome, _ in batch:
             self._settle(outcome, None, error)
 

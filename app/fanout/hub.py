@@ -11,8 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from app.core.errors import Internal, Overloaded, ParleyError
-from app.core.events import Event, EventBatch, presence_event, typing_event
+from app.core.events import (
+    Event,
+    EventBatch,
+    append_event,
+    custom_event,
+    presence_event,
+    request_event,
+    typing_event,
+    user_event,
+)
 from app.core.kinds import MAKE_EVENT, MARKS, Kind
+from app.core.metadata import with_metadata
 from app.core.record_events import group_event, progress
 from app.core.records import Record
 
@@ -33,7 +43,9 @@ class Session(Protocol):
     def offer_batch(self, batch: EventBatch) -> None: ...
     def offer_ephemeral(self, event: Event) -> None: ...
     def resume_from_store(self) -> None: ...
+    def hold(self) -> None: ...
     def reset(self, epoch: int, version: int) -> None: ...
+    def turn_away(self) -> None: ...
     def revoke(self) -> None: ...
     def suspend(self) -> None: ...
 
@@ -45,11 +57,18 @@ class Hub:
     release on the same Redis) is counted in ``unknown_kinds``, and logged once per kind.
     """
 
-    def __init__(self, settled: Settled, *, revoked: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settled: Settled,
+        *,
+        revoked: Callable[[str], None],
+        shadowed: Callable[[int, int], None] = lambda _user_id, _end: None,
+    ) -> None:
         self._sessions: dict[int, tuple[Session, ...]] = {}
         self._watchers: dict[int, dict[Session, bool]] = {}  # user -> session -> whether it may see
         self._settled = settled
         self._revoked = revoked
+        self._shadowed = shadowed
         self.epoch = 0
         self.events_delivered = 0
         self.unknown_kinds: Counter[int] = Counter()
@@ -162,6 +181,12 @@ class Hub:
     def _typing(self, _epoch: int, users: list[int], record: list[Any]) -> None:
         self._offer_ephemeral(users, typing_event(record[1], record[2], bool(record[3])))
 
+    def _custom(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+        self._offer_ephemeral(users, custom_event(*record[1:]))
+
+    def _appended(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+        self._deliver(users, append_event(*record[1:]))
+
     def _progress(self, epoch: int, users: list[int], record: list[Any]) -> None:
         self._offer_ephemeral(users, progress(epoch, Record(*record)))
 
@@ -178,6 +203,21 @@ class Hub:
             for session, may_see in tuple(watchers.items()):
                 if may_see:
                     session.offer_ephemeral(event)
+
+    def _user_updated(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+        """``record`` is [kind, user, view, watchers]: true for watchers who see the user's presence, false for the
+        others, nil for none.
+        """
+        _, user_id, view, seeing = record
+        sessions = {session: None for user in users for session in self.sessions_of(user)}
+        watchers = self._watchers.get(user_id, {}).items() if seeing is not None else ()
+        sessions |= {session: None for session, may_see in watchers if may_see is seeing}
+        event = user_event(with_metadata(view))
+        for session in sessions:
+            session.offer_ephemeral(event)
+
+    def _requested(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+        self._offer_ephemeral(users, request_event(record[1]))
 
     def _stored(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         self._settled(record[1], None)
@@ -202,12 +242,15 @@ class Hub:
                 self.unwatch(session, [watched])
 
     def _forgotten(self, _epoch: int, _users: Any, record: list[Any]) -> None:
-        """Another gateway took this one for dead, or Redis lost its users. Events that were published meanwhile did not
-        come here, so the users' sessions read them from the store. Later events wait until they have.
+        """Another gateway took this one for dead, or Redis lost its users. This process missed the
+        events that were published until now, so the users' sessions read them from the store before later events.
         """
         for user_id in record[1]:
             for session in self.sessions_of(user_id):
                 session.resume_from_store()
+
+    def _shadowed_record(self, _epoch: int, _users: Any, record: list[Any]) -> None:
+        self._shadowed(record[1], record[2])
 
     def _revoke_record(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         self.revoke(record[1], *record[2:])
@@ -224,14 +267,19 @@ class Hub:
 _HANDLERS: dict[int, Callable[[Hub, int, Any, list[Any]], None]] = {
     Kind.GROUP_CHANGED: Hub._group_changed,
     Kind.TYPING: Hub._typing,
+    Kind.CUSTOM: Hub._custom,
+    Kind.APPENDED: Hub._appended,
     Kind.PROGRESS: Hub._progress,
     Kind.PRESENCE: Hub._presence,
+    Kind.USER_UPDATED: Hub._user_updated,
+    Kind.REQUESTED: Hub._requested,
     Kind.STORED: Hub._stored,
     Kind.REFUSED: Hub._refused,
     Kind.REVOKED: Hub._revoke_record,
     Kind.BLOCKED: Hub._blocked,
     Kind.LAST_SEEN_HIDDEN: Hub._last_seen_hidden,
     Kind.FORGOTTEN: Hub._forgotten,
+    Kind.SHADOWED: Hub._shadowed_record,
 }
 
 

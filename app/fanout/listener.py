@@ -1,4 +1,4 @@
-"""The process's one subscription to Redis, which feeds the hub. There is one, whatever the number of sessions.
+"""The process's one subscription to Redis, which feeds the hub. All sessions share it.
 
 Pub/sub delivers at most once: records that are published while the subscription is broken are lost. So after every new
 subscription, each local session catches up from the tail and from Postgres, and then continues live.

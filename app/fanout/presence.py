@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from redis import Redis
@@ -32,7 +32,7 @@ class PresenceChanges:
     """
 
     def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
-        self._script = script(redis, "app.fanout", "presence")
+        self._script = script(redis, "app.fanout", "presence", after="announce")
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._keys = [
@@ -44,6 +44,8 @@ class PresenceChanges:
             keys.SEEN,
             keys.PLACES,
             keys.gateway_channel(gateway),
+            keys.FED,
+            keys.FED_PRESENCE,
         ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:
@@ -58,7 +60,7 @@ class PresenceChanges:
 def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
     """Sends one heartbeat and removes dead gateways. Returns (epoch or None, number of users of this gateway)."""
     answer = unpack(
-        script(redis, "app.fanout", "beat")(
+        script(redis, "app.fanout", "beat", after="announce")(
             keys=[
                 keys.EPOCH,
                 keys.GATEWAYS,
@@ -67,6 +69,8 @@ def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
                 keys.gateway_users(gateway),
                 keys.SEEN,
                 keys.PLACES,
+                keys.FED,
+                keys.FED_PRESENCE,
             ],
             args=[keys.PREFIX, gateway, int(DEAD_AFTER_SECONDS * 1000)],
         )
@@ -77,6 +81,14 @@ def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
 def sign_off(redis: Redis, gateway: str) -> None:
     """Removes this gateway, so that nobody waits for its heartbeat to expire."""
     redis.zrem(keys.GATEWAYS, gateway)
+
+
+def online_among(redis: Redis, user_ids: Sequence[int]) -> list[int]:
+    """Returns those of the users who have a session at any gateway."""
+    if not user_ids:
+        return []
+    where = redis.hmget(keys.ONLINE, list(user_ids))
+    return [user for user, place in zip(user_ids, where, strict=True) if place]
 
 
 def online(redis: Redis, user_ids: Iterable[int]) -> dict[int, tuple[bool, int | None]]:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # at once.
 FRESH_SECONDS = 12.0
 MARKER = b"complete"
-# How long an expired entry stays in Redis, so that a process whose clock is ahead removes none that others need.
+# An expired entry stays in Redis for this long, so that a process whose clock is ahead removes none that others need.
 KEPT_SECONDS = 86400
 
 _NAMESPACE = uuid.UUID("5d0c1f6e-9a86-4b43-8f0e-6f9a4c1d2b7a")
@@ -93,7 +93,7 @@ class RevokedSessions:
         """Refreshes the copy from Redis, and from Postgres if ``from_store`` is set or Redis lost its data. Drops
         expired entries.
 
-        Entries added meanwhile stay until they expire.
+        Entries that are added during the load stay until they expire.
         """
         try:
             self._refresh(from_store=from_store)

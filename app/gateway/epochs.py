@@ -48,8 +48,11 @@ class EpochKeeper:
         self._on_lost.append(act)
 
     def saw(self, number: int) -> None:
-        """Called with the epoch of every answer and publication of Redis. Never blocks."""
-        if number == self._current.number:
+        """Called with the epoch of every answer and publication of Redis. Never blocks.
+
+        Epochs only grow. A publication of an earlier one was on its way when the present one began.
+        """
+        if number <= self._current.number:
             return
         first = self._current.number == 0
         self._current.adopt(Epoch(number, now_ms()))
@@ -58,6 +61,10 @@ class EpochKeeper:
             log.warning("a new epoch, %d: Redis lost its history", number)
             for act in self._on_lost:
                 act()
+
+    def is_over(self, number: int) -> bool:
+        """Returns whether this epoch has ended: its events come late, from a history that is lost. 0 is no epoch."""
+        return 0 < number < self._current.number
 
     def learn_start(self) -> None:
         """Reads when the epoch truly began. Until then, ids are checked as if it began now. May block."""
@@ -80,14 +87,15 @@ class EpochKeeper:
     def compare(self) -> None:
         """Begins an epoch if Redis has none, or is behind what Postgres has. May block."""
         try:
-            if read_epoch(self._redis) is None or History().is_behind(self._redis, self._stored_version()):
+            if read_epoch(self._redis) is None or History(self.stored_version).is_behind(self._redis):
                 self.renew()
         except EpochBeginsError:
             pass  # from Postgres, so there is nothing to compare
         except (RedisError, ParleyError) as error:
             log.warning("cannot compare Redis with Postgres: %s", type(error).__name__)
 
-    def _stored_version(self) -> int:
+    def stored_version(self) -> int:
+        """Returns the greatest version in Postgres. May block. Raises Overloaded if Postgres does not answer."""
         with reading(self._engine) as connection:
             return greatest_version(connection)
 

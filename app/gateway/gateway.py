@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gevent
+from gevent.monkey import is_module_patched
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -20,24 +21,30 @@ from app.gateway.blocking import BlockingPool
 from app.gateway.sessions import SessionRegistry
 from app.gateway.streams import Streams
 from app.gateway.timers import Timers
+from app.message_log.append import Append
 from app.message_log.confirmations import Confirmations
 from app.redis_batch import Batcher
 from app.services.groups.add_members import MemberAdder
 from app.services.groups.invites import Invites
 from app.services.groups.requests import Requests
+from app.services.messaging.append_stream import StreamAppender
 from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.move_mark import MarkMover
+from app.services.messaging.send_event import EventSender
 from app.services.messaging.send_message import MessageSender
 from app.services.messaging.show_typing import TypingNotifier
 from app.services.messaging.submit_change import ChangeSubmitter
 from app.services.metrics.metrics_snapshot import Snapshot, gateway_snapshot
 from app.services.metrics.publish_metrics import publish
 from app.services.reading.conversation_cache import ConversationCache
+from app.services.reading.conversation_media import ConversationMedia
 from app.services.reading.conversations import ConversationReader
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.find_message import MessageFinder
 from app.services.reading.message_queries import MessageQueries
 from app.services.reading.presence import PresenceReader
+from app.services.reading.show_around import AroundReader
+from app.services.reading.waiting_requests import WaitingRequests
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +63,8 @@ class Messaging:
     changes: ChangeSubmitter
     marks: MarkMover
     typing: TypingNotifier
+    events: EventSender
+    streams: StreamAppender
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +74,19 @@ class Reading:
     directs: DirectCache
     cache: ConversationCache
     conversations: ConversationReader
+    around: AroundReader
     messages: MessageFinder
     queries: MessageQueries
+    media: ConversationMedia
     presence: PresenceReader
+    requests: WaitingRequests
     fetch_unread: FetchUnread
+
+
+def log_missing_gevent() -> None:
+    """Logs an error if no greenlet of the gateway will run, because gevent has not patched this process."""
+    if not is_module_patched("threading"):
+        log.error("events reach nobody: this server has no gevent. Start it with Parley's gunicorn.conf.py")
 
 
 class Gateway:
@@ -93,6 +111,7 @@ class Gateway:
         pools: dict[str, BlockingPool],
         listener: Listener,
         timers: Timers,
+        log_scripts: Sequence[Append],
         log_risks: Callable[[], None],
     ) -> None:
         self.id = gateway_id
@@ -111,6 +130,7 @@ class Gateway:
         self._pools = pools
         self.listener = listener
         self._timers = timers
+        self._log_scripts = log_scripts
         self._log_risks = log_risks
         self._started = False
 
@@ -126,11 +146,26 @@ class Gateway:
         if self._started:
             return
         self._started = True
+        log_missing_gevent()
         for queue in self._queues:
             queue.start()
         self.listener.start()
         self._timers.start()
+        self.streams.run_blocking(self._connect_log)
         self.streams.run_blocking(self._log_risks)
+
+    def _connect_log(self) -> None:
+        """Takes the connections of the message path before requests can take all that Redis allows."""
+        try:
+            for script in self._log_scripts:
+                script.connect()
+        except (RedisError, ParleyError) as error:
+            log.warning("the log is not connected yet: %s", error)
+
+    def check_log(self) -> None:
+        """Raises RedisError if a send would find no connection. May block."""
+        for script in self._log_scripts:
+            script.check()
 
     def drain(self, seconds: float) -> None:
         """Closes all sessions with 1001 within ``seconds`` and removes the gateway from Redis. The process ends after

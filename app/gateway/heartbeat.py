@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from redis import Redis
 
+from app.core.errors import Overloaded
 from app.fanout.presence import send_heartbeat
 from app.gateway.epochs import EpochKeeper
 from app.gateway.sessions import SessionRegistry
@@ -40,15 +41,27 @@ class Heartbeat:
 
 
 class DrainWaker:
-    """Called if something was logged and no drain runs. Wakes one at most twice a second; the sweep does so as well."""
+    """Called if something was logged and no drain runs. Wakes one at most twice a second, and never two at once: a
+    broker that hangs would otherwise fill the pool of background work. Beat and the workers look after the log as well.
+    """
 
     def __init__(self, *, wake_drain: Callable[[], None], run_blocking: Callable[[Callable[[], None]], None]) -> None:
         self._wake_drain = wake_drain
         self._run_blocking = run_blocking
         self._woke = 0.0
+        self._waking = False
 
     def wake(self) -> None:
         now = time.monotonic()
-        if now - self._woke > WAKE_EVERY_SECONDS:
+        if not self._waking and now - self._woke > WAKE_EVERY_SECONDS:
             self._woke = now
-            self._run_blocking(self._wake_drain)
+            self._waking = True
+            self._run_blocking(self._wake)
+
+    def _wake(self) -> None:
+        try:
+            self._wake_drain()
+        except Overloaded as error:
+            log.warning("no drain was woken: %s", error)
+        finally:
+            self._waking = False

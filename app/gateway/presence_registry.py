@@ -53,7 +53,7 @@ class PresenceRegistry:
 
     def is_behind(self, counted: int, confirmed: int) -> bool:
         """Returns whether Redis has fewer users than it must have, even if it has already removed everybody who
-        left meanwhile.
+        has left since.
         """
         return counted < confirmed - self._departures
 

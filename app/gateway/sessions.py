@@ -107,10 +107,20 @@ class SessionRegistry:
         for session in list(self.hub):
             session.resume_from_store()
 
+    def hold_all(self) -> None:
+        """Holds live events back from every session until ``reset_all`` or ``turn_away``: a new epoch began."""
+        for session in list(self.hub):
+            session.hold()
+
     def reset_all(self, epoch: int, version: int) -> None:
-        """Sends ``resync`` to every session: a new epoch began."""
+        """Sends ``resync`` to every session, then what was held back."""
         for session in list(self.hub):
             session.reset(epoch, version)
+
+    def turn_away(self) -> None:
+        """Closes all sessions, whose clients return and then get their ``resync``."""
+        for session in list(self.hub):
+            session.turn_away()
 
     def reregister_all(self) -> None:
         """Marks all users online again: Redis has forgotten them. Its notice resumes their sessions."""

@@ -1,7 +1,7 @@
 """The gateway's way into the log: operations in, decisions out, many in one round trip.
 
-There are two scripts, each with its own queue: lua/append.lua for messages, marks and typing, and lua/change.lua for
-all other changes of messages and groups.
+There are three scripts, each with its own queue: lua/append.lua for messages, marks and typing, lua/stream.lua for the
+text of streams, and lua/change.lua for all other changes of messages and groups.
 """
 
 from __future__ import annotations
@@ -44,16 +44,23 @@ class Decided(IntEnum):
     NOT_FOUND = 12  # no such message, or no such member
     DEFER = 13  # a mark in a large conversation: send it in a RECEIPT_BATCH
     VERSION_CONFLICT = 14  # the message was changed since it was read
-    STALE = 15  # the message was read in another epoch: it may be lost, and its seq another message's
+    READ_ONLY = 16  # only owners and admins may write in this group
+    STOPPED = 20  # the stream has ended
+    GAP = 21  # the text does not follow what is there
+    TEXT_FULL = 22  # the text would be too long
+    STALE = 15  # the message was read, or its id looked up, in another epoch: read or look up again
 
 
+# Flags of a message (append.lua): the host's server sends it; it begins a stream; only its sender sees it.
+BY_HOST, BEGINS_STREAM, SHADOW = 1, 2, 4
 # In the place of an epoch, for a message that was read while Redis had none. No epoch has this number.
 NO_EPOCH = -1
 
 
 class Operation(NamedTuple):
-    """``what``: a message's id (with a quotation: as described in log.lua), a mark's seq, 1 or 0 for typing, or a list
-    as described in change.lua. ``id``: the id of the message that is sent or changed.
+    """``what``: a message's id (with a quotation or flags: as described in append.lua), a mark's seq, 1 or 0 for
+    typing, the body of an event, or a list as described in change.lua and stream.lua. ``id``: the id of the message
+    that is sent or changed. ``epoch``: the one in which a message's id was looked up; 0 for no look-up.
     """
 
     kind: int
@@ -63,6 +70,7 @@ class Operation(NamedTuple):
     body: str = ""
     session_id: str = ""
     id: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +110,34 @@ class Append:
         self._keys = [keys.EPOCH, keys.VERSION, keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.LEASE]
         self._limits = (limits.max_records, limits.max_bytes, limits.dedupe_seconds, keys.CONVERSATION_SECONDS)
 
+    def connect(self) -> None:
+        """Connects now, so that the first send finds a connection. Raises RedisError."""
+        client = self._connect()
+        if self._client is None:
+            self._client = client
+        else:  # a send was quicker
+            client.close()
+
+    def check(self) -> None:
+        """Raises RedisError if the log cannot be written: no connection, and none to be had."""
+        client = self._client
+        if client is None or client.connection is None or not client.connection.is_connected:
+            self._connect().close()
+
     def __call__(self, operations: list[Operation]) -> list[Decision]:
         """Returns one decision per operation. Raises EpochLostError, RedisError."""
         gateway = self._gateway
         heads: list[Any] = []
         ends: list[bytes] = []
-        for kind, conversation_id, user_id, what, body, session_id, changed in operations:
+        looked_up = min((operation.epoch for operation in operations if operation.epoch), default=0)
+        for kind, conversation_id, user_id, what, body, session_id, changed, _ in operations:
             heads += (kind, conversation_id, user_id, what)
             # The last five fields of the record, packed without an array header, as the record contains them.
             message_id = (changed or what) if kind == Kind.MESSAGE else changed
             ends.append(pack((user_id, message_id, body, session_id, gateway))[1:])
         if self._client is None:
             self._client = self._connect()
-        arguments: list[str | int | bytes] = [keys.PREFIX, *self._limits, pack(heads), *ends]
+        arguments: list[str | int | bytes] = [keys.PREFIX, *self._limits, pack(heads), *ends, looked_up]
         answer = unpack(self._script(keys=self._keys, args=arguments, client=self._client))
         if answer[0] is False:
             raise EpochLostError

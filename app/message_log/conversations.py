@@ -31,6 +31,23 @@ class ConversationState(Protocol):
     def floors(self) -> dict[int, int]: ...
     @property
     def blockers(self) -> list[int]: ...
+    @property
+    def marked_unread(self) -> list[int]: ...
+
+
+class SentMessage(Protocol):
+    @property
+    def conversation_id(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def sender_id(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def sent_ms(self) -> int: ...
 
 
 class MembershipChange(NamedTuple):
@@ -58,6 +75,7 @@ class Tail(NamedTuple):
     memberships: list[MembershipChange]
     is_empty: bool  # the whole log is empty: Postgres has everything
     epoch: int
+    streams: Sequence[tuple[int, int]] = ()  # (conversation, seq) of open streams
 
     def change_of(self, user_id: int, conversation_id: int) -> MembershipChange | None:
         """Returns the user's last unstored joining or leaving of the conversation, or None."""
@@ -65,7 +83,7 @@ class Tail(NamedTuple):
         return next((c for c in changes if user_id in c.joined or user_id in c.left), None)
 
     def admitted(self, user_ids: Iterable[int]) -> set[int]:
-        """Returns the direct conversations that are held back in Postgres, but not any more from these users."""
+        """Returns the direct conversations that Postgres still holds back, although these users have admitted them."""
         users = set(user_ids)
         return {c.conversation_id for c in self.memberships if not c.seq and not users.isdisjoint(c.joined)}
 
@@ -102,6 +120,8 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
         "f": pack(state.floors),
         "i": pack(state.info),
         "b": pack(state.blockers),
+        "w": int(bool(state.info.get("readOnly"))),
+        **{f"u:{user}": 1 for user in state.marked_unread},
     }
     flat: list[Any] = [part for field in fields.items() for part in field]
     answer = script(redis, "app.message_log", "hydrate")(
@@ -118,6 +138,16 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     return bool(answer)
 
 
+def mark_sent(redis: Redis, messages: Sequence[SentMessage], *, seconds: int) -> None:
+    """Writes the dedupe marks of messages that did not come through the log and are in Postgres."""
+    pipeline = redis.pipeline(transaction=False)
+    for one in messages:
+        mark = f"{one.seq}:{one.version}:{one.sent_ms}:{one.sender_id}"
+        pipeline.set(keys.dedupe_mark(one.conversation_id, one.id), mark, ex=seconds, nx=True)
+    if messages:
+        pipeline.execute()
+
+
 def set_blockers(redis: Redis, conversation_id: int, blockers: list[int]) -> bool:
     """Sets who cannot write in a direct conversation. Returns False, and does nothing, if Redis does not have it."""
     write = script(redis, "app.message_log", "blockers")
@@ -131,12 +161,14 @@ def is_in_redis(redis: Redis, conversation_id: int) -> bool:
 def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
     """Call this *before* reading Postgres: a record that is stored in between is then seen twice, never missed."""
     arguments: list[str | int] = [keys.PREFIX, *conversation_ids]
-    names = [keys.LOG, keys.VERSION, keys.MEMBERSHIPS, keys.EPOCH]
+    names = [keys.LOG, keys.VERSION, keys.MEMBERSHIPS, keys.EPOCH, keys.STREAMS]
     answer = script(redis, "app.message_log", "tail")(keys=names, args=arguments)
-    version, epoch, entries, changes = answer[:4]
-    records = [unpack_record(packed) for packed_list in answer[5::2] for packed in packed_list]
+    version, epoch, entries, changes, open_ = answer[:5]
+    streams = [(int(c), int(seq)) for c, seqs in zip(open_[::2], open_[1::2], strict=True) for seq in seqs]
+    records = [unpack_record(packed) for packed_list in answer[6::2] for packed in packed_list]
     records.sort(key=lambda record: record.version)
-    return Tail(records, int(version), [MembershipChange(*unpack(packed)) for packed in changes], not entries, epoch)
+    memberships = [MembershipChange(*unpack(packed)) for packed in changes]
+    return Tail(records, int(version), memberships, not entries, epoch, streams)
 
 
 def group_now(redis: Redis, conversation_id: int, max_members: int = 100) -> GroupNow | None:

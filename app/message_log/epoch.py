@@ -61,7 +61,7 @@ def last_version(redis: Redis) -> int:
 
 
 def begin_epoch(redis: Redis, next_epoch: NextEpoch) -> Epoch:
-    """Begins a new epoch, or returns the one that another process has begun meanwhile.
+    """Begins a new epoch, or returns it if another process has just begun it.
 
     Only one process at a time may do this, since a second one would delete the keys of the first one's new epoch.
     Raises EpochBeginsError if another caller is doing it, Overloaded if Postgres fails, and RedisError if Redis fails.
@@ -96,7 +96,8 @@ def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
 
 def _delete_leftovers(redis: Redis) -> None:
     """Deletes the old epoch's keys, in case only the key of the epoch itself was deleted by hand."""
-    for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "e:*", "m:*", "g:*"):
+    of_streams = ("s:*", "sx:*", "sk:*", "sid:*", "so:*")  # a writer begins a lost stream again, under the same id
+    for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "e:*", "m:*", "g:*", *of_streams):
         for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
             redis.unlink(name)
     redis.unlink(keys.LOG, keys.LOG_STATE, keys.LEASE, keys.MEMBERSHIPS, keys.ONLINE, keys.GATEWAYS)

@@ -2,13 +2,15 @@
 
 Each connection of a process has a History: the greatest version that it has shown, and the run of the server that
 showed it. After a reconnect, before anything else, that version is compared with Redis: with its present version, or,
-if the server was restarted, with the version that the next run began with. Redis is also compared with the greatest
-version in Postgres. If Redis is behind either, its epoch is given up, and a new one begins from Postgres.
+if the server was restarted, with the version that the next run began with. A connection that has seen nothing yet
+compares Redis with the greatest version in Postgres. If Redis is behind either, its epoch is given up, and a new one
+begins from Postgres.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from redis import Redis
@@ -23,11 +25,14 @@ class History:
     """The latest epoch that one connection has shown, the greatest version of it, and the run of the server.
 
     Each connection needs its own: they reconnect at different times, so one may still be in the run before.
+    ``stored_version`` returns the greatest version in Postgres.
     """
 
-    __slots__ = ("epoch", "run", "version")
+    __slots__ = ("_compared", "_stored_version", "epoch", "run", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, stored_version: Callable[[], int]) -> None:
+        self._stored_version = stored_version
+        self._compared = False
         self.epoch = 0
         self.version = 0
         self.run = ""
@@ -39,15 +44,19 @@ class History:
         elif epoch == self.epoch and version > self.version:
             self.version = version
 
-    def is_behind(self, redis: Redis, stored_version: int = 0) -> bool:
-        """Compares Redis with what was seen and with the greatest stored version. Gives the epoch up if Redis is
-        behind, and returns whether it did. Raises RedisError.
+    def is_behind(self, redis: Redis) -> bool:
+        """Compares Redis with the newest version seen so far; the first time, also with Postgres. Gives the epoch up
+        if Redis is behind, and returns whether it did. Raises RedisError, and Overloaded if Postgres does not answer.
+
+        Later comparisons need no Postgres: this connection has seen newer versions than Postgres had then.
         """
+        stored_version = 0 if self._compared else self._stored_version()
         answer: Any = script(redis, "app.message_log", "compare")(
             keys=[keys.EPOCH, keys.VERSION, keys.RUNS],
             args=[self.epoch, self.version, self.run, stored_version],
             client=redis,
         )
+        self._compared = True
         gave_up, run = answer
         self.run = run.decode()
         if gave_up:

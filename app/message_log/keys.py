@@ -27,13 +27,19 @@ GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
 SEEN = PREFIX + "seen"  # hash user id -> when the user was last online, ms; a task moves it to Postgres
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token expires, s
 SUSPENDED = PREFIX + "suspended"  # zset user id -> when the suspension ends, s
+SHADOWED = PREFIX + "shadowed"  # the same, for shadow suspensions
 AVATAR_FETCH = PREFIX + "avatar-fetch"  # string while a worker fetches an avatar; expires by itself
 PROCESSES = PREFIX + "processes"  # zset process that publishes metrics -> when they expire, s
 WRITE_PROBE = PREFIX + "write-probe"  # string that a worker writes to find out if Redis takes writes; expires by itself
 WORKERS = PREFIX + "workers"  # zset worker -> its last heartbeat, s
 PUSH_LEASE = PREFIX + "push-lease"  # string, the token of the push runner; expires by itself
 PUSH_WAKE = PREFIX + "push-wake"  # list of at most one item: a push became pending since the runner last looked
+WEBHOOK_LEASE = PREFIX + "webhook-lease"  # string, the token of the webhook runner; expires by itself
+WEBHOOK_WAKE = PREFIX + "webhook-wake"  # list of at most one item: an event was written since the runner last looked
+FED = PREFIX + "fed"  # string, set while a host gets events; expires by itself, and beat sets it again
+FED_PRESENCE = PREFIX + "fed-presence"  # list of "<user> <1 or 0> <ms> <last seen ms>", written while FED is set
 PUSH_OUTBOX = PREFIX + "push-outbox"  # list, in development: pushes that the local twin was given, newest first
+STREAMS = PREFIX + "streams"  # zset "<conversation>:<seq>" of an open stream -> time of its last append, ms
 ALL = PREFIX + "all"  # channel of all gateways
 
 # Idle conversations leave Redis after this time, and are loaded from Postgres again for their next message.
@@ -45,8 +51,10 @@ EPOCH_BEGINS_MS = 10_000
 
 def conversation(conversation_id: int) -> str:
     """hash {k kind, m members, o owners, a admins, f {member: seq after which they see messages}, i {name, description,
-    avatarUrl, history}, b users of a direct one who have blocked the other or whose other is deleted, s last seq,
-    lv last version, x when its expiry was extended (s), d:<user>, r:<user> marks}"""
+    avatarUrl, history, externalId, readOnly, metadata as text}, w 1 if only owners and admins may write,
+    b users of a direct one who have blocked the other or whose other is deleted, s last seq,
+    lv last version, x when its expiry was extended (s), d:<user>, r:<user> marks, u:<user> 1 if that user
+    marked it as unread}"""
     return f"{PREFIX}c:{conversation_id}"
 
 
@@ -78,6 +86,33 @@ def changed(conversation_id: int, seq: int) -> str:
 def last_edit(conversation_id: int, seq: int) -> str:
     """string: time of this message's last edit in ms; expires with dedupe marks, long after Postgres has it"""
     return f"{PREFIX}m:{conversation_id}:{seq}"
+
+
+def stream(conversation_id: int, seq: int) -> str:
+    """hash {e epoch, n characters so far, w writer, i id, z 1 closed or 2 ended, b 1 if its writer did not end it, t
+    token of the end, g 1 if the host's server began it, h 1 if only its writer sees it}; expires a day after the last
+    append"""
+    return f"{PREFIX}s:{conversation_id}:{seq}"
+
+
+def stream_text(conversation_id: int, seq: int) -> str:
+    """string: the text of a stream so far; expires a day after the last append, or soon after the end"""
+    return f"{PREFIX}sx:{conversation_id}:{seq}"
+
+
+def stream_saved(conversation_id: int, seq: int) -> str:
+    """string: how many characters of a stream's text are in Postgres; expires by itself"""
+    return f"{PREFIX}sk:{conversation_id}:{seq}"
+
+
+def stream_place(message_id: str) -> str:
+    """string "<conversation>:<seq>" of the stream with this id; expires a day after the last append"""
+    return f"{PREFIX}sid:{message_id}"
+
+
+def open_streams(conversation_id: int) -> str:
+    """set of the seqs of a conversation's open streams; expires a day after the last one began"""
+    return f"{PREFIX}so:{conversation_id}"
 
 
 def refused(version: int) -> str:
@@ -120,6 +155,21 @@ def rate(what: str, who: str) -> str:
     return f"{PREFIX}rate:{what}:{who}"
 
 
+def user_news(user_id: int) -> str:
+    """string while a task waits that announces this user's new profile; expires by itself"""
+    return f"{PREFIX}user-news:{user_id}"
+
+
+def user_news_pause(user_id: int) -> str:
+    """string until the next announcement of a user whom very many people know; expires by itself"""
+    return f"{PREFIX}user-news-pause:{user_id}"
+
+
 def found_by(user_id: int) -> str:
     """List of users that this user has found by exact name (services/reading/directory.py), newest first."""
     return f"{PREFIX}found:{user_id}"
+
+
+def tick(task: str) -> str:
+    """String, set when a tick of beat runs; expires by itself after half of the task's period."""
+    return f"{PREFIX}tick:{task}"

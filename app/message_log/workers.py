@@ -1,8 +1,8 @@
-"""Heartbeats of the workers that store messages."""
+"""Heartbeats of the workers that store messages, by the clock of Redis: those of the machines may differ."""
 
 from __future__ import annotations
 
-import time
+from typing import Any
 
 import redis
 
@@ -13,7 +13,7 @@ ALIVE_SECONDS = 30
 
 def heartbeat(client: redis.Redis, worker: str) -> None:
     """Each worker process, busy or idle, calls this every few seconds."""
-    now = time.time()
+    now = _now(client)
     with client.pipeline(transaction=False) as pipeline:
         pipeline.zadd(keys.WORKERS, {worker: now})
         pipeline.zremrangebyscore(keys.WORKERS, "-inf", now - 10 * ALIVE_SECONDS)
@@ -22,4 +22,10 @@ def heartbeat(client: redis.Redis, worker: str) -> None:
 
 def count_alive(client: redis.Redis) -> int:
     """Returns the number of workers with a heartbeat in the last ALIVE_SECONDS."""
-    return client.zcount(keys.WORKERS, time.time() - ALIVE_SECONDS, "+inf")
+    return client.zcount(keys.WORKERS, _now(client) - ALIVE_SECONDS, "+inf")
+
+
+def _now(client: redis.Redis) -> int:
+    """Returns the time of Redis, in seconds."""
+    moment: Any = client.time()
+    return int(moment[0])

@@ -1,4 +1,4 @@
-"""What commands need: a session that answers them, and the services that carry them out."""
+"""The interfaces of commands: the session that answers them, and the services that carry them out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from app.core.caller import Caller
 from app.core.errors import ParleyError
+from app.services.messaging.append_stream import StreamAppender
 from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.move_mark import MarkMover
+from app.services.messaging.send_event import EventSender
 from app.services.messaging.send_message import MessageSender
 from app.services.messaging.show_typing import TypingNotifier
 from app.services.messaging.submit_change import ChangeSubmitter
@@ -60,9 +62,21 @@ class CommandSession(Session):
 
 
 class CommandServices:
-    """The services that commands call; one object per process."""
+    """The services that commands call; one object per process. ``strict``: commands with unknown fields are refused."""
 
-    __slots__ = ("changes", "editor", "fetch_unread", "marks", "presence", "sender", "typing", "verify_token")
+    __slots__ = (
+        "changes",
+        "editor",
+        "events",
+        "fetch_unread",
+        "marks",
+        "presence",
+        "sender",
+        "streams",
+        "strict",
+        "typing",
+        "verify_token",
+    )
 
     def __init__(
         self,
@@ -72,15 +86,21 @@ class CommandServices:
         changes: ChangeSubmitter,
         marks: MarkMover,
         typing: TypingNotifier,
+        events: EventSender,
+        streams: StreamAppender,
         presence: PresenceReader,
         fetch_unread: Callable[[int, int | None, int], dict[str, Any]],
         verify_token: Callable[[str], Caller],
+        strict: bool = False,
     ) -> None:
         self.sender = sender
         self.editor = editor
         self.changes = changes
         self.marks = marks
         self.typing = typing
+        self.events = events
+        self.streams = streams
         self.presence = presence
         self.fetch_unread = fetch_unread
         self.verify_token = verify_token
+        self.strict = strict

@@ -11,30 +11,32 @@ Invariants
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from app.core.close_codes import CloseCode
 from app.core.commands import (
+    AppendStream,
     Authenticate,
     FetchUnread,
     Join,
     Mark,
     PresenceSubscribe,
+    SendEvent,
     SendMessage,
     Typing,
 )
-from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Suspended, Unauthorized
-from app.core.events import make_event
-from app.core.frames import Frame, decode_command, decode_frame, find_ref
+from app.core.errors import Internal, Invalid, Overloaded, ParleyError, Unauthorized
+from app.core.frames import Frame, decode_command, decode_frame, find_ref, without_unknown_fields
 from app.core.kinds import Kind
-from app.services.messaging.change_message import CHANGES, MessageEditor, Prepared
-from app.transports.begin_stream import begin_stream
+from app.core.unknown_fields import NotedRef, is_about_unknown, refusal_of
+from app.services.messaging.change_message import CHANGES, MessageEditor
+from app.services.messaging.prepared import Prepared
 from app.transports.command_session import CommandServices, CommandSession
 from app.transports.connection_protocol import PauseReason
+from app.transports.join import join, renew_token
 
 log = logging.getLogger(__name__)
 
@@ -77,25 +79,40 @@ class Commands:
         else:
             self._begin(payload)
 
-    def _begin(self, payload: bytes) -> None:
+    def _begin(self, payload: bytes, ignored: Sequence[str] | None = None) -> None:
         session = self._session
         ref = None
         try:
             frame = decode_frame(payload)
             ref = frame.ref
             command = decode_command(frame)
-        except ParleyError as error:
-            session.bad_frame(error, ref or find_ref(payload))
+        except Invalid as error:
+            if ignored is None and is_about_unknown(error):
+                self._begin_without_unknown(payload, ref)
+            else:
+                session.bad_frame(error, ref or find_ref(payload))
             return
         session.good_frame()
+        if ignored:
+            ref = NotedRef(ref, ignored)
         try:
             self._act(frame, command, ref)
         except ParleyError as error:
             session.refuse(error, ref)
 
+    def _begin_without_unknown(self, payload: bytes, ref: str | None) -> None:
+        try:
+            known, names = without_unknown_fields(payload)
+            if self._services.strict:
+                raise refusal_of(names)
+        except Invalid as error:
+            self._session.bad_frame(error, ref or find_ref(payload))
+        else:
+            self._begin(known, names)
+
     def _act(self, frame: Frame, command: Any, ref: str | None) -> None:
         if isinstance(command, Join):
-            self._run_exclusively(partial(self._join, command, ref), ref)
+            self._run_exclusively(partial(join, self._session, self._services, command, ref), ref)
             return
         if frame.event == "ping":
             self._count_read()
@@ -144,12 +161,23 @@ class Commands:
         self._count_pending()
         self._services.changes.submit(prepared, lambda ack, error: self._reply(ack, error, ref))
 
+    def _append(self, command: AppendStream, ref: str | None) -> None:
+        self._count_pending()
+        session = self._session
+        self._services.streams.append(
+            session.user_id, session.id, command, lambda ack, error: self._reply(ack, error, ref)
+        )
+
     def _typing(self, command: Typing, ref: str | None) -> None:
         def outcome(error: ParleyError | None) -> None:
             if error is not None:
                 self._session.refuse(error, ref)
 
         self._services.typing.show(self._session.user_id, command, outcome)
+
+    def _event(self, command: SendEvent, ref: str | None) -> None:
+        self._count_pending()
+        self._services.events.send(self._session.user_id, command, lambda error: self._reply({}, error, ref))
 
     def _count_pending(self) -> None:
         self._unanswered += 1
@@ -193,61 +221,13 @@ class Commands:
         if len(waiting) < MAX_WAITING:
             self._session.resume(PauseReason.COMMANDS_WAIT)
 
-    def _join(self, command: Join, ref: str | None) -> None:
-        session = self._session
-        if session.joined:
-            raise Conflict("This session has joined already.")
-        try:
-            token = command.token
-            caller = session.handshake_caller if token is None else self._services.verify_token(token)
-        except (Suspended, Unauthorized) as error:
-            session.refuse(error, ref)
-            session.send_close(CloseCode.UNAUTHORIZED, error.title)
-            return
-        if caller is None:
-            raise Unauthorized("A token is needed: in the handshake or in join.")
-        if command.user_id is not None and command.user_id != caller.user_id:
-            raise Unauthorized("userId is not you.")
-        session.identify(caller)
-        session.device_id = command.device_id
-        session.auto_ack = command.ack == "auto"
-        self._begin_stream(command, ref)
-
-    def _begin_stream(self, command: Join, ref: str | None) -> None:
-        session = self._session
-        try:
-            joined, position, resync = begin_stream(session, command.cursor)
-            session.answer_joined(joined, ref)
-            if position is not None:
-                session.position = position.version
-                session.catch_up()
-                return
-            if resync:
-                session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
-            session.go_live(session.start)
-        except (Suspended, Unauthorized) as error:
-            session.refuse(error, ref)
-            session.send_close(CloseCode.UNAUTHORIZED, error.title)
-        except BaseException:
-            session.detach()
-            raise
-
     def _authenticate(self, command: Authenticate, ref: str | None) -> None:
         self._count_read()
-        self._run_exclusively(partial(self._renew_token, command, ref), ref)
-
-    def _renew_token(self, command: Authenticate, ref: str | None) -> None:
-        session = self._session
-        caller = self._services.verify_token(command.token)
-        if caller.user_id != session.user_id:
-            raise Unauthorized("This token is another user's.")
-        session.auth_session = caller.sid
-        session.expires_at = caller.expires_at
-        session.answer("ack", {"expiresAt": caller.expires_at}, ref)
+        self._run_exclusively(partial(renew_token, self._session, self._services, command, ref), ref)
 
     def _fetch(self, command: FetchUnread, ref: str | None) -> None:
-        """Waits until the reader has taken what waits: then the answer itself cannot overflow the outbox. Also waits
-        for a replay that is under way, without taking a greenlet: after a loss of Redis, every session has both.
+        """Waits until the reader has taken most of the outbox, so that the answer cannot overflow it. Also waits for a
+        running replay. Neither takes a greenlet, because after a loss of Redis every session waits for both.
         """
         self._count_read()
         self._fetch_when_possible(partial(self._run_exclusively, partial(self._answer_unread, command, ref), ref))
@@ -276,8 +256,9 @@ class Commands:
         session = self._session
         if len(command.user_ids) > session.room_to_watch():
             raise Invalid.field("userIds", "too many users watched in this session")
-        session.watch(command.user_ids)  # watch first, then read, so that no change is missed in between
-        views = self._services.presence.watch(session, command.user_ids)
+        asked = self._services.presence.resolve(session.user_id, command.user_ids)
+        session.watch(list(asked))  # watch first, then read, so that no change is missed in between
+        views = self._services.presence.watch(session, asked)
         for left, view in enumerate(views, 1 - len(views)):
             session.answer("presence", view, None if left else ref)  # the last frame is the answer
 
@@ -288,10 +269,13 @@ def _changing(prepare: Prepare) -> Callable[[Commands, Any, str | None], None]:
 
 ACTS: dict[str, Callable[[Commands, Any, str | None], None]] = {
     "send_message": Commands._send,
+    "start_stream": lambda self, command, ref: self._send(command.as_message(), ref),
+    "append_stream": Commands._append,
     "message_delivered": lambda self, command, ref: self._mark(Kind.DELIVERED, command, ref),
     "message_read": lambda self, command, ref: self._mark(Kind.READ, command, ref),
     **{name: _changing(prepare) for name, prepare in CHANGES.items()},
     "typing": Commands._typing,
+    "send_event": Commands._event,
     "authenticate": Commands._authenticate,
     "fetch_unread_messages": Commands._fetch,
     "presence_subscribe": Commands._presence,

@@ -7,7 +7,7 @@ bytes.
 Invariants
 * Bytes leave only through ``flush``, in order, whole blocks at a time: nothing is ever interleaved or cut.
 * Control blocks (pings, pongs, close) overtake waiting data, but not a block that is partly written.
-* The outbox is bounded in blocks and bytes; one block alone is always accepted. Past a bound, or if the kernel took
+* The outbox is bounded in blocks and bytes; a single block is always accepted. Past a bound, or if the kernel took
   nothing for ``write_stall_seconds``, the reader is too slow: ``overflowed`` is called once, and nothing more is
   queued.
 * ``on_closed`` is called exactly once, when the socket is closed.

@@ -1,4 +1,4 @@
-"""What every kind of connection shares: its owner, its bounds, and its reasons to pause."""
+"""The common parts of all kinds of connections: the owner, the bounds, and the reasons to pause."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Long-poll: ``GET /api/v1/events/poll?cursor=&wait=25``, for clients that support nothing else.
 
-Between two polls, the session stays parked in the gateway with the events that arrive meanwhile, so that the usual next
-poll costs no query. This is only a shortcut: if the poll reaches another gateway, or comes too late, the cursor resumes
+Between two polls, the session stays parked in the gateway and collects events, so that the usual next poll costs no
+query. This is only a shortcut: if the poll reaches another gateway, or comes too late, the cursor resumes
 from the store.
 """
 
@@ -22,7 +22,9 @@ from app.core.answer_size import ANSWER_BYTES, ENVELOPE_BYTES, count_within
 from app.core.caller import Caller
 from app.core.close_codes import CloseCode
 from app.core.commands import PollQuery
+from app.core.cursor import respelled
 from app.core.errors import ParleyError, Unauthorized
+from app.core.event_kinds import EVENTS
 from app.core.events import Event, make_event, with_cursor
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import SessionRegistry
@@ -34,7 +36,7 @@ from app.transports.session import Session
 
 PATH = "/api/v1/events/poll"
 PARKED_SECONDS = 30.0
-# How long a poll collects after its first event: a poll costs as much as ten messages.
+# A poll collects for this long after its first event, because a poll costs as much as ten messages.
 COLLECT_SECONDS = 0.01
 AROUND_EVENT = 100  # bytes of an event in an answer beside its data: its name and its cursor
 MAX_EVENTS = 500  # per answer; the next poll returns the rest at once
@@ -139,11 +141,15 @@ class PollSession(Session):
         if self._ended is not None:
             raise self._ended
         events = self.take()
+        before = self.cursor
         for index, event in enumerate(events):
             if event.cursor:
                 self.cursor = event.cursor
-            else:
-                events[index] = with_cursor(event, self.cursor)
+                continue
+            if self.cursor == before and EVENTS[event.name].replayed != "no":
+                # A client that did not get this answer returns with the old text, and resumes from the store.
+                self.cursor = respelled(before)
+            events[index] = with_cursor(event, self.cursor)
         return events
 
     def poll_again(self, query: PollQuery) -> list[Event] | None:
@@ -205,6 +211,7 @@ class Polls:
         session.cursor = joined["cursor"]
         if position is not None:
             session.position = position.version
+            session.cursor = cursor
             self._marks.confirm_polled(session.user_id, position.version)
             session.catch_up()
             return

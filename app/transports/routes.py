@@ -21,9 +21,12 @@ def install(app: Flask, container: Container, gateway: Gateway) -> None:
         changes=messaging.changes,
         marks=messaging.marks,
         typing=messaging.typing,
+        events=messaging.events,
+        streams=messaging.streams,
         presence=reading.presence,
         fetch_unread=reading.fetch_unread,
         verify_token=container.authenticator.verify,
+        strict=settings.strict_requests,
     )
     flusher = Flusher()
     limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)

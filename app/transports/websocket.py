@@ -53,7 +53,7 @@ class GatewaySock(Sock):  # type: ignore[misc]
 
 
 def _with_one_upgrade(wsgi_app: Any) -> Any:
-    """Routes a request whose ``Upgrade`` offers several protocols. Werkzeug expects websocket alone."""
+    """Routes a request whose ``Upgrade`` offers several protocols. Werkzeug expects only websocket."""
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         offered = environ.get("HTTP_UPGRADE")
@@ -118,7 +118,11 @@ def install(
             g.socket_caller = caller
             return served()
         socket, early = take_over(request.environ)
-        socket.send(build_response(accept_key(key)))
+        try:
+            socket.send(build_response(accept_key(key)))
+        except OSError:  # the client has reset the connection
+            socket.close()
+            return _Handled()
         leave = newcomers.enter(network_of(address()))
         connect = partial(Connection, socket, flusher=flusher, limits=limits)
         WebSocketSession(connect, early, caller, leave_door=leave, **parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from app.config import Settings
@@ -159,13 +160,17 @@ class WebSocketSession(CommandSession):
         self._bad_frames = 0
 
     def answer(self, name: str, data: Any, ref: str | None) -> None:
-        self._connection.send(answer_frame(name, data, ref))
+        frame = answer_frame(name, data, ref)
+        if self._after_reset is None:
+            self._connection.send(frame)
+        else:
+            self._after_reset.append(partial(self._connection.send, frame))
 
     def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
         self._handshake_caller = None
         self._leave_door()
         self._decoder.allow(MAX_FRAME_BYTES)
-        self.answer("joined", data, ref)
+        self._connection.send(answer_frame("joined", data, ref))
 
     def refuse(self, error: ParleyError, ref: str | None) -> None:
         self.registry.activity.count_error(error)
@@ -242,7 +247,7 @@ class WebSocketSession(CommandSession):
 
     def _check_pulse(self, now: float) -> None:
         if self._ping_sent and self._held is not None and self._held.is_full:
-            self._ping_sent = now  # the pong may be among what this session does not read yet
+            self._ping_sent = now  # the pong may be in the input that this session does not read yet
         if self._ping_sent and now - self._ping_sent > self._settings.ping_seconds:
             self.registry.activity.count("pings_unanswered")
             self.send_close(CloseCode.GOING_AWAY, "no pong", discard=True)

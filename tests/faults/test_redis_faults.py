@@ -96,7 +96,7 @@ def test_redis_hangs(cluster: Cluster, chat: Chat, rng: random.Random, long_form
         crowd.wait_acks(rng.randint(2, 4))
         cluster.stores.valkey.freeze()
         try:
-            crowd.wait_for(lasted(rng.uniform(6, 20) if long_form else 4), 60, "the end of the freeze")
+            crowd.wait_for(lasted(rng.uniform(6, 30) if long_form else 8), 60, "the end of the freeze")
         finally:
             cluster.stores.valkey.thaw()
         crowd.fault_over()

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from app.config import Settings
+from app.core.errors import Overloaded
 from app.core.kinds import Kind
 from app.core.records import pack
 from app.message_log import keys
@@ -38,6 +39,10 @@ def client(redis_client: redis.Redis) -> Iterator[redis.Redis]:
     redis_client.flushall()
 
 
+def nothing_stored() -> int:
+    return 0
+
+
 _opened: list[redis.Redis] = []
 
 
@@ -51,8 +56,8 @@ def closed() -> Iterator[None]:
 
 
 class Gateway:
-    def __init__(self, settings: Settings, client: redis.Redis, name: str = "here") -> None:
-        self.history, self._settings, self._sent, self._name = History(), settings, 0, name
+    def __init__(self, settings: Settings, client: redis.Redis, name: str = "here", stored: int = 0) -> None:
+        self.history, self._settings, self._sent, self._name = History(lambda: stored), settings, 0, name
         self.append = Append(
             client,
             name,
@@ -91,10 +96,15 @@ class Server:
         return file
 
     def size(self) -> int:
+        """Returns the size of the file once everything is in it: while the disk is busy, the server writes later."""
+        self.client.set("last", "written")
+        assert self.client.execute_command("WAITAOF", 1, 0, 30_000)[0] == 1
         return self._file().stat().st_size
 
     def restart(self, size: int | None = None) -> None:
-        """Ends at once, and starts with the first ``size`` bytes of the file or with all of it."""
+        """Ends at once, and starts with the first ``size`` bytes of the file or with everything that was written."""
+        if size is None:
+            self.size()
         self.valkey.kill()
         if size is not None:
             os.truncate(self._file(), size)
@@ -196,14 +206,14 @@ def test_complete_history_goes_on(client: redis.Redis, settings: Settings) -> No
 
 
 def test_earlier_epoch_is_given_up(client: redis.Redis) -> None:
-    history = History()
+    history = History(nothing_stored)
     history.saw(4, 10)
     assert history.is_behind(client)
 
 
 def test_versions_of_an_earlier_epoch_are_not_compared(client: redis.Redis) -> None:
     client.set(keys.VERSION, 5)
-    history = History()
+    history = History(nothing_stored)
     history.saw(2, 10)
     history.saw(3, 4)
     history.saw(2, 11)
@@ -212,14 +222,40 @@ def test_versions_of_an_earlier_epoch_are_not_compared(client: redis.Redis) -> N
 
 def test_redis_behind_postgres_is_given_up(client: redis.Redis) -> None:
     client.set(keys.VERSION, 5)
-    assert not History().is_behind(client, 5)
-    assert History().is_behind(client, 6)
-    assert not History().is_behind(client, 6), "a new epoch has to begin first"
+    assert not History(lambda: 5).is_behind(client)
+    assert History(lambda: 6).is_behind(client)
+    assert not History(lambda: 6).is_behind(client), "a new epoch has to begin first"
+
+
+def test_gateway_that_starts_after_the_loss_writes_nothing(client: redis.Redis, settings: Settings) -> None:
+    """The gateway starts after Redis came back older, so it can see the loss only in Postgres."""
+    Gateway(settings, client).send()
+    stored = int(client.get(keys.VERSION) or 0) + 1
+    with pytest.raises(EpochLostError):
+        Gateway(settings, client, "fresh", stored).send()
+    assert client.get(keys.EPOCH) is None
+
+
+def test_gateway_writes_nothing_until_postgres_has_answered(client: redis.Redis) -> None:
+    answers = [Overloaded, 0]
+
+    def stored_version() -> int:
+        answer = answers.pop(0)
+        if answer is Overloaded:
+            raise Overloaded
+        return 0
+
+    history = History(stored_version)
+    with pytest.raises(Overloaded):
+        history.is_behind(client)
+    assert not history.is_behind(client)
+    assert not history.is_behind(client), "Postgres is needed once"
+    assert not answers
 
 
 def test_user_who_may_not_ask_for_the_run_of_the_server_can_compare(client: redis.Redis, redis_url: str) -> None:
     client.acl_setuser("limited", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", "-info"])
-    history, limited = History(), redis.Redis.from_url(redis_url, username="limited", password="x")
+    history, limited = History(nothing_stored), redis.Redis.from_url(redis_url, username="limited", password="x")
     try:
         history.saw(3, 5)
         client.set(keys.VERSION, 5)

@@ -45,7 +45,7 @@ class Writer:
 
     def __init__(self, redis: Any, args: list[Any]) -> None:
         self.redis = redis
-        self.prefix, max_records, max_bytes, self.dedupe_seconds, _, heads, *self.ends = args
+        self.prefix, max_records, max_bytes, self.dedupe_seconds, _, heads, *self.ends, self.looked_up = args
         self.heads = unpack(heads)
         state = redis.hash_of(names.LOG_STATE)
         self.logged, self.bytes, self.entries, self.stored = (
@@ -59,11 +59,13 @@ class Writer:
         self.records: list[bytes] = []
         self.items: list[tuple[list[int], bytes]] = []
         self.results: list[int] = []
+        self.is_stale = False
 
     def run(self, act: Callable[[Writer, _Conversation, int, int, Any, int], Result | None]) -> bytes:
         epoch = self.redis.get(names.EPOCH)
         if epoch is None:
             return pack([False])
+        self.is_stale = self.looked_up not in (0, int(epoch.split(b":")[0]))
         for index in range(len(self.heads) // 4):
             kind, id_, user, what = self.heads[4 * index : 4 * index + 4]
             found = self._conversation(id_)
@@ -146,6 +148,8 @@ def append_one(w: Writer, c: _Conversation, kind: int, user: int, what: Any, ind
 
 
 def _add_message(w: Writer, c: _Conversation, user: int, id_: str, index: int) -> Result:
+    if w.is_stale:
+        return [Decided.STALE]
     key = names.dedupe_mark(c.id, id_)
     before = w.redis.get(key)
     if before is not None:

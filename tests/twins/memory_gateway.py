@@ -27,7 +27,8 @@ from app.services.messaging.message_references import NO_REFERENCES
 from app.services.messaging.move_mark import MarkMover, MemberChecks
 from app.services.messaging.open_direct import open_direct
 from app.services.messaging.receipt_batcher import ReceiptBatcher
-from app.services.messaging.send_message import MessageSender, find_stored_ids
+from app.services.messaging.send_checks import find_stored_ids
+from app.services.messaging.send_message import MessageSender
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.direct_cache import DirectCache
@@ -38,6 +39,8 @@ from tests.twins.memory_store import MemoryEngine, MemoryStore
 
 EPOCH = 3
 REFUSED = Conflict("The drain refused it.")
+# Requests have tests on real stores.
+NO_REQUESTS: Any = SimpleNamespace(announce=lambda *_: None, announce_end=lambda *_: None, events_since=lambda *_: [])
 LIMITS = AppendLimits(max_records=10_000, max_bytes=10_000_000, dedupe_seconds=600)
 
 
@@ -146,13 +149,19 @@ class MemoryGateway:
             call_later=self.timers.call_later,
         )
         self.sender = self.make_sender(unlimited)
-        self.replay = Replay(engine=self.engine, redis=self.redis, directs=self.directs, epoch=self.epoch)
+        self.replay = Replay(
+            engine=self.engine,
+            redis=self.redis,
+            directs=self.directs,
+            epoch=self.epoch,
+            requests=NO_REQUESTS,
+            saw_epoch=lambda _: None,
+        )
 
     def make_sender(self, rate: UserRate) -> MessageSender:
         # Messages with references have tests on real stores.
-        references: Any = SimpleNamespace(find=lambda *_: NO_REFERENCES)
+        references: Any = SimpleNamespace(find=lambda *_, by_host: NO_REFERENCES)
         return MessageSender(
-            engine=self.engine,
             log=self.log,
             conversations=self.conversations,
             directs=self.directs,
@@ -160,6 +169,7 @@ class MemoryGateway:
             confirmations=self.confirmations,
             references=references,
             find_stored=lambda pair: find_stored_ids([pair], engine=self.engine)[0],
+            check_write=None,
             open_direct=self._open_direct,
             rate=rate,
             run_blocking=self.run_blocking,
@@ -174,6 +184,8 @@ class MemoryGateway:
             other_id,
             engine=self.engine,
             directs=self.directs,
+            requests=NO_REQUESTS,
+            check_opening=lambda *_: None,
             limit_openings=lambda _: None,
             carry_out=lambda _: None,
         )

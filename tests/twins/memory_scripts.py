@@ -32,7 +32,7 @@ def _hydrate(redis: Any, keys: list[Any], args: list[Any]) -> int:
 def _tail(redis: Any, keys: list[Any], args: list[Any]) -> list[Any]:
     epoch = redis.get(keys[3])
     number = int(epoch.split(b":")[0]) if epoch else 0
-    found: list[Any] = [redis.get(keys[1]) or b"0", number, redis.xlen(keys[0]) if epoch else 0, []]
+    found: list[Any] = [redis.get(keys[1]) or b"0", number, redis.xlen(keys[0]) if epoch else 0, [], []]
     if found[2] == 0:
         return found
     found[3] = redis.lrange(keys[2], 0, -1)

@@ -41,7 +41,7 @@ USERS: dict[str, tuple[str, ...]] = {
         "receipts.receipts_changed_since",
         "media_uses.settled_since",
     ),
-    "app.services.messaging.send_message": ("find_existing",),
+    "app.services.messaging.send_checks": ("find_existing",),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError, TimeoutError
 
-from app.fanout import push_signal
+from app.fanout.runner_signal import push_signal
 from dev.processes import wait_until
 
 CHANNELS = ("{parley}:to:here", "{parley}:all")

@@ -124,7 +124,7 @@ def test_conversation_that_redis_forgot_is_tried_the_usual_way_next_time() -> No
 
 
 class Queue:
-    """Keeps what is submitted, with its handler."""
+    """Keeps the submitted operations with their handlers."""
 
     def __init__(self) -> None:
         self.submitted: list[tuple[Any, Any]] = []

@@ -1,4 +1,4 @@
-"""Every operation gets exactly one outcome, in the order of submission, whatever happens to its batch."""
+"""Every operation gets exactly one outcome, in the order of submission, even if its batch fails."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Script:
         answer = next(self.answers, OK)
         self.batches.append(batch)
         self.played.append(answer)
-        gevent.sleep(0)  # a round trip: meanwhile, more operations arrive
+        gevent.sleep(0)  # a round trip, during which more operations arrive
         if answer != OK:
             raise {
                 REDIS_DOWN: ConnectionError(),
@@ -149,6 +149,28 @@ def test_impatient_operations_get_overloaded_while_redis_is_down() -> None:
         outcomes.wait()
     assert [(number, type(error)) for number, _, error in outcomes.all] == [(n, Overloaded) for n in (1, 2, 3)]
     assert script.batches == [[1, 2]]
+
+
+@in_own_hub
+def test_operations_get_overloaded_in_time_though_the_call_with_them_hangs() -> None:
+    """A frozen Redis ends no call before its time-out, and operations may be late long before that."""
+    answered, outcomes, late = Event(), Outcomes(4), []
+
+    def hangs_once(batch: list[int]) -> list[int]:
+        answered.wait(PATIENCE)
+        return [number * 2 for number in batch]
+
+    with running(hangs_once, patience=0.2, max_batch=2) as batcher:
+        for number in (1, 2, 3):
+            batcher.submit(number, outcomes.of(number))
+        while len(outcomes.all) < 3:
+            gevent.sleep(0)
+        late += outcomes.all
+        batcher.submit(4, outcomes.of(4))
+        answered.set()
+        outcomes.wait()
+    assert [(number, type(error)) for number, _, error in late] == [(n, Overloaded) for n in (1, 2, 3)]
+    assert outcomes.all[3:] == [(4, 8, None)], "and the late answer of the first call settles nothing twice"
 
 
 def test_full_queue_refuses_at_once() -> None:

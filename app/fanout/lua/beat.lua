@@ -1,7 +1,7 @@
 -- Records one gateway's heartbeat, and removes dead gateways, so that their users do not stay online for ever.
 --
 -- KEYS  1 epoch  2 gateways  3 online  4 channel of all gateways  5 users of this gateway
---       6 last seen, not in Postgres yet  7 number of changes of 3
+--       6 last seen, not in Postgres yet  7 number of changes of 3  8, 9 as in announce.lua
 -- ARGV  1 prefix  2 gateway  3 ms without a heartbeat after which a gateway is dead
 -- Returns msgpack {epoch or false, number of users of this gateway}.
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, 0, last_seen_ms}}, ...}} to all gateways for users who went offline.
@@ -31,5 +31,5 @@ local function remove(dead)
 end
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))) do remove(dead) end
 if epoch then epoch = tonumber(string.match(epoch, '^%d+')) end
-if #changes > 0 then redis.call('PUBLISH', KEYS[4], cmsgpack.pack({epoch, changes})) end
+announce(epoch, changes, KEYS[4], KEYS[8], KEYS[9])
 return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5])})

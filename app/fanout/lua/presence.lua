@@ -2,6 +2,7 @@
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8 channel of this gateway
+--       9, 10 as in announce.lua
 -- ARGV  1 gateway
 --       2 msgpack: {{1, user, known} has a session here | {0, user, last seen ms} has none any more, ...}
 --         known is 1 if an older session of the user may be here, which counts on being registered
@@ -49,5 +50,5 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   end
 end
 if #forgotten > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({0, {{false, {25, forgotten}}}})) end
-if #changes > 0 then redis.call('PUBLISH', KEYS[5], cmsgpack.pack({epoch, changes})) end
+announce(epoch, changes, KEYS[5], KEYS[9], KEYS[10])
 return cmsgpack.pack({epoch, tonumber(redis.call('GET', KEYS[2]) or '0'), results})

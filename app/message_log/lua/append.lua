@@ -2,10 +2,17 @@
 -- which describes KEYS, ARGV and the returned value.
 --
 -- ARGV 6: four numbers or strings per operation, one after the other:
---     1, conversation, sender, id     a message; {id, quoted} if it quotes a message (log.lua)
+--     1, conversation, sender, id     a message; {id, quoted} if it quotes a message (log.lua); {id, quoted or false, flags}
+--                                     with flag 1 if the host's server sends it (no right of the sender is checked, and HOST
+--                                     may send), flag 2 if it begins a stream (stream.lua), and flag 4 if only its sender
+--                                     sees it, who has a shadow suspension;
+--                                     {id, false, 1, ms} if it is imported: it was sent at ms, and no block hides it
 --     2, conversation, user, seq      delivered, up to and including seq
 --     3, conversation, user, seq      read, up to and including seq
---     4, conversation, user, on       typing; fanned out, never logged
+--     36, conversation, user, seq     read, by a user with a shadow suspension: only the user sees it
+--     4, conversation, user, on       typing; fanned out, never logged. If `on` is '', nobody sees it
+--     30, conversation, user, body    an event of an application; fanned out, never logged. If the body is '', nobody sees it
+-- The last ARGV: the epoch in which the ids of the messages were looked up in Postgres, or known to be new; 0 for none.
 -- Results are four numbers per operation, in order:
 --     0, seq, version, sent_ms         done
 --     1, seq, version, sent_ms         the same id was accepted before, and it is in Postgres
@@ -15,11 +22,16 @@
 --     7, seq, version                  the mark does not move, it stands at seq; the whole conversation is stored
 --     8, seq, version                  the mark does not move; the last unstored record has this version
 --     9 the sender has blocked the receiver
+--     15 looked up in another epoch: its mark may be lost, so look up again
+--     16 only admins may write here
 --     13                               a mark in a large conversation: send it in a RECEIPT_BATCH (change.lua)
--- Typing on the bus is {users, {4, conversation, user, on}}.
+-- Typing and events of applications on the bus are {users, {kind, conversation, user, on or body}}.
 
+local ID_CONFLICT = 3
 local DONE, UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, DEFER = 0, 4, 5, 6, 7, 8, 9, 13
+local STALE, READ_ONLY = 15, 16
 local LARGE = 100
+local looked_up = tonumber(ARGV[#ARGV])
 
 local function has_blocked(c, user)
   for i = 1, #(c.blockers or {}) do
@@ -28,20 +40,54 @@ local function has_blocked(c, user)
   return false
 end
 
+-- Returns the number of the result if the sender may not write here, or nil.
+local function refusal_of(c, sender)
+  if has_blocked(c, sender) then return FORBIDDEN end
+  if c.read_only and not leads(c, sender) then return READ_ONLY end
+end
+
+-- Begins to collect the text of the message that was just logged (stream.lua).
+local function open_stream(c, sender, id, shadow, from_host)
+  local place, day = format('%d:%d', c.id, c.seq), ARGV[5]
+  call('HSET', prefix .. 's:' .. place, 'e', format('%.0f', epoch), 'n', 0, 'w', sender, 'i', id)
+  if shadow then call('HSET', prefix .. 's:' .. place, 'h', 1) end
+  if from_host then call('HSET', prefix .. 's:' .. place, 'g', 1) end
+  call('EXPIRE', prefix .. 's:' .. place, day)
+  call('SET', prefix .. 'sid:' .. id, place, 'EX', day)
+  local open = prefix .. 'so:' .. format('%d', c.id)
+  call('SADD', open, c.seq)
+  call('EXPIRE', open, day)
+  call('ZADD', prefix .. 'streams', now_ms, place)
+end
+
+local function has_flag(what, flag)
+  return type(what) == 'table' and math.floor((what[3] or 0) / flag) % 2 == 1
+end
+
+local function is_from_host(what)
+  return has_flag(what, 1)
+end
+
 local function add_message(c, sender, what, index)
-  local id, quoted = what, nil
-  if type(what) == 'table' then id, quoted = what[1], what[2] end
-  local key, forbidden = c.marks .. id, has_blocked(c, sender)
-  if forbidden or not has_room(index) then
+  if looked_up ~= 0 and looked_up ~= epoch then return answer(STALE) end
+  local id, quoted, begins_stream, shadow, ms = what, nil, has_flag(what, 2), has_flag(what, 4), nil
+  if type(what) == 'table' then id, quoted, ms = what[1], what[2] or nil, what[4] end
+  local key, refused = c.marks .. id, not is_from_host(what) and refusal_of(c, sender)
+  if refused or not has_room(index) then
     local mark = call('GET', key)
     if mark then return sent_before(mark, sender) end
-    return answer(forbidden and FORBIDDEN or FULL)
+    return answer(refused or FULL)
   end
-  local before = call('SET', key, next_mark(c, sender), 'NX', 'GET', 'EX', ARGV[4])
+  -- Appends name a stream only by its id, so no second one may have it.
+  if begins_stream and call('EXISTS', key) == 0 and call('EXISTS', prefix .. 'sid:' .. id) == 1 then return answer(ID_CONFLICT) end
+  local before = call('SET', key, next_mark(c, sender, ms), 'NX', 'GET', 'EX', ARGV[4])
   if before then return sent_before(before, sender) end
   c.seq = c.seq + 1
-  local to = audience(c, sender)
-  log(c, to == c.members and KIND_MESSAGE or KIND_BLOCKED_MESSAGE, c.seq, index, to, quoted)
+  local to = ms and c.members or audience(c, sender)
+  local kind = to == c.members and KIND_MESSAGE or KIND_BLOCKED_MESSAGE
+  if shadow then to, kind = {sender}, KIND_SHADOW_MESSAGE end
+  log(c, kind, c.seq, index, to, quoted, ms)
+  if begins_stream then open_stream(c, sender, id, shadow, is_from_host(what)) end
 end
 
 local function move_mark(c, kind, user, seq, index)
@@ -52,6 +98,7 @@ local function move_mark(c, kind, user, seq, index)
   seq = math.min(seq, c.seq)
   local stands = kind == KIND_DELIVERED and delivered or read
   if seq <= stands then
+    if kind == KIND_READ and #records < room then end_marked_unread(c, user, index) end
     return answer(c.lv <= stored and UNCHANGED or UNCHANGED_PENDING, stands, c.lv)
   end
   if #records >= room then return answer(FULL) end
@@ -63,12 +110,26 @@ local function move_mark(c, kind, user, seq, index)
   log(c, kind, seq, index, audience(c, user))
 end
 
-local function show_typing(c, user, on)
+-- Moves a read mark that only its user sees. The field may be missing after a loss, then the record repeats an older one.
+local function move_shadow_read(c, user, seq, index)
+  local field = format('h:%d', user)
+  local marks = call('HMGET', c.key, format('r:%d', user), field)
+  local stands = math.max(tonumber(marks[1] or '0'), tonumber(marks[2] or '0'))
+  seq = math.min(seq, c.seq)
+  if #records < room then end_marked_unread(c, user, index) end
+  if seq <= stands then return answer(c.lv <= stored and UNCHANGED or UNCHANGED_PENDING, stands, c.lv) end
+  if #records >= room then return answer(FULL) end
+  call('HSET', c.key, field, seq)
+  log(c, KIND_SHADOW_READ, seq, index, {user})
+end
+
+local function show_others(c, kind, user, what)
+  if c.read_only and not leads(c, user) then return answer(READ_ONLY) end
   local others = {}
   for _, member in ipairs(audience(c, user)) do
     if member ~= user then others[#others + 1] = member end
   end
-  if #others > 0 then fan_out(others, pack({KIND_TYPING, c.id, user, on})) end
+  if #others > 0 and what ~= '' then fan_out(others, pack({kind, c.id, user, what})) end
   answer(DONE)
 end
 
@@ -79,12 +140,14 @@ for i = 1, #ops, 4 do
   local c = conversation_of(ops[i + 1])
   if not c then
     answer(UNKNOWN)
-  elseif not is_member(c, user) then
+  elseif not is_member(c, user) and not (kind == KIND_MESSAGE and is_from_host(what)) then
     answer(NOT_A_MEMBER)
   elseif kind == KIND_MESSAGE then
     add_message(c, user, what, index)
-  elseif kind == KIND_TYPING then
-    show_typing(c, user, what)
+  elseif kind == KIND_TYPING or kind == KIND_CUSTOM then
+    show_others(c, kind, user, what)
+  elseif kind == KIND_SHADOW_READ then
+    move_shadow_read(c, user, what, index)
   else
     move_mark(c, kind, user, what, index)
   end

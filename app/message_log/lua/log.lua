@@ -19,6 +19,7 @@ if not epoch then return pack({false}) end
 epoch = tonumber(string.match(epoch, '^%d+'))
 
 local FIRST_END = 7
+local HOST = 0  -- the user of records by the host's server
 local REFRESH_SECONDS = 3600
 local ROUTES_CACHED_ABOVE, ROUTES_SECONDS = 32, 3600
 local prefix = ARGV[1]
@@ -50,21 +51,22 @@ local function sent_before(mark, sender)
   answer(at <= stored and 1 or 2, tonumber(seq), at, tonumber(ms))
 end
 
--- The dedupe mark of the conversation's next message.
-local function next_mark(c, sender)
-  return format('%d:%.0f:%s:%d', c.seq + 1, version + 1, sent, sender)
+-- The dedupe mark of the conversation's next message, sent now or (an imported one) at `ms`.
+local function next_mark(c, sender, ms)
+  return format('%d:%.0f:%s:%d', c.seq + 1, version + 1, ms and format('%.0f', ms) or sent, sender)
 end
 
 local function conversation_of(id)
   local c = conversations[id]
   if c == nil then
     local name = format('%d', id)
-    local f = call('HMGET', prefix .. 'c:' .. name, 'm', 's', 'lv', 'x', 'b')
+    local f = call('HMGET', prefix .. 'c:' .. name, 'm', 's', 'lv', 'x', 'b', 'w')
     c = false
     if f[1] then
       c = {id = id, members = unpack_msg(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]),
            key = prefix .. 'c:' .. name, tail = prefix .. 't:' .. name, marks = prefix .. 'x:' .. name .. ':', new = {},
-           refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS, blockers = f[5] and unpack_msg(f[5])}
+           refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS, blockers = f[5] and unpack_msg(f[5]),
+           read_only = f[6] == '1'}
       if #c.members > ROUTES_CACHED_ABOVE then
         c.routes = prefix .. 'rt:' .. name
         large[c.members] = c
@@ -91,6 +93,16 @@ local function is_member(c, user)
   return c.set[user]
 end
 
+-- Whether the user is an owner or admin, who may write in a read-only group.
+local function leads(c, user)
+  for _, packed in ipairs(call('HMGET', c.key, 'o', 'a')) do
+    for _, leader in ipairs(packed and unpack_msg(packed) or {}) do
+      if leader == user then return true end
+    end
+  end
+  return false
+end
+
 -- Adds a record for these users. `finish` looks up their gateways once for the whole call.
 local function fan_out(users, packed)
   if not user_lists[users] then
@@ -100,20 +112,21 @@ local function fan_out(users, packed)
   items[#items + 1] = {users, packed}
 end
 
--- The users who get a record of `user`: all members, or only `user` in a direct conversation with a block.
+-- The users who get a record of `user`: all members, or only `user` in a direct conversation with a block. HOST, which is
+-- no user, is blocked by nobody.
 local function audience(c, user)
-  return c.blockers and #c.blockers > 0 and {user} or c.members
+  return user ~= HOST and c.blockers and #c.blockers > 0 and {user} or c.members
 end
 
 local function has_room(index)
   return #records < room and size + #ARGV[FIRST_END + index] <= bytes_room
 end
 
--- Adds a record to the log and to the conversation's tail. Returns it without its array header.
-local function write(c, kind, seq, ending)
+-- Adds a record of now, or of `ms`, to the log and to the conversation's tail. Returns it without its array header.
+local function write(c, kind, seq, ending, ms)
   version = version + 1
   c.lv = version
-  local rest = pack(kind, c.id, seq, version, now_ms) .. ending
+  local rest = pack(kind, c.id, seq, version, ms or now_ms) .. ending
   local packed = '\154' .. rest
   records[#records + 1] = packed
   size = size + #packed
@@ -138,12 +151,24 @@ local function fan_out_unquoted(c, kind, seq, index, users, quoted)
   return seeing
 end
 
--- `quoted` (fan_out_unquoted) is nil if the record quotes no message.
-local function log(c, kind, seq, index, users, quoted)
-  local packed = '\154' .. write(c, kind, seq, ARGV[FIRST_END + index])
+-- `quoted` (fan_out_unquoted) is nil if the record quotes no message, `ms` if the record is of now.
+local function log(c, kind, seq, index, users, quoted, ms)
+  local packed = '\154' .. write(c, kind, seq, ARGV[FIRST_END + index], ms)
   if quoted then users = fan_out_unquoted(c, kind, seq, index, users, quoted) end
   if #users > 0 then fan_out(users, packed) end
-  answer(0, seq, version, now_ms)
+  answer(0, seq, version, ms or now_ms)
+end
+
+-- The gateway that sent the operation with this index.
+local function gateway_of(index)
+  return unpack_msg('\149' .. ARGV[FIRST_END + index])[5]
+end
+
+-- A read that does not move the user's mark: it only takes back that the user marked the conversation as unread.
+local function end_marked_unread(c, user, index)
+  if call('HDEL', c.key, format('u:%d', user)) == 0 then return end
+  local ending = pack(user, '', '"markedUnread":false', '', gateway_of(index))
+  fan_out({user}, '\154' .. write(c, KIND_SETTINGS, 0, ending))
 end
 
 local function array_header(n)

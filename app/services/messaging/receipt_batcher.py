@@ -130,7 +130,7 @@ class ReceiptBatcher:
                 confirm_all(last_seq, None)
             else:
                 if what == Decided.UNKNOWN:
-                    self._large.discard(conversation_id)  # idle for a day: its marks are not batched any more
+                    self._large.discard(conversation_id)  # idle for a day: its marks are no longer batched
                 confirm_all(0, Overloaded(retry_after=0.1))
 
         return decided

@@ -1,4 +1,4 @@
-"""A session stops reading at a bound of unanswered commands, whatever the commands are."""
+"""A session stops reading at a bound of unanswered commands of any kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 
 from app.core.caller import Caller
 from app.core.errors import ParleyError
-from app.services.messaging.change_message import MessageEditor, Prepared
+from app.services.messaging.change_message import MessageEditor
+from app.services.messaging.mentions import NOBODY
+from app.services.messaging.prepared import Prepared
 from app.services.reading.find_message import FoundMessage
 from app.transports.command_session import CommandServices, CommandSession
 from app.transports.commands import MAX_UNANSWERED, MAX_WAITING, Commands
@@ -124,8 +126,9 @@ def session(log: Log) -> Session:
     messages = SimpleNamespace(look_up=look_up, look_up_present=look_up)
     editor = MessageEditor(
         engine=None,  # type: ignore[arg-type]
-        conversations=None,  # type: ignore[arg-type]
+        mentions=SimpleNamespace(find=lambda *_: NOBODY),  # type: ignore[arg-type]
         messages=messages,  # type: ignore[arg-type]
+        streams=None,  # type: ignore[arg-type]
         acquire_edit=lambda _user: None,
         acquire_reaction=lambda _user: None,
         max_text=8000,
@@ -138,6 +141,8 @@ def session(log: Log) -> Session:
         changes=log,  # type: ignore[arg-type]
         marks=unused,
         typing=unused,
+        events=unused,
+        streams=unused,
         presence=unused,
         fetch_unread=unused,
         verify_token=unused,
@@ -169,7 +174,7 @@ def test_waiting_commands_pause_the_session_until_they_begin(session: Session) -
 
 
 class Reader:
-    """An owner of a connection that notes what it reads."""
+    """An owner of a connection that keeps the input."""
 
     def __init__(self) -> None:
         self.data = b""

@@ -113,6 +113,8 @@ def make_session(
         changes=unused,
         marks=gateway.marks,
         typing=unused,
+        events=unused,
+        streams=unused,
         presence=unused,
         fetch_unread=(faults or Faults()).fetch,
         verify_token=verify,

@@ -1,7 +1,8 @@
-"""WebSocket sessions over a real socket: what a slow reader and a paused sender get."""
+"""WebSocket sessions over a real socket, with slow readers and paused senders."""
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def connected() -> Iterator[tuple[WebSocketSession, Client, list[bytes]]]:
     far.setblocking(False)
     nothing = lambda *_: None  # noqa: E731
     activity = SimpleNamespace(count=nothing, count_close=nothing, count_error=nothing)
-    registry: Any = SimpleNamespace(add=nothing, remove=nothing, activity=activity)
+    registry: Any = SimpleNamespace(add=nothing, remove=nothing, leave=nothing, activity=activity)
     unused: Any = None
     settings: Any = SimpleNamespace(early_frame_bytes=65536, extra_frames=500, ping_seconds=20, join_seconds=1e9)
     session = WebSocketSession(
@@ -179,3 +180,15 @@ def test_sender_that_goes_on_while_its_commands_wait_feels_back_pressure() -> No
             assert not session._closing
         session.resume(PauseReason.UNANSWERED)
         client.until(lambda: len(taken) == frames)
+
+
+def test_answer_after_a_new_epoch_began_follows_its_resync() -> None:
+    with connected() as (session, client, _taken):
+        session.joined = True
+        session.begin_holding()
+        session.hold()
+        session.answer("ack", {"seq": 1}, "a")
+        session.reset(2, 20)
+        session.answer("ack", {"seq": 2}, "b")
+        client.until(lambda: len(client.got(TextMessage)) == 3)
+        assert [json.loads(frame.data)["event"] for frame in client.got(TextMessage)] == ["resync", "ack", "ack"]

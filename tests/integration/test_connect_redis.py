@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ssl
+import time
 from typing import Any
 
 import pytest
 import redis
 
 from app.config import Settings
-from app.redis_connections import connect_redis, one_connection
+from app.redis_connections import IDLE_SECONDS, connect_redis, one_connection
 from dev.processes import wait_until
 from tests.support.patience import PATIENCE
 from tests.support.tcp_proxy import TcpProxy
@@ -112,3 +113,20 @@ def test_closed_single_connection_raises(redis_url: str) -> None:
     client.close()
     with pytest.raises(redis.ConnectionError):
         client.ping()
+
+
+def test_idle_connections_are_given_back(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect_redis(settings(redis_url)) as client:
+        pool: Any = client.connection_pool
+        taken = [pool.get_connection() for _ in range(5)]
+        for held in taken:
+            pool.release(held)
+        assert [held.is_connected for held in taken] == [True] * 5
+        later = time.monotonic() + IDLE_SECONDS + 1
+        monkeypatch.setattr("app.redis_connections.time.monotonic", lambda: later)
+        assert client.ping()  # on the connection that was returned last
+        assert [held.is_connected for held in taken] == [False] * 4 + [True]
+        again = [pool.get_connection() for _ in range(5)]
+        assert [held.is_connected for held in again] == [True] * 5
+        for held in again:
+            pool.release(held)

@@ -1,0 +1,58 @@
+"""Joins a WebSocket session, and renews its token. Both may block."""
+
+from __future__ import annotations
+
+from app.core.close_codes import CloseCode
+from app.core.commands import Authenticate, Join
+from app.core.errors import Conflict, Suspended, Unauthorized
+from app.core.events import make_event
+from app.transports.begin_stream import begin_stream
+from app.transports.command_session import CommandServices, CommandSession
+
+
+def join(session: CommandSession, services: CommandServices, command: Join, ref: str | None) -> None:
+    if session.joined:
+        raise Conflict("This session has joined already.")
+    try:
+        token = command.token
+        caller = session.handshake_caller if token is None else services.verify_token(token)
+    except (Suspended, Unauthorized) as error:
+        session.refuse(error, ref)
+        session.send_close(CloseCode.UNAUTHORIZED, error.title)
+        return
+    if caller is None:
+        raise Unauthorized("A token is needed: in the handshake or in join.")
+    if command.user_id is not None and command.user_id != caller.user_id:
+        raise Unauthorized("userId is not you.")
+    session.identify(caller)
+    session.device_id = command.device_id
+    session.auto_ack = command.ack == "auto"
+    _begin_stream(session, command, ref)
+
+
+def _begin_stream(session: CommandSession, command: Join, ref: str | None) -> None:
+    try:
+        joined, position, resync = begin_stream(session, command.cursor)
+        session.answer_joined(joined, ref)
+        if position is not None:
+            session.position = position.version
+            session.catch_up()
+            return
+        if resync:
+            session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
+        session.go_live(session.start)
+    except (Suspended, Unauthorized) as error:
+        session.refuse(error, ref)
+        session.send_close(CloseCode.UNAUTHORIZED, error.title)
+    except BaseException:
+        session.detach()
+        raise
+
+
+def renew_token(session: CommandSession, services: CommandServices, command: Authenticate, ref: str | None) -> None:
+    caller = services.verify_token(command.token)
+    if caller.user_id != session.user_id:
+        raise Unauthorized("This token is another user's.")
+    session.auth_session = caller.sid
+    session.expires_at = caller.expires_at
+    session.answer("ack", {"expiresAt": caller.expires_at}, ref)
