@@ -13,10 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 from celery.schedules import crontab
 from kombu import Exchange, Queue
 
+from app.applications import given_settings
 from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 
 try:
-    _settings = read_settings()
+    # An application that a host mounts may have its settings from elsewhere than the environment.
+    _settings = given_settings() or read_settings()
 except ConfigError as error:
     print(error.report(), file=sys.stderr, flush=True)
     sys.exit(CONFIG_EXIT_STATUS)
@@ -49,7 +51,7 @@ broker_channel_error_retry = True
 worker_consumer = "tasks.patient_consumer:PatientConsumer"  # waits until Redis accepts writes
 # If the pool is exhausted, publishing from within a task fails after 5 s. By default it would wait forever.
 broker_pool_acquire_timeout = 5
-broker_pool_limit = 4
+broker_pool_limit = 2  # a web process wakes one drain at a time
 
 if _on_redis:
     broker_transport_options = {
@@ -94,7 +96,15 @@ task_annotations = {
     },
     # Enough for a video of 100 MB at 1 MB/s to the storage. It must stay below the visibility timeout.
     "tasks.process_media.process": {"soft_time_limit": 150, "time_limit": 170},
+    # The next tick of beat continues.
+    "tasks.maintenance.index_messages": {"acks_late": False, "retry_on_worker_lost": False},
     "tasks.send_push.run": {
+        "acks_late": False,
+        "retry_on_worker_lost": False,
+        "soft_time_limit": 3600,
+        "time_limit": 3630,
+    },
+    "tasks.send_webhooks.run": {
         "acks_late": False,
         "retry_on_worker_lost": False,
         "soft_time_limit": 3600,
@@ -109,14 +119,17 @@ task_time_limit = 90
 task_default_queue = "maintenance"
 # Each queue is bound by its own name. Without a routing key, all would get the one of the default queue.
 _exchange = Exchange("parley", type="direct")
-task_queues = [Queue(name, _exchange, routing_key=name) for name in ("persistence", "push", "media", "maintenance")]
+QUEUES = ("persistence", "push", "webhooks", "media", "maintenance")
+task_queues = [Queue(name, _exchange, routing_key=name) for name in QUEUES]
 task_create_missing_queues = False  # a misspelt name is an error instead of a queue without workers
 task_routes = {
     "tasks.persist_messages.*": {"queue": "persistence"},
     "tasks.send_push.*": {"queue": "push"},
+    "tasks.send_webhooks.*": {"queue": "webhooks"},
     "tasks.process_media.*": {"queue": "media"},
     "tasks.maintenance.*": {"queue": "maintenance"},
     "tasks.accounts.*": {"queue": "maintenance"},
+    "tasks.imports.*": {"queue": "maintenance"},
     "tasks.mail.*": {"queue": "maintenance"},
 }
 
@@ -125,6 +138,8 @@ task_routes = {
 # processes. A drain occupies one of them while messages arrive, so there must be at least 2.
 worker_pool = "prefork"
 worker_prefetch_multiplier = 1
+# On a busy machine, a new process of the pool takes longer to start than the 4 s that Celery would give it.
+worker_proc_alive_timeout = 60.0
 # Replacing a process ends any memory leak of a library. At one task a second this happens about once every three hours.
 worker_max_tasks_per_child = 10_000
 # Tasks with a countdown stay in the worker's memory, unacknowledged, so their number is bounded.
@@ -147,56 +162,87 @@ worker_soft_shutdown_timeout = 0.0
 beat_scheduler = "celery.beat:Scheduler"
 beat_max_loop_interval = 2
 timezone = "UTC"
-# "expires" keeps ticks from piling up while no worker runs.
+# "expires" bounds the ticks that pile up while no worker runs: about 12,000 messages, 10 MB. It compares the clocks of
+# two machines, so it must be longer than they may differ. tasks/sweeps.py passes over ticks that waited.
+TICK_EXPIRES = {"expires": 7200.0}
 beat_schedule = {
     "wake-drain": {
         "task": "tasks.maintenance.wake_drain",
         "schedule": 3.0,
-        "options": {"expires": 3.0},
+        "options": TICK_EXPIRES,
     },
     # Starts the push runner if a wake-up was lost, and publishes the number of pending notifications.
     "wake-push": {
         "task": "tasks.maintenance.wake_push",
         "schedule": 3.0,
-        "options": {"expires": 3.0},
+        "options": TICK_EXPIRES,
+    },
+    # Starts the webhook runner, moves presence into the feed, and publishes how much waits. A look-up if no host gets
+    # events.
+    "wake-webhooks": {
+        "task": "tasks.maintenance.wake_webhooks",
+        "schedule": 3.0,
+        "options": TICK_EXPIRES,
+    },
+    # The search index may be this old; a search reads the texts of newer messages. Two look-ups if nothing is new.
+    "index-messages": {
+        "task": "tasks.maintenance.index_messages",
+        "schedule": 3.0,
+        "options": TICK_EXPIRES,
     },
     "sweep-push": {
         "task": "tasks.maintenance.sweep_push",
         "schedule": crontab(minute="37"),
-        "options": {"expires": 1800.0},
+        "options": TICK_EXPIRES,
     },
     # lastSeen in Postgres may be this old. Redis always has the current value.
     "move-last-seen": {
         "task": "tasks.maintenance.move_last_seen",
         "schedule": 15.0,
-        "options": {"expires": 15.0},
+        "options": TICK_EXPIRES,
     },
     # Enqueues exports and deletions again whose task was lost. A second task does no harm to a running one.
     "sweep-accounts": {
         "task": "tasks.maintenance.sweep_accounts",
         "schedule": 60.0,
-        "options": {"expires": 60.0},
+        "options": TICK_EXPIRES,
+    },
+    # The text of open streams in Postgres may be this old. Two look-ups if there is none.
+    "sweep-streams": {
+        "task": "tasks.maintenance.sweep_streams",
+        "schedule": 5.0,
+        "options": TICK_EXPIRES,
+    },
+    "sweep-imports": {
+        "task": "tasks.maintenance.sweep_imports",
+        "schedule": 10.0,
+        "options": TICK_EXPIRES,
     },
     # Cheap if no media are due: two look-ups in small indexes.
     "sweep-media": {
         "task": "tasks.maintenance.sweep_media",
         "schedule": 5.0,
-        "options": {"expires": 5.0},
+        "options": TICK_EXPIRES,
     },
     # Three look-ups in small indexes if nothing is due.
     "sweep-avatars": {
         "task": "tasks.maintenance.sweep_avatars",
         "schedule": 20.0,
-        "options": {"expires": 20.0},
+        "options": TICK_EXPIRES,
     },
     "sweep-audit": {
         "task": "tasks.maintenance.sweep_audit",
         "schedule": crontab(minute="27"),
-        "options": {"expires": 1800.0},
+        "options": TICK_EXPIRES,
+    },
+    "sweep-feed": {
+        "task": "tasks.maintenance.sweep_feed",
+        "schedule": crontab(minute="47"),
+        "options": TICK_EXPIRES,
     },
     "sweep-expired": {
         "task": "tasks.maintenance.sweep_expired",
         "schedule": crontab(minute="17"),
-        "options": {"expires": 1800.0},
+        "options": TICK_EXPIRES,
     },
 }

@@ -17,16 +17,21 @@ from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 from app.logs import logging_config
 from tasks import shutdown
 
-celery_app = Celery("parley")
+# Not the current application: in a process of a host, that is the host's own.
+celery_app = Celery("parley", set_as_current=False)
 celery_app.config_from_object("celeryconfig")
 celery_app.conf.imports = (
     "tasks.persist_messages",
     "tasks.send_push",
+    "tasks.send_webhooks",
     "tasks.process_media",
+    "tasks.index_messages",
     "tasks.maintenance",
     "tasks.accounts",
+    "tasks.imports",
     "tasks.mail",
 )
+celery_app.steps["worker"].add("tasks.log_watcher:LogWatcher")
 shutdown.install()
 
 

@@ -11,9 +11,11 @@ from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
 from app.redis_calls import EpochLostError
+from app.services.accounts.announce_profile import announce_profile as announce
 from app.services.accounts.remove_account_data import Removal
 from app.services.accounts.write_export import ExportWriter
-from app.task_queue import enqueue_deletion, enqueue_export
+from app.services.host.delete_conversation import erase_conversation as erase
+from app.task_queue import enqueue_deletion, enqueue_erasure, enqueue_export
 from tasks import celery_app
 from tasks.shutdown import stopping
 from tasks.worker_process import container, worker_changes
@@ -36,6 +38,16 @@ def export_user_data(export_id: str) -> None:
         log.warning("retry of export %s: %s", export_id, error.message)
 
 
+@celery_app.task(name="tasks.accounts.announce_profile")  # type: ignore[untyped-decorator]
+def announce_profile(user_id: int) -> None:
+    """Ends after one attempt: clients that miss an announcement see the profile when they resume."""
+    shared = container()
+    try:
+        announce(user_id, engine=shared.engine, redis=shared.redis)
+    except (Overloaded, RedisError) as error:
+        log.warning("the new profile of user %d is not announced: %s", user_id, type(error).__name__)
+
+
 @celery_app.task(name="tasks.accounts.delete_account")  # type: ignore[untyped-decorator]
 def delete_account(user_id: int) -> None:
     """Ends with the deletion ``finished``. If it takes long, another task continues."""
@@ -47,3 +59,13 @@ def delete_account(user_id: int) -> None:
             enqueue_deletion(user_id, seconds=2)
     except (Overloaded, RedisError, EpochLostError) as error:
         log.warning("retry of the deletion of account %d: %s", user_id, type(error).__name__)
+
+
+@celery_app.task(name="tasks.accounts.erase_conversation")  # type: ignore[untyped-decorator]
+def erase_conversation(conversation_id: int) -> None:
+    """Ends with the messages of a deleted conversation erased. If it takes long, another task continues."""
+    try:
+        if not erase(conversation_id, engine=container().engine, stopping=stopping):
+            enqueue_erasure(conversation_id, seconds=2)
+    except Overloaded as error:
+        log.warning("retry of the erasure of conversation %d: %s", conversation_id, error.message)

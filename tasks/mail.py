@@ -11,10 +11,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from app.core.account_mails import email_was_changed, password_was_reset, second_factor_is_off, second_factor_is_on
 from app.core.errors import Overloaded
 from app.current_request import set_address
 from app.mail import Mailer, MailError, make_mailer
 from app.services.auth import change_email, reset_password
+from app.services.auth.send_notice import WriteNotice, send_notice
 from tasks import celery_app
 from tasks.worker_process import container
 
@@ -24,34 +26,51 @@ RETRY_SECONDS = (5, 30, 120)
 
 
 @celery_app.task(bind=True, name="tasks.mail.send_reset_links")  # type: ignore[untyped-decorator]
-def send_reset_links(self: Any, username: str | None, email: str | None, address: str) -> None:
+def send_reset_links(
+    self: Any, username: str | None, email: str | None, address: str, language: str | None = None
+) -> None:
     set_address(address)  # of the request, for the audit
     _send(
         self,
         lambda mailer: reset_password.send_reset_links(
-            engine=container().engine, mailer=mailer, public_url=_public_url(), username=username, email=email
+            engine=container().engine,
+            mailer=mailer,
+            public_url=_public_url(),
+            username=username,
+            email=email,
+            language=language,
         ),
     )
 
 
 @celery_app.task(bind=True, name="tasks.mail.send_verification")  # type: ignore[untyped-decorator]
-def send_verification(self: Any, user_id: int, email: str) -> None:
+def send_verification(self: Any, user_id: int, email: str, language: str | None = None) -> None:
     _send(
         self,
         lambda mailer: change_email.send_verification(
-            user_id, email, engine=container().engine, mailer=mailer, public_url=_public_url()
+            user_id, email, engine=container().engine, mailer=mailer, public_url=_public_url(), language=language
         ),
     )
 
 
 @celery_app.task(bind=True, name="tasks.mail.send_reset_notice")  # type: ignore[untyped-decorator]
-def send_reset_notice(self: Any, user_id: int) -> None:
-    _send(self, lambda mailer: reset_password.send_reset_notice(user_id, engine=container().engine, mailer=mailer))
+def send_reset_notice(self: Any, user_id: int, language: str | None = None) -> None:
+    _send_notice(self, user_id, password_was_reset, language)
+
+
+@celery_app.task(bind=True, name="tasks.mail.send_second_factor_notice")  # type: ignore[untyped-decorator]
+def send_second_factor_notice(self: Any, user_id: int, on: bool, language: str | None = None) -> None:
+    _send_notice(self, user_id, second_factor_is_on if on else second_factor_is_off, language)
 
 
 @celery_app.task(bind=True, name="tasks.mail.send_email_notice")  # type: ignore[untyped-decorator]
-def send_email_notice(self: Any, user_id: int, old: str) -> None:
-    _send(self, lambda mailer: change_email.send_email_notice(user_id, old, engine=container().engine, mailer=mailer))
+def send_email_notice(self: Any, user_id: int, old: str, language: str | None = None) -> None:
+    _send_notice(self, user_id, email_was_changed, language, to=old)
+
+
+def _send_notice(task: Any, user_id: int, write: WriteNotice, language: str | None, *, to: str | None = None) -> None:
+    engine = container().engine
+    _send(task, lambda mailer: send_notice(user_id, write, engine=engine, mailer=mailer, language=language, to=to))
 
 
 def _send(task: Any, work: Callable[[Mailer], None]) -> None:

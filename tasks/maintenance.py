@@ -5,16 +5,25 @@ Each is safe to run twice and at any time.
 
 from __future__ import annotations
 
+import logging
 import time
 
-from app.fanout import push_signal
+from app.core.webhooks import FAILING, GIVE_UP_SECONDS
+from app.fanout.runner_signal import push_signal, webhook_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import heartbeat
 from app.services.accounts.avatars import adopt_outside
 from app.services.accounts.move_last_seen import move_last_seen
 from app.services.media import sweep_media as media
-from app.services.metrics.publish_metrics import publish_pending_media, publish_pending_pushes
+from app.services.messaging.judge_stream import StreamJudge
+from app.services.messaging.sweep_streams import StreamSweeper
+from app.services.metrics.publish_metrics import (
+    publish_pending_media,
+    publish_pending_pushes,
+    publish_pending_webhooks,
+)
+from app.services.webhooks.fed_presence import mark_fed, move_presence
 from app.store import (
     account_deletions,
     account_tokens,
@@ -22,21 +31,28 @@ from app.store import (
     auth_sessions,
     avatars,
     exports,
+    host_feed,
+    imports,
     media_sweep,
     pending_pushes,
     push_deliveries,
     push_targets,
+    webhook_queue,
 )
 from app.store.engine import reading, writing
-from app.task_queue import enqueue_avatar, enqueue_deletion, enqueue_export
+from app.store.host_conversations import to_erase
+from app.task_queue import enqueue_avatar, enqueue_deletion, enqueue_erasure, enqueue_export, enqueue_import
 from app.task_queue import wake_drain as enqueue_drain
 from app.task_queue import wake_push as enqueue_push
-from tasks import celery_app
+from app.task_queue import wake_webhooks as enqueue_webhooks
 from tasks.shutdown import stopping
-from tasks.worker_process import NAME, container
+from tasks.sweeps import sweep
+from tasks.worker_process import NAME, before_send, container, worker_changes
+
+log = logging.getLogger(__name__)
 
 
-@celery_app.task(name="tasks.maintenance.wake_drain")  # type: ignore[untyped-decorator]
+@sweep("wake_drain")
 def wake_drain() -> None:
     """Enqueues a drain if the log has entries but no drain runs, because a wake-up was lost or a worker died."""
     redis = container().redis
@@ -49,7 +65,7 @@ def wake_drain() -> None:
         LogReader(redis).give_up_if_lost()  # if the log was trimmed to nothing, no drain would notice
 
 
-@celery_app.task(name="tasks.maintenance.wake_push")  # type: ignore[untyped-decorator]
+@sweep("wake_push")
 def wake_push() -> None:
     """Enqueues a push runner if notifications are due but no runner is active, because a wake-up was lost or a worker
     died. Publishes how many notifications are pending.
@@ -63,7 +79,43 @@ def wake_push() -> None:
         enqueue_push()
 
 
-@celery_app.task(name="tasks.maintenance.sweep_push")  # type: ignore[untyped-decorator]
+@sweep("wake_webhooks")
+def wake_webhooks() -> None:
+    """If a host gets events: moves presence into the feed, switches off webhooks that failed for a day, publishes how
+    much waits, and enqueues a runner if deliveries are due but none is active.
+    """
+    shared = container()
+    with reading(shared.engine) as connection:
+        feeding = host_feed.is_feeding(connection)
+    if not feeding:
+        return
+    mark_fed(shared.redis)
+    move_presence(shared.redis, shared.engine)
+    with writing(shared.engine) as connection:
+        off = webhook_queue.switch_off_failing(connection, GIVE_UP_SECONDS, FAILING)
+        backlog = webhook_queue.backlog(connection)
+        due_ms = webhook_queue.next_due_ms(connection)
+    for webhook in off:
+        log.error("webhook %d is switched off: nothing arrived for a day", webhook)
+    publish_pending_webhooks(shared.redis, *backlog)
+    if due_ms is not None and due_ms <= 0 and not webhook_signal.is_running(shared.redis):
+        enqueue_webhooks()
+
+
+@sweep("sweep_feed")
+def sweep_feed() -> None:
+    """Deletes events and ended deliveries that are older than FEED_DAYS, and ends a feed that nobody reads."""
+    shared = container()
+    days = shared.settings.feed_days
+    more = True
+    while more and not stopping():
+        with writing(shared.engine) as connection:
+            more = host_feed.sweep(connection, days=days) > 0
+    with writing(shared.engine) as connection:
+        host_feed.end_unused_feed(connection, days=days)
+
+
+@sweep("sweep_push")
 def sweep_push() -> None:
     """Deletes push targets of ended sign-ins, expired subscriptions, and old records of notifications."""
     shared = container()
@@ -75,14 +127,14 @@ def sweep_push() -> None:
             more = push_deliveries.sweep(connection, days=shared.settings.push_keep_days) > 0
 
 
-@celery_app.task(name="tasks.maintenance.move_last_seen")  # type: ignore[untyped-decorator]
+@sweep("move_last_seen")
 def move_last_seen_to_store() -> None:
     """Moves the times when users were last online from Redis to Postgres."""
     shared = container()
     move_last_seen(shared.redis, shared.engine)
 
 
-@celery_app.task(name="tasks.maintenance.sweep_expired")  # type: ignore[untyped-decorator]
+@sweep("sweep_expired")
 def sweep_expired() -> None:
     """Deletes auth sessions that ended a day ago, expired exports and links, and marks exports ``failed`` that did not
     finish within a day.
@@ -95,7 +147,7 @@ def sweep_expired() -> None:
         account_tokens.forget_expired_tokens(connection)
 
 
-@celery_app.task(name="tasks.maintenance.sweep_avatars")  # type: ignore[untyped-decorator]
+@sweep("sweep_avatars")
 def sweep_avatars() -> None:
     """Enqueues avatars whose processing was lost or whose address is still an outside one, and deletes unused
     ones.
@@ -109,7 +161,7 @@ def sweep_avatars() -> None:
         avatars.forget_unused(connection)
 
 
-@celery_app.task(name="tasks.maintenance.sweep_audit")  # type: ignore[untyped-decorator]
+@sweep("sweep_audit")
 def sweep_audit() -> None:
     """Deletes acts that are older than AUDIT_DAYS."""
     shared = container()
@@ -119,19 +171,41 @@ def sweep_audit() -> None:
             more = audit.forget_old(connection, days=shared.settings.audit_days) > 0
 
 
-@celery_app.task(name="tasks.maintenance.sweep_accounts")  # type: ignore[untyped-decorator]
+@sweep("sweep_accounts")
 def sweep_accounts() -> None:
-    """Enqueues unfinished exports and deletions again."""
+    """Enqueues unfinished exports, deletions and erasures again."""
     with reading(container().engine) as connection:
         pending = exports.unfinished(connection, older_than_seconds=60)
         deleted = account_deletions.unfinished(connection, older_than_seconds=60)
+        conversations = to_erase(connection)
     for export_id in pending:
         enqueue_export(export_id)
     for user_id in deleted:
         enqueue_deletion(user_id)
+    for conversation_id in conversations:
+        enqueue_erasure(conversation_id)
 
 
-@celery_app.task(name="tasks.maintenance.sweep_media")  # type: ignore[untyped-decorator]
+@sweep("sweep_streams")
+def sweep_streams() -> None:
+    """Stores the text of open streams, and ends those that nobody writes any more."""
+    shared = container()
+    judge = StreamJudge(before_send(), shared.redis)
+    StreamSweeper(engine=shared.engine, redis=shared.redis, changes=worker_changes(shared), judge=judge).sweep()
+
+
+@sweep("sweep_imports")
+def sweep_imports() -> None:
+    """Enqueues imports again on which nobody has worked for a while, and deletes old ones."""
+    with reading(container().engine) as connection:
+        waiting = imports.unfinished(connection, older_than_seconds=10)
+    for import_id in waiting:
+        enqueue_import(import_id)
+    with writing(container().engine) as connection:
+        imports.forget_old(connection)
+
+
+@sweep("sweep_media")
 def sweep_media() -> None:
     """Enqueues media whose processing or announcement was lost, and discards media that no message names. Publishes how
     many media wait.

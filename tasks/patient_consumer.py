@@ -1,6 +1,6 @@
 """Celery's consumer, waiting while Redis refuses writes (READONLY in a failover, MISCONF with a full disk, OOM).
 
-Celery alone would connect, fail at its first write and connect again, five times a second, and each time it leaves
+Celery itself would connect, fail at its first write and connect again, five times a second, and each time it leaves
 connections behind.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from celery.worker.consumer import Consumer
 from celery.worker.state import maybe_shutdown
+from kombu.exceptions import OperationalError
 
 from app.message_log.keys import WRITE_PROBE
 
@@ -36,7 +37,7 @@ def _wait_until_writable(broker: Any) -> None:
         try:
             broker.default_channel.client.set(WRITE_PROBE, 1, ex=10)
             return
-        except broker.connection_errors:
+        except (*broker.connection_errors, OperationalError):  # kombu wraps the first connect's error
             return
         except broker.channel_errors as error:
             if not warned:

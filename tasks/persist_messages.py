@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from celery.exceptions import SoftTimeLimitExceeded
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.fanout import push_signal
+from app.fanout.runner_signal import RunnerSignal, push_signal, webhook_signal
 from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import heartbeat
@@ -18,7 +19,7 @@ from app.services.drain.store_log import BLOCK_MS, Drain
 from app.services.drain.store_records import DrainStats
 from app.services.metrics.publish_metrics import publish_drain
 from app.store.engine import create_engine
-from app.task_queue import wake_drain, wake_push
+from app.task_queue import wake_drain, wake_push, wake_webhooks
 from tasks import celery_app
 from tasks.shutdown import stopping
 from tasks.worker_process import NAME, container, process_name
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 # A drain may wait longer for a commit than a person waits for an answer.
 STORE_TIMEOUT_SECONDS = 10.0
-WAKE_PUSH_EVERY_SECONDS = 0.5
+WAKE_EVERY_SECONDS = 0.5
 # A drain waits this long for Redis. After that, beat or the next append starts another one.
 OUTAGE_SECONDS = 60.0
 
@@ -35,26 +36,28 @@ OUTAGE_SECONDS = 60.0
 _stats = DrainStats()
 
 
-class PushWaker:
-    """Wakes the push runner, or starts one at most twice a second. Called after each batch with pending notifications.
+class Waker:
+    """Wakes a runner, or has ``enqueue`` start one at most twice a second. Called after each batch with work for it.
 
     If a wake-up is lost, the sweep starts a runner.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, signal: RunnerSignal, enqueue: Callable[[], None]) -> None:
         self._redis = redis
+        self._signal = signal
+        self._enqueue = enqueue
         self._enqueued = 0.0
 
     def __call__(self) -> None:
         try:
-            running = push_signal.poke(self._redis)
+            running = self._signal.poke(self._redis)
         except RedisError as error:
-            log.warning("cannot wake the push runner: %s", type(error).__name__)
+            log.warning("cannot wake a runner: %s", type(error).__name__)
             return
         now = time.monotonic()
-        if not running and now - self._enqueued > WAKE_PUSH_EVERY_SECONDS:
+        if not running and now - self._enqueued > WAKE_EVERY_SECONDS:
             self._enqueued = now
-            wake_push()
+            self._enqueue()
 
 
 def hand_over(redis: Redis) -> None:
@@ -66,6 +69,11 @@ def hand_over(redis: Redis) -> None:
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
 def drain() -> None:
     """Stores the records of the log until it is empty. Does nothing if another drain is active."""
+    run_drain(stopping)
+
+
+def run_drain(stopping: Callable[[], bool]) -> None:
+    """Does the work of ``drain``, in a task or in a process of its own (tasks/drain_process.py)."""
     shared = container()
     settings = shared.settings
     engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
@@ -84,7 +92,8 @@ def drain() -> None:
         stopping=stopping,
         alive=alive,
         stats=_stats,
-        pushes_pending=PushWaker(shared.redis),
+        pushes_pending=Waker(shared.redis, push_signal, wake_push),
+        events_fed=Waker(shared.redis, webhook_signal, wake_webhooks),
         not_the_records=(SoftTimeLimitExceeded,),
     )
     try:

@@ -40,6 +40,16 @@ def stopping() -> bool:
     return _Pool.stop_requested_at is not None
 
 
+def stop_on_sigterm() -> None:
+    """Lets SIGTERM and SIGINT set ``stopping`` in a process that is not one of the pool's."""
+
+    def on_signal(_signum: int, _frame: FrameType | None) -> None:
+        _Pool.stop_requested_at = time.monotonic()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+
+
 def install() -> None:
     """Connects to Celery's signals. Called once, when the Celery application is created."""
     worker_ready.connect(_watch_parent, weak=False)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from functools import cache
 
 from app.bootstrap import build_container
+from app.bootstrap.before_send import make_before_send
 from app.config import Settings
 from app.container import Container
 from app.message_log.append import Append, AppendLimits
+from app.services.messaging.before_send import BeforeSend
 from app.services.messaging.worker_changes import WorkerChanges
 from app.task_queue import wake_drain
 
@@ -26,16 +29,31 @@ def container() -> Container:
     return build_container(Settings.from_env())
 
 
+@cache
+def before_send() -> BeforeSend | None:
+    """Returns the hook before sending, for streams that end by themselves. Raises ConfigError."""
+    shared = container()
+    return make_before_send(shared.settings, shared.engine, Counter(), lambda act: act()).edits
+
+
 def worker_changes(shared: Container) -> WorkerChanges:
     """Returns the way for tasks to write changes of messages and groups to the log."""
+    return WorkerChanges(shared.redis, shared.engine, _appends(shared, "change"))
+
+
+def worker_appends(shared: Container) -> WorkerChanges:
+    """Returns the way for tasks to send messages."""
+    return WorkerChanges(shared.redis, shared.engine, _appends(shared, "append"))
+
+
+def _appends(shared: Container, name: str) -> Append:
     settings = shared.settings
-    change = Append(
+    return Append(
         shared.redis,
         process_name(),
         AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
-        name="change",
+        name=name,
         connect=lambda: shared.redis,
         saw_epoch=lambda _number: None,
         wake=wake_drain,
     )
-    return WorkerChanges(shared.redis, shared.engine, change)

@@ -1,32 +1,34 @@
 """Retries and drops records that could not be stored, for operators.
 
 A message is sent again: it gets a new seq, reaches all members live, and keeps its id. Its old seq stays a deleted
-message. Any other record is stored as it was: where a later change was made meanwhile, it does nothing.
+message. Any other record is stored unchanged. It does nothing if a later change has replaced it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Engine
 
 from app.core.kinds import Kind
 from app.core.records import Record, unpack_record
-from app.message_log.append import Decided, Operation
+from app.message_log.append import SHADOW, Decided, Operation
 from app.services.drain.store_records import RecordStore
 from app.store.dead_letters import delete_dead_letter, delete_tombstone, find_dead_letter
 from app.store.engine import reading, writing
 from app.store.epochs import read_epoch
+from app.store.search_index import rewind
 
-SENT_AGAIN = (Kind.MESSAGE, Kind.BLOCKED_MESSAGE)
-# The same id was accepted meanwhile, because its sender repeated it.
+SENT_AGAIN = (Kind.MESSAGE, Kind.BLOCKED_MESSAGE, Kind.SHADOW_MESSAGE)
+# STORED and PENDING: the sender has repeated the message, and the id was accepted.
 ACCEPTED = (Decided.DONE, Decided.STORED, Decided.PENDING)
 
 CarryOut = Callable[[list[Operation]], list[int]]
 
 
 class DeadLetterError(Exception):
-    """Why a dead letter cannot be retried. It stays where it is."""
+    """The reason why a dead letter cannot be retried. The dead letter is kept."""
 
 
 def record_of(blob: bytes) -> Record | None:
@@ -38,7 +40,7 @@ def record_of(blob: bytes) -> Record | None:
 
 
 class DeadLetterRetry:
-    """``send`` appends operations of one conversation to the log and returns what was decided."""
+    """``send`` appends operations of one conversation to the log and returns a ``Decided`` for each."""
 
     def __init__(self, *, engine: Engine, store: RecordStore, send: CarryOut) -> None:
         self._engine = engine
@@ -66,7 +68,8 @@ class DeadLetterRetry:
         return record
 
     def _send_again(self, record: Record) -> None:
-        operation = Operation(Kind.MESSAGE, record.conversation_id, record.user_id, record.id, record.body)
+        what: Any = (record.id, False, SHADOW) if record.kind == Kind.SHADOW_MESSAGE else record.id
+        operation = Operation(Kind.MESSAGE, record.conversation_id, record.user_id, what, record.body, id=record.id)
         (decided,) = self._send([operation])
         if decided not in ACCEPTED:
             raise DeadLetterError(f"the log refused it ({Decided(decided).name})")
@@ -78,3 +81,5 @@ class DeadLetterRetry:
         reasons = self._store.store(epoch, [record])
         if reasons:
             raise DeadLetterError(f"it cannot be stored: {reasons[record.version]}")
+        with writing(self._engine) as connection:
+            rewind(connection, record.version)  # the indexer has passed this version

@@ -5,7 +5,7 @@ Invariants
 * A conversation's records are stored in order. Records are stored ahead only with everything of their conversation that
   is still unstored, and only up to its first change.
 * Nothing leaves the log or a tail early. When the drain comes to these records, it skips them and removes them. If it
-  died meanwhile, its successor stores them again, which changes nothing.
+  dies before that, its successor stores them again, which changes nothing.
 * Nothing is judged here. Records that cannot be stored, and conflicts, wait for their turn in the log. If a drain died
   while it stored ahead, its successors do not, until the log has been empty.
 """

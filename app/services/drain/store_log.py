@@ -55,8 +55,9 @@ class _LeaseLostError(Exception):
 
 class Drain:
     """``stopping`` returns whether this process is shutting down. ``alive`` is called at least every few seconds,
-    ``pushes_pending`` after a batch that made pushes pending. ``not_the_records`` are exceptions of the surroundings
-    (a task's time limit): they end the drain, and say nothing about the record that was being stored.
+    ``pushes_pending`` after a batch that made pushes pending, ``events_fed`` after one that wrote events for hosts.
+    ``not_the_records`` are exceptions of the surroundings (a task's time limit): they end the drain, and say nothing
+    about the record that was being stored.
     """
 
     def __init__(
@@ -71,12 +72,18 @@ class Drain:
         alive: Callable[[DrainStats], None],
         stats: DrainStats | None = None,
         pushes_pending: Callable[[], None] = lambda: None,
+        events_fed: Callable[[], None] = lambda: None,
         not_the_records: tuple[type[Exception], ...] = (),
     ) -> None:
         self.stats = stats or DrainStats()
         self._reader = reader
         self._records = RecordStore(
-            reader, engine, self.stats, pushes_pending=pushes_pending, not_the_records=not_the_records
+            reader,
+            engine,
+            self.stats,
+            pushes_pending=pushes_pending,
+            events_fed=events_fed,
+            not_the_records=not_the_records,
         )
         self._ahead = StoreAhead(reader, self._records)
         self._behind = False
@@ -88,6 +95,7 @@ class Drain:
         self._token = secrets.token_hex(8)
         self._renewed = 0.0
         self._next: int | None = None  # the number of the next entry, or None if it is not known
+        self._lost = False  # entries are missing, and no new epoch has begun
         self._stale = 0
         self._taken_at = 0.0
         self._begun: set[int] = set()  # noted in Redis by this drain, which lives
@@ -151,7 +159,7 @@ class Drain:
         return epoch, entries
 
     def _read(self, milliseconds: int) -> tuple[int | None, list[Entry]]:
-        """Reads no more entries than MAX_RECORDS needs, judging by the last read, and notes if there may be more."""
+        """Reads entries until they have MAX_RECORDS records, and notes if there may be more."""
         epoch, entries = self._reader.take(self._count, milliseconds, MAX_RECORDS)
         full = sum(len(entry.records or ()) for entry in entries) >= MAX_RECORDS
         self._behind = full or len(entries) == self._count
@@ -167,9 +175,12 @@ class Drain:
         numbers = [entry.number for entry in entries if entry.number is not None]
         expected, self._next = self._next, None
         if (not numbers or numbers[0] != expected) and self._reader.give_up_if_lost():
-            log.error("the log lost unstored entries; its epoch is given up")
-            time.sleep(0.1)
+            if not self._lost:
+                log.error("the log lost unstored entries; its epoch is given up")
+            self._lost = True
+            time.sleep(RETRY_SECONDS)
             return None
+        self._lost = False
         if not numbers:
             return entries
         self._next = numbers[0]
@@ -268,8 +279,8 @@ class Drain:
         return refused
 
     def _store_suspect(self, epoch: int, record: Record) -> dict[int, str]:
-        """Stores a record by itself. Meanwhile the lease outlasts every wait for Postgres. Otherwise the next drain
-        would take this one for dead, and the record for the cause.
+        """Stores a single record, under a lease that outlasts every wait for Postgres. With a shorter lease, the next
+        drain would take this one for dead, and the record for the cause.
         """
         if not self._reader.renew(self._token, max(self._lease, ALONE_SECONDS)):
             raise _LeaseLostError
@@ -279,6 +290,6 @@ class Drain:
             if died:
                 return self._records.dead_letter(epoch, record, "ends the process that stores it")
             return self._records.store(epoch, [record])
-        finally:  # whatever was raised, the process lives
+        finally:  # the process has survived the record, even if an error was raised
             self._reader.end_record(record.version)
             self._begun.discard(record.version)

@@ -2,9 +2,9 @@
 
 Invariants
 * Messages and changes of a batch commit together.
-* No record stops the others. Whatever a lone record raises makes it a dead letter, with its traceback; a batch that
-  raises is halved until the record is alone. Only failures of Postgres, of Redis and of the surroundings are not the
-  record's: they are raised, and the batch is stored later.
+* No record stops the others. A batch that raises is halved until the faulty record is found. That record becomes a dead
+  letter with its traceback. Failures of Postgres, of Redis and of the surroundings are not the record's fault: they are
+  raised, and the batch is stored later.
 """
 
 from __future__ import annotations
@@ -74,11 +74,13 @@ class RecordStore:
         *,
         pushes_pending: Callable[[], None],
         not_the_records: tuple[type[Exception], ...],
+        events_fed: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._engine = engine
         self._stats = stats
         self._pushes_pending = pushes_pending
+        self._events_fed = events_fed
         self.surroundings: tuple[type[Exception], ...] = (StaleEpochError, Overloaded, RedisError, *not_the_records)
 
     def store(self, epoch: int, records: list[Record]) -> dict[int, str]:
@@ -111,13 +113,18 @@ class RecordStore:
             rows.receipts,
             triggers=rows.push_triggers,
             apply=partial(apply_changes, rows.changes) if rows.changes else None,
+            feed=rows.feed if rows.fed else None,
         )
 
     def follow_up(self, stored: Stored) -> None:
-        """Wakes the push runner and the media tasks. They look for work by themselves, so a failure costs only time."""
+        """Wakes the runners of push and of webhooks, and the media tasks. They look for work by themselves, so a
+        failure costs only time.
+        """
         try:
             if stored.pushes:
                 self._pushes_pending()
+            if stored.events:
+                self._events_fed()
             for media_id in stored.settled:
                 enqueue_announcement(media_id)
         except self.surroundings:

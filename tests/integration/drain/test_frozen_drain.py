@@ -38,7 +38,7 @@ def wait_until_ended(log: LogAndStore, backend: int) -> None:
 
 
 def freeze(conn: Connection, log: LogAndStore) -> None:
-    """Does in this transaction what a drain does first, and then nothing until Postgres has ended it."""
+    """Takes the first steps of a drain in this transaction, and then does nothing until Postgres has ended it."""
     check_epoch(conn, log.epoch)
     wait_until_ended(log, conn.execute(text("SELECT pg_backend_pid()")).scalar_one())
 

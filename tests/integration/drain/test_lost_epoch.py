@@ -1,10 +1,11 @@
-"""An epoch is given up while the log and the tails still hold records: nobody acts on a message that is lost, and what
-an old drain still does leaves the new epoch alone.
+"""An epoch is given up while the log and the tails still hold records: nobody acts on a lost message, and
+an old drain does not change the new epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from app.core.commands import DeleteMessage, EditMessage, React, SwitchMessage
 from app.core.errors import NotFound, Overloaded
 from app.core.kinds import Kind
 from app.message_log import keys
-from app.message_log.append import Decided, Operation
+from app.message_log.append import BEGINS_STREAM, Decided, Operation
 from app.message_log.conversations import hydrate, read_tail
 from app.message_log.epoch import begin_epoch
 from app.message_log.reader import LogReader
-from app.services.messaging.change_message import MessageEditor, Prepared
+from app.services.messaging.change_message import MessageEditor
+from app.services.messaging.mentions import NOBODY
+from app.services.messaging.prepared import Prepared
 from app.services.messaging.submit_change import change_refusal
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.find_message import MessageFinder
@@ -33,7 +36,7 @@ ACTS: dict[str, Act] = {
     "edit": lambda editor, user, id_: editor.edit(user, EditMessage(id=id_, message="new")),
     "delete": lambda editor, user, id_: editor.delete(user, DeleteMessage(id=id_)),
     "hide": lambda editor, user, id_: editor.delete(user, DeleteMessage(id=id_, scope="me")),
-    "react": lambda editor, user, id_: editor.react(user, React(id=id_, emoji="+", on=True)),
+    "react": lambda editor, user, id_: editor.react(user, React(id=id_, emoji="👍", on=True)),
     "pin": lambda editor, user, id_: editor.switch(Kind.PINNED, user, SwitchMessage(id=id_, on=True)),
     "star": lambda editor, user, id_: editor.switch(Kind.STARRED, user, SwitchMessage(id=id_, on=True)),
 }
@@ -48,11 +51,12 @@ class World:
         self.pair = add_direct(log.engine, self.ann, ben)
         log.hydrate(self.pair)
         ((self.lost, _),) = log.send(self.pair, self.ann, "lost")
-        unused: Any = None
+        names_nobody: Any = SimpleNamespace(find=lambda *_: NOBODY)
         self.editor = MessageEditor(
             engine=log.engine,
-            conversations=unused,
+            mentions=names_nobody,
             messages=MessageFinder(engine=log.engine, redis=log.redis, directs=DirectCache()),
+            streams=None,  # type: ignore[arg-type]
             acquire_edit=lambda _: None,
             acquire_reaction=lambda _: None,
             max_text=100,
@@ -98,6 +102,24 @@ def test_tail_of_an_epoch_that_was_given_up_is_not_believed(world: World, act: s
     assert (tail.records, tail.is_empty, tail.epoch) == ([], True, 0)
 
 
+def test_stream_that_was_lost_begins_again_under_its_id(world: World) -> None:
+    begin = Operation(Kind.MESSAGE, world.pair, world.ann, ("stream", False, BEGINS_STREAM), "", id="stream")
+    assert world.log.append([begin])[0][0] == Decided.DONE
+    assert world.log.append([begin])[0][0] == Decided.PENDING
+    world.give_up()
+    world.begin()
+    assert world.log.append([begin])[0][:2] == (Decided.DONE, 2)
+
+
+def test_send_that_was_looked_up_in_the_old_epoch_is_not_accepted(world: World) -> None:
+    """Its id may be that of a stored message whose mark is lost."""
+    of_old = Operation(Kind.MESSAGE, world.pair, world.ann, "id", "", id="id", epoch=world.log.epoch)
+    world.give_up()
+    world.begin()
+    assert world.log.append([of_old])[0][0] == Decided.STALE
+    assert world.log.append([of_old._replace(epoch=world.log.epoch)])[0][:2] == (Decided.DONE, 2)
+
+
 def test_message_that_was_read_between_two_epochs_is_read_again(world: World) -> None:
     assert world.log.drain().run()
     world.give_up()
@@ -132,3 +154,19 @@ def test_change_of_a_stored_message_needs_no_epoch(world: World) -> None:
     assert hydrate(world.log.redis, world.log.epoch, state)
     deletion = Operation(Kind.DELETED, world.pair, world.ann, [1, 0, world.ann], id=world.lost)
     assert world.log.change([deletion])[0][0] == Decided.DONE
+
+
+def test_each_loss_of_entries_is_logged_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    stops: Iterator[bool] = iter(())
+    drain = world.log.drain(stopping=lambda: next(stops, False))
+    for losses in (1, 2):
+        world.log.send(world.pair, world.ann, "lost")
+        world.log.send(world.pair, world.ann, "kept")
+        world.log.redis.xtrim(keys.LOG, maxlen=1, approximate=False)
+        stops = iter((False, False, False, True))  # it looks at the log three times
+        assert drain.run()
+        logged = [record.message for record in caplog.records]
+        assert logged.count("the log lost unstored entries; its epoch is given up") == losses
+        world.begin()
+        assert drain.run()
+        assert world.log.waiting() == 0

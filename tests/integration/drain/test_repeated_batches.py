@@ -43,7 +43,7 @@ class Group:
         return self.record(record_kind, self.ann, 1, self.message_id, body)
 
     def reaction(self, *, on: bool) -> Record:
-        return self.record(Kind.REACTED, self.ben, 1, self.message_id, {"emoji": "+", "on": on})
+        return self.record(Kind.REACTED, self.ben, 1, self.message_id, {"emoji": "👍", "on": on})
 
     def role(self, seq: int, role: str) -> Record:
         id_, system = str(uuid.uuid4()), {"type": "role", "userId": self.ben, "role": role}
@@ -74,7 +74,7 @@ def test_reaction_that_was_taken_back_stays_away(group: Group) -> None:
 def test_reaction_that_was_taken_back_and_added_again_stays(group: Group) -> None:
     group.store(group.message(Kind.MESSAGE, message="hi"), group.reaction(on=True))
     group.repeat_after(group.reaction(on=False), group.reaction(on=True))
-    assert group.log.query("SELECT emoji FROM reactions WHERE conversation_id = :c", c=group.id) == [("+",)]
+    assert group.log.query("SELECT emoji FROM reactions WHERE conversation_id = :c", c=group.id) == [("👍",)]
 
 
 def test_mention_that_was_edited_away_stays_away(group: Group) -> None:

@@ -25,7 +25,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Steps:
-    """Runs a drain and keeps what was stored of one conversation each time that records leave the log."""
+    """Runs a drain. Each time that records leave the log, notes the stored messages of one conversation."""
 
     def __init__(self, log: LogAndStore, conversation: int) -> None:
         self.log = log
@@ -119,7 +119,7 @@ def test_pushes_of_a_message_stored_ahead_do_not_wait_for_the_backlog(
 
 
 def test_records_stored_ahead_by_a_dead_drain_are_stored_once(log: LogAndStore) -> None:
-    """Its successor does not know what was stored ahead. It repeats it, and nothing changes."""
+    """The next drain stores them again, because it cannot see that they are stored. Nothing changes."""
     ann, busy, other = fill(log)
     log.send(other, ann, "new")
     first = log.drain()

@@ -1,4 +1,4 @@
-"""One record that cannot be stored stops no other record: whatever it raises, and even if it ends the process."""
+"""A record that cannot be stored stops no other record, with any error that it raises, even if it ends the process."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_batch_after_the_found_record_is_stored_as_usual(log: LogAndStore, set
 def change_of(kind: Kind, conversation: int, user: int, id_: str, seq: int) -> Operation:
     body = {
         Kind.EDITED: f'"id":"{id_}","senderId":{user},"message":"new @all","mentionsAll":true,"attachments":[]',
-        Kind.REACTED: '"emoji":"+","on":true',
+        Kind.REACTED: '"emoji":"👍","on":true',
         Kind.PINNED: '"on":true',
         Kind.STARRED: '"on":true',
     }.get(kind, "")

@@ -1,0 +1,126 @@
+"""Watches the log from a worker's main process, so that messages are stored also while the broker is away.
+
+Usually a task wakes the drain (tasks/persist_messages.py). No task arrives while the broker is away, but records can:
+they come through Redis, which may be another one. If records wait and no drain has taken them, the watcher runs a
+drain in a process of its own. The lease keeps two drains apart, as always.
+
+A fresh process, not a fork: this one has threads, whose locks a fork would copy. It costs a second and some memory, but
+only while the broker is away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from celery import bootsteps
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.config import Settings
+from app.message_log import keys
+from app.message_log.workers import heartbeat
+from app.redis_connections import one_connection
+
+log = logging.getLogger(__name__)
+
+QUEUE = "persistence"
+LOOK_SECONDS = 1.0
+# So many looks in a row must find records without a drain. A task takes less time to start one.
+LOOKS = 2
+HEARTBEAT_SECONDS = 10.0
+TIMEOUT_SECONDS = 5.0
+STOP_SECONDS = 15.0
+
+
+class LogWatch:
+    """Counts looks at the log. ``start_drain`` is called if records wait and no drain holds the lease."""
+
+    def __init__(self, redis: Redis, start_drain: Callable[[], None]) -> None:
+        self._redis = redis
+        self._start_drain = start_drain
+        self._waited = 0
+
+    def look(self) -> None:
+        """Raises RedisError."""
+        waiting = bool(self._redis.xlen(keys.LOG)) and not self._redis.exists(keys.LEASE)
+        self._waited = self._waited + 1 if waiting else 0
+        if self._waited >= LOOKS:
+            self._waited = 0
+            self._start_drain()
+
+
+class DrainProcess:
+    """At most one process that runs a drain (tasks/drain_process.py)."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            log.warning("no task has woken a drain, so the worker starts one itself; is the broker away?")
+            command = [sys.executable, "-m", "tasks.drain_process", str(os.getpid())]
+            self._process = subprocess.Popen(command)  # noqa: S603 - nothing in it comes from outside
+
+    def stop(self) -> None:
+        """Lets the drain finish its batch."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+class LogWatcher(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no types
+    """A step of the worker's start. It comes before the consumer, which waits for the broker."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._stopped = threading.Event()
+        self._drain = DrainProcess()
+        self._thread: threading.Thread | None = None
+
+    def include_if(self, worker: Any) -> bool:
+        return QUEUE in worker.app.amqp.queues.consume_from
+
+    def start(self, _worker: Any) -> None:
+        self._thread = threading.Thread(target=self._watch, name="log-watcher", daemon=True)
+        self._thread.start()
+
+    def stop(self, _worker: Any) -> None:
+        self._stopped.set()
+        self._drain.stop()
+
+    terminate = stop
+
+    def _watch(self) -> None:
+        settings = Settings.from_env()
+        name = f"{socket.gethostname()}:{os.getpid()}"  # as the pool processes call this worker
+        beat_at = 0.0
+        redis = one_connection(settings, timeout_seconds=TIMEOUT_SECONDS)
+        watch = LogWatch(redis, self._drain.start)
+        # Workers that started together look at different times, so that one of them finds the lease of the other.
+        while not self._stopped.wait(LOOK_SECONDS * random.uniform(0.75, 1.25)):
+            try:
+                watch.look()
+                if time.monotonic() >= beat_at:
+                    heartbeat(redis, name)
+                    beat_at = time.monotonic() + HEARTBEAT_SECONDS
+            except RedisError:
+                continue  # there is nothing to store until Redis is back; one_connection connects again
+        redis.close()
