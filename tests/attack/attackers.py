@@ -18,14 +18,14 @@ from tests.support.patience import PATIENCE
 
 ADDRESS = "127.0.0.2"  # honest people are at 127.0.0.1
 PAUSE = 0.05
-REPLACED_AT_ONCE = 10  # after each pause; a storm of connections is not what a holder of sockets is about
+REPLACED_AT_ONCE = 10  # after each pause; this attack holds sockets, and a storm of connections would be another attack
 
 Act = Callable[[threading.Event], None]
 
 
 @contextlib.contextmanager
 def attacking(*acts: Act) -> Iterator[None]:
-    """Runs each act in a thread of its own until the block ends. Raises what an act raised."""
+    """Runs each act in a thread of its own until the block ends. Raises the errors of the acts."""
     stop, failures = threading.Event(), list[BaseException]()
 
     def run(act: Act) -> None:
@@ -60,7 +60,7 @@ def close(wire: socket.socket) -> None:
 
 
 class Held:
-    """Keeps ``count`` sockets open that have sent ``content(i)`` and no more. Replaces those that the server ends."""
+    """Keeps ``count`` sockets open that have sent only ``content(i)``. Replaces those that the server ends."""
 
     def __init__(self, base_url: str, count: int, content: Callable[[int], bytes], source: str = ADDRESS) -> None:
         self._base_url, self._count, self._content, self._source = base_url, count, content, source

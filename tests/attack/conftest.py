@@ -1,4 +1,4 @@
-"""One server with its default limits for all attacks, honest people who go on meanwhile, and a line per attack."""
+"""One server with its default limits for all attacks, honest people who chat during them, and a line per attack."""
 
 from __future__ import annotations
 

@@ -31,15 +31,19 @@ CHECKS = (
     "ignored_auth",
 )
 STREAM = "streamEvents"  # its answer does not end; it has a test of its own
+SERVER_KEY = "psk_the-key-of-the-host-in-the-fuzz-test-0"
 EXAMPLES = 2  # of each operation for each round
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Without limits, because a fuzzer that is refused finds nothing. Mails are written into a folder."""
+    """Without limits, because a fuzzer that is refused finds nothing. Mails are written into a folder, and webhooks
+    call this machine.
+    """
     outbox = tmp_path_factory.mktemp("outbox").as_uri()
     mails = {"MAIL_URL": outbox, "MAIL_FROM": "chat@chat.example", "PUBLIC_URL": "https://chat.example"}
-    with private_stack(env={**mails, "MAILS_PER_HOUR": "0"}) as stack:
+    of_hosts = {"SERVER_API_KEY": SERVER_KEY, "SERVER_REQUESTS_PER_MINUTE": "0", "WEBHOOK_PRIVATE_HOSTS": "127.0.0.1"}
+    with private_stack(env={**mails, **of_hosts, "MAILS_PER_HOUR": "0"}) as stack:
         yield stack
 
 
@@ -59,6 +63,7 @@ def test_fuzz(server: Stack, people: People, tmp_path: Path) -> None:
             cwd=tmp_path,
             env=base_env(
                 PARLEY_ATTACK_URL=server.base_url,
+                PARLEY_ATTACK_KEY=SERVER_KEY,
                 SCHEMATHESIS_HOOKS="tests.attack.fuzz_hooks",
                 PYTHONPATH=str(ROOT),
                 PYTHONWARNINGS="ignore",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle
+from operator import xor
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 KEY = b"\x37\xfa\x21\x3d"  # from the examples in section 5.7
@@ -10,7 +11,7 @@ KEY = b"\x37\xfa\x21\x3d"  # from the examples in section 5.7
 
 def masked(payload: bytes, key: bytes) -> bytes:
     """Masks as section 5.3 says, literally."""
-    return bytes(byte ^ k for byte, k in zip(payload, cycle(key), strict=False))
+    return bytes(map(xor, payload, cycle(key)))
 
 
 def header(

@@ -1,7 +1,8 @@
 """Changes of a talker: reactions, edits of its own messages, and read marks. Each is repeated until it is acked.
 
-A talker has an emoji of its own, reacts at most once to a message, takes it back only after the ack, and edits a
-message at most once. So the order of repeated changes does not matter, and the judge can tell whose reaction is shown.
+A talker has an emoji of its own, reacts at most once to a message, takes it back only after the ack and if it was sent
+once, and edits a message at most once. So the order of repeated changes does not matter (a repeated one may come over
+another connection, and be carried out later than one sent after it), and the judge can tell whose reaction is shown.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Change:
     command: str
     data: dict[str, Any]
     sent_at: float = 0.0
+    sends: int = 0
 
 
 @dataclass(slots=True)
@@ -53,17 +55,13 @@ class Changes:
         self.pending.setdefault(ref, Change(command, data))
 
     def due(self, after: float) -> list[tuple[str, Change]]:
-        """Returns those that were never sent, or not within the last ``after`` seconds, and counts them as sent."""
-        now = time.monotonic()
-        found = [(ref, change) for ref, change in self.pending.items() if now - change.sent_at > after]
-        for _, change in found:
-            change.sent_at = now
-        return found
+        return overdue(self.pending, after)
 
-    def acked(self, ref: str, status: str) -> None:
-        if status != "stored" or ref not in self.pending:
+    def acked(self, ref: str, answer: dict[str, Any]) -> None:
+        if answer["status"] != "stored" or ref not in self.pending:
             return
-        data = self.pending.pop(ref).data
+        change = self.pending.pop(ref)
+        data = change.data
         verb, _, id_ = ref.partition(" ")
         if verb == "read":
             self.note("read_acked", **data)
@@ -71,9 +69,23 @@ class Changes:
             self.note("edit_acked", id=id_, conversationId=data["conversationId"], body=data["message"])
         else:
             self.note("reaction_acked", **data)
-            if data["on"] and self.random.random() < TAKE_BACK:
+            if data["on"] and change.sends == 1 and self.random.random() < TAKE_BACK:
                 self._begin(f"unreact {id_}", "react", {**data, "on": False})
 
-    def refused(self, ref: str) -> bool:
-        """The message was lost before it was stored, or the talker has left. Returns whether the ref is a change."""
-        return self.pending.pop(ref, None) is not None
+    def refused(self, ref: str, error: dict[str, Any]) -> bool:
+        """Drops a change of a message that was lost before it was stored, or of a group that the talker has left.
+        Returns whether this explains the error.
+        """
+        if error["code"] != "not_found":
+            return False
+        self.pending.pop(ref, None)  # absent if this answers a repeated command
+        return True
+
+
+def overdue(pending: dict[str, Change], after: float) -> list[tuple[str, Change]]:
+    """Returns those that were never sent, or not within the last ``after`` seconds, and counts them as sent."""
+    now = time.monotonic()
+    found = [(ref, change) for ref, change in pending.items() if now - change.sent_at > after]
+    for _, change in found:
+        change.sent_at, change.sends = now, change.sends + 1
+    return found

@@ -43,10 +43,7 @@ class Cluster:
     def heal(self) -> None:
         """Repairs the damage of the last scenario: stores up, processes running, gateways ready."""
         self.to_postgres.heal()
-        if not self.stores.valkey.running():
-            self.stores.valkey.start()
-        if not self.stores.postgres.running():
-            self.stores.postgres.start()
+        self.start_stores()
         for child in self.stack.children:
             if child.running():
                 child.signal(signal.SIGCONT)
@@ -54,6 +51,12 @@ class Cluster:
                 child.start()
         for index in range(len(self.stack.web)):
             self.stack.wait_ready(index)
+
+    def start_stores(self) -> None:
+        """Starts each store that has ended, as a platform does."""
+        for store in (self.stores.valkey, self.stores.postgres):
+            if not store.running():
+                store.start()
 
     # -- parts -----------------------------------------------
 
@@ -96,6 +99,11 @@ class Cluster:
     def wait_drained(self, timeout: float = 30) -> None:
         wait_until(lambda: self.log_depth() == 0, timeout, "an empty log", every=0.1)
 
+    def check_logs(self, secrets: list[str]) -> list[str]:
+        """Returns a sentence for each process whose output holds one of the secrets."""
+        logs = {child.name: child.log() for child in self.stack.children}
+        return [f"the log of {name} holds a token" for name, log in logs.items() if any(one in log for one in secrets)]
+
     def check_bounds(self) -> list[str]:
         """Checks I7 (memory, queues and connections are bounded) and returns a sentence for each that is not."""
         self.wait_drained()
@@ -130,16 +138,21 @@ def _excess_count(what: str, count: int, limit: int) -> list[str]:
 
 
 @contextmanager
-def cluster_running(env: dict[str, str] | None = None) -> Iterator[Cluster]:
-    """The stores are durable (fsync on), so a crash of a store costs as much as in production."""
+def cluster_running(
+    env: dict[str, str] | None = None, prepare: Callable[[Stack], None] = lambda _stack: None, **of_stores: Any
+) -> Iterator[Cluster]:
+    """The stores are durable (fsync on), so a crash of a store costs as much as in production. ``prepare`` is called
+    before the processes start. Takes the other arguments of ``private_stores``.
+    """
     with ExitStack() as stack_of:
-        stores = stack_of.enter_context(private_stores(fsync=True))
+        stores = stack_of.enter_context(private_stores(fsync=True, **of_stores))
         proxy = stack_of.enter_context(TcpProxy(stores.postgres.port))
         urls = {"database_url": stores.postgres.url(), "redis_url": stores.valkey.url()}
-        settings = {**UNLIMITED, "WORKER_CONCURRENCY": "2", **(env or {})}
+        settings = {**UNLIMITED, "WORKER_CONCURRENCY": "4", **(env or {})}
         stack = Stack(stores, stores.directory / "logs", web=2, workers=2, env=settings, **urls)
         for worker in stack.workers:
             worker.env["DATABASE_URL"] = url_through(proxy, stores.postgres.url(), stores.postgres.port)
+        prepare(stack)
         yield Cluster(stack_of.enter_context(running(stack)), proxy)
 
 

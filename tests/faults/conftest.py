@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.cluster import Cluster, cluster_running
 from tests.faults.crowd import Crowd, chattering
+from tests.faults.outside import Outside, outside_world
 
 Chat = Callable[..., AbstractContextManager[Crowd]]
 
@@ -32,7 +33,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Adds a line about each run to the file PARLEY_FAULT_REPORT, if it is set (report.py)."""
     report = yield
     path = os.environ.get("PARLEY_FAULT_REPORT")
@@ -41,6 +44,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         fault = item.name.partition("[")[0].removeprefix("test_").replace("_", " ")
         more = [str(value) for name, value in item.callspec.params.items() if name != "seed"]
         line = {"fault": ": ".join([fault, *more]), "seed": seed, "passed": report.passed, "date": time.strftime("%F")}
+        if call.excinfo is not None:
+            line["why"] = str(call.excinfo.value)[:2000]
         with Path(path).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({**line, **dict(item.user_properties)}) + "\n")
     return report
@@ -53,9 +58,16 @@ def long_form(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="package")
-def shared_cluster(long_form: bool) -> Iterator[Cluster]:
+def outside() -> Iterator[Outside]:
+    with outside_world() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
+def shared_cluster(long_form: bool, outside: Outside) -> Iterator[Cluster]:
     env = {"OUTBOX_EVENTS": "200"} | ({} if long_form else {"PING_SECONDS": "2", "WRITE_STALL_SECONDS": "3"})
-    with cluster_running(env) as cluster:
+    with cluster_running(env | outside.settings()) as cluster:
+        outside.subscribe(cluster.urls[0])
         yield cluster
 
 
@@ -73,17 +85,17 @@ def rng(seed: int) -> random.Random:
 
 
 @pytest.fixture
-def chat(cluster: Cluster, seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> Chat:
+def chat(cluster: Cluster, outside: Outside, seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> Chat:
     """``with chat() as crowd``: twenty pairs talk, some also in groups. At the end all invariants are checked."""
 
     @contextmanager
     def talk(**options: Any) -> Iterator[Crowd]:
         path = tmp_path / "clients.jsonl"
-        with chattering(cluster.urls, path, seed, **options) as crowd:
+        with chattering(cluster.urls, path, seed, outside=outside, **options) as crowd:
             yield crowd
             request.node.user_properties += crowd.figures()
             found = crowd.finish(cluster.database_url)
-            found += cluster.check_bounds()
+            found += cluster.check_bounds() + cluster.check_logs(crowd.secrets())
             assert not found, f"seed {seed}: {len(found)} violations\n" + "\n".join(found[:20])
 
     return talk

@@ -1,4 +1,4 @@
-"""Twenty pairs of talkers in one thread, some of them also in groups; their common log file, and the verdict on it."""
+"""Pairs of talkers in one thread, some of them also in groups; their common log file, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,11 +22,19 @@ import httpx
 from dev.processes import wait_until
 from tests.faults.deliveries import Deliveries
 from tests.faults.history import read_histories, violations
+from tests.faults.outside import Outside
+from tests.faults.sharing import share_pictures
 from tests.faults.stored import read_stored
 from tests.faults.talker import Talker
-from tests.support.clients import Account, RestClient, register
+from tests.support.clients import Account, Refused, RestClient, register
 
-PAIRS = 20
+# Or 12, or 20 as in `make faults`: with these, a member of a group has an emoji of its own.
+PAIRS = int(os.environ.get("PARLEY_FAULT_PAIRS") or 4)
+# A worker may have died with a medium, a notification or a webhook; another one takes them over after a lease.
+SETTLE_SECONDS = 200
+TEST_SECONDS = 270  # from the start of the crowd; after 300, pytest ends the process, and nobody learns what was wrong
+ABSENT = 2
+SHARERS = 3
 GROUPS = (4, 8)  # members of each; the members of the smaller group are in the larger one too
 
 
@@ -39,11 +49,13 @@ class Crowd:
         urls: list[str],
         log_path: Path,
         seed: int,
+        outside: Outside,
         pairs: int = PAIRS,
         pace: float = 0.5,
         reads: bool = True,
     ) -> None:
-        self.urls, self.log_path = urls, log_path
+        self.urls, self.log_path, self.outside = urls, log_path, outside
+        self._began = time.monotonic()
         self._random = random.Random(seed)
         self._log = log_path.open("a", encoding="utf-8", buffering=1)
         self._loop = asyncio.new_event_loop()
@@ -58,6 +70,7 @@ class Crowd:
             for account, peer in ((first, second), (second, first)):
                 seed, number = self._random.getrandbits(32), len(self.talkers)
                 self.talkers.append(Talker(account, peer, urls, self._note, seed, pace, reads, self.deliveries, number))
+        self.devices = self._register_absent()
         self._groups: list[int] = []
         for size in GROUPS:
             self._make_group(self.talkers[:: 2 * pairs // size][:size])
@@ -65,16 +78,27 @@ class Crowd:
         self.leaver.may_leave = True
         self._leaves_after = self._random.randrange(2 * len(self.talkers), 4 * len(self.talkers))
         self._tasks: list[asyncio.Task[None]] = []
+        self._sharing: list[asyncio.Task[None]] = []
 
     def _register(self, count: int) -> list[Account]:
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda i: register(self.urls[i % len(self.urls)]), range(count)))
 
+    def _register_absent(self) -> dict[int, str]:
+        """Registers members of the groups who are never online. Returns the token of each one's device."""
+        devices = {}
+        for account in self._register(ABSENT):
+            client = RestClient(self.urls[0], account.access_token)
+            devices[account.user_id] = token = f"token-{uuid.uuid4().hex}"
+            client.json("POST", "/push/devices", json={"token": token, "platform": "android"})
+            client.close()
+        return devices
+
     def _make_group(self, talkers: list[Talker]) -> None:
-        """Puts these talkers into a new group."""
+        """Puts these talkers and the absent users into a new group."""
         owner = RestClient(self.urls[0], talkers[0].account.access_token)
         try:
-            made = owner.group("Crowd", [talker.account.user_id for talker in talkers])["id"]
+            made = owner.group("Crowd", [*(talker.account.user_id for talker in talkers), *self.devices])["id"]
         finally:
             owner.close()
         self._groups.append(made)
@@ -92,7 +116,7 @@ class Crowd:
             try:
                 if owner.request("DELETE", path, json=body).status_code == 200:
                     return
-            except httpx.HTTPError:
+            except (httpx.HTTPError, Refused):
                 pass
             finally:
                 owner.close()
@@ -110,6 +134,10 @@ class Crowd:
 
     async def _start(self) -> None:
         self._tasks = [asyncio.ensure_future(talker.run()) for talker in self.talkers]
+        sharers = [talker for talker in self.talkers if talker.groups and not talker.may_leave][:SHARERS]
+        self._sharing = [
+            asyncio.ensure_future(share_pictures(talker, talker.groups[-1], self._random)) for talker in sharers
+        ]
 
     def _in_loop(self, work: Any, timeout: float = 20) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
@@ -125,20 +153,21 @@ class Crowd:
     async def _stop(self) -> None:
         for talker in self.talkers:
             talker.over = True
-        for task in self._tasks:
+        for task in self._tasks + self._sharing:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._sharing, return_exceptions=True)
 
     # -- waiting ---------------------------------------------
 
-    def _wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
+    def _wait(self, done: Callable[[], bool], timeout: float, what: str, every: float = 0.02) -> None:
         def check() -> bool:
             broken = [task.exception() for task in self._tasks if task.done() and not task.cancelled()]
+            broken += [task.exception() for task in self._sharing if task.done() and task.exception()]
             assert not broken, f"a talker broke: {broken[0]!r}"
             return done()
 
         try:
-            wait_until(check, timeout, what, every=0.02)
+            wait_until(check, timeout, what, every=every)
         except TimeoutError as late:
             stuck = [(t.account.user_id, t.connections, t.acked, len(t.pending)) for t in self.talkers]
             raise TimeoutError(f"{late}; (user, connections, acked, pending): {stuck}") from None
@@ -181,10 +210,15 @@ class Crowd:
     def wait_for(self, done: Callable[[], bool], timeout: float, what: str) -> None:
         self._wait(done, timeout, what)
 
+    def secrets(self) -> list[str]:
+        return [secret for one in self.accounts for secret in (one.access_token, one.refresh_token)]
+
     def figures(self) -> list[tuple[str, object]]:
         """Returns the figures of this run for the report."""
         found: list[tuple[str, object]] = [("acked", sum(t.acked for t in self.talkers))]
         found.append(("delivery_p99", round(self.deliveries.p99(), 3)))
+        refusal = max(talker.worst_refusal for talker in self.talkers)
+        found += [("refusal", round(refusal, 3))] if refusal else []
         if self.recovery is not None:
             found += zip(("first_ack", "up_to_date"), (round(seconds, 3) for seconds in self.recovery), strict=True)
         return found
@@ -199,7 +233,7 @@ class Crowd:
         self._leaving.join(ack_timeout)
         assert not self._leaving.is_alive(), "nobody could be removed from the group"
         self._wait(
-            lambda: not any(t.pending or t.changes.pending for t in self.talkers),
+            lambda: not any(t.waits for t in self.talkers) and all(task.done() for task in self._sharing),
             ack_timeout,
             "an ack for every send and change",
         )
@@ -211,17 +245,24 @@ class Crowd:
             "the last resume",
         )
         self._wait(lambda: not any(t.must_fetch for t in self.talkers), 20, "the messages to fetch after a resync")
+        return self._violations(database_url) + [complaint for t in self.talkers for complaint in t.complaints]
+
+    def _violations(self, database_url: str) -> list[str]:
+        """Returns what is wrong when everything has had the time to arrive."""
         users = [account.user_id for account in self.accounts]
         found: list[str] = []
 
         def no_violations() -> bool:
             self._log.flush()
-            found[:] = violations(read_histories(self.log_path).values(), read_stored(database_url, users))
+            stored = read_stored(database_url, users)
+            found[:] = violations(read_histories(self.log_path).values(), stored)
+            found.extend(self.outside.violations(self.devices, stored))
             return not found
 
         with contextlib.suppress(TimeoutError):  # anything still missing is in `found`
-            self._wait(no_violations, 15, "everyone to have everything")
-        return found + [complaint for t in self.talkers for complaint in t.complaints]
+            left = self._began + TEST_SECONDS - time.monotonic()
+            self._wait(no_violations, min(SETTLE_SECONDS, left), "everyone to have everything", every=0.5)
+        return found
 
     def drop_connections(self) -> None:
         """Cuts the connections of all talkers at once, without a close frame."""

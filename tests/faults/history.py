@@ -19,10 +19,11 @@ from typing import Any
 
 from tests.faults.screen import Screen, screen_violations
 from tests.faults.stored import EDITED, Row, Stored
+from tests.faults.written import Written, written_violations
 
 # Former members must not get these. Their messages are judged by seq: the message about the leaving comes last.
-CHANGES = ("updated", "reaction", "mark")
-CHANGING = ("updated", "reaction", "edit_acked", "reaction_acked")
+CHANGES = ("updated", "appended", "reaction", "mark")
+CHANGING = ("updated", "appended", "reaction", "edit_acked", "reaction_acked")
 
 
 @dataclass(slots=True)
@@ -40,6 +41,8 @@ class History:
     leaks: list[str] = field(default_factory=list)
     screen: Screen = field(default_factory=Screen)
     resynced: bool = False
+    written: Written = field(default_factory=Written)
+    _disputed: list[str] = field(default_factory=list)
     _newest: dict[int, int] = field(default_factory=dict)
     _at: dict[tuple[int, int], str] = field(default_factory=dict)
     _last: dict[int, int] = field(default_factory=dict)
@@ -51,15 +54,24 @@ class History:
             self.leaks.append(f"user {self.user_id} got {record['what']} of {conversation} after leaving it")
         if record["what"] in CHANGING:
             self.changed.add(record["id"])
-        getattr(self, f"_{record['what']}", self.screen.add)(record)
+        if not self.written.add(record):
+            getattr(self, f"_{record['what']}", self.screen.add)(record)
 
     def _shown(self, record: dict[str, Any]) -> None:
-        """The client shows a message: a seq must stay one message until a resync says that the history was lost."""
+        """The client shows a message: a seq must stay one message until a resync says that the history was lost. An
+        answer over REST comes beside the stream of events, so the resync may be later.
+        """
         where = (record["conversationId"], record["seq"])
         shown = self._at.setdefault(where, record["id"])
         if shown != record["id"]:
-            self.disorder.append(f"user {self.user_id}: {where} was {shown} and is {record['id']}")
+            found = self._disputed if record.get("overRest") else self.disorder
+            found.append(f"user {self.user_id}: {where} was {shown} and is {record['id']}")
         self.view[record["id"]] = where
+
+    @property
+    def changed_seqs(self) -> list[str]:
+        """Sentences about seqs that became another message without a resync."""
+        return self.disorder + self._disputed
 
     def _sent(self, record: dict[str, Any]) -> None:
         self.sent.setdefault(record["id"], record["body"])
@@ -99,7 +111,7 @@ class History:
         self.view = {id_: where for id_, where in self.view.items() if id_ in own}
         self.resynced = True
         self.screen.forget()
-        for seen in (self._last, self._newest, self._at, self._connection_ids):
+        for seen in (self._disputed, self._last, self._newest, self._at, self._connection_ids):
             seen.clear()
 
     def _closed(self, _record: dict[str, Any]) -> None:
@@ -131,12 +143,13 @@ def violations(histories: Iterable[History], stored: Stored) -> list[str]:
     changed |= {row.id for row in stored.rows if row.body.endswith(EDITED)}
     for history in seen:
         found += _acked_is_stored(history, index)
-        found += [f"I3 {sentence}" for sentence in history.disorder]
+        found += [f"I3 {sentence}" for sentence in history.changed_seqs]
         found += [f"I3 {sentence}" for id_, sentence in history.late if id_ not in changed]
         found += [f"I5 {sentence}" for sentence in history.leaks]
         found += screen_violations(history.user_id, history.screen, history.view, stored)
         found += _same_as_stored(history, stored)
         found += _members_only(history, stored)
+        found += written_violations(history.user_id, history.written, stored)
     found += _senders(seen, stored)
     return found
 
@@ -192,11 +205,14 @@ def _members_only(history: History, stored: Stored) -> Iterator[str]:
 
 def _senders(histories: list[History], stored: Stored) -> Iterator[str]:
     author = {id_: (history.user_id, body) for history in histories for id_, body in history.sent.items()}
+    streams = {id_ for history in histories for id_ in history.written.texts}
     for row in stored.rows:
         if row.kind == "system":
             continue  # a system message
         if row.id not in author:
             yield f"I6 {row.id} is stored but nobody sent it"
+        elif row.id in streams:
+            continue  # written.py judges their texts
         elif author[row.id] != (row.sender_id, row.body.removesuffix(EDITED)):
             yield f"I6 {row.id}: sent by {author[row.id]}, stored as {(row.sender_id, row.body)}"
     for history in histories:

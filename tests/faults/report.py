@@ -15,11 +15,19 @@ from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- begin: make faults -->", "<!-- end: make faults -->"
-TIMES = ("first_ack", "up_to_date", "delivery_p99")
-HEAD = (
-    "| fault | runs | seeds | failed runs | messages acked | first ack after the end: median; worst | "
-    "all clients up to date: median; worst | p99 of delivery: median; worst |\n|---|---|---|---|---|---|---|---|"
+TIMES = ("first_ack", "up_to_date", "delivery_p99", "refusal")
+COLUMNS = (
+    "fault",
+    "runs",
+    "seeds",
+    "failed runs",
+    "messages acked",
+    "first ack after the end: median; worst",
+    "all clients up to date: median; worst",
+    "p99 of delivery: median; worst",
+    "longest wait for an error: median; worst",
 )
+HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
 
 def table(lines: Iterable[str]) -> str:

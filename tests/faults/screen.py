@@ -14,12 +14,14 @@ from tests.faults.stored import Stored
 
 @dataclass(slots=True)
 class Screen:
-    """``marks``: (conversation, user) -> [delivered, read] of others. ``reactions``: message id -> emojis. They lack
-    everything that was not fetched since a resync. ``own_…``: changes that were acked to this client.
+    """``marks``: (conversation, user) -> [delivered, read] of others. ``reactions``: message id -> emojis. ``files``:
+    message id -> states of its media. They lack everything that was not fetched since a resync. ``own_…``: changes that
+    were acked to this client.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
     reactions: dict[str, set[str]] = field(default_factory=dict)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
     marks: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     own_edits: dict[str, str] = field(default_factory=dict)
     own_reactions: dict[str, tuple[str, bool]] = field(default_factory=dict)
@@ -31,7 +33,7 @@ class Screen:
 
     def forget(self) -> None:
         """After a resync the client fetches its messages. Everything else comes only with later events."""
-        for shown in (self.texts, self.reactions, self.marks, self.left):
+        for shown in (self.texts, self.reactions, self.files, self.marks, self.left):
             shown.clear()
 
     def _message(self, record: dict[str, Any]) -> None:
@@ -42,10 +44,21 @@ class Screen:
     _received = _fetched = _message
 
     def _updated(self, record: dict[str, Any]) -> None:
-        if "body" in record:
-            self.texts[record["id"]] = record["body"] or ""
+        shown, text = self.texts.get(record["id"], ""), record.get("body") or ""
+        if "body" in record and not (
+            record.get("streaming") and len(text) < len(shown)
+        ):  # a text that was read may be older than appends
+            self.texts[record["id"]] = text
+        if "files" in record:
+            self.files[record["id"]] = record["files"]
         if record.get("reactions") is not None:
             self.reactions[record["id"]] = set(record["reactions"])
+
+    def _appended(self, record: dict[str, Any]) -> None:
+        """A gap is left to the next text that is read; at the latest, the end of the stream brings all of it."""
+        shown, start = self.texts.get(record["id"]), record["from"]
+        if shown is not None and start <= len(shown) < start + len(record["text"]):
+            self.texts[record["id"]] = shown[:start] + record["text"]
 
     def _reaction(self, record: dict[str, Any]) -> None:
         shown = self.reactions.get(record["id"])
@@ -86,12 +99,15 @@ def screen_violations(
     yield from _own(user_id, screen, stored, bodies)
     for id_, (conversation, _) in view.items():
         if id_ not in bodies or conversation in screen.left:
-            continue  # history.py judges what is not stored; a former member sees no later changes
+            continue  # history.py judges messages that are not stored; a former member sees no later changes
         if id_ in screen.texts and screen.texts[id_] != bodies[id_]:
             yield f"I4 user {user_id} shows {id_} as {screen.texts[id_]!r}, stored as {bodies[id_]!r}"
         shown, kept = screen.reactions.get(id_), stored.reactions.get(id_, frozenset())
         if shown is not None and shown != kept:
             yield f"I4 user {user_id} shows the reactions {sorted(shown)} to {id_}, stored are {sorted(kept)}"
+        for media_id, state in screen.files.get(id_, {}).items():
+            if state != stored.media.get(media_id, state):
+                yield f"I4 user {user_id} shows the medium {media_id} of {id_} as {state}"
     for (conversation, other), marks in screen.marks.items():
         kept_marks = stored.marks.get((conversation, other))
         if conversation not in screen.left and (conversation, other) not in stored.left and tuple(marks) != kept_marks:

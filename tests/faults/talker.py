@@ -1,23 +1,28 @@
-"""One chattering user: sends, records every ack, reconnects with jitter, resumes, and repeats sends without an ack."""
+"""One chattering user: sends, records every ack, reconnects with jitter, resumes, and repeats sends without an ack.
+
+Each connection uses another transport, chosen by chance: a cursor of one resumes on the others.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-
 from tests.faults.changes import EMOJIS, Changes
 from tests.faults.deliveries import Deliveries
+from tests.faults.notes import Notes
+from tests.faults.streaming import VERBS, Streams
+from tests.faults.wires import BROKEN, WIRES, Wire
 from tests.support.clients import Account
+from tests.support.clients.base import Event
 
 SEND_AGAIN_SECONDS = 3.0
+SHARES = {"ws": 0.7, "sse": 0.15, "poll": 0.15}  # of the transports among the connections
+STREAM_EVERY = 8  # one talker of so many writes streams
 Note = Callable[..., None]
 
 
@@ -42,10 +47,14 @@ class Talker:
         self.groups: list[int] = []
         self.may_leave = self._joined = False
         self.changes = Changes(EMOJIS[number % len(EMOJIS)], random.Random(seed + 1), self.note, reads)
+        self.streams = Streams(random.Random(seed + 2), self.note, self._new_message)
+        self._writes_streams = number % STREAM_EVERY == 1
         self.deliveries = deliveries
         self.pending: dict[str, tuple[str, float]] = {}
-        self._target: dict[str, dict[str, int]] = {}
+        self._target: dict[str, dict[str, Any]] = {}
         self.cursor: str | None = None
+        self.worst_refusal = 0.0  # seconds from a command on a WebSocket to an error
+        self._asked: dict[str, float] = {}
         self.acked = self.received = self.connections = self.resyncs = 0
         self.close_codes: list[int] = []
         self.complaints: list[str] = []
@@ -53,7 +62,8 @@ class Talker:
         self.over = False
         self.must_fetch = False
         self._note = note
-        self._socket: ClientConnection | None = None
+        self.notes = Notes(account.user_id, self.note)
+        self._wire: Wire | None = None
         self._back_at = self._fetched_at = 0.0
         self._number = 0
         self._wake = asyncio.Event()
@@ -67,7 +77,7 @@ class Talker:
         while not self.over:
             try:
                 await self._connection()
-            except (OSError, WebSocketException, TimeoutError, asyncio.IncompleteReadError) as error:
+            except BROKEN as error:
                 self.note("closed", why=repr(error)[:200])
             if not self.over:
                 await self._pause(self.random.uniform(0.02, 0.4))
@@ -80,50 +90,51 @@ class Talker:
         except TimeoutError:
             return
 
-    def wake(self) -> None:
-        """Must be called in the loop's thread."""
-        self._wake.set()
-
     async def hang_up(self) -> None:
         """Ends the connection; ``run`` opens the next one."""
-        if self._socket is not None:
-            await self._socket.close()
+        if self._wire is not None:
+            await self._wire.hang_up()
 
     def drop(self) -> None:
         """Cuts the connection. Must be called in the loop's thread."""
-        if self._socket is not None:
-            self._socket.transport.abort()
+        if self._wire is not None:
+            self._wire.drop()
 
     async def _connection(self) -> None:
-        url = self.random.choice(self.urls).replace("http", "ws", 1) + "/ws"
-        headers = {"Authorization": f"Bearer {self.account.access_token}"}
-        async with connect(
-            url,
-            additional_headers=headers,
-            compression=None,
-            proxy=None,
-            ping_interval=None,
-            open_timeout=5,
-            close_timeout=1,
-        ) as socket:
-            self._socket, self._joined = socket, False
-            self.note("connected", url=url, cursor=self.cursor)
-            await self._command("join", {"cursor": self.cursor} if self.cursor else {}, "join")
+        url = self.random.choice(self.urls)
+        [transport] = self.random.choices(list(SHARES), list(SHARES.values()))
+        self._joined = False
+        async with WIRES[transport](url, self.account.access_token, self.cursor) as wire:
+            self._wire = wire
+            self._asked.clear()
+            self.note("connected", url=url, transport=transport, cursor=self.cursor)
             writer = asyncio.ensure_future(self._write())
             try:
-                await self._read(socket)
-            except ConnectionClosed as closed:
-                if closed.rcvd is not None:
-                    self.close_codes.append(closed.rcvd.code)
-                raise
+                async for event in wire.frames():
+                    await self._take(event)
             finally:
-                self._socket = None
+                self._wire = None
+                if wire.close_code is not None:
+                    self.close_codes.append(wire.close_code)
                 writer.cancel()
 
+    async def _take(self, event: Event) -> None:
+        asked = self._asked.pop(event.ref or "", None)
+        if asked is not None and event.name == "error":
+            self.worst_refusal = max(self.worst_refusal, time.monotonic() - asked)
+        handler = getattr(self, f"_on_{event.name}", None)
+        if handler is not None:
+            await handler(event.data, event.ref)
+        else:
+            self.notes.event(event)
+        if event.cursor:
+            self.cursor = event.cursor
+
     async def _command(self, event: str, data: dict[str, Any], ref: str | None = None) -> None:
-        if self._socket is not None:
-            frame = {"event": event, "data": data, **({"ref": ref} if ref else {})}
-            await self._socket.send(json.dumps(frame))
+        if self._wire is not None:
+            if ref is not None and not self._wire.over_rest:
+                self._asked.setdefault(ref, time.monotonic())
+            await self._wire.command(event, data, ref)
 
     # -- sending ---------------------------------------------
 
@@ -137,7 +148,7 @@ class Talker:
                 await self._send_overdue()
                 if self.talking and len(self.pending) < 50:
                     await self._send_new()
-        except ConnectionClosed:
+        except BROKEN:
             return  # the reader reports it
 
     async def _send_overdue(self) -> None:
@@ -149,29 +160,46 @@ class Talker:
         for id_, (_, sent_at) in list(self.pending.items()):
             if now - sent_at > SEND_AGAIN_SECONDS:
                 await self._send(id_)
+        if self._writes_streams and (self.talking or self.streams.open):
+            self.streams.tick(self.talking)
         await self._send_changes(SEND_AGAIN_SECONDS)
 
     async def _send_changes(self, after: float) -> None:
-        for ref, change in self.changes.due(after):
+        for ref, change in [*self.changes.due(after), *self.streams.due(after)]:
             await self._command(change.command, change.data, ref)
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything has no ack yet."""
+        return bool(self.pending or self.changes.pending or self.streams.open)
+
     async def _send_new(self) -> None:
-        self._number += 1
-        id_, body = str(uuid.UUID(int=self._uuid7())), f"{self.account.user_id}#{self._number}"
-        self.pending[id_] = (body, 0.0)
-        self._target[id_] = self._choose_target()
-        self.note("sent", id=id_, body=body)
+        id_, target = self._new_message()
+        self._queue(id_, target)
         self.deliveries.sent(id_)
         await self._send(id_)
 
-    def _choose_target(self) -> dict[str, int]:
+    def _new_message(self) -> tuple[str, dict[str, Any]]:
+        version_7 = int(time.time() * 1000) << 80 | 0x7 << 76 | 2 << 62 | self.random.getrandbits(62)
+        return str(uuid.UUID(int=version_7)), self._choose_target()
+
+    def share(self, media_id: str, conversation_id: int) -> None:
+        """Queues a message with this medium. It leaves with the next one."""
+        id_, _ = self._new_message()
+        self.note("shared", id=id_, mediaId=media_id)
+        self._queue(id_, {"conversationId": conversation_id, "attachments": [{"mediaId": media_id}]})
+
+    def _queue(self, id_: str, target: dict[str, Any]) -> None:
+        self._number += 1
+        body = f"{self.account.user_id}#{self._number}"
+        self.pending[id_], self._target[id_] = (body, 0.0), target
+        self.note("sent", id=id_, body=body)
+
+    def _choose_target(self) -> dict[str, Any]:
         """Chooses the peer mostly; a talker in groups sends a third of its messages to one of them."""
         if self.groups and self.random.random() < 1 / 3:
             return {"conversationId": self.random.choice(self.groups)}
         return {"receiverId": self.peer.user_id}
-
-    def _uuid7(self) -> int:
-        return int(time.time() * 1000) << 80 | 0x7 << 76 | 2 << 62 | self.random.getrandbits(62)
 
     async def _send(self, id_: str) -> None:
         if id_ not in self.pending:
@@ -181,15 +209,6 @@ class Talker:
         await self._command("send_message", {"id": id_, **self._target[id_], "message": body}, id_)
 
     # -- receiving -------------------------------------------
-
-    async def _read(self, socket: ClientConnection) -> None:
-        while True:  # not `async for`, which ends silently if the close code was 1000 or 1001
-            frame = json.loads(await socket.recv())
-            handler = getattr(self, f"_on_{frame['event']}", None)
-            if handler is not None:
-                await handler(frame["data"], frame.get("ref"))
-            if frame.get("cursor"):
-                self.cursor = frame["cursor"]
 
     async def _on_joined(self, data: dict[str, Any], _ref: str | None) -> None:
         self._joined = True
@@ -201,9 +220,10 @@ class Talker:
 
     async def _on_ack(self, data: dict[str, Any], ref: str | None) -> None:
         if ref is not None and " " in ref:
-            self.changes.acked(ref, data["status"])
+            self._acts(ref).acked(ref, data)
         elif "id" in data:
-            self.note("acked", id=data["id"], conversationId=data["conversationId"], seq=data["seq"])
+            over_rest = {"overRest": True} if self._wire is not None and self._wire.over_rest else {}
+            self.note("acked", id=data["id"], conversationId=data["conversationId"], seq=data["seq"], **over_rest)
             if data["id"] != ref:
                 self.complaints.append(f"the ack of {ref} names {data['id']}")
             sent = self.pending.pop(data["id"], None)
@@ -212,35 +232,17 @@ class Talker:
                 self.acked += 1
                 self.changes.sent(data["id"], data["conversationId"], sent[0])
 
+    def _acts(self, ref: str) -> Changes | Streams:
+        """Returns the kind of act that has this ref."""
+        return self.streams if ref.partition(" ")[0] in VERBS else self.changes
+
     async def _on_receive_message(self, data: dict[str, Any], _ref: str | None) -> None:
-        self._note_message("received", data)
-        if self.account.user_id != data["senderId"] and data["kind"] != "system":
-            self.deliveries.received(data["id"], self.account.user_id)
-            self.changes.received(data)
-
-    def _note_message(self, what: str, data: dict[str, Any]) -> None:
-        if what != "updated":
+        self.notes.message("received", data)
+        if self.account.user_id != data["senderId"]:
             self.received += 1
-        more = {"body": data.get("message")}
-        if "reactions" in data:
-            more["reactions"] = [reaction["emoji"] for reaction in data["reactions"]]
-        self.note(what, **{name: data[name] for name in ("id", "conversationId", "seq", "senderId")}, **more)
-
-    async def _on_message_updated(self, data: dict[str, Any], _ref: str | None) -> None:
-        self._note_message("updated", data)
-
-    async def _on_reaction(self, data: dict[str, Any], _ref: str | None) -> None:
-        self.note("reaction", **{name: data[name] for name in ("id", "conversationId", "userId", "emoji", "on")})
-
-    async def _on_message_delivered(self, data: dict[str, Any], _ref: str | None) -> None:
-        self._note_mark("message_delivered", data)
-
-    async def _on_message_read(self, data: dict[str, Any], _ref: str | None) -> None:
-        self._note_mark("message_read", data)
-
-    def _note_mark(self, mark: str, data: dict[str, Any]) -> None:
-        if data["userId"] != self.account.user_id:
-            self.note("mark", mark=mark, **{name: data[name] for name in ("conversationId", "userId", "seq")})
+            if data["kind"] != "system":
+                self.deliveries.received(data["id"], self.account.user_id)
+                self.changes.received(data)
 
     async def _on_conversation_updated(self, data: dict[str, Any], _ref: str | None) -> None:
         if data.get("left") is True:
@@ -261,7 +263,7 @@ class Talker:
     async def _on_unread_messages(self, data: dict[str, Any], _ref: str | None) -> None:
         self.must_fetch = False
         for message in data["messages"]:
-            self._note_message("fetched", message)
+            self.notes.message("fetched", message)
 
     async def _on_error(self, data: dict[str, Any], ref: str | None) -> None:
         self.note("refused", code=data["code"], ref=ref)
@@ -272,7 +274,7 @@ class Talker:
                 await self.hang_up()
         elif data["code"] == "unauthorized" and not self._joined:
             return  # the join was refused, and with it whatever followed
-        elif data["code"] == "not_found" and ref is not None and self._gone(ref):
+        elif ref is not None and self._explained(data, ref):
             return
         elif data["code"] != "internal":
             self.complaints.append(f"{ref}: {data}")
@@ -281,14 +283,16 @@ class Talker:
         """Lets a refused send or change be repeated as soon as the server allows it."""
         if ref in self.pending:
             self.pending[ref] = (self.pending[ref][0], 0.0)
-        elif ref in self.changes.pending:
-            self.changes.pending[ref].sent_at = 0.0
+        for acts in (self.changes, self.streams):
+            if ref in acts.pending:
+                acts.pending[ref].sent_at = 0.0
 
-    def _gone(self, ref: str) -> bool:
+    def _explained(self, error: dict[str, Any], ref: str) -> bool:
         """Drops a change of a lost message, or a message to a group that this talker has left."""
-        if " " in ref:
-            return self.changes.refused(ref)
-        if not self.may_leave or "conversationId" not in self._target.get(ref, {}):
+        if " " in ref and self._acts(ref).refused(ref, error):
+            return True
+        if error["code"] != "not_found" or not self.may_leave:
             return False
-        del self._target[ref], self.pending[ref]
-        return True
+        if "conversationId" in self._target.get(ref, {}):
+            del self._target[ref], self.pending[ref]
+        return ref not in self.pending  # also if this answers a repetition of a send that has its answer

@@ -26,7 +26,7 @@ def test_chat_continues_while_postgres_is_stopped(
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         cluster.stack.stop_postgres()
-        outage = lasted(rng.uniform(8, 20) if long_form else 6)
+        outage = lasted(rng.uniform(8, 30) if long_form else 6)
         acked = sum(t.acked for t in crowd.talkers)
         crowd.wait_received(4, 20)
         crowd.wait_for(outage, 40, "the end of the outage")
@@ -44,7 +44,7 @@ def test_chat_continues_while_postgres_is_frozen(
         crowd.wait_acks(rng.randint(2, 4))
         cluster.stores.postgres.freeze()
         try:
-            outage = lasted(rng.uniform(8, 20) if long_form else 6)
+            outage = lasted(rng.uniform(8, 30) if long_form else 6)
             crowd.wait_received(4, 20)
             crowd.wait_for(outage, 40, "the end of the outage")
         finally:

@@ -10,6 +10,7 @@ import pytest
 from tests.faults.cluster import Cluster, lasted
 from tests.faults.conftest import Chat
 from tests.support.processes import STOP_SECONDS
+from tests.support.store_template import migrate
 
 pytestmark = pytest.mark.faults
 
@@ -60,9 +61,12 @@ def test_sigterm_under_load(cluster: Cluster, chat: Chat, rng: random.Random) ->
 
 
 def test_rolling_restart(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """A deployment: SIGTERM to each gateway and worker in turn, and a new one in its place, all under load."""
+    """A deployment under load: the release command, then SIGTERM to each gateway and worker in turn, and a new one in
+    its place.
+    """
     with chat() as crowd:
         crowd.wait_acks(2)
+        migrate(cluster.database_url, cluster.stores.valkey.url())
         for index in rng.sample(range(2), 2):
             for child in (cluster.stack.web[index], cluster.stack.workers[index]):
                 child.signal(signal.SIGTERM)
@@ -84,7 +88,7 @@ def test_storm_of_reconnects(cluster: Cluster, chat: Chat, rng: random.Random) -
 
 
 def test_paused_gateway(cluster: Cluster, chat: Chat, rng: random.Random, long_form: bool) -> None:
-    """It hangs and goes on. In the long form, it is buried by the other gateway meanwhile."""
+    """A gateway hangs and goes on. In the long form, the other gateway buries it before it goes on."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(1, 3))
         with cluster.frozen(cluster.stack.web[rng.randrange(2)]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.conftest import Chat
+from tests.support.processes import group_members
 
 pytestmark = pytest.mark.faults
 
@@ -33,6 +35,20 @@ def test_kill_9_of_a_whole_worker(cluster: Cluster, chat: Chat, rng: random.Rand
         crowd.fault_over()
         crowd.wait_acks(2)
         cluster.stack.start_worker(index)
+
+
+def test_kill_9_of_the_parent_of_a_worker(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
+    """Its pool processes are left alone. They end, and do not go on beside the next worker."""
+    with chat() as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        worker = rng.choice(cluster.stack.workers)
+        group = worker.pid
+        os.kill(worker.pid, signal.SIGKILL)
+        crowd.fault_over()
+        crowd.wait_for(lambda: not group_members(group), 60, "the end of the pool processes")
+        worker.wait(5)
+        worker.start()
+        crowd.wait_acks(2)
 
 
 def test_sigterm_of_a_worker_under_load(cluster: Cluster, chat: Chat, rng: random.Random) -> None:

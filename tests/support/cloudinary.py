@@ -238,6 +238,8 @@ def _verify(params: dict[str, str]) -> None:
 
 
 def _form_of(data: bytes) -> str:
+    if data[4:12] in (b"ftypheic", b"ftypavif"):
+        return data[8:12].decode()
     return next((form for magic, form in _FORMS.items() if data.startswith(magic)), "")
 
 

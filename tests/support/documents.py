@@ -33,7 +33,9 @@ class Documents:
 
     def check_answer(self, answer: httpx.Response) -> httpx.Response:
         """Checks the status, media type and body of a REST answer."""
-        method, path = answer.request.method, self._template(answer.request.url.path)
+        # As it was sent: an id may have an encoded slash.
+        sent = answer.request.url.raw_path.decode().partition("?")[0]
+        method, path = answer.request.method, self._template(sent)
         responses = self.rest["paths"][path][method.lower()]["responses"]
         assert str(answer.status_code) in responses, (method, path, answer.status_code, answer.text)
         response = self._resolve(responses[str(answer.status_code)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,15 @@ UNLIMITED = {
 
 
 @contextmanager
-def private_stores(**options: Any) -> Iterator[EmbeddedStores]:
-    """PostgreSQL (migrated database ``parley``) and Valkey (append-only file) in their own directory."""
+def private_stores(arrange: Callable[[Path], None] = lambda _data: None, **options: Any) -> Iterator[EmbeddedStores]:
+    """PostgreSQL (migrated database ``parley``) and Valkey (append-only file) in their own directory. ``arrange`` may
+    move their data to other disks before they start.
+    """
     directory = Path(tempfile.mkdtemp(prefix="parley-test-"))
     try:
-        with migrated_stores(directory / "data", **options) as stores:
+        stores = migrated_stores(directory / "data", **options)
+        arrange(directory / "data")
+        with stores:
             yield stores
     finally:
         shutil.rmtree(directory, ignore_errors=True)

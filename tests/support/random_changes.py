@@ -1,4 +1,4 @@
-"""Random acts that a server must allow: sends, edits, deletions, reactions, pins, members, roles, marks.
+"""Random acts that a server must allow: sends, edits, deletions, clearing, reactions, pins, members, roles, marks.
 
 The model holds only enough to draw legal acts. Their results are checked elsewhere.
 """
@@ -30,6 +30,7 @@ class Place:
     left: set[int] = field(default_factory=set)  # people who left by their own act
     reacted: set[tuple[str, int, str]] = field(default_factory=set)
     pinned: set[str] = field(default_factory=set)
+    seqs: dict[str, int] = field(default_factory=dict)
     last: int = 0
     shows_all: bool = True
 
@@ -71,7 +72,7 @@ class RandomChanges:
         place = self.random.choice(self.places)
         acts: list[tuple[Callable[[Place], bool], int]] = [
             (self._send, 6), (self._edit, 4), (self._delete, 2), (self._hide, 2),
-            (self._react, 4), (self._pin, 2), (self._mark, 3),
+            (self._react, 4), (self._pin, 2), (self._mark, 3), (self._clear, 1),
         ]  # fmt: skip
         if place.is_group:
             acts += [(self._rename, 2), (self._add_or_join, 3), (self._leave_or_remove, 3), (self._role, 2)]
@@ -98,7 +99,7 @@ class RandomChanges:
         if answered and self.random.random() < 0.3:
             body["replyTo"] = answered
         place.last = self.clients[person].send(conversation_id=place.id, **body)["seq"]
-        place.living[id_] = person
+        place.living[id_], place.seqs[id_] = person, place.last
         for member in place.members:
             place.seen[member].add(id_)
         return self._note("sent", place, person, id_)
@@ -135,6 +136,12 @@ class RandomChanges:
         place.hidden.add((person, id_))
         return self._note("hid", place, person, id_)
 
+    def _clear(self, place: Place) -> bool:
+        person, seq = self._member(place), self.random.randint(0, place.last)
+        self.clients[person].json("POST", f"/conversations/{place.id}/clear", json={"seq": seq})
+        place.seen[person] -= {id_ for id_ in place.seen[person] if place.seqs[id_] <= seq}
+        return self._note("cleared", place, person, seq)
+
     def _react(self, place: Place) -> bool:
         person, emoji = self._member(place), self.random.choice(EMOJIS)
         id_ = self._visible_message(place, person)
@@ -170,7 +177,7 @@ class RandomChanges:
             return False
         person = self.random.choice(away)
         place.last = self.clients[place.keeper].add(place.id, self.accounts[person].user_id)["lastSeq"]
-        if person in place.left:  # who left by their own act is only asked
+        if person in place.left:  # members who left by their own act must accept
             accepted = self.clients[person].json("POST", f"/requests/{place.id}/accept")
             place.last = accepted["lastSeq"]
             place.left.discard(person)

@@ -1,7 +1,7 @@
-"""How test modules are divided among the processes of pytest-xdist.
+"""Divides test modules among the processes of pytest-xdist.
 
-A module stays in one process. Modules of a folder that share a running server go to few processes, because every
-process that gets one of them starts that server.
+A module stays in one process. Modules that share a running server go to few processes, because every process that gets
+one of them starts that server: five seconds of CPU, a cluster of the fault tests three times that.
 """
 
 from __future__ import annotations
@@ -12,8 +12,17 @@ from zlib import crc32
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 TESTS = Path(__file__).parents[1]
-# The number of processes for the modules of a folder. Each share takes two to four minutes on two cores.
-SHARES = {"contract": 3, "e2e/page": 2, "e2e/client": 1, "push": 1}
+# The number of processes for the modules whose path below tests/ begins like this. Each share takes at most four
+# minutes on two cores.
+SHARES = {
+    "contract/": 3,
+    "e2e/page/": 2,
+    "e2e/client/": 1,
+    "e2e/widget/": 1,
+    "push/": 1,
+    "faults/": 3,
+    "sdk/test_live_": 1,
+}
 # Modules with one of these start servers of their own, or use the folder's second server.
 OWN = ("private_stack", "make_stack")
 SECOND = "short_server"
@@ -28,8 +37,8 @@ class SharedServerScheduling(LoadScopeScheduling):
 
 def share_of(module: str) -> str:
     """Returns the name of the module's share. ``module`` is a path such as ``tests/push/test_many.py``."""
-    folder = Path(module).parent.as_posix().removeprefix("tests/")
+    prefix = next((prefix for prefix in SHARES if module.startswith(f"tests/{prefix}")), None)
     text = (TESTS.parent / module).read_text()
-    if folder not in SHARES or any(name in text for name in OWN):
+    if prefix is None or any(name in text for name in OWN):
         return module
-    return f"{folder} {0 if SECOND in text else crc32(module.encode()) % SHARES[folder]}"
+    return f"{prefix} {0 if SECOND in text else crc32(module.encode()) % SHARES[prefix]}"

@@ -60,6 +60,14 @@ class Screen:
         self.messages[data["conversationId"]].pop(data["id"], None)
         self.reactions.pop((data["conversationId"], data["id"]), None)
 
+    def _conversation_cleared(self, data: Data) -> None:
+        there = self.messages[data["conversationId"]]
+        for message in [m for m in there.values() if m["seq"] <= data["seq"]]:
+            self._message_deleted(message)
+        for message in there.values():
+            if message.get("quoted", {}).get("seq", data["seq"] + 1) <= data["seq"]:
+                del message["quoted"]
+
     def _reaction(self, data: Data) -> None:
         where = (data["conversationId"], data["id"])
         if data["id"] not in self.messages[where[0]]:
