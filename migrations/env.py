@@ -15,7 +15,7 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import Connection, create_engine, pool, text
 
-from app.config import normalise_database_url
+from app.config_values import normalise_database_url
 
 LOCK_KEY = 0x5041524C4559  # "PARLEY"
 WAIT_FOR_OTHER_RELEASE_SECONDS = 600

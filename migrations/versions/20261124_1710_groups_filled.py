@@ -6,18 +6,15 @@ and a half-built index is dropped first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import sqlalchemy as sa
 from alembic import op
+
+from migrations.in_use import while_in_use
 
 revision = "20261124_1710"
 down_revision = "20261124_1700"
 
 ROWS_AT_ONCE = 10_000
-# A concurrent index build waits for older transactions, but blocks none.
-LOCK_TIMEOUT, STATEMENT_TIMEOUT = "300s", "4h"
 # The conversation is one of the words, so that a search in some conversations does not read the others.
 SEARCH = (
     "(to_tsvector('simple'::regconfig, coalesce(body, ''))"
@@ -74,28 +71,6 @@ def downgrade() -> None:
     with while_in_use():
         for name in INDEXES:
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-
-
-@contextmanager
-def while_in_use() -> Iterator[None]:
-    """Runs each statement in its own transaction with long timeouts, and restores the timeouts for later migrations."""
-    with op.get_context().autocommit_block():
-        before = {name: setting(name) for name in ("lock_timeout", "statement_timeout")}
-        set_timeouts({"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT})
-        try:
-            yield
-        finally:
-            set_timeouts(before)
-
-
-def setting(name: str) -> str:
-    value: str = op.get_bind().execute(sa.text("SELECT current_setting(:name)"), {"name": name}).scalar_one()
-    return value
-
-
-def set_timeouts(timeouts: dict[str, str]) -> None:
-    for name, value in timeouts.items():
-        op.get_bind().execute(sa.text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
 
 
 def fill_messages() -> None:

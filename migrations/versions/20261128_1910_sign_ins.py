@@ -1,4 +1,7 @@
-"""Adds where a sign-in comes from, for the list of sign-ins. Two nullable columns: nothing is rewritten."""
+"""Adds the device name and the network of a sign-in, for the list of sign-ins.
+
+The columns are nullable, so nothing is rewritten.
+"""
 
 from __future__ import annotations
 

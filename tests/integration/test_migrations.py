@@ -34,6 +34,15 @@ DEFINITIONS = """
 """
 
 
+USERS_OF_TOKENS = """
+    INSERT INTO users (username, display_name, issuer, subject, external_id, deleted_at) VALUES
+    ('ada', 'Ada', 'https://one', '4711', NULL, NULL), ('deleted-1', 'x', 'https://two', '4711', NULL, now()),
+    ('taker', 'T', NULL, NULL, '4712', NULL), ('late', 'L', 'https://one', '4712', NULL, NULL),
+    ('same-1', 'S', 'https://one', '4713', NULL, NULL), ('same-2', 'S', 'https://two', '4713', NULL, NULL),
+    ('local', 'L', NULL, NULL, NULL, NULL), ('long', 'L', 'https://one', repeat('x', 200), NULL, NULL)
+"""
+
+
 def config_for(url: str, **attributes: Any) -> Config:
     config = Config(ROOT / "alembic.ini")
     config.attributes.update(database_url=url, configure_logging=False, **attributes)
@@ -150,6 +159,79 @@ def test_existing_rows_are_backfilled(database: Engine) -> None:
         assert conn.execute(text("SELECT count(*) FROM messages WHERE created_version <> version")).scalar() == 0
         counts = conn.execute(text("SELECT member_count FROM conversations ORDER BY id")).scalars().all()
         assert counts == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("before", "revision"),
+    [
+        ("20261124_1700", "20261124_1710"),
+        ("20261129_0345", "20261129_0400"),
+        ("20261129_0430", "20261129_0500"),
+        ("20261129_0540", "20261129_0700"),
+        ("20261129_0700", "20261129_0800"),
+        ("20261129_0800", "20261129_0820"),
+    ],
+)
+def test_migration_that_is_no_transaction_can_run_again(database: Engine, before: str, revision: str) -> None:
+    """As after a failure at its end: all is done, but Alembic has not noted it."""
+    config = config_for(url_of(database))
+    command.upgrade(config, revision)
+    done = definitions(database)
+    command.stamp(config, before)
+    command.upgrade(config, revision)
+    assert definitions(database) == done
+
+
+@pytest.mark.parametrize(
+    ("before", "table", "revision"),
+    [("20261129_0540", "users", "20261129_0700"), ("20261129_0800", "conversations", "20261129_0820")],
+)
+def test_index_that_a_failed_build_left_is_built_again(
+    database: Engine, before: str, table: str, revision: str
+) -> None:
+    """A failed concurrent build leaves an index that is not valid. It has the name, but nothing can use it."""
+    config = config_for(url_of(database))
+    command.upgrade(config, before)
+    name = f"ix_{table}_external_id"
+    with database.begin() as conn:
+        conn.execute(text(f"ALTER TABLE {table} ADD COLUMN external_id text"))
+        conn.execute(text(f"CREATE UNIQUE INDEX {name} ON {table} (external_id) WHERE external_id IS NOT NULL"))
+        conn.execute(
+            text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = CAST(:name AS regclass)"), {"name": name}
+        )
+    command.upgrade(config, revision)
+    with database.connect() as conn:
+        is_valid = text("SELECT indisvalid FROM pg_index WHERE indexrelid = CAST(:name AS regclass)")
+        assert conn.execute(is_valid, {"name": name}).scalar_one()
+
+
+def test_users_of_tokens_get_the_id_of_the_host(database: Engine) -> None:
+    """Unless another user has the id, or two issuers use it."""
+    config = config_for(url_of(database))
+    command.upgrade(config, "20261129_0700")
+    with database.begin() as conn:
+        conn.execute(text(USERS_OF_TOKENS))
+    command.upgrade(config, "20261129_0800")
+    with database.connect() as conn:
+        ids = dict(conn.execute(text("SELECT username, external_id FROM users WHERE external_id IS NOT NULL")).all())
+    assert ids == {"ada": "4711", "taker": "4712"}
+
+
+def test_reactions_get_one_form_and_other_texts_are_removed(database: Engine) -> None:
+    config = config_for(url_of(database))
+    command.upgrade(config, "20261129_0330")
+    command.downgrade(config, "-1")
+    old = [(1, "👍"), (1, "👍\ufe0f"), (2, "👍\ufe0f"), (2, "❤"), (3, "❤️"), (3, ".."), (3, "lol"), (3, "😀😀")]
+    add = text("""
+        INSERT INTO reactions (conversation_id, seq, user_id, emoji, version, created_at)
+        VALUES (1, 1, :u, :e, 1, now())
+    """)
+    with database.begin() as conn:
+        conn.execute(add, [{"u": user, "e": emoji} for user, emoji in old])
+    command.upgrade(config, "head")
+    with database.connect() as conn:
+        found = {tuple(row) for row in conn.execute(text("SELECT user_id, emoji FROM reactions"))}
+    assert found == {(1, "👍"), (2, "👍"), (2, "❤️"), (3, "❤️")}
 
 
 def test_migrations_import_no_models(database: Engine) -> None:

@@ -7,17 +7,22 @@ from app.store.models.accounts import AccountDeletion
 from app.store.models.audit import AuditRow
 from app.store.models.avatars import Avatar
 from app.store.models.base import Base
-from app.store.models.conversations import Conversation, Member
+from app.store.models.conversations import Conversation, Draft, Member
 from app.store.models.exports import Export, ExportChunk
+from app.store.models.imports import Import, ImportConversation, ImportMessage, ImportPiece, ImportUser
 from app.store.models.invites import Invite
 from app.store.models.log import DeadLetter, LogState
 from app.store.models.media import Media, MediaChunk, MediaUse
-from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction
+from app.store.models.message_life import HiddenMessage, Mention, MessageEdit, Reaction, ShadowChange
 from app.store.models.messages import Message
 from app.store.models.moderation import Block, Report, Request
 from app.store.models.push import PendingPush, PushDelivery, PushKey, PushSettings, PushShown, PushTarget
+from app.store.models.search import MessageTerms, SearchBucket, SearchState, UserNameTerm
 from app.store.models.second_factors import RecoveryCode, SecondFactor
+from app.store.models.server_keys import ServerKey
+from app.store.models.streams import Stream
 from app.store.models.users import AuthSession, User
+from app.store.models.webhooks import HostEvent, HostFeed, Webhook, WebhookDelivery, WebhookLane
 
 __all__ = [
     "AccountDeletion",
@@ -29,9 +34,17 @@ __all__ = [
     "Block",
     "Conversation",
     "DeadLetter",
+    "Draft",
     "Export",
     "ExportChunk",
     "HiddenMessage",
+    "HostEvent",
+    "HostFeed",
+    "Import",
+    "ImportConversation",
+    "ImportMessage",
+    "ImportPiece",
+    "ImportUser",
     "Invite",
     "LogState",
     "Media",
@@ -41,6 +54,7 @@ __all__ = [
     "Mention",
     "Message",
     "MessageEdit",
+    "MessageTerms",
     "PendingPush",
     "PushDelivery",
     "PushKey",
@@ -51,6 +65,15 @@ __all__ = [
     "RecoveryCode",
     "Report",
     "Request",
+    "SearchBucket",
+    "SearchState",
     "SecondFactor",
+    "ServerKey",
+    "ShadowChange",
+    "Stream",
     "User",
+    "UserNameTerm",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookLane",
 ]

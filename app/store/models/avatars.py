@@ -14,12 +14,13 @@ from app.store.models.base import Base, CreatedAt
 class Avatar(Base):
     """``original`` was uploaded, or is fetched from ``source``; ``picture`` is what viewers get. ``sweep_at`` is when
     work on it is due: processing, or the check whether it is still used.
+    ``user_id`` is null for a group's picture that the host set.
     """
 
     __tablename__ = "avatars"
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     conversation_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(server_default="waiting")
     source: Mapped[str | None]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, false
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
+from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey, Milliseconds
 
 
 class Conversation(Base):
@@ -15,7 +18,8 @@ class Conversation(Base):
 
     ``last_seq`` and ``version`` belong to the newest stored message or receipt. ``info_version`` is the version of the
     last change to the group's name or members. ``history`` says which messages a new member sees: ``all``, or only
-    those since they ``joined``.
+    those since they ``joined``. ``external_id`` is the host's. In a ``read_only`` group, only owners, admins and the
+    host write. While messages up to ``erase_upto`` wait to be erased, the host has deleted the conversation.
     """
 
     __tablename__ = "conversations"
@@ -35,6 +39,10 @@ class Conversation(Base):
     member_count: Mapped[int] = mapped_column(Integer, server_default="0")
     info_version: Mapped[int] = mapped_column(server_default="0")
     created_by: Mapped[int | None]
+    external_id: Mapped[str | None]
+    read_only: Mapped[bool] = mapped_column(server_default=false())
+    metadata_: Mapped[Any | None] = mapped_column("metadata", JSONB)
+    erase_upto: Mapped[int | None]
 
     __table_args__ = (
         UniqueConstraint("direct_low", "direct_high"),
@@ -46,6 +54,9 @@ class Conversation(Base):
         CheckConstraint("history IN ('all', 'joined')", name="history"),
         # Small: only groups whose avatar is not stored here yet.
         Index("ix_conversations_outside_avatar", "id", postgresql_where="avatar_url ^@ 'https://'"),
+        Index("ix_conversations_external_id", "external_id", unique=True, postgresql_where="external_id IS NOT NULL"),
+        # Small: only conversations that are being erased.
+        Index("ix_conversations_erase_upto", "id", postgresql_where="erase_upto IS NOT NULL"),
         {"postgresql_with": ROOM_FOR_UPDATES},
     )
 
@@ -54,7 +65,10 @@ class Member(Base):
     """One user in one conversation. The marks only move forward; ``version`` is that of the last moved mark.
 
     The row stays when the user leaves: ``left_seq`` is then the last seq that they saw. It is null for current members,
-    so a query for members needs ``left_seq IS NULL``. A member sees the seqs above ``visible_from``.
+    so a query for members needs ``left_seq IS NULL``. A member sees the seqs above ``visible_from``: it rises when they
+    clear the conversation (at ``cleared_version``). ``marked_unread_seq`` is their read mark when they marked it as
+    unread. While ``removed_seq`` is the last seq that they could see, their list does not show the conversation. Only
+    the member sees ``own_read_seq``: what they read during a shadow suspension.
 
     ``left_seq`` is 0 if the direct conversation is held back from the user (direct_pairs.py). The other user sees them
     as a member all the same: queries for the members that are shown need ``coalesce(left_seq, 0) = 0``.
@@ -79,6 +93,10 @@ class Member(Base):
     pinned_at: Mapped[datetime | None]
     settings_version: Mapped[int] = mapped_column(server_default="0")
     mute_except_mentions: Mapped[bool] = mapped_column(server_default=false())
+    marked_unread_seq: Mapped[int | None]
+    cleared_version: Mapped[int | None]
+    removed_seq: Mapped[int | None]
+    own_read_seq: Mapped[int | None]
 
     __table_args__ = (
         CheckConstraint("role IN ('owner', 'admin', 'member')", name="role"),
@@ -87,3 +105,20 @@ class Member(Base):
         Index("ix_members_active", "user_id", "conversation_id", postgresql_where="left_seq IS NULL"),
         {"postgresql_with": ROOM_FOR_UPDATES},
     )
+
+
+class Draft(Base):
+    """A text that a member has begun to write. A deleted draft stays as a row without text and ``reply_to``, so that
+    resuming sessions get the deletion.
+    """
+
+    __tablename__ = "drafts"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[str]
+    reply_to: Mapped[UUID | None]
+    version: Mapped[int]
+    updated_at: Mapped[datetime] = mapped_column(Milliseconds)
+
+    __table_args__ = (Index("ix_drafts_user_id_version", "user_id", "version"),)

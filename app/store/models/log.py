@@ -12,6 +12,7 @@ class LogState(Base):
     """The only row. ``epoch`` is raised after Redis lost its data; cursors and drains of older epochs are refused.
 
     ``pushing``: a device was registered in this deployment at some time, so the drain queues push notifications.
+    ``feeding``: a host has a webhook or pulls events, so the drain writes ``host_events``.
     """
 
     __tablename__ = "log_state"
@@ -20,6 +21,7 @@ class LogState(Base):
     epoch: Mapped[int]
     started_at: Mapped[CreatedAt]
     pushing: Mapped[bool] = mapped_column(server_default=false())
+    feeding: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 

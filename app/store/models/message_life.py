@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, SmallInteger, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.models.base import VACUUM_AFTER_INSERTS, Base, CreatedAt, Milliseconds
@@ -53,13 +54,16 @@ class HiddenMessage(Base):
 
 
 class Mention(Base):
-    """A message that mentions a member. Mentions of all members are a column of the message."""
+    """A message that mentions a member. Mentions of all members are a column of the message. ``named_read_seq`` is the
+    member's read mark when an edit named them, and null if the message did from the start.
+    """
 
     __tablename__ = "mentions"
 
     user_id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[int] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
+    named_read_seq: Mapped[int | None]
 
     __table_args__ = {"postgresql_with": VACUUM_AFTER_INSERTS}  # noqa: RUF012 - SQLAlchemy requires this name
 
@@ -78,5 +82,30 @@ class Star(Base):
     __table_args__ = (Index("ix_stars_user_id_version", "user_id", "version"),)
 
 
+class ShadowChange(Base):
+    """A change of a message that other members see as well, by a user with a shadow suspension. Only that user sees the
+    change, and only while the suspension lasts. ``kind`` and ``body`` are those of the record.
+    """
+
+    __tablename__ = "shadow_changes"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int]
+    seq: Mapped[int]
+    message_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    sent_at: Mapped[datetime] = mapped_column(Milliseconds)
+    body: Mapped[str]
+
+    __table_args__ = (Index("ix_shadow_changes_place", "conversation_id", "seq", "user_id"),)
+
+
 # Rows that are deleted when their message is deleted.
-DETAILS: tuple[type[MessageEdit | Reaction | Mention | Star], ...] = (MessageEdit, Reaction, Mention, Star)
+DETAILS: tuple[type[MessageEdit | Reaction | Mention | Star | ShadowChange], ...] = (
+    MessageEdit,
+    Reaction,
+    Mention,
+    Star,
+    ShadowChange,
+)

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, UniqueConstraint, Uuid, false, text
+from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, UniqueConstraint, Uuid, false
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,8 +16,8 @@ from app.store.models.base import VACUUM_AFTER_INSERTS, Base, Milliseconds
 class Message(Base):
     """One message, or a tombstone under the seq of a message that could not be stored.
 
-    ``version`` is that of the last change, ``created_version`` the first one. ``extra`` is ``{"system": {…}}`` or
-    ``{"forwarded": {…}}``.
+    ``version`` is that of the last change, ``created_version`` the first one. ``extra`` has the rare fields:
+    ``system``, ``forwarded``, ``mentionsOnline`` and ``metadata``. Only its sender sees a ``shadow`` message.
 
     There are no foreign keys. Each would cost a look-up and a row lock per insert (about a third of the insert), and
     Citus allows none from a table that is distributed by conversation to one that is not. Membership is checked before
@@ -44,6 +44,7 @@ class Message(Base):
     extra: Mapped[Any | None] = mapped_column(JSONB)
     pinned_at: Mapped[datetime | None] = mapped_column(Milliseconds)
     pinned_by: Mapped[int | None]
+    shadow: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (
         # The index includes sender_id, so that unread messages are counted by an index-only scan.
@@ -61,16 +62,16 @@ class Message(Base):
             postgresql_include=["sender_id"],
             postgresql_where="deleted_at IS NOT NULL",
         ),
-        Index("ix_messages_pinned", "conversation_id", "pinned_at", postgresql_where="pinned_at IS NOT NULL"),
-        # The conversation is one of the words, so that a search in some conversations does not read the others.
+        # Of others, these are not unread either.
         Index(
-            "ix_messages_search",
-            text(
-                "(to_tsvector('simple'::regconfig, coalesce(body, ''))"
-                " || array_to_tsvector(ARRAY['/' || CAST(conversation_id AS text)]))"
-            ),
-            postgresql_using="gin",
-            postgresql_where="deleted_at IS NULL AND kind <> 'system'",
+            "ix_messages_shadow",
+            "conversation_id",
+            "seq",
+            postgresql_include=["sender_id"],
+            postgresql_where="shadow",
         ),
+        Index("ix_messages_pinned", "conversation_id", "pinned_at", postgresql_where="pinned_at IS NOT NULL"),
+        # The indexer of the search reads messages in the order of their changes.
+        Index("ix_messages_version", "version"),
         {"postgresql_with": VACUUM_AFTER_INSERTS},
     )

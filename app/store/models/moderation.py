@@ -24,7 +24,10 @@ class Block(Base):
 
 
 class Request(Base):
-    """``from_id`` wants to add the user to a group, or to write to them, and the user must agree first."""
+    """``from_id`` wants to add the user to a group, or to write to them, and the user must agree first.
+
+    ``answered_at`` is when the user did or ``refused``. An accepted row stays, so that sessions which resume notice it.
+    """
 
     __tablename__ = "requests"
 
@@ -33,6 +36,7 @@ class Request(Base):
     from_id: Mapped[int]
     refused: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[CreatedAt]
+    answered_at: Mapped[datetime | None]
 
 
 class Report(Base):

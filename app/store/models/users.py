@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, Uuid, false, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey
+from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey, Milliseconds
 
 
 class User(Base):
@@ -31,9 +33,24 @@ class User(Base):
     suspended_at: Mapped[datetime | None]
     suspended_until: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]
+    suspended_shadow: Mapped[bool] = mapped_column(server_default=false())
     may_add: Mapped[str] = mapped_column(server_default="everyone")
     may_write: Mapped[str] = mapped_column(server_default="everyone")
+    hide_blocked: Mapped[bool] = mapped_column(server_default=false())
+    status_text: Mapped[str | None]
+    status_emoji: Mapped[str | None]
+    status_until: Mapped[datetime | None] = mapped_column(Milliseconds)
+    do_not_disturb_until: Mapped[datetime | None] = mapped_column(Milliseconds)
     email: Mapped[str | None]
+    # When the name, avatar or status last changed, or the account was deleted. Sessions that resume get the later ones.
+    changed_at: Mapped[datetime | None] = mapped_column(Milliseconds)
+    locale: Mapped[str | None]
+    external_id: Mapped[str | None]  # of the host
+    metadata_: Mapped[Any | None] = mapped_column(
+        "metadata", JSONB
+    )  # of the host; SQLAlchemy has a ``metadata`` of its own
+    # When the newest token of the host that was seen here was issued. Older ones do not change the profile.
+    claims_at: Mapped[datetime | None] = mapped_column(Milliseconds)
 
     __table_args__ = (
         UniqueConstraint("username"),
@@ -44,6 +61,9 @@ class User(Base):
         Index("ix_users_username_prefix", "username", postgresql_ops={"username": "text_pattern_ops"}),
         # Small: only suspended users.
         Index("ix_users_suspended_at", "suspended_at", postgresql_where="suspended_at IS NOT NULL"),
+        # Small: only users who changed after they registered.
+        Index("ix_users_changed_at", "changed_at", postgresql_where="changed_at IS NOT NULL"),
+        Index("ix_users_external_id", "external_id", unique=True, postgresql_where="external_id IS NOT NULL"),
         # Small: only users whose avatar is not stored here yet.
         Index("ix_users_outside_avatar", "id", postgresql_where="avatar_url ^@ 'https://'"),
         {"postgresql_with": ROOM_FOR_UPDATES},  # last_seen_at
@@ -80,6 +100,8 @@ class AuthSession(Base):
     revoked_reason: Mapped[str | None]
     device_name: Mapped[str | None]
     network: Mapped[str | None]
+    # The end of an access token that was issued for longer than usual. An ended session is remembered until then.
+    tokens_until: Mapped[datetime | None]
 
     __table_args__ = (
         Index("ix_auth_sessions_user_id", "user_id"),
