@@ -16,6 +16,7 @@ from app.store import media_uses
 from app.store.account_tokens import forget_tokens
 from app.store.admissions import delete_requests
 from app.store.blocks import unblock_all
+from app.store.drafts import delete_drafts_of
 from app.store.models import (
     AccountDeletion,
     Conversation,
@@ -25,6 +26,9 @@ from app.store.models import (
     User,
 )
 from app.store.models.message_life import DETAILS
+from app.store.people_names import remove_name
+from app.store.search_index import remove_terms
+from app.store.shadow_changes import forget_changes
 from app.store.sql import any_of, first
 
 DISPLAY_NAME = "Deleted user"
@@ -72,16 +76,25 @@ def begin_deletion(conn: Connection, user_id: int, *, erase: bool) -> bool:
     gone = update(User).where(User.id == user_id, User.deleted_at.is_(None))
     gone = gone.values(
         deleted_at=func.now(),
+        changed_at=func.now(),
         display_name=DISPLAY_NAME,
         avatar_url=None,
+        status_text=None,
+        status_emoji=None,
+        status_until=None,
+        do_not_disturb_until=None,
+        locale=None,
         password_hash=None,
         last_seen_at=None,
         is_admin=False,
         email=None,
+        external_id=None,
+        metadata=null(),
         username=_reserved_name(conn, user_id),
     )
     if not conn.execute(gone).rowcount:
         return False
+    remove_name(conn, user_id)
     conn.execute(insert(AccountDeletion).values(user_id=user_id, erase=erase).on_conflict_do_nothing())
     return True
 
@@ -158,6 +171,7 @@ def erase(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None:
         )
     )
     media_uses.release(conn, conversation_id, seqs)
+    remove_terms(conn, ((conversation_id, seq) for seq in seqs))
 
 
 def heir_of(conn: Connection, user_id: int, conversation_id: int) -> int | None:
@@ -180,12 +194,14 @@ def save_progress(conn: Connection, was: Deletion, conversation_id: int, seq: in
 
 
 def finish_deletion(conn: Connection, user_id: int) -> None:
-    """Deletes the account's blocks, exports and requests, and marks the deletion as finished.
+    """Deletes the account's blocks, drafts, exports and requests, and marks the deletion as finished.
 
     Needs a transaction. Safe to repeat.
     """
     unblock_all(conn, user_id)
     delete_requests(conn, user_id)
+    delete_drafts_of(conn, user_id)
+    forget_changes(conn, user_id)
     forget_tokens(conn, user_id, RESET, VERIFY)
     conn.execute(delete(Export).where(Export.user_id == user_id))
     finished = update(AccountDeletion).where(AccountDeletion.user_id == user_id, _UNFINISHED)

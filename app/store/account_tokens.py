@@ -29,13 +29,13 @@ def make_token(conn: Connection, user_id: int, purpose: Purpose, *, seconds: int
 
 
 def find_token(conn: Connection, token: str, purpose: Purpose) -> TokenRow | None:
-    """Returns what the token is for, without using it up; None if it was used, has expired or never existed."""
+    """Returns the token's user and address without using it up; None if it was used, has expired or never existed."""
     columns = AccountToken.user_id, AccountToken.email
     return first(TokenRow, conn.execute(select(*columns).where(*_is_valid(token, purpose))).first())
 
 
 def take_token(conn: Connection, token: str, purpose: Purpose) -> TokenRow | None:
-    """Uses the token up and returns what it is for. Of several callers at once, only one gets it."""
+    """Uses the token up and returns its user and address. If several callers try at once, only one gets them."""
     taken = delete(AccountToken).where(*_is_valid(token, purpose))
     return first(TokenRow, conn.execute(taken.returning(AccountToken.user_id, AccountToken.email)).first())
 

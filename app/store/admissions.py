@@ -1,6 +1,6 @@
-"""Who may be added to a group at once, and the requests of those who must agree first.
+"""Decides whether a user may be added to a group at once, and stores the requests of users who must agree first.
 
-The requests of direct conversations are here as well; they are made with the conversation (conversations.py).
+The requests of direct conversations are here as well; they are made with the conversation (open_direct.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement, ms_of, structs
+from app.store.sql import HotStatement, moment, ms_of, structs
+from app.store.suspensions import is_shadowed
 from app.store.users import StoredUser, get_users
 from app.store.visibility import are_contacts
 
@@ -29,11 +30,12 @@ class Admission(NamedTuple):
     asked: list[int]
 
 
-class WaitingRequest(Struct, frozen=True):
+class StoredRequest(Struct, frozen=True):
     conversation_id: int
     from_id: int
     created_ms: int
     kind: Literal["group", "direct"]
+    waiting: bool = True
 
 
 # A user has left by themselves if they wrote the message with which their membership ended.
@@ -43,30 +45,60 @@ _DECIDE = HotStatement(f"""
                SELECT FROM members AS m
                JOIN messages AS x ON x.conversation_id = m.conversation_id AND x.seq = m.left_seq
                WHERE m.conversation_id = :conversation_id AND m.user_id = u.id AND x.sender_id = u.id)
+           AND NOT EXISTS (SELECT FROM users AS a WHERE a.id = :adder AND {is_shadowed("a")})
            AND CASE u.may_add WHEN 'everyone' THEN true
                WHEN 'contacts' THEN {are_contacts("u.id", ":adder")} ELSE false END
     FROM users AS u WHERE u.id = ANY(CAST(:ids AS bigint[])) AND u.deleted_at IS NULL
 """)
 _ASK = HotStatement(f"""
-    INSERT INTO requests (user_id, conversation_id, from_id)
+    INSERT INTO requests AS r (user_id, conversation_id, from_id)
     SELECT u, :conversation_id, :from_id FROM unnest(CAST(:ids AS bigint[])) AS u
-    WHERE (SELECT count(*) FROM requests AS r JOIN conversations AS c ON c.id = r.conversation_id AND c.kind = 'group'
-           WHERE r.user_id = u AND NOT r.refused) < {MAX_WAITING}
-    ON CONFLICT DO NOTHING
+    WHERE (SELECT count(*) FROM requests AS x JOIN conversations AS c ON c.id = x.conversation_id AND c.kind = 'group'
+           WHERE x.user_id = u AND NOT x.refused AND x.answered_at IS NULL) < {MAX_WAITING}
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET from_id = excluded.from_id, created_at = excluded.created_at, answered_at = NULL
+    WHERE r.answered_at IS NOT NULL AND NOT r.refused
+    RETURNING r.user_id
 """)
+# Nobody sees requests of a user with a shadow suspension while that lasts.
+_SHOWN = f"NOT EXISTS (SELECT FROM users AS s WHERE s.id = r.from_id AND {is_shadowed('s')})"
+_WAITS = f"""
+    NOT r.refused AND r.answered_at IS NULL AND {_SHOWN}
+    AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = r.user_id AND b.blocked_id = r.from_id)
+    AND NOT EXISTS (SELECT FROM members AS m WHERE m.conversation_id = r.conversation_id
+                    AND m.user_id = r.user_id AND m.left_seq IS NULL)
+"""
+_COLUMNS = f"r.conversation_id, r.from_id, {ms_of('r.created_at')}, c.kind"
+_FROM = "requests AS r JOIN conversations AS c ON c.id = r.conversation_id"
 _WAITING = HotStatement(f"""
-    SELECT r.conversation_id, r.from_id, {ms_of("r.created_at")}, c.kind FROM requests AS r
-    JOIN conversations AS c ON c.id = r.conversation_id
-    WHERE r.user_id = :user_id AND NOT r.refused AND (:only = 0 OR r.conversation_id = :only)
-      AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = r.user_id AND b.blocked_id = r.from_id)
-      AND NOT EXISTS (SELECT FROM members AS m WHERE m.conversation_id = r.conversation_id
-                      AND m.user_id = r.user_id AND m.left_seq IS NULL)
+    SELECT {_COLUMNS} FROM {_FROM}
+    WHERE r.user_id = :user_id AND (:only = 0 OR r.conversation_id = :only) AND {_WAITS}
+    ORDER BY r.created_at DESC, r.conversation_id LIMIT {MAX_WAITING}
+""")
+_OF_SENDER = HotStatement(f"""
+    SELECT {_COLUMNS} FROM {_FROM}
+    WHERE r.user_id = :user_id AND r.from_id = :from_id AND NOT r.refused AND r.answered_at IS NULL
+""")
+_ASKED = HotStatement(f"""
+    SELECT r.user_id, {_COLUMNS} FROM {_FROM}
+    WHERE r.conversation_id = :conversation_id AND r.user_id = ANY(CAST(:ids AS bigint[])) AND {_WAITS}
+""")
+# A request that came under a block is not there for the user.
+_CHANGED = HotStatement(f"""
+    SELECT {_COLUMNS}, {_WAITS} FROM {_FROM}
+    LEFT JOIN blocks AS b ON b.user_id = r.user_id AND b.blocked_id = r.from_id
+    WHERE r.user_id = :user_id AND greatest(r.created_at, r.answered_at, b.created_at) > :since
+      AND coalesce(b.created_at > r.created_at, true) AND {_SHOWN}
     ORDER BY r.created_at DESC, r.conversation_id LIMIT {MAX_WAITING}
 """)
 _REFUSE = HotStatement("""
-    UPDATE requests SET refused = true WHERE user_id = :user_id AND conversation_id = :conversation_id
+    UPDATE requests SET refused = true, answered_at = now()
+    WHERE user_id = :user_id AND conversation_id = :conversation_id AND (refused OR answered_at IS NULL)
 """)
-_DELETE = HotStatement("DELETE FROM requests WHERE user_id = :user_id AND conversation_id = :conversation_id")
+_ANSWER = HotStatement("""
+    UPDATE requests SET refused = false, answered_at = now()
+    WHERE user_id = :user_id AND conversation_id = :conversation_id AND (refused OR answered_at IS NULL)
+""")
 _DELETE_ALL = HotStatement("DELETE FROM requests WHERE user_id = :user_id OR from_id = :user_id")
 
 
@@ -79,20 +111,40 @@ def decide(conn: Connection, adder: int, user_ids: Sequence[int], conversation_i
     return Admission(known, admitted, [user for user in known if found[user] == (False, False)])
 
 
-def ask(conn: Connection, conversation_id: int, from_id: int, user_ids: Sequence[int]) -> None:
-    """Adds a request for each user, unless that user has refused one to this group. Safe to repeat."""
-    if user_ids:
-        _ASK.run(conn, conversation_id=conversation_id, from_id=from_id, ids=int_array(user_ids))
+def ask(conn: Connection, conversation_id: int, from_id: int, user_ids: Sequence[int]) -> list[int]:
+    """Adds a request for each user, unless one waits already or that user has refused one to this group. Returns those
+    who got one. Safe to repeat.
+    """
+    if not user_ids:
+        return []
+    rows = _ASK.rows(conn, conversation_id=conversation_id, from_id=from_id, ids=int_array(user_ids))
+    return [user for (user,) in rows]
 
 
-def waiting(conn: Connection, user_id: int, only: int = 0) -> list[WaitingRequest]:
+def waiting(conn: Connection, user_id: int, only: int = 0) -> list[StoredRequest]:
     """Returns the requests that wait for the user's answer, newest first, without those of blocked users. ``only`` is a
     conversation, or 0 for all.
     """
-    return structs(WaitingRequest, _WAITING.rows(conn, user_id=user_id, only=only))
+    return structs(StoredRequest, _WAITING.rows(conn, user_id=user_id, only=only))
 
 
-def senders(conn: Connection, requests: Sequence[WaitingRequest]) -> dict[int, StoredUser]:
+def asked(conn: Connection, conversation_id: int, user_ids: Sequence[int]) -> dict[int, StoredRequest]:
+    """Returns the requests of this conversation that wait, by the user who must answer."""
+    rows = _ASKED.rows(conn, conversation_id=conversation_id, ids=int_array(user_ids))
+    return {user: StoredRequest(*request) for user, *request in rows}
+
+
+def unanswered_of(conn: Connection, user_id: int, from_id: int) -> list[StoredRequest]:
+    """Returns the unanswered requests of ``from_id`` to the user, even if the user has blocked them."""
+    return structs(StoredRequest, _OF_SENDER.rows(conn, user_id=user_id, from_id=from_id))
+
+
+def changed_since(conn: Connection, user_id: int, since_ms: int) -> list[StoredRequest]:
+    """Returns the user's requests that were made or answered since then, or whose sender the user has blocked since."""
+    return structs(StoredRequest, _CHANGED.rows(conn, user_id=user_id, since=moment(since_ms)))
+
+
+def senders(conn: Connection, requests: Sequence[StoredRequest]) -> dict[int, StoredUser]:
     return get_users(conn, [request.from_id for request in requests])
 
 
@@ -101,8 +153,12 @@ def refuse(conn: Connection, user_id: int, conversation_id: int) -> bool:
     return _REFUSE.run(conn, user_id=user_id, conversation_id=conversation_id) > 0
 
 
-def delete_request(conn: Connection, user_id: int, conversation_id: int) -> None:
-    _DELETE.run(conn, user_id=user_id, conversation_id=conversation_id)
+def answer(conn: Connection, user_id: int, conversation_id: int) -> bool:
+    """Notes that the user agreed, even after a refusal. Returns False if there is nothing to agree to.
+
+    Safe to repeat.
+    """
+    return _ANSWER.run(conn, user_id=user_id, conversation_id=conversation_id) > 0
 
 
 def delete_requests(conn: Connection, user_id: int) -> None:

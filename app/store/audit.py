@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +51,10 @@ _COLUMNS = (
 
 def insert_act(conn: Connection, act: NewAct) -> None:
     conn.execute(insert(AuditRow).values(_values(act)))
+
+
+def insert_acts(conn: Connection, acts: Sequence[NewAct]) -> None:
+    conn.execute(insert(AuditRow), [_values(act) for act in acts])
 
 
 def count_act(conn: Connection, key: str, act: NewAct) -> None:

@@ -54,9 +54,14 @@ def create_session(
     expires_ms: int,
     device_name: str | None = None,
     network: str | None = None,
+    tokens_until_ms: int | None = None,
 ) -> None:
-    """Stores a new session of generation 0. ``sid`` is a UUID that the caller chose."""
+    """Stores a new session of generation 0. ``sid`` is a UUID that the caller chose. ``tokens_until_ms`` is the end of
+    its access token, if that may live longer than usual.
+    """
     values = {"id": UUID(sid), "user_id": user_id, "device_id": device_id, "expires_at": moment(expires_ms)}
+    if tokens_until_ms is not None:
+        values["tokens_until"] = moment(tokens_until_ms)
     conn.execute(insert(AuthSession).values(**values, device_name=device_name, network=network))
 
 
@@ -105,10 +110,15 @@ def end_session(conn: Connection, sid: str, user_id: int, reason: str, *, tokens
         set_={
             "revoked_at": func.coalesce(AuthSession.revoked_at, func.now()),
             "revoked_reason": func.coalesce(AuthSession.revoked_reason, new.excluded.revoked_reason),
-            "expires_at": func.least(AuthSession.expires_at, new.excluded.expires_at),
+            "expires_at": _tokens_end(new.excluded.expires_at),
         },
     )
     return conn.execute(ended.returning(_EXPIRES_SECONDS)).scalar_one()
+
+
+def _tokens_end(usual: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    """Returns when the last token of an ended session expires. ``greatest`` ignores NULL."""
+    return func.least(AuthSession.expires_at, func.greatest(usual, AuthSession.tokens_until))
 
 
 def end_all_of(conn: Connection, user_id: int, reason: str) -> None:
@@ -139,7 +149,7 @@ def end_others(conn: Connection, user_id: int, keep: str | None, reason: str, *,
     others = [AuthSession.user_id == user_id, *_ALIVE]
     if keep is not None:
         others.append(AuthSession.id != UUID(keep))
-    ends = func.least(AuthSession.expires_at, moment(tokens_end_ms))
+    ends = _tokens_end(literal(moment(tokens_end_ms)))
     ended = update(AuthSession).where(*others).values(revoked_at=func.now(), revoked_reason=reason, expires_at=ends)
     return {sid: int(end) for sid, end in conn.execute(ended.returning(_ID, _EXPIRES_SECONDS))}
 

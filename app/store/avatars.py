@@ -36,7 +36,7 @@ UNUSED_SECONDS, USED_SECONDS = 3600, 7 * 86_400
 
 class WaitingAvatar(Struct, frozen=True):
     id: str
-    user_id: int
+    user_id: int | None
     source: str | None
     original: bytes | None
     failures: int
@@ -47,9 +47,14 @@ class AvatarState(Struct, frozen=True):
     picture: bytes | None
 
 
+class AvatarOfSource(Struct, frozen=True):
+    id: str
+    state: str
+
+
 def add(
     conn: Connection,
-    user_id: int,
+    user_id: int | None,
     *,
     source: str | None = None,
     original: bytes | None = None,
@@ -72,6 +77,21 @@ def has_room(conn: Connection, user_id: int) -> bool:
 
 def exists(conn: Connection, avatar_id: str) -> bool:
     return conn.execute(select(Avatar.id).where(Avatar.id == uuid.UUID(avatar_id))).first() is not None
+
+
+def find_fetched(conn: Connection, user_id: int, source: str) -> AvatarOfSource | None:
+    """Returns the newest picture that was fetched for the user from this address."""
+    return _newest(conn, Avatar.user_id == user_id, Avatar.source == source)
+
+
+def was_fetched_from(conn: Connection, avatar_id: str, source: str) -> bool:
+    """Returns whether this picture was fetched from this address."""
+    return _newest(conn, Avatar.id == uuid.UUID(avatar_id), Avatar.source == source) is not None
+
+
+def _newest(conn: Connection, *where: ColumnElement[bool]) -> AvatarOfSource | None:
+    theirs = select(_ID, Avatar.state).where(*where)
+    return first(AvatarOfSource, conn.execute(theirs.order_by(Avatar.created_at.desc()).limit(1)).first())
 
 
 def place(conn: Connection, avatar_id: str, conversation_id: int) -> None:
@@ -98,24 +118,26 @@ def mark_ready(conn: Connection, avatar_id: str, picture: bytes) -> None:
     conn.execute(done.values(state="ready", picture=picture, original=None, sweep_at=due))
 
 
-def mark_failed(conn: Connection, avatar_id: str) -> None:
-    """Also takes the address from the user and the group that have it."""
+def mark_failed(conn: Connection, avatar_id: str) -> list[int]:
+    """Also takes the address from the user and the group that have it. Returns the user, if one had it."""
     due = func.now() + timedelta(seconds=UNUSED_SECONDS)
     failed = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
     conn.execute(failed.values(state="failed", original=None, sweep_at=due))
-    _take_failed(conn, [uuid.UUID(avatar_id)])
+    return _take_failed(conn, [uuid.UUID(avatar_id)])
 
 
-def _take_failed(conn: Connection, ids: Sequence[uuid.UUID]) -> None:
+def _take_failed(conn: Connection, ids: Sequence[uuid.UUID]) -> list[int]:
     failed = Avatar.id.in_(ids), Avatar.state == "failed"
     of_user = Avatar.user_id == User.id, User.avatar_url == _ADDRESS
-    conn.execute(update(User).where(*failed, *of_user).values(avatar_url=None))
+    taken = update(User).where(*failed, *of_user).values(avatar_url=None, changed_at=func.now())
+    users = list(conn.execute(taken.returning(User.id)).scalars())
     of_group = Avatar.conversation_id == Conversation.id, Conversation.avatar_url == _ADDRESS
     conn.execute(update(Conversation).where(*failed, *of_group).values(avatar_url=None))
+    return users
 
 
 def retry_later(conn: Connection, avatar_id: str, seconds: float, *, failed: bool) -> None:
-    """Leaves the picture to the sweep after so many seconds. ``failed`` counts the attempt as a failure."""
+    """Lets the sweep retry the picture after ``seconds``. ``failed`` counts the attempt as a failure."""
     later = func.now() + timedelta(seconds=seconds)
     again = update(Avatar).where(Avatar.id == uuid.UUID(avatar_id))
     conn.execute(again.values(failures=Avatar.failures + int(failed), sweep_at=later))
@@ -177,7 +199,7 @@ def _outside(table: str) -> ColumnElement[bool]:
 
 def replace_of_user(conn: Connection, was: Outside, address: str) -> None:
     has_it = User.id == was.id, User.avatar_url == was.address
-    conn.execute(update(User).where(*has_it).values(avatar_url=address))
+    conn.execute(update(User).where(*has_it).values(avatar_url=address, changed_at=func.now()))
 
 
 def replace_of_group(conn: Connection, was: Outside, address: str) -> None:

@@ -17,19 +17,23 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
+from app.core.emoji import normal_emoji
 from app.core.kinds import Kind
-from app.core.records import Record
-from app.store import media_uses
+from app.core.records import MessageBody, Record
+from app.store import admissions, drafts, media_uses, shadow_changes, streams
 from app.store.batch_group_changes import change_group
+from app.store.batch_mentions import add_mentions, mentions_all_members, replace_mentions
 from app.store.batch_pending_pushes import RECHECK_SHOWN
 from app.store.models.message_life import DETAILS
-from app.store.pg_arrays import int_array
+from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, moment
 
 
 class Change(NamedTuple):
-    """A record and its decoded body: ReactedBody, SwitchBody, SettingsBody, None, or MessageBody for the other kinds
-    (EDITED, MEDIA_RESOLVED, BLOCKED_MESSAGE, GROUP_CHANGED, and messages that mention somebody or name media)."""
+    """A record and its decoded body: MessageBody for EDITED, MEDIA_RESOLVED, BLOCKED_MESSAGE, SHADOW_MESSAGE,
+    GROUP_CHANGED, and messages that mention somebody or name media; for the other kinds the type in their row
+    (kinds.py), or None.
+    """
 
     record: Record
     body: Any
@@ -54,11 +58,13 @@ _KEEP_OLD_TEXT = HotStatement("""
     INSERT INTO message_edits (conversation_id, seq, version, body, editor_id, replaced_at)
     SELECT conversation_id, seq, :version, body, :user, :at FROM messages
     WHERE conversation_id = :conversation AND seq = :seq AND deleted_at IS NULL AND version < :version
+      AND body IS DISTINCT FROM :body  -- an edit of metadata alone replaces no text
     ON CONFLICT DO NOTHING
 """)
 _EDIT = HotStatement("""
     UPDATE messages SET body = :body, edited_at = :at, mentions = CAST(:mentions AS bigint[]),
-        mentions_all = :mentions_all, version = :version
+        mentions_all = :mentions_all, version = :version,
+        extra = nullif(coalesce(extra, '{}') - CAST(:decided AS text[]) || CAST(:extra AS jsonb), '{}')
     WHERE conversation_id = :conversation AND seq = :seq AND deleted_at IS NULL AND version < :version
 """)
 _DELETE = HotStatement("""
@@ -70,7 +76,7 @@ _DELETE_DETAILS = tuple(
     HotStatement(f"DELETE FROM {table.__tablename__} WHERE conversation_id = :conversation AND seq = :seq")
     for table in DETAILS
 )
-_RECHECK_SHOWN = HotStatement(RECHECK_SHOWN)  # a device may display the deleted text
+_RECHECK_SHOWN = HotStatement(RECHECK_SHOWN)  # a device may display the old or deleted text
 _REACT = HotStatement("""
     INSERT INTO reactions (conversation_id, seq, user_id, emoji, version, created_at)
     SELECT conversation_id, seq, :user, :emoji, :version, :at FROM messages
@@ -115,22 +121,26 @@ _CHANGE_SETTINGS = HotStatement("""
         mute_except_mentions = coalesce(CAST(:except_mentions AS boolean), mute_except_mentions),
         archived = coalesce(CAST(:archived AS boolean), archived),
         pinned_at = CASE WHEN CAST(:pinned AS boolean) IS NULL THEN pinned_at
-                         WHEN :pinned THEN coalesce(pinned_at, :at) ELSE NULL END
+                         WHEN :pinned THEN coalesce(pinned_at, :at) ELSE NULL END,
+        marked_unread_seq = CASE WHEN CAST(:marked_unread AS boolean) IS NULL THEN marked_unread_seq
+                                 WHEN :marked_unread THEN CAST(:seq AS bigint) ELSE NULL END
     WHERE conversation_id = :conversation AND user_id = :user AND settings_version < :version
+""")
+_CLEAR = HotStatement("""
+    UPDATE members SET visible_from = greatest(visible_from, CAST(:seq AS bigint)), marked_unread_seq = NULL,
+        cleared_version = :version, removed_seq = CASE WHEN :removed THEN CAST(:seq AS bigint) END
+    WHERE conversation_id = :conversation AND user_id = :user AND left_seq IS NULL AND joined_version < :version
+      AND coalesce(cleared_version, 0) < :version
 """)
 _ADMIT = HotStatement("""
     UPDATE members SET left_seq = NULL, left_version = NULL, joined_version = :version
-    WHERE conversation_id = :conversation AND user_id = :user AND left_seq = 0
+    WHERE conversation_id = :conversation AND user_id = :user
+      AND (left_seq = 0 OR left_seq IS NULL AND joined_version < :version)
 """)
-_ANSWERED = HotStatement("DELETE FROM requests WHERE conversation_id = :conversation AND user_id = :user")
-_MENTION = HotStatement("""
-    INSERT INTO mentions (user_id, conversation_id, seq)
-    SELECT u, :conversation, :seq FROM unnest(CAST(:users AS bigint[])) AS named (u)
-    JOIN members AS m ON m.conversation_id = :conversation AND m.user_id = u
-    WHERE EXISTS (SELECT FROM messages WHERE conversation_id = :conversation AND seq = :seq AND version = :version)
-    ON CONFLICT DO NOTHING
+_READ_BY_SHADOW = HotStatement("""
+    UPDATE members SET own_read_seq = greatest(own_read_seq, CAST(:seq AS bigint))
+    WHERE conversation_id = :conversation AND user_id = :user AND left_seq IS NULL
 """)
-_UNMENTION = HotStatement("DELETE FROM mentions WHERE conversation_id = :conversation AND seq = :seq")
 _RAISE_VERSIONS = HotStatement("""
     UPDATE conversations SET version = greatest(version, v)
     FROM unnest(CAST(:ids AS bigint[]), CAST(:versions AS bigint[])) AS new (c, v) WHERE id = c AND version < v
@@ -148,20 +158,39 @@ def _act(record: Record) -> dict[str, Any]:
 
 def _edit(conn: Connection, change: Change) -> list[str]:
     record, body = change
-    values = _act(record)
+    values = {**_act(record), "body": body.message}
     _KEEP_OLD_TEXT.run(conn, **values)
     mentions = int_array(body.mentions) if isinstance(body.mentions, list) and body.mentions else None
     mentions_all = body.mentions_all is True
-    if _EDIT.run(conn, **values, body=body.message, mentions=mentions, mentions_all=mentions_all):
-        _UNMENTION.run(conn, **values)
-        _mention(conn, change)
+    decided, extra = _rare_fields(body)
+    values |= {"mentions": mentions, "mentions_all": mentions_all}
+    before = mentions_all and mentions_all_members(conn, record)
+    if _EDIT.run(conn, **values, decided=decided, extra=extra):
+        replace_mentions(conn, record, body, mentioned_all=before)
+        _RECHECK_SHOWN.run(conn, **_place(record), only=None)
     return media_uses.mark_unannounced(conn, record.conversation_id, record.seq, body.attachments)
+
+
+def _rare_fields(body: MessageBody) -> tuple[str, str]:
+    """Returns the fields of ``extra`` that an edit decides, as an array literal, and their new values as JSON."""
+    decided = ["mentionsOnline"]
+    values: dict[str, Any] = {"mentionsOnline": True} if body.mentions_online is True else {}
+    if body.metadata is not msgspec.UNSET:
+        decided.append("metadata")
+        values |= {"metadata": body.metadata} if body.metadata else {}
+    return text_array(decided), msgspec.json.encode(values).decode()
+
+
+def _end_stream(conn: Connection, change: Change) -> None:
+    record, body = change
+    if streams.end(conn, record, body, *_rare_fields(body)):
+        replace_mentions(conn, record, body, mentioned_all=False)
 
 
 def _delete(conn: Connection, change: Change) -> None:
     values = _act(change.record)
     _DELETE.run(conn, **values)
-    _RECHECK_SHOWN.run(conn, **values)
+    _RECHECK_SHOWN.run(conn, **values, only=None)
     for statement in _DELETE_DETAILS:
         statement.run(conn, **values)
     media_uses.release(conn, change.record.conversation_id, [change.record.seq])
@@ -170,7 +199,9 @@ def _delete(conn: Connection, change: Change) -> None:
 def _react(conn: Connection, change: Change) -> None:
     record, body = change
     statement = _REACT if body.on else _UNREACT
-    statement.run(conn, **_act(record), emoji=body.emoji)
+    emoji = normal_emoji(body.emoji)  # a record of the previous release may have another form, or any text
+    if emoji is not None:
+        statement.run(conn, **_act(record), emoji=emoji)
     _MOVE_VERSION.run(conn, **_place(record))
 
 
@@ -182,6 +213,7 @@ def _pin(conn: Connection, change: Change) -> None:
 
 def _hide(conn: Connection, change: Change) -> None:
     _HIDE.run(conn, **_act(change.record))
+    _RECHECK_SHOWN.run(conn, **_place(change.record), only=change.record.user_id)
 
 
 def _star(conn: Connection, change: Change) -> None:
@@ -189,10 +221,12 @@ def _star(conn: Connection, change: Change) -> None:
 
 
 def _add_details(conn: Connection, change: Change) -> list[str]:
-    """Stores the mentions and media of a message. Few messages have them; the row itself is already stored
-    (batch_writes.py)."""
-    _mention(conn, change)
+    """Stores the mentions and media of a message, and that it is a stream. Few messages have any; the row itself is
+    already stored (batch_writes.py)."""
     record, attachments = change.record, change.body.attachments
+    add_mentions(conn, record, change.body)
+    if change.body.streaming is True:
+        streams.begin(conn, record)
     return media_uses.add_uses(conn, record.conversation_id, record.seq, attachments) if attachments else []
 
 
@@ -200,6 +234,14 @@ def _hide_blocked(conn: Connection, change: Change) -> list[str]:
     """Hides a stored message from the receiver, because the receiver has blocked its sender."""
     _HIDE.run(conn, **_place(change.record), user=change.body.receiver_id)
     return _add_details(conn, change)
+
+
+def _read_by_shadow(conn: Connection, change: Change) -> None:
+    _READ_BY_SHADOW.run(conn, **_act(change.record))
+
+
+def _shadow_change(conn: Connection, change: Change) -> None:
+    shadow_changes.add_change(conn, change.record)
 
 
 def _settle_media(conn: Connection, change: Change) -> None:
@@ -222,20 +264,29 @@ def _change_settings(conn: Connection, change: Change) -> None:
         except_mentions=_given(body.except_mentions),
         archived=_given(body.archived),
         pinned=_given(body.pinned),
+        marked_unread=_given(body.marked_unread),
     )
 
 
+def _clear(conn: Connection, change: Change) -> None:
+    """Raises the member's ``visible_from``, which every read of messages respects. A device may still display a
+    notification of a message that was cleared.
+    """
+    _CLEAR.run(conn, **_act(change.record), removed=change.body.removed)
+    _RECHECK_SHOWN.run(conn, **_place(change.record) | {"seq": 0}, only=change.record.user_id)
+
+
 def _admit(conn: Connection, change: Change) -> None:
-    """Shows a direct conversation to the user from whom it was held back, and ends the request."""
+    """Shows a direct conversation to the user from whom it was held back, and ends the request. Or notes that an
+    imported conversation is shown to its member.
+    """
     place = {"conversation": change.record.conversation_id, "user": change.record.user_id}
     _ADMIT.run(conn, **place, version=change.record.version)
-    _ANSWERED.run(conn, **place)
+    admissions.answer(conn, change.record.user_id, change.record.conversation_id)
 
 
-def _mention(conn: Connection, change: Change) -> None:
-    record, body = change
-    if isinstance(body.mentions, list):
-        _MENTION.run(conn, **_place(record), users=int_array(body.mentions))
+def _set_draft(conn: Connection, change: Change) -> None:
+    drafts.set_draft(conn, change.record, change.body)
 
 
 def _change_group(conn: Connection, change: Change) -> None:
@@ -244,6 +295,7 @@ def _change_group(conn: Connection, change: Change) -> None:
     if system["type"] in ("left", "removed"):
         left = system.get("userIds", [record.user_id])
         _REMOVE_STARS.run(conn, **_place(record), users=int_array(left))
+        drafts.remove_drafts(conn, record.conversation_id, left, record.version)
 
 
 APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
@@ -258,8 +310,16 @@ APPLY: dict[int, Callable[[Connection, Change], list[str] | None]] = {
     Kind.BLOCKED_MESSAGE: _hide_blocked,
     Kind.GROUP_CHANGED: _change_group,
     Kind.ADMITTED: _admit,
+    Kind.DRAFTED: _set_draft,
+    Kind.CLEARED: _clear,
     Kind.MEDIA: _settle_media,
     Kind.MEDIA_RESOLVED: _refresh,
+    Kind.STREAM_ENDED: _end_stream,
+    Kind.SHADOW_MESSAGE: _add_details,
+    Kind.SHADOW_READ: _read_by_shadow,
+    Kind.SHADOW_EDITED: _shadow_change,
+    Kind.SHADOW_REACTED: _shadow_change,
+    Kind.SHADOW_PINNED: _shadow_change,
 }
 
 
@@ -268,8 +328,10 @@ def _given(value: Any) -> Any:
 
 
 def _raise_versions(conn: Connection, changes: Sequence[Change]) -> None:
-    """Queries for changes since a version read only conversations with a later version."""
+    """Queries for changes since a version read only conversations with a later version. Drafts have a query of their
+    own, and change far more often.
+    """
     latest: dict[int, int] = {}
-    for record, _ in changes:
+    for record in (change.record for change in changes if change.record.kind != Kind.DRAFTED):
         latest[record.conversation_id] = max(record.version, latest.get(record.conversation_id, 0))
     _RAISE_VERSIONS.run(conn, ids=int_array(latest), versions=int_array(latest.values()))

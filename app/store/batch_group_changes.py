@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec.json import encode
 from sqlalchemy import Connection
 
 from app.core.records import Record
@@ -38,7 +39,9 @@ _SET_INFO = HotStatement("""
     UPDATE conversations SET name = coalesce(CAST(:name AS text), name),
         description = CASE WHEN :has_description THEN CAST(:description AS text) ELSE description END,
         avatar_url = CASE WHEN :has_avatar THEN CAST(:avatar AS text) ELSE avatar_url END,
-        history = coalesce(CAST(:history AS text), history)
+        history = coalesce(CAST(:history AS text), history),
+        read_only = coalesce(CAST(:read_only AS boolean), read_only),
+        metadata = CASE WHEN :has_metadata THEN CAST(:metadata AS jsonb) ELSE metadata END
     WHERE id = :conversation AND info_version < :version
 """)
 _INFO_VERSION = HotStatement("""
@@ -82,6 +85,9 @@ def _set_info(conn: Connection, record: Record, system: dict[str, Any]) -> None:
         has_avatar="avatarUrl" in system,
         avatar=system.get("avatarUrl"),
         history=system.get("history"),
+        read_only=system.get("readOnly"),
+        has_metadata="metadata" in system,
+        metadata=encode(system["metadata"]).decode() if system.get("metadata") else None,
     )
 
 

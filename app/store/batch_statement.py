@@ -32,6 +32,7 @@ class NewMessage(NamedTuple):
     mentions: str | None = None  # an array literal
     mentions_all: bool = False
     extra: str | None = None  # JSON text
+    shadow: bool = False
 
 
 class Receipt(NamedTuple):
@@ -45,8 +46,9 @@ class Receipt(NamedTuple):
 
 
 _FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = 1 AND epoch = %s FOR NO KEY UPDATE)"
-# Open until somebody in the deployment registers the first device; until then there is nothing to push.
-_FENCE_WITHOUT_DEVICES = _FENCE.replace("FOR NO", "AND NOT pushing FOR NO")
+# Open until somebody in the deployment registers the first device; until then there is nothing to push. And open until
+# a host asks for events; until then there is no feed.
+_WITHOUT_DEVICES, _WITHOUT_FEED = "AND NOT pushing ", "AND NOT feeding "
 
 
 def _insert_messages(columns: str = "", values: str = "", arrays: str = "", names: str = "") -> str:
@@ -64,10 +66,10 @@ def _insert_messages(columns: str = "", values: str = "", arrays: str = "", name
 _MESSAGES = _insert_messages()
 # With the columns that few messages use, so that the other messages do not pay for them.
 _DETAILED = _insert_messages(
-    ", mentions, mentions_all, extra",
-    ", CAST(me AS bigint[]), al, CAST(e AS jsonb)",
-    ", CAST(%s AS text[]), CAST(%s AS boolean[]), CAST(%s AS text[])",
-    ", me, al, e",
+    ", mentions, mentions_all, extra, shadow",
+    ", CAST(me AS bigint[]), al, CAST(e AS jsonb), sh",
+    ", CAST(%s AS text[]), CAST(%s AS boolean[]), CAST(%s AS text[]), CAST(%s AS boolean[])",
+    ", me, al, e, sh",
 )
 _CONVERSATIONS = """moved AS (
     UPDATE conversations
@@ -94,6 +96,7 @@ _SEEN = """seen AS (
 @lru_cache
 def statement_for(
     without_devices: bool,
+    without_feed: bool,
     messages: bool,
     detailed: bool,
     conversations: bool,
@@ -107,14 +110,15 @@ def statement_for(
 
     Its single row is (1 if the fence was open, number of inserted messages, number of queued pushes).
     """
-    parts = [_FENCE_WITHOUT_DEVICES if without_devices else _FENCE]
+    expected = _WITHOUT_DEVICES * without_devices + _WITHOUT_FEED * without_feed
+    parts = [_FENCE.replace("FOR NO", f"{expected}FOR NO")]
     if messages:
         parts.append(
             (_DETAILED if detailed else _MESSAGES)
             + ("ON CONFLICT DO NOTHING RETURNING 1)" if expect_conflicts else ")")
         )
     parts += [_CONVERSATIONS] * conversations + [_RECEIPTS] * receipts + [_SEEN] * seen
-    parts += [push_cte(messages=triggers, read=read)] * (triggers or read)
+    parts += [push_cte(messages=triggers, read=read, feeding=not without_feed)] * (triggers or read)
     inserted = "(SELECT count(*) FROM added)" if messages and expect_conflicts else "0"
     pushes = "(SELECT count(*) FROM pushes)" if triggers or read else "0"
     return f"WITH {', '.join(parts)} SELECT (SELECT count(*) FROM fence), {inserted}, {pushes}".encode()
@@ -142,12 +146,16 @@ def parameters_of(
 
 
 def _message_columns(messages: Sequence[NewMessage], *, detailed: bool) -> list[str]:
-    c, s, i, u, k, b, a, r, v, ms, mentions, everybody, extra = zip(*messages, strict=True)
+    c, s, i, u, k, b, a, r, v, ms, mentions, everybody, extra, shadow = zip(*messages, strict=True)
     columns = [int_array(c), int_array(s), text_array(i), int_array(u), text_array(k), text_array(b)]
     columns += [text_array(a), text_array(r), int_array(v), int_array(ms)]
     if detailed:
-        columns += [text_array(mentions), text_array("t" if all_ else "f" for all_ in everybody), text_array(extra)]
+        columns += [text_array(mentions), _flags(everybody), text_array(extra), _flags(shadow)]
     return columns
+
+
+def _flags(values: Iterable[bool]) -> str:
+    return text_array("t" if value else "f" for value in values)
 
 
 def _latest(last_seen: Sequence[tuple[int, int]]) -> dict[int, int]:
@@ -162,12 +170,14 @@ def _columns(rows: Iterable[Sequence[int]]) -> list[str]:
 
 
 def _positions(messages: Sequence[NewMessage], receipts: Sequence[Receipt]) -> list[tuple[int, int, int, int]]:
-    """Returns (conversation, greatest seq, greatest version, latest ms) for each conversation of the batch."""
+    """Returns (conversation, greatest seq, greatest version, latest ms) for each conversation of the batch. A message
+    that only its sender sees is no activity.
+    """
     found: dict[int, tuple[int, int, int]] = {}
     get = found.get
-    for conversation, seq, _, _, _, _, _, _, version, ms, *_ in messages:
+    for conversation, seq, _, _, _, _, _, _, version, ms, *_, shadow in messages:
         s, v, at = get(conversation, (0, 0, 0))
-        found[conversation] = (max(seq, s), max(version, v), max(ms, at))
+        found[conversation] = (max(seq, s), max(version, v), at if shadow else max(ms, at))
     for conversation, _, _, _, version in receipts:
         s, v, at = get(conversation, (0, 0, 0))
         found[conversation] = (s, max(version, v), at)

@@ -20,13 +20,15 @@ from sqlalchemy import Connection, Engine
 
 from app.store.batch_pending_pushes import PushTrigger, push_parameters
 from app.store.batch_statement import NewMessage, Receipt, parameters_of, statement_for
-from app.store.engine import autocommit, writing
+from app.store.engine import autocommit, reading, writing
 from app.store.epochs import StaleEpochError
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, driver, ms_of
 
-# Engines of deployments in which somebody has registered a device.
+# Engines of deployments in which somebody has registered a device, or whose host gets events.
 _PUSHING: WeakSet[Engine] = WeakSet()
+_FEEDING: WeakSet[Engine] = WeakSet()
+_READ_STATE = HotStatement("SELECT pushing, feeding FROM log_state WHERE id = 1")
 
 
 class Conflict(Struct, frozen=True):
@@ -53,16 +55,19 @@ class UnstorableError(Exception):
 
 class Stored(NamedTuple):
     """``pushes``: the number of queued rows that are due now (store/pending_pushes.py). ``settled``: what ``apply``
-    returned.
+    returned. ``events``: the number of events for hosts.
     """
 
     conflicts: list[Conflict]
     pushes: int
     settled: Sequence[str] = ()
+    events: int = 0
 
 
 # Applies the other changes of the batch in its transaction, except those of rejected messages (their versions).
 Apply = Callable[[Connection, frozenset[int]], list[str]]
+# Writes the events of the batch, with the same exception. Returns how many there are.
+Feed = Callable[[Connection, frozenset[int]], int]
 
 
 def store_batch(
@@ -89,23 +94,37 @@ def store_batch_and_enqueue_pushes(
     last_seen: Sequence[tuple[int, int]] = (),
     triggers: Callable[[], Sequence[PushTrigger]] = lambda: (),
     apply: Apply | None = None,
+    feed: Feed | None = None,
 ) -> Stored:
     """Stores the batch like ``store_batch``, and queues push notifications in the same transaction: for the messages of
     ``triggers``, and for displayed notifications whose messages were read.
 
     ``apply`` runs in the same transaction. Messages and changes of one batch must become visible together: between a
-    removal and the messages after it, a reader would give those messages to the removed member.
+    removal and the messages after it, a reader would give those messages to the removed member. ``feed`` runs in it as
+    well, last, and only if a host gets events.
     """
     if not (messages or receipts or last_seen or apply):
         return Stored([], 0)
-    if engine not in _PUSHING:
+    while True:
+        feeding = engine in _FEEDING
+        owed = triggers() if feeding or engine in _PUSHING else None
         try:
-            return _store(engine, epoch, messages, receipts, last_seen, None, apply)
-        except StaleEpochError:  # the epoch is stale, or somebody registered the first device
-            stored = _store(engine, epoch, messages, receipts, last_seen, triggers(), apply)
-            _PUSHING.add(engine)
-            return stored
-    return _store(engine, epoch, messages, receipts, last_seen, triggers(), apply)
+            return _store(engine, epoch, messages, receipts, last_seen, owed, apply, feed, feeding=feeding)
+        except StaleEpochError:  # the epoch is stale, or the first device was registered, or the first host asked
+            if not _learn_state(engine):
+                raise
+
+
+def _learn_state(engine: Engine) -> bool:
+    """Returns whether the fence was closed because there is now something to push or to feed."""
+    with reading(engine) as conn:
+        pushing, feeding = _READ_STATE.rows(conn)[0]
+    learned = False
+    for engines, on in ((_PUSHING, pushing), (_FEEDING, feeding)):
+        if on and engine not in engines:
+            engines.add(engine)
+            learned = True
+    return learned
 
 
 def _store(
@@ -116,20 +135,26 @@ def _store(
     last_seen: Sequence[tuple[int, int]],
     triggers: Sequence[PushTrigger] | None,
     apply: Apply | None,
+    feed: Feed | None,
+    *,
+    feeding: bool,
 ) -> Stored:
-    """``triggers`` is None if the fence must require that no device was ever registered."""
-    detailed = any(message.mentions or message.mentions_all or message.extra for message in messages)
+    """``triggers`` is None if the fence must require that no device was ever registered. Unless ``feeding``, it must
+    require that no host gets events.
+    """
+    detailed = any(one.mentions or one.mentions_all or one.extra or one.shadow for one in messages)
     read = [] if triggers is None else [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
     has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
     parameters = parameters_of(epoch, messages, receipts, last_seen, detailed=detailed)
     parameters += push_parameters(triggers or (), read)
-    parts = (triggers is None, *has, bool(triggers), bool(read))
+    parts = (triggers is None, not feeding, *has, bool(triggers), bool(read))
+    feed = feed if feeding else None
     try:
-        if apply is None:
+        if apply is None and feed is None:
             with autocommit(engine) as conn:
                 return _write(conn, messages, parts, parameters)
         with writing(engine) as conn:
-            return _write_and_apply(conn, messages, parts, parameters, apply)
+            return _write_and_apply(conn, messages, parts, parameters, apply, feed)
     except (psycopg.DataError, psycopg.IntegrityError, ProgramLimitExceeded, UnicodeError) as error:
         raise UnstorableError(type(error).__name__) from error
 
@@ -143,13 +168,19 @@ def _write(conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ..
 
 
 def _write_and_apply(
-    conn: Connection, messages: Sequence[NewMessage], has: tuple[bool, ...], parameters: list[Any], apply: Apply
+    conn: Connection,
+    messages: Sequence[NewMessage],
+    has: tuple[bool, ...],
+    parameters: list[Any],
+    apply: Apply | None,
+    feed: Feed | None,
 ) -> Stored:
     """Expects conflicts from the start, because a failed statement would end the transaction."""
     stored, pushes = _run(conn, statement_for(*has, True), parameters)
     conflicts = _conflicts(conn, messages) if stored < len(messages) else []
-    settled = apply(conn, frozenset(messages[conflict.index].version for conflict in conflicts))
-    return Stored(conflicts, pushes, settled)
+    rejected = frozenset(messages[conflict.index].version for conflict in conflicts)
+    settled = apply(conn, rejected) if apply is not None else []
+    return Stored(conflicts, pushes, settled, feed(conn, rejected) if feed is not None else 0)
 
 
 def _run(conn: Connection, statement: bytes, parameters: list[Any]) -> tuple[int, int]:

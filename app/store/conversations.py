@@ -1,4 +1,4 @@
-"""Conversations: opening a direct one, the state that Redis is filled with, and members' lists."""
+"""Conversations: the state that Redis is filled with, and members' lists."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from app.core.avatars import shown
+from app.core.metadata import as_text
 from app.store.direct_pairs import blockers_of
-from app.store.messages import COUNT_CAP, StoredMessage, columns, not_hidden, unread_count
+from app.store.drafts import StoredDraft, draft_columns
+from app.store.messages import COUNT_CAP, IS_MARKED_UNREAD, StoredMessage, columns, not_hidden, read_by, unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
-from app.store.visibility import are_contacts
 
+# What Redis and events have of a group beside its members.
+INFO = ("name", "description", "avatarUrl", "history", "externalId", "readOnly", "metadata")
 # The number of members that are shown with a conversation. Further members are read page by page.
 MEMBERS_SHOWN = 100
 
@@ -31,7 +34,7 @@ class MemberState(NamedTuple):
 class ConversationState(Struct, frozen=True):
     """The state of a conversation that Redis needs, from one snapshot.
 
-    ``info`` has the name, description, avatarUrl and history of a group, without those that are not set. ``floors`` is
+    ``info`` has the fields of INFO of a group, without those that are not set; the metadata as text. ``floors`` is
     user -> seq up to which the user sees no messages, without zeros. ``blockers`` are the users of a direct
     conversation who cannot write in it (direct_pairs.py).
     """
@@ -41,17 +44,10 @@ class ConversationState(Struct, frozen=True):
     last_seq: int
     version: int
     members: list[MemberState]
-    info: dict[str, str]
+    info: dict[str, Any]
     floors: dict[int, int]
     blockers: list[int]
-
-
-class OpenedDirect(NamedTuple):
-    """``held`` is the user from whom the conversation is held back until they agree, or None (direct_pairs.py)."""
-
-    id: int
-    created: bool
-    held: int | None = None
+    marked_unread: list[int] = []
 
 
 class ActivityCursor(NamedTuple):
@@ -92,53 +88,29 @@ class ConversationSummary(Struct, frozen=True):
     mentions: int
     info_version: int
     except_mentions: bool
+    marked_unread_seq: int | None
+    external_id: str | None
+    read_only: bool
+    metadata: dict[str, Any] | None
+    draft: StoredDraft | None
 
     @property
     def cursor(self) -> ActivityCursor:
         return ActivityCursor(self.activity_us, self.id)
 
 
-# One statement creates the conversation with its members. Of two callers at once, the second one waits for the first
-# one's commit, then neither inserts nor sees the new row: its snapshot is older. It sees the row when it tries again.
-# A new conversation is held back from the other user if they do not let its opener write to them.
-_OPEN_DIRECT = HotStatement(f"""
-    WITH found AS (
-        SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high
-    ), people AS (
-        SELECT id FROM users WHERE id IN (:low, :high) AND deleted_at IS NULL
-    ), made AS (
-        INSERT INTO conversations (kind, direct_low, direct_high, member_count, created_by)
-        SELECT 'direct', :low, :high, :expected, :user
-        WHERE NOT EXISTS (SELECT FROM found) AND (SELECT count(*) FROM people) = :expected
-        ON CONFLICT (direct_low, direct_high) DO NOTHING RETURNING id
-    ), held AS (
-        SELECT made.id AS conversation_id, u.id AS user_id FROM made
-        JOIN users AS u ON u.id IN (:low, :high) AND u.id <> :user
-        WHERE CASE u.may_write WHEN 'everyone' THEN false
-              WHEN 'contacts' THEN NOT {are_contacts("u.id", "CAST(:user AS bigint)")} ELSE true END
-    ), joined AS (
-        INSERT INTO members (conversation_id, user_id, left_seq, left_version)
-        SELECT made.id, people.id, CASE WHEN held.user_id = people.id THEN 0 END,
-               CASE WHEN held.user_id = people.id THEN 0 END
-        FROM made CROSS JOIN people LEFT JOIN held ON true
-    ), asked AS (
-        INSERT INTO requests (user_id, conversation_id, from_id) SELECT user_id, conversation_id, :user FROM held
-    )
-    SELECT id, false, 1, (SELECT m.user_id FROM members AS m WHERE m.conversation_id = found.id AND m.left_seq = 0)
-    FROM found
-    UNION ALL SELECT id, true, 1, (SELECT user_id FROM held) FROM made
-    UNION ALL SELECT 0, false, 0, NULL FROM people HAVING count(*) < :expected
-""")
 # One row per conversation, so that its name is not repeated for each of 5,000 members.
 _STATE = HotStatement(f"""
-    SELECT c.id, c.kind, c.last_seq, c.version, c.name, c.description, c.avatar_url, c.history,
+    SELECT c.id, c.kind, c.last_seq, c.version, c.name, c.description, c.avatar_url, c.history, c.external_id,
+           CASE WHEN c.read_only THEN true END, c.metadata,
            m.users, m.roles, m.delivered, m.read, m.floors,
-           ARRAY({blockers_of("c.id", "c.direct_low", "c.direct_high")})
+           ARRAY({blockers_of("c.id", "c.direct_low", "c.direct_high")}), m.marked
     FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
     JOIN conversations AS c ON c.id = wanted.id
     CROSS JOIN LATERAL (
         SELECT array_agg(user_id) AS users, array_agg(role) AS roles, array_agg(last_delivered_seq) AS delivered,
-               array_agg(last_read_seq) AS read, array_agg(visible_from) AS floors
+               array_agg(last_read_seq) AS read, array_agg(visible_from) AS floors,
+               array_agg(user_id) FILTER (WHERE {IS_MARKED_UNREAD}) AS marked
         FROM (SELECT * FROM members AS x
               WHERE x.conversation_id = c.id AND x.left_seq IS NULL ORDER BY x.user_id) AS x
     ) AS m
@@ -162,12 +134,12 @@ _MENTIONS = f"""(
         (SELECT x.seq FROM mentions AS n
          JOIN messages AS x ON x.conversation_id = n.conversation_id AND x.seq = n.seq AND x.sender_id <> m.user_id
          WHERE n.user_id = m.user_id AND n.conversation_id = m.conversation_id
-           AND n.seq > greatest(m.last_read_seq, m.visible_from) AND {not_hidden("n", "m.user_id")}
+           AND n.seq > greatest({read_by("m")}, m.visible_from) AND {not_hidden("x", "m.user_id")}
          LIMIT {COUNT_CAP})
         UNION
         (SELECT x.seq FROM messages AS x
          WHERE x.mentions_all AND x.conversation_id = m.conversation_id AND x.sender_id <> m.user_id
-           AND x.seq > greatest(m.last_read_seq, m.visible_from) AND {not_hidden("x", "m.user_id")}
+           AND x.seq > greatest({read_by("m")}, m.visible_from) AND {not_hidden("x", "m.user_id")}
          LIMIT {COUNT_CAP})
     ) AS naming)"""
 
@@ -181,18 +153,20 @@ def _summaries(which: str, order_and_limit: str) -> HotStatement:
     return HotStatement(f"""
         SELECT c.id, c.kind, c.name, c.last_seq, c.version,
                CAST(date_part('epoch', c.last_activity_at) * 1000000 AS bigint),
-               c.member_count, m.last_read_seq,
-               CASE WHEN c.last_seq > m.last_read_seq THEN {unread_count("m")} ELSE 0 END, {ms_of("m.muted_until")},
+               c.member_count, {read_by("m")},
+               CASE WHEN c.last_seq > {read_by("m")} THEN {unread_count("m")} ELSE 0 END, {ms_of("m.muted_until")},
                c.description, c.avatar_url, c.history, m.archived, {ms_of("m.pinned_at")},
                m.visible_from, m.joined_version, m.role,
-               CASE WHEN c.last_seq > m.last_read_seq THEN {_MENTIONS} ELSE 0 END, c.info_version,
-               m.mute_except_mentions, {columns("last")}
+               CASE WHEN c.last_seq > {read_by("m")} THEN {_MENTIONS} ELSE 0 END, c.info_version,
+               m.mute_except_mentions, m.marked_unread_seq, c.external_id, c.read_only, c.metadata,
+               {draft_columns("d")}, {columns("last")}
         FROM (
             SELECT c.id, c.last_activity_at FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
             WHERE m.user_id = :user_id AND m.left_seq IS NULL AND {which} {order_and_limit}
         ) AS page
         JOIN conversations AS c ON c.id = page.id
         JOIN members AS m ON m.conversation_id = page.id AND m.user_id = :user_id
+        LEFT JOIN drafts AS d ON d.user_id = m.user_id AND d.conversation_id = c.id
         LEFT JOIN LATERAL (
             SELECT * FROM messages AS x
             WHERE x.conversation_id = c.id AND x.seq > m.visible_from AND {not_hidden("x", "m.user_id")}
@@ -202,27 +176,17 @@ def _summaries(which: str, order_and_limit: str) -> HotStatement:
     """)
 
 
+# A conversation that its member removed from the list comes back with the next message that the member sees.
+_LISTED = f"""(m.removed_seq IS NULL OR c.last_seq > m.removed_seq AND EXISTS (
+    SELECT FROM messages AS x
+    WHERE x.conversation_id = c.id AND x.seq > m.removed_seq AND {not_hidden("x", "m.user_id")}
+))"""
 _PAGE = _summaries(
-    "(c.last_activity_at, c.id) < (to_timestamp(CAST(:us AS float8) / 1000000), :id)",
+    f"{_LISTED} AND (c.last_activity_at, c.id) < (to_timestamp(CAST(:us AS float8) / 1000000), :id)",
     "ORDER BY c.last_activity_at DESC, c.id DESC LIMIT :limit",
 )
 _ONE = _summaries("m.conversation_id = :conversation_id", "")
 _END_OF_TIME_US = 4_102_444_800_000_000  # the year 2100
-
-
-def get_or_create_direct(conn: Connection, user: int, other: int) -> OpenedDirect | None:
-    """Returns the direct conversation of two users, or of one user with themselves. ``user`` opens it.
-
-    If ``other`` does not let ``user`` write to them, a new conversation is held back from them, and a request waits.
-    Returns None if one of them does not exist or was deleted. Of many callers at once, exactly one creates. Needs no
-    transaction.
-    """
-    low, high = min(user, other), max(user, other)
-    values = {"low": low, "high": high, "expected": 1 if low == high else 2, "user": user}
-    for _ in range(3):
-        for conversation, created, possible, held in _OPEN_DIRECT.rows(conn, **values):
-            return OpenedDirect(conversation, created, held) if possible else None
-    raise LookupError("the direct conversation was neither found nor created")
 
 
 def load_state(conn: Connection, conversation_ids: Sequence[int]) -> list[ConversationState]:
@@ -231,14 +195,16 @@ def load_state(conn: Connection, conversation_ids: Sequence[int]) -> list[Conver
 
 
 def _state(row: tuple[Any, ...]) -> ConversationState:
-    conversation, kind, last_seq, version, *info, users, roles, delivered, read, floors, blockers = row
+    conversation, kind, last_seq, version, *info, users, roles, delivered, read, floors, blockers, marked = row
     members = list(map(MemberState, users or (), roles or (), delivered or (), read or ()))
-    given = zip(("name", "description", "avatarUrl", "history"), info, strict=True)
+    given = zip(INFO, info, strict=True)
     named = {name: value for name, value in given if value is not None} if kind == "group" else {}
     if shown(named.get("avatarUrl")) is None:
         named.pop("avatarUrl", None)
+    if "metadata" in named:
+        named["metadata"] = as_text(named["metadata"])
     hidden = {user: floor for user, floor in zip(users or (), floors or (), strict=True) if floor}
-    return ConversationState(conversation, kind, last_seq, version, members, named, hidden, blockers)
+    return ConversationState(conversation, kind, last_seq, version, members, named, hidden, blockers, marked or [])
 
 
 def conversation_ids_of(conn: Connection, user_id: int) -> list[int]:
@@ -282,6 +248,7 @@ def _members(
 
 
 def _summary(row: tuple[Any, ...], members: dict[int, list[MemberState]]) -> ConversationSummary:
-    last = StoredMessage(*row[21:]) if row[21] is not None else None
-    values = [*row[:10], last, members.get(row[0], []), *row[10:21]]
+    draft = StoredDraft(*row[25:29]) if row[25] is not None else None
+    last = StoredMessage(*row[29:]) if row[29] is not None else None
+    values = [*row[:10], last, members.get(row[0], []), *row[10:25], draft]
     return ConversationSummary(*values)

@@ -1,4 +1,4 @@
-"""Which users a viewer knows already: those of common conversations, and those who wrote a request or were blocked."""
+"""The acquaintances of a user: members of common conversations, senders of requests, and blocked users."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from app.core.people_names import NameQuery
+from app.store.people_names import contacts_by_name
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
-from app.store.users import StoredUser, get_users
+from app.store.users import StoredUser, in_order
 
 _ACQUAINTED = HotStatement("""
     SELECT u FROM unnest(CAST(:ids AS bigint[])) AS u
@@ -16,18 +18,9 @@ _ACQUAINTED = HotStatement("""
        OR EXISTS (SELECT FROM members AS mine
                   JOIN members AS theirs ON theirs.conversation_id = mine.conversation_id AND theirs.user_id = u
                   WHERE mine.user_id = :viewer)
-       OR EXISTS (SELECT FROM requests WHERE user_id = :viewer AND from_id = u)
+       OR EXISTS (SELECT FROM requests
+                  WHERE user_id = :viewer AND from_id = u AND (refused OR answered_at IS NULL))
        OR EXISTS (SELECT FROM blocks WHERE user_id = :viewer AND blocked_id = u)
-""")
-# People of common conversations, by the beginning of a name.
-_NAMED = HotStatement("""
-    SELECT u.id FROM users AS u
-    WHERE u.deleted_at IS NULL AND u.id IN (
-        SELECT theirs.user_id FROM members AS mine
-        JOIN members AS theirs ON theirs.conversation_id = mine.conversation_id
-        WHERE mine.user_id = :viewer AND mine.left_seq IS NULL AND coalesce(theirs.left_seq, 0) = 0)
-      AND (starts_with(u.username, :prefix) OR starts_with(lower(u.display_name), :prefix))
-    ORDER BY u.username LIMIT :limit
 """)
 
 
@@ -38,6 +31,5 @@ def acquainted(conn: Connection, viewer: int, user_ids: Sequence[int]) -> set[in
 
 def contacts_named(conn: Connection, viewer: int, prefix: str, limit: int) -> list[StoredUser]:
     """Returns people of the viewer's conversations whose names begin with ``prefix``, by username."""
-    rows = _NAMED.rows(conn, viewer=viewer, prefix=prefix.strip().lower(), limit=limit)
-    found = get_users(conn, [user for (user,) in rows])
-    return [found[user] for (user,) in rows if user in found]
+    query = NameQuery(prefix)
+    return in_order(conn, contacts_by_name(conn, viewer, query)[:limit]) if query.start else []

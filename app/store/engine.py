@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -33,6 +33,7 @@ RV = TypeVar("RV")
 
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 15.0
+PAUSES = (0.2, 0.8, 3.2, 12.8)
 # Shares of db_timeout_seconds. The waits for a pooled connection and for an answer together stay below it.
 POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
 # Prefixes of SQLSTATE: connection failure, server shutting down or starting, no such database, authentication failure.
@@ -196,6 +197,20 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection = pooled.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
             yield connection
+
+
+def write_patiently(engine: Engine, write: Callable[[Connection], RV]) -> RV:
+    """Returns the result of ``write`` in a transaction. While Postgres is overloaded, tries again, five times in about
+    17 seconds; then raises Overloaded. ``write`` must be safe to repeat.
+    """
+    for pause in PAUSES:
+        try:
+            with writing(engine) as connection:
+                return write(connection)
+        except Overloaded:
+            time.sleep(pause)
+    with writing(engine) as connection:
+        return write(connection)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from app.store.engine import reading
 from app.store.messages import StoredMessage
 from app.store.models import Conversation, Export, ExportChunk, Member, User
 from app.store.sql import as_ms, first
-from app.store.users import EXISTS, USER_COLUMNS
+from app.store.users import EXISTS, USER_COLUMNS, StoredUser
 
 MESSAGES_AT_ONCE = 200  # with 8,000 characters per message, below 10 MB of memory
 
@@ -37,14 +37,7 @@ class StoredExport(Struct, frozen=True):
 class OwnData(Struct, frozen=True):
     """A user's profile, as it is written to their own export."""
 
-    id: int
-    username: str
-    display_name: str
-    avatar_url: str | None
-    last_seen_ms: int | None
-    last_seen_visible: str
-    may_add: str
-    may_write: str
+    user: StoredUser
     created_ms: int
     email: str | None
 
@@ -171,7 +164,11 @@ def forget_expired(conn: Connection, limit: int = 100) -> int:
 def own_data(conn: Connection, user_id: int) -> OwnData | None:
     """Returns the user's profile, or None if there is no such user."""
     profile = select(*USER_COLUMNS, as_ms(User.created_at), User.email).where(User.id == user_id, EXISTS)
-    return first(OwnData, conn.execute(profile).first())
+    row = conn.execute(profile).first()
+    if row is None:
+        return None
+    *user, created_ms, email = row
+    return OwnData(StoredUser(*user), created_ms, email)
 
 
 def next_conversation(conn: Connection, user_id: int, after: int) -> ExportedConversation | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from msgspec.json import encode
 from sqlalchemy import Connection
 
+from app.core.people_names import NameQuery
 from app.store.conversations import MemberState
+from app.store.people_names import MATCHES, match_values
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, structs
 
@@ -15,8 +19,10 @@ _CREATE = HotStatement("""
     WITH people AS (
         SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) AND deleted_at IS NULL
     ), made AS (
-        INSERT INTO conversations (kind, name, description, avatar_url, history, member_count, created_by)
-        SELECT 'group', :name, :description, :avatar_url, :history, :expected, :creator
+        INSERT INTO conversations (kind, name, description, avatar_url, history, read_only, metadata, member_count,
+            created_by)
+        SELECT 'group', :name, :description, :avatar_url, :history, :read_only, CAST(:metadata AS jsonb), :expected,
+            :creator
         WHERE (SELECT count(*) FROM people) = :expected RETURNING id
     ), joined AS (
         INSERT INTO members (conversation_id, user_id, role)
@@ -29,6 +35,13 @@ _PAGE = HotStatement("""
     WHERE conversation_id = :conversation_id AND user_id > :after AND coalesce(left_seq, 0) = 0
     ORDER BY user_id LIMIT :limit
 """)
+_PAGE_NAMED = HotStatement(f"""
+    SELECT m.user_id, m.role, m.last_delivered_seq, m.last_read_seq FROM members AS m
+    JOIN users AS u ON u.id = m.user_id
+    WHERE m.conversation_id = :conversation_id AND m.user_id > :after AND coalesce(m.left_seq, 0) = 0
+      AND {MATCHES}
+    ORDER BY m.user_id LIMIT :limit
+""")
 
 
 def create_group(
@@ -40,6 +53,8 @@ def create_group(
     description: str | None = None,
     avatar_url: str | None = None,
     history: str = "all",
+    read_only: bool = False,
+    metadata: dict[str, Any] | None = None,
 ) -> int | None:
     """Creates a group with the creator as its owner, and returns its id. Needs no transaction.
 
@@ -55,10 +70,18 @@ def create_group(
         description=description,
         avatar_url=avatar_url,
         history=history,
+        read_only=read_only,
+        metadata=encode(metadata).decode() if metadata else None,
     )
     return int(rows[0][0]) if rows else None
 
 
-def page_members(conn: Connection, conversation_id: int, after: int, limit: int) -> list[MemberState]:
-    """Returns the first members with ids greater than ``after``, by id."""
-    return structs(MemberState, _PAGE.rows(conn, conversation_id=conversation_id, after=after, limit=limit))
+def page_members(conn: Connection, conversation_id: int, after: int, limit: int, name: str = "") -> list[MemberState]:
+    """Returns the first members with ids greater than ``after``, by id. With a name, only those whose username, or
+    words of whose display name, begin with it, as people are found elsewhere.
+    """
+    place = {"conversation_id": conversation_id, "after": after, "limit": limit}
+    query = NameQuery(name)
+    if not query.start:
+        return structs(MemberState, _PAGE.rows(conn, **place))
+    return structs(MemberState, _PAGE_NAMED.rows(conn, **place, **match_values(query)))

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict
 
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.core.kinds import Kind
-from app.core.records import Record, SwitchBody, encode_body
+from app.core.kinds import CHANGE_VIEW, Kind
+from app.core.message_view import View
+from app.core.records import Record
+from app.store.cleared import cleared_since
+from app.store.drafts import drafts_since
 from app.store.messages import StoredMessage, columns, hidden_since, not_hidden
 from app.store.pg_arrays import int_array, text_array
+from app.store.shadow_changes import LASTING, SHADOW_COLUMNS, own_record
 from app.store.sql import HotStatement, ms_of, structs
 
 # The number of pinned messages that are shown per conversation.
 PINS_SHOWN = 100
 
 Place = tuple[int, int]
+Seen = tuple[int, Place]  # a viewer, and a message
+Shadows = Mapping[Seen, list[Record]]
 
 
 class Reaction(TypedDict):
@@ -38,11 +45,27 @@ class Reacted(NamedTuple):
 
 
 class Details:
-    """The fields of messages that differ from viewer to viewer. ``stars`` are (viewer, place)."""
+    """The fields of messages that differ from viewer to viewer. ``stars`` are (viewer, place); ``shadows`` are changes
+    that only the viewer sees.
+    """
 
-    def __init__(self, reactions: dict[Place, list[Reacted]], stars: Collection[tuple[int, Place]]) -> None:
+    def __init__(
+        self,
+        reactions: dict[Place, list[Reacted]],
+        stars: Collection[Seen],
+        shadows: Shadows = MappingProxyType({}),
+    ) -> None:
         self._reactions = reactions
         self._stars = stars
+        self._shadows = shadows
+
+    def show(self, view: View, viewer_id: int, place: Place) -> View:
+        """Adds the fields to the view of a message that all members share, and returns it."""
+        view |= self.seen_by(viewer_id, place)
+        if "deletedAt" not in view:
+            for record in self._shadows.get((viewer_id, place), ()):
+                CHANGE_VIEW[record.kind](view, record, True)
+        return view
 
     def seen_by(self, viewer_id: int, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {"reactions": [r.seen_by(viewer_id) for r in self._reactions.get(place, ())]}
@@ -114,11 +137,17 @@ _REACTIONS = HotStatement("""
     JOIN reactions AS r ON r.conversation_id = c AND r.seq = s
     GROUP BY r.conversation_id, r.seq, r.emoji ORDER BY min(r.version), r.emoji
 """)
-_STARS = HotStatement("""
-    SELECT s.user_id, s.conversation_id, s.seq
+# Stars, and changes during a shadow suspension. Nearly nobody has the latter, so they get no statement of their own.
+_STARS = HotStatement(f"""
+    SELECT s.user_id, s.conversation_id, s.seq, NULL, NULL, NULL, NULL, NULL
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, q)
     JOIN stars AS s ON s.conversation_id = c AND s.seq = q AND s.starred
     WHERE s.user_id = ANY(CAST(:viewers AS bigint[]))
+    UNION ALL
+    SELECT s.user_id, s.conversation_id, s.seq, {SHADOW_COLUMNS}
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS wanted (c, q)
+    JOIN shadow_changes AS s ON s.conversation_id = c AND s.seq = q AND s.user_id = ANY(CAST(:viewers AS bigint[]))
+    {LASTING} ORDER BY 5
 """)
 _STARRED = HotStatement(f"""
     SELECT s.version, {columns("x")} FROM stars AS s
@@ -126,11 +155,15 @@ _STARRED = HotStatement(f"""
     WHERE s.user_id = :user_id AND s.starred AND s.version < :before
     ORDER BY s.version DESC LIMIT :limit
 """)
-_STARS_SINCE = HotStatement("""
-    SELECT s.conversation_id, s.seq, CAST(x.id AS text), s.version, s.starred FROM stars AS s
+_STARS_SINCE = HotStatement(f"""
+    SELECT s.user_id, s.conversation_id, s.seq, {int(Kind.STARRED)}, s.version, 0, CAST(x.id AS text),
+           concat('"on":', CAST(s.starred AS text)) FROM stars AS s
     JOIN members AS m ON m.conversation_id = s.conversation_id AND m.user_id = s.user_id AND m.left_seq IS NULL
     JOIN messages AS x ON x.conversation_id = s.conversation_id AND x.seq = s.seq
-    WHERE s.user_id = :user_id AND s.version > :version ORDER BY s.version
+    WHERE s.user_id = :user_id AND s.version > :version
+    UNION ALL
+    SELECT s.user_id, s.conversation_id, s.seq, {SHADOW_COLUMNS} FROM shadow_changes AS s {LASTING}
+    WHERE s.user_id = :user_id AND s.version > :version ORDER BY 5
 """)
 # A group that the user joined has a joined_seq, and one with which they began has no joined_version.
 _ADMITTED_SINCE = HotStatement("""
@@ -146,7 +179,7 @@ _PREVIEW = "x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.b
 # A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves
 # is hidden with a later version: the viewer could read it, so live events and reads go on quoting it.
 _PREVIEWS = HotStatement(f"""
-    SELECT n, {_PREVIEW}, ARRAY(
+    SELECT n, {_PREVIEW}, x.shadow, ARRAY(
         SELECT h.user_id FROM conversations AS d
         JOIN hidden_messages AS h ON h.user_id IN (d.direct_low, d.direct_high)
             AND h.conversation_id = d.id AND h.seq = x.seq AND h.version = x.created_version
@@ -161,7 +194,8 @@ _PREVIEWS_FOR = HotStatement(f"""
     JOIN messages AS x ON x.id = i AND x.conversation_id = c
     JOIN members AS m ON m.conversation_id = c AND m.user_id = u AND m.visible_from < x.seq
         AND (m.left_seq IS NULL OR x.seq <= m.left_seq)
-    WHERE NOT EXISTS (SELECT FROM hidden_messages AS h WHERE h.user_id = u AND h.conversation_id = c
+    WHERE NOT (x.shadow AND x.sender_id <> u)
+      AND NOT EXISTS (SELECT FROM hidden_messages AS h WHERE h.user_id = u AND h.conversation_id = c
         AND h.seq = x.seq AND h.version = x.created_version)
 """)
 # Members who joined later did not receive the message, although their marks begin after it.
@@ -226,17 +260,28 @@ def details_for(
     """
     may_have = places if reacted is None else reacted
     reactions = reactions_for(conn, may_have, viewer_ids) if may_have else {}
-    return Details(reactions, _stars_of(conn, places, viewer_ids) if places else ())
+    if not places:
+        return Details(reactions, (), {})
+    return Details(reactions, *_own_of(conn, places, viewer_ids))
 
 
-def _stars_of(conn: Connection, places: Collection[Place], viewer_ids: Iterable[int]) -> set[tuple[int, Place]]:
+def _own_of(conn: Connection, places: Collection[Place], viewer_ids: Iterable[int]) -> tuple[set[Seen], Shadows]:
+    """Returns the stars, and the changes that only the viewer sees, the oldest first."""
     rows = _STARS.rows(
         conn,
         conversations=int_array(c for c, _ in places),
         seqs=int_array(s for _, s in places),
         viewers=int_array(viewer_ids),
     )
-    return {(viewer, (conversation, seq)) for viewer, conversation, seq in rows}
+    stars: set[Seen] = set()
+    shadows: dict[Seen, list[Record]] = {}
+    for viewer, conversation, seq, *change in rows:
+        if change[0] is None:
+            stars.add((viewer, (conversation, seq)))
+        else:
+            record = own_record(viewer, conversation, seq, *change)
+            shadows.setdefault((viewer, (conversation, seq)), []).append(record)
+    return stars, shadows
 
 
 def starred_by(conn: Connection, user_id: int, before: int, limit: int) -> list[tuple[int, StoredMessage]]:
@@ -246,22 +291,19 @@ def starred_by(conn: Connection, user_id: int, before: int, limit: int) -> list[
 
 
 def own_changes_since(conn: Connection, user_id: int, version: int) -> list[Record]:
-    """Returns the records of the user's private changes after ``version``, of messages and of what is shown to them.
-    Of several direct conversations that were admitted, only the last one is returned.
+    """Returns the records of the user's private changes after ``version``: of messages, drafts and their own view. If
+    several direct conversations were admitted, only the last one is returned.
     """
     hidden = [
         Record(Kind.HIDDEN, conversation, seq, at, 0, user_id, message_id, "", "", "")
         for conversation, seq, message_id, at in hidden_since(conn, user_id, version)
     ]
-    stars = [
-        Record(Kind.STARRED, conversation, seq, at, 0, user_id, message_id, encode_body(SwitchBody(on)), "", "")
-        for conversation, seq, message_id, at, on in _STARS_SINCE.rows(conn, user_id=user_id, version=version)
-    ]
+    stars = [own_record(*row) for row in _STARS_SINCE.rows(conn, user_id=user_id, version=version)]
     admitted = [
         Record(Kind.ADMITTED, conversation, 0, at, 0, user_id, "", "", "", "")
         for conversation, at in _ADMITTED_SINCE.rows(conn, user_id=user_id, version=version)
     ]
-    return hidden + stars + admitted
+    return hidden + stars + admitted + drafts_since(conn, user_id, version) + cleared_since(conn, user_id, version)
 
 
 def edits_of(conn: Connection, conversation_id: int, seq: int, *, before: int, limit: int) -> list[Edit]:
@@ -271,11 +313,14 @@ def edits_of(conn: Connection, conversation_id: int, seq: int, *, before: int, l
 
 
 def previews(conn: Connection, quoted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:
-    """Returns (conversation, id) -> preview for replies, with the keys of ``quoted``."""
+    """Returns (conversation, id) -> preview for replies, with the keys of ``quoted``. Messages that only their senders
+    see are missing.
+    """
     rows = _PREVIEWS.rows(conn, conversations=int_array(c for c, _ in quoted), ids=text_array(i for _, i in quoted))
     return {
         quoted[n - 1]: Preview(quoted[n - 1][1], seq, sender_id, body, tuple(hidden))
-        for n, seq, sender_id, body, hidden in rows
+        for n, seq, sender_id, body, shadow, hidden in rows
+        if not shadow
     }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
+from msgspec.json import encode
 from sqlalchemy import Connection
 
 from app.core.answer_size import ANSWER_BYTES, count_within
@@ -28,10 +29,14 @@ IS_MEMBER = "m.left_seq IS NULL"
 IS_MEMBER_OR_ADMITTED = (
     "(m.left_seq IS NULL OR m.left_seq = 0 AND m.conversation_id = ANY(CAST(:admitted AS bigint[])))"
 )
+# The state of a member's conversation. It ends when the member reads on.
+IS_MARKED_UNREAD = "coalesce(marked_unread_seq >= greatest(last_read_seq, own_read_seq), false)"
 
 
 class StoredMessage(Struct, frozen=True):
-    """A row of ``messages``. ``attachments`` and ``extra`` are decoded JSON; times are ms since 1970."""
+    """A row of ``messages``. ``attachments`` and ``extra`` are decoded JSON; times are ms since 1970. Only its sender
+    sees a ``shadow`` message.
+    """
 
     conversation_id: int
     seq: int
@@ -50,6 +55,17 @@ class StoredMessage(Struct, frozen=True):
     mentions_all: bool = False
     extra: dict[str, Any] | None = None
     pinned_ms: int | None = None
+    shadow: bool = False
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.conversation_id, self.seq
+
+    @property
+    def bytes(self) -> int:
+        """The size of what the sender wrote."""
+        text = len((self.body or "").encode())
+        return text + len(encode(self.extra)) if self.extra else text
 
 
 class Page(Struct, frozen=True):
@@ -82,14 +98,19 @@ def columns(m: str) -> str:
         f" {ms_of(m + '.sent_at')}, {ms_of(m + '.edited_at')}, {ms_of(m + '.deleted_at')},"
         # 0 if a drain of the previous release stored the message; it had only one version then.
         f" coalesce(nullif({m}.created_version, 0), {m}.version), {m}.mentions, {m}.mentions_all, {m}.extra,"
-        f" {ms_of(m + '.pinned_at')}"
+        f" {ms_of(m + '.pinned_at')}, {m}.shadow"
     )
+
+
+def read_by(member: str) -> str:
+    """Returns SQL for the seq up to which the member of this alias has read, as they see it themselves."""
+    return f"greatest({member}.last_read_seq, {member}.own_read_seq)"
 
 
 def not_hidden(m: str, user: str) -> str:
     """Returns SQL for the condition that the message of alias ``m`` is not hidden from ``user``."""
     return (
-        "NOT EXISTS (SELECT FROM hidden_messages AS h"
+        f"NOT ({m}.shadow AND {m}.sender_id <> {user}) AND NOT EXISTS (SELECT FROM hidden_messages AS h"
         f" WHERE h.user_id = {user} AND h.conversation_id = {m}.conversation_id AND h.seq = {m}.seq)"
     )
 
@@ -98,7 +119,7 @@ def unread_count(member: str, read: str = "") -> str:
     """Returns SQL for the number of unread messages of the alias ``member``.
 
     Considers the newest ``COUNT_CAP`` messages beyond the member's read mark (or beyond ``read``). Counts those by
-    others that are neither deleted nor hidden from the member.
+    others that are neither deleted nor hidden from the member (a shadow message has no row that hides it).
     """
     m = member
     return f"""(
@@ -107,6 +128,10 @@ def unread_count(member: str, read: str = "") -> str:
             WHERE d.conversation_id = {m}.conversation_id AND d.seq >= min(newest.seq)
               AND d.deleted_at IS NOT NULL AND d.sender_id <> {m}.user_id
         ) - (
+            SELECT count(*) FROM messages AS s
+            WHERE s.conversation_id = {m}.conversation_id AND s.seq >= min(newest.seq)
+              AND s.shadow AND s.deleted_at IS NULL AND s.sender_id <> {m}.user_id
+        ) - (
             SELECT count(*) FROM hidden_messages AS h
             JOIN messages AS y ON y.conversation_id = h.conversation_id AND y.seq = h.seq
             WHERE h.user_id = {m}.user_id AND h.conversation_id = {m}.conversation_id AND h.seq >= min(newest.seq)
@@ -114,14 +139,14 @@ def unread_count(member: str, read: str = "") -> str:
         ) FROM (
             SELECT x.seq, x.sender_id FROM messages AS x
             WHERE x.conversation_id = {m}.conversation_id
-              AND x.seq > greatest({read or m + ".last_read_seq"}, {m}.visible_from)
+              AND x.seq > greatest({read or read_by(m)}, {m}.visible_from)
             ORDER BY x.seq DESC LIMIT {COUNT_CAP}
         ) AS newest WHERE sender_id <> {m}.user_id)"""
 
 
 def _bytes_before(rows: str, order: str) -> str:
-    """Returns SQL for the bytes of text in the rows before one. A page ends where they fill an answer, so that reading
-    it takes a bounded amount of memory.
+    """Returns SQL for the bytes of text in the rows before one. A page ends as soon as they fill an answer, so
+    that reading it takes a bounded amount of memory.
     """
     preceding = f"(ORDER BY {rows}.{order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     return f"coalesce(sum(octet_length({rows}.body)) OVER {preceding}, 0)"
@@ -173,7 +198,7 @@ def _unread(member: str) -> HotStatement:
         SELECT unread.* FROM members AS m
         CROSS JOIN LATERAL (
             SELECT * FROM messages AS x
-            WHERE x.conversation_id = m.conversation_id AND x.seq > greatest(m.last_read_seq, m.visible_from)
+            WHERE x.conversation_id = m.conversation_id AND x.seq > greatest({read_by("m")}, m.visible_from)
               AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND {not_hidden("x", "m.user_id")}
             ORDER BY x.seq LIMIT up_to + 1
         ) AS unread
@@ -305,8 +330,8 @@ def changed_since(conn: Connection, user_id: int, version: int, limit: int) -> P
 
 
 def _page(rows: list[StoredMessage], limit: int, max_bytes: int) -> Page:
-    """Returns the first rows: at most ``limit``, and at most ``max_bytes`` of text (or one row)."""
-    count = count_within((len((row.body or "").encode()) for row in rows[:limit]), max_bytes)
+    """Returns the first rows: at most ``limit``, and at most ``max_bytes`` of text and metadata (or one row)."""
+    count = count_within((row.bytes for row in rows[:limit]), max_bytes)
     return Page(rows[:count], len(rows) > count)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from app.store.messages import StoredMessage, columns, not_hidden
+from app.store.messages import IS_MARKED_UNREAD, StoredMessage, columns, not_hidden
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, first, ms_of, structs
 
@@ -21,6 +21,7 @@ class StoredSettings(NamedTuple):
     archived: bool
     pinned: bool
     except_mentions: bool
+    marked_unread: bool
 
 
 _AT = HotStatement(f"""
@@ -41,7 +42,7 @@ _LEFT = HotStatement("""
 """)
 _SETTINGS = HotStatement(f"""
     SELECT conversation_id, settings_version, {ms_of("muted_until")}, archived, pinned_at IS NOT NULL,
-           mute_except_mentions
+           mute_except_mentions, {IS_MARKED_UNREAD}
     FROM members WHERE user_id = :user_id AND settings_version > :version AND left_seq IS NULL
 """)
 

@@ -60,18 +60,21 @@ _COLUMNS = (
 _DECIDED = Report.state.in_(("resolved", "dismissed"))
 
 
-def add_report(conn: Connection, new: NewReport) -> StoredReport:
-    """Stores the report. If the user reported the message before, returns that first report instead."""
+def add_report(conn: Connection, new: NewReport) -> tuple[StoredReport, bool]:
+    """Stores the report, and returns it and True. If the user reported the message before, returns that first report
+    and False instead.
+    """
     message_id = UUID(new.message_id)
     values = {name: getattr(new, name) for name in new.__struct_fields__} | {"message_id": message_id}
     key = Report.reporter_id, Report.message_id, Report.conversation_id
-    conn.execute(insert(Report).values(values).on_conflict_do_nothing(index_elements=key))
+    new_row = insert(Report).values(values).on_conflict_do_nothing(index_elements=key).returning(Report.id)
+    is_new = conn.execute(new_row).first() is not None
     stored = select(*_COLUMNS).where(
         Report.reporter_id == new.reporter_id,
         Report.message_id == message_id,
         Report.conversation_id == new.conversation_id,
     )
-    return structs(StoredReport, conn.execute(stored))[0]
+    return structs(StoredReport, conn.execute(stored))[0], is_new
 
 
 def get_report(conn: Connection, report_id: int) -> StoredReport | None:

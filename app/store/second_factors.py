@@ -37,7 +37,7 @@ def pending_secret(conn: Connection, user_id: int) -> bytes | None:
 
 
 def confirm(conn: Connection, user_id: int, secret: bytes, step: int) -> bool:
-    """Turns the factor on and uses the step up. Returns False if another request changed the factor meanwhile."""
+    """Turns the factor on and uses the step up. Returns False if another request has changed the factor."""
     same = update(SecondFactor).where(*_pending(user_id), SecondFactor.secret == secret)
     return conn.execute(same.values(confirmed_at=func.now(), last_step=step)).rowcount > 0
 

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from typing import cast as typing_cast
 
 import psycopg
-from sqlalchemy import BigInteger, CollectionAggregate, ColumnElement, Connection, any_, cast, func, literal
+from sqlalchemy import BigInteger, CollectionAggregate, ColumnElement, Connection, Text, any_, cast, func, literal
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 T = TypeVar("T")
 BIGINTS = ARRAY(BigInteger)
+TEXTS = ARRAY(Text)
 
 
 def moment(ms: int) -> datetime:
@@ -41,6 +42,11 @@ def any_of(ids: Collection[int]) -> CollectionAggregate[Any]:
     All ids are one parameter, so every number of ids has the same statement. ``in_`` renders one parameter per id.
     """
     return any_(literal(list(ids), BIGINTS))
+
+
+def any_text(texts: Collection[str]) -> CollectionAggregate[Any]:
+    """Returns the same for texts."""
+    return any_(literal(list(texts), TEXTS))
 
 
 def structs(kind: type[T], rows: Iterable[Any]) -> list[T]:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection
 
-from app.store.messages import IS_MEMBER, IS_MEMBER_OR_ADMITTED, unread_count
+from app.store.messages import IS_MEMBER, IS_MEMBER_OR_ADMITTED, read_by, unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
 
 
 def _count(member: str) -> HotStatement:
     return HotStatement(f"""
-    SELECT m.user_id, c.id, c.last_seq, {unread_count("m", "greatest(m.last_read_seq, wanted.read_seq)")}
+    SELECT m.user_id, c.id, c.last_seq, {unread_count("m", f"greatest({read_by('m')}, wanted.read_seq)")}
     FROM unnest(CAST(:users AS bigint[]), CAST(:ids AS bigint[]), CAST(:reads AS bigint[]))
          AS wanted (u, id, read_seq)
     JOIN conversations AS c ON c.id = wanted.id

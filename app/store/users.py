@@ -1,11 +1,9 @@
-"""Users: those who registered here, and external users, for whom an identity provider vouches."""
+"""Users: those who registered here, and external users, who sign in at an identity provider."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -13,23 +11,23 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
     column,
     func,
     literal,
+    null,
     or_,
     select,
     union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql import literal_column
 
-from app.core.accounts import is_reserved
+from app.core.people_names import NameQuery
+from app.core.user_status import Status
 from app.store.models import User
-from app.store.sql import BIGINTS, any_of, as_ms, first, structs
+from app.store.people_names import find_by_name, ids_with_prefix, write_name
+from app.store.sql import BIGINTS, any_of, as_ms, first, moment, structs
 
-_USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
 # In the order of StoredUser's fields.
 USER_COLUMNS = (
     User.id,
@@ -40,6 +38,18 @@ USER_COLUMNS = (
     User.last_seen_visible,
     User.may_add,
     User.may_write,
+    User.hide_blocked,
+    User.status_text,
+    User.status_emoji,
+    as_ms(User.status_until),
+    as_ms(User.do_not_disturb_until),
+    User.locale,
+    User.external_id,
+    User.metadata_,
+)
+# A change of these reaches everybody who sees the user (store/changed_people.py).
+SHOWN = frozenset(
+    {"display_name", "avatar_url", "status_text", "do_not_disturb_until", "last_seen_visible", "metadata"}
 )
 NEW_ACCOUNT_DAYS = 1
 EXISTS = User.deleted_at.is_(None)
@@ -54,10 +64,18 @@ class StoredUser(Struct, frozen=True):
     last_seen_visible: str = "everyone"
     may_add: str = "everyone"
     may_write: str = "everyone"
+    hide_blocked: bool = False
+    status_text: str | None = None
+    status_emoji: str | None = None
+    status_until_ms: int | None = None
+    do_not_disturb_ms: int | None = None
+    locale: str | None = None
+    external_id: str | None = None
+    metadata: dict[str, Any] | None = None
 
-
-class AccountDeletedError(LookupError):
-    """The external identity had an account here, and that account was deleted."""
+    @property
+    def status(self) -> Status:
+        return Status(self.status_text, self.status_emoji, self.status_until_ms)
 
 
 class Credentials(Struct, frozen=True):
@@ -77,7 +95,7 @@ def find_credentials(conn: Connection, username: str) -> Credentials | None:
     """Returns the user with this name, regardless of case, and the hash that a login is checked against."""
     named = select(*USER_COLUMNS, User.password_hash).where(User.username == username.lower(), EXISTS)
     row = conn.execute(named).first()
-    return None if row is None else Credentials(StoredUser(*row[:-1]), row[-1])
+    return None if row is None else Credentials(StoredUser(*list(row)[:-1]), row[-1])
 
 
 def find_user_by_username(conn: Connection, username: str) -> StoredUser | None:
@@ -95,9 +113,12 @@ def insert_user(
     avatar_url: str | None = None,
     issuer: str | None = None,
     subject: str | None = None,
+    external_id: str | None = None,
     last_seen_visible: str = "everyone",
 ) -> StoredUser | None:
-    """Stores a new user, with the name in lower case. Returns None if the name or the external identity is taken."""
+    """Stores a new user, with the name in lower case. Returns None if the name, the external identity or the external
+    id is taken.
+    """
     new = insert(User).values(
         username=username.lower(),
         display_name=display_name,
@@ -105,38 +126,36 @@ def insert_user(
         password_hash=password_hash,
         issuer=issuer,
         subject=subject,
+        external_id=external_id,
         last_seen_visible=last_seen_visible,
     )
-    return first(StoredUser, conn.execute(new.on_conflict_do_nothing().returning(*USER_COLUMNS)).first())
+    made = first(StoredUser, conn.execute(new.on_conflict_do_nothing().returning(*USER_COLUMNS)).first())
+    if made is not None:
+        write_name(conn, made.id, display_name)
+    return made
 
 
 def search_by_prefix(conn: Connection, prefix: str, limit: int = 20) -> list[StoredUser]:
-    """Returns users whose username or display name begins with ``prefix``, by username; none for an empty prefix."""
-    low = prefix.strip().lower()
-    if not low:
+    """Returns users whose username, or words of whose display name, begin with ``prefix``, by username."""
+    query = NameQuery(prefix)
+    if not query.start:
         return []
     names: tuple[ColumnElement[str], ...] = (User.username.expression, func.lower(User.display_name))
-    found = union_all(*(_ids_with_prefix(name, low, limit) for name in names))
-    users = select(*USER_COLUMNS).where(User.id.in_(found)).order_by(User.username).limit(limit)
-    return structs(StoredUser, conn.execute(users))
+    found = union_all(*(ids_with_prefix(name, query.start, limit) for name in names))
+    users = select(User.username, User.id).where(User.id.in_(found))
+    by_name = {(username, id_) for username, id_ in conn.execute(users)} | set(find_by_name(conn, query))
+    return in_order(conn, sorted(by_name)[:limit])
 
 
-def _ids_with_prefix(name: ColumnElement[str], low: str, limit: int) -> Select[int]:
-    """Bounds instead of LIKE: a prepared plan does not contain the pattern, so LIKE could not use the index.
-
-    The operators ``~…~`` compare in byte order, as the prefix indexes do.
-    """
-    in_range = name.op("~>=~", is_comparison=True)(low), name.op("~<~", is_comparison=True)(_after_prefix(low))
-    byte_order = name.op("USING")(literal_column("~<~"))
-    return select(User.id).where(*in_range, EXISTS).order_by(byte_order).limit(limit)
+def in_order(conn: Connection, named: Sequence[tuple[str, int]]) -> list[StoredUser]:
+    """Returns the users of (username, id) in this order."""
+    found = get_users(conn, [user for _, user in named])
+    return [found[user] for _, user in named if user in found]
 
 
-def _after_prefix(prefix: str) -> str:
-    """Returns the smallest text, by code points, that is greater than all texts that begin with ``prefix``."""
-    last = ord(prefix[-1]) + 1
-    if last > 0x10FFFF:
-        return prefix + chr(0x10FFFF)
-    return prefix[:-1] + chr(0xE000 if 0xD800 <= last < 0xE000 else last)
+def differing(was: StoredUser, **wanted: Any) -> dict[str, Any]:
+    """Returns the wanted fields whose value is not the user's already. UNSET means that a field stays as it is."""
+    return {name: value for name, value in wanted.items() if value not in (UNSET, getattr(was, name))}
 
 
 def update_profile(
@@ -148,19 +167,39 @@ def update_profile(
     last_seen_visible: str | UnsetType = UNSET,
     may_add: str | UnsetType = UNSET,
     may_write: str | UnsetType = UNSET,
+    hide_blocked: bool | UnsetType = UNSET,
+    status: Status | UnsetType = UNSET,
+    do_not_disturb_ms: int | UnsetType | None = UNSET,
+    locale: str | UnsetType | None = UNSET,
+    metadata: dict[str, Any] | UnsetType | None = UNSET,
 ) -> StoredUser | None:
     """Changes the given fields and returns the updated user; None if there is no such user."""
-    given = {
+    given: dict[str, Any] = {
         "display_name": display_name,
         "avatar_url": avatar_url,
         "last_seen_visible": last_seen_visible,
         "may_add": may_add,
         "may_write": may_write,
+        "hide_blocked": hide_blocked,
+        "locale": locale,
+        "metadata": metadata if metadata is UNSET else metadata or null(),
     }
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
+    changes = {name: value for name, value in given.items() if value is not UNSET}
+    if isinstance(status, Status):
+        changes |= {"status_text": status.text, "status_emoji": status.emoji, "status_until": _time(status.until_ms)}
+    if not isinstance(do_not_disturb_ms, UnsetType):
+        changes["do_not_disturb_until"] = _time(do_not_disturb_ms)
+    if not SHOWN.isdisjoint(changes):
+        changes["changed_at"] = func.now()
     if changes:
         conn.execute(update(User).where(User.id == user_id).values(**changes))
+    if display_name is not UNSET:
+        write_name(conn, user_id, display_name)
     return get_users(conn, [user_id]).get(user_id)
+
+
+def _time(ms: int | None) -> datetime | None:
+    return None if ms is None else moment(ms)
 
 
 def password_hash_of(conn: Connection, user_id: int) -> str | None:
@@ -196,6 +235,11 @@ def username_of(conn: Connection, user_id: int) -> str | None:
     return conn.execute(select(User.username).where(User.id == user_id, EXISTS)).scalar()
 
 
+def locale_of(conn: Connection, user_id: int) -> str | None:
+    """Returns the language that the user chose; None if they chose none."""
+    return conn.execute(select(User.locale).where(User.id == user_id, EXISTS)).scalar()
+
+
 def is_admin(conn: Connection, user_id: int) -> bool:
     """Returns whether the user exists and is an administrator."""
     return bool(conn.execute(select(User.is_admin).where(User.id == user_id, EXISTS)).scalar())
@@ -220,37 +264,3 @@ def set_last_seen(conn: Connection, seen: Sequence[tuple[int, int]]) -> None:
     at = func.to_timestamp(given.c.ms / 1000.0)
     is_newer = or_(User.last_seen_at.is_(None), User.last_seen_at < at)
     conn.execute(update(User).where(User.id == given.c.user_id, EXISTS, is_newer).values(last_seen_at=at))
-
-
-def get_or_create_external(
-    conn: Connection,
-    issuer: str,
-    subject: str,
-    *,
-    username: str = "",
-    display_name: str = "",
-    last_seen_visible: str = "everyone",
-) -> tuple[StoredUser, bool]:
-    """Returns the user of an external identity, created on first use, and whether this call created it. Safe if several
-    callers do so at once.
-
-    ``username`` is a wish: if it is taken or not allowed, the user gets a name derived from the identity. Raises
-    AccountDeletedError if the identity's account was deleted: it does not come back.
-    """
-    is_theirs = User.issuer == issuer, User.subject == subject
-    identity = select(*USER_COLUMNS, User.deleted_at.is_not(None)).where(*is_theirs)
-    made = None
-    for name in ("", username.lower(), _derived_username(issuer, subject)):
-        if _USERNAME.fullmatch(name) and not is_reserved(name):
-            more = {"issuer": issuer, "subject": subject, "last_seen_visible": last_seen_visible}
-            made = insert_user(conn, name, display_name or name, **more)
-        row = conn.execute(identity).first()
-        if row is not None:
-            if row[-1]:
-                raise AccountDeletedError
-            return StoredUser(*row[:-1]), made is not None
-    raise LookupError(f"no username is free for subject {subject!r}")
-
-
-def _derived_username(issuer: str, subject: str) -> str:
-    return "u-" + hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:24]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
+from app.store.suspensions import is_shadowed
 
 
 class Visible(NamedTuple):
@@ -42,7 +43,7 @@ def are_contacts(owner: str, other: str) -> str:
 
 _VISIBLE = HotStatement(f"""
     SELECT u.id, b.blocked,
-           u.id = :viewer OR NOT b.blocked AND CASE u.last_seen_visible
+           u.id = :viewer OR NOT b.blocked AND NOT {is_shadowed("u")} AND CASE u.last_seen_visible
                WHEN 'everyone' THEN true
                WHEN 'contacts' THEN {are_contacts("u.id", ":viewer")}
                ELSE false END
@@ -53,9 +54,23 @@ _VISIBLE = HotStatement(f"""
     ) AS b
     WHERE u.id = ANY(CAST(:ids AS bigint[]))
 """)
+_VIEWERS = HotStatement(f"""
+    SELECT viewer FROM unnest(CAST(:viewers AS bigint[])) AS asked (viewer)
+    JOIN users AS u ON u.id = :owner
+    WHERE viewer = u.id OR NOT {is_shadowed("u")} AND CASE u.last_seen_visible
+            WHEN 'everyone' THEN true WHEN 'contacts' THEN {are_contacts("u.id", "viewer")} ELSE false END
+        AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = u.id AND b.blocked_id = viewer)
+        AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = viewer AND b.blocked_id = u.id)
+""")
 
 
 def visible_to(conn: Connection, viewer: int, user_ids: Sequence[int]) -> dict[int, Visible]:
     """Returns what ``viewer`` may see of each of the users; users that do not exist are missing."""
     rows = _VISIBLE.rows(conn, viewer=viewer, ids=int_array(user_ids)) if user_ids else []
     return {user: Visible(blocked, presence) for user, blocked, presence in rows}
+
+
+def presence_viewers(conn: Connection, owner: int, viewers: Sequence[int]) -> set[int]:
+    """Returns those of the viewers who may see the presence of ``owner``."""
+    rows = _VIEWERS.rows(conn, owner=owner, viewers=int_array(viewers)) if viewers else []
+    return {viewer for (viewer,) in rows}

@@ -1,0 +1,76 @@
+"""The drain's writes of mentions. A mention of all members is a column of the message.
+
+An edit that newly mentions a member notifies them, even if they have already read the message. So a mention by an edit
+stores the member's read mark. Until that mark moves, push_facts.py counts the message as unread.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.core.records import MessageBody, Record
+from app.store.batch_pending_pushes import CHECK_INTERVAL_SECONDS
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
+
+_ADD = HotStatement("""
+    INSERT INTO mentions (user_id, conversation_id, seq)
+    SELECT u, :conversation, :seq FROM unnest(CAST(:users AS bigint[])) AS named (u)
+    JOIN members AS m ON m.conversation_id = :conversation AND m.user_id = u
+    WHERE EXISTS (SELECT FROM messages WHERE conversation_id = :conversation AND seq = :seq AND version = :version)
+    ON CONFLICT DO NOTHING
+""")
+_REMOVE_OTHERS = HotStatement("""
+    DELETE FROM mentions
+    WHERE conversation_id = :conversation AND seq = :seq
+        AND NOT (:everybody OR user_id = ANY (CAST(:users AS bigint[])))
+""")
+# If an edit mentions all members, only those with a device need a row.
+_ADD_BY_EDIT = HotStatement(f"""
+    WITH named AS (
+        INSERT INTO mentions (user_id, conversation_id, seq, named_read_seq)
+        SELECT m.user_id, m.conversation_id, :seq, m.last_read_seq FROM members AS m
+        WHERE m.conversation_id = :conversation AND m.user_id <> :user
+            AND (m.user_id = ANY (CAST(:users AS bigint[]))
+                 OR :new_everybody AND EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = m.user_id))
+        ON CONFLICT DO NOTHING RETURNING user_id
+    )
+    INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
+    SELECT user_id, :conversation, :seq, now() FROM named
+    WHERE EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = named.user_id) ORDER BY user_id
+    ON CONFLICT (user_id, conversation_id) DO UPDATE
+    SET seq = greatest(o.seq, excluded.seq),
+        due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
+""")
+_MENTIONED_ALL = HotStatement("""
+    SELECT mentions_all FROM messages WHERE conversation_id = :conversation AND seq = :seq
+""")
+
+
+def add_mentions(conn: Connection, record: Record, body: MessageBody) -> None:
+    """Stores the mentions of a new message, if there are any."""
+    if isinstance(body.mentions, list):
+        _ADD.run(conn, **_place(record), users=int_array(body.mentions))
+
+
+def mentions_all_members(conn: Connection, record: Record) -> bool:
+    row = _MENTIONED_ALL.row(conn, **_place(record))
+    return row is not None and bool(row[0])
+
+
+def replace_mentions(conn: Connection, record: Record, body: MessageBody, *, mentioned_all: bool) -> None:
+    """Stores the mentions of an edit that was just applied, and queues notifications for members who are newly named.
+    ``mentioned_all``: the old text mentioned all members.
+    """
+    everybody = body.mentions_all is True
+    place = {**_place(record), "user": record.user_id}
+    place["users"] = int_array(body.mentions if isinstance(body.mentions, list) else ())
+    _REMOVE_OTHERS.run(conn, **place, everybody=everybody)
+    if isinstance(body.mentions, list) or everybody:
+        _ADD_BY_EDIT.run(conn, **place, new_everybody=everybody and not mentioned_all)
+
+
+def _place(record: Record) -> dict[str, Any]:
+    return {"conversation": record.conversation_id, "seq": record.seq, "version": record.version}

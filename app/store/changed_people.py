@@ -1,0 +1,106 @@
+"""Users whose name, avatar or status changed, or whose account was deleted, and the people who see them.
+
+``users.changed_at`` is all that is stored: one time per user, however many people see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, select
+
+from app.core.user_status import Status
+from app.store.models import Member, User
+from app.store.sql import HotStatement, any_of, as_ms, first, moment, ms_of
+
+# Clocks of servers, and the time between a change and its commit.
+MARGIN_MS = 10_000
+# Changes of all users that a session which resumes looks through.
+MAX_SCANNED = 2_000
+
+
+class ChangedUser(Struct, frozen=True):
+    id: int
+    display_name: str
+    avatar_url: str | None
+    deleted: bool
+    status_text: str | None
+    status_emoji: str | None
+    status_until_ms: int | None
+    do_not_disturb_ms: int | None
+    external_id: str | None
+    metadata: dict[str, Any] | None
+
+    @property
+    def status(self) -> Status:
+        return Status(self.status_text, self.status_emoji, self.status_until_ms)
+
+
+_FIELDS = f"""
+    u.id, u.display_name, u.avatar_url, u.deleted_at IS NOT NULL, u.status_text, u.status_emoji,
+    {ms_of("u.status_until")}, {ms_of("u.do_not_disturb_until")}, u.external_id, u.metadata
+"""
+_OWN = "own AS MATERIALIZED (SELECT conversation_id FROM members WHERE user_id = :viewer AND left_seq IS NULL)"
+# Both statements return the number of rows that they looked through with each user, or in a row without a user if they
+# found none. This one looks through the users who changed: few in most deployments.
+_AMONG_CHANGED = HotStatement(f"""
+    WITH recent AS MATERIALIZED (
+        SELECT * FROM users WHERE changed_at > :since ORDER BY changed_at DESC LIMIT {MAX_SCANNED + 1}
+    ), {_OWN}
+    SELECT scanned.n, {_FIELDS} FROM (SELECT count(*) AS n FROM recent) AS scanned
+    LEFT JOIN recent AS u ON u.id = :viewer OR EXISTS (
+        SELECT FROM members AS m WHERE m.user_id = u.id AND m.conversation_id IN (SELECT conversation_id FROM own))
+""")
+# Looks through those whom the viewer knows, in a deployment where very many change all the time. OFFSET 0 keeps
+# Postgres from reading all users.
+_AMONG_KNOWN = HotStatement(f"""
+    WITH {_OWN}, known AS MATERIALIZED (
+        SELECT m.user_id FROM own JOIN members AS m ON m.conversation_id = own.conversation_id LIMIT {MAX_SCANNED + 1}
+    )
+    SELECT scanned.n, {_FIELDS} FROM (SELECT count(*) AS n FROM known) AS scanned
+    LEFT JOIN (
+        SELECT x.* FROM (SELECT user_id FROM known UNION SELECT CAST(:viewer AS bigint)) AS one (id)
+        CROSS JOIN LATERAL (SELECT * FROM users WHERE id = one.id AND changed_at > :since OFFSET 0) AS x
+    ) AS u ON true
+""")
+
+
+def changed_since(conn: Connection, viewer_id: int, since_ms: int, limit: int) -> list[ChangedUser] | None:
+    """Returns those who changed since then and share a conversation with the viewer, or did once, and the viewer.
+
+    Returns None if they are more than ``limit``, or if the viewer knows very many people and very many changed. Those
+    who changed in the last seconds before ``since_ms`` are included.
+    """
+    for statement in (_AMONG_CHANGED, _AMONG_KNOWN):
+        rows = statement.rows(conn, viewer=viewer_id, since=moment(since_ms - MARGIN_MS))
+        if rows[0][0] <= MAX_SCANNED:
+            found = [ChangedUser(*row[1:]) for row in rows if row[1] is not None]
+            return found if len(found) <= limit else None
+    return None
+
+
+def get_changed(conn: Connection, user_id: int) -> ChangedUser | None:
+    status = User.status_text, User.status_emoji, as_ms(User.status_until), as_ms(User.do_not_disturb_until)
+    columns = (
+        User.id,
+        User.display_name,
+        User.avatar_url,
+        User.deleted_at.is_not(None),
+        *status,
+        User.external_id,
+        User.metadata_,
+    )
+    return first(ChangedUser, conn.execute(select(*columns).where(User.id == user_id)).first())
+
+
+def conversations_of(conn: Connection, user_id: int) -> list[int]:
+    """Returns the conversations that the user is in, or was in."""
+    return list(conn.execute(select(Member.conversation_id).where(Member.user_id == user_id)).scalars())
+
+
+def members_of(conn: Connection, conversation_ids: Sequence[int]) -> list[int]:
+    """Returns the present members of these conversations, each once."""
+    there = Member.conversation_id == any_of(conversation_ids), Member.left_seq.is_(None)
+    return list(conn.execute(select(Member.user_id).where(*there).distinct()).scalars())

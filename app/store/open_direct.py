@@ -1,0 +1,71 @@
+"""Opens the direct conversation of two users: it is created at first use."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from app.store.sql import HotStatement
+from app.store.suspensions import is_shadowed
+from app.store.visibility import are_contacts
+
+
+class OpenedDirect(NamedTuple):
+    """``held`` is the user from whom the conversation is held back until they agree, or None (direct_pairs.py)."""
+
+    id: int
+    created: bool
+    held: int | None = None
+
+
+# One statement creates the conversation with its members. Of two callers at once, the second one waits for the first
+# one's commit, then neither inserts nor sees the new row: its snapshot is older. It sees the row when it tries again.
+# A new conversation is held back from the other user if they do not let its opener write to them. The same holds if the
+# opener has a shadow suspension; then nobody sees the request either while that lasts.
+_OPEN_DIRECT = HotStatement(f"""
+    WITH found AS (
+        SELECT id FROM conversations WHERE direct_low = :low AND direct_high = :high
+    ), people AS (
+        SELECT id FROM users WHERE id IN (:low, :high) AND deleted_at IS NULL
+    ), made AS (
+        INSERT INTO conversations (kind, direct_low, direct_high, member_count, created_by)
+        SELECT 'direct', :low, :high, :expected, :user
+        WHERE NOT EXISTS (SELECT FROM found) AND (SELECT count(*) FROM people) = :expected
+        ON CONFLICT (direct_low, direct_high) DO NOTHING RETURNING id
+    ), held AS (
+        SELECT made.id AS conversation_id, u.id AS user_id FROM made
+        JOIN users AS u ON u.id IN (:low, :high) AND u.id <> :user
+        CROSS JOIN (SELECT {is_shadowed("o")} AND :ask AS shadow FROM users AS o WHERE o.id = :user) AS opener
+        WHERE opener.shadow OR :ask AND CASE u.may_write WHEN 'everyone' THEN false
+              WHEN 'contacts' THEN NOT {are_contacts("u.id", "CAST(:user AS bigint)")} ELSE true END
+    ), joined AS (
+        INSERT INTO members (conversation_id, user_id, left_seq, left_version)
+        SELECT made.id, people.id, CASE WHEN held.user_id = people.id THEN 0 END,
+               CASE WHEN held.user_id = people.id THEN 0 END
+        FROM made CROSS JOIN people LEFT JOIN held ON true
+    ), asked AS (
+        INSERT INTO requests (user_id, conversation_id, from_id) SELECT user_id, conversation_id, :user FROM held
+    )
+    SELECT id, false, 1, (SELECT m.user_id FROM members AS m WHERE m.conversation_id = found.id AND m.left_seq = 0)
+    FROM found
+    UNION ALL SELECT id, true, 1, (SELECT user_id FROM held) FROM made
+    UNION ALL SELECT 0, false, 0, NULL FROM people HAVING count(*) < :expected
+""")
+
+
+def get_or_create_direct(conn: Connection, user: int, other: int, *, ask: bool = True) -> OpenedDirect | None:
+    """Returns the direct conversation of two users, or of one user with themselves. ``user`` opens it.
+
+    If ``other`` does not let ``user`` write to them, a new conversation is held back from them, and a request waits,
+    unless ``ask`` is false: then the host has decided.
+
+    Returns None if one of them does not exist or was deleted. Of many callers at once, exactly one creates. Needs no
+    transaction.
+    """
+    low, high = min(user, other), max(user, other)
+    values = {"low": low, "high": high, "expected": 1 if low == high else 2, "user": user, "ask": ask}
+    for _ in range(3):
+        for conversation, created, possible, held in _OPEN_DIRECT.rows(conn, **values):
+            return OpenedDirect(conversation, created, held) if possible else None
+    raise LookupError("the direct conversation was neither found nor created")
