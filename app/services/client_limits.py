@@ -12,8 +12,10 @@ from app.core.groups import MAX_GROUP_DESCRIPTION, MAX_GROUP_NAME
 from app.core.reports import MAX_REPORT_NOTE
 
 
-def client_limits(settings: Settings) -> Limits:
-    """Returns the deployment's limits, as ``GET /api/v1/limits`` and ``joined`` send them."""
+def client_limits(settings: Settings, *, media: bool) -> Limits:
+    """Returns the deployment's limits, as ``GET /api/v1/limits`` and ``joined`` send them. ``media`` says whether there
+    is a storage for files.
+    """
     return Limits(
         max_text=settings.max_text,
         edit_seconds=settings.edit_seconds,
@@ -28,10 +30,11 @@ def client_limits(settings: Settings) -> Limits:
         max_video_bytes=settings.max_video_bytes,
         max_file_bytes=settings.max_file_bytes,
         max_frame_bytes=MAX_FRAME_BYTES,
+        media=media,
         email=bool(settings.mail_url),
     )
 
 
-def encoded_limits(settings: Settings) -> msgspec.Raw:
+def encoded_limits(settings: Settings, *, media: bool) -> msgspec.Raw:
     """Returns the same as JSON. Settings do not change, so a process encodes them once and not at every join."""
-    return msgspec.Raw(msgspec.json.encode(client_limits(settings)))
+    return msgspec.Raw(msgspec.json.encode(client_limits(settings, media=media)))

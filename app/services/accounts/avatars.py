@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
@@ -17,7 +16,8 @@ from app.core.avatars import MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS, address_of, av
 from app.core.errors import Invalid, RateLimited, UnsupportedMedia
 from app.media.image_info import UnreadableError
 from app.media.inspect_in_subprocess import CrashedError, inspect_in_subprocess
-from app.media.sniff import HEAD_BYTES, sniff
+from app.media.signatures import HEAD_BYTES
+from app.media.sniff import sniff
 from app.media.staged_file import staged_file
 from app.message_log import keys
 from app.push.endpoint import EndpointRules, ForbiddenEndpointError, check_endpoint
@@ -25,7 +25,7 @@ from app.push.guarded_session import GuardedSession
 from app.store import avatars as store
 from app.store.avatars import WaitingAvatar
 from app.store.engine import reading, writing
-from app.task_queue import enqueue_avatar
+from app.task_queue import enqueue_avatar, enqueue_user_news
 
 log = logging.getLogger(__name__)
 
@@ -52,20 +52,34 @@ class NoPictureError(Exception):
 
 
 def stored_address(
-    conn: Connection, user_id: int, given: str, *, conversation_id: int | None = None
+    conn: Connection, user_id: int | None, given: str, *, conversation_id: int | None = None, unlimited: bool = False
 ) -> tuple[str, str | None]:
     """Returns the address that viewers get for ``given``, and the id of a new picture to enqueue after the commit.
 
-    Raises Invalid for an unknown picture of ours, RateLimited if the user has stored too many pictures today.
+    ``user_id`` is None for a picture that the host gave to a group. Raises Invalid for an unknown picture of ours,
+    RateLimited if the user has stored too many pictures today, unless ``unlimited``.
     """
     own = avatar_of(given)
     if own is not None:
         if not store.exists(conn, own):
             raise Invalid.field("avatarUrl", "there is no such picture")
         return given, None
-    check_room(conn, user_id)
+    if user_id is not None and not unlimited:
+        check_room(conn, user_id)
     avatar_id = store.add(conn, user_id, source=given, conversation_id=conversation_id)
     return address_of(avatar_id), avatar_id
+
+
+def known_address(
+    conn: Connection, user_id: int, source: str, *, unlimited: bool = False
+) -> tuple[str | None, str | None]:
+    """Does the same for an outside address that hosts send again and again. A picture that was fetched from it for this
+    user before is not fetched again. Returns no address if fetching it failed for good.
+    """
+    fetched = store.find_fetched(conn, user_id, source)
+    if fetched is None:
+        return stored_address(conn, user_id, source, unlimited=unlimited)
+    return (None if fetched.state == "failed" else address_of(fetched.id)), None
 
 
 def check_room(conn: Connection, user_id: int) -> None:
@@ -112,7 +126,7 @@ def process_avatar(avatar_id: str, *, engine: Engine, fetch: FetchAvatar) -> Non
         return
     try:
         picture = _small_copy(waiting.original or fetch(waiting.source or ""))
-    except (NoPictureError, ForbiddenEndpointError, UnreadableError, UnsupportedMedia, CrashedError) as error:
+    except (NoPictureError, ForbiddenEndpointError, UnreadableError, CrashedError) as error:
         _fail(waiting, error, engine=engine)
     except BusyError:
         with writing(engine) as conn:
@@ -163,13 +177,10 @@ class AvatarFetcher:
         """
         if not self._redis.set(keys.AVATAR_FETCH, "1", nx=True, ex=TURN_SECONDS):
             raise BusyError
-        cut = threading.Timer(FETCH_SECONDS + 1, self._session.deadlines.cut)
-        cut.daemon = True
-        cut.start()
         try:
-            return self._follow(address)
+            with self._session.deadlines.cut_after(FETCH_SECONDS + 1):
+                return self._follow(address)
         finally:
-            cut.cancel()
             self._redis.delete(keys.AVATAR_FETCH)
 
     def _follow(self, address: str) -> bytes:
@@ -220,4 +231,6 @@ def _retry(waiting: WaitingAvatar, error: Exception, *, engine: Engine) -> None:
 def _fail(waiting: WaitingAvatar, error: Exception, *, engine: Engine) -> None:
     log.info("avatar %s has no picture: %s", waiting.id, type(error).__name__)
     with writing(engine) as conn:
-        store.mark_failed(conn, waiting.id)
+        losers = store.mark_failed(conn, waiting.id)
+    for user_id in losers:
+        enqueue_user_news(user_id)

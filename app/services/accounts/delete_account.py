@@ -6,25 +6,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.core.errors import Forbidden, Invalid, Overloaded
+from app.core.errors import Overloaded
+from app.core.host_events import user_lane
 from app.fanout.announcements import announce_account_deleted
 from app.fanout.revocation import RevokedSessions, all_sessions_of
+from app.services.accounts.announce_profile import announce_profile_soon
 from app.services.audit.record import record
-from app.store import account_deletions, auth_sessions, avatars, push_targets, second_factors, users
-from app.store.engine import reading, writing
+from app.store import account_deletions, auth_sessions, avatars, push_targets, second_factors
+from app.store.engine import writing
+from app.store.host_events import add_events, user_views
 from app.task_queue import enqueue_deletion
 
 log = logging.getLogger(__name__)
-
-# Compares a stored hash with a password (app/services/auth/passwords.py).
-VerifyPassword = Callable[[str | None, str], bool]
 
 
 class AccountDeletion:
@@ -34,25 +33,35 @@ class AccountDeletion:
         self._revoked = revoked
         self._settings = settings
 
-    def delete(self, user_id: int, password: str | None, *, verify: VerifyPassword) -> None:
+    def delete(self, user_id: int) -> None:
         """Begins the deletion. Safe to repeat after Overloaded, when the first call may have done it already.
 
-        Raises Forbidden for a wrong password, Invalid if the account has a password and none was given. The caller
-        limits how often this may be tried (PasswordGuard.confirming).
+        The caller has checked the password (check_password_if_any).
         """
-        self._check_password(user_id, password, verify)
-        erase = self._settings.account_deletion == "erase"
+        self._begin(user_id, self._settings.account_deletion == "erase", actor_id=user_id)
+
+    def delete_for_host(self, user_id: int, *, erase: bool | None, server_key: str) -> None:
+        """Begins the deletion of an account on behalf of a host's server. ``erase`` None: as the deployment's own
+        setting says. Safe to repeat after Overloaded.
+        """
+        erase = self._settings.account_deletion == "erase" if erase is None else erase
+        self._begin(user_id, erase, serverKey=server_key)
+
+    def _begin(self, user_id: int, erase: bool, *, actor_id: int | None = None, **details: str) -> None:
         sid = all_sessions_of(user_id)
         tokens_end = int(time.time()) + self._settings.refresh_token_seconds
         with writing(self._engine) as conn:
+            was = user_views(conn, [user_id])
             if account_deletions.begin_deletion(conn, user_id, erase=erase):
-                record(conn, "account.deleted", actor_id=user_id, target_id=user_id, erase=erase)
+                record(conn, "account.deleted", actor_id=actor_id, target_id=user_id, erase=erase, **details)
             auth_sessions.end_all_of(conn, user_id, "account deleted")
             push_targets.forget_user(conn, user_id)
             avatars.forget_of(conn, user_id)
             second_factors.forget(conn, user_id)
             auth_sessions.end_session(conn, sid, user_id, "account deleted", tokens_end_ms=tokens_end * 1000)
+            add_events(conn, "user.deleted", [(user_lane(id_), view) for id_, view in was.items()])
         self._announce(sid, user_id, tokens_end)
+        announce_profile_soon(self._redis, user_id)
         enqueue_deletion(user_id)
 
     def _announce(self, sid: str, user_id: int, tokens_end: int) -> None:
@@ -62,15 +71,3 @@ class AccountDeletion:
             announce_account_deleted(self._redis, sid, user_id)
         except (RedisError, Overloaded) as error:
             log.warning("a deleted account is announced later: %s", type(error).__name__)
-
-    def _check_password(self, user_id: int, password: str | None, verify: VerifyPassword) -> None:
-        with reading(self._engine) as conn:
-            stored = users.password_hash_of(conn, user_id)
-        if stored is None:
-            return
-        if password is None:
-            raise Invalid.field("password", "is required")
-        if not verify(stored, password):
-            with writing(self._engine) as conn:
-                record(conn, "password.failed", actor_id=user_id, target_id=user_id)
-            raise Forbidden("Wrong password.")

@@ -154,7 +154,7 @@ class Removal:
         raise Overloaded("The group is changing too fast.")
 
     def _close_direct(self, conversation_id: int, other_id: int) -> None:
-        """Closes the direct conversation: the other member can still read it, but it accepts no more messages.
+        """Closes the direct conversation: the other member can still read it, but not write to it.
 
         Redis treats the other member like a user who has blocked somebody; right afterwards, the caller stores the same
         in Postgres (app/store/direct_pairs.py). If the conversation is not in Redis, it is loaded first, so that no

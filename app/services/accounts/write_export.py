@@ -17,9 +17,11 @@ import msgspec
 from sqlalchemy import Engine
 
 from app.core.times import rfc3339
+from app.services.reading.drafts import stored_draft_view
 from app.services.reading.message_json import exported_views
 from app.store import blocks
 from app.store import exports as store
+from app.store.drafts import StoredDraft, draft_of
 from app.store.engine import reading, writing
 from app.store.exports import ExportedConversation
 
@@ -80,29 +82,37 @@ class ExportWriter:
         while True:
             with reading(self._engine) as conn:
                 conversation = store.next_conversation(conn, user_id, place.conversation_id)
+                draft = None if conversation is None else draft_of(conn, user_id, conversation.id)
             if conversation is None:
                 return
-            yield _conversation_line(conversation)
+            yield _conversation_line(conversation, draft)
             place = Place(conversation.id, 0)
             yield from self._messages(user_id, place)
 
     def _profile(self, user_id: int) -> Iterator[Line]:
         with reading(self._engine) as conn:
-            profile = store.own_data(conn, user_id)
+            own = store.own_data(conn, user_id)
             blocked = blocks.blocked_by(conn, user_id)
-        if profile is not None:
+        if own is not None:
+            profile = own.user
             yield {
                 "type": "profile",
                 "id": profile.id,
                 "username": profile.username,
                 "displayName": profile.display_name,
                 "avatarUrl": profile.avatar_url,
-                "createdAt": rfc3339(profile.created_ms),
+                "createdAt": rfc3339(own.created_ms),
                 "lastSeen": _time(profile.last_seen_ms),
                 "lastSeenVisible": profile.last_seen_visible,
                 "mayAddMe": profile.may_add,
                 "mayWriteToMe": profile.may_write,
-                "email": profile.email,
+                "hideBlockedMessages": profile.hide_blocked,
+                "statusText": profile.status_text,
+                "statusEmoji": profile.status_emoji,
+                "statusUntil": _time(profile.status_until_ms),
+                "doNotDisturbUntil": _time(profile.do_not_disturb_ms),
+                "locale": profile.locale,
+                "email": own.email,
             }
         for user in blocked:
             yield {"type": "block", "userId": user.id, "username": user.username}
@@ -122,7 +132,7 @@ class ExportWriter:
             seq = page[-1].seq + 1
 
 
-def _conversation_line(conversation: ExportedConversation) -> Line:
+def _conversation_line(conversation: ExportedConversation, draft: StoredDraft | None) -> Line:
     return {
         "type": "conversation",
         "id": conversation.id,
@@ -135,6 +145,7 @@ def _conversation_line(conversation: ExportedConversation) -> Line:
         "isMember": conversation.is_member,
         "archived": conversation.archived,
         "mutedUntil": _time(conversation.muted_until_ms),
+        "draft": None if draft is None else stored_draft_view(draft),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -36,6 +37,12 @@ def record(
         _count(conn, NewAct(action, actor_id, target_id, address and network_of(address), details or None))
     else:
         store.insert_act(conn, NewAct(action, actor_id, target_id, address, details or None))
+
+
+def record_for_each(conn: Connection, action: Action, target_ids: Sequence[int], **details: Any) -> None:
+    """Writes an act on each of these users, as ``record`` does, in one statement."""
+    address = current_address() or None
+    store.insert_acts(conn, [NewAct(action, None, target, address, details or None) for target in target_ids])
 
 
 def _count(conn: Connection, act: NewAct) -> None:

@@ -83,6 +83,19 @@ class AuthSessions:
         )
         return AuthSession(user_id, sid, generation=0)
 
+    def begin_for_host(self, conn: Connection, user_id: int, *, token_seconds: int, refreshable: bool) -> AuthSession:
+        """Begins a session for which a host's server gets an access token of this lifetime, as ``begin`` does. Unless
+        it is refreshable, it ends with that token.
+        """
+        refuse_suspended(conn, user_id)
+        sid = str(uuid.uuid4())
+        tokens_end_ms = (int(time.time()) + token_seconds + CLOCK_MARGIN_SECONDS) * 1000
+        expires_ms = self._refresh_ends_ms() if refreshable else tokens_end_ms
+        store.create_session(
+            conn, sid, user_id, device_id=None, expires_ms=max(expires_ms, tokens_end_ms), tokens_until_ms=tokens_end_ms
+        )
+        return AuthSession(user_id, sid, generation=0)
+
     def refresh(self, claims: LocalClaims) -> AuthSession:
         """Returns the session's next generation. Each refresh token is valid once: a second use means that somebody
         holds a copy, so it revokes the whole family.

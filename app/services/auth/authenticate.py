@@ -5,24 +5,22 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 
 from redis import Redis
-from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.caller import Caller
 from app.core.errors import Overloaded, Suspended, Unauthorized
+from app.core.external_claims import ExternalClaims
 from app.core.key_ring import KeyRing
 from app.fanout.revocation import RevokedSessions
 from app.fanout.suspension import SuspendedUsers
 from app.redis_calls import redis_errors_as_overloaded
-from app.services.audit.record import record
-from app.services.auth.external_issuer import ExternalClaims, ExternalIssuer
+from app.services.auth.external_issuer import ExternalIssuer
 from app.services.auth.local_tokens import LocalClaims, looks_local, read_local_token, read_refresh_token
 from app.services.auth.tickets import take_ticket
-from app.store import users
-from app.store.engine import writing
 
 MAX_TOKENS = 20_000  # about 10 MB
 
@@ -59,7 +57,8 @@ class TokenCache:
 
 
 class Authenticator:
-    """``issuer`` is None unless the deployment trusts an external user service.
+    """``issuer`` is None unless the deployment trusts an external user service. ``follow_claims`` returns the id of
+    the user whom its claims name.
 
     All methods raise Unauthorized for a credential that is not valid, Suspended if its user is suspended, and
     Overloaded if they need Redis, Postgres or the issuer and it does not answer.
@@ -69,19 +68,19 @@ class Authenticator:
         self,
         *,
         settings: Settings,
-        engine: Engine,
         redis: Redis,
         revoked: RevokedSessions,
         suspended: SuspendedUsers,
         issuer: ExternalIssuer | None,
+        follow_claims: Callable[[ExternalClaims], int],
     ) -> None:
         self._settings = settings
         self._keys = KeyRing(settings.keys)
-        self._engine = engine
         self._redis = redis
         self._revoked = revoked
         self._suspended = suspended
         self._issuer = issuer
+        self._follow_claims = follow_claims
         self._verified = TokenCache()
 
     def verify(self, token: str) -> Caller:
@@ -144,33 +143,15 @@ class Authenticator:
             return self._revoked.covers(caller.sid, caller.user_id)
 
     def _read(self, token: str) -> Caller:
-        if self._issuer is None or (self._settings.local_accounts_on and looks_local(token)):
+        if self._issuer is None or (self._settings.local_accounts_on and self._is_local(token, self._issuer)):
             return _caller_of(read_local_token(token, keys=self._keys))
         claims = self._issuer.read_token(token)
-        user_id = provision_external_user(claims, engine=self._engine, presence_visible=self._settings.presence_visible)
-        return Caller(user_id=user_id, sid=claims.sid, expires_at=claims.expires_at)
+        return Caller(user_id=self._follow_claims(claims), sid=claims.sid, expires_at=claims.expires_at)
 
-
-def provision_external_user(claims: ExternalClaims, *, engine: Engine, presence_visible: str) -> int:
-    """Returns the id of the user that these claims name, after creating the user on first sight.
-
-    Runs once per token, since verified tokens are cached. Raises Unauthorized if the user deleted the account here.
-    """
-    try:
-        with writing(engine) as conn:
-            user, is_new = users.get_or_create_external(
-                conn,
-                claims.issuer,
-                claims.subject,
-                username=claims.username,
-                display_name=claims.display_name,
-                last_seen_visible=presence_visible,
-            )
-            if is_new:
-                record(conn, "account.created", actor_id=user.id, target_id=user.id, sessionId=claims.sid)
-    except users.AccountDeletedError:
-        raise Unauthorized("The account was deleted.") from None
-    return user.id
+    @staticmethod
+    def _is_local(token: str, issuer: ExternalIssuer) -> bool:
+        """Tokens that are signed with a shared secret look like Parley's own, but name their issuer."""
+        return looks_local(token) and not issuer.is_named_by(token)
 
 
 def _caller_of(claims: LocalClaims) -> Caller:

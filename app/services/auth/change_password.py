@@ -19,12 +19,12 @@ from app.store.engine import reading, writing
 def change_password(
     caller: Caller, given: ChangePassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions
 ) -> SignInsEnding | None:
-    """Stores the new password and ends all other sessions of the user, in one transaction. Returns
-    what ``AuthSessions.announce`` does.
+    """Stores the new password and ends all other sessions of the user, in one transaction. Returns the result of
+    ``AuthSessions.announce``.
 
     Raises Invalid if the new password is common or made of the username, Forbidden if the current password is wrong or
-    the account has none, Unauthorized if the caller's session
-    ended meanwhile, Conflict if another request changed the password meanwhile.
+    the account has none, Unauthorized if the caller's session has ended, Conflict if another request changes the
+    password at the same time.
     """
     old = check_own_password(caller.user_id, given.current, engine=engine, passwords=passwords)
     with reading(engine) as conn:

@@ -28,6 +28,7 @@ from app.services.auth.passwords import Passwords
 from app.store import second_factors as store
 from app.store import users
 from app.store.engine import reading, writing
+from app.task_queue import enqueue_second_factor_notice
 
 WRONG_CODE = "Wrong code, or one that was used before."
 IS_ON = "The second factor is already on."
@@ -51,12 +52,18 @@ def begin_second_factor(
 
 
 def confirm_second_factor(
-    caller: Caller, given: ConfirmSecondFactor, *, engine: Engine, codes: OneTimeCodes, sessions: AuthSessions
+    caller: Caller,
+    given: ConfirmSecondFactor,
+    *,
+    engine: Engine,
+    codes: OneTimeCodes,
+    sessions: AuthSessions,
+    language: str | None = None,
 ) -> RecoveryCodes:
-    """Turns the second factor on and returns its recovery codes. All sign-ins stay.
+    """Turns the second factor on, notifies the user by mail and returns the recovery codes. All sign-ins stay.
 
     Raises Forbidden if the code is wrong, Conflict if nothing waits to be confirmed, Unauthorized if the caller's
-    session ended meanwhile.
+    session has ended.
     """
     user_id = caller.user_id
     with writing(engine) as conn:
@@ -71,6 +78,7 @@ def confirm_second_factor(
         made = None if step is None else replace_recovery_codes(conn, user_id)
     if made is None:
         raise Forbidden(WRONG_CODE)
+    enqueue_second_factor_notice(user_id, on=True, language=language)
     return made
 
 

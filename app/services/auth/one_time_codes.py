@@ -25,7 +25,7 @@ STEPS_AROUND = 1  # clocks of phones differ, and people take time to type
 
 
 class NewSecret(NamedTuple):
-    """``sealed`` is what may be stored."""
+    """Only ``sealed`` may be stored."""
 
     secret: str
     uri: str

@@ -19,6 +19,7 @@ from app.services.auth.passwords import Passwords
 from app.services.auth.take_code import take_code
 from app.store import second_factors as store
 from app.store.engine import writing
+from app.task_queue import enqueue_second_factor_notice
 
 T = TypeVar("T")
 
@@ -33,11 +34,12 @@ def disable_second_factor(
     passwords: Passwords,
     codes: OneTimeCodes,
     sessions: AuthSessions,
+    language: str | None = None,
 ) -> None:
-    """Turns the second factor off. All sign-ins stay.
+    """Turns the second factor off and notifies the user by mail. All sign-ins stay.
 
     Raises Forbidden if the password or the code is wrong, Conflict if the second factor is off, Unauthorized if the
-    caller's session ended meanwhile.
+    caller's session has ended.
     """
     user_id = caller.user_id
 
@@ -47,6 +49,7 @@ def disable_second_factor(
 
     check_own_password(user_id, given.password, engine=engine, passwords=passwords)
     _with_code(disable, caller, given.code, engine=engine, codes=codes, sessions=sessions)
+    enqueue_second_factor_notice(user_id, on=False, language=language)
 
 
 def renew_recovery_codes(

@@ -107,6 +107,10 @@ class RateLimits:
         allowed = self._settings.auth_attempts_per_minute
         self.take(Limit("links", network_of(address), allowed * PEOPLE_PER_ADDRESS))
 
+    def server_key(self, key_id: int) -> None:
+        """Limits the requests of one server key. No other limit applies to a host's server."""
+        self.take(Limit("server-key", str(key_id), self._settings.server_requests_per_minute))
+
     def take(self, *limits: Limit) -> None:
         """Charges all limits. If one of them is used up, charges none."""
         active = [limit for limit in limits if limit.allowed > 0]

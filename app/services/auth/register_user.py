@@ -14,6 +14,7 @@ from app.services.auth.weak_passwords import check_password_strength
 from app.services.reading.user_json import view_of
 from app.store import users
 from app.store.engine import writing
+from app.store.host_events import add_user_events
 
 
 def register_user(
@@ -38,4 +39,5 @@ def register_user(
             raise Conflict("This username is taken.")
         session = sessions.begin(conn, user.id, origin)
         record(conn, "account.created", actor_id=user.id, target_id=user.id, sessionId=session.sid)
+        add_user_events(conn, "user.created", [user.id])
     return SignIn(view_of(user), session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from app.core.account_mails import RESET, link, password_was_reset, reset
+from app.core.account_mails import RESET, link, reset
 from app.core.accounts import ResetPassword
 from app.core.errors import Invalid
 from app.mail import Mail, Mailer
@@ -15,25 +15,42 @@ from app.services.auth.weak_passwords import check_password_strength
 from app.store import account_tokens, emails, second_factors, users
 from app.store.engine import reading, writing
 from app.task_queue import enqueue_reset_notice
+from app.translations import texts_in
 
 LINK_SECONDS = 1800
 
 
 def send_reset_links(
-    *, engine: Engine, mailer: Mailer, public_url: str, username: str | None = None, email: str | None = None
+    *,
+    engine: Engine,
+    mailer: Mailer,
+    public_url: str,
+    username: str | None = None,
+    email: str | None = None,
+    language: str | None = None,
 ) -> None:
-    """Sends a link to each account with this name or address; nothing if there is none. Raises MailError."""
+    """Sends a link to each account with this name or address; nothing if there is none. ``language`` is that of the
+    request; it counts for users who have chosen none. Raises MailError.
+    """
     with reading(engine) as conn:
         found = emails.resettable_users(conn, username=username, email=email)
     for user in found:
         with writing(engine) as conn:
             token = account_tokens.make_token(conn, user.id, RESET, seconds=LINK_SECONDS)
             record(conn, "password.reset_requested", target_id=user.id)
-        text = reset(user.username, link(public_url, RESET, token), LINK_SECONDS // 60)
+            texts = texts_in(users.locale_of(conn, user.id) or language)
+        text = reset(user.username, link(public_url, RESET, token), LINK_SECONDS // 60, texts)
         mailer.send(Mail(user.email, *text))
 
 
-def reset_password(given: ResetPassword, *, engine: Engine, passwords: Passwords, sessions: AuthSessions) -> None:
+def reset_password(
+    given: ResetPassword,
+    *,
+    engine: Engine,
+    passwords: Passwords,
+    sessions: AuthSessions,
+    language: str | None = None,
+) -> None:
     """Stores the new password, ends all sessions of the user and makes all their reset links useless. A second factor
     stays on.
 
@@ -55,16 +72,8 @@ def reset_password(given: ResetPassword, *, engine: Engine, passwords: Passwords
         second_factors.forget_pending(conn, taken.user_id)
         record(conn, "password.reset", target_id=taken.user_id)
         ended = sessions.end_all(conn, taken.user_id, "password reset")
-    enqueue_reset_notice(taken.user_id)
+    enqueue_reset_notice(taken.user_id, language)
     sessions.announce(ended)
-
-
-def send_reset_notice(user_id: int, *, engine: Engine, mailer: Mailer) -> None:
-    """Sends a mail to the account's address about the new password. Raises MailError."""
-    with reading(engine) as conn:
-        username, email = users.username_of(conn, user_id), emails.email_of(conn, user_id)
-    if username is not None and email is not None:
-        mailer.send(Mail(email, *password_was_reset(username)))
 
 
 def _used() -> Invalid:

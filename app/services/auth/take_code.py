@@ -13,7 +13,8 @@ from app.store import second_factors as store
 def take_code(
     conn: Connection, user_id: int, code: str, *, codes: OneTimeCodes, actor_id: int | None = None
 ) -> Proof | None:
-    """Returns what the code is; None if it is wrong or was used. Each code works once, also if it comes twice at once.
+    """Returns the kind of the code; None if it is wrong or was used. Each code works once, even in simultaneous
+    requests.
 
     Records a wrong code and the use of a recovery code within the caller's transaction, which must be committed even
     if the code is wrong. The caller limits how often this may be tried (CodeGuard).

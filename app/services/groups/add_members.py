@@ -15,18 +15,28 @@ from app.core.kinds import Kind
 from app.message_log.conversations import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import add_admitted
-from app.services.messaging.change_message import Prepared
+from app.services.messaging.prepared import Prepared
 from app.services.reading.conversation_cache import ConversationCache
+from app.services.reading.waiting_requests import WaitingRequests
 from app.store import admissions
 from app.store.admissions import Admission
 from app.store.engine import reading, writing
 
 
 class MemberAdder:
-    def __init__(self, *, engine: Engine, redis: Redis, conversations: ConversationCache, max_members: int) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        redis: Redis,
+        conversations: ConversationCache,
+        requests: WaitingRequests,
+        max_members: int,
+    ) -> None:
         self._engine = engine
         self._redis = redis
         self._conversations = conversations
+        self._requests = requests
         self._max_members = max_members
 
     def prepare(self, user_id: int, conversation_id: int, user_ids: Sequence[int]) -> Prepared:
@@ -41,8 +51,9 @@ class MemberAdder:
             if len(admission.known) < len(user_ids):
                 raise NotFound("No such user.")
             admission = _without(admission, left_by_themselves(tail, conversation_id))
-            if may_ask:
-                admissions.ask(connection, conversation_id, user_id, admission.asked)
+            asked = admissions.ask(connection, conversation_id, user_id, admission.asked) if may_ask else []
+        if asked:
+            self._requests.announce(conversation_id, asked)
         return add_admitted(user_id, conversation_id, admission.admitted, max_members=self._max_members)
 
 

@@ -17,26 +17,38 @@ from app.core.errors import Invalid, NotFound
 from app.core.groups import NewGroup, checked_name
 from app.core.ids import make_uuid7
 from app.core.kinds import Kind
+from app.core.metadata import check_metadata, with_metadata
 from app.core.records import MessageBody, encode_body
 from app.message_log.append import Operation
-from app.services.messaging.change_message import Prepared
+from app.services.messaging.prepared import Prepared
+from app.services.reading.waiting_requests import WaitingRequests
 from app.store import admissions, groups
 from app.store.engine import reading, writing
 from app.store.users import is_new_account
 
 
 def create_group(
-    user_id: int, new: NewGroup, *, engine: Engine, max_members: int, limit_openings: Callable[[int], None]
+    user_id: int,
+    new: NewGroup,
+    members: Sequence[int],
+    *,
+    engine: Engine,
+    requests: WaitingRequests,
+    max_members: int,
+    limit_openings: Callable[[int], None],
 ) -> tuple[int, Prepared]:
-    """Returns the group's id, and the system message that announces it to the members. May block. Raises NotFound for
-    an unknown user, Invalid for too many members, RateLimited for a new account that opens too many conversations.
+    """Returns the group's id, and the system message that announces it to the members. ``members`` are Parley's ids of
+    ``new.member_ids``. May block. Raises NotFound for an unknown user, Invalid for too many members, TooLarge for the
+    metadata, RateLimited for a new account that opens too many conversations.
 
     Members whom the user may not add get a request instead (add_members.py).
     """
-    members = [member for member in dict.fromkeys(new.member_ids) if member != user_id]
+    members = [member for member in dict.fromkeys(members) if member != user_id]
     if len(members) + 1 > max_members:
         raise Invalid.field("memberIds", f"a group has at most {max_members} members")
     name = checked_name(new.name)
+    if new.metadata:
+        check_metadata(new.metadata)
     with reading(engine) as connection:
         is_new = is_new_account(connection, user_id)
     if is_new:
@@ -53,11 +65,20 @@ def create_group(
             description=new.description or None,
             avatar_url=new.avatar_url,
             history=new.history,
+            read_only=new.read_only,
+            metadata=new.metadata,
         )
         if conversation_id is None:
             raise NotFound("No such user.")
-        admissions.ask(connection, conversation_id, user_id, admission.asked)
-    return conversation_id, _change(conversation_id, user_id, ["created"])
+        asked = admissions.ask(connection, conversation_id, user_id, admission.asked)
+    if asked:
+        requests.announce(conversation_id, asked)
+    return conversation_id, announce_group(user_id, conversation_id)
+
+
+def announce_group(user_id: int, conversation_id: int) -> Prepared:
+    """Returns the system message that announces a new group to its members."""
+    return _change(conversation_id, user_id, ["created"])
 
 
 def add_admitted(user_id: int, conversation_id: int, user_ids: Sequence[int], *, max_members: int) -> Prepared:
@@ -83,13 +104,16 @@ def give_role(user_id: int, conversation_id: int, whom: int, role: str) -> Prepa
 
 
 def change_info(user_id: int, conversation_id: int, changes: dict[str, Any]) -> Prepared:
-    """``changes`` may hold name, description, avatarUrl and history. A false value removes the old one."""
-    announced = {name: value or None for name, value in changes.items()}
+    """``changes`` may hold name, description, avatarUrl, history, readOnly and metadata (as text). A false value
+    removes the old one. Only owners change the metadata.
+    """
+    announced = {name: value if name == "readOnly" else value or None for name, value in changes.items()}
+    announced = with_metadata(announced)
     return _change(conversation_id, user_id, ["info", changes, msgspec.json.encode(announced)[1:-1].decode()])
 
 
 def _change(conversation_id: int, user_id: int, what: list[Any]) -> Prepared:
     message_id = make_uuid7(now_ms())
-    body = encode_body(MessageBody(id=message_id, sender_id=user_id, kind="system"))
+    body = encode_body(MessageBody(id=message_id, sender_id=user_id or None, kind="system"))
     operation = Operation(Kind.GROUP_CHANGED, conversation_id, user_id, what, body, "", message_id)
     return Prepared(operation, {"id": message_id, "conversationId": conversation_id, "status": "stored"})

@@ -1,4 +1,4 @@
-"""Invites to groups: their codes, who may create them, and how a user joins with one."""
+"""Invites to groups: creates and shows codes, checks the right to do so, and lets users join with a code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.times import rfc3339
 from app.message_log.conversations import group_now
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import join_group
-from app.services.messaging.change_message import Prepared
+from app.services.messaging.prepared import Prepared
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.direct_cache import DirectCache
 from app.store import invites as store
@@ -41,12 +41,17 @@ class Invites:
         conversations: ConversationCache,
         directs: DirectCache,
         max_members: int,
+        check_joining: Callable[[int, int], None],
+        joined: Callable[[int, int], None],
     ) -> None:
+        """``joined`` is called with each user who has joined, and the conversation."""
         self._engine = engine
         self._redis = redis
         self._conversations = conversations
         self._directs = directs
         self._max_members = max_members
+        self._check_joining = check_joining
+        self._joined = joined
 
     def create(self, user_id: int, conversation_id: int, expires_in: int | None, max_uses: int | None) -> View:
         """``expires_in`` is in seconds."""
@@ -88,11 +93,12 @@ class Invites:
 
     def accept(self, user_id: int, code: str, carry_out: Callable[[Prepared], Any]) -> int:
         """Makes the user a member and returns the conversation's id. A user who is a member already does not use the
-        invite up. Raises NotFound for an invite that is not valid.
+        invite up. Raises NotFound for an invite that is not valid, Forbidden if the host's policy does not allow it.
         """
         conversation_id = self._find(code).conversation_id
         if self._conversations.role_of(conversation_id, user_id) is not None:
             return conversation_id
+        self._check_joining(user_id, conversation_id)
         with writing(self._engine) as connection:
             if store.use_invite(connection, code) is None:
                 raise NotFound
@@ -102,6 +108,7 @@ class Invites:
             with writing(self._engine) as connection:
                 store.give_back(connection, code)
             raise
+        self._joined(user_id, conversation_id)
         return conversation_id
 
     def _find(self, code: str) -> StoredInvite:

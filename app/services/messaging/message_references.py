@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 
 from app.core.commands import Attachment, SendMessage
-from app.core.errors import Invalid, Overloaded
+from app.core.errors import Conflict, Invalid, Overloaded
+from app.core.mentions import may_mention
 from app.core.records import MessageBody
-from app.services.messaging.mentions import NOBODY, Mentions, find_mentions
-from app.services.reading.conversation_cache import ConversationCache
+from app.services.messaging.mentions import NOBODY, MentionFinder, Mentions
+from app.services.messaging.refusals import STILL_GROWS
 from app.services.reading.find_message import MessageFinder
 from app.services.reading.media_json import attachment_view
 from app.services.reading.quotations import Quotation, find_quotation
@@ -32,10 +33,7 @@ class References(NamedTuple):
         body.attachments = list(self.attachments)
         if self.quoted is not None:
             body.quoted = self.quoted.view
-        if self.mentions.users:
-            body.mentions = self.mentions.users
-        if self.mentions.all:
-            body.mentions_all = True
+        self.mentions.add_to(body)
         if self.forwarded is not None:
             body.message, body.kind = self.forwarded["message"], self.forwarded["kind"]
             body.attachments = self.forwarded["attachments"]
@@ -50,28 +48,28 @@ NO_REFERENCES = References()
 def has_references(command: SendMessage) -> bool:
     if command.attachments:
         return True
-    return command.reply_to is not None or command.forward is not None or "@" in command.message
+    return command.reply_to is not None or command.forward is not None or may_mention(command.message)
 
 
 class ReferenceFinder:
-    def __init__(self, *, engine: Engine, conversations: ConversationCache, messages: MessageFinder) -> None:
+    def __init__(self, *, engine: Engine, mentions: MentionFinder, messages: MessageFinder) -> None:
         self._engine = engine
-        self._conversations = conversations
+        self._mentions = mentions
         self._messages = messages
 
-    def find(self, user_id: int, conversation_id: int, command: SendMessage) -> References:
-        """Resolves the references of a message. May block.
+    def find(self, user_id: int, conversation_id: int, command: SendMessage, *, by_host: bool = False) -> References:
+        """Resolves the references of a message. May block. ``by_host``: the host's server sends it, and may attach what
+        anybody has uploaded to the conversation.
 
-        Raises NotFound, Forbidden, Invalid or Overloaded if the forwarded message or an attachment is not available.
+        Raises NotFound, Forbidden, Conflict, Invalid or Overloaded if the forwarded message or an attachment is not
+        available.
         While a store does not answer, quotes and mentions are left out: live chat goes on.
         """
         return References(
             self._quote(conversation_id, command.reply_to) if command.reply_to else None,
-            find_mentions(
-                conversation_id, user_id, command.message, engine=self._engine, conversations=self._conversations
-            ),
+            self._mentions.find(conversation_id, user_id, command.message) if command.forward is None else NOBODY,
             self._forwarded(user_id, command),
-            self._attachments(user_id, conversation_id, command.attachments or ()),
+            self._attachments(None if by_host else user_id, conversation_id, command.attachments or ()),
         )
 
     def _quote(self, conversation_id: int, message_id: str) -> Quotation | None:
@@ -83,12 +81,18 @@ class ReferenceFinder:
 
     def _forwarded(self, user_id: int, command: SendMessage) -> dict[str, Any] | None:
         forward = command.forward
-        return None if forward is None else self._messages.find_present(user_id, forward.id, forward.conversation_id)
+        if forward is None:
+            return None
+        view = self._messages.find_present(user_id, forward.id, forward.conversation_id)
+        if "streaming" in view:
+            raise Conflict(STILL_GROWS)
+        return view
 
     def _attachments(
-        self, user_id: int, conversation_id: int, attachments: Sequence[Attachment]
+        self, user_id: int | None, conversation_id: int, attachments: Sequence[Attachment]
     ) -> list[dict[str, Any]]:
-        """Returns the attachments as members see them now. They must be the sender's own uploads to this conversation.
+        """Returns the attachments as members see them now. They must be uploads to this conversation, by this user
+        unless that is None.
 
         Failed media are accepted and show as failed, like media that fail a moment later: the sender cannot tell the
         two apart. Media of somebody else, of another conversation and unknown media raise the same error, so that
@@ -104,8 +108,8 @@ class ReferenceFinder:
         return [attachment_view(found[id_]) for id_ in ids]
 
 
-def _check_media(row: StoredMedia | None, user_id: int, conversation_id: int, field: str) -> None:
-    if row is None or row.user_id != user_id or row.conversation_id != conversation_id:
+def _check_media(row: StoredMedia | None, user_id: int | None, conversation_id: int, field: str) -> None:
+    if row is None or user_id not in (None, row.user_id) or row.conversation_id != conversation_id:
         raise Invalid.field(field, "no such media")
     if row.state not in ("processing", "ready", "failed"):
         raise Invalid.field(field, "no such media")

@@ -73,6 +73,7 @@ class MarkMover:
         receipts: ReceiptBatcher,
         confirmations: Confirmations,
         members: MemberChecks,
+        is_shadowed: Callable[[int], bool] = lambda _: False,
         rate: UserRate,
         call_later: CallLater,
     ) -> None:
@@ -81,6 +82,7 @@ class MarkMover:
         self._receipts = receipts
         self._confirmations = confirmations
         self._members = members
+        self._is_shadowed = is_shadowed
         self._rate = rate
         self._retries = MarkRetries(retry=self.mark_delivered, call_later=call_later)
         receipts.on_refused(self._retries.add)
@@ -92,7 +94,8 @@ class MarkMover:
         conversations batch their marks: there, the answer's ``seq`` is the requested one (or the last message), and the
         mark may be further on.
         """
-        operation = Operation(kind, conversation_id, user_id, seq)
+        shadow = self._is_shadowed(user_id)
+        operation = Operation(Kind.SHADOW_READ if shadow else kind, conversation_id, user_id, seq)
 
         def confirmed(position: int, error: ParleyError | None) -> None:
             answer = {"conversationId": conversation_id, "seq": position, "status": "stored"}
@@ -123,7 +126,9 @@ class MarkMover:
         def begin(error: ParleyError | None) -> None:
             if error is not None:
                 outcome(None, error)
-            elif self._receipts.is_large(conversation_id):
+            elif shadow and kind == Kind.DELIVERED:
+                self._members.check(conversation_id, user_id, partial(confirmed, seq))
+            elif not shadow and self._receipts.is_large(conversation_id):
                 self._receipts.add(kind, conversation_id, user_id, seq, batched)
             else:
                 self._log.append(operation, decided)
@@ -133,8 +138,11 @@ class MarkMover:
     def mark_delivered(self, user_id: int, conversation_id: int, seq: int) -> None:
         """Moves a delivered mark that nobody waits for. Never blocks.
 
-        The client keeps nothing that would repeat the mark, so it is tried again until it is in the log.
+        The client keeps nothing that would repeat the mark, so it is tried again until it is in the log. Of a user with
+        a shadow suspension, nobody sees it, so it does not move.
         """
+        if self._is_shadowed(user_id):
+            return
         if self._receipts.is_large(conversation_id):
             self._receipts.add(Kind.DELIVERED, conversation_id, user_id, seq)
             return

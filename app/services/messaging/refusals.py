@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from app.core.errors import Conflict, Forbidden, NotFound, Overloaded, ParleyError
+from app.core.errors import Conflict, Forbidden, NotFound, Overloaded, ParleyError, Stopped
 from app.message_log.append import Decided
+
+STILL_GROWS = "The message is still being written."
 
 
 def refusal(what: int) -> ParleyError:
@@ -12,6 +14,8 @@ def refusal(what: int) -> ParleyError:
         Decided.ID_CONFLICT: Conflict("This id belongs to another message."),
         Decided.NOT_A_MEMBER: NotFound(),
         Decided.FORBIDDEN: Forbidden("You have blocked this person, or their account is deleted."),
+        Decided.READ_ONLY: Forbidden("Only owners and admins can write in this group."),
+        Decided.STOPPED: Stopped(),
         Decided.FULL: Overloaded("The log is full: Postgres does not keep up.", retry_after=5.0),
     }
     return refusals.get(what) or Overloaded()

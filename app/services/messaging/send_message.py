@@ -10,55 +10,34 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine
-
 from app.clock import now_ms
-from app.core.commands import SendMessage, check_text
-from app.core.errors import Conflict, Internal, Invalid, Overloaded, ParleyError, Unauthorized
+from app.core.commands import SendMessage
+from app.core.errors import Conflict, Internal, Overloaded, ParleyError
 from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
 from app.core.kinds import Kind
 from app.core.records import MessageBody, encode_body
-from app.core.times import rfc3339
-from app.message_log.append import Decided, Decision, Operation
+from app.message_log.append import BEGINS_STREAM, BY_HOST, SHADOW, Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
+from app.services.messaging.before_send import HookQueue
+from app.services.messaging.hooked_send import ask_first
 from app.services.messaging.log_writer import LogWriter
+from app.services.messaging.message_body import new_body
 from app.services.messaging.message_references import NO_REFERENCES, ReferenceFinder, has_references
 from app.services.messaging.refusals import refusal
+from app.services.messaging.send_checks import Ack, CheckWrite, FindStored, OpenDirect, check_send, stored_ack
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import ConversationCache, RunBlocking
 from app.services.reading.direct_cache import DirectCache
-from app.store.engine import reading
-from app.store.messages import ExistingMessage, find_existing
+from app.store.messages import ExistingMessage
 
 log = logging.getLogger(__name__)
 
-Ack = dict[str, Any]
 Outcome = Callable[[Ack | None, ParleyError | None], None]
-# Returns the direct conversation with a user. May block. Raises NotFound, RateLimited, Overloaded.
-OpenDirect = Callable[[int, int], int]
-# Returns the stored message of a (conversation, id). May block. Raises Overloaded.
-FindStored = Callable[[tuple[int, str]], ExistingMessage | None]
-
-
-def check_send(user_id: int, command: SendMessage, max_text: int) -> None:
-    """Makes the checks that need no lookup. Raises Invalid, TooLarge, Unauthorized."""
-    if command.sender_id is not None and command.sender_id != user_id:
-        raise Unauthorized("senderId is not you.")
-    check_text(command, max_text)
-    if command.forward is not None and command.attachments:
-        raise Invalid.field("attachments", "a forward has those of the message that it passes on")
-
-
-def find_stored_ids(asked: Sequence[tuple[int, str]], *, engine: Engine) -> list[ExistingMessage | None]:
-    """Returns the stored message of each (conversation, id). Runs one query. May block. Raises Overloaded."""
-    with reading(engine) as connection:
-        found = find_existing(connection, list(dict.fromkeys(asked)))
-    return [found.get(pair) for pair in asked]
 
 
 class MessageSender:
@@ -67,13 +46,15 @@ class MessageSender:
     __slots__ = (
         "_rate",
         "acks",
+        "before_send",
+        "check_write",
         "confirmations",
         "conversations",
         "counters",
         "directs",
-        "engine",
         "epoch",
         "find_stored",
+        "is_shadowed",
         "log",
         "max_text",
         "open_direct",
@@ -84,7 +65,6 @@ class MessageSender:
     def __init__(
         self,
         *,
-        engine: Engine,
         log: LogWriter,
         conversations: ConversationCache,
         directs: DirectCache,
@@ -92,14 +72,16 @@ class MessageSender:
         confirmations: Confirmations,
         references: ReferenceFinder,
         find_stored: FindStored,
+        check_write: CheckWrite | None,
+        before_send: HookQueue | None = None,
         open_direct: OpenDirect,
+        is_shadowed: Callable[[int], bool] = lambda _: False,
         rate: UserRate,
         run_blocking: RunBlocking,
         counters: Counter[str],
         acks: Histogram,
         max_text: int,
     ) -> None:
-        self.engine = engine
         self.log = log
         self.conversations = conversations
         self.directs = directs
@@ -107,7 +89,10 @@ class MessageSender:
         self.confirmations = confirmations
         self.references = references
         self.find_stored = find_stored
+        self.check_write = check_write
+        self.before_send = before_send
         self.open_direct = open_direct
+        self.is_shadowed = is_shadowed
         self._rate = rate
         self.run_blocking = run_blocking
         self.counters = counters
@@ -140,31 +125,49 @@ class MessageSender:
         self._rate.on_granted(user_id, lambda error: sending.begin_granted(error, submitted))
         return False
 
+    def send_for_host(
+        self, sender_id: int, command: SendMessage, outcome: Outcome, submitted: Callable[[], None], *, silent: bool
+    ) -> bool:
+        """Does the same for the host's server, without rights and rates. ``sender_id``: HOST for a system message."""
+        return _Sending(self, sender_id, "", command, outcome, by_host=True, silent=silent).begin(submitted)
+
 
 class _Sending:
     """One message on its way into the log."""
 
     __slots__ = (
+        "asked",
+        "by_host",
         "command",
         "conversation_id",
-        "hydrated",
         "id",
+        "looked_up",
         "outcome",
         "references",
+        "retries",
         "sender",
         "session_id",
+        "silent",
         "user_id",
     )
 
     def __init__(
-        self, sender: MessageSender, user_id: int, session_id: str, command: SendMessage, outcome: Outcome
+        self,
+        sender: MessageSender,
+        user_id: int,
+        session_id: str,
+        command: SendMessage,
+        outcome: Outcome,
+        *,
+        by_host: bool = False,
+        silent: bool = False,
     ) -> None:
+        self.asked = self.by_host = by_host  # the hook is not asked about messages of the host
+        self.silent = silent
         self.sender = sender
-        self.user_id = user_id
-        self.session_id = session_id
-        self.command = command
-        self.outcome = outcome
-        self.hydrated = 0
+        self.user_id, self.session_id = user_id, session_id
+        self.command, self.outcome = command, outcome
+        self.looked_up = self.retries = 0
         self.references = NO_REFERENCES
         self.conversation_id = command.conversation_id or 0  # 0: not known yet
         self.id = command.id.lower() if command.id is not None else make_uuid7(now_ms())
@@ -173,7 +176,12 @@ class _Sending:
         sender = self.sender
         if not self.conversation_id:
             self.conversation_id = sender.directs.find(self.user_id, self.command.receiver_id or 0) or 0
-        if self.conversation_id and self.is_new() and not has_references(self.command):
+        if sender.before_send is not None and not self.asked:
+            self.asked = True
+            ask_first(sender.before_send, self)
+            return True
+        needs_more = has_references(self.command) or (sender.check_write is not None and not self.by_host)
+        if self.conversation_id and not needs_more and self.is_new():
             self.submit()
             return True
         sender.run_blocking(lambda: self.prepare_and_submit(submitted))
@@ -186,8 +194,9 @@ class _Sending:
             submitted()
 
     def is_new(self) -> bool:
-        """Returns whether the id cannot have been used before without leaving a dedupe mark in Redis."""
+        """Returns whether the id cannot have been used before without leaving a dedupe mark in this epoch of Redis."""
         now = now_ms()
+        self.looked_up = self.sender.epoch.number
         return surely_new(self.id, now_ms=now, marks_since_ms=self.sender.epoch.dedupe_complete_since_ms(now))
 
     def prepare_and_submit(self, submitted: Callable[[], None] | None) -> None:
@@ -207,7 +216,10 @@ class _Sending:
         if not self.conversation_id:
             self.conversation_id = sender.open_direct(self.user_id, self.command.receiver_id or 0)
         if (earlier := self.find_stored()) is None:
-            self.references = sender.references.find(self.user_id, self.conversation_id, self.command)
+            ids = self.user_id, self.conversation_id
+            if sender.check_write is not None and not self.by_host:
+                sender.check_write(*ids)
+            self.references = sender.references.find(*ids, self.command, by_host=self.by_host)
             self.submit()
         elif earlier.sender_id != self.user_id:
             raise Conflict("This id belongs to another message.")
@@ -234,22 +246,19 @@ class _Sending:
 
     def append(self) -> None:
         body, quoted = self.body(), self.references.quoted
-        what = self.id if quoted is None else (self.id, quoted.operand(body))
+        what: Any = self.id if quoted is None else (self.id, quoted.operand(body))
+        shadow = not self.by_host and self.sender.is_shadowed(self.user_id)
+        if self.by_host or shadow or body.streaming is True:
+            flags = BY_HOST * self.by_host + BEGINS_STREAM * (body.streaming is True) + SHADOW * shadow
+            what = self.id, False if quoted is None else quoted.operand(body), flags
         ids = self.conversation_id, self.user_id
-        operation = Operation(Kind.MESSAGE, *ids, what, encode_body(body), self.session_id, self.id)
+        operation = Operation(Kind.MESSAGE, *ids, what, encode_body(body), self.session_id, self.id, self.looked_up)
         self.sender.log.appends.submit(operation, self.decided)
 
     def body(self) -> MessageBody:
-        command = self.command
-        body = MessageBody(
-            id=self.id, sender_id=self.user_id, message=command.message, kind=command.kind or "text", attachments=[]
-        )
-        receiver = command.receiver_id or self.sender.directs.peer(self.conversation_id, self.user_id)
-        if receiver is not None:
-            body.receiver_id = receiver
-        if command.reply_to is not None:
-            body.reply_to = command.reply_to.lower()
-        return self.references.add_to(body)
+        named, peer = self.command.receiver_id, self.sender.directs.peer
+        receiver = named if isinstance(named, int) else peer(self.conversation_id, self.user_id)
+        return self.references.add_to(new_body(self.command, self.id, self.user_id, receiver, silent=self.silent))
 
     def decided(self, decision: Decision, error: ParleyError | None) -> None:
         if error is not None:
@@ -261,8 +270,11 @@ class _Sending:
             self.expect(seq, version, sent_ms)
         elif what == Decided.STORED:
             self.outcome(self.ack(seq, sent_ms), None)
-        elif what == Decided.UNKNOWN and self.hydrated < 2:
-            self.hydrated += 1
+        elif what == Decided.STALE and self.retries < 4:  # it waited while Redis lost its marks
+            self.retries += 1
+            self.sender.run_blocking(lambda: self.prepare_and_submit(None))
+        elif what == Decided.UNKNOWN and self.retries < 4:
+            self.retries += 1
             self.sender.conversations.mark_cold(self.conversation_id)
             self.sender.conversations.when_hydrated(self.conversation_id, self.submit_hydrated)
         else:
@@ -285,10 +297,4 @@ class _Sending:
         self.sender.confirmations.expect(version, confirmed)
 
     def ack(self, seq: int, sent_ms: int) -> Ack:
-        return {
-            "id": self.id,
-            "conversationId": self.conversation_id,
-            "seq": seq,
-            "sentAt": rfc3339(sent_ms),
-            "status": "stored",
-        }
+        return stored_ack(self.id, self.conversation_id, seq, sent_ms)

@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from app.core.commands import Typing, check_target
-from app.core.errors import ParleyError
+from app.core.errors import NotFound, ParleyError
 from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.services.messaging.log_writer import LogWriter
@@ -16,6 +16,7 @@ from app.services.messaging.refusals import refusal
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import RunBlocking
 from app.services.reading.direct_cache import DirectCache
+from app.services.reading.external_ids import resolve_user_id
 from app.store.direct_pairs import find_direct, pairs_of
 from app.store.engine import reading
 
@@ -24,12 +25,20 @@ Shown = Callable[[ParleyError | None], None]
 
 class TypingNotifier:
     def __init__(
-        self, *, engine: Engine, log: LogWriter, directs: DirectCache, rate: UserRate, run_blocking: RunBlocking
+        self,
+        *,
+        engine: Engine,
+        log: LogWriter,
+        directs: DirectCache,
+        rate: UserRate,
+        run_blocking: RunBlocking,
+        is_shadowed: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._engine = engine
         self._log = log
         self._directs = directs
         self._rate = rate
+        self._is_shadowed = is_shadowed
         self._run_blocking = run_blocking
 
     def show(self, user_id: int, command: Typing, outcome: Shown) -> None:
@@ -58,11 +67,15 @@ class TypingNotifier:
             self._run_blocking(lambda: self._find_and_notify(user_id, command, outcome))
 
     def _find_and_notify(self, user_id: int, command: Typing, outcome: Shown) -> None:
-        receiver_id = command.receiver_id or 0
+        receiver = command.receiver_id or 0
         try:
+            receiver_id = resolve_user_id(receiver, engine=self._engine)
             with reading(self._engine) as connection:
                 found = find_direct(connection, user_id, receiver_id)
                 pairs = [] if found is None else pairs_of(connection, [found])
+        except NotFound:
+            outcome(None)
+            return
         except ParleyError as error:
             outcome(error)
             return
@@ -74,7 +87,7 @@ class TypingNotifier:
             self._notify(user_id, found, command.typing, outcome)
 
     def _notify(self, user_id: int, conversation_id: int, on: bool, outcome: Shown) -> None:
-        operation = Operation(Kind.TYPING, conversation_id, user_id, int(on))
+        operation = Operation(Kind.TYPING, conversation_id, user_id, "" if self._is_shadowed(user_id) else int(on))
 
         def decided(decision: Decision, error: ParleyError | None) -> None:
             if error is not None or decision[0] == Decided.DONE:

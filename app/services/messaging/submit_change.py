@@ -6,24 +6,31 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Overloaded, ParleyError
-from app.message_log.append import Decided, Decision
+from app.core.kinds import Kind
+from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
-from app.services.messaging.change_message import Prepared
 from app.services.messaging.log_writer import LogWriter
+from app.services.messaging.prepared import Prepared
 from app.services.messaging.refusals import refusal
 
 Outcome = Callable[[dict[str, Any] | None, ParleyError | None], None]
 
 
 class ChangeSubmitter:
-    def __init__(self, *, log: LogWriter, confirmations: Confirmations) -> None:
+    def __init__(
+        self, *, log: LogWriter, confirmations: Confirmations, is_shadowed: Callable[[int], bool] = lambda _: False
+    ) -> None:
+        self._is_shadowed = is_shadowed
         self._log = log
         self._confirmations = confirmations
 
     def submit(self, prepared: Prepared, outcome: Outcome) -> None:
         """Never blocks, never raises. Calls ``outcome(answer, None)`` once the change is committed, also if nothing had
-        to change, or ``outcome(None, error)``. The answer gets the ``seq`` of a system message that the change made.
+        to change, or ``outcome(None, error)``.
         """
+        if self._is_shadowed(prepared.operation.user_id) and _changes_a_group(prepared.operation):
+            outcome(None, change_refusal(Decided.FORBIDDEN))
+            return
         answer = prepared.answer
 
         def confirmed(error: ParleyError | None) -> None:
@@ -35,15 +42,31 @@ class ChangeSubmitter:
                 return
             what, seq, version, _ = decision
             if what in (Decided.DONE, Decided.PENDING, Decided.UNCHANGED_PENDING):
-                answer.setdefault("seq", seq)
+                _add_seq(prepared, seq)
                 self._confirmations.expect(version, confirmed)
             elif what in (Decided.STORED, Decided.UNCHANGED):
-                answer.setdefault("seq", seq)
+                _add_seq(prepared, seq)
                 outcome(answer, None)
             else:
                 outcome(None, change_refusal(what))
 
         self._log.change(prepared.operation, decided)
+
+
+def _changes_a_group(operation: Operation) -> bool:
+    """Returns whether others would see the change. Users with a shadow suspension may create groups, in which they are
+    alone, and leave groups. Whomever they add gets a request (store/admissions.py), so nobody is added here.
+    """
+    if operation.kind != Kind.GROUP_CHANGED or not isinstance(operation.what, list):
+        return False
+    act, *details = operation.what
+    return act not in ("created", "left") and not (act == "added" and len(details) == 1)
+
+
+def _add_seq(prepared: Prepared, seq: int) -> None:
+    """Adds the seq that the log returned (``Prepared.names_seq``), unless the ack already has the seq of a message."""
+    if seq and prepared.names_seq:
+        prepared.answer.setdefault("seq", seq)
 
 
 def change_refusal(what: int) -> ParleyError:

@@ -222,6 +222,8 @@ class Rates(NamedTuple):
     typing: UserRate
     reactions: UserRate
     edits: UserRate
+    events: UserRate
+    appends: UserRate
 
     def release_expired(self) -> None:
         for rate in self:
@@ -235,4 +237,6 @@ def make_rates(settings: Settings, submit: Submit) -> Rates:
         UserRate("typing", settings.typing_rate, settings.typing_burst, submit),
         UserRate("react", settings.reaction_rate, settings.reaction_burst, submit),
         UserRate("edit", settings.edit_rate, settings.edit_burst, submit),
+        UserRate("event", settings.event_rate, settings.event_burst, submit),
+        UserRate("append", settings.append_rate, settings.append_burst, submit),
     )

@@ -14,32 +14,42 @@ from app.message_log.epoch import read_epoch
 from app.message_log.history import History
 from app.store.conversations import load_state
 from app.store.engine import reading
+from app.store.epochs import greatest_version
 
 Change = Callable[[list[Operation]], list[Decision]]
 
 
 class WorkerChanges:
-    """``change`` calls change.lua. Operations are rare here, so each compares first (app/message_log/history.py)."""
+    """``change`` calls change.lua, or append.lua. Operations are rare here, so each compares first
+    (app/message_log/history.py).
+    """
 
     def __init__(self, redis: Redis, engine: Engine, change: Change) -> None:
         self.redis = redis
         self._engine = engine
         self._change = change
-        self._history = History()
+        self._history = History(self._stored_version)
 
     def carry_out(self, operations: list[Operation]) -> list[int]:
         """Carries out operations of one conversation and returns the decision about each. Raises Overloaded if the log
         is full, or Redis lost its data; also RedisError, EpochLostError.
         """
+        return [decision[0] for decision in self.decide(operations)]
+
+    def decide(self, operations: list[Operation]) -> list[Decision]:
+        """Does the same and returns the whole decisions."""
         self._history.is_behind(self.redis)
         decisions = self._change(operations)
         if any(decision[0] == Decided.UNKNOWN for decision in decisions):
             self.hydrate(operations[0].conversation_id)
             decisions = self._change(operations)
-        decided = [decision[0] for decision in decisions]
-        if not {Decided.FULL, Decided.UNKNOWN, Decided.STALE}.isdisjoint(decided):
+        if not {Decided.FULL, Decided.UNKNOWN, Decided.STALE}.isdisjoint(decision[0] for decision in decisions):
             raise Overloaded("The log takes nothing now.")
-        return decided
+        return decisions
+
+    def _stored_version(self) -> int:
+        with reading(self._engine) as conn:
+            return greatest_version(conn)
 
     def hydrate(self, conversation_id: int) -> None:
         """Hydrates the conversation unless Redis holds it already. Raises Overloaded, RedisError."""

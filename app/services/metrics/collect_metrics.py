@@ -39,6 +39,7 @@ LABELLED = {
         "Sessions that ended, by WebSocket close code; SSE and long-poll use the same codes",
         ["code"],
     ),
+    "before_send": ("before_send", "Messages and edits that the hook before sending was asked about", ["outcome"]),
     "unknown_kind": ("unknown_records", "Records dropped because this release does not know their kind", ["kind"]),
     "upload": ("uploads", "Uploads, by way and outcome", ["way", "outcome"]),
 }
@@ -58,7 +59,9 @@ class Deployment(Collector):
         yield from self._labelled_counters()
         yield from self._drain_counters()
         yield from self._push_metrics()
+        yield from self._webhook_metrics()
         yield from self._media_metrics()
+        yield from self._search_metrics()
         yield self._histogram("ack_seconds", "Time from the acceptance of a message to its ack", "ack_seconds")
         yield self._histogram("drain_batch_records", "Records per batch of the drain", "drain_sizes")
 
@@ -121,6 +124,15 @@ class Deployment(Collector):
                 yield _gauge("parley_push_age_seconds", "Age of the oldest of them", age_seconds)
         yield self._counted("push", "Notifications to devices, by outcome", "provider", "outcome")
 
+    def _webhook_metrics(self) -> Iterator[Metric]:
+        for snapshot in self._processes.values():
+            if "pending_webhooks" in snapshot:
+                pending, retrying, off = snapshot["pending_webhooks"]
+                yield _gauge("parley_webhooks_pending", "Deliveries to webhooks that wait", pending)
+                yield _gauge("parley_webhooks_retrying", "Conversations and users whose next delivery failed", retrying)
+                yield _gauge("parley_webhooks_off", "Webhooks that are switched off", off)
+        yield self._counted("webhooks", "Attempts to deliver to webhooks, by outcome", "outcome")
+
     def _media_metrics(self) -> Iterator[Metric]:
         for snapshot in self._processes.values():
             if "pending_media" in snapshot:
@@ -131,6 +143,14 @@ class Deployment(Collector):
         yield self._counted("media", "Media that reached a final state, by kind and outcome", "kind", "outcome")
         yield self._counted("media_retries", "Media requeued for a retry, by cause", "reason")
         yield self._histogram("media_seconds", "Processing time of media that reached a final state", "media_seconds")
+
+    def _search_metrics(self) -> Iterator[Metric]:
+        for snapshot in self._processes.values():
+            if "search_behind" in snapshot:
+                count, age_seconds, backfilling = snapshot["search_behind"]
+                yield _gauge("parley_search_behind_messages", "New and changed messages that are not indexed", count)
+                yield _gauge("parley_search_behind_seconds", "How long the first of them has waited", age_seconds)
+                yield _gauge("parley_search_backfilling", "1 while older messages are being indexed", backfilling)
 
     def _counted(self, name: str, help_text: str, *labels: str) -> Metric:
         """Counter that is published as "<value>:<value>" -> count, with one value for each label."""

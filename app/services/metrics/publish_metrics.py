@@ -23,6 +23,8 @@ WORKER_LIFETIME_SECONDS = 600
 # Under these names, workers publish the pending work of the whole deployment.
 PUSH_QUEUE = "push-queue"
 MEDIA_QUEUE = "media-queue"
+WEBHOOK_QUEUE = "webhook-queue"
+SEARCH_INDEX = "search-index"
 
 
 class LogState(NamedTuple):
@@ -53,6 +55,18 @@ def publish_push(redis: Redis, process: str, counted: Mapping[str, int]) -> None
     publish(redis, process, {"push": dict(counted)}, lifetime_seconds=WORKER_LIFETIME_SECONDS)
 
 
+def publish_webhooks(redis: Redis, process: str, counted: Mapping[str, int]) -> None:
+    """Publishes the deliveries to webhooks that a worker process attempted: outcome -> count."""
+    publish(redis, process, {"webhooks": dict(counted)}, lifetime_seconds=WORKER_LIFETIME_SECONDS)
+
+
+def publish_pending_webhooks(redis: Redis, pending: int, retrying: int, off: int) -> None:
+    """Publishes how many deliveries to webhooks are pending in the deployment, how many lanes of them wait for a retry,
+    and how many webhooks are switched off.
+    """
+    publish(redis, WEBHOOK_QUEUE, {"pending_webhooks": [pending, retrying, off]})
+
+
 def publish_media(redis: Redis, process: str, snapshot: Snapshot) -> None:
     """Publishes the media that a worker process has processed since it started (MediaStats.snapshot)."""
     publish(redis, process, snapshot, lifetime_seconds=WORKER_LIFETIME_SECONDS)
@@ -66,6 +80,11 @@ def publish_pending_pushes(redis: Redis, count: int, age_seconds: float) -> None
 def publish_pending_media(redis: Redis, count: int, age_seconds: float, staged_bytes: int) -> None:
     """Publishes how many media wait to be processed in the deployment, the age of the oldest, and their bytes."""
     publish(redis, MEDIA_QUEUE, {"pending_media": [count, age_seconds, staged_bytes]})
+
+
+def publish_search(redis: Redis, messages: int, seconds: float, *, backfilling: bool) -> None:
+    """Publishes how many messages the search index has yet to look at, and how long the first of them has waited."""
+    publish(redis, SEARCH_INDEX, {"search_behind": [messages, seconds, int(backfilling)]})
 
 
 def read_published(redis: Redis) -> dict[str, Snapshot]:

@@ -26,6 +26,7 @@ class Readiness:
         self._engine = engine
         self._redis = redis
         self._checks: dict[str, Check] = {"postgres": self._postgres, "redis": self._ping, "worker": self._worker}
+        self._check_log: Callable[[], None] = lambda: None
         self._running: dict[str, Future[bool]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
@@ -34,6 +35,10 @@ class Readiness:
         futures = {name: self._begin(name, check) for name, check in self._checks.items()}
         wait_for(futures.values(), timeout=TIMEOUT_SECONDS)
         return [name for name, future in futures.items() if not _succeeded(name, future)]
+
+    def include_log(self, check: Callable[[], None]) -> None:
+        """``check`` raises RedisError if this process cannot write to the log. Part of the check ``redis``."""
+        self._check_log = check
 
     def close(self) -> None:
         """Does not wait for a check that hangs."""
@@ -46,6 +51,7 @@ class Readiness:
             return bool(conn.execute(text("SELECT 1")).scalar_one())
 
     def _ping(self) -> bool:
+        self._check_log()
         return bool(self._redis.ping())
 
     def _worker(self) -> bool:

@@ -13,7 +13,9 @@ from app.fanout.announcements import announce_block
 from app.message_log.conversations import set_blockers
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.user_json import view_of
+from app.services.reading.waiting_requests import WaitingRequests
 from app.store import blocks as store
+from app.store.admissions import unanswered_of
 from app.store.direct_pairs import blockers, find_direct
 from app.store.engine import reading, writing
 
@@ -25,9 +27,10 @@ Hydrate = Callable[[int], None]
 class Blocks:
     """``hydrate`` loads a conversation from Postgres into Redis. All methods raise Overloaded if a store is away."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, hydrate: Hydrate) -> None:
+    def __init__(self, *, engine: Engine, redis: Redis, requests: WaitingRequests, hydrate: Hydrate) -> None:
         self._engine = engine
         self._redis = redis
+        self._requests = requests
         self._hydrate = hydrate
 
     def block(self, user_id: int, blocked_id: int) -> None:
@@ -37,20 +40,26 @@ class Blocks:
         with writing(self._engine) as connection:
             if not store.block(connection, user_id, blocked_id):
                 raise NotFound("No such user.")
+            requests = unanswered_of(connection, user_id, blocked_id)
         self._copy_to_redis(user_id, blocked_id)
         announce_block(self._redis, user_id, blocked_id)
+        for request in requests:
+            self._requests.announce_end(user_id, request.conversation_id)
 
     def unblock(self, user_id: int, blocked_id: int) -> None:
         """Safe to repeat, and for a user who was never blocked."""
         with writing(self._engine) as connection:
             store.unblock(connection, user_id, blocked_id)
+            requests = unanswered_of(connection, user_id, blocked_id)
         self._copy_to_redis(user_id, blocked_id)
+        for request in requests:
+            self._requests.announce(request.conversation_id, [user_id])
 
     def blocked_by(self, user_id: int) -> UserList:
         """Returns the users whom this user has blocked, newest block first."""
         with reading(self._engine) as connection:
             blocked = store.blocked_by(connection, user_id)
-        return UserList([view_of(user, last_seen=False) for user in blocked])
+        return UserList([view_of(user, presence=False) for user in blocked])
 
     def _copy_to_redis(self, one: int, other: int) -> None:
         """Makes Redis agree with Postgres about who can write in the direct conversation of the two.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
 from sqlalchemy import Engine
 
 from app.core.errors import Forbidden
 from app.core.reports import ReportMessage, ReportTaken
-from app.services.moderation.handle_reports import reporter_view
+from app.services.moderation.handle_reports import report_view, reporter_view
 from app.store import reports
-from app.store.engine import autocommit
+from app.store.engine import writing
+from app.store.host_events import add_event
 
 
 def report_message(user_id: int, message: dict[str, Any], given: ReportMessage, *, engine: Engine) -> ReportTaken:
@@ -30,5 +32,13 @@ def report_message(user_id: int, message: dict[str, Any], given: ReportMessage, 
         note=given.note,
         body=message["message"],
     )
-    with autocommit(engine) as connection:
-        return reporter_view(reports.add_report(connection, new))
+    with writing(engine) as connection:
+        report, is_new = reports.add_report(connection, new)
+        if is_new:
+            add_event(connection, "report.created", new.conversation_id, _for_host(report))
+    return reporter_view(report)
+
+
+def _for_host(report: reports.StoredReport) -> dict[str, Any]:
+    view: dict[str, Any] = to_builtins(report_view(report))
+    return view

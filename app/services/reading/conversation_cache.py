@@ -77,8 +77,8 @@ class ConversationCache:
         self._warm.clear()
 
     def when_hydrated(self, conversation_id: int, go_on: Hydrated) -> None:
-        """Hydrates the conversation once for all callers that arrive meanwhile, then calls them back in their order
-        with None or with the error. Never blocks.
+        """Hydrates the conversation once for all callers that arrive before it is done, then calls them back in their
+        order with None or with the error. Never blocks.
         """
         waiting = self._hydrating.get(conversation_id)
         if waiting is not None:

@@ -23,16 +23,20 @@ from app.services.reading.check_member import WaitUntilStored, check_member, wai
 from app.services.reading.count_unread import by_conversation
 from app.services.reading.delivery_status import received
 from app.services.reading.direct_cache import DirectCache
+from app.services.reading.drafts import draft_now, stored_draft_view
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
+from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
 from app.services.reading.replay_groups import group_now_over, info_view
 from app.store import conversations as store
 from app.store import groups, messages
 from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
 from app.store.engine import reading
+from app.store.host_conversations import find_by_external_id
 from app.store.replay import settings_since
 
+READS = (Kind.READ, Kind.SHADOW_READ)
 LastMessages = dict[int, tuple[View, bool]]
 
 _CURSOR = re.compile(r"(\d{1,18})-(\d{1,16})", re.ASCII)
@@ -59,7 +63,19 @@ class ConversationReader:
             (summary,) = _settings_over(connection, user_id, [summary], tail.records)
             last = self._last_messages(connection, user_id, [summary], tail.records)
         view = self._view(user_id, summary, tail.records, last)
-        return group_now_over(view, redis=self._redis) if summary.kind == "group" else view
+        shown = group_now_over(view, redis=self._redis) if summary.kind == "group" else view
+        return _with_own_mark(shown, user_id, _read_seq(user_id, summary, tail.records))
+
+    def with_external_id(self, user_id: int, external_id: str) -> list[View]:
+        """Returns the conversation to which the host gave this id, if the user is in it."""
+        with reading(self._engine) as connection:
+            found = find_by_external_id(connection, external_id) if external_id.isprintable() else None
+        if found is None:
+            return []
+        try:
+            return [self.show(user_id, found.id)]
+        except NotFound:
+            return []
 
     def list_page(self, user_id: int, cursor: str | None, limit: int) -> View:
         """Returns ``{conversations, cursor?}``, newest activity first. Raises Invalid for a malformed cursor."""
@@ -101,6 +117,7 @@ class ConversationReader:
             newest = after is None or not page.has_more
             found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
             found.add_quotations(connection)
+        show_open_streams(self._redis, found.views.values())
         members = _marked(summary.members, tail.records)
         views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
         for place, view in found.views.items():
@@ -111,13 +128,13 @@ class ConversationReader:
         shown = shown[:fitting] if after is not None else shown[-fitting:]
         return {"messages": shown, "hasMore": page.has_more or len(ordered) > len(shown)}
 
-    def page_members(self, user_id: int, conversation_id: int, after: int, limit: int) -> View:
-        """Returns ``{members, cursor?}`` by user id."""
+    def page_members(self, user_id: int, conversation_id: int, after: int, limit: int, name: str = "") -> View:
+        """Returns ``{members, cursor?}`` by user id. With a name, only members whose names begin with it."""
         tail = self._tail_of_member(user_id, conversation_id)
         with reading(self._engine) as connection:
             if store.get_one(connection, user_id, conversation_id) is None:
                 raise NotFound
-            rows = groups.page_members(connection, conversation_id, after, limit + 1)
+            rows = groups.page_members(connection, conversation_id, after, limit + 1, name)
         page: View = {"members": [_member_view(row) for row in _marked(rows[:limit], tail.records)]}
         if len(rows) > limit:
             page["cursor"] = str(rows[limit - 1].user_id)
@@ -152,6 +169,7 @@ class ConversationReader:
         found = self._stored_messages(connection, user_id, rows)
         found.apply(tail)
         found.add_quotations(connection)
+        show_open_streams(self._redis, found.views.values())
         return {c: (view, found.is_stored((c, seq))) for (c, seq), view in sorted(found.views.items())}
 
     def _view(
@@ -163,7 +181,7 @@ class ConversationReader:
     ) -> View:
         members = _marked(summary.members, tail)
         new = [r for r in tail if is_message_for(r, user_id) and r.seq > summary.last_seq]
-        read_seq = max([summary.read_seq, *(r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id)])
+        read_seq = _read_seq(user_id, summary, tail)
         view: View = {
             "id": summary.id,
             "kind": summary.kind,
@@ -181,6 +199,10 @@ class ConversationReader:
             view["exceptMentions"] = summary.except_mentions
         if members and summary.member_count <= store.MEMBERS_SHOWN:
             view["members"] = [_member_view(member) for member in members]
+        if summary.marked_unread_seq is not None and summary.marked_unread_seq >= read_seq:
+            view["markedUnread"] = True
+        if draft := draft_now(user_id, summary.draft, tail):
+            view["draft"] = stored_draft_view(draft)
         if summary.id in last:
             message, stored = last[summary.id]
             view["lastMessage"] = {**message, **_received(message, summary, members, user_id, stored=stored)}
@@ -214,6 +236,18 @@ def _decode(cursor: str) -> ActivityCursor:
 
 def _activity(view: View) -> tuple[str, int]:
     return view["updatedAt"], view["id"]
+
+
+def _read_seq(user_id: int, summary: ConversationSummary, tail: Iterable[Record]) -> int:
+    """Returns how far the user has read, also if only they see that."""
+    return max([summary.read_seq, *(r.seq for r in tail if r.kind in READS and r.user_id == user_id)])
+
+
+def _with_own_mark(view: View, user_id: int, read_seq: int) -> View:
+    for member in view.get("members", ()):
+        if member["userId"] == user_id:
+            member["readSeq"] = max(member["readSeq"], read_seq)
+    return view
 
 
 def _member_view(member: MemberState) -> View:
@@ -275,4 +309,6 @@ def _settings_columns(record: Record) -> dict[str, Any]:
         found["archived"] = body.archived
     if body.pinned is not UNSET:
         found["pinned_ms"] = record.sent_ms if body.pinned else None
+    if body.marked_unread is not UNSET:
+        found["marked_unread_seq"] = record.seq if body.marked_unread else None
     return found

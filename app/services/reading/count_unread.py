@@ -14,6 +14,8 @@ from app.store import messages
 from app.store.engine import reading
 from app.store.unread_tail import count_with_floor
 
+_READS = (Kind.READ, Kind.SHADOW_READ, Kind.CLEARED)
+
 
 def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> list[dict[int, int]]:
     """Returns conversation -> count for each user, without conversations that have nothing unread. May block. Raises
@@ -56,5 +58,5 @@ def is_unread(record: Record, user_id: int, read_seq: int) -> bool:
 
 
 def read_mark(tail: Sequence[Record], user_id: int) -> int:
-    """Returns the user's read mark in this tail of one conversation, or 0 if the tail has none."""
-    return max((r.seq for r in tail if r.kind == Kind.READ and r.user_id == user_id), default=0)
+    """Returns how far the user has read or cleared in this tail of one conversation, or 0 if the tail has neither."""
+    return max((r.seq for r in tail if r.kind in _READS and r.user_id == user_id), default=0)

@@ -52,8 +52,8 @@ def with_status(conn: Connection, views: Sequence[View], user_id: int, *, direct
 def unread_status(view: View, user_id: int, behind: Sequence[tuple[int, int]] | None, *, stored: bool) -> str:
     """Returns the status of another user's message after ``user_id`` has fetched it, which delivers it to them.
 
-    ``behind`` holds (user, delivered seq) of the members whose delivered marks are lowest: three of them if the
-    conversation has so many. It is None if there are too many members to look at.
+    ``behind`` holds (user, delivered seq) of up to three members with the lowest delivered marks. It is None if there
+    are too many members to look at.
     """
     if not stored:
         return "accepted"

@@ -25,16 +25,18 @@ class DirectCache:
         self._groups: set[int] = set()
         self._bound = bound
 
-    def find(self, one: int, other: int) -> int | None:
-        """Returns the direct conversation of two users, or None if it is not cached, or held back from ``one``."""
-        return self._by_pair.get((one, other))
+    def find(self, one: int, other: int | str) -> int | None:
+        """Returns the direct conversation of two users, or None if it is not cached, or held back from ``one``. A user
+        who is named by an external id is not cached.
+        """
+        return None if isinstance(other, str) else self._by_pair.get((one, other))
 
     def peer(self, conversation_id: int, user_id: int) -> int | None:
-        """Returns the other member of a direct conversation (the user, for notes to oneself). Returns None for a group
-        and for a conversation that is not cached.
+        """Returns the other member of a direct conversation (the user, for notes to oneself). Returns None for a group,
+        for a conversation that is not cached, and for a user who is not in it.
         """
         pair = self._peers.get(conversation_id)
-        if pair is None:
+        if pair is None or user_id not in pair:
             return None
         return pair[1] if pair[0] == user_id else pair[0]
 

@@ -19,7 +19,7 @@ from app.store.directory import acquainted, contacts_named
 from app.store.engine import reading
 from app.store.users import StoredUser
 
-# How long somebody who was found by exact name may be written to or added.
+# A user who was found by exact name may be written to or added for this long.
 FOUND_SECONDS = 86_400
 MAX_FOUND = 1000
 
@@ -32,15 +32,15 @@ class Directory:
         self._redis = redis
         self.mode = mode
 
-    def search(self, viewer_id: int, prefix: str, limit: int) -> list[StoredUser]:
+    def search(self, viewer_id: int, text: str, limit: int) -> list[StoredUser]:
         """Returns the users that the viewer may find by this text, ordered by username."""
         if self.mode == "off":
             return []
         with reading(self._engine) as conn:
             if self.mode == "open":
-                return users.search_by_prefix(conn, prefix, limit)
-            exact = users.find_user_by_username(conn, prefix.strip())
-            known = contacts_named(conn, viewer_id, prefix, limit) if self.mode == "contacts" else []
+                return users.search_by_prefix(conn, text, limit)
+            exact = users.find_user_by_username(conn, text.strip())
+            known = contacts_named(conn, viewer_id, text, limit) if self.mode == "contacts" else []
         if exact is not None:
             self._note_found(viewer_id, exact.id)
         found = {user.id: user for user in [*known, *([exact] if exact else [])]}

@@ -19,6 +19,7 @@ from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import show_media
 from app.services.reading.memberships import Memberships, memberships_now
 from app.services.reading.message_json import stored_message
+from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages, Place
 from app.services.reading.quotations import add_quotations
 from app.store.engine import reading
@@ -118,6 +119,7 @@ class UnreadFetcher:
         ordered = sorted(unread.views, key=unread.created.__getitem__)
         shown = [place for place in ordered if "deletedAt" not in unread.views[place]][: request.limit]
         page = [unread.views[place] for place in shown]
+        show_open_streams(self._redis, page)
         for place, view in zip(shown, page, strict=True):
             behind = found.behind.get(view["conversationId"])
             view["status"] = unread_status(view, user_id, behind, stored=unread.is_stored(place))
@@ -132,7 +134,7 @@ class UnreadFetcher:
 
 
 def _bound(answer: dict[str, Any]) -> None:
-    """Shortens an answer of long messages to what one frame may hold."""
+    """Shortens an answer of long messages so that it fits into one frame."""
     page = answer["messages"]
     fitting = count_fitting(page)
     if fitting < len(page):
@@ -153,7 +155,7 @@ def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Me
     for row in stored.messages:
         if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
             place = _place(row)
-            view = found.views[place] | found.details.seen_by(user_id, place)
+            view = found.details.show(dict(found.views[place]), user_id, place)
             unread.put(view, row.version, row.created_version)
     unread.mark_stored()
     for conversation_id, read_seq in read_now.items():

@@ -12,16 +12,20 @@ from app.core.message_view import View
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
+from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
 from app.store import message_life
 from app.store.engine import reading
 
 
 class FoundMessage(NamedTuple):
-    """``epoch``: the one in which the message was read; 0 if Redis had none."""
+    """``epoch``: the one in which the message was read; 0 if Redis had none. ``only``: the only user who sees the
+    message, or None.
+    """
 
     view: View
     epoch: int
+    only: int | None = None
 
 
 class MessageFinder:
@@ -51,7 +55,7 @@ class MessageFinder:
             self._directs.load(connection, {row.conversation_id for row in rows})
             views = message_views(connection, rows, user_id, directs=self._directs)
             for row, view in zip(rows, views, strict=True):
-                found.put(view, row.version, row.created_version)
+                found.put_row(row, view)
             found.apply(record for record in members.tail.records if record.id == message_id)
             found.add_quotations(connection, members.since)
         seen = [
@@ -59,9 +63,11 @@ class MessageFinder:
         ]
         if not seen:
             raise NotFound
+        show_open_streams(self._redis, seen)
         if len(seen) > 1:
             raise Invalid.field("conversationId", "several conversations have a message of this id: name one")
-        return FoundMessage(seen[0], members.tail.epoch)
+        only = found.only_viewer((seen[0]["conversationId"], seen[0]["seq"]))
+        return FoundMessage(seen[0], members.tail.epoch, only)
 
     def find_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
         """As ``look_up_present``, for a caller that does not change the message."""

@@ -26,7 +26,7 @@ def stored_message(row: StoredMessage, receiver_id: int | None = None) -> View:
         "id": row.id,
         "conversationId": row.conversation_id,
         "seq": row.seq,
-        "senderId": row.sender_id,
+        "senderId": row.sender_id or None,
         "kind": row.kind,
         "sentAt": rfc3339(row.sent_ms),
     }
@@ -51,6 +51,8 @@ def _details(row: StoredMessage) -> View:
         "pinnedAt": rfc3339(row.pinned_ms) if row.pinned_ms is not None else None,
         **(row.extra or {}),
     }
+    if "streaming" in found:
+        found["length"] = len(row.body or "")
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -72,8 +74,7 @@ def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int,
     views = []
     for row, place in zip(rows, places, strict=True):
         view = stored_message(row, directs.peer(row.conversation_id, row.sender_id))
-        view |= details.seen_by(user_id, place)
-        views.append(view)
+        views.append(details.show(view, user_id, place))
     add_quotations(conn, ((user_id, view) for view in views))
     return show_media(conn, views)
 
@@ -81,5 +82,5 @@ def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int,
 def exported_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int) -> list[View]:
     """Returns messages as a user's own data contains them: as the user sees them, without quotes."""
     details = message_life.details_for(conn, [(row.conversation_id, row.seq) for row in rows], [user_id])
-    views = [stored_message(row) | details.seen_by(user_id, (row.conversation_id, row.seq)) for row in rows]
+    views = [details.show(stored_message(row), user_id, (row.conversation_id, row.seq)) for row in rows]
     return show_media(conn, views)

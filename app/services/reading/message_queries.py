@@ -18,6 +18,7 @@ from app.services.reading.delivery_status import with_status
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.find_message import MessageFinder
 from app.services.reading.message_json import message_views
+from app.services.reading.open_streams import show_open_streams
 from app.store import message_life
 from app.store.conversations import get_one
 from app.store.engine import reading
@@ -104,6 +105,7 @@ class MessageQueries:
             self._directs.load(connection, [conversation_id])
             views = message_views(connection, rows, user_id, directs=self._directs)
             views = with_status(connection, views, user_id, directs=self._directs)
+        show_open_streams(self._redis, views)
         fitting = count_fitting(views)
         answer: View = {"messages": views[:fitting], "hasMore": fitting < len(views)}
         if answer["hasMore"]:
@@ -118,6 +120,7 @@ class MessageQueries:
             self._directs.load(connection, {row.conversation_id for row in page})
             views = message_views(connection, page, user_id, directs=self._directs)
             views = with_status(connection, views, user_id, directs=self._directs)
+        show_open_streams(self._redis, views)
         fitting = count_fitting(views)
         answer: View = {"messages": views[:fitting], "hasMore": len(rows) > fitting}
         if answer["hasMore"]:

@@ -11,20 +11,23 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from app.core.kinds import CHANGE_VIEW, PRIVATE, Kind, is_message_for
+from app.core.kinds import CHANGE_VIEW, MESSAGES, PRIVATE, Kind, is_message_for
 from app.core.message_view import View
 from app.core.records import Record
 from app.services.reading.message_json import accepted_message
 from app.services.reading.quotations import NOTHING_PENDING, add_quotations
+from app.store.messages import StoredMessage
 
 Place = tuple[int, int]  # conversation, seq
 
 
 class Messages:
-    """Holds messages by place, as one user sees them."""
+    """Holds messages by place, as one user sees them. ``sees_all``: also those that only their senders see."""
 
-    def __init__(self, user_id: int) -> None:
+    def __init__(self, user_id: int, *, sees_all: bool = False) -> None:
         self._user_id = user_id
+        self._sees_all = sees_all
+        self._shadows: set[Place] = set()
         self.views: dict[Place, View] = {}
         self.versions: dict[Place, int] = {}
         self.created: dict[Place, int] = {}
@@ -38,6 +41,16 @@ class Messages:
         self.versions[place] = version
         self.created[place] = created_version
 
+    def put_row(self, row: StoredMessage, view: View) -> None:
+        """Adds a stored message, and notes whether only its sender sees it."""
+        self.put(view, row.version, row.created_version)
+        if row.shadow:
+            self._shadows.add(row.place)
+
+    def only_viewer(self, place: Place) -> int | None:
+        """Returns the sender if nobody else sees the message, because the sender had a shadow suspension."""
+        return self.views[place]["senderId"] if place in self._shadows else None
+
     def mark_stored(self) -> None:
         """Notes that every message added so far is in Postgres."""
         self._stored = frozenset(self.views)
@@ -49,7 +62,7 @@ class Messages:
         """Applies records that are not stored yet, oldest first."""
         for record in tail:
             place = record.conversation_id, record.seq
-            if is_message_for(record, self._user_id):
+            if is_message_for(record, self._user_id) or (self._sees_all and record.kind in MESSAGES):
                 if place not in self.views:
                     self._arrive(place, record)
             elif record.kind in PRIVATE:
@@ -61,6 +74,8 @@ class Messages:
 
     def _arrive(self, place: Place, record: Record) -> None:
         self.put({**accepted_message(record), "reactions": []}, record.version, record.version)
+        if record.kind == Kind.SHADOW_MESSAGE:
+            self._shadows.add(place)
         self.arrived.append(self.views[place])
 
     def add_quotations(self, conn: Connection, pending: Mapping[tuple[int, int], int] = NOTHING_PENDING) -> None:

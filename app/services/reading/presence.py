@@ -6,7 +6,7 @@ each of them looks so to the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis import Redis
@@ -17,6 +17,7 @@ from app.fanout.hub import Hub, Session
 from app.fanout.presence import online
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.directory import Directory
+from app.services.reading.external_ids import find_user_ids
 from app.store import users
 from app.store.engine import reading
 from app.store.visibility import NOTHING, Visible, visible_to
@@ -33,25 +34,41 @@ class PresenceReader:
         self._hub = hub
         self._directory = directory
 
-    def read(self, viewer_id: int, user_ids: Sequence[int]) -> list[View]:
-        """Returns ``{userId, status, lastSeen}`` for each of these users. Unknown users are offline and never seen."""
-        ids = list(dict.fromkeys(user_ids))
+    def resolve(self, viewer_id: int, given: Sequence[int | str]) -> dict[int, str | None]:
+        """Returns the user ids, and the external ids of those that were asked for by one. Users whose external id is
+        unknown, or whom the directory does not show, are left out.
+        """
+        found = find_user_ids(given, engine=self._engine)
+        seen = self._directory.visible(viewer_id, list(found.values())) if found else set()
+        asked: dict[int, str | None] = {}
+        for user in given:
+            if isinstance(user, int):
+                asked.setdefault(user, None)
+            elif found.get(user) in seen:
+                asked[found[user]] = user
+        return asked
+
+    def read(self, viewer_id: int, asked: Mapping[int, str | None]) -> list[View]:
+        """Returns ``{userId, status, lastSeen}`` for each of these users, with ``externalId`` for those who were asked
+        for by it. Unknown users are offline and never seen.
+        """
+        ids = list(asked)
         with reading(self._engine) as connection:
             visible = visible_to(connection, viewer_id, self._known(viewer_id, ids))
-        return self._views(ids, visible)
+        return _named(self._views(ids, visible), asked)
 
-    def watch(self, session: Session, user_ids: Sequence[int]) -> list[View]:
-        """Returns the same for a session that watches these users, and stops watching those it may not see.
+    def watch(self, session: Session, asked: Mapping[int, str | None]) -> list[View]:
+        """Returns the same for a session that watches these users. Stops watching those it may not see.
 
         The session must watch them before the call. Then the hub reports whatever changes during the reads, so nothing
         is missed: neither a user who comes online nor a block.
         """
-        ids = list(dict.fromkeys(user_ids))
+        ids = list(asked)
         with reading(self._engine) as connection:
             visible = visible_to(connection, session.user_id, self._known(session.user_id, ids))
         self._hub.unwatch(session, [user for user in ids if visible.get(user, NOTHING).blocked])
         self._hub.show_presence(session, [user for user in ids if visible.get(user, NOTHING).presence])
-        return self._views(ids, visible)
+        return _named(self._views(ids, visible), asked)
 
     def _known(self, viewer_id: int, ids: list[int]) -> list[int]:
         known = self._directory.visible(viewer_id, ids)
@@ -73,3 +90,7 @@ def _view(user: users.StoredUser, is_online: bool, seen_ms: int | None, visible:
     status = "online" if is_online and visible.presence else "offline"
     seen_ms = (seen_ms or user.last_seen_ms) if visible.presence else None
     return {"userId": user.id, "status": status, "lastSeen": rfc3339(seen_ms) if seen_ms else None}
+
+
+def _named(views: list[View], asked: Mapping[int, str | None]) -> list[View]:
+    return [view | {"externalId": name} if (name := asked[view["userId"]]) else view for view in views]

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from app.core.clip import clipped
 from app.core.message_view import View
 from app.core.records import MessageBody, encode_body
 from app.store import message_life
@@ -66,7 +67,7 @@ def add_quotations(
 
 def _quoted_view(preview: Preview) -> View:
     """Returns the quotation that a reply shows. It has no text if the original was deleted."""
-    view: View = {"id": preview.id, "seq": preview.seq, "senderId": preview.sender_id}
+    view: View = {"id": preview.id, "seq": preview.seq, "senderId": preview.sender_id or None}
     if preview.body is not None:
-        view["message"] = preview.body[:QUOTED_CHARACTERS]
+        view["message"] = clipped(preview.body, QUOTED_CHARACTERS)
     return view

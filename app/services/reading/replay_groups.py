@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from app.core.avatars import shown
 from app.core.kinds import Kind
+from app.core.metadata import with_metadata
 from app.core.record_events import settings_view
 from app.core.records import Record
 from app.core.times import rfc3339
@@ -62,7 +63,7 @@ def group_view(conn: Connection, user_id: int, conversation_id: int, *, redis: R
 
 
 def _of_redis(conversation_id: int, now: GroupNow) -> View:
-    view: View = {"id": conversation_id, "kind": "group", **now.info, "memberCount": now.member_count}
+    view: View = {"id": conversation_id, "kind": "group", **with_metadata(now.info), "memberCount": now.member_count}
     view["lastSeq"] = now.last_seq
     if now.members is not None:
         view["members"] = [
@@ -90,12 +91,17 @@ def _of_store(summary: ConversationSummary) -> View:
 
 
 def info_view(summary: ConversationSummary) -> View:
-    """Returns the name, description, picture and history of a group, without those that are not set."""
+    """Returns the fields of INFO (store/conversations.py), without those that are not set. A direct conversation has
+    only an external id and metadata.
+    """
     found = {
         "name": summary.name,
         "description": summary.description,
         "avatarUrl": shown(summary.avatar_url),
         "history": summary.history if summary.kind == "group" else None,
+        "externalId": summary.external_id,
+        "readOnly": summary.read_only or None,
+        "metadata": summary.metadata,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -106,17 +112,20 @@ def stored_settings_view(row: StoredSettings) -> View:
         "exceptMentions": row.except_mentions,
         "archived": row.archived,
         "pinned": row.pinned,
+        "markedUnread": row.marked_unread,
     }
     return settings_view(row.conversation_id, changes)
 
 
 def group_now_over(view: View, *, redis: Redis) -> View:
-    """Returns a group's view from Postgres, with the newer members, name and last seq from Redis."""
+    """Returns a group's view with the newer members and name from Redis. Its last seq remains that of the messages that
+    were read with it: with a newer one, clients would take the next message for one that they already show.
+    """
     with redis_errors_as_overloaded():
         now = group_now(redis, view["id"])
     if now is None:
         return view
-    fresh = {name: value for name, value in view.items() if name not in ("name", "description", "avatarUrl", "history")}
+    fresh = {name: value for name, value in view.items() if name not in conversations.INFO}
     of_redis = _of_redis(view["id"], now)
     fresh.pop("members", None)
-    return {**fresh, **of_redis, "lastSeq": max(view["lastSeq"], of_redis["lastSeq"])}
+    return {**fresh, **of_redis, "lastSeq": view["lastSeq"]}

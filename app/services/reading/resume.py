@@ -14,7 +14,7 @@ The live event then repeats the last change. The same holds for marks and settin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.cursor import encode_cursor
-from app.core.events import Event, mark_event
+from app.core.events import Event, make_event, mark_event
 from app.core.kinds import MARK_NAMES, MARKS, MESSAGE_CHANGES, PRIVATE, REPLAYED_EVENTS, Kind, event_of, is_message_for
 from app.core.message_view import View
 from app.core.record_events import media_event
@@ -30,11 +30,14 @@ from app.core.records import Record
 from app.message_log.conversations import Tail, read_tail
 from app.message_log.current_epoch import CurrentEpoch
 from app.redis_calls import redis_errors_as_overloaded
+from app.services.reading.changed_people import people_events
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import ended_view
 from app.services.reading.message_json import message_views
+from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages, Place
 from app.services.reading.replay_groups import changed_groups, stored_settings_view
+from app.services.reading.waiting_requests import WaitingRequests
 from app.store import media_uses, message_life, messages, receipts
 from app.store.conversations import conversation_ids_of
 from app.store.engine import reading
@@ -66,24 +69,45 @@ class _Missed(NamedTuple):
             return changed
         return created if created > begin else self.horizon
 
+    def grown(self, begin: int) -> list[Event]:
+        """Returns the open streams that do not come at a version of their own after ``begin``."""
+        views = self.messages.views.items()
+        growing = [view for place, view in views if "streaming" in view and self.message_at(place, begin) <= begin]
+        return [make_event("message_updated", view) for view in growing]
+
 
 class Replay:
     """Reads missed events for sessions that resume."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, directs: DirectCache, epoch: CurrentEpoch) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        redis: Redis,
+        directs: DirectCache,
+        epoch: CurrentEpoch,
+        requests: WaitingRequests,
+        saw_epoch: Callable[[int], None],
+    ) -> None:
+        """``saw_epoch`` is called with the epoch of every tail, before its records are returned."""
         self._engine = engine
         self._redis = redis
         self._directs = directs
         self._epoch = epoch
+        self._requests = requests
+        self._saw_epoch = saw_epoch
 
     def changes_since(self, user_id: int, version: int, since: int) -> tuple[list[Event], bool]:
         """Returns one page of events after ``version`` in order, and whether there are more. May block. Raises
         Overloaded if a store does not answer.
 
+        At the end come the open streams that began before, with their text so far. These events have no version.
+
         ``since`` is the version at which the whole replay began: later messages arrive, earlier ones are updated. Marks
         come in their present state, so earlier marks of the same member are left out.
         """
         missed = self._missed(user_id, version)
+        show_open_streams(self._redis, missed.messages.views.values())
         events = missed.events
         epoch = self._epoch.number
         for place, view in missed.messages.views.items():
@@ -92,7 +116,15 @@ class Replay:
         for conversation_id, (at, view) in missed.groups.items():
             _add_group(epoch, events, conversation_id, at, view)
         versions = sorted(v for v in events if version < v <= missed.end)
-        return _in_order(epoch, version, ((v, events[v]) for v in versions)), missed.more
+        page = _in_order(epoch, version, ((v, events[v]) for v in versions))
+        return page if missed.more else page + missed.grown(version), missed.more
+
+    def news_since(self, user_id: int, version: int) -> list[Event]:
+        """Returns events about people and requests that changed since then. They have no place among the others. May
+        block. Raises Overloaded.
+        """
+        requests = self._requests.events_since(user_id, version)
+        return [*people_events(user_id, version, engine=self._engine), *requests]
 
     def _missed(self, user_id: int, version: int) -> _Missed:
         with reading(self._engine) as connection:
@@ -100,6 +132,7 @@ class Replay:
         while True:
             with redis_errors_as_overloaded():
                 tail = read_tail(self._redis, known)
+            self._saw_epoch(tail.epoch)
             with reading(self._engine) as connection:
                 wanted = known | tail.membership_of(user_id).keys() | set(conversation_ids_of(connection, user_id))
                 if wanted <= known:
@@ -109,7 +142,7 @@ class Replay:
     def _read(self, conn: Connection, user_id: int, version: int, tail: Tail) -> _Missed:
         records = [record for record in tail.records if _was_for(tail, user_id, record)]
         page = messages.changed_since(conn, user_id, version, PAGE)
-        found = self._messages(conn, user_id, page, records)
+        found = self._messages(conn, user_id, page, records, tail.streams)
         joined = tail.membership_of(user_id)
         found.add_quotations(conn, {(user_id, c): seq for c, (is_member, seq) in joined.items() if is_member})
         ended = media_uses.settled_since(conn, user_id, version, PAGE)
@@ -143,11 +176,14 @@ class Replay:
             at, data = min(row.version, horizon), stored_settings_view(row)
             events.setdefault(at, []).append(_event(epoch, "conversation_settings", data, at))
 
-    def _messages(self, conn: Connection, user_id: int, page: messages.Page, tail: list[Record]) -> Messages:
+    def _messages(
+        self, conn: Connection, user_id: int, page: messages.Page, tail: list[Record], streams: Sequence[Place]
+    ) -> Messages:
         self._directs.load(conn, {row.conversation_id for row in page.messages})
         there = {(row.conversation_id, row.seq) for row in page.messages}
         new = {_place(record) for record in tail if is_message_for(record, user_id)}
-        changed = {_place(record) for record in tail if record.kind in MESSAGE_CHANGES} - there - new
+        changed = {_place(record) for record in tail if record.kind in MESSAGE_CHANGES} | set(streams)
+        changed -= there | new
         rows = [*page.messages, *messages_at(conn, user_id, sorted(changed))]
         found = Messages(user_id)
         for row, view in zip(rows, message_views(conn, rows, user_id, directs=self._directs), strict=True):
@@ -195,7 +231,7 @@ def _message_event(epoch: int, view: View, version: int, arrives: bool) -> Event
         data = {name: value for name, value in view.items() if name != "reactions"}
     event = _event(epoch, name, data, version)
     if arrives:
-        event.conversation_id, event.seq, event.sender_id = view["conversationId"], view["seq"], view["senderId"]
+        event.conversation_id, event.seq, event.sender_id = view["conversationId"], view["seq"], view["senderId"] or 0
     return event
 
 

@@ -1,0 +1,1 @@
+"""Imports of users, conversations and messages by the host's server."""

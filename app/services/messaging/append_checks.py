@@ -1,0 +1,70 @@
+"""Asks the host's policy whether the writer of a stream may go on. Each answer holds for some seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from redis import Redis
+
+from app.core.errors import Overloaded, ParleyError
+from app.message_log import keys
+from app.redis_calls import redis_errors_as_overloaded
+from app.services.messaging.send_checks import CheckWrite
+from app.services.reading.conversation_cache import RunBlocking
+
+HOLDS_SECONDS = 5.0
+MAX_KNOWN = 10_000
+
+GoOn = Callable[[ParleyError | None], None]
+Stream = tuple[int, str]  # the writer, and the id of the message
+
+
+class AppendChecks:
+    """Not thread-safe; never blocks. Texts of one stream that wait for an answer go on in their order."""
+
+    def __init__(self, *, check_write: CheckWrite, redis: Redis, run_blocking: RunBlocking) -> None:
+        self._check_write = check_write
+        self._redis = redis
+        self._run_blocking = run_blocking
+        self._known: dict[Stream, tuple[float, ParleyError | None]] = {}
+        self._waiting: dict[Stream, list[GoOn]] = {}
+
+    def check(self, user_id: int, message_id: str, go_on: GoOn) -> None:
+        """Calls ``go_on(None)`` if the writer may add text, or ``go_on(error)``."""
+        stream = user_id, message_id
+        until, error = self._known.get(stream, (0.0, None))
+        if stream in self._waiting:
+            self._waiting[stream].append(go_on)
+        elif time.monotonic() < until:
+            go_on(error)
+        else:
+            self._waiting[stream] = [go_on]
+            self._run_blocking(lambda: self._ask(stream))
+
+    def _ask(self, stream: Stream) -> None:
+        error: ParleyError | None = None
+        try:
+            conversation_id = self._conversation_of(stream[1])
+            if conversation_id is not None:
+                self._check_write(stream[0], conversation_id)
+        except ParleyError as refused:
+            error = refused
+        finally:
+            waiting = self._waiting.pop(stream)
+        if not isinstance(error, Overloaded):
+            self._remember(stream, error)
+        for go_on in waiting:
+            go_on(error)
+
+    def _conversation_of(self, message_id: str) -> int | None:
+        """Returns the conversation of an open stream, or None: then the append is refused anyway."""
+        with redis_errors_as_overloaded():
+            place: Any = self._redis.get(keys.stream_place(message_id))
+        return int(place.partition(b":")[0]) if place else None
+
+    def _remember(self, stream: Stream, error: ParleyError | None) -> None:
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[stream] = time.monotonic() + HOLDS_SECONDS, error
