@@ -11,6 +11,7 @@ from app.core.accounts import DeleteAccount, DeletionTaken
 from app.core.errors import NotFound
 from app.core.ids import UUID
 from app.services.accounts.exports import begin_export, read_export, show_export
+from app.services.auth.check_password import check_password_if_any
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/api/v1/me")
 
@@ -21,7 +22,8 @@ def delete() -> Response:
     caller = require_caller()
     with container.password_guard.confirming(address(), caller):
         given = parse_body(DeleteAccount) if request.get_data() else DeleteAccount()
-        container.account_deletion.delete(caller.user_id, given.password, verify=request_passwords().verify)
+        check_password_if_any(caller.user_id, given.password, engine=container.engine, passwords=request_passwords())
+        container.account_deletion.delete(caller.user_id)
     return json_response(DeletionTaken("accepted"), 202)
 
 

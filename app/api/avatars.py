@@ -23,7 +23,7 @@ from app.services.groups.change_group import change_info
 
 blueprint = Blueprint("avatars", __name__, url_prefix="/api/v1")
 
-# A picture is usually processed in half a second. If no worker is free for so long, the answer does not wait.
+# A picture is usually processed in half a second. If no worker is free by then, the answer does not wait.
 WAIT_SECONDS = 20.0
 POLL_SECONDS = 0.1
 POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
@@ -48,7 +48,8 @@ def show(avatar_id: str) -> Response:
 def change_mine() -> Response:
     caller = require_writer()
     made = _uploaded(caller.user_id)
-    return json_response(set_avatar(caller.user_id, made, engine=current_container().engine))
+    container = current_container()
+    return json_response(set_avatar(caller.user_id, made, engine=container.engine, redis=container.redis))
 
 
 @blueprint.put("/conversations/<int:conversation_id>/avatar")

@@ -34,5 +34,7 @@ def show() -> Response:
 
 
 def _blocks() -> Blocks:
-    container = current_container()
-    return Blocks(engine=container.engine, redis=container.redis, hydrate=current_gateway().reading.cache.hydrate)
+    container, reading = current_container(), current_gateway().reading
+    return Blocks(
+        engine=container.engine, redis=container.redis, requests=reading.requests, hydrate=reading.cache.hydrate
+    )

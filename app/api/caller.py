@@ -70,7 +70,7 @@ def address() -> str:
 
 
 def request_passwords() -> Passwords:
-    """Returns the passwords for this request: its network gets its turn to hash, and no more."""
+    """Returns the passwords for this request. Its network gets only its own turns to hash."""
     return current_container().passwords.for_network(network_of(address()))
 
 

@@ -1,4 +1,4 @@
-"""Submits changes over REST and waits until they are stored."""
+"""Submits changes over REST, waits until they are stored, and answers also if that takes too long."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from flask import Response
 
 from app.api.parsing import json_response
 from app.container import current_container, current_gateway
+from app.core.commands import SendMessage
 from app.gateway.waiting import wait_for_result
-from app.services.messaging.change_message import Prepared
+from app.services.messaging.prepared import Prepared
+from app.services.reading.accepted_message import accepted_message
 
 
 def carry_out(prepared: Prepared) -> dict[str, Any] | None:
@@ -30,3 +32,15 @@ def ack_response(prepared: Prepared) -> Response:
     if ack is None:
         return json_response({**prepared.answer, "status": "accepted"}, 202)
     return json_response(ack)
+
+
+def sent_response(sender_id: int, command: SendMessage, ack: dict[str, Any] | None) -> Response:
+    """Returns 201 with the ack of a message, or 202 with ``status: "accepted"`` if there is no ack yet. May block."""
+    return json_response(sent_answer(sender_id, command, ack), 202 if ack is None else 201)
+
+
+def sent_answer(sender_id: int, command: SendMessage, ack: dict[str, Any] | None) -> dict[str, Any]:
+    if ack is not None:
+        return ack
+    directs = current_gateway().reading.directs
+    return accepted_message(sender_id, command, redis=current_container().redis, directs=directs)

@@ -1,31 +1,27 @@
 """/client/…: the modules of the JavaScript client in client/, and /sw.js, its service worker.
 
 The files are read once and kept compressed. Browsers revalidate them on every use (304 if the ETag matches), so they
-see a new release immediately.
+see a new release immediately. The widget's entry leads to a single script with all its modules, which browsers keep.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
+from functools import cache, lru_cache
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
+from app.api.assets import current_assets
+from app.api.serve_file import REVALIDATED, serve_file
 from app.core.errors import NotFound
-
-CLIENT = Path(__file__).parents[2] / "client"
-JAVASCRIPT = "text/javascript; charset=utf-8"
+from app.web.assets import CLIENT, JAVASCRIPT
+from app.web.packed import Packed
 
 blueprint = Blueprint("client_files", __name__)
 
 
-class File(NamedTuple):
-    plain: bytes
-    packed: bytes
-    etag: str
+@blueprint.get("/client/widget.js")
+def widget() -> Response:
+    return serve_file(_entry(current_assets().address("widget.js")), REVALIDATED)
 
 
 @blueprint.get("/client/<path:name>")
@@ -40,26 +36,19 @@ def service_worker() -> Response:
 
 
 def _served(name: str) -> Response:
-    kept = files().get(name)
+    kept = _files().get(name)
     if kept is None:
         raise NotFound
-    packed = request.accept_encodings.quality("gzip") > 0
-    response = Response(kept.packed if packed else kept.plain, content_type=JAVASCRIPT)
-    if packed:
-        response.content_encoding = "gzip"
-    response.vary.add("Accept-Encoding")
-    response.set_etag(kept.etag, weak=True)
-    response.cache_control.no_cache = True
-    response.make_conditional(request)
-    return response
+    return serve_file(kept, REVALIDATED)
+
+
+@lru_cache(maxsize=1)
+def _entry(address: str) -> Packed:
+    return Packed(f'import "..{address}";\n'.encode(), JAVASCRIPT)
 
 
 @cache
-def files() -> dict[str, File]:
+def _files() -> dict[str, Packed]:
     """Returns the modules by their path below client/. No other file is served."""
-    return {path.relative_to(CLIENT).as_posix(): _read(path) for path in CLIENT.rglob("*.js")}
-
-
-def _read(path: Path) -> File:
-    plain = path.read_bytes()
-    return File(plain, gzip.compress(plain, mtime=0), hashlib.sha256(plain).hexdigest()[:20])
+    paths = CLIENT.rglob("*.js")
+    return {path.relative_to(CLIENT).as_posix(): Packed(path.read_bytes(), JAVASCRIPT) for path in paths}

@@ -8,7 +8,7 @@ from app.api.caller import require_caller, require_writer
 from app.api.changes import carry_out
 from app.api.parsing import json_response
 from app.container import current_gateway
-from app.core.answers import RequestList
+from app.core.request_answers import RequestList
 
 blueprint = Blueprint("contact_requests", __name__, url_prefix="/api/v1/requests")
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("contact_requests", __name__, url_prefix="/api/v1/requests
 @blueprint.get("")
 def waiting() -> Response:
     caller = require_caller()
-    return json_response(RequestList(requests=current_gateway().requests.waiting(caller.user_id)))
+    return json_response(RequestList(requests=current_gateway().reading.requests.waiting(caller.user_id)))
 
 
 @blueprint.post("/<int:conversation_id>/accept")

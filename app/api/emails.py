@@ -10,6 +10,7 @@ from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.accounts import ChangeEmail, ForgotPassword, MailTaken, RemoveEmail, ResetPassword, VerifyEmail
 from app.core.errors import EmailOff, Invalid
+from app.requested_language import requested_language
 from app.services.auth.change_email import remove_email, request_email, verify_email
 from app.services.auth.reset_password import reset_password
 from app.task_queue import enqueue_reset_links
@@ -25,7 +26,9 @@ def change() -> Response:
     body = parse_body(ChangeEmail)
     container.limits.mail(address(), body.email)
     with container.password_guard.confirming(address(), caller):
-        request_email(caller, body, engine=container.engine, passwords=request_passwords())
+        request_email(
+            caller, body, engine=container.engine, passwords=request_passwords(), language=requested_language()
+        )
     return json_response(MailTaken("accepted"), 202)
 
 
@@ -34,7 +37,13 @@ def remove() -> Response:
     container = current_container()
     caller = require_writer()
     with container.password_guard.confirming(address(), caller):
-        remove_email(caller, parse_body(RemoveEmail), engine=container.engine, passwords=request_passwords())
+        remove_email(
+            caller,
+            parse_body(RemoveEmail),
+            engine=container.engine,
+            passwords=request_passwords(),
+            language=requested_language(),
+        )
     return Response(status=204)
 
 
@@ -42,7 +51,7 @@ def remove() -> Response:
 def verify() -> Response:
     container = current_container()
     container.limits.links(address())
-    verify_email(parse_body(VerifyEmail), engine=container.engine)
+    verify_email(parse_body(VerifyEmail), engine=container.engine, language=requested_language())
     return Response(status=204)
 
 
@@ -55,7 +64,7 @@ def forgot() -> Response:
     if (body.username is None) == (body.email is None):
         raise Invalid.field("username", "give either username or email")
     current_container().limits.mail(address(), body.username or body.email or "")
-    enqueue_reset_links(body.username, body.email, address())
+    enqueue_reset_links(body.username, body.email, address(), requested_language())
     return json_response(MailTaken("accepted"), 202)
 
 
@@ -65,7 +74,13 @@ def reset() -> Response:
     container.limits.links(address())
     require_local_accounts()
     body = parse_body(ResetPassword)
-    reset_password(body, engine=container.engine, passwords=request_passwords(), sessions=container.auth_sessions)
+    reset_password(
+        body,
+        engine=container.engine,
+        passwords=request_passwords(),
+        sessions=container.auth_sessions,
+        language=requested_language(),
+    )
     return Response(status=204)
 
 

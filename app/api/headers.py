@@ -24,6 +24,8 @@ CSP_PAGE = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types default"
 )
+# The widget in a frame, for the pages of hosts.
+EMBED = "/embed"
 HSTS = ("Strict-Transport-Security", "max-age=31536000")
 
 
@@ -50,11 +52,19 @@ def _security_headers(settings: Settings, policy: str, *, secure: bool, api: boo
 
 
 def _security(settings: Settings, response: Response) -> Response:
+    framed = request.path == EMBED and response.mimetype == "text/html"
     policy = CSP_PAGE if response.mimetype == "text/html" else CSP_DATA
+    policy = policy.replace("frame-ancestors 'none'", _frame_ancestors(settings)) if framed else policy
     api = request.path.startswith("/api/")
     for name, value in _security_headers(settings, policy, secure=request.is_secure, api=api):
         response.headers.setdefault(name, value)
+    if framed and settings.allowed_origins:
+        del response.headers["X-Frame-Options"]  # it cannot name origins; the policy does
     return response
+
+
+def _frame_ancestors(settings: Settings) -> str:
+    return " ".join(("frame-ancestors", *(settings.allowed_origins or ("'none'",))))
 
 
 def _cors(settings: Settings, response: Response) -> Response:

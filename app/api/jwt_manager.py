@@ -30,20 +30,28 @@ def install(app: Flask, settings: Settings) -> None:
     JWTManager(app)
 
 
-def make_access_token(user_id: int, sid: str) -> str:
-    """Needs the application context, which has the key and the lifetime."""
+def make_access_token(user_id: int, sid: str, *, seconds: int | None = None) -> str:
+    """Needs the application context, which has the key and the usual lifetime."""
     headers = current_app.extensions["parley_token_headers"]
-    return str(create_access_token(str(user_id), additional_claims={"sid": sid}, additional_headers=headers))
+    lifetime = None if seconds is None else timedelta(seconds=seconds)
+    token = create_access_token(
+        str(user_id), expires_delta=lifetime, additional_claims={"sid": sid}, additional_headers=headers
+    )
+    return str(token)
+
+
+def make_refresh_token(user_id: int, sid: str, generation: int) -> str:
+    """Needs the application context."""
+    headers = current_app.extensions["parley_token_headers"]
+    claims = {"sid": sid, "gen": generation}
+    return str(create_refresh_token(str(user_id), additional_claims=claims, additional_headers=headers))
 
 
 def make_tokens(user_id: int, sid: str, generation: int) -> Tokens:
     """Returns the tokens of this generation of an auth session. Needs the application's context."""
-    headers = current_app.extensions["parley_token_headers"]
     return Tokens(
         access_token=make_access_token(user_id, sid),
-        refresh_token=create_refresh_token(
-            str(user_id), additional_claims={"sid": sid, "gen": generation}, additional_headers=headers
-        ),
+        refresh_token=make_refresh_token(user_id, sid, generation),
         device_token=current_container().known_devices.token(user_id, sid),
     )
 

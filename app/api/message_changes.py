@@ -8,19 +8,20 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, request
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.api.caller import require_caller
 from app.api.changes import ack_response
-from app.api.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, Answered, Operation
+from app.api.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, Answered, Operation, stored_or_accepted
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
 from app.core.change_answers import ChangeAck, EarlierTexts, MessageReceipts, PinnedMessages
 from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, SwitchMessage, Time
-from app.core.errors import Forbidden, NotFound
+from app.core.errors import Forbidden, NotFound, Rejected
 from app.core.ids import UUID
 from app.core.kinds import COMMANDS
 from app.core.message_answers import StarredMessages
+from app.core.metadata import Metadata
 from app.services.messaging.change_message import CHANGES
 
 blueprint = Blueprint("message_changes", __name__, url_prefix="/api/v1")
@@ -64,21 +65,30 @@ class PinsQuery(Struct, frozen=True):
 
 
 class EditBody(Struct, frozen=True):
-    """``after``: see EditMessage."""
+    """See EditMessage."""
 
-    message: str
+    message: str | UnsetType = UNSET
     after: Time | None = None
+    metadata: Metadata | UnsetType | None = UNSET
 
 
 class EmojiOf(Struct, frozen=True):
     emoji: Emoji
 
 
+class ReactionQuery(Struct, frozen=True, rename="camel"):
+    """``emoji`` in the query has nothing that a client or a proxy would change in a path."""
+
+    emoji: Emoji
+    conversation_id: Id | None = None
+
+
 @blueprint.patch("/messages/<message_id>")
 def edit(message_id: str) -> Response:
     caller = require_caller()
     body = parse_body(EditBody)
-    command = EditMessage(checked(message_id), body.message, parse_query(WhichQuery).conversation_id, body.after)
+    conversation_id = parse_query(WhichQuery).conversation_id
+    command = EditMessage(checked(message_id), body.message, conversation_id, body.after, body.metadata)
     return ack_response(current_gateway().messaging.editor.edit(caller.user_id, command))
 
 
@@ -90,20 +100,21 @@ def delete(message_id: str) -> Response:
     return ack_response(current_gateway().messaging.editor.delete(caller.user_id, command))
 
 
-@blueprint.put("/messages/<message_id>/reactions/<emoji>")
-def react(message_id: str, emoji: str) -> Response:
-    return _react(message_id, emoji, True)
+@blueprint.route("/messages/<message_id>/reactions", methods=["PUT", "DELETE"])
+def react(message_id: str) -> Response:
+    query = parse_query(ReactionQuery)
+    return _react(message_id, query.emoji, query.conversation_id)
 
 
-@blueprint.delete("/messages/<message_id>/reactions/<emoji>")
-def take_back(message_id: str, emoji: str) -> Response:
-    return _react(message_id, emoji, False)
-
-
-def _react(message_id: str, emoji: str, on: bool) -> Response:
-    caller = require_caller()
+@blueprint.route("/messages/<message_id>/reactions/<emoji>", methods=["PUT", "DELETE"])
+def react_in_path(message_id: str, emoji: str) -> Response:
     checked_emoji = parse_query(EmojiOf, {"emoji": emoji}).emoji
-    command = React(checked(message_id), checked_emoji, on, parse_query(WhichQuery).conversation_id)
+    return _react(message_id, checked_emoji, parse_query(WhichQuery).conversation_id)
+
+
+def _react(message_id: str, emoji: str, conversation_id: int | None) -> Response:
+    caller = require_caller()
+    command = React(checked(message_id), emoji, request.method == "PUT", conversation_id)
     return ack_response(current_gateway().messaging.editor.react(caller.user_id, command))
 
 
@@ -161,24 +172,27 @@ def checked(message_id: str) -> str:
     return message_id
 
 
-ACKED = {
-    200: Answered("Stored", ChangeAck),
-    202: Answered("Accepted, but not confirmed as stored in time", ChangeAck),
-}
-
-
 def _of_message(method: str, path: str, name: str, summary: str, **more: Any) -> Operation:
-    more.setdefault("answers", ACKED)
+    more.setdefault("answers", stored_or_accepted(ChangeAck))
     more.setdefault("errors", (MISSING, Forbidden))
     more.setdefault("query", WhichQuery)
     return Operation(method, "/api/v1/messages/{messageId}" + path, name, summary, MESSAGES, **more)
 
 
 MESSAGE_OPERATIONS: tuple[Operation, ...] = (
-    _of_message("PATCH", "", "editMessage", "Change the text of your own message", body=EditBody),
+    _of_message(
+        "PATCH",
+        "",
+        "editMessage",
+        "Change the text of your own message",
+        body=EditBody,
+        errors=(MISSING, Forbidden, Rejected),
+    ),
     _of_message("DELETE", "", "deleteMessage", "Delete for everyone, or only for yourself", query=DeleteQuery),
-    _of_message("PUT", "/reactions/{emoji}", "react", "React to a message"),
-    _of_message("DELETE", "/reactions/{emoji}", "takeBackReaction", "Take a reaction back"),
+    _of_message("PUT", "/reactions", "react", "React to a message", query=ReactionQuery),
+    _of_message("DELETE", "/reactions", "takeBackReaction", "Take a reaction back", query=ReactionQuery),
+    _of_message("PUT", "/reactions/{emoji}", "reactInPath", "The same, with the emoji in the path"),
+    _of_message("DELETE", "/reactions/{emoji}", "takeBackReactionInPath", "The same, with the emoji in the path"),
     *(
         _of_message(method, f"/{command.switch}", f"{prefix}{command.switch}Message", command.summary)
         for command in COMMANDS.values()

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Blueprint, Response
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from app.api.caller import require_caller
+from app.api.changes import sent_response
 from app.api.parsing import json_response, parse_body, parse_query
 from app.clock import now_ms
 from app.container import current_container, current_gateway
-from app.core.commands import Id, SendMessage, Seq
+from app.core.commands import MAX_WATCHED, EventType, Id, SendEvent, SendMessage, Seq
 from app.core.commands import Typing as TypingCommand
 from app.core.errors import Overloaded
 from app.core.ids import make_uuid7
 from app.core.kinds import Kind
+from app.core.user_refs import user_refs
 from app.gateway.waiting import wait_for_result
-from app.services.reading.accepted_message import accepted_message
+from app.services.reading.external_ids import resolve_user_id
 
-TYPING_SECONDS = 5.0  # how long a request waits until typing was shown
+SHOWN_SECONDS = 5.0  # how long a request waits until typing or an event was published
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/v1")
 
@@ -38,26 +40,38 @@ class TypingBody(Struct, frozen=True):
     typing: bool
 
 
+class EventBody(Struct, frozen=True):
+    """See SendEvent."""
+
+    type: EventType
+    data: Any = {}
+
+
 class PresenceQuery(Struct, frozen=True, rename="camel"):
-    # Ids of at most 15 digits, because JavaScript cannot count further than 2^53. Longer requests are refused with 414.
-    user_ids: Annotated[str, Meta(pattern=r"^[1-9]\d{0,14}(,[1-9]\d{0,14})*$", max_length=4000)]
+    """``userIds``: Parley's ids and external ids, separated by commas (app/core/user_refs.py). Longer requests are
+    refused with 414.
+    """
+
+    user_ids: Annotated[str, Meta(min_length=1, max_length=4000)]
 
 
 @blueprint.post("/messages")
 def send() -> Response:
     caller = require_caller()
-    command = parse_body(SendMessage)
+    return send_as(caller.user_id, parse_body(SendMessage))
+
+
+def send_as(user_id: int, command: SendMessage) -> Response:
+    """Sends the message in the name of the user and waits for its ack."""
+    container, sender = current_container(), current_gateway().messaging.sender
     if command.id is None:
         command = replace(command, id=make_uuid7(now_ms()))
-    container, gateway = current_container(), current_gateway()
+    if isinstance(command.receiver_id, str):
+        command = replace(command, receiver_id=resolve_user_id(command.receiver_id, engine=container.engine))
     ack = wait_for_result(
-        lambda outcome: gateway.messaging.sender.send(caller.user_id, "", command, outcome),
-        container.settings.ack_wait_seconds,
+        lambda outcome: sender.send(user_id, "", command, outcome), container.settings.ack_wait_seconds
     )
-    if ack is None:
-        directs = gateway.reading.directs
-        return json_response(accepted_message(caller.user_id, command, redis=container.redis, directs=directs), 202)
-    return json_response(ack, 201)
+    return sent_response(user_id, command, ack)
 
 
 @blueprint.get("/messages/unread")
@@ -96,15 +110,30 @@ def typing(conversation_id: int) -> Response:
     command = TypingCommand(typing=parse_body(TypingBody).typing, conversation_id=conversation_id)
     notifier = current_gateway().messaging.typing
     shown = wait_for_result(
-        lambda outcome: notifier.show(caller.user_id, command, lambda error: outcome(True, error)), TYPING_SECONDS
+        lambda outcome: notifier.show(caller.user_id, command, lambda error: outcome(True, error)), SHOWN_SECONDS
     )
     if shown is None:
         raise Overloaded
     return Response(status=204)
 
 
+@blueprint.post("/conversations/<int:conversation_id>/events")
+def event(conversation_id: int) -> Response:
+    caller = require_caller()
+    body = parse_body(EventBody)
+    command = SendEvent(conversation_id=conversation_id, type=body.type, data=body.data)
+    sender = current_gateway().messaging.events
+    sent = wait_for_result(
+        lambda outcome: sender.send(caller.user_id, command, lambda error: outcome(True, error)), SHOWN_SECONDS
+    )
+    if sent is None:
+        raise Overloaded
+    return json_response({})
+
+
 @blueprint.get("/presence")
 def presence() -> Response:
     caller = require_caller()
-    ids = [int(part) for part in parse_query(PresenceQuery).user_ids.split(",")]
-    return json_response({"presence": current_gateway().reading.presence.read(caller.user_id, ids)})
+    given = user_refs(parse_query(PresenceQuery).user_ids, "userIds", MAX_WATCHED)
+    reader = current_gateway().reading.presence
+    return json_response({"presence": reader.read(caller.user_id, reader.resolve(caller.user_id, given))})

@@ -18,6 +18,8 @@ READ_BYTES = 64 * 1024
 # Bytes of a field's text, and of a part's headers.
 MAX_FIELD = 4096
 MAX_PARTS = 16
+# Browsers write these characters of a file name in this way (WHATWG HTML, "multipart/form-data encoding").
+_ESCAPED = {"%0D": "\r", "%0A": "\n", "%22": '"'}
 
 
 def read_form(request: Request, *, max_bytes: int, stall_seconds: float) -> Iterator[Event]:
@@ -52,4 +54,12 @@ def _events(request: Request, decoder: MultipartDecoder, stall_seconds: float) -
         decoder.receive_data(data or None)
 
 
-__all__ = ["MAX_FIELD", "Data", "Field", "File", "read_form"]
+def filename_of(file: File) -> str:
+    """Returns the name as the sender's file system has it."""
+    name = file.filename
+    for written, character in _ESCAPED.items():
+        name = name.replace(written, character)
+    return name
+
+
+__all__ = ["MAX_FIELD", "Data", "Field", "File", "filename_of", "read_form"]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, render_template, request
 from msgspec import Meta, Struct
 
+from app.api.assets import current_assets
 from app.api.caller import address
-from app.api.client_files import files as client_files
 from app.api.jwt_manager import signed_in
 from app.api.parsing import json_response, parse_body
+from app.api.serve_file import REVALIDATED, serve_file
 from app.container import current_container
 from app.services.auth.log_in_demo import demo_is_on, log_in_demo
+from app.web.assets import LANGUAGES
+from app.web.packed import Packed
 
-STATIC = Path(__file__).parents[1] / "web" / "static"
-# Modules of the client that the page does not load: the service worker is registered, the legacy client is independent,
-# and types are for tools.
-NOT_LOADED = {"sw.js", "legacy.js", "lib/types.js", "lib/option_types.js", "lib/link_types.js"}
+MODULES = "/static/page/main.js"
 
 blueprint = Blueprint("page", __name__)
 
@@ -29,18 +28,34 @@ class DemoCode(Struct, frozen=True):
 
 @blueprint.get("/")
 def home() -> Response:
+    """With ``?modules``, the browser loads the modules one by one, as an editor shows them: for debugging."""
     settings = current_container().settings
     html = render_template(
         "page.html",
-        modules=MODULES,
-        client=sorted(client_files().keys() - NOT_LOADED),
-        styles=STYLES,
+        address=lambda name: request.script_root + current_assets().address(name),
+        root=request.script_root,
+        script=request.script_root + MODULES if "modules" in request.args else None,
+        catalogue=_catalogue(),
         demo=demo_is_on(settings),
         accounts=settings.local_accounts_on,
+        mail=bool(settings.mail_url),
     )
-    response = Response(html, mimetype="text/html")
-    response.headers["Cache-Control"] = "no-cache"
+    response = serve_file(Packed(html.encode(), "text/html; charset=utf-8"), REVALIDATED)
+    response.vary.add("Accept-Language")
     return response
+
+
+def _catalogue() -> str | None:
+    """Returns the name of the texts that the page will load in the browser's language; None for English."""
+    wanted = [tag.partition("-")[0].lower() for tag, _ in request.accept_languages]
+    language = next((language for language in wanted if language in ("en", *LANGUAGES)), "en")
+    return None if language == "en" else f"{language}.js"
+
+
+@blueprint.post("/share")
+def share() -> Response:
+    """The service worker takes what other apps share. If there is no worker yet, it is lost, and the page says so."""
+    return Response(status=303, headers={"Location": f"{request.script_root}/#/share"})
 
 
 @blueprint.post("/demo/login")
@@ -55,15 +70,3 @@ def demo_login() -> Response:
     response = json_response(signed_in(made))
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _files(kind: str) -> list[str]:
-    """Lists the page's files for its head, so that a browser requests all of them at once instead of one import after
-    the
-    other.
-    """
-    return sorted(path.relative_to(STATIC).as_posix() for path in (STATIC / "page").rglob(f"*.{kind}"))
-
-
-MODULES = _files("js")
-STYLES = _files("css")

@@ -5,37 +5,60 @@ the field.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Response, request
+from flask import Response, after_this_request, has_request_context, request
 
-from app.core.errors import Invalid, UnsupportedMedia
-from app.core.invalid_input import UNDECODABLE, invalid_from
+from app.container import current_container
+from app.core.errors import UnsupportedMedia
+from app.core.invalid_input import invalid_from, refuse_nul
+from app.core.unknown_fields import decode_noting, refusal_of
 
 T = TypeVar("T")
 
 BODY = "body"  # the field that errors name if no single field is wrong
 
 
-def parse_body(kind: type[T]) -> T:
-    """Parses the JSON body. Types are strict; unknown fields are ignored. Raises UnsupportedMedia, TooLarge or
-    Invalid.
+def parse_body(kind: type[T], *, optional: bool = False, allow_nul: bool = False) -> T:
+    """Parses the JSON body. Types are strict. Unknown fields are ignored, and the answer names them; with
+    STRICT_REQUESTS they are Invalid. If the body is optional, no body at all is like an empty object. With
+    ``allow_nul``, the caller refuses NUL characters. Raises UnsupportedMedia, TooLarge or Invalid.
     """
+    if optional and not request.content_length and not request.mimetype:
+        return decode_json(b"{}", kind)
     if request.mimetype != "application/json":
         raise UnsupportedMedia("The body must be application/json.")
-    return decode_json(request.get_data(), kind)
+    return decode_json(request.get_data(), kind, allow_nul=allow_nul)
 
 
-def decode_json(raw: bytes, kind: type[T]) -> T:
-    try:
-        value = msgspec.json.decode(raw, type=kind)
-    except UNDECODABLE as error:
-        raise invalid_from(error, BODY) from None
+def decode_json(raw: bytes, kind: type[T], *, allow_nul: bool = False) -> T:
+    value, unknown = decode_noting(raw, kind, BODY)
+    if unknown:
+        _note_ignored(unknown)
     # Postgres cannot store NUL in text. JSON can contain it only as an escape, so most bodies need no second check.
-    if b"\\u0000" in raw:
-        refuse_nul(msgspec.to_builtins(value), "")
+    if b"\\u0000" in raw and not allow_nul:
+        refuse_nul(msgspec.to_builtins(value), BODY)
     return value
+
+
+def _note_ignored(names: Sequence[str]) -> None:
+    if not has_request_context():
+        return
+    if current_container().settings.strict_requests:
+        raise refusal_of(names)
+    after_this_request(partial(_with_ignored, names))
+
+
+def _with_ignored(names: Sequence[str], response: Response) -> Response:
+    """Adds the names to an answer that is a JSON object. One without a body stays as it is."""
+    body = response.get_data() if response.is_json else b""
+    if body.startswith(b"{") and body.endswith(b"}"):
+        comma = b"," if len(body) > len(b"{}") else b""
+        response.set_data(b'%b%b"ignored":%b}' % (body[:-1], comma, msgspec.json.encode(names)))
+    return response
 
 
 def parse_query(kind: type[T], parameters: dict[str, str] | None = None) -> T:
@@ -49,22 +72,9 @@ def parse_query(kind: type[T], parameters: dict[str, str] | None = None) -> T:
         value = msgspec.convert(parameters, kind, strict=False)
     except msgspec.ValidationError as error:
         raise invalid_from(error, BODY) from None
-    refuse_nul(msgspec.to_builtins(value), "")
+    refuse_nul(msgspec.to_builtins(value), BODY)
     return value
 
 
 def json_response(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, content_type="application/json")
-
-
-def refuse_nul(value: Any, path: str) -> None:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise Invalid.field(path or BODY, "contains a NUL character")
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            refuse_nul(name, path)
-            refuse_nul(item, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            refuse_nul(item, f"{path}[{index}]")

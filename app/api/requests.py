@@ -57,6 +57,7 @@ def _end(response: Response) -> Response:
             "ms": round((time.perf_counter() - g.started) * 1000, 1),
             "address": current_address(),
             **({"user": g.user_id} if "user_id" in g else {}),
+            **({"server_key": g.server_key} if "server_key" in g else {}),
         },
     )
     return response

@@ -8,6 +8,7 @@ from app.api.caller import address, request_passwords, require_caller, require_w
 from app.api.parsing import json_response, parse_body
 from app.container import current_container
 from app.core.second_factor import BeginSecondFactor, ConfirmSecondFactor, ProveSecondFactor
+from app.requested_language import requested_language
 from app.services.auth.enable_second_factor import begin_second_factor, confirm_second_factor
 from app.services.auth.prove_second_factor import disable_second_factor, renew_recovery_codes
 
@@ -36,7 +37,12 @@ def confirm() -> Response:
     body = parse_body(ConfirmSecondFactor)
     with container.code_guard.confirming(caller):
         made = confirm_second_factor(
-            caller, body, engine=container.engine, codes=container.one_time_codes, sessions=container.auth_sessions
+            caller,
+            body,
+            engine=container.engine,
+            codes=container.one_time_codes,
+            sessions=container.auth_sessions,
+            language=requested_language(),
         )
     return json_response(made)
 
@@ -53,6 +59,7 @@ def disable() -> Response:
             passwords=request_passwords(),
             codes=container.one_time_codes,
             sessions=container.auth_sessions,
+            language=requested_language(),
         )
     return Response(status=204)
 

@@ -11,7 +11,8 @@ from app.core.answers import ErrorData
 from app.core.close_codes import CloseCode
 from app.core.commands import MAX_FRAME_BYTES
 from app.core.errors import all_errors
-from app.core.kinds import COMMANDS, EVENTS
+from app.core.event_kinds import EVENTS
+from app.core.kinds import COMMANDS
 
 ACKS = tuple(dict.fromkeys(kind.ack for kind in COMMANDS.values() if kind.ack is not None))
 
@@ -29,6 +30,10 @@ CLOSE_CODES: dict[CloseCode, str] = {
     CloseCode.NOT_JOINED: "The client authenticated in the handshake but did not join within 10 s",
     CloseCode.TOO_SLOW: "The client reads too slowly. Reconnect with jitter and resume",
 }
+DESCRIPTION = (
+    "One stream of events over three transports, and the commands of the WebSocket. If a command has fields that the"
+    " server does not know, the data of its answer names them in `ignored`; with STRICT_REQUESTS they are `invalid`."
+)
 READERS = {
     "sse": ("/api/v1/events", "Server-sent events: `id` is the cursor, `event` the name, `data` the event's data"),
     "poll": ("/api/v1/events/poll", "Long-poll: a list of events, and the cursor after them"),
@@ -48,7 +53,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Parley",
             "version": VERSION,
-            "description": "One stream of events over three transports, and the commands of the WebSocket.",
+            "description": DESCRIPTION,
         },
         "defaultContentType": "application/json",
         "channels": _channels(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.api.invites import NewInvite, RevokeBody
-from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody
+from app.api.members import ArchiveBody, MembersQuery, MuteBody, PinBody, UsersQuery
 from app.api.operation import (
     CONVERSATION,
     CONVERSATIONS,
@@ -16,7 +16,7 @@ from app.api.operation import (
     Operation,
 )
 from app.core import errors
-from app.core.answers import Conversation, RequestList
+from app.core.answers import Conversation
 from app.core.change_answers import (
     Invite,
     InviteList,
@@ -24,6 +24,7 @@ from app.core.change_answers import (
     MemberList,
 )
 from app.core.groups import InfoPatch, RoleBody, UsersBody
+from app.core.request_answers import RequestList
 
 INVITE = "/api/v1/invites/{code}"
 FORBIDDEN = errors.Forbidden
@@ -88,7 +89,7 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         errors=(MISSING,),
     ),
     _of_group("POST", "/members", "addMembers", "Add people to a group", body=UsersBody),
-    _of_group("DELETE", "/members", "removeMembers", "Remove members from a group", body=UsersBody),
+    _of_group("DELETE", "/members", "removeMembers", "Remove members from a group", body=UsersBody, query=UsersQuery),
     _of_group("DELETE", "/members/{userId}", "removeMember", "Remove one member from a group"),
     _of_group(
         "PATCH",
@@ -165,6 +166,6 @@ GROUP_OPERATIONS: tuple[Operation, ...] = (
         "Accept an invite and join the group. For a member, nothing changes",
         CONVERSATIONS,
         {200: CHANGED[200]},
-        errors=(MISSING, LIMITED, errors.Invalid),
+        errors=(MISSING, LIMITED, FORBIDDEN, errors.Invalid),
     ),
 )

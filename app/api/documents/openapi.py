@@ -12,16 +12,22 @@ from app.api.documents.operations import OPERATIONS
 from app.api.documents.schemas import Schema, query_parameters, resolve, schemas_of
 from app.api.operation import Answered, Operation
 from app.core.answers import Problem
+from app.core.commands import MAX_EXTERNAL_ID
 from app.core.errors import ParleyError, all_errors
 from app.version import __version__
 
 VERSION = __version__
+DESCRIPTION = (
+    "One-to-one and group chat over REST. Events and WebSocket commands: /asyncapi.json. If a body has fields that the"
+    " server does not know, the answer names them in `ignored`; with STRICT_REQUESTS they are `invalid`."
+)
 CODES = "x-codes"  # the codes of an answer that may have several
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "access": [{"accessToken": []}],
     "ticket": [{"accessToken": []}, {"ticket": []}],
     "refresh": [{"refreshToken": []}],
+    "server": [{"serverKey": []}],
     "none": [],
 }
 SCHEMES = {
@@ -36,6 +42,11 @@ SCHEMES = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "Valid once, for 30 days by default",
+    },
+    "serverKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "From `flask keys create`, for servers of the host. Begins with psk_",
     },
     "ticket": {
         "type": "apiKey",
@@ -61,7 +72,7 @@ def openapi() -> dict[str, Any]:
         "info": {
             "title": "Parley",
             "version": VERSION,
-            "description": "One-to-one and group chat over REST. Events and WebSocket commands: /asyncapi.json.",
+            "description": DESCRIPTION,
         },
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
@@ -110,6 +121,10 @@ def _path_parameters(path: str) -> list[Schema]:
 def _path_schema(name: str) -> Schema:
     if name in ("messageId", "exportId", "mediaId", "sessionId"):
         return {"type": "string", "format": "uuid"}
+    if name in ("externalId", "userExternalId"):
+        return {"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID}
+    if name == "emoji":  # generated clients check this before they build an address that would be another resource's
+        return {"type": "string", "minLength": 1, "maxLength": 32, "pattern": r"^[^./\\]+$"}
     return {"type": "integer", "minimum": 0} if name.endswith("Id") else {"type": "string"}
 
 

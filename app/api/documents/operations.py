@@ -11,11 +11,14 @@ from msgspec import Meta, Struct
 from app.api.conversations import HistoryQuery, ListQuery, NewConversation
 from app.api.documents.account_operations import ACCOUNT_OPERATIONS
 from app.api.documents.group_operations import GROUP_OPERATIONS
+from app.api.documents.import_operations import IMPORT_OPERATIONS
 from app.api.documents.media_operations import MEDIA_OPERATIONS
 from app.api.documents.push_operations import PUSH_OPERATIONS
+from app.api.documents.server_operations import SERVER_OPERATIONS
 from app.api.documents.sign_in_operations import ENDING, SIGN_IN_OPERATIONS
+from app.api.documents.webhook_operations import WEBHOOK_OPERATIONS
 from app.api.message_changes import MESSAGE_OPERATIONS
-from app.api.messages import MarkBody, PresenceQuery, TypingBody, UnreadQuery
+from app.api.messages import EventBody, MarkBody, PresenceQuery, TypingBody, UnreadQuery
 from app.api.operation import (
     AUTH,
     CONVERSATION,
@@ -25,16 +28,18 @@ from app.api.operation import (
     MESSAGES,
     MISSING,
     PEOPLE,
+    SENT,
     TAKEN,
     Answered,
     Operation,
+    stored_or_accepted,
 )
+from app.api.own_views import OWN_OPERATIONS
+from app.api.streams import STREAM_OPERATIONS
 from app.api.users import UserQuery
 from app.core import errors
 from app.core.accounts import LogIn, Profile, ProfilePatch, Register, SignedIn, Ticket, Tokens, UserList
 from app.core.answers import (
-    Accepted,
-    Ack,
     Conversation,
     ConversationList,
     Limits,
@@ -43,7 +48,8 @@ from app.core.answers import (
     PresenceList,
 )
 from app.core.commands import PollQuery, SendMessage
-from app.core.message_answers import MessageList, UnreadMessages
+from app.core.custom_answers import EventAck
+from app.core.message_answers import HistoryPage, UnreadMessages
 
 
 class EventsQuery(Struct, frozen=True):
@@ -137,12 +143,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "sendMessage",
         "Send a message to a conversation or a user",
         MESSAGES,
-        {
-            201: Answered("Stored", Ack),
-            202: Answered("Accepted, but not confirmed as stored in time. Send it again with the same id", Accepted),
-        },
+        SENT,
         body=SendMessage,
-        errors=(MISSING, TAKEN, LIMITED),
+        errors=(MISSING, TAKEN, LIMITED, errors.Forbidden, errors.Rejected),
     ),
     Operation(
         "GET",
@@ -162,7 +165,7 @@ OPERATIONS: tuple[Operation, ...] = (
         CONVERSATIONS,
         {201: Answered("The conversation", Conversation)},
         body=NewConversation,
-        errors=(MISSING,),
+        errors=(MISSING, errors.Forbidden),
     ),
     Operation(
         "GET",
@@ -188,7 +191,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "readHistory",
         "Read messages. Without `before` and `after`, returns the newest",
         CONVERSATIONS,
-        {200: Answered("A page of messages", MessageList)},
+        {200: Answered("A page of messages", HistoryPage)},
         query=HistoryQuery,
         errors=(MISSING,),
     ),
@@ -199,10 +202,7 @@ OPERATIONS: tuple[Operation, ...] = (
             f"mark{mark.capitalize()}",
             f"Mark all messages up to and including `seq` as {mark}",
             CONVERSATIONS,
-            {
-                200: Answered("Stored", MarkAck),
-                202: Answered("Accepted, but not confirmed as stored in time", MarkAck),
-            },
+            stored_or_accepted(MarkAck),
             body=MarkBody,
             errors=(MISSING,),
         )
@@ -217,6 +217,16 @@ OPERATIONS: tuple[Operation, ...] = (
         {204: Answered("Sent to the other members")},
         body=TypingBody,
         errors=(MISSING,),
+    ),
+    Operation(
+        "POST",
+        f"{CONVERSATION}/events",
+        "sendEvent",
+        "Send an event of your application to the other members who are online",
+        CONVERSATIONS,
+        {200: Answered("Published", EventAck)},
+        body=EventBody,
+        errors=(MISSING, LIMITED, errors.Forbidden),
     ),
     Operation(
         "GET",
@@ -259,8 +269,13 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *GROUP_OPERATIONS,
     *MESSAGE_OPERATIONS,
+    *OWN_OPERATIONS,
+    *STREAM_OPERATIONS,
     *SIGN_IN_OPERATIONS,
     *ACCOUNT_OPERATIONS,
     *MEDIA_OPERATIONS,
     *PUSH_OPERATIONS,
+    *SERVER_OPERATIONS,
+    *IMPORT_OPERATIONS,
+    *WEBHOOK_OPERATIONS,
 )

@@ -12,7 +12,12 @@ from app.api.documents.schemas import Schema, resolve
 from app.core.commands import MAX_SAFE_INTEGER
 from app.core.ids import UUID_PATTERN
 
-TOKENS = {"accessToken": "access token", "refreshToken": "refresh token", "ticket": "ticket"}
+TOKENS = {
+    "accessToken": "access token",
+    "refreshToken": "refresh token",
+    "serverKey": "server key",
+    "ticket": "ticket",
+}
 
 
 class Word(NamedTuple):

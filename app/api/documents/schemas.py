@@ -13,9 +13,15 @@ Schema = dict[str, Any]
 
 
 def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Returns each type with its schema (a ``$ref`` for a struct), and the content of ``components.schemas``."""
+    """Returns each type with its schema (a ``$ref`` for a struct), and the content of ``components.schemas``.
+
+    Commands forbid unknown fields only so that the server notices them. It carries such a request out, so the schema
+    does not forbid them.
+    """
     unique = list(dict.fromkeys(types))
     schemas, components = msgspec.json.schema_components(unique, ref_template=REF)
+    for component in components.values():
+        component.pop("additionalProperties", None)
     return dict(zip(unique, schemas, strict=True)), {name: components[name] for name in sorted(components)}
 
 

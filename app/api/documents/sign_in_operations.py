@@ -25,7 +25,7 @@ from app.core.second_factor import (
     RecoveryCodes,
 )
 
-# Redis does not answer: the answer says what has ended and what follows.
+# If Redis does not answer, the body lists the sign-ins that have ended everywhere and those that will.
 ENDING = {202: Answered("Ended, but not everywhere yet", SignInsEnding)}
 
 SECOND_FACTOR = "/api/v1/auth/second-factor"
