@@ -1,8 +1,8 @@
 """Bounds the HTTP connections that a web process serves at once, per network and in all.
 
 Sessions are not counted: WebSocket and SSE leave the server after their handshake, and a poll steps aside while it
-waits. So what is counted takes milliseconds, unless somebody wants to hold it. This module imports neither Flask nor a
-driver, because gunicorn loads it before gevent patches the process.
+waits. A counted connection therefore lasts milliseconds, unless an attacker holds it open. This module imports neither
+Flask nor a driver, because gunicorn loads it before gevent patches the process.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Commands for operators: ``flask --app wsgi admin grant <username>``, ``flask --app wsgi vapid``.
-``audit`` is in audit_commands.py, ``dead-letters`` in dead_letter_commands.py."""
+``audit`` is in audit_commands.py, ``clean-names`` in name_commands.py, ``dead-letters`` in dead_letter_commands.py,
+``keys`` in key_commands.py.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,11 @@ from app.audit_commands import audit
 from app.cli_errors import errors_in_one_line
 from app.container import current_container
 from app.dead_letter_commands import dead_letters
+from app.key_commands import keys
+from app.name_commands import clean_names
 from app.push.vapid import make_private_key, public_key_of
 from app.services.audit.record import record
+from app.services.messaging.call_before_send import before_send_secret
 from app.store import users
 from app.store.engine import writing
 from app.user_commands import users as users_commands
@@ -23,9 +28,17 @@ admin = AppGroup("admin", help="Manage administrators, who read and decide repor
 def install(app: Flask) -> None:
     app.cli.add_command(admin)
     app.cli.add_command(audit)
+    app.cli.add_command(clean_names)
     app.cli.add_command(dead_letters)
+    app.cli.add_command(keys)
     app.cli.add_command(users_commands)
     app.cli.add_command(vapid)
+    app.cli.add_command(show_before_send_secret)
+
+
+@click.command("before-send-secret", help="Print the secret that signs requests to BEFORE_SEND_URL.")
+def show_before_send_secret() -> None:
+    click.echo(before_send_secret(current_container().settings))
 
 
 @click.command("vapid", help="Create a key pair for Web Push and print it.")

@@ -1,4 +1,4 @@
-"""How commands for operators report errors: one line, and status 1."""
+"""Reports errors of the commands for operators: prints one line and exits with status 1."""
 
 from __future__ import annotations
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app import config_checks
+from app.config_values import normalise_database_url, parse, parse_list
 from app.core.password_cost import MEMORY_KIB, PASSES
 
 # Stops gunicorn's arbiter and a platform's restarts: trying again will not help.
@@ -27,22 +28,6 @@ class ConfigError(ValueError):
     def report(self) -> str:
         """Returns the lines to print on standard error."""
         return "\n".join(f"parley: {problem}" for problem in self.problems)
-
-
-def normalise_database_url(url: str) -> str:
-    """Replaces ``postgres://`` (Heroku's form) and ``postgresql://`` by SQLAlchemy's ``postgresql+psycopg://``."""
-    for scheme in ("postgres://", "postgresql://"):
-        if url.startswith(scheme):
-            return "postgresql+psycopg://" + url.removeprefix(scheme)
-    return url
-
-
-def _flag(value: str) -> bool:
-    return value.strip().lower() in {"1", "true", "yes", "on"}
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 # The push services of browsers: Chrome and other Chromium browsers, Firefox, Safari, Edge.
@@ -68,12 +53,20 @@ class Settings:
     refresh_token_seconds: int = 30 * 86400
     sign_in_seconds: int = 180 * 86400  # an absolute end, however often its tokens are refreshed
     ticket_seconds: int = 30
+    server_api_key: str = field(default="", repr=False)  # a server key with every scope, beside those of `flask keys`
+    server_requests_per_minute: int = 6000  # per server key; 0 is no limit
     allowed_origins: tuple[str, ...] = ()
     trusted_proxies: int = 0
     jwt_jwks_url: str = ""
     jwt_public_key: str = ""
+    jwt_shared_secret: str = field(default="", repr=False)
     jwt_issuer: str = ""
     jwt_audience: str = ""
+    jwt_username_claim: str = "preferred_username"  # of these claims, an empty name means that none is read
+    jwt_name_claim: str = "name"
+    jwt_picture_claim: str = "picture"
+    jwt_email_claim: str = "email"
+    jwt_locale_claim: str = "locale"
     local_accounts: bool = False  # keep own accounts beside an external user service; without one, they always exist
     auth_attempts_per_minute: int = 30  # sign-ins per username and address; 20 times that per address; 0 is no limit
     password_memory_kib: int = MEMORY_KIB  # of one hash; two are computed at once
@@ -94,14 +87,15 @@ class Settings:
     db_pool_size: int = 5
     db_timeout_seconds: float = 5.0
     db_prepared_statements: bool = True  # off behind a pooler that does not support them (pgbouncer before 1.21)
-    redis_pool_size: int = 20
+    redis_pool_size: int = 8
     redis_tls_verify: bool = True
 
     # Message path
     max_text: int = 8000
+    strict_requests: bool = False  # refuse a request with unknown fields, instead of naming them in its answer
     max_group_members: int = 5000
     edit_seconds: int = 172_800  # how long authors may edit and delete their messages
-    send_rate: float = 50.0  # sustained messages per second and user; for this and the next four, 0 is no limit
+    send_rate: float = 50.0  # sustained messages per second and user; for this and the next five, 0 is no limit
     send_burst: int = 500
     mark_rate: float = 100.0
     mark_burst: int = 2000
@@ -109,8 +103,12 @@ class Settings:
     typing_burst: int = 100
     reaction_rate: float = 20.0
     reaction_burst: int = 200
-    edit_rate: float = 20.0  # edits, deletions, pins and stars
+    edit_rate: float = 20.0  # edits, deletions, pins, stars, drafts …
     edit_burst: int = 200
+    event_rate: float = 10.0  # events of applications (send_event)
+    event_burst: int = 100
+    append_rate: float = 200.0  # texts that are added to streams
+    append_burst: int = 2000
     read_rate: float = 50.0  # REST reads per second and user in one process, and 20 times as many per address
     read_burst: int = 300
     log_max_records: int = 100_000
@@ -155,6 +153,7 @@ class Settings:
     max_uploads_per_user: int = 4  # at once in one web process
     upload_bytes_per_second: int = 4 * 1024 * 1024  # of one web process; 0 is no limit
     upload_stall_seconds: float = 30.0  # an upload is aborted if less than 64 KiB arrive in this time
+    import_max_bytes: int = 512 * 1024 * 1024  # the body of one import of the host's server
     # Push
     vapid_private_key: str = field(default="", repr=False)  # if unset, one is created and stored in Postgres
     vapid_subject: str = "mailto:push@localhost"
@@ -168,6 +167,14 @@ class Settings:
     push_spacing_seconds: float = 5.0
     push_threads: int = 64
     push_keep_days: float = 7.0
+
+    # Events for the host's servers
+    webhook_private_hosts: tuple[str, ...] = ()  # may have private addresses and be called without TLS
+    feed_days: float = 7.0  # how long events and ended deliveries are kept
+    before_send_url: str = ""  # the hook that gets each message before it is sent
+    before_send_secret: str = field(default="", repr=False)  # whsec_…; if unset, one is derived from the secret key
+    before_send_timeout: float = 1.5
+    before_send_failure: str = "allow"  # or "reject": what happens to messages if the hook fails
 
     # E-mail
     # smtp://user:password@host:587 or smtps://…; file:///dir in development
@@ -191,7 +198,7 @@ class Settings:
     @property
     def external_users(self) -> bool:
         """True if an external user service authenticates users."""
-        return bool(self.jwt_jwks_url or self.jwt_public_key)
+        return bool(self.jwt_jwks_url or self.jwt_public_key or self.jwt_shared_secret)
 
     @property
     def local_accounts_on(self) -> bool:
@@ -222,13 +229,13 @@ class Settings:
         problems = [_missing(name) for name, url in urls.items() if not url]
         problems += config_checks.environment_problems(app_env)
         problems += config_checks.key_problems(
-            env.get("SECRET_KEY", ""), _list(env.get("SECRET_KEYS", "")), production=app_env == "production"
+            env.get("SECRET_KEY", ""), parse_list(env.get("SECRET_KEYS", "")), production=app_env == "production"
         )
         for name, spec in cls.__dataclass_fields__.items():
             raw = env.get(name.upper())
             if name not in values and raw is not None:
                 try:
-                    values[name] = _parse(str(spec.type), raw)
+                    values[name] = parse(str(spec.type), raw)
                 except ValueError:
                     problems.append(f"{name.upper()}={raw!r} is not a number.")
         return cls(**values), problems  # type: ignore[arg-type]
@@ -259,13 +266,18 @@ def check_settings(settings: Settings) -> None:
 def problems_between(settings: Settings) -> Iterator[str]:
     if settings.external_users and not (settings.jwt_issuer and settings.jwt_audience):
         yield "Set JWT_ISSUER and JWT_AUDIENCE as well: an external user service is configured."
-    if settings.jwt_jwks_url and settings.jwt_public_key:
-        yield "JWT_JWKS_URL and JWT_PUBLIC_KEY are both set; set only one of them."
+    sources = settings.jwt_jwks_url, settings.jwt_public_key, settings.jwt_shared_secret
+    yield from config_checks.token_source_problems(*sources)
+    secret, issuer = settings.jwt_shared_secret, settings.jwt_issuer
+    yield from config_checks.shared_secret_problems(secret, issuer, settings.keys, production=settings.production)
     if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
         yield "CLOUDINARY_URL must have the form cloudinary://key:secret@cloud."
+    yield from config_checks.server_key_problems(settings.server_api_key, production=settings.production)
     yield from config_checks.choice_problems({name: getattr(settings, name) for name in config_checks.CHOICES})
     mail = settings.mail_url, settings.mail_from, settings.public_url
     yield from config_checks.mail_problems(*mail, production=settings.production)
+    hook = settings.before_send_url, settings.before_send_secret, settings.before_send_timeout
+    yield from config_checks.hook_problems(*hook)
     yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)
     if settings.production:
         yield from _production_problems(settings)
@@ -286,14 +298,3 @@ def _production_problems(settings: Settings) -> Iterator[str]:
 
 def _missing(name: str) -> str:
     return f"{name} is not set. `make run` starts an embedded server; a deployment must set its own."
-
-
-def _parse(kind: str, raw: str) -> object:
-    parsers: dict[str, Callable[[str], object]] = {
-        "int": int,
-        "float": float,
-        "bool": _flag,
-        "tuple[str, ...]": _list,
-        "str": str,
-    }
-    return parsers[kind](raw)

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from app.core.password_cost import MEMORY_KIB, PASSES
+from app.core.webhook_signature import key_of
 
 ENVIRONMENTS = ("development", "production")
 MIN_KEY_CHARACTERS = 32
 # In a random key of 32 characters nearly all neighbouring pairs differ. Repetitions and counting have fewer.
 MIN_KEY_PAIRS = 20
+OWN_ISSUER = "parley"  # of the tokens that Parley itself issues
 SIMILAR = 0.85  # difflib's ratio; TRUSTED_PROXY and TRUSTED_PROXIES have 0.86
 SHORTEST_COMPARED = 7
 
@@ -37,6 +39,7 @@ PROCESS_VARIABLES = frozenset(
 RENAMED = {"BROKER_URL": "CELERY_BROKER_URL", "JWT_SECRET_KEY": "SECRET_KEY", "FLASK_SECRET_KEY": "SECRET_KEY"}
 
 CHOICES = {
+    "before_send_failure": ("allow", "reject"),
     "account_deletion": ("keep", "erase"),
     "presence_visible": ("everyone", "contacts", "nobody"),
     "directory": ("open", "contacts", "exact", "off"),
@@ -44,6 +47,9 @@ CHOICES = {
 }
 
 _MAIL_URL = re.compile(r"smtps?://([^@/\s]+@)?[^@:/\s]+(:\d{1,5})?/?|file:///\S+")
+_HEADER_TEXT = re.compile(r"[!-~]+")
+_HOOK_URL = re.compile(r"https?://[^/\s?#@]+([/?][^\s#]*)?")
+MAX_HOOK_SECONDS = 10
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
 
 
@@ -65,6 +71,35 @@ def key_problems(key: str, keys: Sequence[str], *, production: bool) -> Iterator
         yield from _weaknesses("SECRET_KEY", key) if key else ()
         for number, one in enumerate(keys, 1):
             yield from _weaknesses(f"SECRET_KEYS (key {number})", one)
+
+
+def server_key_problems(key: str, *, production: bool) -> Iterator[str]:
+    """Anybody who can guess the key of a host's server can act for every user."""
+    if key and not _HEADER_TEXT.fullmatch(key):
+        yield "SERVER_API_KEY must have only visible ASCII characters, because it travels in a header."
+    elif key and (production or len(key) < MIN_KEY_CHARACTERS):
+        yield from _weaknesses("SERVER_API_KEY", key)
+
+
+def token_source_problems(jwks_url: str, public_key: str, shared_secret: str) -> Iterator[str]:
+    given = {"JWT_JWKS_URL": jwks_url, "JWT_PUBLIC_KEY": public_key, "JWT_SHARED_SECRET": shared_secret}
+    names = [name for name, value in given.items() if value]
+    if len(names) == 2:
+        yield f"{' and '.join(names)} are both set; set only one of them."
+    elif len(names) > 2:
+        yield f"{', '.join(names)} are all set; set only one of them."
+
+
+def shared_secret_problems(secret: str, issuer: str, keys: Sequence[str], *, production: bool) -> Iterator[str]:
+    """The secret signs the tokens of the host: anybody who can guess it can sign in as anybody."""
+    if not secret:
+        return
+    if secret in keys:
+        yield "JWT_SHARED_SECRET is also a SECRET_KEY; the host needs a secret of its own."
+    if issuer == OWN_ISSUER:
+        yield f"JWT_ISSUER={OWN_ISSUER} is the name of Parley's own tokens; the host needs another one."
+    if production:
+        yield from _weaknesses("JWT_SHARED_SECRET", secret)
 
 
 def _weaknesses(name: str, key: str) -> Iterator[str]:
@@ -115,6 +150,18 @@ def mail_problems(url: str, sender: str, public_url: str, *, production: bool) -
         yield "MAIL_FROM must be set to the address that mails come from, as MAIL_URL is set."
     if (url or public_url) and not _ORIGIN.match(public_url):
         yield "PUBLIC_URL must be set to the address of the page, such as https://chat.example: mails link to it."
+
+
+def hook_problems(url: str, secret: str, timeout: float) -> Iterator[str]:
+    if url and not _HOOK_URL.fullmatch(url):
+        yield "BEFORE_SEND_URL must begin with http:// or https:// and name a host."
+    if secret:
+        try:
+            key_of(secret)
+        except ValueError:
+            yield "BEFORE_SEND_SECRET must be whsec_ and the base64 of 24 to 64 bytes."
+    if not 0 < timeout <= MAX_HOOK_SECONDS:
+        yield f"BEFORE_SEND_TIMEOUT must be more than 0 and at most {MAX_HOOK_SECONDS} seconds: senders wait for it."
 
 
 def unknown_variables(env: Mapping[str, str], known: frozenset[str]) -> Iterator[str]:

@@ -23,8 +23,10 @@ from app.services.auth.password_guard import PasswordGuard
 from app.services.auth.passwords import Passwords
 from app.services.auth.rate_limit import RateLimits
 from app.services.auth.read_rate import ReadRate
+from app.services.auth.server_keys import ServerKeys
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
+from app.services.moderation.ask_policy import PolicyChecks
 from app.services.moderation.suspend_user import Suspensions
 from app.services.reading.directory import Directory
 
@@ -41,6 +43,7 @@ class Container:
     redis: redis.Redis
     revoked: RevokedSessions
     directory: Directory
+    policy: PolicyChecks
     suspensions: Suspensions
     limits: RateLimits
     reads: ReadRate
@@ -51,6 +54,7 @@ class Container:
     code_guard: CodeGuard
     known_devices: KnownDevices
     authenticator: Authenticator
+    server_keys: ServerKeys
     auth_sessions: AuthSessions
     account_deletion: AccountDeletion
     media: MediaStorages

@@ -13,11 +13,14 @@ from sqlalchemy import exc as database_errors
 from werkzeug.exceptions import HTTPException
 
 from app.core import errors
+from app.core.error_texts import translated
 from app.core.errors import ParleyError
 from app.core.networks import network_of
 from app.current_request import current_address
 from app.logs import current_request_id
 from app.refusals import REFUSALS, REFUSED_STATUSES
+from app.requested_language import requested_language
+from app.translations import texts_in
 
 log = logging.getLogger("parley.errors")
 
@@ -55,8 +58,11 @@ def problem_response(error: ParleyError) -> Response:
     g.error = error  # counted by app/api/metrics.py
     if error.status in REFUSED_STATUSES:
         REFUSALS.hold(network_of(current_address()))
-    problem = error.as_problem() | {"requestId": current_request_id()}
+    texts = texts_in(requested_language())
+    problem = translated(error.as_problem(), texts) | {"requestId": current_request_id()}
     response = Response(msgspec.json.encode(problem), error.status, content_type="application/problem+json")
+    response.headers["Content-Language"] = texts.language
+    response.vary.add("Accept-Language")
     if "retryAfter" in error.extra:
         response.headers["Retry-After"] = str(math.ceil(error.extra["retryAfter"]))
     if error.status == 401:

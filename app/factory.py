@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import cli, logs
 from app.api import (
     accounts,
+    assets,
     audit,
     auth,
     avatars,
@@ -16,6 +17,7 @@ from app.api import (
     contact_requests,
     conversations,
     emails,
+    embed,
     headers,
     health,
     invites,
@@ -26,6 +28,7 @@ from app.api import (
     message_changes,
     messages,
     metrics,
+    own_views,
     page,
     push,
     reports,
@@ -33,10 +36,19 @@ from app.api import (
     search,
     second_factors,
     server_limits,
+    streams,
     suspensions,
     users,
 )
 from app.api.documents import views as documents
+from app.api.server import conversations as server_conversations
+from app.api.server import imports as server_imports
+from app.api.server import messages as server_messages
+from app.api.server import paths as server_paths
+from app.api.server import streams as server_streams
+from app.api.server import users as server_users
+from app.api.server import webhooks as server_webhooks
+from app.applications import add_application
 from app.bootstrap import build_web_container
 from app.config import Settings, check_settings, read_settings
 from app.errors_http import install_error_handlers
@@ -45,16 +57,19 @@ from app.transports import routes
 MAX_JSON_BYTES = 256 * 1024
 
 
-def build_app(settings: Settings | None = None) -> Flask:
+def build_app(settings: Settings | None = None, *, configure_logging: bool = True) -> Flask:
     if settings is None:
         settings = read_settings()
     else:
         check_settings(settings)
-    logs.configure(settings)
+    if configure_logging:
+        logs.configure(settings)
     app = Flask("app", static_folder=None, template_folder="web/templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    app.url_map.merge_slashes = False  # a path with "//" is not found, instead of a redirect that no document names
     app.extensions["parley"] = container = build_web_container(settings)
     trust_proxies(app, settings.trusted_proxies)
+    server_paths.install(app)
     install_error_handlers(app)
     jwt_manager.install(app, settings)
     requests.install(app)
@@ -62,6 +77,7 @@ def build_app(settings: Settings | None = None) -> Flask:
     metrics.install(app)
     cli.install(app)
     register_blueprints(app)
+    add_application(app)
     if container.gateway is not None:
         routes.install(app, container, container.gateway)
     return app
@@ -73,8 +89,10 @@ def register_blueprints(app: Flask) -> None:
         users,
         messages,
         message_changes,
+        streams,
         conversations,
         members,
+        own_views,
         invites,
         contact_requests,
         search,
@@ -89,12 +107,20 @@ def register_blueprints(app: Flask) -> None:
         media,
         local_media,
         push,
+        server_streams,
+        server_users,
+        server_conversations,
+        server_messages,
+        server_webhooks,
+        server_imports,
         health,
         server_limits,
         metrics,
         documents,
         client_files,
+        assets,
         page,
+        embed,
     ):
         app.register_blueprint(part.blueprint)
 

@@ -15,7 +15,7 @@ from app.core.close_codes import CloseCode
 from app.core.keyed_rate import KeyedRate
 
 AT_ONCE = 30
-END_TURNS = 5  # an end costs as much as several refusals: a handshake, a join, and what was sent after them
+END_TURNS = 5  # an end costs as much as several refusals: a handshake, a join, and later frames
 LONGEST_SECONDS = 5.0
 REFUSED_STATUSES = frozenset({401, 429})
 BAD_ENDS = frozenset(

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
+from app.core.languages import ENGLISH
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ UNREACHABLE = (OperationalError, OSError, RedisError)
 
 DRAIN = "tasks.persist_messages.drain"
 PUSH = "tasks.send_push.run"
+WEBHOOKS = "tasks.send_webhooks.run"
 
 
 @cache
@@ -37,10 +39,27 @@ def enqueue_export(export_id: str) -> None:
 
 
 def enqueue_deletion(user_id: int, *, seconds: float = 0) -> None:
-    """Has the data of a deleted account removed after so many seconds. The sweep enqueues a lost task again within two
+    """Has the data of a deleted account removed after ``seconds``. The sweep enqueues a lost task again within two
     minutes.
     """
     _enqueue("tasks.accounts.delete_account", user_id, seconds)
+
+
+def enqueue_erasure(conversation_id: int, *, seconds: float = 0) -> None:
+    """Has the messages of a deleted conversation erased after ``seconds``. The sweep enqueues a lost task again within
+    two minutes.
+    """
+    _enqueue("tasks.accounts.erase_conversation", conversation_id, seconds)
+
+
+def enqueue_import(import_id: str, *, seconds: float = 0) -> None:
+    """Has an import checked and written after ``seconds``. The sweep enqueues a lost task again within seconds."""
+    _enqueue("tasks.imports.run_import", import_id, seconds)
+
+
+def enqueue_user_news(user_id: int, *, seconds: float = 0) -> None:
+    """Has a user's new profile announced after ``seconds``. If the task is lost, clients see it when they resume."""
+    _enqueue("tasks.accounts.announce_profile", user_id, seconds)
 
 
 def enqueue_processing(media_id: str, *, seconds: float = 0) -> None:
@@ -63,34 +82,42 @@ def enqueue_avatar(avatar_id: str) -> None:
     _enqueue("tasks.process_media.process_avatar", avatar_id, queue="media")
 
 
-def enqueue_reset_links(username: str | None, email: str | None, address: str) -> None:
+def enqueue_reset_links(username: str | None, email: str | None, address: str, language: str | None = None) -> None:
     """Has links sent to the accounts with this name or e-mail address. ``address`` is the client's. Raises Overloaded
     if the broker does not answer, whether there is such an account or not.
     """
-    _enqueue_mail("send_reset_links", username, email, address)
+    _enqueue_mail("send_reset_links", username, email, address, language=language)
 
 
-def enqueue_verification(user_id: int, email: str) -> None:
+def enqueue_verification(user_id: int, email: str, language: str | None = None) -> None:
     """Has a link sent to an address that is to be verified. Raises Overloaded if the broker does not answer."""
-    _enqueue_mail("send_verification", user_id, email)
+    _enqueue_mail("send_verification", user_id, email, language=language)
 
 
-def enqueue_reset_notice(user_id: int) -> None:
+def enqueue_reset_notice(user_id: int, language: str | None = None) -> None:
     """Has the user notified that their password was reset."""
     with suppress(Overloaded):
-        _enqueue_mail("send_reset_notice", user_id)
+        _enqueue_mail("send_reset_notice", user_id, language=language)
 
 
-def enqueue_email_notice(user_id: int, old: str) -> None:
+def enqueue_second_factor_notice(user_id: int, *, on: bool, language: str | None = None) -> None:
+    """Has the user notified that their second factor was turned on or off."""
+    with suppress(Overloaded):
+        _enqueue_mail("send_second_factor_notice", user_id, on, language=language)
+
+
+def enqueue_email_notice(user_id: int, old: str, language: str | None = None) -> None:
     """Has the former address notified that it is no longer in use."""
     with suppress(Overloaded):
-        _enqueue_mail("send_email_notice", user_id, old)
+        _enqueue_mail("send_email_notice", user_id, old, language=language)
 
 
-def _enqueue_mail(name: str, *arguments: str | int | None) -> None:
+def _enqueue_mail(name: str, *arguments: str | int | None, language: str | None) -> None:
+    """``language`` is the preferred one of the request's client. Workers of the previous release do not take it."""
     task = f"tasks.mail.{name}"
+    more = {} if language in (None, ENGLISH) else {"language": language}
     try:
-        celery().send_task(task, arguments, queue="maintenance", retry=False)
+        celery().send_task(task, arguments, more, queue="maintenance", retry=False)
     except UNREACHABLE as error:
         log.warning("%s was not enqueued: %s", task, type(error).__name__)
         raise Overloaded(f"The broker does not answer ({type(error).__name__}).") from None
@@ -105,10 +132,19 @@ def _enqueue(task: str, argument: str | int, seconds: float = 0, queue: str = "m
 
 def wake_push() -> None:
     """Enqueues a runner of push notifications. If the task is lost, beat enqueues one within seconds."""
+    _wake(PUSH, "push")
+
+
+def wake_webhooks() -> None:
+    """Enqueues a runner of webhooks. If the task is lost, beat enqueues one within seconds."""
+    _wake(WEBHOOKS, "webhooks")
+
+
+def _wake(task: str, queue: str) -> None:
     try:
-        celery().send_task(PUSH, queue="push", expires=30, retry=False, ignore_result=True)
+        celery().send_task(task, queue=queue, expires=30, retry=False, ignore_result=True)
     except UNREACHABLE as error:
-        log.warning("%s was not enqueued: %s", PUSH, type(error).__name__)
+        log.warning("%s was not enqueued: %s", task, type(error).__name__)
 
 
 def wake_drain() -> None:

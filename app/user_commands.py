@@ -15,6 +15,7 @@ from app.services.auth.reencrypt_secrets import reencrypt_secrets
 from app.store import account_tokens, second_factors
 from app.store import users as store
 from app.store.engine import reading, writing
+from app.task_queue import enqueue_second_factor_notice
 
 LINK_SECONDS = 24 * 3600
 
@@ -25,9 +26,10 @@ users = AppGroup("users", help="Suspend users, and help those who cannot sign in
 @click.argument("username")
 @click.option("--until", help="A date or an RFC 3339 time. Without it, until unsuspended.")
 @click.option("--reason", help="The user sees it when signing in.")
+@click.option("--shadow", is_flag=True, help="The user notices nothing, and nobody else sees what they do.")
 @errors_in_one_line()
-def suspend(username: str, until: str | None, reason: str | None) -> None:
-    current_container().suspensions.suspend(user_named(username), SuspendUser(until, reason))
+def suspend(username: str, until: str | None, reason: str | None, *, shadow: bool) -> None:
+    current_container().suspensions.suspend(user_named(username), SuspendUser(until, reason, shadow))
     click.echo(f"{username} is suspended.")
 
 
@@ -77,6 +79,7 @@ def disable_second_factor(username: str) -> None:
         if not second_factors.forget(conn, user_id):
             raise click.ClickException(f"{username} has no second factor.")
         record(conn, "totp.disabled", target_id=user_id, byOperator=True)
+    enqueue_second_factor_notice(user_id, on=False)
     click.echo(f"{username} signs in with only the password now.")
 
 

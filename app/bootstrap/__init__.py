@@ -10,11 +10,13 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.container import Container
 from app.fanout.revocation import RevokedSessions
-from app.fanout.suspension import NO_END, SuspendedUsers
+from app.fanout.suspension import NO_END, ShadowedUsers, SuspendedUsers
 from app.message_log import keys
+from app.policy import load_policy
 from app.push.registry import ProviderContext, PushRegistry
 from app.redis_connections import connect_redis
 from app.services.accounts.delete_account import AccountDeletion
+from app.services.accounts.follow_claims import ClaimsFollower
 from app.services.auth.auth_sessions import AuthSessions
 from app.services.auth.authenticate import Authenticator
 from app.services.auth.challenges import Challenges
@@ -27,8 +29,10 @@ from app.services.auth.password_guard import PasswordGuard
 from app.services.auth.passwords import AT_ONCE, Passwords
 from app.services.auth.rate_limit import RateLimits
 from app.services.auth.read_rate import ReadRate
+from app.services.auth.server_keys import ServerKeys
 from app.services.media.media_storages import MediaStorages
 from app.services.metrics.readiness import Readiness
+from app.services.moderation.ask_policy import PolicyChecks
 from app.services.moderation.suspend_user import Suspensions
 from app.services.push.vapid_key import private_key
 from app.services.reading.directory import Directory
@@ -43,6 +47,7 @@ def build_container(settings: Settings) -> Container:
     client = connect_redis(settings)
     revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
     suspended = SuspendedUsers(client, keys.SUSPENDED, lambda: _suspended_in_store(engine))
+    shadowed = ShadowedUsers(client, keys.SHADOWED, lambda: _suspended_in_store(engine, shadow=True))
     passwords = Passwords(
         run=WorkThreads(AT_ONCE).run, memory_kib=settings.password_memory_kib, passes=settings.password_passes
     )
@@ -55,7 +60,8 @@ def build_container(settings: Settings) -> Container:
         redis=client,
         revoked=revoked,
         directory=Directory(engine=engine, redis=client, mode=settings.directory),
-        suspensions=Suspensions(engine=engine, suspended=suspended),
+        policy=PolicyChecks(load_policy(), engine),
+        suspensions=Suspensions(engine=engine, redis=client, suspended=suspended, shadowed=shadowed),
         limits=limits,
         reads=ReadRate(settings.read_rate, settings.read_burst),
         passwords=passwords,
@@ -66,12 +72,15 @@ def build_container(settings: Settings) -> Container:
         known_devices=devices,
         authenticator=Authenticator(
             settings=settings,
-            engine=engine,
             redis=client,
             revoked=revoked,
             suspended=suspended,
             issuer=ExternalIssuer.from_settings(settings),
+            follow_claims=ClaimsFollower(
+                engine=engine, redis=client, presence_visible=settings.presence_visible
+            ).user_of,
         ),
+        server_keys=ServerKeys(engine=engine, environment_key=settings.server_api_key),
         auth_sessions=AuthSessions(
             engine=engine,
             redis=client,
@@ -99,11 +108,16 @@ def build_web_container(settings: Settings) -> Container:
         redis=container.redis,
         revoked=container.revoked,
         suspended=container.suspensions.suspended,
+        shadowed=container.suspensions.shadowed,
         limit_joins=container.limits.joins,
         limit_openings=container.limits.openings,
         directory=container.directory,
+        policy=container.policy,
+        media_on=container.media.is_on,
     )
-    return replace(container, gateway=builder.build())
+    gateway = builder.build()
+    container.readiness.include_log(gateway.check_log)
+    return replace(container, gateway=gateway)
 
 
 def _revoked_in_store(engine: Engine) -> dict[str, int]:
@@ -111,6 +125,6 @@ def _revoked_in_store(engine: Engine) -> dict[str, int]:
         return auth_sessions.revoked_sessions(conn)
 
 
-def _suspended_in_store(engine: Engine) -> dict[str, int]:
+def _suspended_in_store(engine: Engine, *, shadow: bool = False) -> dict[str, int]:
     with reading(engine) as conn:
-        return {str(user_id): end or NO_END for user_id, end in suspensions.all_suspended(conn)}
+        return {str(user_id): end or NO_END for user_id, end in suspensions.all_suspended(conn, shadow=shadow)}

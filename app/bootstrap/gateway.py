@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.bootstrap.services import ServicesBuilder
-from app.core.errors import Suspended, Unauthorized
+from app.core.errors import Overloaded, Suspended, Unauthorized
 from app.fanout.hub import refusal
 from app.fanout.listener import Listener
 from app.fanout.presence import HEARTBEAT_SECONDS, PresenceChanges
@@ -51,10 +53,11 @@ class GatewayBuilder(ServicesBuilder):
             activity=self._activity,
             confirmations=self._confirmations,
             queues=self._queues,
-            drained=(self._appends, self._changes, self._presence.batcher),
+            drained=(self._appends, self._changes, self._appends_to_streams, self._presence.batcher),
             pools=self._pools,
             listener=self._listener,
             timers=self._timers,
+            log_scripts=self._scripts,
             log_risks=self._log_risks,
         )
         self._timers.add(PUBLISH_EVERY_SECONDS, gateway.publish_metrics)
@@ -78,20 +81,28 @@ class GatewayBuilder(ServicesBuilder):
         )
         self._streams = Streams(
             epoch=self._epoch,
-            replay=Replay(engine=self._engine, redis=self._redis, directs=self._directs, epoch=self._epoch),
+            replay=Replay(
+                engine=self._engine,
+                redis=self._redis,
+                directs=self._directs,
+                epoch=self._epoch,
+                requests=self._waiting_requests,
+                saw_epoch=self._epochs.saw,
+            ),
             deliveries=DeliveryBatcher(mark_delivered=self._marks.mark_delivered, call_later=call_later),
             count_unread=self._unread_counts.run,
             limit_joins=self._limit_joins,
             refuse_ended=self._refuse_ended,
             run_blocking=self._run_blocking,
             run_replay=self._pools["resuming"].run,
-            client_limits=encoded_limits(settings),
+            client_limits=encoded_limits(settings, media=self._media_on),
             resume_max_days=settings.resume_max_days,
             outbox_bytes=settings.outbox_bytes,
         )
         self._queues = (
             self._appends,
             self._changes,
+            self._appends_to_streams,
             self._presence.batcher,
             self._unread_counts,
             self._stored_ids,
@@ -105,7 +116,7 @@ class GatewayBuilder(ServicesBuilder):
     def _build_listener(self) -> None:
         # Protocol 2: with RESP3, redis-py formats every push into a string.
         redis = connect_redis(self._settings, timeout_seconds=30, protocol=2, fail_fast=False)
-        history = History()
+        history = History(lambda: 0)  # ``resubscribed`` compares with Postgres
 
         def resubscribed() -> None:
             self._run_blocking(self._epochs.compare)
@@ -115,7 +126,7 @@ class GatewayBuilder(ServicesBuilder):
         self._listener = Listener(
             redis,
             self._id,
-            dispatch=self._hub.dispatch,
+            dispatch=self._dispatch,
             saw_epoch=self._epochs.saw,
             compare=history.is_behind,
             saw_version=history.saw,
@@ -131,6 +142,7 @@ class GatewayBuilder(ServicesBuilder):
         self._timers.add(RECONCILE_SECONDS, self._reconcile)
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._suspended.load)
+        self._timers.add(REVOKED_EVERY_SECONDS, self._shadowed.load)
         self._timers.add(1.0, self._sessions.check_all)
         self._timers.add(1.0, self._end_revoked)
         self._timers.add(1.0, self._rates.release_expired)
@@ -157,15 +169,24 @@ class GatewayBuilder(ServicesBuilder):
     def _reconcile(self) -> None:
         self._confirmations.reconcile(self._redis, self._epoch.number, refusal)
 
+    def _dispatch(self, epoch: int, items: list[Any]) -> None:
+        if not self._epochs.is_over(epoch):
+            self._hub.dispatch(epoch, items)
+
     def _redis_lost_its_history(self) -> None:
+        self._sessions.hold_all()
         self._conversations.forget_all()
         self._confirmations.fail_all()
         self._run_blocking(self._reset_sessions)
+        self._run_blocking(lambda: self._suspended.load(from_store=True))
+        self._run_blocking(lambda: self._shadowed.load(from_store=True))
         self._sessions.reregister_all()
 
     def _reset_sessions(self) -> None:
-        self._epochs.learn_start()
-        self._suspended.load(from_store=True)
-        with redis_errors_as_overloaded():
-            version = last_version(self._redis)
+        try:
+            with redis_errors_as_overloaded():
+                version = last_version(self._redis)
+        except Overloaded:
+            self._sessions.turn_away()
+            raise
         self._sessions.reset_all(self._epoch.number, version)

@@ -9,16 +9,18 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.core.account_mails import MAX_EMAIL, Email
 from app.core.avatars import OWN_ADDRESS
+from app.core.commands import Time
 from app.core.errors import Invalid
 from app.core.ids import UUID_PATTERN
-from app.core.names import has_invisible, is_confusable, without_invisible
+from app.core.metadata import Metadata
+from app.core.names import is_confusable, is_plain, shown
+from app.core.user_status import StatusPatch, StatusView
 
-# Control characters, halves of surrogate pairs, and characters that change the direction of the following text.
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 AVATAR_URL = re.compile(f"https://[!-~]+|{OWN_ADDRESS.pattern}", re.ASCII)
 USERNAME = re.compile(r"[a-z0-9_.-]{3,32}", re.ASCII)
 
 MAX_DISPLAY_NAME = 80  # characters
+MAX_AVATAR_URL = 2048
 
 Password = Annotated[str, Meta(min_length=8, max_length=200)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=MAX_DISPLAY_NAME)]
@@ -27,7 +29,7 @@ Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-
 AvatarUrl = Annotated[
     str,
     Meta(
-        max_length=2048,
+        max_length=MAX_AVATAR_URL,
         pattern=f"^(https://[!-~]+|{OWN_ADDRESS.pattern})$",
         description="An https address, which the server fetches once, or the address of a picture that it has",
     ),
@@ -49,10 +51,23 @@ MayWriteToMe = Annotated[
     Meta(description="Who can begin a direct conversation with you at once; anybody else's waits as a request"),
 ]
 
+HideBlockedMessages = Annotated[
+    bool, Meta(description="Clients show a placeholder for what people you have blocked write in groups")
+]
+
+LocaleTag = Annotated[
+    str,
+    Meta(
+        min_length=2,
+        max_length=35,
+        description="The user's language as a BCP 47 tag (`de-AT`), for notifications and mails",
+    ),
+]
+
 # Names of deleted accounts. Nobody may register one and impersonate the former user.
 RESERVED_PREFIX = "deleted-"
 # Names that look as if the deployment spoke, and words that address a group.
-RESERVED_NAMES = frozenset({"admin", "system", "support", "all", "everyone", "here", "channel"})
+RESERVED_NAMES = frozenset({"admin", "system", "support", "all", "everyone", "here", "online", "channel"})
 
 
 class Register(Struct, rename="camel", frozen=True):
@@ -76,16 +91,18 @@ class ChangePassword(Struct, frozen=True):
 
 class SuspendUser(Struct, frozen=True):
     """``until`` is a date or an RFC 3339 time; without it, the suspension lasts until it is lifted. The user sees the
-    reason.
+    reason. With ``shadow``, the user does not notice the suspension: they go on, and nobody else sees what they do.
     """
 
     until: Annotated[str, Meta(min_length=8, max_length=40)] | None = None
     reason: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    shadow: bool = False
 
 
 class SuspensionView(Struct, frozen=True):
     until: str | None = None
     reason: str | None = None
+    shadow: Literal[True] | UnsetType = UNSET
 
 
 class ForgotPassword(Struct, frozen=True):
@@ -155,13 +172,18 @@ class SignInsEnding(Struct, rename="camel", frozen=True, kw_only=True):
 
 
 class ProfilePatch(Struct, rename="camel", frozen=True):
-    """Absent fields stay as they are; ``avatarUrl: null`` removes the picture."""
+    """Absent fields stay as they are; null removes the picture and the status, ends "do not disturb", and follows the
+    browser's languages again."""
 
     display_name: DisplayName | UnsetType = UNSET
     avatar_url: AvatarUrl | UnsetType | None = UNSET
     last_seen_visible: LastSeenVisible | UnsetType = UNSET
     may_add_me: MayAddMe | UnsetType = UNSET
     may_write_to_me: MayWriteToMe | UnsetType = UNSET
+    hide_blocked_messages: HideBlockedMessages | UnsetType = UNSET
+    status: StatusPatch | UnsetType | None = UNSET
+    do_not_disturb_until: Time | UnsetType | None = UNSET
+    locale: LocaleTag | UnsetType | None = UNSET
 
 
 class UserView(Struct, rename="camel", frozen=True):
@@ -170,6 +192,10 @@ class UserView(Struct, rename="camel", frozen=True):
     display_name: str
     avatar_url: str | UnsetType = UNSET
     last_seen: str | UnsetType = UNSET
+    status: StatusView | UnsetType = UNSET
+    do_not_disturb_until: Annotated[str, Meta(description="No notifications until then")] | UnsetType = UNSET
+    external_id: Annotated[str, Meta(description="The id that the host gave to the user")] | UnsetType = UNSET
+    metadata: Annotated[Metadata, Meta(description="Data of the host")] | UnsetType = UNSET
 
 
 class Profile(UserView, frozen=True, kw_only=True):
@@ -178,6 +204,8 @@ class Profile(UserView, frozen=True, kw_only=True):
     last_seen_visible: LastSeenVisible
     may_add_me: MayAddMe
     may_write_to_me: MayWriteToMe
+    hide_blocked_messages: HideBlockedMessages
+    locale: str | None
     email: str | UnsetType = UNSET
     second_factor: bool
 
@@ -246,9 +274,9 @@ def is_reserved(username: str) -> bool:
 
 
 def checked_display_name(text: str) -> str:
-    """Returns the name without surrounding space. Raises Invalid if nothing visible is left."""
-    name = text.strip()
-    if not name or _UNSHOWABLE.search(name) or has_invisible(name):
+    """Returns the name without surrounding space. Raises Invalid if a part of it does not show (app/core/names.py)."""
+    name = shown(text)
+    if not is_plain(text):
         raise Invalid.field("displayName", "1 to 80 visible characters")
     if is_confusable(name):
         raise Invalid.field("displayName", "a word mixes letters of several scripts that look alike")
@@ -257,7 +285,7 @@ def checked_display_name(text: str) -> str:
 
 def showable(text: str) -> str:
     """Returns the visible characters of a name from another service: at most 80, and none if it is confusable."""
-    name = without_invisible(_UNSHOWABLE.sub("", text)).strip()[:80]
+    name = shown(shown(text)[:MAX_DISPLAY_NAME])
     return "" if is_confusable(name) else name
 
 

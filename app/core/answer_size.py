@@ -1,4 +1,4 @@
-"""How much fits into one answer. A page ends at its number of items or at ``ANSWER_BYTES``, whichever comes first."""
+"""The size of one answer. A page ends at its number of items or at ``ANSWER_BYTES``, whichever comes first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 ANSWER_BYTES = 256 * 1024
-# What surrounds the items: names, a cursor, the frame.
+# The rest of the answer, beside the items: names, a cursor, the frame.
 ENVELOPE_BYTES = 1024
 
 _encode = msgspec.json.Encoder().encode
@@ -16,6 +16,10 @@ _encode = msgspec.json.Encoder().encode
 
 def count_fitting(items: Iterable[Any]) -> int:
     """Returns how many of the first items fit into one answer. The first one always does: a page leads on."""
+    items = list(items)
+    # Nearly every page fits whole, and encoding it at once costs a third of encoding its items one by one.
+    if len(_encode(items)) <= ANSWER_BYTES - ENVELOPE_BYTES:
+        return len(items)
     return count_within((len(_encode(item)) + 1 for item in items), ANSWER_BYTES - ENVELOPE_BYTES)
 
 

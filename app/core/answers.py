@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.accounts import UserView
 from app.core.answer_base import Answer, Time
 from app.core.commands import Id, Seq, Uuid
 from app.core.errors import all_errors
 from app.core.message_answers import Message
+from app.core.metadata import Metadata
+from app.core.user_status import StatusView
 
 Cursor = Annotated[str, Meta(description="A position in the stream of events; opaque")]
 ErrorCode = Annotated[
@@ -76,6 +77,14 @@ class Member(Answer, frozen=True, kw_only=True):
     read_seq: Seq
 
 
+class Draft(Answer, frozen=True, kw_only=True):
+    """A text that you have begun to write, and the id of the message that it answers."""
+
+    message: str
+    updated_at: Time
+    reply_to: Uuid | UnsetType = UNSET
+
+
 class Conversation(Answer, frozen=True, kw_only=True):
     """A conversation as one member sees it. ``exceptMentions`` is set together with ``mutedUntil``."""
 
@@ -92,10 +101,15 @@ class Conversation(Answer, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     avatar_url: str | UnsetType = UNSET
     history: Literal["all", "joined"] | UnsetType = UNSET
+    external_id: str | UnsetType = UNSET
+    read_only: Literal[True] | UnsetType = UNSET
+    metadata: Metadata | UnsetType = UNSET
     members: list[Member] | UnsetType = UNSET
     last_message: Message | UnsetType = UNSET
     muted_until: Time | UnsetType = UNSET
     except_mentions: bool | UnsetType = UNSET
+    draft: Draft | UnsetType = UNSET
+    marked_unread: Literal[True] | UnsetType = UNSET
 
 
 class ConversationList(Answer, frozen=True, kw_only=True):
@@ -129,6 +143,7 @@ class Limits(Answer, frozen=True, kw_only=True):
     max_video_bytes: int
     max_file_bytes: Annotated[int, Meta(description="Bytes of an upload that is no image, audio or video")]
     max_frame_bytes: Annotated[int, Meta(description="Bytes of one WebSocket message")]
+    media: Annotated[bool, Meta(description="Whether files can be sent")]
     email: Annotated[bool, Meta(description="Whether the deployment sends e-mail, such as links to reset a password")]
 
 
@@ -143,11 +158,32 @@ class Joined(Answer, frozen=True, kw_only=True):
 
 
 class Presence(Answer, frozen=True, kw_only=True):
-    """``lastSeen`` is null for a user who was never online, or who hides it."""
+    """``lastSeen`` is null for a user who was never online, or who hides it. ``externalId`` is in the answer to
+    ``presence_subscribe`` if that named the user so.
+    """
 
     user_id: Id
+    external_id: str | UnsetType = UNSET
     status: Literal["online", "offline"]
     last_seen: Time | None
+
+
+class UserUpdated(Answer, frozen=True, kw_only=True):
+    """Somebody has a new name, avatar or status, or their account was deleted (``deleted``). ``avatarUrl``, ``status``
+    and ``doNotDisturbUntil`` are null if there is none, or if you may not see it.
+
+    ``all`` comes without other fields, if more people changed than a resume lists: read the users that you show again.
+    """
+
+    user_id: Id | UnsetType = UNSET
+    external_id: str | UnsetType = UNSET
+    display_name: str | UnsetType = UNSET
+    avatar_url: str | UnsetType | None = UNSET
+    status: StatusView | UnsetType | None = UNSET
+    do_not_disturb_until: Time | UnsetType | None = UNSET
+    metadata: Metadata | UnsetType = UNSET
+    deleted: bool | UnsetType = UNSET
+    all: bool | UnsetType = UNSET
 
 
 class PresenceList(Answer, frozen=True, kw_only=True):
@@ -202,32 +238,15 @@ class Polled(Answer, frozen=True, kw_only=True):
     events: list[Event]
 
 
-# --- requests
-
-
-class GroupRequest(Answer, frozen=True, kw_only=True):
-    """``sender`` wants to add you to a group, or (``direct``) has written to you."""
-
-    conversation_id: Id
-    kind: Literal["group", "direct"]
-    name: str
-    member_count: int
-    sender: UserView
-    created_at: Time
-
-
-class RequestList(Answer, frozen=True, kw_only=True):
-    """Newest first."""
-
-    requests: list[GroupRequest]
-
-
 # --- errors and health
 
 
 class FieldError(Answer, frozen=True, kw_only=True):
     field: str
     message: str
+
+
+StreamLength = Annotated[int, Meta(ge=0, description="of a refused append: the characters of the stream's text now")]
 
 
 class ErrorData(Answer, frozen=True, kw_only=True):
@@ -237,6 +256,7 @@ class ErrorData(Answer, frozen=True, kw_only=True):
     message: Annotated[str, Meta(description="A sentence for developers")]
     retry_after: RetryAfter | UnsetType = UNSET
     errors: list[FieldError] | UnsetType = UNSET
+    length: StreamLength | UnsetType = UNSET
 
 
 class Problem(Answer, frozen=True, kw_only=True):
@@ -250,7 +270,10 @@ class Problem(Answer, frozen=True, kw_only=True):
     request_id: str
     retry_after: RetryAfter | UnsetType = UNSET
     errors: list[FieldError] | UnsetType = UNSET
+    length: StreamLength | UnsetType = UNSET
     challenge: Annotated[str, Meta(description="`second_factor_required`: for the code")] | UnsetType = UNSET
+    reason: Annotated[str, Meta(description="`suspended`: the reason, if one was given")] | UnsetType = UNSET
+    until: Annotated[Time, Meta(description="`suspended`: the end, if there is one")] | UnsetType = UNSET
     missing: Annotated[list[str], Meta(description="/readyz: the services that do not answer")] | UnsetType = UNSET
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from app.core.answer_base import Answer, Time
-from app.core.answers import Member
+from app.core.answers import Draft, Member
 from app.core.commands import Id, Seq, Uuid
 from app.core.message_answers import Message
+from app.core.metadata import Metadata
 
 
 class ChangeAck(Answer, frozen=True, kw_only=True):
@@ -19,6 +20,27 @@ class ChangeAck(Answer, frozen=True, kw_only=True):
     conversation_id: Id
     seq: Annotated[int, Meta(ge=1)]
     status: Literal["stored", "accepted"]
+
+
+class AppendAck(Answer, frozen=True, kw_only=True):
+    """``length``: the number of characters (Unicode code points) of the stream's text now."""
+
+    id: Uuid
+    conversation_id: Id
+    length: Annotated[int, Meta(ge=0)]
+
+
+class OwnAck(Answer, frozen=True, kw_only=True):
+    """Your change of your own view of a conversation. ``accepted``: Postgres did not confirm it in time."""
+
+    conversation_id: Id
+    status: Literal["stored", "accepted"]
+
+
+class ClearAck(OwnAck, frozen=True, kw_only=True):
+    """``seq`` is the last message that you no longer see. It is absent if there is none, and with ``accepted``."""
+
+    seq: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
 
 
 class MemberList(Answer, frozen=True, kw_only=True):
@@ -124,6 +146,9 @@ class ConversationNow(Answer, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     avatar_url: str | UnsetType = UNSET
     history: Literal["all", "joined"] | UnsetType = UNSET
+    external_id: str | UnsetType = UNSET
+    read_only: Literal[True] | UnsetType = UNSET
+    metadata: Metadata | UnsetType = UNSET
     member_count: int | UnsetType = UNSET
     last_seq: Seq | UnsetType = UNSET
     updated_at: Time | UnsetType = UNSET
@@ -138,3 +163,20 @@ class SettingsNow(Answer, frozen=True, kw_only=True):
     except_mentions: bool | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
+    marked_unread: bool | UnsetType = UNSET
+
+
+class ConversationCleared(Answer, frozen=True, kw_only=True):
+    """You no longer see the messages up to and including ``seq``. ``removed``: you do not see the conversation either,
+    until its next message.
+    """
+
+    conversation_id: Id
+    seq: Seq
+    removed: bool
+
+
+class DraftNow(Draft, frozen=True, kw_only=True):
+    """Without text and ``replyTo``, the draft was deleted. Only the user's own sessions get it."""
+
+    conversation_id: Id

@@ -22,6 +22,12 @@ def encode_cursor(epoch: int, version: int) -> str:
     return f"{epoch:x}.{version:x}"
 
 
+def respelled(cursor: str) -> str:
+    """Returns another text for the same position. Of two such texts, each is the other's."""
+    epoch, _, version = cursor.partition(".")
+    return f"{epoch}.{version[1:] if version[0] == '0' != version else f'0{version}'}"
+
+
 def decode_cursor(text: str) -> Position | None:
     """Returns None if the text is not a cursor of this server. Callers then answer ``resync``, never an error."""
     match = _FORM.fullmatch(text)

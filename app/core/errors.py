@@ -85,6 +85,12 @@ class Conflict(ParleyError):
     code, status, title = "conflict", 409, "Conflict"
 
 
+class Stopped(ParleyError):
+    """The stream has ended: a member stopped it, its writer ended it, or nothing was added for a minute."""
+
+    code, status, title = "stopped", 409, "The stream has ended"
+
+
 class TooLarge(ParleyError):
     code, status, title = "too_large", 413, "Too large"
 
@@ -104,6 +110,12 @@ class Invalid(ParleyError):
     def field(cls, field: str, message: str) -> Invalid:
         """Returns an error about one field. ``errors`` is a list of ``{field, message}``."""
         return cls(f"{field}: {message}", errors=[{"field": field, "message": message}])
+
+
+class Rejected(ParleyError):
+    """The host's hook before sending refused the message. ``reason`` is the hook's."""
+
+    code, status, title = "rejected", 422, "Message refused"
 
 
 class HeadersTooLarge(ParleyError):

@@ -9,6 +9,7 @@ import msgspec
 from app.core.cursor import encode_cursor
 from app.core.records import Record
 from app.core.times import rfc3339
+from app.core.unknown_fields import NotedRef
 from app.core.ws_codec import encode_text
 
 _encode = msgspec.json.Encoder().encode
@@ -131,7 +132,9 @@ def make_event(name: str, data: Any, *, cursor: str = "") -> Event:
 
 
 def answer_frame(name: str, data: Any, ref: str | None) -> bytes:
-    """Returns the frame that answers a command, with its ``ref``."""
+    """Returns the frame that answers a command, with its ``ref``, and with the names of fields that were ignored."""
+    if type(ref) is NotedRef:
+        data, ref = {**data, "ignored": ref.ignored}, ref.given
     if ref is None:
         return encode_text(b'{"event":"%b","data":%b}' % (name.encode(), _encode(data)))
     return encode_text(b'{"event":"%b","data":%b,"ref":%b}' % (name.encode(), _encode(data), _encode(ref)))
@@ -168,6 +171,24 @@ def mark_event(name: str, epoch: int, conversation_id: int, user_id: int, seq: i
 def typing_event(conversation_id: int, user_id: int, on: bool) -> Event:
     flag = b"true" if on else b"false"
     return Event("typing", b'{"conversationId":%d,"userId":%d,"typing":%b}' % (conversation_id, user_id, flag))
+
+
+def custom_event(conversation_id: int, user_id: int, body: str) -> Event:
+    return Event("custom", b'{"conversationId":%d,"userId":%d,%b}' % (conversation_id, user_id, body.encode()))
+
+
+def append_event(conversation_id: int, seq: int, id_: str, start: int, text: str, origin: str) -> Event:
+    """Returns an event without a version: a session takes it as it comes, but after what it reads before."""
+    data = {"id": id_, "conversationId": conversation_id, "seq": seq, "from": start, "text": text}
+    return Event("message_append", _encode(data), origin=origin)
+
+
+def user_event(view: dict[str, Any]) -> Event:
+    return make_event("user_updated", view)
+
+
+def request_event(view: dict[str, Any]) -> Event:
+    return make_event("request_updated", view)
 
 
 def presence_event(user_id: int, online: bool, last_seen_ms: int | None) -> Event:

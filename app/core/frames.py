@@ -12,9 +12,10 @@ from app.core.commands import MAX_REF, Command, Ref
 from app.core.errors import Invalid
 from app.core.invalid_input import UNDECODABLE, invalid_from
 from app.core.kinds import COMMANDS
+from app.core.unknown_fields import take_unknown
 
 
-class Frame(Struct, frozen=True):
+class Frame(Struct, frozen=True, forbid_unknown_fields=True):
     """``data`` is decoded after ``event``, because the event decides its type."""
 
     event: str
@@ -45,6 +46,20 @@ def decode_command(frame: Frame) -> Command:
         return decode(frame.data)
     except UNDECODABLE as error:
         raise invalid_from(error, "data") from None
+
+
+def without_unknown_fields(payload: bytes) -> tuple[bytes, list[str]]:
+    """Returns a frame that has unknown fields without them, and their names. Raises Invalid if it cannot be read."""
+    try:
+        frame = msgspec.json.decode(payload)
+        names = take_unknown(frame, Frame)
+        event = frame.get("event")
+        command = COMMANDS.get(event) if isinstance(event, str) else None
+        if command is not None and "data" in frame:
+            names += take_unknown(frame["data"], command.data)
+        return msgspec.json.encode(frame), names
+    except UNDECODABLE as error:
+        raise invalid_from(error, "frame") from None
 
 
 def find_ref(payload: bytes) -> str | None:

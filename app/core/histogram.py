@@ -27,7 +27,7 @@ class Histogram:
         return [list(self.bounds), list(self.counts), self.total]
 
 
-# From the duration of a single commit to the timeout of clients.
+# These range from the duration of a single commit to the timeout of clients.
 ACK_BOUNDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 BATCH_BOUNDS = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0)
 

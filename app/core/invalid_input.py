@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,11 @@ from app.core.errors import Invalid
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>.*)`", re.DOTALL)
+_LENGTH = re.compile(r"Expected `str` of length (?P<bound>[<>])= (?P<number>\d+)")
+NOT_KNOWN = "is not known"
+
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 
 
 def invalid_from(error: Exception, whole: str) -> Invalid:
@@ -28,8 +33,35 @@ def _misshapen(message: str, whole: str) -> Invalid:
     """msgspec says ``Expected `str`, got `int` - at `$.a.b[0]```; clients get the field as ``a.b[0]``."""
     located = _AT.fullmatch(message)
     what, path = (located["what"], located["path"].lstrip(".")) if located else (message, "")
+    length = _LENGTH.fullmatch(what)
+    if length:
+        number = length["number"]
+        what = f"must have at least {number} characters"
+        if length["bound"] == "<":
+            what = f"must have at most {number} characters"
     missing = _MISSING.fullmatch(what)
     if missing:
         path = f"{path}.{missing['name']}" if path else missing["name"]
         what = "is required"
+    unknown = _UNKNOWN.fullmatch(what)
+    if unknown:
+        path = f"{path}.{unknown['name']}" if path else unknown["name"]
+        what = NOT_KNOWN
     return Invalid.field(path or whole, what)
+
+
+def refuse_nul(value: Any, whole: str) -> None:
+    """Raises Invalid if a text of the value has a NUL character. ``whole`` is the field to name if that is the value.
+    The value may be nested deeper than Python's own calls.
+    """
+    waiting = [("", value)]
+    while waiting:
+        path, one = waiting.pop()
+        if isinstance(one, str):
+            if "\0" in one:
+                raise Invalid.field(path or whole, "contains a NUL character")
+        elif isinstance(one, dict):
+            for name, item in one.items():
+                waiting += ((path, name), (f"{path}.{name}" if path else str(name), item))
+        elif isinstance(one, list):
+            waiting += ((f"{path}[{index}]", item) for index, item in enumerate(one))

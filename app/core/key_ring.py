@@ -21,7 +21,7 @@ class KeyRing:
 
     def verifying(self, id_: object) -> tuple[str, ...]:
         """Returns the keys that may have signed a token with this ``kid``: all keys if it has none (None), no key if
-        the key is not in use any more.
+        the key is no longer in use.
         """
         if id_ is None:
             return self.all

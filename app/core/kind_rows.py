@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from app.core.commands import Command
+from app.core.host_events import MakeFed
 from app.core.message_view import ChangeView
 from app.core.record_events import MakeEvent
 
@@ -42,6 +43,7 @@ class Audience(Enum):
     OTHERS = auto()  # all members but its user
     USER = auto()  # only its user
     WATCHERS = auto()  # sessions that watch its user's presence
+    ACQUAINTANCES = auto()  # all who share a conversation with its user, and sessions that watch them
     GATEWAY = auto()  # no session: a notice for the gateway itself
 
 
@@ -66,7 +68,9 @@ class Replay(Enum):
 
 class RecordKind(NamedTuple):
     """``body``: the type that the drain decodes, or None. ``make_event``: None if the hub needs more than the record to
-    make the event. ``change_view``: changes the view of a message while the record is not stored."""
+    make the event. ``change_view``: changes the view of a message while the record is not stored. ``feed``: makes the
+    events for servers of hosts.
+    """
 
     events: tuple[str, ...]
     body: type | None
@@ -75,3 +79,4 @@ class RecordKind(NamedTuple):
     replay: Replay
     make_event: MakeEvent | None = None
     change_view: ChangeView | None = None
+    feed: MakeFed | None = None

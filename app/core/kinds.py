@@ -1,4 +1,4 @@
-"""The tables of the commands and events of the protocol, and of the kinds of records.
+"""The tables of the commands of the protocol, and of the kinds of records. Events are in event_kinds.py.
 
 The hub, the drain, reads over the unstored tail, resume, unread and the Lua scripts of the log all read them. To add a
 command, an event or a kind, add its row here (docs/how-to/add-a-command.md). tests/unit/test_kinds.py fails if a row
@@ -14,12 +14,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from app.core import answers, change_answers, commands, media, message_answers, message_view, record_events
+from app.core import answers, change_answers, commands, custom_answers, host_events, message_view, record_events
 from app.core.events import Event, message_event
-from app.core.kind_rows import Audience, CommandKind, EventKind, RecordKind, Replay, Storage
+from app.core.host_events import MakeFed
+from app.core.kind_rows import Audience, CommandKind, RecordKind, Replay, Storage
 from app.core.message_view import ChangeView
 from app.core.record_events import MakeEvent, about_message, about_message_by_user
 from app.core.records import (
+    ClearBody,
+    DraftBody,
     MarksBody,
     MessageBody,
     ReactedBody,
@@ -58,8 +61,22 @@ class Kind(IntEnum):
     MEDIA_RESOLVED = 22  # the new state of a message after one of its media became ready or failed
     PROGRESS = 23  # how far the processing of a medium is; never logged
     STARRED = 24  # only its user sees the star
-    FORGOTTEN = 25  # users who were registered at a gateway before, but not any more
+    FORGOTTEN = 25  # users who are no longer registered at a gateway
     ADMITTED = 26  # a direct conversation that was held back from its user is shown to them from now on
+    DRAFTED = 27  # only its user sees the draft
+    USER_UPDATED = 28  # a user's new name or avatar, or the deletion of the account; stored with the user
+    CLEARED = 29  # messages that one user no longer sees
+    CUSTOM = 30  # an event of an application; never logged
+    APPENDED = 31  # text was added to a stream; never logged
+    STREAM_ENDED = 32  # a message that was growing has its final text
+    REQUESTED = 33  # a request to its user began to wait, or no longer waits; stored in a table of its own
+    SHADOWED = 34  # a user's shadow suspension begins, or ends
+    # Acts of a user with a shadow suspension. Only the user sees them.
+    SHADOW_MESSAGE = 35
+    SHADOW_READ = 36
+    SHADOW_EDITED = 37  # of a message that others see as it was
+    SHADOW_REACTED = 38
+    SHADOW_PINNED = 39
 
 
 # --- commands of the WebSocket
@@ -81,7 +98,7 @@ def _switch_command(summary: str, switch: str, record: Kind) -> CommandKind:
     return row._replace(switch=switch, record=record)
 
 
-_HERE = "/api/v1/conversations/{conversationId}"
+_HERE, _STREAM = "/api/v1/conversations/{conversationId}", "POST /api/v1/streams/{messageId}"
 COMMANDS: dict[str, CommandKind] = {
     "join": CommandKind(commands.Join, "Begin the session; resume from `cursor` if it is given", "joined"),
     "authenticate": _acked(
@@ -102,6 +119,26 @@ COMMANDS: dict[str, CommandKind] = {
     ),
     "pin_message": _switch_command("Pin a message, or unpin it", "pin", Kind.PINNED),
     "star_message": _switch_command("Star a message for yourself, or take the star away", "star", Kind.STARRED),
+    "set_draft": _acked(
+        commands.SetDraft,
+        "Keep what you have begun to write, for your other devices",
+        change_answers.OwnAck,
+        f"PUT {_HERE}/draft",
+        f"DELETE {_HERE}/draft",
+    ),
+    "mark_unread": _acked(
+        commands.MarkUnread,
+        "Show a conversation as unread on your own devices, or no longer",
+        change_answers.OwnAck,
+        f"PUT {_HERE}/unread",
+        f"DELETE {_HERE}/unread",
+    ),
+    "clear_conversation": _acked(
+        commands.ClearConversation,
+        "Remove the messages up to `seq` from your own view",
+        change_answers.ClearAck,
+        f"POST {_HERE}/clear",
+    ),
     "fetch_unread_messages": CommandKind(
         commands.FetchUnread,
         "Fetch unread messages; marks them delivered, not read",
@@ -120,62 +157,25 @@ COMMANDS: dict[str, CommandKind] = {
         None,
         rest=(f"POST {_HERE}/typing",),
     ),
+    "send_event": _acked(
+        commands.SendEvent,
+        "Send an event of your application to the other members who are online",
+        custom_answers.EventAck,
+        f"POST {_HERE}/events",
+    ),
     "presence_subscribe": CommandKind(
         commands.PresenceSubscribe,
         "Watch who comes online and goes offline; at most 5000 people per session",
         "presence",
         rest=("GET /api/v1/presence",),
     ),
+    "start_stream": _acked(commands.StartStream, "Send a message that grows", answers.Ack, "POST /api/v1/streams"),
+    "append_stream": _acked(
+        commands.AppendStream, "Add text to your stream", change_answers.AppendAck, f"{_STREAM}/append"
+    ),
+    "end_stream": _acked(commands.EndStream, "End your stream", change_answers.ChangeAck, f"{_STREAM}/end"),
+    "stop_stream": _change_command(commands.StopStream, "End a stream in your conversation", "POST /stop"),
     "ping": CommandKind(commands.Ping, "Check that the session is alive", "pong"),
-}
-
-# --- events
-
-
-EVENTS: dict[str, EventKind] = {
-    "joined": EventKind(
-        answers.Joined, "no", "Answers join; the first event of every SSE stream, and of a poll without a cursor"
-    ),
-    "ack": EventKind(answers.Ack, "no", "Confirms that a message, a change or a mark is stored; answers authenticate"),
-    "unread_messages": EventKind(message_answers.UnreadMessages, "no", "Answers fetch_unread_messages"),
-    "receive_message": EventKind(
-        message_answers.ReceivedMessage,
-        "every one",
-        "A message, to every session of every member except the session that sent it",
-    ),
-    "message_updated": EventKind(
-        message_answers.ReceivedMessage,
-        "every one",
-        "The new state of a message; if `reactions` is absent, they have not changed",
-    ),
-    "message_deleted": EventKind(message_answers.MessageDeleted, "every one", "A message was deleted"),
-    "message_delivered": EventKind(answers.MarkMoved, "latest state", "A member's devices have all messages up to seq"),
-    "message_read": EventKind(answers.MarkMoved, "latest state", "A member has read all messages up to seq"),
-    "reaction": EventKind(change_answers.ReactionShown, "latest state", "A reaction; replayed as message_updated"),
-    "message_pinned": EventKind(change_answers.MessagePinned, "latest state", "A pin; replayed as message_updated"),
-    "message_starred": EventKind(
-        message_answers.MessageStarred, "latest state", "You starred a message, or took the star away; only for you"
-    ),
-    "conversation_updated": EventKind(
-        change_answers.ConversationNow, "latest state", "The new state of a group: its name, members and roles"
-    ),
-    "conversation_settings": EventKind(
-        change_answers.SettingsNow, "latest state", "Your own settings of a conversation"
-    ),
-    "media_ready": EventKind(media.MediaReady, "every one", "A medium can be shown; messages that have it are updated"),
-    "media_failed": EventKind(
-        media.MediaFailed, "every one", "The processing of a medium failed; messages that have it are updated"
-    ),
-    "media_progress": EventKind(media.MediaProgress, "no", "How far the processing of a medium is"),
-    "typing": EventKind(answers.TypingShown, "no", "Another member is typing, or has stopped"),
-    "presence": EventKind(
-        answers.Presence, "no", "A watched user came online or went offline; also answers presence_subscribe"
-    ),
-    "resync": EventKind(
-        answers.Resync, "no", "The cursor is too old, or of another server; or a request to write to you was accepted"
-    ),
-    "error": EventKind(answers.ErrorData, "no", "Refuses a command, or gives the reason why the session ends"),
-    "pong": EventKind(answers.Pong, "no", "Answers ping"),
 }
 
 # --- records
@@ -185,9 +185,15 @@ def _message(audience: Audience, make_event: MakeEvent | None = message_event, *
     return RecordKind((*events, "receive_message"), MessageBody, audience, Storage.MESSAGES, Replay.MESSAGE, make_event)
 
 
-def _change(name: str, body: type | None, make_event: MakeEvent, change_view: ChangeView) -> RecordKind:
+def _change(
+    name: str, body: type | None, make_event: MakeEvent, change_view: ChangeView, feed: MakeFed | None = None
+) -> RecordKind:
     """A change of a message that all members see."""
-    return RecordKind((name,), body, Audience.MEMBERS, Storage.CHANGES, Replay.CHANGED_MESSAGE, make_event, change_view)
+    made = make_event, change_view, feed
+    return RecordKind((name,), body, Audience.MEMBERS, Storage.CHANGES, Replay.CHANGED_MESSAGE, *made)
+
+
+_updated = partial(_change, "message_updated", MessageBody, record_events.whole_message)
 
 
 def _ephemeral(name: str, audience: Audience, make_event: MakeEvent | None = None) -> RecordKind:
@@ -200,26 +206,33 @@ _MARK = Audience.MEMBERS, Storage.MARKS, Replay.LATEST_MARK
 _NOTICE = RecordKind((), None, Audience.GATEWAY, Storage.NONE, Replay.NONE)
 
 RECORDS: dict[Kind, RecordKind] = {
-    Kind.MESSAGE: _message(Audience.MEMBERS),
+    Kind.MESSAGE: _message(Audience.MEMBERS)._replace(feed=host_events.created),
     Kind.BLOCKED_MESSAGE: _message(Audience.USER),
-    Kind.GROUP_CHANGED: _message(Audience.MEMBERS, None, "conversation_updated"),
+    Kind.SHADOW_MESSAGE: _message(Audience.USER)._replace(feed=host_events.shadowed(host_events.created)),
+    Kind.GROUP_CHANGED: _message(Audience.MEMBERS, None, "conversation_updated")._replace(
+        feed=host_events.group_changed
+    ),
     Kind.DELIVERED: RecordKind(("message_delivered",), None, *_MARK, record_events.one_mark("message_delivered")),
     Kind.READ: RecordKind(("message_read",), None, *_MARK, record_events.one_mark("message_read")),
     Kind.RECEIPT_BATCH: RecordKind(
         ("message_delivered", "message_read"), MarksBody, *_MARK, record_events.many_marks(MARK_NAMES)
     ),
-    Kind.EDITED: _change("message_updated", MessageBody, record_events.edited, message_view.edit),
-    Kind.DELETED: _change("message_deleted", None, about_message("message_deleted"), message_view.delete),
-    Kind.REACTED: _change("reaction", ReactedBody, about_message_by_user("reaction"), message_view.react),
+    Kind.EDITED: _change("message_updated", MessageBody, record_events.edited, message_view.edit, host_events.updated),
+    Kind.DELETED: _change(
+        "message_deleted", None, about_message("message_deleted"), message_view.delete, host_events.deleted
+    ),
+    Kind.REACTED: _change(
+        "reaction", ReactedBody, about_message_by_user("reaction"), message_view.react, host_events.reacted
+    ),
     Kind.PINNED: _change(
         "message_pinned",
         SwitchBody,
         about_message_by_user("message_pinned"),
         message_view.switch("pinnedAt", lambda record: rfc3339(record.sent_ms)),
     ),
-    Kind.MEDIA_RESOLVED: _change(
-        "message_updated", MessageBody, record_events.media_resolved, message_view.resolve_media
-    ),
+    Kind.MEDIA_RESOLVED: _updated(message_view.resolve_media),
+    Kind.STREAM_ENDED: _updated(message_view.end_stream, host_events.stream_ended),
+    Kind.SHADOW_READ: RecordKind(("message_read",), None, *_TO_USER, record_events.one_mark("message_read")),
     Kind.HIDDEN: RecordKind(("message_deleted",), None, *_TO_USER, about_message("message_deleted")),
     Kind.STARRED: RecordKind(
         ("message_starred",),
@@ -229,20 +242,38 @@ RECORDS: dict[Kind, RecordKind] = {
         message_view.switch("starred", lambda _: True),
     ),
     Kind.SETTINGS: RecordKind(("conversation_settings",), SettingsBody, *_TO_USER, record_events.settings),
+    Kind.CLEARED: RecordKind(("conversation_cleared",), ClearBody, *_TO_USER, record_events.cleared),
+    Kind.DRAFTED: RecordKind(("draft_updated",), DraftBody, *_TO_USER, record_events.draft),
     Kind.ADMITTED: RecordKind(("resync",), None, *_TO_USER, record_events.resync),
     Kind.MEDIA: RecordKind(
         ("media_ready", "media_failed"), None, Audience.MEMBERS, Storage.CHANGES, Replay.EVENT, record_events.media
-    ),
+    )._replace(feed=host_events.media),
     Kind.TYPING: _ephemeral("typing", Audience.OTHERS),
+    Kind.CUSTOM: _ephemeral("custom", Audience.OTHERS),
+    Kind.APPENDED: _ephemeral("message_append", Audience.MEMBERS),
     Kind.PRESENCE: _ephemeral("presence", Audience.WATCHERS),
+    Kind.USER_UPDATED: _ephemeral("user_updated", Audience.ACQUAINTANCES),
+    Kind.REQUESTED: _ephemeral("request_updated", Audience.USER),
     Kind.PROGRESS: _ephemeral("media_progress", Audience.MEMBERS, record_events.progress),
     Kind.STORED: _NOTICE,
     Kind.REFUSED: _NOTICE,
     Kind.REVOKED: _NOTICE,
+    Kind.SHADOWED: _NOTICE,
     Kind.BLOCKED: _NOTICE,
     Kind.LAST_SEEN_HIDDEN: _NOTICE,
     Kind.FORGOTTEN: _NOTICE,
 }
+
+# The change of a message that others see becomes one that only its user sees.
+SHADOWS: dict[int, Kind] = {
+    Kind.EDITED: Kind.SHADOW_EDITED,
+    Kind.REACTED: Kind.SHADOW_REACTED,
+    Kind.PINNED: Kind.SHADOW_PINNED,
+}
+for _kind, _shadow in SHADOWS.items():
+    _row = RECORDS[Kind(_kind)]
+    _feed = None if _row.feed is None else host_events.shadowed(_row.feed)
+    RECORDS[_shadow] = _row._replace(audience=Audience.USER, replay=Replay.EVENT, feed=_feed)
 
 
 def _kinds(wanted: Callable[[RecordKind], bool]) -> frozenset[int]:
@@ -267,6 +298,8 @@ MAKE_EVENT: dict[int, MakeEvent] = {
 CHANGE_VIEW: dict[int, ChangeView] = {
     int(kind): row.change_view for kind, row in RECORDS.items() if row.change_view is not None
 }
+
+FEED: dict[int, MakeFed] = {int(kind): row.feed for kind, row in RECORDS.items() if row.feed is not None}
 
 
 def _decoder(body: type | None) -> Callable[[str], Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, field
 
 from app.core.answer_base import Answer, Time
 from app.core.commands import Id, Uuid
+from app.core.metadata import Metadata
 
 
 class AttachmentView(Answer, frozen=True, kw_only=True):
@@ -40,14 +41,14 @@ class Quoted(Answer, frozen=True, kw_only=True):
 
     id: Uuid
     seq: Annotated[int, Meta(ge=1)]
-    sender_id: Id
+    sender_id: Id | None
     message: str | UnsetType = UNSET
 
 
 class Forwarded(Answer, frozen=True, kw_only=True):
     """The first sender of a forwarded message, and the time."""
 
-    sender_id: Id
+    sender_id: Id | None
     sent_at: Time
 
 
@@ -61,7 +62,7 @@ class ReceivedMessage(Answer, frozen=True, kw_only=True):
     id: Uuid
     conversation_id: Id
     seq: Annotated[int, Meta(ge=1, description="1, 2, 3 … within the conversation")]
-    sender_id: Id
+    sender_id: Annotated[Id, Meta(description="Null if the host's server sent it in its own name")] | None
     kind: str
     sent_at: Time
     receiver_id: Id | UnsetType = UNSET
@@ -71,8 +72,14 @@ class ReceivedMessage(Answer, frozen=True, kw_only=True):
     quoted: Quoted | UnsetType = UNSET
     mentions: list[Id] | UnsetType = UNSET
     mentions_all: Literal[True] | UnsetType = UNSET
+    mentions_online: Literal[True] | UnsetType = UNSET
     forwarded: Forwarded | UnsetType = UNSET
     system: dict[str, Any] | UnsetType = UNSET
+    metadata: Metadata | UnsetType = UNSET
+    silent: Literal[True] | UnsetType = UNSET
+    streaming: Literal[True] | UnsetType = UNSET
+    length: int | UnsetType = UNSET
+    imported: Literal[True] | UnsetType = UNSET
     edited_at: Time | UnsetType = UNSET
     pinned_at: Time | UnsetType = UNSET
     deleted_at: Time | UnsetType = UNSET
@@ -109,12 +116,31 @@ class MessageList(Answer, frozen=True, kw_only=True):
     has_more: bool
 
 
+class HistoryPage(MessageList, frozen=True, kw_only=True):
+    """With ``around`` and ``at``, ``seq`` is the message at that place, ``hasMore`` refers to earlier messages, and
+    ``hasMoreAfter`` to later ones.
+    """
+
+    seq: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    has_more_after: bool | UnsetType = UNSET
+
+
 class MessageDeleted(Answer, frozen=True, kw_only=True):
     """The message was deleted, or it could not be stored."""
 
     id: Uuid
     conversation_id: Id
     seq: Annotated[int, Meta(ge=1)]
+
+
+class MessageAppend(Answer, frozen=True, kw_only=True):
+    """``text`` follows the first ``from`` characters (Unicode code points) of the message."""
+
+    id: Uuid
+    conversation_id: Id
+    seq: Annotated[int, Meta(ge=1)]
+    from_: Annotated[int, Meta(ge=0)] = field(name="from")
+    text: str
 
 
 class MessageStarred(Answer, frozen=True, kw_only=True):
@@ -128,6 +154,14 @@ class MessageStarred(Answer, frozen=True, kw_only=True):
 
 class StarredMessages(Answer, frozen=True, kw_only=True):
     """Last starred first. If ``hasMore`` is true, ``cursor`` is the ``before`` of the next page."""
+
+    messages: list[Message]
+    has_more: bool
+    cursor: str | UnsetType = UNSET
+
+
+class MediaMessages(Answer, frozen=True, kw_only=True):
+    """Newest first. If ``hasMore`` is true, ``cursor`` is the ``before`` of the next page; a page may be partial."""
 
     messages: list[Message]
     has_more: bool

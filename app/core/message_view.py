@@ -20,8 +20,10 @@ ChangeView = Callable[[View, Record, bool], None]
 
 _BODY_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(MessageBody))
 _KEPT_OF_A_DELETED_MESSAGE = frozenset({"id", "conversationId", "seq", "senderId", "receiverId", "kind", "sentAt"})
+# What a message has only while it is a stream.
+GROWING = ("streaming", "length")
 # An edit sets the mentions; ``editedAt`` is in its event already.
-_DECIDED_BY_AN_EDIT = frozenset({"mentions", "mentionsAll", "editedAt"})
+_DECIDED_BY_AN_EDIT = frozenset({"mentions", "mentionsAll", "mentionsOnline", "editedAt"})
 
 
 def body_of(view: View) -> MessageBody:
@@ -30,7 +32,7 @@ def body_of(view: View) -> MessageBody:
 
 
 def body_for_edit(view: View, text: str) -> MessageBody:
-    """Returns the body of an edit: everything but the text and the mentions stays."""
+    """Returns the body of an edit: everything but the text and the mentions stays, also the metadata."""
     body = _body(view, _BODY_FIELDS - _DECIDED_BY_AN_EDIT)
     body.message = text
     return body
@@ -41,13 +43,27 @@ def _body(view: View, names: frozenset[str]) -> MessageBody:
 
 
 def edit(view: View, record: Record, _mine: bool) -> None:
-    body = decode_body(record.body)
-    view["message"] = body.message
     view["editedAt"] = rfc3339(record.sent_ms)
-    for name, value in (("mentions", body.mentions), ("mentionsAll", body.mentions_all)):
+    _set_text(view, decode_body(record.body))
+
+
+def end_stream(view: View, record: Record, _mine: bool) -> None:
+    _set_text(view, decode_body(record.body))
+    for name in GROWING:
+        view.pop(name, None)
+
+
+def _set_text(view: View, body: MessageBody) -> None:
+    view["message"] = body.message
+    found = {"mentions": body.mentions, "mentionsAll": body.mentions_all, "mentionsOnline": body.mentions_online}
+    for name, value in found.items():
         view.pop(name, None)
         if value:
             view[name] = value
+    if body.metadata:
+        view["metadata"] = body.metadata
+    elif body.metadata is not msgspec.UNSET:
+        view.pop("metadata", None)
 
 
 def delete(view: View, record: Record, _mine: bool) -> None:

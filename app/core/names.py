@@ -1,37 +1,125 @@
-"""Names that deceive: invisible characters, and words that mix look-alike letters of several scripts."""
+"""Names as people see them: of users, groups and files. One function decides which characters show.
+
+It removes control characters, characters that change the direction of the text, and everything that is drawn as
+nothing. It keeps invisible characters that a script or an emoji needs:
+
+* joiners between letters of a script that joins letters, and within an emoji;
+* variation selectors after the character that they vary, and the tags of a flag.
+
+``is_confusable`` finds names that deceive by look-alike letters of several scripts.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from confusable_homoglyphs import categories, confusables
 
-# Letters that are drawn as nothing, although Unicode does not call them format characters.
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-# The joiners have a meaning within Indic and Persian words and within emoji, but not at the edge of a name.
+# Code points that are drawn as nothing although they are not format characters (Unicode's Default_Ignorable_Code_Point,
+# with the unassigned ones), and Braille's blank and an empty note, which are drawn without ink.
+_INKLESS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# Format characters with ink: signs that enclose digits or stand for a word in Arabic, Syriac and Kaithi.
+_INKED_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 _JOINERS = "\u200c\u200d"
+_EMOJI_JOINER = "\u200d"
+# Scripts that form words with joiners: Arabic to Thaana, Indic ones, Mongolian and others of South and East Asia.
+_JOINED_SCRIPTS = re.compile(
+    "[\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\u1900-\u1cff\ua840-\uabff\ufb50-\ufdff\ufe70-\ufefc"
+    "\U00010a00-\U00011fff]"
+)
+_IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_MONGOLIAN = re.compile("[\u1820-\u18aa]")
+_FLAG_TAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+_BREAKS = frozenset("\t\n\r\v\f\x85\u2028\u2029")  # become spaces
+_SPACES = re.compile(r"\s+")
+MAX_MARKS = 8  # combining marks in a row; more of them only draw over other lines
 # Scripts whose letters look alike. Japanese and Korean mix scripts in honest names.
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 
 
-def _is_invisible(character: str) -> bool:
-    if character in _BLANK:
-        return True
-    return unicodedata.category(character) == "Cf" and character not in _JOINERS
+def shown(name: str) -> str:
+    """Returns the name as it shows: in Unicode's composed form, without surrounding space, and without characters that
+    do not show. Line breaks and tabs become spaces. Returns an empty text if the name shows nothing.
+    """
+    text = unicodedata.normalize("NFC", _without_surrogates(name))
+    flags = {at for match in _FLAG_TAGS.finditer(text) for at in range(match.start(), match.end())}
+    kept: list[str] = []
+    marks = 0
+    for at, character in enumerate(text):
+        marks = marks + 1 if unicodedata.category(character) == "Mn" else 0
+        if at in flags or (marks <= MAX_MARKS and _shows(kept[-1:], character, text[at + 1 : at + 2])):
+            kept.append(" " if character in _BREAKS else character)
+    clean = "".join(kept).strip()
+    return clean if any(map(_has_ink, clean)) else ""
 
 
-def has_invisible(name: str) -> bool:
-    """Returns whether a reader cannot see all of the name."""
-    return name != name.strip(_JOINERS) or any(map(_is_invisible, name))
+def is_plain(name: str) -> bool:
+    """Returns whether all of the name shows, and it shows something. Surrounding space does not matter."""
+    return shown(name) == unicodedata.normalize("NFC", name.strip()) != ""
 
 
-def without_invisible(name: str) -> str:
-    return "".join(c for c in name if not _is_invisible(c)).strip(_JOINERS)
+def one_line(text: str) -> str:
+    """Returns ``shown`` with single spaces."""
+    return _SPACES.sub(" ", shown(text))
 
 
 def is_confusable(name: str) -> bool:
     """Returns whether a word of the name mixes scripts, and some of its letters look like letters of another script."""
     return any(_mixes_scripts(word) and bool(confusables.is_dangerous(word)) for word in name.split())
+
+
+def _shows(before: list[str], character: str, after: str) -> bool:
+    """``before`` is the last character that was kept, if any."""
+    if character in _JOINERS:
+        return bool(before and after) and _joins(before[0], character, after)
+    if _INKLESS.match(character):
+        return bool(before) and _varies(before[0], character)
+    if character in _BREAKS:
+        return True
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return character in _INKED_FORMATS
+    return category not in ("Cc", "Cs") and not _is_noncharacter(character)
+
+
+def _joins(before: str, joiner: str, after: str) -> bool:
+    """Returns whether the joiner has a meaning between these characters."""
+    if _JOINED_SCRIPTS.match(before) and _JOINED_SCRIPTS.match(after):
+        return unicodedata.category(before)[0] in "LM" and unicodedata.category(after)[0] in "LM"
+    return joiner == _EMOJI_JOINER and (before == "\ufe0f" or _is_symbol(before)) and _is_symbol(after)
+
+
+def _varies(before: str, character: str) -> bool:
+    """Returns whether ``character`` selects a form of the one before it."""
+    if character in "\ufe0e\ufe0f":
+        return _is_symbol(before) or before in "0123456789#*"
+    if "\u180b" <= character <= "\u180f":
+        return character != "\u180e" and _MONGOLIAN.match(before) is not None
+    is_selector = "\ufe00" <= character <= "\ufe0d" or "\U000e0100" <= character <= "\U000e01ef"
+    return is_selector and _IDEOGRAPH.match(before) is not None
+
+
+def _is_symbol(character: str) -> bool:
+    """Returns whether the character may be an emoji. Emoji of a newer Unicode are unassigned here."""
+    known = unicodedata.category(character) in ("So", "Sm", "Sk", "Cn") or character in "\u203c\u2049\u3030\u303d"
+    return known and character >= "\u00a9" and not _INKLESS.match(character)
+
+
+def _has_ink(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "MZC" or unicodedata.category(character) in ("Cn", "Co")
+
+
+def _is_noncharacter(character: str) -> bool:
+    point = ord(character)
+    return point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF
+
+
+def _without_surrogates(text: str) -> str:
+    return "".join(c for c in text if not "\ud800" <= c <= "\udfff")
 
 
 def _mixes_scripts(word: str) -> bool:

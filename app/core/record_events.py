@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from app.core.cursor import encode_cursor
 from app.core.events import Event, make_event, mark_event, message_event
-from app.core.records import Record, decode_marks
+from app.core.metadata import with_metadata
+from app.core.records import DraftBody, MessageBody, Record, decode_as, decode_marks, encode_body
 from app.core.times import rfc3339
 
 _encode = msgspec.json.Encoder().encode
@@ -75,7 +78,10 @@ def many_marks(names: Mapping[int, str]) -> MakeEvent:
 
 
 def edited(epoch: int, record: Record) -> Event:
-    """The message as it is after the edit."""
+    """The message as it is after the edit. One that removed the metadata says so with an empty object, which the
+    message then does not have.
+    """
+    record = _without_empty_metadata(record)
     data = b'{"conversationId":%d,"seq":%d,"editedAt":"%b",%b}' % (
         record.conversation_id,
         record.seq,
@@ -85,8 +91,16 @@ def edited(epoch: int, record: Record) -> Event:
     return stream_event("message_updated", data, epoch, record.version)
 
 
-def media_resolved(epoch: int, record: Record) -> Event:
-    """The message with its present media. If it was edited, ``editedAt`` is in the body."""
+def _without_empty_metadata(record: Record) -> Record:
+    if '"metadata":{}' not in record.body:
+        return record
+    body = decode_as(MessageBody, record.body)
+    return record._replace(body=encode_body(replace(body, metadata=body.metadata or UNSET)))
+
+
+def whole_message(epoch: int, record: Record) -> Event:
+    """The message as it is now, after its media or its stream ended. If it was edited, ``editedAt`` is in the body."""
+    record = _without_empty_metadata(record)
     place = b'"conversationId":%d,"seq":%d' % (record.conversation_id, record.seq)
     return stream_event("message_updated", b"{%b,%b}" % (place, record.body.encode()), epoch, record.version)
 
@@ -119,6 +133,25 @@ def settings_view(conversation_id: int, changes: dict[str, Any]) -> dict[str, An
     return view
 
 
+def cleared(epoch: int, record: Record) -> Event:
+    data = b'{"conversationId":%d,"seq":%d,%b}' % (record.conversation_id, record.seq, record.body.encode())
+    return stream_event("conversation_cleared", data, epoch, record.version)
+
+
+def draft(epoch: int, record: Record) -> Event:
+    """Raises ValueError if the body has another form."""
+    view = draft_view(decode_as(DraftBody, record.body), record.sent_ms)
+    data = _encode({"conversationId": record.conversation_id, **view})
+    return stream_event("draft_updated", data, epoch, record.version)
+
+
+def draft_view(body: DraftBody, updated_ms: int) -> dict[str, Any]:
+    view = {"message": body.message, "updatedAt": rfc3339(updated_ms)}
+    if body.reply_to is not None:
+        view["replyTo"] = body.reply_to
+    return view
+
+
 def group_event(epoch: int, record: Record, now: Any) -> Event:
     """Returns the system message of a group's change, with ``conversation_updated`` before it.
 
@@ -139,7 +172,7 @@ def group_view(record: Record, now: Any) -> dict[str, Any]:
     return {
         "id": record.conversation_id,
         "kind": kind,
-        **dict(info),
+        **with_metadata(dict(info)),
         "memberCount": member_count,
         "lastSeq": last_seq,
         "updatedAt": rfc3339(record.sent_ms),

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
+# The user of records by the host's server, which is no user. Messages of this sender have ``senderId: null``.
+HOST = 0
+
 pack = msgspec.msgpack.Encoder().encode
 unpack = msgspec.msgpack.Decoder().decode
 
@@ -48,7 +51,7 @@ class MessageBody(msgspec.Struct, rename="camel"):
     """
 
     id: str
-    sender_id: int
+    sender_id: int | None
     receiver_id: int | msgspec.UnsetType | None = msgspec.UNSET
     message: str = ""
     kind: str = "text"
@@ -57,8 +60,15 @@ class MessageBody(msgspec.Struct, rename="camel"):
     quoted: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET  # sent to the receivers, not stored
     mentions: list[int] | msgspec.UnsetType = msgspec.UNSET
     mentions_all: bool | msgspec.UnsetType = msgspec.UNSET
+    mentions_online: bool | msgspec.UnsetType = msgspec.UNSET
     forwarded: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     system: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET  # of an edit: as it was if absent, removed if empty
+    silent: bool | msgspec.UnsetType = msgspec.UNSET  # sends no notification to devices
+    # Of a stream until it ends: it grows, and the number of its characters so far.
+    streaming: bool | msgspec.UnsetType = msgspec.UNSET
+    length: int | msgspec.UnsetType = msgspec.UNSET
+    imported: bool | msgspec.UnsetType = msgspec.UNSET  # is history: no device is notified, and no server of the host
     # Only in the body of a change, for the receivers: when the message was sent, edited and pinned.
     sent_at: str | msgspec.UnsetType = msgspec.UNSET
     edited_at: str | msgspec.UnsetType = msgspec.UNSET
@@ -83,6 +93,27 @@ class SettingsBody(msgspec.Struct, rename="camel"):
     archived: bool | msgspec.UnsetType = msgspec.UNSET
     pinned: bool | msgspec.UnsetType = msgspec.UNSET
     except_mentions: bool | msgspec.UnsetType = msgspec.UNSET  # notify about mentions even while muted
+    marked_unread: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class DraftBody(msgspec.Struct, rename="camel"):
+    """A user's draft in a conversation. It is deleted if both fields are empty."""
+
+    message: str = ""
+    reply_to: str | None = None
+
+
+class ClearBody(msgspec.Struct):
+    """The record's seq is the last one that is cleared. ``removed``: the conversation leaves the list."""
+
+    removed: bool
+
+
+class CustomBody(msgspec.Struct):
+    """An application's own event. Never logged."""
+
+    type: str
+    data: Any
 
 
 class MarksBody(msgspec.Struct):
@@ -93,9 +124,9 @@ class MarksBody(msgspec.Struct):
 
 
 _encode_body = msgspec.json.Encoder().encode
-_decoders = {kind: msgspec.json.Decoder(kind).decode for kind in (MessageBody, ReactedBody, SwitchBody, SettingsBody)}
+Body = TypeVar("Body", MessageBody, ReactedBody, SwitchBody, SettingsBody, DraftBody, ClearBody, CustomBody)
+_decoders: dict[type, Any] = {kind: msgspec.json.Decoder(kind).decode for kind in Body.__constraints__}
 _decode_marks = msgspec.json.Decoder(MarksBody).decode
-Body = TypeVar("Body", MessageBody, ReactedBody, SwitchBody, SettingsBody)
 
 
 def encode_body(body: Body) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-# How somebody proved the second factor. It is written to the audit.
+# The kind of code that proved the second factor. The audit records it.
 Proof = Literal["one-time code", "recovery code"]
 
 RECOVERY_CODES = 10
@@ -34,7 +34,7 @@ class ConfirmSecondFactor(Struct, frozen=True):
 
 
 class ProveSecondFactor(Struct, frozen=True):
-    """What turning the second factor off and new recovery codes need."""
+    """The proof that is needed to turn the second factor off or to get new recovery codes."""
 
     password: CurrentPassword
     code: Code

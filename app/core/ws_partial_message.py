@@ -64,8 +64,8 @@ class PartialMessage:
         self._max = max_message_bytes
 
     def read(self, data: bytes, done: list[tuple[int, bytes]], extra: int) -> int:
-        """Appends what ``data`` completes to ``done``, up to a close frame. Returns what is left of ``extra``, the
-        number of control frames and fragments that may come. Raises FrameFailure.
+        """Appends the messages and control frames that ``data`` completes to ``done``, up to a close frame. ``extra``
+        is the number of control frames and fragments that may come. Returns its rest. Raises FrameFailure.
         """
         position = 0
         while True:
