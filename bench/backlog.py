@@ -1,4 +1,4 @@
-"""``python -m bench.backlog``: how fast a backlog is stored, and how long new messages and marks wait meanwhile.
+"""``python -m bench.backlog``: how fast a backlog is stored, and how long new messages and marks wait behind it.
 
 The worker is stopped, and 200 people send 250 messages each, so 50,000 records wait in the log. Then the worker starts
 again, while other people send 50 messages/s and mark every one as read. Wait times are counted from the moment at which
@@ -177,7 +177,7 @@ class Backlog:
         }
 
     def _waits(self, name: str, waits: list[tuple[float, float]]) -> dict[str, Any]:
-        """Returns the waits of what was sent during the drain, and the longest wait of what was sent before."""
+        """Returns the waits of messages sent during the drain, and the longest wait of those sent before."""
         new = sorted(end - sent for sent, end in waits if self.began <= sent < self.done)
         old = max(end - self.began for sent, end in waits if sent < self.began)
         figures = {"p50": percentile(new, 0.5), "p99": percentile(new, 0.99), "max": new[-1], "earlier_max": old}

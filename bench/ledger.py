@@ -1,4 +1,4 @@
-"""Records what was sent and what came back, with times, by message id.
+"""Records sent and received messages with their times, by message id.
 
 A duplicate, an unknown id or a refusal is an error, not noise.
 """

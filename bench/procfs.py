@@ -59,6 +59,7 @@ def pss_kib(roots: dict[int, str]) -> dict[str, int]:
 def rss_kib(pids: list[int]) -> int:
     """Returns the resident size of these processes together, from counters of the kernel, in a few µs per process.
 
-    ``pss_kib`` walks every page, which takes milliseconds per process; meanwhile the caller measures nothing else.
+    ``pss_kib`` walks every page, which takes milliseconds per process. Callers must not measure anything else at the
+    same time.
     """
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB for pid in pids)

@@ -1,1 +1,1 @@
-"""How the generator talks to each system. All sessions report to the same interface: `Listener` in bench/ledger.py."""
+"""Connects the generator to each system. All sessions report to the same interface: `Listener` in bench/ledger.py."""
