@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from tests.support.clients import TRANSPORTS, Account, EventClient, RestClient, WsClient, register
+from tests.support.clients import TRANSPORTS, Account, EventClient, HostClient, RestClient, WsClient, register
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
@@ -19,11 +19,12 @@ MakeRest = Callable[..., RestClient]
 MakeGroup = Callable[..., int]
 
 ALL = ("ws", "sse", "poll")
+SERVER_API_KEY = "the-key-of-a-host-for-the-tests-of-the-contract"
 
 
 @pytest.fixture(scope="package")
 def server() -> Iterator[Stack]:
-    env = {"SSE_COMMENT_SECONDS": "1", "PING_SECONDS": "2"}
+    env = {"SSE_COMMENT_SECONDS": "1", "PING_SECONDS": "2", "SERVER_API_KEY": SERVER_API_KEY}
     with private_stack(web=2, workers=1, env=env) as stack:
         yield stack
 
@@ -44,6 +45,7 @@ def short_server() -> Iterator[Stack]:
         "EDIT_SECONDS": "3",
         "NEW_ACCOUNT_CONVERSATIONS": "10",
         "PRESENCE_VISIBLE": "contacts",
+        "STRICT_REQUESTS": "true",
     }
     with private_stack(web=1, workers=1, env=env) as stack:
         yield stack
@@ -128,6 +130,14 @@ def rest(server: Stack, opened: list[Any]) -> MakeRest:
 
 
 @pytest.fixture
+def host(server: Stack, opened: list[Any]) -> HostClient:
+    """The server API, with a key that has every scope."""
+    client = HostClient(server.base_url, SERVER_API_KEY)
+    opened.append(client)
+    return client
+
+
+@pytest.fixture
 def group(rest: MakeRest) -> MakeGroup:
     """``group(owner, member, …, history="joined", …)`` returns the id of a new group."""
 
@@ -135,6 +145,12 @@ def group(rest: MakeRest) -> MakeGroup:
         return int(rest(owner).group(members=[m.user_id for m in members], **more)["id"])
 
     return make
+
+
+@pytest.fixture
+def made(group: MakeGroup, ann: Account, ben: Account) -> int:
+    """A group of Ann, its owner, and Ben."""
+    return group(ann, ben)
 
 
 @pytest.fixture

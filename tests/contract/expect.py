@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
@@ -41,6 +42,33 @@ def seqs(client: EventClient, conversation_id: int) -> list[int]:
 
 def wait_for_seq(client: EventClient, conversation_id: int, seq: int, timeout: float = PATIENCE) -> None:
     client.wait(lambda: True if seq in seqs(client, conversation_id) else None, timeout, f"seq {seq}")
+
+
+def listed(rest: RestClient, conversation_id: int) -> dict[str, Any]:
+    """Returns the conversation as the user's list of conversations shows it."""
+    conversations: list[dict[str, Any]] = rest.json("GET", "/conversations")["conversations"]
+    return next(shown for shown in conversations if shown["id"] == conversation_id)
+
+
+def exported(rest: RestClient) -> list[dict[str, Any]]:
+    """Exports the user's own data and returns the lines of its file."""
+    return finished_export(rest)[1]
+
+
+def finished_export(rest: RestClient) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Exports the user's own data. Returns the export, once it is ready, and the lines of its file."""
+    path = f"/me/exports/{rest.json('POST', '/me/export')['exportId']}"
+    done = eventually(lambda: _ready(rest.json("GET", path)), "the export to be ready", 30)
+    file = rest.request("GET", f"{path}/file")
+    assert file.headers["content-type"] == "application/x-ndjson"
+    assert "attachment" in file.headers["content-disposition"]
+    assert int(file.headers["content-length"]) == len(file.content)
+    return done, [json.loads(line) for line in file.text.splitlines()]
+
+
+def _ready(view: dict[str, Any]) -> dict[str, Any] | None:
+    assert view["status"] != "failed"
+    return view if view["status"] == "ready" else None
 
 
 def send_many(sender: RestClient, receiver: Account, count: int) -> int:

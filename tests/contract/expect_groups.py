@@ -47,7 +47,7 @@ def about(client: EventClient, conversation_id: int, start: int = 0) -> list[Eve
 
 
 def bring_back(rest: Callable[..., RestClient], conversation_id: int, admin: Account, user: Account) -> View:
-    """An admin adds a former member again, who accepts if they had left by their own act."""
+    """Adds a former member again as the admin does. Members who had left by their own act accept the request."""
     rest(admin).add(conversation_id, user.user_id)
     for request in rest(user).json("GET", "/requests")["requests"]:
         rest(user).json("POST", f"/requests/{request['conversationId']}/accept")

@@ -1,4 +1,4 @@
-"""Avatars: viewers get addresses of this server only, whatever address was given."""
+"""Avatars: viewers get only addresses of this server, even if the picture came from elsewhere."""
 
 from __future__ import annotations
 

@@ -158,3 +158,13 @@ def test_new_accounts_show_their_presence_to_contacts(short_server: Stack, opene
     assert theirs.presence([one.user_id])[one.user_id]["status"] == "offline"
     mine.send(conversation_id=conversation)
     assert theirs.presence([one.user_id])[one.user_id]["status"] == "online"
+
+
+def test_setting_to_hide_messages_of_blocked_people_is_kept(rest: MakeRest, ann: Account) -> None:
+    assert rest(ann).json("GET", "/me")["hideBlockedMessages"] is False
+    for on in (True, False, True):
+        assert rest(ann).json("PATCH", "/me", json={"hideBlockedMessages": on})["hideBlockedMessages"] is on
+    for wrong in ("yes", 1, None):
+        with refused("invalid"):
+            rest(ann).json("PATCH", "/me", json={"hideBlockedMessages": wrong})
+    assert rest(ann).json("GET", "/me")["hideBlockedMessages"] is True

@@ -74,7 +74,7 @@ def test_change_is_stored_in_its_place(
             text("SELECT version FROM messages WHERE conversation_id = :c AND seq = :s"), {"c": conversation, "s": seq}
         ).scalar_one()
     record = Record(
-        Kind.REACTED, conversation, seq, version + 1, 1, ben.user_id, sent["id"], '"emoji":"+","on":true', "", ""
+        Kind.REACTED, conversation, seq, version + 1, 1, ben.user_id, sent["id"], '"emoji":"👍\ufe0f","on":true', "", ""
     )
     letter = set_aside(pack(tuple(record)))
     result = flask(server, "dead-letters", "retry", str(letter))
@@ -84,7 +84,7 @@ def test_change_is_stored_in_its_place(
             text("SELECT user_id, emoji FROM reactions WHERE conversation_id = :c AND seq = :s"),
             {"c": conversation, "s": seq},
         ).all()
-    assert [tuple(row) for row in found] == [(ben.user_id, "+")]
+    assert [tuple(row) for row in found] == [(ben.user_id, "👍")]
     assert not kept(stored, letter)
 
 

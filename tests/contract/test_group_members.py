@@ -75,7 +75,7 @@ def test_adding_a_missing_user_is_not_found(rest: MakeRest, group: MakeGroup, an
     made = group(ann)
     with refused("not_found"):
         rest(ann).add(made, ben.user_id, NOBODY)
-    for body in ({}, {"userIds": []}, {"userIds": ["1"]}, {"userId": None}):
+    for body in ({}, {"userIds": []}, {"userIds": [""]}, {"userIds": [["1"]]}, {"userId": None}):
         with refused("invalid"):
             rest(ann).request("POST", f"/conversations/{made}/members", json=body)
     assert rest(ann).conversation(made)["memberCount"] == 1

@@ -1,4 +1,4 @@
-"""References to other messages and users: replies with quotes, mentions, and forwards."""
+"""References to other messages and users: replies with quotes, and forwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
+from tests.contract.conftest import Connect, MakeGroup, MakeRest
 from tests.contract.expect import refused
 from tests.contract.expect_groups import one
 from tests.support.clients import Account
@@ -64,71 +64,6 @@ def test_reply_to_a_missing_message_quotes_nothing(
         for got in (client.next_message(sent["id"]), one(rest(ann), made, sent["seq"])):
             assert got["replyTo"] == id_
             assert "quoted" not in got
-
-
-# -- mentions ------------------------------------------------
-
-
-def test_named_members_are_mentioned(
-    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str
-) -> None:
-    client, away = connect(transport, ben), connect(transport, ben)
-    away.kill()
-    sent = rest(ann).send(conversation_id=made, message=f"look, @{ben.username}, and @{eve.username}!")
-    away.reconnect()
-    for got in (client.next_message(sent["id"]), away.next_message(sent["id"]), one(rest(ben), made, 2)):
-        assert set(got["mentions"]) == {ben.user_id, eve.user_id}
-        assert "mentionsAll" not in got
-    assert rest(ben).conversation(made)["mentions"] == 1
-    assert rest(ann).conversation(made)["mentions"] == 0
-    rest(ben).read(made, 2)
-    assert rest(ben).conversation(made)["mentions"] == 0
-    assert rest(eve).conversation(made)["mentions"] == 1
-
-
-@pytest.mark.parametrize("text", ["mail ann@{name}", "@{name}more", "@nobody-of-this-name", "no one"])
-def test_lookalike_of_a_mention_is_ignored(rest: MakeRest, made: int, ann: Account, ben: Account, text: str) -> None:
-    rest(ann).send(conversation_id=made, message=text.format(name=ben.username))
-    assert not one(rest(ben), made, 2).get("mentions")
-    assert rest(ben).conversation(made)["mentions"] == 0
-
-
-def test_mentions_ignore_case(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
-    rest(ann).send(conversation_id=made, message=f"@{ben.username.upper()}, look")
-    assert one(rest(ann), made, 2)["mentions"] == [ben.user_id]
-
-
-def test_non_member_is_not_mentioned(rest: MakeRest, group: MakeGroup, ann: Account, ben: Account) -> None:
-    made = group(ann)
-    rest(ann).send(conversation_id=made, message=f"@{ben.username}, look")
-    assert not one(rest(ann), made, 2).get("mentions")
-    assert rest(ben).conversations()["conversations"] == []
-
-
-@pytest.mark.parametrize(("role", "counts"), [("owner", True), ("admin", True), ("member", False)])
-def test_mention_of_all_counts_only_from_owners_and_admins(
-    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, role: str, counts: bool
-) -> None:
-    clients = [connect(transport, eve) for transport in ALL]
-    if role != "member":
-        rest(ann).give_role(made, ben.user_id, role)
-    sent = rest(ben).send(conversation_id=made, message="@all come here")
-    for client in clients:
-        assert client.next_message(sent["id"]).get("mentionsAll") is (True if counts else None)
-    assert rest(eve).conversation(made)["mentions"] == int(counts)
-    assert rest(ben).conversation(made)["mentions"] == 0
-
-
-def test_edit_changes_the_mentions(
-    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account, transport: str
-) -> None:
-    sent = rest(ann).send(conversation_id=made, message=f"@{ben.username}")
-    client = connect(transport, eve)
-    rest(ann).edit(sent["id"], f"@{eve.username}", made)
-    assert client.next_event("message_updated").data["mentions"] == [eve.user_id]
-    assert [rest(who).conversation(made)["mentions"] for who in (ben, eve)] == [0, 1]
-    rest(ann).delete(sent["id"], made)
-    assert [rest(who).conversation(made)["mentions"] for who in (ben, eve)] == [0, 0]
 
 
 # -- forwarding ------------------------------------------------

@@ -9,24 +9,8 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Connect, MakeGroup, MakeRest, MakeUser
-from tests.contract.expect import eventually, refused
+from tests.contract.expect import eventually, finished_export, refused
 from tests.support.clients import Account, EventClient, Refused
-
-
-def export(rest: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    begun = rest.json("POST", "/me/export")
-    path = f"/me/exports/{begun['exportId']}"
-    done = eventually(lambda: _ready(rest.json("GET", path)), "the export to be ready", 30)
-    file = rest.request("GET", f"{path}/file")
-    assert file.headers["content-type"] == "application/x-ndjson"
-    assert "attachment" in file.headers["content-disposition"]
-    assert int(file.headers["content-length"]) == len(file.content)
-    return done, [json.loads(line) for line in file.text.splitlines()]
-
-
-def _ready(view: dict[str, Any]) -> dict[str, Any] | None:
-    assert view["status"] != "failed"
-    return view if view["status"] == "ready" else None
 
 
 def test_export_contains_only_ones_own_data(
@@ -39,7 +23,7 @@ def test_export_contains_only_ones_own_data(
     secret = rest(ben).send(receiver_id=eve.user_id, message="not yours")
     rest(ann).delete(hidden["id"], scope="me")
     rest(ann).request("PUT", f"/blocks/{eve.user_id}")
-    done, lines = export(rest(ann))
+    done, lines = finished_export(rest(ann))
     assert done["expiresAt"] > done["finishedAt"] >= done["createdAt"]
     assert lines[0]["type"] == "profile"
     assert (lines[0]["id"], lines[0]["username"]) == (ann.user_id, ann.username)
@@ -53,7 +37,7 @@ def test_export_contains_only_ones_own_data(
 
 
 def test_export_is_available_only_to_its_owner(rest: MakeRest, ann: Account, ben: Account) -> None:
-    done, _ = export(rest(ann))
+    done, _ = finished_export(rest(ann))
     for path in (f"/me/exports/{done['exportId']}", f"/me/exports/{done['exportId']}/file"):
         with refused("not_found"):
             rest(ben).request("GET", path)

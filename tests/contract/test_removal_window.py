@@ -1,5 +1,5 @@
 """While the drain is in the middle of a batch with a removal and a later message, no way of reading or writing gives
-the removed member anything of what came after."""
+the removed member anything of the later message."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def answers(client: RestClient, group: int, after: str, media: str, outside: int
 
 
 def lists(client: RestClient, group: int, needle: str) -> dict[str, Any]:
-    """Everything that lists messages. Search reads only the store, where the removal is not committed yet either."""
+    """Returns the answers of all lists of messages. Search reads only Postgres, where
+    neither the removal nor the later message is committed yet.
+    """
     return {
         "unread": client.fetch_unread(),
         "search": client.json("GET", "/search", params={"q": needle}),

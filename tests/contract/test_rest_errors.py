@@ -32,7 +32,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "no target": (b'{"message": "x"}', "invalid"),
     "two targets": (b'{"message": "x", "receiverId": 1, "conversationId": 1}', "invalid"),
     "id is no uuid": (b'{"message": "x", "receiverId": 1, "id": "abc"}', "invalid"),
-    "wrong type": (b'{"message": "x", "receiverId": "1"}', "invalid"),
+    "wrong type": (b'{"message": "x", "receiverId": ["1"]}', "invalid"),
 }
 STATUS = {"invalid": 422, "too_large": 413}
 
@@ -54,11 +54,13 @@ def test_bad_body_is_a_problem(rest: MakeRest, ann: Account, name: str) -> None:
     [
         ("GET", "/nowhere", "not_found", 404),
         ("GET", "/conversations/abc", "not_found", 404),
+        ("GET", "//me", "not_found", 404),
+        ("GET", "/conversations//1", "not_found", 404),
         ("GET", "/conversations/99999999999999999999999999", "not_found", 404),
         ("GET", "/conversations/-1", "not_found", 404),
         ("DELETE", "/users", "method_not_allowed", 405),
         ("GET", "/presence", "invalid", 422),
-        ("GET", "/presence?userIds=a,b", "invalid", 422),
+        ("GET", "/presence?userIds=a,0", "invalid", 422),
         ("GET", "/messages/unread?limit=many", "invalid", 422),
         ("GET", "/messages/unread?conversationId=x", "invalid", 422),
         ("GET", "/conversations?limit=x", "invalid", 422),
@@ -72,7 +74,7 @@ def test_wrong_paths_and_queries_are_problems(
     assert caught.value.status == status
 
 
-@pytest.mark.parametrize("body", [{}, {"kind": "other"}, {"kind": "direct"}, {"kind": "direct", "userId": "1"}])
+@pytest.mark.parametrize("body", [{}, {"kind": "other"}, {"kind": "direct"}, {"kind": "direct", "userId": ["1"]}])
 def test_invalid_conversation_is_refused(rest: MakeRest, ann: Account, body: dict[str, Any]) -> None:
     with refused("invalid"):
         rest(ann).request("POST", "/conversations", json=body)
@@ -80,7 +82,7 @@ def test_invalid_conversation_is_refused(rest: MakeRest, ann: Account, body: dic
 
 def test_problems_have_a_type_and_disclose_no_internals(rest: MakeRest, ann: Account) -> None:
     with refused("invalid") as caught:
-        rest(ann).request("POST", "/messages", json={"receiverId": "1", "message": "my secret words"})
+        rest(ann).request("POST", "/messages", json={"receiverId": ["1"], "message": "my secret words"})
     assert "my secret words" not in json.dumps(caught.value.data)
     assert caught.value.data["type"]
     assert caught.value.data["title"]

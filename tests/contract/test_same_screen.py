@@ -119,9 +119,13 @@ def test_screen_differs_if_one_event_is_missed() -> None:
         Event("message_pinned", {**where, "userId": 5, "on": True}),
         Event("message_deleted", {"id": "m2", "conversationId": 1, "seq": 2}),
         Event("conversation_updated", {"id": 1, "kind": "group", "name": "H", "memberCount": 2, "members": []}),
+        Event("receive_message", message(3, quoted={"id": "m1", "seq": 1, "senderId": 5})),
     ]
     whole = Screen(5).feed(events).shown(1)
     for missed in range(1, len(events)):
         part = Screen(5).feed(events[:missed] + events[missed + 1 :]).shown(1)
         assert (part == whole) is (missed == 2), f"{events[missed]} must change the screen"
     assert Screen(5).feed([*events, Event("conversation_updated", {"id": 1, "left": True})]).shown(1) == "left"
+    clearing = Event("conversation_cleared", {"conversationId": 1, "seq": 1, "removed": False})
+    [left] = Screen(5).feed([*events, clearing]).shown(1)["messages"]
+    assert (left["id"], left["quoted"]) == ("m3", None)

@@ -1,6 +1,6 @@
 """A server behind a proxy: limits count the clients, not the proxy.
 
-Floods of wrong passwords: others sign in meanwhile, and an owner is not locked out of known devices.
+During floods of wrong passwords, others can sign in, and an owner is not locked out of known devices.
 """
 
 from __future__ import annotations

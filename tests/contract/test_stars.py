@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
-from tests.contract.expect import eventually, refused
+from tests.contract.conftest import ALL, Connect, MakeRest
+from tests.contract.expect import eventually, exported, refused
 from tests.contract.expect_groups import bring_back, one
 from tests.support.clients import Account, EventClient, RestClient
 
@@ -23,11 +22,6 @@ def starred(rest: RestClient, **query: Any) -> list[str]:
 
 def stars(client: EventClient) -> list[tuple[str, bool]]:
     return [(event.data["id"], event.data["on"]) for event in client.named("message_starred")]
-
-
-@pytest.fixture
-def made(group: MakeGroup, ann: Account, ben: Account) -> int:
-    return group(ann, ben)
 
 
 @pytest.mark.parametrize("by", ["ws", "rest"])
@@ -136,7 +130,4 @@ def test_starred_messages_come_in_pages_last_starred_first(
 def test_export_has_the_stars(rest: MakeRest, made: int, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(conversation_id=made)
     star(rest(ben), sent["id"])
-    export = rest(ben).json("POST", "/me/export")["exportId"]
-    eventually(lambda: rest(ben).json("GET", f"/me/exports/{export}")["status"] == "ready", "the export", timeout=30)
-    lines = [json.loads(line) for line in rest(ben).request("GET", f"/me/exports/{export}/file").text.splitlines()]
-    assert [line["id"] for line in lines if line.get("starred")] == [sent["id"]]
+    assert [line["id"] for line in exported(rest(ben)) if line.get("starred")] == [sent["id"]]

@@ -1,14 +1,18 @@
-"""What somebody without an account can do to a server: little."""
+"""People without an account can do little harm to a server."""
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.contract.conftest import Connect
-from tests.support.clients import Account, HandshakeRefused, WsClient, register
+from tests.support.clients import Account, HandshakeRefused, RestClient, WsClient, register
+from tests.support.clients.raw_ws import abort
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
@@ -34,6 +38,23 @@ def test_sockets_that_do_not_join_take_no_room(small_server: Stack, opened: list
     silent[1].wait_closed(30)  # not joined in time
     open_socket(small_server, account, opened).join()
     assert not any(client.ended for client in joined)
+
+
+def test_client_that_resets_during_the_handshake_is_no_fault(small_server: Stack) -> None:
+    """The answer to the upgrade failed then, with a status of 500 and a traceback in the log."""
+    account = register(small_server.base_url)
+    client = RestClient(small_server.base_url, account.access_token)
+    place = urlsplit(small_server.base_url)
+    for attempt in range(60):
+        ticket = client.json("POST", "/auth/ticket")["ticket"]
+        wire = socket.create_connection((place.hostname, place.port), 10)
+        head = f"GET /ws?ticket={ticket} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        wire.sendall(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+        time.sleep(attempt / 20_000)  # the server has read the request, and looks the ticket up
+        abort(wire)
+    client.close()
+    open_socket(small_server, account, []).join().finish()
+    assert "status=500" not in small_server.web[0].log()
 
 
 def open_socket(server: Stack, account: Account, opened: list[Any], credential: str = "header") -> WsClient:

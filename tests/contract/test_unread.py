@@ -67,7 +67,7 @@ def test_unread_messages_equal_the_history(
 ) -> None:
     made = group(ann, ben, eve)
     sent = [rest(ann).send(conversation_id=made, message=text)["id"] for text in ("one", "two")]
-    for who, emoji in ((eve, "👍"), (ben, "👍"), (ann, "❤")):
+    for who, emoji in ((eve, "👍"), (ben, "👍"), (ann, "❤️")):
         rest(who).react(sent[0], emoji, made)
     rest(eve).react(sent[1], "👍", made)
     rest(eve).react(sent[1], "👍", made, on=False)
@@ -77,7 +77,7 @@ def test_unread_messages_equal_the_history(
         return [(m["status"], m["reactions"]) for m in found if m["id"] in sent]
 
     both = {"emoji": "👍", "count": 2, "mine": True}
-    reactions: list[list[Any]] = [[both, {"emoji": "❤", "count": 1, "mine": False}], []]
+    reactions: list[list[Any]] = [[both, {"emoji": "❤️", "count": 1, "mine": False}], []]
     assert shown() == [("stored", reactions[0]), ("stored", reactions[1])]
     rest(eve).delivered(made, 2)
     assert shown() == [("delivered", reactions[0]), ("stored", reactions[1])]

@@ -1,4 +1,4 @@
-"""Who may write to a user: the first messages of others wait with a request, and the sender sees no difference."""
+"""Users limit who may write to them. The messages of others wait with a request, and the sender sees no difference."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def test_changing_the_setting_does_not_answer_what_waits(rest: MakeRest, ann: Ac
 def test_accepting_during_sends_shows_every_message_once(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, first: str
 ) -> None:
-    """Each message is either in what the accepting device fetches after ``resync`` or comes as an event."""
+    """The accepting device gets each message by a fetch after ``resync`` or as an event."""
     only(rest(ann), "nobody")
     client = connect(first, ann)
     conversation = rest(ben).direct(ann.user_id)["id"]
