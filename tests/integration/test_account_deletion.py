@@ -174,16 +174,18 @@ def test_lost_deletion_is_enqueued_again_and_may_run_twice(
     assert lost not in enqueued
 
 
-def test_taken_placeholder_name_is_avoided(store: Engine, shared: Container) -> None:
+def test_taken_placeholder_name_is_avoided_and_nothing_of_the_user_stays(store: Engine, shared: Container) -> None:
     [user] = add_users(shared.engine, 1)
     with store.begin() as conn:
+        conn.execute(text("UPDATE users SET locale = 'de', status_text = 'x' WHERE id = :u"), {"u": user})
         conn.execute(text("INSERT INTO users (username, display_name) VALUES (:n, 'x')"), {"n": f"deleted-{user}"})
     with writing(shared.engine) as conn:
         assert account_deletions.begin_deletion(conn, user, erase=False)
     with store.connect() as conn:
-        row = conn.execute(text("SELECT username, display_name FROM users WHERE id = :u"), {"u": user}).one()
+        query = text("SELECT username, display_name, locale, status_text FROM users WHERE id = :u")
+        row = conn.execute(query, {"u": user}).one()
     assert row[0].startswith(f"deleted-{user}-")
-    assert row[1] == "Deleted user"
+    assert tuple(row[1:]) == ("Deleted user", None, None)
 
 
 def test_deleted_user_is_refused_even_after_redis_was_lost(server: Stack, shared: Container, people: list[Any]) -> None:

@@ -118,6 +118,11 @@ def test_wrong_names_end_the_process_at_its_start(tmp_path: Path, case: str, pro
 BROKEN = {
     "missing module": ("[parley.media_storages]\nx = no_such_module:X\n", "no_such_module:X cannot be loaded"),
     "wrong type": ("[parley.media_storages]\nx = parley_pager:PAGER\n", "parley_pager:PAGER is not a StorageKind"),
+    "two policies": (
+        "[parley.policy]\nx = parley_rules:RULES\ny = parley_rules:OTHER_RULES\n",
+        "parley.policy: several policies are installed (other-rules, rules)",
+    ),
+    "no policy": ("[parley.policy]\nx = parley_pager:PAGER\n", "parley_pager:PAGER is not a Policy"),
     "taken name": (
         "[parley.push_providers]\nx = parley_pager:PAGER\ny = parley_pager:PAGER\n",
         "two installed packages define 'pager'",

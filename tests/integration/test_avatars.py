@@ -47,6 +47,11 @@ class Host:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.accounts.avatars.enqueue_user_news", lambda *_: None)
+
+
 @pytest.fixture
 def host() -> Iterator[Host]:
     made = Host()

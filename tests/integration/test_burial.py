@@ -57,7 +57,9 @@ class World:
         self.sessions = SessionRegistry(hub=self.hub, presence=self.presence, **vars(others))
         self.paused: list[Callable[[], None]] = []
         self.streams = SimpleNamespace(
-            replay=SimpleNamespace(changes_since=self._changes_since), run_replay=self.paused.append, max_backlog=1
+            replay=SimpleNamespace(changes_since=self._changes_since, news_since=lambda _user, _version: []),
+            run_replay=self.paused.append,
+            max_backlog=1,
         )
         self.bus = client.pubsub(ignore_subscribe_messages=True)
         self.bus.subscribe(keys.gateway_channel("here"))
@@ -96,14 +98,15 @@ class World:
         return reader
 
     def bury(self) -> None:
-        """What another gateway's heartbeat does after this one's is overdue."""
+        """Acts like another gateway's heartbeat after this gateway's heartbeat is overdue."""
         self.redis.zadd(keys.GATEWAYS, {"here": 1})
         names = [keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users("there"), keys.SEEN, keys.PLACES]
-        script(self.redis, "app.fanout", "beat")(keys=names, args=[keys.PREFIX, "there", 10_000])
+        names += [keys.FED, keys.FED_PRESENCE]
+        script(self.redis, "app.fanout", "beat", after="announce")(keys=names, args=[keys.PREFIX, "there", 10_000])
         assert not self.redis.exists(keys.gateway_users("here"))
 
     def beat(self) -> None:
-        """What this gateway's own heartbeat does when Redis has too few users."""
+        """Acts like this gateway's own heartbeat when Redis has too few users."""
         self.sessions.reregister_all()
         while len(self.presence) or not self.redis.sismember(keys.gateway_users("here"), BEN):
             gevent.sleep(0.001)

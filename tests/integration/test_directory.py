@@ -13,8 +13,8 @@ from app.core.errors import NotFound
 from app.message_log import keys
 from app.services.reading.directory import Directory
 from app.store import users
-from app.store.conversations import get_or_create_direct
 from app.store.engine import writing
+from app.store.open_direct import get_or_create_direct
 from tests.support.clients import Account, Refused, RestClient, WsClient, register
 from tests.support.processes import Stack
 
@@ -62,7 +62,7 @@ OPERATIONS: dict[str, tuple[str, str, Callable[[int], dict[str, Any]]]] = {
 
 
 def outcome(client: RestClient, name: str, group: int, user_id: int) -> tuple[object, object]:
-    """Returns what the caller learns, without the id and the id of the request."""
+    """Returns the answer to the caller, without the user's id and the id of the request."""
     method, path, options = OPERATIONS[name]
     try:
         answer = client.request(method, path.format(group=group, user=user_id), **options(user_id))

@@ -28,7 +28,11 @@ from tests.support.processes import Stack
 # Long enough that a busy machine confirms every change in time while nothing is down.
 OUTBOX = Path(tempfile.mkdtemp(prefix="parley-test-"))
 MAIL = {"MAIL_URL": OUTBOX.as_uri(), "MAIL_FROM": "a@b.example", "PUBLIC_URL": "https://chat.example"}
-STACK = {"env": {"ACK_WAIT_SECONDS": "6", "AUTH_ATTEMPTS_PER_MINUTE": "0", **MAIL}}
+SERVER_KEY = "the-key-of-a-host-for-the-test-of-documents"
+WEBHOOKS = {"WEBHOOK_PRIVATE_HOSTS": "127.0.0.1"}  # where nobody listens to what the test sends
+STACK = {
+    "env": {"ACK_WAIT_SECONDS": "6", "AUTH_ATTEMPTS_PER_MINUTE": "0", "SERVER_API_KEY": SERVER_KEY, **WEBHOOKS, **MAIL},
+}
 
 Call = Callable[..., httpx.Response]
 SWITCHES = {name: command for name, command in COMMANDS.items() if command.switch}
@@ -45,8 +49,9 @@ def ann(server: Stack) -> Account:
     return register(server.base_url)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ben(server: Stack) -> Account:
+    """A new one for each test, because tests make him an admin or let nobody add him to groups."""
     return register(server.base_url)
 
 
@@ -122,6 +127,7 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     picture = {"file": ("a.jpg", image_bytes(), "image/jpeg")}
     avatar = call("PUT", "/me/avatar", files=picture).json()["avatarUrl"].removeprefix("/api/v1")
     eventually(lambda: call("GET", avatar, token=None).status_code == 200, "the avatar")
+    call("PATCH", "/me", json={"status": {"text": "here", "until": None}, "doNotDisturbUntil": None})
     call("GET", "/users", params={"q": ben.username[:6]})
     call("GET", "/presence", params={"userIds": f"{ann.user_id},{ben.user_id}"})
 
@@ -133,10 +139,12 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     call("POST", f"/conversations/{one}/delivered", json={"seq": 2}, token=ben.access_token)
     call("POST", f"/conversations/{one}/read", json={"seq": 1}, token=ben.access_token)
     call("POST", f"/conversations/{one}/typing", json={"typing": True})
+    call("POST", f"/conversations/{one}/events", json={"type": "wave", "data": {"at": 1}})
     call("GET", "/conversations")
     call("GET", "/conversations", params={"limit": 1})
     call("GET", f"/conversations/{one}")
     call("GET", f"/conversations/{one}/messages", params={"limit": 1})
+    call("GET", f"/conversations/{one}/messages", params={"around": first["id"]})
     cursor = call("GET", "/events/poll").json()["cursor"]
     call("GET", "/events/poll", params={"cursor": cursor, "wait": 0})
     call("GET", "/openapi.json", token=None)
@@ -147,6 +155,7 @@ def test_rest_answers_are_as_documented(call: Call, documents: Documents, ann: A
     media(call, one)
     own_data(call, ben, first["id"], server)
     notifications(call)
+    server_api(call)
 
     # Neither answer is one JSON value. The export has its own tests in tests/contract/test_own_data.py.
     stream = {("GET", "/api/v1/events", 200), ("GET", "/api/v1/me/exports/{exportId}/file", 200)}
@@ -167,6 +176,96 @@ def notifications(call: Call) -> None:
     call("PATCH", "/push/settings", json={"doNotDisturb": hours})
     call("GET", "/push/settings")
     call("GET", "/push/outbox")
+
+
+def server_api(call: Call) -> None:
+    def as_host(method: str, path: str, **options: Any) -> httpx.Response:
+        return call(method, f"/server{path}", token=SERVER_KEY, **options)
+
+    fields = {"displayName": "Zoe", "email": "zoe@x.example", "locale": "de", "avatarUrl": "https://192.0.2.1/z.png"}
+    as_host("PUT", "/users/zoe", json=fields)
+    as_host("PUT", "/users/zoe", json={"displayName": "Zoe Anew"})
+    as_host("POST", "/users", json={"users": [{"externalId": "zoe"}, {"externalId": "yan"}]})
+    as_host("POST", "/users/zoe/tokens", json={"expiresIn": 60, "refresh": True})
+    as_host("POST", "/users/zoe/tokens", json={})
+    as_host("PUT", "/users/zoe/suspension", json={"until": "2999-01-01", "reason": "spam"})
+    as_host("GET", "/users/zoe")
+    as_host("POST", "/users/zoe/tokens", json={})
+    as_host("DELETE", "/users/zoe/suspension")
+    as_host("POST", "/users/zoe/sessions/end")
+    room = "/conversations/room"
+    as_host("PUT", room, json={"kind": "group", "name": "Room", "members": ["zoe"], "readOnly": True})
+    for method, path, body in host_changes():
+        as_host(method, room + path, json=body)
+    as_host("GET", room)
+    sent = as_host("POST", "/messages", json={"conversation": "room", "sender": "yan", "message": "hello"}).json()["id"]
+    reply = {"conversation": "room", "message": "news", "replyTo": sent, "metadata": {"a": 1}, "silent": True}
+    as_host("POST", "/messages/batch", json={"messages": [reply, {"conversation": "nowhere", "message": "x"}]})
+    as_host("POST", "/messages", json={"conversation": "nowhere", "message": "x"})
+    as_host("GET", f"{room}/messages")
+    as_host("PATCH", f"/messages/{sent}", json={"message": "hello again"})
+    as_host("DELETE", f"/messages/{sent}", params={"conversation": "room"})
+    as_host("GET", f"{room}/messages", params={"after": 0, "limit": 1})
+    streams(as_host, {"conversation": "room", "sender": "yan", "kind": "answer", "metadata": {"a": 1}})
+    call("GET", "/messages/unread", token=as_host("POST", "/users/yan/tokens").json()["accessToken"])
+    as_host("PUT", "/conversations/pair", json={"kind": "direct", "members": ["zoe", "yan"]})
+    as_host("GET", "/conversations/pair")
+    webhooks(as_host)
+    host_imports(as_host)
+    as_host("DELETE", room)
+    as_host("GET", room)
+    as_host("DELETE", "/users/zoe", params={"messages": "keep"})
+    as_host("GET", "/users/zoe")
+    as_host("GET", "/users/yan", json=None)
+    call("GET", "/server/users/yan")
+
+
+def streams(call: Call, first: dict[str, Any]) -> None:
+    """Writes a stream to its end, with every refusal."""
+    path = f"/streams/{call('POST', '/streams', json=first).json()['id']}"
+    for start, piece in ((0, "Hello"), (0, "Hello"), (9, "a gap"), (5, "x" * 8000)):
+        call("POST", f"{path}/append", json={"from": start, "text": piece})
+    call("POST", f"{path}/end", json={"message": "Hello, all"})
+    call("POST", f"{path}/end")
+    call("POST", f"{path}/end", json={"message": "another text"})
+    call("POST", f"{path}/append", json={"from": 5, "text": "too late"})
+    call("POST", "/streams", json={})
+
+
+def host_changes() -> list[tuple[str, str, dict[str, Any] | None]]:
+    """Returns calls that each change something of a group with one member, zoe."""
+    return [
+        ("PUT", "", {"description": "ours"}),
+        ("PATCH", "", {"name": "Hall", "avatarUrl": "https://192.0.2.1/h.png"}),
+        ("POST", "/members", {"members": [{"user": "yan", "role": "admin"}]}),
+        ("DELETE", "/members/zoe", None),
+    ]
+
+
+def host_imports(as_host: Call) -> None:
+    """An import that ends well, one that is wrong, and requests that begin none."""
+    lines = b'{"type": "user", "externalId": "imp", "colour": "red"}\n'
+    for body, status in ((lines, "done"), (lines + b"{", "failed")):
+        taken = as_host("POST", "/imports", content=body).json()
+        path = f"/imports/{taken['importId']}"
+        eventually(lambda path=path, status=status: as_host("GET", path).json()["status"] == status, status)
+    as_host("POST", "/imports", content=b"")
+    as_host("GET", "/imports/0")
+
+
+def webhooks(as_host: Call) -> None:
+    """An event that arrives nowhere, and the calls about it."""
+    made = as_host("POST", "/webhooks", json={"url": "https://127.0.0.1:9/hook", "types": ["user.updated"]}).json()
+    path = f"/webhooks/{made['webhookId']}"
+    cursor = as_host("GET", "/events", params={"wait": 0, "limit": 1}).json()["cursor"]
+    as_host("PUT", "/users/yan", json={"displayName": "Yan Anew"})
+    assert as_host("GET", "/events", params={"cursor": cursor, "types": "user.updated"}).json()["events"]
+    eventually(lambda: as_host("GET", f"{path}/deliveries").json()["deliveries"], "the delivery")
+    as_host("GET", f"{path}/deliveries", params={"state": "failed", "limit": 1})
+    as_host("POST", f"{path}/replay", json={"after": cursor})
+    as_host("PATCH", path, json={"types": None, "state": "off", "description": "all"})
+    as_host("GET", "/webhooks")
+    as_host("DELETE", path)
 
 
 def make_group(call: Call, *members: Account) -> int:
@@ -212,6 +311,11 @@ def make_group_changes(ben: Account) -> list[tuple[str, str, dict[str, Any] | No
         ("PUT", "/mute", {"until": "2099-01-01T00:00:00Z"}),
         ("PUT", "/archive", {"archived": True}),
         ("PUT", "/pin", {"pinned": True}),
+        ("PUT", "/draft", {"message": "Dear", "replyTo": str(uuid.uuid4())}),
+        ("DELETE", "/draft", None),
+        ("PUT", "/unread", None),
+        ("DELETE", "/unread", None),
+        ("POST", "/clear", {"seq": 1}),
     ]
 
 
@@ -221,9 +325,15 @@ def life_of_a_message(call: Call, ben: Account) -> None:
         call(method, f"/messages/{sent['id']}{path}", json=body)
         if path == "/pin" and method == "PUT":
             call("GET", f"/conversations/{sent['conversationId']}/pins")
+            call("GET", f"/conversations/{sent['conversationId']}/media", params={"kind": "image,file"})
             call("GET", f"/messages/{sent['id']}/receipts")
             call("GET", f"/messages/{sent['id']}/edits")
             call("GET", f"/conversations/{sent['conversationId']}/messages")
+    streams(call, {"receiverId": ben.user_id, "replyTo": sent["id"], "metadata": {"a": 1}})
+    grows = call("POST", "/streams", json={"conversationId": sent["conversationId"]}).json()["id"]
+    call("GET", f"/conversations/{sent['conversationId']}/messages")
+    call("POST", f"/messages/{grows}/stop")
+    call("POST", f"/messages/{uuid.uuid4()}/stop")
 
 
 def lists_of_messages() -> list[str]:
@@ -236,8 +346,10 @@ def message_changes() -> list[tuple[str, str, dict[str, Any] | None]]:
     return [
         ("PATCH", "", {"message": "second"}),
         ("PUT", "/reactions/%F0%9F%91%8D", None),
+        ("PUT", "/reactions?emoji=%F0%9F%98%80", None),
         *((method, f"/{command.switch}", None) for command in SWITCHES.values() for method in ("PUT", "DELETE")),
         ("DELETE", "/reactions/%F0%9F%91%8D", None),
+        ("DELETE", "/reactions?emoji=%F0%9F%98%80", None),
         ("DELETE", "", None),
     ]
 
@@ -330,6 +442,18 @@ def changes(documents: Documents, client: Any, message_id: str) -> None:
         client.command(name, data)
 
 
+def stream_commands(documents: Documents, client: Any, conversation_id: int) -> None:
+    id_ = str(uuid.uuid4())
+    for name, data in (
+        ("start_stream", {"id": id_, "conversationId": conversation_id}),
+        ("append_stream", {"id": id_, "from": 0, "text": "Hello"}),
+        ("end_stream", {"id": id_, "message": "Hello, all"}),
+        ("stop_stream", {"id": id_}),
+    ):
+        documents.check_command(name, data)
+        client.command(name, data)
+
+
 def test_events_are_as_documented(sessions: list[Any], call: Call, documents: Documents, ann: Account, ben: Account):
     mine, theirs, stream, poll = sessions
     for client in (theirs, stream, poll):
@@ -353,15 +477,39 @@ def test_events_are_as_documented(sessions: list[Any], call: Call, documents: Do
         documents.check_command(name, data)
         theirs.command(name, data)
     theirs.typing(conversation_id=message["conversationId"])
-    for name in ("resync", "message_delivered", "message_read", "typing"):
+    event = {"conversationId": message["conversationId"], "type": "wave", "data": {"at": 1}}
+    documents.check_command("send_event", event)
+    theirs.command("send_event", event)
+    for name in ("resync", "message_delivered", "message_read", "typing", "custom"):
         mine.next_event(name)
     changes(documents, mine, message["id"])
+    stream_commands(documents, mine, message["conversationId"])
+    draft = {"conversationId": message["conversationId"], "message": "Dear", "replyTo": message["id"]}
+    place = {"conversationId": message["conversationId"]}
+    own = (("set_draft", draft), ("mark_unread", {**place, "on": True}), ("clear_conversation", {**place, "seq": 1}))
+    for name, data in own:
+        documents.check_command(name, data)
+        mine.command(name, data)
     media_events(call, theirs, message["conversationId"])
     call("POST", "/conversations", json={"kind": "group", "name": "Us", "memberIds": [ben.user_id]})
     call("PUT", f"/conversations/{message['conversationId']}/mute", json={"until": None})
-    for name in ("message_updated", "reaction", "message_pinned", "message_deleted", "conversation_updated"):
+    call("PATCH", "/me", json={"displayName": "Ann Anew"})
+    call("PATCH", "/me", token=ben.access_token, json={"mayAddMe": "nobody"})
+    call("POST", "/conversations", json={"kind": "group", "name": "They", "memberIds": [ben.user_id]})
+    for name in (
+        "message_updated",
+        "message_append",
+        "reaction",
+        "message_pinned",
+        "message_deleted",
+        "conversation_updated",
+        "user_updated",
+        "request_updated",
+    ):
         theirs.next_event(name)
     mine.next_event("conversation_settings")
+    mine.next_event("draft_updated")
+    mine.next_event("conversation_cleared")
     for client in (stream, poll):
         client.next_event("receive_message")
     for client in sessions:
@@ -407,6 +555,8 @@ def unannounced_ends(call: Call, server: Stack) -> None:
     token = call("POST", "/auth/register", json={**account, "displayName": "Cyd"}, token=None).json()["accessToken"]
     for _ in range(2):
         call("POST", "/auth/login", json=account, token=None)
+    call("PUT", "/server/users/yan", json={}, token=SERVER_KEY)
+    call("POST", "/server/users/yan/tokens", json={}, token=SERVER_KEY)
     other = next(
         row["id"] for row in call("GET", "/auth/sessions", token=token).json()["sessions"] if not row["current"]
     )
@@ -414,6 +564,7 @@ def unannounced_ends(call: Call, server: Stack) -> None:
         redis.rename(keys.REVOKED, "kept")
         redis.set(keys.REVOKED, "no list")
         try:
+            call("POST", "/server/users/yan/sessions/end", token=SERVER_KEY)
             call("DELETE", f"/auth/sessions/{other}", token=token)
             call("POST", "/auth/sessions/end-others", token=token)
             call("POST", "/auth/login", json=account, token=None)
@@ -443,8 +594,36 @@ def unconfirmed_changes(call: Call, server: Stack, ben: Account) -> None:
     for id_, (method, path, _) in messages:
         if method == "DELETE" and path:
             call("PUT", f"/messages/{id_}{path}")
+    users = {"users": [{"externalId": "zoe"}, {"externalId": "yan"}]}
+    call("POST", "/server/users", json=users, token=SERVER_KEY)
+    rooms = [f"/server/conversations/room-{n}" for n in range(len(host_changes()))]
+    for room in rooms:
+        call("PUT", room, json={"kind": "group", "members": ["zoe"]}, token=SERVER_KEY)
+    news = {"conversation": "room-0", "message": "news"}
+    one, two = (call("POST", "/server/messages", json=news, token=SERVER_KEY).json()["id"] for _ in range(2))
+    grown = [call("POST", "/streams", json={"receiverId": ben.user_id}).json()["id"] for _ in range(2)]
+    in_room = {"conversation": "room-0", "sender": "zoe"}
+    grown.append(call("POST", "/server/streams", json=in_room, token=SERVER_KEY).json()["id"])
     server.kill_worker(0)
     try:
+        expect_unconfirmed(
+            call,
+            [
+                ("POST", f"/streams/{grown[0]}/end", {}),
+                ("POST", f"/messages/{grown[1]}/stop", {}),
+                ("POST", f"/server/streams/{grown[2]}/end", {"token": SERVER_KEY}),
+                ("POST", "/streams", {"json": {"receiverId": ben.user_id}}),
+                ("POST", "/server/streams", {"json": in_room, "token": SERVER_KEY}),
+            ],
+        )
+        hosts = [
+            (method, room + path, {"json": body, "token": SERVER_KEY})
+            for room, (method, path, body) in zip(rooms, host_changes(), strict=True)
+        ]
+        hosts.append(("POST", "/server/messages", {"json": news, "token": SERVER_KEY}))
+        hosts.append(("PATCH", f"/server/messages/{one}", {"json": {"message": "old"}, "token": SERVER_KEY}))
+        hosts.append(("DELETE", f"/server/messages/{two}", {"token": SERVER_KEY}))
+        expect_unconfirmed(call, hosts)
         requests = [(f"/conversations/{i}", change) for i, change in groups]
         requests += [(f"/messages/{i}", change) for i, change in messages]
         expect_unconfirmed(call, [(method, start + path, {"json": body}) for start, (method, path, body) in requests])

@@ -27,7 +27,7 @@ STACK = {"env": {"WRITES_PER_MINUTE": "0"}}
 
 
 class Held(NamedTuple):
-    """Ben has written twice to Ann, who lets nobody write to her."""
+    """Ann lets nobody write to her. Ben has written to her twice."""
 
     server: Stack
     ann: RestClient

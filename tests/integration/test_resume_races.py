@@ -1,6 +1,6 @@
 """Changes that are made while a session resumes: between the read of the tail and the read of Postgres.
 
-The replay leaves out what comes live anyway. Everything earlier must be in it, also if the same row has changed again.
+The replay omits changes that come live anyway. It must have all earlier ones, also if the same row has changed again.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def replayed(
     number = read_epoch(chat.redis)
     assert number is not None
     epoch.adopt(number)
-    replay = Replay(engine=chat.engine, redis=chat.redis, directs=DirectCache(), epoch=epoch)
+    stores: Any = {"engine": chat.engine, "redis": chat.redis, "requests": None}
+    replay = Replay(**stores, directs=DirectCache(), epoch=epoch, saw_epoch=lambda _: None)
     events: list[Event] = []
     begin, more = since, True
     while more:

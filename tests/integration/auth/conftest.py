@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,18 @@ def running_app(settings: Settings) -> Iterator[Flask]:
     app.extensions["parley"].gateway._started = True
     yield app
     app.extensions["parley"].close()
+
+
+@pytest.fixture(autouse=True)
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
+    """Returns the tasks that are enqueued from now on, each with its arguments. No worker runs here."""
+    tasks: list[tuple[str, tuple[Any, ...]]] = []
+
+    def send_task(name: str, arguments: tuple[Any, ...] = (), *_: Any, **__: Any) -> None:
+        tasks.append((name, arguments))
+
+    monkeypatch.setattr("app.task_queue.celery", lambda: SimpleNamespace(send_task=send_task))
+    return tasks
 
 
 @pytest.fixture(scope="module")

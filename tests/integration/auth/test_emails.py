@@ -1,4 +1,4 @@
-"""E-mail addresses, forgotten passwords, and what an operator can do."""
+"""E-mail addresses, forgotten passwords, notices about changes, and an operator's commands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import pyotp
 import pytest
 
 from app.config import ConfigError, Settings, read_settings
@@ -125,6 +126,25 @@ def test_a_new_address_tells_the_old_one_and_voids_its_links(
     assert "email" not in rest.json("GET", "/me", token=account.access_token)
 
 
+def test_turning_the_second_factor_on_or_off_sends_a_mail_to_the_owner(
+    rest: RestClient, smtp: SmtpServer, account: Account
+) -> None:
+    address = set_email(rest, smtp, account)
+    path, token = "/auth/second-factor", account.access_token
+    secret = rest.json("POST", path, json={"password": account.password}, token=token)["secret"]
+    assert status_of(rest, "POST", f"{path}/confirm", {"code": "000000"}, token) == 403
+    code = pyotp.TOTP(secret).now()
+    recovery = rest.json("POST", f"{path}/confirm", json={"code": code}, token=token)["recoveryCodes"]
+    turned_on = smtp.wait_for(address, 2)
+    assert turned_on["Subject"] == "Two-step sign-in was turned on"
+    assert "needs a code" in turned_on.get_content()
+    proof, german = {"password": account.password, "code": recovery[0]}, {"Accept-Language": "de"}
+    rest.request("DELETE", path, json=proof, token=token, headers=german)
+    turned_off = smtp.wait_for(address, 3)
+    assert turned_off["Subject"] == "Die Anmeldung in zwei Schritten ist aus"
+    assert "reicht jetzt das Passwort" in turned_off.get_content()
+
+
 def test_mails_are_limited_per_name_and_address(rest: RestClient) -> None:
     name = f"no-{secrets.token_hex(4)}"
     statuses = [status_of(rest, "POST", "/auth/password/forgot", {"username": name}) for _ in range(6)]
@@ -214,3 +234,20 @@ def test_an_operator_makes_a_link_and_ends_sign_ins(rest: RestClient, stack: Sta
     failed = operate(stack, "reset-password", "nobody-at-all")
     assert failed.returncode == 1
     assert "There is no user nobody-at-all." in failed.stderr
+
+
+def test_mails_are_in_the_language_that_the_user_chose_else_in_that_of_the_request(
+    rest: RestClient, smtp: SmtpServer, account: Account
+) -> None:
+    wanted = {"email": f"{account.username}@x.example", "password": account.password}
+    headers = {"Accept-Language": "de-CH, en"}
+    rest.request("PUT", "/me/email", json=wanted, token=account.access_token, headers=headers)
+    mail = smtp.wait_for(wanted["email"])
+    assert mail["Subject"] == "Bestätige deine E-Mail-Adresse"
+    assert "innerhalb von 24 Stunden" in mail.get_content()
+    rest.request("PATCH", "/me", json={"locale": "ja"}, token=account.access_token)
+    rest.request("POST", "/auth/email/verify", json={"token": token_in(mail, PAGE, "verify-email")})
+    rest.request("POST", "/auth/password/forgot", json={"username": account.username}, headers=headers)
+    mail = smtp.wait_for(wanted["email"], 2)
+    assert mail["Subject"] == "新しいパスワードの設定"
+    assert "30分以内" in mail.get_content()

@@ -29,10 +29,10 @@ def test_page_has_no_inline_scripts(api: Api) -> None:
 
 
 def test_files_named_by_the_page_exist(api: Api) -> None:
-    named = set(re.findall(r'(?:href|src)="(/(?:static|client)/[^"]+)"', api.get("/").text))
+    named = set(re.findall(r'(?:href|src)="(/assets/[^"]+)"', api.get("/").text))
     assert any(path.endswith(".js") for path in named)
     assert any(path.endswith(".css") for path in named)
-    assert "/client/parley.js" in named
+    assert any(path.endswith(".webmanifest") for path in named)
     for path in named:
         with api.get(path) as answer:
             assert answer.status_code == 200, path

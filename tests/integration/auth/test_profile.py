@@ -13,8 +13,8 @@ from tests.support.api_client import Api, assert_problem
 def test_profile_update_changes_only_the_given_fields(api: Api) -> None:
     account = api.register("profile.one", displayName="First")
     names = {"id": account.id, "username": "profile.one", "displayName": "First"}
-    may = {"mayAddMe": "everyone", "mayWriteToMe": "everyone"}
-    expected = {**names, "lastSeenVisible": "contacts", **may, "secondFactor": False}
+    may = {"mayAddMe": "everyone", "mayWriteToMe": "everyone", "hideBlockedMessages": False}
+    expected = {**names, "lastSeenVisible": "contacts", **may, "locale": None, "secondFactor": False}
     assert api.get("/api/v1/me", token=account.access).get_json() == expected
 
     def patch(body: dict[str, object]) -> dict[str, object]:
@@ -22,7 +22,8 @@ def test_profile_update_changes_only_the_given_fields(api: Api) -> None:
         assert answer.status_code == 200, answer.text
         return answer.get_json()
 
-    assert patch({"displayName": " Second ", "id": 7, "username": "stolen"}) == expected | {"displayName": "Second"}
+    answer = patch({"displayName": " Second ", "id": 7, "username": "stolen"})
+    assert answer == expected | {"displayName": "Second", "ignored": ["id", "username"]}
     assert patch({}) == expected | {"displayName": "Second"}
     assert patch({"avatarUrl": None}) == expected | {"displayName": "Second"}
     assert api.get("/api/v1/me", token=account.access).get_json() == expected | {"displayName": "Second"}
@@ -44,6 +45,10 @@ def test_profile_update_changes_only_the_given_fields(api: Api) -> None:
         ("avatarUrl", 5),
         ("lastSeenVisible", "friends"),
         ("lastSeenVisible", None),
+        ("locale", "tlh"),
+        ("locale", "de_DE"),
+        ("locale", ""),
+        ("locale", 5),
     ],
 )
 def test_invalid_change_names_its_field(api: Api, field: str, value: object) -> None:
@@ -93,7 +98,7 @@ def test_users_are_returned_by_their_ids(api: Api) -> None:
     assert users[1] == {"id": one.id, "username": one.username, "displayName": "Ida"}
 
 
-@pytest.mark.parametrize("ids", ["", "x", "1,", "1,,2", ",".join(["1"] * 101)])
+@pytest.mark.parametrize("ids", ["", "1,", "1,,2", ",".join(["1"] * 101)])
 def test_malformed_ids_are_invalid(api: Api, ids: str) -> None:
     answer = api.get(f"/api/v1/users?ids={ids}", token=api.register().access)
     assert assert_problem(answer, 422, "invalid")["errors"][0]["field"] == "ids"
@@ -108,3 +113,33 @@ def test_empty_search_is_invalid(api: Api, query: str) -> None:
 def test_user_search_needs_a_token(api: Api) -> None:
     assert_problem(api.get("/api/v1/users?q=a"), 401, "unauthorized")
     assert_problem(api.call("PATCH", "/api/v1/me", json={}), 401, "unauthorized")
+
+
+def test_chosen_language_is_kept_until_it_is_removed(api: Api) -> None:
+    account = api.register()
+
+    def patch(locale: str | None) -> object:
+        return api.call("PATCH", "/api/v1/me", token=account.access, json={"locale": locale}).get_json()["locale"]
+
+    assert patch("de-at") == "de-AT"
+    assert api.get("/api/v1/me", token=account.access).get_json()["locale"] == "de-AT"
+    assert patch("pt-BR") == "pt-BR"
+    assert patch(None) is None
+
+
+def test_errors_are_in_the_language_of_the_request_with_the_same_code(api: Api) -> None:
+    account = api.register()
+    taken = {"username": account.username, "password": "correct horse battery"}
+    french = api.call("POST", "/api/v1/auth/register", json=taken, headers={"Accept-Language": "fr-CA, en;q=0.5"})
+    assert french.status_code == 409
+    assert french.headers["Content-Language"] == "fr"
+    assert "Accept-Language" in french.headers["Vary"]
+    problem = french.get_json()
+    assert (problem["code"], problem["title"]) == ("conflict", "Conflit")
+    assert problem["detail"] == "Ce nom d’utilisateur est déjà pris."
+    short = {"username": "someone-else", "password": "short"}
+    german = api.call("POST", "/api/v1/auth/register", json=short, headers={"Accept-Language": "de"}).get_json()
+    assert german["errors"] == [{"field": "password", "message": "muss mindestens 8 Zeichen haben"}]
+    english = api.call("POST", "/api/v1/auth/register", json=short, headers={"Accept-Language": "tlh"})
+    assert english.headers["Content-Language"] == "en"
+    assert english.get_json()["errors"] == [{"field": "password", "message": "must have at least 8 characters"}]

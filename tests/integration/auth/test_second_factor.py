@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyotp
 import pytest
@@ -11,7 +12,6 @@ from sqlalchemy import select
 from app.container import Container
 from app.core.errors import Unauthorized
 from app.core.second_factor import ConfirmSecondFactor
-from app.services.accounts import delete_account
 from app.services.auth.enable_second_factor import confirm_second_factor
 from app.services.auth.one_time_codes import OneTimeCodes
 from app.store import exports
@@ -161,7 +161,7 @@ def test_older_keys_still_read_and_a_command_encrypts_with_the_first(make_api: M
     after = on_the_clock(make_api(secret_key="", secret_keys=(new,)))
     person = enable(before)
     assert give_code(rotated, challenge_for(rotated, person), person.code()).status_code == 200
-    # The new key alone cannot read it yet; recovery codes work in any case.
+    # Without the old key, the secret cannot be read yet. Recovery codes work in any case.
     assert_problem(give_code(after, challenge_for(after, person), person.code()), 401, "unauthorized")
     assert give_code(after, challenge_for(after, person), person.recovery[0]).status_code == 200
     told = after.app.test_cli_runner().invoke(args=["users", "reencrypt-second-factors"])
@@ -176,10 +176,12 @@ def test_older_keys_still_read_and_a_command_encrypts_with_the_first(make_api: M
     assert give_code(after, challenge_for(after, person), person.code()).status_code == 200
 
 
-def test_operator_turns_it_off(api: Api, parley: Container) -> None:
+def test_operator_turns_it_off(api: Api, parley: Container, enqueued: list[tuple[str, tuple[Any, ...]]]) -> None:
     person = enable(api)
     run = api.app.test_cli_runner().invoke
     assert run(args=["users", "disable-second-factor", person.account.username]).exit_code == 0
+    notice = "tasks.mail.send_second_factor_notice"
+    assert enqueued == [(notice, (person.account.id, True)), (notice, (person.account.id, False))]
     assert api.log_in(person.account.username).id == person.account.id
     act = acts_of(parley, person.account.id)[-2]
     assert (act.action, act.actor_id, act.details) == ("totp.disabled", None, {"byOperator": True})
@@ -208,8 +210,7 @@ def test_acts_are_recorded(api: Api, parley: Container) -> None:
     assert all(person.secret not in str(act.details) for act in acts)
 
 
-def test_deleted_account_keeps_no_secret(api: Api, parley: Container, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delete_account, "enqueue_deletion", lambda user_id: None)  # no worker runs here
+def test_deleted_account_keeps_no_secret(api: Api, parley: Container) -> None:
     person = enable(api)
     body = {"password": PASSWORD}
     assert api.call("DELETE", "/api/v1/me", json=body, token=person.account.access).status_code == 202

@@ -1,4 +1,4 @@
-"""What a sign-in shows of itself, when it ends, and which passwords are refused."""
+"""Sign-ins: the data that they show, their end, and the passwords that are refused."""
 
 from __future__ import annotations
 

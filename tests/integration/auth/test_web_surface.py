@@ -13,6 +13,7 @@ import redis
 
 from app.core.password_cost import MEMORY_KIB, PASSES
 from app.logs import JsonFormatter, TextFormatter
+from app.message_log import workers
 from app.message_log.workers import ALIVE_SECONDS, count_alive, heartbeat
 from app.services.auth.tickets import issue_ticket
 from tests.integration.auth.conftest import MakeApp
@@ -36,6 +37,17 @@ def test_every_answer_carries_the_security_headers(api: Api) -> None:
         assert "Strict-Transport-Security" not in headers
         assert headers["X-Request-ID"]
     assert api.get("/api/v1/me").headers["Cache-Control"] == "no-store"
+
+
+def test_widget_may_be_framed_by_listed_origins_only(api: Api, cors: Api, make_api: MakeApp) -> None:
+    nobody = api.get("/embed").headers
+    assert "frame-ancestors 'none';" in nobody["Content-Security-Policy"]
+    assert nobody["X-Frame-Options"] == "DENY"
+    listed = cors.get("/embed").headers
+    assert f"frame-ancestors {LISTED};" in listed["Content-Security-Policy"]
+    assert "X-Frame-Options" not in listed
+    assert cors.get("/").headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors *;" in make_api(allowed_origins=("*",)).get("/embed").headers["Content-Security-Policy"]
 
 
 def test_hsts_is_sent_in_production_over_https(make_api: MakeApp) -> None:
@@ -102,14 +114,12 @@ def test_readyz_answers_soon_if_a_store_never_answers(make_api: MakeApp) -> None
 def test_worker_without_a_recent_heartbeat_is_not_alive(
     redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
-
     redis_client.flushall()
     heartbeat(redis_client, "one")
     heartbeat(redis_client, "two")
     assert count_alive(redis_client) == 2
-    later = time.time() + ALIVE_SECONDS + 1
-    monkeypatch.setattr(time, "time", lambda: later)
+    later = workers._now(redis_client) + ALIVE_SECONDS + 2
+    monkeypatch.setattr(workers, "_now", lambda _client: later)
     assert count_alive(redis_client) == 0
 
 

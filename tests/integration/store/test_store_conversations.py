@@ -11,14 +11,13 @@ from app.store.batch_statement import Receipt
 from app.store.batch_writes import store_batch
 from app.store.conversations import (
     MemberState,
-    OpenedDirect,
     conversation_ids_of,
     get_one,
-    get_or_create_direct,
     list_page,
     load_state,
 )
 from app.store.engine import autocommit
+from app.store.open_direct import OpenedDirect, get_or_create_direct
 from app.store.sql import HotStatement
 from tests.factories.store import add_direct, add_group, add_pair, add_users, new_message, new_messages, next_version
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.store.conversations import MemberState, get_one, get_or_create_direct, load_state
+from app.store.conversations import MemberState, get_one, load_state
 from app.store.engine import writing
 from app.store.groups import create_group, page_members
+from app.store.open_direct import get_or_create_direct
 from tests.factories.store import add_direct, add_group, add_users, join, leave, next_version
 
 

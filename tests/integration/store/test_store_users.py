@@ -7,10 +7,11 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
-from app.store import auth_sessions, users
+from app.store import auth_sessions, people_names, users
 from app.store.engine import autocommit
+from app.store.external_users import get_or_create_external
 from tests.factories.store import add_users
 
 HOUR_MS = 3_600_000
@@ -56,6 +57,50 @@ def test_search_by_prefix_of_either_name(conn: Connection, prefix: str, found: l
     assert [user.username for user in users.search_by_prefix(conn, prefix)] == found
 
 
+@pytest.mark.parametrize(
+    ("name", "queries", "others"),
+    [
+        (
+            "Ünal Müller-Lüdenscheidt",
+            ["muller", "MULLER", "lud", "unal mul", "mul una", "Müller-Lüd"],
+            ["ller", "unal x"],
+        ),
+        ("Seán O’Brien", ["obrien", "brien", "o'brien", "O’Brien", "sean"], ["rien"]),
+        ("王小明", ["王", "小明", "明"], ["明小"]),
+        ("Αλέξανδρος Παππάς", ["αλεξανδρος", "παππασ", "ΠΑΠΠΑΣ"], []),
+        ("Алёна Королёва", ["алена", "королева", "КОРОЛЁВА"], ["лена"]),
+        ("Nguyễn Văn An", ["nguyen", "van an"], ["guyen"]),
+        ("مُحَمَّد علي", ["محمد", "علي"], []),
+        ("A B", ["a b", "b"], ["c", "a%", "a_", "%"]),
+    ],
+)
+def test_people_are_found_by_each_word_of_their_name(
+    conn: Connection, name: str, queries: list[str], others: list[str]
+) -> None:
+    made = users.insert_user(conn, f"nobody.{len(name)}.{ord(name[0])}", name)
+    assert made is not None
+
+    def found(query: str) -> bool:
+        contact = users.search_by_prefix(conn, query, 500)
+        return made.id in {user.id for user in contact}
+
+    assert [query for query in queries if not found(query)] == []
+    assert [query for query in others if found(query)] == []
+    users.update_profile(conn, made.id, display_name="Renamed Person")
+    assert [query for query in queries if found(query)] == []
+    assert found("person")
+
+
+def test_names_from_before_are_written_later(conn: Connection) -> None:
+    made = users.insert_user(conn, "from.before", "Erika Mustermann")
+    assert made is not None
+    conn.execute(text("DELETE FROM user_name_terms"))
+    assert users.search_by_prefix(conn, "mustermann") == []
+    assert people_names.write_names_after(conn, made.id - 1, 1) == made.id
+    assert [user.id for user in users.search_by_prefix(conn, "mustermann")] == [made.id]
+    assert people_names.write_names_after(conn, 2**60, 1) is None
+
+
 def test_search_stops_at_its_limit(conn: Connection) -> None:
     for name in ("lim.c", "lim.a", "lim.b"):
         users.insert_user(conn, name, name)
@@ -87,7 +132,7 @@ def test_last_seen_of_many_users_only_moves_forward(conn: Connection, engine: En
 def test_external_identity_becomes_one_user_under_concurrency(engine: Engine) -> None:
     def arrive(_: int) -> tuple[users.StoredUser, bool]:
         with autocommit(engine) as conn:
-            return users.get_or_create_external(conn, "https://idp", "s-1", username="Wanted", display_name="W")
+            return get_or_create_external(conn, "https://idp", "s-1", username="Wanted", display_name="W")
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(arrive, range(24)))
@@ -101,10 +146,10 @@ def test_external_identity_becomes_one_user_under_concurrency(engine: Engine) ->
 def test_external_identity_gets_a_generated_name_if_its_wish_is_unusable(conn: Connection, wish: str) -> None:
     users.insert_user(conn, "taken", "T")
     subject = f"subject of {wish}"
-    made, _ = users.get_or_create_external(conn, "https://idp", subject, username=wish)
+    made, _ = get_or_create_external(conn, "https://idp", subject, username=wish)
     assert made.username.startswith("u-")
-    assert users.get_or_create_external(conn, "https://idp", subject, username="other") == (made, False)
-    assert users.get_or_create_external(conn, "https://other", subject)[0].id != made.id
+    assert get_or_create_external(conn, "https://idp", subject, username="other") == (made, False)
+    assert get_or_create_external(conn, "https://other", subject)[0].id != made.id
 
 
 def new_session(conn: Connection, engine: Engine, lasts_ms: int = HOUR_MS) -> str:

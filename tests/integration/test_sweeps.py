@@ -1,0 +1,43 @@
+"""The tasks of beat while no store answers."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import redis
+
+from app.config import Settings
+from app.store.engine import create_engine
+from dev.processes import free_port
+from tasks import maintenance
+
+# From the text, because a task reads celeryconfig.py as soon as anybody asks for its name.
+SWEEPS = re.findall(r'^@sweep\("(\w+)"\)\ndef (\w+)', Path(maintenance.__file__).read_text(), re.MULTILINE)
+
+
+@pytest.fixture
+def away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("database_url", "redis_url", "secret_key"):  # celeryconfig.py reads them at the first task
+        monkeypatch.setenv(name.upper(), getattr(settings, name))
+    port = free_port()
+    engine = create_engine(replace(settings, database_url=f"postgresql+psycopg://nobody@127.0.0.1:{port}/none"))
+    with redis.Redis(port=port) as client:
+        container = SimpleNamespace(engine=engine, redis=client, settings=settings)
+        monkeypatch.setattr(maintenance, "container", lambda: container)
+        yield
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("away")
+@pytest.mark.parametrize(("name", "function"), SWEEPS)
+def test_sweep_without_stores_is_one_line(name: str, function: str, caplog: pytest.LogCaptureFixture) -> None:
+    getattr(maintenance, function)()
+    [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert record.getMessage().startswith(f"{name} is left to the next run: ")
+    assert record.exc_info is None
