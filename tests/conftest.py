@@ -161,7 +161,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the folders with the largest shares first, so that they do not run alone at the end."""
+    """Puts the folders with the largest shares first, so that the run does not end with one busy process."""
     items.sort(key=lambda item: _first(item.path.relative_to(TESTS).parts[0]))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Engine, text
 
 from app.store.batch_statement import NewMessage
-from app.store.conversations import get_or_create_direct
+from app.store.batch_writes import store_batch
 from app.store.engine import autocommit, writing
+from app.store.open_direct import get_or_create_direct
 from app.store.users import insert_user
 
 START_MS = 1_800_000_000_000
@@ -71,6 +73,13 @@ def new_message(conversation: int, seq: int, sender: int, **fields: object) -> N
 
 def new_messages(conversation: int, sender: int, count: int, first: int = 1) -> list[NewMessage]:
     return [new_message(conversation, seq, sender) for seq in range(first, first + count)]
+
+
+def say(engine: Engine, conversation: int, sender: int, *texts: str, first: int = 1, **fields: Any) -> list[NewMessage]:
+    """Stores messages with these texts, from the seq ``first`` on."""
+    messages = [new_message(conversation, first + i, sender, body=body, **fields) for i, body in enumerate(texts)]
+    store_batch(engine, 1, messages, [])
+    return messages
 
 
 def leave(engine: Engine, conversation: int, user: int, seq: int, version: int) -> None:

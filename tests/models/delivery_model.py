@@ -1,8 +1,8 @@
 """A small model of the message path, searched exhaustively: every interleaving of a few acts and one failure.
 
-One conversation, two senders, one reader. The model keeps what matters for delivery and membership: the log and the
-counters in Redis, the rows in Postgres, the drain between its steps, what is on the bus, and the reader's session with
-its position, its cursor and the messages on its screen. docs/correctness.md names the invariants in words.
+One conversation, two senders, one reader. The model keeps the state that delivery and membership depend on: the log
+and the counters in Redis, the rows in Postgres, the drain between its steps, the records on the bus, and the reader's
+session with its position, its cursor and the messages on its screen. docs/correctness.md names the invariants in words.
 
 ``Mechanisms`` switches on the mechanisms that keep the invariants. With all of them the search finds no violation;
 without any one of them it must find one. That proves that the model can see the fault that the mechanism prevents.
@@ -134,7 +134,7 @@ def broken(world: World, *, settled: bool) -> str | None:
     """Returns which invariant does not hold. Some hold always, the others once nothing more happens by itself."""
     session, store = world.session, world.store
     left = store.left_seq
-    replacing = session.fresh  # what is on the screen belongs to a lost history, and is about to go
+    replacing = session.fresh  # the messages on the screen belong to a lost history, and are about to go
     if left and not replacing and any(seq > left for seq, _ in session.screen):
         return "a removed member has a message written after the removal"
     if settled and session.step == "live":
@@ -164,7 +164,7 @@ def moves(world: World, has: Mechanisms) -> Iterator[tuple[str, World]]:
 
 
 def _append(world: World, kind: Kind, seq: int | None = None) -> World:
-    """What append.lua and change.lua do: count, log, publish."""
+    """Counts, logs and publishes, as append.lua and change.lua do."""
     redis = world.redis
     version = redis.version + 1
     number = seq if seq is not None else redis.seq + 1
@@ -249,7 +249,7 @@ def _join_beside(world: World, has: Mechanisms) -> World | None:
 
 
 def _cut_subscription(world: World, _: Mechanisms) -> World | None:
-    """What was on the bus is lost; the gateway subscribes again and brings its sessions up to date."""
+    """Loses the records on the bus. The gateway subscribes again and brings its sessions up to date."""
     if world.session.step != "live" or not world.redis.registered:
         return None
     session = _begin_resume(world.session, world.redis, since=world.session.position, fresh=False)
@@ -356,7 +356,7 @@ def _session_moves(world: World, has: Mechanisms) -> Iterator[tuple[str, World]]
 
 
 def _new_epoch(world: World) -> World:
-    """Gives up the history in Redis and begins anew from Postgres. Sessions resync."""
+    """Gives up the history in Redis and begins a new one from Postgres. Sessions resync."""
     store = world.store._replace(epoch=world.store.epoch + 1)
     version = world.greatest + 1
     redis = Redis(
@@ -394,7 +394,7 @@ def _show(session: Session, record: Record) -> Session:
 
 
 def _replay(session: Session, has: Mechanisms) -> Session:
-    """Lays the tail over the rows and shows what changed after ``since``, up to the horizon; then goes live."""
+    """Lays the tail over the rows and shows the changes after ``since``, up to the horizon; then goes live."""
     found = {row.seq: row for row in session.rows}
     stored = set(found)
     left = session.left_seq

@@ -74,6 +74,20 @@ def test_invalid_environment_gives_one_line_per_problem(env: dict[str, str], say
     assert all("\n" not in problem for problem in caught.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({**NEEDED, "SERVER_API_KEY": "short"}, "SERVER_API_KEY is shorter"),
+        ({**NEEDED, "SERVER_API_KEY": "with space " * 4}, "SERVER_API_KEY must have only visible ASCII"),
+        ({**PRODUCTION, "SERVER_API_KEY": "a" * 32}, "SERVER_API_KEY has too little variety"),
+    ],
+)
+def test_weak_server_key_is_refused(env: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read_settings(env)
+    assert read_settings({**PRODUCTION, "SERVER_API_KEY": secrets.token_urlsafe(32)}).server_api_key
+
+
 def test_several_keys_take_the_place_of_one() -> None:
     settings = Settings.from_env({**NEEDED, "SECRET_KEY": "", "SECRET_KEYS": " one-key , another-key,"})
     assert settings.keys == ("one-key", "another-key")

@@ -23,7 +23,9 @@ from app.config import Settings
 from app.core.avatars import AvatarForm
 from app.core.close_codes import CloseCode
 from app.core.errors import all_errors
-from app.core.kinds import COMMANDS, EVENTS, RECORDS, Kind, event_of
+from app.core.event_kinds import EVENTS
+from app.core.imports import Line
+from app.core.kinds import COMMANDS, RECORDS, Kind, event_of
 from app.core.media import UploadForm
 from app.core.records import Record
 from tests.support.processes import SECRET_KEY
@@ -70,10 +72,12 @@ def test_operation_names_are_unique():
 def test_documented_bodies_and_queries_are_the_parsed_ones():
     parsed = {
         name
-        for path in [*(ROOT / "app/api").glob("*.py"), *(ROOT / "app/transports").glob("*.py")]
-        for name in re.findall(r"parse_(?:body|query)\((\w+)\)", path.read_text())
+        for path in [*(ROOT / "app/api").rglob("*.py"), *(ROOT / "app/transports").glob("*.py")]
+        for name in re.findall(r"parse_(?:body|query)\((\w+)(?:, \w+=True)?\)", path.read_text())
     }
-    kinds = {kind for o in OPERATIONS for kind in (o.body, o.query) if kind is not None}
+    kinds = {
+        kind for o in OPERATIONS for kind in (o.body, o.query) if kind not in (None, Line)
+    }  # lines are read one by one
     documented = {"NewConversation" if kind == NewConversation else kind.__name__ for kind in kinds}
     undocumented = {"DemoCode"}  # app/api/page.py: for development only, not part of the API
     # the form is read without parsing
@@ -151,7 +155,15 @@ def test_protocol_page_names_everything():
     assert {int(code) for code in re.findall(r"^\| (\d{4}) \|", words, re.MULTILINE)} == set(CloseCode)
     for operation in OPERATIONS:
         path = operation.path.removeprefix("/api/v1").replace("{conversationId}", "{id}")
-        assert path in words, operation.name
+        assert path in words or operation.credential == "server", operation.name
+
+
+def test_page_of_the_server_api_names_every_operation():
+    words = (ROOT / "docs/server-api.md").read_text()
+    named = set(re.findall(r"`([A-Z]+) (/[^`?]*)", words))
+    operations = {(o.method, o.path.removeprefix("/api/v1/server")) for o in OPERATIONS if o.credential == "server"}
+    assert operations <= named
+    assert all(o.path.startswith("/api/v1/server/") for o in OPERATIONS if o.credential == "server")
 
 
 @pytest.mark.parametrize("document", [openapi(), asyncapi()], ids=["openapi", "asyncapi"])

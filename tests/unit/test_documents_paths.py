@@ -11,19 +11,31 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "client/*.md", "bench/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "client/*.md", "bench/*.md", "sdk/python/*.md")
     for path in ROOT.glob(pattern)
     if path.is_relative_to(ROOT)
 )
-SOURCES = ("app", "tasks", "dev", "bench", "migrations", "tests", "client", "gunicorn.conf.py", "celeryconfig.py")
+SOURCES = (
+    "app",
+    "tasks",
+    "dev",
+    "bench",
+    "migrations",
+    "tests",
+    "client",
+    "sdk",
+    "gunicorn.conf.py",
+    "celeryconfig.py",
+)
 SUFFIXES = {".py", ".js", ".lua", ".css", ".html", ".mts"}
 # Short names in a document are relative to its subject.
 BASES = {
     "docs/decisions/page.md": ("app/web/static/page",),
+    "docs/how-to/add-a-language.md": ("app/web/static/page",),
     "docs/decisions/groups.md": ("app/message_log/lua",),
     "docs/decisions/measurements.md": ("app/message_log/lua",),
 }
-FOLDERS = "app|bench|client|dev|docs|migrations|tasks|tests"
+FOLDERS = "app|bench|client|dev|docs|migrations|sdk|tasks|tests"
 FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|js|mts|lua|md|yml|ini|toml|html|css|png)")
 FOLDER = re.compile(rf"(?:{FOLDERS})(?:/[\w.-]+)*/?")
 # Examples, files of a deployment, and files that exist only at run time.
@@ -77,7 +89,7 @@ def source_files() -> Iterator[Path]:
 
 
 def test_documents_and_tests_that_the_source_cites_exist():
-    cited = re.compile(r"(?<![\w/.])(?:docs|tests)/[\w/.-]+\.(?:md|py|js|mts|png)|bench/README\.md")
+    cited = re.compile(r"(?<![\w/.])(?:docs|tests)/[\w/.-]+\.(?:md|py|json|js|mts|png)\b|bench/README\.md")
     missing = {
         f"{file.relative_to(ROOT)}: {path}"
         for file in source_files()

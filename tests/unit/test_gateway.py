@@ -18,6 +18,7 @@ from app.fanout.hub import Hub
 from app.gateway import epochs as epochs_module
 from app.gateway.blocking import BlockingPool
 from app.gateway.epochs import EpochKeeper
+from app.gateway.gateway import log_missing_gevent
 from app.gateway.sessions import SessionRegistry
 from app.gateway.timers import Timers
 from app.gateway.waiting import stored_waiter, wait_for_result
@@ -182,6 +183,15 @@ def test_lost_data_is_noticed_once_and_the_true_start_is_read_later(world: World
     assert world.redis.get(keys.EPOCH) == b"6:%d" % world.current.started_ms
 
 
+def test_late_publication_of_an_ended_epoch_changes_nothing(world: World) -> None:
+    world.keeper.present()
+    world.redis.lose_data()
+    world.keeper.present()
+    world.keeper.saw(5)
+    assert (world.lost, world.current.number) == (1, 6)
+    assert [world.keeper.is_over(number) for number in (0, 5, 6, 7)] == [False, True, False, False]
+
+
 def test_greatest_stored_version_is_kept_as_the_counter(world: World) -> None:
     world.greatest = 2**60
     world.keeper.present()
@@ -316,3 +326,15 @@ def test_sweep_ends_only_sessions_that_were_revoked() -> None:
         registry.enter(session)
     registry.end_revoked(lambda sid, user_id: sid == "s0" or user_id == 2)
     assert revoked == [sessions[0], sessions[2]]
+
+
+# --- its start
+
+
+def test_server_without_gevent_is_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    log_missing_gevent()
+    assert [record.message[:22] for record in caplog.records] == ["events reach nobody: t"]
+    caplog.clear()
+    monkeypatch.setattr("app.gateway.gateway.is_module_patched", lambda name: name == "threading")
+    log_missing_gevent()
+    assert caplog.records == []

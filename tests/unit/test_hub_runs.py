@@ -37,9 +37,6 @@ class Reader(Session):
         self.blocks += event.sse
         self.writes += 1
 
-    def hold(self) -> None:
-        self._catching_up, self._buffer = True, []
-
 
 def records(items: list[tuple[Kind, list[int]]]) -> list[list[Any]]:
     body = '"senderId":9,"message":"hello"'
@@ -55,7 +52,7 @@ def dispatch_to_readers(items: list[tuple[Kind, list[int]]], position: int, *, r
     for reader in readers:
         hub.add(reader)
         if holds:
-            reader.hold()
+            reader.begin_holding()
     hub.dispatch(1, records(items))
     if holds:
         for reader in readers:

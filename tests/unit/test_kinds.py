@@ -10,11 +10,11 @@ import pytest
 
 from app.api.documents.asyncapi import asyncapi
 from app.api.documents.operations import OPERATIONS
+from app.core.event_kinds import EVENTS
 from app.core.kind_rows import Audience, RecordKind, Replay, Storage
 from app.core.kinds import (
     CHANGES,
     COMMANDS,
-    EVENTS,
     MAKE_EVENT,
     MESSAGE_CHANGES,
     RECORDS,
@@ -27,6 +27,7 @@ from app.transports.commands import ACTS
 
 ROOT = Path(__file__).parents[2]
 CLIENT = "\n".join(path.read_text() for path in sorted((ROOT / "client/lib").glob("*.js")))
+EVENT_MAP = CLIENT.split("// --- events")[1].split("}} EventMap")[0]  # one typedef, several members a line
 HANDLED_BY_THE_SESSION = {"join", "ping"}
 
 
@@ -93,4 +94,4 @@ def test_every_command_is_in_the_client(name: str) -> None:
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_event_is_in_the_clients_types(name: str) -> None:
     if name not in ("ack", "pong"):  # answers that the client takes itself
-        assert re.search(rf"^ \*   {name}: ", CLIENT, re.MULTILINE), f"{name} is not in EventMap"
+        assert re.search(rf"\b{name}: ", EVENT_MAP), f"{name} is not in EventMap"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.logs import JsonFormatter, TextFormatter, logging_config, redact, set_request_id
+from app.logs import _SECRETS, JsonFormatter, TextFormatter, logging_config, redact, set_request_id
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl_-x"
 TICKET = "tkt_0123456789abcdefghijklmnopqrstuvwxyz-_ABCDE"
@@ -51,6 +51,19 @@ def test_credentials_are_redacted_everywhere(text: str) -> None:
 )
 def test_other_text_is_not_redacted(text: str) -> None:
     assert redact(text) == text
+
+
+WORDS = ["eyJ", "BEARER ", "tkt_", "TicKet", "tokEn", "PassWord", "paſſword", "secret", "_key", "AUTHORIZATION", "://"]
+FILLINGS = ["abcdef.abcd.", "tkt", "=", ": ", '"', "'", "\\", "abcdefgh", "1234", "https", ":", "@", "/", "ſ", "ß"]
+FRAGMENTS = st.sampled_from(WORDS) | st.sampled_from(FILLINGS)
+
+
+@given(st.lists(FRAGMENTS | st.text(max_size=3), max_size=12).map("".join))
+def test_lines_that_skip_the_patterns_hold_nothing_that_the_patterns_would_find(text: str) -> None:
+    expected = text
+    for pattern, replacement in _SECRETS:
+        expected = pattern.sub(replacement, expected)
+    assert redact(text) == expected
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()], ids=["json", "text"])

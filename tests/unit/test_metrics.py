@@ -118,6 +118,14 @@ def test_media_metrics_cover_uploads_outcomes_and_the_queue() -> None:
     assert samples["parley_media_staged_bytes", ()] == 9000
 
 
+def test_search_metrics_show_how_far_the_index_is_behind() -> None:
+    samples = samples_of(render({"search-index": {"search_behind": [12, 3.5, 1]}}, None))
+    assert samples["parley_search_behind_messages", ()] == 12
+    assert samples["parley_search_behind_seconds", ()] == 3.5
+    assert samples["parley_search_backfilling", ()] == 1
+    assert ("parley_search_behind_messages", ()) not in samples_of(render({}, None))
+
+
 def test_each_upload_step_is_counted_by_outcome() -> None:
     counters: Counter[str] = Counter()
     with counting_upload(counters, "form", begins=True, ends=True):

@@ -1,4 +1,4 @@
-"""Records that are not stored yet, applied over what Postgres has: it does not matter where the line runs."""
+"""Pending records are applied over the rows of Postgres. The result does not depend on how many are stored already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests take turns by network: few of one network at once, whatever the others do."""
+"""Requests take turns by network: only a few of one network are served at once."""
 
 from __future__ import annotations
 

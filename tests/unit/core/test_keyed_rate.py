@@ -1,4 +1,4 @@
-"""Turns of one key: a burst, then the rate, whatever others do."""
+"""Turns of one key: a burst, then the rate. Other keys make no difference."""
 
 from __future__ import annotations
 

@@ -1,0 +1,18 @@
+"""A group is shown with what Redis has of it, but never as newer than the messages that are shown with it."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from app.message_log.conversations import GroupNow
+from app.services.reading import replay_groups
+
+
+def test_message_of_the_meantime_does_not_count_in_last_seq(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = GroupNow({"name": "Orders anew"}, 2, [(1, "owner", 2, 2), (2, "member", 2, 2)], last_seq=2)
+    monkeypatch.setattr(replay_groups, "group_now", lambda *_: now)
+    read_before = {"id": 7, "kind": "group", "name": "Orders", "lastSeq": 1, "unread": 0, "lastMessage": {"seq": 1}}
+    view = replay_groups.group_now_over(read_before, redis=Redis())
+    assert view["lastSeq"] == view["lastMessage"]["seq"] == 1
+    assert (view["name"], view["memberCount"]) == ("Orders anew", 2)
