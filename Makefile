@@ -4,20 +4,31 @@ PORT ?= 8000
 # More arguments for test, bench, faults, conformance and attack: make test ARGS="-k resume"
 ARGS ?=
 export PORT
+# Without compiled files, each of the test processes compiles every test and pytest's plugins again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit check format bench faults conformance attack audit requirements clean
+.PHONY: help venv run shop support-bot ai-answer test unit check format bench faults conformance attack audit requirements clean
 
 help: ## Show this list
 	@echo "Parley. Needs Python 3.11 or newer; everything else is installed into .venv."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 venv:
 	@sh dev/venv.sh
 
 run: venv ## Start everything on PORT (8000), with embedded stores or with DATABASE_URL and REDIS_URL
 	@exec $(BIN)/python -m dev.run
+
+shop: venv ## Start an example: a shop with a chat on each order's page (APP_PORT, 8001)
+	@PYTHONPATH=sdk/python/src exec $(BIN)/python -m examples.run shop
+
+support-bot: venv ## Start an example: a bot that answers visitors, and calls a colleague
+	@PYTHONPATH=sdk/python/src exec $(BIN)/python -m examples.run support_bot
+
+ai-answer: venv ## Start an example: answers of a language model that stream
+	@PYTHONPATH=sdk/python/src exec $(BIN)/python -m examples.run ai_answer
 
 test: venv ## Run all tests on real PostgreSQL and Valkey
 	@$(BIN)/python -m pytest -n $${JOBS:-auto} --no-loadscope-reorder -q $(ARGS)
@@ -34,10 +45,17 @@ format: venv ## Format the code and write client/types/
 bench: venv ## Measure Parley and a Flask-SocketIO server in one run
 	@$(BIN)/python -m bench.run $(ARGS)
 
-faults: venv ## Kill processes and cut connections, 20 seeded runs of each; writes docs/reliability.md
+# The faults that need no crowd: docs/reliability.md says which one is where.
+OTHER_FAULTS := tests/push tests/conformance tests/webhooks tests/integration/drain tests/integration/test_migrations.py \
+  tests/contract/test_bad_frames.py tests/contract/test_strangers.py tests/contract/test_auth.py \
+  tests/contract/test_ended_sessions.py tests/contract/test_removal_window.py tests/contract/test_stream_sweep.py \
+  tests/integration/auth/test_web_surface.py
+
+faults: venv ## Kill processes, cut connections, fill disks, 20 seeded runs of each; writes docs/reliability.md
 	@mkdir -p .data && rm -f .data/faults.jsonl
-	@PARLEY_FAULT_RUNS=$${PARLEY_FAULT_RUNS:-20} PARLEY_FAULT_REPORT=.data/faults.jsonl \
-	  $(BIN)/python -m pytest tests/faults -m faults -v $(ARGS); status=$$?; \
+	@$(BIN)/python -m pytest -q $(OTHER_FAULTS)
+	@PARLEY_FAULT_RUNS=$${PARLEY_FAULT_RUNS:-20} PARLEY_FAULT_PAIRS=$${PARLEY_FAULT_PAIRS:-20} PARLEY_FAULT_REPORT=.data/faults.jsonl \
+	  $(BIN)/python -m pytest tests/faults -m faults -v -o faulthandler_timeout=3600 $(ARGS); status=$$?; \
 	  $(BIN)/python -m tests.faults.report .data/faults.jsonl && exit $$status
 
 conformance: venv ## Test the frame codec against RFC 6455 and fuzz it (the long form)

@@ -11,9 +11,15 @@ import gc
 import os
 import resource
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 from gunicorn.http.unreader import SocketUnreader
+
+# An application of a host is started in another directory.
+if str(Path(__file__).parent) not in sys.path:
+    sys.path.append(str(Path(__file__).parent))
 
 from app.logs import logging_config
 
@@ -108,14 +114,18 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Starts the gateway, and a greenlet that closes its sessions as soon as the worker must stop.
+    """Starts the gateways, and a greenlet that closes their sessions as soon as the worker must stop.
 
-    gunicorn's own timer is too late: its arbiter kills first, and sessions end without a close frame.
+    gunicorn's own timer is too late: its arbiter kills first, and sessions end without a close frame. The application
+    may be a host's that has mounted Parley, so the gateways are found without it.
     """
     import gevent  # noqa: PLC0415 - after patching
 
-    gateway = worker.app.wsgi().extensions["parley"].gateway
-    gateway.start()
+    from app.applications import containers  # noqa: PLC0415
+
+    for container in containers():
+        if container.gateway is not None:
+            container.gateway.start()
     # The objects loaded so far stay, so the collector need not visit them again. Young garbage is mostly acyclic.
     gc.collect()
     gc.freeze()
@@ -124,7 +134,8 @@ def post_worker_init(worker: Any) -> None:
     def drain_on_stop() -> None:
         while worker.alive:
             gevent.sleep(0.1)
-        gateway.drain(min(DRAIN_SECONDS, 1.0))
+        gateways = [container.gateway for container in containers() if container.gateway is not None]
+        gevent.joinall([gevent.spawn(gateway.drain, min(DRAIN_SECONDS, 1.0)) for gateway in gateways])
 
     worker.parley_drain = gevent.spawn(drain_on_stop)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dev import declarations
+from dev import declarations, page_texts, server_texts
 from dev.node import NoNode, node_tools
 
 _BIN = Path(sys.executable).parent
@@ -31,6 +31,7 @@ def main() -> int:
         name: partial(_passes, name, [str(_BIN / tool), *rest]) for name, (tool, *rest) in CHECKS.items()
     }
     checks["javascript"] = _javascript_passes
+    checks["texts"] = _texts_pass
     failed = [name for name in sys.argv[1:] or checks if not checks[name]()]
     print(f"check: {'failed: ' + ', '.join(failed) if failed else 'all passed'}")
     return 1 if failed else 0
@@ -46,6 +47,15 @@ def _javascript_passes() -> bool:
         problems = str(missing)
     passed = _report("javascript", not problems, started, problems)
     return passed and _passes("javascript", [str(compiler), "--project", "dev/javascript/page.json"])
+
+
+def _texts_pass() -> bool:
+    started = time.monotonic()
+    try:
+        problems = "\n".join(filter(None, [page_texts.problems(), server_texts.problems()]))
+    except NoNode as missing:
+        problems = str(missing)
+    return _report("texts", not problems, started, problems)
 
 
 def _passes(name: str, command: list[str]) -> bool:

@@ -10,14 +10,18 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dev.node import NoNode, node_tools
 
 ROOT = Path(__file__).parents[1]
 TYPES = ROOT / "client" / "types"
-ENTRIES = ("parley.d.ts", "lib/types.d.ts")
+# What an application can import, by the project that checks it. The types of the second are less complete.
+ENTRIES = {
+    "dev/javascript": ("parley.d.ts", "react-native.d.ts", "lib/types.d.ts"),
+    "dev/javascript/parts.json": ("widget.d.ts", "react/index.d.ts", "state/store.d.ts"),
+}
 _IMPORT = re.compile(r"""(?:from|import\() ?"(\.[^"]+)\.js\"""")
 
 
@@ -46,16 +50,21 @@ def write() -> int:
 
 def _compiled() -> tuple[str, dict[str, str]]:
     """Returns the compiler's output, and the declarations by their path below client/types/."""
-    with tempfile.TemporaryDirectory() as directory:
-        command = [str(node_tools() / ".bin" / "tsc"), "--project", "dev/javascript", "--noEmit", "false"]
-        command += ["--declaration", "--emitDeclarationOnly", "--rootDir", ".", "--outDir", directory]
-        result = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-        return result.stdout + result.stderr, dict(_reached(Path(directory, "client").resolve()))
+    output = ""
+    made: dict[str, str] = {}
+    for project, entries in reversed(ENTRIES.items()):  # the complete types win
+        with tempfile.TemporaryDirectory() as directory:
+            command = [str(node_tools() / ".bin" / "tsc"), "--project", project, "--noEmit", "false"]
+            command += ["--declaration", "--emitDeclarationOnly", "--rootDir", ".", "--outDir", directory]
+            result = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+            output += result.stdout + result.stderr
+            made |= dict(_reached(Path(directory, "client").resolve(), entries))
+    return output, made
 
 
-def _reached(directory: Path) -> Iterator[tuple[str, str]]:
+def _reached(directory: Path, entries: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yields the declarations that an application can reach: the entries and everything that they import."""
-    waiting = [directory / name for name in ENTRIES]
+    waiting = [directory / name for name in entries]
     seen = set()
     while waiting:
         path = waiting.pop().resolve()

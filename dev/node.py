@@ -1,6 +1,6 @@
 """The tools that check and test the project's JavaScript: Node, and the packages of dev/javascript.
 
-The project itself needs neither, because client/ and app/web/ are served as they are.
+The project itself needs neither: the server puts the page's modules together, in Python.
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ def _environment(port: int, stores: dict[str, str]) -> dict[str, str]:
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
     env.setdefault("DRAIN_SECONDS", DRAIN_SECONDS)
     env.setdefault("HOST", "127.0.0.1")
-    env.setdefault("WORKER_CONCURRENCY", "2")
+    env.setdefault("STRICT_REQUESTS", "true")
+    env.setdefault("WORKER_CONCURRENCY", "3")
     if not _has_no_demo(env):
         env["DEMO_KEY"] = secrets.token_urlsafe(24)
     return env
