@@ -14,7 +14,6 @@ import contextlib
 import logging
 import os
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from app.config import Settings
 from app.message_log import keys
 from app.message_log.workers import heartbeat
 from app.redis_connections import one_connection
+from tasks.worker_name import worker_name
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,30 @@ class DrainProcess:
             process.wait()
 
 
+def watch_log(
+    connect: Callable[[], Redis], name: str, start_drain: Callable[[], None], stopped: threading.Event
+) -> None:
+    """Looks at the log, and says now and then that worker ``name`` is alive, until ``stopped`` is set. Survives a Redis
+    that is away, also when it starts.
+    """
+    while not stopped.is_set():
+        try:
+            with connect() as redis:
+                _watch_through(redis, name, start_drain, stopped)
+        except RedisError:  # nothing can be stored until Redis is back
+            stopped.wait(LOOK_SECONDS)
+
+
+def _watch_through(redis: Redis, name: str, start_drain: Callable[[], None], stopped: threading.Event) -> None:
+    watch, beat_at = LogWatch(redis, start_drain), 0.0
+    # Workers that started together look at different times, so that one of them finds the lease of the other.
+    while not stopped.wait(LOOK_SECONDS * random.uniform(0.75, 1.25)):
+        watch.look()
+        if time.monotonic() >= beat_at:
+            heartbeat(redis, name)
+            beat_at = time.monotonic() + HEARTBEAT_SECONDS
+
+
 class LogWatcher(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no types
     """A step of the worker's start. It comes before the consumer, which waits for the broker."""
 
@@ -110,17 +134,9 @@ class LogWatcher(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no
 
     def _watch(self) -> None:
         settings = Settings.from_env()
-        name = f"{socket.gethostname()}:{os.getpid()}"  # as the pool processes call this worker
-        beat_at = 0.0
-        redis = one_connection(settings, timeout_seconds=TIMEOUT_SECONDS)
-        watch = LogWatch(redis, self._drain.start)
-        # Workers that started together look at different times, so that one of them finds the lease of the other.
-        while not self._stopped.wait(LOOK_SECONDS * random.uniform(0.75, 1.25)):
-            try:
-                watch.look()
-                if time.monotonic() >= beat_at:
-                    heartbeat(redis, name)
-                    beat_at = time.monotonic() + HEARTBEAT_SECONDS
-            except RedisError:
-                continue  # there is nothing to store until Redis is back; one_connection connects again
-        redis.close()
+        watch_log(
+            lambda: one_connection(settings, timeout_seconds=TIMEOUT_SECONDS),
+            worker_name(os.getpid()),
+            self._drain.start,
+            self._stopped,
+        )

@@ -15,8 +15,9 @@ from app.message_log.append import Append, AppendLimits
 from app.services.messaging.before_send import BeforeSend
 from app.services.messaging.worker_changes import WorkerChanges
 from app.task_queue import wake_drain
+from tasks.worker_name import worker_name
 
-NAME = f"{socket.gethostname()}:{os.getppid()}"
+NAME = worker_name(os.getppid())
 
 
 def process_name(work: str = "worker") -> str:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.core.errors import Overloaded
 from app.gateway.heartbeat import DrainWaker
 from app.message_log import keys
-from tasks.log_watcher import LOOKS, LogWatch
+from tasks.log_watcher import LOOKS, LogWatch, watch_log
 from tests.twins.memory_redis import MemoryRedis
+
+
+class ClosableRedis(MemoryRedis):
+    closed = False
+
+    def __enter__(self) -> ClosableRedis:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
 
 
 def watched() -> tuple[MemoryRedis, LogWatch, list[str]]:
@@ -48,6 +60,32 @@ def test_a_drain_between_two_looks_starts_the_count_again() -> None:
         redis.set(keys.LEASE, "token")
         watch.look()
     assert started == []
+
+
+def test_watcher_that_starts_while_redis_is_away_watches_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    beats = set[str]()
+    monkeypatch.setattr("tasks.log_watcher.LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("tasks.log_watcher.heartbeat", lambda _redis, name: beats.add(name))
+    redis, refusals, stopped, started = ClosableRedis(), 2, threading.Event(), threading.Event()
+    redis.xadd(keys.LOG, {"b": "record"})
+
+    def connect() -> ClosableRedis:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise RedisConnectionError("refused")
+        return redis
+
+    watching = threading.Thread(target=watch_log, args=(connect, "host:1", started.set, stopped), daemon=True)
+    watching.start()
+    begun = started.wait(30)
+    stopped.set()
+    watching.join(30)
+    assert begun
+    assert not watching.is_alive()
+    assert redis.closed
+    assert beats == {"host:1"}
+    assert refusals == -1  # a connection that works is kept
 
 
 def test_gateway_wakes_one_drain_at_a_time_and_survives_a_broker_that_is_away(
