@@ -160,6 +160,7 @@ class Batcher:
 
     def _watch(self) -> None:
         while True:
+            self._submitted.wait()
             gevent.sleep(LATE_EVERY_SECONDS)
             self._answer_late()
 
