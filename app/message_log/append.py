@@ -129,8 +129,10 @@ class Append:
         gateway = self._gateway
         heads: list[Any] = []
         ends: list[bytes] = []
-        looked_up = min((operation.epoch for operation in operations if operation.epoch), default=0)
-        for kind, conversation_id, user_id, what, body, session_id, changed, _ in operations:
+        looked_up = 0
+        for kind, conversation_id, user_id, what, body, session_id, changed, epoch in operations:
+            if epoch:
+                looked_up = min(looked_up or epoch, epoch)
             heads += (kind, conversation_id, user_id, what)
             # The last five fields of the record, packed without an array header, as the record contains them.
             message_id = (changed or what) if kind == Kind.MESSAGE else changed
@@ -141,9 +143,9 @@ class Append:
         answer = unpack(self._script(keys=self._keys, args=arguments, client=self._client))
         if answer[0] is False:
             raise EpochLostError
-        epoch, wake, flat = answer
-        self._saw_epoch(epoch)
-        self._saw_version(epoch, max(flat[2::4], default=0))
+        current, wake, flat = answer
+        self._saw_epoch(current)
+        self._saw_version(current, max(flat[2::4], default=0))
         if wake:
             self._wake()
         return list(zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True))

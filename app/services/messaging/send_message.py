@@ -194,7 +194,10 @@ class _Sending:
             submitted()
 
     def is_new(self) -> bool:
-        """Returns whether the id cannot have been used before without leaving a dedupe mark in this epoch of Redis."""
+        """Returns whether the id cannot have been used before without leaving a dedupe mark in this epoch of Redis.
+
+        Notes the epoch for which that holds.
+        """
         now = now_ms()
         self.looked_up = self.sender.epoch.number
         return surely_new(self.id, now_ms=now, marks_since_ms=self.sender.epoch.dedupe_complete_since_ms(now))
