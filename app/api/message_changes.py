@@ -16,10 +16,10 @@ from app.api.operation import CONVERSATION, CONVERSATIONS, MESSAGES, MISSING, An
 from app.api.parsing import json_response, parse_body, parse_query
 from app.container import current_gateway
 from app.core.change_answers import ChangeAck, EarlierTexts, MessageReceipts, PinnedMessages
+from app.core.command_kinds import COMMANDS
 from app.core.commands import DeleteMessage, EditMessage, Emoji, Id, React, SwitchMessage, Time
 from app.core.errors import Forbidden, NotFound, Rejected
 from app.core.ids import UUID
-from app.core.kinds import COMMANDS
 from app.core.message_answers import StarredMessages
 from app.core.metadata import Metadata
 from app.services.messaging.change_message import CHANGES

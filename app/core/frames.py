@@ -8,10 +8,10 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from app.core.command_kinds import COMMANDS
 from app.core.commands import MAX_REF, Command, Ref
 from app.core.errors import Invalid
 from app.core.invalid_input import UNDECODABLE, invalid_from
-from app.core.kinds import COMMANDS
 from app.core.unknown_fields import take_unknown
 
 

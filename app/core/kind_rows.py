@@ -1,4 +1,4 @@
-"""The rows of the tables in kinds.py."""
+"""The rows of the tables in kinds.py, command_kinds.py and event_kinds.py."""
 
 from __future__ import annotations
 

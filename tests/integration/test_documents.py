@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from app.api.documents.operations import OPERATIONS
-from app.core.kinds import COMMANDS
+from app.core.command_kinds import COMMANDS
 from app.message_log import keys
 from tests.contract.expect import eventually
 from tests.support.clients import Account, PollClient, Refused, SseClient, WsClient, register

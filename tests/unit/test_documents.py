@@ -22,10 +22,11 @@ from app.api.documents.page import page
 from app.config import Settings
 from app.core.avatars import AvatarForm
 from app.core.close_codes import CloseCode
+from app.core.command_kinds import COMMANDS
 from app.core.errors import all_errors
 from app.core.event_kinds import EVENTS
 from app.core.imports import Line
-from app.core.kinds import COMMANDS, RECORDS, Kind, event_of
+from app.core.kinds import RECORDS, Kind, event_of
 from app.core.media import UploadForm
 from app.core.records import Record
 from tests.support.processes import SECRET_KEY

@@ -10,11 +10,11 @@ import pytest
 
 from app.api.documents.asyncapi import asyncapi
 from app.api.documents.operations import OPERATIONS
+from app.core.command_kinds import COMMANDS
 from app.core.event_kinds import EVENTS
 from app.core.kind_rows import Audience, RecordKind, Replay, Storage
 from app.core.kinds import (
     CHANGES,
-    COMMANDS,
     MAKE_EVENT,
     MESSAGE_CHANGES,
     RECORDS,

@@ -9,10 +9,10 @@ from app.api.documents.openapi import VERSION
 from app.api.documents.schemas import Schema, schemas_of
 from app.core.answers import ErrorData
 from app.core.close_codes import CloseCode
+from app.core.command_kinds import COMMANDS
 from app.core.commands import MAX_FRAME_BYTES
 from app.core.errors import all_errors
 from app.core.event_kinds import EVENTS
-from app.core.kinds import COMMANDS
 
 ACKS = tuple(dict.fromkeys(kind.ack for kind in COMMANDS.values() if kind.ack is not None))
 

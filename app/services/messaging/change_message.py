@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Engine
 
 from app.clock import now_ms
+from app.core.command_kinds import COMMANDS
 from app.core.commands import (
     ClearConversation,
     DeleteMessage,
@@ -27,7 +28,7 @@ from app.core.commands import (
 )
 from app.core.emoji import checked_emoji
 from app.core.errors import Conflict, Forbidden, Invalid
-from app.core.kinds import COMMANDS, SHADOWS, Kind
+from app.core.kinds import SHADOWS, Kind
 from app.core.message_view import View, body_for_edit
 from app.core.records import HOST, MessageBody, ReactedBody, SwitchBody, encode_body
 from app.core.times import ms_of_time

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from app.core.command_kinds import COMMANDS
 from app.core.commands import Command, SendMessage
 from app.core.errors import Invalid
 from app.core.events import answer_frame
 from app.core.frames import decode_command, decode_frame, without_unknown_fields
 from app.core.groups import NewDirect, NewGroup
-from app.core.kinds import COMMANDS
 from app.core.unknown_fields import NotedRef, decode_noting, is_strict, refusal_of, take_unknown
 
 ID = "0190b3c4-1234-7abc-8def-0123456789ab"
