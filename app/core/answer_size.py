@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 ANSWER_BYTES = 256 * 1024
 # The rest of the answer, beside the items: names, a cursor, the frame.
@@ -21,6 +23,11 @@ def count_fitting(items: Iterable[Any]) -> int:
     if len(_encode(items)) <= ANSWER_BYTES - ENVELOPE_BYTES:
         return len(items)
     return count_within((len(_encode(item)) + 1 for item in items), ANSWER_BYTES - ENVELOPE_BYTES)
+
+
+def first_fitting(items: list[T], limit: int) -> list[T]:
+    """Returns the first items: at most ``limit``, and as many as fit into one answer."""
+    return items[: count_fitting(items[:limit])]
 
 
 def count_within(sizes: Iterable[int], bound: int) -> int:

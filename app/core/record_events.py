@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -176,10 +176,14 @@ def group_view(record: Record, now: Any) -> dict[str, Any]:
         "memberCount": member_count,
         "lastSeq": last_seq,
         "updatedAt": rfc3339(record.sent_ms),
-        **({"members": members_view(members)} if members is not False else {}),
+        **({"members": member_views(_fours(members))} if members is not False else {}),
     }
 
 
-def members_view(flat: list[Any]) -> list[dict[str, Any]]:
-    rows = zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)
-    return [{"userId": u, "role": role, "deliveredSeq": d, "readSeq": r} for u, role, d, r in rows]
+def member_views(members: Iterable[tuple[int, str, int, int]]) -> list[dict[str, Any]]:
+    """Returns the members, who are given as (user, role, delivered, read)."""
+    return [{"userId": u, "role": role, "deliveredSeq": d, "readSeq": r} for u, role, d, r in members]
+
+
+def _fours(flat: list[Any]) -> Iterable[tuple[int, str, int, int]]:
+    return zip(flat[::4], flat[1::4], flat[2::4], flat[3::4], strict=True)

@@ -30,6 +30,10 @@ class Record(NamedTuple):
     session_id: str
     gateway: str
 
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.conversation_id, self.seq
+
 
 def unpack_records(blob: bytes) -> list[Record]:
     """Returns the records of one log entry. Raises ValueError if the bytes are not a log entry."""

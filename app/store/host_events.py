@@ -109,7 +109,7 @@ def feed_records(conn: Connection, records: Sequence[tuple[Record, Any]]) -> int
     """
     shadows = _shadow_messages(conn, [record for record, _ in records if record.kind in MESSAGE_CHANGES])
     made = [
-        (record, part, fed._replace(data=marked_shadow(fed.data)) if _place(record) in shadows else fed)
+        (record, part, fed._replace(data=marked_shadow(fed.data)) if record.place in shadows else fed)
         for record, body in records
         for part, fed in enumerate(FEED[record.kind](record, body) if record.kind in FEED else ())
     ]
@@ -122,10 +122,6 @@ def feed_records(conn: Connection, records: Sequence[tuple[Record, Any]]) -> int
     ]
     insert_events(conn, events)
     return len(events)
-
-
-def _place(record: Record) -> tuple[int, int]:
-    return record.conversation_id, record.seq
 
 
 def _shadow_messages(conn: Connection, changes: Sequence[Record]) -> set[tuple[int, int]]:

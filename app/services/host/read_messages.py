@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Connection, Engine
 
-from app.core.answer_size import count_fitting
+from app.core.answer_size import first_fitting
 from app.core.errors import Invalid, NotFound
 from app.core.kinds import MESSAGES
 from app.core.message_view import View
@@ -68,8 +68,8 @@ class HostReader:
         for place, view in found.views.items():
             if found.only_viewer(place) is not None:
                 view["shadow"] = True
-        views = [found.views[place] for place in sorted(found.views) if _within(place[1], before, after)]
-        shown = _first(views, limit) if after is not None else _first(views[::-1], limit)[::-1]
+        views = found.between(before, after)
+        shown = first_fitting(views, limit) if after is not None else first_fitting(views[::-1], limit)[::-1]
         return {"messages": shown, "hasMore": len(views) > len(shown)}
 
     def name_of_change(self, view: View) -> int:
@@ -96,15 +96,6 @@ class HostReader:
     def _messages(self, conn: Connection, conversation_id: int, rows: Sequence[StoredMessage]) -> Messages:
         self._directs.load(conn, [conversation_id])
         found = Messages(HOST, sees_all=True)
-        for row, view in zip(rows, message_views(conn, rows, HOST, directs=self._directs), strict=True):
-            found.put_row(row, view)
+        found.put_rows(rows, message_views(conn, rows, HOST, directs=self._directs))
         found.mark_stored()
         return found
-
-
-def _first(views: list[View], limit: int) -> list[View]:
-    return views[: count_fitting(views[:limit])]
-
-
-def _within(seq: int, before: int | None, after: int | None) -> bool:
-    return (before is None or seq < before) and (after is None or seq > after)

@@ -8,6 +8,7 @@ from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.metadata import with_metadata
+from app.core.record_events import member_views
 from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, group_now
 from app.redis_calls import redis_errors_as_overloaded
@@ -63,10 +64,7 @@ def _of_redis(view: View, now: GroupNow) -> View:
 def _with_members(view: View, members: Any) -> View:
     view.pop("members", None)
     if members is not None:
-        view["members"] = [
-            {"userId": user, "role": role, "deliveredSeq": delivered, "readSeq": read}
-            for user, role, delivered, read in members
-        ]
+        view["members"] = member_views(members)
     return view
 
 

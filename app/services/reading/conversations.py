@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from msgspec import UNSET
-from msgspec.structs import replace
 from redis import Redis
 from sqlalchemy import Connection, Engine
 
-from app.core.answer_size import count_fitting
+from app.core.answer_size import count_fitting, first_fitting
 from app.core.errors import Invalid, NotFound
 from app.core.kinds import MESSAGES, Kind, is_message_for
 from app.core.message_view import View
-from app.core.records import Record, SettingsBody, decode_as
+from app.core.record_events import member_views
+from app.core.records import Record
 from app.core.times import rfc3339
 from app.message_log.conversations import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded
@@ -24,19 +22,19 @@ from app.services.reading.count_unread import by_conversation
 from app.services.reading.delivery_status import received
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.drafts import draft_now, stored_draft_view
+from app.services.reading.member_marks import marked, read_seq_now, with_own_mark
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
 from app.services.reading.replay_groups import group_now_over, info_view
+from app.services.reading.settings_now import settings_now
 from app.store import conversations as store
 from app.store import groups, messages
 from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
 from app.store.engine import reading
 from app.store.host_conversations import find_by_external_id
-from app.store.replay import settings_since
 
-READS = (Kind.READ, Kind.SHADOW_READ)
 LastMessages = dict[int, tuple[View, bool]]
 
 _CURSOR = re.compile(r"(\d{1,18})-(\d{1,16})", re.ASCII)
@@ -60,11 +58,11 @@ class ConversationReader:
             if summary is None:
                 raise NotFound
             self._directs.load(connection, [conversation_id])
-            (summary,) = _settings_over(connection, user_id, [summary], tail.records)
+            (summary,) = settings_now(connection, user_id, [summary], tail.records)
             last = self._last_messages(connection, user_id, [summary], tail.records)
         view = self._view(user_id, summary, tail.records, last)
         shown = group_now_over(view, redis=self._redis) if summary.kind == "group" else view
-        return _with_own_mark(shown, user_id, _read_seq(user_id, summary, tail.records))
+        return with_own_mark(shown, user_id, read_seq_now(user_id, summary, tail.records))
 
     def with_external_id(self, user_id: int, external_id: str) -> list[View]:
         """Returns the conversation to which the host gave this id, if the user is in it."""
@@ -90,7 +88,7 @@ class ConversationReader:
             rows, more = store.list_page(connection, user_id, before=before, limit=limit)
             self._directs.load(connection, [row.id for row in rows])
             shown = [row for row in rows if members is None or row.id in members.of[user_id]]
-            shown = _settings_over(connection, user_id, shown, records)
+            shown = settings_now(connection, user_id, shown, records)
             last = self._last_messages(connection, user_id, shown, records)
         grouped = by_conversation(records)
         views = [self._listed(user_id, row, grouped.get(row.id, []), last) for row in shown]
@@ -118,14 +116,11 @@ class ConversationReader:
             found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
             found.add_quotations(connection)
         show_open_streams(self._redis, found.views.values())
-        members = _marked(summary.members, tail.records)
-        views = {seq: view for (_, seq), view in found.views.items() if _within(seq, before, after)}
+        members = marked(summary.members, tail.records)
         for place, view in found.views.items():
             view.update(_received(view, summary, members, user_id, stored=found.is_stored(place)))
-        ordered = [views[seq] for seq in sorted(views)]
-        shown = ordered[:limit] if after is not None else ordered[-limit:]
-        fitting = count_fitting(shown if after is not None else reversed(shown))
-        shown = shown[:fitting] if after is not None else shown[-fitting:]
+        ordered = found.between(before, after)
+        shown = first_fitting(ordered, limit) if after is not None else first_fitting(ordered[::-1], limit)[::-1]
         return {"messages": shown, "hasMore": page.has_more or len(ordered) > len(shown)}
 
     def page_members(self, user_id: int, conversation_id: int, after: int, limit: int, name: str = "") -> View:
@@ -135,7 +130,7 @@ class ConversationReader:
             if store.get_one(connection, user_id, conversation_id) is None:
                 raise NotFound
             rows = groups.page_members(connection, conversation_id, after, limit + 1, name)
-        page: View = {"members": [_member_view(row) for row in _marked(rows[:limit], tail.records)]}
+        page: View = {"members": member_views(marked(rows[:limit], tail.records))}
         if len(rows) > limit:
             page["cursor"] = str(rows[limit - 1].user_id)
         return page
@@ -156,8 +151,7 @@ class ConversationReader:
 
     def _stored_messages(self, connection: Connection, user_id: int, rows: list[messages.StoredMessage]) -> Messages:
         found = Messages(user_id)
-        for row, view in zip(rows, message_views(connection, rows, user_id, directs=self._directs), strict=True):
-            found.put(view, row.version, row.created_version)
+        found.put_rows(rows, message_views(connection, rows, user_id, directs=self._directs))
         found.mark_stored()
         return found
 
@@ -179,9 +173,9 @@ class ConversationReader:
         tail: list[Record],
         last: LastMessages,
     ) -> View:
-        members = _marked(summary.members, tail)
+        members = marked(summary.members, tail)
         new = [r for r in tail if is_message_for(r, user_id) and r.seq > summary.last_seq]
-        read_seq = _read_seq(user_id, summary, tail)
+        read_seq = read_seq_now(user_id, summary, tail)
         view: View = {
             "id": summary.id,
             "kind": summary.kind,
@@ -198,7 +192,7 @@ class ConversationReader:
             view["mutedUntil"] = rfc3339(summary.muted_until_ms)
             view["exceptMentions"] = summary.except_mentions
         if members and summary.member_count <= store.MEMBERS_SHOWN:
-            view["members"] = [_member_view(member) for member in members]
+            view["members"] = member_views(members)
         if summary.marked_unread_seq is not None and summary.marked_unread_seq >= read_seq:
             view["markedUnread"] = True
         if draft := draft_now(user_id, summary.draft, tail):
@@ -223,10 +217,6 @@ def _rows_up_to(rows: Sequence[ConversationSummary], conversation_id: int) -> in
     return next(n for n, row in enumerate(rows, 1) if row.id == conversation_id)
 
 
-def _within(seq: int, before: int | None, after: int | None) -> bool:
-    return (before is None or seq < before) and (after is None or seq > after)
-
-
 def _decode(cursor: str) -> ActivityCursor:
     match = _CURSOR.fullmatch(cursor)
     if match is None:
@@ -238,77 +228,8 @@ def _activity(view: View) -> tuple[str, int]:
     return view["updatedAt"], view["id"]
 
 
-def _read_seq(user_id: int, summary: ConversationSummary, tail: Iterable[Record]) -> int:
-    """Returns how far the user has read, also if only they see that."""
-    return max([summary.read_seq, *(r.seq for r in tail if r.kind in READS and r.user_id == user_id)])
-
-
-def _with_own_mark(view: View, user_id: int, read_seq: int) -> View:
-    for member in view.get("members", ()):
-        if member["userId"] == user_id:
-            member["readSeq"] = max(member["readSeq"], read_seq)
-    return view
-
-
-def _member_view(member: MemberState) -> View:
-    return {
-        "userId": member.user_id,
-        "role": member.role,
-        "deliveredSeq": member.delivered_seq,
-        "readSeq": member.read_seq,
-    }
-
-
-def _marked(members: list[MemberState], tail: list[Record]) -> list[MemberState]:
-    """Returns members with their present marks, including those that are not stored yet."""
-    marks: dict[int, tuple[int, int]] = {}
-    for record in tail:
-        if record.kind in (Kind.DELIVERED, Kind.READ):
-            delivered, read = marks.get(record.user_id, (0, 0))
-            read = max(read, record.seq) if record.kind == Kind.READ else read
-            marks[record.user_id] = (max(delivered, record.seq), read)
-    moved = []
-    for member in members:
-        delivered, read = marks.get(member.user_id, (0, 0))
-        moved.append(
-            member._replace(delivered_seq=max(member.delivered_seq, delivered), read_seq=max(member.read_seq, read))
-        )
-    return moved
-
-
 def _received(
     view: View, summary: ConversationSummary, members: list[MemberState], user_id: int, *, stored: bool
 ) -> View:
     known = members if summary.member_count <= len(members) else []
     return received(view, known, user_id, in_group=summary.kind == "group", stored=stored)
-
-
-def _settings_over(
-    conn: Connection, user_id: int, summaries: Sequence[ConversationSummary], tail: Iterable[Record]
-) -> list[ConversationSummary]:
-    """Returns this user's ``summaries`` with the settings of ``tail``, which was read before them. A record applies
-    only if it is newer than the row in Postgres; without such records there is no query.
-    """
-    waiting = [r for r in tail if r.kind == Kind.SETTINGS and r.user_id == user_id]
-    if not waiting:
-        return list(summaries)
-    stored = {row.conversation_id: row.version for row in settings_since(conn, user_id, waiting[0].version - 1)}
-    changes: dict[int, dict[str, Any]] = {}
-    for record in waiting:
-        if record.version > stored.get(record.conversation_id, 0):
-            changes.setdefault(record.conversation_id, {}).update(_settings_columns(record))
-    return [replace(summary, **changes.get(summary.id, {})) for summary in summaries]
-
-
-def _settings_columns(record: Record) -> dict[str, Any]:
-    body = decode_as(SettingsBody, record.body)
-    found: dict[str, Any] = {}
-    if body.muted_until is not UNSET:
-        found["muted_until_ms"] = body.muted_until or None
-    if body.archived is not UNSET:
-        found["archived"] = body.archived
-    if body.pinned is not UNSET:
-        found["pinned_ms"] = record.sent_ms if body.pinned else None
-    if body.marked_unread is not UNSET:
-        found["marked_unread_seq"] = record.seq if body.marked_unread else None
-    return found

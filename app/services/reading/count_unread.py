@@ -9,12 +9,13 @@ from sqlalchemy import Engine
 
 from app.core.kinds import MESSAGES_FOR_ALL, Kind
 from app.core.records import Record
+from app.services.reading.member_marks import READS
 from app.services.reading.memberships import memberships_now
 from app.store import messages
 from app.store.engine import reading
 from app.store.unread_tail import count_with_floor
 
-_READS = (Kind.READ, Kind.SHADOW_READ, Kind.CLEARED)
+_READS = (*READS, Kind.CLEARED)
 
 
 def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> list[dict[int, int]]:

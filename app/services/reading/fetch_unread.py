@@ -67,7 +67,7 @@ class UnreadFetcher:
         with reading(self._engine) as connection:
             pages = unread_messages(connection, requests, admitted=members.tail.admitted(user_ids))
             self._directs.load(connection, {row.conversation_id for page in pages for row in page.messages})
-            rows = {_place(row): row for page in pages for row in page.messages}
+            rows = {row.place: row for page in pages for row in page.messages}
             views = {place: self._view(row) for place, row in rows.items()}
             show_media(connection, views.values())
             details = _details(connection, rows, requests)
@@ -154,14 +154,8 @@ def _unread(user_id: int, member_of: set[int], stored: Page, found: Found) -> Me
     unread = Messages(user_id)
     for row in stored.messages:
         if row.conversation_id in member_of and row.seq > read_now.get(row.conversation_id, 0):
-            place = _place(row)
-            view = found.details.show(dict(found.views[place]), user_id, place)
-            unread.put(view, row.version, row.created_version)
+            unread.put_row(row, found.details.show(dict(found.views[row.place]), user_id, row.place))
     unread.mark_stored()
     for conversation_id, read_seq in read_now.items():
         unread.apply(r for r in tail[conversation_id] if r.kind not in MESSAGES or is_unread(r, user_id, read_seq))
     return unread
-
-
-def _place(row: StoredMessage) -> Place:
-    return row.conversation_id, row.seq

@@ -53,9 +53,7 @@ class MessageFinder:
         with reading(self._engine) as connection:
             rows = message_life.locate(connection, user_id, message_id, conversation_id)
             self._directs.load(connection, {row.conversation_id for row in rows})
-            views = message_views(connection, rows, user_id, directs=self._directs)
-            for row, view in zip(rows, views, strict=True):
-                found.put_row(row, view)
+            found.put_rows(rows, message_views(connection, rows, user_id, directs=self._directs))
             found.apply(record for record in members.tail.records if record.id == message_id)
             found.add_quotations(connection, members.since)
         seen = [

@@ -69,7 +69,7 @@ def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int,
     """Returns messages as one user sees them, with reactions, media and quotes. Runs one query for each of the three,
     for any number of rows.
     """
-    places = [(row.conversation_id, row.seq) for row in rows]
+    places = [row.place for row in rows]
     details = message_life.details_for(conn, places, [user_id])
     views = []
     for row, place in zip(rows, places, strict=True):
@@ -81,6 +81,6 @@ def message_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int,
 
 def exported_views(conn: Connection, rows: Sequence[StoredMessage], user_id: int) -> list[View]:
     """Returns messages as a user's own data contains them: as the user sees them, without quotes."""
-    details = message_life.details_for(conn, [(row.conversation_id, row.seq) for row in rows], [user_id])
-    views = [details.show(stored_message(row), user_id, (row.conversation_id, row.seq)) for row in rows]
+    details = message_life.details_for(conn, [row.place for row in rows], [user_id])
+    views = [details.show(stored_message(row), user_id, row.place) for row in rows]
     return show_media(conn, views)

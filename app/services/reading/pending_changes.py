@@ -7,7 +7,7 @@ a state, and the records of one user come in order, so it is applied whenever it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -47,6 +47,19 @@ class Messages:
         if row.shadow:
             self._shadows.add(row.place)
 
+    def put_rows(self, rows: Sequence[StoredMessage], views: Iterable[View]) -> None:
+        """Adds stored messages with their views, which are in the same order."""
+        for row, view in zip(rows, views, strict=True):
+            self.put_row(row, view)
+
+    def between(self, before: int | None, after: int | None) -> list[View]:
+        """Returns messages of one conversation by seq. ``before`` and ``after`` are exclusive bounds, or None."""
+        return [
+            self.views[place]
+            for place in sorted(self.views)
+            if (before is None or place[1] < before) and (after is None or place[1] > after)
+        ]
+
     def only_viewer(self, place: Place) -> int | None:
         """Returns the sender if nobody else sees the message, because the sender had a shadow suspension."""
         return self.views[place]["senderId"] if place in self._shadows else None
@@ -61,7 +74,7 @@ class Messages:
     def apply(self, tail: Iterable[Record]) -> None:
         """Applies records that are not stored yet, oldest first."""
         for record in tail:
-            place = record.conversation_id, record.seq
+            place = record.place
             if is_message_for(record, self._user_id) or (self._sees_all and record.kind in MESSAGES):
                 if place not in self.views:
                     self._arrive(place, record)

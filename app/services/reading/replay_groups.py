@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from app.core.avatars import shown
 from app.core.kinds import Kind
 from app.core.metadata import with_metadata
-from app.core.record_events import settings_view
+from app.core.record_events import member_views, settings_view
 from app.core.records import Record
 from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, Tail, group_now
@@ -66,10 +66,7 @@ def _of_redis(conversation_id: int, now: GroupNow) -> View:
     view: View = {"id": conversation_id, "kind": "group", **with_metadata(now.info), "memberCount": now.member_count}
     view["lastSeq"] = now.last_seq
     if now.members is not None:
-        view["members"] = [
-            {"userId": user, "role": role, "deliveredSeq": delivered, "readSeq": read}
-            for user, role, delivered, read in now.members
-        ]
+        view["members"] = member_views(now.members)
     return view
 
 
@@ -83,10 +80,7 @@ def _of_store(summary: ConversationSummary) -> View:
         "updatedAt": rfc3339(summary.activity_us // 1000),
     }
     if summary.member_count <= conversations.MEMBERS_SHOWN:
-        view["members"] = [
-            {"userId": m.user_id, "role": m.role, "deliveredSeq": m.delivered_seq, "readSeq": m.read_seq}
-            for m in summary.members
-        ]
+        view["members"] = member_views(summary.members)
     return view
 
 

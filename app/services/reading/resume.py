@@ -180,14 +180,13 @@ class Replay:
         self, conn: Connection, user_id: int, page: messages.Page, tail: list[Record], streams: Sequence[Place]
     ) -> Messages:
         self._directs.load(conn, {row.conversation_id for row in page.messages})
-        there = {(row.conversation_id, row.seq) for row in page.messages}
-        new = {_place(record) for record in tail if is_message_for(record, user_id)}
-        changed = {_place(record) for record in tail if record.kind in MESSAGE_CHANGES} | set(streams)
+        there = {row.place for row in page.messages}
+        new = {record.place for record in tail if is_message_for(record, user_id)}
+        changed = {record.place for record in tail if record.kind in MESSAGE_CHANGES} | set(streams)
         changed -= there | new
         rows = [*page.messages, *messages_at(conn, user_id, sorted(changed))]
         found = Messages(user_id)
-        for row, view in zip(rows, message_views(conn, rows, user_id, directs=self._directs), strict=True):
-            found.put(view, row.version, row.created_version)
+        found.put_rows(rows, message_views(conn, rows, user_id, directs=self._directs))
         found.apply(tail)
         return found
 
@@ -217,10 +216,6 @@ def _was_for(tail: Tail, user_id: int, record: Record) -> bool:
         elif user_id in change.left:
             inside = inside and record.version <= change.version
     return inside
-
-
-def _place(record: Record) -> Place:
-    return record.conversation_id, record.seq
 
 
 def _message_event(epoch: int, view: View, version: int, arrives: bool) -> Event:
