@@ -73,6 +73,17 @@ class Operation(NamedTuple):
     epoch: int = 0
 
 
+def message_operand(
+    id_: str, quoted: Any = None, flags: int = 0, *, sent_ms: int | None = None
+) -> str | tuple[Any, ...]:
+    """Returns the ``what`` of a message. Only an imported one, whose flags are BY_HOST, has a ``sent_ms``."""
+    if sent_ms is not None:
+        return id_, False, flags, sent_ms
+    if flags:
+        return id_, False if quoted is None else quoted, flags
+    return id_ if quoted is None else (id_, quoted)
+
+
 @dataclass(frozen=True, slots=True)
 class AppendLimits:
     max_records: int

@@ -7,13 +7,12 @@ message. Any other record is stored unchanged. It does nothing if a later change
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import Engine
 
 from app.core.kinds import Kind
 from app.core.records import Record, unpack_record
-from app.message_log.append import SHADOW, Decided, Operation
+from app.message_log.append import SHADOW, Decided, Operation, message_operand
 from app.services.drain.store_records import RecordStore
 from app.store.dead_letters import delete_dead_letter, delete_tombstone, find_dead_letter
 from app.store.engine import reading, writing
@@ -68,7 +67,7 @@ class DeadLetterRetry:
         return record
 
     def _send_again(self, record: Record) -> None:
-        what: Any = (record.id, False, SHADOW) if record.kind == Kind.SHADOW_MESSAGE else record.id
+        what = message_operand(record.id, flags=SHADOW * (record.kind == Kind.SHADOW_MESSAGE))
         operation = Operation(Kind.MESSAGE, record.conversation_id, record.user_id, what, record.body, id=record.id)
         (decided,) = self._send([operation])
         if decided not in ACCEPTED:

@@ -17,7 +17,7 @@ from app.core.kinds import Kind
 from app.core.records import MessageBody, encode_body
 from app.fanout.presence import online
 from app.message_log import keys
-from app.message_log.append import Decided, Operation
+from app.message_log.append import BY_HOST, Decided, Operation, message_operand
 from app.message_log.conversations import GroupNow, group_now
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import import_live, import_plans
@@ -133,7 +133,7 @@ def _operation(message: LiveMessage) -> Operation:
         body.reply_to = message.reply_to
     if "metadata" in message.extra:
         body.metadata = message.extra["metadata"]
-    what = [message.id, False, 1, message.sent_ms]
+    what = message_operand(message.id, flags=BY_HOST, sent_ms=message.sent_ms)
     return Operation(Kind.MESSAGE, message.conversation_id, message.sender_id, what, encode_body(body), "", message.id)
 
 

@@ -13,7 +13,7 @@ from app.core.before_send import Asked, Verdict
 from app.core.commands import SendMessage
 from app.core.errors import Overloaded, ParleyError
 from app.services.messaging.before_send import HookQueue
-from app.services.messaging.send_checks import Ack
+from app.services.messaging.send_checks import Ack, Outcome
 from app.store.messages import ExistingMessage
 
 
@@ -24,7 +24,7 @@ class Hooked(Protocol):
     user_id: int
     conversation_id: int
     command: SendMessage
-    outcome: Callable[[Ack | None, ParleyError | None], None]
+    outcome: Outcome
 
     def begin(self, submitted: Callable[[], None] | None) -> bool: ...
 

@@ -18,7 +18,7 @@ from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.mark_retries import CallLater, MarkRetries, is_temporary
 from app.services.messaging.receipt_batcher import ReceiptBatcher
 from app.services.messaging.refusals import refusal
-from app.services.messaging.send_message import Outcome
+from app.services.messaging.send_checks import Outcome
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import RunBlocking
 from app.store import receipts as stored_receipts

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.core.commands import SendMessage, check_text
-from app.core.errors import Invalid, Unauthorized
+from app.core.errors import Invalid, ParleyError, Unauthorized
 from app.core.times import rfc3339
 from app.store.engine import reading
 from app.store.messages import ExistingMessage, find_existing
 
 Ack = dict[str, Any]
+Outcome = Callable[[Ack | None, ParleyError | None], None]
 # Asks the host's policy whether the user may write in the conversation. May block. Raises Forbidden, NotFound,
 # Overloaded.
 CheckWrite = Callable[[int, int], None]

@@ -11,7 +11,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from app.clock import now_ms
 from app.core.commands import SendMessage
@@ -20,7 +19,7 @@ from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
 from app.core.kinds import Kind
 from app.core.records import MessageBody, encode_body
-from app.message_log.append import BEGINS_STREAM, BY_HOST, SHADOW, Decided, Decision, Operation
+from app.message_log.append import BEGINS_STREAM, BY_HOST, SHADOW, Decided, Decision, Operation, message_operand
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.before_send import HookQueue
@@ -29,15 +28,13 @@ from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_body import new_body
 from app.services.messaging.message_references import NO_REFERENCES, ReferenceFinder, has_references
 from app.services.messaging.refusals import refusal
-from app.services.messaging.send_checks import Ack, CheckWrite, FindStored, OpenDirect, check_send, stored_ack
+from app.services.messaging.send_checks import Ack, CheckWrite, FindStored, OpenDirect, Outcome, check_send, stored_ack
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import ConversationCache, RunBlocking
 from app.services.reading.direct_cache import DirectCache
 from app.store.messages import ExistingMessage
 
 log = logging.getLogger(__name__)
-
-Outcome = Callable[[Ack | None, ParleyError | None], None]
 
 
 class MessageSender:
@@ -249,11 +246,9 @@ class _Sending:
 
     def append(self) -> None:
         body, quoted = self.body(), self.references.quoted
-        what: Any = self.id if quoted is None else (self.id, quoted.operand(body))
         shadow = not self.by_host and self.sender.is_shadowed(self.user_id)
-        if self.by_host or shadow or body.streaming is True:
-            flags = BY_HOST * self.by_host + BEGINS_STREAM * (body.streaming is True) + SHADOW * shadow
-            what = self.id, False if quoted is None else quoted.operand(body), flags
+        flags = BY_HOST * self.by_host + BEGINS_STREAM * (body.streaming is True) + SHADOW * shadow
+        what = message_operand(self.id, None if quoted is None else quoted.operand(body), flags)
         ids = self.conversation_id, self.user_id
         operation = Operation(Kind.MESSAGE, *ids, what, encode_body(body), self.session_id, self.id, self.looked_up)
         self.sender.log.appends.submit(operation, self.decided)
