@@ -6,12 +6,11 @@ stores the member's read mark. Until that mark moves, push_facts.py counts the m
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection
 
 from app.core.records import MessageBody, Record
 from app.store.batch_pending_pushes import CHECK_INTERVAL_SECONDS
+from app.store.change_values import place_of
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
 
@@ -52,11 +51,11 @@ _MENTIONED_ALL = HotStatement("""
 def add_mentions(conn: Connection, record: Record, body: MessageBody) -> None:
     """Stores the mentions of a new message, if there are any."""
     if isinstance(body.mentions, list):
-        _ADD.run(conn, **_place(record), users=int_array(body.mentions))
+        _ADD.run(conn, **place_of(record), users=int_array(body.mentions))
 
 
 def mentions_all_members(conn: Connection, record: Record) -> bool:
-    row = _MENTIONED_ALL.row(conn, **_place(record))
+    row = _MENTIONED_ALL.row(conn, **place_of(record))
     return row is not None and bool(row[0])
 
 
@@ -65,12 +64,8 @@ def replace_mentions(conn: Connection, record: Record, body: MessageBody, *, men
     ``mentioned_all``: the old text mentioned all members.
     """
     everybody = body.mentions_all is True
-    place = {**_place(record), "user": record.user_id}
+    place = {**place_of(record), "user": record.user_id}
     place["users"] = int_array(body.mentions if isinstance(body.mentions, list) else ())
     _REMOVE_OTHERS.run(conn, **place, everybody=everybody)
     if isinstance(body.mentions, list) or everybody:
         _ADD_BY_EDIT.run(conn, **place, new_everybody=everybody and not mentioned_all)
-
-
-def _place(record: Record) -> dict[str, Any]:
-    return {"conversation": record.conversation_id, "seq": record.seq, "version": record.version}

@@ -17,7 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from sqlalchemy import Connection
+
 from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
 
 # A row that was checked and waits is checked again after a new message, but at most this often.
 CHECK_INTERVAL_SECONDS = 1
@@ -31,9 +34,7 @@ class PushTrigger(NamedTuple):
     sender_id: int
 
 
-# For a change to a message that a displayed notification may show: makes the displays of :seq and later due.
-# :only is the id of one member, or NULL for all.
-RECHECK_SHOWN = f"""
+_RECHECK_SHOWN = HotStatement(f"""
     INSERT INTO push_owed AS o (user_id, conversation_id, seq, due_at)
     SELECT DISTINCT m.user_id, m.conversation_id, CAST(0 AS bigint), now() FROM members AS m
     JOIN push_shown AS w ON w.user_id = m.user_id AND w.conversation_id = m.conversation_id AND w.seq >= :seq
@@ -41,7 +42,7 @@ RECHECK_SHOWN = f"""
     WHERE m.conversation_id = :conversation AND (CAST(:only AS bigint) IS NULL OR m.user_id = :only)
     ON CONFLICT (user_id, conversation_id) DO UPDATE
     SET due_at = least(o.due_at, greatest(now(), o.looked_at + interval '{CHECK_INTERVAL_SECONDS} seconds'))
-"""
+""")
 
 _MESSAGES = """
     SELECT m.user_id, m.conversation_id, s
@@ -58,6 +59,13 @@ _READ = """
     SELECT w.user_id, w.conversation_id, CAST(0 AS bigint)
     FROM fence, unnest(CAST(%s AS bigint[]), CAST(%s AS bigint[])) AS new (c, u)
     JOIN push_shown AS w ON w.user_id = u AND w.conversation_id = c AND w.seq > 0"""
+
+
+def recheck_shown(conn: Connection, conversation_id: int, seq: int, *, only: int | None = None) -> None:
+    """Makes notifications due that devices of the members, or ``only`` of one member, display for this message or a
+    later one: it was changed.
+    """
+    _RECHECK_SHOWN.run(conn, conversation=conversation_id, seq=seq, only=only)
 
 
 def push_cte(*, messages: bool, read: bool, feeding: bool = False) -> str:

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, delete
 
 from app.core.kinds import Kind
 from app.core.records import DraftBody, Record, encode_body
+from app.store.change_values import act_of
 from app.store.models import Draft
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement, moment, ms_of
+from app.store.sql import HotStatement, ms_of
 
 
 class StoredDraft(NamedTuple):
@@ -57,15 +58,7 @@ _ONE = HotStatement(f"""
 
 def set_draft(conn: Connection, record: Record, body: DraftBody) -> None:
     """Stores the draft of a member unless a later one is stored."""
-    _SET.run(
-        conn,
-        conversation=record.conversation_id,
-        user=record.user_id,
-        body=body.message,
-        reply_to=body.reply_to,
-        version=record.version,
-        at=moment(record.sent_ms),
-    )
+    _SET.run(conn, **act_of(record), body=body.message, reply_to=body.reply_to)
 
 
 def remove_drafts(conn: Connection, conversation_id: int, user_ids: Iterable[int], version: int) -> None:

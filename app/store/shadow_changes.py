@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete
 
 from app.core.records import Record
+from app.store.change_values import act_of
 from app.store.models import ShadowChange
-from app.store.sql import HotStatement, moment, ms_of
+from app.store.sql import HotStatement, ms_of
 from app.store.suspensions import is_shadowed
 
 _ADD = HotStatement("""
@@ -22,9 +23,7 @@ LASTING = f"JOIN users AS u ON u.id = s.user_id AND {is_shadowed('u')}"
 
 def add_change(conn: Connection, record: Record) -> None:
     """Stores a change, unless the message was deleted. Safe to repeat."""
-    place = {"conversation": record.conversation_id, "seq": record.seq, "version": record.version}
-    values = {"user": record.user_id, "kind": record.kind, "at": moment(record.sent_ms), "body": record.body}
-    _ADD.run(conn, **place, **values)
+    _ADD.run(conn, **act_of(record), kind=record.kind, body=record.body)
 
 
 def own_record(

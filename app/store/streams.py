@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from app.core.records import MessageBody, Record
+from app.store.change_values import mentions_of, place_of
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement
 
@@ -46,21 +47,19 @@ _PLACES = HotStatement("SELECT conversation_id, seq FROM messages WHERE id = CAS
 
 def begin(conn: Connection, record: Record) -> None:
     """Notes that the message, which is stored already, is an open stream."""
-    _BEGIN.run(conn, conversation=record.conversation_id, seq=record.seq)
+    _BEGIN.run(conn, **place_of(record))
 
 
 def end(conn: Connection, record: Record, body: MessageBody, decided: str, extra: str) -> bool:
     """Stores the final text. ``decided``: the rare fields that the end decides, ``extra``: their values, as JSON.
     Returns False if the message was deleted, or its end is stored already.
     """
-    place = {"conversation": record.conversation_id, "seq": record.seq}
-    mentions = int_array(body.mentions) if isinstance(body.mentions, list) and body.mentions else None
+    place = place_of(record)
     changed = _END.run(
         conn,
         **place,
-        version=record.version,
         body=body.message,
-        mentions=mentions,
+        mentions=mentions_of(body),
         mentions_all=body.mentions_all is True,
         decided=decided,
         extra=extra,

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from app.core.kinds import FEED, MARKS, MESSAGES, Kind, decode_record
 from app.core.records import MarksBody, MessageBody, Record
-from app.store.batch_changes import Change
 from app.store.batch_pending_pushes import PushTrigger
 from app.store.batch_statement import NewMessage, Receipt
+from app.store.change_values import Change
 from app.store.host_events import feed_records
 from app.store.pg_arrays import int_array
 

@@ -13,7 +13,8 @@ from app.core.errors import Overloaded
 from app.core.kinds import Kind
 from app.message_log.append import Operation
 from app.store import engine as engine_module
-from app.store.batch_changes import Change, apply_changes
+from app.store.batch_changes import apply_changes
+from app.store.change_values import Change
 from app.store.engine import create_engine, writing
 from app.store.epochs import check_epoch
 from tests.factories.store import add_direct, add_users
