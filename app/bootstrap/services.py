@@ -64,7 +64,7 @@ from app.services.reading.message_queries import MessageQueries
 from app.services.reading.presence import PresenceReader
 from app.services.reading.show_around import AroundReader
 from app.services.reading.waiting_requests import WaitingRequests
-from app.store.messages import UnreadRequest
+from app.store.unread import UnreadRequest
 from app.task_queue import wake_drain
 
 RESUMES_AT_ONCE = 16

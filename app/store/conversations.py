@@ -14,9 +14,10 @@ from app.core.avatars import shown
 from app.core.metadata import as_text
 from app.store.direct_pairs import blockers_of
 from app.store.drafts import StoredDraft, draft_columns
-from app.store.messages import COUNT_CAP, IS_MARKED_UNREAD, StoredMessage, columns, not_hidden, read_by, unread_count
+from app.store.messages import StoredMessage, columns, not_hidden
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
+from app.store.unread import COUNT_CAP, IS_MARKED_UNREAD, read_by, unread_count
 
 # What Redis and events have of a group beside its members.
 INFO = ("name", "description", "avatarUrl", "history", "externalId", "readOnly", "metadata")

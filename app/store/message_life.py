@@ -1,12 +1,11 @@
-"""Reactions, edits, pins, receipts and quotes of messages."""
+"""Reactions, edits, pins and stars of messages."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict
 
-from msgspec import Struct
 from sqlalchemy import Connection
 
 from app.core.kinds import CHANGE_VIEW, Kind
@@ -15,7 +14,7 @@ from app.core.records import Record
 from app.store.cleared import cleared_since
 from app.store.drafts import drafts_since
 from app.store.messages import StoredMessage, columns, hidden_since, not_hidden
-from app.store.pg_arrays import int_array, text_array
+from app.store.pg_arrays import int_array
 from app.store.shadow_changes import LASTING, SHADOW_COLUMNS, own_record
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -83,35 +82,6 @@ class Edit(NamedTuple):
     version: int
 
 
-class Preview(NamedTuple):
-    """``body`` is None if the message is deleted. ``hidden_from`` are users of a direct conversation who do not see it;
-    it is empty if the preview is for one viewer.
-    """
-
-    id: str
-    seq: int
-    sender_id: int
-    body: str | None
-    hidden_from: tuple[int, ...] = ()
-
-
-class MemberReceipt(NamedTuple):
-    user_id: int
-    delivered: bool
-    read: bool
-
-
-class MessageReceipts(Struct, frozen=True):
-    """The number of members who received the message, the number who read it, and a page of members by id.
-
-    A member who read the message counts in both. The sender does not count.
-    """
-
-    delivered: int
-    read: int
-    members: list[MemberReceipt]
-
-
 _SEEN_BY_MEMBER = f"""
     JOIN members AS m ON m.conversation_id = x.conversation_id AND m.user_id = :user_id AND m.left_seq IS NULL
         AND m.visible_from < x.seq AND {not_hidden("x", ":user_id")}
@@ -174,43 +144,6 @@ _ADMITTED_SINCE = HotStatement("""
 _EDITS = HotStatement(f"""
     SELECT body, {ms_of("replaced_at")}, editor_id, version FROM message_edits
     WHERE conversation_id = :conversation_id AND seq = :seq AND version < :before ORDER BY version DESC LIMIT :limit
-""")
-_PREVIEW = "x.seq, x.sender_id, CASE WHEN x.deleted_at IS NULL THEN coalesce(x.body, '') END"
-# A message that was sent behind a block is hidden with its own first version. One that a viewer deleted for themselves
-# is hidden with a later version: the viewer could read it, so live events and reads go on quoting it.
-_PREVIEWS = HotStatement(f"""
-    SELECT n, {_PREVIEW}, x.shadow, ARRAY(
-        SELECT h.user_id FROM conversations AS d
-        JOIN hidden_messages AS h ON h.user_id IN (d.direct_low, d.direct_high)
-            AND h.conversation_id = d.id AND h.seq = x.seq AND h.version = x.created_version
-        WHERE d.id = x.conversation_id)
-    FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS wanted (c, i, n)
-    JOIN messages AS x ON x.id = i AND x.conversation_id = c
-""")
-_PREVIEWS_FOR = HotStatement(f"""
-    SELECT n, {_PREVIEW}
-    FROM unnest(CAST(:viewers AS bigint[]), CAST(:conversations AS bigint[]), CAST(:ids AS uuid[]))
-        WITH ORDINALITY AS wanted (u, c, i, n)
-    JOIN messages AS x ON x.id = i AND x.conversation_id = c
-    JOIN members AS m ON m.conversation_id = c AND m.user_id = u AND m.visible_from < x.seq
-        AND (m.left_seq IS NULL OR x.seq <= m.left_seq)
-    WHERE NOT (x.shadow AND x.sender_id <> u)
-      AND NOT EXISTS (SELECT FROM hidden_messages AS h WHERE h.user_id = u AND h.conversation_id = c
-        AND h.seq = x.seq AND h.version = x.created_version)
-""")
-# Members who joined later did not receive the message, although their marks begin after it.
-_RECEIVERS = """
-    FROM members AS m JOIN messages AS x ON x.conversation_id = m.conversation_id AND x.seq = :seq
-    WHERE m.conversation_id = :conversation_id AND coalesce(m.left_seq, 0) = 0 AND m.joined_seq <= :seq
-      AND m.user_id <> x.sender_id
-"""
-_RECEIPT_COUNTS = HotStatement(f"""
-    SELECT count(*) FILTER (WHERE m.last_delivered_seq >= :seq), count(*) FILTER (WHERE m.last_read_seq >= :seq)
-    {_RECEIVERS}
-""")
-_RECEIPTS = HotStatement(f"""
-    SELECT m.user_id, m.last_delivered_seq >= :seq, m.last_read_seq >= :seq
-    {_RECEIVERS} AND m.user_id > :after ORDER BY m.user_id LIMIT :limit
 """)
 
 
@@ -310,37 +243,3 @@ def edits_of(conn: Connection, conversation_id: int, seq: int, *, before: int, l
     """Returns the texts that edits replaced before the version ``before``, newest first."""
     place = {"conversation_id": conversation_id, "seq": seq}
     return structs(Edit, _EDITS.rows(conn, **place, before=before, limit=limit))
-
-
-def previews(conn: Connection, quoted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Preview]:
-    """Returns (conversation, id) -> preview for replies, with the keys of ``quoted``. Messages that only their senders
-    see are missing.
-    """
-    rows = _PREVIEWS.rows(conn, conversations=int_array(c for c, _ in quoted), ids=text_array(i for _, i in quoted))
-    return {
-        quoted[n - 1]: Preview(quoted[n - 1][1], seq, sender_id, body, tuple(hidden))
-        for n, seq, sender_id, body, shadow, hidden in rows
-        if not shadow
-    }
-
-
-def previews_for(conn: Connection, asked: Sequence[tuple[int, int, str]]) -> dict[tuple[int, int, str], Preview]:
-    """Returns (viewer, conversation, id) -> preview of the messages that the viewer may read."""
-    rows = _PREVIEWS_FOR.rows(
-        conn,
-        viewers=int_array(viewer for viewer, _, _ in asked),
-        conversations=int_array(conversation for _, conversation, _ in asked),
-        ids=text_array(id_ for _, _, id_ in asked),
-    )
-    return {asked[n - 1]: Preview(asked[n - 1][2], *row) for n, *row in rows}
-
-
-def receipts_of(conn: Connection, conversation_id: int, seq: int, after: int, limit: int) -> MessageReceipts:
-    """Returns who has received and read the message, among members who were members when it was sent.
-
-    The page contains the first ``limit`` of them with ids greater than ``after``.
-    """
-    place = {"conversation_id": conversation_id, "seq": seq}
-    [(delivered, read)] = _RECEIPT_COUNTS.rows(conn, **place)
-    rows = _RECEIPTS.rows(conn, **place, after=after, limit=limit)
-    return MessageReceipts(delivered, read, structs(MemberReceipt, rows))

@@ -1,16 +1,12 @@
 """Messages by position, by id, and by version. Every query walks an index, however long the conversation is.
 
-Postgres evaluates ``seq > mark AND sender_id <> user`` in the primary key's index, which includes the sender. Messages
-that do not count as unread (deleted, or hidden from the user) are counted separately and subtracted. Few users have
-any, so the others do not pay for them.
-
 A member sees the messages above ``visible_from`` that are not hidden from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.json import encode
@@ -19,18 +15,6 @@ from sqlalchemy import Connection
 from app.core.answer_size import ANSWER_BYTES, count_within
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
-
-# The maximum of an unread count, and of the index entries that it reads.
-COUNT_CAP = 10_000
-
-
-IS_MEMBER = "m.left_seq IS NULL"
-# Includes direct conversations whose admission is in the log and not yet in Postgres.
-IS_MEMBER_OR_ADMITTED = (
-    "(m.left_seq IS NULL OR m.left_seq = 0 AND m.conversation_id = ANY(CAST(:admitted AS bigint[])))"
-)
-# The state of a member's conversation. It ends when the member reads on.
-IS_MARKED_UNREAD = "coalesce(marked_unread_seq >= greatest(last_read_seq, own_read_seq), false)"
 
 
 class StoredMessage(Struct, frozen=True):
@@ -82,14 +66,6 @@ class ExistingMessage(Struct, frozen=True):
     sent_ms: int
 
 
-class UnreadRequest(NamedTuple):
-    """Requests a user's unread messages in one conversation, or (None) in all."""
-
-    user_id: int
-    conversation_id: int | None
-    limit: int
-
-
 def columns(m: str) -> str:
     """Returns SQL for the fields of StoredMessage from the alias ``m``."""
     return (
@@ -102,11 +78,6 @@ def columns(m: str) -> str:
     )
 
 
-def read_by(member: str) -> str:
-    """Returns SQL for the seq up to which the member of this alias has read, as they see it themselves."""
-    return f"greatest({member}.last_read_seq, {member}.own_read_seq)"
-
-
 def not_hidden(m: str, user: str) -> str:
     """Returns SQL for the condition that the message of alias ``m`` is not hidden from ``user``."""
     return (
@@ -115,36 +86,7 @@ def not_hidden(m: str, user: str) -> str:
     )
 
 
-def unread_count(member: str, read: str = "") -> str:
-    """Returns SQL for the number of unread messages of the alias ``member``.
-
-    Considers the newest ``COUNT_CAP`` messages beyond the member's read mark (or beyond ``read``). Counts those by
-    others that are neither deleted nor hidden from the member (a shadow message has no row that hides it).
-    """
-    m = member
-    return f"""(
-        SELECT count(*) - (
-            SELECT count(*) FROM messages AS d
-            WHERE d.conversation_id = {m}.conversation_id AND d.seq >= min(newest.seq)
-              AND d.deleted_at IS NOT NULL AND d.sender_id <> {m}.user_id
-        ) - (
-            SELECT count(*) FROM messages AS s
-            WHERE s.conversation_id = {m}.conversation_id AND s.seq >= min(newest.seq)
-              AND s.shadow AND s.deleted_at IS NULL AND s.sender_id <> {m}.user_id
-        ) - (
-            SELECT count(*) FROM hidden_messages AS h
-            JOIN messages AS y ON y.conversation_id = h.conversation_id AND y.seq = h.seq
-            WHERE h.user_id = {m}.user_id AND h.conversation_id = {m}.conversation_id AND h.seq >= min(newest.seq)
-              AND y.deleted_at IS NULL AND y.sender_id <> {m}.user_id
-        ) FROM (
-            SELECT x.seq, x.sender_id FROM messages AS x
-            WHERE x.conversation_id = {m}.conversation_id
-              AND x.seq > greatest({read or read_by(m)}, {m}.visible_from)
-            ORDER BY x.seq DESC LIMIT {COUNT_CAP}
-        ) AS newest WHERE sender_id <> {m}.user_id)"""
-
-
-def _bytes_before(rows: str, order: str) -> str:
+def bytes_before(rows: str, order: str) -> str:
     """Returns SQL for the bytes of text in the rows before one. A page ends as soon as they fill an answer, so
     that reading it takes a bounded amount of memory.
     """
@@ -178,45 +120,10 @@ _BY_ID = HotStatement(f"""
     SELECT {columns("m")} FROM unnest(CAST(:ids AS uuid[])) AS wanted (i)
     JOIN messages AS m ON m.id = i AND m.conversation_id = :conversation_id ORDER BY m.seq
 """)
-_COUNTS = HotStatement(f"""
-    SELECT user_id, conversation_id, n FROM (
-        SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
-        FROM unnest(CAST(:users AS bigint[])) AS wanted (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
-        OFFSET 0  -- without it, Postgres counts once for the condition and once for the result
-    ) AS counted WHERE n > 0
-""")
-
-
-def _unread(member: str) -> HotStatement:
-    return HotStatement(f"""
-    SELECT n, {columns("found")}
-    FROM unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:limits AS bigint[]))
-         WITH ORDINALITY AS wanted (u, c, up_to, n)
-    CROSS JOIN LATERAL (
-        SELECT * FROM (
-        SELECT oldest.*, {_bytes_before("oldest", "created_version")} AS bytes_before FROM (
-        SELECT unread.* FROM members AS m
-        CROSS JOIN LATERAL (
-            SELECT * FROM messages AS x
-            WHERE x.conversation_id = m.conversation_id AND x.seq > greatest({read_by("m")}, m.visible_from)
-              AND x.sender_id <> m.user_id AND x.deleted_at IS NULL AND {not_hidden("x", "m.user_id")}
-            ORDER BY x.seq LIMIT up_to + 1
-        ) AS unread
-        WHERE m.user_id = u AND {member} AND (c = 0 OR m.conversation_id = c)
-        ORDER BY unread.created_version LIMIT up_to + 1
-        ) AS oldest
-        ) AS sized WHERE bytes_before <= :max_bytes
-    ) AS found
-    ORDER BY n, found.created_version
-""")
-
-
-_UNREAD = _unread(IS_MEMBER)
-_UNREAD_ADMITTED = _unread(IS_MEMBER_OR_ADMITTED)
 # A former member gets the changes that they would have received while they were a member.
 _CHANGED = HotStatement(f"""
     SELECT {columns("sized")} FROM (
-    SELECT first.*, {_bytes_before("first", "version")} AS bytes_before FROM (
+    SELECT first.*, {bytes_before("first", "version")} AS bytes_before FROM (
     SELECT changed.*
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
@@ -286,50 +193,14 @@ def find_existing(conn: Connection, wanted: Sequence[tuple[int, str]]) -> dict[t
     return {wanted[n - 1]: ExistingMessage(*row) for n, *row in _EXISTING.rows(conn, **values)}
 
 
-def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Returns ``(user_id, conversation_id, count)`` for conversations with unread messages.
-
-    The count is exact up to ``COUNT_CAP`` messages beyond the read mark. If there are more, it covers the newest
-    ``COUNT_CAP``.
-    """
-    return [(user, conversation, count) for user, conversation, count in _COUNTS.rows(conn, users=int_array(user_ids))]
-
-
-def unread_messages(
-    conn: Connection,
-    requests: Sequence[UnreadRequest],
-    *,
-    max_bytes: int = ANSWER_BYTES,
-    admitted: Collection[int] = (),
-) -> list[Page]:
-    """Returns the oldest unread messages for each request, in the order in which they were sent, with at most
-    ``max_bytes`` of text for each. ``admitted`` are conversations whose admission is not stored yet.
-    """
-    values = {
-        "users": int_array(r.user_id for r in requests),
-        "conversations": int_array(r.conversation_id or 0 for r in requests),
-        "limits": int_array(r.limit for r in requests),
-        "max_bytes": max_bytes,
-    }
-    found: list[list[StoredMessage]] = [[] for _ in requests]
-    rows = (
-        _UNREAD_ADMITTED.rows(conn, **values, admitted=int_array(admitted))
-        if admitted
-        else _UNREAD.rows(conn, **values)
-    )
-    for n, *row in rows:
-        found[n - 1].append(StoredMessage(*row))
-    return [_page(rows, r.limit, max_bytes) for r, rows in zip(requests, found, strict=True)]
-
-
 def changed_since(conn: Connection, user_id: int, version: int, limit: int) -> Page:
     """Returns messages of the user's conversations that were sent or changed after ``version``, in the order of
     versions, while the user was a member. Hidden messages are missing (``hidden_since``).
     """
-    return _page(_rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1), limit, ANSWER_BYTES)
+    return first_page(_rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1), limit, ANSWER_BYTES)
 
 
-def _page(rows: list[StoredMessage], limit: int, max_bytes: int) -> Page:
+def first_page(rows: list[StoredMessage], limit: int, max_bytes: int) -> Page:
     """Returns the first rows: at most ``limit``, and at most ``max_bytes`` of text and metadata (or one row)."""
     count = count_within((row.bytes for row in rows[:limit]), max_bytes)
     return Page(rows[:count], len(rows) > count)

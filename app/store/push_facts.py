@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.store.messages import IS_MARKED_UNREAD, not_hidden, read_by, unread_counts
+from app.store.messages import not_hidden
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
+from app.store.unread import IS_MARKED_UNREAD, read_by, unread_counts
 
 # The number of seqs to search for the newest message to notify of. Newer messages may be muted, or by blocked users.
 LOOK_BACK = 2000

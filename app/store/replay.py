@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from app.store.messages import IS_MARKED_UNREAD, StoredMessage, columns, not_hidden
+from app.store.messages import StoredMessage, columns, not_hidden
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, first, ms_of, structs
+from app.store.unread import IS_MARKED_UNREAD
 
 
 class StoredSettings(NamedTuple):

@@ -1,4 +1,4 @@
-"""Small pieces that the queries share: times as integers, rows as structs, and the statements of hot modules."""
+"""Small pieces that the queries share: times as integers, rows as structs, and statements written as SQL."""
 
 from __future__ import annotations
 

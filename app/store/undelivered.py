@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 
 from app.store.host_events import add_events
 from app.store.host_feed import is_feeding
-from app.store.messages import read_by
 from app.store.pending_pushes import PendingPush
 from app.store.pg_arrays import int_array, text_array
 from app.store.push_deliveries import Ended
 from app.store.sql import HotStatement
 from app.store.suspensions import is_shadowed
+from app.store.unread import read_by
 
 TYPE = "notification.undelivered"
 Reason = Literal["no_device", "failed"]

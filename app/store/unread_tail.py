@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection
 
-from app.store.messages import IS_MEMBER, IS_MEMBER_OR_ADMITTED, read_by, unread_count
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
+from app.store.unread import IS_MEMBER, IS_MEMBER_OR_ADMITTED, read_by, unread_count
 
 
 def _count(member: str) -> HotStatement:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from app.config import Settings
-from app.store import groups, message_life, messages, receipts
+from app.store import groups, message_life, message_receipts, messages, previews, receipts, unread
 from app.store.batch_statement import Receipt
 from app.store.batch_writes import store_batch
 from app.store.conversations import get_one, list_page, load_state
@@ -154,13 +154,13 @@ READS: dict[str, Callable[[int, int], Callable[[Connection], object]]] = {
         lambda conn: messages.history(conn, c, user_id=1, before=size // 2).messages
     ),
     "history, onwards": lambda c, size: lambda conn: messages.history(conn, c, user_id=1, after=size // 2 - 1).messages,
-    "unread messages": lambda c, _: lambda conn: messages.unread_messages(conn, [messages.UnreadRequest(1, c, 50)]),
+    "unread messages": lambda c, _: lambda conn: unread.unread_messages(conn, [unread.UnreadRequest(1, c, 50)]),
     "pins": lambda c, _: lambda conn: message_life.pins_of(conn, c, 1),
     "located": lambda c, _: lambda conn: message_life.locate(conn, 1, an_id(conn, c)),
-    "quotes": lambda c, _: lambda conn: message_life.previews(conn, [(c, an_id(conn, c))]),
+    "quotes": lambda c, _: lambda conn: previews.previews(conn, [(c, an_id(conn, c))]),
     "reactions": lambda c, size: lambda conn: message_life.reactions_for(conn, [(c, size - n) for n in range(50)], [1]),
     "edits": lambda c, size: lambda conn: message_life.edits_of(conn, c, size, before=2**62, limit=101),
-    "receipts of one message": lambda c, size: lambda conn: message_life.receipts_of(conn, c, size, 0, 50).members,
+    "receipts of one message": lambda c, size: lambda conn: message_receipts.receipts_of(conn, c, size, 0, 50).members,
     "members": lambda c, _: lambda conn: groups.page_members(conn, c, 0, 50),
     "find by id": lambda c, _: lambda conn: messages.find_existing(conn, [(c, an_id(conn, c))]),
     "conversation": lambda c, _: lambda conn: get_one(conn, 1, c),
@@ -198,8 +198,8 @@ def test_read_of_the_large_conversation_costs_as_much_as_of_the_small(conn: Conn
     "read",
     [
         lambda conn: messages.changed_since(conn, 1, 1_000_000 + (LARGE - 20) * 10 + 1, 100).messages,
-        lambda conn: messages.unread_counts(conn, [1, 2]),
-        lambda conn: messages.unread_messages(conn, [messages.UnreadRequest(u, None, 20) for u in range(1, 21)]),
+        lambda conn: unread.unread_counts(conn, [1, 2]),
+        lambda conn: unread.unread_messages(conn, [unread.UnreadRequest(u, None, 20) for u in range(1, 21)]),
         lambda conn: receipts.delivered_up_to(conn, 1, 1_000_000 + LARGE * 10),
         lambda conn: list_page(conn, 1)[0],
         lambda conn: messages.hidden_since(conn, 1, 1_000_000 + (LARGE - 20) * 10 + 1),
@@ -240,9 +240,9 @@ def test_changed_receipts_are_found_by_index(conn: Connection, engine: Engine) -
 def test_a_million_unread_messages_are_counted_up_to_the_cap(conn: Connection, engine: Engine) -> None:
     with writing(engine) as other:
         other.execute(text("UPDATE members SET last_read_seq = 0 WHERE conversation_id = 1 AND user_id = 1"))
-    plans = plans_of(conn, lambda conn: messages.unread_counts(conn, [1]))
+    plans = plans_of(conn, lambda conn: unread.unread_counts(conn, [1]))
     check(plans)
     assert pages(plans) < 200
-    [count] = [row[2] for row in messages.unread_counts(conn, [1]) if row[1] == 1]
+    [count] = [row[2] for row in unread.unread_counts(conn, [1]) if row[1] == 1]
     # Half of the newest COUNT_CAP messages are the user's own, a tenth are deleted, and five are hidden.
-    assert count == messages.COUNT_CAP * 4 // 10 - 5
+    assert count == unread.COUNT_CAP * 4 // 10 - 5

@@ -30,7 +30,7 @@ from app.services.reading.pending_changes import Messages
 from app.services.reading.replay_groups import group_now_over, info_view
 from app.services.reading.settings_now import settings_now
 from app.store import conversations as store
-from app.store import groups, messages
+from app.store import groups, messages, unread
 from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
 from app.store.engine import reading
 from app.store.host_conversations import find_by_external_id
@@ -206,8 +206,8 @@ class ConversationReader:
         stored = summary.unread
         if read_seq > summary.read_seq:
             with reading(self._engine) as connection:
-                request = messages.UnreadRequest(user_id, summary.id, 1000)
-                (page,) = messages.unread_messages(connection, [request], max_bytes=2**60)
+                request = unread.UnreadRequest(user_id, summary.id, 1000)
+                (page,) = unread.unread_messages(connection, [request], max_bytes=2**60)
             stored = sum(row.seq > read_seq for row in page.messages)
         return stored + sum(record.user_id != user_id and record.seq > read_seq for record in new)
 

@@ -11,7 +11,7 @@ from app.core.kinds import MESSAGES_FOR_ALL, Kind
 from app.core.records import Record
 from app.services.reading.member_marks import READS
 from app.services.reading.memberships import memberships_now
-from app.store import messages
+from app.store import unread
 from app.store.engine import reading
 from app.store.unread_tail import count_with_floor
 
@@ -35,7 +35,7 @@ def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> li
     }
     counts: dict[int, dict[int, int]] = {user_id: {} for user_id in members.of}
     with reading(engine) as connection:
-        for user_id, conversation_id, count in messages.unread_counts(connection, list(members.of)):
+        for user_id, conversation_id, count in unread.unread_counts(connection, list(members.of)):
             if conversation_id in members.of[user_id]:
                 counts[user_id][conversation_id] = count
         admitted = members.tail.admitted(members.of)

@@ -24,8 +24,9 @@ from app.services.reading.pending_changes import Messages, Place
 from app.services.reading.quotations import add_quotations
 from app.store.engine import reading
 from app.store.message_life import Details, details_for
-from app.store.messages import Page, StoredMessage, UnreadRequest, unread_messages
+from app.store.messages import Page, StoredMessage
 from app.store.receipts import furthest_behind
+from app.store.unread import UnreadRequest, unread_messages
 
 Behind = dict[int, list[tuple[int, int]]]
 # Called with (user, conversation, seq). Must not block.

@@ -19,7 +19,7 @@ from app.services.reading.direct_cache import DirectCache
 from app.services.reading.find_message import MessageFinder
 from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
-from app.store import message_life
+from app.store import message_life, message_receipts
 from app.store.conversations import get_one
 from app.store.engine import reading
 from app.store.messages import StoredMessage
@@ -55,7 +55,7 @@ class MessageQueries:
         """
         view = self._messages.find(user_id, message_id, conversation_id)
         with reading(self._engine) as connection:
-            found = message_life.receipts_of(
+            found = message_receipts.receipts_of(
                 connection, view["conversationId"], view["seq"], after=after, limit=limit + 1
             )
         answer: View = {

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from app.core.clip import clipped
 from app.core.message_view import View
 from app.core.records import MessageBody, encode_body
-from app.store import message_life
-from app.store.message_life import Preview
+from app.store import previews
+from app.store.previews import Preview
 
 QUOTED_CHARACTERS = 200
 NOTHING_PENDING: Mapping[tuple[int, int], int] = {}
@@ -32,7 +32,7 @@ class Quotation(NamedTuple):
 
 def find_quotation(conn: Connection, conversation_id: int, message_id: str) -> Quotation | None:
     asked = conversation_id, message_id.lower()
-    preview = message_life.previews(conn, [asked]).get(asked)
+    preview = previews.previews(conn, [asked]).get(asked)
     return None if preview is None else Quotation(_quoted_view(preview), preview.hidden_from)
 
 
@@ -58,7 +58,7 @@ def add_quotations(
     replies = [(viewer, view) for viewer, view in asked if "replyTo" in view]
     if not replies:
         return
-    found = message_life.previews_for(conn, [(viewer, v["conversationId"], v["replyTo"]) for viewer, v in replies])
+    found = previews.previews_for(conn, [(viewer, v["conversationId"], v["replyTo"]) for viewer, v in replies])
     for viewer, view in replies:
         preview = found.get((viewer, view["conversationId"], view["replyTo"]))
         if preview is not None and preview.seq >= pending.get((viewer, view["conversationId"]), 0):

@@ -10,19 +10,9 @@ from sqlalchemy import Connection, Engine, text
 from app.store.batch_statement import Receipt
 from app.store.batch_writes import store_batch
 from app.store.engine import writing
-from app.store.message_life import (
-    Edit,
-    MemberReceipt,
-    Preview,
-    Reacted,
-    details_for,
-    edits_of,
-    locate,
-    pins_of,
-    previews,
-    reactions_for,
-    receipts_of,
-)
+from app.store.message_life import Edit, Reacted, details_for, edits_of, locate, pins_of, reactions_for
+from app.store.message_receipts import MemberReceipt, receipts_of
+from app.store.previews import Preview, previews
 from tests.factories.store import (
     START_MS,
     add_group,

@@ -12,18 +12,9 @@ from app.store.batch_statement import Receipt
 from app.store.batch_writes import store_batch
 from app.store.dead_letters import insert_tombstone
 from app.store.engine import writing
-from app.store.messages import (
-    Page,
-    StoredMessage,
-    UnreadRequest,
-    changed_since,
-    find_by_id,
-    find_existing,
-    history,
-    unread_counts,
-    unread_messages,
-)
+from app.store.messages import Page, StoredMessage, changed_since, find_by_id, find_existing, history
 from app.store.receipts import StoredReceipt, delivered_up_to, furthest_behind, receipts_changed_since
+from app.store.unread import UnreadRequest, unread_counts, unread_messages
 from tests.factories.store import (
     add_direct,
     add_group,

@@ -15,15 +15,9 @@ from app.store.conversations import conversation_ids_of, get_one, list_page, loa
 from app.store.engine import writing
 from app.store.memberships import conversations_of
 from app.store.message_life import locate
-from app.store.messages import (
-    UnreadRequest,
-    changed_since,
-    hidden_since,
-    history,
-    unread_counts,
-    unread_messages,
-)
+from app.store.messages import changed_since, hidden_since, history
 from app.store.receipts import StoredReceipt, delivered_up_to, receipts_changed_since
+from app.store.unread import UnreadRequest, unread_counts, unread_messages
 from app.store.unread_tail import count_with_floor
 from tests.factories.store import (
     add_group,
