@@ -33,14 +33,8 @@ class FailFastPool(redis.BlockingConnectionPool):
         self._patience = float(options["socket_timeout"])
         self._down_until = 0.0
         self._lent: dict[int, float] = {}
-        self._made: list[Any] = []
         self._returned: dict[int, float] = {}
         self._looked_at = 0.0
-
-    def make_connection(self) -> Any:
-        connection = super().make_connection()  # type: ignore[no-untyped-call]
-        self._made.append(connection)
-        return connection
 
     def get_connection(self, *_args: Any, **_options: Any) -> Any:
         now = time.monotonic()
@@ -77,10 +71,10 @@ class FailFastPool(redis.BlockingConnectionPool):
         if now - self._looked_at < IDLE_SECONDS / 4:
             return
         self._looked_at = now
-        for connection in self._made:
-            idle_since = self._returned.get(id(connection), now)
-            if connection.is_connected and id(connection) not in self._lent and now - idle_since > IDLE_SECONDS:
-                connection.disconnect()
+        with self.pool.mutex:  # nobody is lent one of the free connections meanwhile
+            for connection in self.pool.queue:
+                if connection is not None and now - self._returned.get(id(connection), now) > IDLE_SECONDS:
+                    connection.disconnect()
 
     def _note_down(self) -> None:
         self._down_until = time.monotonic() + RETRY_SECONDS

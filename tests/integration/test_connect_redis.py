@@ -130,3 +130,22 @@ def test_idle_connections_are_given_back(redis_url: str, monkeypatch: pytest.Mon
         assert [held.is_connected for held in again] == [True] * 5
         for held in again:
             pool.release(held)
+
+
+def test_connection_that_is_being_lent_is_not_given_back(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect_redis(settings(redis_url)) as client:
+        pool: Any = client.connection_pool
+        held, other = pool.get_connection(), pool.get_connection()
+        pool.release(held)
+        later = time.monotonic() + IDLE_SECONDS + 1
+        monkeypatch.setattr("app.redis_connections.time.monotonic", lambda: later)
+
+        def look_at_idle_ones_meanwhile() -> None:
+            pool.release(other)
+
+        monkeypatch.setattr(held, "connect", look_at_idle_ones_meanwhile)
+        assert pool.get_connection() is held
+        assert held.is_connected
+        held.send_command("PING")
+        assert held.read_response() == b"PONG"
+        pool.release(held)
