@@ -6,6 +6,13 @@ import os
 import time
 import uuid
 
+from parley_sdk.calls import Unset
+
+
+def chosen_or_new(id: str | Unset) -> str:
+    """Returns the id that the caller has chosen, or a new one."""
+    return new_message_id() if isinstance(id, Unset) else id
+
 
 def new_message_id() -> str:
     """Returns a new UUID of version 7: it contains the time, so Parley can tell that it is new without a lookup."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from parley_sdk.calls import UNSET, Unset, present
 from parley_sdk.errors import Stopped
-from parley_sdk.ids import new_message_id
+from parley_sdk.ids import chosen_or_new
 from parley_sdk.models import Ack, Json
 from parley_sdk.server.streams import AsyncStreamWriter
 
@@ -36,7 +36,7 @@ class CommandCalls(ABC):
             conversation_id=conversation_id,
             receiver_id=receiver_id,
             message=message,
-            id=new_message_id() if isinstance(id, Unset) else id,
+            id=chosen_or_new(id),
             kind=kind,
             metadata=metadata,
             attachments=attachments,
@@ -65,7 +65,7 @@ class CommandCalls(ABC):
         """
         start = present(
             conversation_id=conversation_id,
-            id=new_message_id() if isinstance(id, Unset) else id,
+            id=chosen_or_new(id),
             kind=kind,
             metadata=metadata,
             reply_to=reply_to,

@@ -20,14 +20,12 @@ from parley_sdk.errors import NotFound
 from parley_sdk.flask.blueprint import make_blueprint
 from parley_sdk.flask.commands import parley_group
 from parley_sdk.flask.signals import signal_for, webhook_received
-from parley_sdk.flask.state import State, make_state
+from parley_sdk.flask.state import EXTENSION, current_state, make_state
 from parley_sdk.models import Tokens
 from parley_sdk.outbox import Outbox, Relay, SessionOutbox
 from parley_sdk.server import ParleyServer
 
 __all__ = ["ParleyExtension", "signal_for", "webhook_received"]
-
-EXTENSION = "parley"
 
 
 class ParleyExtension:
@@ -96,12 +94,12 @@ class ParleyExtension:
     @property
     def server(self) -> ParleyServer:
         """The client of the server API."""
-        return _state().server
+        return current_state().server
 
     @property
     def relay(self) -> Relay:
         """A relay of the outbox."""
-        return _state().relay
+        return current_state().relay
 
     @property
     def outbox_table(self) -> Any:
@@ -149,15 +147,7 @@ class ParleyExtension:
         if self._on_commit is not None:
             self._on_commit()
         elif current_app and EXTENSION in current_app.extensions:
-            _state().background.wake()
-
-
-def _state() -> State:
-    try:
-        state: State = current_app.extensions[EXTENSION]
-    except KeyError:
-        raise RuntimeError("ParleyExtension.init_app(app) was not called for this application.") from None
-    return state
+            current_state().background.wake()
 
 
 def _id_of(user: Any) -> Any:

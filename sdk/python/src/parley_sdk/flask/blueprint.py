@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from parley_sdk.before_send import decide_all
 from parley_sdk.flask.signals import signal_for, webhook_received
-from parley_sdk.flask.state import State
+from parley_sdk.flask.state import current_state
 from parley_sdk.webhook import Webhook, WebhookRefused
 
 MAX_BODY = 8 * 1024 * 1024  # the hook before sending gets many messages at once
@@ -20,7 +20,7 @@ def make_blueprint() -> Blueprint:
     blueprint.add_url_rule("/before-send", "before_send", _before_send, methods=["POST"])
     blueprint.add_url_rule("/token", "token", _token)
     blueprint.register_error_handler(WebhookRefused, _refused)
-    blueprint.add_app_template_global(lambda: _state().public_url, "parley_public_url")
+    blueprint.add_app_template_global(lambda: current_state().public_url, "parley_public_url")
     return blueprint
 
 
@@ -35,14 +35,14 @@ def _receive() -> Response:
 
 def _before_send() -> Response:
     """Answers the hook before sending."""
-    decide = _state().extension.decide
+    decide = current_state().extension.decide
     if decide is None:
         abort(HTTPStatus.NOT_FOUND)
     return jsonify(decide_all(_webhook().verify_payload(_body(), dict(request.headers)), decide))
 
 
 def _webhook() -> Webhook:
-    webhook = _state().webhook
+    webhook = current_state().webhook
     if webhook is None:  # PARLEY_WEBHOOK_SECRETS is not set
         abort(HTTPStatus.NOT_FOUND)
     return webhook
@@ -59,7 +59,7 @@ def _refused(error: WebhookRefused) -> Response:
 
 def _token() -> Response:
     """Answers the widget's `token-url`. Only pages of this site can read the answer."""
-    extension = _state().extension
+    extension = current_state().extension
     user = extension.signed_in_user()
     if user is None:
         return _refusal("Nobody is signed in.", HTTPStatus.UNAUTHORIZED)
@@ -72,8 +72,3 @@ def _refusal(reason: str, status: HTTPStatus) -> Response:
     answer = jsonify(error=reason)
     answer.status_code = status
     return answer
-
-
-def _state() -> State:
-    state: State = current_app.extensions["parley"]
-    return state

@@ -7,11 +7,10 @@ import threading
 from uuid import UUID
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
 from parley_sdk.errors import ParleyError
-from parley_sdk.flask.state import State
+from parley_sdk.flask.state import State, current_state
 from parley_sdk.outbox import show_backlog, try_again
 
 
@@ -62,7 +61,6 @@ def retry(ids: tuple[UUID, ...]) -> None:
 
 def _state() -> State:
     try:
-        state: State = current_app.extensions["parley"]
-    except KeyError:
+        return current_state()
+    except RuntimeError:
         raise click.ClickException("ParleyExtension is not part of this application.") from None
-    return state

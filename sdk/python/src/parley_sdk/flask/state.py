@@ -15,6 +15,7 @@ from parley_sdk.outbox import BackgroundRelay, Relay
 from parley_sdk.server import ParleyServer
 from parley_sdk.webhook import Webhook
 
+EXTENSION = "parley"
 DEFAULTS: dict[str, Any] = {
     "PARLEY_URL": None,
     "PARLEY_KEY": None,
@@ -50,6 +51,15 @@ class State:
     @cached_property
     def background(self) -> BackgroundRelay:
         return BackgroundRelay(Relay(self.table, self.make_engine(), self.server))
+
+
+def current_state() -> State:
+    """Returns the state of the current application. Raises RuntimeError if it has none."""
+    try:
+        state: State = current_app.extensions[EXTENSION]
+    except KeyError:
+        raise RuntimeError("ParleyExtension.init_app(app) was not called for this application.") from None
+    return state
 
 
 def make_state(app: Flask, extension: Extension, table: Table, engine: Callable[[], Engine] | None) -> State:

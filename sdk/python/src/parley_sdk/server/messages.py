@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from parley_sdk.calls import UNSET, AsyncCaller, Call, SyncCaller, Unset, listed, operation, present
-from parley_sdk.ids import new_message_id
+from parley_sdk.ids import chosen_or_new, new_message_id
 from parley_sdk.models import Ack, BatchResults, Json, MessageFields
 
 
@@ -36,7 +36,7 @@ class MessageOperations:
             recipient=recipient,
             sender=sender,
             message=message,
-            id=new_message_id() if isinstance(id, Unset) else id,
+            id=chosen_or_new(id),
             kind=kind,
             metadata=metadata,
             attachments=listed(attachments),

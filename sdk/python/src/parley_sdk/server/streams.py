@@ -8,7 +8,7 @@ from typing import Any
 
 from parley_sdk.calls import UNSET, AsyncCaller, Call, SyncCaller, Unset, operation, present
 from parley_sdk.errors import Stopped
-from parley_sdk.ids import new_message_id
+from parley_sdk.ids import chosen_or_new
 from parley_sdk.models import Ack, Json, StreamStarted
 
 STREAM = "/streams/{id}"
@@ -30,7 +30,7 @@ class StreamOperations:
         body = present(
             conversation=conversation,
             sender=sender,
-            id=new_message_id() if isinstance(id, Unset) else id,
+            id=chosen_or_new(id),
             kind=kind,
             reply_to=reply_to,
             metadata=metadata,
