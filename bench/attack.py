@@ -7,11 +7,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
@@ -22,9 +19,7 @@ from bench import scenarios
 from bench.flood import KINDS
 from bench.ledger import Ledger, Pair
 from bench.loop import BenchError, Loop
-from bench.machine import cores, describe
-from bench.run import OUT, wait_until_idle
-from bench.stack import prepare
+from bench.one_stack import one_stack, save
 from bench.systems import ROOT, Parley
 
 PAIRS, RATE = 50, 200.0
@@ -100,24 +95,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.attack", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0, help="length of each part (default 8)")
     options = parser.parse_args()
-    lock = prepare(OUT)
-    stack_cores, generator_cores = cores()
-    os.sched_setaffinity(0, generator_cores)
-    system = LimitedParley(OUT / f"stack-{os.getpid()}", stack_cores)
-    try:
-        system.start(ATTACKER + 1)
-        wait_until_idle(system)
+    with one_stack(LimitedParley, ATTACKER + 1) as system:
         figures = measure(system, options.seconds)
-    except BaseException:
-        print(system.stack.log_tails())
-        raise
-    finally:
-        system.stop()
-    path = OUT / f"attack-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
-    path.write_text(json.dumps({"machine": describe(), "figures": figures}, indent=1))
-    holds = report(figures)
-    lock.close()
-    return 0 if holds else 1
+    save("attack", figures)
+    return 0 if report(figures) else 1
 
 
 if __name__ == "__main__":

@@ -185,18 +185,6 @@ class Backlog:
 
 
 class TwoCores(Parley):
-    redis_url = ""
-
-    def start(self, users: int) -> None:
-        begin = self.stack.start_redis
-
-        def start_redis(append_only: bool) -> str:
-            self.redis_url = begin(append_only)
-            return self.redis_url
-
-        self.stack.start_redis = start_redis  # type: ignore[method-assign]
-        super().start(users)
-
     def stop_worker(self) -> Callable[[], None]:
         """Returns a function that starts the worker again."""
         role, process = next(item for item in self.stack.processes if item[0] == "worker")

@@ -12,7 +12,6 @@ import http.client
 import io
 import json
 import math
-import os
 import statistics
 import sys
 import tempfile
@@ -26,10 +25,8 @@ import msgspec
 from bench import scenarios
 from bench.ledger import Ledger, Pair
 from bench.loop import BenchError, Connection, Loop
-from bench.machine import cores, describe
+from bench.one_stack import one_stack, save
 from bench.procfs import rss_kib, trees
-from bench.run import OUT, wait_until_idle
-from bench.stack import prepare
 from bench.systems import Parley, System
 from bench.websocket import WebSocketConnection
 
@@ -313,11 +310,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="number of rounds; the medians are printed (default 3)")
     parser.add_argument("--both-cores", action="store_true", help="run the stack on both cores, beside the generator")
     options = parser.parse_args()
-    lock = prepare(OUT)
-    stack_cores, generator_cores = cores()
-    if options.both_cores:
-        stack_cores = stack_cores | generator_cores
-    os.sched_setaffinity(0, generator_cores)
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as directory:
         MediaParley.settings = {
             "APP_ENV": "development",
@@ -325,23 +317,13 @@ def main() -> int:
             "UPLOADS_PER_MINUTE": "0",
         }
         paths = files(Path(directory))
-        system = MediaParley(OUT / f"stack-{os.getpid()}", stack_cores)
-        try:
-            system.start(USERS)
-            wait_until_idle(system)
+        with one_stack(MediaParley, USERS, both_cores=options.both_cores) as system:
             figures = measure(system, options.seconds, options.rounds, paths)
-        except BaseException:
-            print(system.stack.log_tails())
-            raise
-        finally:
-            system.stop()
     for name, value in figures.items():
         print(f"  {name:24} {value:,.2f}")
     ratio, growth = figures["receive_p99_ratio"], figures["web_growth_mib"]
     print(f"text p99 {ratio:.2f}× (must {MUST_RATIO}), web grew {growth:.1f} MiB (must {MUST_MIB}), outsiders got 404")
-    path = OUT / f"media-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
-    path.write_text(json.dumps({"machine": describe(), "figures": figures}, indent=1))
-    lock.close()
+    save("media", figures)
     return 0 if ratio <= MUST_RATIO and growth < MUST_MIB else 1
 
 

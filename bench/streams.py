@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from typing import Any, ClassVar
 
 import redis
 
+from app.message_log import keys
 from bench import scenarios
 from bench.ledger import new_id, percentile
 from bench.loop import BenchError, Loop
-from bench.machine import cores, describe
-from bench.run import OUT, wait_until_idle
+from bench.one_stack import one_stack, save
 from bench.scenarios import Figures, fresh_loop, join, measured
-from bench.stack import prepare
 from bench.systems import Parley
 from bench.websocket import WebSocketConnection
 
@@ -32,20 +30,7 @@ IGNORED = {"message_delivered", "message_read", "presence", "conversation_update
 
 
 class StreamParley(Parley):
-    """Keeps the address of its Redis."""
-
     settings: ClassVar[dict[str, str]] = {"APPEND_RATE": "0", "MAX_TEXT": "100000"}
-    redis_url = ""
-
-    def start(self, users: int) -> None:
-        begin = self.stack.start_redis
-
-        def start_redis(append_only: bool) -> str:
-            self.redis_url = begin(append_only)
-            return self.redis_url
-
-        self.stack.start_redis = start_redis  # type: ignore[method-assign]
-        super().start(users)
 
 
 class Reader(WebSocketConnection):
@@ -96,7 +81,7 @@ class Audience:
 
     def write(self, group: int, seconds: float) -> str:
         """Writes one stream at the fixed rate, without waiting for answers. Returns its id."""
-        id_, due, acked = new_id(), time.perf_counter(), self.acks
+        id_, acked = new_id(), self.acks
         self.sent.clear()
         for reader in self.readers:
             reader.length, reader.ended = 0, ""
@@ -130,7 +115,7 @@ class Audience:
 def records(system: StreamParley) -> int:
     """Returns how many entries the log ever had."""
     with redis.Redis.from_url(system.redis_url) as client:
-        return int(client.hget("{parley}:log-state", "entries") or 0)
+        return int(client.hget(keys.LOG_STATE, "entries") or 0)
 
 
 def measure(system: StreamParley, seconds: float) -> Figures:
@@ -160,24 +145,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.streams", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of the stream (default 10)")
     options = parser.parse_args()
-    lock = prepare(OUT)
-    stack_cores, generator_cores = cores()
-    os.sched_setaffinity(0, generator_cores)
-    system = StreamParley(OUT / f"stack-{os.getpid()}", stack_cores)
-    try:
-        system.start(READERS + 1)
-        wait_until_idle(system)
+    with one_stack(StreamParley, READERS + 1) as system:
         figures = measure(system, options.seconds)
-    except BaseException:
-        print(system.stack.log_tails())
-        raise
-    finally:
-        system.stop()
     for name, value in figures.items():
         print(f"  {name:24} {value:,.2f}")
-    path = OUT / f"streams-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
-    path.write_text(json.dumps({"machine": describe(), "figures": figures}, indent=1))
-    lock.close()
+    save("streams", figures)
     return 0
 
 

@@ -97,9 +97,10 @@ class Parley(System):
 
     def start(self, users: int) -> None:
         self.database_url = self.stack.start_postgres()
+        self.redis_url = self.stack.start_redis(append_only=True)
         env = _clean_env() | {
             "DATABASE_URL": self.database_url,
-            "REDIS_URL": self.stack.start_redis(append_only=True),
+            "REDIS_URL": self.redis_url,
             "SECRET_KEY": SECRET,
             "APP_ENV": "production",
             "HOST": "127.0.0.1",
