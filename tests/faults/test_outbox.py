@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import parley_sdk
 import psycopg
 import pytest
 from parley_sdk import ParleyServer
@@ -22,8 +18,8 @@ from tests.faults.cluster import Cluster, until
 from tests.faults.host_shop import Writers, committed, host_shop
 from tests.faults.outside import KEY
 from tests.sdk.host_database import waiting
+from tests.sdk.relay_process import start_relay
 from tests.support.patience import PATIENCE
-from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.faults
 
@@ -40,13 +36,11 @@ _SENDING = text(
 class RelayProcess:
     def __init__(self, host: Engine, url: str, name: str, guard: Guard) -> None:
         self._host, self._name, self._guard = host, name, guard
-        database = host.url.update_query_dict({"application_name": name}).render_as_string(hide_password=False)
-        self._command = [sys.executable, "-m", "tests.sdk.relay_process", database, url, KEY]
-        self._env = {**os.environ, "PYTHONPATH": str(Path(parley_sdk.__file__).parents[1])}
+        self._database, self._url = host.url.update_query_dict({"application_name": name}), url
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._env, start_new_session=True)
+        self._process = start_relay(self._database, self._url, KEY, start_new_session=True)
         self._guard.add(self._process.pid, signal.SIGKILL)
 
     def is_sending(self) -> bool:

@@ -10,15 +10,21 @@ from typing import Any
 import httpx
 import pytest
 from parley_sdk import AsyncParleyServer, ParleyServer
+from sqlalchemy import Engine, create_engine, delete
 
+from tests.sdk.host_database import Base, Order, outbox
+from tests.sdk.stand_in import StandIn
 from tests.support.documents import Documents
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
+from tests.support.stand_in import serving
 
 SERVER_API_KEY = "the-key-of-a-host-for-the-tests-of-the-sdk"
 _numbers = itertools.count(1)
 
-Use = Callable[[Any], Any]
+Call = Callable[[Any], Any]
+Use = Callable[[Call], Any]
+NewId = Callable[[str], str]
 
 
 @pytest.fixture(scope="package")
@@ -46,10 +52,10 @@ def parley(server: Stack, documents: Documents) -> Iterator[ParleyServer]:
 
 
 @pytest.fixture(params=["sync", "async"])
-def use(request: pytest.FixtureRequest, server: Stack, parley: ParleyServer) -> Callable[[Use], Any]:
+def use(request: pytest.FixtureRequest, server: Stack, parley: ParleyServer) -> Use:
     """``use(lambda s: s.users.get("4711"))`` calls with the synchronous and with the asynchronous client."""
 
-    async def run(call: Use) -> Any:
+    async def run(call: Call) -> Any:
         async with AsyncParleyServer(server.base_url, SERVER_API_KEY, trust_env=False) as client:
             return await call(client)
 
@@ -59,6 +65,39 @@ def use(request: pytest.FixtureRequest, server: Stack, parley: ParleyServer) -> 
 
 
 @pytest.fixture
-def new_id() -> Callable[[str], str]:
+def new_id() -> NewId:
     """Returns ids of a host that no other test uses. They have characters that paths must encode."""
     return lambda kind: f"{kind}/{next(_numbers)} ü"
+
+
+@pytest.fixture
+def order(parley: ParleyServer, new_id: NewId) -> str:
+    """The external id of a conversation with one member."""
+    member, external_id = new_id("user"), new_id("order")
+    parley.users.put(member)
+    parley.conversations.put(external_id, name="Order", members=[member])
+    return external_id
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    with serving(StandIn()) as started:
+        yield started
+        assert started.failures == []
+
+
+@pytest.fixture(scope="module")
+def host_engine(empty_database_url: str) -> Iterator[Engine]:
+    engine = create_engine(empty_database_url, pool_size=20)
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def host(host_engine: Engine) -> Engine:
+    """The database of a host, empty. A relay that an earlier test killed may have left a row that was sent."""
+    with host_engine.begin() as connection:
+        connection.execute(delete(outbox.table))
+        connection.execute(delete(Order))
+    return host_engine

@@ -113,13 +113,13 @@ def test_a_user_without_an_id_is_refused(app: Flask, parley: ParleyExtension, us
     assert users.calls == []
 
 
-def test_errors_of_the_server_come_through(app: Flask, parley: ParleyExtension):
+def test_errors_of_the_server_come_through():
     def gone(_: httpx.Request) -> httpx.Response:
         return httpx.Response(404, json={"code": "not_found", "status": 404})
 
-    other = make_app(gone)  # type: ignore[arg-type]
-    extension = ParleyExtension(other)
-    with other.app_context(), pytest.raises(NotFound):
+    app = make_app(gone)  # type: ignore[arg-type]
+    extension = ParleyExtension(app)
+    with app.app_context(), pytest.raises(NotFound):
         extension.token_for(Person(7))
 
 
@@ -315,10 +315,9 @@ class Shop:
 
 
 @pytest.fixture
-def shop(empty_database_url: str) -> Iterator[Shop]:
+def shop(empty_database_url: str, stand_in: StandIn) -> Iterator[Shop]:
     app = Flask("shop")
-    stand_in = StandIn().start()
-    app.config.update(PARLEY_URL=stand_in.url, PARLEY_KEY="psk_test", PARLEY_CLIENT_OPTIONS={"trust_env": False})
+    app.config.update(PARLEY_URL=stand_in.base_url, PARLEY_KEY="psk_test", PARLEY_CLIENT_OPTIONS={"trust_env": False})
     app.config["SQLALCHEMY_DATABASE_URI"] = empty_database_url
     db = SQLAlchemy(app)
     parley = ParleyExtension(app, metadata=db.metadata)
@@ -328,8 +327,6 @@ def shop(empty_database_url: str) -> Iterator[Shop]:
     yield Shop(app, db, parley, stand_in)
     with app.app_context():
         app.extensions["parley"].background.stop(PATIENCE)
-    stand_in.stop()
-    with app.app_context():
         parley.server.close()
         db.engine.dispose()
 
@@ -366,7 +363,8 @@ def test_refused_messages_are_shown_and_tried_again(shop: Shop):
 def test_the_relay_command_says_why_it_failed(shop: Shop):
     shop.parley.on_commit(lambda: None)
     shop.order("one")
-    shop.stand_in.stop()
+    shop.stand_in.shutdown()
+    shop.stand_in.server_close()
     with shop.app.app_context():
         shop.parley.server._retry = type(shop.parley.server._retry)(attempts=1)
     result = shop.app.test_cli_runner().invoke(args=["parley", "relay", "--once"])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from parley_sdk import NotFound, ParleyServer
 
-Use = Callable[[Callable[[Any], Any]], Any]
-NewId = Callable[[str], str]
+from tests.sdk.conftest import NewId, Use
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from parley_sdk import ParleyServer
 
 from dev.processes import wait_until
+from tests.sdk.conftest import NewId, Use
 from tests.support.patience import PATIENCE
-
-Use = Callable[[Callable[[Any], Any]], Any]
-NewId = Callable[[str], str]
 
 
 def finished(use: Use, import_id: str) -> Any:

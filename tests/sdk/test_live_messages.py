@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from parley_sdk import Conflict, Invalid, NotFound, ParleyServer
 from parley_sdk.errors import api_error
 
+from tests.sdk.conftest import NewId, Use
 from tests.support.clients import RestClient
 from tests.support.processes import Stack
-
-Use = Callable[[Callable[[Any], Any]], Any]
-NewId = Callable[[str], str]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,12 +14,11 @@ from sqlalchemy.orm import Session
 
 from dev.embedded import EmbeddedStores
 from dev.processes import wait_until
-from tests.sdk.conftest import SERVER_API_KEY
+from tests.sdk.conftest import SERVER_API_KEY, NewId
 from tests.sdk.host_database import Base, outbox, waiting
 from tests.support.patience import PATIENCE
 from tests.support.processes import START_SECONDS, Stack
 
-NewId = Callable[[str], str]
 QUICK = Retry(first_pause=0.05, longest_pause=0.5)
 
 
@@ -31,14 +30,6 @@ def host(stores: EmbeddedStores) -> Iterator[Engine]:
     yield engine
     engine.dispose()
     stores.postgres.drop_database("shop")
-
-
-@pytest.fixture
-def order(parley: ParleyServer, new_id: NewId) -> str:
-    ann, external_id = new_id("user"), new_id("order")
-    parley.users.put(ann)
-    parley.conversations.put(external_id, name="Order", members=[ann])
-    return external_id
 
 
 def sent(parley: ParleyServer, order: str) -> list[dict[str, Any]]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from parley_sdk import APIError, Invalid, NotFound, ParleyServer, Suspended, Unauthorized
 
+from tests.sdk.conftest import SERVER_API_KEY, NewId, Use
 from tests.support.processes import Stack
-
-Use = Callable[[Callable[[Any], Any]], Any]
-NewId = Callable[[str], str]
 
 
 def profile(server: Stack, token: str) -> httpx.Response:
@@ -83,17 +80,15 @@ def test_connections_are_reused(server: Stack, parley: ParleyServer, new_id: New
         streams.append(response.extensions["network_stream"].get_extra_info("client_addr"))
 
     hooks = {"response": [note]}
-    key = parley._options["headers"]["Authorization"].removeprefix("Bearer ")
-    with ParleyServer(server.base_url, key, event_hooks=hooks, trust_env=False) as client:
+    with ParleyServer(server.base_url, SERVER_API_KEY, event_hooks=hooks, trust_env=False) as client:
         for _ in range(5):
             client.users.get(ann)
     assert len(streams) == 5
     assert len(set(streams)) == 1
 
 
-def test_a_forked_process_opens_connections_of_its_own(server: Stack, parley: ParleyServer, monkeypatch: Any):
-    key = parley._options["headers"]["Authorization"].removeprefix("Bearer ")
-    with ParleyServer(server.base_url, key, trust_env=False) as client:
+def test_a_forked_process_opens_connections_of_its_own(server: Stack, monkeypatch: Any):
+    with ParleyServer(server.base_url, SERVER_API_KEY, trust_env=False) as client:
         before = client._connected()
         monkeypatch.setattr("os.getpid", lambda: -1)
         assert client._connected() is not before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,9 @@ from parley_sdk.flask import ParleyExtension, signal_for
 from werkzeug.serving import make_server
 
 from dev.processes import wait_until
-from tests.sdk.conftest import SERVER_API_KEY
+from tests.sdk.conftest import SERVER_API_KEY, Use
 from tests.support.patience import PATIENCE
 from tests.support.processes import Stack
-
-Use = Callable[[Callable[[Any], Any]], Any]
-NewId = Callable[[str], str]
 
 
 @dataclass
@@ -53,14 +50,6 @@ def shop(server: Stack) -> Iterator[Shop]:
     http.shutdown()
     thread.join(PATIENCE)
     http.server_close()
-
-
-@pytest.fixture
-def order(parley: ParleyServer, new_id: NewId) -> str:
-    ann, external_id = new_id("user"), new_id("order")
-    parley.users.put(ann)
-    parley.conversations.put(external_id, name="Order", members=[ann])
-    return external_id
 
 
 def test_a_message_reaches_the_signal_of_the_host(use: Use, shop: Shop, order: str):

@@ -17,68 +17,21 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from parley_sdk import APIError, ParleyServer, Retry, Unauthorized
 from parley_sdk.outbox import BackgroundRelay, Outbox, Relay, show_backlog, try_again
-from sqlalchemy import Engine, MetaData, create_engine, delete, select, text, update
+from sqlalchemy import Engine, MetaData, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from dev.processes import wait_until
-from tests.sdk.host_database import CONVERSATION, Base, Order, outbox, waiting
+from tests.sdk.host_database import CONVERSATION, QUICK, Base, Order, commit, outbox, running, send, waiting
 from tests.sdk.stand_in import StandIn
 from tests.support.patience import PATIENCE
-
-QUICK = Retry(first_pause=0.001, longest_pause=0.01)
-
-
-@pytest.fixture(scope="module")
-def host(empty_database_url: str) -> Iterator[Engine]:
-    engine = create_engine(empty_database_url, pool_size=20)
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-def _empty(host: Engine) -> None:
-    with host.begin() as connection:
-        connection.execute(delete(outbox.table))
-        connection.execute(delete(Order))
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    started = StandIn().start()
-    yield started
-    started.stop()
 
 
 @pytest.fixture
 def relay(host: Engine, stand_in: StandIn) -> Iterator[Relay]:
-    with ParleyServer(stand_in.url, "psk_test", trust_env=False, retry=Retry(attempts=1)) as server:
+    with ParleyServer(stand_in.base_url, "psk_test", trust_env=False, retry=Retry(attempts=1)) as server:
         yield Relay(outbox.table, host, server, pauses=QUICK)
-
-
-def send(session: Any, message: str, conversation: str = CONVERSATION) -> str:
-    return outbox(session).send(message, conversation=conversation)
-
-
-def commit(host: Engine, *messages: str, conversation: str = CONVERSATION) -> None:
-    with Session(host) as session, session.begin():
-        for message in messages:
-            send(session, message, conversation)
-
-
-@contextlib.contextmanager
-def running(relay: Relay) -> Iterator[None]:
-    """Lets the relay work in a thread."""
-    stop = threading.Event()
-    thread = threading.Thread(target=relay.run_forever, args=(stop, 0.001))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
 
 
 # -- what is sent --------------------
@@ -309,7 +262,7 @@ def test_several_relays_keep_order_and_send_once(host: Engine, stand_in: StandIn
 
     with contextlib.ExitStack() as stack:
         for _ in range(4):
-            server = stack.enter_context(ParleyServer(stand_in.url, "psk_test", trust_env=False))
+            server = stack.enter_context(ParleyServer(stand_in.base_url, "psk_test", trust_env=False))
             stack.enter_context(running(Relay(outbox.table, host, server, pauses=QUICK)))
         with ThreadPoolExecutor(5) as pool:
             list(pool.map(write, lanes))
@@ -487,7 +440,7 @@ def test_an_engine_without_transactions_keeps_the_locks(host: Engine, stand_in: 
     """Two relays at the same time would otherwise send one message twice, and overtake."""
     engine = host.execution_options(isolation_level="AUTOCOMMIT")
     commit(host, "one")
-    with ParleyServer(stand_in.url, "psk_test", trust_env=False) as server:
+    with ParleyServer(stand_in.base_url, "psk_test", trust_env=False) as server:
         first, second = Relay(outbox.table, engine, server), Relay(outbox.table, engine, server)
         found: list[int] = []
 

@@ -2,65 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import parley_sdk
 import pytest
-from sqlalchemy import Engine, create_engine, delete, func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from dev.processes import wait_until
-from tests.sdk.host_database import Base, Order, outbox, waiting
+from tests.sdk.host_database import Order, outbox, waiting
+from tests.sdk.relay_process import start_module, start_relay
 from tests.sdk.stand_in import StandIn
 from tests.support.patience import PATIENCE
-from tests.support.processes import ROOT
 
 LANES, WRITES = 4, 25
 
 
-@pytest.fixture(scope="module")
-def host(empty_database_url: str) -> Iterator[Engine]:
-    engine = create_engine(empty_database_url, pool_size=20)
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-def _empty(host: Engine) -> None:
-    """A relay that was killed at the end of a test may have left a row that was sent."""
-    with host.begin() as connection:
-        connection.execute(delete(outbox.table))
-        connection.execute(delete(Order))
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    started = StandIn().start()
-    yield started
-    started.stop()
-
-
 class RelayProcess:
     def __init__(self, host: Engine, stand_in: StandIn) -> None:
-        url = host.url.render_as_string(hide_password=False)
-        self._command = [sys.executable, "-m", "tests.sdk.relay_process", url, stand_in.url, "psk_test"]
-        self._env = {**os.environ, "PYTHONPATH": str(Path(parley_sdk.__file__).parents[1])}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._host, self._stand_in = host, stand_in
+        self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._env)
+        self._process = start_relay(self._host.url, self._stand_in.base_url, "psk_test")
 
     def kill(self) -> None:
-        assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(PATIENCE)
 
@@ -68,7 +37,6 @@ class RelayProcess:
 @pytest.fixture
 def relay(host: Engine, stand_in: StandIn) -> Iterator[RelayProcess]:
     started = RelayProcess(host, stand_in)
-    started.start()
     yield started
     started.kill()
 
@@ -140,13 +108,11 @@ def test_a_lost_host_process_sends_only_what_it_committed(host: Engine, stand_in
 
 def test_the_relay_command_ends_at_sigterm(host: Engine, stand_in: StandIn):
     settings = {
-        "SHOP_PARLEY_URL": stand_in.url,
+        "SHOP_PARLEY_URL": stand_in.base_url,
         "SHOP_PARLEY_KEY": "psk_test",
         "SHOP_PARLEY_OUTBOX_DATABASE_URL": host.url.render_as_string(hide_password=False),
     }
-    command = [sys.executable, "-m", "flask", "--app", "tests.sdk.shop_app", "parley", "relay", "--every", "0.01"]
-    env = {**os.environ, **settings, "PYTHONPATH": str(Path(parley_sdk.__file__).parents[1])}
-    process = subprocess.Popen(command, cwd=ROOT, env=env)
+    process = start_module("flask", "--app", "tests.sdk.shop_app", "parley", "relay", "--every", "0.01", env=settings)
     try:
         with Session(host) as session:
             outbox(session).send("by the command", conversation="lane-0")

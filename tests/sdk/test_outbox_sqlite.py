@@ -25,9 +25,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from dev.processes import wait_until
-from tests.sdk.host_database import CONVERSATION, Base, Order, outbox, waiting
+from tests.sdk.host_database import CONVERSATION, QUICK, Base, Order, commit, outbox, running, send, waiting
 from tests.sdk.stand_in import StandIn
-from tests.sdk.test_outbox import QUICK, running, send
 from tests.support.patience import PATIENCE
 
 
@@ -41,27 +40,14 @@ def host(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    started = StandIn().start()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
 def server(stand_in: StandIn) -> Iterator[ParleyServer]:
-    with ParleyServer(stand_in.url, "psk_test", trust_env=False, retry=Retry(attempts=1)) as client:
+    with ParleyServer(stand_in.base_url, "psk_test", trust_env=False, retry=Retry(attempts=1)) as client:
         yield client
 
 
 @pytest.fixture
 def relay(host: Engine, server: ParleyServer) -> Relay:
     return Relay(outbox.table, host, server, pauses=QUICK)
-
-
-def commit(host: Engine, *messages: str, conversation: str = CONVERSATION) -> None:
-    with Session(host) as session, session.begin():
-        for message in messages:
-            send(session, message, conversation)
 
 
 def test_committed_messages_are_sent_in_order_and_rolled_back_ones_never(
@@ -116,7 +102,11 @@ def test_a_rolled_back_savepoint_removes_only_its_own_messages(host: Engine, rel
 def test_flask_sqlalchemy_and_the_relay_after_the_commit(tmp_path: Path, stand_in: StandIn) -> None:
     app = Flask("shop")
     app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{tmp_path}/flask.db"
-    app.config |= {"PARLEY_URL": stand_in.url, "PARLEY_KEY": "psk_test", "PARLEY_CLIENT_OPTIONS": {"trust_env": False}}
+    app.config |= {
+        "PARLEY_URL": stand_in.base_url,
+        "PARLEY_KEY": "psk_test",
+        "PARLEY_CLIENT_OPTIONS": {"trust_env": False},
+    }
     db = SQLAlchemy()
     parley = ParleyExtension(app, metadata=db.metadata)
     db.init_app(app)
@@ -144,7 +134,7 @@ def test_several_relays_keep_order_and_send_once(host: Engine, stand_in: StandIn
 
     with contextlib.ExitStack() as stack:
         for _ in range(3):
-            server = stack.enter_context(ParleyServer(stand_in.url, "psk_test", trust_env=False))
+            server = stack.enter_context(ParleyServer(stand_in.base_url, "psk_test", trust_env=False))
             stack.enter_context(running(Relay(outbox.table, host, server, pauses=QUICK)))
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(write, lanes))
@@ -260,7 +250,7 @@ def test_other_databases_and_engines_are_refused(server: ParleyServer, host: Eng
 
 def test_a_relay_that_cannot_work_leaves_the_commit_alone(stand_in: StandIn, caplog: pytest.LogCaptureFixture) -> None:
     app = Flask("shop")
-    app.config |= {"SQLALCHEMY_DATABASE_URI": "sqlite://", "PARLEY_URL": stand_in.url, "PARLEY_KEY": "psk_test"}
+    app.config |= {"SQLALCHEMY_DATABASE_URI": "sqlite://", "PARLEY_URL": stand_in.base_url, "PARLEY_KEY": "psk_test"}
     db = SQLAlchemy()
     parley = ParleyExtension(app, metadata=db.metadata)
     db.init_app(app)

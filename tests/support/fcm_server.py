@@ -16,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.support.push_stand_in import Handler, StandIn, serving
+from tests.support.stand_in import Handler, StandIn, serving
 
 PROJECT = "parley-test"
 # the assertion's audience, regardless of the address that it is sent to

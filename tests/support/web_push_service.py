@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.push_stand_in import Handler, StandIn, serving
+from tests.support.stand_in import Handler, StandIn, serving
 
 MAX_BYTES = 4096
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from standardwebhooks.webhooks import Webhook
 
-from tests.support.push_stand_in import Handler, StandIn, serving
+from tests.support.stand_in import Handler, StandIn, serving
 
 
 @dataclass

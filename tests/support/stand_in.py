@@ -1,4 +1,4 @@
-"""Shared by the stand-ins for push services: a loopback server that counts requests in flight and can be slow."""
+"""Shared by the stand-ins for other services: a loopback server that counts requests in flight and can be slow."""
 
 from __future__ import annotations
 
