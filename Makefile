@@ -49,7 +49,8 @@ bench: venv ## Measure Parley and a Flask-SocketIO server in one run
 OTHER_FAULTS := tests/push tests/conformance tests/webhooks tests/integration/drain tests/integration/test_migrations.py \
   tests/contract/test_bad_frames.py tests/contract/test_strangers.py tests/contract/test_auth.py \
   tests/contract/test_ended_sessions.py tests/contract/test_removal_window.py tests/contract/test_stream_sweep.py \
-  tests/integration/auth/test_web_surface.py
+  tests/integration/auth/test_web_surface.py tests/faults/test_imports.py tests/faults/test_broker_away.py \
+  tests/faults/test_connection_limit.py
 
 faults: venv ## Kill processes, cut connections, fill disks, 20 seeded runs of each; writes docs/reliability.md
 	@mkdir -p .data && rm -f .data/faults.jsonl

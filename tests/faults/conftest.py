@@ -86,7 +86,7 @@ def rng(seed: int) -> random.Random:
 
 @pytest.fixture
 def chat(cluster: Cluster, outside: Outside, seed: int, tmp_path: Path, request: pytest.FixtureRequest) -> Chat:
-    """``with chat() as crowd``: twenty pairs talk, some also in groups. At the end all invariants are checked."""
+    """``with chat() as crowd``: pairs talk, some also in groups. At the end all invariants are checked."""
 
     @contextmanager
     def talk(**options: Any) -> Iterator[Crowd]:
