@@ -60,8 +60,8 @@ def known_to_users() -> Known:
 
 @cache
 def known_to_hosts() -> Known:
-    users, conversation = [new_user(), new_user()], new_conversation()
-    host().call("POST", f"/conversations/{conversation}/members", json={"members": users})
+    users = [new_user(), new_user()]
+    conversation = str(host().new_group(*users)["externalId"])
     sent = host().answer("POST", "/messages", json={"conversation": conversation, "message": "hello"})
     stream = host().answer("POST", "/streams", json={"conversation": conversation, "sender": users[0]})
     imported = host().answer("POST", "/imports", content=b'{"type": "user", "externalId": "imported"}\n')
@@ -80,9 +80,7 @@ def new_user() -> str:
 
 
 def new_conversation() -> str:
-    external_id = f"room-{uuid.uuid4().hex[:12]}"
-    host().call("PUT", f"/conversations/{external_id}", json={"kind": "group", "name": "Room"})
-    return external_id
+    return str(host().new_group()["externalId"])
 
 
 def new_webhook() -> int:

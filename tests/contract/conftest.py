@@ -17,6 +17,7 @@ MakeUser = Callable[..., Account]
 Connect = Callable[..., Any]
 MakeRest = Callable[..., RestClient]
 MakeGroup = Callable[..., int]
+Person = tuple[str, Account]
 
 ALL = ("ws", "sse", "poll")
 SERVER_API_KEY = "the-key-of-a-host-for-the-tests-of-the-contract"
@@ -135,6 +136,23 @@ def host(server: Stack, opened: list[Any]) -> HostClient:
     client = HostClient(server.base_url, SERVER_API_KEY)
     opened.append(client)
     return client
+
+
+@pytest.fixture
+def zoe(host: HostClient) -> Person:
+    """A user of the host: the external id, and the account."""
+    return host.new_account(displayName="Zoe")
+
+
+@pytest.fixture
+def yan(host: HostClient) -> Person:
+    return host.new_account(displayName="Yan")
+
+
+@pytest.fixture
+def room(host: HostClient, zoe: Person, yan: Person) -> str:
+    """The external id of a group of Zoe and Yan."""
+    return str(host.new_group(zoe[0], yan[0])["externalId"])
 
 
 @pytest.fixture

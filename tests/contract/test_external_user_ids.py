@@ -7,20 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import Connect, MakeRest
+from tests.contract.conftest import Connect, MakeRest, Person
 from tests.contract.expect import refused
 from tests.support.clients import Account, HostClient
 
-Named = tuple[str, Account]
-
 
 @pytest.fixture
-def zoe(host: HostClient) -> Named:
+def zoe(host: HostClient) -> Person:
     """A user whose id of the host needs quotes in a query."""
     return _user(host, f'{uuid.uuid4().hex[:8]}, "ü" & 1/2')
 
 
-def _user(host: HostClient, name: str) -> Named:
+def _user(host: HostClient, name: str) -> Person:
     host.put_user(name)
     return name, host.sign_in(name)
 
@@ -30,7 +28,7 @@ def _quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-def test_presence_over_rest(connect: Connect, rest: MakeRest, host: HostClient, ann: Account, zoe: Named) -> None:
+def test_presence_over_rest(connect: Connect, rest: MakeRest, host: HostClient, ann: Account, zoe: Person) -> None:
     yan = _user(host, f"yan-{uuid.uuid4().hex[:8]}")
     connect("ws", zoe[1])
     given = f"{ann.user_id},{yan[0]},{_quoted(zoe[0])},nobody"
@@ -49,13 +47,13 @@ def test_presence_names_the_field_of_bad_ids(rest: MakeRest, ann: Account) -> No
         assert caught.value.data["errors"][0]["field"] == "userIds"
 
 
-def test_users_by_ids(rest: MakeRest, ann: Account, zoe: Named) -> None:
+def test_users_by_ids(rest: MakeRest, ann: Account, zoe: Person) -> None:
     given = f"{_quoted(zoe[0])},{ann.user_id},nobody,{zoe[1].user_id}"
     found = rest(ann).json("GET", "/users", params={"ids": given})["users"]
     assert [user["id"] for user in found] == [zoe[1].user_id, ann.user_id]
 
 
-def test_group_with_members_and_their_removal(rest: MakeRest, host: HostClient, ann: Account, zoe: Named) -> None:
+def test_group_with_members_and_their_removal(rest: MakeRest, host: HostClient, ann: Account, zoe: Person) -> None:
     yan = _user(host, f"yan-{uuid.uuid4().hex[:8]}")
 
     def members(view: dict[str, Any]) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
+from tests.contract.conftest import ALL, Connect, MakeRest
 from tests.contract.expect import eventually, exported, refused
 from tests.contract.expect_groups import one
 from tests.contract.test_accepted import frozen_worker
@@ -18,11 +18,6 @@ __all__ = ["frozen_worker"]
 
 ORDER = {"order": {"id": "A-17", "lines": [{"sku": "x", "count": 2}]}, "price": 12.5, "漢": None, "big": 1e21}
 CHANGED = {"order": {"id": "A-17", "shipped": True}}
-
-
-@pytest.fixture
-def made(group: MakeGroup, ann: Account, ben: Account) -> int:
-    return group(ann, ben)
 
 
 def unread(rest: RestClient) -> list[Any]:

@@ -10,13 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.contract.conftest import ALL, Connect, MakeRest
+from tests.contract.conftest import ALL, Connect, MakeRest, Person
 from tests.contract.expect import eventually, is_time, refused
 from tests.contract.test_accepted import frozen
 from tests.support.clients import Account, HostClient
 from tests.support.processes import Stack
-
-People = dict[str, tuple[str, Account]]
 
 
 def new_id() -> str:
@@ -28,16 +26,6 @@ def path_of(external_id: str, rest: str = "") -> str:
 
 
 @pytest.fixture
-def zoe(host: HostClient) -> tuple[str, Account]:
-    return host.new_account(displayName="Zoe")
-
-
-@pytest.fixture
-def yan(host: HostClient) -> tuple[str, Account]:
-    return host.new_account(displayName="Yan")
-
-
-@pytest.fixture
 def put(host: HostClient) -> Callable[..., dict[str, Any]]:
     def act(external_id: str, **fields: Any) -> dict[str, Any]:
         return host.answer("PUT", path_of(external_id), json=fields)
@@ -46,7 +34,6 @@ def put(host: HostClient) -> Callable[..., dict[str, Any]]:
 
 
 Put = Callable[..., dict[str, Any]]
-Person = tuple[str, Account]
 
 
 def roles(view: dict[str, Any]) -> dict[str, str]:

@@ -9,34 +9,15 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.contract.conftest import ALL, Connect, MakeRest
+from tests.contract.conftest import ALL, Connect, MakeRest, Person
 from tests.contract.expect import is_time, refused, uuid7
 from tests.support.clients import Account, HostClient
 
-Person = tuple[str, Account]
 Send = Callable[..., dict[str, Any]]
 
 
 def history_of(room: str) -> str:
     return f"/conversations/{quote(room, safe='')}/messages"
-
-
-@pytest.fixture
-def zoe(host: HostClient) -> Person:
-    return host.new_account(displayName="Zoe")
-
-
-@pytest.fixture
-def yan(host: HostClient) -> Person:
-    return host.new_account(displayName="Yan")
-
-
-@pytest.fixture
-def room(host: HostClient, zoe: Person, yan: Person) -> str:
-    """The external id of a group of Zoe and Yan."""
-    id_ = f"room-{uuid.uuid4().hex[:12]}"
-    host.call("PUT", f"/conversations/{id_}", json={"kind": "group", "name": "Room", "members": [zoe[0], yan[0]]})
-    return id_
 
 
 @pytest.fixture
@@ -247,8 +228,7 @@ def test_host_changes_what_users_wrote(host: HostClient, rest: MakeRest, zoe: Pe
 
 
 def test_same_id_in_two_conversations_needs_a_name(host: HostClient, zoe: Person, room: str, send: Send) -> None:
-    other = f"room-{uuid.uuid4().hex[:12]}"
-    host.call("PUT", f"/conversations/{other}", json={"kind": "group"})
+    other = str(host.new_group()["externalId"])
     id_ = str(uuid.uuid4())
     for place in (room, other):
         send(conversation=place, message="both", id=id_)

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import ALL, Connect, MakeRest
+from tests.contract.conftest import ALL, Connect, MakeRest, Person
 from tests.contract.expect import refused
 from tests.contract.test_streams import appended, ended, stop
-from tests.support.clients import Account, HostClient
-
-Person = tuple[str, Account]
+from tests.support.clients import HostClient
 
 
 @pytest.fixture
@@ -21,16 +19,9 @@ def bot(host: HostClient) -> Person:
 
 
 @pytest.fixture
-def zoe(host: HostClient) -> Person:
-    return host.new_account(displayName="Zoe")
-
-
-@pytest.fixture
 def room(host: HostClient, zoe: Person, bot: Person) -> str:
     """The external id of a group of Zoe and the bot."""
-    id_ = f"room-{uuid.uuid4().hex[:12]}"
-    host.call("PUT", f"/conversations/{id_}", json={"kind": "group", "name": "Room", "members": [zoe[0], bot[0]]})
-    return id_
+    return str(host.new_group(zoe[0], bot[0])["externalId"])
 
 
 def append(host: HostClient, id_: str, start: int, text: str) -> int:

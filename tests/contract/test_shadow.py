@@ -1,4 +1,4 @@
-"""A user with a shadow suspension goes on as before, and nobody else sees what they do."""
+"""A user with a shadow suspension goes on as before, and nobody else sees their acts."""
 
 from __future__ import annotations
 
@@ -9,38 +9,35 @@ from typing import Any
 import pytest
 
 from app.core.times import rfc3339
-from tests.contract.conftest import ALL, Connect, MakeRest
-from tests.contract.expect import eventually, refused
-from tests.support.clients import Account, HostClient
+from tests.contract.conftest import ALL, Connect, MakeRest, Person
+from tests.contract.expect import eventually, exported, refused
+from tests.support.clients import HostClient
 from tests.support.clients.host import user_path
-
-Named = tuple[str, Account]
 
 
 @pytest.fixture
-def eve(host: HostClient) -> Named:  # type: ignore[override]
+def eve(host: HostClient) -> Person:  # type: ignore[override]
     """The user who gets a shadow suspension."""
     return host.new_account(displayName="Eve")
 
 
-def shadow(host: HostClient, user: Named, **more: Any) -> dict[str, Any]:
+def shadow(host: HostClient, user: Person, **more: Any) -> dict[str, Any]:
     return host.answer("PUT", f"{user_path(user[0])}/suspension", json={"shadow": True, **more})
 
 
-def lift(host: HostClient, user: Named) -> None:
+def lift(host: HostClient, user: Person) -> None:
     assert host.call("DELETE", f"{user_path(user[0])}/suspension").status_code == 204
 
 
-def group(host: HostClient, *users: Named) -> dict[str, Any]:
-    fields = {"kind": "group", "name": "Room", "members": [one[0] for one in users]}
-    return host.answer("PUT", f"/conversations/room-{uuid.uuid4().hex[:12]}", json=fields)
+def group(host: HostClient, *users: Person) -> dict[str, Any]:
+    return host.new_group(*(external_id for external_id, _ in users))
 
 
 def texts(answer: dict[str, Any]) -> list[str]:
     return [one["message"] for one in answer["messages"] if one["kind"] != "system"]
 
 
-def test_the_host_sees_the_suspension_and_the_user_does_not(host: HostClient, rest: MakeRest, eve: Named) -> None:
+def test_the_host_sees_the_suspension_and_the_user_does_not(host: HostClient, rest: MakeRest, eve: Person) -> None:
     until = rfc3339(int(time.time() * 1000) + 3_600_000)
     assert shadow(host, eve, until=until, reason="spam") == {"until": until, "reason": "spam", "shadow": True}
     assert host.answer("GET", user_path(eve[0]))["suspension"]["shadow"] is True
@@ -57,7 +54,7 @@ def test_the_host_sees_the_suspension_and_the_user_does_not(host: HostClient, re
 
 @pytest.mark.parametrize("transport", ALL)
 def test_only_the_sender_sees_messages(
-    connect: Connect, rest: MakeRest, host: HostClient, eve: Named, transport: str
+    connect: Connect, rest: MakeRest, host: HostClient, eve: Person, transport: str
 ) -> None:
     ben, zoe = host.new_account(), host.new_account()
     room = group(host, ben, eve)
@@ -100,21 +97,22 @@ def test_only_the_sender_sees_messages(
         assert {ack["id"] for ack in sent}.isdisjoint(one["id"] for one in session.messages())
 
 
-def test_search_and_export_of_others_lack_the_messages(rest: MakeRest, host: HostClient, eve: Named) -> None:
+def test_search_and_export_of_others_lack_the_messages(rest: MakeRest, host: HostClient, eve: Person) -> None:
     ben = host.new_account()
     room = group(host, ben, eve)["id"]
     word = f"w{uuid.uuid4().hex[:10]}"
     shadow(host, eve)
-    seen = eventually(lambda: not rest(ben[1]).presence([eve[1].user_id])[eve[1].user_id]["lastSeen"], "the shadow")
-    assert seen
+    eventually(lambda: not rest(ben[1]).presence([eve[1].user_id])[eve[1].user_id]["lastSeen"], "the shadow")
     rest(eve[1]).send(conversation_id=room, message=word)
     eventually(lambda: rest(eve[1]).search(word), "the index")
     assert rest(ben[1]).search(word) == []
+    assert word in str(exported(rest(eve[1])))
+    assert word not in str(exported(rest(ben[1])))
 
 
 @pytest.mark.parametrize("transport", ALL)
 def test_changes_of_messages_that_others_see(
-    connect: Connect, rest: MakeRest, host: HostClient, eve: Named, transport: str
+    connect: Connect, rest: MakeRest, host: HostClient, eve: Person, transport: str
 ) -> None:
     ben = host.new_account()
     room = group(host, ben, eve)["id"]
@@ -146,7 +144,7 @@ def test_changes_of_messages_that_others_see(
     assert texts(rest(eve[1]).history(room)) == ["mine", "his"]
 
 
-def test_own_shadow_messages_change_as_usual(connect: Connect, rest: MakeRest, host: HostClient, eve: Named) -> None:
+def test_own_shadow_messages_change_as_usual(connect: Connect, rest: MakeRest, host: HostClient, eve: Person) -> None:
     ben = host.new_account()
     room = group(host, ben, eve)
     watcher, here = connect("ws", ben[1]), connect("ws", eve[1])
@@ -169,7 +167,7 @@ def test_own_shadow_messages_change_as_usual(connect: Connect, rest: MakeRest, h
     assert not [one for one in watcher.events if one.data.get("id") == sent]
 
 
-def test_marks_typing_events_and_presence(connect: Connect, rest: MakeRest, host: HostClient, eve: Named) -> None:
+def test_marks_typing_events_and_presence(connect: Connect, rest: MakeRest, host: HostClient, eve: Person) -> None:
     ben = host.new_account()
     room = group(host, ben, eve)["id"]
     watcher, here = connect("ws", ben[1]), connect("ws", eve[1])
@@ -198,12 +196,12 @@ def test_marks_typing_events_and_presence(connect: Connect, rest: MakeRest, host
     assert [one for one in connect("ws", eve[1]).joined.data["unread"] if one["conversationId"] == room] == []
 
 
-def _marks(conversation: dict[str, Any], user: Named) -> int:
+def _marks(conversation: dict[str, Any], user: Person) -> int:
     [seq] = [one["readSeq"] for one in conversation["members"] if one["userId"] == user[1].user_id]
     return int(seq)
 
 
-def test_new_conversations_wait_until_the_end(connect: Connect, rest: MakeRest, host: HostClient, eve: Named) -> None:
+def test_new_conversations_wait_until_the_end(connect: Connect, rest: MakeRest, host: HostClient, eve: Person) -> None:
     ben = host.new_account()
     watcher, here = connect("ws", ben[1]), connect("ws", eve[1])
     shadow(host, eve)
@@ -222,7 +220,7 @@ def test_new_conversations_wait_until_the_end(connect: Connect, rest: MakeRest, 
     assert texts(rest(ben[1]).history(back["conversationId"])) == ["hello"]
 
 
-def test_groups_of_others_do_not_change(rest: MakeRest, host: HostClient, connect: Connect, eve: Named) -> None:
+def test_groups_of_others_do_not_change(rest: MakeRest, host: HostClient, connect: Connect, eve: Person) -> None:
     ben, zoe = host.new_account(), host.new_account()
     made = rest(eve[1]).group(members=[ben[1].user_id])["id"]
     here = connect("ws", eve[1])
@@ -238,7 +236,7 @@ def test_groups_of_others_do_not_change(rest: MakeRest, host: HostClient, connec
 
 
 @pytest.mark.parametrize("transport", ALL)
-def test_streams(connect: Connect, rest: MakeRest, host: HostClient, eve: Named, transport: str) -> None:
+def test_streams(connect: Connect, rest: MakeRest, host: HostClient, eve: Person, transport: str) -> None:
     ben = host.new_account()
     room = group(host, ben, eve)["id"]
     watcher, here = connect(transport, ben[1]), connect("ws", eve[1])
@@ -267,7 +265,7 @@ def about(name: str, id_: str) -> Any:
     return lambda event: event.name == name and event.data["id"] == id_
 
 
-def direct(host: HostClient, *users: Named) -> dict[str, Any]:
+def direct(host: HostClient, *users: Person) -> dict[str, Any]:
     fields = {"kind": "direct", "members": [one[0] for one in users]}
     return host.answer("PUT", f"/conversations/pair-{uuid.uuid4().hex[:12]}", json=fields)
 

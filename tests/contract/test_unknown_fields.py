@@ -6,17 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import Connect, MakeGroup, MakeRest
+from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import refused
 from tests.support.clients import Account, RestClient, WsClient, register
 from tests.support.processes import Stack
 
 MORE = {"colour": "red", "nested": {"a": 1}}
-
-
-@pytest.fixture
-def made(group: MakeGroup, ann: Account, ben: Account) -> int:
-    return group(ann, ben)
 
 
 def test_commands_name_what_they_ignored(connect: Connect, rest: MakeRest, made: int, ann: Account) -> None:

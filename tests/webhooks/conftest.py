@@ -10,8 +10,11 @@ from sqlalchemy import Engine
 
 from app.config import Settings
 from app.store.engine import create_engine
+from tests.contract.conftest import ann, ben, opened, rest, user
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 from tests.webhooks.world import World
+
+__all__ = ["ann", "ben", "opened", "rest", "user"]  # of the module's server
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from dev.processes import wait_until
+from tests.contract.conftest import MakeRest
 from tests.contract.expect import refused
-from tests.support.clients import Account, HostClient, RestClient, WsClient, register
+from tests.support.clients import HostClient, WsClient, register
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 from tests.support.webhook_receiver import WebhookReceiver
@@ -27,29 +27,12 @@ def server() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def opened() -> Iterator[list[Any]]:
-    made: list[Any] = []
-    yield made
-    for client in made:
-        client.finish() if isinstance(client, WsClient) else client.close()
-
-
-@pytest.fixture
 def host(server: Stack, opened: list[Any]) -> Iterator[HostClient]:
     client = HostClient(server.base_url, KEY)
     opened.append(client)
     yield client
     for webhook in client.answer("GET", "/webhooks")["webhooks"]:
         client.call("DELETE", f"/webhooks/{webhook['webhookId']}")
-
-
-@pytest.fixture
-def rest(server: Stack, opened: list[Any]) -> Callable[[Account], RestClient]:
-    def make(account: Account) -> RestClient:
-        opened.append(client := RestClient(server.base_url, account.access_token))
-        return client
-
-    return make
 
 
 @pytest.fixture
@@ -69,13 +52,8 @@ def arrives(receiver: WebhookReceiver, type_: str, **data: Any) -> dict[str, Any
     return wait_until(lambda: receiver.of(type_, **data), 30, f"{type_} {data}")[0]
 
 
-def room(host: HostClient, *members: str) -> dict[str, Any]:
-    fields = {"kind": "group", "name": "Room", "members": list(members)}
-    return host.answer("PUT", f"/conversations/room-{uuid.uuid4().hex[:12]}", json=fields)
-
-
 def test_life_of_people_and_messages_arrives(
-    host: HostClient, receiver: WebhookReceiver, hooked: int, rest: Callable[[Account], RestClient]
+    host: HostClient, receiver: WebhookReceiver, hooked: int, rest: MakeRest
 ) -> None:
     zoe_id, zoe = host.new_account(displayName="Zoe")
     yan_id, yan = host.new_account(displayName="Yan")
@@ -83,7 +61,7 @@ def test_life_of_people_and_messages_arrives(
     assert (created["id"], created["displayName"]) == (zoe.user_id, "Zoe")
     rest(zoe).json("PATCH", "/me", json={"displayName": "Zoe Anew"})
     assert arrives(receiver, "user.updated", externalId=zoe_id)["data"]["displayName"] == "Zoe Anew"
-    group = room(host, zoe_id, yan_id)
+    group = host.new_group(zoe_id, yan_id)
     made = arrives(receiver, "conversation.created", id=group["id"])["data"]
     assert (made["externalId"], made["name"], made["memberCount"]) == (group["externalId"], "Room", 2)
     assert {member["externalId"] for member in made["members"]} == {zoe_id, yan_id}
@@ -106,14 +84,12 @@ def test_life_of_people_and_messages_arrives(
     assert of_message == list(types)
 
 
-def test_objects_carry_their_metadata(
-    host: HostClient, receiver: WebhookReceiver, hooked: int, rest: Callable[[Account], RestClient]
-) -> None:
+def test_objects_carry_their_metadata(host: HostClient, receiver: WebhookReceiver, hooked: int, rest: MakeRest) -> None:
     zoe_id, zoe = host.new_account(metadata={"plan": "pro"})
     assert arrives(receiver, "user.created", externalId=zoe_id)["data"]["metadata"] == {"plan": "pro"}
     host.put_user(zoe_id, metadata={})
     assert "metadata" not in arrives(receiver, "user.updated", externalId=zoe_id)["data"]
-    group = room(host, zoe_id)
+    group = host.new_group(zoe_id)
     assert "metadata" not in arrives(receiver, "conversation.created", id=group["id"])["data"]
     host.call("PATCH", f"/conversations/{group['externalId']}", json={"metadata": {"order": 7}})
     assert arrives(receiver, "conversation.updated", id=group["id"])["data"]["metadata"] == {"order": 7}
@@ -123,11 +99,11 @@ def test_objects_carry_their_metadata(
     assert arrives(receiver, "message.updated", id=sent["id"])["data"]["metadata"] == {"n": 1}
 
 
-def test_what_only_a_shadowed_user_sees_is_marked(
-    host: HostClient, receiver: WebhookReceiver, hooked: int, rest: Callable[[Account], RestClient]
+def test_events_that_only_a_shadowed_user_sees_are_marked(
+    host: HostClient, receiver: WebhookReceiver, hooked: int, rest: MakeRest
 ) -> None:
     zoe_id, zoe = host.new_account()
-    group = room(host, zoe_id)
+    group = host.new_group(zoe_id)
     seen = rest(zoe).send(conversation_id=group["id"], message="seen")["id"]
     assert "shadow" not in arrives(receiver, "message.created", id=seen)["data"]
     host.call("PUT", f"/users/{zoe_id}/suspension", json={"shadow": True})
@@ -146,11 +122,11 @@ def test_what_only_a_shadowed_user_sees_is_marked(
 
 
 def test_members_conversations_and_accounts_end(
-    host: HostClient, receiver: WebhookReceiver, hooked: int, rest: Callable[[Account], RestClient]
+    host: HostClient, receiver: WebhookReceiver, hooked: int, rest: MakeRest
 ) -> None:
     zoe_id, zoe = host.new_account()
     yan_id, yan = host.new_account()
-    group = room(host, zoe_id)
+    group = host.new_group(zoe_id)
     path = f"/conversations/{group['externalId']}"
     host.call("POST", f"{path}/members", json={"members": [yan_id]})
     assert (
@@ -198,7 +174,7 @@ def test_types_and_changes_of_a_webhook(host: HostClient, receiver: WebhookRecei
     assert (off["state"], off["description"]) == ("off", "all")
     assert "types" not in off
     yan_id, _ = host.new_account()
-    room(host, yan_id)
+    host.new_group(yan_id)
     assert host.answer("PATCH", f"/webhooks/{only}", json={"state": "on"})["state"] == "on"
     arrives(receiver, "user.created", externalId=yan_id)
     assert arrives(receiver, "conversation.created", name="Room")
@@ -235,11 +211,11 @@ def test_deliveries_are_listed_and_replayed(host: HostClient, receiver: WebhookR
 
 
 def test_killed_workers_lose_nothing(
-    server: Stack, host: HostClient, receiver: WebhookReceiver, hooked: int, rest: Callable[[Account], RestClient]
+    server: Stack, host: HostClient, receiver: WebhookReceiver, hooked: int, rest: MakeRest
 ) -> None:
     """All workers die again and again while they deliver. Every message arrives, in order but for repetitions."""
     zoe_id, zoe = host.new_account()
-    group = room(host, zoe_id)
+    group = host.new_group(zoe_id)
     receiver.delay = 0.05
     sender = rest(zoe)
     sent = [sender.send(conversation_id=group["id"], message=f"m{n}")["id"] for n in range(20)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,9 +48,7 @@ class Away:
         return 503 if self.is_away else 204
 
     def room(self) -> str:
-        name = f"room-{uuid.uuid4().hex[:12]}"
-        self.host.answer("PUT", f"/conversations/{name}", json={"kind": "group", "members": ["zoe"]})
-        return name
+        return str(self.host.new_group("zoe")["externalId"])
 
     def send(self, rooms: list[str]) -> None:
         for room in rooms:

@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from app.core.webhook_signature import secret_of
 from app.message_log import keys
 from dev.processes import wait_until
+from tests.contract.conftest import MakeRest
 from tests.contract.expect import refused
 from tests.support.clients import Account, HostClient, Refused, RestClient, WsClient, register
 from tests.support.hook_server import HookServer, hook_server
@@ -53,46 +54,15 @@ def allowing(hook: HookServer) -> Iterator[None]:
 
 
 @pytest.fixture
-def opened() -> Iterator[list[Any]]:
-    made: list[Any] = []
-    yield made
-    for client in made:
-        client.finish() if isinstance(client, WsClient) else client.close()
-
-
-@pytest.fixture
-def rest(server: Stack, opened: list[Any]) -> Callable[[Account], RestClient]:
-    def make(account: Account) -> RestClient:
-        opened.append(client := RestClient(server.base_url, account.access_token))
-        return client
-
-    return make
-
-
-@pytest.fixture
 def host(server: Stack, opened: list[Any]) -> HostClient:
     opened.append(client := HostClient(server.base_url, KEY))
     return client
 
 
-@pytest.fixture
-def ann(server: Stack) -> Account:
-    return register(server.base_url)
-
-
-@pytest.fixture
-def ben(server: Stack) -> Account:
-    return register(server.base_url)
-
-
-Rest = Callable[[Account], RestClient]
-
-
-def test_hook_is_asked_with_the_ids_of_the_host(host: HostClient, hook: HookServer, rest: Rest) -> None:
+def test_hook_is_asked_with_the_ids_of_the_host(host: HostClient, hook: HookServer, rest: MakeRest) -> None:
     zoe_id, zoe = host.new_account()
-    room = f"room-{uuid.uuid4().hex[:8]}"
-    host.answer("PUT", f"/conversations/{room}", json={"kind": "group", "name": "R", "members": [zoe_id]})
-    one = host.answer("GET", f"/conversations/{room}")["id"]
+    made = host.new_group(zoe_id)
+    room, one = made["externalId"], made["id"]
     text = f"t-{uuid.uuid4()}"
     sent = rest(zoe).send(conversation_id=one, message=text, metadata={"a": 1})
     assert hook.asked(text) == [
@@ -108,7 +78,7 @@ def test_hook_is_asked_with_the_ids_of_the_host(host: HostClient, hook: HookServ
     ]
 
 
-def test_first_message_names_the_recipient(hook: HookServer, rest: Rest, ann: Account, ben: Account) -> None:
+def test_first_message_names_the_recipient(hook: HookServer, rest: MakeRest, ann: Account, ben: Account) -> None:
     text = f"t-{uuid.uuid4()}"
     sent = rest(ann).send(receiver_id=ben.user_id, message=text)
     [asked] = hook.asked(text)
@@ -120,7 +90,7 @@ def test_first_message_names_the_recipient(hook: HookServer, rest: Rest, ann: Ac
 
 
 def test_refused_message_is_not_sent(
-    server: Stack, hook: HookServer, rest: Rest, ann: Account, ben: Account, opened: list[Any]
+    server: Stack, hook: HookServer, rest: MakeRest, ann: Account, ben: Account, opened: list[Any]
 ) -> None:
     hook.decide = lambda message: {"action": "reject", "reason": "spam"} if "buy" in message["message"] else None
     with refused("rejected") as error:
@@ -140,7 +110,7 @@ def test_refused_message_is_not_sent(
     assert "reason" not in error.value.data
 
 
-def test_message_is_rewritten(hook: HookServer, rest: Rest, ann: Account, ben: Account) -> None:
+def test_message_is_rewritten(hook: HookServer, rest: MakeRest, ann: Account, ben: Account) -> None:
     hook.decide = lambda message: {
         "action": "rewrite",
         "message": message["message"].replace("darn", "****") + f" @{ben.username}",
@@ -158,7 +128,7 @@ def test_message_is_rewritten(hook: HookServer, rest: Rest, ann: Account, ben: A
     assert "metadata" not in message
 
 
-def test_edits_pass_through_the_hook(hook: HookServer, rest: Rest, ann: Account, ben: Account) -> None:
+def test_edits_pass_through_the_hook(hook: HookServer, rest: MakeRest, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id, message="first")
     hook.decide = lambda message: {"action": "reject", "reason": "no"} if "buy" in message["message"] else None
     path = f"/messages/{sent['id']}"
@@ -185,7 +155,7 @@ def shown(reader: RestClient, conversation_id: int) -> list[dict[str, Any]]:
 
 
 def test_hook_sees_the_whole_text_of_a_stream_at_its_end(
-    hook: HookServer, rest: Rest, ann: Account, ben: Account
+    hook: HookServer, rest: MakeRest, ann: Account, ben: Account
 ) -> None:
     text = f"t-{uuid.uuid4()}"
     made = begin(rest(ann), text, receiverId=ben.user_id, metadata={"a": 1})
@@ -203,7 +173,7 @@ def test_hook_sees_the_whole_text_of_a_stream_at_its_end(
 
 
 def test_refused_stream_is_deleted_at_its_end(
-    server: Stack, hook: HookServer, rest: Rest, ann: Account, ben: Account, opened: list[Any]
+    server: Stack, hook: HookServer, rest: MakeRest, ann: Account, ben: Account, opened: list[Any]
 ) -> None:
     opened.append(reader := WsClient(server.base_url, ben))
     reader.join()
@@ -220,7 +190,7 @@ def test_refused_stream_is_deleted_at_its_end(
         rest(ann).request("POST", f"/streams/{made['id']}/append", json={"from": 8, "text": " now"})
 
 
-def test_stopped_stream_passes_through_the_hook(hook: HookServer, rest: Rest, ann: Account, ben: Account) -> None:
+def test_stopped_stream_passes_through_the_hook(hook: HookServer, rest: MakeRest, ann: Account, ben: Account) -> None:
     made = begin(rest(ann), "buy this", receiverId=ben.user_id)
     hook.decide = lambda message: {"action": "reject"} if "buy" in message["message"] else None
     rest(ben).json("POST", f"/messages/{made['id']}/stop")
@@ -228,7 +198,7 @@ def test_stopped_stream_passes_through_the_hook(hook: HookServer, rest: Rest, an
 
 
 def test_stream_that_times_out_passes_through_the_hook(
-    server: Stack, hook: HookServer, rest: Rest, ann: Account, ben: Account, opened: list[Any]
+    server: Stack, hook: HookServer, rest: MakeRest, ann: Account, ben: Account, opened: list[Any]
 ) -> None:
     made, fine = (begin(rest(ann), text, receiverId=ben.user_id) for text in ("buy this", "fine"))
     hook.decide = lambda message: {"action": "reject"} if "buy" in message["message"] else None
@@ -247,8 +217,7 @@ def _age(server: Stack) -> None:
 
 def test_streams_of_the_host_are_not_asked_about(host: HostClient, hook: HookServer) -> None:
     zoe_id, _ = host.new_account()
-    fields = {"kind": "group", "name": "Room", "members": [zoe_id]}
-    room = host.answer("PUT", f"/conversations/room-{uuid.uuid4().hex[:12]}", json=fields)["externalId"]
+    room = host.new_group(zoe_id)["externalId"]
     made = host.answer("POST", "/streams", json={"conversation": room, "sender": zoe_id})
     text = f"t-{uuid.uuid4()}"
     host.call("POST", f"/streams/{made['id']}/append", json={"from": 0, "text": text})
@@ -269,7 +238,7 @@ def test_messages_of_the_host_are_not_asked_about(host: HostClient, hook: HookSe
 
 
 def test_repeated_message_is_acked_even_if_it_would_be_refused_now(
-    hook: HookServer, rest: Rest, ann: Account, ben: Account
+    hook: HookServer, rest: MakeRest, ann: Account, ben: Account
 ) -> None:
     id_ = str(uuid.uuid4())
     first = rest(ann).send(receiver_id=ben.user_id, message="hello", id=id_)
@@ -279,7 +248,7 @@ def test_repeated_message_is_acked_even_if_it_would_be_refused_now(
 
 
 def test_waiting_messages_share_calls_and_stay_in_order(
-    server: Stack, hook: HookServer, rest: Rest, ann: Account, ben: Account, opened: list[Any]
+    server: Stack, hook: HookServer, rest: MakeRest, ann: Account, ben: Account, opened: list[Any]
 ) -> None:
     """While a call is under way, the messages of its conversation wait, and then go in one call."""
     one = rest(ann).send(receiver_id=ben.user_id, message="first")["conversationId"]
@@ -297,9 +266,9 @@ def test_waiting_messages_share_calls_and_stay_in_order(
 
 
 def test_slow_hook_holds_up_nobody_else(
-    server: Stack, hook: HookServer, rest: Rest, ann: Account, ben: Account, opened: list[Any]
+    server: Stack, hook: HookServer, rest: MakeRest, ann: Account, ben: Account, opened: list[Any]
 ) -> None:
-    """Sends wait for it in vain; then they are sent. Meanwhile, the gateway serves everything else."""
+    """Sends wait for it in vain; then they are sent. The gateway serves everything else during that time."""
     one = rest(ann).send(receiver_id=ben.user_id, message="first")["conversationId"]
     released = threading.Event()
 
@@ -347,7 +316,7 @@ def test_slow_hook_holds_up_nobody_else(
     ],
 )
 def test_broken_answer_is_a_failure_which_allows(
-    hook: HookServer, rest: Rest, ann: Account, ben: Account, answer: tuple[int, bytes]
+    hook: HookServer, rest: MakeRest, ann: Account, ben: Account, answer: tuple[int, bytes]
 ) -> None:
     hook.answer = answer
     sent = rest(ann).send(receiver_id=ben.user_id, message="hello")
@@ -355,7 +324,7 @@ def test_broken_answer_is_a_failure_which_allows(
     assert message["message"] == "hello"
 
 
-def test_answer_that_comes_byte_by_byte_is_cut(hook: HookServer, rest: Rest, ann: Account, ben: Account) -> None:
+def test_answer_that_comes_byte_by_byte_is_cut(hook: HookServer, rest: MakeRest, ann: Account, ben: Account) -> None:
     """Every byte restarts the timeout of a socket. The limit holds for the whole answer."""
     hook.pause = 0.2
     began = time.monotonic()
@@ -427,7 +396,7 @@ def test_wrong_configuration_stops_the_server(tmp_path: Path, env: dict[str, str
 
 
 def start_web(directory: Path, env: dict[str, str]) -> str:
-    """Returns what a web process prints that ends by itself."""
+    """Returns the output of a web process that ends by itself."""
     urls = {"DATABASE_URL": "postgres://nowhere/x", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "k" * 4 + KEY}
     whole = base_env(**urls, **env, PORT="0", HOST="127.0.0.1")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""How the runner delivers: signatures, order, retries, and which failure holds up what."""
+"""Deliveries of the runner: signatures, order, retries, and the limits of a failure."""
 
 from __future__ import annotations
 
