@@ -1,10 +1,10 @@
-"""How long an import takes, and what the chat feels of it.
+"""Measures the duration of an import, and the acks of a chat beside it.
 
     python -m bench.imports [--messages 1000000] [--conversations 10000] [--users 2000] [--rate 20] [--rounds 1]
 
 One web process, one worker and the stores share the machine with this process. Two people chat all the time. Each round
-is a quiet time and then an import of its own, so that chat alone and chat beside an import are measured in turns on the
-same machine. At the end the last import is repeated, which must change nothing.
+is a quiet time and then an import of its own, so that the chat is measured in turns with and without an import,
+on the same machine. At the end the last import is repeated, which must change nothing.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from dev.node import NoNode, node_tools
 
 ROOT = Path(__file__).parents[1]
 TYPES = ROOT / "client" / "types"
-# What an application can import, by the project that checks it. The types of the second are less complete.
+# Modules that an application can import, by the project that checks them. The types of the second are less complete.
 ENTRIES = {
     "dev/javascript": ("parley.d.ts", "react-native.d.ts", "lib/types.d.ts"),
     "dev/javascript/parts.json": ("widget.d.ts", "react/index.d.ts", "state/store.d.ts"),

@@ -27,7 +27,7 @@ def seqs_of(rest: RestClient, conversation_id: int) -> list[int]:
     return [message["seq"] for message in history(rest, conversation_id)]
 
 
-def test_no_path_gives_what_was_cleared(
+def test_no_path_gives_cleared_messages(
     connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account
 ) -> None:
     media = str(rest(ann).upload(made, image_bytes())["mediaId"])

@@ -1,4 +1,4 @@
-"""Metadata of conversations: who sets it, who sees it, live, on resume, and before it is stored."""
+"""Metadata of conversations: the right to set it, and its readers live, on resume, and before it is stored."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def news(client: EventClient) -> list[dict[str, Any]]:
 
 
 def next_news(client: EventClient, data: dict[str, Any]) -> None:
-    """Waits for this state. Another one may come before it: a resume repeats what is a few seconds old."""
+    """Waits for this state. Another one may come before it: a resume repeats the events of the last seconds."""
     client.next_event(lambda event: event.name == "request_updated" and event.data == data)
 
 

@@ -21,7 +21,7 @@ from tests.support.clients import Account, Refused, RestClient
 
 MAX_PIECES = 1500
 PIECES = ("a", "bc", "ü", "漢字", "😀", " ", "word")
-# What a reader does between the texts.
+# The steps of a reader between the texts.
 STEPS = st.lists(st.sampled_from(["wait", "resume", "unread", "history", "other gateway"]), min_size=1, max_size=8)
 
 
@@ -47,7 +47,7 @@ def writing(writer: Writer) -> Iterator[None]:
 
 
 def check_history(rest: RestClient, conversation_id: int, writer: Writer) -> None:
-    """What is read is a beginning of the text that has at least what was taken before the request."""
+    """Checks that a reader gets a beginning of the text, with at least the part that was taken before the request."""
     taken = writer.text
     shown = one(rest, conversation_id, 2)
     assert shown["length"] == len(shown["message"])

@@ -1,4 +1,4 @@
-"""What happens to a stream without its writer: its text is stored from time to time, and it ends by itself."""
+"""A stream without its writer: the text is stored from time to time, and the stream ends by itself."""
 
 from __future__ import annotations
 

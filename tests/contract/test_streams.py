@@ -75,7 +75,7 @@ def appended(id_: str, start: int) -> Callable[[Any], bool]:
 
 
 def grown(reader: EventClient, id_: str, again: Callable[[], str] | None = None) -> str:
-    """Returns the text as a client sees it: what it read of the message, and the appends that follow. ``again`` reads
+    """Returns the text as a client sees it: the message as read, and the appends that follow. ``again`` reads
     the message, for a client that may have missed some.
     """
     text = None
@@ -157,7 +157,7 @@ def test_repeated_text_is_no_second_one_and_a_gap_is_refused(
     with refused("conflict"):
         writer.append("other", 0)
     writer.text = "漢字 ab"
-    writer.append("b cd", 4)  # begins with what is there already
+    writer.append("b cd", 4)  # begins with text that is there already
     writer.append("e", 8)
     reader.next_event(appended(writer.id, 8))
     assert grown(reader, writer.id) == "漢字 ab cde"

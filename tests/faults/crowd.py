@@ -32,7 +32,7 @@ from tests.support.clients import Account, Refused, RestClient, register
 PAIRS = int(os.environ.get("PARLEY_FAULT_PAIRS") or 4)
 # A worker may have died with a medium, a notification or a webhook; another one takes them over after a lease.
 SETTLE_SECONDS = 200
-TEST_SECONDS = 270  # from the start of the crowd; after 300, pytest ends the process, and nobody learns what was wrong
+TEST_SECONDS = 270  # from the start of the crowd; after 300, pytest ends the process without a report
 ABSENT = 2
 SHARERS = 3
 GROUPS = (4, 8)  # members of each; the members of the smaller group are in the larger one too
@@ -248,7 +248,7 @@ class Crowd:
         return self._violations(database_url) + [complaint for t in self.talkers for complaint in t.complaints]
 
     def _violations(self, database_url: str) -> list[str]:
-        """Returns what is wrong when everything has had the time to arrive."""
+        """Returns all violations that are left when everything has had the time to arrive."""
         users = [account.user_id for account in self.accounts]
         found: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Records what a talker receives, for the judge: messages, changes, texts of streams, and marks."""
+"""Records the events of a talker for the judge: messages, changes, texts of streams, and marks."""
 
 from __future__ import annotations
 

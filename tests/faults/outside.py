@@ -1,4 +1,4 @@
-"""What a cluster talks to: FCM, a storage of media, and a host's server that gets webhooks. All are stand-ins here."""
+"""Stand-ins for the services outside of a cluster: FCM, a storage of media, and a host's server that gets webhooks."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ VERBS = ("start", "append", "end")
 @dataclass(slots=True)
 class Streams:
     """``pending``: by ref, the one command that has no answer yet. ``begin`` returns the id and the target of a new
-    message. The judge learns from ``note`` what was written, and whether the stream was ended by its writer.
+    message. ``note`` records for the judge the written text, and the end by the writer.
     """
 
     random: random.Random
@@ -26,7 +26,7 @@ class Streams:
     _id: str | None = None
     _pieces: list[str] = field(default_factory=list)
     _text: str = ""
-    _taken: int = 0  # so many characters are in the stream
+    _taken: int = 0  # the number of characters in the stream
 
     def tick(self, talking: bool) -> None:
         """Begins the next command, if none is under way."""

@@ -22,7 +22,7 @@ from tests.support.clients.base import Event
 
 SEND_AGAIN_SECONDS = 3.0
 SHARES = {"ws": 0.7, "sse": 0.15, "poll": 0.15}  # of the transports among the connections
-STREAM_EVERY = 8  # one talker of so many writes streams
+STREAM_EVERY = 8  # one of eight talkers writes streams
 Note = Callable[..., None]
 
 
@@ -170,7 +170,7 @@ class Talker:
 
     @property
     def waits(self) -> bool:
-        """Whether anything has no ack yet."""
+        """Returns whether anything has no ack yet."""
         return bool(self.pending or self.changes.pending or self.streams.open)
 
     async def _send_new(self) -> None:

@@ -21,7 +21,7 @@ OWN_DRAIN = "the worker starts one itself"
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A Redis for Celery alone, beside the one of the log."""
+    """A Redis only for Celery, beside the one of the log."""
     guard = Guard()
     server = EmbeddedValkey(tmp_path / "broker", guard=guard, tcp=True)
     server.start()

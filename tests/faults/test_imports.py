@@ -1,4 +1,4 @@
-"""A worker is killed in the middle of an import, and another one goes on where it ended."""
+"""A worker is killed in the middle of an import, and another one continues it."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_kill_9_of_a_whole_worker(cluster: Cluster, chat: Chat, rng: random.Rand
 
 
 def test_kill_9_of_the_parent_of_a_worker(cluster: Cluster, chat: Chat, rng: random.Random) -> None:
-    """Its pool processes are left alone. They end, and do not go on beside the next worker."""
+    """Its pool processes lose their parent. They end, and do not go on beside the next worker."""
     with chat() as crowd:
         crowd.wait_acks(rng.randint(2, 4))
         worker = rng.choice(cluster.stack.workers)

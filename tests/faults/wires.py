@@ -92,8 +92,8 @@ class RestWire:
     """Commands go over REST, and events come over a stream that ``_read`` reads.
 
     While a fetch is under way, events wait for its answer. Otherwise an answer that was read before an event could
-    replace what the event showed. An event that is older than the answer does no harm: the last one about a message
-    comes last.
+    replace the newer state of the event. An event that is older than the answer does no harm: the last one about a
+    message comes last.
     """
 
     over_rest = True

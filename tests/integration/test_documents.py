@@ -29,7 +29,7 @@ from tests.support.processes import Stack
 OUTBOX = Path(tempfile.mkdtemp(prefix="parley-test-"))
 MAIL = {"MAIL_URL": OUTBOX.as_uri(), "MAIL_FROM": "a@b.example", "PUBLIC_URL": "https://chat.example"}
 SERVER_KEY = "the-key-of-a-host-for-the-test-of-documents"
-WEBHOOKS = {"WEBHOOK_PRIVATE_HOSTS": "127.0.0.1"}  # where nobody listens to what the test sends
+WEBHOOKS = {"WEBHOOK_PRIVATE_HOSTS": "127.0.0.1"}  # nobody listens there
 STACK = {
     "env": {"ACK_WAIT_SECONDS": "6", "AUTH_ATTEMPTS_PER_MINUTE": "0", "SERVER_API_KEY": SERVER_KEY, **WEBHOOKS, **MAIL},
 }

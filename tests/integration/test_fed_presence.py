@@ -39,7 +39,7 @@ def client(redis_client: redis.Redis) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def moved(client: redis.Redis, engine: Engine) -> Moved:
-    """Moves what was recorded, and returns all events since the test began."""
+    """Moves the recorded changes, and returns all events since the test began."""
     with reading(engine) as conn:
         before = host_feed.last_event(conn)
 

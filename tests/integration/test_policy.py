@@ -1,4 +1,4 @@
-"""The policy of a host, found by its entry point, decides who may write to whom in a running deployment."""
+"""The policy of a host, found by its entry point, decides about writing in a running deployment."""
 
 from __future__ import annotations
 

@@ -404,7 +404,7 @@ def test_receivers_of_one_message_are_notified_in_their_languages(pushing: Pushi
 
 
 def test_stream_is_notified_at_its_end(pushing: Pushing, person: MakePerson) -> None:
-    """A message that was sent meanwhile is notified on its own; the beginning of the stream is not."""
+    """A message that was sent during the stream is notified on its own; the beginning of the stream is not."""
     ann, bob, ben = person("Ann"), person("Bob"), person()
     browser = pushing.web.browser()
     ben.subscribe(browser)

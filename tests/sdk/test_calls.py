@@ -1,4 +1,4 @@
-"""How both clients send: paths, absent fields, retries, errors. A stand-in answers in place of the network."""
+"""The requests of both clients: paths, absent fields, retries, errors. A stand-in answers in place of the network."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Use = Callable[[Any], Any]
 
 
 class Answers:
-    """Answers requests in order with what the test gives it, and keeps them."""
+    """Gives the answers of the test in order, and keeps the requests."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""The SDK has every operation of the server API, and sends what the server's own document describes."""
+"""The SDK has every operation of the server API, and its requests follow the server's own document."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def relay(host: Engine, stand_in: StandIn) -> Iterator[Relay]:
         yield Relay(outbox.table, host, server, pauses=QUICK)
 
 
-# -- what is sent --------------------
+# -- commits and rollbacks --------------------
 
 
 def test_committed_messages_are_sent_in_order_and_leave_the_table(host: Engine, relay: Relay, stand_in: StandIn):
@@ -368,7 +368,7 @@ def test_a_message_that_spoils_its_batch_is_found(host: Engine, relay: Relay, st
 def test_a_message_that_makes_the_server_fail_holds_up_only_its_lane(
     host: Engine, relay: Relay, stand_in: StandIn, caplog: Any
 ):
-    """Its batch is answered with 500, whatever else is in it."""
+    """Every batch with this message is answered with 500."""
     failing = {"bad"}
     stand_in.fails = lambda messages: 500 if failing & {message["message"] for message in messages} else None
     for lane, message in (("a", "one"), ("b", "bad"), ("c", "two"), ("b", "behind")):

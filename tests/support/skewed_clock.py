@@ -35,7 +35,7 @@ class SkewedClock:
 
 
 def _library() -> Path:
-    spec = importlib.util.find_spec("libfaketime")  # found, not imported: the import starts the process anew
+    spec = importlib.util.find_spec("libfaketime")  # found, not imported: the import starts the process again
     assert spec is not None, "libfaketime is not installed; `make` installs requirements-dev.txt"
     assert spec.origin is not None
     return Path(spec.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"

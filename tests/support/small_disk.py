@@ -14,7 +14,7 @@ CHUNKS = (1 << 20, 4096, 1)
 
 
 class SmallDisk:
-    """``path`` is where it is mounted."""
+    """``path`` is the directory of its mount."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

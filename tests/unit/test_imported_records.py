@@ -1,4 +1,4 @@
-"""What the drain makes of an imported message, and the lines of an import."""
+"""Imported messages in the drain, and the lines of an import."""
 
 from __future__ import annotations
 

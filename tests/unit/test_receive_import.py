@@ -1,4 +1,4 @@
-"""How the body of an import is cut and packed in a process that serves others."""
+"""The body of an import is cut and packed in a process that serves others."""
 
 from __future__ import annotations
 

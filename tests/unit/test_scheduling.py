@@ -1,4 +1,4 @@
-"""Which test modules share a test process."""
+"""Test modules that share a server share a test process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the host's server does, as people see it in the page."""
+"""Acts of the host's server, as people see them in the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one can do with a message in the widget: react, reply, edit, delete, and stop one that still grows."""
+"""Acts on a message in the widget: react, reply, edit, delete, and stop one that still grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the widget gets its tokens from, and what it does if there are none."""
+"""The widget fetches tokens, and says so if there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that dies in every step of an import, and what the next one makes of it."""
+"""A worker dies in each step of an import, and the next one completes the import."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_failed_import_is_cleaned_up_although_workers_die(
 def test_ids_of_recent_messages_are_known_although_the_worker_died_after_the_commit(
     world: ImportWorld, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sends one of these ids again gets the imported message, not a second one."""
+    """A send with one of these ids gets the imported message, not a second one."""
     name, sent = new_id("now"), datetime.now(UTC).isoformat()
     lines = [user(sample.ann), group(name, sample.ann)]
     lines += [{**message(name, sample.ann, f"{n}", 0), "sentAt": sent} for n in range(9)]

@@ -1,4 +1,4 @@
-"""What happens to an import if something else makes the same users or conversations between its steps."""
+"""Imports whose users or conversations are created by somebody else between two steps."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_group_that_was_created_meanwhile_gets_the_messages(world: ImportWorld, 
 
 
 def test_direct_conversation_that_was_opened_meanwhile_gets_the_messages(world: ImportWorld, sample: Sample) -> None:
-    """Between users who were created meanwhile as well."""
+    """Also between users who were created after the check."""
     import_id = world.begin(sample.lines)
     world.run_to(import_id, "users")
     ben, ann = put_user(world, sample.ben), put_user(world, sample.ann)

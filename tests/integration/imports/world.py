@@ -49,7 +49,7 @@ class ImportWorld:
         return receive_import([body_of(lines)], engine=self.engine, server_key="test")
 
     def runner(self) -> ImportRunner:
-        """Returns what a new worker would work with."""
+        """Returns the collaborators of a new worker."""
         redis, engine = self.log.redis, self.engine
         ways = WorkerChanges(redis, engine, self.log.append), WorkerChanges(redis, engine, self.log.change)
         return ImportRunner(
@@ -69,7 +69,7 @@ class ImportWorld:
         return found
 
     def step(self, import_id: str, runner: ImportRunner | None = None) -> bool:
-        """Carries out one step, then stores what it wrote to the log. Returns whether the import has ended."""
+        """Carries out one step, then stores its records of the log. Returns whether the import has ended."""
         try:
             return (runner or self.runner()).step(import_id)
         except (LogBusyError, Overloaded):

@@ -1,4 +1,4 @@
-"""The tails of many conversations: all of what waits is found, by few commands."""
+"""The tails of many conversations: all waiting records are found, by few commands."""
 
 from __future__ import annotations
 

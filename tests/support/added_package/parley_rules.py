@@ -1,4 +1,4 @@
-"""A policy by display names, so that a test can change what a user may do."""
+"""A policy by display names, so that a test can change the rights of a user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bounds of metadata, and what an edit makes of it."""
+"""The bounds of metadata, and its edits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gunicorn loads: the shop, with Parley below /chat, and a second application of Parley below /support."""
+"""gunicorn loads this: the shop, with Parley below /chat, and a second application of Parley below /support."""
 
 from __future__ import annotations
 

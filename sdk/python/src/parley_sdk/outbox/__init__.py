@@ -4,7 +4,7 @@
     outbox(session).send("Your order is on its way", conversation="order-1")
     session.commit()
 
-A ``Relay`` sends what was committed: exactly once, and in the order of the commits of each conversation.
+A ``Relay`` sends the committed messages: exactly once, and in the order of the commits of each conversation.
 """
 
 from __future__ import annotations

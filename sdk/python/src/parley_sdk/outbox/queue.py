@@ -1,4 +1,4 @@
-"""What a relay needs of the database: rows that no other relay sends, and a way to change them afterwards."""
+"""The part of the database that a relay uses: rows that no other relay sends, and a way to change them afterwards."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The rows of the outbox in SQLite, which has one writer at a time and no row locks.
 
 A lock that is held while a relay sends would keep the host from writing. So a relay leases rows: it moves ``due_at`` to
-the end of the lease, commits, and sends. If it dies, the rows are due again when the lease ends. A relay that only was
-slow sends what another one has sent meanwhile, which does no harm: Parley stores an id once.
+the end of the lease, commits, and sends. If it dies, the rows are due again when the lease ends. A relay that was
+only slow sends messages that another one has sent in between, which does no harm: Parley stores an id once.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _statements(table: Table) -> tuple[Any, Any]:
     one that leases these rows.
 
     The second is one statement, because SQLite refuses to turn a transaction that has read into one that writes if
-    another process has written meanwhile.
+    another process has written in between.
     """
     first = select(table.c.lane, func.min(table.c.position).label("position"))
     waiting = table.c.failed_at.is_(None), table.c.lane > bindparam("after")
