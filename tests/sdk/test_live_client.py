@@ -12,6 +12,7 @@ import pytest
 from parley_sdk import (
     Conflict,
     ConnectionFailed,
+    Invalid,
     NotFound,
     Overloaded,
     ParleyServer,
@@ -385,6 +386,15 @@ def test_a_wrong_address_ends_the_client(server: Stack, ann: Account):
     run(test())
     with pytest.raises(ValueError, match="https"):
         ParleyClient("chat.example", "token")
+
+
+def test_an_option_that_the_server_refuses_ends_the_client(server: Stack, ann: Account):
+    async def test() -> None:
+        async with connect(server, ann, device_id="x" * 1000) as client:
+            with pytest.raises(Invalid):
+                await next_event(aiter(client), "joined")
+
+    run(test())
 
 
 def test_closing_ends_the_loop_and_open_commands(server: Stack, ann: Account, ben: Account, proxy: TcpProxy):

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -17,7 +17,7 @@ from parley_sdk.client.commands import CommandCalls
 from parley_sdk.client.inbox import Event, Inbox
 from parley_sdk.client.pending import Command, PendingCommands, error_of
 from parley_sdk.client.token import TokenSource, fetch_token, renewal_delay
-from parley_sdk.errors import ConnectionFailed, Overloaded, ParleyError, RateLimited, Unauthorized
+from parley_sdk.errors import APIError, ConnectionFailed, Overloaded, ParleyError, RateLimited, Suspended, Unauthorized
 from parley_sdk.models import Json
 from parley_sdk.retry import Retry
 
@@ -31,6 +31,7 @@ ONLY_ANSWERS = frozenset({"ack", "error", "unread_messages", "pong"})
 # The client has a fault that a new connection does not mend: see docs/protocol.md of Parley.
 FAULTS = frozenset({1002, 1003, 1007, 1008, 1009})
 MAX_REFUSALS = 2  # of tokens in a row
+SERVER_FAILED = 500
 
 
 class _Ended(Exception):
@@ -100,8 +101,8 @@ class ParleyClient(CommandCalls):
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yields events, over all connections, until the client is closed.
 
-        Raises ``Unauthorized`` or ``Suspended`` if the user may not connect, and ``ConnectionFailed`` if a new
-        connection would not help.
+        Raises ``Unauthorized`` or ``Suspended`` if the user may not connect, ``Invalid`` if an option of the client is
+        wrong, and ``ConnectionFailed`` if a new connection would not help for another reason.
         """
         while True:
             try:
@@ -195,7 +196,7 @@ class ParleyClient(CommandCalls):
             while (frame := json.loads(await socket.recv())).get("ref") != "join":
                 self._take(frame)
         if frame["event"] == "error":
-            raise _Ended(frame["data"])
+            _check_join(error_of(frame["data"]))
         self._inbox.connected()
         self._take(frame)
         self._since, self._refusals = time.monotonic(), 0
@@ -282,6 +283,13 @@ class ParleyClient(CommandCalls):
         if self._socket is not None:
             with contextlib.suppress(ConnectionClosed):
                 await self._socket.send(frame)
+
+
+def _check_join(error: APIError) -> NoReturn:
+    """Raises the error if the server will refuse every join with these options, and _Ended otherwise."""
+    if isinstance(error, (Unauthorized, Suspended, RateLimited, Overloaded)) or error.status >= SERVER_FAILED:
+        raise _Ended(str(error)) from error
+    raise error
 
 
 def _socket_url(url: str) -> str:
