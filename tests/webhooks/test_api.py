@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -266,8 +267,11 @@ def test_pull_waits_for_the_next_event(server: Stack, host: HostClient) -> None:
     empty = host.answer("GET", "/events", params={"cursor": cursor, "wait": 1, "types": "media.ready"})
     assert empty["events"] == []
     assert time.monotonic() - began >= 1
-    account = register(server.base_url)
-    found = host.answer("GET", "/events", params={"cursor": cursor, "wait": 25, "types": "user.created"})
+    wanted = {"cursor": cursor, "wait": 25, "types": "user.created"}
+    with ThreadPoolExecutor(1) as pool:
+        pulled = pool.submit(host.answer, "GET", "/events", params=wanted)
+        account = register(server.base_url)
+        found = pulled.result()
     assert found["events"][-1]["data"]["id"] == account.user_id
     assert time.monotonic() - began < 20
 
