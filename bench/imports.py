@@ -22,7 +22,7 @@ from typing import IO, Any
 from bench.ledger import percentile
 from tests.support.clients import Account, HostClient, WsClient, register
 from tests.support.private_stack import private_stack
-from tests.support.store_template import choose_directory, remove_directory
+from tests.support.store_template import own_directory
 
 KEY = "a-key-of-a-host-for-measurements-of-imports"
 MEMBERS = 3
@@ -161,12 +161,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="imports, which share the messages and conversations")
     args = parser.parse_args()
     size = args.messages // args.rounds, args.conversations // args.rounds, args.users // args.rounds
-    template = choose_directory()
-    try:
+    with own_directory():
         measure(args.rate, size, args.rounds)
-    finally:
-        if template is not None:
-            remove_directory(template)
 
 
 def measure(rate: float, size: Size, rounds: int) -> None:

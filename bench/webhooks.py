@@ -30,7 +30,7 @@ from app.store.host_events import NewEvent, insert_events
 from app.store.webhooks import add_webhook
 from tests.support.private_stack import private_stores
 from tests.support.processes import SECRET_KEY, base_env
-from tests.support.store_template import choose_directory, remove_directory
+from tests.support.store_template import own_directory
 
 MESSAGE = (
     b'{"conversationId":%d,"seq":%d,"sentAt":"2026-11-29T12:00:00.000Z","id":"018f2b3c-0000-7000-8000-000000000000",'
@@ -96,8 +96,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.02)
     wanted = parser.parse_args()
     context = multiprocessing.get_context("spawn")
-    template = choose_directory()
-    with private_stores() as stores:
+    with own_directory(), private_stores() as stores:
         env = base_env(DATABASE_URL=stores.postgres.url(), REDIS_URL=stores.valkey.url(), SECRET_KEY=SECRET_KEY)
         port, theirs = context.Pipe()
         receiver = context.Process(target=receive, args=(wanted.seconds, theirs), daemon=True)
@@ -118,8 +117,6 @@ def main() -> None:
         runner.join()
         receiver.kill()
         engine.dispose()
-    if template is not None:
-        remove_directory(template)
     print(f"{wanted.events} webhooks in {seconds:.2f} s: {wanted.events / seconds:.0f}/s")
     print(f"CPU of the runner: {1000 * cpu / wanted.events:.2f} ms each; {waiting} lanes left")
 

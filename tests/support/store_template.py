@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,17 @@ def choose_directory() -> Path | None:
 def remove_directory(directory: Path) -> None:
     os.environ.pop(_VARIABLE, None)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def own_directory() -> Iterator[None]:
+    """Names the directory for a run outside of pytest, unless its parent has named one, and removes it at the end."""
+    directory = choose_directory()
+    try:
+        yield
+    finally:
+        if directory is not None:
+            remove_directory(directory)
 
 
 def migrated_stores(directory: Path, **options: Any) -> EmbeddedStores:
