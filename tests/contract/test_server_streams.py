@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.conftest import ALL, Connect, MakeRest, Person
 from tests.contract.expect import refused
-from tests.contract.test_streams import appended, ended, stop
+from tests.contract.expect_streams import appended, ended, stop
 from tests.support.clients import HostClient
 
 

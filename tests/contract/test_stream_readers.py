@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import eventually
 from tests.contract.expect_groups import one
-from tests.contract.test_streams import Writer, ended, grown
+from tests.contract.expect_streams import Writer, ended, grown
 from tests.support.clients import Account, Refused, RestClient
 
 MAX_PIECES = 1500

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import eventually, refused
 from tests.contract.expect_groups import one
-from tests.contract.test_streams import Writer, ended, grown, stop
+from tests.contract.expect_streams import Writer, ended, grown, stop
 from tests.support.clients import Account
 
 LONG_AGO = "update streams set touched_at = now() - interval '2 minutes' where conversation_id = :c"
