@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from parley_sdk import AsyncParleyServer, ParleyServer
+from parley_sdk import AsyncParleyServer, ParleyServer, Retry
+from parley_sdk.outbox import Relay
 from sqlalchemy import Engine, create_engine, delete
 
-from tests.sdk.host_database import Base, Order, outbox
+from tests.sdk.host_database import QUICK, Base, Order, outbox
 from tests.sdk.stand_in import StandIn
 from tests.support.documents import Documents
 from tests.support.private_stack import private_stack
@@ -101,3 +102,9 @@ def host(host_engine: Engine) -> Engine:
         connection.execute(delete(outbox.table))
         connection.execute(delete(Order))
     return host_engine
+
+
+@pytest.fixture
+def relay(host: Engine, stand_in: StandIn) -> Iterator[Relay]:
+    with ParleyServer(stand_in.base_url, "psk_test", trust_env=False, retry=Retry(attempts=1)) as server:
+        yield Relay(outbox.table, host, server, pauses=QUICK)
