@@ -52,10 +52,13 @@ def _select_heads(table: Table) -> Any:
         .lateral("step")
     )
     heads = heads.union_all(select(step.c.id, step.c.lane).select_from(heads.join(step, true())))
-    return (
+    # Lateral, so that the database looks up one row after the other, in the order of the lanes, and stops at the limit.
+    # For a join, it may read the whole table.
+    due = (
         select(table.c.id, table.c.lane, table.c.request, table.c.attempts)
-        .join(heads, heads.c.id == table.c.id)
-        .where(table.c.due_at <= func.now(), waiting)
-        .limit(MAX_ROWS)
-        .with_for_update(of=table, skip_locked=True)
+        .where(table.c.id == heads.c.id, table.c.due_at <= func.now(), waiting)
+        .with_for_update(skip_locked=True)
+        .correlate(heads)
+        .lateral("due")
     )
+    return select(*due.c).select_from(heads.join(due, true())).limit(MAX_ROWS)
