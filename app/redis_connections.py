@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
+from queue import Empty
 from typing import Any
 
 import redis
@@ -71,10 +73,14 @@ class FailFastPool(redis.BlockingConnectionPool):
         if now - self._looked_at < IDLE_SECONDS / 4:
             return
         self._looked_at = now
-        with self.pool.mutex:  # nobody is lent one of the free connections meanwhile
-            for connection in self.pool.queue:
-                if connection is not None and now - self._returned.get(id(connection), now) > IDLE_SECONDS:
-                    connection.disconnect()
+        free: list[Any] = []  # taken out of the pool, so that nobody is lent one meanwhile
+        with contextlib.suppress(Empty):
+            while True:
+                free.append(self.pool.get_nowait())
+        for connection in reversed(free):
+            if connection is not None and now - self._returned.get(id(connection), now) > IDLE_SECONDS:
+                connection.disconnect()
+            self.pool.put_nowait(connection)
 
     def _note_down(self) -> None:
         self._down_until = time.monotonic() + RETRY_SECONDS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -149,3 +151,27 @@ def test_connection_that_is_being_lent_is_not_given_back(redis_url: str, monkeyp
         held.send_command("PING")
         assert held.read_response() == b"PONG"
         pool.release(held)
+
+
+AFTER_EACH_PAUSE_MANY_GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+import gevent
+from app import redis_connections
+from app.config import Settings
+
+redis_connections.IDLE_SECONDS = 0.1
+client = redis_connections.connect_redis(Settings(
+    app_env="test", database_url="", redis_url=sys.argv[1], broker_url="", secret_key="x" * 32))
+for _ in range(5):
+    gevent.joinall([gevent.spawn(client.ping) for _ in range(60)], raise_error=True)
+    gevent.sleep(0.2)
+print("answered")
+"""
+
+
+def test_storm_after_a_quiet_time_is_answered_in_a_web_process(redis_url: str) -> None:
+    command = [sys.executable, "-c", AFTER_EACH_PAUSE_MANY_GREENLETS, redis_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (done.stdout, done.stderr) == ("answered\n", "")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import queue
 import re
 import socket
 from collections.abc import Iterator
@@ -120,13 +119,6 @@ def test_redis_connection_reads_without_disconnecting():
 def test_redis_pubsub_exposes_its_connection():
     pubsub = redis.Redis.from_url("redis://127.0.0.1:1").pubsub()
     assert pubsub.connection is None
-
-
-def test_redis_pool_keeps_free_connections_in_a_queue():
-    pool = redis.BlockingConnectionPool(max_connections=3)
-    assert pool.pool.queue == [None] * 3
-    assert "with self.not_empty" in inspect.getsource(queue.Queue.get)
-    assert pool.pool.not_empty._lock is pool.pool.mutex
 
 
 def test_redis_scripts_are_in_commands_core():
