@@ -5,13 +5,14 @@ Nothing here imports Flask: a worker serves no requests.
 
 from __future__ import annotations
 
+import gc
 import logging.config
 import os
 import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready
+from celery.signals import setup_logging, worker_before_create_process, worker_init, worker_ready
 
 from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 from app.logs import logging_config
@@ -65,3 +66,17 @@ def _wake_drain_at_start(**_: Any) -> None:
 
 
 worker_ready.connect(_wake_drain_at_start, weak=False)
+
+
+def _share_memory_with_children(**_: Any) -> None:
+    """Keeps the pages of all that is loaded so far shared by the pool processes: a collection in one of them would write
+    to every object.
+    """
+    from sqlalchemy.orm import configure_mappers  # noqa: PLC0415 - beat does not need it
+
+    configure_mappers()  # at the first query otherwise, in each of them
+    gc.collect()
+    gc.freeze()
+
+
+worker_before_create_process.connect(_share_memory_with_children, weak=False)
