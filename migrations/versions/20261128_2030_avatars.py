@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.in_use import while_in_use
+
 revision = "20261128_2030"
 down_revision = "20261128_2010"
 
@@ -26,10 +28,11 @@ def upgrade() -> None:
         sa.Column("sweep_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=sa.func.now()),
         sa.PrimaryKeyConstraint("id", name="pk_avatars"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_avatars_user_id_users", ondelete="CASCADE"),
+        if_not_exists=True,
     )
-    op.create_index("ix_avatars_sweep_at", "avatars", ["sweep_at"])
-    op.create_index("ix_avatars_user_id", "avatars", ["user_id"])
-    with op.get_context().autocommit_block():
+    op.create_index("ix_avatars_sweep_at", "avatars", ["sweep_at"], if_not_exists=True)
+    op.create_index("ix_avatars_user_id", "avatars", ["user_id"], if_not_exists=True)
+    with while_in_use():
         for table, name in OUTSIDE.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # an earlier attempt may have left an invalid one
             op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {table} (id) WHERE avatar_url ^@ 'https://'")

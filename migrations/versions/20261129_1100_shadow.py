@@ -1,6 +1,7 @@
 """Adds shadow suspensions: who has one, the messages that only their sender sees, and the sender's own read mark.
 
-The columns are nullable or have a constant default, so no row is rewritten. The index is built concurrently.
+The columns are nullable or have a constant default, so no row is rewritten. The index is built concurrently,
+which is no transaction; it is safe to run again after a failure.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from migrations.in_use import while_in_use
 
 revision = "20261129_1100"
 down_revision = "20261129_1040"
@@ -36,7 +39,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_shadow_changes_place", "shadow_changes", ["conversation_id", "seq", "user_id"], if_not_exists=True
     )
-    with op.get_context().autocommit_block():
+    with while_in_use():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}")  # an earlier attempt may have left an invalid one
         op.execute(
             f"CREATE INDEX CONCURRENTLY {INDEX} ON messages (conversation_id, seq) INCLUDE (sender_id) WHERE shadow"

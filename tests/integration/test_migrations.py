@@ -165,11 +165,16 @@ def test_existing_rows_are_backfilled(database: Engine) -> None:
     ("before", "revision"),
     [
         ("20261124_1700", "20261124_1710"),
+        ("20261128_1840", "20261128_1900"),
+        ("20261128_1945", "20261128_2010"),
+        ("20261128_2010", "20261128_2030"),
+        ("20261128_2030", "20261128_2045"),
         ("20261129_0345", "20261129_0400"),
         ("20261129_0430", "20261129_0500"),
         ("20261129_0540", "20261129_0700"),
         ("20261129_0700", "20261129_0800"),
         ("20261129_0800", "20261129_0820"),
+        ("20261129_1040", "20261129_1100"),
     ],
 )
 def test_migration_that_is_no_transaction_can_run_again(database: Engine, before: str, revision: str) -> None:
@@ -180,6 +185,14 @@ def test_migration_that_is_no_transaction_can_run_again(database: Engine, before
     command.stamp(config, before)
     command.upgrade(config, revision)
     assert definitions(database) == done
+
+
+def test_concurrent_builds_have_long_timeouts() -> None:
+    """On a large table, a build takes longer than a release waits for other statements."""
+    sources = [path.read_text() for path in (ROOT / "migrations/versions").glob("*.py")]
+    building = [source for source in sources if re.search("INDEX CONCURRENTLY|_concurrently=True", source)]
+    assert len(building) >= 10
+    assert all("while_in_use" in source for source in building)
 
 
 @pytest.mark.parametrize(
