@@ -12,6 +12,7 @@ import pytest
 from tests.contract.conftest import ALL, Connect, MakeRest, Person
 from tests.contract.expect import is_time, refused, uuid7
 from tests.support.clients import Account, HostClient
+from tests.support.media_files import image_bytes
 
 Send = Callable[..., dict[str, Any]]
 
@@ -150,6 +151,20 @@ def test_replies_mentions_kinds_and_metadata_arrive(
     ack = send(conversation=room, sender=zoe[0], message="x", kind="order", metadata={"total": 7})
     said = client.next_message(ack["id"])
     assert (said["kind"], said["metadata"]) == ("order", {"total": 7})
+
+
+def test_system_message_shows_its_picture_once_it_is_ready(
+    connect: Connect, rest: MakeRest, host: HostClient, zoe: Person, yan: Person, room: str, send: Send
+) -> None:
+    client = connect("ws", yan[1])
+    conversation_id = host.answer("GET", f"/conversations/{room}")["id"]
+    media_id = rest(zoe[1]).upload(conversation_id, image_bytes())["mediaId"]
+    ack = send(conversation=room, message="Your ticket", attachments=[{"mediaId": media_id}])
+    said = client.next_message(ack["id"])
+    if said["attachments"][0]["status"] != "ready":
+        said = client.next_event(lambda e: e.name == "message_updated" and e.data["id"] == ack["id"], 15).data
+    assert (said["senderId"], said["message"]) == (None, "Your ticket")
+    assert said["attachments"][0]["status"] == "ready"
 
 
 def test_batch_answers_in_order_and_sends_in_order(

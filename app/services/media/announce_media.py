@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from app.core.kinds import Kind
 from app.core.message_view import View, body_of
-from app.core.records import encode_body
+from app.core.records import HOST, encode_body
 from app.message_log.append import NO_EPOCH, Decided, Operation
 from app.message_log.conversations import read_tail
 from app.services.media.naming_message import naming_seq
@@ -80,7 +80,7 @@ def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
         quoted = next(iter(quote_in(body, quotation)), False)
         what = [use.seq, epoch or NO_EPOCH, version, quoted, False, only or False]
         operation = Operation(
-            Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"], what, encode_body(body), id=view["id"]
+            Kind.MEDIA_RESOLVED, use.conversation_id, view["senderId"] or HOST, what, encode_body(body), id=view["id"]
         )
         if changes.carry_out([operation]) != [Decided.VERSION_CONFLICT]:
             return
