@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from app.core.clip import clipped
 from app.core.search_query import Query
 from app.core.search_text import FoldedText
 
@@ -14,9 +14,6 @@ WHOLE_CHARS = 300  # a text of this length is shown whole
 SHOWN_CHARS = 240  # of a longer text
 BEFORE_CHARS = 60  # before the first match
 MAX_HIGHLIGHTS = 50
-LONGEST_CHARACTER = 20  # code points
-# Joiners, variation selectors, skin tones and combining accents.
-_JOINS = re.compile("[\u200d\ufe0e\ufe0f\u0300-\u036f\U0001f3fb-\U0001f3ff]")
 
 Span = tuple[int, int]
 
@@ -45,24 +42,17 @@ def _shown(query: Query, text: str) -> Snippet:
     if len(text) <= WHOLE_CHARS:
         return Snippet(text, [(start, end - start) for start, end in spans])
     begin = _begin(text, spans[0][0] if spans else 0)
-    end = begin + SHOWN_CHARS
+    piece = clipped(text[begin:], SHOWN_CHARS)
+    end = begin + len(piece)
     moved = [(start - begin, min(stop, end) - start) for start, stop in spans if begin <= start < end]
-    return Snippet(text[begin:end], moved)
+    return Snippet(piece, moved)
 
 
 def _begin(text: str, first: int) -> int:
-    """Returns where the piece begins: at a word, if one begins there."""
+    """Returns where the piece begins: at a word, if one begins there, and never within a character."""
     begin = max(0, first - BEFORE_CHARS)
     space = text.find(" ", begin, first) if begin else -1
-    return _character(text, begin) if space < 0 else space + 1
-
-
-def _character(text: str, begin: int) -> int:
-    """Returns the beginning of the character as people see it: emoji and letters with marks are several."""
-    for place in range(begin, max(0, begin - LONGEST_CHARACTER), -1):
-        if not _JOINS.match(text[place]) and not _JOINS.match(text[place - 1]):
-            return place
-    return begin
+    return len(clipped(text, begin)) if space < 0 else space + 1
 
 
 def _spans(query: Query, folded: FoldedText) -> Iterator[Span]:

@@ -52,6 +52,13 @@ def test_long_text_is_not_cut_within_an_emoji() -> None:
         assert snippet.text.startswith(family)
 
 
+@pytest.mark.parametrize("symbol", ["👩\u200d👩\u200d👧\u200d👦", "🇫🇷", "e\u0301", "👍🏽"])
+def test_long_text_does_not_end_within_a_character(symbol: str) -> None:
+    for shift in range(12):
+        snippet = snippet_of(parse("needle"), f"needle {'x' * shift}{symbol * 200}")
+        assert snippet.text.endswith(symbol)
+
+
 def test_match_longer_than_the_snippet_is_cut() -> None:
     word = "y" * 5000
     snippet = snippet_of(parse(word), f"a {word}")
