@@ -41,21 +41,28 @@ def delete_conversation(
     """Removes the members of a group, or clears a direct conversation for both users. The external id is free then.
     Safe to repeat after Overloaded.
     """
-    with redis_errors_as_overloaded():
-        now = group_now(redis, found.id, max_members=0)  # it may have messages that Postgres does not have yet
     if found.kind == "group":
         writer.remove_all(found)
+        last_seq = _last_seq(redis, found.id)  # after this, nobody writes to the group
     else:
+        last_seq = _last_seq(redis, found.id)  # later messages stay: both users may go on writing
         with reading(engine) as conn:
             [pair] = pairs_of(conn, [found.id])
         for user_id in {pair.low, pair.high} - {pair.held}:
             carry_out(clear_conversation(user_id, ClearConversation(found.id, remove=True)))
     with writing(engine) as conn:
-        store.give_up(conn, found.id, 0 if now is None else now.last_seq)
+        store.give_up(conn, found.id, last_seq)
         record(conn, "conversation.deleted", conversationId=found.id, serverKey=server_key)
         named = {} if found.external_id is None else {"externalId": found.external_id}
         add_event(conn, "conversation.deleted", found.id, {"id": found.id, "kind": found.kind, **named})
     enqueue_erasure(found.id)
+
+
+def _last_seq(redis: Redis, conversation_id: int) -> int:
+    """Returns the last seq in Redis, which may have messages that Postgres does not have yet; 0 if it has none."""
+    with redis_errors_as_overloaded():
+        now = group_now(redis, conversation_id, max_members=0)
+    return 0 if now is None else now.last_seq
 
 
 def erase_conversation(conversation_id: int, *, engine: Engine, stopping: Callable[[], bool]) -> bool:
