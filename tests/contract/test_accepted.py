@@ -90,7 +90,7 @@ def test_conversation_views_include_changes_that_are_not_stored_yet(
     changes: list[Callable[[], Any]] = [
         partial(rest(ann).change, made, name="Now"),
         partial(rest(eve).leave, made),
-        partial(rest(ann).mute, made, UNTIL),
+        partial(rest(ann).json, "PUT", f"/conversations/{made}/mute", json={"until": UNTIL, "exceptMentions": True}),
     ]
     with frozen(server), ThreadPoolExecutor() as pool:
         for act in changes:
@@ -101,6 +101,7 @@ def test_conversation_views_include_changes_that_are_not_stored_yet(
         (listed,) = [c for c in rest(ann).conversations()["conversations"] if c["id"] == made]
         for view in (listed, rest(ann).conversation(made)):
             assert (view["name"], view["memberCount"], view["lastSeq"], view["mutedUntil"]) == ("Now", 2, 3, UNTIL)
+            assert view["exceptMentions"]
         assert "members" not in listed
 
 

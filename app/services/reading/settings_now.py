@@ -37,6 +37,8 @@ def _settings_columns(record: Record) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if body.muted_until is not UNSET:
         found["muted_until_ms"] = body.muted_until or None
+    if body.except_mentions is not UNSET:
+        found["except_mentions"] = body.except_mentions
     if body.archived is not UNSET:
         found["archived"] = body.archived
     if body.pinned is not UNSET:
