@@ -11,6 +11,7 @@ from tests.contract.expect import eventually, refused
 from tests.contract.expect_groups import one
 from tests.contract.expect_streams import Writer, ended, grown, stop
 from tests.support.clients import Account
+from tests.support.processes import Stack
 
 LONG_AGO = "update streams set touched_at = now() - interval '2 minutes' where conversation_id = :c"
 
@@ -24,6 +25,11 @@ def open_in_store(stored: Engine, conversation_id: int) -> list[int]:
 def age(stored: Engine, conversation_id: int) -> None:
     with stored.begin() as connection:
         connection.execute(text(LONG_AGO), {"c": conversation_id})
+
+
+def age_in_redis(server: Stack, conversation_id: int) -> None:
+    with server.stores.valkey.client() as redis:
+        redis.zadd("{parley}:streams", {f"{conversation_id}:2": 1})
 
 
 def version_of(stored: Engine, conversation_id: int) -> int:
@@ -49,13 +55,12 @@ def test_text_is_stored_from_time_to_time_without_a_change(
 
 
 def test_stream_that_nobody_writes_ends_with_its_text(
-    server: Any, connect: Connect, rest: MakeRest, stored: Engine, made: int, ann: Account, ben: Account
+    server: Stack, connect: Connect, rest: MakeRest, stored: Engine, made: int, ann: Account, ben: Account
 ) -> None:
     reader = connect("ws", ben)
     writer = Writer(rest(ann), made)
     writer.append("left alone")
-    with server.stores.valkey.client() as redis:
-        redis.zadd("{parley}:streams", {f"{made}:2": 1})
+    age_in_redis(server, made)
     assert reader.next_event(ended(writer.id)).data["message"] == "left alone"
     with refused("stopped"):
         writer.append("x")
@@ -80,7 +85,7 @@ def test_stream_that_goes_on_slowly_does_not_end(
 
 
 def test_stream_that_redis_lost_ends_with_the_stored_text(
-    server: Any, connect: Connect, rest: MakeRest, rows: Any, stored: Engine, made: int, ann: Account, ben: Account
+    server: Stack, connect: Connect, rest: MakeRest, rows: Any, stored: Engine, made: int, ann: Account, ben: Account
 ) -> None:
     writer = Writer(rest(ann), made)
     writer.append("stored")
@@ -99,7 +104,7 @@ def test_stream_that_redis_lost_ends_with_the_stored_text(
 
 
 def test_lost_stream_is_ended_or_stopped_at_once(
-    server: Any, rest: MakeRest, made: int, ann: Account, ben: Account
+    server: Stack, rest: MakeRest, made: int, ann: Account, ben: Account
 ) -> None:
     streams = [Writer(rest(ann), made) for _ in range(2)]
     with server.stores.valkey.client() as redis:
@@ -112,7 +117,7 @@ def test_lost_stream_is_ended_or_stopped_at_once(
 
 
 def test_deleted_stream_leaves_nothing(
-    connect: Connect, rest: MakeRest, stored: Engine, made: int, ann: Account, ben: Account
+    server: Stack, connect: Connect, rest: MakeRest, stored: Engine, made: int, ann: Account, ben: Account
 ) -> None:
     reader = connect("ws", ben)
     writer = Writer(rest(ann), made)
@@ -120,6 +125,8 @@ def test_deleted_stream_leaves_nothing(
     rest(ann).delete(writer.id, made)
     reader.next_event("message_deleted")
     assert grown(reader, writer.id) == "soon gone"
-    age(stored, made)
+    age_in_redis(server, made)
+    eventually(lambda: open_in_store(stored, made) == [], "the stream is over in the store")
     with refused("not_found"):
         writer.end()
+    assert "message" not in one(rest(ben), made, 2)

@@ -37,6 +37,7 @@ def test_writer_of_a_read_only_group_must_lead_it_for_each_append(
     owner.append("still here")
     rest(ann).change(made, readOnly=False)
     member.append(" again", start=6)
+    assert [one(rest(ann), made, seq)["message"] for seq in (2, 3)] == ["before again", "still here"]
 
 
 def test_readers_get_every_text_and_the_end(
