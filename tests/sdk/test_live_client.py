@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 from parley_sdk import (
     Conflict,
@@ -316,6 +318,15 @@ def test_the_next_token_is_due_before_the_end(parley: ParleyServer, bot: str):
     assert 500 < (renewal_delay(long) or 0) <= 540
     for wrong in ("", "opaque", "a.b.c", "a.bnVsbA.c"):
         assert renewal_delay(wrong) is None
+
+
+@pytest.mark.parametrize("left", [-60, 0, 1])
+def test_a_token_that_ends_now_is_not_renewed_without_a_pause(left: int):
+    """The next token may be the same one, for example if it is a text."""
+    from parley_sdk.client.token import renewal_delay
+
+    token = jwt.encode({"exp": int(time.time()) + left}, "k" * 32)
+    assert (renewal_delay(token) or 0) >= 1
 
 
 def test_a_new_token_follows_the_end_of_a_sign_in(server: Stack, parley: ParleyServer, bot: str):

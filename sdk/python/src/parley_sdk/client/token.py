@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 
+SHORTEST_DELAY = 1.0
 TokenSource = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 
@@ -28,7 +29,8 @@ async def fetch_token(source: TokenSource) -> str:
 def renewal_delay(token: str) -> float | None:
     """Returns in how many seconds the next token is due, or None if this one has no readable end.
 
-    That is a minute before its end, or after half of its time if it is short.
+    That is a minute before its end, or after half of its time if it is short, and never at once: the next token may be
+    the same one.
     """
     try:
         payload = token.split(".")[1]
@@ -36,4 +38,4 @@ def renewal_delay(token: str) -> float | None:
         left = float(claims["exp"]) - time.time()
     except (IndexError, KeyError, TypeError, ValueError):
         return None
-    return max(0.0, left - 60.0, left / 2)
+    return max(SHORTEST_DELAY, left - 60.0, left / 2)
