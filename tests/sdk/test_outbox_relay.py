@@ -221,6 +221,22 @@ def test_the_background_relay_sends_after_the_commit_and_never_before(host: Engi
     assert waiting(host) == 0
 
 
+def test_a_commit_does_not_fail_if_no_relay_can_be_started(host: Engine, caplog: Any):
+    """The rows are committed, so the application must not take its transaction for failed. The sweep sends them."""
+
+    def start() -> None:
+        raise ConnectionRefusedError("the broker is down")
+
+    own = Outbox(MetaData(), on_commit=start)
+    with Session(host) as session:
+        session.add(Order(name="paid"))
+        own(session).send("one", conversation=CONVERSATION)
+        session.commit()
+        assert session.scalars(select(Order.name)).all() == ["paid"]
+    assert waiting(host) == 1
+    assert "the broker is down" in caplog.text
+
+
 def test_on_commit_is_called_once_for_each_commit_with_messages(host: Engine):
     calls: list[int] = []
     own = Outbox(MetaData(), on_commit=lambda: calls.append(1))

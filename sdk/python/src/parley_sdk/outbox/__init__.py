@@ -9,6 +9,7 @@ A ``Relay`` sends the committed messages: exactly once, and in the order of the 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from parley_sdk.outbox.backlog import Backlog, FailedMessage, show_backlog, try_
 from parley_sdk.outbox.relay import Relay
 from parley_sdk.outbox.session import SessionOutbox, plain_session
 from parley_sdk.outbox.table import TABLE_NAME, OutboxUnsupported, make_row_class, make_table
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "BackgroundRelay",
@@ -36,7 +39,8 @@ __all__ = [
 class Outbox:
     """Defines the table ``parley_outbox`` in your metadata, and writes into it through your sessions.
 
-    ``on_commit`` is called after each commit that had messages, for example ``BackgroundRelay.wake``.
+    ``on_commit`` is called after each commit that had messages, for example ``BackgroundRelay.wake``. Its errors are
+    logged: the transaction is committed, and the sweep sends its messages.
     """
 
     def __init__(
@@ -55,5 +59,9 @@ class Outbox:
         return SessionOutbox(plain_session(session), self._row_class, self._committed)
 
     def _committed(self) -> None:
-        if self.on_commit is not None:
+        if self.on_commit is None:
+            return
+        try:
             self.on_commit()
+        except Exception:
+            log.exception("no relay was started after a commit; the outbox waits for the sweep")
