@@ -69,8 +69,8 @@ worker_ready.connect(_wake_drain_at_start, weak=False)
 
 
 def _share_memory_with_children(**_: Any) -> None:
-    """Keeps the pages of all that is loaded so far shared by the pool processes: a collection in one of them would write
-    to every object.
+    """Keeps the pages of all that is loaded so far shared by the pool processes: a collection in one of them would
+    write to every object.
     """
     from sqlalchemy.orm import configure_mappers  # noqa: PLC0415 - beat does not need it
 
