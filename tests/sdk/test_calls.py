@@ -266,6 +266,13 @@ def test_following_the_feed_moves_the_cursor_and_skips_empty_pages():
     assert first.extensions["timeout"]["read"] > 25
 
 
+def test_following_the_feed_shows_that_events_were_lost():
+    lost = {"events": [], "cursor": "c1", "lost": True}
+    answers = Answers(ok(lost), ok({"events": [{"id": "e2"}], "cursor": "c2"}))
+    with ParleyServer("http://parley.test", KEY, transport=httpx.MockTransport(answers)) as server:
+        assert next(server.events.follow("c0")) == lost
+
+
 def test_an_import_sends_one_object_a_line(run: Run):
     answers = Answers(httpx.Response(202, json={"importId": 1}))
     run(answers, lambda s: s.imports.start([{"type": "user", "externalId": "ü"}, {"type": "message"}]))

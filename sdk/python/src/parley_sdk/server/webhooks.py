@@ -90,11 +90,11 @@ class Events(EventOperations, SyncCaller):
     """The feed of a ``ParleyServer``."""
 
     def follow(self, cursor: str | None = None, *, types: Sequence[str] | None = None) -> Iterator[FeedPage]:
-        """Yields pages with events for ever. Keep the ``cursor`` of a page after you have handled its events."""
+        """Yields pages with events or ``lost`` for ever. Keep the ``cursor`` of a page after handling its events."""
         while True:
             page = self.poll(cursor, wait=POLL_SECONDS, types=types)
             cursor = page["cursor"]
-            if page["events"]:
+            if page["events"] or page.get("lost"):
                 yield page
 
 
@@ -102,9 +102,9 @@ class AsyncEvents(EventOperations, AsyncCaller):
     """The feed of an ``AsyncParleyServer``."""
 
     async def follow(self, cursor: str | None = None, *, types: Sequence[str] | None = None) -> AsyncIterator[FeedPage]:
-        """Yields pages with events for ever. Keep the ``cursor`` of a page after you have handled its events."""
+        """Yields pages with events or ``lost`` for ever. Keep the ``cursor`` of a page after handling its events."""
         while True:
             page = await self.poll(cursor, wait=POLL_SECONDS, types=types)
             cursor = page["cursor"]
-            if page["events"]:
+            if page["events"] or page.get("lost"):
                 yield page
