@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,10 +16,12 @@ from sqlalchemy import Engine, create_engine, delete
 
 from tests.sdk.host_database import QUICK, Base, Order, outbox
 from tests.sdk.stand_in import StandIn
+from tests.support.clients import Account, register
 from tests.support.documents import Documents
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 from tests.support.stand_in import serving
+from tests.support.tcp_proxy import TcpProxy
 
 SERVER_API_KEY = "the-key-of-a-host-for-the-tests-of-the-sdk"
 _numbers = itertools.count(1)
@@ -108,3 +111,26 @@ def host(host_engine: Engine) -> Engine:
 def relay(host: Engine, stand_in: StandIn) -> Iterator[Relay]:
     with ParleyServer(stand_in.base_url, "psk_test", trust_env=False, retry=Retry(attempts=1)) as server:
         yield Relay(outbox.table, host, server, pauses=QUICK)
+
+
+@pytest.fixture(scope="module")
+def ann(server: Stack) -> Account:
+    return register(server.base_url)
+
+
+@pytest.fixture
+def ben(server: Stack) -> Account:
+    return register(server.base_url)
+
+
+@pytest.fixture
+def proxy(server: Stack) -> Any:
+    with TcpProxy(urlsplit(server.base_url).port or 0) as started:
+        yield started
+
+
+@pytest.fixture
+def bot(parley: ParleyServer, new_id: Callable[[str], str]) -> str:
+    external_id = new_id("bot")
+    parley.users.put(external_id)
+    return external_id

@@ -1,75 +1,19 @@
-"""The client of a user against a running server: events, acks, lost connections, tokens."""
+"""The client of a user against a running server: events, acks, lost connections."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable
 from typing import Any
-from urllib.parse import urlsplit
 
-import jwt
 import pytest
-from parley_sdk import (
-    Conflict,
-    ConnectionFailed,
-    Invalid,
-    NotFound,
-    Overloaded,
-    ParleyServer,
-    Retry,
-    Stopped,
-    Suspended,
-    Unauthorized,
-)
-from parley_sdk.client import Event, ParleyClient
+from parley_sdk import Conflict, ConnectionFailed, NotFound, ParleyServer, Stopped
 
-from tests.support.clients import Account, RestClient, register
-from tests.support.patience import PATIENCE
+from tests.sdk.live_client import address, connect, next_event, next_texts, post, run, until
+from tests.support.clients import Account, RestClient
 from tests.support.processes import Stack
 from tests.support.tcp_proxy import TcpProxy
-
-QUICK = Retry(first_pause=0.01, longest_pause=0.05)
-
-
-def run(test: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(test, PATIENCE))
-
-
-def connect(server: Stack, account: Account, *, url: str | None = None, **options: Any) -> ParleyClient:
-    options = {"retry": QUICK, "proxy": None, **options}
-    token = options.pop("token", account.access_token)
-    return ParleyClient(url or server.base_url, token, **options)
-
-
-@pytest.fixture(scope="module")
-def ann(server: Stack) -> Account:
-    return register(server.base_url)
-
-
-@pytest.fixture
-def ben(server: Stack) -> Account:
-    return register(server.base_url)
-
-
-async def next_event(events: AsyncIterator[Event], name: str) -> Event:
-    async for event in events:
-        if event.name == name:
-            return event
-    raise AssertionError(f"the client ended before {name}")
-
-
-async def next_texts(events: AsyncIterator[Event], number: int) -> list[str]:
-    return [(await next_event(events, "receive_message")).data["message"] for _ in range(number)]
-
-
-def post(server: Stack, sender: Account, receiver: Account, *texts: str) -> list[dict[str, Any]]:
-    rest = RestClient(server.base_url, sender.access_token)
-    try:
-        return [rest.send(receiver_id=receiver.user_id, message=each, id=str(uuid.uuid4())) for each in texts]
-    finally:
-        rest.close()
 
 
 def test_messages_are_acked_and_arrive(server: Stack, ann: Account, ben: Account):
@@ -176,21 +120,6 @@ def test_a_command_that_json_cannot_show_fails_alone(server: Stack, ann: Account
     run(test())
 
 
-@pytest.fixture
-def proxy(server: Stack) -> Any:
-    with TcpProxy(urlsplit(server.base_url).port or 0) as started:
-        yield started
-
-
-def address(proxy: TcpProxy) -> str:
-    return f"http://127.0.0.1:{proxy.port}"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
-
-
 def test_cut_connections_lose_and_repeat_nothing(server: Stack, ann: Account, ben: Account, proxy: TcpProxy):
     async def test() -> None:
         async with (
@@ -274,136 +203,6 @@ def test_a_slow_application_gets_everything_in_the_end(server: Stack, ann: Accou
             # The answer of a command arrives although the queue is full.
             assert len((await client.fetch_unread())["messages"]) == 30
             assert await next_texts(events, 30) == [str(number) for number in range(30)]
-
-    run(test())
-
-
-# -- tokens --------------------
-
-
-@pytest.fixture
-def bot(parley: ParleyServer, new_id: Callable[[str], str]) -> str:
-    external_id = new_id("bot")
-    parley.users.put(external_id)
-    return external_id
-
-
-def test_a_session_outlives_its_tokens(server: Stack, parley: ParleyServer, bot: str, monkeypatch: Any):
-    """Every token is renewed at once here. The server closes a session whose token ends, so ``joined`` comes once."""
-    made: list[str] = []
-    renewals = iter([0.0, 0.0])
-
-    def token() -> str:
-        made.append(parley.users.issue_tokens(bot, expires_in=60)["accessToken"])
-        return made[-1]
-
-    monkeypatch.setattr("parley_sdk.client.client.renewal_delay", lambda _: next(renewals, None))
-
-    async def test() -> None:
-        async with ParleyClient(server.base_url, token, proxy=None) as client:
-            await next_event(aiter(client), "joined")
-            await until(lambda: len(made) == 3)
-            await client.send("note", receiver_id=bot)
-            assert client._refusals == 0
-
-    run(test())
-
-
-def test_the_next_token_is_due_before_the_end(parley: ParleyServer, bot: str):
-    from parley_sdk.client.token import renewal_delay
-
-    short = parley.users.issue_tokens(bot, expires_in=40)["accessToken"]
-    long = parley.users.issue_tokens(bot, expires_in=600)["accessToken"]
-    assert 15 < (renewal_delay(short) or 0) <= 20
-    assert 500 < (renewal_delay(long) or 0) <= 540
-    for wrong in ("", "opaque", "a.b.c", "a.bnVsbA.c"):
-        assert renewal_delay(wrong) is None
-
-
-@pytest.mark.parametrize("left", [-60, 0, 1])
-def test_a_token_that_ends_now_is_not_renewed_without_a_pause(left: int):
-    """The next token may be the same one, for example if it is a text."""
-    from parley_sdk.client.token import renewal_delay
-
-    token = jwt.encode({"exp": int(time.time()) + left}, "k" * 32)
-    assert (renewal_delay(token) or 0) >= 1
-
-
-def test_a_new_token_follows_the_end_of_a_sign_in(server: Stack, parley: ParleyServer, bot: str):
-    def token() -> str:
-        return parley.users.issue_tokens(bot)["accessToken"]
-
-    async def test() -> None:
-        async with ParleyClient(server.base_url, token, proxy=None, retry=QUICK) as client:
-            events = aiter(client)
-            await next_event(events, "joined")
-            await asyncio.to_thread(parley.users.end_sessions, bot)
-            await next_event(events, "joined")
-            assert (await client.send("note", receiver_id=bot))["status"] == "stored"
-
-    run(test())
-
-
-def test_a_server_that_issues_no_token_now_is_called_again(server: Stack, parley: ParleyServer, bot: str):
-    failures = iter([ConnectionFailed("down", sent=False), Overloaded(503, {"code": "overloaded"})])
-
-    def token() -> str:
-        for failure in failures:
-            raise failure
-        return parley.users.issue_tokens(bot)["accessToken"]
-
-    async def test() -> None:
-        async with ParleyClient(server.base_url, token, proxy=None, retry=QUICK) as client:
-            assert (await client.send("note", receiver_id=bot))["status"] == "stored"
-
-    run(test())
-
-
-@pytest.mark.parametrize("token", ["forged", pytest.param(lambda: "forged", id="function")])
-def test_refused_tokens_end_the_client(server: Stack, ann: Account, token: Any):
-    async def test() -> None:
-        async with connect(server, ann, token=token) as client:
-            sending = asyncio.create_task(client.send("Hello", receiver_id=1))
-            with pytest.raises(Unauthorized):
-                await next_event(aiter(client), "joined")
-            with pytest.raises(Unauthorized):
-                await sending
-            with pytest.raises(ConnectionFailed):
-                await client.send("Hello", receiver_id=1)
-
-    run(test())
-
-
-def test_a_suspension_ends_the_client(server: Stack, parley: ParleyServer, bot: str):
-    token = parley.users.issue_tokens(bot)["accessToken"]
-
-    async def test() -> None:
-        async with ParleyClient(server.base_url, token, proxy=None, retry=QUICK) as client:
-            events = aiter(client)
-            await next_event(events, "joined")
-            await asyncio.to_thread(parley.users.suspend, bot)
-            with pytest.raises(Suspended):
-                await next_event(events, "joined")
-
-    run(test())
-
-
-def test_a_wrong_address_ends_the_client(server: Stack, ann: Account):
-    async def test() -> None:
-        async with connect(server, ann, url=f"{server.base_url}/nothing/here") as client:
-            with pytest.raises(ConnectionFailed, match="404"):
-                await next_event(aiter(client), "joined")
-
-    run(test())
-    with pytest.raises(ValueError, match="https"):
-        ParleyClient("chat.example", "token")
-
-
-def test_an_option_that_the_server_refuses_ends_the_client(server: Stack, ann: Account):
-    async def test() -> None:
-        async with connect(server, ann, device_id="x" * 1000) as client:
-            with pytest.raises(Invalid):
-                await next_event(aiter(client), "joined")
 
     run(test())
 
