@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e import browser
 
-NOWHERE: Any = SimpleNamespace(chromium=SimpleNamespace(executable_path="/nowhere/chrome"))
+NOWHERE: Any = SimpleNamespace(chromium=SimpleNamespace(executable_path="/nowhere/chromium-1/chrome-linux/chrome"))
 
 
 @pytest.fixture
@@ -47,6 +47,28 @@ def test_installed_browser_is_used(commands: list[list[str]], tmp_path: Path) ->
     (tmp_path / "chromium").touch(0o755)
     assert browser._executable(NOWHERE) == str(tmp_path / "chromium")
     assert commands == []
+
+
+def test_shell_is_preferred_unless_a_browser_is_named(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "chromium").touch(0o755)
+    assert browser._shell(NOWHERE) is None
+    (tmp_path / browser.SHELL_NAMES[0]).touch(0o755)
+    assert browser._shell(NOWHERE) == str(tmp_path / browser.SHELL_NAMES[0])
+    monkeypatch.setenv("PARLEY_TEST_BROWSER", "/somewhere/browser")
+    assert browser._shell(NOWHERE) is None
+    assert commands == []
+
+
+def test_shell_of_playwright_is_found(commands: list[list[str]], tmp_path: Path) -> None:
+    own = tmp_path / "chromium-1" / "chrome-linux" / "chrome"
+    shell = tmp_path / "chromium_headless_shell-1" / "chrome-linux" / "chrome-headless-shell"
+    for program in (own, shell):
+        program.parent.mkdir(parents=True)
+        program.touch(0o755)
+    playwright: Any = SimpleNamespace(chromium=SimpleNamespace(executable_path=str(own)))
+    assert browser._shell(playwright) == str(shell)
 
 
 def test_launcher_disables_features_beside_those_of_playwright(tmp_path: Path) -> None:

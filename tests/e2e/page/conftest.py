@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.browser import running_browser
+from tests.e2e.browser import Browsers, running_browsers
 from tests.e2e.page.gate import Gate
 from tests.e2e.page.people import People
 from tests.e2e.page.window import DEMO_KEY, Window
@@ -39,10 +39,16 @@ SETTINGS = {
 OpenWindow = Callable[..., Window]
 
 
-@pytest.fixture(scope="package")  # two sync Playwrights cannot run in one process
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
+@pytest.fixture(scope="package")
+def browsers() -> Iterator[Browsers]:
+    with running_browsers() as browsers:
+        yield browsers
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest, browsers: Browsers) -> Browser:
+    """A module whose tests need notifications sets ``FULL_BROWSER = True``."""
+    return browsers.get(full=getattr(request.module, "FULL_BROWSER", False))
 
 
 @pytest.fixture(scope="package")

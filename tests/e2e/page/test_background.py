@@ -12,6 +12,7 @@ from tests.e2e.page.people import PASSWORD, People
 from tests.e2e.page.test_push import Worker, message
 from tests.e2e.page.window import Window
 
+FULL_BROWSER = True  # for notifications
 # Keeps the notifications that the page itself shows, and the notes that it plays.
 WATCH = """(() => {
     window.calls = [];

@@ -16,6 +16,7 @@ from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People
 from tests.e2e.page.window import Window
 
+FULL_BROWSER = True  # for notifications
 SUBSCRIBED = """(subscription) => {
     const made = {...subscription, toJSON: () => subscription, unsubscribe: async () => ((window.kept = null), true)};
     window.kept = null;

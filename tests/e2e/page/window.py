@@ -29,6 +29,7 @@ class Window:
         """Opens another tab of the same person. Errors in the page are collected in ``problems``."""
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.problems.append(f"{error}\n{error.stack or ''}"))
+        page.on("filechooser", lambda _: None)  # a chooser before a test expects one would not be seen
         page.on("console", lambda said: self.problems.append(said.text) if "Content Security" in said.text else None)
         return page
 

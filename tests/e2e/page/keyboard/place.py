@@ -42,7 +42,8 @@ class Place:
 
     def open(self, conversation: int) -> None:
         self.page.goto(f"{self.base_url}/#/c/{conversation}")
-        expect(self.page.locator(".conversation-head h1")).not_to_be_empty()
+        row = self.page.locator(f'[data-conversation="{conversation}"][aria-current="true"]')
+        expect(row).to_be_attached()  # the title may still be that of the conversation before
         expect(self.field).to_be_focused()
 
     def group(self, name: str) -> int:
