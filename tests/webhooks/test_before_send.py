@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +15,10 @@ from app.message_log import keys
 from dev.processes import wait_until
 from tests.contract.conftest import MakeRest
 from tests.contract.expect import refused
-from tests.support.clients import Account, HostClient, Refused, RestClient, WsClient, register
+from tests.support.clients import Account, HostClient, Refused, RestClient, WsClient
 from tests.support.hook_server import HookServer, hook_server
 from tests.support.private_stack import private_stack
-from tests.support.processes import Stack, base_env, procfile
+from tests.support.processes import Stack
 
 KEY = "the-key-of-a-host-for-the-tests-of-the-hook"
 SECRET = secret_of(b"a secret of the hook: 24+")
@@ -330,83 +328,3 @@ def test_answer_that_comes_byte_by_byte_is_cut(hook: HookServer, rest: MakeRest,
     began = time.monotonic()
     assert rest(ann).send(receiver_id=ben.user_id, message="hello")["seq"] == 1
     assert TIMEOUT <= time.monotonic() - began < TIMEOUT + 2
-
-
-INSTALLED = """
-import time
-
-def decide(messages):
-    results = []
-    for message in messages:
-        if message["message"] == "wait":
-            time.sleep(3)
-        if message["message"] == "raise":
-            raise ValueError("broken")
-        refused = "buy" in message["message"]
-        if message["message"] == "broken text":
-            results.append({"action": "rewrite", "message": "\\ud800"})
-            continue
-        results.append({"action": "reject", "reason": "by the package"} if refused else {"action": "allow"})
-    return {"results": results}
-"""
-
-
-def install(site: Path, module: str, target: str) -> Path:
-    """Makes a directory for PYTHONPATH with a package that has the entry point."""
-    site.mkdir(parents=True)
-    (site / f"{module}.py").write_text(INSTALLED)
-    info = site / f"{module}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[parley.before_send]\nhook = {target}\n")
-    return site
-
-
-def test_function_of_an_installed_package_decides_and_a_failure_refuses(tmp_path: Path, opened: list[Any]) -> None:
-    site = install(tmp_path / "site", "parley_words", "parley_words:decide")
-    env = {"PYTHONPATH": str(site), "BEFORE_SEND_FAILURE": "reject", "BEFORE_SEND_TIMEOUT": "0.5"}
-    with private_stack(web=1, workers=1, env=env) as stack:
-        ann, ben = register(stack.base_url), register(stack.base_url)
-        opened.append(client := RestClient(stack.base_url, ann.access_token))
-        assert client.send(receiver_id=ben.user_id, message="hello")["seq"] == 1
-        unavailable = [(text, "unavailable") for text in ("raise", "broken text", "wait")]
-        for text, reason in [("buy", "by the package"), *unavailable]:
-            with pytest.raises(Refused) as error:
-                client.send(receiver_id=ben.user_id, message=text)
-            assert (error.value.code, error.value.data["reason"]) == ("rejected", reason)
-
-
-@pytest.mark.parametrize(
-    ("env", "target", "words"),
-    [
-        ({"BEFORE_SEND_URL": "https://x.example/"}, "parley_words:decide", "keep one of them"),
-        ({}, "parley_words:nothing", "cannot be loaded"),
-        ({}, "parley_words:INSTALLED", "cannot be loaded"),
-        ({"BEFORE_SEND_URL": "x.example"}, "", "BEFORE_SEND_URL must begin"),
-        ({"BEFORE_SEND_SECRET": "whsec_short"}, "", "BEFORE_SEND_SECRET must be"),
-        ({"BEFORE_SEND_TIMEOUT": "0"}, "", "BEFORE_SEND_TIMEOUT must be"),
-        ({"BEFORE_SEND_TIMEOUT": "11"}, "", "BEFORE_SEND_TIMEOUT must be"),
-        ({"BEFORE_SEND_FAILURE": "ignore"}, "", "BEFORE_SEND_FAILURE must be"),
-    ],
-)
-def test_wrong_configuration_stops_the_server(tmp_path: Path, env: dict[str, str], target: str, words: str) -> None:
-    if target:
-        env = {**env, "PYTHONPATH": str(install(tmp_path / "site", "parley_words", target))}
-    assert words in start_web(tmp_path, env)
-
-
-def start_web(directory: Path, env: dict[str, str]) -> str:
-    """Returns the output of a web process that ends by itself."""
-    urls = {"DATABASE_URL": "postgres://nowhere/x", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": "k" * 4 + KEY}
-    whole = base_env(**urls, **env, PORT="0", HOST="127.0.0.1")
-    done = subprocess.run(
-        ["/bin/sh", "-c", procfile()["web"]],
-        env=whole,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 3, done.stderr
-    return done.stdout + done.stderr

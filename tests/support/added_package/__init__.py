@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-MODULES = ("parley_pager.py", "parley_rules.py", "parley_shelf.py")
+MODULES = ("parley_pager.py", "parley_rules.py", "parley_shelf.py", "parley_words.py")
 ENTRY_POINTS = """\
 [parley.push_providers]
 pager = parley_pager:PAGER
