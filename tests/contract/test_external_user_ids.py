@@ -69,3 +69,38 @@ def test_group_with_members_and_their_removal(rest: MakeRest, host: HostClient, 
     assert members(rest(ann).json("POST", path, json={"userId": zoe[0]})) == {ann.user_id, zoe[1].user_id}
     with refused("not_found"):
         rest(ann).json("POST", "/conversations", json={**body, "memberIds": ["nobody"]})
+
+
+def test_commands_and_bodies_name_users_by_external_id(
+    rest: MakeRest, connect: Connect, zoe: Person, yan: Person, ann: Account
+) -> None:
+    sender, receiver = connect("ws", zoe[1]), connect("ws", yan[1])
+    ack = sender.command("send_message", {"receiverId": yan[0], "message": "by frame"})
+    said = receiver.next_event("receive_message").data
+    assert (said["message"], said["receiverId"]) == ("by frame", yan[1].user_id)
+    again = rest(zoe[1]).json("POST", "/messages", json={"receiverId": yan[0], "message": "by REST"})
+    assert again["conversationId"] == ack.data["conversationId"]
+    opened = rest(zoe[1]).json("POST", "/conversations", json={"kind": "direct", "userId": yan[0]})
+    assert opened["id"] == ack.data["conversationId"]
+    sender.command_nowait("typing", {"receiverId": yan[0], "typing": True})
+    assert receiver.next_event("typing").data["userId"] == zoe[1].user_id
+    answer = sender.command("presence_subscribe", {"userIds": [yan[0], "nobody", ann.user_id]})
+    shown = [e.data for e in [*sender.events, answer] if e.name == "presence"]
+    assert {(view["userId"], view.get("externalId")) for view in shown} == {
+        (yan[1].user_id, yan[0]),
+        (ann.user_id, None),
+    }
+    group = rest(zoe[1]).group(members=[])["id"]
+    added = rest(zoe[1]).json("POST", f"/conversations/{group}/members", json={"userIds": [yan[0]]})
+    assert added["memberCount"] == 2
+    removed = rest(zoe[1]).json("DELETE", f"/conversations/{group}/members", json={"userIds": [yan[0]]})
+    assert removed["memberCount"] == 1
+    for act in (
+        lambda: rest(zoe[1]).json("POST", "/messages", json={"receiverId": "nobody", "message": "x"}),
+        lambda: rest(zoe[1]).json("POST", f"/conversations/{group}/members", json={"userIds": ["nobody"]}),
+        lambda: rest(zoe[1]).json("POST", "/conversations", json={"kind": "direct", "userId": "nobody"}),
+        lambda: sender.command("send_message", {"receiverId": "nobody", "message": "x"}),
+        lambda: sender.command("send_message", {"receiverId": "no\u0000body", "message": "x"}),
+    ):
+        with refused("not_found"):
+            act()

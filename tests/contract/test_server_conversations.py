@@ -306,38 +306,3 @@ def test_message_that_is_not_stored_yet_is_erased_with_its_direct_conversation(
         assert host.call("DELETE", path_of(id_)).status_code == 202
     eventually(lambda: rows(made["id"]), "the message in Postgres")
     eventually(lambda: not any(text for *_, text in rows(made["id"])), "the erasure")
-
-
-def test_clients_name_users_by_external_id(
-    host: HostClient, rest: MakeRest, connect: Connect, zoe: Person, yan: Person, ann: Account, put: Put
-) -> None:
-    sender, receiver = connect("ws", zoe[1]), connect("ws", yan[1])
-    ack = sender.command("send_message", {"receiverId": yan[0], "message": "by frame"})
-    said = receiver.next_event("receive_message").data
-    assert (said["message"], said["receiverId"]) == ("by frame", yan[1].user_id)
-    again = rest(zoe[1]).json("POST", "/messages", json={"receiverId": yan[0], "message": "by REST"})
-    assert again["conversationId"] == ack.data["conversationId"]
-    opened = rest(zoe[1]).json("POST", "/conversations", json={"kind": "direct", "userId": yan[0]})
-    assert opened["id"] == ack.data["conversationId"]
-    sender.command_nowait("typing", {"receiverId": yan[0], "typing": True})
-    assert receiver.next_event("typing").data["userId"] == zoe[1].user_id
-    answer = sender.command("presence_subscribe", {"userIds": [yan[0], "nobody", ann.user_id]})
-    shown = [e.data for e in [*sender.events, answer] if e.name == "presence"]
-    assert {(view["userId"], view.get("externalId")) for view in shown} == {
-        (yan[1].user_id, yan[0]),
-        (ann.user_id, None),
-    }
-    group = rest(zoe[1]).group(members=[])["id"]
-    added = rest(zoe[1]).json("POST", f"/conversations/{group}/members", json={"userIds": [yan[0]]})
-    assert added["memberCount"] == 2
-    removed = rest(zoe[1]).json("DELETE", f"/conversations/{group}/members", json={"userIds": [yan[0]]})
-    assert removed["memberCount"] == 1
-    for act in (
-        lambda: rest(zoe[1]).json("POST", "/messages", json={"receiverId": "nobody", "message": "x"}),
-        lambda: rest(zoe[1]).json("POST", f"/conversations/{group}/members", json={"userIds": ["nobody"]}),
-        lambda: rest(zoe[1]).json("POST", "/conversations", json={"kind": "direct", "userId": "nobody"}),
-        lambda: sender.command("send_message", {"receiverId": "nobody", "message": "x"}),
-        lambda: sender.command("send_message", {"receiverId": "no\u0000body", "message": "x"}),
-    ):
-        with refused("not_found"):
-            act()

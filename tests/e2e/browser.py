@@ -56,7 +56,7 @@ exec {executable} "$@"
 
 
 class Browsers:
-    """Starts each kind of browser when it is first used. All tests of a process share it: only one playwright can run."""
+    """Starts each kind of browser when it is first used. A process shares one, since it cannot run two playwrights."""
 
     def __init__(self, playwright: Playwright, directory: Path) -> None:
         self._playwright, self._directory = playwright, directory
