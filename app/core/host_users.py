@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -64,11 +67,23 @@ class IssuedTokens(Struct, rename="camel", frozen=True):
     refresh_token: str | UnsetType = UNSET
 
 
+def username_for(external_id: str, attempt: int) -> str:
+    """Returns a username for a user to whom the host gives none: always allowed, and hardly ever taken."""
+    return "h-" + (secrets.token_hex(8) if attempt else hashlib.sha256(external_id.encode()).hexdigest()[:16])
+
+
 def checked_external_id(text: str, field: str = "externalId") -> str:
     """Returns the id as it is. Raises Invalid unless it is 1 to 128 printable characters."""
     if not is_external_id(text):
         raise Invalid.field(field, "1 to 128 printable characters")
     return text
+
+
+def external_ids_in(references: Iterable[str | int | None]) -> list[str]:
+    """Returns the references that are external ids, each once. It leaves out texts that no external id can be:
+    Postgres refuses some of them.
+    """
+    return list({one for one in references if isinstance(one, str) and one.isprintable()})
 
 
 def is_external_id(text: str) -> bool:

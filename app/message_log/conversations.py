@@ -98,9 +98,12 @@ class Tail(NamedTuple):
         return found
 
 
+EVERYBODY = 1_000_000  # more members than any group has
+
+
 class GroupNow(NamedTuple):
-    """A group as Redis has it, which is newer than Postgres. ``members`` are (user, role, delivered, read), or None for
-    groups of over 100.
+    """A group as Redis has it, which is newer than Postgres. ``members`` are (user, role, delivered, read), or None
+    if they are too many to show.
     """
 
     info: dict[str, Any]
@@ -172,7 +175,9 @@ def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
 
 
 def group_now(redis: Redis, conversation_id: int, max_members: int = 100) -> GroupNow | None:
-    """Returns None if Redis does not have the group; Postgres then has all of it."""
+    """Returns the group, with its members if there are at most ``max_members``. Returns None if Redis does not have
+    it; Postgres then has all of it.
+    """
     key = keys.conversation(conversation_id)
     found: list[Any] = redis.hmget(key, ["m", "o", "a", "i", "s"])
     members, owners, admins, info, last_seq = found

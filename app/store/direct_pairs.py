@@ -24,6 +24,15 @@ class DirectPair(NamedTuple):
     high: int
     held: int | None = None
 
+    def other_than(self, user_id: int | None) -> int | None:
+        """Returns the other one of the two users, or None for somebody who is not one of them."""
+        return {self.low: self.high, self.high: self.low}.get(user_id or 0)
+
+
+def pair_of(one: int, other: int) -> tuple[int, int]:
+    """Returns the two users of a direct conversation in the order in which it is stored."""
+    return min(one, other), max(one, other)
+
 
 def blockers_of(conversation: str, one: str, other: str) -> str:
     """Returns SQL for the users of a direct conversation who cannot write in it.
@@ -54,7 +63,8 @@ _BLOCKERS = HotStatement(
 
 def find_direct(conn: Connection, user: int, other: int) -> int | None:
     """Returns the id of the two users' direct conversation, or None if it was never opened."""
-    row = _FIND.row(conn, low=min(user, other), high=max(user, other))
+    low, high = pair_of(user, other)
+    row = _FIND.row(conn, low=low, high=high)
     return None if row is None else int(row[0])
 
 

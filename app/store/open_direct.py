@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from app.store.direct_pairs import pair_of
 from app.store.sql import HotStatement
 from app.store.suspensions import is_shadowed
 from app.store.visibility import are_contacts
@@ -63,7 +64,7 @@ def get_or_create_direct(conn: Connection, user: int, other: int, *, ask: bool =
     Returns None if one of them does not exist or was deleted. Of many callers at once, exactly one creates. Needs no
     transaction.
     """
-    low, high = min(user, other), max(user, other)
+    low, high = pair_of(user, other)
     values = {"low": low, "high": high, "expected": 1 if low == high else 2, "user": user, "ask": ask}
     for _ in range(3):
         for conversation, created, possible, held in _OPEN_DIRECT.rows(conn, **values):

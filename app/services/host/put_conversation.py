@@ -19,7 +19,7 @@ from app.core.groups import logged_info, logged_metadata
 from app.core.host_conversations import HostConversationPatch, HostMember, members_of
 from app.core.host_users import checked_external_id
 from app.core.records import HOST
-from app.message_log.conversations import group_now
+from app.message_log.conversations import EVERYBODY, group_now
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.accounts.avatars import stored_address
 from app.services.groups.change_group import add_admitted, announce_group, change_info, give_role, remove_members
@@ -42,7 +42,6 @@ _COLUMNS = {
     "history": "history",
     "readOnly": "read_only",
 }
-EVERYBODY = 1_000_000
 TRIES = 3
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine
 
 from app.core.errors import NotFound
-from app.core.host_users import checked_external_id
+from app.core.host_users import checked_external_id, external_ids_in
 from app.store.engine import reading
 from app.store.host_conversations import (
     HostConversation,
@@ -67,14 +67,10 @@ class Lookup(NamedTuple):
 def look_up(conn: Connection, users: Sequence[str | int], conversations: Sequence[str | int]) -> Lookup:
     """Looks up all of them at once. Those that do not exist are missing from the result."""
     found_users = _same(existing_users(conn, _ids(users)))
-    found_users.update(user_ids_of(conn, _names(users)))
+    found_users.update(user_ids_of(conn, external_ids_in(users)))
     found = _same(existing_conversations(conn, _ids(conversations)))
-    found.update(conversation_ids_of(conn, _names(conversations)))
+    found.update(conversation_ids_of(conn, external_ids_in(conversations)))
     return Lookup(found_users, found)
-
-
-def _names(given: Sequence[str | int]) -> list[str]:
-    return list({one for one in given if isinstance(one, str) and one.isprintable()})
 
 
 def _ids(given: Sequence[str | int]) -> list[int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
@@ -12,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from app.core.errors import Conflict
-from app.core.host_users import HostUser, ServerUser
+from app.core.host_users import HostUser, ServerUser, username_for
 from app.services.accounts.announce_profile import announce_profile_soon
 from app.services.accounts.avatars import known_address
 from app.services.accounts.known_email import set_known_email
@@ -173,7 +171,7 @@ def _new_user(user: CheckedUser, attempt: int) -> NewHostUser:
     """A user without a name from the host gets one that is always allowed and hardly ever taken."""
     name = user.username
     if not isinstance(name, str):
-        name = "h-" + (secrets.token_hex(8) if attempt else hashlib.sha256(user.external_id.encode()).hexdigest()[:16])
+        name = username_for(user.external_id, attempt)
     email = user.email if isinstance(user.email, str) else None
     locale = user.locale if isinstance(user.locale, str) else None
     return NewHostUser(user.external_id, name, user.first_name(name), email, locale)

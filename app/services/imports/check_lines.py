@@ -26,9 +26,10 @@ from app.core.records import HOST
 from app.core.unknown_fields import refusal_of
 from app.services.host.checked_user import checked_user
 from app.services.host.put_conversation import check_direct_fields
-from app.services.imports.known import Known, Numbered, pair_of
+from app.services.imports.known import Known, Numbered
 from app.store import avatars
 from app.store import import_plans as store
+from app.store.direct_pairs import pair_of
 from app.store.import_plans import KnownConversation, PlannedConversation, PlannedMessage, PlannedUser
 
 GROUP_FIELDS = ("description", "avatar_url", "history", "read_only", "metadata")

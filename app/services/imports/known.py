@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from app.core.errors import Invalid
 from app.core.host_conversations import members_of
-from app.core.host_users import checked_external_id
+from app.core.host_users import checked_external_id, external_ids_in
 from app.core.imports import ConversationLine, Line, MessageLine, UserLine
 from app.services.host.references import look_up
 from app.store import import_plans as store
+from app.store.direct_pairs import pair_of
 from app.store.import_plans import KnownConversation
 
 Ref = str | int
@@ -79,7 +80,7 @@ class Known:
 
     def _read_users(self, lines: Sequence[Numbered]) -> None:
         refs = {ref for _, line in lines for ref in _users_of(line)}
-        names = [ref for ref in refs if isinstance(ref, str) and ref.isprintable()]
+        names = external_ids_in(refs)
         self._users = dict(look_up(self._conn, list(refs), []).users)
         planned = store.planned_users(self._conn, self._import_id, names)
         self.planned_users = set(planned)
@@ -95,7 +96,7 @@ class Known:
     def _read_conversations(self, lines: Sequence[Numbered]) -> None:
         given = {line.conversation for _, line in lines if isinstance(line, MessageLine)}
         given |= {line.external_id for _, line in lines if isinstance(line, ConversationLine)}
-        names = [ref for ref in given if isinstance(ref, str) and ref.isprintable()]
+        names = external_ids_in(given)
         ids = [ref for ref in given if isinstance(ref, int)]
         for found in store.known_conversations(self._conn, self._import_id, names, ids):
             for ref in (found.external_id, found.id if found.id in ids else None):
@@ -116,10 +117,6 @@ class Known:
         ids = [self._users[ref] for ref in both if ref in self._users]
         if len(ids) == 2:
             yield pair_of(*ids)
-
-
-def pair_of(one: int, other: int) -> Pair:
-    return min(one, other), max(one, other)
 
 
 def _users_of(line: Line) -> list[Ref]:

@@ -18,7 +18,7 @@ from app.core.records import MessageBody, encode_body
 from app.fanout.presence import online
 from app.message_log import keys
 from app.message_log.append import BY_HOST, Decided, Operation, message_operand
-from app.message_log.conversations import GroupNow, group_now
+from app.message_log.conversations import EVERYBODY, GroupNow, group_now
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import import_live, import_plans
 from app.store.import_live import LiveMessage, NewMember
@@ -30,7 +30,6 @@ MESSAGES_AT_ONCE = 200
 MEMBERS_AT_ONCE = 500
 # While this many records wait for the drain, an import waits too: the chat comes first.
 MAX_WAITING_RECORDS = 1000
-EVERYBODY = 1_000_000
 HAS_SEQ = (Decided.DONE, Decided.STORED, Decided.PENDING)
 
 Run = tuple[int, int]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,9 +10,11 @@ from sqlalchemy import Connection
 from app.clock import now_ms
 from app.core.accounts import showable
 from app.core.errors import Overloaded
+from app.core.host_users import username_for
 from app.core.imports import MAX_ERRORS, version_of
 from app.services.imports.check_lines import Limits, Plan, plan_lines
 from app.store import host_conversations, host_users, import_plans, import_writes, imports, search_index
+from app.store.direct_pairs import pair_of
 from app.store.import_plans import PlannedMessage
 from app.store.import_writes import Moved, NewConversation, NewUser
 from app.store.imports import Progress, StoredImport
@@ -99,9 +99,8 @@ def _write_user(conn: Connection, user: NewUser, progress: Progress, visible: st
 def _usernames(user: NewUser) -> Iterator[str]:
     if user.username is not None:
         yield user.username
-    yield "h-" + hashlib.sha256(user.external_id.encode()).hexdigest()[:16]
-    for _ in range(TRIES):
-        yield "h-" + secrets.token_hex(8)
+    for attempt in range(TRIES + 1):
+        yield username_for(user.external_id, attempt)
 
 
 def write_messages(conn: Connection, found: StoredImport) -> tuple[list[Moved], bool]:
@@ -166,7 +165,7 @@ def _with_real_users(
     for one in planned:
         members = {users[user]: role for user, role in one.fields["members"] if users[user] in there}
         pair = [moved.get(str(user), user) for user in (one.low, one.high) if user is not None]
-        low, high = (min(pair), max(pair)) if pair else (None, None)
+        low, high = pair_of(*pair) if pair else (None, None)
         new.append(one._replace(low=low, high=high, fields={**one.fields, "members": list(members.items())}))
     return new
 

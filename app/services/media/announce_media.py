@@ -97,9 +97,7 @@ def _message_now(engine: Engine, redis: Redis, use: Use) -> _Now | None:
         row = message_at(conn, *use)
         if row is None or row.deleted_ms is not None:
             return None
-        pairs = pairs_of(conn, [use.conversation_id])
-        receivers = {pair.high: pair.low for pair in pairs} | {pair.low: pair.high for pair in pairs}
-        receiver = receivers.get(row.sender_id)
+        receiver = next((pair.other_than(row.sender_id) for pair in pairs_of(conn, [use.conversation_id])), None)
         found = Messages(0)
         found.put_row(row, {**stored_message(row, receiver), "reactions": []})
         found.apply(record for record in tail.records if record.seq == use.seq)

@@ -170,8 +170,7 @@ def read_current(place: Place, *, engine: Engine, redis: Redis) -> Current | Non
     with reading(engine) as connection:
         row = message_at(connection, *place)
         if row is not None:
-            peers = [(low, high) for _, low, high, _ in pairs_of(connection, [place[0]])]
-            receiver = next((high if row.sender_id == low else low for low, high in peers), None)
+            receiver = next((pair.other_than(row.sender_id) for pair in pairs_of(connection, [place[0]])), None)
             found.put_row(row, {**stored_message(row, receiver), "reactions": []})
     found.apply(record for record in tail.records if record.seq == place[1])
     view = found.views.get(place)

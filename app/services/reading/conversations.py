@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from app.core.answer_size import count_fitting, first_fitting
 from app.core.errors import Invalid, NotFound
+from app.core.host_users import is_external_id
 from app.core.kinds import MESSAGES, Kind, is_message_for
 from app.core.message_view import View
 from app.core.record_events import member_views
@@ -67,7 +68,7 @@ class ConversationReader:
     def with_external_id(self, user_id: int, external_id: str) -> list[View]:
         """Returns the conversation to which the host gave this id, if the user is in it."""
         with reading(self._engine) as connection:
-            found = find_by_external_id(connection, external_id) if external_id.isprintable() else None
+            found = find_by_external_id(connection, external_id) if is_external_id(external_id) else None
         if found is None:
             return []
         try:

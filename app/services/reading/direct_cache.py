@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from app.store.direct_pairs import pairs_of
+from app.store.direct_pairs import pair_of, pairs_of
 
 MAX_CACHED = 50_000
 
@@ -58,7 +58,7 @@ class DirectCache:
         for user, peer in ((one, other), (other, one)):
             if user != held:
                 self._by_pair[user, peer] = conversation_id
-        self._peers[conversation_id] = (min(one, other), max(one, other))
+        self._peers[conversation_id] = pair_of(one, other)
         if len(self._peers) > self._bound:
             self._drop_oldest()
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound
+from app.core.host_users import external_ids_in
 from app.store.engine import reading
 from app.store.host_users import user_ids_of
 
 
 def find_user_ids(given: Sequence[int | str], *, engine: Engine) -> dict[str, int]:
     """Returns external id -> user id of those users that exist. May block. Raises Overloaded."""
-    names = [user for user in given if isinstance(user, str) and user.isprintable()]
+    names = external_ids_in(given)
     if not names:
         return {}
     with reading(engine) as conn:
