@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app.store.batch_pending_pushes import push_cte
-from app.store.pg_arrays import int_array, text_array
+from app.store.pg_arrays import bool_array, int_array, text_array
 
 
 class NewMessage(NamedTuple):
@@ -150,12 +150,8 @@ def _message_columns(messages: Sequence[NewMessage], *, detailed: bool) -> list[
     columns = [int_array(c), int_array(s), text_array(i), int_array(u), text_array(k), text_array(b)]
     columns += [text_array(a), text_array(r), int_array(v), int_array(ms)]
     if detailed:
-        columns += [text_array(mentions), _flags(everybody), text_array(extra), _flags(shadow)]
+        columns += [text_array(mentions), bool_array(everybody), text_array(extra), bool_array(shadow)]
     return columns
-
-
-def _flags(values: Iterable[bool]) -> str:
-    return text_array("t" if value else "f" for value in values)
 
 
 def _latest(last_seen: Sequence[tuple[int, int]]) -> dict[int, int]:

@@ -12,11 +12,9 @@ from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from app.core.user_status import Status
-from app.store.models import Member, User
-from app.store.sql import HotStatement, any_of, as_ms, first, moment, ms_of
+from app.store.models import Member
+from app.store.sql import COMMIT_MARGIN_MS, HotStatement, any_of, moment, ms_of
 
-# Clocks of servers, and the time between a change and its commit.
-MARGIN_MS = 10_000
 # Changes of all users that a session which resumes looks through.
 MAX_SCANNED = 2_000
 
@@ -42,6 +40,7 @@ _FIELDS = f"""
     u.id, u.display_name, u.avatar_url, u.deleted_at IS NOT NULL, u.status_text, u.status_emoji,
     {ms_of("u.status_until")}, {ms_of("u.do_not_disturb_until")}, u.external_id, u.metadata
 """
+_ONE = HotStatement(f"SELECT {_FIELDS} FROM users AS u WHERE u.id = :id")
 _OWN = "own AS MATERIALIZED (SELECT conversation_id FROM members WHERE user_id = :viewer AND left_seq IS NULL)"
 # Both statements return the number of rows that they looked through with each user, or in a row without a user if they
 # found none. This one looks through the users who changed: few in most deployments.
@@ -74,7 +73,7 @@ def changed_since(conn: Connection, viewer_id: int, since_ms: int, limit: int) -
     who changed in the last seconds before ``since_ms`` are included.
     """
     for statement in (_AMONG_CHANGED, _AMONG_KNOWN):
-        rows = statement.rows(conn, viewer=viewer_id, since=moment(since_ms - MARGIN_MS))
+        rows = statement.rows(conn, viewer=viewer_id, since=moment(since_ms - COMMIT_MARGIN_MS))
         if rows[0][0] <= MAX_SCANNED:
             found = [ChangedUser(*row[1:]) for row in rows if row[1] is not None]
             return found if len(found) <= limit else None
@@ -82,17 +81,8 @@ def changed_since(conn: Connection, viewer_id: int, since_ms: int, limit: int) -
 
 
 def get_changed(conn: Connection, user_id: int) -> ChangedUser | None:
-    status = User.status_text, User.status_emoji, as_ms(User.status_until), as_ms(User.do_not_disturb_until)
-    columns = (
-        User.id,
-        User.display_name,
-        User.avatar_url,
-        User.deleted_at.is_not(None),
-        *status,
-        User.external_id,
-        User.metadata_,
-    )
-    return first(ChangedUser, conn.execute(select(*columns).where(User.id == user_id)).first())
+    row = _ONE.row(conn, id=user_id)
+    return None if row is None else ChangedUser(*row)
 
 
 def conversations_of(conn: Connection, user_id: int) -> list[int]:

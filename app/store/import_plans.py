@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection
 
-from app.store.pg_arrays import int_array, text_array
+from app.store.pg_arrays import bool_array, int_array, json_array, text_array
 from app.store.sql import HotStatement
 
 
@@ -194,7 +193,7 @@ def add_users(conn: Connection, import_id: str, users: Sequence[PlannedUser]) ->
             external=text_array(external),
             ids=int_array(ids),
             names=text_array(names),
-            fields=_json_array(fields),
+            fields=json_array(fields),
         )
 
 
@@ -209,8 +208,8 @@ def add_conversations(conn: Connection, import_id: str, conversations: Sequence[
             external=text_array(external),
             lows=int_array(low or 0 for low in lows),
             highs=int_array(high or 0 for high in highs),
-            new=_bool_array(new),
-            fields=_json_array(fields),
+            new=bool_array(new),
+            fields=json_array(fields),
         )
 
 
@@ -222,7 +221,7 @@ def add_messages(conn: Connection, import_id: str, messages: Sequence[PlannedMes
             i=import_id,
             conversations=int_array(c),
             ids=text_array(ids),
-            live=_bool_array(live),
+            live=bool_array(live),
             lines=int_array(lines),
             sent=int_array(sent),
             senders=int_array(senders),
@@ -242,11 +241,3 @@ def delete_rest(conn: Connection, import_id: str) -> None:
     """Deletes everything else that the import planned, and what is left of its body."""
     for statement in _DELETE_REST:
         statement.run(conn, i=import_id)
-
-
-def _json_array(values: Iterable[Any]) -> str:
-    return text_array(msgspec.json.encode(value).decode() for value in values)
-
-
-def _bool_array(values: Iterable[bool]) -> str:
-    return text_array("t" if value else "f" for value in values)

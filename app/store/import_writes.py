@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from app.core.imports import VERSIONS_PER_MS
 from app.store.imports import Part, Progress
-from app.store.pg_arrays import int_array, text_array
+from app.store.pg_arrays import int_array, json_array, text_array
 from app.store.sql import HotStatement, ms_of
 
 
@@ -224,7 +224,7 @@ def add_conversations(conn: Connection, new: Sequence[NewConversation], seqs: Se
         external=text_array(external),
         lows=int_array(low or 0 for low in lows),
         highs=int_array(high or 0 for high in highs),
-        fields=text_array(msgspec.json.encode(one).decode() for one in fields),
+        fields=json_array(fields),
         seqs=int_array(seqs),
     )
     made = {id_ for (id_,) in rows}

@@ -194,7 +194,7 @@ def details_for(
     may_have = places if reacted is None else reacted
     reactions = reactions_for(conn, may_have, viewer_ids) if may_have else {}
     if not places:
-        return Details(reactions, (), {})
+        return Details(reactions, ())
     return Details(reactions, *_own_of(conn, places, viewer_ids))
 
 

@@ -49,10 +49,8 @@ _CONTACTS = HotStatement(f"""
 
 def write_name(conn: Connection, user_id: int, display_name: str) -> None:
     """Replaces the terms of a user's name. Needs a transaction."""
-    terms = [{"user_id": user_id, "term": term} for term in sorted(name_terms(display_name))]
-    conn.execute(delete(UserNameTerm).where(UserNameTerm.user_id == user_id))
-    if terms:
-        conn.execute(insert(UserNameTerm).on_conflict_do_nothing(), terms)
+    remove_name(conn, user_id)
+    write_new_names(conn, [(user_id, display_name)])
 
 
 def write_new_names(conn: Connection, named: Sequence[tuple[int, str]]) -> None:

@@ -8,6 +8,9 @@ psycopg's lists take 25.7 µs.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+
+import msgspec
 
 
 def int_array(values: Iterable[int]) -> str:
@@ -24,6 +27,15 @@ def text_array(values: Iterable[str | None]) -> str:
         if "\\" not in joined and joined.count('"') == 2 * len(whole) - 2:  # nothing to escape
             return f'{{"{joined}"}}'
     return "{" + ",".join(map(_quoted, texts)) + "}"
+
+
+def bool_array(values: Iterable[bool]) -> str:
+    return text_array("t" if value else "f" for value in values)
+
+
+def json_array(values: Iterable[Any]) -> str:
+    """Returns an array of JSON documents."""
+    return text_array(msgspec.json.encode(value).decode() for value in values)
 
 
 def _quoted(value: str | None) -> str:

@@ -65,13 +65,11 @@ class Bucket(NamedTuple):
     last_ms: int
 
 
-_HOLD = HotStatement("""
+_PROGRESS = """
     SELECT indexed_version, backfill_version, analyser, named_user_id, backfill_floor FROM search_state WHERE id = 1
-    FOR UPDATE SKIP LOCKED
-""")
-_READ = HotStatement("""
-    SELECT indexed_version, backfill_version, analyser, named_user_id, backfill_floor FROM search_state WHERE id = 1
-""")
+"""
+_HOLD = HotStatement(f"{_PROGRESS} FOR UPDATE SKIP LOCKED")
+_READ = HotStatement(_PROGRESS)
 _MOVE = HotStatement("""
     UPDATE search_state SET indexed_version = :indexed_version, backfill_version = :backfill_version,
         analyser = :analyser, named_user_id = :named_user_id, backfill_floor = :floor WHERE id = 1

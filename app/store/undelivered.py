@@ -53,7 +53,7 @@ def note_without_device(conn: Connection, notify: Sequence[PendingPush], provide
     """Adds an event for each user of ``notify`` without a device that a provider serves. Call it last, before the
     commit.
     """
-    if notify:
+    if notify and is_feeding(conn):
         served = text_array(providers.keys())
         _add(conn, _WITHOUT_DEVICE.rows(conn, **_columns(notify), served=served), "no_device")
 

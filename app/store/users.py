@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.core.people_names import NameQuery
 from app.core.user_status import Status
 from app.store.models import User
-from app.store.people_names import find_by_name, ids_with_prefix, write_name
+from app.store.people_names import find_by_name, ids_with_prefix, write_name, write_new_names
 from app.store.sql import BIGINTS, any_of, as_ms, first, moment, structs
 
 # In the order of StoredUser's fields.
@@ -131,7 +131,7 @@ def insert_user(
     )
     made = first(StoredUser, conn.execute(new.on_conflict_do_nothing().returning(*USER_COLUMNS)).first())
     if made is not None:
-        write_name(conn, made.id, display_name)
+        write_new_names(conn, [(made.id, display_name)])
     return made
 
 

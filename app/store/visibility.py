@@ -41,12 +41,14 @@ def are_contacts(owner: str, other: str) -> str:
               ORDER BY x.seq LIMIT {WRITTEN_AMONG})))"""
 
 
+def _shows_presence(viewer: str) -> str:
+    """Returns SQL for the condition that the user ``u`` shows their presence to ``viewer``, apart from blocks."""
+    return f"""NOT {is_shadowed("u")} AND CASE u.last_seen_visible
+        WHEN 'everyone' THEN true WHEN 'contacts' THEN {are_contacts("u.id", viewer)} ELSE false END"""
+
+
 _VISIBLE = HotStatement(f"""
-    SELECT u.id, b.blocked,
-           u.id = :viewer OR NOT b.blocked AND NOT {is_shadowed("u")} AND CASE u.last_seen_visible
-               WHEN 'everyone' THEN true
-               WHEN 'contacts' THEN {are_contacts("u.id", ":viewer")}
-               ELSE false END
+    SELECT u.id, b.blocked, u.id = :viewer OR NOT b.blocked AND {_shows_presence(":viewer")}
     FROM users AS u
     CROSS JOIN LATERAL (
         SELECT EXISTS (SELECT FROM blocks WHERE user_id = :viewer AND blocked_id = u.id)
@@ -57,8 +59,7 @@ _VISIBLE = HotStatement(f"""
 _VIEWERS = HotStatement(f"""
     SELECT viewer FROM unnest(CAST(:viewers AS bigint[])) AS asked (viewer)
     JOIN users AS u ON u.id = :owner
-    WHERE viewer = u.id OR NOT {is_shadowed("u")} AND CASE u.last_seen_visible
-            WHEN 'everyone' THEN true WHEN 'contacts' THEN {are_contacts("u.id", "viewer")} ELSE false END
+    WHERE viewer = u.id OR {_shows_presence("viewer")}
         AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = u.id AND b.blocked_id = viewer)
         AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.user_id = viewer AND b.blocked_id = u.id)
 """)

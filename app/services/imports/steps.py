@@ -18,7 +18,7 @@ from app.store.direct_pairs import pair_of
 from app.store.import_plans import PlannedMessage
 from app.store.import_writes import Moved, NewConversation, NewUser
 from app.store.imports import Progress, StoredImport
-from app.store.people_names import write_name
+from app.store.people_names import write_new_names
 
 # A statement of this size takes some ten milliseconds, for which it has one of Postgres' CPUs to itself.
 USERS_AT_ONCE = 100
@@ -87,7 +87,7 @@ def _write_user(conn: Connection, user: NewUser, progress: Progress, visible: st
         if not user.fields["displayName"]:
             named = user._replace(fields={**user.fields, "displayName": showable(user.external_id) or name})
         if import_writes.add_user(conn, named, name, visible):
-            write_name(conn, user.user_id, named.fields["displayName"])
+            write_new_names(conn, [(user.user_id, named.fields["displayName"])])
             return
         there = host_users.user_ids_of(conn, [user.external_id]).get(user.external_id)
         if there is not None:

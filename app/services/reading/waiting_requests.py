@@ -26,11 +26,9 @@ from app.services.reading.user_json import view_of
 from app.store import admissions
 from app.store.admissions import StoredRequest
 from app.store.engine import reading
+from app.store.sql import COMMIT_MARGIN_MS
 
 log = logging.getLogger(__name__)
-
-# Clocks of servers, and the time between a change and its commit.
-MARGIN_MS = 10_000
 
 
 class WaitingRequests:
@@ -52,7 +50,7 @@ class WaitingRequests:
         shortly before it, so an event may come twice.
         """
         with reading(self._engine) as connection:
-            changed = admissions.changed_since(connection, user_id, version // 1000 - MARGIN_MS)
+            changed = admissions.changed_since(connection, user_id, version // 1000 - COMMIT_MARGIN_MS)
         still = [request for request in changed if request.waiting and self.may_still_add(request)]
         there = {view.conversation_id: view for view in self._views(still)}
         shown = [there.get(request.conversation_id, request.conversation_id) for request in reversed(changed)]
