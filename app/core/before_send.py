@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from app.core.errors import Invalid, ParleyError, Rejected, TooLarge
+from app.core.message_view import View
 from app.core.metadata import check_metadata
 
 Action = Literal["allow", "rewrite", "reject"]
@@ -32,6 +33,23 @@ class Asked(NamedTuple):
     recipient: int | str | None = None
     edit: bool = False
     end: bool = False
+
+    @classmethod
+    def about(
+        cls, view: View, sender_id: int, message: str, metadata: Any, *, edit: bool = False, end: bool = False
+    ) -> Asked:
+        """Asks about a message that exists, with another text or other metadata."""
+        return cls(
+            id=view["id"],
+            sender_id=sender_id,
+            message=message,
+            kind=view["kind"],
+            metadata=metadata or {},
+            attachments=view["attachments"],
+            conversation_id=view["conversationId"],
+            edit=edit,
+            end=end,
+        )
 
 
 class Verdict(NamedTuple):

@@ -13,7 +13,7 @@ from app.core.kinds import Kind
 from app.core.records import HOST
 from app.message_log.append import Decided, Decision, Operation
 from app.services.messaging.append_checks import AppendChecks
-from app.services.messaging.end_stream import NOT_THE_WRITER, place_of
+from app.services.messaging.end_stream import NOT_THE_WRITER, place_for_writer
 from app.services.messaging.log_writer import OperationQueue
 from app.services.messaging.refusals import refusal
 from app.services.messaging.user_rates import UserRate
@@ -72,18 +72,15 @@ class StreamAppender:
         self._conversations.when_hydrated(conversation_id, act)
 
     def explain(self, user_id: int, id_: str, outcome: Outcome) -> None:
-        """Redis does not know the stream. Says whether the user's message of this id exists: it has ended then."""
+        """Redis does not know the stream: if the user's message of this id exists, it has ended."""
         self._run_blocking(lambda: outcome(None, self._explanation(user_id, id_)))
 
     def _explanation(self, user_id: int, id_: str) -> ParleyError:
         try:
-            if user_id == HOST:
-                place_of(id_, engine=self._engine)
-                return Stopped()
-            view = self._messages.find_present(user_id, id_)
+            place_for_writer(user_id, id_, engine=self._engine, messages=self._messages)
         except ParleyError as error:
             return error
-        return Stopped() if view["senderId"] == user_id else Forbidden(NOT_THE_WRITER)
+        return Stopped()
 
     def operation(self, user_id: int, session_id: str, command: AppendStream) -> Operation:
         shadow = self._is_shadowed(user_id)

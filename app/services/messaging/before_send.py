@@ -102,17 +102,7 @@ def judged_edit(hook: BeforeSend, user_id: int, view: View, command: EditMessage
     Rejected.
     """
     metadata = view.get("metadata") if command.metadata is UNSET else command.metadata
-    asked = Asked(
-        id=view["id"],
-        sender_id=user_id,
-        message=text,
-        kind=view["kind"],
-        metadata=metadata or {},
-        attachments=view["attachments"],
-        conversation_id=view["conversationId"],
-        edit=True,
-    )
-    [verdict] = hook.decide([asked])
+    [verdict] = hook.decide([Asked.about(view, user_id, text, metadata, edit=True)])
     if verdict.error is not None:
         raise verdict.error
     return replace(command, **verdict.changes())

@@ -35,6 +35,7 @@ from app.store.direct_pairs import pairs_of
 from app.store.engine import reading
 from app.store.replay import message_at
 
+NOT_THE_WRITER = "Only the writer of a stream may do this."
 HAS_ENDED = -1  # change.lua: nothing to change
 # Runs one operation of stream.lua. May block. Raises Overloaded.
 CloseStream = Callable[[Operation], Decision]
@@ -93,9 +94,12 @@ class StreamEnder:
         id_ = command.id.lower()
         what, seq, _, conversation_id = self._close(_closing(user_id, id_, by_others=False))
         if what == Decided.NOT_FOUND:
-            return self._end_lost(user_id, id_, command)
+            # It ended long ago, or Redis lost it.
+            place = place_for_writer(user_id, id_, engine=self._engine, messages=self._messages)
+            return self._prepare(place, command.message)
         if what == Decided.FORBIDDEN:
-            raise _not_visible_or_forbidden(self._messages, user_id, id_)
+            self._messages.find_present(user_id, id_)  # raises NotFound if the user does not see it
+            raise Forbidden(NOT_THE_WRITER)
         if what not in (Decided.DONE, Decided.UNCHANGED, Decided.STOPPED):
             raise refusal(what)
         return self._prepare((conversation_id, seq), command.message, others_end=what == Decided.STOPPED)
@@ -108,15 +112,6 @@ class StreamEnder:
             what, *_ = self._close(_closing(HOST, view["id"], by_others=True))
             others_end = what == Decided.UNCHANGED  # its writer does, perhaps with another text
         return self._prepare((view["conversationId"], view["seq"]), None, others_end=others_end, is_writer=False)
-
-    def _end_lost(self, user_id: int, id_: str, command: EndStream) -> Prepared:
-        """Redis does not know the stream: it ended long ago, or Redis lost it."""
-        if user_id == HOST:
-            return self._prepare(place_of(id_, engine=self._engine), command.message)
-        view = self._messages.find_present(user_id, id_)
-        if view["senderId"] != user_id:
-            raise Forbidden(NOT_THE_WRITER)
-        return self._prepare((view["conversationId"], view["seq"]), command.message)
 
     def _prepare(self, place: Place, text: str | None, *, others_end: bool = False, is_writer: bool = True) -> Prepared:
         """``others_end``: somebody else has closed the stream and ends it."""
@@ -140,17 +135,20 @@ class StreamEnder:
         raise judged.refused
 
 
-NOT_THE_WRITER = "Only the writer of a stream may do this."
-
-
-def _not_visible_or_forbidden(messages: MessageFinder, user_id: int, id_: str) -> Forbidden:
-    """Returns the refusal for somebody who sees the message. Raises NotFound for the others."""
-    messages.find_present(user_id, id_)
-    return Forbidden(NOT_THE_WRITER)
-
-
 def _closing(user_id: int, id_: str, *, by_others: bool) -> Operation:
     return Operation(Kind.APPENDED, 0, user_id, ["close", id_, int(by_others)])
+
+
+def place_for_writer(user_id: int, id_: str, *, engine: Engine, messages: MessageFinder) -> Place:
+    """Returns the place of a message, for its writer or (``user_id`` HOST) the host's server. May block. Raises
+    NotFound, and Forbidden for other members.
+    """
+    if user_id == HOST:
+        return place_of(id_, engine=engine)
+    view = messages.find_present(user_id, id_)
+    if view["senderId"] != user_id:
+        raise Forbidden(NOT_THE_WRITER)
+    return view["conversationId"], view["seq"]
 
 
 def place_of(id_: str, *, engine: Engine) -> Place:

@@ -42,18 +42,10 @@ class StreamJudge:
         """
         if self._hook is None or self._is_from_host(view):
             return JudgedEnd(text)
-        asked = Asked(
-            id=view["id"],
-            sender_id=view["senderId"] or HOST,
-            message=view["message"] if text is None else text,
-            kind=view["kind"],
-            metadata=view.get("metadata") or {},
-            attachments=view["attachments"],
-            conversation_id=view["conversationId"],
-            end=True,
-        )
-        if not asked.message:
+        message = view["message"] if text is None else text
+        if not message:
             return JudgedEnd(text)  # the hook has allowed the message without a text
+        asked = Asked.about(view, view["senderId"] or HOST, message, view.get("metadata"), end=True)
         [verdict] = self._hook.decide([asked])
         if verdict.error is not None:
             if verdict.unavailable:

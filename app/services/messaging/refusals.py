@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from app.core.errors import Conflict, Forbidden, NotFound, Overloaded, ParleyError, Stopped
-from app.message_log.append import Decided
+from app.message_log.append import Decided, Decision
 
 STILL_GROWS = "The message is still being written."
 
@@ -19,3 +21,15 @@ def refusal(what: int) -> ParleyError:
         Decided.FULL: Overloaded("The log is full: Postgres does not keep up.", retry_after=5.0),
     }
     return refusals.get(what) or Overloaded()
+
+
+def on_decision(outcome: Callable[[ParleyError | None], None]) -> Callable[[Decision, ParleyError | None], None]:
+    """Returns a function that takes the decision, and calls ``outcome(None)`` if it is DONE, or ``outcome(error)``."""
+
+    def decided(decision: Decision, error: ParleyError | None) -> None:
+        if error is not None or decision[0] == Decided.DONE:
+            outcome(error)
+        else:
+            outcome(refusal(decision[0]))
+
+    return decided

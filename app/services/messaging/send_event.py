@@ -10,9 +10,9 @@ from app.core.errors import ParleyError
 from app.core.kinds import Kind
 from app.core.metadata import MAX_EVENT_BYTES, MAX_EVENT_LEVELS, check_json
 from app.core.records import CustomBody, encode_body
-from app.message_log.append import Decided, Decision, Operation
+from app.message_log.append import Operation
 from app.services.messaging.log_writer import LogWriter
-from app.services.messaging.refusals import refusal
+from app.services.messaging.refusals import on_decision
 from app.services.messaging.send_checks import CheckWrite
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import RunBlocking
@@ -56,12 +56,11 @@ class EventSender:
         elif self._check_write is None:
             self._append(user_id, command, outcome)
         else:
-            self._run_blocking(lambda: self._check_and_append(user_id, command, outcome))
+            self._run_blocking(partial(self._check_and_append, self._check_write, user_id, command, outcome))
 
-    def _check_and_append(self, user_id: int, command: SendEvent, outcome: Sent) -> None:
+    def _check_and_append(self, check_write: CheckWrite, user_id: int, command: SendEvent, outcome: Sent) -> None:
         try:
-            if self._check_write is not None:
-                self._check_write(user_id, command.conversation_id)
+            check_write(user_id, command.conversation_id)
         except ParleyError as error:
             outcome(error)
         else:
@@ -71,11 +70,4 @@ class EventSender:
         shown = CustomBody(type=command.type, data=command.data)
         body = "" if self._is_shadowed(user_id) else encode_body(shown)
         operation = Operation(Kind.CUSTOM, command.conversation_id, user_id, body)
-
-        def decided(decision: Decision, error: ParleyError | None) -> None:
-            if error is not None or decision[0] == Decided.DONE:
-                outcome(error)
-            else:
-                outcome(refusal(decision[0]))
-
-        self._log.append(operation, decided)
+        self._log.append(operation, on_decision(outcome))

@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from app.core.commands import Typing, check_target
 from app.core.errors import NotFound, ParleyError
 from app.core.kinds import Kind
-from app.message_log.append import Decided, Decision, Operation
+from app.message_log.append import Operation
 from app.services.messaging.log_writer import LogWriter
-from app.services.messaging.refusals import refusal
+from app.services.messaging.refusals import on_decision
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import RunBlocking
 from app.services.reading.direct_cache import DirectCache
@@ -88,11 +88,4 @@ class TypingNotifier:
 
     def _notify(self, user_id: int, conversation_id: int, on: bool, outcome: Shown) -> None:
         operation = Operation(Kind.TYPING, conversation_id, user_id, "" if self._is_shadowed(user_id) else int(on))
-
-        def decided(decision: Decision, error: ParleyError | None) -> None:
-            if error is not None or decision[0] == Decided.DONE:
-                outcome(error)
-            else:
-                outcome(refusal(decision[0]))
-
-        self._log.append(operation, decided)
+        self._log.append(operation, on_decision(outcome))
