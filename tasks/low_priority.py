@@ -11,22 +11,22 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Linux gives such a thread a third of the time that an ordinary one gets if both are ready to run. Much more would be
-# unsafe: on a busy machine, Postgres would end a transaction whose next statement does not come.
+# Linux gives such a thread a third of the time that an ordinary one gets if both are ready to run. With much more, on a
+# busy machine, Postgres would end a transaction of the thread because the next statement does not come.
 NICENESS = 5
 
 
-def at_low_priority(work: Callable[[], T]) -> T:
+def at_low_priority(work: Callable[[], T], niceness: int = NICENESS) -> T:
     """Returns the result of ``work``, which runs in a thread of its own. The caller keeps its priority.
 
     Only Linux has priorities of threads. Elsewhere the priority would be that of the whole process, which cannot take
     it back, so there it stays as it is.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="low-priority", initializer=_be_nice) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="low-priority", initializer=_be_nice, initargs=(niceness,)) as pool:
         return pool.submit(work).result()
 
 
-def _be_nice() -> None:
+def _be_nice(niceness: int) -> None:
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + niceness)

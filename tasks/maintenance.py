@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection
 
 from app.core.webhooks import FAILING, GIVE_UP_SECONDS
 from app.fanout.runner_signal import push_signal, webhook_signal
@@ -102,15 +105,20 @@ def wake_webhooks() -> None:
         enqueue_webhooks()
 
 
+def _repeat(sweep_some: Callable[[Connection], int]) -> None:
+    """Calls ``sweep_some``, each time in its own transaction, until it returns 0: nothing is left."""
+    more = True
+    while more and not stopping():
+        with writing(container().engine) as connection:
+            more = sweep_some(connection) > 0
+
+
 @sweep("sweep_feed")
 def sweep_feed() -> None:
     """Deletes events and ended deliveries that are older than FEED_DAYS, and ends a feed that nobody reads."""
     shared = container()
     days = shared.settings.feed_days
-    more = True
-    while more and not stopping():
-        with writing(shared.engine) as connection:
-            more = host_feed.sweep(connection, days=days) > 0
+    _repeat(lambda connection: host_feed.sweep(connection, days=days))
     with writing(shared.engine) as connection:
         host_feed.end_unused_feed(connection, days=days)
 
@@ -121,10 +129,7 @@ def sweep_push() -> None:
     shared = container()
     with writing(shared.engine) as connection:
         push_targets.forget_ended(connection)
-    more = True
-    while more and not stopping():
-        with writing(shared.engine) as connection:
-            more = push_deliveries.sweep(connection, days=shared.settings.push_keep_days) > 0
+    _repeat(lambda connection: push_deliveries.sweep(connection, days=shared.settings.push_keep_days))
 
 
 @sweep("move_last_seen")
@@ -165,10 +170,7 @@ def sweep_avatars() -> None:
 def sweep_audit() -> None:
     """Deletes acts that are older than AUDIT_DAYS."""
     shared = container()
-    more = True
-    while more and not stopping():
-        with writing(shared.engine) as connection:
-            more = audit.forget_old(connection, days=shared.settings.audit_days) > 0
+    _repeat(lambda connection: audit.forget_old(connection, days=shared.settings.audit_days))
 
 
 @sweep("sweep_accounts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
@@ -15,11 +16,10 @@ from app.clock import now_ms
 from app.container import current_container, current_gateway
 from app.core.commands import MAX_WATCHED, EventType, Id, SendEvent, SendMessage, Seq
 from app.core.commands import Typing as TypingCommand
-from app.core.errors import Overloaded
 from app.core.ids import make_uuid7
 from app.core.kinds import Kind
 from app.core.user_refs import user_refs
-from app.gateway.waiting import wait_for_result
+from app.gateway.waiting import wait_for_result, wait_until_done
 from app.services.reading.external_ids import resolve_user_id
 
 SHOWN_SECONDS = 5.0  # how long a request waits until typing or an event was published
@@ -109,11 +109,7 @@ def typing(conversation_id: int) -> Response:
     caller = require_caller()
     command = TypingCommand(typing=parse_body(TypingBody).typing, conversation_id=conversation_id)
     notifier = current_gateway().messaging.typing
-    shown = wait_for_result(
-        lambda outcome: notifier.show(caller.user_id, command, lambda error: outcome(True, error)), SHOWN_SECONDS
-    )
-    if shown is None:
-        raise Overloaded
+    wait_until_done(partial(notifier.show, caller.user_id, command), SHOWN_SECONDS)
     return Response(status=204)
 
 
@@ -123,11 +119,7 @@ def event(conversation_id: int) -> Response:
     body = parse_body(EventBody)
     command = SendEvent(conversation_id=conversation_id, type=body.type, data=body.data)
     sender = current_gateway().messaging.events
-    sent = wait_for_result(
-        lambda outcome: sender.send(caller.user_id, command, lambda error: outcome(True, error)), SHOWN_SECONDS
-    )
-    if sent is None:
-        raise Overloaded
+    wait_until_done(partial(sender.send, caller.user_id, command), SHOWN_SECONDS)
     return json_response({})
 
 

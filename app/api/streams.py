@@ -17,8 +17,8 @@ from app.api.parsing import parse_body, parse_query
 from app.container import current_gateway
 from app.core.change_answers import ChangeAck
 from app.core.commands import AppendStream, EndStream, Seq, StartStream, StopStream
-from app.core.errors import Forbidden, Overloaded, Stopped
-from app.gateway.waiting import wait_for_result
+from app.core.errors import Forbidden, Stopped
+from app.gateway.waiting import wait_until_done
 
 APPEND_SECONDS = 5.0  # how long a request waits until its text was taken
 
@@ -55,9 +55,7 @@ def append_for(user_id: int, message_id: str) -> Response:
     body = parse_body(AppendBody)
     command = AppendStream(checked(message_id), body.text, body.from_)
     streams = current_gateway().messaging.streams
-    taken = wait_for_result(lambda outcome: streams.append(user_id, "", command, outcome), APPEND_SECONDS)
-    if taken is None:
-        raise Overloaded
+    wait_until_done(lambda done: streams.append(user_id, "", command, lambda _, error: done(error)), APPEND_SECONDS)
     return Response(status=204)
 
 

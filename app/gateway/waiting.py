@@ -8,7 +8,7 @@ from typing import Any
 from gevent import Timeout
 from gevent.event import AsyncResult
 
-from app.core.errors import ParleyError
+from app.core.errors import Overloaded, ParleyError
 from app.message_log.confirmations import Confirmations
 from app.services.messaging.user_rates import UserRate
 
@@ -30,6 +30,14 @@ def wait_for_result(begin: Callable[[Callable[[Any, ParleyError | None], None]],
         return result.get(timeout=seconds)
     except Timeout:
         return None
+
+
+def wait_until_done(begin: Callable[[Callable[[ParleyError | None], None]], object], seconds: float) -> None:
+    """Calls ``begin`` with a callback and waits until it is called. Raises the error that the callback gets, and
+    Overloaded after ``seconds``.
+    """
+    if wait_for_result(lambda outcome: begin(lambda error: outcome(True, error)), seconds) is None:
+        raise Overloaded
 
 
 def stored_waiter(confirmations: Confirmations, seconds: float) -> Callable[[int], bool]:

@@ -25,13 +25,12 @@ from typing import Any, Protocol
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from jwt.utils import base64url_encode
 
 from app.config import ConfigError, Settings
 from app.core.errors import Overloaded, Unauthorized
 from app.core.external_claims import ExternalClaims
 from app.services.auth.local_tokens import ALGORITHM as SHARED_ALGORITHM
-from app.services.auth.local_tokens import MAX_TOKEN_CHARS
+from app.services.auth.local_tokens import MAX_TOKEN_CHARS, prepared_key
 from app.services.auth.profile_claims import ClaimNames, ProfileClaims
 
 log = logging.getLogger("parley.issuer")
@@ -150,8 +149,7 @@ class SharedSecret:
     algorithms = (SHARED_ALGORITHM,)
 
     def __init__(self, secret: str) -> None:
-        encoded = base64url_encode(secret.encode()).decode()
-        self._key = jwt.PyJWK({"kty": "oct", "k": encoded, "alg": SHARED_ALGORITHM})
+        self._key = prepared_key(secret)
 
     def for_token(self, _header: dict[str, Any]) -> jwt.PyJWK:
         return self._key

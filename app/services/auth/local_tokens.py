@@ -91,8 +91,10 @@ def _header_of(segment: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=16)
-def _prepared(key: str) -> jwt.PyJWK:
-    # PyJWT examines a key that is given as text at every use, which costs as much as the signature.
+def prepared_key(key: str) -> jwt.PyJWK:
+    """Returns a key that PyJWT has examined. It examines one that is given as text at every use, which costs as much as
+    the signature.
+    """
     return jwt.PyJWK({"kty": "oct", "k": base64url_encode(key.encode()).decode(), "alg": ALGORITHM})
 
 
@@ -109,7 +111,7 @@ def _decoded(token: str, keys: KeyRing) -> dict[str, Any]:
 def _verified(token: str, key: str, *, is_old: bool) -> dict[str, Any]:
     claims: dict[str, Any] = jwt.decode(
         token,
-        _prepared(key),
+        prepared_key(key),
         algorithms=[ALGORITHM],
         issuer=None if is_old else ISSUER,
         audience=None if is_old else AUDIENCE,
