@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +13,13 @@ import httpx
 import pytest
 from parley_sdk import AsyncParleyServer, ParleyServer, Retry
 from parley_sdk.outbox import Relay
-from sqlalchemy import Engine, create_engine, delete
+from sqlalchemy import Engine, create_engine, delete, event
 
 from tests.sdk.host_database import QUICK, Base, Order, outbox
 from tests.sdk.stand_in import StandIn
 from tests.support.clients import Account, register
 from tests.support.documents import Documents
+from tests.support.patience import PATIENCE
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 from tests.support.stand_in import serving
@@ -99,12 +101,27 @@ def host_engine(empty_database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def host(host_engine: Engine) -> Engine:
+def postgres_host(host_engine: Engine) -> Engine:
     """The database of a host, empty. A relay that an earlier test killed may have left a row that was sent."""
     with host_engine.begin() as connection:
         connection.execute(delete(outbox.table))
         connection.execute(delete(Order))
     return host_engine
+
+
+@pytest.fixture
+def sqlite_host(tmp_path: Path) -> Iterator[Engine]:
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db", connect_args={"timeout": PATIENCE})
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def host(postgres_host: Engine) -> Engine:
+    """A module may choose another database."""
+    return postgres_host
 
 
 @pytest.fixture

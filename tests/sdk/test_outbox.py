@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,14 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from parley_sdk import ParleyServer
 from parley_sdk.outbox import Outbox, Relay
 from sqlalchemy import Engine, MetaData, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from tests.sdk.host_database import CONVERSATION, QUICK, Base, Order, commit, outbox, running, send, waiting
+from tests.sdk.host_database import CONVERSATION, Base, Order, outbox, send, waiting
 from tests.sdk.stand_in import StandIn
 
 # -- commits and rollbacks --------------------
@@ -240,27 +238,6 @@ def test_two_lanes_in_opposite_order_do_not_deadlock(host: Engine, relay: Relay,
     by_lane = [[m["message"][1:] for m in stand_in.stored if m["conversation"] == lane] for lane in "ab"]
     assert by_lane[0] == by_lane[1], "both lanes have the order of the commits"
     assert sorted(by_lane[0]) == sorted(map(str, range(200)))
-
-
-def test_several_relays_keep_order_and_send_once(host: Engine, stand_in: StandIn):
-    lanes = [f"lane-{number}" for number in range(5)]
-
-    def write(lane: str) -> None:
-        for number in range(30):
-            commit(host, f"{number}", conversation=lane)
-
-    with contextlib.ExitStack() as stack:
-        for _ in range(4):
-            server = stack.enter_context(ParleyServer(stand_in.base_url, "psk_test", trust_env=False))
-            stack.enter_context(running(Relay(outbox.table, host, server, pauses=QUICK)))
-        with ThreadPoolExecutor(5) as pool:
-            list(pool.map(write, lanes))
-        stand_in.wait_for(lambda: len(stand_in.stored) == 150)
-    for lane in lanes:
-        sent = [m["message"] for m in stand_in.stored if m["conversation"] == lane]
-        assert sent == [str(number) for number in range(30)]
-    assert len([m for batch in stand_in.requests for m in batch]) == 150, "no message was sent twice"
-    assert waiting(host) == 0
 
 
 def test_alembic_creates_the_table_and_finds_no_difference_afterwards(host: Engine):

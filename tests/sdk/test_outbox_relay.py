@@ -13,25 +13,9 @@ from sqlalchemy import Engine, MetaData, select, text, update
 from sqlalchemy.orm import Session
 
 from dev.processes import wait_until
-from tests.sdk.host_database import CONVERSATION, Order, commit, outbox, running, send, waiting
+from tests.sdk.host_database import CONVERSATION, Order, commit, outbox, running, waiting
 from tests.sdk.stand_in import StandIn
 from tests.support.patience import PATIENCE
-
-
-def test_a_lost_answer_is_sent_again_with_the_same_id(host: Engine, relay: Relay, stand_in: StandIn):
-    def fail() -> None:
-        stand_in.before_answer = lambda: None
-        raise ConnectionResetError
-
-    stand_in.before_answer = fail
-    commit(host, "one", "two")
-    with pytest.raises(Exception, match="disconnected"):
-        relay.run_once()
-    assert waiting(host) == 2
-    relay.run_until_empty()
-    assert stand_in.texts == ["one", "two"]
-    first, second, _ = stand_in.requests
-    assert first == second
 
 
 @pytest.mark.parametrize(
@@ -147,16 +131,6 @@ def test_a_wrong_key_loses_nothing(host: Engine, relay: Relay, stand_in: StandIn
             relay.run_once()
     relay.run_until_empty()
     assert stand_in.texts == ["one"]
-
-
-def test_a_backlog_of_many_lanes_is_sent_in_turns(host: Engine, relay: Relay, stand_in: StandIn):
-    with Session(host) as session, session.begin():
-        for number in range(250):
-            send(session, "one", f"lane-{number}")
-            send(session, "two", f"lane-{number}")
-    assert relay.run_until_empty() == 500
-    assert {m["message"] for m in stand_in.stored[:250]} == {"one"}
-    assert max(map(len, stand_in.requests)) == 100
 
 
 def test_a_relay_that_must_stop_finishes_only_its_batch(host: Engine, relay: Relay, stand_in: StandIn):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,29 +23,20 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from dev.processes import wait_until
-from tests.sdk.host_database import CONVERSATION, QUICK, Base, Order, commit, outbox, running, send, waiting
+from tests.sdk.host_database import CONVERSATION, Base, Order, commit, outbox, send, waiting
 from tests.sdk.stand_in import StandIn
 from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{tmp_path}/shop.db", connect_args={"timeout": PATIENCE})
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+def host(sqlite_host: Engine) -> Engine:
+    return sqlite_host
 
 
 @pytest.fixture
 def server(stand_in: StandIn) -> Iterator[ParleyServer]:
     with ParleyServer(stand_in.base_url, "psk_test", trust_env=False, retry=Retry(attempts=1)) as client:
         yield client
-
-
-@pytest.fixture
-def relay(host: Engine, server: ParleyServer) -> Relay:
-    return Relay(outbox.table, host, server, pauses=QUICK)
 
 
 def test_committed_messages_are_sent_in_order_and_rolled_back_ones_never(
@@ -125,25 +114,6 @@ def test_flask_sqlalchemy_and_the_relay_after_the_commit(tmp_path: Path, stand_i
     assert stand_in.texts == ["one"]
 
 
-def test_several_relays_keep_order_and_send_once(host: Engine, stand_in: StandIn) -> None:
-    lanes = [f"lane-{number}" for number in range(4)]
-
-    def write(lane: str) -> None:
-        for number in range(15):
-            commit(host, f"{number}", conversation=lane)
-
-    with contextlib.ExitStack() as stack:
-        for _ in range(3):
-            server = stack.enter_context(ParleyServer(stand_in.base_url, "psk_test", trust_env=False))
-            stack.enter_context(running(Relay(outbox.table, host, server, pauses=QUICK)))
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(write, lanes))
-        wait_until(lambda: waiting(host) == 0, PATIENCE, "the outbox is empty")
-    for lane in lanes:
-        assert [m["message"] for m in stand_in.stored if m["conversation"] == lane] == [str(n) for n in range(15)]
-    assert len([m for batch in stand_in.requests for m in batch]) == 60, "no message was sent twice"
-
-
 def test_the_host_writes_while_a_relay_sends(host: Engine, relay: Relay, stand_in: StandIn) -> None:
     commit(host, "one")
     quick = create_engine(host.url, connect_args={"timeout": 0})
@@ -172,20 +142,6 @@ def _later(by: timedelta) -> Any:
     return lambda self: real(self) + by
 
 
-def test_an_unreachable_server_gives_the_rows_back_at_once(host: Engine, relay: Relay, stand_in: StandIn) -> None:
-    def fail() -> None:
-        stand_in.before_answer = lambda: None
-        raise ConnectionResetError
-
-    stand_in.before_answer = fail
-    commit(host, "one", "two")
-    with pytest.raises(Exception, match="disconnected"):
-        relay.run_once()
-    assert relay.run_until_empty() == 2
-    assert stand_in.texts == ["one", "two"]
-    assert stand_in.requests[0] == stand_in.requests[1]
-
-
 def test_postponed_and_refused_messages(host: Engine, relay: Relay, stand_in: StandIn) -> None:
     stuck = {"status": 503, "code": "overloaded", "retryAfter": 3600}
     answers = {"stuck": stuck, "refused": {"status": 404, "code": "not_found", "detail": "no such conversation"}}
@@ -202,16 +158,6 @@ def test_postponed_and_refused_messages(host: Engine, relay: Relay, stand_in: St
     assert try_again(outbox.table, host) == 1
     relay.run_until_empty()
     assert stand_in.texts == ["one", "refused"]
-
-
-def test_more_lanes_than_one_batch_have_their_turns(host: Engine, relay: Relay, stand_in: StandIn) -> None:
-    with Session(host) as session, session.begin():
-        for number in range(150):
-            send(session, "one", f"lane-{number}")
-            send(session, "two", f"lane-{number}")
-    assert relay.run_until_empty() == 300
-    assert {m["message"] for m in stand_in.stored[:150]} == {"one"}
-    assert max(map(len, stand_in.requests)) == 100
 
 
 def test_alembic_finds_no_difference(host: Engine) -> None:
