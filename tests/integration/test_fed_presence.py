@@ -10,22 +10,17 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from app.config import Settings
 from app.core.times import rfc3339
 from app.fanout.presence import OFFLINE, ONLINE, PresenceChanges, send_heartbeat
 from app.message_log import keys
 from app.services.webhooks.fed_presence import mark_fed, move_presence
 from app.store import host_feed
-from app.store.engine import create_engine, reading
+from app.store.engine import reading
+from tests.integration.store.conftest import engine
+
+__all__ = ["engine"]
 
 Moved = Callable[..., list[tuple[str, dict[str, Any]]]]
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

@@ -8,20 +8,12 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
-from app.config import Settings
-from app.store.engine import create_engine
 from tests.contract.conftest import ann, ben, opened, rest, user
+from tests.integration.store.conftest import engine
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 from tests.webhooks.world import World
 
-__all__ = ["ann", "ben", "opened", "rest", "user"]  # of the module's server
-
-
-@pytest.fixture(scope="module")
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
+__all__ = ["ann", "ben", "engine", "opened", "rest", "user"]
 
 
 @pytest.fixture

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 from sqlalchemy import Engine
 
-from app.config import Settings
 from app.services.imports import live, steps
-from app.store.engine import create_engine
+from tests.integration.drain.conftest import engine
 from tests.integration.drain.log_and_store import LogAndStore
 from tests.integration.imports.world import ImportWorld
 
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_engine(settings)
-    yield made
-    made.dispose()
+__all__ = ["engine"]
 
 
 @pytest.fixture
