@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.clients import EventClient, RestClient
+import pytest
+
+from tests.contract.conftest import Connect, MakeRest
+from tests.support.clients import Account, EventClient, RestClient
 
 
 class Writer:
@@ -34,6 +37,11 @@ class Writer:
         if self.over_rest:
             return dict(self.client.json("POST", f"/streams/{self.id}/end", json=more))
         return dict(self.client.command("end_stream", {"id": self.id, **more}).data)
+
+
+@pytest.fixture(params=["ws", "rest"])
+def by(request: pytest.FixtureRequest, connect: Connect, rest: MakeRest) -> Callable[[Account], Any]:
+    return (lambda who: connect("ws", who)) if request.param == "ws" else rest
 
 
 def ended(id_: str) -> Callable[[Any], bool]:
