@@ -175,6 +175,7 @@ def test_existing_rows_are_backfilled(database: Engine) -> None:
         ("20261129_0700", "20261129_0800"),
         ("20261129_0800", "20261129_0820"),
         ("20261129_1040", "20261129_1100"),
+        ("20261129_1100", "20261129_1600"),
     ],
 )
 def test_migration_that_is_no_transaction_can_run_again(database: Engine, before: str, revision: str) -> None:
@@ -216,6 +217,38 @@ def test_index_that_a_failed_build_left_is_built_again(
     with database.connect() as conn:
         is_valid = text("SELECT indisvalid FROM pg_index WHERE indexrelid = CAST(:name AS regclass)")
         assert conn.execute(is_valid, {"name": name}).scalar_one()
+
+
+def test_changes_of_existing_conversations_are_noted(database: Engine) -> None:
+    """More conversations than are filled at once. From then on, changes by the previous release are noted as well."""
+    config = config_for(url_of(database))
+    command.upgrade(config, "20261129_1100")
+    with database.begin() as conn:
+        conn.execute(
+            text("""
+            INSERT INTO users (username, display_name) VALUES ('one', 'One'), ('two', 'Two');
+            INSERT INTO conversations (kind, version, last_activity_at)
+            SELECT 'group', 1000 + n, to_timestamp(n) FROM generate_series(1, 2500) AS n;
+            INSERT INTO members (conversation_id, user_id, left_seq)
+            SELECT c, u, CASE WHEN c = 7 AND u = 2 THEN 1 END
+            FROM generate_series(1, 2500) AS c, generate_series(1, 2) AS u;
+        """)
+        )
+    command.upgrade(config, "20261129_1600")
+    wrong = text("""
+        SELECT count(*) FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
+        LEFT JOIN noted_changes AS n ON n.user_id = m.user_id AND n.conversation_id = m.conversation_id
+            AND n.noted = c.version AND n.active = c.last_activity_at
+        WHERE n.user_id IS NULL
+    """)
+    with database.begin() as conn:
+        assert conn.execute(text("SELECT count(*) FROM noted_changes")).scalar() == 5000
+        assert conn.execute(wrong).scalar() == 0
+        conn.execute(
+            text("UPDATE conversations SET version = 10000, last_activity_at = to_timestamp(10000) WHERE id = 7")
+        )
+        noted = text("SELECT user_id, noted FROM noted_changes WHERE conversation_id = 7 ORDER BY 1")
+        assert [tuple(row) for row in conn.execute(noted)] == [(1, 10_000), (2, 1_007)]
 
 
 def test_users_of_tokens_get_the_id_of_the_host(database: Engine) -> None:

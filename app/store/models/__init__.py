@@ -7,7 +7,7 @@ from app.store.models.accounts import AccountDeletion
 from app.store.models.audit import AuditRow
 from app.store.models.avatars import Avatar
 from app.store.models.base import Base
-from app.store.models.conversations import Conversation, Draft, Member
+from app.store.models.conversations import Conversation, Draft, Member, NotedChange, ReadConversations
 from app.store.models.exports import Export, ExportChunk
 from app.store.models.imports import Import, ImportConversation, ImportMessage, ImportPiece, ImportUser
 from app.store.models.invites import Invite
@@ -55,6 +55,7 @@ __all__ = [
     "Message",
     "MessageEdit",
     "MessageTerms",
+    "NotedChange",
     "PendingPush",
     "PushDelivery",
     "PushKey",
@@ -62,6 +63,7 @@ __all__ = [
     "PushShown",
     "PushTarget",
     "Reaction",
+    "ReadConversations",
     "RecoveryCode",
     "Report",
     "Request",

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, false
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, false
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.models.base import ROOM_FOR_UPDATES, Base, CreatedAt, IdentityKey, Milliseconds
@@ -20,6 +20,7 @@ class Conversation(Base):
     last change to the group's name or members. ``history`` says which messages a new member sees: ``all``, or only
     those since they ``joined``. ``external_id`` is the host's. In a ``read_only`` group, only owners, admins and the
     host write. While messages up to ``erase_upto`` wait to be erased, the host has deleted the conversation.
+    ``noted`` and ``noted_active`` belong to the triggers of ``NotedChange``.
     """
 
     __tablename__ = "conversations"
@@ -43,6 +44,8 @@ class Conversation(Base):
     read_only: Mapped[bool] = mapped_column(server_default=false())
     metadata_: Mapped[Any | None] = mapped_column("metadata", JSONB)
     erase_upto: Mapped[int | None]
+    noted: Mapped[int] = mapped_column(server_default="0")
+    noted_active: Mapped[datetime] = mapped_column(server_default="-infinity")
 
     __table_args__ = (
         UniqueConstraint("direct_low", "direct_high"),
@@ -105,6 +108,37 @@ class Member(Base):
         Index("ix_members_active", "user_id", "conversation_id", postgresql_where="left_seq IS NULL"),
         {"postgresql_with": ROOM_FOR_UPDATES},
     )
+
+
+class NotedChange(Base):
+    """The version of a member's conversation and its last activity, or up to five minutes more
+    (app/store/noted_changes.py).
+
+    Only triggers of the database write it. ``user_id`` is 0 for all members of a group of over 100.
+    """
+
+    __tablename__ = "noted_changes"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    conversation_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    noted: Mapped[int]
+    active: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_noted_changes_noted", "user_id", "noted", "conversation_id"),
+        Index("ix_noted_changes_active", "user_id", "active", "conversation_id"),
+    )
+
+
+class ReadConversations(Base):
+    """At ``version`` of this epoch, the user had unread messages in the conversations ``unread`` at most."""
+
+    __tablename__ = "read_conversations"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    epoch: Mapped[int]
+    version: Mapped[int]
+    unread: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class Draft(Base):
