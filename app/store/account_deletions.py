@@ -27,6 +27,7 @@ from app.store.models import (
 )
 from app.store.models.message_life import DETAILS
 from app.store.people_names import remove_name
+from app.store.read_conversations import forget_read_state
 from app.store.search_index import remove_terms
 from app.store.shadow_changes import forget_changes
 from app.store.sql import any_of, first
@@ -202,6 +203,7 @@ def finish_deletion(conn: Connection, user_id: int) -> None:
     delete_requests(conn, user_id)
     delete_drafts_of(conn, user_id)
     forget_changes(conn, user_id)
+    forget_read_state(conn, user_id)
     forget_tokens(conn, user_id, RESET, VERIFY)
     conn.execute(delete(Export).where(Export.user_id == user_id))
     finished = update(AccountDeletion).where(AccountDeletion.user_id == user_id, _UNFINISHED)

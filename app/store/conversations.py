@@ -15,6 +15,7 @@ from app.core.metadata import as_text
 from app.store.direct_pairs import blockers_of
 from app.store.drafts import StoredDraft, draft_columns
 from app.store.messages import StoredMessage, columns, not_hidden
+from app.store.noted_changes import EVERYTHING, LATEST_OF_USER, SEEN
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 from app.store.unread import COUNT_CAP, IS_MARKED_UNREAD, read_by, unread_count
@@ -145,13 +146,15 @@ _MENTIONS = f"""(
     ) AS naming)"""
 
 
-def _summaries(which: str, order_and_limit: str) -> HotStatement:
-    """Returns a statement for the conversations that match ``which`` (over members m, conversations c).
+def _summaries(which: str, candidates: str = "", order_and_limit: str = "") -> HotStatement:
+    """Returns a statement for the conversations that match ``which`` (over members m, conversations c, and perhaps
+    ``candidates``).
 
     Last messages and counts are computed only for the conversations of the page, and counts only for the few of them
-    that are not fully read.
+    that are not fully read. The rows of members and conversations are passed on as they were found.
     """
     return HotStatement(f"""
+        {LATEST_OF_USER if candidates else ""}
         SELECT c.id, c.kind, c.name, c.last_seq, c.version,
                CAST(date_part('epoch', c.last_activity_at) * 1000000 AS bigint),
                c.member_count, {read_by("m")},
@@ -160,20 +163,20 @@ def _summaries(which: str, order_and_limit: str) -> HotStatement:
                m.visible_from, m.joined_version, m.role,
                CASE WHEN c.last_seq > {read_by("m")} THEN {_MENTIONS} ELSE 0 END, c.info_version,
                m.mute_except_mentions, m.marked_unread_seq, c.external_id, c.read_only, c.metadata,
-               {draft_columns("d")}, {columns("last")}
+               {draft_columns("d")}, {columns("last")}{SEEN if candidates else ""}
         FROM (
-            SELECT c.id, c.last_activity_at FROM members AS m JOIN conversations AS c ON c.id = m.conversation_id
+            SELECT c, m FROM {candidates} members AS m JOIN conversations AS c ON c.id = m.conversation_id
             WHERE m.user_id = :user_id AND m.left_seq IS NULL AND {which} {order_and_limit}
         ) AS page
-        JOIN conversations AS c ON c.id = page.id
-        JOIN members AS m ON m.conversation_id = page.id AND m.user_id = :user_id
+        CROSS JOIN LATERAL (SELECT (page.c).*) AS c
+        CROSS JOIN LATERAL (SELECT (page.m).*) AS m
         LEFT JOIN drafts AS d ON d.user_id = m.user_id AND d.conversation_id = c.id
         LEFT JOIN LATERAL (
             SELECT * FROM messages AS x
             WHERE x.conversation_id = c.id AND x.seq > m.visible_from AND {not_hidden("x", "m.user_id")}
             ORDER BY x.seq DESC LIMIT 1
         ) AS last ON true
-        ORDER BY page.last_activity_at DESC, page.id DESC
+        ORDER BY c.last_activity_at DESC, c.id DESC
     """)
 
 
@@ -183,10 +186,12 @@ _LISTED = f"""(m.removed_seq IS NULL OR c.last_seq > m.removed_seq AND EXISTS (
     WHERE x.conversation_id = c.id AND x.seq > m.removed_seq AND {not_hidden("x", "m.user_id")}
 ))"""
 _PAGE = _summaries(
-    f"{_LISTED} AND (c.last_activity_at, c.id) < (to_timestamp(CAST(:us AS float8) / 1000000), :id)",
+    f"""m.conversation_id = latest.conversation_id AND {_LISTED}
+    AND (c.last_activity_at, c.id) < (to_timestamp(CAST(:us AS float8) / 1000000), :id)""",
+    "latest, ",
     "ORDER BY c.last_activity_at DESC, c.id DESC LIMIT :limit",
 )
-_ONE = _summaries("m.conversation_id = :conversation_id", "")
+_ONE = _summaries("m.conversation_id = :conversation_id")
 _END_OF_TIME_US = 4_102_444_800_000_000  # the year 2100
 
 
@@ -216,15 +221,33 @@ def conversation_ids_of(conn: Connection, user_id: int) -> list[int]:
 def list_page(
     conn: Connection, user_id: int, *, before: ActivityCursor | None = None, limit: int = 50
 ) -> tuple[list[ConversationSummary], bool]:
-    """Returns the user's conversations by newest activity, and whether there are more. Runs two statements.
+    """Returns the user's conversations by newest activity, and whether there are more. Runs two statements, or three
+    if many of them changed at the same time.
 
     The ``cursor`` of the last conversation is the ``before`` of the next page.
     """
     us, last_id = before or (_END_OF_TIME_US, 0)
-    rows = _PAGE.rows(conn, user_id=user_id, us=us, id=last_id, limit=limit + 1)
+    place = {"user_id": user_id, "us": us, "id": last_id, "limit": limit + 1}
+    rows = _look(conn, place, limit, after_us=us, look=limit + limit // 10 + 3)
     shown = rows[:limit]
     members = _members(conn, [row[0] for row in shown if row[1] == "direct"])
     return [_summary(row, members) for row in shown], len(rows) > limit
+
+
+def _look(conn: Connection, place: dict[str, int], limit: int, *, after_us: int, look: int) -> list[tuple[Any, ...]]:
+    """Returns the rows of the page. Looks at the conversations that seem to be active last, and at more of them while
+    others may belong to the page.
+    """
+    rows = _PAGE.rows(conn, **place, after_us=after_us, look=look)
+    seen = rows[0][-2:] if rows else None
+    if (seen and seen[0] is None) or look == EVERYTHING:
+        return rows
+    if seen is None or len(rows) <= limit:
+        return _look(conn, place, limit, after_us=after_us, look=8 * look if seen else EVERYTHING)
+    last_us, last_id = rows[limit - 1][5], rows[limit - 1][0]
+    if (last_us, last_id) >= seen:
+        return rows
+    return _look(conn, place, limit, after_us=last_us - 1, look=limit)  # others of the page seem to be active later
 
 
 def get_one(conn: Connection, user_id: int, conversation_id: int) -> ConversationSummary | None:
@@ -250,6 +273,6 @@ def _members(
 
 def _summary(row: tuple[Any, ...], members: dict[int, list[MemberState]]) -> ConversationSummary:
     draft = StoredDraft(*row[25:29]) if row[25] is not None else None
-    last = StoredMessage(*row[29:]) if row[29] is not None else None
+    last = StoredMessage(*row[29:47]) if row[29] is not None else None
     values = [*row[:10], last, members.get(row[0], []), *row[10:25], draft]
     return ConversationSummary(*values)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from app.store.media_rows import StoredMedia, begin_deletion, columns
 from app.store.messages import not_hidden
+from app.store.noted_changes import among
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, first, structs
 
@@ -96,11 +97,11 @@ _VISIBLE_IN = HotStatement(f"""
     WHERE m.id = CAST(:id AS uuid) AND m.state NOT IN ('receiving', 'awaiting', 'deleting') AND {_visible(_OF_THESE)}
 """)
 _SETTLED_SINCE = HotStatement(f"""
-    SELECT {columns("m")} FROM members AS mine
-    JOIN conversations AS c ON c.id = mine.conversation_id AND c.version > :version
-    JOIN media AS m ON m.conversation_id = c.id AND m.version > :version AND m.version >= mine.joined_version
+    SELECT {columns("m")} FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN members AS mine ON mine.conversation_id = wanted.id AND mine.user_id = :user_id AND mine.left_seq IS NULL
+    JOIN media AS m ON m.conversation_id = wanted.id AND m.version > :version AND m.version >= mine.joined_version
         AND m.state IN ('ready', 'failed')
-    WHERE mine.user_id = :user_id AND mine.left_seq IS NULL AND {_visible()}
+    WHERE {_visible()}
     ORDER BY m.version LIMIT :limit
 """)
 _SET_VERSION = HotStatement("""
@@ -190,9 +191,14 @@ def visible_in(conn: Connection, user_id: int, id_: str, conversation_ids: Itera
     return first(StoredMedia, row)
 
 
-def settled_since(conn: Connection, user_id: int, version: int, limit: int) -> list[StoredMedia]:
-    """Returns media that the user may see and that were announced after ``version``, in the order of versions."""
-    return structs(StoredMedia, _SETTLED_SINCE.rows(conn, user_id=user_id, version=version, limit=limit))
+def settled_since(
+    conn: Connection, user_id: int, version: int, limit: int, conversations: Sequence[int] | None = None
+) -> list[StoredMedia]:
+    """Returns media that the user may see and that were announced after ``version``, in the order of versions.
+    ``conversations`` are those that changed after ``version``, if the caller has them.
+    """
+    values = {"conversations": among(conn, user_id, version, conversations), "version": version}
+    return structs(StoredMedia, _SETTLED_SINCE.rows(conn, user_id=user_id, **values, limit=limit))
 
 
 def set_version(conn: Connection, id_: str, version: int) -> None:

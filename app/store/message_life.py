@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict
 
@@ -14,6 +14,7 @@ from app.core.records import Record
 from app.store.cleared import cleared_since
 from app.store.drafts import drafts_since
 from app.store.messages import StoredMessage, columns, hidden_since, not_hidden
+from app.store.noted_changes import changed_conversations
 from app.store.pg_arrays import int_array
 from app.store.shadow_changes import LASTING, SHADOW_COLUMNS, own_record
 from app.store.sql import HotStatement, ms_of, structs
@@ -137,8 +138,9 @@ _STARS_SINCE = HotStatement(f"""
 """)
 # A group that the user joined has a joined_seq, and one with which they began has no joined_version.
 _ADMITTED_SINCE = HotStatement("""
-    SELECT conversation_id, joined_version FROM members
-    WHERE user_id = :user_id AND left_seq IS NULL AND joined_seq = 0 AND joined_version > :version
+    SELECT conversation_id, joined_version FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN members ON conversation_id = wanted.id AND user_id = :user_id AND left_seq IS NULL AND joined_seq = 0
+        AND joined_version > :version
     ORDER BY joined_version DESC LIMIT 1
 """)
 _EDITS = HotStatement(f"""
@@ -223,20 +225,31 @@ def starred_by(conn: Connection, user_id: int, before: int, limit: int) -> list[
     return [(version, StoredMessage(*row)) for version, *row in rows]
 
 
-def own_changes_since(conn: Connection, user_id: int, version: int) -> list[Record]:
+def own_changes_since(
+    conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None = None
+) -> list[Record]:
     """Returns the records of the user's private changes after ``version``: of messages, drafts and their own view. If
-    several direct conversations were admitted, only the last one is returned.
+    several direct conversations were admitted, only the last one is returned. ``conversations`` are those that changed
+    after ``version``, if the caller has them.
     """
+    changed = changed_conversations(conn, user_id, version) if conversations is None else conversations
+    values = {"user_id": user_id, "version": version}
     hidden = [
         Record(Kind.HIDDEN, conversation, seq, at, 0, user_id, message_id, "", "", "")
         for conversation, seq, message_id, at in hidden_since(conn, user_id, version)
     ]
-    stars = [own_record(*row) for row in _STARS_SINCE.rows(conn, user_id=user_id, version=version)]
+    stars = [own_record(*row) for row in _STARS_SINCE.rows(conn, **values)]
     admitted = [
         Record(Kind.ADMITTED, conversation, 0, at, 0, user_id, "", "", "", "")
-        for conversation, at in _ADMITTED_SINCE.rows(conn, user_id=user_id, version=version)
+        for conversation, at in _ADMITTED_SINCE.rows(conn, **values, conversations=int_array(changed))
     ]
-    return hidden + stars + admitted + drafts_since(conn, user_id, version) + cleared_since(conn, user_id, version)
+    return (
+        hidden
+        + stars
+        + admitted
+        + drafts_since(conn, user_id, version)
+        + cleared_since(conn, **values, conversations=changed)
+    )
 
 
 def edits_of(conn: Connection, conversation_id: int, seq: int, *, before: int, limit: int) -> list[Edit]:

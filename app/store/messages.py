@@ -13,6 +13,7 @@ from msgspec.json import encode
 from sqlalchemy import Connection
 
 from app.core.answer_size import ANSWER_BYTES, count_within
+from app.store.noted_changes import among
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -125,16 +126,16 @@ _CHANGED = HotStatement(f"""
     SELECT {columns("sized")} FROM (
     SELECT first.*, {bytes_before("first", "version")} AS bytes_before FROM (
     SELECT changed.*
-    FROM members AS m
-    JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
+    FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN members AS m ON m.conversation_id = wanted.id AND m.user_id = :user_id
     CROSS JOIN LATERAL (
         SELECT * FROM messages AS x
-        WHERE x.conversation_id = c.id AND x.version > :version AND x.version >= m.joined_version
+        WHERE x.conversation_id = m.conversation_id AND x.version > :version AND x.version >= m.joined_version
           AND x.version <= coalesce(m.left_version, {2**63 - 1}) AND x.seq <= coalesce(m.left_seq, {2**63 - 1})
           AND x.seq > m.visible_from AND {not_hidden("x", "m.user_id")}
         ORDER BY x.version LIMIT :limit
     ) AS changed
-    WHERE m.user_id = :user_id AND (m.left_version IS NULL OR m.left_version > :version)
+    WHERE m.left_version IS NULL OR m.left_version > :version
     ORDER BY changed.version LIMIT :limit
     ) AS first
     ) AS sized WHERE bytes_before <= {ANSWER_BYTES} ORDER BY version
@@ -193,11 +194,16 @@ def find_existing(conn: Connection, wanted: Sequence[tuple[int, str]]) -> dict[t
     return {wanted[n - 1]: ExistingMessage(*row) for n, *row in _EXISTING.rows(conn, **values)}
 
 
-def changed_since(conn: Connection, user_id: int, version: int, limit: int) -> Page:
+def changed_since(
+    conn: Connection, user_id: int, version: int, limit: int, conversations: Sequence[int] | None = None
+) -> Page:
     """Returns messages of the user's conversations that were sent or changed after ``version``, in the order of
     versions, while the user was a member. Hidden messages are missing (``hidden_since``).
+
+    ``conversations`` are those that changed after ``version``, if the caller has them.
     """
-    return first_page(_rows(conn, _CHANGED, user_id=user_id, version=version, limit=limit + 1), limit, ANSWER_BYTES)
+    values = {"conversations": among(conn, user_id, version, conversations), "version": version}
+    return first_page(_rows(conn, _CHANGED, user_id=user_id, **values, limit=limit + 1), limit, ANSWER_BYTES)
 
 
 def first_page(rows: list[StoredMessage], limit: int, max_bytes: int) -> Page:

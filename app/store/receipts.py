@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from app.store.noted_changes import among
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, structs
 
@@ -23,8 +24,9 @@ class StoredReceipt(Struct, frozen=True):
 MAX_RECEIPT_MEMBERS = 100
 _CHANGED = HotStatement(f"""
     SELECT marks.conversation_id, marks.user_id, marks.last_delivered_seq, marks.last_read_seq, marks.version
-    FROM members AS m
-    JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version
+    FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN members AS m ON m.conversation_id = wanted.id AND m.user_id = :user_id AND m.left_seq IS NULL
+    JOIN conversations AS c ON c.id = wanted.id
     CROSS JOIN LATERAL (
         SELECT x.* FROM members AS x
         WHERE c.member_count <= {MAX_RECEIPT_MEMBERS} AND x.conversation_id = c.id
@@ -37,7 +39,7 @@ _CHANGED = HotStatement(f"""
         UNION ALL
         SELECT m.* WHERE c.member_count > {MAX_RECEIPT_MEMBERS} AND m.version > greatest(:version, m.joined_version)
     ) AS marks
-    WHERE m.user_id = :user_id AND m.left_seq IS NULL ORDER BY marks.version
+    ORDER BY marks.version
 """)
 # Three, because one of them may be the sender of the message and another one the user who reads this.
 _FURTHEST_BEHIND = HotStatement(f"""
@@ -65,13 +67,17 @@ _DELIVERED_UP_TO = HotStatement("""
 """)
 
 
-def receipts_changed_since(conn: Connection, user_id: int, version: int) -> list[StoredReceipt]:
+def receipts_changed_since(
+    conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None = None
+) -> list[StoredReceipt]:
     """Returns the current marks in the user's conversations that moved after ``version``, in the order of versions.
+    ``conversations`` are those that changed after ``version``, if the caller has them.
 
     In a conversation of more than ``MAX_RECEIPT_MEMBERS`` members: only the user's own marks, and the latest mark of
     another member.
     """
-    return structs(StoredReceipt, _CHANGED.rows(conn, user_id=user_id, version=version))
+    values = {"conversations": among(conn, user_id, version, conversations), "version": version}
+    return structs(StoredReceipt, _CHANGED.rows(conn, user_id=user_id, **values))
 
 
 def delivered_up_to(conn: Connection, user_id: int, version: int) -> list[tuple[int, int]]:

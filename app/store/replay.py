@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from app.store.messages import StoredMessage, columns, not_hidden
+from app.store.noted_changes import among
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, first, ms_of, structs
 from app.store.unread import IS_MARKED_UNREAD
@@ -34,17 +35,20 @@ _AT = HotStatement(f"""
 """)
 _ONE = HotStatement(f"SELECT {columns('x')} FROM messages AS x WHERE conversation_id = :conversation_id AND seq = :seq")
 _GROUPS = HotStatement("""
-    SELECT c.id, c.info_version FROM members AS m
-    JOIN conversations AS c ON c.id = m.conversation_id AND c.version > :version AND c.info_version > :version
-    WHERE m.user_id = :user_id AND m.left_seq IS NULL
+    SELECT c.id, c.info_version FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN conversations AS c ON c.id = wanted.id AND c.info_version > :version
+    JOIN members AS m ON m.conversation_id = c.id AND m.user_id = :user_id AND m.left_seq IS NULL
 """)
 _LEFT = HotStatement("""
-    SELECT conversation_id, left_version FROM members WHERE user_id = :user_id AND left_version > :version
+    SELECT conversation_id, left_version FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN members ON conversation_id = wanted.id AND user_id = :user_id AND left_version > :version
 """)
 _SETTINGS = HotStatement(f"""
     SELECT conversation_id, settings_version, {ms_of("muted_until")}, archived, pinned_at IS NOT NULL,
            mute_except_mentions, {IS_MARKED_UNREAD}
-    FROM members WHERE user_id = :user_id AND settings_version > :version AND left_seq IS NULL
+    FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
+    JOIN members ON conversation_id = wanted.id AND user_id = :user_id AND settings_version > :version
+        AND left_seq IS NULL
 """)
 
 
@@ -63,16 +67,32 @@ def message_at(conn: Connection, conversation_id: int, seq: int) -> StoredMessag
     return first(StoredMessage, _ONE.row(conn, conversation_id=conversation_id, seq=seq))
 
 
-def groups_changed_since(conn: Connection, user_id: int, version: int) -> dict[int, int]:
+# ``conversations`` are those of the user that changed after ``version``, if the caller has them.
+
+
+def groups_changed_since(
+    conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None = None
+) -> dict[int, int]:
     """Returns conversation -> version of the last change to its members or name, if that is after ``version``."""
-    return dict(_GROUPS.rows(conn, user_id=user_id, version=version))
+    return dict(_since(_GROUPS, conn, user_id, version, conversations))
 
 
-def left_since(conn: Connection, user_id: int, version: int) -> dict[int, int]:
+def left_since(
+    conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None = None
+) -> dict[int, int]:
     """Returns conversation -> version with which the user's membership ended, if that is after ``version``."""
-    return dict(_LEFT.rows(conn, user_id=user_id, version=version))
+    return dict(_since(_LEFT, conn, user_id, version, conversations))
 
 
-def settings_since(conn: Connection, user_id: int, version: int) -> list[StoredSettings]:
+def settings_since(
+    conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None = None
+) -> list[StoredSettings]:
     """Returns the user's own settings that changed after ``version``."""
-    return [StoredSettings(*row) for row in _SETTINGS.rows(conn, user_id=user_id, version=version)]
+    return [StoredSettings(*row) for row in _since(_SETTINGS, conn, user_id, version, conversations)]
+
+
+def _since(
+    statement: HotStatement, conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None
+) -> list[tuple[Any, ...]]:
+    wanted = among(conn, user_id, version, conversations)
+    return statement.rows(conn, user_id=user_id, version=version, conversations=wanted)

@@ -24,6 +24,7 @@ from app.store.messages import ExistingMessage, Page, StoredMessage
 from app.store.receipts import StoredReceipt
 
 Place = tuple[int, int]
+Among = Sequence[int] | None
 
 # The modules that use the store, and the names in them that the twin replaces. A name with a dot is a function of an
 # imported module.
@@ -33,6 +34,7 @@ USERS: dict[str, tuple[str, ...]] = {
     "app.services.reading.message_json": ("message_life.details_for",),
     "app.services.reading.replay_groups": ("groups_changed_since", "left_since"),
     "app.services.reading.resume": (
+        "changed_conversations",
         "conversation_ids_of",
         "messages_at",
         "settings_since",
@@ -150,34 +152,44 @@ class MemoryStore:
         found = {pair: by_id[pair] for pair in wanted if pair in by_id}
         return {pair: ExistingMessage(row.seq, row.version, row.sender_id, row.sent_ms) for pair, row in found.items()}
 
-    def changed_since(self, _conn: Any, user_id: int, version: int, limit: int) -> Page:
-        mine = self.conversation_ids_of(_conn, user_id)
+    def changed_conversations(self, _conn: Any, user_id: int, version: int) -> list[int]:
+        return [id_ for id_ in self.conversation_ids_of(_conn, user_id) if self.states[id_].version > version]
+
+    def changed_since(self, _conn: Any, user_id: int, version: int, limit: int, among: Among = None) -> Page:
+        mine = self._among(user_id, version, among)
         rows = [row for row in self.rows.values() if row.conversation_id in mine and row.version > version]
         rows.sort(key=lambda row: row.version)
         return Page(rows[:limit], len(rows) > limit)
+
+    def _among(self, user_id: int, version: int, among: Among) -> Sequence[int]:
+        """Returns those of the user's conversations that the caller knows to have changed, or all that did."""
+        changed = self.changed_conversations(None, user_id, version) if among is None else among
+        return [id_ for id_ in self.conversation_ids_of(None, user_id) if id_ in changed]
 
     def messages_at(self, _conn: Any, user_id: int, places: Sequence[Place]) -> list[StoredMessage]:
         mine = self.conversation_ids_of(_conn, user_id)
         return [self.rows[place] for place in places if place in self.rows and place[0] in mine]
 
-    def receipts_changed_since(self, _conn: Any, user_id: int, version: int) -> list[StoredReceipt]:
-        mine = self.conversation_ids_of(_conn, user_id)
+    def receipts_changed_since(
+        self, _conn: Any, user_id: int, version: int, among: Among = None
+    ) -> list[StoredReceipt]:
+        mine = self._among(user_id, version, among)
         found = [mark for mark in self.marks.values() if mark.conversation_id in mine and mark.version > version]
         return sorted(found, key=lambda mark: mark.version)
 
-    def groups_changed_since(self, _conn: Any, user_id: int, version: int) -> dict[int, int]:
+    def groups_changed_since(self, _conn: Any, user_id: int, version: int, _among: Among = None) -> dict[int, int]:
         return {}
 
-    def left_since(self, _conn: Any, user_id: int, version: int) -> dict[int, int]:
+    def left_since(self, _conn: Any, user_id: int, version: int, _among: Among = None) -> dict[int, int]:
         return {}
 
-    def settings_since(self, _conn: Any, user_id: int, version: int) -> list[Any]:
+    def settings_since(self, _conn: Any, user_id: int, version: int, _among: Among = None) -> list[Any]:
         return []
 
-    def own_changes_since(self, _conn: Any, user_id: int, version: int) -> list[Any]:
+    def own_changes_since(self, _conn: Any, user_id: int, version: int, _among: Among = None) -> list[Any]:
         return []
 
-    def settled_since(self, _conn: Any, user_id: int, version: int, limit: int) -> list[Any]:
+    def settled_since(self, _conn: Any, user_id: int, version: int, limit: int, _among: Among = None) -> list[Any]:
         return []
 
     def details_for(self, _conn: Any, places: Sequence[Place], viewer_ids: Sequence[int]) -> Details:

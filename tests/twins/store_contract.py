@@ -95,6 +95,24 @@ class StoreContract:
         assert (row.version, row.created_version, row.sent_ms) == (c.version, c.version, c.sent_ms)
         assert (row.edited_ms, row.deleted_ms, row.pinned_ms, row.mentions_all) == (None, None, None, False)
 
+    def test_conversations_count_as_changed_only_after_their_version(self, world: World) -> None:
+        one, two, other = world.users(3)
+        pair, quiet, elsewhere = world.direct(one, two), world.direct(one, other), world.direct(two, other)
+        old, last, theirs = new_message(quiet, 1, one), new_message(pair, 1, two), new_message(elsewhere, 1, other)
+        world.store([old, last, theirs])
+        f = world.functions
+        assert sorted(f.changed_conversations(world.conn, one, 0)) == sorted([pair, quiet])
+        assert f.changed_conversations(world.conn, one, old.version) == [pair]
+        assert f.changed_conversations(world.conn, one, last.version) == []
+
+    def test_messages_of_other_conversations_than_the_given_ones_are_missing(self, world: World) -> None:
+        one, two, other = world.users(3)
+        pair, second = world.direct(one, two), world.direct(one, other)
+        first, later = new_message(pair, 1, two), new_message(second, 1, other)
+        world.store([first, later])
+        page = world.functions.changed_since(world.conn, one, 0, 10, [second])
+        assert [row.id for row in page.messages] == [later.id]
+
     def test_messages_at_shows_only_members_messages(self, world: World) -> None:
         one, two, other = world.users(3)
         pair = world.direct(one, two)

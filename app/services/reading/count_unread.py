@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redis import Redis
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.core.kinds import MESSAGES_FOR_ALL, Kind
 from app.core.records import Record
+from app.message_log.conversations import Tail
 from app.services.reading.member_marks import READS
-from app.services.reading.memberships import memberships_now
+from app.services.reading.memberships import Memberships, memberships_now
 from app.store import unread
 from app.store.engine import reading
+from app.store.read_conversations import (
+    MANY,
+    ReadState,
+    is_due,
+    keep_read_state,
+    read_states,
+    unread_counts_since,
+)
 from app.store.unread_tail import count_with_floor
 
 _READS = (*READS, Kind.CLEARED)
@@ -35,7 +44,7 @@ def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> li
     }
     counts: dict[int, dict[int, int]] = {user_id: {} for user_id in members.of}
     with reading(engine) as connection:
-        for user_id, conversation_id, count in unread.unread_counts(connection, list(members.of)):
+        for user_id, conversation_id, count in _stored_counts(connection, members):
             if conversation_id in members.of[user_id]:
                 counts[user_id][conversation_id] = count
         admitted = members.tail.admitted(members.of)
@@ -45,6 +54,37 @@ def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> li
         new = sum(is_unread(record, user_id, max(floor, stored_seq)) for record in tail[conversation_id])
         counts[user_id][conversation_id] = count + new
     return [{c: n for c, n in counts[user_id].items() if n} for user_id in user_ids]
+
+
+def _stored_counts(conn: Connection, members: Memberships) -> list[tuple[int, int, int]]:
+    """Returns (user, conversation, count). For users of many conversations, counts only what may have become unread
+    since the last time.
+    """
+    many = [user_id for user_id, mine in members.of.items() if len(mine) >= MANY]
+    if not many:
+        return unread.unread_counts(conn, list(members.of))
+    states = read_states(conn, many)
+    counts = unread.unread_counts(conn, [user_id for user_id in members.of if user_id not in states])
+    for state in states.values():
+        counts += unread_counts_since(conn, state)
+    _keep_states(conn, many, states, counts, members.tail)
+    return counts
+
+
+def _keep_states(
+    conn: Connection,
+    user_ids: Sequence[int],
+    before: dict[int, ReadState],
+    counts: Sequence[tuple[int, int, int]],
+    tail: Tail,
+) -> None:
+    """Stores the state of these users, as of the last version before anything that is not in Postgres yet."""
+    waiting = [*(record.version for record in tail.records), *(change.version for change in tail.memberships)]
+    version = min([tail.version, *(waiting_version - 1 for waiting_version in waiting)])
+    for user_id in user_ids if tail.epoch else ():
+        if is_due(before.get(user_id), version):
+            there = [conversation for user, conversation, _ in counts if user == user_id]
+            keep_read_state(conn, tail.epoch, ReadState(user_id, version, there))
 
 
 def by_conversation(tail: Sequence[Record]) -> dict[int, list[Record]]:

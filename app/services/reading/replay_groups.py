@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redis import Redis
@@ -24,11 +24,20 @@ View = dict[str, Any]
 
 
 def changed_groups(
-    conn: Connection, user_id: int, version: int, tail: Tail, records: Iterable[Record], *, redis: Redis
+    conn: Connection,
+    user_id: int,
+    version: int,
+    tail: Tail,
+    records: Iterable[Record],
+    *,
+    changed: Sequence[int],
+    redis: Redis,
 ) -> dict[int, tuple[int, View]]:
-    """Returns conversation -> (version of its last change, the data of ``conversation_updated``)."""
-    latest = groups_changed_since(conn, user_id, version)
-    gone = left_since(conn, user_id, version)
+    """Returns conversation -> (version of its last change, the data of ``conversation_updated``). ``changed`` are all
+    conversations that changed after ``version``.
+    """
+    latest = groups_changed_since(conn, user_id, version, changed)
+    gone = left_since(conn, user_id, version, changed)
     latest |= gone
     for record in records:
         if record.kind == Kind.GROUP_CHANGED and record.version > version:

@@ -42,6 +42,7 @@ from app.store import media_uses, message_life, messages, receipts
 from app.store.conversations import conversation_ids_of
 from app.store.engine import reading
 from app.store.media_rows import StoredMedia
+from app.store.noted_changes import changed_conversations
 from app.store.replay import messages_at, settings_since
 
 PAGE = 500
@@ -141,38 +142,43 @@ class Replay:
 
     def _read(self, conn: Connection, user_id: int, version: int, tail: Tail) -> _Missed:
         records = [record for record in tail.records if _was_for(tail, user_id, record)]
-        page = messages.changed_since(conn, user_id, version, PAGE)
+        changed = _changed(conn, user_id, version, tail)
+        page = messages.changed_since(conn, user_id, version, PAGE, changed)
         found = self._messages(conn, user_id, page, records, tail.streams)
         joined = tail.membership_of(user_id)
         found.add_quotations(conn, {(user_id, c): seq for c, (is_member, seq) in joined.items() if is_member})
-        ended = media_uses.settled_since(conn, user_id, version, PAGE)
+        ended = media_uses.settled_since(conn, user_id, version, PAGE, changed)
         ends = [tail.version]
         if page.has_more:
             ends.append(page.messages[-1].version)
         if len(ended) == PAGE:
             ends.append(ended[-1].version)
-        events = self._events(conn, user_id, version, records, ended)
-        self._add_states(conn, user_id, version, tail.version, events)
-        groups = changed_groups(conn, user_id, version, tail, records, redis=self._redis)
+        events = self._events(conn, user_id, version, changed, records, ended)
+        self._add_states(conn, user_id, version, changed, tail.version, events)
+        groups = changed_groups(conn, user_id, version, tail, records, changed=changed, redis=self._redis)
         return _Missed(found, events, groups, min(ends), tail.version, len(ends) > 1)
 
-    def _events(self, conn: Connection, user_id: int, version: int, records: list[Record], ended: Ended) -> Events:
+    def _events(
+        self, conn: Connection, user_id: int, version: int, changed: list[int], records: list[Record], ended: Ended
+    ) -> Events:
         """Returns the events of single records. Those that are in the tail and in the store come once."""
         epoch = self._epoch.number
         events = {record.version: [event_of(epoch, record)] for record in _latest(_own_events(conn, user_id, records))}
-        for change in message_life.own_changes_since(conn, user_id, version):
+        for change in message_life.own_changes_since(conn, user_id, version, changed):
             events.setdefault(change.version, [event_of(epoch, change)])
         for medium in ended:
             events.setdefault(medium.version, [media_event(ended_view(medium), epoch, medium.version)])
         return events
 
-    def _add_states(self, conn: Connection, user_id: int, version: int, horizon: int, events: Events) -> None:
+    def _add_states(
+        self, conn: Connection, user_id: int, version: int, changed: list[int], horizon: int, events: Events
+    ) -> None:
         """Adds marks and settings. Their rows hold more than the last change, so they come even if the tail has it."""
         epoch = self._epoch.number
-        for mark in receipts.receipts_changed_since(conn, user_id, version):
+        for mark in receipts.receipts_changed_since(conn, user_id, version, changed):
             at = min(mark.version, horizon)
             events.setdefault(at, []).extend(_mark_events(epoch, mark, at))
-        for row in settings_since(conn, user_id, version):
+        for row in settings_since(conn, user_id, version, changed):
             at, data = min(row.version, horizon), stored_settings_view(row)
             events.setdefault(at, []).append(_event(epoch, "conversation_settings", data, at))
 
@@ -189,6 +195,14 @@ class Replay:
         found.put_rows(rows, message_views(conn, rows, user_id, directs=self._directs))
         found.apply(tail)
         return found
+
+
+def _changed(conn: Connection, user_id: int, version: int, tail: Tail) -> list[int]:
+    """Returns the user's conversations that changed after ``version``. A record of the tail may be stored between this
+    read and the next one, so its conversation counts as changed.
+    """
+    waiting = {record.conversation_id for record in tail.records} | tail.membership_of(user_id).keys()
+    return sorted(waiting.union(changed_conversations(conn, user_id, version)))
 
 
 def _own_events(conn: Connection, user_id: int, records: list[Record]) -> list[Record]:

@@ -1,0 +1,74 @@
+"""Which of a user's conversations changed since a version. The cost depends on what changed, not on how many
+conversations the user has.
+
+Triggers of the database (the migration 20261129_1600) note the version and the last activity of a conversation for its
+members. Invariant: neither is greater than ``noted`` and ``active`` of the member's row, or in a group of over 100
+members of the group's row. So the rows with a greater ``noted`` include all conversations that changed after a version;
+the conversations themselves decide. While a conversation changes again and again, it is noted once in five minutes,
+with a time five minutes ahead. Otherwise its notes are exact.
+
+Every membership has a row. When the user leaves, it stays, and the invariant holds for what the user saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from app.store.pg_arrays import int_array
+from app.store.sql import HotStatement
+
+# The user whose rows are those of groups with many members.
+OF_GROUPS = 0
+
+
+def perhaps_changed(user: str, since: str) -> str:
+    """Returns SQL for the ids of the conversations in which ``user`` is or was, and which may have changed after
+    ``since``.
+    """
+    return f"""(
+        SELECT n.conversation_id FROM noted_changes AS n
+        WHERE n.user_id = {user} AND n.noted > {since}
+        UNION
+        SELECT g.conversation_id FROM noted_changes AS g
+        WHERE g.user_id = {OF_GROUPS} AND g.noted > {since}
+          AND g.conversation_id IN (SELECT conversation_id FROM members WHERE user_id = {user})
+    )"""
+
+
+EVERYTHING = 2**62
+_AFTER = "to_timestamp(CAST(:after_us AS float8) / 1000000)"
+# The conversations of :user_id by their rows: all that may have been active after :after_us, and the next :look of
+# them. ``seen`` is the place of the last one in the list. The user's other conversations come after it. It has no row
+# if there are no others.
+LATEST_OF_USER = f"""
+    WITH next AS MATERIALIZED (
+        SELECT conversation_id, active FROM noted_changes WHERE user_id = :user_id AND active <= {_AFTER}
+        ORDER BY active DESC, conversation_id DESC LIMIT :look
+    ), seen AS MATERIALIZED (
+        SELECT active, CAST(date_part('epoch', active) * 1000000 AS bigint) AS us, conversation_id AS id
+        FROM next WHERE (SELECT count(*) FROM next) = :look ORDER BY active, conversation_id LIMIT 1
+    ), latest AS MATERIALIZED (
+        SELECT conversation_id FROM next
+        UNION SELECT conversation_id FROM noted_changes WHERE user_id = :user_id AND active > {_AFTER}
+        UNION SELECT g.conversation_id FROM seen JOIN noted_changes AS g ON g.active >= seen.active
+        WHERE g.user_id = {OF_GROUPS} AND g.conversation_id IN (
+            SELECT conversation_id FROM members WHERE user_id = :user_id AND left_seq IS NULL)
+    )
+"""
+SEEN = ", (SELECT us FROM seen), (SELECT id FROM seen)"
+_CHANGED = HotStatement(f"""
+    SELECT c.id FROM {perhaps_changed(":user_id", ":version")} AS noted
+    JOIN conversations AS c ON c.id = noted.conversation_id AND c.version > :version
+""")
+
+
+def changed_conversations(conn: Connection, user_id: int, version: int) -> list[int]:
+    """Returns the conversations in which the user is or was, and which changed after ``version``."""
+    return [conversation for (conversation,) in _CHANGED.rows(conn, user_id=user_id, version=version)]
+
+
+def among(conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None) -> str:
+    """Returns the conversations as a parameter. If they are not given, those that changed after ``version``."""
+    return int_array(changed_conversations(conn, user_id, version) if conversations is None else conversations)
