@@ -36,7 +36,7 @@ test: venv ## Run all tests on real PostgreSQL and Valkey
 unit: venv ## Run the unit tests, which need no store
 	@$(BIN)/python -m pytest tests/unit -n $${JOBS:-auto} -q $(ARGS)
 
-check: venv ## Check format, lint, types and import contracts
+check: venv ## Check format, lint, types, import contracts and texts
 	@$(BIN)/python -m dev.check
 
 format: venv ## Format the code and write client/types/
