@@ -114,12 +114,6 @@ class History:
         for seen in (self._disputed, self._last, self._newest, self._at, self._connection_ids):
             seen.clear()
 
-    def _closed(self, _record: dict[str, Any]) -> None:
-        """Recorded only for human readers."""
-
-    def _refused(self, _record: dict[str, Any]) -> None:
-        """Recorded only for human readers."""
-
 
 def read_histories(path: Path) -> dict[int, History]:
     """Reads the clients' file, which has one JSON record per line."""

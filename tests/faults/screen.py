@@ -44,10 +44,9 @@ class Screen:
     _received = _fetched = _message
 
     def _updated(self, record: dict[str, Any]) -> None:
-        shown, text = self.texts.get(record["id"], ""), record.get("body") or ""
-        if "body" in record and not (
-            record.get("streaming") and len(text) < len(shown)
-        ):  # a text that was read may be older than appends
+        text = record.get("body") or ""
+        is_older_than_appends = record.get("streaming") and len(text) < len(self.texts.get(record["id"], ""))
+        if "body" in record and not is_older_than_appends:
             self.texts[record["id"]] = text
         if "files" in record:
             self.files[record["id"]] = record["files"]
@@ -88,7 +87,7 @@ class Screen:
     def _ignored(self, _record: dict[str, Any]) -> None:
         """Recorded only for human readers."""
 
-    _closed = _refused = _joined = _ignored
+    _closed = _refused = _ignored
 
 
 def screen_violations(
