@@ -166,21 +166,9 @@ timezone = "UTC"
 # two machines, so it must be longer than they may differ. tasks/sweeps.py passes over ticks that waited.
 TICK_EXPIRES = {"expires": 7200.0}
 beat_schedule = {
-    "wake-drain": {
-        "task": "tasks.maintenance.wake_drain",
-        "schedule": 3.0,
-        "options": TICK_EXPIRES,
-    },
-    # Starts the push runner if a wake-up was lost, and publishes the number of pending notifications.
-    "wake-push": {
-        "task": "tasks.maintenance.wake_push",
-        "schedule": 3.0,
-        "options": TICK_EXPIRES,
-    },
-    # Starts the webhook runner, moves presence into the feed, and publishes how much waits. A look-up if no host gets
-    # events.
-    "wake-webhooks": {
-        "task": "tasks.maintenance.wake_webhooks",
+    # Starts the drain, and the runners of push and webhooks, if a wake-up was lost. Publishes how much waits.
+    "wake-runners": {
+        "task": "tasks.maintenance.wake_runners",
         "schedule": 3.0,
         "options": TICK_EXPIRES,
     },
@@ -207,20 +195,10 @@ beat_schedule = {
         "schedule": 60.0,
         "options": TICK_EXPIRES,
     },
-    # The text of open streams in Postgres may be this old. Two look-ups if there is none.
-    "sweep-streams": {
-        "task": "tasks.maintenance.sweep_streams",
-        "schedule": 5.0,
-        "options": TICK_EXPIRES,
-    },
-    "sweep-imports": {
-        "task": "tasks.maintenance.sweep_imports",
-        "schedule": 10.0,
-        "options": TICK_EXPIRES,
-    },
-    # Cheap if no media are due: two look-ups in small indexes.
-    "sweep-media": {
-        "task": "tasks.maintenance.sweep_media",
+    # The text of open streams in Postgres may be this old. Media and imports whose task was lost are enqueued again.
+    # A few look-ups in small indexes if nothing is due.
+    "sweep-often": {
+        "task": "tasks.maintenance.sweep_often",
         "schedule": 5.0,
         "options": TICK_EXPIRES,
     },

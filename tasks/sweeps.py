@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from functools import cache, wraps
 
+from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
@@ -37,6 +38,20 @@ def sweep(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
         return task
 
     return register
+
+
+def run_all(*acts: Callable[[], None]) -> None:
+    """Calls each of the tasks, also after one of them failed. Raises ExceptionGroup of what they raised."""
+    errors = []
+    for act in acts:
+        try:
+            act()
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup("some sweeps failed", errors)
 
 
 def _is_due(name: str) -> bool:

@@ -142,8 +142,8 @@ class Append:
         ends: list[bytes] = []
         looked_up = 0
         for kind, conversation_id, user_id, what, body, session_id, changed, epoch in operations:
-            if epoch:
-                looked_up = min(looked_up or epoch, epoch)
+            if epoch and (epoch < looked_up or not looked_up):
+                looked_up = epoch
             heads += (kind, conversation_id, user_id, what)
             # The last five fields of the record, packed without an array header, as the record contains them.
             message_id = (changed or what) if kind == Kind.MESSAGE else changed

@@ -7,9 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 
 from app.config import Settings
-from tasks import celery_app, sweeps
+from tasks import celery_app, index_messages, maintenance, sweeps  # noqa: F401 - they register tasks
+
+# Sweeps that run within the tick of another one.
+GATHERED = ("wake_drain", "wake_push", "wake_webhooks", "sweep_streams", "sweep_media", "sweep_imports")
 
 
 @pytest.fixture
@@ -54,5 +58,34 @@ def test_call_that_is_no_tick_always_runs(runs: list[str]) -> None:
 
 def test_no_tick_expires_while_clocks_differ_by_an_hour() -> None:
     entries = celery_app.conf.beat_schedule
-    assert {"tasks.maintenance.wake_drain", "tasks.maintenance.sweep_media"} <= {e["task"] for e in entries.values()}
+    assert {"tasks.maintenance.wake_runners", "tasks.maintenance.sweep_often"} <= {e["task"] for e in entries.values()}
     assert {name for name, entry in entries.items() if entry["options"]["expires"] < 3600} == set()
+
+
+def test_sweeps_of_one_tick_run_although_another_fails() -> None:
+    ran: list[str] = []
+
+    def fails() -> None:
+        ran.append("fails")
+        raise KeyError("a fault")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        sweeps.run_all(lambda: ran.append("first"), fails, lambda: ran.append("last"))
+    assert ran == ["first", "fails", "last"]
+    assert [repr(error) for error in caught.value.exceptions] == ["KeyError('a fault')"]
+
+
+def test_sweeps_of_one_tick_end_at_the_time_limit() -> None:
+    def takes_too_long() -> None:
+        raise SoftTimeLimitExceeded
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        sweeps.run_all(takes_too_long, lambda: pytest.fail("went on"))
+
+
+def test_every_sweep_is_started_by_beat_or_by_another_one() -> None:
+    """A sweep that no tick reaches would never run."""
+    known = {name for name in celery_app.tasks if name.startswith("tasks.maintenance.")}
+    started = {entry["task"] for entry in celery_app.conf.beat_schedule.values()}
+    gathered = {f"tasks.maintenance.{name}" for name in GATHERED}
+    assert started | gathered == known

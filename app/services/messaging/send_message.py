@@ -256,7 +256,8 @@ class _Sending:
     def body(self) -> MessageBody:
         named, peer = self.command.receiver_id, self.sender.directs.peer
         receiver = named if isinstance(named, int) else peer(self.conversation_id, self.user_id)
-        return self.references.add_to(new_body(self.command, self.id, self.user_id, receiver, silent=self.silent))
+        body = new_body(self.command, self.id, self.user_id, receiver, silent=self.silent)
+        return body if self.references is NO_REFERENCES else self.references.add_to(body)
 
     def decided(self, decision: Decision, error: ParleyError | None) -> None:
         if error is not None:
