@@ -64,7 +64,7 @@ class Streams(StreamOperations, SyncCaller):
 
         ``write`` raises Stopped if a member has stopped the stream.
         """
-        stream = StreamWriter(self, self.start(conversation, sender, **options)["id"])
+        stream = StreamWriter(self.start(conversation, sender, **options)["id"], self.append)
         try:
             yield stream
         finally:
@@ -91,13 +91,13 @@ class AsyncStreams(StreamOperations, AsyncCaller):
 class StreamWriter:
     """An open stream. ``length`` is the number of characters so far."""
 
-    def __init__(self, streams: Streams, stream_id: str) -> None:
+    def __init__(self, stream_id: str, append: Callable[[str, int, str], object]) -> None:
         self.id = stream_id
         self.length = 0
-        self._streams = streams
+        self._append = append
 
     def write(self, text: str) -> None:
-        self._streams.append(self.id, self.length, text)
+        self._append(self.id, self.length, text)
         self.length += len(text)
 
 
