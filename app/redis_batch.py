@@ -59,7 +59,7 @@ class Batcher:
         self._patience = patience
         self._waiting: deque[Item] = deque()
         self._under_way: list[Item] = []
-        self._answered = 0  # so many operations of the batch under way have their outcome
+        self._answered = 0  # the number of operations of the batch under way that have their outcome
         self._submitted = Event()
         self._greenlets: list[gevent.Greenlet] = []
 

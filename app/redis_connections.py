@@ -73,7 +73,7 @@ class FailFastPool(redis.BlockingConnectionPool):
         if now - self._looked_at < IDLE_SECONDS / 4:
             return
         self._looked_at = now
-        free: list[Any] = []  # taken out of the pool, so that nobody is lent one meanwhile
+        free: list[Any] = []  # taken out of the pool, so that nobody else gets one of them
         with contextlib.suppress(Empty):
             while True:
                 free.append(self.pool.get_nowait())

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 QUEUE = "persistence"
 LOOK_SECONDS = 1.0
-# So many looks in a row must find records without a drain. A task takes less time to start one.
+# This many looks in a row must find records without a drain. A task takes less time to start one.
 LOOKS = 2
 HEARTBEAT_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
@@ -87,8 +87,8 @@ class DrainProcess:
 def watch_log(
     connect: Callable[[], Redis], name: str, start_drain: Callable[[], None], stopped: threading.Event
 ) -> None:
-    """Looks at the log, and says now and then that worker ``name`` is alive, until ``stopped`` is set. Survives a Redis
-    that is away, also when it starts.
+    """Checks the log, and publishes a heartbeat of worker ``name`` now and then, until ``stopped`` is set. It
+    survives a Redis that is away, also when it starts.
     """
     while not stopped.is_set():
         try:

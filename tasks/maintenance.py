@@ -190,7 +190,7 @@ def sweep_accounts() -> None:
 
 @sweep("sweep_streams")
 def sweep_streams() -> None:
-    """Stores the text of open streams, and ends those that nobody writes any more."""
+    """Stores the text of open streams, and ends those whose writer is gone."""
     shared = container()
     judge = StreamJudge(before_send(), shared.redis)
     StreamSweeper(engine=shared.engine, redis=shared.redis, changes=worker_changes(shared), judge=judge).sweep()

@@ -38,7 +38,7 @@ class Asked(NamedTuple):
     def about(
         cls, view: View, sender_id: int, message: str, metadata: Any, *, edit: bool = False, end: bool = False
     ) -> Asked:
-        """Asks about a message that exists, with another text or other metadata."""
+        """Returns the question about a message that exists, with another text or other metadata."""
         return cls(
             id=view["id"],
             sender_id=sender_id,

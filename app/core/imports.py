@@ -1,7 +1,7 @@
 """The lines of an import, and answers about it.
 
-A line is what the request for one object would be (host_users.py, host_conversations.py, host_messages.py), with its
-``type`` and, for a message, the time at which it was sent.
+A line has the fields of the request for one object (host_users.py, host_conversations.py, host_messages.py), a ``type``
+and, for a message, the time at which it was sent.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class ImportView(Answer, frozen=True, kw_only=True):
 
 
 def decode_line(raw: bytes) -> tuple[Line, list[str]]:
-    """Returns what the line says, and the names of fields that its type does not have. Raises Invalid."""
+    """Returns the decoded line, and the names of fields that its type does not have. Raises Invalid."""
     try:
         line = _decode(raw)
         plain = _decode_plain(raw)

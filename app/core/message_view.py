@@ -20,7 +20,7 @@ ChangeView = Callable[[View, Record, bool], None]
 
 _BODY_FIELDS = frozenset(field.encode_name for field in msgspec.structs.fields(MessageBody))
 _KEPT_OF_A_DELETED_MESSAGE = frozenset({"id", "conversationId", "seq", "senderId", "receiverId", "kind", "sentAt"})
-# What a message has only while it is a stream.
+# These fields exist only while a message is a stream.
 GROWING = ("streaming", "length")
 # An edit sets the mentions; ``editedAt`` is in its event already.
 _DECIDED_BY_AN_EDIT = frozenset({"mentions", "mentionsAll", "mentionsOnline", "editedAt"})

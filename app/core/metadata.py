@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def as_text(value: dict[str, Any]) -> str:
-    """Returns the one text of this value, whatever the order of its fields. Redis compares texts."""
+    """Returns a text that does not depend on the order of the fields, because Redis compares texts."""
     return msgspec.json.encode(value, order="sorted").decode()
 
 
@@ -56,7 +56,7 @@ def check_json(value: Any, field: str, max_bytes: int, max_levels: int) -> None:
 
 def _check(value: Any, levels: int, field: str) -> int:
     """Returns by how many bytes the value grows when its numbers are written without an exponent: Postgres writes them
-    like that, so ``1e308`` would otherwise become much larger than what was sent.
+    like that, so ``1e308`` would otherwise become much larger than it was sent.
     """
     if isinstance(value, str):
         _refuse_nul(value, field)

@@ -166,7 +166,7 @@ def _in_sequence(found: list[str]) -> str:
 def _between(before: str, word: str) -> str:
     """Returns a pattern for one character between two words, which begins neither of them.
 
-    Otherwise, a query of many signs could match a text of signs in so many ways that the comparison would not end.
+    Otherwise, the comparison of a query of many signs with a text of signs could take forever.
     """
     kinds = {SIGN if is_sign(one) else LETTER for one in (before, word) if not one[0].isalnum()}
     return rf"(?:(?!{'|'.join(sorted(kinds))})[\W_])" if kinds else r"[\W_]"

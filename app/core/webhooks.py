@@ -127,7 +127,7 @@ def checked_types(types: Iterable[str], field: str = "types") -> list[str]:
 
 
 def retry_seconds(failed: int) -> float:
-    """Returns the pause after so many failed attempts."""
+    """Returns the pause after ``failed`` attempts without success."""
     return float(RETRY_SECONDS[min(failed, len(RETRY_SECONDS)) - 1])
 
 

@@ -71,7 +71,7 @@ class LeasedRun:
         return self._signal.take_lease(self._redis, self._token, LEASE_SECONDS)
 
     def has_lingered(self, is_busy: bool, due_ms: int | None) -> bool:
-        """Returns whether there has been nothing to do for so long that the run should end.
+        """Returns whether the run should end, because there has been nothing to do for a while.
 
         ``due_ms``: in how many ms something is due, None if nothing waits.
         """

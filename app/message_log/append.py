@@ -46,7 +46,7 @@ class Decided(IntEnum):
     VERSION_CONFLICT = 14  # the message was changed since it was read
     READ_ONLY = 16  # only owners and admins may write in this group
     STOPPED = 20  # the stream has ended
-    GAP = 21  # the text does not follow what is there
+    GAP = 21  # the text does not follow the end of the stream
     TEXT_FULL = 22  # the text would be too long
     STALE = 15  # the message was read, or its id looked up, in another epoch: read or look up again
 

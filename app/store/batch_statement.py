@@ -46,8 +46,8 @@ class Receipt(NamedTuple):
 
 
 _FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = 1 AND epoch = %s FOR NO KEY UPDATE)"
-# Open until somebody in the deployment registers the first device; until then there is nothing to push. And open until
-# a host asks for events; until then there is no feed.
+# True until somebody in the deployment registers the first device, because until then there is nothing to push; and
+# until a host first reads events, because until then there is no feed.
 _WITHOUT_DEVICES, _WITHOUT_FEED = "AND NOT pushing ", "AND NOT feeding "
 
 

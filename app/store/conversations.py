@@ -20,7 +20,7 @@ from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 from app.store.unread import COUNT_CAP, IS_MARKED_UNREAD, read_by, unread_count
 
-# What Redis and events have of a group beside its members.
+# The fields of a group that Redis and events have beside its members.
 INFO = ("name", "description", "avatarUrl", "history", "externalId", "readOnly", "metadata")
 # The number of members that are shown with a conversation. Further members are read page by page.
 MEMBERS_SHOWN = 100

@@ -1,4 +1,4 @@
-"""Messages of an import whose conversations exist, and the members who are told of conversations that did not."""
+"""Messages of an import in conversations that exist, and the members of its new conversations, who get an event."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def next_messages(conn: Connection, import_id: str, at: Progress, limit: int) ->
 
 
 def have_read(conn: Connection, conversation_id: int, first: int, reads: Sequence[tuple[int, int]]) -> set[int]:
-    """Returns those of the (member, read mark) for whom nothing before the message ``first`` is unread: beyond their
-    mark, there are only their own messages and deleted ones, and Postgres has them all.
+    """Returns those of the (member, read mark) pairs without an unread message before the message ``first``: beyond the
+    mark, there are only the member's own messages and deleted ones, and Postgres has them all.
     """
     if not reads:
         return set()
@@ -101,7 +101,7 @@ def have_read(conn: Connection, conversation_id: int, first: int, reads: Sequenc
 
 
 def add_former(conn: Connection, conversation_id: int, last_seqs: dict[int, int]) -> None:
-    """Notes users who wrote here and are no members as former ones, who left after these messages."""
+    """Stores users who wrote here but are no members as former members, who left after these messages."""
     if last_seqs:
         users, seqs = int_array(last_seqs), int_array(last_seqs.values())
         _ADD_FORMER.run(conn, conversation=conversation_id, users=users, seqs=seqs)

@@ -1,4 +1,4 @@
-"""What an import plans: users, conversations and messages that were checked and are not written yet."""
+"""The plan of an import: users, conversations and messages that were checked but are not written yet."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _PAIRS = HotStatement("""
     FROM unnest(CAST(:lows AS bigint[]), CAST(:highs AS bigint[])) AS pair (low, high)
     JOIN import_conversations AS c ON c.import_id = :i AND c.direct_low = low AND c.direct_high = high
 """)
-# The sum keeps Postgres from reading a whole conversation by its primary key: the id alone finds the message.
+# The sum keeps Postgres from reading a whole conversation by its primary key; the index of ids finds the message.
 _MESSAGES = HotStatement("""
     SELECT c, CAST(i AS text), m.sender_id, true
     FROM unnest(CAST(:conversations AS bigint[]), CAST(:ids AS uuid[])) AS wanted (c, i)
@@ -238,6 +238,6 @@ def delete_some_messages(conn: Connection, import_id: str, limit: int) -> int:
 
 
 def delete_rest(conn: Connection, import_id: str) -> None:
-    """Deletes everything else that the import planned, and what is left of its body."""
+    """Deletes everything else that the import planned, and the rest of its body."""
     for statement in _DELETE_REST:
         statement.run(conn, i=import_id)

@@ -1,4 +1,4 @@
-"""Writes what an import has planned: users, and conversations with their messages, which nobody can see before they are
+"""Writes the plan of an import: users, and conversations with their messages. Nobody sees a conversation before it is
 complete.
 
 Messages have no foreign key to their conversation. So they are written first, under an id that no conversation has yet.
@@ -134,7 +134,8 @@ _ADD_MEMBERS = HotStatement("""
     ) AS new (c, u, r, s)
     ON CONFLICT DO NOTHING
 """)
-# Whoever wrote here and is no member left, after their last message. So exports and deletions find these messages.
+# Users who wrote here but are no members become former members, who left after their last message. So exports and
+# deletions find their messages.
 _ADD_FORMER = HotStatement("""
     INSERT INTO members (conversation_id, user_id, last_delivered_seq, last_read_seq, left_seq, left_version)
     SELECT c, wrote.sender_id, wrote.seq, wrote.seq, wrote.seq, 0
@@ -186,7 +187,7 @@ def add_user(conn: Connection, user: NewUser, username: str, visible: str) -> bo
 
 
 def move_messages(conn: Connection, import_id: str, at: Progress, limit: int) -> list[Moved]:
-    """Writes the next messages of new conversations, by conversation and time. Returns what was written of each."""
+    """Writes the next messages of new conversations, by conversation and time."""
     place = {"conversation": at.conversation, "ms": at.ms, "line": at.line, "seq": at.seq}
     moved = msgspec.json.encode(at.moved).decode()
     return [Moved(*row) for row in _MOVE.rows(conn, i=import_id, **place, moved=moved, limit=limit)]
@@ -212,8 +213,8 @@ def unwritten(conn: Connection, import_id: str, after: int, limit: int) -> list[
 
 
 def add_conversations(conn: Connection, new: Sequence[NewConversation], seqs: Sequence[int]) -> set[int]:
-    """Writes conversations, which are complete up to these seqs, with their members. Returns those that were written:
-    others have an external id or users that another conversation has got meanwhile.
+    """Writes conversations, which are complete up to these seqs, with their members. Returns those that were written.
+    It leaves out a conversation if another one has got its external id or its pair of users since the check.
     """
     if not new:
         return set()
@@ -248,8 +249,8 @@ def mark_written(conn: Connection, import_id: str, ids: Collection[int]) -> None
 
 
 def give_back(conn: Connection, import_id: str, planned: NewConversation) -> bool:
-    """Plans the messages again for the conversation that exists in place of the planned one. Returns False if there is
-    none any more.
+    """Plans the messages again for the conversation that exists in place of the planned one. Returns False if that
+    one is gone.
     """
     pair = {"low": planned.low, "high": planned.high}
     row = _OF_TAKEN.row(conn, external_id=planned.external_id, **pair)

@@ -1,7 +1,7 @@
-"""Imports: their bodies in pieces, and how far each of them is.
+"""Imports: their bodies in pieces, and the progress of each.
 
-Whoever works on an import holds the lock on its row, for one step at a time. What the step wrote and the progress that
-it means are one transaction, so a step that is repeated begins where the last one ended.
+A worker holds the lock on an import's row for one step at a time. A step writes its rows and its progress in one
+transaction, so a repeated step begins at the end of the last one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Part = tuple[int, int, int]
 
 
 class Progress(Struct, omit_defaults=True):
-    """``checked``: pieces of the body. ``stage``: what is being written. ``name``: the last user of that stage.
+    """``checked``: pieces of the body. ``stage``: the kind of rows it writes. ``name``: the last user of that stage.
     ``conversation``, ``ms``, ``line``, ``seq``: the last message that was written. ``first_ms`` and ``last_ms``: of the
     messages in new conversations. ``moved``: user ids that were planned -> those that the users have. ``recent``: where
     the last step wrote messages whose ids may be sent again, as (conversation, seq before them, last seq).

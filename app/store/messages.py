@@ -48,7 +48,7 @@ class StoredMessage(Struct, frozen=True):
 
     @property
     def bytes(self) -> int:
-        """The size of what the sender wrote."""
+        """The size of the text and the fields that the sender wrote."""
         text = len((self.body or "").encode())
         return text + len(encode(self.extra)) if self.extra else text
 

@@ -1,6 +1,6 @@
 """Look-ups in the search index. Only the members' rows decide who may see a message.
 
-The index has the terms of a message and, as further lexemes, its conversation, its sender and what it contains, in
+The index has the terms of a message and, as further lexemes, its conversation, its sender and its kinds of content, in
 buckets of messages that follow each other in time (app/core/search_lexemes.py).
 """
 

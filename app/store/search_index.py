@@ -147,7 +147,7 @@ def move_progress(conn: Connection, progress: Progress) -> None:
 
 
 def backfill(conn: Connection, first: int, last: int) -> None:
-    """Has the messages with versions from ``first`` to ``last`` indexed, after what waits for it already."""
+    """Has the messages with versions from ``first`` to ``last`` indexed, after those that wait already."""
     _BACKFILL.run(conn, first=first, last=last)
 
 

@@ -16,7 +16,7 @@ _ADD = HotStatement("""
     WHERE conversation_id = :conversation AND seq = :seq AND deleted_at IS NULL
     ON CONFLICT DO NOTHING
 """)
-# Of the alias s: what ``own_record`` takes after the user and the place of the message.
+# Columns of the alias s: the arguments of ``own_record`` after the user and the place of the message.
 SHADOW_COLUMNS = f"s.kind, s.version, {ms_of('s.sent_at')}, CAST(s.message_id AS text), s.body"
 LASTING = f"JOIN users AS u ON u.id = s.user_id AND {is_shadowed('u')}"
 

@@ -16,8 +16,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 T = TypeVar("T")
 BIGINTS = ARRAY(BigInteger)
 TEXTS = ARRAY(Text)
-# Whoever asks for changes since some time looks this far back: clocks of servers differ, and a change is visible only
-# after its commit.
+# Queries for changes since some time look this far back: clocks of servers differ, and a change is visible only after
+# its commit.
 COMMIT_MARGIN_MS = 10_000
 
 

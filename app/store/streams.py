@@ -76,7 +76,7 @@ def save_texts(conn: Connection, texts: Sequence[tuple[int, int, str]]) -> set[t
 
 
 def untouched(conn: Connection, seconds: float) -> list[tuple[int, int]]:
-    """Returns open streams whose text was not stored for so long."""
+    """Returns open streams whose text was not stored for this time."""
     return [(c, seq) for c, seq in _UNTOUCHED.rows(conn, seconds=seconds)]
 
 

@@ -25,7 +25,7 @@ Reason = Literal["no_device", "failed"]
 
 _DUE = "unnest(CAST(:users AS bigint[]), CAST(:conversations AS bigint[]), CAST(:seqs AS bigint[])) AS due (u, c, s)"
 _MESSAGE = "JOIN messages AS x ON x.conversation_id = c AND x.seq = s AND x.deleted_at IS NULL"
-# Of a suspended user, no device is notified either.
+# No device of a suspended user is notified either.
 _WITHOUT_DEVICE = HotStatement(f"""
     SELECT u, c, s, CAST(x.id AS text), x.sender_id FROM {_DUE} {_MESSAGE}
     JOIN users AS o ON o.id = u AND o.deleted_at IS NULL AND (o.suspended_at IS NULL OR {is_shadowed("o")})

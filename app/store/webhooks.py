@@ -28,7 +28,7 @@ class StoredWebhook(Struct, frozen=True):
 
 
 class StoredDelivery(Struct, frozen=True):
-    """``type`` is None if the event was deleted meanwhile."""
+    """``type`` is None if the event has been deleted since."""
 
     event_id: int
     type: str | None

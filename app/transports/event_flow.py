@@ -78,7 +78,7 @@ class EventFlow:
     # --- the stream
 
     def begin_holding(self) -> None:
-        """From here on, live events collect in the buffer, until ``go_live`` or ``catch_up``."""
+        """Live events collect from now on in the buffer, until ``go_live`` or ``catch_up``."""
         self._catching_up = True
         self._buffer = []
 
@@ -238,7 +238,7 @@ class EventFlow:
 
     def reset(self, epoch: int, version: int) -> None:
         """Sends ``resync``: Redis lost its history, so old positions mean nothing. The client reads its state again.
-        What was held back follows.
+        Events that were held back follow.
         """
         if self.closed or not self.joined:
             return
@@ -257,5 +257,5 @@ class EventFlow:
         self.close(CloseCode.TRY_AGAIN_LATER, Overloaded())
 
     def drop_held(self) -> None:
-        """Forgets what waits: the session has ended."""
+        """Forgets the waiting events: the session has ended."""
         self._buffer = self._after_reset = self._when_live = None

@@ -1,4 +1,4 @@
-"""Adds what a host's server knows about conversations: its own ids, read-only groups, and erasure.
+"""Adds the ids that a host's server gives to conversations, read-only groups, and erasure.
 
 The new columns are nullable or have a constant default, so no row is rewritten. The indexes are built without blocking
 writes, which is no transaction; the migration is safe to run again after a failure.

@@ -1,4 +1,4 @@
-"""Adds imports: the body of a request in pieces, and what it plans until that is written.
+"""Adds imports: the body of a request in pieces, and its plan until that is written.
 
 ``backfill_floor`` bounds the part of the search index that is filled after an import. It has a constant default, so no
 row is rewritten.

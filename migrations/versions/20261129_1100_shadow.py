@@ -1,4 +1,4 @@
-"""Adds shadow suspensions: who has one, the messages that only their sender sees, and the sender's own read mark.
+"""Adds shadow suspensions: the users' flag, the messages that only their sender sees, and the sender's own read mark.
 
 The columns are nullable or have a constant default, so no row is rewritten. The index is built concurrently,
 which is no transaction; it is safe to run again after a failure.

@@ -38,7 +38,7 @@ class Requests:
         self.joined(user_id, conversation_id)
 
     def joined(self, user_id: int, conversation_id: int) -> None:
-        """Ends the request of this group, if there is one: the user has joined, by whatever way."""
+        """Ends the request of this group, if there is one: the user has joined by it or in another way."""
         with writing(self._engine) as connection:
             answered = admissions.answer(connection, user_id, conversation_id)
         if answered:

@@ -1,4 +1,4 @@
-"""Checks the lines of one piece of an import, and plans what they say. Nothing is written but the plan."""
+"""Checks the lines of one piece of an import, and stores a plan of their users, conversations and messages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Limits(NamedTuple):
 
 
 class Plan(Struct):
-    """``skipped``: lines that change nothing, because what they say exists."""
+    """``skipped``: the number of lines that change nothing, because their user, conversation or message exists."""
 
     users: list[PlannedUser] = field(default_factory=list)
     conversations: dict[int, PlannedConversation] = field(default_factory=dict)

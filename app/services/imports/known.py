@@ -1,4 +1,4 @@
-"""What the lines of one piece refer to: everything that exists, and what earlier lines have planned."""
+"""The users and conversations to which the lines of one piece refer: those that exist, and those of earlier lines."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Known:
         return self._directs.get(pair_of(one, other))
 
     def add(self, conversation: KnownConversation) -> None:
-        """Notes what a line plans, for the lines after it."""
+        """Notes the conversation that a line plans, for the lines after it."""
         if conversation.external_id is not None:
             self._conversations[conversation.external_id] = conversation
         if conversation.low and conversation.high:

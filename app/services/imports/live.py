@@ -1,7 +1,7 @@
 """Messages of an import in conversations that exist: they go through the log, behind the messages that are there.
 
-So they take the next seqs, whoever else writes, and members who are online get them at once. They notify nobody, and
-whoever had read everything before them has read them too.
+They take the next seqs, even while others write, and members who are online get them at once. They notify nobody. They
+count as read for members who had read everything before them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LogBusyError(Exception):
 
 
 class LiveMessages:
-    """``append`` sends messages, ``change`` moves marks and tells members."""
+    """``append`` sends messages, ``change`` moves marks and sends events to members."""
 
     def __init__(self, *, redis: Redis, append: WorkerChanges, change: WorkerChanges) -> None:
         self._redis = redis
@@ -65,9 +65,9 @@ class LiveMessages:
         progress.done += len(messages)
         return bool(messages)
 
-    def tell_next(self, conn: Connection, found: StoredImport) -> bool:
-        """Tells the next members of new conversations that they have others than before. Returns whether there may be
-        more. Whoever was never online loads everything when they first are.
+    def announce_next(self, conn: Connection, found: StoredImport) -> bool:
+        """Sends an event to the next members of new conversations, so that they see these at once. Returns whether
+        there may be more. Users who were never online get no event: they load everything when they first come.
         """
         self._wait_for_room()
         members = import_live.new_members(conn, found.id, found.progress.seq, MEMBERS_AT_ONCE)

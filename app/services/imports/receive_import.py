@@ -32,7 +32,7 @@ SLICE_BYTES = 32 * 1024  # takes half a millisecond to compress
 
 def receive_import(blocks: Iterable[bytes], *, engine: Engine, server_key: str) -> str:
     """Returns the id of the new import. Raises Invalid for a body without lines, RateLimited if too many imports are
-    unfinished; Overloaded, and whatever ``blocks`` raises.
+    unfinished, Overloaded, and any error of ``blocks``.
     """
     import_id = str(uuid.uuid4())
     with writing(engine) as conn:

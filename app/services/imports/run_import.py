@@ -128,7 +128,7 @@ class ImportRunner:
         if stage == "live":
             return self._live.write_next(conn, found)
         if stage == "tell":
-            return self._live.tell_next(conn, found)
+            return self._live.announce_next(conn, found)
         return steps.clean_up(conn, found)
 
 

@@ -104,8 +104,8 @@ def _usernames(user: NewUser) -> Iterator[str]:
 
 
 def write_messages(conn: Connection, found: StoredImport) -> tuple[list[Moved], bool]:
-    """Writes the next messages of new conversations, and the conversations that are complete with them. Returns what
-    was written, and whether there may be more.
+    """Writes the next messages of new conversations, and the conversations that are complete with them. Returns
+    where it wrote, and whether there may be more.
     """
     progress = found.progress
     moved = import_writes.move_messages(conn, found.id, progress, MESSAGES_AT_ONCE)
@@ -178,7 +178,7 @@ def index_later(conn: Connection, progress: Progress) -> None:
 
 
 def clean_up(conn: Connection, found: StoredImport) -> bool:
-    """Deletes what is left of the plan. Returns whether there may be more."""
+    """Deletes the rest of the plan. Returns whether there may be more."""
     if import_plans.delete_some_messages(conn, found.id, DELETED_AT_ONCE):
         return True
     import_plans.delete_rest(conn, found.id)

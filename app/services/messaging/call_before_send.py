@@ -1,4 +1,4 @@
-"""How the hook before sending is called: by HTTP, or as a function of an installed package."""
+"""Calls the hook before sending: by HTTP, or as a function of an installed package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUP = "parley.before_send"
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 CUT_AFTER_SECONDS = 0.05  # after the time limit, so that the request is overdue by then
 _DERIVED_FOR = b"parley: the secret of the hook before sending"
-# Runs a function in a real thread and waits up to so many seconds for its result. Raises TimeoutError.
+# Runs a function in a real thread and waits for its result, at most for these seconds. Raises TimeoutError.
 RunInThread = Callable[[Call, list[dict[str, Any]], float], Any]
 
 

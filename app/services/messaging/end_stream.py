@@ -1,7 +1,7 @@
-"""Ends a stream: no more text is taken, and the message gets its final text through the log.
+"""Ends a stream: it takes no further text, and the message gets its final text through the log.
 
-First the stream is closed, which is atomic (message_log/lua/stream.lua); its text then stands still and can be read. If
-the process dies between the two steps, the sweep ends the stream (services/messaging/sweep_streams.py).
+First the stream is closed, which is atomic (message_log/lua/stream.lua). Then its text no longer changes and can be
+read. If the process dies between the two steps, the sweep ends the stream (services/messaging/sweep_streams.py).
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def place_of(id_: str, *, engine: Engine) -> Place:
 
 
 def read_current(place: Place, *, engine: Engine, redis: Redis) -> Current | None:
-    """Returns a message with its present text, whoever sees it. None if there is none at this place."""
+    """Returns the message with its present text, or None. Messages that only one user sees are returned as well."""
     with redis_errors_as_overloaded():
         tail = read_tail(redis, [place[0]])
     found = Messages(0, sees_all=True)

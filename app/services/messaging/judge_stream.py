@@ -1,7 +1,7 @@
-"""Asks the hook before sending about the whole text of a stream, when it ends.
+"""Calls the hook before sending with the whole text of a stream, when it ends.
 
-At its beginning, the hook saw a message without text. Members who are online have read the text as it grew; what is
-stored for good, what others read later, and what devices are notified of is decided here.
+At its beginning, the hook saw a message without text. Members who are online have read the text as it grew. The
+decision here is about the text that is stored, that others read later, and that devices show in notifications.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class StreamJudge:
         self._redis = redis
 
     def judge(self, view: View, text: str | None) -> JudgedEnd:
-        """Returns what the hook decides about a message that ends with this text, or (None) with the one it has. May
+        """Returns the hook's decision about a message that ends with this text, or (None) with the one it has. May
         block. Raises Rejected if the hook does not answer and BEFORE_SEND_FAILURE says that this refuses: the stream
         can end later. Raises Overloaded.
         """
@@ -55,6 +55,6 @@ class StreamJudge:
         return JudgedEnd(rewritten if isinstance(rewritten, str) else text, verdict.metadata)
 
     def _is_from_host(self, view: View) -> bool:
-        """Returns whether the host's server began the stream. If Redis lost that, the hook is asked."""
+        """Returns whether the host's server began the stream. If Redis lost that, the hook is called."""
         with redis_errors_as_overloaded():
             return self._redis.hget(keys.stream(view["conversationId"], view["seq"]), "g") is not None

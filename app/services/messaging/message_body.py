@@ -9,7 +9,7 @@ from app.core.records import MessageBody
 def new_body(
     command: SendMessage, message_id: str, user_id: int, receiver_id: int | None, *, silent: bool
 ) -> MessageBody:
-    """``receiver_id`` is set only in a direct conversation. What the message refers to is added later."""
+    """``receiver_id`` is set only in a direct conversation. References of the message are added later."""
     body = MessageBody(
         id=message_id,
         sender_id=user_id or None,

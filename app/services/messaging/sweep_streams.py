@@ -1,4 +1,4 @@
-"""Stores the text of open streams from time to time, and ends those that nobody writes any more.
+"""Stores the text of open streams from time to time, and ends those whose writer is gone.
 
 A stream is over if nothing was added for ``IDLE_SECONDS``, or if Redis lost it: then it ends with the text that
 Postgres has. If the hook before sending refuses that text, the message is deleted. Safe to run at any time, and twice.
@@ -108,4 +108,4 @@ def _place(text: bytes) -> Place:
 
 
 def _mention_nobody(_conversation_id: int, _author: int, _body: MessageBody) -> None:
-    """Its writer is gone and decides on nothing any more, so the text names nobody."""
+    """The writer is gone and cannot confirm the text, so it mentions nobody."""

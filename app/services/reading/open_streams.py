@@ -19,7 +19,7 @@ from app.redis_calls import redis_errors_as_overloaded
 
 
 def show_open_streams(redis: Redis, views: Iterable[View]) -> None:
-    """Sets ``message`` and ``length`` of those messages that are open streams; without any, asks nobody."""
+    """Sets ``message`` and ``length`` of those messages that are open streams; without any, Redis is not called."""
     growing = [view for view in views if "streaming" in view]
     if not growing:
         return

@@ -1,4 +1,4 @@
-"""Quotations: what a reply shows of the message that it replies to. Only users who may read that message see them."""
+"""Quotations: the part of a message that a reply to it shows. Only users who may read that message see them."""
 
 from __future__ import annotations
 

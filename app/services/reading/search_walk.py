@@ -4,8 +4,8 @@ Invariants
 * Messages that the indexer has not seen come first; their texts are read. Then come the buckets, the newest first. A
   message that was changed since it was indexed is at its place in its bucket, with the text that it has now.
 * Each result has a position. A later page begins there, so no message is returned twice and none is left out.
-* Between two look-ups, which are short, the walk stops if its time is over. The messages that are not indexed and the
-  first look-up are always looked at, so a search among few messages is complete even on a busy machine.
+* Between two look-ups, which are short, the walk stops if its time is over. It always makes the first look-up and
+  reads the messages that are not indexed, so a search among few messages is complete even on a busy machine.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from app.store.engine import reading, writing
 from app.store.webhook_queue import retry_now
 from app.store.webhooks import StoredDelivery, StoredWebhook
 
-# How long one call of ``replay`` may delete ended deliveries.
+# One call of ``replay`` deletes ended deliveries for at most this time.
 REPLAY_SECONDS = 3.0
 
 

@@ -42,7 +42,7 @@ class Lane(NamedTuple):
 
 
 class LaneEnded(NamedTuple):
-    """``gone``: the receiver wants no more. ``failed``: the last attempt failed."""
+    """``gone``: the receiver wants no further deliveries. ``failed``: the last attempt failed."""
 
     outcome: LaneOutcome
     gone: bool
@@ -120,7 +120,7 @@ class LaneSender:
         return LaneEnded(done, gone, failed=bool(outcomes) and outcomes[-1].state != "delivered")
 
     def _deliver(self, target: Target, due: Due, data: bytes) -> tuple[Outcome, bool]:
-        """Makes one attempt. Returns its outcome, and whether the receiver wants no more."""
+        """Makes one attempt. Returns its outcome, and whether the receiver wants no further deliveries."""
         if due.type is None or due.created_ms is None:
             return Outcome(target.id, due.event_id, "failed", due.attempts, None, EXPIRED), False
         body = event_json(due.event_id, due.type, due.created_ms, data)

@@ -20,7 +20,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Sent(NamedTuple):
-    """``gone``: the receiver wants no more deliveries."""
+    """``gone``: the receiver wants no further deliveries."""
 
     result: Literal["delivered", "gone", "failed"]
     status: int = 0

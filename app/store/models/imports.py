@@ -1,4 +1,4 @@
-"""Imports: what a host's server sends to be written, from its first byte until all of it is written.
+"""Imports: the bodies that a host's server sends, from their first byte until all is written.
 
 The tables below ``imports`` are work in progress: their rows are deleted as they are used.
 """

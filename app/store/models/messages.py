@@ -62,7 +62,7 @@ class Message(Base):
             postgresql_include=["sender_id"],
             postgresql_where="deleted_at IS NOT NULL",
         ),
-        # Of others, these are not unread either.
+        # Messages that only their sender sees: for others, they do not count as unread.
         Index(
             "ix_messages_shadow",
             "conversation_id",

@@ -13,7 +13,7 @@ from app.store.models.base import Base, Milliseconds
 class Stream(Base):
     """An open stream. ``touched_at`` is when its text was last stored. The row goes when the stream ends.
 
-    Redis knows the open streams as well. From this table they are ended after Redis lost them.
+    Redis has the open streams as well; this table serves to end them if Redis loses them.
     """
 
     __tablename__ = "streams"
