@@ -32,7 +32,7 @@ def test_message_that_arrives_during_the_removal_is_erased(
 ) -> None:
     monkeypatch.setattr(module, "enqueue_erasure", lambda _: None)
     with writing(engine) as conn:
-        made = store.create_host_group(conn, "deleted-meanwhile", {"name": "Orders"}, [])
+        made = store.create_host_group(conn, "room-to-delete", {"name": "Orders"}, [])
         assert made is not None
         found = store.find_by_id(conn, made)
     assert found is not None

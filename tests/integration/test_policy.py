@@ -85,7 +85,7 @@ def ws_send(client: WsClient, conversation_id: int, message: str = "hello") -> A
     return client.command("send_message", data).data
 
 
-def test_writing_is_asked_about_with_every_message(stack: Stack, user: Callable[[str], Any], host: HostClient) -> None:
+def test_policy_is_called_for_every_message(stack: Stack, user: Callable[[str], Any], host: HostClient) -> None:
     ann, ben = user("Ann"), user("Ben")
     conversation = ann.direct(ben.id)["id"]
     sent = ann.send(conversation_id=conversation, message="allowed")
@@ -135,7 +135,7 @@ def test_stream_goes_on_only_while_the_policy_allows_it(stack: Stack, user: Call
         wait_until(lambda: not is_refused(), 30, "the policy")
 
 
-def test_policy_knows_the_other_person_and_strangers_learn_nothing(user: Callable[[str], Any]) -> None:
+def test_policy_gets_the_other_person_and_strangers_learn_nothing(user: Callable[[str], Any]) -> None:
     ann, closed, muted = user("Ann"), user("Open"), user("Muted stranger")
     conversation = ann.direct(closed.id)["id"]
     ann.send(conversation_id=conversation)
@@ -159,7 +159,7 @@ def test_policy_that_fails_refuses_for_now(user: Callable[[str], Any], name: str
     assert ann.send(conversation_id=conversation)["status"] == "stored"
 
 
-def test_adding_and_joining_are_asked_about(user: Callable[[str], Any]) -> None:
+def test_policy_is_called_for_adding_and_joining(user: Callable[[str], Any]) -> None:
     boss, lead, shy, guest = user("Boss"), user("Lead"), user("Shy One"), user("Guest")
     new = {"kind": "group", "name": "Team", "memberIds": [shy.id]}
     refusal("forbidden", lambda: lead.json("POST", "/conversations", json=new))

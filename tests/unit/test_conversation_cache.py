@@ -87,7 +87,7 @@ def test_fault_of_the_store_reaches_every_waiting_caller(caplog: pytest.LogCaptu
 
 
 @in_own_hub
-def test_state_of_an_epoch_that_ended_meanwhile_is_read_again() -> None:
+def test_state_of_an_epoch_that_ended_during_the_read_is_read_again() -> None:
     """Otherwise Redis would get members and counters that Postgres had before the new epoch began."""
     with memory_gateway() as gateway:
         gateway.store.add_direct(PAIR, ANN, BEN)

@@ -55,7 +55,7 @@ def test_derived_ids_depend_on_what_the_line_says():
     assert len({id_of(**{**said, **change}) for change in [{}, *different]}) == 1 + len(different)
 
 
-def test_unknown_fields_of_a_line_are_named_and_nul_is_refused():
+def test_unknown_fields_of_a_line_are_listed_and_nul_is_refused():
     assert decode_line(b'{"type": "user", "externalId": "a", "shape": 1}')[1] == ["shape"]
     with pytest.raises(Invalid):
         decode_line(b'{"type": "user", "externalId": "a", "displayName": "a\\u0000"}')

@@ -95,7 +95,7 @@ def test_profile_is_read_and_cleaned() -> None:
     assert claims.locale == "de-AT"
 
 
-def test_absent_claims_say_nothing_and_empty_ones_remove() -> None:
+def test_absent_claims_change_nothing_and_empty_ones_remove_values() -> None:
     claims = read()
     assert (claims.display_name, claims.avatar_url, claims.email, claims.locale) == ("", UNSET, UNSET, UNSET)
     for empty in ("", "  "):

@@ -22,7 +22,7 @@ def send(gateway: MemoryGateway, replies: Replies, text: str, id_: str) -> None:
 @pytest.mark.parametrize("is_hydrated", [True, False])
 @in_own_hub
 def test_repetition_that_waited_during_the_loss_is_looked_up_again(is_hydrated: bool) -> None:
-    """When it was submitted, Redis still had the mark of its id, so nobody asked Postgres about it."""
+    """When it was submitted, Redis still had the mark of its id, so it was not looked up in Postgres."""
     with memory_gateway() as gateway:
         gateway.store.add_direct(PAIR, ANN, BEN)
         replies, repeated, new = Replies(), make_uuid7(now_ms()), make_uuid7(now_ms())

@@ -30,7 +30,7 @@ GROUP = Message(7, "id", 3, 1, "Ann", "Club", "Hello", None, "2026-01-01T00:00:0
         ([], None),
     ],
 )
-def test_first_language_that_has_a_catalogue_is_taken(tags: list[str], language: str | None) -> None:
+def test_first_language_that_has_a_catalogue_is_used(tags: list[str], language: str | None) -> None:
     assert best_language(tags) == language
 
 

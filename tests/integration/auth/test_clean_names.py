@@ -84,7 +84,7 @@ def test_old_names_are_cleaned_once(
     assert runner.invoke(args=["clean-names"]).output == "Cleaned names: 0 of users, 0 of groups, 0 of files.\n"
 
 
-def test_name_that_changes_meanwhile_is_kept(
+def test_name_that_changes_during_the_cleaning_is_kept(
     parley: Container, stored: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = stored["users"][0]

@@ -156,7 +156,7 @@ def test_bad_claims_do_not_refuse_the_token(host: Api) -> None:
     assert me(host, token("4711", 2, **bad)) == user
 
 
-def test_local_accounts_beside_a_shared_secret(make_api: MakeApp) -> None:
+def test_local_accounts_and_tokens_of_the_host_work_side_by_side(make_api: MakeApp) -> None:
     both = make_api(jwt_shared_secret=SECRET, jwt_issuer=ISSUER, jwt_audience=AUDIENCE, local_accounts=True)
     local = both.register()
     assert me(both, local.access)["id"] == local.id

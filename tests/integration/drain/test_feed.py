@@ -51,7 +51,7 @@ def shown(event: FeedEvent) -> tuple[str, dict[str, Any]]:
 
 
 def test_nothing_is_written_until_a_host_wants_events_and_then_nothing_is_missed(log: LogAndStore) -> None:
-    """The same drain goes on: it learns from the store that somebody asked."""
+    """The same drain goes on: it reads in Postgres that the feed has begun."""
     with writing(log.engine) as conn:
         conn.exec_driver_sql("UPDATE log_state SET feeding = false")
     conversation, ann, _ = add_pair(log.engine)
@@ -119,7 +119,7 @@ def test_rejected_message_is_no_event(log: LogAndStore, before: int) -> None:
     assert [event.type for event in events(log, before)] == ["message.created"]
 
 
-def test_change_of_a_group_is_its_message_and_what_it_says(log: LogAndStore, before: int) -> None:
+def test_change_of_a_group_is_an_event_beside_its_system_message(log: LogAndStore, before: int) -> None:
     group = new_group(log)
 
     def change(seq: int, system: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def test_change_of_a_group_is_its_message_and_what_it_says(log: LogAndStore, bef
     assert found[5][1] == {"conversationId": group.id, "userId": group.ben, "by": group.ann, "seq": 3}
 
 
-def test_filter_by_type_goes_on_behind_everything_it_has_looked_at(log: LogAndStore, before: int) -> None:
+def test_next_page_of_one_type_begins_after_all_events_that_were_read(log: LogAndStore, before: int) -> None:
     group = new_group(log)
     group.store(group.message(Kind.MESSAGE, message="first"), group.reaction(on=True), group.reaction(on=False))
     with reading(log.engine) as conn:
@@ -189,7 +189,7 @@ def test_reader_of_one_type_sees_that_events_were_deleted_before_a_page_of_other
     assert after.lost is UNSET
 
 
-def test_reader_learns_that_events_were_deleted(log: LogAndStore, before: int) -> None:
+def test_page_shows_that_events_before_it_were_deleted(log: LogAndStore, before: int) -> None:
     group = new_group(log)
     group.store(group.message(Kind.MESSAGE, message="first"), group.reaction(on=True))
     with writing(log.engine) as conn:

@@ -124,7 +124,7 @@ def test_two_imports_of_one_file_at_the_same_time(world: ImportWorld, sample: Sa
 # --- users
 
 
-def test_user_who_was_created_meanwhile_gets_the_messages(world: ImportWorld, sample: Sample) -> None:
+def test_user_who_was_created_after_the_check_gets_the_messages(world: ImportWorld, sample: Sample) -> None:
     import_id = world.begin(sample.lines)
     world.run_to(import_id, "users")
     ann = put_user(world, sample.ann, display_name="Ann")
@@ -134,7 +134,7 @@ def test_user_who_was_created_meanwhile_gets_the_messages(world: ImportWorld, sa
     assert [tuple(row) for row in found] == [(ann, "Ann")]
 
 
-def test_user_name_that_was_taken_meanwhile(world: ImportWorld, sample: Sample) -> None:
+def test_user_name_that_was_taken_after_the_check_is_replaced(world: ImportWorld, sample: Sample) -> None:
     name = f"n{uuid.uuid4().hex[:12]}"
     import_id = world.begin([user(sample.ann, username=name), user(sample.ben, displayName="Ben", username=f"{name}b")])
     world.run_to(import_id, "users")
@@ -146,7 +146,7 @@ def test_user_name_that_was_taken_meanwhile(world: ImportWorld, sample: Sample) 
     assert (username[:2], shown) == ("h-", name)
 
 
-def test_user_who_was_deleted_meanwhile_is_no_member(world: ImportWorld, sample: Sample) -> None:
+def test_user_who_was_deleted_after_the_check_is_no_member(world: ImportWorld, sample: Sample) -> None:
     """The account's memberships have ended already."""
     ann = put_user(world, sample.ann)
     import_id = world.begin(sample.lines[1:])
@@ -162,7 +162,9 @@ def test_user_who_was_deleted_meanwhile_is_no_member(world: ImportWorld, sample:
 
 
 @pytest.mark.parametrize("stage", ["users", "messages", "rest"])
-def test_group_that_was_created_meanwhile_gets_the_messages(world: ImportWorld, sample: Sample, stage: str) -> None:
+def test_group_that_was_created_after_the_check_gets_the_messages(
+    world: ImportWorld, sample: Sample, stage: str
+) -> None:
     name = sample.empty if stage == "rest" else sample.one
     import_id = world.begin(sample.lines)
     world.run_to(import_id, stage)
@@ -175,7 +177,9 @@ def test_group_that_was_created_meanwhile_gets_the_messages(world: ImportWorld, 
     assert [one for one, *_ in world.conversations(sample.ann)[name]["members"]] == [sample.ann]
 
 
-def test_direct_conversation_that_was_opened_meanwhile_gets_the_messages(world: ImportWorld, sample: Sample) -> None:
+def test_direct_conversation_that_was_opened_after_the_check_gets_the_messages(
+    world: ImportWorld, sample: Sample
+) -> None:
     """Also between users who were created after the check."""
     import_id = world.begin(sample.lines)
     world.run_to(import_id, "users")
@@ -186,7 +190,7 @@ def test_direct_conversation_that_was_opened_meanwhile_gets_the_messages(world: 
     assert len(world.log.texts(made)) == EACH
 
 
-def test_group_that_was_made_and_deleted_meanwhile_does_not_come_back(world: ImportWorld, sample: Sample) -> None:
+def test_group_that_was_made_and_deleted_after_the_check_stays_deleted(world: ImportWorld, sample: Sample) -> None:
     import_id = world.begin(sample.lines)
     world.run_to(import_id, "messages")
     made = world.add_group(sample.one)
@@ -218,7 +222,7 @@ def test_group_that_disappears_while_its_place_is_looked_up(
     assert everything_is_there(world, sample)
 
 
-def test_direct_conversation_that_got_another_name_meanwhile_keeps_it(world: ImportWorld, sample: Sample) -> None:
+def test_direct_conversation_that_got_a_name_after_the_check_keeps_it(world: ImportWorld, sample: Sample) -> None:
     ann, ben, name = put_user(world, sample.ann), put_user(world, sample.ben), new_id("pair")
     made = add_direct(world.engine, ann, ben)
     direct = {"type": "conversation", "externalId": name, "kind": "direct", "members": [sample.ann, sample.ben]}
