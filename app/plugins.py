@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from app.config import ConfigError
 
@@ -32,7 +32,7 @@ def load_kinds(group: str, kind_type: type[K], built_in: Iterable[K]) -> dict[st
     """
     kinds = {kind.name: kind for kind in built_in}
     for entry_point in entry_points(group=group):
-        kind = _load(group, entry_point, kind_type)
+        kind = _kind(group, entry_point, kind_type)
         if not _NAME.fullmatch(kind.name):
             raise ConfigError(f"{group}: {kind.name!r} is not a name of lower-case letters, digits, '_' and '-'.")
         if kind.name in kinds:
@@ -41,11 +41,16 @@ def load_kinds(group: str, kind_type: type[K], built_in: Iterable[K]) -> dict[st
     return kinds
 
 
-def _load(group: str, entry_point: EntryPoint, kind_type: type[K]) -> K:
+def loaded(entry_point: EntryPoint) -> Any:
+    """Returns the object that an entry point names. Raises ConfigError."""
     try:
-        kind = entry_point.load()
+        return entry_point.load()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{group}: {entry_point.value} cannot be loaded: {error}.") from error
+        raise ConfigError(f"{entry_point.group}: {entry_point.value} cannot be loaded: {error}.") from error
+
+
+def _kind(group: str, entry_point: EntryPoint, kind_type: type[K]) -> K:
+    kind = loaded(entry_point)
     if not isinstance(kind, kind_type):
         raise ConfigError(f"{group}: {entry_point.value} is not a {kind_type.__name__}.")
     return kind

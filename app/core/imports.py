@@ -20,14 +20,13 @@ from app.core.host_conversations import HostConversationPatch
 from app.core.host_messages import HostSend
 from app.core.host_users import HostUser
 from app.core.invalid_input import UNDECODABLE, invalid_from, refuse_nul
-from app.core.records import HOST
 from app.core.times import ms_of_time
 from app.core.unknown_fields import take_unknown
 
 MAX_ERRORS = 100  # of one import; nothing is checked after them
 MAX_LINE_BYTES = 1024 * 1024
-# Host and server may differ by this much. Later times are not of history.
-CLOCK_AHEAD_MS = 60_000
+# The clocks of host and server may differ by this much. Messages with a later time are refused.
+HOST_CLOCK_AHEAD_MS = 60_000
 LINE = "line"  # the field that errors name if no single field is wrong
 
 # Messages that are imported into new conversations have versions of their own, in the order of their times. All of
@@ -53,7 +52,7 @@ class MessageLine(HostSend, tag_field="type", tag="message", frozen=True, kw_onl
     def sent_ms(self, now_ms: int) -> int:
         """Raises Invalid."""
         ms = ms_of_time(self.sent_at, "sentAt", needs_zone=True)
-        if not 0 < ms <= now_ms + CLOCK_AHEAD_MS:
+        if not 0 < ms <= now_ms + HOST_CLOCK_AHEAD_MS:
             raise Invalid.field("sentAt", "must be after 1970 and not in the future")
         return ms
 
@@ -114,12 +113,11 @@ def version_of(sent_ms: int, line: int = 0) -> int:
     return sent_ms * VERSIONS_PER_MS + line % VERSIONS_PER_MS
 
 
-def refuse_attachments(line: MessageLine) -> None:
-    """Raises Invalid: files belong to a conversation that exists, and to a user who uploaded them."""
+def check_place_and_files(line: MessageLine) -> None:
+    """Raises Invalid for a line without a conversation, and for files: they belong to a conversation that exists and to
+    the user who uploaded them.
+    """
     if line.attachments:
         raise Invalid.field("attachments", "cannot be imported")
     if line.sender is None and line.recipient is None and line.conversation is None:
         raise Invalid.field("conversation", "is required")
-
-
-__all__ = ["HOST", "Line"]

@@ -95,6 +95,11 @@ def stream(conversation_id: int, seq: int) -> str:
     return f"{PREFIX}s:{conversation_id}:{seq}"
 
 
+def open_stream(conversation_id: int, seq: int) -> str:
+    """The stream's member of ``STREAMS``."""
+    return f"{conversation_id}:{seq}"
+
+
 def stream_text(conversation_id: int, seq: int) -> str:
     """string: the text of a stream so far; expires a day after the last append, or soon after the end"""
     return f"{PREFIX}sx:{conversation_id}:{seq}"

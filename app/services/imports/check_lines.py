@@ -19,8 +19,8 @@ from app.core.imports import (
     LineError,
     MessageLine,
     UserLine,
+    check_place_and_files,
     decode_line,
-    refuse_attachments,
 )
 from app.core.records import HOST
 from app.core.unknown_fields import refusal_of
@@ -209,7 +209,7 @@ class _Planner:
     # --- messages
 
     def _candidate(self, number: int, line: MessageLine, known: Known) -> _Candidate:
-        refuse_attachments(line)
+        check_place_and_files(line)
         command = line.checked(self._limits.max_text)
         sent_ms = line.sent_ms(self._now_ms)
         sender = HOST if line.sender is None else known.user(line.sender, "sender", number)

@@ -10,6 +10,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from msgspec import UNSET
 from sqlalchemy import Engine
@@ -63,23 +64,12 @@ def show_import(import_id: str, *, engine: Engine) -> ImportView:
     progress, status = found.progress, found.state
     return ImportView(
         import_id=found.id,
-        status=_state(status),
+        status=cast(State, status),
         done=progress.done if status in ("running", "done") else 0,
         total=found.total,
         errors=progress.errors,
         ignored=progress.ignored or UNSET,
     )
-
-
-def _state(text: str) -> State:
-    states: dict[str, State] = {
-        "pending": "pending",
-        "checking": "checking",
-        "running": "running",
-        "done": "done",
-        "failed": "failed",
-    }
-    return states[text]
 
 
 def _store(import_id: str, blocks: Iterable[bytes], engine: Engine) -> tuple[int, int]:

@@ -15,6 +15,7 @@ import msgspec
 
 from app.config import ConfigError, Settings
 from app.core.webhook_signature import SECRET_BYTES, key_of, secret_of, signed_headers
+from app.plugins import loaded
 from app.push.guarded_pools import GuardedPools
 from app.services.messaging.before_send import CALLS_AT_ONCE, Call
 
@@ -37,10 +38,7 @@ def before_send_call(settings: Settings, run_in_thread: RunInThread) -> Call | N
         return HttpHook(settings.before_send_url, before_send_secret(settings), settings.before_send_timeout)
     if not found:
         return None
-    try:
-        function = found[0].load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{GROUP}: {found[0].value} cannot be loaded: {error}.") from error
+    function = loaded(found[0])
     if not callable(function):
         raise ConfigError(f"{GROUP}: {found[0].value} is not a function.")
     return lambda messages: run_in_thread(function, messages, settings.before_send_timeout)

@@ -89,13 +89,13 @@ class StreamSweeper:
         with reading(self._engine) as connection:
             places = streams.untouched(connection, self._idle_seconds)
         for place in places:
-            if self._redis.zscore(keys.STREAMS, "{}:{}".format(*place)) is None:
+            if self._redis.zscore(keys.STREAMS, keys.open_stream(*place)) is None:
                 self._end(place)
 
     def _forget(self, place: Place) -> None:
         """The message was deleted, or it has ended."""
         pipe = self._redis.pipeline(transaction=False)
-        pipe.zrem(keys.STREAMS, "{}:{}".format(*place))
+        pipe.zrem(keys.STREAMS, keys.open_stream(*place))
         pipe.srem(keys.open_streams(place[0]), place[1])
         pipe.execute()
         with writing(self._engine) as connection:
