@@ -94,7 +94,7 @@ OWN_OPERATIONS: tuple[Operation, ...] = (
     ),
     _of_own_view("DELETE", "/draft", "deleteDraft", "Delete your draft. Without a draft, nothing changes"),
     _of_own_view("PUT", "/unread", "markUnread", "Show a conversation as unread on your own devices"),
-    _of_own_view("DELETE", "/unread", "unmarkUnread", "Show a conversation no longer as unread, unless it is"),
+    _of_own_view("DELETE", "/unread", "unmarkUnread", "Stop showing a conversation as unread, unless it is"),
     _of_own_view(
         "POST",
         "/clear",

@@ -36,7 +36,7 @@ def parse_inline(text: str) -> list[Node]:
 
 
 class _Scan:
-    """Goes once over the text. ``_nodes`` are the nodes so far; an open mark is a text node until it is closed."""
+    """Reads the text once. ``_nodes`` are the nodes so far; an open mark is a text node until it is closed."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -78,7 +78,7 @@ class _Scan:
         return address.end
 
     def _special(self, sign: str, at: int) -> int:
-        """Handles the sign at ``at``. Returns where to go on."""
+        """Handles the sign at ``at``. Returns the index where parsing goes on."""
         end = at + len(sign)
         if sign == "\n\n":
             self._open.clear()

@@ -58,7 +58,7 @@ def shown(name: str) -> str:
 
 
 def is_plain(name: str) -> bool:
-    """Returns whether all of the name shows, and it shows something. Surrounding space does not matter."""
+    """Returns whether every character of the name shows, apart from surrounding space. There must be at least one."""
     return shown(name) == unicodedata.normalize("NFC", name.strip()) != ""
 
 

@@ -115,7 +115,7 @@ def _new(count: int, texts: Texts) -> str:
 
 
 def _attached(message: Message, texts: Texts) -> str:
-    """Returns words for the attachments; an empty text if there are none."""
+    """Returns a text about the attachments; an empty one if there are none."""
     match message.attached:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""Conversations: the state that Redis is filled with, and members' lists."""
+"""Conversations: the state that is written to Redis, and the lists of members' conversations."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class StoredName(NamedTuple):
 
 
 def users_after(conn: Connection, last: int, limit: int) -> list[StoredName]:
-    """Without deleted users, who share one name."""
+    """Leaves out deleted users, because they share one name."""
     names = select(User.id, User.display_name, User.username).where(User.id > last, User.deleted_at.is_(None))
     return _page(conn, names.order_by(User.id).limit(limit))
 

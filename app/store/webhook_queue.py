@@ -253,7 +253,7 @@ def switch_off(conn: Connection, ids: Sequence[int], reason: str) -> list[int]:
 
 
 def switch_off_failing(conn: Connection, seconds: float, reason: str) -> list[int]:
-    """Switches webhooks off that have only failed for ``seconds``. Returns them."""
+    """Switches off webhooks whose deliveries have all failed for ``seconds``. Returns those webhooks."""
     return [id_ for (id_,) in _FAILED_TOO_LONG.rows(conn, seconds=seconds, reason=reason)]
 
 

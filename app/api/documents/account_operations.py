@@ -101,7 +101,7 @@ ACCOUNT_OPERATIONS: tuple[Operation, ...] = (
         "unsuspendUser",
         "End the suspension of a user. Only for administrators",
         ADMINISTRATION,
-        {204: Answered("The user is not suspended; also if the user never was")},
+        {204: Answered("The user is not suspended, whether or not there was a suspension")},
         errors=(MISSING, LIMITED),
     ),
     Operation(

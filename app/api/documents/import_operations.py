@@ -17,7 +17,7 @@ IMPORT_OPERATIONS: tuple[Operation, ...] = (
         IMPORTS,
         "beginImport",
         "Import users, conversations and messages with their dates: one JSON object per line",
-        {202: Answered("The body is here. It is checked as a whole, then written", ImportTaken)},
+        {202: Answered("The body has arrived. All of it is checked, then written", ImportTaken)},
         body=Line,
         body_type="application/x-ndjson",
     ),
@@ -25,7 +25,7 @@ IMPORT_OPERATIONS: tuple[Operation, ...] = (
         "GET",
         f"{IMPORTS}/{{importId}}",
         "showImport",
-        "Show how far an import is, and which lines are wrong",
+        "Show the progress of an import, and its wrong lines",
         {200: Answered("The import", ImportView)},
     ),
 )

@@ -96,7 +96,7 @@ SERVER_OPERATIONS: tuple[Operation, ...] = (
         f"{USER}/suspension",
         "unsuspendHostUser",
         "End the suspension of a user",
-        {204: Answered("The user is not suspended; also if the user never was")},
+        {204: Answered("The user is not suspended, whether or not there was a suspension")},
     ),
     _of_conversations(
         "PUT",

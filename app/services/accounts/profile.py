@@ -87,7 +87,7 @@ def _checked_status(patch: ProfilePatch) -> dict[str, Any]:
 
 
 def _shows_status(profile: Profile) -> bool:
-    """Fewer or more people than before may see the status."""
+    """After this change, other people than before may see the status."""
     return profile.status is not UNSET or profile.do_not_disturb_until is not UNSET
 
 

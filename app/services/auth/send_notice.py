@@ -1,4 +1,4 @@
-"""Sends a mail about a change of an account's sign-in, so that its owner notices the change of a thief."""
+"""Sends a mail about a change of an account's sign-in, so that its owner notices a change that a thief made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows conversations to the host's server: with the members, if there are at most 100, and nobody's own view."""
+"""Shows conversations to the host's server: with up to 100 members, and without any member's own view."""
 
 from __future__ import annotations
 

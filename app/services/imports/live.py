@@ -137,7 +137,7 @@ def _operation(message: LiveMessage) -> Operation:
 
 
 def _runs(seqs: Sequence[int]) -> Iterator[Run]:
-    """Yields the first and the last seq of each run without a gap. Others' messages are in the gaps."""
+    """Yields the first and the last seq of each run without a gap. Messages of other users are in the gaps."""
     for _, group in groupby(enumerate(seqs), key=lambda one: one[1] - one[0]):
         run = [seq for _, seq in group]
         yield run[0], run[-1]

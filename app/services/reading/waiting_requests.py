@@ -57,7 +57,7 @@ class WaitingRequests:
         return [request_event(_ended(one) if isinstance(one, int) else _begun(one)) for one in shown]
 
     def announce(self, conversation_id: int, user_ids: Sequence[int]) -> None:
-        """Sends those of the users whose requests to this conversation wait their request."""
+        """Sends each of the users an event about their request of this conversation, if they have one."""
         try:
             with reading(self._engine) as connection:
                 asked = admissions.asked(connection, conversation_id, user_ids)
@@ -68,7 +68,7 @@ class WaitingRequests:
             log.warning("a request is not announced: %s", error.code)
 
     def announce_end(self, user_id: int, conversation_id: int) -> None:
-        """Sends the user that this request no longer waits."""
+        """Sends the user an event that this request no longer waits."""
         try:
             announce_request(self._redis, _ended(conversation_id), [user_id])
         except ParleyError as error:

@@ -131,7 +131,7 @@ class NotedChange(Base):
 
 
 class ReadConversations(Base):
-    """At ``version`` of this epoch, the user had unread messages in the conversations ``unread`` at most."""
+    """At ``version`` of this epoch, the user had no unread messages outside the conversations ``unread``."""
 
     __tablename__ = "read_conversations"
 
