@@ -64,6 +64,7 @@ from app.services.reading.message_queries import MessageQueries
 from app.services.reading.presence import PresenceReader
 from app.services.reading.show_around import AroundReader
 from app.services.reading.waiting_requests import WaitingRequests
+from app.services.reading.who_missed import who_missed
 from app.store.unread import UnreadRequest
 from app.task_queue import wake_drain
 
@@ -177,6 +178,8 @@ class ServicesBuilder:
         wait_until_stored = stored_waiter(self._confirmations, self._settings.ack_wait_seconds)
         # All clients return at once after a deploy: their reads of Postgres are batched.
         self._unread_counts = self._read_queue("unread counts", partial(count_unread, **stores))
+        find_missed = partial(who_missed, **stores, saw_epoch=self._epochs.saw)
+        self._missed = Batcher("missed", find_missed, recover=self._epochs.renew, max_batch=100, patience=30.0)
         fetcher = UnreadFetcher(
             **stores,
             directs=self._directs,

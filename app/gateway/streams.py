@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.cursor import Position, decode_cursor
+from app.core.errors import ParleyError
 from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.delivery_batcher import DeliveryBatcher
 from app.services.reading.resume import Replay
 
 RunBlocking = Callable[[Callable[[], None]], None]
+# Called with (user, version), and with a function that gets whether the user may have missed something, or an error.
+CheckMissed = Callable[[tuple[int, int], Callable[[bool | None, ParleyError | None], None]], None]
 
 # A replay waits while this much, or a quarter of the outbox, waits for the reader.
 REPLAY_BACKLOG_BYTES = 256 * 1024
@@ -25,6 +28,7 @@ class Streams:
     __slots__ = (
         "_epoch",
         "_max_age_us",
+        "check_missed",
         "client_limits",
         "count_unread",
         "deliveries",
@@ -43,6 +47,7 @@ class Streams:
         replay: Replay,
         deliveries: DeliveryBatcher,
         count_unread: Callable[[int], dict[int, int]],
+        check_missed: CheckMissed,
         limit_joins: Callable[[int], None],
         refuse_ended: Callable[[str, int], None],
         run_blocking: RunBlocking,
@@ -55,6 +60,7 @@ class Streams:
         self.replay = replay
         self.deliveries = deliveries
         self.count_unread = count_unread
+        self.check_missed = check_missed
         self.limit_joins = limit_joins
         self.refuse_ended = refuse_ended
         self.run_blocking = run_blocking

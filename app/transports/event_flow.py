@@ -212,7 +212,12 @@ class EventFlow:
             self._buffer = None  # the buffer may have a gap now, so it is dropped and read again
             return
         self.begin_holding()
-        self.streams.run_replay(self._catch_up_or_close)
+        self.streams.check_missed((self.user_id, self.position), self._checked_missed)
+
+    def _checked_missed(self, missed: bool | None, _error: ParleyError | None) -> None:
+        """Called with False if nothing was missed. Otherwise the session reads what it missed by itself."""
+        if not self.closed:
+            self.streams.run_replay(self._go_live_or_close if missed is False else self._catch_up_or_close)
 
     def _catch_up_or_close(self) -> None:
         self._or_close(self.catch_up)
