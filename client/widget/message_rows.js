@@ -7,7 +7,8 @@ import { formatted } from "../ui/formatted.js";
 import { icon } from "../ui/icons.js";
 import { number, t } from "../ui/language.js";
 import { markIcon } from "../ui/mark.js";
-import { shortText, systemText } from "../ui/system_text.js";
+import { quotedIn, quoteText } from "../ui/quotes.js";
+import { systemText } from "../ui/system_text.js";
 import { isBigEmoji } from "../ui/text.js";
 import { dayKey, dayName, exactly, timeOfDay } from "../ui/times.js";
 import { sentence } from "../ui/words.js";
@@ -111,11 +112,10 @@ function bubble(context, message, { name, mark }) {
 
 /** @param {Context} context @param {any} message */
 function quote({ store, timeline, jump }, message) {
-  const quoted = message.quoted ?? (message.replyTo ? timeline.find(message.replyTo) : null);
+  const quoted = quotedIn(message, (id) => timeline.find(id));
   if (!quoted) return null;
-  const text = quoted.deletedAt ? t("Deleted message") : quoted.message ? shortText(quoted.message) : t("Attachment");
   return h("button.quote", { type: "button", onclick: () => quoted.seq && jump(quoted.seq) },
-    h("span.who", null, store.people.name(quoted.senderId)), h("span.what", { dir: "auto" }, text));
+    h("span.who", null, store.people.name(quoted.senderId)), h("span.what", { dir: "auto" }, quoteText(quoted)));
 }
 
 /** @param {Context} context @param {any} message */

@@ -8,6 +8,7 @@ import { markIcon, markWord } from "/client/ui/mark.js";
 import { fill, h } from "/client/ui/dom.js";
 import { beginning, formatted } from "/client/ui/formatted.js";
 import { number, t } from "/client/ui/language.js";
+import { quotedIn, quoteText } from "/client/ui/quotes.js";
 import { isBigEmoji } from "/client/ui/text.js";
 import { exactly, timeOfDay } from "/client/ui/times.js";
 import { sentence } from "/client/ui/words.js";
@@ -65,15 +66,12 @@ function forwardedFrom(store, senderId) {
   return senderId === store.me.id ? t("Forwarded from you") : t("Forwarded from {name}", { name: store.people.name(senderId) });
 }
 
-function quote(context, message) {
-  const { store, actions, findMessage } = context;
-  const quoted = message.quoted ?? (message.replyTo ? findMessage(message.replyTo) : null);
+function quote({ store, conversation, actions, folds, findMessage }, message) {
+  const quoted = quotedIn(message, findMessage);
   if (!quoted) return null;
-  if (context.folds.has(context.conversation, { ...quoted, id: message.replyTo })) return h("p.quote.folded", null, h("span.what", { dir: "auto" }, foldedWords()));
-  const gone = quoted.deletedAt || message.quoted;
-  const text = quoted.message === undefined ? (gone ? t("Deleted message") : t("Attachment")) : shortText(quoted.message);
+  if (folds.has(conversation, { ...quoted, id: message.replyTo })) return h("p.quote.folded", null, h("span.what", { dir: "auto" }, foldedWords()));
   return h("button.quote", { type: "button", class: `edge-${quoted.senderId % 8}`, onclick: () => actions.jump(quoted.seq) },
-    h("span.who", null, store.people.name(quoted.senderId)), h("span.what", { dir: "auto" }, text));
+    h("span.who", null, store.people.name(quoted.senderId)), h("span.what", { dir: "auto" }, quoteText(quoted)));
 }
 
 function body({ store, conversation }, message) {

@@ -7,6 +7,7 @@ import { dayKey, dayName } from "/client/ui/times.js";
 import { markOf } from "/client/state/marks.js";
 import { foldedRow } from "./folds.js";
 import { messageRow } from "./message_row.js";
+import { quotedIn } from "/client/ui/quotes.js";
 import { systemText } from "/client/ui/system_text.js";
 
 const RUN_MS = 5 * 60_000;
@@ -55,10 +56,9 @@ function talk(context, message, { first, last }) {
   return { key: message.id, deps, make: () => messageRow(context, message, { first, last, mark }) };
 }
 
-/** The quoted message may be known only by its id. */
-function quoteIsFolded({ conversation, folds, findMessage }, { quoted, replyTo }) {
-  const original = quoted ?? (replyTo ? findMessage(replyTo) : null);
-  return Boolean(original) && folds.has(conversation, { ...original, id: replyTo });
+function quoteIsFolded({ conversation, folds, findMessage }, message) {
+  const quoted = quotedIn(message, findMessage);
+  return Boolean(quoted) && folds.has(conversation, { ...quoted, id: message.replyTo });
 }
 
 function system({ store }, message) {
