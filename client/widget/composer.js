@@ -118,11 +118,12 @@ export class Composer {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
+    if (isComposing(event)) return;
     if (event.key === "Escape" && (this.#edit || this.#reply)) {
       event.preventDefault(); // the chat stays open
       this.#cancel();
     }
-    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
+    if (event.key !== "Enter" || event.shiftKey) return;
     event.preventDefault();
     this.#submit();
   }

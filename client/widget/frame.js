@@ -3,6 +3,7 @@
 import { failure, spinner } from "../ui/empty.js";
 import { fill, h } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
+import { isComposing } from "../ui/input_method.js";
 import { currentLanguage, number, plural, t } from "../ui/language.js";
 import { ConversationView } from "./conversation_view.js";
 import { closeButton } from "./frame_buttons.js";
@@ -129,7 +130,7 @@ export class Frame {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    if (event.key !== "Escape" || !this.#launcher || event.defaultPrevented) return;
+    if (event.key !== "Escape" || !this.#launcher || event.defaultPrevented || isComposing(event)) return;
     event.stopPropagation();
     this.#press(false);
   }
