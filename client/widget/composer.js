@@ -61,10 +61,10 @@ export class Composer {
     this.#text.focus();
   }
 
-  /** Shows the text of the message in place of the draft, until it is sent or cancelled. @param {any} message */
-  edit(message) {
+  /** Shows the text of the message in place of the draft, until it is sent or cancelled. @param {any} message @param {string} [text] */
+  edit(message, text = message.message) {
     this.#edit = message;
-    this.#text.value = message.message;
+    this.#text.value = text;
     this.#refresh();
     this.#text.focus();
   }
@@ -150,6 +150,7 @@ export class Composer {
       this.#store.timeline(this.#id).update(message.id, { message: text }); // its event brings `editedAt`
     } catch (error) {
       this.say(error);
+      if (!this.#edit && !this.#stop.signal.aborted) this.edit(message, text);
     }
   }
 

@@ -127,9 +127,9 @@ export class Composer {
   }
 
   /** Shows the message's text instead of the draft. The draft, with the reply it belongs to, comes back afterwards. */
-  edit(message) {
+  edit(message, text = message.message) {
     this.#edit = message;
-    this.#text.value = message.message;
+    this.#text.value = text;
     this.#refresh();
     this.focus();
   }
@@ -232,10 +232,7 @@ export class Composer {
       this.#app.store.timeline(this.#id).update(message.id, { message: text }); // its event brings `editedAt`
     } catch (error) {
       toastError(error);
-      if (this.#edit) return; // another message is being edited by now
-      this.edit(message);
-      this.#text.value = text;
-      this.#refresh();
+      if (!this.#edit) this.edit(message, text); // else another message is being edited by now
     }
   }
 
