@@ -9,7 +9,7 @@ export class TokenSource {
   #ask;
   #given = "";
   #used = "";
-  /** @type {((token: string) => void)[]} */ #waiting = [];
+  /** @type {Set<(token: string) => void>} */ #waiting = new Set();
 
   /** @param {{ url: string | null, ask: () => void }} options without a `url`, `ask` asks the page for a new token */
   constructor({ url, ask }) {
@@ -20,7 +20,8 @@ export class TokenSource {
   /** Takes a token of the page. Returns whether somebody was waiting for it. @param {string} token */
   give(token) {
     this.#given = token;
-    const waiting = this.#waiting.splice(0);
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     for (const resolve of waiting) resolve(token);
     return waiting.length > 0;
   }
@@ -46,8 +47,9 @@ export class TokenSource {
   /** @param {number} [ms] @returns {Promise<string>} */
   #wait(ms) {
     return new Promise((resolve, reject) => {
-      this.#waiting.push(resolve);
-      if (ms) setTimeout(() => reject(new ParleyError("network", "The page gave no new token.")), ms);
+      this.#waiting.add(resolve);
+      const end = () => this.#waiting.delete(resolve) && reject(new ParleyError("network", "The page gave no new token."));
+      if (ms) setTimeout(end, ms);
     });
   }
 

@@ -1,5 +1,6 @@
 /** Tests of single modules, for cases that a whole session would only meet by chance. */
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { uuid7 } from "../../../../client/lib/ids.js";
 import { Emitter } from "../../../../client/lib/emitter.js";
 import { ParleyError } from "../../../../client/lib/errors.js";
@@ -15,6 +16,7 @@ import { Store } from "../../../../client/state/store.js";
 import { Timeline } from "../../../../client/state/timeline.js";
 import { Topics } from "../../../../client/state/topics.js";
 import { Tokens, memoryStorage } from "../../../../client/lib/tokens.js";
+import { TokenSource } from "../../../../client/widget/token_source.js";
 
 const message = (seq, text = "a") => ({ id: `m${seq}`, conversationId: 1, seq, message: text });
 
@@ -296,6 +298,25 @@ async function typingEndsOffline() {
   assert.deepEqual(seen, [[]]);
 }
 
+/** If nobody waits any more for a token that the page gives late, the widget has to begin with it. */
+async function lateTokenIsNotTakenForAnAnswer() {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  let asked = 0;
+  const source = new TokenSource({ url: null, ask: () => (asked += 1) });
+  assert.equal(source.give("first"), false);
+  assert.equal(await source.first(), "first");
+  const late = source.next();
+  mock.timers.tick(20_000);
+  await assert.rejects(late, { code: "network" });
+  assert.equal(source.give("second"), false);
+  assert.equal(await source.next(), "second");
+  const third = source.next();
+  assert.equal(source.give("third"), true);
+  assert.equal(await third, "third");
+  assert.equal(asked, 2);
+  mock.timers.reset();
+}
+
 idsGrow();
 await streamHandlesOnce();
 await streamTakesTextsThatShareACursor();
@@ -313,3 +334,4 @@ await filesAreDownloaded();
 await uploadsAreAnswered();
 await unreadMarkComesLast();
 await typingEndsOffline();
+await lateTokenIsNotTakenForAnAnswer();
