@@ -23,11 +23,12 @@ _PHYSICAL = re.compile(
 _FOUR_SIDES = re.compile(
     r"(?<![\w-])(?:padding|margin|inset|border-width):\s*([^\s;}]+)\s+([^\s;}]+)\s+([^\s;}]+)\s+([^\s;}]+)\s*[;}]"
 )
+_WORDS = re.compile(r'content:\s*"[^"]*[^\W\d_]')
 
 
 def problems() -> str:
     """Returns the problems, one a line; empty if there are none. Raises NoNode."""
-    return "\n".join([*_run().splitlines(), *_physical_styles()])
+    return "\n".join([*_run().splitlines(), *_wrong_styles()])
 
 
 def _run(*arguments: str) -> str:
@@ -37,17 +38,18 @@ def _run(*arguments: str) -> str:
     return result.stdout + result.stderr
 
 
-def _physical_styles() -> list[str]:
-    """Lists the styles that name the left or the right side, which is wrong where people write from right to left."""
+def _wrong_styles() -> list[str]:
+    """Lists the styles that name the left or the right side, which is wrong where people write from right to left, and
+    the words in styles, which have no translation.
+    """
     found = []
     for path in [*sorted((_PAGE / "css").glob("*.css")), _WIDGET / "styles.js"]:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             sides = [match[0] for match in _PHYSICAL.finditer(line)]
             sides += [match[0] for match in _FOUR_SIDES.finditer(line) if match[2] != match[4]]
-            found += [
-                f"{path.relative_to(_ROOT)}:{number}: `{side}` names a side; use inline-start and inline-end"
-                for side in sides
-            ]
+            wrong = [f"`{side}` names a side; use inline-start and inline-end" for side in sides]
+            wrong += [f'`{match[0]}…"` is not translated; use attr()' for match in _WORDS.finditer(line)]
+            found += [f"{path.relative_to(_ROOT)}:{number}: {problem}" for problem in wrong]
     return found
 
 

@@ -40,7 +40,7 @@ function box(attachment) {
 
 function picture(store, attachment, local, open, style) {
   const name = attachment.filename ?? t("Picture");
-  const frame = h("button.picture", { type: "button", "aria-label": t("Open {name}", { name }), style, onclick: open });
+  const frame = h("button.picture", { type: "button", "aria-label": t("Open {name}", { name }), style, onclick: open, dataset: { broken: t("The picture cannot be shown.") } });
   frame.append(blurhash(attachment.blurhash) ?? h("span.blank"));
   const show = (address) => {
     const image = h("img", { alt: name, src: address, decoding: "async" });
