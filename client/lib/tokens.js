@@ -126,14 +126,20 @@ export class Tokens {
   }
 }
 
+/** Returns the claims of a token, or null if it is not a readable JWT. @param {string} token @returns {any} */
+export function claimsOf(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+  } catch {
+    return null;
+  }
+}
+
 /** Returns the lifetime of a token in ms, from its own claims: the clock of this machine may be wrong. @param {string} token */
 function lifeOf(token) {
-  try {
-    const claims = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
-    return (claims.exp - (claims.iat ?? Date.now() / 1000)) * 1000;
-  } catch {
-    return 15 * 60_000; // not a readable JWT: the server says when it has expired
-  }
+  const claims = claimsOf(token);
+  if (!claims) return 15 * 60_000; // the server says when it has expired
+  return (claims.exp - (claims.iat ?? Date.now() / 1000)) * 1000;
 }
 
 /** @param {string} name @param {() => Promise<void>} act @returns {Promise<void>} */

@@ -1,6 +1,7 @@
 // The source of a widget's access tokens: an address of the host, or the page itself.
 
 import { ParleyError, networkError } from "../lib/errors.js";
+import { claimsOf } from "../lib/tokens.js";
 
 const WAIT_MS = 20_000; // for a token that was asked for
 
@@ -68,9 +69,6 @@ export class TokenSource {
 
 /** Returns whose token it is, or null if it cannot be read. @param {string} token */
 export function subjectOf(token) {
-  try {
-    return String(JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub);
-  } catch {
-    return null;
-  }
+  const claims = claimsOf(token);
+  return claims && String(claims.sub);
 }
