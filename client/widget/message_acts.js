@@ -1,6 +1,6 @@
 // What one can do with a message. The bar opens below the message, for one message at a time.
 
-import { withReaction } from "../state/reactions.js";
+import { ownReactions, react } from "../state/reactions.js";
 import { iconButton } from "../ui/button.js";
 import { h } from "../ui/dom.js";
 import { t } from "../ui/language.js";
@@ -20,7 +20,7 @@ export function moreButton({ picked, pick, write }, message) {
 export function actsBar({ store, pick, write }, message) {
   const own = message.senderId === store.me.id;
   const fresh = own && Date.now() - Date.parse(message.sentAt) < 1000 * (store.client.limits?.editSeconds ?? Infinity);
-  const mine = (message.reactions ?? []).filter((/** @type {any} */ one) => one.mine).map((/** @type {any} */ one) => one.emoji);
+  const mine = ownReactions(message);
   const done = (/** @type {() => any} */ act) => () => (pick(null), act());
   const remove = done(() => store.client.remove(message.id, "everyone", message.conversationId).catch(write.say));
   const sure = h("button.link", { type: "button", onclick: remove }, t("Delete for everyone"));
@@ -28,7 +28,7 @@ export function actsBar({ store, pick, write }, message) {
   return h("div.acts", { role: "group", onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (event.preventDefault(), pick(null)) },
     QUICK.map((emoji) => h("button.quick", {
       type: "button", "aria-label": t("React with {emoji}", { emoji }), "aria-pressed": String(mine.includes(emoji)),
-      onclick: done(() => react(store, message, emoji, !mine.includes(emoji))),
+      onclick: done(() => toggle(store, message, emoji, !mine.includes(emoji))),
     }, emoji)),
     iconButton("reply", t("Reply"), done(() => write.reply(message))),
     fresh && message.message && !message.streaming ? iconButton("edit", t("Edit"), done(() => write.edit(message))) : null,
@@ -39,10 +39,5 @@ export function actsBar({ store, pick, write }, message) {
 export const stopButton = ({ store, write }, message) =>
   h("button.link", { type: "button", onclick: () => store.client.stopStream(message.id, message.conversationId).catch(write.say) }, t("Stop writing"));
 
-/** Shows the reaction at once, and takes it back if the server refuses it. @param {any} store @param {any} message @param {string} emoji @param {boolean} on */
-export async function react(store, message, emoji, on) {
-  const change = (/** @type {boolean} */ now) => store.timeline(message.conversationId)
-    .update(message.id, (/** @type {any} */ old) => ({ ...old, reactions: withReaction(old.reactions ?? [], emoji, now, true) }));
-  change(on);
-  await store.client.react(message.id, emoji, on, message.conversationId).catch(() => change(!on));
-}
+/** A reaction that the server refuses only disappears again. @param {any} store @param {any} message @param {string} emoji @param {boolean} on */
+export const toggle = (store, message, emoji, on) => react(store, message, emoji, on).catch(() => undefined);

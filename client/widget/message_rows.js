@@ -13,7 +13,7 @@ import { isBigEmoji } from "../ui/text.js";
 import { dayKey, dayName, exactly, timeOfDay } from "../ui/times.js";
 import { sentence } from "../ui/words.js";
 import { attachments } from "./attachments.js";
-import { actsBar, moreButton, react, stopButton } from "./message_acts.js";
+import { actsBar, moreButton, stopButton, toggle } from "./message_acts.js";
 
 const RUN_MS = 5 * 60_000;
 
@@ -134,7 +134,7 @@ function reactions(store, message) {
   return h("div.reactions", null, shown.map((/** @type {any} */ { emoji, count, mine }) => {
     const said = { emoji, count: number(count) };
     const words = mine ? t("{emoji}, {count}, including yours", said) : t("{emoji}, {count}", said);
-    return h("button.reaction", { type: "button", class: mine ? "mine" : "", "aria-pressed": String(mine), "aria-label": words, onclick: () => react(store, message, emoji, !mine) },
+    return h("button.reaction", { type: "button", class: mine ? "mine" : "", "aria-pressed": String(mine), "aria-label": words, onclick: () => toggle(store, message, emoji, !mine) },
       h("span", null, emoji), count > 1 ? h("span.count", null, number(count)) : null);
   }));
 }

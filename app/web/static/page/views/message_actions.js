@@ -8,8 +8,8 @@ import { openMenu } from "../components/menu.js";
 import { toast, toastError } from "../components/toast.js";
 import { pressed } from "../lib/keys.js";
 import { t } from "/client/ui/language.js";
-import { withReaction } from "/client/state/reactions.js";
-import { roleIn } from "./roles.js";
+import { ownReactions, react as showReaction } from "/client/state/reactions.js";
+import { leads, roleIn } from "./roles.js";
 import { openPicture } from "./picture.js";
 import { reasons } from "./report_reasons.js";
 
@@ -31,18 +31,6 @@ export function messageActions(app, conversation, view) {
   const { store } = app;
   const { client } = store;
 
-  async function react(message, emoji, on) {
-    const change = (wanted) => (old) => ({ ...old, reactions: withReaction(old.reactions ?? [], emoji, wanted, true) });
-    const timeline = store.timeline(message.conversationId);
-    timeline.update(message.id, change(on));
-    try {
-      await client.react(message.id, emoji, on, message.conversationId);
-    } catch (error) {
-      timeline.update(message.id, change(!on));
-      toastError(error);
-    }
-  }
-
   async function attempt(act, done) {
     try {
       await act();
@@ -50,6 +38,10 @@ export function messageActions(app, conversation, view) {
     } catch (error) {
       toastError(error);
     }
+  }
+
+  function react(message, emoji, on) {
+    return attempt(() => showReaction(store, message, emoji, on));
   }
 
   async function remove(message, scope) {
@@ -68,9 +60,7 @@ export function messageActions(app, conversation, view) {
   }
 
   function pin(message) {
-    return attempt(async () => {
-      await client.pin(message.id, !message.pinnedAt, message.conversationId);
-    });
+    return attempt(() => client.pin(message.id, !message.pinnedAt, message.conversationId));
   }
 
   function stop(message) {
@@ -81,14 +71,18 @@ export function messageActions(app, conversation, view) {
     return attempt(() => client.star(message.id, !message.starred, message.conversationId));
   }
 
-  function openReactions(anchor, message) {
-    const mine = (message.reactions ?? []).filter((r) => r.mine).map((r) => r.emoji);
+  /** Opens a menu with the common reactions above its entries. */
+  function openBelowReactions(anchor, message, entries) {
+    const mine = ownReactions(message);
     const pick = (emoji) => {
       close();
       react(message, emoji, !mine.includes(emoji));
     };
-    const more = { label: t("More reactions"), icon: "add", act: () => moreReactions(message) };
-    const close = openMenu(anchor, [more], quickEmoji(pick, mine));
+    const close = openMenu(anchor, entries, quickEmoji(pick, mine));
+  }
+
+  function openReactions(anchor, message) {
+    openBelowReactions(anchor, message, [{ label: t("More reactions"), icon: "add", act: () => moreReactions(message) }]);
   }
 
   async function moreReactions(message) {
@@ -98,8 +92,7 @@ export function messageActions(app, conversation, view) {
 
   function items(message) {
     const own = message.senderId === store.me.id;
-    const role = roleIn(conversation(), store.me.id);
-    const leads = role === "owner" || role === "admin";
+    const isLeader = leads(roleIn(conversation(), store.me.id));
     const fresh = Date.now() - Date.parse(message.sentAt) < 1000 * (client.limits?.editSeconds ?? Infinity);
     const text = Boolean(message.message);
     return [
@@ -108,23 +101,18 @@ export function messageActions(app, conversation, view) {
       text && { label: t("Copy text"), key: KEYS.copy, icon: "copy", act: () => copy(message.message) },
       message.seq && { label: t("Copy link"), icon: "link", act: () => copy(linkTo(message), t("Link copied")) },
       own && fresh && text && !message.streaming && { label: t("Edit"), key: KEYS.edit, icon: "edit", act: () => view.edit(message) },
-      message.editedAt && (own || leads) && { label: t("Edit history"), icon: "clock", act: () => attempt(() => later(import("./edit_history.js"), ({ openEdits }) => openEdits(client, message))) },
-      (conversation().kind === "direct" || leads) && { label: message.pinnedAt ? t("Unpin") : t("Pin"), key: KEYS.pin, icon: "pin", act: () => pin(message) },
+      message.editedAt && (own || isLeader) && { label: t("Edit history"), icon: "clock", act: () => attempt(() => later(import("./edit_history.js"), ({ openEdits }) => openEdits(client, message))) },
+      (conversation().kind === "direct" || isLeader) && { label: message.pinnedAt ? t("Unpin") : t("Pin"), key: KEYS.pin, icon: "pin", act: () => pin(message) },
       { label: message.starred ? t("Remove star") : t("Star"), key: KEYS.star, icon: "star", act: () => star(message) },
       own && conversation().kind === "group" && { label: t("Read by"), icon: "delivered", act: () => later(import("./receipts.js"), ({ openReceipts }) => openReceipts(store, message)) },
       !own && { label: t("Report"), icon: "warn", act: () => report(message) },
       { label: t("Delete for me"), key: KEYS.remove, icon: "trash", danger: true, act: () => remove(message, "me") },
-      ((own && fresh) || leads) && { label: t("Delete for everyone"), icon: "trash", danger: true, act: () => remove(message, "everyone") },
+      ((own && fresh) || isLeader) && { label: t("Delete for everyone"), icon: "trash", danger: true, act: () => remove(message, "everyone") },
     ];
   }
 
   function openActions(anchor, message) {
-    const mine = (message.reactions ?? []).filter((r) => r.mine).map((r) => r.emoji);
-    const pick = (emoji) => {
-      close();
-      react(message, emoji, !mine.includes(emoji));
-    };
-    const close = openMenu(anchor, items(message), quickEmoji(pick, mine));
+    openBelowReactions(anchor, message, items(message));
   }
 
   /** Acts on the focused message; returns false if the key does nothing for it. */

@@ -4,7 +4,7 @@ import { avatarOf } from "/client/ui/avatar.js";
 import { icon } from "/client/ui/icons.js";
 import { h } from "/client/ui/dom.js";
 import { atName, t } from "/client/ui/language.js";
-import { roleIn } from "./roles.js";
+import { leads, roleIn } from "./roles.js";
 
 const MAX_FETCHED = 20;
 const RECENT = 200; // messages whose senders come first
@@ -56,8 +56,7 @@ function ofUser(user) {
 
 /** Only owners and admins mention the whole group. */
 function groupWords(store, conversation, wanted) {
-  const role = roleIn(conversation, store.me.id);
-  if (conversation.kind !== "group" || !(role === "owner" || role === "admin")) return [];
+  if (!leads(roleIn(conversation, store.me.id))) return [];
   return words().filter(([word]) => word.startsWith(wanted)).map(([word, about]) => {
     return { insert: `@${word} `, label: atName(word), detail: about, face: h("span.avatar", { "aria-hidden": "true" }, icon("group")) };
   });
