@@ -7,7 +7,8 @@ import { iconButton } from "../ui/button.js";
 import { fill, h, reconcile, rowOf } from "../ui/dom.js";
 import { failure, spinner } from "../ui/empty.js";
 import { t } from "../ui/language.js";
-import { rowsOf } from "./message_rows.js";
+import { rowsOf } from "../ui/message_rows.js";
+import { rowOfMessage } from "./message_rows.js";
 
 const NEAR_PX = 400; // of the top: earlier messages are loaded
 const END_PX = 40;
@@ -102,11 +103,16 @@ export class MessageList {
   #draw() {
     const messages = this.#timeline.around(this.#timeline.lastSeq);
     const from = messages[0]?.seq ?? 1;
-    const context = { store: this.#store, conversation: this.#store.conversations.get(this.#id), timeline: this.#timeline, jump: (/** @type {number} */ seq) => this.#goTo(seq), picked: this.#picked, pick: (/** @type {string | null} */ id) => this.#pick(id), write: this.#write };
-    if (!context.conversation) return;
+    const conversation = this.#store.conversations.get(this.#id);
+    if (!conversation) return;
+    const context = {
+      store: this.#store, conversation, timeline: this.#timeline, jump: (/** @type {number} */ seq) => this.#goTo(seq),
+      picked: this.#picked, pick: (/** @type {string | null} */ id) => this.#pick(id), write: this.#write,
+    };
+    const options = { conversation, me: this.#store.me.id, dividerAfter: this.#divider, beginning: this.#timeline.knownFrom(from) <= 1 };
     const anchor = this.#stick ? null : this.#firstInView();
     const top = anchor?.getBoundingClientRect().top ?? 0;
-    reconcile(this.#list, rowsOf(context, messages, { dividerAfter: this.#divider, beginning: this.#timeline.knownFrom(from) <= 1 }));
+    reconcile(this.#list, rowsOf(messages, options, (message, place) => rowOfMessage(context, message, place)));
     if (anchor?.isConnected) this.scroller.scrollTop += anchor.getBoundingClientRect().top - top;
     if (this.#stick) this.#scrollToEnd();
     this.#see();

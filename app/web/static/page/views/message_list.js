@@ -8,8 +8,9 @@ import { failure, spinner } from "/client/ui/empty.js";
 import { toastError } from "../components/toast.js";
 import { fill, h, reconcile, rowOf } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
+import { rowsOf } from "/client/ui/message_rows.js";
 import { MessageKeys } from "./message_keys.js";
-import { rowsOf } from "./message_rows.js";
+import { rowOfMessage } from "./message_rows.js";
 
 const MAX_ROWS = 160; // in the page
 const FIRST_ROWS = 60; // at first
@@ -158,7 +159,9 @@ export class MessageList {
     this.#end = timeline.lastSeq;
     if (!this.#shown) this.#list.replaceChildren(); // removes the loading state
     this.#shown = true;
-    reconcile(this.#list, rowsOf(this.#context, messages, { dividerAfter: this.#divider, beginning: this.#from <= 1 }));
+    const { store, conversation } = this.#context;
+    const options = { conversation, me: store.me.id, dividerAfter: this.#divider, beginning: this.#from <= 1 };
+    reconcile(this.#list, rowsOf(messages, options, (message, place) => rowOfMessage(this.#context, message, place)));
     if (this.#stick) this.#toEnd();
     else this.#restore(anchor);
     this.#keys.rove();

@@ -7,11 +7,10 @@ import { icon } from "/client/ui/icons.js";
 import { markIcon, markWord } from "/client/ui/mark.js";
 import { fill, h } from "/client/ui/dom.js";
 import { beginning, formatted } from "/client/ui/formatted.js";
-import { number, t } from "/client/ui/language.js";
+import { t } from "/client/ui/language.js";
+import { isBig, notSent, reactionButtons, rowClasses, timesOf } from "/client/ui/message_parts.js";
 import { quotedIn, quoteText } from "/client/ui/quotes.js";
-import { isBigEmoji } from "/client/ui/text.js";
-import { exactly, timeOfDay } from "/client/ui/times.js";
-import { sentence } from "/client/ui/words.js";
+import { timeOfDay } from "/client/ui/times.js";
 import { attachments } from "./attachments.js";
 import { leads, roleIn } from "./roles.js";
 import { foldedWords } from "./folds.js";
@@ -27,9 +26,8 @@ export function messageRow(context, message, { first, last, mark }) {
   const own = message.senderId === store.me.id;
   const group = conversation.kind === "group";
   const sender = store.people.get(message.senderId);
-  const kinds = `${own ? "own" : "theirs"}${first ? " first" : ""}${last ? " last" : ""}${mark?.state === "failed" ? " failed" : ""}`;
   const props = {
-    class: kinds,
+    class: rowClasses({ own, first, last, mark }),
     id: `m-${message.id}`,
     tabindex: "-1",
     "aria-label": label(store, message, mark),
@@ -39,8 +37,8 @@ export function messageRow(context, message, { first, last, mark }) {
     group && !own ? h("span.face", null, last ? avatarOf(sender) : null) : null,
     h("div.stack", null,
       bubble(context, message, { own, name: group && !own && first ? sender : null, mark }),
-      reactions(message, actions),
-      mark?.state === "failed" ? failed(message, actions) : null,
+      reactionButtons(message, (emoji, on) => actions.react(message, emoji, on), emojiName),
+      mark?.state === "failed" ? notSent(message, { retry: () => actions.retry(message), discard: () => actions.discard(message) }) : null,
       message.deletedAt || !message.seq ? null : tools(message, actions)));
 }
 
@@ -51,8 +49,7 @@ function label(store, message, mark) {
 
 function bubble(context, message, { own, name, mark }) {
   const { store, actions } = context;
-  const big = !message.deletedAt && !message.attachments?.length && !message.quoted && isBigEmoji(message.message ?? "");
-  return h(big ? "div.bubble.big" : "div.bubble", { onclick: (event) => actions.onBubble(event, message) },
+  return h(isBig(message) ? "div.bubble.big" : "div.bubble", { onclick: (event) => actions.onBubble(event, message) },
     name ? h("p.sender", { class: `ink-${name.id % 8}` }, name.displayName) : null,
     message.forwarded ? h("p.forwarded", null, icon("forward"), forwardedFrom(store, message.forwarded.senderId)) : null,
     message.deletedAt ? null : quote(context, message),
@@ -132,28 +129,8 @@ function meta(message, own, mark) {
   return h("span.meta", null,
     message.starred ? h("span.starred", { title: t("Starred") }, icon("star")) : null,
     message.pinnedAt ? h("span.pinned", { title: t("Pinned") }, icon("pin")) : null,
-    message.editedAt && !message.deletedAt ? h("span", { title: t("Edited {time}", { time: exactly(message.editedAt) }) }, t("edited")) : null,
-    h("time", { datetime: message.sentAt, title: exactly(message.sentAt) }, timeOfDay(message.sentAt)),
+    timesOf(message),
     own && mark && !message.deletedAt ? markIcon(mark) : null);
-}
-
-function reactions(message, actions) {
-  const shown = message.deletedAt ? [] : message.reactions ?? [];
-  if (!shown.length) return null;
-  return h("div.reactions", null, shown.map(({ emoji, count, mine }) => {
-    const said = { emoji: emojiName(emoji), count: number(count) };
-    const words = mine ? t("{emoji}, {count}, including yours", said) : t("{emoji}, {count}", said);
-    const act = () => actions.react(message, emoji, !mine);
-    return h("button.reaction", { type: "button", class: mine ? "mine" : "", "aria-pressed": String(mine), "aria-label": words, onclick: act },
-      h("span", null, emoji), count > 1 ? h("span.count", null, String(count)) : null);
-  }));
-}
-
-function failed(message, actions) {
-  const why = message.error ? sentence(message.error) : t("This message was not sent.");
-  return h("div.not-sent", { role: "alert" }, h("span", null, why),
-    h("button.link", { type: "button", onclick: () => actions.retry(message) }, t("Try again")),
-    h("button.link", { type: "button", onclick: () => actions.discard(message) }, t("Delete")));
 }
 
 /** Reached by pointer, or by Enter on the message. They are no tab stops, because a long list would have too many. */
