@@ -1,4 +1,4 @@
-// System messages as sentences.
+// System messages as sentences, and messages in one line.
 
 import { plainText } from "../parley.js";
 import { listed, plural, t } from "./language.js";
@@ -123,6 +123,20 @@ const SHORT = 300; // UTF-16 units
 
 /** The beginning of a text without its formatting. @param {string} text */
 export const shortText = (text) => plainText(text.slice(0, SHORT).replace(/[\ud800-\udbff]$/, ""));
+
+/**
+ * Returns the quoted message, from the server or from what is loaded; null if it is unknown. Its `text` is null if it was
+ * deleted, and empty if it has only attachments.
+ * @param {any} message @param {(id: string) => any} find
+ */
+export function quotedIn(message, find) {
+  if (message.quoted) return { ...message.quoted, text: message.quoted.message ?? null };
+  const known = message.replyTo ? find(message.replyTo) : null;
+  return known ? { ...known, text: known.deletedAt ? null : (known.message ?? "") } : null;
+}
+
+/** Returns the text of a quoted message in one line. @param {{ text: string | null }} quoted */
+export const quoteText = ({ text }) => (text === null ? t("Deleted message") : shortText(text) || t("Attachment"));
 
 /** A message in one line, for lists and notifications. */
 export function preview(store, message) {

@@ -8,8 +8,7 @@ import { t } from "../ui/language.js";
 import { markIcon } from "../ui/mark.js";
 import { isBig, notSent, reactionButtons, rowClasses, timesOf } from "../ui/message_parts.js";
 import { noticeRow } from "../ui/message_rows.js";
-import { quotedIn, quoteText } from "../ui/quotes.js";
-import { systemText } from "../ui/system_text.js";
+import { quotedIn, quoteText, systemText } from "../ui/system_text.js";
 import { attachments } from "./attachments.js";
 import { actsBar, moreButton, stopButton, toggle } from "./message_acts.js";
 

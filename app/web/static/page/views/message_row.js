@@ -9,12 +9,11 @@ import { fill, h } from "/client/ui/dom.js";
 import { beginning, formatted } from "/client/ui/formatted.js";
 import { t } from "/client/ui/language.js";
 import { isBig, notSent, reactionButtons, rowClasses, timesOf } from "/client/ui/message_parts.js";
-import { quotedIn, quoteText } from "/client/ui/quotes.js";
 import { timeOfDay } from "/client/ui/times.js";
 import { attachments } from "./attachments.js";
 import { leads, roleIn } from "./roles.js";
 import { foldedWords } from "./folds.js";
-import { shortText } from "/client/ui/system_text.js";
+import { quotedIn, quoteText, shortText } from "/client/ui/system_text.js";
 
 /**
  * @param {any} context {store, conversation, actions}

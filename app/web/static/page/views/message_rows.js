@@ -2,8 +2,7 @@
 
 import { markOf } from "/client/state/marks.js";
 import { noticeRow } from "/client/ui/message_rows.js";
-import { quotedIn } from "/client/ui/quotes.js";
-import { systemText } from "/client/ui/system_text.js";
+import { quotedIn, systemText } from "/client/ui/system_text.js";
 import { foldedRow } from "./folds.js";
 import { messageRow } from "./message_row.js";
 
