@@ -1,12 +1,12 @@
 // The attachments of a message: pictures, recordings, videos and files.
 
+import { boxOf, fileWords } from "../ui/attachment_parts.js";
 import { h } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
 import { t } from "../ui/language.js";
 import { size } from "../ui/words.js";
 
-const MAX_WIDTH_PX = 240;
-const MAX_HEIGHT_PX = 280;
+const BOX_PX = { least: 100, width: 240, height: 280 };
 
 /** @param {any} store @param {any} message */
 export function attachments(store, message) {
@@ -26,25 +26,18 @@ function shown(store, attachment) {
   return opener(line("file", attachment, size(attachment.bytes ?? 0)), attachment, address);
 }
 
-/** The box has its size before the picture loads, so that nothing jumps. @param {any} attachment */
-function box({ width, height }) {
-  const [w, tall] = [width || 4, height || 3];
-  const scale = Math.min(MAX_WIDTH_PX / w, MAX_HEIGHT_PX / tall, width ? 1 : Infinity);
-  return { width: `${Math.max(100, Math.round(w * scale))}px`, "aspect-ratio": `${w} / ${tall}` };
-}
-
 /** @param {any} attachment @param {(variant?: string) => Promise<string>} address */
 function picture(attachment, address) {
   const image = h("img", { alt: attachment.filename ?? t("Picture"), decoding: "async" });
   address("thumbnail").then((url) => (image.src = url), () => undefined);
-  return opener(h("span.picture", { style: box(attachment) }, image), attachment, address);
+  return opener(h("span.picture", { style: boxOf(attachment, BOX_PX) }, image), attachment, address);
 }
 
 /** @param {any} attachment @param {(variant?: string) => Promise<string>} address */
 function player(attachment, address) {
   const video = attachment.kind === "video";
   const label = attachment.filename ?? (video ? t("Video") : t("Voice message"));
-  const element = h(video ? "video" : "audio", { controls: true, preload: "none", "aria-label": label, style: video ? box(attachment) : {} });
+  const element = h(video ? "video" : "audio", { controls: true, preload: "none", "aria-label": label, style: video ? boxOf(attachment, BOX_PX) : {} });
   address().then((url) => (element.src = url), () => undefined);
   return element;
 }
@@ -58,6 +51,5 @@ function opener(content, attachment, address) {
 
 /** @param {"file" | "warn" | "clock"} sign @param {any} attachment @param {string} detail */
 function line(sign, attachment, detail) {
-  return h("span.file", null, icon(sign),
-    h("span.words", null, h("span.name", { dir: "auto" }, attachment.filename ?? t("File")), h("span.detail", null, detail)));
+  return h("span.file", null, icon(sign), fileWords(attachment, detail));
 }

@@ -165,7 +165,7 @@ export class Composer {
     fill(this.#state, t("Uploading {name}", { name: file.name }));
     try {
       const attachment = await this.#store.client.upload(file, this.#id, { signal: this.#stop.signal });
-      this.#store.media.keepLocal(attachment.mediaId, file);
+      this.#store.keepAttachment(attachment, file);
       this.#store.send({ conversationId: this.#id, message: "", attachments: [attachment] });
       fill(this.#state);
       this.#onSent();

@@ -2,14 +2,14 @@
 
 import { blurhash } from "../components/blurhash.js";
 import { icon } from "/client/ui/icons.js";
+import { boxOf, fileWords } from "/client/ui/attachment_parts.js";
 import { toastError } from "../components/toast.js";
 import { h } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
 import { size } from "/client/ui/words.js";
 import { audioPlayer } from "./audio_player.js";
 
-const MAX_WIDTH_PX = 320;
-const MAX_HEIGHT_PX = 360;
+const BOX_PX = { least: 120, width: 320, height: 360 };
 
 export function attachments(store, message, actions) {
   const all = message.attachments ?? [];
@@ -22,20 +22,11 @@ function one(store, attachment, message, actions, album) {
   const { status, kind, mediaId } = attachment;
   const local = store.media.local(mediaId);
   if (status === "failed") return failed(attachment);
-  if (kind === "image") return picture(store, attachment, local, () => actions.openPicture(attachment, message), album ? {} : box(attachment));
+  if (kind === "image") return picture(store, attachment, local, () => actions.openPicture(attachment, message), album ? {} : boxOf(attachment, BOX_PX));
   if (status === "processing" && !local) return processing(attachment);
   if (kind === "audio") return audioPlayer(attachment, () => local ?? store.media.url(mediaId));
   if (kind === "video") return video(store, attachment, local);
   return file(store, attachment);
-}
-
-/** The box gets its size before the picture loads, so that nothing jumps. */
-function box(attachment) {
-  const width = attachment.width || 4;
-  const height = attachment.height || 3;
-  const scale = Math.min(MAX_WIDTH_PX / width, MAX_HEIGHT_PX / height, attachment.width ? 1 : Infinity);
-  const shown = Math.max(120, Math.round(width * scale));
-  return { width: `${shown}px`, "aspect-ratio": `${width} / ${height}` };
 }
 
 function picture(store, attachment, local, open, style) {
@@ -55,7 +46,7 @@ function picture(store, attachment, local, open, style) {
 }
 
 function video(store, attachment, local) {
-  const player = h("video.video", { controls: true, preload: "none", style: box(attachment), "aria-label": attachment.filename ?? t("Video") });
+  const player = h("video.video", { controls: true, preload: "none", style: boxOf(attachment, BOX_PX), "aria-label": attachment.filename ?? t("Video") });
   if (local) player.src = local;
   else store.media.url(attachment.mediaId).then((address) => (player.src = address), () => player.replaceWith(failed(attachment)));
   return player;
@@ -70,18 +61,14 @@ function file(store, attachment) {
       toastError(error);
     }
   };
-  return h("button.file", { type: "button", onclick: open }, h("span.sign", null, icon("file")), label(attachment, size(attachment.bytes ?? 0)));
+  return h("button.file", { type: "button", onclick: open }, h("span.sign", null, icon("file")), fileWords(attachment, size(attachment.bytes ?? 0)));
 }
 
 function processing(attachment) {
-  return h("div.file", null, h("span.sign", null, h("span.spinner", { role: "status", "aria-label": t("Processing") })), label(attachment, t("Processing…")));
+  return h("div.file", null, h("span.sign", null, h("span.spinner", { role: "status", "aria-label": t("Processing") })), fileWords(attachment, t("Processing…")));
 }
 
 function failed(attachment) {
   const why = { too_large: t("This picture is too large."), unreadable: t("This file is damaged."), deleted: t("This file was deleted.") }[attachment.code] ?? t("This file could not be processed.");
-  return h("div.file.broken", null, h("span.sign", null, icon("warn")), label(attachment, why));
-}
-
-function label(attachment, detail) {
-  return h("span.words", null, h("span.name", { dir: "auto" }, attachment.filename ?? t("File")), h("span.detail", null, detail));
+  return h("div.file.broken", null, h("span.sign", null, icon("warn")), fileWords(attachment, why));
 }
