@@ -1,13 +1,14 @@
 // The details panel: members, notifications and pinned messages; for groups also their administration.
 
 import { iconButton } from "/client/ui/button.js";
+import { card } from "../components/card.js";
 import { confirmed } from "../components/dialog.js";
+import { hit } from "../components/hit.js";
 import { later } from "../components/later.js";
 import { line } from "../components/line.js";
 import { toastError } from "../components/toast.js";
 import { h, reconcile } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
-import { shortly } from "/client/ui/times.js";
 import { isMuted } from "/client/state/conversations.js";
 import { avatarChoice } from "./avatar_choice.js";
 import { face, subtitleOf, titleOf } from "/client/ui/conversation_names.js";
@@ -154,10 +155,8 @@ export class Details {
   #pinned(pins) {
     const { store } = this.#app;
     const shown = pins.map((message) => ({ message, name: store.people.name(message.senderId), text: preview(store, message) }));
-    const make = () => h("section.card", { "aria-label": t("Pinned messages") }, h("h3", null, t("Pinned messages")), shown.map(({ message, name, text }) =>
-      h("button.hit", { type: "button", onclick: () => this.#app.open(this.#id, message.seq) },
-        h("span.top", null, h("span.name", { dir: "auto" }, name), h("span.when", null, shortly(message.sentAt))),
-        h("span.snippet", { dir: "auto" }, text))));
+    const make = () => card(t("Pinned messages"), shown.map(({ message, name, text }) =>
+      hit(name, message.sentAt, text, () => this.#app.open(this.#id, message.seq))));
     return { key: "pinned", deps: shown.flatMap(({ message, name, text }) => [message.id, name, text]), make };
   }
 

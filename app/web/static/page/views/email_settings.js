@@ -1,6 +1,7 @@
 // The e-mail address of the account, in the settings. It counts once the link that is sent to it was opened.
 
 import { button, busy } from "/client/ui/button.js";
+import { card } from "../components/card.js";
 import { field } from "../components/field.js";
 import { fill, h } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
@@ -27,5 +28,5 @@ function form(client, me) {
     const send = () => (given.email ? client.changeEmail(given) : client.removeEmail({ password: given.password })).then(() => true);
     if (await busy(save, send, fail)) said.textContent = given.email ? t("A link was sent to {email}. Open it to confirm the address.", { email: given.email }) : t("Your address was removed.");
   });
-  return h("section.card", { "aria-label": t("E-mail") }, h("h3", null, t("E-mail")), address.row, password.row, said, save);
+  return card(t("E-mail"), address.row, password.row, said, save);
 }

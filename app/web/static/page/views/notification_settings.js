@@ -1,5 +1,6 @@
 // The settings of notifications in this browser: by the page while it is open, and by pushes while it is closed.
 
+import { card } from "../components/card.js";
 import { select, toggle } from "../components/field.js";
 import { toastError } from "../components/toast.js";
 import { fill, h } from "/client/ui/dom.js";
@@ -32,7 +33,7 @@ export function notifications(app) {
     }
   };
   draw().catch(() => fill(body, h("p.detail", null, t("Couldn't load your notification settings."))));
-  return h("section.card", { "aria-label": t("Notifications") }, h("h3", null, t("Notifications")), body);
+  return card(t("Notifications"), body);
 }
 
 /** What the page does by itself while it is open and the user looks elsewhere. */

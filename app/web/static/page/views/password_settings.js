@@ -1,9 +1,9 @@
 // The password of the account, in the settings.
 
 import { button, busy } from "/client/ui/button.js";
+import { card } from "../components/card.js";
 import { field } from "../components/field.js";
 import { toast } from "../components/toast.js";
-import { h } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
 import { sentence } from "/client/ui/words.js";
 
@@ -27,5 +27,5 @@ export function passwordSettings({ store: { client } }, onChanged) {
     toast(t("Your password was changed"));
     return onChanged();
   });
-  return h("section.card", { "aria-label": t("Password") }, h("h3", null, t("Password")), current.row, fresh.row, save);
+  return card(t("Password"), current.row, fresh.row, save);
 }

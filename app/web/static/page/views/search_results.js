@@ -3,11 +3,11 @@
 import { avatarOf } from "/client/ui/avatar.js";
 import { busy, button } from "/client/ui/button.js";
 import { empty, failure, spinner } from "/client/ui/empty.js";
+import { hit } from "../components/hit.js";
 import { toastError } from "../components/toast.js";
 import { fill, h } from "/client/ui/dom.js";
 import { atName, t } from "/client/ui/language.js";
 import { folded, highlighted } from "/client/ui/text.js";
-import { shortly } from "/client/ui/times.js";
 import { face, titleOf } from "/client/ui/conversation_names.js";
 import { liveText } from "./live_text.js";
 import { SearchFilters } from "./search_filters.js";
@@ -131,8 +131,7 @@ export class SearchResults {
     const act = () => this.#choose(() => this.#app.open(message.conversationId, message.seq));
     const conversation = store.conversations.get(message.conversationId);
     const place = conversation && !this.conversationId ? titleOf(store, conversation) : liveText(store, () => store.people.name(message.senderId));
-    return h("button.hit", { type: "button", onclick: act }, h("span.top", null, h("span.name", { dir: "auto" }, place), h("span.when", null, shortly(message.sentAt))),
-      h("span.snippet", { dir: "auto" }, highlighted(message.snippet ?? message.message ?? "", message.highlights)));
+    return hit(place, message.sentAt, highlighted(message.snippet ?? message.message ?? "", message.highlights), act);
   }
 
   async #choose(act) {

@@ -1,6 +1,7 @@
 // Two-step sign-in, in the settings: a code of an authenticator app after the password, and recovery codes.
 
 import { button, busy } from "/client/ui/button.js";
+import { card } from "../components/card.js";
 import { copy } from "../components/copy.js";
 import { field } from "../components/field.js";
 import { fill, h } from "/client/ui/dom.js";
@@ -25,7 +26,7 @@ export function secondFactor({ store: { client } }, mine) {
   const pending = (made) => show(confirmation(client, made, codes, off));
   const codes = (list) => show(recoveryCodes(list, on));
   mine.then((me) => (me.secondFactor ? on() : off()), () => undefined);
-  return h("section.card", { "aria-label": t("Two-step sign-in") }, h("h3", null, t("Two-step sign-in")), place);
+  return card(t("Two-step sign-in"), place);
 }
 
 function setUp(client, next) {

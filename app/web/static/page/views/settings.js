@@ -2,6 +2,7 @@
 
 import { avatarOf } from "/client/ui/avatar.js";
 import { button, busy } from "/client/ui/button.js";
+import { card } from "../components/card.js";
 import { openDialog } from "../components/dialog.js";
 import { field, select, toggle } from "../components/field.js";
 import { line } from "../components/line.js";
@@ -31,24 +32,20 @@ export function openSettings(app) {
   const me = app.store.client.request("GET", "/me");
   return openDialog(t("Settings"), (close) => [
     profile(app),
-    section(t("Status"), ownStatus(app.store, me)),
-    section(t("Appearance"), languageChoice(app.store.client), select(t("Theme"), themes(), theme(), setTheme)),
-    section(t("Privacy"), privacyChoices(app, me), hidesBlocked(app, me), blockedPeople(app)),
+    card(t("Status"), ownStatus(app.store, me)),
+    card(t("Appearance"), languageChoice(app.store.client), select(t("Theme"), themes(), theme(), setTheme)),
+    card(t("Privacy"), privacyChoices(app, me), hidesBlocked(app, me), blockedPeople(app)),
     emailSettings(app, me),
     accountAccess(app, me),
     notifications(app),
     administration(app),
-    section(t("Your data"), line("file", t("Get a copy of your data"), () => openExport(app)), line("trash", t("Delete my account"), () => openDeletion(app), true)),
+    card(t("Your data"), line("file", t("Get a copy of your data"), () => openExport(app)), line("trash", t("Delete my account"), () => openDeletion(app), true)),
     h("section.card.out", null, h("p.detail", null, connectionWords(app.store.connection), " · ", h("a", { href: "docs", target: "_blank", rel: "noopener" }, t("API documentation"))),
       button(t("Sign out"), () => {
         close();
         app.signOut();
       }, "danger")),
   ]);
-}
-
-function section(title, ...content) {
-  return h("section.card", { "aria-label": title }, h("h3", null, title), content);
 }
 
 function profile(app) {
@@ -83,8 +80,8 @@ function ownPicture(store) {
 /** The password, the second factor and the sign-ins. Accounts of another service have none of them here. */
 function accountAccess(app, me) {
   if (document.documentElement.dataset.accounts !== "on") return [];
-  const { section: list, reload } = signIns(app);
-  return [passwordSettings(app, reload), secondFactor(app, me), list];
+  const { section, reload } = signIns(app);
+  return [passwordSettings(app, reload), secondFactor(app, me), section];
 }
 
 /** The settings of who may do what, as the server has them. `mine` resolves to your own user. */
@@ -135,7 +132,7 @@ function hidesBlocked(app, mine) {
 /** The administration of the server, shown when the server confirms that the user is an administrator. */
 function administration(app) {
   const place = h("div");
-  mayHandleReports(app.store.client).then((may) => may && fill(place, section(t("Administration"), line("warn", t("Reports"), () => openReports(app)))));
+  mayHandleReports(app.store.client).then((may) => may && fill(place, card(t("Administration"), line("warn", t("Reports"), () => openReports(app)))));
   return place;
 }
 

@@ -1,5 +1,6 @@
 // The list of keyboard shortcuts.
 
+import { card } from "../components/card.js";
 import { openDialog } from "../components/dialog.js";
 import { h } from "/client/ui/dom.js";
 import { shown } from "../lib/keys.js";
@@ -29,6 +30,5 @@ export function openShortcuts() {
 }
 
 function section(title, rows) {
-  return h("section.card", { "aria-label": title }, h("h3", null, title),
-    h("dl", null, rows.map(({ keys, words }) => h("div", null, h("dt", null, words), h("dd", null, shown(keys).map((key) => h("kbd", null, key)))))));
+  return card(title, h("dl", null, rows.map(({ keys, words }) => h("div", null, h("dt", null, words), h("dd", null, shown(keys).map((key) => h("kbd", null, key)))))));
 }

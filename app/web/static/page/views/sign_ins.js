@@ -1,6 +1,7 @@
 // The sign-ins of the account, in the settings: where you are signed in, each with a way to end it.
 
 import { button, busy } from "/client/ui/button.js";
+import { card } from "../components/card.js";
 import { toastError } from "../components/toast.js";
 import { fill, h } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
@@ -17,7 +18,7 @@ export function signIns({ store: { client } }) {
   const reload = () => client.signIns().then(draw, toastError);
   const end = (element, act) => busy(element, () => act().then(reload), toastError);
   void reload();
-  return { section: h("section.card", { "aria-label": t("Sign-ins") }, h("h3", null, t("Sign-ins")), list, others), reload };
+  return { section: card(t("Sign-ins"), list, others), reload };
 }
 
 function row({ deviceName, network, current, lastUsedAt }, end) {

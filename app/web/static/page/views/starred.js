@@ -1,12 +1,12 @@
 // The messages that the user starred.
 
 import { openDialog } from "../components/dialog.js";
+import { hit } from "../components/hit.js";
 import { button } from "/client/ui/button.js";
 import { fill, h } from "/client/ui/dom.js";
 import { empty, failure, spinner } from "/client/ui/empty.js";
 import { t } from "/client/ui/language.js";
 import { preview } from "/client/ui/system_text.js";
-import { shortly } from "/client/ui/times.js";
 import { liveText } from "./live_text.js";
 
 /** @param {any} app */
@@ -36,7 +36,5 @@ function row(app, message, close) {
     app.open(message.conversationId, message.seq);
   };
   const name = liveText(app.store, () => app.store.people.name(message.senderId));
-  return h("button.hit", { type: "button", onclick: act },
-    h("span.top", null, h("span.name", { dir: "auto" }, name), h("span.when", null, shortly(message.sentAt))),
-    h("span.snippet", { dir: "auto" }, preview(app.store, message)));
+  return hit(name, message.sentAt, preview(app.store, message), act);
 }
