@@ -1,6 +1,6 @@
 import { button } from "/client/ui/button.js";
 import { h } from "/client/ui/dom.js";
-import { t } from "/client/ui/language.js";
+import { atName, t } from "/client/ui/language.js";
 import { exactly, shortly } from "/client/ui/times.js";
 import { reasons } from "./report_reasons.js";
 
@@ -20,7 +20,7 @@ export function reportRow(store, report, move) {
 /** Adds the username, because several people may have the same name. */
 function named(store, id) {
   const user = store.people.get(id);
-  return user.username ? `${user.displayName} (@${user.username})` : user.displayName;
+  return user.username ? `${user.displayName} (${atName(user.username)})` : user.displayName;
 }
 
 function row(report, { reporter, reported, handler }, move) {

@@ -6,7 +6,7 @@ import { openDialog } from "../components/dialog.js";
 import { empty, failure, spinner } from "/client/ui/empty.js";
 import { toast, toastError } from "../components/toast.js";
 import { fill, h, reconcile } from "/client/ui/dom.js";
-import { plural, t } from "/client/ui/language.js";
+import { atName, plural, t } from "/client/ui/language.js";
 
 const goneWords = () => ({ not_found: t("This request no longer exists.") });
 
@@ -15,7 +15,7 @@ export function openRequests(app) {
 }
 
 function wish({ kind, memberCount, sender }) {
-  if (kind === "direct") return `${t("Wants to write to you")} · @${sender.username}`;
+  if (kind === "direct") return `${t("Wants to write to you")} · ${atName(sender.username)}`;
   return `${t("{name} wants to add you", { name: sender.displayName })} · ${plural(memberCount, "{count} member", "{count} members")}`;
 }
 
