@@ -2,7 +2,7 @@
 
 import { h } from "/client/ui/dom.js";
 import { isRightToLeft } from "/client/ui/language.js";
-import { ariaKeys, pressed, shown } from "../lib/keys.js";
+import { ariaKeys, forwardKey, pressed, shown } from "../lib/keys.js";
 import { icon } from "/client/ui/icons.js";
 
 // Screen readers skip what is outside of all landmarks.
@@ -57,8 +57,7 @@ export function openMenu(anchor, items, above) {
       close();
     } else if (["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"].includes(event.key)) {
       event.preventDefault();
-      const forward = isRightToLeft() ? "ArrowLeft" : "ArrowRight";
-      step(menu, event.key === "ArrowDown" || event.key === forward ? 1 : -1);
+      step(menu, ["ArrowDown", forwardKey()].includes(event.key) ? 1 : -1);
     }
   }
   return close;

@@ -1,6 +1,7 @@
 // Chooses an emoji: by search, by group, or among the last ones. The arrow keys move between them.
 
 import { openDialog } from "../components/dialog.js";
+import { backwardKey, forwardKey } from "../lib/keys.js";
 import { fill, h } from "/client/ui/dom.js";
 import { isComposing } from "/client/ui/input_method.js";
 import { plural, t } from "/client/ui/language.js";
@@ -83,8 +84,7 @@ class Picker {
     const one = (tone, index) => h("button.emoji", {
       type: "button", "aria-label": names[index], title: names[index], "aria-pressed": String(tone === this.#tone), onclick: () => this.#setTone(tone),
     }, `✋${tone}`);
-    const bar = h("div.emoji-tones", { role: "group", "aria-label": t("Skin tone") }, TONES.map(one));
-    return bar;
+    return h("div.emoji-tones", { role: "group", "aria-label": t("Skin tone") }, TONES.map(one));
   }
 
   #setTone(tone) {
@@ -114,11 +114,9 @@ class Picker {
     const buttons = this.#buttons;
     const at = buttons.indexOf(event.target);
     if (at < 0) return;
-    const forward = getComputedStyle(this.#shown).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
-    const backward = forward === "ArrowRight" ? "ArrowLeft" : "ArrowRight";
     const next = {
-      [forward]: () => buttons[at + 1],
-      [backward]: () => buttons[at - 1] ?? this.#search,
+      [forwardKey()]: () => buttons[at + 1],
+      [backwardKey()]: () => buttons[at - 1] ?? this.#search,
       ArrowDown: () => below(buttons, at, 1) ?? buttons[at],
       ArrowUp: () => below(buttons, at, -1) ?? this.#search,
       Home: () => buttons[0],

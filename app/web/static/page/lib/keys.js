@@ -1,5 +1,7 @@
 // Names of keys, as in "Mod+Shift+F". Mod is Ctrl, or ⌘ on Apple's keyboards.
 
+import { isRightToLeft } from "/client/ui/language.js";
+
 export const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
 
 const SIGNS = { Mod: isApple ? "⌘" : "Ctrl", Alt: isApple ? "⌥" : "Alt", Shift: isApple ? "⇧" : "Shift", ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓" }; // not shown in words
@@ -30,3 +32,7 @@ export function shown(keys) {
 
 /** Returns the combination for `aria-keyshortcuts`. */
 export const ariaKeys = (keys) => keys.replace("Mod", isApple ? "Meta" : "Control");
+
+/** The arrow that points to the next thing in a line, and the arrow that points back. */
+export const forwardKey = () => (isRightToLeft() ? "ArrowLeft" : "ArrowRight");
+export const backwardKey = () => (isRightToLeft() ? "ArrowRight" : "ArrowLeft");

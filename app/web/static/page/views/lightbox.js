@@ -5,6 +5,7 @@ import { spinner } from "/client/ui/empty.js";
 import { icon } from "/client/ui/icons.js";
 import { fill, h } from "/client/ui/dom.js";
 import { isRightToLeft, number, t } from "/client/ui/language.js";
+import { backwardKey, forwardKey } from "../lib/keys.js";
 import { coverHistory } from "../lib/overlay_history.js";
 import { sentence } from "/client/ui/words.js";
 import { Zoom } from "../lib/zoom.js";
@@ -119,11 +120,9 @@ class Lightbox {
 
   #onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const forward = isRightToLeft() ? "ArrowLeft" : "ArrowRight";
-    const back = isRightToLeft() ? "ArrowRight" : "ArrowLeft";
     const act = {
-      [forward]: () => this.#go(1),
-      [back]: () => this.#go(-1),
+      [forwardKey()]: () => this.#go(1),
+      [backwardKey()]: () => this.#go(-1),
       "+": () => this.#zoom.in(),
       "=": () => this.#zoom.in(),
       "-": () => this.#zoom.out(),

@@ -7,6 +7,7 @@ import { fill, h } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
 import { safeUrl } from "/client/ui/text.js";
 import { shortly } from "/client/ui/times.js";
+import { backwardKey, forwardKey } from "../lib/keys.js";
 import { attachments } from "./attachments.js";
 import { openPicture } from "./picture.js";
 
@@ -115,11 +116,10 @@ export class MediaPanel {
   }
 
   #onKey(event) {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const step = { [forwardKey()]: 1, [backwardKey()]: -1 }[event.key];
     if (!step) return;
-    const right = getComputedStyle(this.element).direction === "rtl" ? -step : step;
     const at = this.#tabs.indexOf(document.activeElement);
-    const next = this.#tabs[(at + right + this.#tabs.length) % this.#tabs.length];
+    const next = this.#tabs[(at + step + this.#tabs.length) % this.#tabs.length];
     event.preventDefault();
     next.focus();
     this.#choose(next.dataset.kind);
