@@ -28,11 +28,11 @@ export class Conversations {
   /** Returns pinned conversations first, then by activity. */
   list() {
     const shown = this.#listed().filter((c) => !c.archived);
-    return shown.sort((a, b) => Number(b.pinned) - Number(a.pinned) || (a.updatedAt < b.updatedAt ? 1 : -1));
+    return shown.sort((a, b) => Number(b.pinned) - Number(a.pinned) || byActivity(a, b));
   }
 
   archived() {
-    return this.#listed().filter((c) => c.archived).sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
+    return this.#listed().filter((c) => c.archived).sort(byActivity);
   }
 
   #listed() {
@@ -201,6 +201,8 @@ export class Conversations {
     return this.#listed().reduce((sum, c) => sum + (!isMuted(c) ? c.unread || Number(Boolean(c.markedUnread)) : c.exceptMentions ? c.mentions : 0), 0);
   }
 }
+
+const byActivity = (a, b) => (a.updatedAt < b.updatedAt ? 1 : -1);
 
 export function isMuted(conversation) {
   return Boolean(conversation.mutedUntil) && new Date(conversation.mutedUntil) > new Date();

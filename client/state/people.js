@@ -67,15 +67,9 @@ export class People {
     return { ...UNKNOWN, id: userId };
   }
 
-  /** Resolves when the user's name is known, or cannot be loaded. */
-  async load(userId) {
-    if (!userId || this.#known.has(userId) || this.#gone.has(userId)) return;
-    await this.#fetch([userId]);
-  }
-
-  /** The same for several users. @param {number[]} userIds */
-  async loadAll(userIds) {
-    const missing = userIds.filter((id) => !this.#known.has(id) && !this.#gone.has(id));
+  /** Resolves when the names of these users are known, or cannot be loaded. Messages of the host's server have no sender (null). @param {any[]} userIds */
+  async load(userIds) {
+    const missing = userIds.filter((id) => id && !this.#known.has(id) && !this.#gone.has(id));
     for (let at = 0; at < missing.length; at += MAX_IDS) await this.#fetch(missing.slice(at, at + MAX_IDS));
   }
 

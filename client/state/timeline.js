@@ -113,7 +113,7 @@ export class Timeline {
 
   /** Removes a message, as if it had never existed: the user deleted it only for themselves. */
   drop(messageId) {
-    this.#bySeq.delete(this.#seqOf.get(messageId));
+    this.#remove([this.#seqOf.get(messageId)]);
     this.pending = this.pending.filter((m) => m.id !== messageId);
     this.#changed();
   }

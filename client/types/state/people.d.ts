@@ -20,10 +20,8 @@ export class People {
     refresh(): void;
     /** Returns the user, or a placeholder until the server answers. */
     get(userId: any): any;
-    /** Resolves when the user's name is known, or cannot be loaded. */
-    load(userId: any): Promise<void>;
-    /** The same for several users. @param {number[]} userIds */
-    loadAll(userIds: number[]): Promise<void>;
+    /** Resolves when the names of these users are known, or cannot be loaded. Messages of the host's server have no sender (null). @param {any[]} userIds */
+    load(userIds: any[]): Promise<void>;
     name(userId: any): any;
     byUsername(username: any): any;
     #private;

@@ -19,7 +19,7 @@ export function installNotices(app) {
     const { conversationId, senderId } = message;
     const known = store.conversations.get(conversationId);
     const conversation = known ?? (await store.conversations.fetch(conversationId).catch(() => null)); // somebody's first message
-    await store.people.load(senderId);
+    await store.people.load([senderId]);
     if (app.blocked.has(senderId)) return; // the server notifies of none of their messages either
     if (!conversation || message.kind === "system" || (isMuted(conversation) && !(conversation.exceptMentions && store.conversations.names(message)))) return;
     background.onMessage(message, conversation).catch(reportError);

@@ -34,7 +34,7 @@ export async function suggestedMembers(store, conversation, query) {
 async function memberIds(store, conversation, query) {
   const found = hasAllMembers(conversation) ? conversation.members : (await store.client.members(conversation.id, { q: query, limit: MAX_FETCHED })).members;
   const ids = found.map(({ userId }) => userId);
-  await store.people.loadAll(ids);
+  await store.people.load(ids);
   return ids;
 }
 
