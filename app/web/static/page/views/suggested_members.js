@@ -4,6 +4,7 @@ import { avatarOf } from "/client/ui/avatar.js";
 import { icon } from "/client/ui/icons.js";
 import { h } from "/client/ui/dom.js";
 import { atName, t } from "/client/ui/language.js";
+import { folded as foldedText } from "/client/ui/text.js";
 import { leads, roleIn } from "./roles.js";
 
 const MAX_FETCHED = 20;
@@ -13,7 +14,8 @@ const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script
 
 const words = () => [["all", t("Everyone in the group")], ["here", t("Members who are online")]];
 
-const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+/** Korean syllables are taken apart, so that the beginning of one finds it. */
+const folded = (text) => foldedText(text).normalize("NFD");
 
 /**
  * @param {any} store @param {any} conversation @param {string} query what was typed after the @
