@@ -22,6 +22,8 @@ function daysAgo(when, now = new Date()) {
   return Math.round((start(now) - start(when)) / DAY);
 }
 
+const isThisYear = (when) => when.getFullYear() === new Date().getFullYear();
+
 export const timeOfDay = (text) => written("clock", new Date(text));
 export const exactly = (text) => written("full", new Date(text));
 export const dayKey = (text) => new Date(text).toDateString();
@@ -36,7 +38,7 @@ export function dayName(text) {
 
 function day(when, ago) {
   if (ago > 1 && ago < 7) return written("weekday", when);
-  return written(when.getFullYear() === new Date().getFullYear() ? "date" : "dateOfYear", when);
+  return written(isThisYear(when) ? "date" : "dateOfYear", when);
 }
 
 /** Returns the time if it is today, else the day: for rows of lists. */
@@ -45,7 +47,7 @@ export function shortly(text) {
   const ago = daysAgo(when);
   if (ago <= 0) return written("clock", when);
   if (ago < 7) return written("shortWeekday", when);
-  return written(when.getFullYear() === new Date().getFullYear() ? "shortDate" : "numericDate", when);
+  return written(isThisYear(when) ? "shortDate" : "numericDate", when);
 }
 
 /** "last seen just now", "… 5 minutes ago", "… today at 14:05" */

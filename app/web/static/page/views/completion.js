@@ -4,7 +4,7 @@
 import { h, fill } from "/client/ui/dom.js";
 import { isComposing } from "/client/ui/input_method.js";
 import { plural, t } from "/client/ui/language.js";
-import { noteEmoji } from "../emoji/choices.js";
+import { emojiChoices, noteEmoji } from "../emoji/choices.js";
 import { suggestedMembers } from "./suggested_members.js";
 
 const MAX_SHOWN = 8;
@@ -147,7 +147,7 @@ async function emojiFinder() {
 /** @param {string} query @returns {Promise<Suggestion[]>} */
 async function suggestedEmoji(query) {
   const { findEmoji, toned } = await emojiFinder();
-  const { tone } = (await import("../emoji/choices.js")).emojiChoices();
+  const { tone } = emojiChoices();
   return findEmoji(query, MAX_SHOWN).map((one) => {
     const emoji = toned(one, tone);
     return { insert: `${emoji} `, label: one.name, face: h("span.emoji", { "aria-hidden": "true" }, emoji), taken: () => noteEmoji(emoji) };

@@ -144,9 +144,9 @@ export class ConversationView {
   #onSeen(seq) {
     this.#seen = Math.max(this.#seen, seq);
     if (document.visibilityState !== "visible" || !document.hasFocus() || this.#timer) return;
-    const read = this.#app.store.conversations.readSeqOf(this.#conversation ?? { lastSeq: 0, unread: 0 });
-    if (this.#seen <= Math.max(read, this.#marked) && !this.#conversation?.unread) return;
-    if (this.#seen <= this.#marked) return;
+    const conversation = this.#conversation;
+    if (!conversation || this.#seen <= this.#marked) return;
+    if (this.#seen <= this.#app.store.conversations.readSeqOf(conversation) && !conversation.unread) return;
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#marked = this.#seen;

@@ -10,8 +10,9 @@ import { exactly } from "/client/ui/times.js";
 import { isQuiet, statusOf } from "./user_status.js";
 
 const HOUR_MS = 3_600_000;
-const endChoices = () => [["", t("Until I change it")], ["0.5", t("For 30 minutes")], ["1", t("For 1 hour")], ["4", t("For 4 hours")], ["day", t("Until midnight")], ["168", t("For a week")]];
-const quietTimes = () => [["", t("Off")], ["1", t("For 1 hour")], ["4", t("For 4 hours")], ["day", t("Until midnight")], ["168", t("For a week")]];
+const times = () => [["1", t("For 1 hour")], ["4", t("For 4 hours")], ["day", t("Until midnight")], ["168", t("For a week")]];
+const endChoices = () => [["", t("Until I change it")], ["0.5", t("For 30 minutes")], ...times()];
+const quietTimes = () => [["", t("Off")], ...times()];
 
 /** The settings of the user's own status. `mine` resolves to your own user. */
 export function ownStatus(store, mine) {
