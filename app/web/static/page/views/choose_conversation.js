@@ -1,6 +1,7 @@
 import { openDialog } from "../components/dialog.js";
 import { h, reconcile } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
+import { folded } from "/client/ui/text.js";
 import { face, titleOf } from "/client/ui/conversation_names.js";
 
 /** Lets the user choose one of the loaded conversations. Resolves with it, or undefined. @param {any} store @param {string} title */
@@ -10,8 +11,8 @@ export async function chooseConversation(store, title) {
     const rows = h("div.choices");
     const none = h("p.detail", { hidden: true }, t("No conversation has this name."));
     const draw = () => {
-      const wanted = search.value.trim().toLowerCase();
-      const found = store.conversations.list().filter((one) => titleOf(store, one).toLowerCase().includes(wanted));
+      const wanted = folded(search.value.trim());
+      const found = store.conversations.list().filter((one) => folded(titleOf(store, one)).includes(wanted));
       reconcile(rows, found.map((one) => row(store, one, close)));
       none.hidden = found.length > 0;
     };
