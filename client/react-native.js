@@ -1,6 +1,6 @@
 /**
  * What the client needs in React Native: storage that outlives the application, and a connection that is checked when the
- * application comes back to the front. README.md says what else it takes.
+ * application comes back to the front. README.md lists what else you need.
  *
  * @import { Parley } from "./parley.js"
  * @import { Entry, OutboxStore, Store } from "./lib/option_types.js"
@@ -17,7 +17,7 @@ const PREFIX = "parley:";
 const OUTBOX = "parley-outbox";
 
 /**
- * Returns the option `storage`: what the store has is read once, and later changes are written in their order.
+ * Returns the option `storage`. It reads the store once, and writes later changes in their order.
  * @param {AsyncStore} store @returns {Promise<Store>}
  */
 export async function openStorage(store) {

@@ -4,7 +4,7 @@
  */
 import { ParleyChat } from "./widget/element.js";
 
-const { customElements: elements } = globalThis; // none where a server renders pages
+const { customElements: elements } = globalThis; // undefined on a server that renders pages
 if (elements && !elements.get("parley-chat")) elements.define("parley-chat", ParleyChat);
 
 export { ParleyChat };

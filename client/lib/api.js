@@ -59,8 +59,8 @@ export class Api {
 
   /**
    * The messages that have media of a kind, or links, newest first.
-   * @param {number} id @param {{ kind: string, before?: string, limit?: number }} query `kind`: link, or some of image, video,
-   *   audio and file, with commas; `before`: the `cursor` of the page before @returns {Promise<MediaMessages>}
+   * @param {number} id @param {{ kind: string, before?: string, limit?: number }} query `kind`: `link`, or one or more of `image`,
+   *   `video`, `audio` and `file`, with commas between them; `before`: the `cursor` of the previous page @returns {Promise<MediaMessages>}
    */
   conversationMedia(id, query) {
     return this.request("GET", withQuery(`/conversations/${id}/media`, query));
@@ -154,7 +154,7 @@ export class Api {
     return this.request("POST", `/invites/${encodeURIComponent(code)}`);
   }
 
-  /** Wishes that wait for your answer. @returns {Promise<RequestList>} */
+  /** The requests that wait for your answer. @returns {Promise<RequestList>} */
   requests() {
     return this.request("GET", "/requests");
   }

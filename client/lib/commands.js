@@ -52,13 +52,13 @@ export class Commands extends AccountCalls {
     return this.command("star_message", { id, on, conversationId });
   }
 
-  /** @param {{ before?: string, limit?: number }} [query] `before`: the `cursor` of the page before @returns {Promise<StarredMessages>} */
+  /** @param {{ before?: string, limit?: number }} [query] `before`: the `cursor` of the previous page @returns {Promise<StarredMessages>} */
   starred(query = {}) {
     return this.request("GET", withQuery("/starred", query));
   }
 
   /**
-   * Keeps what the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
+   * Stores what the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
    * @param {number} conversationId @param {string} message @param {string} [replyTo] the message that it answers
    * @returns {Promise<OwnAck>}
    */
@@ -130,14 +130,14 @@ export class Commands extends AccountCalls {
 
   /**
    * Adds text to your stream. A repeated call adds nothing, so it is safe to try again.
-   * @param {string} id @param {number} from the number of characters (code points) before `text` @param {string} text empty only to keep it open
+   * @param {string} id @param {number} from the number of characters (code points) before `text` @param {string} text empty to keep the stream open without more text
    * @returns {Promise<AppendAck | null>} null without a WebSocket
    */
   appendStream(id, from, text) {
     return this.command("append_stream", { id, from, text });
   }
 
-  /** Ends your stream. @param {string} id @param {string} [message] the final text; what was written by default @returns {Promise<ChangeAck>} */
+  /** Ends your stream. @param {string} id @param {string} [message] the final text; by default, the text so far @returns {Promise<ChangeAck>} */
   endStream(id, message) {
     return this.command("end_stream", { id, message });
   }

@@ -1,4 +1,4 @@
-// Formatting of messages: paragraphs, code blocks, quotes and lists. app/core/formatting.py is the same grammar, and
+// Formatting of messages: paragraphs, code blocks, quotes and lists. app/core/formatting.py implements the same grammar, and
 // docs/formatting.md describes it; both pass the vectors of tests/vectors/formatting.json.
 
 import { parseInline } from "./inline_formatting.js";
@@ -77,14 +77,14 @@ const isQuote = (line) => line === ">" || line.startsWith("> ");
 /** Returns the number of backticks if the line can end a code block, else 0. @param {string} line */
 const fenceLength = (line) => /^(`{3,})[ \t]*$/u.exec(line)?.[1].length ?? 0;
 
-/** Returns for each line the longest end of a code block in it or after it, and 0 at the end. @param {string[]} lines */
+/** Returns, for each line, the length of the longest fence in it or after it that can end a code block. The last entry is 0. @param {string[]} lines */
 function longestFences(lines) {
   const longest = new Array(lines.length + 1).fill(0);
   for (let at = lines.length - 1; at >= 0; at -= 1) longest[at] = Math.max(longest[at + 1], fenceLength(lines[at]));
   return longest;
 }
 
-/** Returns the paragraph of these lines beside another block: without blank lines around it. @param {string[]} lines @returns {Block[]} */
+/** Returns the paragraph of these lines, without the blank lines around it; nothing if all are blank. @param {string[]} lines @returns {Block[]} */
 function paragraph(lines) {
   const shown = lines.map((line) => /[^ \t]/u.test(line));
   const begin = shown.indexOf(true);

@@ -4,8 +4,8 @@
  * @typedef {{ type: "text", text: string }} TextNode
  * @typedef {{ type: "code", text: string }} CodeNode
  * @typedef {{ type: "mention", text: string, names: string[] }} MentionNode A possible mention. `names` are the usernames
- *   and group words that may be meant, in lower case, the longest first. The longest one that is mentioned is meant; the
- *   first n characters after the `@` of `text` are those of a name with n characters.
+ *   and group words that it may mean, in lower case, the longest first. It means the longest one that exists. A name of
+ *   n characters takes the first n characters after the `@` of `text`.
  * @typedef {{ type: "bold" | "italic" | "strike", children: InlineNode[] }} StyleNode
  * @typedef {{ type: "link", url: string, children: InlineNode[] }} LinkNode The address begins with http:// or https://.
  * @typedef {StyleNode | LinkNode} InlineParent

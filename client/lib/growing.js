@@ -9,7 +9,7 @@ const lengthNow = ({ message = "", length }) => length ?? lengthOf(message);
 
 /**
  * Returns the message with the text that `message_append` adds: the same object if it has that text already, null if something
- * before the text is missing. Then read the message again.
+ * before the text is missing; the caller then reads the message again.
  * @template {{ message?: string, length?: number }} M @param {M} message @param {MessageAppend} append @returns {M | null}
  */
 export function grown(message, { from, text }) {
@@ -20,7 +20,7 @@ export function grown(message, { from, text }) {
 }
 
 /**
- * Returns `next` with the longer text of the two: what was read may be older than what has arrived.
+ * Returns `next` with the longer of the two texts, because a page of the history may be older than the latest events.
  * @template {{ streaming?: true, message?: string, length?: number }} M @param {M | undefined} old @param {M} next @returns {M}
  */
 export function longer(old, next) {

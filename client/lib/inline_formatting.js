@@ -1,5 +1,5 @@
-// Formatting within a paragraph: bold, italic, strike, code, links and mentions. app/core/inline_formatting.py is the same
-// grammar, and docs/formatting.md describes it. Every text is a valid input, and takes time proportional to its length.
+// Formatting within a paragraph: bold, italic, strike, code, links and mentions. app/core/inline_formatting.py implements the
+// same grammar, and docs/formatting.md describes it. Every text is a valid input, and takes time proportional to its length.
 
 import { findAddresses } from "./links.js";
 import { findMentions } from "./mentions.js";
@@ -11,7 +11,7 @@ import { findMentions } from "./mentions.js";
 
 /** @type {Record<string, "bold" | "italic" | "strike">} */
 const TYPES = { "**": "bold", "*": "italic", _: "italic", "~~": "strike" };
-/** Runs of a sign that are marks. @type {Record<string, string[]>} */
+/** The runs of each sign that are marks. @type {Record<string, string[]>} */
 const MARKS = { "*": ["*", "**", "***"], _: ["_"], "~": ["~~"] };
 const SPECIAL = /\*+|_+|~+|`+|\[|\]|\n\n/gu;
 const SPACE = new Set(" \t\n\u00a0\u3000\u2028\u2029");
@@ -23,7 +23,7 @@ const UNSPACED =
 /** @param {string} text @returns {InlineNode[]} */
 export const parseInline = (text) => withMentions(new Scan(text).run());
 
-/** Goes once over the text. `#nodes` are the nodes so far; an open mark is a text node until it is closed. */
+/** Scans the text once. `#nodes` are the nodes so far; an open mark is a text node until it is closed. */
 class Scan {
   #text;
   /** @type {InlineNode[]} */ #nodes = [];
@@ -77,7 +77,7 @@ class Scan {
     return end;
   }
 
-  /** Handles the sign at `at`. Returns where to go on. @param {string} sign @param {number} at @returns {number} */
+  /** Handles the sign at `at`. Returns the index at which to continue. @param {string} sign @param {number} at @returns {number} */
   #special(sign, at) {
     const end = at + sign.length;
     if (sign === "\n\n") {
@@ -122,7 +122,7 @@ class Scan {
     return address.stop + 1;
   }
 
-  /** Returns whether the nodes may be a label: they show something, and no other address, which could deceive. @param {number} from */
+  /** Returns whether the nodes may be a label: they show something, and contain no address, which readers could take for the target. @param {number} from */
   #isLabel(from) {
     if (this.#lastAddress >= from) return false;
     for (let index = from; index < this.#nodes.length; index += 1) if (shows(this.#nodes[index])) return true;

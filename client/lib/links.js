@@ -1,4 +1,4 @@
-// Addresses in a text: which ones become links. app/core/links.py is the same grammar and describes it; both pass the
+// Addresses in a text: which ones become links. app/core/links.py implements the same grammar and describes it; both pass the
 // vectors of tests/vectors/links.json.
 
 /**
@@ -39,7 +39,7 @@ function addressAt(text, start) {
 }
 
 /**
- * Returns the index of the first character of `ENDS`, or of the first bracket that closes one from before `start`. Reads
+ * Returns the index of the first character of `ENDS`, or of the first closing bracket whose opening one is before `start`. Reads
  * no further, because the next address may begin there.
  * @param {string} text @param {number} start
  */

@@ -1,11 +1,11 @@
-// Mentions in a text: @username, and the words that address a group. app/core/mentions.py is the same grammar and
-// describes it; both pass the vectors of tests/vectors/mentions.json.
+// Mentions in a text: @username, and the words that address a group. app/core/mentions.py implements the same grammar
+// and describes it; both pass the vectors of tests/vectors/mentions.json.
 
 import { findAddresses } from "./links.js";
 
 /**
- * A possible mention. The names are in lower case, the longest first; the longest one that somebody has is meant. The
- * first n characters after the @ are those of a name with n characters.
+ * A possible mention. The names are in lower case, the longest first. It means the longest one that somebody has. A name
+ * of n characters takes the first n characters after the `@`.
  * @typedef {{start: number, end: number, names: string[]}} FoundMention
  */
 

@@ -20,7 +20,7 @@
  *   renew?: (pair: Pair) => Promise<Pair>,
  *   timing?: Partial<Timing>,
  * }} Options
- * `language` is a BCP 47 tag for the texts of errors and notifications; without it, those of the browser count. `push: false` leaves
+ * `language` is a BCP 47 tag for the texts of errors and notifications; without it, the browser's languages are used. `push: false` leaves
  * the notifications of this browser alone: they belong to another application.
  * @typedef {{ getItem(key: string): string | null, setItem(key: string, value: string): void, removeItem(key: string): void }} Store
  * @typedef {new (url: string) => any} WebSocketMaker the browser's class, or that of the package `ws`

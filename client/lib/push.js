@@ -9,7 +9,7 @@ const supported = () =>
   typeof navigator !== "undefined" && "serviceWorker" in navigator && "PushManager" in globalThis && "Notification" in globalThis;
 
 /**
- * Returns the scope of the service worker: where this page's server is mounted, or the whole origin for a server elsewhere.
+ * Returns the scope of the service worker: the path at which this page's server is mounted, or the whole origin if the server is elsewhere.
  * @param {string} url of the server @returns {string}
  */
 export function workerScope(url) {

@@ -167,7 +167,7 @@
 // --- sending
 
 /**
- * @typedef {{ conversationId: number, receiverId?: undefined } | { receiverId: number | string, conversationId?: undefined }} Target a text is the id that the host gave to the user
+ * @typedef {{ conversationId: number, receiverId?: undefined } | { receiverId: number | string, conversationId?: undefined }} Target a string is the id that the host gave to the user
  * @typedef {{ id: string, conversationId?: number }} Forward
  * @typedef {Partial<Attachment> & { mediaId: string }} NamedMedia
  * @typedef {Target & { message?: string, attachments?: NamedMedia[], replyTo?: string, forward?: Forward, kind?: string, metadata?: Metadata }} Outgoing

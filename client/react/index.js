@@ -1,6 +1,6 @@
 /**
- * Hooks over the state of the client (client/state/), for React 18 or newer, React Native too. A component draws again only
- * when what it shows has changed.
+ * Hooks over the state of the client (client/state/), for React 18 or newer, React Native too. A component only renders again
+ * when the data that it shows has changed.
  *
  * @import { Conversation, State, User } from "../lib/types.js"
  * @import { Store } from "../state/store.js"
@@ -30,7 +30,7 @@ export function useStore() {
 }
 
 /**
- * Draws again when one of the topics changes. Returns a number that changes with them: a dependency for `useMemo`.
+ * Renders the component again when one of the topics changes. Returns a number that changes with them: a dependency for `useMemo`.
  * @param {string[]} topics @returns {number}
  */
 export function useTopics(topics) {

@@ -135,7 +135,7 @@ export class Conversations {
   }
 
   /**
-   * Returns whether an edit names the user who was not named before, which is news like a new message.
+   * Counts or discounts a mention after an edit. Returns whether the edit newly mentions the user, which is news like a new message.
    * @param {any} message @param {any} before the message before the edit, if it is known
    */
   edited(message, before = this.#lastOf(message)) {
@@ -148,7 +148,7 @@ export class Conversations {
     return is;
   }
 
-  /** Returns the message as the last one of its conversation, if it is that. */
+  /** Returns the last message of the conversation if it has the same id. */
   #lastOf({ conversationId, id }) {
     const last = this.#byId.get(conversationId)?.lastMessage;
     return last?.id === id ? last : undefined;

@@ -21,7 +21,7 @@ export class Drafts {
 
   /**
    * @param {any} client @param {import("./topics.js").Topics} topics @param {import("./conversations.js").Conversations} conversations
-   * @param {Storage | null} [storage] where drafts are until the server has them
+   * @param {Storage | null} [storage] keeps drafts until the server has them
    */
   constructor(client, topics, conversations, storage = globalThis.localStorage ?? null) {
     [this.#client, this.#topics, this.#conversations, this.#storage] = [client, topics, conversations, storage];
@@ -29,7 +29,7 @@ export class Drafts {
     globalThis.document?.addEventListener("visibilitychange", () => document.hidden && this.saveAll());
   }
 
-  /** Takes up the drafts that were not saved before the page was closed. */
+  /** Continues with the drafts that were not saved before the page was closed. */
   begin() {
     this.#userId = this.#client.me.id;
     for (const key of keysOf(this.#storage, this.#userId)) {
@@ -63,7 +63,7 @@ export class Drafts {
     this.save(id);
   }
 
-  /** Saves the drafts at once: the user turns to something else. */
+  /** Saves all drafts at once, because the user turns to something else. */
   saveAll() {
     for (const id of this.#unsaved.keys()) this.save(id);
   }
@@ -92,7 +92,7 @@ export class Drafts {
     this.#storage?.removeItem(keyOf(this.#userId, id));
   }
 
-  /** Takes a draft of another device. One that the user is changing here is kept: it is saved last, so it wins. */
+  /** Takes a draft from another device, unless the user is changing it here: that one is saved later, so it wins. */
   #onEvent({ conversationId: id, ...draft }) {
     const echoes = this.#echoes.get(id) ?? [];
     const at = echoes.findIndex((one) => one.message === draft.message && one.replyTo === draft.replyTo);

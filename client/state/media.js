@@ -11,7 +11,7 @@ export class Media {
     this.#client = client;
   }
 
-  /** Shows the local file for a medium that was uploaded here, until the page closes; downloading it again is not needed. */
+  /** Keeps the local file of a medium that was uploaded here, so that nothing downloads it again. */
   keepLocal(mediaId, file) {
     this.#local.set(mediaId, URL.createObjectURL(file));
   }

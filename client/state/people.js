@@ -2,7 +2,7 @@
 
 const MAX_IDS = 100; // per request
 const LONGEST_TIMER_MS = 2 ** 31 - 1000;
-/** Names that depend on the language. `system` wrote messages without a sender. @typedef {{ you: () => string, deletedAccount: () => string, system?: () => string }} Words */
+/** Names that depend on the language. `system` stands for the sender of messages that have none. @typedef {{ you: () => string, deletedAccount: () => string, system?: () => string }} Words */
 /** @type {Words} */
 const ENGLISH = { you: () => "You", deletedAccount: () => "Deleted account", system: () => "System" };
 const UNKNOWN = Object.freeze({ id: 0, username: "", displayName: "…" });
@@ -32,13 +32,13 @@ export class People {
     this.#topics.changed("people");
   }
 
-  /** Lets views draw again when a status ends: the server says nothing then. */
+  /** Lets views draw again when a status ends, because the server sends no event then. */
   #drawAt(until) {
     const ms = Date.parse(until ?? "") - Date.now();
     if (ms > 0 && ms < LONGEST_TIMER_MS) setTimeout(() => this.#topics.changed("people"), ms + 50);
   }
 
-  /** Takes the data of `user_updated`. `all`: reads everybody again who is known. */
+  /** Applies the event `user_updated`. With `all`, reads all known users again. */
   update({ userId, displayName, avatarUrl, status, doNotDisturbUntil, metadata, deleted, all }) {
     if (all) return this.refresh();
     const now = { avatarUrl: avatarUrl ?? undefined, status: status ?? undefined, doNotDisturbUntil: doNotDisturbUntil ?? undefined, metadata };

@@ -17,7 +17,7 @@ const GONE = { description: undefined, avatarUrl: undefined, readOnly: undefined
 
 export class Store {
   /** @type {import("../lib/types.js").State} */ connection = { status: "connecting", transport: null };
-  /** Whether a message of this user is folded in this conversation; the shell, which knows the blocked people, sets it. */
+  /** Returns whether messages of this user are folded in this conversation. The shell, which knows the blocked people, replaces it. */
   isFolded = (_conversation, _senderId) => false;
   topics = new Topics();
   /** @type {any} */ #me = null;

@@ -22,7 +22,7 @@ export class Timeline {
   #stale = new Set();
   #forgotten = 0;
   #loading = new Map();
-  #early = new Map(); // id of a message -> texts that arrived before the text that they follow; only while something is loading
+  #early = new Map(); // message id → texts that arrived before the text that they continue; only while something is loading
 
   /** @param {any} client @param {number} id @param {() => void} changed */
   constructor(client, id, changed) {
@@ -237,7 +237,7 @@ export class Timeline {
     this.lastSeq = Math.max(this.lastSeq, message.seq);
   }
 
-  /** Returns the message that was read, with the text that came meanwhile. */
+  /** Returns the message with the texts that arrived while it was loading. */
   #withEarly(message) {
     const early = this.#early.get(message.id);
     if (!early) return message;

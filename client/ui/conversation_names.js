@@ -42,5 +42,5 @@ export function subtitleOf(store, conversation) {
   const person = store.people.get(peer);
   const seen = store.presence.get(peer)?.lastSeen ?? person.lastSeen;
   if (seen) return lastSeen(seen);
-  return person.externalId ? "" : atName(person.username || "…"); // the names of a host's users are made by the server
+  return person.externalId ? "" : atName(person.username || "…"); // the server made up the usernames of a host's users
 }

@@ -95,7 +95,7 @@ export function reconcile(parent, rows) {
 
 const places = (row) => [row, ...row.querySelectorAll("a, button, input, [tabindex]")];
 
-/** A user of the keyboard goes on at a row beside the removed one. */
+/** Removes a row. If it has the focus, a row beside it gets the focus. */
 function removeKeepingFocus(element) {
   const root = /** @type {Document | ShadowRoot} */ (element.getRootNode());
   const rows = element.contains(root.activeElement) ? [...element.parentElement.children] : [];
@@ -107,7 +107,7 @@ function removeKeepingFocus(element) {
   }
 }
 
-/** A user of the keyboard stays at the same place of the row: its button, or the row itself. */
+/** Replaces a row. The focus stays at the same place: on the same button, or on the row itself. */
 function replaceKeepingFocus(old, element) {
   const root = /** @type {Document | ShadowRoot} */ (old.getRootNode());
   const at = places(old).indexOf(root.activeElement);

@@ -58,7 +58,7 @@ function drawnInline(node, known) {
   return h(TAGS[node.type], null, inline(node.children, known));
 }
 
-/** Draws the longest name that somebody has as a mention; what follows it is text. @param {any} node @param {Known} known */
+/** Draws the longest name that somebody has as a mention, and the rest as text. @param {any} node @param {Known} known */
 function mention({ text, names }, { isName, isMe }) {
   const name = names.find((one) => isName?.(one));
   if (!name) return text;

@@ -24,7 +24,7 @@ const PATHS = {
   delivered: ["M2.500 12.500L7 17l9-9.500", "M11 16l1 1 9.500-9.500"],
 };
 
-/** They point along the line, so they are mirrored where people write from right to left. */
+/** These point along the line, so they are mirrored in languages that are written from right to left. */
 const POINTING = new Set(["back", "next", "forward", "leave", "reply", "send"]);
 
 /** Adds the icons of an application. @param {Record<string, string | string[]>} more */

@@ -1,6 +1,6 @@
 // The language of the texts that people see: plurals, numbers, lists, and the direction in which they are written.
 //
-// Texts are written in English, where they are shown. A catalogue has them in another language. The page and the widget
+// Texts are written in English, in the code that shows them. A catalogue has them in another language. The page and the widget
 // load one before they draw anything. So call `t` while drawing, never while a module loads: `make check` finds mistakes.
 
 const FIRST_ISOLATE = "\u2068";
@@ -25,7 +25,7 @@ function setLanguage(tag, catalogue, tags) {
 export const currentLanguage = () => language;
 
 /**
- * Loads the catalogue of the best of the tags. If it cannot be loaded, the texts stay in English.
+ * Loads the catalogue that fits the wanted languages best. If it cannot be loaded, the texts stay in English.
  * @param {Object<string, () => Promise<{ texts: Object<string, any> }>>} catalogues @param {readonly string[]} wanted
  * @param {readonly string[]} [tags] that the user prefers, for times and numbers
  */

@@ -1,5 +1,5 @@
 // Limits the length of a field. Lengths are counted in code points, as the server counts them. The browser's own
-// `maxlength` counts UTF-16 units, cuts without a word, and may leave half an emoji.
+// `maxlength` counts UTF-16 units, cuts silently, and may leave half an emoji.
 
 import { lengthOf } from "../lib/growing.js";
 

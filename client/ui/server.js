@@ -1,5 +1,5 @@
-// The server's address. The paths that it sends, of avatars for example, begin with "/" and lack
-// the prefix below which it may be mounted.
+// The server's address. Paths in the server's answers, such as those of avatars, begin with "/" and lack the prefix
+// below which the server may be mounted.
 
 let root = globalThis.location?.origin ?? "";
 

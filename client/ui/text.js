@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 /**
- * Returns the address if it is a valid http or https URL, else null. A user name in it could only deceive, so it is refused.
+ * Returns the address if it is a valid http or https URL, else null. An address with a user name is refused, because that could only deceive.
  * @param {string} text @param {string} [base] of a relative address; without one, relative addresses are refused
  */
 export function safeUrl(text, base) {

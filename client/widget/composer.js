@@ -70,7 +70,7 @@ export class Composer {
   }
 
   /** @param {any} error */
-  say = (error) => fill(this.#state, sentence(error));
+  showError = (error) => fill(this.#state, sentence(error));
 
   /** Ends the edit, else the reply. */
   #cancel() {
@@ -149,7 +149,7 @@ export class Composer {
       await this.#store.client.edit(message.id, text, this.#id, message.editedAt ?? message.sentAt);
       this.#store.timeline(this.#id).update(message.id, { message: text }); // its event brings `editedAt`
     } catch (error) {
-      this.say(error);
+      this.showError(error);
       if (!this.#edit && !this.#stop.signal.aborted) this.edit(message, text);
     }
   }
@@ -170,7 +170,7 @@ export class Composer {
       fill(this.#state);
       this.#onSent();
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.say(error);
+      if (!this.#stop.signal.aborted) this.showError(error);
     }
   }
 }

@@ -70,7 +70,7 @@ export class ConversationView {
       topics.on([`messages:${id}`, `marks:${id}`, `conversation:${id}`, "people"], () => this.#draw()),
       topics.on([`conversation:${id}`, `typing:${id}`, "presence", "people"], () => this.#drawHead()),
       topics.on("resync", () => this.#reload()),
-      this.#store.client.on("receive_message", (/** @type {any} */ message) => this.#say(message)),
+      this.#store.client.on("receive_message", (/** @type {any} */ message) => this.#announce(message)),
     );
     const others = (this.#conversation?.members ?? []).map((/** @type {any} */ member) => member.userId);
     if (this.#conversation?.kind === "direct") void presence.watch(others);
@@ -107,8 +107,8 @@ export class ConversationView {
       h("div.about", null, face(this.#store, conversation), words), close ? closeButton(close) : null);
   }
 
-  /** For screen readers. @param {any} message */
-  #say(message) {
+  /** Reads a new message to users of screen readers. @param {any} message */
+  #announce(message) {
     if (message.conversationId !== this.#id || message.senderId === this.#store.me.id || !message.message) return;
     this.#said.textContent = `${this.#store.people.name(message.senderId)}: ${shortText(message.message)}`;
   }

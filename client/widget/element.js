@@ -66,7 +66,7 @@ export class ParleyChat extends Base {
     this.#setId("conversation", id);
   }
 
-  /** The id of the user to write to, as for `conversation`. */
+  /** The id of the user to write to: a number or a string, as for `conversation`. */
   get recipient() {
     return idOf(this.getAttribute("recipient"));
   }
@@ -172,7 +172,7 @@ export class ParleyChat extends Base {
     this.#session = this.#watch = null;
   }
 
-  /** The language of this element, or of what it is in, or of the browser. */
+  /** The language of this element or of an element around it, or else those of the browser. */
   #languages() {
     const lang = this.closest("[lang]")?.getAttribute("lang");
     return lang ? [lang] : navigator.languages;

@@ -16,7 +16,7 @@ chat.setAttribute("server", new URL(".", location.href).href);
 for (const name of TAKEN) if (query.has(name)) chat.setAttribute(name, query.get(name) ?? "");
 const lang = query.get("lang");
 if (lang) page.lang = lang;
-else page.removeAttribute("lang"); // the browser's languages count
+else page.removeAttribute("lang"); // so that the browser's languages are used
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync("html, body { height: 100%; margin: 0; } parley-chat { --parley-height: 100%; --parley-radius: 0px; }"); // not shown
@@ -26,13 +26,13 @@ window.addEventListener("message", ({ source, origin, data }) => {
   if (source !== parent || data?.type !== "parley-token" || !(allowed.includes(origin) || allowed.includes("*"))) return;
   host = origin;
   if (typeof data.token === "string" && data.token) chat.token = data.token;
-  else tell({ type: "parley-error", code: "invalid" });
+  else post({ type: "parley-error", code: "invalid" });
 });
-for (const name of EVENTS) chat.addEventListener(name, (event) => tell({ type: name, .../** @type {CustomEvent} */ (event).detail }));
+for (const name of EVENTS) chat.addEventListener(name, (event) => post({ type: name, .../** @type {CustomEvent} */ (event).detail }));
 document.body.append(chat);
-parent.postMessage({ type: "parley-waiting" }, "*"); // no secret: any page may know that a token can come now
+parent.postMessage({ type: "parley-waiting" }, "*"); // not secret: any page may see that a token can come now
 
 /** @param {any} data */
-function tell(data) {
+function post(data) {
   if (host) parent.postMessage(data, host === "null" ? "*" : host);
 }

@@ -1,4 +1,4 @@
-// What one can do with a message. The bar opens below the message, for one message at a time.
+// The actions on a message. Their bar opens below the message, for one message at a time.
 
 import { ownReactions, react } from "../state/reactions.js";
 import { iconButton } from "../ui/button.js";
@@ -22,7 +22,7 @@ export function actsBar({ store, pick, write }, message) {
   const fresh = own && Date.now() - Date.parse(message.sentAt) < 1000 * (store.client.limits?.editSeconds ?? Infinity);
   const mine = ownReactions(message);
   const done = (/** @type {() => any} */ act) => () => (pick(null), act());
-  const remove = done(() => store.client.remove(message.id, "everyone", message.conversationId).catch(write.say));
+  const remove = done(() => store.client.remove(message.id, "everyone", message.conversationId).catch(write.showError));
   const sure = h("button.link", { type: "button", onclick: remove }, t("Delete for everyone"));
   const ask = (/** @type {any} */ event) => (event.currentTarget.replaceWith(sure), sure.focus());
   return h("div.acts", { role: "group", onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (event.preventDefault(), pick(null)) },
@@ -37,7 +37,7 @@ export function actsBar({ store, pick, write }, message) {
 
 /** Ends a message that is still growing. @param {Context} context @param {any} message */
 export const stopButton = ({ store, write }, message) =>
-  h("button.link", { type: "button", onclick: () => store.client.stopStream(message.id, message.conversationId).catch(write.say) }, t("Stop writing"));
+  h("button.link", { type: "button", onclick: () => store.client.stopStream(message.id, message.conversationId).catch(write.showError) }, t("Stop writing"));
 
 /** A reaction that the server refuses only disappears again. @param {any} store @param {any} message @param {string} emoji @param {boolean} on */
 export const toggle = (store, message, emoji, on) => react(store, message, emoji, on).catch(() => undefined);

@@ -10,7 +10,7 @@ import { t } from "../ui/language.js";
 import { rowsOf } from "../ui/message_rows.js";
 import { rowOfMessage } from "./message_rows.js";
 
-const NEAR_PX = 400; // of the top: earlier messages are loaded
+const NEAR_PX = 400; // from the top, at which earlier messages are loaded
 const END_PX = 40;
 
 export class MessageList {

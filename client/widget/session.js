@@ -11,7 +11,7 @@ import { subjectOf } from "./token_source.js";
 /**
  * Signs in and connects. Rejects with a ParleyError if that is impossible.
  * @param {{ server: string, source: import("./token_source.js").TokenSource, language: string, otherUser: () => void }} options
- *   `otherUser`: a new token is somebody else's
+ *   `otherUser` is called if a new token belongs to another user
  */
 export async function openSession({ server, source, language, otherUser }) {
   const accessToken = await source.first();
@@ -28,6 +28,6 @@ export async function openSession({ server, source, language, otherUser }) {
   await client.useTokens({ accessToken });
   const store = new Store(client, { words: nameWords, draftStorage: null });
   const begun = store.begin();
-  begun.catch(() => undefined); // it was closed
+  begun.catch(() => undefined); // it rejects if the client is closed
   return { client, store, begun };
 }

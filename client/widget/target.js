@@ -4,8 +4,8 @@ import { ParleyError } from "../parley.js";
 import { withQuery } from "../lib/rest_routes.js";
 
 /**
- * Reads an id as attributes have it: digits are Parley's id, everything else is the host's. A host's id of digits is in
- * quotes, as in JSON: `"42"`.
+ * Reads the id in an attribute: digits are Parley's id, everything else is the host's. A host's id that consists of digits
+ * is in quotes, as in JSON: `"42"`.
  * @param {string | number | null} text @returns {number | string | null}
  */
 export function idOf(text) {

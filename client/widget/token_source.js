@@ -3,7 +3,7 @@
 import { ParleyError, networkError } from "../lib/errors.js";
 import { claimsOf } from "../lib/tokens.js";
 
-const WAIT_MS = 20_000; // for a token that was asked for
+const WAIT_MS = 20_000; // for a token that the page was asked for
 
 export class TokenSource {
   #url;
@@ -18,7 +18,7 @@ export class TokenSource {
     this.#ask = ask;
   }
 
-  /** Takes a token of the page. Returns whether somebody was waiting for it. @param {string} token */
+  /** Takes a token from the page. Returns whether a call was waiting for it. @param {string} token */
   give(token) {
     this.#given = token;
     const waiting = [...this.#waiting];
@@ -32,7 +32,7 @@ export class TokenSource {
     return this.#use(this.#url === null ? this.#given || (await this.#wait()) : await this.#fetch(this.#url));
   }
 
-  /** Returns a new token before the present one ends. */
+  /** Returns a token that replaces the present one. */
   async next() {
     if (this.#url !== null) return this.#use(await this.#fetch(this.#url));
     if (this.#given && this.#given !== this.#used) return this.#use(this.#given);
