@@ -28,7 +28,7 @@ STOP_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Example:
-    """What an example needs. ``programs`` are modules that run beside its pages; ``hint`` is for its visitors."""
+    """The needs of an example. ``programs`` are modules that run beside its pages; ``hint`` is for its visitors."""
 
     hint: str
     database: bool = False
@@ -120,7 +120,7 @@ def wait_ready(url: str, children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def fresh_webhook(chat: str, key: str, address: str) -> str:
-    """Replaces the webhooks by one to this address, and returns its secret."""
+    """Replaces all webhooks with one to this address. Returns its secret."""
     with ParleyServer(chat, key) as server:
         for webhook in server.webhooks.list()["webhooks"]:
             server.webhooks.delete(webhook["webhookId"])

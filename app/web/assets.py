@@ -40,7 +40,7 @@ _CSS_INDENT = re.compile(r"\n\s*")
 
 @dataclass(frozen=True)
 class Assets:
-    """``files`` by their name with the hash; ``names`` gives this name by the one without: ``page.js``."""
+    """``files`` by their names with the hash, and ``names``: these names by those without it, such as ``page.js``."""
 
     files: dict[str, Packed]
     names: dict[str, str]

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from app.web.modules import BundleError, Module
 
-# Smaller modules that several later scripts need are in each of them: a request costs more.
+# Smaller modules that several later scripts need are repeated in each of them, because a request costs more.
 _SHARED_CHARACTERS = 20_000
 
 # `$load` tries again, because during a deploy another process may have the file.
@@ -48,8 +48,8 @@ class Script:
 
 @dataclass(frozen=True)
 class Rests:
-    """``names`` gives the module with the rest of a module. A rest is loaded with the first script that comes after the
-    module, except one that begins with one of ``early``.
+    """``names`` maps a module to the module with its rest. A rest is loaded together with the next script after the
+    module, unless that script begins with one of ``early``.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -111,7 +111,7 @@ def closure(modules: Mapping[str, Module], start: str) -> list[str]:
 
 
 def _loaded_before(modules: Mapping[str, Module], entry: str) -> dict[str, set[str]]:
-    """Returns, for each module with which a script begins, the modules that are loaded before it on every way to it."""
+    """Returns, for each module with which a script begins, the modules that every way to it loads before."""
     before: dict[str, set[str]] = {entry: set()}
     waiting = [entry]
     while waiting:

@@ -63,7 +63,7 @@ class _Stripper:
         return match.lastgroup or "regex", match[0]
 
     def _template(self) -> str:
-        """Reads a template from behind its first sign. Its text stays as it is."""
+        """Reads a template after its opening backtick. Its text stays as it is."""
         parts = ["`"]
         while True:
             parts.append(self._template_text())

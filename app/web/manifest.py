@@ -17,7 +17,7 @@ def manifest(address: Callable[[str], str]) -> str:
             "name": "Parley",
             "short_name": "Parley",
             "description": "Chat with people and groups.",
-            # Relative to /assets/, where the manifest is. The app is known by its start address.
+            # Relative to /assets/, where the manifest is. Browsers identify the app by its start address.
             "start_url": "../",
             "scope": "../",
             "display": "standalone",

@@ -1,6 +1,6 @@
 """Reads an ES module: its imports, its exports, and its code without both.
 
-The page and the client use a part of the syntax, which ``read_module`` understands; it raises BundleError for the rest:
+``read_module`` understands the syntax that the page and the client use, and raises BundleError for any other:
 
 * ``import { a, b as c } from "…"``, ``import * as all from "…"``, ``import "…"`` and ``import("…")``;
 * ``export`` before a function, a class or a ``const`` with one name, and ``export { a, b as c }``.

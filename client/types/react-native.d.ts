@@ -1,5 +1,5 @@
 /**
- * Returns the option `storage`: what the store has is read once, and later changes are written in their order.
+ * Returns the option `storage`. It reads the store once, and writes later changes in their order.
  * @param {AsyncStore} store @returns {Promise<Store>}
  */
 export function openStorage(store: AsyncStore): Promise<Store>;

@@ -39,8 +39,8 @@ export class Api {
     pins(id: number): Promise<PinnedMessages>;
     /**
      * The messages that have media of a kind, or links, newest first.
-     * @param {number} id @param {{ kind: string, before?: string, limit?: number }} query `kind`: link, or some of image, video,
-     *   audio and file, with commas; `before`: the `cursor` of the page before @returns {Promise<MediaMessages>}
+     * @param {number} id @param {{ kind: string, before?: string, limit?: number }} query `kind`: `link`, or one or more of `image`,
+     *   `video`, `audio` and `file`, with commas between them; `before`: the `cursor` of the previous page @returns {Promise<MediaMessages>}
      */
     conversationMedia(id: number, query: {
         kind: string;
@@ -91,7 +91,7 @@ export class Api {
     invite(code: string): Promise<InvitePreview>;
     /** @param {string} code @returns {Promise<Conversation>} */
     acceptInvite(code: string): Promise<Conversation>;
-    /** Wishes that wait for your answer. @returns {Promise<RequestList>} */
+    /** The requests that wait for your answer. @returns {Promise<RequestList>} */
     requests(): Promise<RequestList>;
     /** @param {number} conversationId @returns {Promise<Conversation>} */
     acceptRequest(conversationId: number): Promise<Conversation>;

@@ -22,13 +22,13 @@ export class Commands extends AccountCalls {
     pin(id: string, on?: boolean, conversationId?: number): Promise<ChangeAck>;
     /** Stars a message for yourself. @param {string} id @param {boolean} [on] @param {number} [conversationId] @returns {Promise<ChangeAck>} */
     star(id: string, on?: boolean, conversationId?: number): Promise<ChangeAck>;
-    /** @param {{ before?: string, limit?: number }} [query] `before`: the `cursor` of the page before @returns {Promise<StarredMessages>} */
+    /** @param {{ before?: string, limit?: number }} [query] `before`: the `cursor` of the previous page @returns {Promise<StarredMessages>} */
     starred(query?: {
         before?: string;
         limit?: number;
     }): Promise<StarredMessages>;
     /**
-     * Keeps what the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
+     * Stores what the user has begun to write, for their other devices. Empty text without `replyTo` deletes the draft.
      * @param {number} conversationId @param {string} message @param {string} [replyTo] the message that it answers
      * @returns {Promise<OwnAck>}
      */
@@ -74,11 +74,11 @@ export class Commands extends AccountCalls {
     startStream(stream: NewStream): Promise<Ack>;
     /**
      * Adds text to your stream. A repeated call adds nothing, so it is safe to try again.
-     * @param {string} id @param {number} from the number of characters (code points) before `text` @param {string} text empty only to keep it open
+     * @param {string} id @param {number} from the number of characters (code points) before `text` @param {string} text empty to keep the stream open without more text
      * @returns {Promise<AppendAck | null>} null without a WebSocket
      */
     appendStream(id: string, from: number, text: string): Promise<AppendAck | null>;
-    /** Ends your stream. @param {string} id @param {string} [message] the final text; what was written by default @returns {Promise<ChangeAck>} */
+    /** Ends your stream. @param {string} id @param {string} [message] the final text; by default, the text so far @returns {Promise<ChangeAck>} */
     endStream(id: string, message?: string): Promise<ChangeAck>;
     /** Ends a stream of any member: its writer's next text is refused. @param {string} id @param {number} [conversationId] @returns {Promise<ChangeAck>} */
     stopStream(id: string, conversationId?: number): Promise<ChangeAck>;

@@ -14,8 +14,8 @@ export type CodeNode = {
 };
 /**
  * A possible mention. `names` are the usernames
- * and group words that may be meant, in lower case, the longest first. The longest one that is mentioned is meant; the
- * first n characters after the `@` of `text` are those of a name with n characters.
+ * and group words that it may mean, in lower case, the longest first. It means the longest one that exists. A name of
+ * n characters takes the first n characters after the `@` of `text`.
  */
 export type MentionNode = {
     type: "mention";

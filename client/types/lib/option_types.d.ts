@@ -1,5 +1,5 @@
 /**
- * `language` is a BCP 47 tag for the texts of errors and notifications; without it, those of the browser count. `push: false` leaves
+ * `language` is a BCP 47 tag for the texts of errors and notifications; without it, the browser's languages are used. `push: false` leaves
  * the notifications of this browser alone: they belong to another application.
  */
 export type Options = {

@@ -585,7 +585,7 @@ export type PushSettings = {
  */
 export type PushState = "unsupported" | "denied" | "off" | "on";
 /**
- * a text is the id that the host gave to the user
+ * a string is the id that the host gave to the user
  */
 export type Target = {
     conversationId: number;

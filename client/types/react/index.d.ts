@@ -9,7 +9,7 @@ export function ParleyProvider({ store, children }: {
 /** @returns {Store} */
 export function useStore(): Store;
 /**
- * Draws again when one of the topics changes. Returns a number that changes with them: a dependency for `useMemo`.
+ * Renders the component again when one of the topics changes. Returns a number that changes with them: a dependency for `useMemo`.
  * @param {string[]} topics @returns {number}
  */
 export function useTopics(topics: string[]): number;

@@ -26,7 +26,7 @@ export class Conversations {
     /** Returns whether the message mentions the user. */
     names(message: any): boolean;
     /**
-     * Returns whether an edit names the user who was not named before, which is news like a new message.
+     * Counts or discounts a mention after an edit. Returns whether the edit newly mentions the user, which is news like a new message.
      * @param {any} message @param {any} before the message before the edit, if it is known
      */
     edited(message: any, before?: any): boolean;

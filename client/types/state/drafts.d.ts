@@ -3,17 +3,17 @@ export function forgetDrafts(storage?: Storage): void;
 export class Drafts {
     /**
      * @param {any} client @param {import("./topics.js").Topics} topics @param {import("./conversations.js").Conversations} conversations
-     * @param {Storage | null} [storage] where drafts are until the server has them
+     * @param {Storage | null} [storage] keeps drafts until the server has them
      */
     constructor(client: any, topics: import("./topics.js").Topics, conversations: import("./conversations.js").Conversations, storage?: Storage | null);
-    /** Takes up the drafts that were not saved before the page was closed. */
+    /** Continues with the drafts that were not saved before the page was closed. */
     begin(): void;
     /** Returns the draft as `{message, replyTo?}`; both are empty if there is none. */
     of(id: any): any;
     /** Keeps a draft. Without text and `replyTo`, it is deleted. */
     set(id: any, message: any, replyTo: any): void;
     clear(id: any): void;
-    /** Saves the drafts at once: the user turns to something else. */
+    /** Saves all drafts at once, because the user turns to something else. */
     saveAll(): void;
     save(id: any): Promise<void>;
     #private;

@@ -3,7 +3,7 @@ export class People {
     constructor(client: any, topics: import("./topics.js").Topics, words?: Words);
     /** Stores users; topic "people". */
     put(...users: any[]): void;
-    /** Takes the data of `user_updated`. `all`: reads everybody again who is known. */
+    /** Applies the event `user_updated`. With `all`, reads all known users again. */
     update({ userId, displayName, avatarUrl, status, doNotDisturbUntil, metadata, deleted, all }: {
         userId: any;
         displayName: any;
@@ -27,7 +27,7 @@ export class People {
     #private;
 }
 /**
- * Names that depend on the language. `system` wrote messages without a sender.
+ * Names that depend on the language. `system` stands for the sender of messages that have none.
  */
 export type Words = {
     you: () => string;

@@ -9,7 +9,7 @@ export class Store {
         draftStorage?: Storage | null;
     });
     /** @type {import("../lib/types.js").State} */ connection: import("../lib/types.js").State;
-    /** Whether a message of this user is folded in this conversation; the shell, which knows the blocked people, sets it. */
+    /** Returns whether messages of this user are folded in this conversation. The shell, which knows the blocked people, replaces it. */
     isFolded: (_conversation: any, _senderId: any) => boolean;
     topics: Topics;
     client: any;

@@ -20,7 +20,7 @@ export class ParleyChat extends HTMLElement {
     /** Parley's id of the conversation as a number, or the host's as a string. */
     get conversation(): string | number | null;
     set recipient(id: string | number | null);
-    /** The id of the user to write to, as for `conversation`. */
+    /** The id of the user to write to: a number or a string, as for `conversation`. */
     get recipient(): string | number | null;
     #private;
 }

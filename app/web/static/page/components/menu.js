@@ -11,7 +11,7 @@ const LANDMARKS = "main, nav, aside, dialog"; // not shown
 let open = null;
 
 /**
- * An entry acts after the focus is back at the anchor, so a dialog that it opens returns there too.
+ * An entry acts after the focus is back at the anchor, so a dialog that it opens also returns the focus there.
  * @param {HTMLElement} anchor
  * @param {({label: string, icon: any, act: () => void, danger?: boolean, key?: string} | false | null)[]} items
  * @param {Node} [above] shown above the items, for example a row of reactions
@@ -25,8 +25,8 @@ export function openMenu(anchor, items, above) {
   (anchor.closest(LANDMARKS) ?? document.body).append(menu);
   const placed = () => place(menu, anchor.getBoundingClientRect());
   placed();
-  window.addEventListener("resize", placed); // a phone that is turned
-  const expand = (on) => anchor.matches("button") && anchor.setAttribute("aria-expanded", on); // a bubble on a phone is none
+  window.addEventListener("resize", placed); // the user may turn a phone
+  const expand = (on) => anchor.matches("button") && anchor.setAttribute("aria-expanded", on); // on a phone, the anchor is a bubble
   expand(true);
   document.addEventListener("pointerdown", onOutside, true);
   (menu.querySelector("button") ?? menu).focus();

@@ -27,6 +27,6 @@ function keep(choices) {
   try {
     localStorage.setItem(KEY, JSON.stringify(choices));
   } catch {
-    // A full or closed storage only forgets them.
+    // If the storage is full or blocked, the choices are forgotten.
   }
 }

@@ -30,10 +30,10 @@ function entry([emoji, name, words, tones]) {
   return { emoji, name, english: name, words: words ? words.split(" ") : [], tones };
 }
 
-/** Loads the names in the user's language. Emoji are also found by the English ones. */
+/** Loads the names in the user's language. Emoji are also found by their English names. */
 export function loadNames() {
   naming ??= addNames().catch(() => {
-    naming = undefined; // there are English names, and the next time may go better
+    naming = undefined; // the English names remain, and the next call tries again
   });
   return naming;
 }

@@ -244,7 +244,7 @@ export const texts = {
   "Notify me while the page is open in the background": "إشعاري والصفحة مفتوحة في الخلفية",
   "Objects": "أشياء",
   "Off": "إيقاف",
-  "On a message (Tab from the message field reaches the messages)": "على رسالة (ينقلك Tab من حقل الرسالة إلى الرسائل)",
+  "On a message (Shift+Tab from the message field reaches the messages)": "على رسالة (ينقلك Shift+Tab من حقل الرسالة إلى الرسائل)",
   "On. Signing in needs a code as well as your password.": "مفعّل. يتطلب تسجيل الدخول رمزًا إضافةً إلى كلمة مرورك.",
   "Only {limit} characters fit. The last {count} were cut off.": { zero: "الحد الأقصى {limit} حرف. لم يُحذف أي حرف.", one: "الحد الأقصى {limit} حرف. حُذف الحرف الأخير.", two: "الحد الأقصى {limit} حرف. حُذف الحرفان الأخيران.", few: "الحد الأقصى {limit} حرف. حُذفت آخر {count} أحرف.", many: "الحد الأقصى {limit} حرف. حُذف آخر {count} حرفًا.", other: "الحد الأقصى {limit} حرف. حُذف آخر {count} حرف." },
   "Open": "مفتوحة",

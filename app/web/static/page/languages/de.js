@@ -244,7 +244,7 @@ export const texts = {
   "Notify me while the page is open in the background": "Benachrichtigen, wenn die Seite im Hintergrund offen ist",
   "Objects": "Gegenstände",
   "Off": "Aus",
-  "On a message (Tab from the message field reaches the messages)": "Auf einer Nachricht (Tab führt vom Nachrichtenfeld zu den Nachrichten)",
+  "On a message (Shift+Tab from the message field reaches the messages)": "Auf einer Nachricht (Shift+Tab führt vom Nachrichtenfeld zu den Nachrichten)",
   "On. Signing in needs a code as well as your password.": "An. Zum Anmelden brauchst du außer deinem Passwort einen Code.",
   "Only {limit} characters fit. The last {count} were cut off.": { one: "Nur {limit} Zeichen passen. Das letzte wurde abgeschnitten.", other: "Nur {limit} Zeichen passen. Die letzten {count} wurden abgeschnitten." },
   "Open": "Offen",

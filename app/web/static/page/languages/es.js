@@ -244,7 +244,7 @@ export const texts = {
   "Notify me while the page is open in the background": "Notificarme cuando la página está abierta en segundo plano",
   "Objects": "Objetos",
   "Off": "Desactivado",
-  "On a message (Tab from the message field reaches the messages)": "En un mensaje (Tab lleva del campo de mensaje a los mensajes)",
+  "On a message (Shift+Tab from the message field reaches the messages)": "En un mensaje (Shift+Tab lleva del campo de mensaje a los mensajes)",
   "On. Signing in needs a code as well as your password.": "Activado. Para iniciar sesión hace falta un código además de tu contraseña.",
   "Only {limit} characters fit. The last {count} were cut off.": { one: "Solo caben {limit} caracteres. Se ha cortado el último.", many: "Solo caben {limit} caracteres. Se han cortado los últimos {count}.", other: "Solo caben {limit} caracteres. Se han cortado los últimos {count}." },
   "Open": "Abiertas",

@@ -244,7 +244,7 @@ export const texts = {
   "Notify me while the page is open in the background": "M’avertir quand la page est ouverte en arrière-plan",
   "Objects": "Objets",
   "Off": "Désactivé",
-  "On a message (Tab from the message field reaches the messages)": "Sur un message (Tab mène du champ de message aux messages)",
+  "On a message (Shift+Tab from the message field reaches the messages)": "Sur un message (Shift+Tab mène du champ de message aux messages)",
   "On. Signing in needs a code as well as your password.": "Activée. La connexion demande un code en plus de votre mot de passe.",
   "Only {limit} characters fit. The last {count} were cut off.": { one: "Seuls {limit} caractères tiennent. Le dernier a été coupé.", many: "Seuls {limit} caractères tiennent. Les {count} derniers ont été coupés.", other: "Seuls {limit} caractères tiennent. Les {count} derniers ont été coupés." },
   "Open": "Ouverts",

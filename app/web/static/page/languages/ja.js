@@ -244,7 +244,7 @@ export const texts = {
   "Notify me while the page is open in the background": "ページがバックグラウンドで開いているときに通知する",
   "Objects": "物",
   "Off": "オフ",
-  "On a message (Tab from the message field reaches the messages)": "メッセージ上で（メッセージ欄からTabで移動）",
+  "On a message (Shift+Tab from the message field reaches the messages)": "メッセージ上で（メッセージ欄からShift+Tabで移動）",
   "On. Signing in needs a code as well as your password.": "オン。ログインにはパスワードに加えてコードが必要です。",
   "Only {limit} characters fit. The last {count} were cut off.": { other: "{limit}文字までです。最後の{count}文字は切り取られました。" },
   "Open": "未対応",

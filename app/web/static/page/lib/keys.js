@@ -6,7 +6,7 @@ export const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
 
 const SIGNS = { Mod: isApple ? "⌘" : "Ctrl", Alt: isApple ? "⌥" : "Alt", Shift: isApple ? "⇧" : "Shift", ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓" }; // not shown in words
 
-/** Returns whether the event is this combination. Letters count by their place on keyboards that write other scripts. @param {KeyboardEvent} event @param {string} keys */
+/** Returns whether the event is this combination. On keyboards for other scripts, the place of the key decides which letter it is. @param {KeyboardEvent} event @param {string} keys */
 export function pressed(event, keys) {
   const parts = keys.split("+").filter(Boolean);
   const key = keys.endsWith("++") || keys === "+" ? "+" : parts.pop() ?? "";

@@ -1,4 +1,4 @@
-// The language of the page: the one that the user chose, or the first of the browser's that the page has. Its texts are in
+// The language of the page: the one that the user chose, or the first of the browser's languages that the page has. Its texts are in
 // languages/ (client/ui/language.js).
 
 import { bestOf as bestIn, currentLanguage, isRightToLeft, loadLanguage } from "/client/ui/language.js";

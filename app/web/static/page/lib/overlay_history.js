@@ -19,7 +19,7 @@ export function coverHistory(close) {
   return () => {
     if (!open) return;
     open = false;
-    if (location.hash === here && history.state?.cover) history.back(); // and `popped` takes its listener away
+    if (location.hash === here && history.state?.cover) history.back(); // then `popped` removes its listener
     else window.removeEventListener("popstate", popped);
   };
 }

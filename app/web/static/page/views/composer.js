@@ -61,7 +61,7 @@ export class Composer {
     this.#showDraft();
   }
 
-  /** Begins to complete names and emoji. Without a connection, the field does without. */
+  /** Loads the completion of names and emoji. If that fails, the field works without it. */
   async #complete() {
     const { Completion } = await import("./completion.js").catch(() => ({ Completion: null }));
     if (!Completion) return;

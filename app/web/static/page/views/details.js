@@ -121,7 +121,7 @@ export class Details {
     if (choice) await this.#mute(choice);
   }
 
-  /** Resolves to whether the server took the change. */
+  /** Resolves to whether the server accepted the change. */
   #mute({ until, exceptMentions }) {
     return this.#attempt(async () => {
       await this.#app.store.client.mute(this.#id, until, { exceptMentions });

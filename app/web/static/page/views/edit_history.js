@@ -7,7 +7,7 @@ import { h } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
 import { exactly } from "/client/ui/times.js";
 
-/** Rejects if the server does not give the texts. @param {any} client @param {any} message */
+/** Rejects if the texts cannot be loaded. @param {any} client @param {any} message */
 export async function openEdits(client, message) {
   const list = h("ol.plain");
   let before;

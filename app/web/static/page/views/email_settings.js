@@ -1,4 +1,4 @@
-// The e-mail address of the account, in the settings. It counts once the link that is sent to it was opened.
+// The e-mail address of the account, in the settings. It is confirmed when the user opens the link that is sent to it.
 
 import { button, busy } from "/client/ui/button.js";
 import { card } from "../components/card.js";

@@ -89,7 +89,7 @@ function memberRow(app, user, { online, memberRole, items }) {
     items.length ? iconButton("more", t("Manage {name}", { name: user.displayName }), (event) => openMenu(event.currentTarget, items), { "aria-haspopup": "menu" }) : null);
 }
 
-/** What the user, who has this role, can do with a member: entries of a menu. */
+/** Returns the entries of a member's menu for a user with this role. */
 function choices(app, conversationId, member, role) {
   const { client, me } = app.store;
   if (member.userId === me.id) return [];

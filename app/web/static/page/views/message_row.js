@@ -18,7 +18,7 @@ import { quotedIn, quoteText, shortText } from "/client/ui/system_text.js";
 /**
  * @param {any} context {store, conversation, actions}
  * @param {any} message
- * @param {{first: boolean, last: boolean, mark: any, selected?: boolean}} place its place in a run of messages by one sender
+ * @param {{first: boolean, last: boolean, mark: any}} place in a run of messages by one sender
  */
 export function messageRow(context, message, { first, last, mark }) {
   const { store, conversation, actions } = context;
@@ -112,7 +112,7 @@ function groupWords(store, conversation, { local, mentionsAll, mentionsOnline })
 
 /**
  * Returns which names are mentions in this message, and which of them mean the current user. A message that was just sent
- * from here does not say yet whom it mentions: all members whom it names.
+ * from here does not list its mentions yet, so all members that it names count.
  */
 function namesIn(store, conversation, message) {
   const named = new Set(message.local ? conversation.members?.map((member) => member.userId) : message.mentions);

@@ -36,7 +36,7 @@ export function notifications(app) {
   return card(t("Notifications"), body);
 }
 
-/** What the page does by itself while it is open and the user looks elsewhere. */
+/** The choices for an open page while the user looks elsewhere. */
 function whileOpen(state, draw) {
   const { show, sound } = noticeChoices();
   const allow = async (on) => {

@@ -1,4 +1,4 @@
-// Who has read the user's own message in a group, who has received it, and who has not.
+// Shows who has read the user's own message in a group, who has received it, and who has not.
 
 import { avatarOf } from "/client/ui/avatar.js";
 import { button } from "/client/ui/button.js";

@@ -19,7 +19,7 @@ export function secondFactor({ store: { client } }, mine) {
   const show = (content) => {
     const isFirst = !place.hasChildNodes();
     fill(place, content);
-    if (!isFirst) place.querySelector("[tabindex], input").focus(); // what had the focus is gone
+    if (!isFirst) place.querySelector("[tabindex], input").focus(); // the element that had the focus is gone
   };
   const off = () => show(setUp(client, pending));
   const on = () => show(turnedOn(client, codes, off));

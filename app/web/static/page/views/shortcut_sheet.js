@@ -26,7 +26,7 @@ export function openShortcuts() {
   return openDialog(t("Keyboard shortcuts"), () => h("div.shortcuts", null,
     section(t("Everywhere"), everywhere),
     section(t("In the message field"), inField()),
-    section(t("On a message (Tab from the message field reaches the messages)"), [...inMessages(), ...messageKeys()])), { wide: true });
+    section(t("On a message (Shift+Tab from the message field reaches the messages)"), [...inMessages(), ...messageKeys()])), { wide: true });
 }
 
 function section(title, rows) {

@@ -106,7 +106,7 @@ export class Sidebar {
     store.presence.watch(peers.slice(0, 500));
   }
 
-  /** The button into the archive, if it is not empty, and out of it, below the button to waiting requests. */
+  /** The button to the requests that wait, and below it the button into or out of the archive. */
   #drawShelf(archived) {
     const unread = archived.reduce((sum, conversation) => sum + conversation.unread, 0);
     const deps = [this.#archive, archived.length > 0, unread];

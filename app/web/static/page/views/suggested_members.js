@@ -1,4 +1,4 @@
-// Whom the user may want to mention: members by their names, and words for the whole group.
+// Suggestions after an @: members by their names, and words for the whole group.
 
 import { avatarOf } from "/client/ui/avatar.js";
 import { icon } from "/client/ui/icons.js";
@@ -47,7 +47,7 @@ function matches({ username, displayName }, wanted) {
   return username.startsWith(wanted) || folded(displayName).split(/[\s-]+/u).some((word) => word.startsWith(wanted)) || folded(displayName).startsWith(wanted) || (UNSPACED.test(wanted) && folded(displayName).includes(wanted));
 }
 
-/** Returns the last senders: user id → how late they wrote. */
+/** Returns the recent senders: user id → a number that is higher for later messages. */
 function speakers(store, { id, lastSeq }) {
   return new Map(store.timeline(id).slice(lastSeq - RECENT, lastSeq).map(({ senderId }, index) => [senderId, index + 1]));
 }

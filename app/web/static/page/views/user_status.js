@@ -12,7 +12,7 @@ export const statusOf = (user) => (user.status && lasts(user.status.until) ? use
 /** @param {any} user */
 export const isQuiet = (user) => Boolean(user.doNotDisturbUntil) && lasts(user.doNotDisturbUntil);
 
-/** A text that is the same as long as the signs are. @param {any} user */
+/** Returns a text that changes when the signs change. @param {any} user */
 export const signsKey = (user) => `${JSON.stringify(statusOf(user))}${isQuiet(user)}`;
 
 /** The signs beside a name: the emoji of the status, and a moon for "do not disturb". @param {any} user */
