@@ -1,10 +1,7 @@
-// The addresses of media. An address expires soon, so it is fetched when needed and cached until then.
-
-const MARGIN_MS = 30_000;
+// The addresses of media. An address expires soon, so it is fetched when needed. The client caches it until then.
 
 export class Media {
   #client;
-  #addresses = new Map();
   #local = new Map();
 
   constructor(client) {
@@ -22,17 +19,7 @@ export class Media {
 
   /** @returns {Promise<string>} an address for an <img>, an <audio> or a link */
   async url(mediaId, variant) {
-    const key = `${mediaId} ${variant ?? ""}`;
-    const known = this.#addresses.get(key);
-    if (known && known.ends > Date.now() + MARGIN_MS) return known.url;
-    const { url, expiresAt } = await this.#client.mediaUrl(mediaId, variant);
-    const whole = new URL(url, this.#client.url).href;
-    this.#addresses.set(key, { url: whole, ends: endOf(expiresAt) });
-    return whole;
+    const { url } = await this.#client.mediaUrl(mediaId, variant);
+    return new URL(url, this.#client.url).href;
   }
-}
-
-/** Reads `expiresAt`, in RFC 3339 or in unix seconds. */
-function endOf(expiresAt) {
-  return typeof expiresAt === "number" ? expiresAt * 1000 : new Date(expiresAt).getTime();
 }
