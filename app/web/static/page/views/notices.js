@@ -9,8 +9,11 @@ import { preview } from "/client/ui/system_text.js";
 export function installNotices(app) {
   const { store } = app;
   const background = new BackgroundNotices(app);
+  let shown = -1;
   const title = () => {
     const unread = store.conversations.totalUnread();
+    if (unread === shown) return;
+    shown = unread;
     setBadge(unread);
     document.title = unread ? `(${unread}) Parley` : "Parley";
   };

@@ -97,10 +97,11 @@ export class Sidebar {
   #draw() {
     const { store, route } = this.#app;
     const { conversations } = store;
-    const shown = this.#archive ? conversations.archived() : conversations.list();
+    const archived = conversations.archived();
+    const shown = this.#archive ? archived : conversations.list();
     reconcile(this.#rows, shown.map((conversation) => conversationRow(store, conversation, route.conversationId === conversation.id)));
-    this.#drawShelf(conversations.archived());
-    this.#drawState(conversations, shown);
+    this.#drawShelf(archived);
+    this.#drawState(conversations, shown, archived);
     queueMicrotask(() => this.#onScroll()); // the list may be too short to scroll
     const peers = shown.filter((c) => c.kind === "direct").map((c) => conversations.peerOf(c));
     store.presence.watch(peers.slice(0, 500));
@@ -120,13 +121,13 @@ export class Sidebar {
     reconcile(this.#shelf, this.#archive || archived.length ? [...lines, { key: "line", deps, make }] : lines);
   }
 
-  #drawState(conversations, shown) {
+  #drawState(conversations, shown, archived) {
     if (!conversations.ready) fill(this.#state, spinner(t("Loading conversations")));
     else if (conversations.failed && !shown.length) fill(this.#state, failure(conversations.failed, () => conversations.loadFirst()));
     else if (conversations.hasMore()) fill(this.#state, spinner(t("Loading more")));
     else if (shown.length) fill(this.#state);
     else if (this.#archive) fill(this.#state, empty("archive", t("No archived conversations")));
-    else if (conversations.archived().length) fill(this.#state, empty("archive", t("All conversations are archived")));
+    else if (archived.length) fill(this.#state, empty("archive", t("All conversations are archived")));
     else fill(this.#state, empty("write", t("No conversations yet"), t("Find someone and say hello."), button(t("Find people"), () => this.#newConversation(), "primary")));
   }
 
