@@ -129,6 +129,12 @@ export class Conversations {
     return this.put(await this.#loading.get(id));
   }
 
+  /** Fetches a conversation again, because events were missed. Returns it, or undefined if the user is no longer a member. */
+  async fetchAgain(id) {
+    await this.fetch(id).catch((error) => error.code === "not_found" && this.remove(id));
+    return this.get(id);
+  }
+
   /** Returns whether the message mentions the user. */
   names(message) {
     return Boolean(message.mentionsAll || message.mentions?.includes(this.#me()));

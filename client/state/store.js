@@ -1,6 +1,6 @@
 // All data that views show, kept current by the client's events. Views read from here and listen to `topics`:
 // "connection", "conversations", "conversation:<id>", "messages:<id>", "marks:<id>", "typing:<id>", "presence",
-// "people", "media", "draft:<id>", "members:<id>", "removed:<id>".
+// "people", "draft:<id>", "members:<id>", "pins:<id>", "removed:<id>", "resync".
 
 import { Topics } from "./topics.js";
 import { Conversations } from "./conversations.js";

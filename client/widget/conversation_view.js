@@ -83,9 +83,7 @@ export class ConversationView {
   }
 
   async #reload() {
-    const { conversations } = this.#store;
-    await conversations.fetch(this.#id).catch((/** @type {any} */ error) => error.code === "not_found" && conversations.remove(this.#id));
-    if (this.#conversation) await this.#list.refresh();
+    if (await this.#store.conversations.fetchAgain(this.#id)) await this.#list.refresh();
   }
 
   #gone() {

@@ -23,6 +23,8 @@ export class Conversations {
     remove(id: any): void;
     /** Fetches a conversation with its members; concurrent calls share one request. Rejects if the user is not a member. */
     fetch(id: any): Promise<any>;
+    /** Fetches a conversation again, because events were missed. Returns it, or undefined if the user is no longer a member. */
+    fetchAgain(id: any): Promise<any>;
     /** Returns whether the message mentions the user. */
     names(message: any): boolean;
     /**

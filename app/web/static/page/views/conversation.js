@@ -127,9 +127,7 @@ export class ConversationView {
 
   /** Loads everything again after events were missed for good. */
   async #reload() {
-    const { conversations } = this.#app.store;
-    await conversations.fetch(this.#id).catch((error) => error.code === "not_found" && conversations.remove(this.#id));
-    if (this.#conversation) await this.#list.refresh();
+    if (await this.#app.store.conversations.fetchAgain(this.#id)) await this.#list.refresh();
   }
 
   #gone(error) {
