@@ -1,12 +1,13 @@
 // The panel with the pictures, recordings, files and links of a conversation, newest first.
 
 import { parseText } from "/client/parley.js";
-import { button, iconButton } from "/client/ui/button.js";
+import { iconButton } from "/client/ui/button.js";
 import { empty, failure, spinner } from "/client/ui/empty.js";
 import { fill, h } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
 import { safeUrl } from "/client/ui/text.js";
 import { shortly } from "/client/ui/times.js";
+import { moreButton } from "../components/more.js";
 import { backwardKey, forwardKey } from "../lib/keys.js";
 import { attachments } from "./attachments.js";
 import { openPicture } from "./picture.js";
@@ -81,7 +82,10 @@ export class MediaPanel {
     this.#list.append(...messages.map((message) => this.#entry(message)));
     if (hasMore && messages.length < PAGE / 2) return void this.#load(cursor); // media of this kind are rare
     if (hasMore) {
-      const more = button(t("Show more"), () => more.remove() ?? this.#load(cursor));
+      const more = moreButton(this.#list, () => {
+        more.remove();
+        return this.#load(cursor);
+      });
       this.#body.append(more);
     } else if (!this.#list.childElementCount) {
       fill(this.#body, empty("file", t("Nothing here yet"), t("What people share in this conversation appears here.")));

@@ -2,7 +2,7 @@
 
 import { openDialog } from "../components/dialog.js";
 import { hit } from "../components/hit.js";
-import { button } from "/client/ui/button.js";
+import { moreButton } from "../components/more.js";
 import { fill, h } from "/client/ui/dom.js";
 import { empty, failure, spinner } from "/client/ui/empty.js";
 import { t } from "/client/ui/language.js";
@@ -20,7 +20,7 @@ export function openStarred(app) {
         const { messages, cursor } = await client.starred({ before });
         rows.append(...messages.map((message) => h("li", null, row(app, message, close))));
         const end = rows.childElementCount ? [] : [empty("star", t("No starred messages"))];
-        fill(state, ...(cursor ? [button(t("Show more"), () => load(cursor))] : end));
+        fill(state, ...(cursor ? [moreButton(rows, () => load(cursor))] : end));
       } catch (error) {
         fill(state, failure(error, () => load(before)));
       }
