@@ -5,6 +5,7 @@ import { button, busy, iconButton } from "/client/ui/button.js";
 import { confirmed, openDialog } from "../components/dialog.js";
 import { line } from "../components/line.js";
 import { openMenu } from "../components/menu.js";
+import { moreButton } from "../components/more.js";
 import { toastError } from "../components/toast.js";
 import { h, reconcile } from "/client/ui/dom.js";
 import { atName, number, t } from "/client/ui/language.js";
@@ -44,7 +45,7 @@ export class Members {
     if (!members && !this.#loaded) this.reload();
     const shown = members ? [...members].sort((a, b) => ORDER[a.role] - ORDER[b.role] || a.userId - b.userId) : this.#loaded;
     const cursor = members ? undefined : this.#cursor;
-    const more = { key: "more", deps: [cursor], make: () => h("li", null, button(t("Show more"), () => this.#load(cursor))) };
+    const more = { key: "more", deps: [cursor], make: () => h("li", null, moreButton(this.#rows, () => this.#load(cursor))) };
     reconcile(this.#rows, [...shown.map((member) => row(this.#app, this.#id, member, role)), ...(cursor ? [more] : [])]);
   }
 

@@ -1,8 +1,8 @@
 // Shows who has read the user's own message in a group, who has received it, and who has not.
 
 import { avatarOf } from "/client/ui/avatar.js";
-import { button } from "/client/ui/button.js";
 import { openDialog } from "../components/dialog.js";
+import { moreButton } from "../components/more.js";
 import { empty, failure, spinner } from "/client/ui/empty.js";
 import { fill, h } from "/client/ui/dom.js";
 import { number, t } from "/client/ui/language.js";
@@ -44,7 +44,7 @@ function draw(store, body, { members, read, delivered }, more = null) {
     section(store, t("Delivered ({count})", { count: number(delivered - read) }), members.filter((one) => one.delivered && !one.read)),
     section(store, t("Not delivered yet"), members.filter((one) => !one.delivered)),
     members.length ? null : empty("group", t("There's nobody else in this group")),
-    more ? h("div.actions", null, button(t("Show more"), more)) : null);
+    more ? h("div.actions", null, moreButton(body, more)) : null);
 }
 
 function section(store, title, members) {

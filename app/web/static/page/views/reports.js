@@ -4,6 +4,7 @@ import { button, busy } from "/client/ui/button.js";
 import { openDialog } from "../components/dialog.js";
 import { empty, failure, spinner } from "/client/ui/empty.js";
 import { field, select } from "../components/field.js";
+import { moreButton } from "../components/more.js";
 import { toast, toastError } from "../components/toast.js";
 import { fill, h, reconcile } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
@@ -78,7 +79,7 @@ class Queue {
   }
 
   #drawBelow() {
-    if (this.#cursor) fill(this.#below, h("div.actions", null, button(t("Show more"), () => this.#load())));
+    if (this.#cursor) fill(this.#below, h("div.actions", null, moreButton(this.#rows, () => this.#load())));
     else fill(this.#below, this.#reports.length ? null : empty("check", nothing()[this.#state]));
   }
 
