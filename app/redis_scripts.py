@@ -17,8 +17,8 @@ def source(package: str, name: str) -> str:
 def script(redis: Redis, package: str, name: str, *, after: str = "", constants: str = "") -> Script:
     """Returns a callable ``(keys, args)``. It loads the script again if Redis has forgotten it (restart, SCRIPT FLUSH).
 
-    ``after`` names a file whose functions the script begins with: Lua in Redis has no ``require``. ``constants`` is Lua
-    text that goes before both.
+    ``after`` names the files, separated by spaces, whose functions the script begins with: Lua in Redis has no
+    ``require``. ``constants`` is Lua text that goes before all of it.
     """
-    prelude = source(package, after) + "\n" if after else ""
+    prelude = "".join(source(package, before) + "\n" for before in after.split())
     return redis.register_script(constants + prelude + source(package, name))

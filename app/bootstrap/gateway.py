@@ -112,6 +112,9 @@ class GatewayBuilder(ServicesBuilder):
             self._unread_messages,
         )
         self._epochs.on_lost(self._redis_lost_its_history)
+        self._heartbeat = Heartbeat(
+            redis=self._redis, gateway_id=self._id, epochs=self._epochs, sessions=self._sessions
+        )
         self._build_listener()
         self._build_timers()
 
@@ -122,7 +125,9 @@ class GatewayBuilder(ServicesBuilder):
 
         def resubscribed() -> None:
             self._run_blocking(self._epochs.compare)
-            if self._listener.subscriptions > 1:
+            if self._listener.subscriptions > 1 or len(self._hub):
+                self._hub.rosters.lose()
+                self._heartbeat.complete_rosters()  # first: until they arrive, records of large groups are read again
                 self._sessions.resume_all()
 
         self._listener = Listener(
@@ -138,9 +143,8 @@ class GatewayBuilder(ServicesBuilder):
         )
 
     def _build_timers(self) -> None:
-        heartbeat = Heartbeat(redis=self._redis, gateway_id=self._id, epochs=self._epochs, sessions=self._sessions)
         self._timers = Timers()
-        self._timers.add(HEARTBEAT_SECONDS, heartbeat.beat)
+        self._timers.add(HEARTBEAT_SECONDS, self._heartbeat.beat)
         self._timers.add(RECONCILE_SECONDS, self._reconcile)
         self._timers.add(REVOKED_EVERY_SECONDS, self._revoked.load)
         self._timers.add(REVOKED_EVERY_SECONDS, self._suspended.load)

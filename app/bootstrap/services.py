@@ -23,6 +23,7 @@ from app.gateway.gateway import Messaging, Reading
 from app.gateway.heartbeat import DrainWaker
 from app.gateway.timers import call_later
 from app.gateway.waiting import blocking_acquire, stored_waiter, wait_for_result
+from app.message_log import keys
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
@@ -102,7 +103,7 @@ class ServicesBuilder:
         self._directory = directory
         self._policy = policy
         self._media_on = media_on
-        self._id = secrets.token_hex(5)
+        self._id = keys.ROSTER_MARK + secrets.token_hex(5)
         self._activity = Activity()
         self._confirmations = Confirmations()
         self._directs = DirectCache()

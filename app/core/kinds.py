@@ -75,6 +75,11 @@ class Kind(IntEnum):
     SHADOW_EDITED = 37  # of a message that others see as it was
     SHADOW_REACTED = 38
     SHADOW_PINNED = 39
+    # Notices that move the rosters of a gateway (app/fanout/rosters.py).
+    ROSTER = 40
+    ROSTER_LEFT = 41
+    ROSTERS_OF = 42
+    ROSTERS = 43
 
 
 def _message(audience: Audience, make_event: MakeEvent | None = message_event, *events: str) -> RecordKind:
@@ -158,6 +163,10 @@ RECORDS: dict[Kind, RecordKind] = {
     Kind.BLOCKED: _NOTICE,
     Kind.LAST_SEEN_HIDDEN: _NOTICE,
     Kind.FORGOTTEN: _NOTICE,
+    Kind.ROSTER: _NOTICE,
+    Kind.ROSTER_LEFT: _NOTICE,
+    Kind.ROSTERS_OF: _NOTICE,
+    Kind.ROSTERS: _NOTICE,
 }
 
 # The change of a message that others see becomes one that only its user sees.

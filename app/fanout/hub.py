@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from app.core.errors import Internal, Overloaded, ParleyError
 from app.core.events import (
@@ -25,29 +25,12 @@ from app.core.kinds import MAKE_EVENT, MARKS, Kind
 from app.core.metadata import with_metadata
 from app.core.record_events import group_event, progress
 from app.core.records import Record
+from app.fanout.hub_session import Session
+from app.fanout.rosters import Rosters, Users
 
 Settled = Callable[[Iterable[int], ParleyError | None], None]
 
 log = logging.getLogger(__name__)
-
-
-class Session(Protocol):
-    """One connection of one user, as the hub uses it. ``offer`` must neither block nor raise."""
-
-    id: str
-    user_id: int
-    auth_session: str
-    transport: str
-
-    def offer(self, event: Event) -> None: ...
-    def offer_batch(self, batch: EventBatch) -> None: ...
-    def offer_ephemeral(self, event: Event) -> None: ...
-    def resume_from_store(self) -> None: ...
-    def hold(self) -> None: ...
-    def reset(self, epoch: int, version: int) -> None: ...
-    def turn_away(self) -> None: ...
-    def revoke(self) -> None: ...
-    def suspend(self) -> None: ...
 
 
 class Hub:
@@ -70,6 +53,7 @@ class Hub:
         self._revoked = revoked
         self._shadowed = shadowed
         self.epoch = 0
+        self.rosters = Rosters()
         self.events_delivered = 0
         self.unknown_kinds: Counter[int] = Counter()
         self.by_transport: Counter[str] = Counter()
@@ -125,7 +109,7 @@ class Hub:
     def dispatch(self, epoch: int, items: list[Any]) -> None:
         """Delivers one publication of the bus: ``[[users, record], ...]`` in stream order."""
         marks: list[Event] = []  # consecutive marks for the same users
-        mark_users: list[int] = []
+        mark_users: Users = []
         for users, record in items:
             kind = record[0]
             make_event = MAKE_EVENT.get(kind)
@@ -146,11 +130,26 @@ class Hub:
         if marks:
             self._deliver_batch(mark_users, marks)
 
-    def _deliver_batch(self, users: list[int], events: list[Event]) -> None:
+    def _among(self, users: Users) -> Iterable[int]:
+        """Returns the users of a large conversation who are here. While that is not known, sessions read the store."""
+        found = self.rosters.among(users)
+        if found is None:
+            self._resume(self)
+            return ()
+        return found
+
+    @staticmethod
+    def _resume(sessions: Iterable[Session]) -> None:
+        for session in sessions:
+            session.resume_from_store()
+
+    def _deliver_batch(self, users: Users, events: list[Event]) -> None:
         """Delivers events that no session of this process has sent."""
         if len(events) == 1:
             self._deliver(users, events[0])
             return
+        if users.__class__ is not list:
+            users = self._among(users)
         sessions, batch = self._sessions, EventBatch(events)
         offered = 0
         for user_id in users:
@@ -159,7 +158,9 @@ class Hub:
                 offered += 1
         self.events_delivered += offered * len(events)
 
-    def _deliver(self, users: list[int], event: Event) -> None:
+    def _deliver(self, users: Users, event: Event) -> None:
+        if users.__class__ is not list:
+            users = self._among(users)
         sessions, origin = self._sessions, event.origin
         offered = 0
         for user_id in users:
@@ -175,22 +176,24 @@ class Hub:
             log.error("dropped a record of the unknown kind %s; more of this kind are only counted", kind)
         self.unknown_kinds[kind] += 1
 
-    def _group_changed(self, epoch: int, users: list[int], record: list[Any]) -> None:
+    def _group_changed(self, epoch: int, users: Users, record: list[Any]) -> None:
         self._deliver(users, group_event(epoch, Record(*record[:-1]), record[-1]))
 
-    def _typing(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+    def _typing(self, _epoch: int, users: Users, record: list[Any]) -> None:
         self._offer_ephemeral(users, typing_event(record[1], record[2], bool(record[3])))
 
-    def _custom(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+    def _custom(self, _epoch: int, users: Users, record: list[Any]) -> None:
         self._offer_ephemeral(users, custom_event(*record[1:]))
 
-    def _appended(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+    def _appended(self, _epoch: int, users: Users, record: list[Any]) -> None:
         self._deliver(users, append_event(*record[1:]))
 
-    def _progress(self, epoch: int, users: list[int], record: list[Any]) -> None:
+    def _progress(self, epoch: int, users: Users, record: list[Any]) -> None:
         self._offer_ephemeral(users, progress(epoch, Record(*record)))
 
-    def _offer_ephemeral(self, users: list[int], event: Event) -> None:
+    def _offer_ephemeral(self, users: Users, event: Event) -> None:
+        if users.__class__ is not list:
+            users = self.rosters.among(users) or ()
         for user_id in users:
             for session in self.sessions_of(user_id):
                 session.offer_ephemeral(event)
@@ -204,7 +207,7 @@ class Hub:
                 if may_see:
                     session.offer_ephemeral(event)
 
-    def _user_updated(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+    def _user_updated(self, _epoch: int, users: Users, record: list[Any]) -> None:
         """``record`` is [kind, user, view, watchers]: true for watchers who see the user's presence, false for the
         others, nil for none.
         """
@@ -216,7 +219,7 @@ class Hub:
         for session in sessions:
             session.offer_ephemeral(event)
 
-    def _requested(self, _epoch: int, users: list[int], record: list[Any]) -> None:
+    def _requested(self, _epoch: int, users: Users, record: list[Any]) -> None:
         self._offer_ephemeral(users, request_event(record[1]))
 
     def _stored(self, _epoch: int, _users: Any, record: list[Any]) -> None:
@@ -246,8 +249,10 @@ class Hub:
         events that were published until now, so the users' sessions read them from the store before later events.
         """
         for user_id in record[1]:
-            for session in self.sessions_of(user_id):
-                session.resume_from_store()
+            self._resume(self.sessions_of(user_id))
+
+    def _roster(self, epoch: int, users: Any, record: list[Any]) -> None:
+        self.rosters.take(epoch, users, record)
 
     def _shadowed_record(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         self._shadowed(record[1], record[2])
@@ -280,6 +285,7 @@ _HANDLERS: dict[int, Callable[[Hub, int, Any, list[Any]], None]] = {
     Kind.LAST_SEEN_HIDDEN: Hub._last_seen_hidden,
     Kind.FORGOTTEN: Hub._forgotten,
     Kind.SHADOWED: Hub._shadowed_record,
+    **dict.fromkeys((Kind.ROSTER, Kind.ROSTER_LEFT, Kind.ROSTERS_OF, Kind.ROSTERS), Hub._roster),
 }
 
 

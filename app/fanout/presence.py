@@ -28,11 +28,12 @@ class PresenceChanges:
 
     Operations are ``(ONLINE, user, known)`` and ``(OFFLINE, user, last_seen_ms)``. ``known`` is 1 if an older session
     of the user may be here. A result is ``(version, changed)``: this gateway gets every record after ``version`` from
-    now on. If Redis had forgotten a known user, the notice FORGOTTEN comes before those records.
+    now on. If Redis had forgotten a known user, the notice FORGOTTEN comes before those records. So do notices
+    for the rosters of this gateway.
     """
 
     def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
-        self._script = script(redis, "app.fanout", "presence", after="announce")
+        self._script = script(redis, "app.fanout", "presence", after="announce counts")
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._keys = [
@@ -49,7 +50,7 @@ class PresenceChanges:
         ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:
-        answer = unpack(self._script(keys=self._keys, args=[self._gateway, pack(operations)]))
+        answer = unpack(self._script(keys=self._keys, args=[self._gateway, pack(operations), keys.PREFIX]))
         if answer[0] is False:
             raise EpochLostError
         epoch, version, results = answer
@@ -60,7 +61,7 @@ class PresenceChanges:
 def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
     """Sends one heartbeat and removes dead gateways. Returns (epoch or None, number of users of this gateway)."""
     answer = unpack(
-        script(redis, "app.fanout", "beat", after="announce")(
+        script(redis, "app.fanout", "beat", after="announce counts")(
             keys=[
                 keys.EPOCH,
                 keys.GATEWAYS,
@@ -76,6 +77,12 @@ def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
         )
     )
     return answer[0] or None, answer[1]
+
+
+def ask_for_rosters(redis: Redis, gateway: str) -> bool:
+    """Has Redis publish all rosters of this gateway to its channel. Returns False if Redis has no epoch."""
+    names = [keys.EPOCH, keys.gateway_users(gateway), keys.gateway_channel(gateway), keys.PLACES]
+    return bool(script(redis, "app.fanout", "rosters", after="counts")(keys=names, args=[keys.PREFIX]))
 
 
 def sign_off(redis: Redis, gateway: str) -> None:

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
-from app.fanout.presence import send_heartbeat
+from app.fanout.hub import Hub
+from app.fanout.presence import ask_for_rosters, send_heartbeat
 from app.gateway.epochs import EpochKeeper
 from app.gateway.sessions import SessionRegistry
 
@@ -26,6 +28,7 @@ class Heartbeat:
         self._gateway_id = gateway_id
         self._epochs = epochs
         self._sessions = sessions
+        self._hub: Hub = sessions.hub
 
     def beat(self) -> None:
         """May block. Raises RedisError, Overloaded."""
@@ -38,6 +41,15 @@ class Heartbeat:
         if self._sessions.presence.is_behind(registered, confirmed):  # or another gateway took this one for dead
             log.warning("Redis has lost users who are online here: they are registered again")
             self._sessions.reregister_all()
+        self.complete_rosters()
+
+    def complete_rosters(self) -> None:
+        """Asks for all rosters if notices may have been lost. May block."""
+        try:
+            if not self._hub.rosters.complete:
+                ask_for_rosters(self._redis, self._gateway_id)
+        except RedisError as error:
+            log.warning("rosters: Redis does not answer (%s); the next heartbeat asks again", type(error).__name__)
 
 
 class DrainWaker:

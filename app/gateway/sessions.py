@@ -12,7 +12,7 @@ import gevent
 from app.core.close_codes import CloseCode
 from app.core.errors import Overloaded, ParleyError, RateLimited
 from app.fanout.hub import Hub
-from app.fanout.hub import Session as HubSession
+from app.fanout.hub_session import Session as HubSession
 from app.gateway.activity import Activity
 from app.gateway.devices import DeviceRegistry
 from app.gateway.presence_registry import PresenceRegistry

@@ -110,8 +110,8 @@ class Append:
         saw_version: Callable[[int, int], None] = lambda _epoch, _version: None,
         wake: Callable[[], None],
     ) -> None:
-        constants = KIND_CONSTANTS + PRIVATE_CONSTANT
-        self._script = script(redis, "app.message_log", name, after="log", constants=constants)
+        constants = KIND_CONSTANTS + (PRIVATE_CONSTANT if name == "change" else "")  # a table costs time in each call
+        self._script = script(redis, "app.message_log", name, after="log large", constants=constants)
         self._connect = connect
         self._client: Redis | None = None
         self._saw_epoch = saw_epoch

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from redis import Redis
 
 from app.core.records import Record, pack, unpack, unpack_record
 from app.message_log import keys
 from app.redis_scripts import script
+
+# As in lua/log.lua and lua/large.lua.
+LARGE = 100
+LISTED_UP_TO = 10_000
+# The members that one call prepares, in about a millisecond.
+LOADED_AT_ONCE = 250
 
 
 class ConversationState(Protocol):
@@ -114,31 +121,56 @@ class GroupNow(NamedTuple):
 
 def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     """Writes a conversation to Redis unless it is there. Returns False if ``epoch`` is over: read Postgres again."""
+    is_large = len(state.members) > LARGE
+    loading = (keys.loading(secrets.token_hex(8), "c"), keys.loading(secrets.token_hex(8), "cm"))
+    if is_large:
+        _load_members(redis, state, loading)
     marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
     fields = {
         "k": state.kind,
-        "m": pack(sorted(row[0] for row in state.members)),
+        "m": _pack_members(sorted(row[0] for row in state.members)),
         "o": pack([user for user, role, _, _ in state.members if role == "owner"]),
         "a": pack([user for user, role, _, _ in state.members if role == "admin"]),
         "f": pack(state.floors),
         "i": pack(state.info),
         "b": pack(state.blockers),
         "w": int(bool(state.info.get("readOnly"))),
-        **{f"u:{user}": 1 for user in state.marked_unread},
+        **{f"u:{user}": 1 for user in ([] if is_large else state.marked_unread)},
     }
     flat: list[Any] = [part for field in fields.items() for part in field]
+    id_ = state.id
+    names = [keys.EPOCH, keys.conversation(id_), keys.routes(id_), keys.members(id_), keys.counts(id_), *loading]
     answer = script(redis, "app.message_log", "hydrate")(
-        keys=[keys.EPOCH, keys.conversation(state.id), keys.routes(state.id)],
+        keys=names,
         args=[
             epoch,
             state.last_seq,
             state.version,
             keys.CONVERSATION_SECONDS,
-            pack(marks),
+            pack([] if is_large else marks),
+            len(state.members) if is_large else 0,
             *flat,
         ],
     )
     return bool(answer)
+
+
+def _load_members(redis: Redis, state: ConversationState, loading: tuple[str, str]) -> None:
+    load = script(redis, "app.message_log", "load_members")
+    unread = set(state.marked_unread)
+    rows = [(user, delivered, read, int(user in unread)) for user, _, delivered, read in state.members]
+    for first in range(0, len(rows), LOADED_AT_ONCE):
+        some = pack(rows[first : first + LOADED_AT_ONCE])
+        load(keys=loading, args=[keys.PREFIX, state.id, keys.LARGE_GROUPS_SECONDS, keys.LOADING_SECONDS, some])
+
+
+def _pack_members(members: list[int]) -> bytes:
+    """Returns the field ``m``: packed, and for a large conversation with an ARRAY32 header, as large.lua writes it."""
+    if len(members) <= LARGE:
+        return pack(members)
+    listed = members if len(members) <= LISTED_UP_TO else []
+    header = b"\xdd" + len(listed).to_bytes(4, "big")
+    return header + b"".join(pack(user) for user in listed)
 
 
 def mark_sent(redis: Redis, messages: Sequence[SentMessage], *, seconds: int) -> None:
@@ -183,30 +215,60 @@ def group_now(redis: Redis, conversation_id: int, max_members: int = 100) -> Gro
     members, owners, admins, info, last_seq = found
     if members is None:
         return None
-    ids = unpack(members)
+    count = len(unpack(members)) or _count(redis, conversation_id)
     shown = None
-    if len(ids) <= max_members:
+    if count <= max_members:
+        ids = unpack(members) or _all_members(redis, conversation_id)
         marks: list[Any] = redis.hmget(key, [f"{mark}:{user}" for user in ids for mark in "dr"]) if ids else []
         roles = {**dict.fromkeys(unpack(admins), "admin"), **dict.fromkeys(unpack(owners), "owner")}
         shown = [
             (user, roles.get(user, "member"), int(marks[2 * i] or 0), int(marks[2 * i + 1] or 0))
             for i, user in enumerate(ids)
         ]
-    return GroupNow(dict(unpack(info)), len(ids), shown, int(last_seq))
+    return GroupNow(dict(unpack(info)), count, shown, int(last_seq))
 
 
 def members_of(redis: Redis, conversation_id: int) -> frozenset[int] | None:
     """Returns None if Redis does not have the conversation."""
     packed: Any = redis.hget(keys.conversation(conversation_id), "m")
-    return None if packed is None else frozenset(unpack(packed))
+    return None if packed is None else frozenset(unpack(packed) or _all_members(redis, conversation_id))
+
+
+def members_among(redis: Redis, conversation_id: int, users: Iterable[int]) -> frozenset[int] | None:
+    """Returns those of the users who are members, or None if Redis does not have the conversation."""
+    packed: Any = redis.hget(keys.conversation(conversation_id), "m")
+    if packed is None:
+        return None
+    listed, wanted = unpack(packed), sorted(set(users))
+    if listed:
+        return frozenset(wanted) & frozenset(listed)
+    with redis.pipeline(transaction=False) as pipe:
+        for user in wanted:
+            pipe.sismember(keys.members(conversation_id), str(user))
+        return frozenset(user for user, is_member in zip(wanted, pipe.execute(), strict=True) if is_member)
 
 
 def role_of(redis: Redis, conversation_id: int, user_id: int) -> str | None:
     """Returns None for a non-member, and if Redis does not have the conversation."""
     found: list[Any] = redis.hmget(keys.conversation(conversation_id), ["m", "o", "a"])
     members, owners, admins = found
-    if members is None or user_id not in unpack(members):
+    if members is None:
+        return None
+    listed = unpack(members)
+    if user_id not in listed and (listed or not members_among(redis, conversation_id, [user_id])):
         return None
     if user_id in unpack(owners):
         return "owner"
     return "admin" if user_id in unpack(admins) else "member"
+
+
+# A conversation that lists no members in its hash is a very large one, or has none.
+
+
+def _count(redis: Redis, conversation_id: int) -> int:
+    return int(cast(Any, redis.scard(keys.members(conversation_id))))
+
+
+def _all_members(redis: Redis, conversation_id: int) -> list[int]:
+    found: Any = redis.smembers(keys.members(conversation_id))
+    return sorted(int(user) for user in found)

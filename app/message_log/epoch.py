@@ -96,8 +96,9 @@ def _begin(redis: Redis, next_epoch: NextEpoch) -> Epoch:
 
 def _delete_leftovers(redis: Redis) -> None:
     """Deletes the old epoch's keys, in case only the key of the epoch itself was deleted by hand."""
+    of_large_groups = ("cm:*", "gc:*", "ug:*", "l:*")
     of_streams = ("s:*", "sx:*", "sk:*", "sid:*", "so:*")  # a writer begins a lost stream again, under the same id
-    for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "e:*", "m:*", "g:*", *of_streams):
+    for pattern in ("c:*", "rt:*", "t:*", "x:*", "y:*", "e:*", "m:*", "g:*", *of_large_groups, *of_streams):
         for name in redis.scan_iter(match=keys.PREFIX + pattern, count=1000):
             redis.unlink(name)
     redis.unlink(keys.LOG, keys.LOG_STATE, keys.LEASE, keys.MEMBERSHIPS, keys.ONLINE, keys.GATEWAYS)

@@ -23,6 +23,8 @@ AHEAD = PREFIX + "drain-ahead"  # string, set while a drain stores records out o
 MEMBERSHIPS = PREFIX + "memberships"  # list of unstored joinings and leavings, oldest first
 ONLINE = PREFIX + "online"  # hash user id -> gateways with a session of the user, separated by spaces
 PLACES = PREFIX + "places"  # string, number of changes of ONLINE
+PLACES_COUNTED = PLACES + "-counted"  # string, those of them that moved the counts of large conversations
+BUILDS = PREFIX + "builds"  # string, how often the counts of a large conversation were made
 GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
 SEEN = PREFIX + "seen"  # hash user id -> when the user was last online, ms; a task moves it to Postgres
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token expires, s
@@ -41,25 +43,55 @@ FED_PRESENCE = PREFIX + "fed-presence"  # list of "<user> <1 or 0> <ms> <last se
 PUSH_OUTBOX = PREFIX + "push-outbox"  # list, in development: pushes that the local twin was given, newest first
 STREAMS = PREFIX + "streams"  # zset "<conversation>:<seq>" of an open stream -> time of its last append, ms
 ALL = PREFIX + "all"  # channel of all gateways
+ROSTERS = PREFIX + "rosters"  # channel of all gateways that keep rosters
+
+# The names of gateways that keep rosters begin with this. Those of an older release do not.
+ROSTER_MARK = "r-"
 
 # Idle conversations leave Redis after this time, and are loaded from Postgres again for their next message.
 CONVERSATION_SECONDS = 24 * 3600
 REFUSED_SECONDS = 600
+# The notes of a large conversation's members live longer than the conversation: it is hydrated again after a week.
+LARGE_GROUPS_SECONDS = 30 * 24 * 3600
+LOADING_SECONDS = 600
 # Longer than the timeout for Postgres.
 EPOCH_BEGINS_MS = 10_000
 
 
 def conversation(conversation_id: int) -> str:
-    """hash {k kind, m members, o owners, a admins, f {member: seq after which they see messages}, i {name, description,
-    avatarUrl, history, externalId, readOnly, metadata as text}, w 1 if only owners and admins may write,
-    b users of a direct one who have blocked the other or whose other is deleted, s last seq,
-    lv last version, x when its expiry was extended (s), d:<user>, r:<user> marks, u:<user> 1 if that user
-    marked it as unread}"""
+    """hash {k kind, m members (an ARRAY32 if ``members`` agrees with it), n when a large one was loaded (s), o owners,
+    a admins, f {member: seq after which they see messages}, i {name, description, avatarUrl, history, externalId,
+    readOnly, metadata as text}, w 1 if only owners and admins may write, b users of a direct one who have blocked the
+    other or whose other is deleted, s last seq, lv last version, x when its expiry was extended (s), d:<user>, r:<user>
+    marks, u:<user> 1 if that user marked it as unread}"""
     return f"{PREFIX}c:{conversation_id}"
 
 
+def members(conversation_id: int) -> str:
+    """set of the members of a large conversation; expires with it"""
+    return f"{PREFIX}cm:{conversation_id}"
+
+
+def counts(conversation_id: int) -> str:
+    """hash gateway -> how many of its users are members of a large conversation (if it keeps no rosters: a list of
+    them), "#build": number of these counts, "#others": PLACES - PLACES_COUNTED when they were made, "#lists": 1 if a
+    gateway keeps no rosters; expires with the conversation"""
+    return f"{PREFIX}gc:{conversation_id}"
+
+
+def large_groups(user_id: int) -> str:
+    """set of the large conversations that this user may be a member of; expires LARGE_GROUPS_SECONDS after the last one
+    was loaded"""
+    return f"{PREFIX}ug:{user_id}"
+
+
+def loading(token: str, what: str) -> str:
+    """hash (what "c") or set ("cm"): a large conversation that is being loaded; expires by itself"""
+    return f"{PREFIX}l:{token}:{what}"
+
+
 def routes(conversation_id: int) -> str:
-    """string: cached routes of a large conversation, for the value of PLACES that it contains; expires by itself"""
+    """string: cached routes of 33 to 100 members, for the value of PLACES that it contains; expires by itself"""
     return f"{PREFIX}rt:{conversation_id}"
 
 

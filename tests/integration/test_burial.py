@@ -103,7 +103,8 @@ class World:
         self.redis.zadd(keys.GATEWAYS, {"here": 1})
         names = [keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users("there"), keys.SEEN, keys.PLACES]
         names += [keys.FED, keys.FED_PRESENCE]
-        script(self.redis, "app.fanout", "beat", after="announce")(keys=names, args=[keys.PREFIX, "there", 10_000])
+        beat = script(self.redis, "app.fanout", "beat", after="announce counts")
+        beat(keys=names, args=[keys.PREFIX, "there", 10_000])
         assert not self.redis.exists(keys.gateway_users("here"))
 
     def beat(self) -> None:

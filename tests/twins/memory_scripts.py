@@ -17,16 +17,25 @@ def name_of(text: str) -> str:
 
 
 def _hydrate(redis: Any, keys: list[Any], args: list[Any]) -> int:
-    epoch, last_seq, version, _, marks, *fields = args
+    epoch, last_seq, version, _, marks, _, *fields = args
     present = redis.get(keys[0])
     if present is None or int(present.split(b":")[0]) != epoch:
         return 0
     if redis.hexists(keys[1], "m"):
         return 1
     redis.hset(keys[1], mapping={"s": last_seq, "lv": version, **dict(zip(fields[::2], fields[1::2], strict=True))})
+    loaded = redis.hash_of(keys[5])
+    redis.hset(keys[1], mapping={name.decode(): value for name, value in loaded.items()} or {"x": 0})
     for user, delivered, read in unpack(marks):
         redis.hset(keys[1], mapping={f"d:{user}": delivered, f"r:{user}": read})
     return 1
+
+
+def _load_members(redis: Any, keys: list[Any], args: list[Any]) -> None:
+    """The twin reads the list of members, so it needs only their marks."""
+    for user, delivered, read, unread in unpack(args[4]):
+        fields = {f"d:{user}": delivered, f"r:{user}": read}
+        redis.hset(keys[0], mapping={**fields, f"u:{user}": 1} if unread else fields)
 
 
 def _tail(redis: Any, keys: list[Any], args: list[Any]) -> list[Any]:
@@ -114,6 +123,7 @@ SCRIPTS: dict[str, Callable[[Any, list[Any], list[Any]], Any]] = {
     "append": lambda redis, _keys, args: Writer(redis, args).run(append_one),
     "change": lambda redis, _keys, args: Writer(redis, args).run(change_one),
     "hydrate": _hydrate,
+    "load_members": _load_members,
     "tail": _tail,
     "stored": _stored,
     "renew": _renew,

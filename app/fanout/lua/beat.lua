@@ -1,20 +1,37 @@
 -- Records one gateway's heartbeat, and removes dead gateways, so that their users do not stay online for ever.
+-- Begins with announce.lua and counts.lua.
 --
 -- KEYS  1 epoch  2 gateways  3 online  4 channel of all gateways  5 users of this gateway
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8, 9 as in announce.lua
 -- ARGV  1 prefix  2 gateway  3 ms without a heartbeat after which a gateway is dead
 -- Returns msgpack {epoch or false, number of users of this gateway}.
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, 0, last_seen_ms}}, ...}} to all gateways for users who went offline.
+-- Publishes {epoch, {{false, {43 (ROSTERS), 0}}}} to a removed gateway: if it lives, its rosters are empty now.
 
 local epoch = redis.call('GET', KEYS[1])
 local time, changes = redis.call('TIME'), {}
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZADD', KEYS[2], now, ARGV[2])
 
+if epoch then epoch = tonumber(string.match(epoch, '^%d+')) end
+
+local function remove_counts(dead, users)
+  local gone = {}
+  for _, user in ipairs(users) do
+    for _, id in ipairs(redis.call('SMEMBERS', ARGV[1] .. 'ug:' .. user)) do
+      if not gone[id] then redis.call('HDEL', ARGV[1] .. 'gc:' .. id, dead) end
+      gone[id] = true
+    end
+  end
+  redis.call('PUBLISH', ARGV[1] .. 'to:' .. dead, cmsgpack.pack({epoch or 0, {{false, {43, 0}}}}))
+end
+
 local function remove(dead)
-  redis.call('INCR', KEYS[7])
+  count_change(KEYS[7], 'r-')
   local seen = tonumber(redis.call('ZSCORE', KEYS[2], dead))
-  for _, user in ipairs(redis.call('SMEMBERS', ARGV[1] .. 'g:' .. dead)) do
+  local users = redis.call('SMEMBERS', ARGV[1] .. 'g:' .. dead)
+  remove_counts(dead, users)
+  for _, user in ipairs(users) do
     local kept = {}
     for name in string.gmatch(redis.call('HGET', KEYS[3], user) or '', '%S+') do
       if name ~= dead then kept[#kept + 1] = name end
@@ -30,6 +47,5 @@ local function remove(dead)
   redis.call('ZREM', KEYS[2], dead)
 end
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))) do remove(dead) end
-if epoch then epoch = tonumber(string.match(epoch, '^%d+')) end
 announce(epoch, changes, KEYS[4], KEYS[8], KEYS[9])
 return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5])})

@@ -1,4 +1,5 @@
 -- Records at which gateways users have sessions, for a batch of changes, and publishes who came online or went offline.
+-- Begins with announce.lua and counts.lua.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8 channel of this gateway
@@ -6,17 +7,21 @@
 -- ARGV  1 gateway
 --       2 msgpack: {{1, user, known} has a session here | {0, user, last seen ms} has none any more, ...}
 --         known is 1 if an older session of the user may be here, which counts on being registered
+--       3 prefix
 -- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
 --   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
 --   offline now).
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to all gateways, once per batch.
 -- Publishes {0, {{false, {25 (FORGOTTEN), {user, ...}}}}} to this gateway for known users who were not registered: their
 --   sessions missed what was published meanwhile. The notice comes before everything that is published from now on.
+-- Publishes {epoch, {{{user}, {42 (ROSTERS_OF), {conversation, build, ...}}}, ...}} to this gateway for users who may be in
+--   large conversations: their places in its rosters. The list is empty for users who have no session here any more.
 
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then return cmsgpack.pack({false}) end
 epoch = tonumber(string.match(epoch, '^%d+'))
-local gateway, results, changes, forgotten = ARGV[1], {}, {}, {}
+local gateway, prefix, results, changes, forgotten, rosters = ARGV[1], ARGV[3], {}, {}, {}, {}
+local keeps_rosters = string.sub(gateway, 1, 2) == 'r-'
 
 local function without(list)
   local kept = {}
@@ -26,21 +31,30 @@ local function without(list)
   return table.concat(kept, ' ')
 end
 
-redis.call('INCR', KEYS[7])
+local others = count_change(KEYS[7], gateway)
+
+-- Moves the counts and the rosters of this gateway. came: whether the user has a session here now
+local function move(user, was_here, came)
+  local groups, noted = large_groups_of(prefix, string.format('%d', user), others)
+  if not noted then return end
+  if came ~= was_here then move_counts(prefix, gateway, groups, came and 1 or -1) end
+  rosters[#rosters + 1] = {{user}, {42, came and groups or {}}}
+end
+
 for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   local user = operation[2]
   local before = redis.call('HGET', KEYS[3], user) or ''
-  local others = without(before)
+  local elsewhere = without(before)
   results[i] = 0
   if operation[1] == 1 then
-    redis.call('HSET', KEYS[3], user, others == '' and gateway or (others .. ' ' .. gateway))
+    redis.call('HSET', KEYS[3], user, elsewhere == '' and gateway or (elsewhere .. ' ' .. gateway))
     local added = redis.call('SADD', KEYS[4], user)
     if added == 1 and operation[3] == 1 then forgotten[#forgotten + 1] = user end
     if before == '' then results[i] = 1; changes[#changes + 1] = {false, {5, user, 1, 0}} end
   else
     redis.call('SREM', KEYS[4], user)
-    if others ~= '' then
-      redis.call('HSET', KEYS[3], user, others)
+    if elsewhere ~= '' then
+      redis.call('HSET', KEYS[3], user, elsewhere)
     elseif before ~= '' then
       redis.call('HDEL', KEYS[3], user)
       redis.call('HSET', KEYS[6], user, string.format('%.0f', operation[3]))
@@ -48,7 +62,9 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
       changes[#changes + 1] = {false, {5, user, 0, operation[3]}}
     end
   end
+  if keeps_rosters then move(user, #elsewhere < #before, operation[1] == 1) end
 end
 if #forgotten > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({0, {{false, {25, forgotten}}}})) end
+if #rosters > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({epoch, rosters})) end
 announce(epoch, changes, KEYS[5], KEYS[9], KEYS[10])
 return cmsgpack.pack({epoch, tonumber(redis.call('GET', KEYS[2]) or '0'), results})

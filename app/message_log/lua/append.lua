@@ -30,19 +30,14 @@
 local ID_CONFLICT = 3
 local DONE, UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, DEFER = 0, 4, 5, 6, 7, 8, 9, 13
 local STALE, READ_ONLY = 15, 16
-local LARGE = 100
+local FROM_HOST, BEGINS_STREAM, SHADOW = 1, 2, 4  -- flags of a message
 local looked_up = tonumber(ARGV[#ARGV])
-
-local function has_blocked(c, user)
-  for i = 1, #(c.blockers or {}) do
-    if c.blockers[i] == user then return true end
-  end
-  return false
-end
 
 -- Returns the number of the result if the sender may not write here, or nil.
 local function refusal_of(c, sender)
-  if has_blocked(c, sender) then return FORBIDDEN end
+  for i = 1, #(c.blockers or '') do
+    if c.blockers[i] == sender then return FORBIDDEN end
+  end
   if c.read_only and not leads(c, sender) then return READ_ONLY end
 end
 
@@ -64,15 +59,11 @@ local function has_flag(what, flag)
   return type(what) == 'table' and math.floor((what[3] or 0) / flag) % 2 == 1
 end
 
-local function is_from_host(what)
-  return has_flag(what, 1)
-end
-
 local function add_message(c, sender, what, index)
   if looked_up ~= 0 and looked_up ~= epoch then return answer(STALE) end
-  local id, quoted, begins_stream, shadow, ms = what, nil, has_flag(what, 2), has_flag(what, 4), nil
+  local id, quoted, begins_stream, shadow, ms = what, nil, has_flag(what, BEGINS_STREAM), has_flag(what, SHADOW), nil
   if type(what) == 'table' then id, quoted, ms = what[1], what[2] or nil, what[4] end
-  local key, refused = c.marks .. id, not is_from_host(what) and refusal_of(c, sender)
+  local key, refused = c.marks .. id, not has_flag(what, FROM_HOST) and refusal_of(c, sender)
   if refused or not has_room(index) then
     local mark = call('GET', key)
     if mark then return sent_before(mark, sender) end
@@ -87,11 +78,11 @@ local function add_message(c, sender, what, index)
   local kind = to == c.members and KIND_MESSAGE or KIND_BLOCKED_MESSAGE
   if shadow then to, kind = {sender}, KIND_SHADOW_MESSAGE end
   log(c, kind, c.seq, index, to, quoted, ms)
-  if begins_stream then open_stream(c, sender, id, shadow, is_from_host(what)) end
+  if begins_stream then open_stream(c, sender, id, shadow, has_flag(what, FROM_HOST)) end
 end
 
 local function move_mark(c, kind, user, seq, index)
-  if #c.members > LARGE then return answer(DEFER) end
+  if c.large then return answer(DEFER) end
   local d, r = format('d:%d', user), format('r:%d', user)
   local marks = call('HMGET', c.key, d, r)
   local delivered, read = tonumber(marks[1] or '0'), tonumber(marks[2] or '0')
@@ -125,11 +116,11 @@ end
 
 local function show_others(c, kind, user, what)
   if c.read_only and not leads(c, user) then return answer(READ_ONLY) end
-  local others = {}
+  local others = c.large and of_large().all_but(c, {user}) or {}
   for _, member in ipairs(audience(c, user)) do
     if member ~= user then others[#others + 1] = member end
   end
-  if #others > 0 and what ~= '' then fan_out(others, pack({kind, c.id, user, what})) end
+  if (#others > 0 or c.large) and what ~= '' then fan_out(others, pack({kind, c.id, user, what})) end
   answer(DONE)
 end
 
@@ -140,7 +131,7 @@ for i = 1, #ops, 4 do
   local c = conversation_of(ops[i + 1])
   if not c then
     answer(UNKNOWN)
-  elseif not is_member(c, user) and not (kind == KIND_MESSAGE and is_from_host(what)) then
+  elseif not is_member(c, user) and not (kind == KIND_MESSAGE and has_flag(what, FROM_HOST)) then
     answer(NOT_A_MEMBER)
   elseif kind == KIND_MESSAGE then
     add_message(c, user, what, index)

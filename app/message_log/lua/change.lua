@@ -63,7 +63,8 @@ end
 local function group_of(c)
   if not c.group then
     local f = call('HMGET', c.key, 'k', 'o', 'a', 'f', 'i')
-    local ranks = {}
+    local ranks = {}  -- false for those who went
+    if c.large then setmetatable(ranks, {__index = function(_, user) return is_member(c, user) and MEMBER or nil end}) end
     for _, user in ipairs(c.members) do ranks[user] = MEMBER end
     for _, user in ipairs(f[3] and unpack_msg(f[3]) or {}) do ranks[user] = ADMIN end
     for _, user in ipairs(f[2] and unpack_msg(f[2]) or {}) do ranks[user] = OWNER end
@@ -72,21 +73,16 @@ local function group_of(c)
   return c.group
 end
 
+local function size_of(c)
+  return c.large and of_large().size(c) or #c.members
+end
+
 -- The members who may see the message with this seq. Others get no change of it. `only` is the only one, or nil.
 local function who_sees(c, user, seq, only)
   if only then return {only} end
   local to = audience(c, user)
   if to ~= c.members then return to end
-  local floors, hidden_from_some = group_of(c).floors, false
-  for _, floor in pairs(floors) do
-    if floor >= seq then hidden_from_some = true end
-  end
-  if not hidden_from_some then return to end
-  local seeing = {}
-  for _, member in ipairs(c.members) do
-    if (floors[member] or 0) < seq then seeing[#seeing + 1] = member end
-  end
-  return seeing
+  return members_seeing(c, group_of(c).floors, seq)
 end
 
 -- Whether the message was edited or pinned after the server read it: the server must not overwrite that.
@@ -194,7 +190,7 @@ local function come(c, group, users, maximum, made)
     end
   end
   if #made.came == 0 then return UNCHANGED end
-  if #c.members + #made.came > maximum then return TOO_MANY end
+  if size_of(c) + #made.came > maximum then return TOO_MANY end
 end
 
 local function list(users)
@@ -216,7 +212,7 @@ function apply.joined(c, group, user, what, made)
   return come(c, group, {user}, what[2], made)
 end
 
-local function owners(group)
+local function number_of_owners(group)
   local n = 0
   for _, rank in pairs(group.ranks) do
     if rank == OWNER then n = n + 1 end
@@ -225,8 +221,8 @@ local function owners(group)
 end
 
 function apply.left(c, group, user, _, made)
-  if group.ranks[user] == OWNER and owners(group) == 1 and #c.members > 1 then return LAST_OWNER end
-  group.ranks[user] = nil
+  if group.ranks[user] == OWNER and number_of_owners(group) == 1 and size_of(c) > 1 then return LAST_OWNER end
+  group.ranks[user] = false
   made.went[1] = user
 end
 
@@ -238,7 +234,7 @@ function apply.removed(_, group, user, what, made)
   end
   for i = 2, #what do
     if group.ranks[what[i]] then
-      group.ranks[what[i]] = nil
+      group.ranks[what[i]] = false
       made.went[#made.went + 1] = what[i]
     end
   end
@@ -252,7 +248,7 @@ function apply.role(_, group, user, what, made)
   if not group.ranks[whom] then return NOT_FOUND end
   local rank = role == 'owner' and OWNER or role == 'admin' and ADMIN or MEMBER
   if group.ranks[whom] == rank then return UNCHANGED end
-  if group.ranks[whom] == OWNER and owners(group) == 1 and user ~= HOST then return LAST_OWNER end
+  if group.ranks[whom] == OWNER and number_of_owners(group) == 1 and user ~= HOST then return LAST_OWNER end
   group.ranks[whom] = rank
   made.details = format(',"userId":%d,"role":"%s"', whom, role)
 end
@@ -270,37 +266,51 @@ function apply.info(_, group, user, what, made)
   made.details = ',' .. what[3]
 end
 
--- Writes the changed group back: members in the order in which they joined, and by role.
-local function save_group(c, group, made)
-  local members, by_rank = {}, {{}, {}, {}}
-  local function keep(user)
-    members[#members + 1] = user
-    local rank = group.ranks[user]
-    by_rank[rank][#by_rank[rank] + 1] = user
+-- Moves who came and went. Records of this call that came before keep their audience.
+local function save_members(c, group, made)
+  if c.large then
+    if #made.came + #made.went > 0 then of_large().move(c, made.came, made.went) end
+    return
   end
+  local members = {}
   for _, user in ipairs(c.members) do
-    if group.ranks[user] then keep(user) end
+    if group.ranks[user] then members[#members + 1] = user end
   end
-  for _, user in ipairs(made.came) do keep(user) end
+  for _, user in ipairs(made.came) do members[#members + 1] = user end
+  owners[c.members] = nil
+  c.members, c.set, c.looked = members, nil, nil
+  if c.routes then call('DEL', c.routes) end
+  call('HSET', c.key, 'm', pack(members))
+end
+
+local function with_rank(group, wanted)
+  local users = {}
+  for user, rank in pairs(group.ranks) do
+    if rank == wanted then users[#users + 1] = user end
+  end
+  table.sort(users)
+  return users
+end
+
+-- Writes the changed group back.
+local function save_group(c, group, made)
   for _, user in ipairs(made.went) do
     group.floors[user] = nil
     call('HDEL', c.key, format('d:%d', user), format('r:%d', user))
   end
   for _, user in ipairs(made.came) do call('HSET', c.key, format('d:%d', user), c.seq, format('r:%d', user), c.seq) end
-  large[c.members] = nil
-  c.members, c.set, c.looked = members, nil, nil
+  save_members(c, group, made)
   c.read_only = group.info.readOnly
-  if c.routes then call('DEL', c.routes) end
-  call('HSET', c.key, 'm', pack(members), 'o', pack(by_rank[OWNER]), 'a', pack(by_rank[ADMIN]),
+  call('HSET', c.key, 'o', pack(with_rank(group, OWNER)), 'a', pack(with_rank(group, ADMIN)),
        'f', pack(group.floors), 'i', pack(group.info), 'w', group.info.readOnly and 1 or 0)
 end
 
 local function shown_members(c, group)
-  if #c.members > MEMBERS_SHOWN then return false end
-  local fields, shown = {}, {}
-  for i, user in ipairs(c.members) do fields[2 * i - 1], fields[2 * i] = format('d:%d', user), format('r:%d', user) end
+  if size_of(c) > MEMBERS_SHOWN then return false end
+  local members, fields, shown = c.large and of_large().all_members(c) or c.members, {}, {}
+  for i, user in ipairs(members) do fields[2 * i - 1], fields[2 * i] = format('d:%d', user), format('r:%d', user) end
   local marks = #fields > 0 and call('HMGET', c.key, unpack(fields)) or {}
-  for i, user in ipairs(c.members) do
+  for i, user in ipairs(members) do
     local n = #shown
     shown[n + 1], shown[n + 2] = user, ROLES[group.ranks[user]]
     shown[n + 3], shown[n + 4] = tonumber(marks[2 * i - 1] or '0'), tonumber(marks[2 * i] or '0')
@@ -330,7 +340,7 @@ local function change_group(c, user, what, index)
   if #made.came + #made.went > 0 then
     call('RPUSH', prefix .. 'memberships', pack({version, c.id, c.seq, made.came, made.went}))
   end
-  local now = {group.kind, group.info, #c.members, shown_members(c, group), c.seq}
+  local now = {group.kind, group.info, size_of(c), shown_members(c, group), c.seq}
   fan_out(c.members, '\155' .. rest .. pack(now))
   if #made.went > 0 then fan_out(made.went, '\155' .. rest .. pack(false)) end
   answer(0, c.seq, version, now_ms)

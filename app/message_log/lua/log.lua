@@ -1,5 +1,5 @@
 -- The common beginning of every script that writes to the log (app/redis_scripts.py puts it before them): reads the
--- state, loads conversations, logs records and fans them out.
+-- state, loads conversations, logs records and fans them out. large.lua follows it.
 --
 -- KEYS  1 epoch  2 version  3 log  4 log-state  5 online  6 drain-lease
 -- ARGV  1 prefix  2 maximum of records in the log  3 maximum of bytes in the log  4 seconds that a dedupe mark lives
@@ -10,7 +10,8 @@
 --
 -- A record has the same form in the log, in the conversation's tail and on the bus:
 --   {kind, conversation, seq, version, sent_ms, user, id, body, session, gateway}   kinds: app/core/kinds.py
--- On the bus (one PUBLISH per gateway): {epoch, {{users, record}, ...}}
+-- On the bus (one PUBLISH per gateway): {epoch, {{users, record}, ...}}. For a large conversation, `users` is a build or
+-- {build = {user, ...}}: the members in the gateway's roster of this build (app/fanout/rosters.py), without these users.
 
 local call, pack, unpack_msg, format = redis.call, cmsgpack.pack, cmsgpack.unpack, string.format
 local heads = call('MGET', KEYS[1], KEYS[2], KEYS[6])
@@ -22,6 +23,8 @@ local FIRST_END = 7
 local HOST = 0  -- the user of records by the host's server
 local REFRESH_SECONDS = 3600
 local ROUTES_CACHED_ABOVE, ROUTES_SECONDS = 32, 3600
+local LARGE = 100  -- more members make a conversation large
+local INDEXED, NO_LIST = 221, '\221\0\0\0\0'  -- the first byte of a list of members that large.lua has indexed; an empty one
 local prefix = ARGV[1]
 local time = call('TIME')
 local now_s = tonumber(time[1])
@@ -35,7 +38,8 @@ local stored = tonumber(state[4] or '0')
 local room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
 
 local conversations, items, user_lists = {}, {}, {}
-local large = {}  -- the members of a large conversation -> that conversation
+local owners = {}  -- users -> their conversation, if it is large or its routes are cached
+local large, of_large = false, nil  -- whether a conversation of this call is large; returns the functions of large.lua
 local records, size, results = {}, 0, {}
 
 local function answer(what, seq, at, ms)
@@ -63,13 +67,16 @@ local function conversation_of(id)
     local f = call('HMGET', prefix .. 'c:' .. name, 'm', 's', 'lv', 'x', 'b', 'w')
     c = false
     if f[1] then
-      c = {id = id, members = unpack_msg(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]),
+      local indexed = f[1] == NO_LIST or (#f[1] > LARGE and string.byte(f[1]) == INDEXED)
+      c = {id = id, members = indexed and {} or unpack_msg(f[1]), seq = tonumber(f[2]), lv = tonumber(f[3]),
            key = prefix .. 'c:' .. name, tail = prefix .. 't:' .. name, marks = prefix .. 'x:' .. name .. ':', new = {},
            refresh = now_s - tonumber(f[4] or '0') > REFRESH_SECONDS, blockers = f[5] and unpack_msg(f[5]),
            read_only = f[6] == '1'}
-      if #c.members > ROUTES_CACHED_ABOVE then
+      if indexed or #c.members > LARGE then
+        c = of_large().open(c, name, f[1])
+      elseif #c.members > ROUTES_CACHED_ABOVE then
         c.routes = prefix .. 'rt:' .. name
-        large[c.members] = c
+        owners[c.members] = c
       end
     end
     conversations[id] = c
@@ -78,6 +85,7 @@ local function conversation_of(id)
 end
 
 local function is_member(c, user)
+  if c.large then return of_large().has(c, user) end
   local members = c.members
   if #members <= 4 or not c.looked then
     c.looked = true
@@ -105,6 +113,7 @@ end
 
 -- Adds a record for these users. `finish` looks up their gateways once for the whole call.
 local function fan_out(users, packed)
+  if large and owners[users] then of_large().count(owners[users], users) end
   if not user_lists[users] then
     user_lists[users] = true
     user_lists[#user_lists + 1] = users
@@ -140,6 +149,10 @@ local function fan_out_unquoted(c, kind, seq, index, users, quoted)
   local floors, hidden, seeing, blind = call('HGET', c.key, 'f'), {}, {}, {}
   floors = floors and unpack_msg(floors) or {}
   for i = 3, #quoted do hidden[quoted[i]] = true end
+  if c.large and owners[users] then
+    blind = of_large().blind(c, floors, quoted)
+    if #blind > 0 then seeing = of_large().all_but(c, blind) end
+  end
   for _, user in ipairs(users) do
     local to = (hidden[user] or (floors[user] or 0) >= quoted[1]) and blind or seeing
     to[#to + 1] = user
@@ -155,7 +168,7 @@ end
 local function log(c, kind, seq, index, users, quoted, ms)
   local packed = '\154' .. write(c, kind, seq, ARGV[FIRST_END + index], ms)
   if quoted then users = fan_out_unquoted(c, kind, seq, index, users, quoted) end
-  if #users > 0 then fan_out(users, packed) end
+  if #users > 0 or owners[users] then fan_out(users, packed) end
   answer(0, seq, version, ms or now_ms)
 end
 
@@ -212,35 +225,42 @@ local function routes_of(users, found)
   return routes
 end
 
--- Returns list of users -> its routes. The routes of a large conversation are cached until any user comes online or goes
--- offline. Storing them costs as much as looking them up, so they are stored only if nobody did between two messages.
+-- Returns list of users -> its routes. The routes of more than a few members are cached until any user comes online or
+-- goes offline. Storing them costs as much as looking them up, so they are stored only if nobody did between two messages.
 local function all_routes()
-  local routes, cached, lists = {}, {}, {}
-  local present = next(large) and tonumber(call('GET', prefix .. 'places') or '0')
+  local routes, cached, lists = {}, {}, nil
+  local present
   for i = 1, #user_lists do
     local users = user_lists[i]
-    local c = large[users]
-    if c then
+    local c = owners[users]
+    if c and c.large then
+      routes[users] = of_large().routes(users)
+    elseif c then
+      present = present or tonumber(call('GET', prefix .. 'places') or '0')
       local found = call('GET', c.routes)
       cached[users] = found and unpack_msg(found) or {}
       if cached[users][1] == present and cached[users][2] then routes[users] = cached[users][2] end
     end
-    if not routes[users] then lists[#lists + 1] = users end
+    if not routes[users] then
+      lists = lists or {}
+      lists[#lists + 1] = users
+    end
   end
+  if not lists then return routes end
   local found = places(lists)
   for i = 1, #lists do
     local users = lists[i]
     routes[users] = routes_of(users, found)
     if cached[users] then
       local worth = cached[users][1] == present and routes[users] or false
-      call('SET', large[users].routes, pack({present, worth}), 'EX', ROUTES_SECONDS)
+      call('SET', owners[users].routes, pack({present, worth}), 'EX', ROUTES_SECONDS)
     end
   end
   return routes
 end
 
 local function publish()
-  if #items == 0 then return end
+  if #items == 0 or (large and of_large().publish_widely()) then return end
   local routes, outgoing = all_routes(), {}
   for i = 1, #items do
     local to, packed = routes[items[i][1]], items[i][2]
@@ -259,6 +279,7 @@ local function store_conversation(c)
   if c.refresh then
     call('HSET', c.key, 's', c.seq, 'lv', format('%.0f', c.lv), 'x', now_s)
     call('EXPIRE', c.key, ARGV[5])
+    if c.large then of_large().refresh(c) end
   else
     call('HSET', c.key, 's', c.seq, 'lv', format('%.0f', c.lv))
   end
@@ -278,5 +299,6 @@ local function finish()
     wake = draining and 0 or 1
   end
   publish()
+  if large then of_large().settle() end
   return pack({epoch, wake, results})
 end

@@ -38,6 +38,7 @@ local function keep_open(s, c)
   if c.refresh then
     call('HSET', c.key, 'x', now_s)
     call('EXPIRE', c.key, ARGV[5])
+    if c.large then of_large().refresh(c) end
     c.refresh = false
   end
 end
@@ -48,16 +49,7 @@ local function readers(c, s)
   local to = audience(c, s.writer)
   if to ~= c.members then return to end
   local packed = call('HGET', c.key, 'f')
-  local floors, hidden_from_some = packed and unpack_msg(packed) or {}, false
-  for _, floor in pairs(floors) do
-    if floor >= s.seq then hidden_from_some = true end
-  end
-  if not hidden_from_some then return to end
-  local seeing = {}
-  for _, member in ipairs(c.members) do
-    if (floors[member] or 0) < s.seq then seeing[#seeing + 1] = member end
-  end
-  return seeing
+  return members_seeing(c, packed and unpack_msg(packed) or {}, s.seq)
 end
 
 -- The number of bytes of the first `characters` of a UTF-8 text.

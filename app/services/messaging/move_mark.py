@@ -12,7 +12,7 @@ from app.core.errors import NotFound, Overloaded, ParleyError
 from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
-from app.message_log.conversations import members_of
+from app.message_log.conversations import members_among
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.mark_retries import CallLater, MarkRetries, is_temporary
@@ -54,7 +54,7 @@ class MemberChecks:
         failure: ParleyError = Overloaded(retry_after=0.1)
         try:
             with redis_errors_as_overloaded():
-                members = members_of(self._redis, conversation_id)
+                members = members_among(self._redis, conversation_id, [user_id for user_id, _ in checks])
         except Overloaded as error:
             failure = error
         for user_id, checked in checks:

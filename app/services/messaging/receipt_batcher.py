@@ -1,7 +1,7 @@
 """Batches the marks of large conversations: each gateway sends one receipt batch per conversation and second, no
 matter how many members read at once.
 
-A conversation counts as large once the log has said so (more members than LARGE in message_log/lua/append.lua).
+A conversation counts as large once the log has said so (more members than LARGE in message_log/lua/log.lua).
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.times import rfc3339
-from app.fanout.hub import Hub, Session
+from app.fanout.hub import Hub
+from app.fanout.hub_session import Session
 from app.fanout.presence import online
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.directory import Directory
