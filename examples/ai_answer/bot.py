@@ -34,9 +34,18 @@ async def main() -> None:
             return (await server.users.issue_tokens(ASSISTANT))["accessToken"]
 
         async with asyncio.TaskGroup() as answers, ParleyClient(url, token) as client:
+
+            def take(message: Json) -> None:
+                if message["senderId"] not in (None, me):
+                    answers.create_task(answer(client, talks[message["conversationId"]], message))
+
+            waiting = (await client.fetch_unread())["messages"]  # written while the assistant was away
+            for message in waiting:
+                take(message)
+            known = {message["id"] for message in waiting}
             async for event in client:
-                if event.name == "receive_message" and event.data["senderId"] not in (None, me):
-                    answers.create_task(answer(client, talks[event.data["conversationId"]], event.data))
+                if event.name == "receive_message" and event.data["id"] not in known:
+                    take(event.data)
 
 
 async def answer(client: ParleyClient, talk: Talk, question: Json) -> None:

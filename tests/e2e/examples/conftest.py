@@ -20,20 +20,20 @@ from tests.support.processes import ROOT, base_env
 
 START_SECONDS = 2 * READY_SECONDS  # Parley, then the example
 STOP_SECONDS = 30.0
-StartExample = Callable[[str], str]
+StartExample = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
 def start_example(work_dir: Path) -> Iterator[StartExample]:
-    """``start_example("shop")`` runs `make shop` and returns the example's address."""
+    """``start_example("shop", **environment)`` runs `make shop` and returns the example's address."""
     with ExitStack() as running:
-        yield lambda target: running.enter_context(_running(target, work_dir))
+        yield lambda target, **more: running.enter_context(_running(target, work_dir, more))
 
 
 @contextmanager
-def _running(target: str, work_dir: Path) -> Iterator[str]:
+def _running(target: str, work_dir: Path, more: dict[str, str]) -> Iterator[str]:
     port, log, guard = free_port(), work_dir / f"{target}.log", Guard()
-    env = base_env(PORT=str(free_port()), APP_PORT=str(port), PARLEY_DATA=str(work_dir / target))
+    env = base_env(PORT=str(free_port()), APP_PORT=str(port), PARLEY_DATA=str(work_dir / target), **more)
     command = ["make", "--old-file=venv", f"BIN={Path(sys.executable).parent}", target]
     with log.open("wb") as out:
         process = subprocess.Popen(
