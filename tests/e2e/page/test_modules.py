@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -165,6 +166,26 @@ def test_changes_by_the_server_of_the_host_name_nobody_who_made_them(evaluate: E
         "written": None,
     }
     assert evaluate("/client/ui/system_text.js", code, list(texts.values())) == list(texts)
+
+
+def test_quotation_shows_that_its_message_was_deleted_or_has_only_attachments(evaluate: Evaluate) -> None:
+    code = """({quotedIn, quoteText}, [messages, loaded]) => messages.map((message) => {
+        const quoted = quotedIn(message, (id) => loaded[id]);
+        return quoted && quoteText(quoted);
+    })"""
+    loaded = {"words": {"message": "**Hi**"}, "gone": {"deletedAt": "t"}, "file": {"message": "", "attachments": [{}]}}
+    texts = {
+        '{"quoted": {"message": "**Hi**"}, "replyTo": "words"}': "Hi",
+        '{"quoted": {"message": ""}, "replyTo": "file"}': "Attachment",
+        '{"quoted": {}, "replyTo": "gone"}': "Deleted message",
+        '{"replyTo": "words"}': "Hi",
+        '{"replyTo": "file"}': "Attachment",
+        '{"replyTo": "gone"}': "Deleted message",
+        '{"replyTo": "unknown"}': None,
+        "{}": None,
+    }
+    messages = [json.loads(message) for message in texts]
+    assert evaluate("/client/ui/system_text.js", code, [messages, loaded]) == list(texts.values())
 
 
 TIMES = """async ({useLanguage}, [languages, times]) => {
