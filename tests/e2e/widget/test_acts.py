@@ -9,6 +9,9 @@ from tests.e2e.page.axe import violations
 from tests.e2e.widget.conftest import OpenPage, chat, field, message
 from tests.e2e.widget.host import HostServer
 
+ESCAPE_WHILE_COMPOSING = """(field) => field.dispatchEvent(
+    new KeyboardEvent("keydown", {key: "Escape", isComposing: true, bubbles: true, cancelable: true, composed: true}))"""
+
 
 def act(page: Page, text: str, name: str) -> Locator:
     """Opens the bar of the message with this text, and returns the button with this name."""
@@ -71,6 +74,20 @@ def test_own_message_is_edited_and_deleted_and_the_draft_stays(open_page: OpenPa
     message(page, "Hi Ben").get_by_role("button", name="Delete for everyone").click()
     expect(page.get_by_text("This message was deleted")).to_be_visible()
     assert "deletedAt" in ben.history(conversation)[1]
+
+
+def test_escape_of_an_input_method_ends_neither_the_edit_nor_the_chat(open_page: OpenPage, host: HostServer) -> None:
+    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
+    conversation = ann.direct(ben)
+    ann.say(conversation, "Hello")
+    page = open_page(chat(f'conversation="{conversation}" launcher open'), user=ann.username)
+    expect(message(page, "Hello")).to_be_visible()
+    field(page).evaluate(ESCAPE_WHILE_COMPOSING)
+    expect(field(page)).to_be_visible()
+    act(page, "Hello", "Edit").click()
+    field(page).evaluate(ESCAPE_WHILE_COMPOSING)
+    expect(field(page)).to_have_value("Hello")
+    expect(page.locator(".above")).to_contain_text("Edit message")
 
 
 def test_bar_is_used_by_keyboard(open_page: OpenPage, host: HostServer) -> None:
