@@ -9,8 +9,10 @@ from tests.e2e.page.axe import violations
 from tests.e2e.widget.conftest import OpenPage, chat, field, message
 from tests.e2e.widget.host import HostServer
 
-ESCAPE_WHILE_COMPOSING = """(field) => field.dispatchEvent(
-    new KeyboardEvent("keydown", {key: "Escape", isComposing: true, bubbles: true, cancelable: true, composed: true}))"""
+ESCAPE_WHILE_COMPOSING = """(field) => {
+    const all = {bubbles: true, cancelable: true, composed: true};
+    field.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape", isComposing: true, ...all}));
+}"""
 
 
 def act(page: Page, text: str, name: str) -> Locator:
@@ -106,7 +108,7 @@ def test_bar_is_used_by_keyboard(open_page: OpenPage, host: HostServer) -> None:
     expect(field(page)).to_be_visible()  # Escape closed the bar and not the chat
 
 
-def test_refusal_is_shown(open_page: OpenPage, host: HostServer) -> None:
+def test_refused_edit_is_explained_and_stays_in_the_field(open_page: OpenPage, host: HostServer) -> None:
     ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
     conversation = ann.direct(ben)
     ann.say(conversation, "Hello")
@@ -118,6 +120,8 @@ def test_refusal_is_shown(open_page: OpenPage, host: HostServer) -> None:
     field(page).fill("Hello from here")
     field(page).press("Enter")
     expect(page.locator(".composer .state")).to_be_visible()
+    expect(field(page)).to_have_value("Hello from here")
+    expect(page.locator(".above")).to_contain_text("Edit message")
     assert ben.history(conversation)[0]["message"] == "Hello from my phone"
 
 
