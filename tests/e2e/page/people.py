@@ -29,6 +29,12 @@ class Somebody:
         said: dict[str, Any] = self.call("POST", "/messages", json=body)
         return said
 
+    def upload(self, conversation_id: int, name: str, content: bytes) -> dict[str, str]:
+        """Uploads a file of the type that its name says. Returns the attachment for a message."""
+        form = {"conversationId": str(conversation_id)}
+        made = self.call("POST", "/media", data=form, files={"file": (name, content)})
+        return {"mediaId": made["mediaId"]}
+
     def direct(self, other: Somebody) -> int:
         return int(self.call("POST", "/conversations", json={"kind": "direct", "userId": other.id})["id"])
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.page.files import png
 from tests.e2e.page.people import People, Somebody
-from tests.e2e.page.window import Window
+from tests.e2e.page.window import PROCESSED_MS, Window
 
 LINES = 4
-PROCESSED_MS = 90_000  # until the worker has prepared a picture on a busy machine
 
 
 @dataclass(frozen=True)
@@ -50,23 +48,12 @@ def build(people: People, here: Window, text: Callable[[int, int], str] | None =
     ann.call("PUT", f"/messages/{said[0]['id']}/star")
     ben.call("PUT", f"/messages/{said[0]['id']}/reactions/👍")
     ann.call("DELETE", f"/messages/{ann.say(group, 'gone')['id']}")
-    attach(ann, group, "notes.txt", b"some text")
-    attach(ann, group, "picture.png", png())
+    for name, content in (("notes.txt", b"some text"), ("picture.png", png(320, 200))):
+        ann.say(group, "", attachments=[ann.upload(group, name, content)])
     direct = ben.direct(ann)
     for number in range(LINES):
         ben.say(direct, say(30 + number, 700))
     return World(here, people, ann, ben, group, direct)
-
-
-def png() -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (320, 200), "teal").save(out, "PNG")
-    return out.getvalue()
-
-
-def attach(sender: Somebody, conversation: int, name: str, content: bytes) -> None:
-    sent = sender.call("POST", "/media", data={"conversationId": str(conversation)}, files={"file": (name, content)})
-    sender.say(conversation, "", attachments=[{"mediaId": sent["mediaId"]}])
 
 
 def signed_out(here: Window) -> Iterator[str]:

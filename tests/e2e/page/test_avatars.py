@@ -6,16 +6,16 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.page.axe import violations
 from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.files import picked, png
 from tests.e2e.page.people import People
-from tests.e2e.page.test_media import READY_MS, picked, png
-from tests.e2e.page.window import Window
+from tests.e2e.page.window import PROCESSED_MS, Window
 
 HILL = picked("hill.png", "image/png", png(320, 200))
 
 
 def is_shown(place: Locator) -> None:
     picture = place.locator(".avatar img").first
-    expect(picture).to_be_visible(timeout=READY_MS)
+    expect(picture).to_be_visible(timeout=PROCESSED_MS)
     expect(picture).not_to_have_js_property("naturalWidth", 0)
 
 
@@ -35,9 +35,9 @@ def test_picture_of_a_user_is_shown_to_others_until_it_is_removed(window: OpenWi
     here = window().sign_in_demo(ann.username)
     mine = profile(here)
     choose(mine, "Add a picture", picked("notes.png", "image/png", b"no picture"))
-    expect(here.page.get_by_text("This picture can't be used.")).to_be_visible(timeout=READY_MS)
+    expect(here.page.get_by_text("This picture can't be used.")).to_be_visible(timeout=PROCESSED_MS)
     choose(mine, "Add a picture", HILL)
-    expect(mine.get_by_role("button", name="Change picture")).to_be_visible(timeout=READY_MS)
+    expect(mine.get_by_role("button", name="Change picture")).to_be_visible(timeout=PROCESSED_MS)
     is_shown(mine)
     assert violations(here.page) == []
     there = window().sign_in_demo(ben.username)
@@ -58,7 +58,7 @@ def test_picture_of_a_group_is_shown_to_its_members_at_once(window: OpenWindow, 
     here.page.get_by_label("Details", exact=True).click()
     panel = here.page.get_by_role("complementary", name="Details")
     choose(panel, "Add a picture", HILL)
-    expect(panel.get_by_role("button", name="Change picture")).to_be_visible(timeout=READY_MS)
+    expect(panel.get_by_role("button", name="Change picture")).to_be_visible(timeout=PROCESSED_MS)
     for place in (panel, here.row("Team"), there.row("Team")):
         is_shown(place)
     there.open("Team").page.get_by_label("Details", exact=True).click()

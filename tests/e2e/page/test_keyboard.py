@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.e2e.page.files import send_pictures
 from tests.e2e.page.keyboard import conversations, messages, people_acts, writing
 from tests.e2e.page.keyboard.keys import Keys
 from tests.e2e.page.keyboard.place import ACTS, Place
 from tests.e2e.page.people import People
-from tests.e2e.page.test_pictures import album
 from tests.e2e.page.window import Window
 from tests.support.processes import Stack
 
@@ -25,7 +25,7 @@ MODULES = (conversations, messages, writing, people_acts)  # each adds its acts
 @pytest.fixture(scope="module")
 def place(browser: Browser, server: Stack, people: People) -> Iterator[Place]:
     ann, ben, direct = people.pair()
-    album(ann, direct, "a picture", "a picture")
+    send_pictures(ann, direct, "a picture", "a picture")
     ben.say(direct, "hello from Ben")
     window = Window(
         browser, server.base_url, permissions=["clipboard-read", "clipboard-write"], reduced_motion="reduce"

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from typing import Any
-
 from playwright.sync_api import expect
 
 from tests.e2e.page.conftest import OpenWindow
+from tests.e2e.page.files import picked, png
 from tests.e2e.page.people import People
-
-# Long, because a worker processes the pictures, and a busy machine delays it.
-READY_MS = 90_000
-
-
-def png(width: int, height: int) -> bytes:
-    """Returns a PNG with a gradient."""
-    rows = b"".join(b"\0" + b"".join(bytes((x % 256, y % 256, 128)) for x in range(width)) for y in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def picked(name: str, kind: str, data: bytes) -> Any:
-    return {"name": name, "mimeType": kind, "buffer": data}
+from tests.e2e.page.window import PROCESSED_MS
 
 
 def test_picture_is_shown_to_both_people(window: OpenWindow, people: People) -> None:
@@ -38,7 +20,7 @@ def test_picture_is_shown_to_both_people(window: OpenWindow, people: People) -> 
     here.send("from the hill")
     expect(here.sees("from the hill").locator(".picture.there img")).to_be_visible()
     shown = there.sees("from the hill").locator(".picture.there img")
-    expect(shown).to_be_visible(timeout=READY_MS)
+    expect(shown).to_be_visible(timeout=PROCESSED_MS)
     assert shown.evaluate("image => image.naturalWidth") > 0
     there.message("from the hill").locator(".picture").click()
     large = there.page.locator(".lightbox .stage img")
@@ -57,7 +39,7 @@ def test_file_shows_its_name_and_opens(window: OpenWindow, people: People) -> No
     here.send("the notes")
     file = there.sees("the notes").locator(".file")
     expect(file).to_contain_text("notes.txt")
-    expect(file).to_contain_text("2.5 KB", timeout=READY_MS)
+    expect(file).to_contain_text("2.5 KB", timeout=PROCESSED_MS)
     with there.context.expect_page() as opened:
         file.click()
     opened.value.close()
@@ -83,6 +65,6 @@ def test_voice_message_is_recorded_and_played(window: OpenWindow, people: People
     here.page.get_by_label("Send recording").click()
     expect(here.page.locator(".audio")).to_be_visible()
     play = there.page.locator(".audio .play")
-    expect(play).to_be_visible(timeout=READY_MS)
+    expect(play).to_be_visible(timeout=PROCESSED_MS)
     play.click()
     expect(play).to_have_attribute("aria-label", "Pause")

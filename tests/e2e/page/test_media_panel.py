@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from playwright.sync_api import expect
 
 from tests.contract.expect import eventually
@@ -19,20 +17,20 @@ CLOSE_AND_ESCAPE = """() => {
 }"""
 
 
-def upload(person: Somebody, conversation: int, name: str, data: bytes, type_: str) -> dict[str, Any]:
-    form = {"conversationId": str(conversation)}
-    made = person.call("POST", "/media", files={"file": (name, data, type_)}, data=form)["mediaId"]
-    eventually(lambda: person.api.get(f"/media/{made}/url").is_success, "the medium to be ready")  # the viewer shows it
-    return {"mediaId": made}
+def prepared(person: Somebody, conversation: int, name: str, content: bytes) -> dict[str, str]:
+    """Uploads a file and waits until it is ready, because the viewer shows it."""
+    made = person.upload(conversation, name, content)
+    eventually(lambda: person.api.get(f"/media/{made['mediaId']}/url").is_success, "the medium to be ready")
+    return made
 
 
 def test_panel_shows_pictures_files_and_links(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
-    picture = upload(ben, conversation, "sea.jpg", image_bytes(), "image/jpeg")
-    paper = upload(ben, conversation, "plan.txt", b"the plan", "text/plain")
+    picture = prepared(ben, conversation, "sea.jpg", image_bytes())
+    paper = prepared(ben, conversation, "plan.txt", b"the plan")
     ben.say(conversation, "the sea", attachments=[picture])
     ben.say(conversation, "read https://example.com/plan (and more)", attachments=[paper])
-    ben.say(conversation, "the lake", attachments=[upload(ben, conversation, "lake.jpg", image_bytes(), "image/jpeg")])
+    ben.say(conversation, "the lake", attachments=[prepared(ben, conversation, "lake.jpg", image_bytes())])
     for n in range(30):
         ben.say(conversation, f"and {n}")
     links = f"/conversations/{conversation}/media?kind=link"

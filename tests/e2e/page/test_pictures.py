@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from dev.processes import wait_until
 from tests.e2e.page.axe import violations
 from tests.e2e.page.conftest import OpenWindow
-from tests.e2e.page.people import People, Somebody
-from tests.e2e.page.test_media import READY_MS, picked, png
+from tests.e2e.page.files import picked, png, send_pictures
+from tests.e2e.page.people import People
 
 # Gives the page files as a paste or a drop would.
 GIVE = """([kind, target, names]) => {
@@ -20,26 +20,6 @@ GIVE = """([kind, target, names]) => {
     const Made = kind === "paste" ? ClipboardEvent : DragEvent;
     document.querySelector(target).dispatchEvent(new Made(kind, all));
 }"""
-
-
-def album(sender: Somebody, conversation: int, *captions: str) -> None:
-    """Sends a picture for each caption, in one message, and waits until all are ready."""
-    media = [
-        sender.call(
-            "POST",
-            "/media",
-            files={"file": (f"{n}.png", png(60 + n, 40), "image/png")},
-            data={"conversationId": str(conversation)},
-        )["mediaId"]
-        for n, _ in enumerate(captions)
-    ]
-    for caption, medium in zip(captions, media, strict=True):
-        sender.say(conversation, caption, attachments=[{"mediaId": medium}])
-
-    def ready() -> bool:
-        return all(a["status"] == "ready" for m in sender.history(conversation) for a in m.get("attachments", []))
-
-    wait_until(ready, READY_MS / 1000, "the pictures")
 
 
 def give(page: Page, kind: str, target: str, *names: str) -> None:
@@ -81,7 +61,7 @@ def test_files_can_be_pasted_and_dropped(window: OpenWindow, people: People) -> 
 
 def test_viewer_shows_all_pictures_of_the_conversation_and_closes_with_back(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
-    album(ben, conversation, "first", "second", "third")
+    send_pictures(ben, conversation, "first", "second", "third")
     here = window().sign_in_demo(ann.username).open("Ben Baker")
     page = here.page
     page.set_viewport_size({"width": 390, "height": 760})

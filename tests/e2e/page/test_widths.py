@@ -61,7 +61,8 @@ def crowded(window: OpenWindow, people: People) -> tuple[Window, Somebody]:
     for at in range(8):
         quoted = said[at * 2]["id"]
         (ann, ben)[at % 2].say(group, mixed(10 + at, LONG_TEXT), replyTo=quoted)
-    upload(ann, group, mixed(5, 80).replace("/", "_") + ".txt")
+    file = ann.upload(group, mixed(5, 80).replace("/", "_") + ".txt", b"some text")
+    ann.say(group, "", attachments=[file])
     ann.call("PUT", f"/messages/{said[0]['id']}/pin")
     for at in range(3):
         ben.say(ben.direct(ann), mixed(30 + at, LONG_TEXT))
@@ -69,12 +70,6 @@ def crowded(window: OpenWindow, people: People) -> tuple[Window, Somebody]:
     here.page.goto(f"{here.base_url}/#/c/{group}")
     expect(here.page.locator(".file")).to_be_visible()
     return here, ben
-
-
-def upload(sender: Somebody, conversation: int, name: str) -> None:
-    answer = sender.api.post("/media", data={"conversationId": str(conversation)}, files={"file": (name, b"some text")})
-    assert answer.status_code == 202, answer.text
-    sender.say(conversation, "", attachments=[{"mediaId": answer.json()["mediaId"]}])
 
 
 def test_no_text_makes_the_page_scroll_sideways(crowded: tuple[Window, Somebody]) -> None:

@@ -14,6 +14,7 @@ from app.core.demo_code import demo_code
 
 DEMO_KEY = "demo-key-of-the-browser-tests"
 WAIT_MS = 15_000
+PROCESSED_MS = 90_000  # until the worker has prepared a picture on a busy machine
 expect.set_options(timeout=WAIT_MS)
 
 

@@ -13,8 +13,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.page.keyboard.keys import Keys
 from tests.e2e.page.people import People, Somebody
 
-PROCESSED_MS = 90_000  # until the worker has prepared a picture on a busy machine
-
 
 @dataclass(frozen=True)
 class Place:

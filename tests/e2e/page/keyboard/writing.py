@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.page.keyboard.place import PROCESSED_MS, Place, act
+from tests.e2e.page.keyboard.place import Place, act
+from tests.e2e.page.window import PROCESSED_MS
 
 PASTE = """() => {
     const data = new DataTransfer();
