@@ -67,26 +67,19 @@ def begin_one(here: Place) -> None:
 @act("mute a conversation")
 def mute(here: Place) -> None:
     here.group("Muted")
-    here.keys.details("Mute")
-    here.keys.confirm("For an hour")
-    expect(here.page.locator(".panel").get_by_role("button", name="Unmute")).to_be_visible()
-    here.keys.shows()
+    here.press_in_details("Mute", "Unmute", "For an hour")
 
 
 @act("pin a conversation to the top")
 def pin_conversation(here: Place) -> None:
     here.group("On top")
-    here.keys.details("Pin to top")
-    expect(here.page.get_by_role("button", name="Unpin from top")).to_be_visible()
-    here.keys.shows()
+    here.press_in_details("Pin to top", "Unpin from top")
 
 
 @act("archive a conversation")
 def archive(here: Place) -> None:
     here.group("Archived one")
-    here.keys.details("Archive")
-    expect(here.page.get_by_role("button", name="Unarchive")).to_be_visible()
-    here.keys.shows()
+    here.press_in_details("Archive", "Unarchive")
 
 
 @act("mark a conversation as unread")

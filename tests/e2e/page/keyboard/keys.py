@@ -87,6 +87,12 @@ class Keys:
             self.press("ArrowUp")
         raise AssertionError(f"the arrow does not reach {text}")
 
+    def choose(self, text: str, entry: str) -> None:
+        """Chooses an entry in the menu of a message."""
+        self.message(text)
+        self.press("Enter")
+        self.entry(entry)
+
     def details(self, name: str) -> None:
         """Opens the details and presses one of their buttons."""
         self.press("Control+i")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.e2e.page.keyboard.place import Place, act
-
-# -- messages --------------------
+from tests.e2e.page.people import Somebody
 
 
 @act("send a text")
@@ -64,9 +63,7 @@ def edit_older(here: Place) -> None:
 
 @act("delete a message for everyone")
 def delete_for_everyone(here: Place) -> None:
-    here.ann.say(here.direct, "soon gone")
-    here.said("soon gone")
-    row = here.keys.message("soon gone")
+    row = here.own("soon gone")
     here.keys.press("Enter")
     here.keys.entry("Delete for everyone")
     here.keys.confirm("Delete for everyone")
@@ -76,9 +73,7 @@ def delete_for_everyone(here: Place) -> None:
 
 @act("delete a message for yourself")
 def delete_for_me(here: Place) -> None:
-    here.ann.say(here.direct, "gone for me")
-    here.said("gone for me")
-    row = here.keys.message("gone for me")
+    row = here.own("gone for me")
     here.keys.press("Delete")
     here.keys.confirm("Delete for me")
     expect(row).to_have_count(0)
@@ -87,9 +82,7 @@ def delete_for_me(here: Place) -> None:
 
 @act("react with a common emoji")
 def react(here: Place) -> None:
-    here.ann.say(here.direct, "react to me")
-    row = here.said("react to me")
-    here.keys.message("react to me")
+    row = here.own("react to me")
     here.keys.press("+")
     here.keys.tab_to(here.page.get_by_role("menuitemcheckbox", name="React with heart"), "ArrowRight")
     here.keys.press("Enter")
@@ -99,9 +92,7 @@ def react(here: Place) -> None:
 
 @act("react with any emoji")
 def react_any(here: Place) -> None:
-    here.ann.say(here.direct, "react with a party")
-    row = here.said("react with a party")
-    here.keys.message("react with a party")
+    row = here.own("react with a party")
     here.keys.press("+")
     here.keys.entry("More reactions")
     expect(here.page.get_by_role("dialog").get_by_role("searchbox")).to_be_focused()
@@ -111,13 +102,17 @@ def react_any(here: Place) -> None:
     here.keys.shows()
 
 
+def reacted(here: Place, somebody: Somebody, text: str) -> Locator:
+    """Goes to a message of Ann's with a reaction. Returns its row."""
+    message = here.ann.say(here.direct, text)
+    somebody.call("PUT", f"/messages/{message['id']}/reactions", params={"emoji": "👍"})
+    expect(here.said(text).locator(".reaction")).to_be_visible()
+    return here.keys.message(text)
+
+
 @act("add your reaction to somebody's")
 def react_too(here: Place) -> None:
-    message = here.ann.say(here.direct, "they like it")
-    here.ben.call("PUT", f"/messages/{message['id']}/reactions", params={"emoji": "👍"})
-    row = here.said("they like it")
-    expect(row.locator(".reaction")).to_be_visible()
-    here.keys.message("they like it")
+    row = reacted(here, here.ben, "they like it")
     here.keys.enter(row.locator(".reaction"))
     expect(row.locator(".reaction.mine")).to_be_visible()
     here.keys.shows()
@@ -125,11 +120,7 @@ def react_too(here: Place) -> None:
 
 @act("take your reaction back")
 def unreact(here: Place) -> None:
-    message = here.ann.say(here.direct, "I like it")
-    here.ann.call("PUT", f"/messages/{message['id']}/reactions", params={"emoji": "👍"})
-    row = here.said("I like it")
-    expect(row.locator(".reaction.mine")).to_be_visible()
-    here.keys.message("I like it")
+    row = reacted(here, here.ann, "I like it")
     here.keys.enter(row.locator(".reaction.mine"))
     expect(row.locator(".reaction")).to_have_count(0)
     here.keys.shows()
@@ -158,31 +149,25 @@ def copy_text(here: Place) -> None:
 
 @act("copy the link to a message")
 def copy_link(here: Place) -> None:
-    here.keys.message("hello from Ben")
-    here.keys.press("Enter")
-    here.keys.entry("Copy link")
+    here.keys.choose("hello from Ben", "Copy link")
     expect(here.page.get_by_text("Link copied")).to_be_visible()
     here.keys.shows()
 
 
 @act("pin a message")
 def pin(here: Place) -> None:
-    here.ann.say(here.direct, "pin me")
-    here.said("pin me")
-    here.keys.message("pin me")
+    row = here.own("pin me")
     here.keys.press("Enter")
     here.keys.entry("Pin")
-    expect(here.said("pin me").get_by_title("Pinned")).to_be_visible()
+    expect(row.get_by_title("Pinned")).to_be_visible()
     here.keys.shows()
 
 
 @act("star or save a message")
 def star(here: Place) -> None:
-    here.ann.say(here.direct, "star me")
-    here.said("star me")
-    here.keys.message("star me")
+    row = here.own("star me")
     here.keys.press("s")
-    expect(here.said("star me").get_by_title("Starred")).to_be_visible()
+    expect(row.get_by_title("Starred")).to_be_visible()
     here.keys.shows()
 
 
@@ -190,9 +175,7 @@ def star(here: Place) -> None:
 def starred(here: Place) -> None:
     message = here.ann.say(here.direct, "among the stars")
     here.ann.call("PUT", f"/messages/{message['id']}/star")
-    button = here.page.get_by_label("New conversation", exact=True)
-    here.keys.enter(button)
-    here.keys.entry("Starred messages")
+    button = here.choose_in_list("Starred messages")
     hit = here.page.get_by_role("dialog").locator(".hit", has_text="among the stars")
     here.keys.tab_to(hit)
     here.keys.escape()
@@ -202,9 +185,7 @@ def starred(here: Place) -> None:
 @act("see who has read your message")
 def read_by(here: Place) -> None:
     here.group("Readers")
-    here.keys.message("from Ann")
-    here.keys.press("Enter")
-    here.keys.entry("Read by")
+    here.keys.choose("from Ann", "Read by")
     expect(here.page.get_by_role("dialog", name="Read by")).to_be_visible()
     here.keys.escape()
 
@@ -214,18 +195,14 @@ def earlier_texts(here: Place) -> None:
     message = here.ann.say(here.direct, "first text")
     here.ann.call("PATCH", f"/messages/{message['id']}", json={"message": "second text"})
     here.said("second text")
-    here.keys.message("second text")
-    here.keys.press("Enter")
-    here.keys.entry("Edit history")
+    here.keys.choose("second text", "Edit history")
     expect(here.page.get_by_role("dialog").get_by_text("first text")).to_be_visible()
     here.keys.escape()
 
 
 @act("report a message")
 def report(here: Place) -> None:
-    here.keys.message("hello from Ben")
-    here.keys.press("Enter")
-    here.keys.entry("Report")
+    here.keys.choose("hello from Ben", "Report")
     choice = here.page.get_by_role("dialog").locator(".choices button").first
     here.keys.enter(choice)
     expect(here.page.get_by_text("Thank you.")).to_be_visible()

@@ -21,8 +21,7 @@ def choose_person(here: Place, dialog: Locator, somebody: Somebody) -> None:
 
 @act("create a group with one other person")
 def create_group(here: Place) -> None:
-    here.keys.enter(here.page.get_by_label("New conversation", exact=True))
-    here.keys.entry("New group")
+    here.choose_in_list("New group")
     dialog = here.page.get_by_role("dialog", name="New group")
     expect(dialog).to_be_visible()
     expect(dialog.get_by_label("Group name")).to_be_focused()
@@ -76,10 +75,7 @@ def invite(here: Place) -> None:
 def block(here: Place) -> None:
     rude = here.people.new("Rude Rob")
     here.open(here.ann.direct(rude))
-    here.keys.details("Block")
-    here.keys.confirm("Block")
-    expect(here.page.locator(".panel").get_by_role("button", name="Unblock")).to_be_visible()
-    here.keys.shows()
+    here.press_in_details("Block", "Unblock", "Block")
 
 
 # -- yourself --------------------

@@ -38,6 +38,12 @@ class Place:
         expect(found.last).to_be_visible()
         return found.last
 
+    def own(self, text: str) -> Locator:
+        """Says something as Ann and goes to it. Returns its row."""
+        self.ann.say(self.direct, text)
+        self.said(text)
+        return self.keys.message(text)
+
     def open(self, conversation: int) -> None:
         self.page.goto(f"{self.base_url}/#/c/{conversation}")
         row = self.page.locator(f'[data-conversation="{conversation}"][aria-current="true"]')
@@ -55,6 +61,22 @@ class Place:
 
     def title(self, name: str) -> None:
         expect(self.page.locator(".conversation-head h1")).to_have_text(name)
+
+    def press_in_details(self, name: str, becomes: str, *confirmations: str) -> None:
+        """Presses a button of the details, and confirms. Then the button has another name, and the focus shows."""
+        self.keys.details(name)
+        for confirmation in confirmations:
+            self.keys.confirm(confirmation)
+        panel = self.page.get_by_role("complementary", name="Details")
+        expect(panel.get_by_role("button", name=becomes, exact=True)).to_be_visible()
+        self.keys.shows()
+
+    def choose_in_list(self, entry: str) -> Locator:
+        """Chooses an entry in the menu of the list. Returns the button of the menu."""
+        button = self.page.get_by_label("New conversation", exact=True)
+        self.keys.enter(button)
+        self.keys.entry(entry)
+        return button
 
     def settings(self) -> Locator:
         self.keys.press("Control+,")

@@ -121,24 +121,26 @@ def search(here: Place) -> None:
     here.keys.shows()
 
 
-@act("search in this conversation")
-def search_here(here: Place) -> None:
+def find_here(here: Place) -> Locator:
+    """Finds a message of Ben's by the search in the conversation."""
     here.keys.press("Control+Shift+f")
     expect(here.page.locator(".panel input")).to_be_focused()
     here.keys.type("hello")
-    expect(here.page.locator(".panel .hit").first).to_be_visible(timeout=PROCESSED_MS)
+    hit = here.page.locator(".panel .hit", has_text="hello from Ben").first
+    expect(hit).to_be_visible(timeout=PROCESSED_MS)
+    return hit
+
+
+@act("search in this conversation")
+def search_here(here: Place) -> None:
+    find_here(here)
     here.keys.escape()
     expect(here.field).to_be_focused()
 
 
 @act("jump to a message that was found")
 def jump(here: Place) -> None:
-    here.keys.press("Control+Shift+f")
-    expect(here.page.locator(".panel input")).to_be_focused()
-    here.keys.type("hello")
-    hit = here.page.locator(".panel .hit", has_text="hello from Ben").first
-    expect(hit).to_be_visible(timeout=PROCESSED_MS)
-    here.keys.enter(hit)
+    here.keys.enter(find_here(here))
     expect(here.said("hello from Ben")).to_be_in_viewport()
     here.keys.shows()
 
