@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import re
-import time
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from app.web.assets import LANGUAGES
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import PASSWORD, People
-from tests.e2e.page.window import WAIT_MS, Window
+from tests.e2e.page.traffic import Traffic
+from tests.e2e.page.window import Window
 from tests.support.processes import Stack
 
 MAX_BYTES = 90_000  # of all files that somebody loads who signs in for the first time, with gzip
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-class Traffic:
-    """The requests of a page that reach the server, by path, without those for data.
-
-    The browser announces a request before it knows whether it has the answer in its cache. It requests the page's icon
-    twice, for example, for the page and then for the tab, and only the first one reaches the server.
-    """
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._asked: dict[str, str] = {}
-        self._kept: set[str] = set()
-        self._ended: set[str] = set()
-        cdp = page.context.new_cdp_session(page)
-        cdp.send("Network.enable")
-        cdp.on("Network.requestWillBeSent", self._on_request)
-        cdp.on("Network.requestServedFromCache", lambda event: self._kept.add(event["requestId"]))
-        cdp.on("Network.responseReceived", self._on_response)
-        cdp.on("Network.loadingFailed", lambda event: self._ended.add(event["requestId"]))
-
-    def _on_request(self, event: dict) -> None:
-        path = httpx.URL(event["request"]["url"]).path
-        if not path.startswith("/api/"):
-            self._asked[event["requestId"]] = path
-
-    def _on_response(self, event: dict) -> None:
-        self._ended.add(event["requestId"])
-        if event["response"]["fromDiskCache"]:
-            self._kept.add(event["requestId"])
-
-    def paths(self) -> list[str]:
-        """Waits until the requests so far are answered. The page must still be open."""
-        deadline = time.monotonic() + WAIT_MS / 1000
-        while waiting := [path for key, path in self._asked.items() if key not in self._ended]:
-            assert time.monotonic() < deadline, f"no answer to {waiting}"
-            self._page.wait_for_timeout(10)  # the events arrive during this wait
-        return [path for key, path in self._asked.items() if key not in self._kept]
-
-
 def visit(here: Window) -> list[str]:
     page = here.new_page()
-    traffic = Traffic(page)
+    traffic = Traffic(page, here.base_url)
     page.goto(here.base_url)
     expect(page.get_by_label("Username")).to_be_focused()
     paths = traffic.paths()
@@ -86,13 +48,13 @@ def test_first_visit_loads_four_files_and_later_ones_load_one(window: OpenWindow
 def test_signing_in_loads_one_more_file_and_later_visits_none(window: OpenWindow, people: People) -> None:
     ann = people.new("Ann Archer")
     here = window()
-    traffic = Traffic(here.page)
+    traffic = Traffic(here.page, here.base_url)
     here.sign_in(ann.username, PASSWORD)
     rest = [path for path in traffic.paths() if path.startswith("/assets/signed_in.")]
     assert len(traffic.paths()) == 5
     assert len(rest) == 1
     again = here.new_page()
-    traffic = Traffic(again)
+    traffic = Traffic(again, here.base_url)
     again.goto(here.base_url)
     here.wait_online(page=again)
     assert traffic.paths() == ["/"]
@@ -126,7 +88,7 @@ def test_texts_in_the_language_of_the_browser_are_requested_with_the_script(wind
             found = re.search(r'modulepreload" href="/assets/(\w+)\.', page.text)
             assert (found and found[1]) == language, accepted
     here = window(locale="de-DE")
-    traffic = Traffic(here.page)
+    traffic = Traffic(here.page, here.base_url)
     here.page.goto(here.base_url)
     expect(here.page.get_by_label("Passwort")).to_be_visible()
     assert len([path for path in traffic.paths() if path.startswith("/assets/de.")]) == 1

@@ -42,6 +42,11 @@ class HostServer:
         self._clients.append(client)
         return Somebody(answer.json()["id"], external_id, name, client)
 
+    def pair(self) -> tuple[Somebody, Somebody, int]:
+        """Returns two users and their direct conversation."""
+        ann, ben = self.new("Ann Archer"), self.new("Ben Baker")
+        return ann, ben, ann.direct(ben)
+
     def conversation(self, external_id: str, **fields: Any) -> int:
         """Makes a conversation with this id of the host; returns Parley's."""
         answer = self._api.put(f"/conversations/{external_id}", json=fields)

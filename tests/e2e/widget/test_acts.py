@@ -24,8 +24,7 @@ def act(page: Page, text: str, name: str) -> Locator:
 
 
 def test_reaction_and_reply(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ben.say(conversation, "Is it still there?")
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     act(page, "Is it still there?", "React with 👍").click()
@@ -52,8 +51,7 @@ def test_reaction_and_reply(open_page: OpenPage, host: HostServer) -> None:
 
 
 def test_own_message_is_edited_and_deleted_and_the_draft_stays(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ben.say(conversation, "Hello")
     ann.say(conversation, "Hi Bne")
     page = open_page(chat(f'conversation="{conversation}" launcher open'), user=ann.username)
@@ -79,8 +77,7 @@ def test_own_message_is_edited_and_deleted_and_the_draft_stays(open_page: OpenPa
 
 
 def test_escape_of_an_input_method_ends_neither_the_edit_nor_the_chat(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, _, conversation = host.pair()
     ann.say(conversation, "Hello")
     page = open_page(chat(f'conversation="{conversation}" launcher open'), user=ann.username)
     expect(message(page, "Hello")).to_be_visible()
@@ -93,8 +90,7 @@ def test_escape_of_an_input_method_ends_neither_the_edit_nor_the_chat(open_page:
 
 
 def test_bar_is_used_by_keyboard(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ben.say(conversation, "Hello")
     page = open_page(chat(f'conversation="{conversation}" launcher open'), user=ann.username)
     more = message(page, "Hello").get_by_role("button", name="More", exact=True)
@@ -109,8 +105,7 @@ def test_bar_is_used_by_keyboard(open_page: OpenPage, host: HostServer) -> None:
 
 
 def test_refused_edit_is_explained_and_stays_in_the_field(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ann.say(conversation, "Hello")
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     act(page, "Hello", "Edit").click()
@@ -126,8 +121,7 @@ def test_refused_edit_is_explained_and_stays_in_the_field(open_page: OpenPage, h
 
 
 def test_growing_message_can_be_stopped(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     started = ben.call("POST", "/streams", json={"conversationId": conversation})
     ben.call("POST", f"/streams/{started['id']}/append", json={"from": 0, "text": "Once upon"})
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)

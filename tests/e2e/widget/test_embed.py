@@ -22,8 +22,7 @@ def framed(server: Stack, query: str) -> str:
 def test_frame_takes_the_token_and_reports_events(
     open_page: OpenPage, host: HostServer, server: Stack, sites: Sites
 ) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ben.say(conversation, "Hello Ann")
     sites.shop.scripts["/listen.js"] = LISTEN
     body = framed(server, f"conversation={conversation}&lang=de&theme=dark")

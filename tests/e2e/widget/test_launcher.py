@@ -11,8 +11,7 @@ from tests.e2e.widget.host import HostServer
 
 
 def test_bubble_counts_and_opens_and_closes_by_keyboard(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ben.say(conversation, "one")
     page = open_page(chat(f'conversation="{conversation}" launcher'), user=ann.username)
     bubble = page.get_by_role("button", name="Chat, 1 unread message", exact=True)

@@ -8,6 +8,7 @@ import re
 import httpx
 from playwright.sync_api import expect
 
+from tests.e2e.page.traffic import Traffic
 from tests.e2e.widget.conftest import OpenPage, Sites, chat, field
 from tests.e2e.widget.host import HostServer
 from tests.support.processes import Stack
@@ -38,24 +39,13 @@ def test_widget_is_small_and_kept_for_good(server: Stack, sites: Sites) -> None:
 
 
 def test_later_visits_ask_for_one_file(open_page: OpenPage, host: HostServer, server: Stack) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    page = open_page(chat(f'conversation="{ann.direct(ben)}"'), user=ann.username)
+    ann, _, conversation = host.pair()
+    page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(field(page)).to_be_visible()
-    asked: dict[str, str] = {}
-    kept: set[str] = set()
-    cdp = page.context.new_cdp_session(page)
-    cdp.send("Network.enable")
-    cdp.on("Network.requestWillBeSent", lambda event: asked.update({event["requestId"]: event["request"]["url"]}))
-    cdp.on("Network.requestServedFromCache", lambda event: kept.add(event["requestId"]))
-    cdp.on(
-        "Network.responseReceived", lambda event: event["response"]["fromDiskCache"] and kept.add(event["requestId"])
-    )
+    traffic = Traffic(page, server.base_url)
     page.reload()
     expect(field(page)).to_be_visible()
-    files = [
-        url for key, url in asked.items() if key not in kept and "/api/" not in url and url.startswith(server.base_url)
-    ]
-    assert files == [f"{server.base_url}/client/widget.js"]
+    assert traffic.paths() == ["/client/widget.js"]
 
 
 def test_script_of_another_version_gets_the_present_one_and_is_not_kept(server: Stack) -> None:

@@ -96,8 +96,7 @@ def items(page: Page) -> list[str]:
 
 
 def test_list_and_messages_follow_what_happens(open_app, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ben.say(conversation, "first")
     page = open_app(ann)
     row = page.get_by_role("button", name="Ben Baker")
@@ -123,8 +122,7 @@ def test_list_and_messages_follow_what_happens(open_app, host: HostServer) -> No
 
 
 def test_draft_of_another_device_appears_and_older_messages_load(open_app, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, _, conversation = host.pair()
     for number in range(60):
         ann.say(conversation, f"message {number}")
     page = open_app(ann)

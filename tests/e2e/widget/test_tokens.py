@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.contract.expect import eventually
 from tests.e2e.widget.conftest import OpenPage, Sites, chat, field, message, told, wait_told
@@ -14,11 +14,16 @@ from tests.e2e.widget.host import HostServer
 GIVE = "(token) => (document.querySelector('parley-chat').token = token)"
 
 
+def add_chat(page: Page) -> None:
+    """Adds the element, and says a moment later where its tokens are."""
+    page.evaluate("document.querySelector('main').append(document.createElement('parley-chat'))")
+    page.evaluate("document.querySelector('parley-chat').setAttribute('token-url', '/token')")
+
+
 def test_token_is_fetched_with_the_credentials_of_the_page_and_again_before_it_ends(
     open_page: OpenPage, host: HostServer, sites: Sites
 ) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(field(page)).to_be_visible()
     requests = sites.shop.token_requests
@@ -52,8 +57,7 @@ def test_page_learns_why_there_is_no_token(
     ann = host.new("Ann Archer")
     page = open_page("", user=ann.username)
     sites.shop.token_answer = answer
-    page.evaluate("document.querySelector('main').append(document.createElement('parley-chat'))")
-    page.evaluate("document.querySelector('parley-chat').setAttribute('token-url', '/token')")
+    add_chat(page)
     assert wait_told(page, "parley-error") == {"code": code}
     alert = page.get_by_role("alert")
     expect(alert).to_be_visible()
@@ -68,8 +72,7 @@ def test_widget_tries_again_by_itself_after_a_failure_of_the_host(
     ann = host.new("Ann Archer")
     page = open_page("", user=ann.username)
     sites.shop.token_answer = (503, b"")
-    page.evaluate("document.querySelector('main').append(document.createElement('parley-chat'))")
-    page.evaluate("document.querySelector('parley-chat').setAttribute('token-url', '/token')")
+    add_chat(page)
     wait_told(page, "parley-error", "detail.code === 'network'")
     sites.shop.token_answer = None
     wait_told(page, "parley-ready")
@@ -78,8 +81,7 @@ def test_widget_tries_again_by_itself_after_a_failure_of_the_host(
 def test_address_that_fails_when_a_new_token_is_due_ends_nothing(
     open_page: OpenPage, host: HostServer, sites: Sites
 ) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(field(page)).to_be_visible()
     sites.shop.token_answer = (503, b"")
@@ -108,8 +110,7 @@ def test_user_who_signs_out_of_the_page_ends_the_chat(open_page: OpenPage, host:
 
 
 def test_page_gives_the_token_and_a_new_one_when_asked(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     page = open_page(f'<parley-chat conversation="{conversation}"></parley-chat>')
     expect(page.get_by_role("status")).to_be_visible()
     profiles: list[str] = []

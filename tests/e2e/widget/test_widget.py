@@ -12,8 +12,7 @@ from tests.e2e.widget.host import HostServer
 
 
 def test_conversation_is_shown_and_answered(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     ben.say(conversation, "Is **it** still there?")
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(message(page, "Is it still there?").locator("strong")).to_have_text("it")
@@ -100,8 +99,7 @@ def test_conversation_of_others_is_an_error(open_page: OpenPage, host: HostServe
 
 
 def test_earlier_messages_come_while_scrolling_and_rows_stay(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, _, conversation = host.pair()
     for number in range(120):
         ann.say(conversation, f"message {number}")
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
@@ -121,8 +119,7 @@ def test_earlier_messages_come_while_scrolling_and_rows_stay(open_page: OpenPage
 
 
 def test_message_that_is_refused_says_why(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, _, conversation = host.pair()
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(field(page)).to_be_visible()
     field(page).fill("x")
@@ -135,8 +132,7 @@ def test_message_that_is_refused_says_why(open_page: OpenPage, host: HostServer)
 
 
 def test_file_is_sent(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(page.get_by_role("button", name="Attach files")).to_be_visible()
     page.locator("input[type=file]").set_input_files(
@@ -160,8 +156,8 @@ def test_file_is_sent(open_page: OpenPage, host: HostServer) -> None:
 def test_widget_speaks_the_language_of_the_page(
     open_page: OpenPage, host: HostServer, language: str, words: tuple[str, str], direction: str
 ) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    page = open_page(chat(f'conversation="{ann.direct(ben)}"'), user=ann.username, lang=language)
+    ann, _, conversation = host.pair()
+    page = open_page(chat(f'conversation="{conversation}"'), user=ann.username, lang=language)
     text = page.get_by_role("textbox", name=words[0], exact=True)
     text.fill("x")
     send = page.get_by_role("button", name=words[1], exact=True)
@@ -175,8 +171,7 @@ def test_widget_speaks_the_language_of_the_page(
 
 
 def test_custom_properties_and_theme_change_the_look(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, _, conversation = host.pair()
     ann.say(conversation, "mine")
     page = open_page(chat(f'conversation="{conversation}" theme="dark"'), user=ann.username)
     own = message(page, "mine").locator(".bubble")
@@ -191,8 +186,7 @@ def test_custom_properties_and_theme_change_the_look(open_page: OpenPage, host: 
 
 
 def test_page_may_move_and_remove_the_widget(open_page: OpenPage, host: HostServer) -> None:
-    ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
-    conversation = ann.direct(ben)
+    ann, ben, conversation = host.pair()
     page = open_page(f'<div id="there"></div>{chat(f"conversation={conversation}")}', user=ann.username)
     expect(field(page)).to_be_visible()
     page.evaluate("document.getElementById('there').append(document.querySelector('parley-chat'))")
