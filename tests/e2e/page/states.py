@@ -78,7 +78,7 @@ def signed_out(here: Window) -> Iterator[str]:
 
 
 def signed_in(world: World) -> Iterator[str]:
-    """The states behind the sign-in, in the window of Ann. Yields the name of each when it is shown."""
+    """The states behind the sign-in, in Ann's window. Yields the name of each when it is shown."""
     world.here.sign_in_demo(world.ann.username)
     yield from _conversation(world)
     yield from _composer(world)

@@ -1,6 +1,6 @@
 """No way of writing a reaction's address touches anything but a reaction, whatever the HTTP client makes of it.
 
-Clients normalise addresses: they take ``..`` and ``%2e%2e`` away with the part before them, and cut at ``?`` and ``#``.
+Clients normalise addresses: they remove ``..`` and ``%2e%2e`` with the part before them, and cut at ``?`` and ``#``.
 In the query there is nothing to normalise. In the path, an encoded emoji ends at an address without a resource.
 """
 
@@ -180,8 +180,8 @@ def test_no_client_touches_anything_else_by_the_query(ann: Author, name: str) ->
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_no_client_touches_anything_else_by_the_path(ann: Author, name: str) -> None:
-    """httpx alone takes the slash away with ``..``: what it sends is the address of the message, so no server could
-    see that a reaction was meant. That is why there is the query.
+    """Only httpx removes the slash with the ``..``. It then sends the address of the message, so no server could see
+    that a reaction was meant. That is why the emoji can also be in the query.
     """
     unseen = f"{ann.address}/reactions/.."
     for method, address in ann.in_path():

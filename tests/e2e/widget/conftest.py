@@ -17,7 +17,7 @@ WAIT_MS = 15_000
 SETTINGS = {"SERVER_API_KEY": SERVER_API_KEY, "ACCESS_TOKEN_SECONDS": "12", "TOKEN_REQUESTS_PER_MINUTE": "0"}
 EVENTS = ("parley-ready", "parley-unread", "parley-message", "parley-error", "parley-token-needed")
 RECORD = "".join(
-    f'addEventListener("{name}", (event) => (window.told ??= []).push(["{name}", event.detail]));' for name in EVENTS
+    f'addEventListener("{name}", (event) => (window.seen ??= []).push(["{name}", event.detail]));' for name in EVENTS
 )
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Shop</title>
 <meta name="viewport" content="width=device-width"><script src="/record.js"></script>{script}</head>
@@ -127,16 +127,16 @@ def message(page: Page | FrameLocator, text: str) -> Locator:
     return page.locator(".message", has=page.locator(".text", has_text=text))
 
 
-def told(page: Page, name: str) -> list[dict]:
+def events(page: Page, name: str) -> list[dict]:
     """Returns the details of the widget's events of this name."""
     details: list[dict] = page.evaluate(
-        "(name) => (window.told ?? []).filter((one) => one[0] === name).map((one) => one[1])", name
+        "(name) => (window.seen ?? []).filter((one) => one[0] === name).map((one) => one[1])", name
     )
     return details
 
 
-def wait_told(page: Page, name: str, condition: str = "true") -> dict:
+def wait_event(page: Page, name: str, condition: str = "true") -> dict:
     """Waits for an event whose ``detail`` fulfils the condition, a JavaScript expression."""
-    details = f"(window.told ?? []).filter((one) => one[0] === '{name}').map((one) => one[1])"
+    details = f"(window.seen ?? []).filter((one) => one[0] === '{name}').map((one) => one[1])"
     found: dict = page.wait_for_function(f"() => {details}.find((detail) => {condition})").json_value()
     return found

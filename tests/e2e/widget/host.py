@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 
 
 class HostServer:
-    """What the backend of a host does with the server API."""
+    """The backend of a host, which calls the server API."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
@@ -48,7 +48,7 @@ class HostServer:
         return ann, ben, ann.direct(ben)
 
     def conversation(self, external_id: str, **fields: Any) -> int:
-        """Makes a conversation with this id of the host; returns Parley's."""
+        """Creates a conversation with this id of the host. Returns Parley's id."""
         answer = self._api.put(f"/conversations/{external_id}", json=fields)
         assert answer.is_success, answer.text
         return int(answer.json()["id"])

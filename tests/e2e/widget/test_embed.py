@@ -59,7 +59,7 @@ def test_token_that_is_no_text_is_refused(open_page: OpenPage, server: Stack, si
     }
 
 
-def test_messages_of_other_windows_are_not_heard(
+def test_messages_of_other_windows_are_ignored(
     open_page: OpenPage, host: HostServer, server: Stack, sites: Sites
 ) -> None:
     """The page around the frame is the only one that may give a token."""

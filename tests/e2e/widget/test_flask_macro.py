@@ -6,7 +6,7 @@ from flask import Flask, render_template_string
 from parley_sdk.flask import ParleyExtension
 from playwright.sync_api import expect
 
-from tests.e2e.widget.conftest import OpenPage, Sites, message, told, wait_told
+from tests.e2e.widget.conftest import OpenPage, Sites, events, message, wait_event
 from tests.e2e.widget.host import SERVER_API_KEY, HostServer
 
 TEMPLATE = """{% from "parley/widget.html" import parley_chat -%}
@@ -27,5 +27,5 @@ def test_macro_shows_the_conversation_of_the_host(open_page: OpenPage, host: Hos
         parley.server.close()
     page = open_page(html, user=ann.username, script="")
     expect(message(page, "It is on its way")).to_be_visible()
-    assert wait_told(page, "parley-ready")["userId"] == ann.id
-    assert told(page, "parley-error") == []
+    assert wait_event(page, "parley-ready")["userId"] == ann.id
+    assert events(page, "parley-error") == []

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.contract.expect import eventually
 from tests.e2e.page.axe import violations
-from tests.e2e.widget.conftest import OpenPage, chat, field, message, told, wait_told
+from tests.e2e.widget.conftest import OpenPage, chat, events, field, message, wait_event
 from tests.e2e.widget.host import HostServer
 
 
@@ -17,7 +17,7 @@ def test_bubble_counts_and_opens_and_closes_by_keyboard(open_page: OpenPage, hos
     bubble = page.get_by_role("button", name="Chat, 1 unread message", exact=True)
     expect(bubble).to_be_visible()
     expect(bubble).to_have_attribute("aria-expanded", "false")
-    assert wait_told(page, "parley-unread", "detail.count === 1") == {"count": 1}
+    assert wait_event(page, "parley-unread", "detail.count === 1") == {"count": 1}
     ben.say(conversation, "two")
     expect(page.get_by_role("button", name="Chat, 2 unread messages")).to_contain_text("2")
     assert ann.call("GET", f"/conversations/{conversation}")["unread"] == 2, "a closed chat reads nothing"
@@ -29,7 +29,7 @@ def test_bubble_counts_and_opens_and_closes_by_keyboard(open_page: OpenPage, hos
     expect(field(page)).to_be_focused()
     assert page.locator("parley-chat").get_attribute("open") == ""
     expect(message(page, "two")).to_be_in_viewport()
-    wait_told(page, "parley-unread", "detail.count === 0")
+    wait_event(page, "parley-unread", "detail.count === 0")
     eventually(lambda: ann.call("GET", f"/conversations/{conversation}")["unread"] == 0, "that it is read")
     assert violations(page) == []
     page.keyboard.press("Escape")
@@ -88,8 +88,8 @@ def test_list_leads_to_conversations_and_back(open_page: OpenPage, host: HostSer
     assert violations(page) == []
     page.get_by_role("button", name="Back to conversations").click()
     expect(rows.first).to_be_focused()
-    wait_told(page, "parley-unread", "detail.count === 1")
+    wait_event(page, "parley-unread", "detail.count === 1")
     cyd.say(group, "Never mind")
     expect(rows.first).to_contain_text("Never mind")
-    eventually(lambda: told(page, "parley-unread")[-1] == {"count": 2}, "the new count")
-    assert told(page, "parley-ready") == [{"userId": ann.id}]
+    eventually(lambda: events(page, "parley-unread")[-1] == {"count": 2}, "the new count")
+    assert events(page, "parley-ready") == [{"userId": ann.id}]

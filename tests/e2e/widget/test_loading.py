@@ -38,7 +38,7 @@ def test_widget_is_small_and_kept_for_good(server: Stack, sites: Sites) -> None:
         assert total < MAX_BYTES
 
 
-def test_later_visits_ask_for_one_file(open_page: OpenPage, host: HostServer, server: Stack) -> None:
+def test_later_visits_request_one_file(open_page: OpenPage, host: HostServer, server: Stack) -> None:
     ann, _, conversation = host.pair()
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(field(page)).to_be_visible()

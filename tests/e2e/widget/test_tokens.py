@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.contract.expect import eventually
-from tests.e2e.widget.conftest import OpenPage, Sites, chat, field, message, told, wait_told
+from tests.e2e.widget.conftest import OpenPage, Sites, chat, events, field, message, wait_event
 from tests.e2e.widget.host import HostServer
 
 GIVE = "(token) => (document.querySelector('parley-chat').token = token)"
@@ -34,7 +34,7 @@ def test_token_is_fetched_with_the_credentials_of_the_page_and_again_before_it_e
     assert requests == [ann.username] * 2
     ben.say(conversation, "still there?")
     expect(message(page, "still there?")).to_be_visible()
-    assert told(page, "parley-error") == []
+    assert events(page, "parley-error") == []
     assert page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)") == "{}{}"
 
 
@@ -51,19 +51,19 @@ def test_token_is_fetched_with_the_credentials_of_the_page_and_again_before_it_e
         ((500, b"{}"), "network"),
     ],
 )
-def test_page_learns_why_there_is_no_token(
+def test_page_gets_the_reason_why_there_is_no_token(
     open_page: OpenPage, host: HostServer, sites: Sites, answer: tuple[int, bytes], code: str
 ) -> None:
     ann = host.new("Ann Archer")
     page = open_page("", user=ann.username)
     sites.shop.token_answer = answer
     add_chat(page)
-    assert wait_told(page, "parley-error") == {"code": code}
+    assert wait_event(page, "parley-error") == {"code": code}
     alert = page.get_by_role("alert")
     expect(alert).to_be_visible()
     sites.shop.token_answer = None
     alert.get_by_role("button", name="Try again").click()
-    assert wait_told(page, "parley-ready") == {"userId": ann.id}
+    assert wait_event(page, "parley-ready") == {"userId": ann.id}
 
 
 def test_widget_tries_again_by_itself_after_a_failure_of_the_host(
@@ -73,14 +73,12 @@ def test_widget_tries_again_by_itself_after_a_failure_of_the_host(
     page = open_page("", user=ann.username)
     sites.shop.token_answer = (503, b"")
     add_chat(page)
-    wait_told(page, "parley-error", "detail.code === 'network'")
+    wait_event(page, "parley-error", "detail.code === 'network'")
     sites.shop.token_answer = None
-    wait_told(page, "parley-ready")
+    wait_event(page, "parley-ready")
 
 
-def test_address_that_fails_when_a_new_token_is_due_ends_nothing(
-    open_page: OpenPage, host: HostServer, sites: Sites
-) -> None:
+def test_chat_survives_a_token_address_that_fails(open_page: OpenPage, host: HostServer, sites: Sites) -> None:
     ann, ben, conversation = host.pair()
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(field(page)).to_be_visible()
@@ -97,15 +95,15 @@ def test_address_that_fails_when_a_new_token_is_due_ends_nothing(
         "data-mark", "sending"
     )
     eventually(lambda: len(ben.history(conversation)) == 2, "both messages")
-    assert "unauthorized" not in [one["code"] for one in told(page, "parley-error")]
+    assert "unauthorized" not in [one["code"] for one in events(page, "parley-error")]
 
 
 def test_user_who_signs_out_of_the_page_ends_the_chat(open_page: OpenPage, host: HostServer, sites: Sites) -> None:
     ann = host.new("Ann Archer")
     page = open_page(chat(), user=ann.username)
-    wait_told(page, "parley-ready")
+    wait_event(page, "parley-ready")
     page.context.clear_cookies()
-    assert wait_told(page, "parley-error") == {"code": "unauthorized"}
+    assert wait_event(page, "parley-error") == {"code": "unauthorized"}
     expect(page.get_by_role("alert")).to_be_visible()
 
 
@@ -119,21 +117,21 @@ def test_page_gives_the_token_and_a_new_one_when_asked(open_page: OpenPage, host
     expect(field(page)).to_be_visible()
     assert len(profiles) == 1, "the widget signs in once"
     assert page.locator("parley-chat").get_attribute("token") is None
-    wait_told(page, "parley-token-needed")
+    wait_event(page, "parley-token-needed")
     page.evaluate(GIVE, host.token(ann.username))
     page.wait_for_timeout(100)
     ben.say(conversation, "hello")
     expect(message(page, "hello")).to_be_visible()
-    assert told(page, "parley-error") == []
+    assert events(page, "parley-error") == []
 
 
-def test_token_of_another_user_begins_anew(open_page: OpenPage, host: HostServer, sites: Sites) -> None:
+def test_token_of_another_user_starts_another_chat(open_page: OpenPage, host: HostServer, sites: Sites) -> None:
     ann, ben = host.new("Ann Archer"), host.new("Ben Baker")
     page = open_page(chat(), user=ann.username)
-    assert wait_told(page, "parley-ready") == {"userId": ann.id}
+    assert wait_event(page, "parley-ready") == {"userId": ann.id}
     page.context.add_cookies([{"name": "user", "value": ben.username, "url": sites.shop.origin}])
-    assert wait_told(page, "parley-ready", f"detail.userId === {ben.id}") == {"userId": ben.id}
-    assert told(page, "parley-error") == []
+    assert wait_event(page, "parley-ready", f"detail.userId === {ben.id}") == {"userId": ben.id}
+    assert events(page, "parley-error") == []
 
 
 def test_page_of_another_origin_gets_nothing(open_page: OpenPage, host: HostServer, sites: Sites) -> None:

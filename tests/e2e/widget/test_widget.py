@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.contract.expect import eventually
 from tests.e2e.page.axe import violations
-from tests.e2e.widget.conftest import OpenPage, chat, field, message, told, wait_told
+from tests.e2e.widget.conftest import OpenPage, chat, events, field, message, wait_event
 from tests.e2e.widget.host import HostServer
 
 
@@ -17,7 +17,7 @@ def test_conversation_is_shown_and_answered(open_page: OpenPage, host: HostServe
     page = open_page(chat(f'conversation="{conversation}"'), user=ann.username)
     expect(message(page, "Is it still there?").locator("strong")).to_have_text("it")
     expect(page.get_by_role("heading", name="Ben Baker")).to_be_visible()
-    assert wait_told(page, "parley-ready") == {"userId": ann.id, "conversationId": conversation}
+    assert wait_event(page, "parley-ready") == {"userId": ann.id, "conversationId": conversation}
     field(page).fill("It is.")
     field(page).press("Enter")
     expect(message(page, "It is.")).to_have_count(1)
@@ -26,17 +26,17 @@ def test_conversation_is_shown_and_answered(open_page: OpenPage, host: HostServe
         lambda: [one["message"] for one in ben.history(conversation)] == ["Is **it** still there?", "It is."],
         "the message",
     )
-    sent = wait_told(page, "parley-message", f"detail.message.senderId === {ann.id}")
+    sent = wait_event(page, "parley-message", f"detail.message.senderId === {ann.id}")
     assert sent["message"]["message"] == "It is."
     ben.say(conversation, "Good.")
     expect(message(page, "Good.")).to_be_visible()
-    assert wait_told(page, "parley-message", f"detail.message.senderId === {ben.id}")["message"]["message"] == "Good."
+    assert wait_event(page, "parley-message", f"detail.message.senderId === {ben.id}")["message"]["message"] == "Good."
     expect(message(page, "It is.").locator("[data-mark]")).to_have_attribute("data-mark", "stored")
     newest = ben.history(conversation)[-1]["seq"]
     ben.call("POST", f"/conversations/{conversation}/read", json={"seq": newest})
     expect(message(page, "It is.").locator("[data-mark]")).to_have_attribute("data-mark", "read")
     eventually(lambda: ann.call("GET", f"/conversations/{conversation}")["unread"] == 0, "that it is read")
-    assert told(page, "parley-error") == []
+    assert events(page, "parley-error") == []
     assert violations(page) == []
 
 
@@ -64,13 +64,13 @@ def test_ids_of_the_host_name_conversations_and_users(open_page: OpenPage, host:
     expect(page.locator(".notice", has_text="Your parcel is on its way")).to_be_visible()
     expect(page.get_by_text("Only admins can write here.")).to_be_visible()
     expect(field(page)).to_be_hidden()
-    assert wait_told(page, "parley-ready")["conversationId"] == order
+    assert wait_event(page, "parley-ready")["conversationId"] == order
     show = "([name, id]) => (document.querySelector('parley-chat')[name] = id)"
     page.evaluate(show, ["conversation", number])
     expect(page.get_by_role("heading", name="Numbered")).to_be_visible()
     assert page.locator("parley-chat").get_attribute("conversation") == f'"{number}"'
     page.evaluate(show, ["conversation", "order-nobody"])
-    assert wait_told(page, "parley-error") == {"code": "not_found"}
+    assert wait_event(page, "parley-error") == {"code": "not_found"}
     page.evaluate(show, ["conversation", None])
     page.evaluate(show, ["recipient", ben.username])
     expect(page.get_by_role("heading", name="Ben Baker")).to_be_visible()
@@ -87,13 +87,13 @@ def test_another_conversation_is_shown_without_a_new_connection(open_page: OpenP
     expect(message(page, "from Cyd")).to_be_visible()
     expect(message(page, "from Ben")).to_have_count(0)
     assert page.locator("parley-chat").get_attribute("conversation") == str(second)
-    assert len(told(page, "parley-ready")) == 2
+    assert len(events(page, "parley-ready")) == 2
 
 
 def test_conversation_of_others_is_an_error(open_page: OpenPage, host: HostServer) -> None:
     ann, ben, cyd = (host.new(name) for name in ("Ann Archer", "Ben Baker", "Cyd Cole"))
     page = open_page(chat(f'conversation="{ben.direct(cyd)}"'), user=ann.username)
-    assert wait_told(page, "parley-error") == {"code": "not_found"}
+    assert wait_event(page, "parley-error") == {"code": "not_found"}
     expect(page.get_by_role("alert")).to_contain_text("This is no longer available.")
     assert violations(page) == []
 
@@ -153,7 +153,7 @@ def test_file_is_sent(open_page: OpenPage, host: HostServer) -> None:
         ("sv", ("Message", "Send"), "ltr"),
     ],
 )
-def test_widget_speaks_the_language_of_the_page(
+def test_widget_uses_the_language_of_the_page(
     open_page: OpenPage, host: HostServer, language: str, words: tuple[str, str], direction: str
 ) -> None:
     ann, _, conversation = host.pair()

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 MAX_STOPS = 90  # of Tab, on the way to anything in the page
 MAX_ROWS = 40
 
-# What is wrong with the focus; an empty text if nothing is. Fields show a caret, other elements a ring.
+# Returns a description of what is wrong with the focus, or an empty text. Fields show a caret, other elements a ring.
 WRONG = """() => {
   const element = document.activeElement;
   if (!element || element === document.body) return "nothing has the focus";

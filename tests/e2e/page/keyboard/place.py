@@ -1,6 +1,6 @@
 """The daily acts of docs/decisions/page.md, each with only the keyboard.
 
-``ACTS`` has them by their names there. The modules beside this one bring them.
+``ACTS`` holds them by the names that they have there. The modules beside this one add them.
 """
 
 from __future__ import annotations
