@@ -9,6 +9,8 @@ from tests.e2e.page.long_history import fill
 from tests.e2e.page.people import People
 from tests.support.processes import Stack
 
+STARRED_PAGE = 50
+
 
 def test_forward_names_the_author_but_not_the_conversation(window: OpenWindow, people: People) -> None:
     ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
@@ -135,6 +137,22 @@ def test_a_starred_message_is_marked_and_listed(window: OpenWindow, people: Peop
     here.choose("keep this", "Remove star")
     for shown in (here, there):
         expect(shown.message("keep this").locator(".starred")).to_have_count(0)
+
+
+def test_more_starred_messages_get_the_focus(window: OpenWindow, people: People) -> None:
+    ann, ben, conversation = people.pair()
+    for number in range(STARRED_PAGE + 1):
+        said = ben.say(conversation, f"message {number}")
+        ann.call("PUT", f"/messages/{said['id']}/star")
+    here = window().sign_in_demo(ann.username)
+    here.page.get_by_label("New conversation").click()
+    here.page.get_by_role("menuitem", name="Starred messages").click()
+    dialog = here.page.get_by_role("dialog")
+    more = dialog.get_by_role("button", name="Show more")
+    more.focus()
+    more.press("Enter")
+    expect(dialog.locator(".hit")).to_have_count(STARRED_PAGE + 1)
+    expect(dialog.get_by_role("button", name="message 0")).to_be_focused()
 
 
 def test_edit_leaves_the_draft_alone(window: OpenWindow, people: People) -> None:
