@@ -118,6 +118,7 @@ def _conversation(world: World) -> Iterator[str]:
     page.get_by_role("menuitem", name="More reactions").click()
     yield from dialog(page, "all emoji")
     page.locator(".message .picture").first.click()
+    expect(page.locator(".lightbox .stage img")).not_to_have_js_property("naturalWidth", 0, timeout=PROCESSED_MS)
     yield from dialog(page, "large picture")
 
 

@@ -43,6 +43,7 @@ def wide(page: Page, widths: tuple[int, ...] = WIDTHS) -> dict[int, Any]:
     found = {}
     for width in widths:
         page.set_viewport_size({"width": width, "height": 700})
+        page.wait_for_function("width => innerWidth === width", arg=width)
         found[width] = page.evaluate(TOO_WIDE)
     if before:
         page.set_viewport_size(before)
