@@ -101,8 +101,9 @@ def test_reports_load_in_pages(window: OpenWindow, people: People, admin: Somebo
     reported(people, *texts)
     dialog = queue(window().sign_in_demo(admin.username))
     expect(dialog.locator(".report blockquote")).to_have_text(texts[:50])
-    dialog.get_by_role("button", name="Show more").click()
+    dialog.get_by_role("button", name="Show more").press("Enter")
     expect(dialog.locator(".report blockquote")).to_have_text(texts)
+    expect(report(dialog, texts[50]).get_by_role("button").first).to_be_focused()
     expect(dialog.get_by_role("button", name="Show more")).to_have_count(0)
 
 
