@@ -20,6 +20,7 @@ from tests.contract.expect import refused
 from tests.support.added_package import install
 from tests.support.clients import RestClient, register
 from tests.support.media_files import image_bytes
+from tests.support.patience import PATIENCE
 from tests.support.private_stack import private_stack
 from tests.support.processes import ROOT, SECRET_KEY, Stack, base_env
 
@@ -65,11 +66,11 @@ def test_notification_goes_through_the_added_provider(deployment: Deployment) ->
     ann, ben = deployment.client(), deployment.client()
     ben.json("POST", "/push/devices", json={"token": "pager-number-7", "platform": "pager"})
     sent = ann.send(receiver_id=ben.json("GET", "/me")["id"], message="hello")
-    wait_until(deployment.pages.exists, 30, "a page")
+    wait_until(deployment.pages.exists, PATIENCE, "a page")
     (page,) = [json.loads(line) for line in deployment.pages.read_text().splitlines()]
     assert page == {"address": "pager-number-7", "tag": f"conversation-{sent['conversationId']}"}
     query = "SELECT provider, state FROM push_deliveries"
-    wait_until(lambda: deployment.rows(query) == [("pager", "sent")], 30, "the outcome")
+    wait_until(lambda: deployment.rows(query) == [("pager", "sent")], PATIENCE, "the outcome")
     with refused("invalid"):
         ben.json("POST", "/push/devices", json={"token": "number-of-a-fax", "platform": "fax"})
     with refused("invalid"):
@@ -82,7 +83,9 @@ def test_upload_goes_to_the_added_storage(deployment: Deployment) -> None:
     group = int(ann.group()["id"])
     media_id = ann.upload(group, image_bytes())["mediaId"]
     ann.send(conversation_id=group, message="look", attachments=[{"mediaId": media_id}])
-    wait_until(lambda: deployment.rows("SELECT storage, state FROM media") == [("shelf", "ready")], 30, "the medium")
+    wait_until(
+        lambda: deployment.rows("SELECT storage, state FROM media") == [("shelf", "ready")], PATIENCE, "the medium"
+    )
     assert {path.name for path in deployment.shelf.iterdir()} == {media_id, f"{media_id}.jpg"}
     address = ann.json("GET", f"/media/{media_id}/url")
     assert address["url"] == f"{SHELF_URL}/{media_id}?expires={address['expiresAt']}"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dev.processes import wait_until
 from tests.push.conftest import CONFIRM_SECONDS, Person, Pushing
 from tests.support.clients import WsClient
+from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, base_env
 
 RECEIVER = """
@@ -54,7 +55,7 @@ def test_frozen_receiver_is_notified_after_the_confirm_time_and_a_confirming_one
             ann.rest.send(receiver_id=frozen.id, message="Wake up")
             ann.rest.send(receiver_id=awake.id, message="You have it")
             assert ann.rest.presence([frozen.id])[frozen.id]["status"] == "online"
-            wait_until(lambda: browser.received, 30, "the notification")
+            wait_until(lambda: browser.received, PATIENCE, "the notification")
             after = time.monotonic() - started
             assert ann.rest.presence([frozen.id])[frozen.id]["status"] == "online"
         finally:

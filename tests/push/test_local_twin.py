@@ -15,6 +15,7 @@ from app.push.vapid import public_key_of
 from app.services.push.push_outbox import show_outbox
 from dev.processes import wait_until
 from tests.support.clients import Account, RestClient, register
+from tests.support.patience import PATIENCE
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 from tests.support.web_push_service import Browser
@@ -37,7 +38,9 @@ def test_outbox_of_the_receiver_shows_the_notification(plain: Stack) -> None:
     target = ben_rest.json("POST", "/push/subscriptions", json=browser.subscription())["id"]
     ben_rest.json("POST", "/push/devices", json={"token": "token-of-fcm", "platform": "ios"})
     sent = ann_rest.send(receiver_id=ben.user_id, message="Seen by nobody")
-    deliveries = wait_until(lambda: len(ben_rest.json("GET", "/push/outbox")["deliveries"]) == 2, 30, "two deliveries")
+    deliveries = wait_until(
+        lambda: len(ben_rest.json("GET", "/push/outbox")["deliveries"]) == 2, PATIENCE, "two deliveries"
+    )
     deliveries = ben_rest.json("GET", "/push/outbox")["deliveries"]
     assert {one["platform"] for one in deliveries} == {"browser", "ios"}
     (one,) = [one for one in deliveries if one["targetId"] == target]

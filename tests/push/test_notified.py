@@ -10,6 +10,7 @@ from typing import Any
 from dev.processes import wait_until
 from tests.push.conftest import CONFIRM_SECONDS, Person, Pushing
 from tests.support.clients import WsClient
+from tests.support.patience import PATIENCE
 from tests.support.web_push_service import Browser
 
 MakePerson = Callable[..., Person]
@@ -27,7 +28,9 @@ def test_offline_receiver_is_notified_at_once_on_every_device(pushing: Pushing, 
     android, ios = ben.device("android"), ben.device("ios")
     started = time.monotonic()
     sent = ann.rest.send(receiver_id=ben.id, message="Are you there?")
-    wait_until(lambda: browser.received and pushing.fcm.to(android) and pushing.fcm.to(ios), 30, "three notifications")
+    wait_until(
+        lambda: browser.received and pushing.fcm.to(android) and pushing.fcm.to(ios), PATIENCE, "three notifications"
+    )
     assert time.monotonic() - started < CONFIRM_SECONDS, "an offline user is not given time to confirm"
     (payload,) = browser.received
     assert payload == {
@@ -84,13 +87,15 @@ def test_users_who_opted_out_are_not_notified(pushing: Pushing, person: MakePers
     people["left"].rest.leave(group)
 
     ann.rest.send(conversation_id=group, message="To all but some")
-    wait_until(lambda: bodies(browsers["plain"]) and bodies(browsers["by day"]), 30, "the two users without a reason")
+    wait_until(
+        lambda: bodies(browsers["plain"]) and bodies(browsers["by day"]), PATIENCE, "the two users without a reason"
+    )
     pushing.wait_until_settled()
     notified = {name for name in names if browsers[name].received}
     assert notified == {"plain", "by day"}
     named = f"@{people['except mentions'].account.username}, and @{people['muted'].account.username}"
     ann.rest.send(conversation_id=group, message=named)
-    wait_until(lambda: bodies(browsers["except mentions"]), 30, "the mentioned user")
+    wait_until(lambda: bodies(browsers["except mentions"]), PATIENCE, "the mentioned user")
     pushing.wait_until_settled()
     assert bodies(browsers["except mentions"]) == [f"Ann mentioned you: {named}"]
     assert not any(browsers[name].received for name in ("muted", "at night", "busy", "blocks ann", "left"))
@@ -108,7 +113,7 @@ def test_block_suppresses_notifications_of_the_direct_conversation(pushing: Push
     ben.rest.request("PUT", f"/blocks/{ann.id}")
     ann.rest.send(receiver_id=ben.id, message="Hello?")
     person("Cyd").rest.send(receiver_id=ben.id, message="Control")
-    wait_until(lambda: bodies(browser), 30, "the control message")
+    wait_until(lambda: bodies(browser), PATIENCE, "the control message")
     pushing.wait_until_settled()
     assert bodies(browser) == ["Control"]
     assert browser.received[-1]["badge"] == 1
@@ -122,7 +127,7 @@ def test_conversation_that_is_marked_as_unread_counts_in_the_badge(pushing: Push
     ben.rest.json("PUT", f"/conversations/{sent['conversationId']}/unread")
     ben.subscribe(browser)
     ann.rest.send(receiver_id=ben.id, message="Hello")
-    wait_until(lambda: bodies(browser) == ["Hello"], 30, "the notification")
+    wait_until(lambda: bodies(browser) == ["Hello"], PATIENCE, "the notification")
     assert [browser.received[-1][name] for name in ("unread", "badge")] == [1, 2]
 
 
@@ -131,10 +136,10 @@ def test_notification_of_a_cleared_message_is_removed(pushing: Pushing, person: 
     browser = pushing.web.browser()
     ben.subscribe(browser)
     made = ann.rest.send(receiver_id=ben.id, message="Hello")["conversationId"]
-    wait_until(lambda: bodies(browser) == ["Hello"], 30, "the notification")
+    wait_until(lambda: bodies(browser) == ["Hello"], PATIENCE, "the notification")
     pushing.wait_until_settled()
     ben.rest.json("POST", f"/conversations/{made}/clear", json={})
-    wait_until(lambda: browser.received[-1]["type"] == "clear", 30, "its removal")
+    wait_until(lambda: browser.received[-1]["type"] == "clear", PATIENCE, "its removal")
     assert (browser.received[-1]["conversationId"], browser.received[-1]["badge"]) == (made, 0)
 
 
@@ -146,13 +151,13 @@ def test_request_to_write_notifies_and_counts_only_after_it_is_accepted(pushing:
     ben.rest.json("PATCH", "/me", json={"mayWriteToMe": "nobody"})
     waiting = ann.rest.send(receiver_id=ben.id, message="Hello?")["conversationId"]
     cyd.rest.send(receiver_id=ben.id, message="Control")
-    wait_until(lambda: bodies(browser), 30, "the control message")
+    wait_until(lambda: bodies(browser), PATIENCE, "the control message")
     pushing.wait_until_settled()
     assert bodies(browser) == ["Control"]
     assert browser.received[-1]["badge"] == 2
     ben.rest.json("POST", f"/requests/{waiting}/accept")
     ann.rest.send(receiver_id=ben.id, message="Thank you")
-    wait_until(lambda: len(bodies(browser)) == 2, 30, "the message of the accepted sender")
+    wait_until(lambda: len(bodies(browser)) == 2, PATIENCE, "the message of the accepted sender")
     assert bodies(browser)[-1] == "Thank you"
     assert [browser.received[-1][name] for name in ("unread", "badge")] == [2, 4]
 
@@ -166,7 +171,7 @@ def test_notification_shows_only_what_the_preview_setting_allows(pushing: Pushin
         who.rest.json("PATCH", "/push/settings", json={"preview": preview})
     group = ann.rest.group("Secret club", members=[who.id for who in people.values()])["id"]
     ann.rest.send(conversation_id=group, message="The word is swordfish")
-    wait_until(lambda: all(b.received for b in browsers.values()), 30, "all three")
+    wait_until(lambda: all(b.received for b in browsers.values()), PATIENCE, "all three")
     shown = {name: (b.received[-1]["title"], b.received[-1]["body"]) for name, b in browsers.items()}
     assert shown == {
         "full": ("Secret club", "Ann: The word is swordfish"),
@@ -189,7 +194,7 @@ def test_burst_makes_few_notifications_and_the_last_is_correct(pushing: Pushing,
         sent = ann.rest.send(receiver_id=ben.id, message=f"m{n}")
     spent = time.monotonic() - started
     tag = f"conversation-{sent['conversationId']}"
-    wait_until(lambda: browser.shown.get(tag, {}).get("unread") == 30, 30, "the newest of 30")
+    wait_until(lambda: browser.shown.get(tag, {}).get("unread") == 30, PATIENCE, "the newest of 30")
     pushing.wait_until_settled()
     payloads = [payload for payload in browser.received if payload["tag"] == tag]
     assert payloads[-1]["body"] == "m29"
@@ -197,7 +202,7 @@ def test_burst_makes_few_notifications_and_the_last_is_correct(pushing: Pushing,
     assert 2 <= len(payloads) <= 3 + spent / 1.0, "one at once, then at most one per second"
     assert pushing.fcm.to(android)[-1]["notification"]["body"] == "m29"
     ben.rest.read(sent["conversationId"], 30)
-    wait_until(lambda: tag not in browser.shown, 30, "the notification to go")
+    wait_until(lambda: tag not in browser.shown, PATIENCE, "the notification to go")
     assert browser.received[-1] == {"type": "clear", "conversationId": sent["conversationId"], "tag": tag, "badge": 1}
     pushing.wait_until_settled()
     (last,) = pushing.fcm.to(android)[-1:]
@@ -218,12 +223,12 @@ def test_while_one_device_is_active_only_the_others_are_notified(
     client = online(ben, device_id="desk")
     sent = ann.rest.send(receiver_id=ben.id, message="On both")
     client.next_message(sent["id"])
-    wait_until(lambda: phone.received and unnamed.received, 30, "the other devices")
+    wait_until(lambda: phone.received and unnamed.received, PATIENCE, "the other devices")
     assert desk.received == []
     client.close()
-    wait_until(lambda: ann.rest.presence([ben.id])[ben.id]["status"] != "online", 30, "offline")
+    wait_until(lambda: ann.rest.presence([ben.id])[ben.id]["status"] != "online", PATIENCE, "offline")
     ann.rest.send(receiver_id=ben.id, message="And now")
-    wait_until(lambda: "And now" in bodies(desk), 30, "the desk to be notified too")
+    wait_until(lambda: "And now" in bodies(desk), PATIENCE, "the desk to be notified too")
 
 
 def test_message_read_before_its_notification_is_sent_is_not_notified(pushing: Pushing, person: MakePerson) -> None:
@@ -232,10 +237,10 @@ def test_message_read_before_its_notification_is_sent_is_not_notified(pushing: P
     browser = pushing.web.browser()
     ben.subscribe(browser)
     ann.rest.send(receiver_id=ben.id, message="one")
-    wait_until(lambda: browser.received, 30, "the first")
+    wait_until(lambda: browser.received, PATIENCE, "the first")
     sent = ann.rest.send(receiver_id=ben.id, message="two")
     ben.rest.read(sent["conversationId"], 2)
-    wait_until(lambda: browser.shown == {}, 30, "the notification to be cleared")
+    wait_until(lambda: browser.shown == {}, PATIENCE, "the notification to be cleared")
     pushing.wait_until_settled()
     assert bodies(browser) == ["one"]
 
@@ -247,12 +252,14 @@ def test_edit_replaces_the_text_on_every_device_silently(pushing: Pushing, perso
     ben.subscribe(browser)
     android, ios = ben.device("android"), ben.device("ios")
     sent = ann.rest.send(receiver_id=ben.id, message="my PIN is 1234")
-    wait_until(lambda: browser.received and pushing.fcm.to(android) and pushing.fcm.to(ios), 30, "the notifications")
+    wait_until(
+        lambda: browser.received and pushing.fcm.to(android) and pushing.fcm.to(ios), PATIENCE, "the notifications"
+    )
     online(ben)
     ann.rest.edit(sent["id"], "(taken back)")
     tag = f"conversation-{sent['conversationId']}"
-    wait_until(lambda: browser.shown[tag]["body"] == "(taken back)", 30, "the new text")
-    wait_until(lambda: len(pushing.fcm.to(android)) == len(pushing.fcm.to(ios)) == 2, 30, "the devices' updates")
+    wait_until(lambda: browser.shown[tag]["body"] == "(taken back)", PATIENCE, "the new text")
+    wait_until(lambda: len(pushing.fcm.to(android)) == len(pushing.fcm.to(ios)) == 2, PATIENCE, "the devices' updates")
     pushing.wait_until_settled()
     assert [payload.get("silent") for payload in browser.received] == [None, True]
     assert pushing.web.requests[-1].headers["topic"] == tag
@@ -269,9 +276,9 @@ def test_edit_and_deletion_of_a_message_below_a_newer_one_change_nothing(pushing
     browser = pushing.web.browser()
     ben.subscribe(browser)
     first = ann.rest.send(receiver_id=ben.id, message="one")
-    wait_until(lambda: bodies(browser) == ["one"], 30, "the first")
+    wait_until(lambda: bodies(browser) == ["one"], PATIENCE, "the first")
     ann.rest.send(receiver_id=ben.id, message="two")
-    wait_until(lambda: bodies(browser) == ["one", "two"], 30, "the second")
+    wait_until(lambda: bodies(browser) == ["one", "two"], PATIENCE, "the second")
     ann.rest.edit(first["id"], "uno")
     pushing.wait_until_settled()
     ann.rest.react(first["id"], "👍")
@@ -284,16 +291,16 @@ def test_deletion_of_the_newest_message_shows_the_one_before_it(pushing: Pushing
     browser = pushing.web.browser()
     ben.subscribe(browser)
     first = ann.rest.send(receiver_id=ben.id, message="Fine")
-    wait_until(lambda: browser.received, 30, "the first")
+    wait_until(lambda: browser.received, PATIENCE, "the first")
     sent = ann.rest.send(receiver_id=ben.id, message="Oh no")
-    wait_until(lambda: bodies(browser) == ["Fine", "Oh no"], 30, "the second")
+    wait_until(lambda: bodies(browser) == ["Fine", "Oh no"], PATIENCE, "the second")
     ann.rest.delete(sent["id"])
     tag = f"conversation-{sent['conversationId']}"
-    wait_until(lambda: browser.shown[tag]["body"] == "Fine", 30, "the message before it")
+    wait_until(lambda: browser.shown[tag]["body"] == "Fine", PATIENCE, "the message before it")
     last = browser.received[-1]
     assert (last["messageId"], last["unread"], last["badge"], last["silent"]) == (first["id"], 1, 1, True)
     ann.rest.delete(first["id"])
-    wait_until(lambda: browser.shown == {}, 30, "the notification to be cleared")
+    wait_until(lambda: browser.shown == {}, PATIENCE, "the notification to be cleared")
     pushing.wait_until_settled()
     assert [payload["type"] for payload in browser.received] == ["message", "message", "message", "clear"]
 
@@ -303,9 +310,9 @@ def test_message_that_its_receiver_hides_leaves_the_notification(pushing: Pushin
     browser = pushing.web.browser()
     ben.subscribe(browser)
     sent = ann.rest.send(receiver_id=ben.id, message="Fine")
-    wait_until(lambda: browser.received, 30, "the notification")
+    wait_until(lambda: browser.received, PATIENCE, "the notification")
     ben.rest.delete(sent["id"], scope="me")
-    wait_until(lambda: browser.shown == {}, 30, "the notification to go")
+    wait_until(lambda: browser.shown == {}, PATIENCE, "the notification to go")
 
 
 def test_text_too_long_for_the_push_service_is_cut(pushing: Pushing, person: MakePerson) -> None:
@@ -313,7 +320,7 @@ def test_text_too_long_for_the_push_service_is_cut(pushing: Pushing, person: Mak
     browser = pushing.web.browser()
     ben.subscribe(browser)
     ann.rest.send(receiver_id=ben.id, message='\U0001f600"\\' * 2600)
-    wait_until(lambda: browser.received, 30, "it")
+    wait_until(lambda: browser.received, PATIENCE, "it")
     (request,) = [r for r in pushing.web.requests if r.path.endswith(browser.name)]
     assert len(request.body) <= 4096
     assert browser.received[0]["body"].endswith("…")
@@ -326,7 +333,7 @@ def test_being_added_to_a_group_makes_no_notification(pushing: Pushing, person: 
     group = ann.rest.group(members=[])["id"]
     ann.rest.add(group, ben.id)
     ann.rest.send(conversation_id=group, message="Welcome")
-    wait_until(lambda: browser.received, 30, "the message")
+    wait_until(lambda: browser.received, PATIENCE, "the message")
     pushing.wait_until_settled()
     assert bodies(browser) == ["Ann: Welcome"]
 
@@ -353,7 +360,7 @@ def test_edit_that_names_somebody_notifies_them(pushing: Pushing, person: MakePe
     text = " ".join(f"@{people[name].account.username}" for name in names[:-1])
     ann.rest.edit(sent["id"], text, group)
     for name in ("muted", "received", "read"):
-        wait_until(lambda name=name: bodies(browsers[name]), 30, f"the notification of the one who is {name}")
+        wait_until(lambda name=name: bodies(browsers[name]), PATIENCE, f"the notification of the one who is {name}")
         assert bodies(browsers[name]) == [f"Ann mentioned you: {text}"]
     assert live.next_event("message_updated").data["message"] == text
     ann.rest.edit(sent["id"], f"{text}!", group)
@@ -370,9 +377,9 @@ def test_edit_that_names_everybody_notifies_them(pushing: Pushing, person: MakeP
     ben.rest.read(group, sent["seq"])
     ben.subscribe(browser)
     ann.rest.edit(sent["id"], "Lunch, @all?", group)
-    wait_until(lambda: bodies(browser), 30, "the notification")
+    wait_until(lambda: bodies(browser), PATIENCE, "the notification")
     ann.rest.send(conversation_id=group, message="Now")
-    wait_until(lambda: len(bodies(browser)) == 2, 30, "the next message")
+    wait_until(lambda: len(bodies(browser)) == 2, PATIENCE, "the next message")
     assert bodies(browser) == ["Ann mentioned you: Lunch, @all?", "Ann: Now"]
 
 
@@ -394,12 +401,12 @@ def test_receivers_of_one_message_are_notified_in_their_languages(pushing: Pushi
         who.rest.json("POST", "/push/subscriptions", json=subscription, headers={"Accept-Language": "de-AT,en;q=0.5"})
     group = ann.rest.group("Club", members=[chooses.id, follows.id])["id"]
     ann.rest.send(conversation_id=group, message=f"Hello @{follows.account.username}")
-    wait_until(lambda: all(browser.received for browser in browsers.values()), 30, "both")
+    wait_until(lambda: all(browser.received for browser in browsers.values()), PATIENCE, "both")
     assert bodies(browsers[chooses.id]) == [f"\u2068Ann\u2069: \u2068Hello @{follows.account.username}\u2069"]
     assert bodies(browsers[follows.id]) == [f"Ann hat dich erwähnt: Hello @{follows.account.username}"]
     chooses.rest.json("PATCH", "/push/settings", json={"preview": "none"})
     ann.rest.send(conversation_id=group, message="More")
-    wait_until(lambda: len(browsers[chooses.id].received) == 2, 30, "the second message")
+    wait_until(lambda: len(browsers[chooses.id].received) == 2, PATIENCE, "the second message")
     assert browsers[chooses.id].received[-1]["title"] == "3 رسائل جديدة"  # with that of the new group
 
 
@@ -412,9 +419,9 @@ def test_stream_is_notified_at_its_end(pushing: Pushing, person: MakePerson) -> 
     id_ = ann.rest.json("POST", "/streams", json={"conversationId": group})["id"]
     ann.rest.request("POST", f"/streams/{id_}/append", json={"from": 0, "text": "The whole "})
     bob.rest.send(receiver_id=ben.id, message="meanwhile")
-    wait_until(lambda: bodies(browser) == ["meanwhile"], 30, "the other message")
+    wait_until(lambda: bodies(browser) == ["meanwhile"], PATIENCE, "the other message")
     ann.rest.request("POST", f"/streams/{id_}/append", json={"from": 10, "text": "answer"})
     ann.rest.json("POST", f"/streams/{id_}/end")
-    wait_until(lambda: len(bodies(browser)) == 2, 30, "the stream")
+    wait_until(lambda: len(bodies(browser)) == 2, PATIENCE, "the stream")
     payload = browser.received[-1]
     assert (payload["messageId"], payload["body"]) == (id_, "Ann: The whole answer")

@@ -34,7 +34,9 @@ def test_killed_worker_leaves_nobody_without_a_notification(pushing: Pushing, pe
     group = ann.rest.group(members=[who.id for who in people])["id"]
     pushing.web.delay = 1.0
     ann.rest.send(conversation_id=group, message="To all")
-    wait_until(lambda: 3 < len([b for b in browsers if b.received]) < len(browsers), 30, "some of them", every=0.01)
+    wait_until(
+        lambda: 3 < len([b for b in browsers if b.received]) < len(browsers), PATIENCE, "some of them", every=0.01
+    )
     pushing.stack.kill_worker(0)
     pushing.web.delay = 0.0
     pushing.stack.start_worker(0)
@@ -85,7 +87,7 @@ def test_service_that_was_down_gets_everything_later(pushing: Pushing, person: M
     for who in people:
         ann.rest.send(receiver_id=who.id, message="one")
         ann.rest.send(receiver_id=who.id, message="two")
-    wait_until(lambda: pushing.fcm.to(token), 30, "the other service")
+    wait_until(lambda: pushing.fcm.to(token), PATIENCE, "the other service")
     wait_until(lambda: retried(pushing.web.requests[before:]), PATIENCE, "the end of the first pause")
     requests = len(pushing.web.requests) - before
     assert not any(browser.received for browser in browsers)
@@ -128,7 +130,7 @@ def test_answers_of_the_services_decide_the_state_of_targets_and_deliveries(
     pushing.fcm.answer = lambda m: error(404 if tokens[m["token"]] == "UNREGISTERED" else 400, tokens[m["token"]])
     for who in (gone, refused, waits, unregistered, invalid):
         ann.rest.send(receiver_id=who.id, message="Hello")
-    wait_until(lambda: web[waits.id].received, 30, "the delivery that was deferred")
+    wait_until(lambda: web[waits.id].received, PATIENCE, "the delivery that was deferred")
     assert attempts[1] - attempts[0] >= 1.9
     pushing.wait_until_settled()
     assert states(pushing, gone) == [("gone", "410")]

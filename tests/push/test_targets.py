@@ -10,6 +10,7 @@ import pytest
 from dev.processes import wait_until
 from tests.contract.expect import refused
 from tests.push.conftest import Person, Pushing
+from tests.support.patience import PATIENCE
 
 MakePerson = Callable[..., Person]
 
@@ -33,13 +34,13 @@ def test_token_registered_by_another_account_leaves_the_first(pushing: Pushing, 
     browser = pushing.web.browser()
     ben.subscribe(browser)
     ann.rest.send(receiver_id=ben.id, message="to ben")
-    wait_until(lambda: browser.received, 30, "ben's")
+    wait_until(lambda: browser.received, PATIENCE, "ben's")
     cyd.subscribe(browser)
     assert targets(pushing, ben) == []
     assert targets(pushing, cyd) == [browser.endpoint]
     ann.rest.send(receiver_id=ben.id, message="to ben again")
     ann.rest.send(receiver_id=cyd.id, message="to cyd")
-    wait_until(lambda: len(browser.received) > 1, 30, "cyd's")
+    wait_until(lambda: len(browser.received) > 1, PATIENCE, "cyd's")
     pushing.wait_until_settled()
     assert [payload["body"] for payload in browser.received] == ["to ben", "to cyd"]
 

@@ -12,6 +12,7 @@ from dev.processes import wait_until
 from tests.push.conftest import SERVER_API_KEY, Person, Pushing
 from tests.support.clients import HostClient
 from tests.support.fcm_server import error
+from tests.support.patience import PATIENCE
 
 MakePerson = Callable[..., Person]
 
@@ -51,9 +52,9 @@ def test_member_without_a_device(pushing: Pushing, person: MakePerson) -> None:
     token = eve.device()
     group = ann.rest.group(members=[ben.id, eve.id])["id"]
     sent = ann.rest.send(conversation_id=group, message="Are you there?")
-    wait_until(lambda: events(pushing, ben), 30, "the event")
+    wait_until(lambda: events(pushing, ben), PATIENCE, "the event")
     assert events(pushing, ben) == expected(sent, ann, ben, "no_device")
-    wait_until(lambda: pushing.fcm.to(token), 30, "the notification")
+    wait_until(lambda: pushing.fcm.to(token), PATIENCE, "the notification")
     pushing.wait_until_settled()
     assert events(pushing, eve) == events(pushing, ann) == []
 
@@ -70,7 +71,7 @@ def test_event_comes_once_the_last_device_has_failed(pushing: Pushing, person: M
     pushing.fcm.answer = lambda message: error(404, "UNREGISTERED")
     group = ann.rest.group(members=[ben.id, eve.id])["id"]
     sent = ann.rest.send(conversation_id=group, message="Are you there?")
-    wait_until(lambda: events(pushing, ben), 30, "the event")
+    wait_until(lambda: events(pushing, ben), PATIENCE, "the event")
     pushing.wait_until_settled()
     assert events(pushing, ben) == expected(sent, ann, ben, "failed")
     assert events(pushing, eve) == []
@@ -89,5 +90,5 @@ def test_own_muted_read_and_silent_messages_are_no_failure(pushing: Pushing, per
     group = ann.rest.group(members=[ben.id, eve.id])["id"]
     ben.rest.mute(group, "2100-01-01T00:00:00Z")
     ann.rest.send(conversation_id=group, message="Are you there?")
-    wait_until(lambda: events(pushing, eve), 30, "the event")
+    wait_until(lambda: events(pushing, eve), PATIENCE, "the event")
     assert events(pushing, ben) == events(pushing, ann) == []

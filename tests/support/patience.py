@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 # Seconds. Only a hang takes this long, even on a machine that is busy with other work.
-PATIENCE = 30.0
+PATIENCE = 60.0

@@ -7,9 +7,10 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page
 
 from dev.processes import wait_until
+from tests.support.patience import PATIENCE
 
 PASSWORD = "correct horse battery"
-WAIT_MS = 20_000
+WAIT_MS = PATIENCE * 1000
 # A page of the server's origin that runs no scripts.
 EMPTY = "/docs"
 BEGIN = """async (options) => {

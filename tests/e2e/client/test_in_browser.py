@@ -17,6 +17,7 @@ from dev.processes import wait_until
 from tests.e2e.client.tab import PASSWORD, Tab
 from tests.e2e.page.gate import Gate
 from tests.support.clients import RestClient, register
+from tests.support.patience import PATIENCE
 from tests.support.processes import Stack
 
 OpenTab = Callable[..., Tab]
@@ -62,7 +63,7 @@ def two_people(open_tab: OpenTab, alice_url: str, server: Stack) -> tuple[Tab, T
     bob_id = bob.register(a_name())
     alice.connect()
     bob.connect()
-    wait_until(lambda: sessions(server) == 2, 30, "two sessions")
+    wait_until(lambda: sessions(server) == 2, PATIENCE, "two sessions")
     return alice, bob, alice.run("async (id) => (await parley.openDirect(id)).id", bob_id)
 
 
@@ -93,7 +94,7 @@ def test_tabs_share_one_connection_and_another_takes_over(open_tab: OpenTab, ser
         bob.send(conversation, f"after {number}")
     second.wait_text("after 4")
     assert second.texts() == ["to both", *(f"after {number}" for number in range(5))]
-    wait_until(lambda: sessions(server) == 2, 30, "the closed tab's session to end")
+    wait_until(lambda: sessions(server) == 2, PATIENCE, "the closed tab's session to end")
     second.send(conversation, "still here")
     bob.wait_text("still here")
     bob.run("() => parley.close()")
@@ -144,7 +145,7 @@ def test_one_tab_renews_the_tokens_for_all(open_tab: OpenTab, server: Stack) -> 
         for tab in tabs:
             assert tab.run("async () => (await parley.request('GET', '/me')).id") == tab.run("() => parley.me.id")
     # The server ends the sign-in if a refresh token is used twice.
-    wait_until(lambda: tabs[0].run("() => seen.size") == len(renewals) + 1, 30, "as many tokens as renewals")
+    wait_until(lambda: tabs[0].run("() => seen.size") == len(renewals) + 1, PATIENCE, "as many tokens as renewals")
     assert not any(tab.run("() => received.some((e) => e.name === 'signed_out')") for tab in tabs)
 
     tabs[1].run("() => parley.logout()")

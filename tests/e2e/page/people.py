@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.patience import PATIENCE
+
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
 
@@ -64,12 +66,12 @@ class People:
         number = next(_numbers)
         username = f"{name.split(maxsplit=1)[0].lower()}-{number}"
         account = {"username": username, "password": PASSWORD, "displayName": name}
-        with httpx.Client(base_url=f"{self.base_url}/api/v1", trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=f"{self.base_url}/api/v1", trust_env=False, timeout=PATIENCE) as client:
             answer = client.post("/auth/register", json=account)
         assert answer.status_code == 201, answer.text
         made = answer.json()
         headers = {"Authorization": f"Bearer {made['accessToken']}"}
-        api = httpx.Client(base_url=f"{self.base_url}/api/v1", headers=headers, trust_env=False, timeout=20)
+        api = httpx.Client(base_url=f"{self.base_url}/api/v1", headers=headers, trust_env=False, timeout=PATIENCE)
         self._clients.append(api)
         return Somebody(made["user"]["id"], username, name, api)
 

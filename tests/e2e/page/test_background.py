@@ -11,6 +11,7 @@ from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import PASSWORD, People
 from tests.e2e.page.test_push import Worker, message
 from tests.e2e.page.window import Window
+from tests.support.patience import PATIENCE
 
 FULL_BROWSER = True  # for notifications
 # Keeps the notifications that the page itself shows, and the notes that it plays.
@@ -60,7 +61,7 @@ def calls(page: Page) -> list[Any]:
 
 
 def wait_calls(page: Page, *wanted: Any) -> None:
-    wait_until(lambda: calls(page) == list(wanted), 15, "the notifications")
+    wait_until(lambda: calls(page) == list(wanted), PATIENCE, "the notifications")
 
 
 def test_message_in_the_background_notifies_and_sounds_until_it_is_read(window: OpenWindow, people: People) -> None:
@@ -75,7 +76,7 @@ def test_message_in_the_background_notifies_and_sounds_until_it_is_read(window: 
     ben.say(conversation, "while she looks elsewhere")
     called = ["Ben Baker", "while she looks elsewhere", f"conversation-{conversation}"]
     wait_calls(page, called)
-    wait_until(lambda: page.evaluate("window.notes") == 2, 15, "two notes")
+    wait_until(lambda: page.evaluate("window.notes") == 2, PATIENCE, "two notes")
     other.close()
     page.bring_to_front()
     here.open("Ben Baker")
@@ -95,7 +96,7 @@ def test_notification_follows_an_edit_and_a_deletion(window: OpenWindow, people:
         said = ben.say(conversation, text)
         wanted.append(["Ben Baker", text, tag])
         wait_calls(page, *wanted)
-    wait_until(lambda: page.evaluate("window.notes") >= 2, 15, "the sound")
+    wait_until(lambda: page.evaluate("window.notes") >= 2, PATIENCE, "the sound")
     ben.call("PATCH", f"/messages/{said['id']}", json={"message": "(taken back)"})
     wait_calls(page, *wanted, ["Ben Baker", "(taken back)", tag])
     ben.call("DELETE", f"/messages/{said['id']}")
@@ -121,7 +122,7 @@ def test_one_tab_notifies_and_none_while_one_has_the_focus(window: OpenWindow, p
         expect(tab.locator(".conversation-row")).to_contain_text("while she looks at the second tab")
     look_elsewhere(here)
     ben.say(conversation, "while she looks at neither")
-    wait_until(lambda: len(calls(first) + calls(second)) > 0, 15, "a notification")
+    wait_until(lambda: len(calls(first) + calls(second)) > 0, PATIENCE, "a notification")
     for tab in (first, second):
         expect(tab.locator(".conversation-row")).to_contain_text("while she looks at neither")
     assert calls(first) + calls(second) == [["Ben Baker", "while she looks at neither", f"conversation-{conversation}"]]
@@ -137,14 +138,14 @@ def test_page_and_push_share_one_notification(window: OpenWindow, people: People
     other = look_elsewhere(here)
     ben.say(conversation, "are you there?")
     shown = {"title": "Ben Baker", "body": "are you there?", "tag": f"conversation-{conversation}"}
-    wait_until(lambda: worker.shown() == [shown], 15, "a notification")
+    wait_until(lambda: worker.shown() == [shown], PATIENCE, "a notification")
     worker.push(here.base_url, message(conversation, title="Ben Baker", body="as a push"))
-    wait_until(lambda: worker.shown() == [{**shown, "body": "as a push"}], 15, "the push to replace it")
+    wait_until(lambda: worker.shown() == [{**shown, "body": "as a push"}], PATIENCE, "the push to replace it")
     assert calls(page) == []  # not by the page itself
     other.close()
     page.bring_to_front()
     here.open("Ben Baker")
-    wait_until(lambda: worker.shown() == [], 15, "the notification to go")
+    wait_until(lambda: worker.shown() == [], PATIENCE, "the notification to go")
 
 
 def test_choices_mute_and_preview_are_respected(window: OpenWindow, people: People) -> None:
@@ -174,5 +175,5 @@ def test_choices_mute_and_preview_are_respected(window: OpenWindow, people: Peop
     page.keyboard.press("Escape")
     look_elsewhere(here)
     ben.say(conversation, "only a sound")
-    wait_until(lambda: page.evaluate("window.notes") == 2, 15, "two notes")
+    wait_until(lambda: page.evaluate("window.notes") == 2, PATIENCE, "two notes")
     assert calls(page) == [first]

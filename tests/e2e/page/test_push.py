@@ -15,6 +15,7 @@ from dev.processes import wait_until
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People
 from tests.e2e.page.window import Window
+from tests.support.patience import PATIENCE
 
 FULL_BROWSER = True  # for notifications
 SUBSCRIBED = """(subscription) => {
@@ -91,7 +92,7 @@ def test_message_to_an_offline_user_becomes_a_notification(window: OpenWindow, p
         expect(here.page.get_by_label("Show in notifications")).to_be_visible()
         worker = Worker(elsewhere(here))
         ben.say(conversation, "are you there?")
-        wait_until(lambda: browser.received != [], 30, "a push")
+        wait_until(lambda: browser.received != [], PATIENCE, "a push")
         assert service.failures == []
         worker.push(here.base_url, browser.received[0])
         wait_until(lambda: worker.shown() != [], 10, "a notification")

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser
 
 from dev.node import node
 from tests.e2e.client.tab import EMPTY, PASSWORD
+from tests.support.patience import PATIENCE
 from tests.support.processes import Stack
 
 Send = Callable[[str, str, str], int]  # method, address, token -> status
@@ -73,7 +74,9 @@ def by_http_client(method: str, address: str, token: str) -> int:
 def by_requests(method: str, address: str, token: str) -> int:
     with requests.Session() as session:
         session.trust_env = False
-        return session.request(method, address, headers={"Authorization": f"Bearer {token}"}, timeout=20).status_code
+        return session.request(
+            method, address, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
+        ).status_code
 
 
 def by_httpx(method: str, address: str, token: str) -> int:
@@ -84,7 +87,7 @@ def by_httpx(method: str, address: str, token: str) -> int:
 def by_curl(method: str, address: str, token: str, *more: str) -> int:
     command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*", "-X", method, *more]
     command += ["-H", f"Authorization: Bearer {token}", "--globoff", address]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout)
+    return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout)
 
 
 def by_curl_as_is(method: str, address: str, token: str) -> int:

@@ -11,9 +11,10 @@ from typing import Any
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.core.demo_code import demo_code
+from tests.support.patience import PATIENCE
 
 DEMO_KEY = "demo-key-of-the-browser-tests"
-WAIT_MS = 15_000
+WAIT_MS = PATIENCE * 1000
 PROCESSED_MS = 90_000  # until the worker has prepared a picture on a busy machine
 expect.set_options(timeout=WAIT_MS)
 

@@ -9,10 +9,11 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, 
 
 from tests.e2e.browser import running_browser
 from tests.e2e.widget.host import SERVER_API_KEY, HostServer, HostSite
+from tests.support.patience import PATIENCE
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
-WAIT_MS = 15_000
+WAIT_MS = PATIENCE * 1000
 # Tokens of the widget are short-lived, so that every test lives through renewals.
 SETTINGS = {"SERVER_API_KEY": SERVER_API_KEY, "ACCESS_TOKEN_SECONDS": "12", "TOKEN_REQUESTS_PER_MINUTE": "0"}
 EVENTS = ("parley-ready", "parley-unread", "parley-message", "parley-error", "parley-token-needed")

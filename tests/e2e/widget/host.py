@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.page.people import Somebody
+from tests.support.patience import PATIENCE
 
 SERVER_API_KEY = "the-key-of-a-host-for-the-tests-of-the-widget"
 LONG = 86_400
@@ -25,7 +26,9 @@ class HostServer:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         headers = {"Authorization": f"Bearer {SERVER_API_KEY}"}
-        self._api = httpx.Client(base_url=f"{base_url}/api/v1/server", headers=headers, trust_env=False, timeout=20)
+        self._api = httpx.Client(
+            base_url=f"{base_url}/api/v1/server", headers=headers, trust_env=False, timeout=PATIENCE
+        )
         self._clients: list[httpx.Client] = []
 
     def close(self) -> None:
@@ -38,7 +41,7 @@ class HostServer:
         answer = self._api.put(f"/users/{external_id}", json={"displayName": name})
         assert answer.is_success, answer.text
         headers = {"Authorization": f"Bearer {self.token(external_id, expiresIn=LONG)}"}
-        client = httpx.Client(base_url=f"{self.base_url}/api/v1", headers=headers, trust_env=False, timeout=20)
+        client = httpx.Client(base_url=f"{self.base_url}/api/v1", headers=headers, trust_env=False, timeout=PATIENCE)
         self._clients.append(client)
         return Somebody(answer.json()["id"], external_id, name, client)
 
