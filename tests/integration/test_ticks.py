@@ -10,10 +10,7 @@ import redis
 from celery.exceptions import SoftTimeLimitExceeded
 
 from app.config import Settings
-from tasks import celery_app, index_messages, maintenance, sweeps  # noqa: F401 - they register tasks
-
-# Sweeps that run within the tick of another one.
-GATHERED = ("wake_drain", "wake_push", "wake_webhooks", "sweep_streams", "sweep_media", "sweep_imports")
+from tasks import celery_app, sweeps
 
 
 @pytest.fixture
@@ -81,11 +78,3 @@ def test_sweeps_of_one_tick_end_at_the_time_limit() -> None:
 
     with pytest.raises(SoftTimeLimitExceeded):
         sweeps.run_all(takes_too_long, lambda: pytest.fail("went on"))
-
-
-def test_every_sweep_is_started_by_beat_or_by_another_one() -> None:
-    """A sweep that no tick reaches would never run."""
-    known = {name for name in celery_app.tasks if name.startswith("tasks.maintenance.")}
-    started = {entry["task"] for entry in celery_app.conf.beat_schedule.values()}
-    gathered = {f"tasks.maintenance.{name}" for name in GATHERED}
-    assert started | gathered == known
