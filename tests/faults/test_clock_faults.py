@@ -41,16 +41,16 @@ def shared_cluster(clocks: list[SkewedClock], outside: Outside) -> Iterator[Clus
 
     # A gateway whose clock is ahead takes the tokens of the other one for old, so they must last for longer.
     settings = outside.settings() | {"ACCESS_TOKEN_SECONDS": "14400"}
+    outside.expected = ("ImmatureSignatureError", "Message timestamp too")  # other services refuse wrong times
     with cluster_running(settings, prepare=put_on_machines) as cluster:
         outside.subscribe(cluster.urls[0])
         yield cluster
+    outside.forget_expected()
 
 
 @pytest.fixture(autouse=True)
-def right_again(clocks: list[SkewedClock], outside: Outside) -> Iterator[None]:
-    outside.expected = ("ImmatureSignatureError", "Message timestamp too")  # other services refuse wrong times
+def right_again(clocks: list[SkewedClock]) -> Iterator[None]:
     yield
-    outside.expected = ()
     for clock in clocks:
         clock.set(0)
 
