@@ -119,6 +119,9 @@ def test_resync_during_a_session(window: OpenWindow, people: People) -> None:
     here.sign_in_demo(ann.username).open("Team")
     here.page.get_by_label("Details", exact=True).click()
     expect(here.page.get_by_text("Members (2)")).to_be_visible()
+    here.page.wait_for_load_state(
+        "networkidle"
+    )  # what the page loads at its start would bring the new messages as well
     wire.deaf = True
     for text in ("second", "third"):
         ben.say(group, text)

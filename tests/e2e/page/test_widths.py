@@ -37,6 +37,15 @@ TOO_WIDE = """async () => {
 }"""
 
 
+def too_wide(page: Page) -> Any:
+    """Returns what stays too wide. On a busy machine, a panel may still be on its way to its place for some frames."""
+    for _ in range(30):
+        problems = page.evaluate(TOO_WIDE)
+        if not problems:
+            break
+    return problems
+
+
 def wide(page: Page, widths: tuple[int, ...] = WIDTHS) -> dict[int, Any]:
     """Returns the elements that are too wide, by the width of the window. Restores the window's width."""
     before = page.viewport_size
@@ -44,7 +53,7 @@ def wide(page: Page, widths: tuple[int, ...] = WIDTHS) -> dict[int, Any]:
     for width in widths:
         page.set_viewport_size({"width": width, "height": 700})
         page.wait_for_function("width => innerWidth === width", arg=width)
-        found[width] = page.evaluate(TOO_WIDE)
+        found[width] = too_wide(page)
     if before:
         page.set_viewport_size(before)
     return {width: problems for width, problems in found.items() if problems}
@@ -81,7 +90,7 @@ def test_no_text_makes_the_page_scroll_sideways(crowded: tuple[Window, Somebody]
     page.set_viewport_size({"width": 320, "height": 700})
     for at, text in enumerate(NASTY):
         field.fill(text)
-        if problems := page.evaluate(TOO_WIDE):
+        if problems := too_wide(page):
             found[f"field {at}"] = problems
     page.set_viewport_size({"width": 1100, "height": 700})
     found["written"] = wide(page)
