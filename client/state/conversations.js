@@ -12,6 +12,7 @@ export class Conversations {
   #byId = new Map();
   #cursor = undefined;
   #loading = new Map();
+  #outdated = new Set(); // conversations of which an event arrived while they were loading for the first time
   #lastSeqs = new Map(); // the last seq that the server sent, by conversation
   #stale = false;
 
@@ -110,28 +111,52 @@ export class Conversations {
 
   change(id, changes) {
     const old = this.#byId.get(id);
-    if (!old) return;
+    if (!old) return this.missed(id);
     this.#byId.set(id, { ...old, ...(typeof changes === "function" ? changes(old) : changes) });
     this.#topics.changed("conversations", `conversation:${id}`);
   }
 
   remove(id) {
+    this.missed(id);
     this.#byId.delete(id);
     this.#topics.changed("conversations", `conversation:${id}`);
   }
 
   /** Fetches a conversation with its members; concurrent calls share one request. Rejects if the user is not a member. */
   async fetch(id) {
-    if (!this.#loading.has(id)) {
-      const request = this.#client.conversation(id).finally(() => this.#loading.delete(id));
-      this.#loading.set(id, request);
+    if (!this.#loading.has(id)) this.#loading.set(id, this.#load(id).finally(() => this.#loading.delete(id)));
+    return this.#loading.get(id);
+  }
+
+  /** The answer may have been made before an event that arrived in the meantime, so the conversation is then loaded again. */
+  async #load(id) {
+    let loaded;
+    try {
+      do {
+        this.#outdated.delete(id);
+        loaded = this.put(await this.#client.conversation(id));
+      } while (this.#outdated.has(id));
+    } catch (error) {
+      if (error.code === "not_found") this.remove(id);
+      throw error;
     }
-    return this.put(await this.#loading.get(id));
+    return loaded;
+  }
+
+  /** Fetches a conversation because of an event about it. */
+  learn(id) {
+    this.missed(id);
+    this.fetch(id).catch(() => undefined);
+  }
+
+  /** An event came about a conversation that may be loading. */
+  missed(id) {
+    if (this.#loading.has(id)) this.#outdated.add(id);
   }
 
   /** Fetches a conversation again, because events were missed. Returns it, or undefined if the user is no longer a member. */
   async fetchAgain(id) {
-    await this.fetch(id).catch((error) => error.code === "not_found" && this.remove(id));
+    await this.fetch(id).catch(() => undefined);
     return this.get(id);
   }
 
@@ -164,7 +189,7 @@ export class Conversations {
   note(message) {
     const own = message.senderId === this.#me();
     const conversation = this.#byId.get(message.conversationId);
-    if (!conversation || conversation.unlisted) return void this.fetch(message.conversationId).catch(() => undefined);
+    if (!conversation || conversation.unlisted) return this.learn(message.conversationId);
     if (message.seq <= (this.#lastSeqs.get(message.conversationId) ?? 0)) return;
     this.#lastSeqs.set(message.conversationId, message.seq);
     const named = this.names(message);

@@ -253,7 +253,9 @@ export class Store {
   }
 
   #last(conversationId, id, change) {
-    const last = this.conversations.get(conversationId)?.lastMessage;
+    const conversation = this.conversations.get(conversationId);
+    if (!conversation) return this.conversations.missed(conversationId);
+    const last = conversation.lastMessage;
     if (last?.id === id) this.conversations.change(conversationId, { lastMessage: change(last) });
   }
 
@@ -265,7 +267,7 @@ export class Store {
 
   #onConversation(data) {
     if (data.left) return this.conversations.remove(data.id);
-    if (!this.conversations.get(data.id)) return void this.conversations.fetch(data.id).catch(() => undefined);
+    if (!this.conversations.get(data.id)) return this.conversations.learn(data.id);
     this.conversations.change(data.id, (old) => ({ ...GONE, ...data, ...own(old) }));
     this.topics.changed(`members:${data.id}`);
   }

@@ -23,6 +23,10 @@ export class Conversations {
     remove(id: any): void;
     /** Fetches a conversation with its members; concurrent calls share one request. Rejects if the user is not a member. */
     fetch(id: any): Promise<any>;
+    /** Fetches a conversation because of an event about it. */
+    learn(id: any): void;
+    /** An event came about a conversation that may be loading. */
+    missed(id: any): void;
     /** Fetches a conversation again, because events were missed. Returns it, or undefined if the user is no longer a member. */
     fetchAgain(id: any): Promise<any>;
     /** Returns whether the message mentions the user. */
@@ -33,7 +37,7 @@ export class Conversations {
      */
     edited(message: any, before?: any): boolean;
     /** Adds a new message: it becomes the last of its conversation, and is unread unless the user sent it. */
-    note(message: any): undefined;
+    note(message: any): void;
     /** Moves a member's mark, possibly the user's own. `which` is deliveredSeq or readSeq. */
     mark({ conversationId, userId, seq }: {
         conversationId: any;

@@ -11,6 +11,7 @@ import { grown, longer } from "../../../../client/lib/growing.js";
 import { Rest } from "../../../../client/lib/rest.js";
 import { eventParser } from "../../../../client/lib/sse.js";
 import { Stream } from "../../../../client/lib/stream.js";
+import { Conversations } from "../../../../client/state/conversations.js";
 import { Presence } from "../../../../client/state/presence.js";
 import { Store } from "../../../../client/state/store.js";
 import { Timeline } from "../../../../client/state/timeline.js";
@@ -285,6 +286,30 @@ async function unreadMarkComesLast() {
   assert.deepEqual(calls, ["read", "unread", "read"]);
 }
 
+/** A conversation that loads for the first time may be answered as it was before an event that came meanwhile. */
+async function conversationsMissNoEvent() {
+  const asked = [];
+  const conversation = () => new Promise((resolve, reject) => asked.push({ resolve, reject }));
+  const conversations = new Conversations({ conversation, me: { id: 1 } }, new Topics());
+  const now = (seq) => ({ id: 1, kind: "group", lastSeq: seq, lastMessage: message(seq), unread: seq, mentions: 0 });
+  conversations.note({ ...message(1), senderId: 2 });
+  conversations.note({ ...message(2), senderId: 2 });
+  asked.shift().resolve(now(1));
+  await new Promise(setImmediate);
+  asked.shift().resolve(now(2));
+  await new Promise(setImmediate);
+  assert.deepEqual([conversations.get(1).lastMessage.seq, conversations.get(1).unread, asked.length], [2, 2, 0]);
+
+  conversations.remove(1);
+  conversations.note({ ...message(3), senderId: 2 });
+  conversations.remove(1); // the user left while the conversation was loading
+  asked.shift().resolve(now(3));
+  await new Promise(setImmediate);
+  asked.shift().reject(new ParleyError("not_found", "no such conversation"));
+  await new Promise(setImmediate);
+  assert.equal(conversations.get(1), undefined);
+}
+
 /** While the page is offline, nobody is shown as typing. Listeners of one conversation notice. */
 async function typingEndsOffline() {
   const topics = new Topics();
@@ -333,5 +358,6 @@ await mediaAddressesAreCached();
 await filesAreDownloaded();
 await uploadsAreAnswered();
 await unreadMarkComesLast();
+await conversationsMissNoEvent();
 await typingEndsOffline();
 await lateTokenIsNotTakenForAnAnswer();
