@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.page.axe import violations
 from tests.e2e.page.conftest import OpenWindow
@@ -41,6 +41,25 @@ def queue(window: Window) -> Locator:
     window.page.get_by_label("Settings and profile").click()
     window.page.get_by_role("button", name="Reports").click()
     return window.page.get_by_role("dialog", name="Reports", exact=True)
+
+
+class HeldRoute:
+    """Holds requests back until ``release``."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._held: list[Route] | None = []
+        page.route(url, self._take)
+
+    def _take(self, route: Route) -> None:
+        if self._held is None:
+            route.continue_()
+        else:
+            self._held.append(route)
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for route in held:
+            route.continue_()
 
 
 def report(dialog: Locator, text: str) -> Locator:
@@ -98,10 +117,15 @@ def test_report_that_another_administrator_decided_disappears_with_a_note(
 
 def test_reports_load_in_pages(window: OpenWindow, people: People, admin: Somebody) -> None:
     texts = [f"bad {number}" for number in range(52)]
-    reported(people, *texts)
-    dialog = queue(window().sign_in_demo(admin.username))
+    ann, _ = reported(people, *texts)
+    here = window()
+    names, more = HeldRoute(here.page, "**/api/v1/users?*"), HeldRoute(here.page, "**/api/v1/admin/reports?*cursor=*")
+    dialog = queue(here.sign_in_demo(admin.username))
     expect(dialog.locator(".report blockquote")).to_have_text(texts[:50])
     dialog.get_by_role("button", name="Show more").press("Enter")
+    names.release()  # the rows are drawn again with the names, while the rest is loading
+    expect(report(dialog, texts[0])).to_contain_text(ann.username)
+    more.release()
     expect(dialog.locator(".report blockquote")).to_have_text(texts)
     expect(report(dialog, texts[50]).get_by_role("button").first).to_be_focused()
     expect(dialog.get_by_role("button", name="Show more")).to_have_count(0)
