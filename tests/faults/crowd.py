@@ -31,8 +31,8 @@ from tests.support.clients import Account, Refused, RestClient, register
 # Or 12, or 20 as in `make faults`: with these, a member of a group has an emoji of its own.
 PAIRS = int(os.environ.get("PARLEY_FAULT_PAIRS") or 4)
 # A worker may have died with a medium, a notification or a webhook; another one takes them over after a lease.
-SETTLE_SECONDS = 200
-TEST_SECONDS = 270  # from the start of the crowd; after 300, pytest ends the process without a report
+SETTLE_SECONDS = 300
+TEST_SECONDS = 560  # from the start of the crowd; after 600, pytest ends the process without a report
 ABSENT = 2
 SHARERS = 3
 GROUPS = (4, 8)  # members of each; the members of the smaller group are in the larger one too

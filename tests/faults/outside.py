@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from tests.faults.stored import Stored
 from tests.support.clients import HostClient
@@ -18,6 +18,7 @@ MEDIA_LEASE_SECONDS = 40  # another worker takes a dead worker's medium after th
 class Outside:
     def __init__(self, fcm: FcmServer, storage: FakeCloudinary, host: WebhookReceiver) -> None:
         self.fcm, self.storage, self.host = fcm, storage, host
+        self._webhooks: list[int] = []
         self.expected: tuple[str, ...] = ()  # parts of failures that belong to the fault
 
     def settings(self) -> dict[str, str]:
@@ -34,12 +35,16 @@ class Outside:
     def subscribe(self, url: str) -> None:
         """Has the running server send webhooks for every message."""
         path = f"/hook-{len(self.host.secrets)}"
-        server = HostClient(url, KEY)
-        try:
+        with closing(HostClient(url, KEY)) as server:
             made = server.answer("POST", "/webhooks", json={"url": self.host.url(path), "types": ["message.created"]})
-        finally:
-            server.close()
         self.host.secrets[path] = made["secret"]
+        self._webhooks.append(made["webhookId"])
+
+    def retry_webhooks(self, url: str) -> None:
+        """Does what an operator does whose host has refused webhooks: the next try may be ten minutes away."""
+        with closing(HostClient(url, KEY)) as server:
+            for webhook in self._webhooks:
+                server.answer("PATCH", f"/webhooks/{webhook}", json={"state": "on"})
 
     def forget_expected(self) -> None:
         """The fault is over: from here on, nothing is expected, and what was belongs to no later test."""
