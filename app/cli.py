@@ -1,6 +1,6 @@
 """Commands for operators: ``flask --app wsgi admin grant <username>``, ``flask --app wsgi vapid``.
 ``audit`` is in audit_commands.py, ``clean-names`` in name_commands.py, ``dead-letters`` in dead_letter_commands.py,
-``keys`` in key_commands.py.
+``keys`` in key_commands.py, ``pooler-settings`` in pooler_commands.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from app.container import current_container
 from app.dead_letter_commands import dead_letters
 from app.key_commands import keys
 from app.name_commands import clean_names
+from app.pooler_commands import pooler_settings
 from app.push.vapid import make_private_key, public_key_of
 from app.services.audit.record import record
 from app.services.messaging.call_before_send import before_send_secret
@@ -31,6 +32,7 @@ def install(app: Flask) -> None:
     app.cli.add_command(clean_names)
     app.cli.add_command(dead_letters)
     app.cli.add_command(keys)
+    app.cli.add_command(pooler_settings)
     app.cli.add_command(users_commands)
     app.cli.add_command(vapid)
     app.cli.add_command(show_before_send_secret)

@@ -34,7 +34,4 @@ def readyz() -> Response:
 
 def _risks() -> list[str]:
     container = current_container()
-    settings = container.settings
-    return find_risks(
-        container.redis, container.engine, production=settings.production, metrics_token=settings.metrics_token
-    )
+    return find_risks(container.redis, container.engine, settings=container.settings)

@@ -64,8 +64,7 @@ class GatewayBuilder(ServicesBuilder):
         return gateway
 
     def _log_risks(self) -> None:
-        settings = self._settings
-        log_risks(self._redis, self._engine, production=settings.production, metrics_token=settings.metrics_token)
+        log_risks(self._redis, self._engine, settings=self._settings)
 
     def _build_sessions(self) -> None:
         settings = self._settings

@@ -2,7 +2,7 @@
 
 Invariants:
 
-* Every wait has a bound. Postgres' own timeouts bound the work that it does. ``_BoundedConnection`` bounds the wait for
+* Every wait has a bound. Postgres' own timeouts bound the work that it does. ``BoundedConnection`` bounds the wait for
   an answer that never comes (a stopped process, a dead host), which no timeout of the server can.
 * After Postgres was found down, calls fail at once for ``RETRY_SECONDS``. Then one caller tries, and the others go on
   failing until it succeeds. So a dead Postgres costs each request microseconds instead of a pool slot for seconds.
@@ -20,42 +20,23 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from app.config import Settings
 from app.core.errors import Overloaded
+from app.store.connections import POOL_SHARE, Connector, connect_args
 
 RV = TypeVar("RV")
 
 RETRY_SECONDS = 1.0
-IDLE_SECONDS = 15.0
 PAUSES = (0.2, 0.8, 3.2, 12.8)
-# Shares of db_timeout_seconds. The waits for a pooled connection and for an answer together stay below it.
-POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
 # Prefixes of SQLSTATE: connection failure, server shutting down or starting, no such database, authentication failure.
 DOWN = ("08", "57P", "3D", "28")
 # Deadlock or serialisation failure, no resources (disk, connections), lock timeout, cancelled by a timeout, I/O error,
 # read-only after a failover, transaction ended because it was idle or lasted too long.
 OVERLOADED = ("40", "53", "55", "57", "58", "25006", "25P03", "25P04")
-
-
-class _BoundedConnection(psycopg.Connection[Any]):
-    """A connection on which no wait for an answer takes longer than ``answer_seconds``."""
-
-    answer_seconds: float | None = None
-
-    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        try:
-            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
-        except psycopg.OperationalError:
-            # The answer may still arrive. On an open connection, it would be read as that of another statement.
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.pgconn.finish()
-            raise
 
 
 class _Availability:
@@ -108,7 +89,7 @@ def create_engine(settings: Settings, *, timeout_seconds: float | None = None) -
         max_overflow=0,
         pool_timeout=seconds * POOL_SHARE,
         pool_use_lifo=True,  # the most recently used connections stay warm
-        connect_args=_connect_args(settings, seconds),
+        connect_args=connect_args(seconds, prepared=settings.db_prepared_statements),
         use_native_hstore=False,  # saves a query on the first connection
         # Most checkouts need this level; `writing` switches it. With the other default, each read would switch it twice
         # (60 µs).
@@ -116,46 +97,9 @@ def create_engine(settings: Settings, *, timeout_seconds: float | None = None) -
         skip_autocommit_rollback=True,
     )
     _AVAILABILITY[engine] = _Availability(seconds)
-    event.listen(engine, "do_connect", _connector(seconds * ANSWER_SHARE))
+    event.listen(engine, "do_connect", Connector(seconds))
     event.listen(engine, "checkout", _check_alive)
     return engine
-
-
-def _connect_args(settings: Settings, seconds: float) -> dict[str, Any]:
-    options = {
-        "statement_timeout": int(seconds * STATEMENT_SHARE * 1000),
-        "lock_timeout": int(seconds * LOCK_SHARE * 1000),
-        # A drain that is frozen within a transaction holds the epoch's row, and with it every ack, for this long.
-        "idle_in_transaction_session_timeout": int(IDLE_SECONDS * 1000),
-        # The queries of app/store need the same plan for all values. A generic plan is made once per connection instead
-        # of once per call (28 instead of 40 µs per message in the drain), and does not change when a table grows.
-        "plan_cache_mode": "force_generic_plan",
-        # A plan that was made while a table was small must not scan it after it grew. Every query has an index.
-        "enable_seqscan": "off",
-        "jit": "off",
-    }
-    return {
-        "application_name": "parley",
-        "connect_timeout": max(2, int(seconds * POOL_SHARE)),  # libpq's minimum is 2
-        "keepalives_idle": 15,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": int(seconds * 1000),
-        # Must be off behind a pooler that gives each transaction another server connection (pgbouncer < 1.21): the
-        # prepared statements exist only on the connection that prepared them.
-        "prepare_threshold": 5 if settings.db_prepared_statements else None,
-        # pgbouncer rejects these unless it has ignore_startup_parameters = options. Set them on the role in that case.
-        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-    }
-
-
-def _connector(answer_seconds: float) -> Any:
-    def connect(_dialect: Any, _record: Any, args: Any, kwargs: Any) -> _BoundedConnection:
-        connection = _BoundedConnection.connect(*args, **kwargs)
-        connection.answer_seconds = answer_seconds
-        return connection
-
-    return connect
 
 
 def _check_alive(connection: Any, _record: Any, _proxy: PoolProxiedConnection) -> None:

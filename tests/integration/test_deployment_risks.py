@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import httpx
@@ -11,10 +12,20 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
+from app.config import Settings
 from app.services.metrics import deployment_risks
 from app.services.metrics.deployment_risks import find_risks
+from app.store.engine import create_engine
 from dev.processes import wait_until
 from tests.conftest import StackFactory
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    """The engine of a process, not the tests' own."""
+    made = create_engine(settings)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture
@@ -27,33 +38,40 @@ def careless(redis_client: redis.Redis) -> Iterator[redis.Redis]:
         redis_client.config_set(name, value)
 
 
-def test_a_careful_deployment_has_no_risks(redis_client: redis.Redis, engine: Engine) -> None:
+def test_a_careful_deployment_has_no_risks(redis_client: redis.Redis, engine: Engine, settings: Settings) -> None:
     redis_client.config_set("appendonly", "yes")
-    assert find_risks(redis_client, engine, production=True, metrics_token="secret") == []
+    assert (
+        find_risks(redis_client, engine, settings=replace(settings, app_env="production", metrics_token="secret")) == []
+    )
 
 
-def test_a_careless_redis_is_a_risk(careless: redis.Redis, engine: Engine) -> None:
-    risks = find_risks(careless, engine, production=False, metrics_token="")
+def test_a_careless_redis_is_a_risk(careless: redis.Redis, engine: Engine, settings: Settings) -> None:
+    risks = find_risks(careless, engine, settings=settings)
     assert [name for name in ("appendonly off", "allkeys-lru") if any(name in risk for risk in risks)] == [
         "appendonly off",
         "allkeys-lru",
     ]
 
 
-def test_open_metrics_are_a_risk_in_production(redis_client: redis.Redis, engine: Engine) -> None:
+def test_open_metrics_are_a_risk_in_production(redis_client: redis.Redis, engine: Engine, settings: Settings) -> None:
     redis_client.config_set("appendonly", "yes")
-    (risk,) = find_risks(redis_client, engine, production=True, metrics_token="")
+    (risk,) = find_risks(redis_client, engine, settings=replace(settings, app_env="production"))
     assert "/metrics" in risk
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "ahead of"), (-1, "behind")])
 def test_a_clock_that_differs_from_postgres_is_a_risk(
-    redis_client: redis.Redis, engine: Engine, monkeypatch: pytest.MonkeyPatch, hours: int, word: str
+    redis_client: redis.Redis,
+    engine: Engine,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+    word: str,
 ) -> None:
     redis_client.config_set("appendonly", "yes")
     wrong = SimpleNamespace(time=lambda: time.time() + hours * 3600)
     monkeypatch.setattr(deployment_risks, "time", wrong)
-    (risk,) = find_risks(redis_client, engine, production=False, metrics_token="")
+    (risk,) = find_risks(redis_client, engine, settings=settings)
     assert f" s {word} that of Postgres" in risk
 
 

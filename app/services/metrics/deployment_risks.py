@@ -13,7 +13,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, text
 
+from app.config import Settings
 from app.core.errors import ParleyError
+from app.store.connections import missing_settings
 from app.store.engine import reading
 
 log = logging.getLogger("parley.risks")
@@ -21,16 +23,16 @@ log = logging.getLogger("parley.risks")
 CLOCK_SECONDS = 5.0  # a smaller difference harms nothing
 
 
-def find_risks(redis: Redis, engine: Engine, *, production: bool, metrics_token: str) -> list[str]:
+def find_risks(redis: Redis, engine: Engine, *, settings: Settings) -> list[str]:
     """Returns one sentence per risk. A store that does not answer is not a risk but a failed check of /readyz."""
-    risks = [*_redis_risks(_info(redis)), *_clock_risks(engine)]
-    if production and not metrics_token:
+    risks = [*_redis_risks(_info(redis)), *_clock_risks(engine), *_pooler_risks(engine, settings.db_timeout_seconds)]
+    if settings.production and not settings.metrics_token:
         risks.append("METRICS_TOKEN is not set: everybody who reaches the server can read /metrics.")
     return risks
 
 
-def log_risks(redis: Redis, engine: Engine, *, production: bool, metrics_token: str) -> None:
-    for risk in find_risks(redis, engine, production=production, metrics_token=metrics_token):
+def log_risks(redis: Redis, engine: Engine, *, settings: Settings) -> None:
+    for risk in find_risks(redis, engine, settings=settings):
         log.warning("%s", risk)
 
 
@@ -61,6 +63,19 @@ def _clock_risks(engine: Engine) -> Iterator[str]:
         yield (
             f"The clock of this process is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} that of Postgres:"
             " tokens and limits in time end too early or too late. Set both by NTP."
+        )
+
+
+def _pooler_risks(engine: Engine, seconds: float) -> Iterator[str]:
+    try:
+        with reading(engine) as conn:
+            missing = missing_settings(conn, seconds)
+    except ParleyError:
+        return
+    if missing:
+        yield (
+            f"Sessions of Postgres lack {', '.join(missing)}: a pooler does not pass them on. Run `flask --app wsgi"
+            " pooler-settings`, and have the pooler open new server connections."
         )
 
 

@@ -12,7 +12,7 @@ from app.config import Settings
 from app.core.errors import Overloaded
 from app.core.kinds import Kind
 from app.message_log.append import Operation
-from app.store import engine as engine_module
+from app.store import connections
 from app.store.batch_changes import apply_changes
 from app.store.change_values import Change
 from app.store.engine import create_engine, writing
@@ -25,7 +25,7 @@ from tests.support.patience import PATIENCE
 @pytest.fixture
 def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine on which Postgres ends idle transactions soon."""
-    monkeypatch.setattr(engine_module, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.3)
     made = create_engine(settings)
     yield made
     made.dispose()

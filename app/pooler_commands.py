@@ -1,0 +1,31 @@
+"""``flask --app wsgi pooler-settings``: settings of the Postgres role, for deployments behind a pooler."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import with_appcontext
+
+from app.cli_errors import errors_in_one_line
+from app.container import current_container
+from app.store.connections import drop_role_settings, give_role_settings, session_settings
+from app.store.engine import writing
+
+RECONNECT = "The pooler's open server connections keep the former ones: have it open new ones (pgbouncer: RECONNECT)."
+
+
+@click.command("pooler-settings", help="Give the role of DATABASE_URL the settings that a pooler does not pass on.")
+@click.option("--remove", is_flag=True, help="Remove these settings from the role.")
+@with_appcontext
+@errors_in_one_line()
+def pooler_settings(remove: bool) -> None:
+    """Changes the role only in this database. Safe to repeat."""
+    container = current_container()
+    seconds = container.settings.db_timeout_seconds
+    with writing(container.engine) as conn:
+        if remove:
+            drop_role_settings(conn)
+        else:
+            give_role_settings(conn, seconds)
+    for name, value in session_settings(seconds).items():
+        click.echo(f"{name} is removed" if remove else f"{name} = {value}")
+    click.echo(RECONNECT)
