@@ -61,9 +61,12 @@ end
 
 local function add_message(c, sender, what, index)
   if looked_up ~= 0 and looked_up ~= epoch then return answer(STALE) end
-  local id, quoted, begins_stream, shadow, ms = what, nil, has_flag(what, BEGINS_STREAM), has_flag(what, SHADOW), nil
-  if type(what) == 'table' then id, quoted, ms = what[1], what[2] or nil, what[4] end
-  local key, refused = c.marks .. id, not has_flag(what, FROM_HOST) and refusal_of(c, sender)
+  local id, quoted, from_host, begins_stream, shadow, ms = what, nil, false, false, false, nil
+  if type(what) == 'table' then
+    id, quoted, ms = what[1], what[2] or nil, what[4]
+    from_host, begins_stream, shadow = has_flag(what, FROM_HOST), has_flag(what, BEGINS_STREAM), has_flag(what, SHADOW)
+  end
+  local key, refused = c.marks .. id, not from_host and refusal_of(c, sender)
   if refused or not has_room(index) then
     local mark = call('GET', key)
     if mark then return sent_before(mark, sender) end
@@ -78,7 +81,7 @@ local function add_message(c, sender, what, index)
   local kind = to == c.members and KIND_MESSAGE or KIND_BLOCKED_MESSAGE
   if shadow then to, kind = {sender}, KIND_SHADOW_MESSAGE end
   log(c, kind, c.seq, index, to, quoted, ms)
-  if begins_stream then open_stream(c, sender, id, shadow, has_flag(what, FROM_HOST)) end
+  if begins_stream then open_stream(c, sender, id, shadow, from_host) end
 end
 
 local function move_mark(c, kind, user, seq, index)

@@ -172,7 +172,7 @@ local function move_marks(c, what, index)
   end
   if #moved == 0 then return unchanged(c, c.seq) end
   local body = format('{"mark":%d,"moved":[%s]}', mark, table.concat(moved, ','))
-  fan_out(c.members, '\154' .. write(c, KIND_RECEIPT_BATCH, furthest, pack(reader, '', body, '', gateway_of(index))))
+  fan_out(c.members, write(c, KIND_RECEIPT_BATCH, furthest, pack(reader, '', body, '', gateway_of(index))))
   answer(0, c.seq, version, now_ms)
 end
 
@@ -336,7 +336,7 @@ local function change_group(c, user, what, index)
   call('SET', c.marks .. ending[2], next_mark(c, user), 'EX', ARGV[4])
   c.seq = c.seq + 1
   local body = format('%s,"system":{"type":"%s"%s}', ending[3], what[1], made.details)
-  local rest = write(c, KIND_GROUP_CHANGED, c.seq, pack(ending[1], ending[2], body, ending[4], ending[5]))
+  local rest = string.sub(write(c, KIND_GROUP_CHANGED, c.seq, pack(ending[1], ending[2], body, ending[4], ending[5])), 2)
   if #made.came + #made.went > 0 then
     call('RPUSH', prefix .. 'memberships', pack({version, c.id, c.seq, made.came, made.went}))
   end

@@ -37,7 +37,7 @@ local logged, bytes, entries = tonumber(state[1] or '0'), tonumber(state[2] or '
 local stored = tonumber(state[4] or '0')
 local room, bytes_room = tonumber(ARGV[2]) - logged, tonumber(ARGV[3]) - bytes
 
-local conversations, items, user_lists = {}, {}, {}
+local conversations, items, user_lists, gateways_by_text = {}, {}, {}, {}
 local owners = {}  -- users -> their conversation, if it is large or its routes are cached
 local large, of_large = false, nil  -- whether a conversation of this call is large; returns the functions of large.lua
 local records, size, results = {}, 0, {}
@@ -131,16 +131,15 @@ local function has_room(index)
   return #records < room and size + #ARGV[FIRST_END + index] <= bytes_room
 end
 
--- Adds a record of now, or of `ms`, to the log and to the conversation's tail. Returns it without its array header.
+-- Adds a record of now, or of `ms`, to the log and to the conversation's tail. Returns it.
 local function write(c, kind, seq, ending, ms)
   version = version + 1
   c.lv = version
-  local rest = pack(kind, c.id, seq, version, ms or now_ms) .. ending
-  local packed = '\154' .. rest
+  local packed = '\154' .. pack(kind, c.id, seq, version, ms or now_ms) .. ending
   records[#records + 1] = packed
   size = size + #packed
   c.new[#c.new + 1] = packed
-  return rest
+  return packed
 end
 
 -- Fans a record out without its quotation to those of `users` who may not read the quoted message. Returns the others.
@@ -166,7 +165,7 @@ end
 
 -- `quoted` (fan_out_unquoted) is nil if the record quotes no message, `ms` if the record is of now.
 local function log(c, kind, seq, index, users, quoted, ms)
-  local packed = '\154' .. write(c, kind, seq, ARGV[FIRST_END + index], ms)
+  local packed = write(c, kind, seq, ARGV[FIRST_END + index], ms)
   if quoted then users = fan_out_unquoted(c, kind, seq, index, users, quoted) end
   if #users > 0 or owners[users] then fan_out(users, packed) end
   answer(0, seq, version, ms or now_ms)
@@ -181,7 +180,7 @@ end
 local function end_marked_unread(c, user, index)
   if call('HDEL', c.key, format('u:%d', user)) == 0 then return end
   local ending = pack(user, '', '"markedUnread":false', '', gateway_of(index))
-  fan_out({user}, '\154' .. write(c, KIND_SETTINGS, 0, ending))
+  fan_out({user}, write(c, KIND_SETTINGS, 0, ending))
 end
 
 local function array_header(n)
@@ -208,17 +207,27 @@ local function places(lists)
   return found
 end
 
+-- Returns the names of gateways in such a text of KEYS[5]. Nearly all users are at one of few gateways.
+local function gateways_in(where)
+  local names = gateways_by_text[where]
+  if not names then
+    names = {}
+    for name in string.gmatch(where, '%S+') do names[#names + 1] = name end
+    gateways_by_text[where] = names
+  end
+  return names
+end
+
 -- Returns {gateway, beginning of a bus item for it}, ... for a list of users.
 local function routes_of(users, found)
   local by_gateway, routes = {}, {}
   for i = 1, #users do
     local where = found[users[i]]
-    if where then
-      for name in string.gmatch(where, '%S+') do
-        local list = by_gateway[name]
-        if not list then list = {}; by_gateway[name] = list end
-        list[#list + 1] = users[i]
-      end
+    local names = where and gateways_in(where) or {}
+    for j = 1, #names do
+      local list = by_gateway[names[j]]
+      if not list then list = {}; by_gateway[names[j]] = list end
+      list[#list + 1] = users[i]
     end
   end
   for name, list in pairs(by_gateway) do routes[#routes + 1] = {name, '\146' .. pack(list)} end
