@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -15,6 +15,7 @@ from app.redis_scripts import script
 
 ATTEMPTS_SECONDS = 3600
 NO_LIMIT = 2**31
+TAILS_AT_ONCE = 100
 
 
 class Entry(NamedTuple):
@@ -25,6 +26,10 @@ class Entry(NamedTuple):
     records: list[Record] | None
     number: int | None = None  # counts entries from 1; None if append.lua did not write the entry
     epoch: int | None = None  # the epoch it belongs to; None if append.lua did not write the entry
+
+
+def count_records(entries: list[Entry]) -> int:
+    return sum(len(entry.records or ()) for entry in entries)
 
 
 class LogReader:
@@ -53,6 +58,18 @@ class LogReader:
         Waits up to ``milliseconds`` for the first entry; 0 means not at all.
         """
         rows = _rows_of(self._redis.xread({keys.LOG: "0"}, count=count, block=milliseconds or None))
+        entries = self._entries(rows, max_records)
+        epoch = next((entry.epoch for entry in entries if entry.epoch is not None), None)
+        if epoch is None:
+            return self._epoch(), entries
+        return epoch, _of_epoch(epoch, entries)
+
+    def behind(self, last: bytes, epoch: int | None, count: int, max_records: int) -> list[Entry]:
+        """Returns the entries of this epoch behind ``last``, within the same bounds. Does not wait."""
+        rows = _rows_of(self._redis.xread({keys.LOG: last}, count=count))
+        return _of_epoch(epoch, self._entries(rows, max_records))
+
+    def _entries(self, rows: list[Any], max_records: int) -> list[Entry]:
         entries: list[Entry] = []
         records = 0
         for row in rows:
@@ -60,10 +77,7 @@ class LogReader:
             records += len(entries[-1].records or ())
             if records >= max_records:
                 break
-        epochs = [entry.epoch for entry in entries if entry.epoch is not None]
-        if not epochs:
-            return self._epoch(), entries
-        return epochs[0], [entry for entry in entries if entry.epoch in (epochs[0], None)]
+        return entries
 
     def _epoch(self) -> int | None:
         value = self._redis.get(keys.EPOCH)
@@ -122,8 +136,28 @@ class LogReader:
         entries = [self._entry(*row) for row in rows]
         return [entry for entry in entries if (entry.number or 0) > after]
 
-    def short_tails(self, conversations: list[int], at_most: int) -> list[list[Record]]:
-        """Returns the whole tails of these conversations, without those that are longer than ``at_most``."""
+    def short_tails(self, conversations: Sequence[int], at_most: int, together: int) -> list[list[Record]]:
+        """Returns the whole tails of the first of these conversations, ``together`` records at most. Leaves out tails
+        that are longer than ``at_most``.
+
+        A backlog may be spread over thousands of conversations, so only what is returned is read.
+        """
+        chosen: list[int] = []
+        for first in range(0, len(conversations), TAILS_AT_ONCE):
+            some = conversations[first : first + TAILS_AT_ONCE]
+            pipe = self._redis.pipeline(transaction=False)
+            for conversation in some:
+                pipe.llen(keys.tail(conversation))
+            for conversation, length in zip(some, pipe.execute(), strict=True):
+                if length > at_most:
+                    continue
+                together -= length
+                if together < 0:
+                    return self._tails(chosen, at_most)
+                chosen.append(conversation)
+        return self._tails(chosen, at_most)
+
+    def _tails(self, conversations: list[int], at_most: int) -> list[list[Record]]:
         pipe = self._redis.pipeline(transaction=False)
         for conversation in conversations:
             pipe.lrange(keys.tail(conversation), 0, at_most)
@@ -221,6 +255,10 @@ def _rows_of(streams: Any) -> list[Any]:
         (rows,) = streams.values()
         return list(rows[0]) if rows and isinstance(rows[0], list) else list(rows)
     return list(streams[0][1])
+
+
+def _of_epoch(epoch: int | None, entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.epoch in (epoch, None)]
 
 
 def _number(field: bytes) -> int | None:

@@ -72,13 +72,10 @@ class StoreAhead:
         entries = self._reader.newest(self._seen, NEWEST_ENTRIES)
         self._seen = max([self._seen, *(entry.number or 0 for entry in entries)])
         kept = [entry for entry in entries if entry.epoch == epoch]
-        conversations = {record.conversation_id for entry in kept for record in entry.records or ()}
-        found: list[Record] = []
-        for tail in self._reader.short_tails(sorted(conversations), TAIL_RECORDS):
-            if len(found) + len(tail) > RECORDS_AT_ONCE:
-                break
-            found += self._beginning(tail)
-        return found
+        newest_first = [record for entry in kept for record in reversed(entry.records or ())]
+        conversations = list(dict.fromkeys(record.conversation_id for record in newest_first))
+        tails = self._reader.short_tails(conversations, TAIL_RECORDS, RECORDS_AT_ONCE)
+        return [record for tail in tails for record in self._beginning(tail)]
 
     def _beginning(self, tail: list[Record]) -> list[Record]:
         """Returns the records before the first change that are not stored yet."""

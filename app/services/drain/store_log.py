@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
 from app.core.records import Record
-from app.message_log.reader import Entry, LogReader
+from app.message_log.reader import Entry, LogReader, count_records
 from app.services.drain.store_ahead import StoreAhead
 from app.services.drain.store_records import DrainStats, RecordStore
 from app.store.epochs import StaleEpochError
@@ -145,24 +145,20 @@ class Drain:
                 time.sleep(RETRY_SECONDS)
 
     def _take(self) -> tuple[int | None, list[Entry]]:
-        """Waits for records. If there are few, waits a moment for more."""
+        """Waits for entries, for a moment longer if they are few, and notes if there may be more in the log."""
         asked = time.monotonic()
-        epoch, entries = self._read(BLOCK_MS)
-        if entries and sum(len(entry.records or ()) for entry in entries) < SMALL_BATCH:
+        epoch, entries = self._reader.take(self._count, BLOCK_MS, MAX_RECORDS)
+        if entries and count_records(entries) < min(SMALL_BATCH, MAX_RECORDS):
             now = time.monotonic()
             # Records that were there already can have come at any time since the last read.
             since = now if now - asked > AT_ONCE_SECONDS else self._taken_at
             if since + GATHER_SECONDS > now:
                 time.sleep(since + GATHER_SECONDS - now)
-                epoch, entries = self._read(0)
+                room = MAX_RECORDS - count_records(entries)
+                entries += self._reader.behind(entries[-1].id, epoch, self._count, room)
         self._taken_at = time.monotonic()
-        return epoch, entries
-
-    def _read(self, milliseconds: int) -> tuple[int | None, list[Entry]]:
-        """Reads entries until they have MAX_RECORDS records, and notes if there may be more."""
-        epoch, entries = self._reader.take(self._count, milliseconds, MAX_RECORDS)
-        full = sum(len(entry.records or ()) for entry in entries) >= MAX_RECORDS
-        self._behind = full or len(entries) == self._count
+        full = count_records(entries) >= MAX_RECORDS
+        self._behind = full or len(entries) >= self._count
         self._count = len(entries) if full else min(self._batch, 2 * self._count)
         return epoch, entries
 

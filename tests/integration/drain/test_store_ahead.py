@@ -74,6 +74,29 @@ def test_new_message_is_stored_with_everything_before_it(log: LogAndStore, monke
     assert steps.seen[1] == everything  # not a message without its predecessors, which `texts` would refuse
 
 
+def test_backlog_of_many_conversations_is_not_read_again_and_again(
+    log: LogAndStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.drain.store_ahead.RECORDS_AT_ONCE", 9)
+    ann, *others = add_users(log.engine, 31)
+    conversations = [add_direct(log.engine, ann, other) for other in others]
+    log.hydrate(*conversations)
+    for number in range(3):
+        for conversation in conversations:
+            log.send(conversation, ann, f"{number}")
+    before = lists_read(log)
+    log.drain()._ahead.store_newest(log.epoch)
+    assert lists_read(log) - before == 3
+    stored = [conversation for conversation in conversations if log.texts(conversation) == ["0", "1", "2"]]
+    assert stored == conversations[-3:]
+    assert not any(log.texts(conversation) for conversation in conversations[:-3])
+
+
+def lists_read(log: LogAndStore) -> int:
+    counted: dict[str, dict[str, int]] = log.redis.info("commandstats")  # type: ignore[assignment]
+    return counted.get("cmdstat_lrange", {}).get("calls", 0)
+
+
 def test_nothing_behind_a_change_is_stored_ahead(log: LogAndStore, monkeypatch: pytest.MonkeyPatch) -> None:
     ann, _, other = fill(log)
     ((id_, (_, seq, _, _)),) = log.send(other, ann, "first")
