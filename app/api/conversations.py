@@ -40,7 +40,7 @@ class HistoryQuery(Struct, frozen=True):
 
     before: Annotated[int, Meta(ge=1)] | None = None
     after: Annotated[int, Meta(ge=0)] | None = None
-    around: Annotated[str, Meta(pattern=rf"{UUID_PATTERN}|^[1-9][0-9]{{0,14}}$")] | None = None
+    around: Annotated[str, Meta(pattern=rf"{UUID_PATTERN}|^[1-9][0-9]{{0,14}}\Z")] | None = None
     at: Time | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 

@@ -26,7 +26,7 @@ blueprint = Blueprint("members", __name__, url_prefix="/api/v1/conversations/<in
 class MembersQuery(Struct, frozen=True):
     """``q``: only members whose username, or a word of whose display name, begins with it."""
 
-    cursor: Annotated[str, Meta(pattern=r"^\d{0,16}$")] = ""
+    cursor: Annotated[str, Meta(pattern=r"^[0-9]{0,16}\Z")] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
     q: Annotated[str, Meta(max_length=80)] = ""
 

@@ -40,14 +40,14 @@ class DeleteQuery(Struct, frozen=True, rename="camel"):
 
 class ReceiptsQuery(Struct, frozen=True, rename="camel"):
     conversation_id: Id | None = None
-    cursor: Annotated[str, Meta(pattern=r"^\d{0,16}$")] = ""
+    cursor: Annotated[str, Meta(pattern=r"^[0-9]{0,16}\Z")] = ""
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
 
 
 class StarredQuery(Struct, frozen=True):
     """``before``: the ``cursor`` of the page before."""
 
-    before: Annotated[str, Meta(pattern=r"^\d{1,16}$")] = "9" * 16
+    before: Annotated[str, Meta(pattern=r"^[0-9]{1,16}\Z")] = "9" * 16
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
@@ -55,13 +55,13 @@ class EditsQuery(Struct, frozen=True, rename="camel"):
     """``before``: the ``cursor`` of the page before."""
 
     conversation_id: Id | None = None
-    before: Annotated[str, Meta(pattern=r"^\d{1,16}$")] = "9" * 16
+    before: Annotated[str, Meta(pattern=r"^[0-9]{1,16}\Z")] = "9" * 16
 
 
 class PinsQuery(Struct, frozen=True):
     """``before``: the ``cursor`` of the page before."""
 
-    before: Annotated[str, Meta(pattern=r"^(\d{1,15}-\d{1,16})?$")] = ""
+    before: Annotated[str, Meta(pattern=r"^([0-9]{1,15}-[0-9]{1,16})?\Z")] = ""
 
 
 class EditBody(Struct, frozen=True):

@@ -38,9 +38,9 @@ class MediaQuery(Struct, frozen=True):
     """``before``: the ``cursor`` of the page before."""
 
     kind: Annotated[
-        str, Meta(pattern=r"^[a-z]+(,[a-z]+){0,3}$", description="link, or some of image, video, audio, file")
+        str, Meta(pattern=r"^[a-z]+(,[a-z]+){0,3}\Z", description="link, or some of image, video, audio, file")
     ]
-    before: Annotated[str, Meta(pattern=r"^[0-9.]{0,80}$")] = ""
+    before: Annotated[str, Meta(pattern=r"^[0-9.]{0,80}\Z")] = ""
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from app.core.languages import Texts
 
 # The addresses that browsers accept in <input type="email"> (HTML's own rule), with a dot in the domain.
-EMAIL_PATTERN = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
+EMAIL_PATTERN = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\Z"
 MAX_EMAIL = 254
 Email = Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
 

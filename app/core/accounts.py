@@ -25,12 +25,12 @@ MAX_AVATAR_URL = 2048
 Password = Annotated[str, Meta(min_length=8, max_length=200)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=MAX_DISPLAY_NAME)]
 # ``normal_username`` checks names after lower-casing them; this pattern limits only the input.
-Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.-]+$")]
+Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9_.-]+\Z")]
 AvatarUrl = Annotated[
     str,
     Meta(
         max_length=MAX_AVATAR_URL,
-        pattern=f"^(https://[!-~]+|{OWN_ADDRESS.pattern})$",
+        pattern=rf"^(https://[!-~]+|{OWN_ADDRESS.pattern})\Z",
         description="An https address, which the server fetches once, or the address of a picture that it has",
     ),
 ]

@@ -11,7 +11,7 @@ Time = Annotated[
     Meta(
         description="RFC 3339, UTC, milliseconds",
         extra_json_schema={"format": "date-time"},
-        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z",
     ),
 ]
 

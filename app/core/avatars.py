@@ -7,10 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from app.core.ids import UUID_PATTERN
+from app.core.ids import UUID_TEXT
 
 PREFIX = "/api/v1/avatars/"
-OWN_ADDRESS = re.compile(re.escape(PREFIX) + f"({UUID_PATTERN.strip('^$')})")
+OWN_ADDRESS = re.compile(re.escape(PREFIX) + f"({UUID_TEXT})")
 
 MAX_AVATAR_BYTES = 5 * 1024 * 1024
 MAX_AVATAR_PIXELS = 25_000_000

@@ -29,8 +29,8 @@ UserRef = Id | ExternalId  # a string is the host's id of a user, a number is Pa
 Seq = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Ref = Annotated[str, Meta(max_length=MAX_REF)]
-Emoji = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
-_WORD = r"^[a-z][a-z0-9_]{0,31}$"
+Emoji = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[^\s\x00-\x1f\x7f]+\Z")]
+_WORD = r"^[a-z][a-z0-9_]{0,31}\Z"
 MessageKind = Annotated[str, Meta(pattern=_WORD)]
 EventType = Annotated[str, Meta(pattern=_WORD, description="A word of your application")]
 Time = Annotated[str, Meta(min_length=10, max_length=40)]  # RFC 3339

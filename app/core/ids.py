@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-UUID_PATTERN = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+UUID_TEXT = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+# ``$`` would also match before a newline at the end, and Postgres refuses such an id.
+UUID_PATTERN = rf"^{UUID_TEXT}\Z"
 
 UUID = re.compile(UUID_PATTERN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Any
 
@@ -14,6 +15,7 @@ UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>.*)`", re.DOTALL)
 _LENGTH = re.compile(r"Expected `str` of length (?P<bound>[<>])= (?P<number>\d+)")
+_PATTERN = re.compile(r"Expected `str` matching regex (?P<pattern>'.*'|\".*\")", re.DOTALL)
 NOT_KNOWN = "is not known"
 
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
@@ -39,6 +41,9 @@ def _misshapen(message: str, whole: str) -> Invalid:
         what = f"must have at least {number} characters"
         if length["bound"] == "<":
             what = f"must have at most {number} characters"
+    pattern = _PATTERN.fullmatch(what)
+    if pattern:
+        what = f"must match {standard_pattern(ast.literal_eval(pattern['pattern']))}"
     missing = _MISSING.fullmatch(what)
     if missing:
         path = f"{path}.{missing['name']}" if path else missing["name"]
@@ -48,6 +53,11 @@ def _misshapen(message: str, whole: str) -> Invalid:
         path = f"{path}.{unknown['name']}" if path else unknown["name"]
         what = NOT_KNOWN
     return Invalid.field(path or whole, what)
+
+
+def standard_pattern(pattern: str) -> str:
+    """Returns a pattern of our types as it is written outside Python: the end is ``$``, not ``\\Z``."""
+    return pattern.replace(r"\Z", "$")
 
 
 def refuse_nul(value: Any, whole: str) -> None:

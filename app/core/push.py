@@ -19,16 +19,16 @@ Preview = Annotated[
     Meta(description="What a notification shows: sender and text, only the sender, or neither"),
 ]
 Endpoint = Annotated[str, Meta(min_length=12, max_length=2048)]
-Token = Annotated[str, Meta(min_length=8, max_length=4096, pattern=r"^[!-~]+$")]
-KeyText = Annotated[str, Meta(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_=+/-]+$")]
-ClockTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Token = Annotated[str, Meta(min_length=8, max_length=4096, pattern=r"^[!-~]+\Z")]
+KeyText = Annotated[str, Meta(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_=+/-]+\Z")]
+ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
 
 # The platform of a Web Push subscription. Every other platform is one that devices register for.
 BROWSER: Final = "browser"
 Platform = Annotated[
     str,
     Meta(
-        pattern="^[a-z][a-z0-9_-]{0,31}$",
+        pattern=r"^[a-z][a-z0-9_-]{0,31}\Z",
         description="android, ios, web, or a platform that an added push provider serves",
         examples=["android", "ios", "web"],
     ),

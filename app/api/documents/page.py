@@ -11,6 +11,7 @@ from app.api.documents.openapi import CODES, openapi
 from app.api.documents.schemas import Schema, resolve
 from app.core.commands import MAX_SAFE_INTEGER
 from app.core.ids import UUID_PATTERN
+from app.core.invalid_input import standard_pattern
 
 TOKENS = {
     "accessToken": "access token",
@@ -18,6 +19,7 @@ TOKENS = {
     "serverKey": "server key",
     "ticket": "ticket",
 }
+_UUID = standard_pattern(UUID_PATTERN)
 
 
 class Word(NamedTuple):
@@ -169,7 +171,7 @@ def type_of(schema: Schema) -> list[Word]:
 def _plain(schema: Schema) -> str:
     if schema.get("format") == "date-time":
         return "time"
-    if schema.get("pattern") == UUID_PATTERN:
+    if schema.get("pattern") == _UUID:
         return "UUID"
     return str(schema.get("type", "any"))
 
@@ -194,5 +196,5 @@ def _bounds(schema: Schema) -> Iterator[str]:
     low, high = schema.get("minLength"), schema.get("maxLength", schema.get("maxItems"))
     if high is not None:
         yield f"{low} to {high} {unit}" if low else f"at most {high} {unit}"
-    if "pattern" in schema and schema["pattern"] != UUID_PATTERN and schema.get("format") != "date-time":
+    if "pattern" in schema and schema["pattern"] != _UUID and schema.get("format") != "date-time":
         yield f"matches {schema['pattern']}"

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from app.core.invalid_input import standard_pattern
+
 REF = "#/components/schemas/{name}"
 
 Schema = dict[str, Any]
@@ -22,7 +24,19 @@ def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schem
     schemas, components = msgspec.json.schema_components(unique, ref_template=REF)
     for component in components.values():
         component.pop("additionalProperties", None)
+    _write_patterns([schemas, components])
     return dict(zip(unique, schemas, strict=True)), {name: components[name] for name in sorted(components)}
+
+
+def _write_patterns(node: Any) -> None:
+    """Rewrites Python's patterns for readers of JSON Schema, in which ``$`` is the end and ``\\Z`` is unknown."""
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str):
+            node["pattern"] = standard_pattern(node["pattern"])
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for member in node:
+            _write_patterns(member)
 
 
 def resolve(schema: Schema, components: dict[str, Schema]) -> Schema:
