@@ -14,8 +14,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from confusable_homoglyphs import categories, confusables
-
 # Code points that are drawn as nothing although they are not format characters (Unicode's Default_Ignorable_Code_Point,
 # with the unassigned ones), and Braille's blank and an empty note, which are drawn without ink.
 _INKLESS = re.compile(
@@ -69,6 +67,10 @@ def one_line(text: str) -> str:
 
 def is_confusable(name: str) -> bool:
     """Returns whether a word of the name mixes scripts, and some of its letters look like letters of another script."""
+    if name.isascii():
+        return False
+    from confusable_homoglyphs import confusables  # noqa: PLC0415 - its tables take 6.6 MB of each process
+
     return any(_mixes_scripts(word) and bool(confusables.is_dangerous(word)) for word in name.split())
 
 
@@ -123,4 +125,6 @@ def _without_surrogates(text: str) -> str:
 
 
 def _mixes_scripts(word: str) -> bool:
+    from confusable_homoglyphs import categories  # noqa: PLC0415 - as above
+
     return len(_ALIKE & {categories.alias(character) for character in word}) > 1

@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
 from app.services.auth.passwords import Passwords
 
@@ -46,6 +48,13 @@ def test_unknown_user_costs_the_same_work_as_a_known_one() -> None:
     counting.verify(somebody, "a guess")
     assert len(done) == 2
     assert done[0] == done[1]  # the same algorithm and costs
+
+
+def test_hash_of_no_password_is_compared_to_its_end() -> None:
+    """A malformed one would be refused at once, and its time would tell that there is no such user."""
+    with pytest.raises(VerifyMismatchError):
+        PasswordHasher().verify(passwords._nobody, "a guess")
+    assert passwords._nobody != Passwords()._nobody
 
 
 PROGRAM = """

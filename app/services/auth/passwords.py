@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import secrets
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from argon2 import PasswordHasher
+from argon2 import DEFAULT_HASH_LENGTH, DEFAULT_RANDOM_SALT_LENGTH, PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from app.core.password_cost import MEMORY_KIB, PASSES
 from app.services.auth.turns import Turns
@@ -30,6 +32,15 @@ def run_here(work: Callable[..., T], *args: Any) -> T:
     return work(*args)
 
 
+def _hash_of_no_password(memory_kib: int, passes: int) -> str:
+    """Returns a hash that was not computed. To compute one would leave its 19 MiB with every process that starts."""
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (DEFAULT_RANDOM_SALT_LENGTH, DEFAULT_HASH_LENGTH)
+    )
+    return f"$argon2id$v={ARGON2_VERSION}$m={memory_kib},t={passes},p={LANES}${salt}${digest}"
+
+
 class Passwords:
     """``run`` computes each hash. It should not block other greenlets, since a hash takes about 20 ms.
 
@@ -48,7 +59,7 @@ class Passwords:
     ) -> None:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=LANES)
         # Passwords of unknown users are compared with this hash, so that the answer takes as long as for a known user.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+        self._nobody = _hash_of_no_password(memory_kib, passes)
         self._run = run
         self._turns = Turns(at_once, max_pending - at_once)
         self._network = ""
