@@ -20,7 +20,8 @@ from app.message_log.history import History
 from app.redis_calls import EpochLostError
 from app.redis_connections import one_connection
 from dev.embedded_valkey import EmbeddedValkey
-from dev.processes import Guard
+from dev.processes import Guard, wait_until
+from tests.support.patience import PATIENCE
 
 ANN, BEN = 1, 2
 CONVERSATION = 7
@@ -170,6 +171,82 @@ def test_versions_of_the_present_run_are_not_compared_with_its_beginning(server:
         server.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     send_again(more)
     assert server.epoch() == b"3:0"
+
+
+class Pair:
+    """A primary and its replica. ``swap`` makes each the other."""
+
+    def __init__(self, directory: Path, guard: Guard) -> None:
+        self.servers = [EmbeddedValkey(directory / name, guard=guard, tcp=True) for name in ("first", "second")]
+        for server in self.servers:
+            server.start()
+        self.clients = [server.client() for server in self.servers]
+        _opened.extend(self.clients)
+        begin(self.primary)
+        self._follow()
+
+    @property
+    def primary(self) -> redis.Redis:
+        return self.clients[0]
+
+    def swap(self, version: int) -> None:
+        """Promotes the replica, which has everything up to ``version``."""
+        self.wait_copied()
+        self.clients[1].replicaof("NO", "ONE")
+        self.clients[1].set(keys.VERSION, version)
+        self.servers.reverse()
+        self.clients.reverse()
+        self._follow()
+
+    def wait_copied(self) -> None:
+        offset = self.primary.info("replication")["master_repl_offset"]
+        wait_until(
+            lambda: self.clients[1].info("replication").get("slave_repl_offset", 0) >= offset, PATIENCE, "the copy"
+        )
+
+    def _follow(self) -> None:
+        self.clients[1].replicaof("127.0.0.1", self.servers[0].port)
+        wait_until(
+            lambda: self.clients[1].info("replication")["master_link_status"] == "up",
+            PATIENCE,
+            "the replica",
+            every=0.05,
+        )
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    guard = Guard()
+    made = Pair(tmp_path, guard)
+    yield made
+    for server in made.servers:
+        server.stop()
+    guard.close()
+
+
+def test_loss_is_noticed_when_the_first_server_is_the_primary_again(pair: Pair) -> None:
+    """The run of the server has the id that it had when the lost versions were seen in it."""
+    more, less = History(nothing_stored), History(nothing_stored)
+    for history, version in ((less, 5), (more, 8)):
+        assert not history.is_behind(pair.primary)
+        history.saw(3, version)
+    pair.swap(5)
+    assert not less.is_behind(pair.primary), "it has seen nothing that is missing"
+    pair.swap(20)
+    assert not less.is_behind(pair.primary)
+    assert more.is_behind(pair.primary)
+
+
+def test_swapped_servers_without_loss_keep_the_epoch(pair: Pair) -> None:
+    more, less = History(nothing_stored), History(nothing_stored)
+    for version in (5, 6, 7, 8, 9):
+        for history in (more, less):
+            assert not history.is_behind(pair.primary)
+        pair.primary.set(keys.VERSION, version)
+        more.saw(3, version)
+        pair.swap(version)
+    for history in (more, less):
+        assert not history.is_behind(pair.primary)
 
 
 def go_back(client: redis.Redis, to: int) -> None:

@@ -5,6 +5,9 @@
 -- with which the run began, and keeps it: later, the clock moves the version past everything that was seen before. What was
 -- seen in one run must have been there when the next one began.
 --
+-- A server that was a primary before, and is one again after two failovers, has the id that it had. Its second time counts as
+-- a run of its own: "<run id>#<version>".
+--
 -- KEYS  1 epoch  2 version  3 runs
 -- ARGV  1 epoch and  2 version that the caller has seen  3 the run of the server in which it saw them
 --       4 greatest version in Postgres, or 0
@@ -17,7 +20,13 @@ local epoch = redis.call('GET', KEYS[1])
 if not epoch then return {0, run} end
 local number, version = tonumber(string.match(epoch, '^%d+')), tonumber(redis.call('GET', KEYS[2]) or '0')
 local runs, had = redis.call('LRANGE', KEYS[3], 0, -1), version
-if #runs == 0 or string.match(runs[#runs], '^%S*') ~= run then
+local function server_of(entry) return string.match(entry, '^%x*') end
+if #runs > 0 and server_of(runs[#runs]) == run then
+  run = string.match(runs[#runs], '^%S*')
+else
+  for _, entry in ipairs(runs) do
+    if server_of(entry) == run then run = string.format('%s#%.0f', run, version) break end
+  end
   runs[#runs + 1] = run .. ' ' .. string.format('%.0f', version)
   redis.call('RPUSH', KEYS[3], runs[#runs])
   redis.call('LTRIM', KEYS[3], -RUNS_KEPT, -1)
