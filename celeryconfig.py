@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ssl
 import sys
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from kombu import Exchange, Queue
 
 from app.applications import given_settings
 from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
+from app.redis_addresses import is_sentinel, kombu_url, parse_sentinel
 
 try:
     # An application that a host mounts may have its settings from elsewhere than the environment.
@@ -24,22 +25,18 @@ except ConfigError as error:
     sys.exit(CONFIG_EXIT_STATUS)
 
 
-def _broker_url(url: str) -> str:
-    """Translates REDIS_URL for kombu, which writes the address of a unix socket differently from redis-py."""
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
-        return url
-    return f"redis+socket://{parts.path}?virtual_host={parse_qs(parts.query).get('db', ['0'])[0]}"
-
-
 # --- Broker
-broker_url = _broker_url(_settings.broker_url)
-_on_redis = urlsplit(broker_url).scheme in ("redis", "rediss", "redis+socket")
+broker_url = kombu_url(_settings.broker_url)
+_sentinels = parse_sentinel(_settings.broker_url) if is_sentinel(_settings.broker_url) else None
+_on_redis = urlsplit(broker_url).scheme in ("redis", "rediss", "redis+socket", "sentinel")
 
-if urlsplit(broker_url).scheme == "rediss":
+if urlsplit(broker_url).scheme == "rediss" or (_sentinels and _sentinels.ssl):
     # By default kombu silently verifies no certificate. A provider with a self-signed chain needs REDIS_TLS_VERIFY=0,
     # which then applies to redis-py and the broker.
-    broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED if _settings.redis_tls_verify else ssl.CERT_NONE}
+    broker_use_ssl = {
+        "ssl_cert_reqs": ssl.CERT_REQUIRED if _settings.redis_tls_verify else ssl.CERT_NONE,
+        **(_sentinels.tls_options(verify=True) if _sentinels else {}),
+    }
 
 # A worker that starts before its broker waits for it, and it reconnects after an outage of any length (default: 100
 # tries).
@@ -54,7 +51,7 @@ broker_pool_acquire_timeout = 5
 broker_pool_limit = 2  # a web process wakes one drain at a time
 
 if _on_redis:
-    broker_transport_options = {
+    broker_transport_options: dict[str, object] = {
         # Redis delivers an unacknowledged task again after this time. It must exceed the time limits of acks_late tasks
         # below, or a task would start a second time while it still runs. With the default of an hour, the task of a
         # killed worker would be missing that long.
@@ -67,6 +64,11 @@ if _on_redis:
         # A half-open connection is detected after this many silent seconds (default 25).
         "health_check_interval": 10,
     }
+    if _sentinels:
+        broker_transport_options |= {
+            "master_name": _sentinels.service,
+            "sentinel_kwargs": _sentinels.sentinel_options(verify=_settings.redis_tls_verify),
+        }
     # A worker takes a task from Redis only when a process is free, so no task waits in a busy worker while another
     # worker idles.
     worker_disable_prefetch = True

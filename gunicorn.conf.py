@@ -122,8 +122,15 @@ def post_worker_init(worker: Any) -> None:
     import gevent  # noqa: PLC0415 - after patching
 
     from app.applications import containers  # noqa: PLC0415
+    from app.config import CONFIG_EXIT_STATUS, ConfigError  # noqa: PLC0415
+    from app.redis_check import check_redis_addresses  # noqa: PLC0415
 
     for container in containers():
+        try:
+            check_redis_addresses(container.settings)
+        except ConfigError as error:
+            print(error.report(), file=sys.stderr, flush=True)
+            os._exit(CONFIG_EXIT_STATUS)  # as wsgi.py does: gunicorn then stops instead of starting another worker
         if container.gateway is not None:
             container.gateway.start()
     # The objects loaded so far stay, so the collector need not visit them again. Young garbage is mostly acyclic.

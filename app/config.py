@@ -6,13 +6,13 @@ README.md lists every variable with its default; a test compares the two.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app import config_checks
 from app.config_values import normalise_database_url, parse, parse_list
 from app.core.password_cost import MEMORY_KIB, PASSES
+from app.redis_addresses import address_problems
 
 # Stops gunicorn's arbiter and a platform's restarts: trying again will not help.
 CONFIG_EXIT_STATUS = 3
@@ -223,7 +223,7 @@ class Settings:
             "app_env": app_env,
             "database_url": normalise_database_url(urls["DATABASE_URL"]),
             "redis_url": urls["REDIS_URL"],
-            "broker_url": env.get("CELERY_BROKER_URL") or urls["REDIS_URL"],
+            "broker_url": env.get("CELERY_BROKER_URL", "").strip() or urls["REDIS_URL"],
             "secret_key": env.get("SECRET_KEY", ""),
         }
         problems = [_missing(name) for name, url in urls.items() if not url]
@@ -270,8 +270,8 @@ def problems_between(settings: Settings) -> Iterator[str]:
     yield from config_checks.token_source_problems(*sources)
     secret, issuer = settings.jwt_shared_secret, settings.jwt_issuer
     yield from config_checks.shared_secret_problems(secret, issuer, settings.keys, production=settings.production)
-    if settings.cloudinary_url and not _CLOUDINARY_URL.fullmatch(settings.cloudinary_url):
-        yield "CLOUDINARY_URL must have the form cloudinary://key:secret@cloud."
+    yield from address_problems(settings.redis_url, settings.broker_url)
+    yield from config_checks.cloudinary_problems(settings.cloudinary_url)
     yield from config_checks.server_key_problems(settings.server_api_key, production=settings.production)
     yield from config_checks.choice_problems({name: getattr(settings, name) for name in config_checks.CHOICES})
     mail = settings.mail_url, settings.mail_from, settings.public_url
@@ -281,9 +281,6 @@ def problems_between(settings: Settings) -> Iterator[str]:
     yield from config_checks.origin_problems(settings.allowed_origins, production=settings.production)
     if settings.production:
         yield from _production_problems(settings)
-
-
-_CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 
 
 def _production_problems(settings: Settings) -> Iterator[str]:

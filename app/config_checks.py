@@ -48,6 +48,7 @@ CHOICES = {
 }
 
 _MAIL_URL = re.compile(r"smtps?://([^@/\s]+@)?[^@:/\s]+(:\d{1,5})?/?|file:///\S+")
+_CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 _HEADER_TEXT = re.compile(r"[!-~]+")
 _HOOK_URL = re.compile(r"https?://[^/\s?#@]+([/?][^\s#]*)?")
 MAX_HOOK_SECONDS = 10
@@ -140,6 +141,11 @@ def hash_problems(memory_kib: int, passes: int) -> Iterator[str]:
             f"PASSWORD_MEMORY_KIB must be at least {MEMORY_KIB} and PASSWORD_PASSES at least {PASSES}:"
             " stolen hashes of less work are soon guessed."
         )
+
+
+def cloudinary_problems(url: str) -> Iterator[str]:
+    if url and not _CLOUDINARY_URL.fullmatch(url):
+        yield "CLOUDINARY_URL must have the form cloudinary://key:secret@cloud."
 
 
 def mail_problems(url: str, sender: str, public_url: str, *, production: bool) -> Iterator[str]:

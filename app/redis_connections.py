@@ -13,6 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.config import Settings
+from app.redis_addresses import is_sentinel, parse_sentinel
+from app.redis_sentinel import Primary, SentinelConnection, SentinelTlsConnection
 
 REDIS_TIMEOUT_SECONDS = 5
 # With these limits, a request is answered within 5 s, including the wait for a free connection, however often it calls
@@ -96,23 +98,41 @@ def connect_redis(
     redis-py's default pool would fail the 101st greenlet at once when a storm of clients returns. ``fail_fast`` is for
     short calls; a connection that is held for long, such as a subscription, would look like a call that timed out.
     """
+    kind: Any = FailFastPool if fail_fast else redis.BlockingConnectionPool
+    options: dict[str, Any] = {
+        "max_connections": settings.redis_pool_size,
+        "timeout": min(timeout_seconds, POOL_WAIT_SECONDS),
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": timeout_seconds,
+        "socket_connect_timeout": timeout_seconds,
+        "health_check_interval": 15,
+        "decode_responses": False,
+        "protocol": protocol,
+    }
+    if is_sentinel(settings.redis_url):
+        return redis.Redis.from_pool(kind(**options, **_sentinel_options(settings)))
+    return redis.Redis.from_pool(kind.from_url(settings.redis_url, **options, **_direct_options(settings)))
+
+
+def _direct_options(settings: Settings) -> dict[str, Any]:
     # A Unix socket has no TLS, and its peer cannot disappear silently.
-    options: dict[str, object] = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
+    options: dict[str, Any] = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
     if settings.redis_url.startswith("rediss://") and not settings.redis_tls_verify:
         options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
-    pool = (FailFastPool if fail_fast else redis.BlockingConnectionPool).from_url(
-        settings.redis_url,
-        max_connections=settings.redis_pool_size,
-        timeout=min(timeout_seconds, POOL_WAIT_SECONDS),
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-        health_check_interval=15,
-        decode_responses=False,
-        protocol=protocol,
-        **options,
-    )
-    return redis.Redis.from_pool(pool)
+    return options
+
+
+def _sentinel_options(settings: Settings) -> dict[str, Any]:
+    address, verify = parse_sentinel(settings.redis_url), settings.redis_tls_verify
+    options = {
+        "connection_class": SentinelTlsConnection if address.ssl else SentinelConnection,
+        "primary": Primary(address, verify=verify),
+        "socket_keepalive": True,
+        "username": address.username,
+        "password": address.password,
+        "db": address.db,
+    }
+    return options | (address.tls_options(verify=verify) if address.ssl else {})
 
 
 class OneConnection(redis.Redis):

@@ -12,10 +12,11 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_before_create_process, worker_init, worker_ready
+from celery.signals import beat_init, setup_logging, worker_before_create_process, worker_init, worker_ready
 
 from app.config import CONFIG_EXIT_STATUS, ConfigError, read_settings
 from app.logs import logging_config
+from app.redis_check import check_redis_addresses
 from tasks import shutdown
 
 # Not the current application: in a process of a host, that is the host's own.
@@ -51,13 +52,27 @@ def _check_settings(**_: Any) -> None:
     from app.bootstrap import build_container  # noqa: PLC0415 - beat does not need it
 
     try:
-        build_container(read_settings()).close()
+        settings = read_settings()
+        check_redis_addresses(settings)
+        build_container(settings).close()
     except ConfigError as error:
         print(error.report(), file=sys.stderr, flush=True)
         sys.exit(CONFIG_EXIT_STATUS)
 
 
 worker_init.connect(_check_settings, weak=False)
+
+
+def _check_broker(**_: Any) -> None:
+    """Ends beat at its start if its broker cannot be one."""
+    try:
+        check_redis_addresses(read_settings())
+    except ConfigError as error:
+        print(error.report(), file=sys.stderr, flush=True)
+        sys.exit(CONFIG_EXIT_STATUS)
+
+
+beat_init.connect(_check_broker, weak=False)
 
 
 def _wake_drain_at_start(**_: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import redis
 
 from app.message_log import keys
 from dev.processes import wait_until
@@ -39,6 +40,10 @@ class Cluster:
     @property
     def database_url(self) -> str:
         return self.stores.postgres.url()
+
+    def redis(self) -> redis.Redis:
+        """Returns a client of the server that takes writes."""
+        return self.stores.valkey.client()
 
     def heal(self) -> None:
         """Repairs the damage of the last scenario: stores up, processes running, gateways ready."""
@@ -87,7 +92,7 @@ class Cluster:
     # -- observing ---------------------------------------------
 
     def log_depth(self) -> int:
-        with self.stores.valkey.client() as client:
+        with self.redis() as client:
             return int(client.xlen(keys.LOG))
 
     def dead_letters(self) -> int:
@@ -115,7 +120,7 @@ class Cluster:
             row = connection.execute(POSTGRES_CLIENTS).fetchone()
             assert row is not None
             found += _excess_count("Postgres connections", row[0], MAX_POSTGRES_CONNECTIONS)
-        with self.stores.valkey.client() as client:
+        with self.redis() as client:
             info: Any = client.info("clients")
             found += _excess_count("Redis connections", info["connected_clients"], MAX_REDIS_CONNECTIONS)
         return found
@@ -139,15 +144,18 @@ def _excess_count(what: str, count: int, limit: int) -> list[str]:
 
 @contextmanager
 def cluster_running(
-    env: dict[str, str] | None = None, prepare: Callable[[Stack], None] = lambda _stack: None, **of_stores: Any
+    env: dict[str, str] | None = None,
+    prepare: Callable[[Stack], None] = lambda _stack: None,
+    redis_url: str = "",
+    **of_stores: Any,
 ) -> Iterator[Cluster]:
     """The stores are durable (fsync on), so a crash of a store costs as much as in production. ``prepare`` is called
-    before the processes start. Takes the other arguments of ``private_stores``.
+    before the processes start; ``redis_url`` is of another Redis. Takes the other arguments of ``private_stores``.
     """
     with ExitStack() as stack_of:
         stores = stack_of.enter_context(private_stores(fsync=True, **of_stores))
         proxy = stack_of.enter_context(TcpProxy(stores.postgres.port))
-        urls = {"database_url": stores.postgres.url(), "redis_url": stores.valkey.url()}
+        urls = {"database_url": stores.postgres.url(), "redis_url": redis_url or stores.valkey.url()}
         settings = {**UNLIMITED, "WORKER_CONCURRENCY": "4", **(env or {})}
         stack = Stack(stores, stores.directory / "logs", web=2, workers=2, env=settings, **urls)
         for worker in stack.workers:

@@ -100,6 +100,19 @@ def test_unix_socket_url_is_converted_for_kombu() -> None:
     assert conf(REDIS_URL="unix:///run/valkey.sock?db=2")["broker"] == "redis+socket:///run/valkey.sock?virtual_host=2"
 
 
+def test_sentinels_are_converted_for_kombu() -> None:
+    shown = conf(REDIS_URL="redis+sentinel://:p@one:1,two:2/chat/3?ssl=true&sentinel_password=q&ssl_ca_certs=/ca")
+    assert shown["broker"] == "sentinel://:p@one:1/3;sentinel://:p@two:2/3"
+    assert shown["ssl"] == 2
+    options = shown["options"]
+    assert isinstance(options, dict)
+    assert options["master_name"] == "chat"
+    assert (
+        options["sentinel_kwargs"] | {"password": "q", "ssl": True, "ssl_ca_certs": "/ca"} == options["sentinel_kwargs"]
+    )
+    assert options["visibility_timeout"] == conf()["options"]["visibility_timeout"]  # type: ignore[index]
+
+
 def test_other_brokers_get_no_redis_options() -> None:
     shown = conf(CELERY_BROKER_URL="amqp://guest@rabbit//")
     assert shown["broker"] == "amqp://guest@rabbit//"

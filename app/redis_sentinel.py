@@ -1,0 +1,131 @@
+"""Connections to the primary that Sentinels name. They find the new one after a failover.
+
+Each connect asks the Sentinels and then the server itself: during a failover, a Sentinel may still name a server that
+is a replica already. A server that refuses writes, because it has become a replica or lost its replicas, loses its
+connections, so that the next command asks again.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.redis_addresses import SentinelAddress
+
+NO_PRIMARY = ("READONLY", "NOREPLICAS")
+
+
+class WrongSentinelError(redis.ConnectionError):
+    """All Sentinels answered, and none of them knows the service. Trying again will not help."""
+
+
+class Primary:
+    """Asks the Sentinels for the address of the primary. Threads and greenlets may share it."""
+
+    def __init__(self, address: SentinelAddress, *, verify: bool = True) -> None:
+        self._address = address
+        options: dict[str, Any] = address.sentinel_options(verify=verify)
+        self._sentinels = [
+            redis.Redis(host, port, retry=Retry(NoBackoff(), 0), decode_responses=True, **options)
+            for host, port in address.sentinels
+        ]
+        self._order = threading.Lock()
+        self.found: tuple[str, int] | None = None  # the newest answer
+
+    def find(self) -> tuple[str, int]:
+        """Returns host and port. Raises WrongSentinelError if no Sentinel knows the service, and ConnectionError if one
+        did not answer either.
+        """
+        failures: list[str] = []
+        for sentinel in list(self._sentinels):
+            try:
+                found: Any = sentinel.sentinel_get_master_addr_by_name(self._address.service)
+            except redis.RedisError as error:
+                failures.append("" if _is_no_sentinel(error) else str(error) or type(error).__name__)
+                self.doubt(sentinel)
+                continue
+            if found:
+                self.found = place = str(found[0]), int(found[1])
+                return place
+        raise self._not_found(failures)
+
+    def _not_found(self, failures: list[str]) -> redis.ConnectionError:
+        hosts, service = self._address.hosts, self._address.service
+        unreachable = [failure for failure in failures if failure]
+        if unreachable:
+            return redis.ConnectionError(f"no Sentinel of {hosts} names a primary of {service!r}: {unreachable[0]}")
+        if len(failures) == len(self._sentinels):
+            return WrongSentinelError(f"there is no Sentinel at {hosts}, but a Redis server; use redis:// for it")
+        return WrongSentinelError(f"the Sentinels at {hosts} know no service {service!r}")
+
+    def doubt(self, sentinel: redis.Redis | None = None) -> None:
+        """Asks another Sentinel first the next time: this one, or the first, does not answer or is not up to date."""
+        with self._order:
+            doubted = sentinel or self._sentinels[0]
+            self._sentinels.remove(doubted)
+            self._sentinels.append(doubted)
+
+
+def _is_no_sentinel(error: redis.RedisError) -> bool:
+    return isinstance(error, redis.ResponseError) and "unknown command" in str(error).lower()
+
+
+class SentinelConnection(redis.Connection):
+    """Raises ConnectionError if there is no primary at the moment."""
+
+    def __init__(self, *, primary: Primary, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._primary = primary
+
+    def connect(self) -> None:
+        """Called before each use of a pooled connection. One to a server that is not the primary any more is closed: if
+        that server is gone, a command would wait for its timeout.
+        """
+        if self.is_connected and (self.host, self.port) != self._primary.found:
+            self.disconnect()  # type: ignore[no-untyped-call]
+        super().connect()  # type: ignore[no-untyped-call]
+
+    def _connect(self) -> Any:
+        self.host, self.port = self._primary.find()
+        try:
+            return super()._connect()  # type: ignore[no-untyped-call]
+        except OSError:
+            self._primary.doubt()
+            raise
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        super().on_connect_check_health(check_health=check_health)
+        self.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
+        role = hello_of(super().read_response()).get("role")
+        if role != "master":
+            self._primary.doubt()
+            raise redis.ConnectionError(f"{self.host}:{self.port} is a {role}, not the primary")
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """Raises ConnectionError for a refused write, instead of an error of the command: the connection is closed."""
+        try:
+            return super().read_response(*args, **options)
+        except redis.ResponseError as error:
+            if isinstance(error, redis.ReadOnlyError) or str(error).startswith(NO_PRIMARY):
+                self.disconnect()  # type: ignore[no-untyped-call]
+                raise redis.ConnectionError("the server does not take writes any more") from error
+            raise
+
+
+class SentinelTlsConnection(SentinelConnection, redis.SSLConnection):
+    pass
+
+
+def hello_of(answer: Any) -> dict[str, str]:
+    """Returns a server's texts about itself (``role``, ``mode``): HELLO answers with a map or, in RESP2, a list."""
+    pairs = answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+    texts = ((_text(name), _text(value)) for name, value in pairs)
+    return {name: value for name, value in texts if name and value}
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else value if isinstance(value, str) else ""
