@@ -35,8 +35,17 @@ _FLAG_TAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{
 _BREAKS = frozenset("\t\n\r\v\f\x85\u2028\u2029")  # become spaces
 _SPACES = re.compile(r"\s+")
 MAX_MARKS = 8  # combining marks in a row; more of them only draw over other lines
-# Scripts whose letters look alike. Japanese and Korean mix scripts in honest names.
-_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+# Legacy texts write the last letter of many Malayalam names with this sign and a joiner.
+_MALAYALAM_VIRAMA = "\u0d4d"
+# Scripts that honest names mix with others: those in wide modern use without look-alikes of Latin letters (as the level
+# "moderately restrictive" of UTS 39), and signs of all scripts.
+_MIXED_HONESTLY = frozenset(
+    {
+        "COMMON", "INHERITED", "UNKNOWN", "ARABIC", "BENGALI", "BOPOMOFO", "DEVANAGARI", "ETHIOPIC", "GEORGIAN",
+        "GUJARATI", "GURMUKHI", "HAN", "HANGUL", "HEBREW", "HIRAGANA", "KANNADA", "KATAKANA", "KHMER", "LAO",
+        "MALAYALAM", "MYANMAR", "ORIYA", "SINHALA", "TAMIL", "TELUGU", "THAANA", "THAI", "TIBETAN"
+    }
+)  # fmt: skip
 
 
 def shown(name: str) -> str:
@@ -48,10 +57,14 @@ def shown(name: str) -> str:
     kept: list[str] = []
     marks = 0
     for at, character in enumerate(text):
-        marks = marks + 1 if unicodedata.category(character) == "Mn" else 0
-        if at in flags or (marks <= MAX_MARKS and _shows(kept[-1:], character, text[at + 1 : at + 2])):
+        is_mark = unicodedata.category(character)[0] == "M"
+        if marks == MAX_MARKS and (is_mark or character in _JOINERS):
+            continue
+        if at in flags or _shows(kept[-1:], character, text[at + 1 : at + 2]):
             kept.append(" " if character in _BREAKS else character)
-    clean = "".join(kept).strip()
+            # A joiner does not begin a new character.
+            marks = marks + is_mark if is_mark or character in _JOINERS else 0
+    clean = "".join(kept).rstrip()
     return clean if any(map(_has_ink, clean)) else ""
 
 
@@ -76,8 +89,10 @@ def is_confusable(name: str) -> bool:
 
 def _shows(before: list[str], character: str, after: str) -> bool:
     """``before`` is the last character that was kept, if any."""
+    if not before and (character.isspace() or unicodedata.category(character)[0] == "M"):
+        return False  # a mark would be drawn over the text before the name
     if character in _JOINERS:
-        return bool(before and after) and _joins(before[0], character, after)
+        return bool(before) and _joins(before[0], character, after)
     if _INKLESS.match(character):
         return bool(before) and _varies(before[0], character)
     if character in _BREAKS:
@@ -89,7 +104,9 @@ def _shows(before: list[str], character: str, after: str) -> bool:
 
 
 def _joins(before: str, joiner: str, after: str) -> bool:
-    """Returns whether the joiner has a meaning between these characters."""
+    """Returns whether the joiner has a meaning between these characters. ``after`` may be empty."""
+    if not after or after.isspace():
+        return joiner == "\u200d" and before == _MALAYALAM_VIRAMA
     if _JOINED_SCRIPTS.match(before) and _JOINED_SCRIPTS.match(after):
         return unicodedata.category(before)[0] in "LM" and unicodedata.category(after)[0] in "LM"
     return joiner == _EMOJI_JOINER and (before == "\ufe0f" or _is_symbol(before)) and _is_symbol(after)
@@ -127,4 +144,4 @@ def _without_surrogates(text: str) -> str:
 def _mixes_scripts(word: str) -> bool:
     from confusable_homoglyphs import categories  # noqa: PLC0415 - as above
 
-    return len(_ALIKE & {categories.alias(character) for character in word}) > 1
+    return len({categories.alias(character) for character in word} - _MIXED_HONESTLY) > 1

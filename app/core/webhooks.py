@@ -15,6 +15,7 @@ from app.core.host_events import TYPES
 
 MAX_WEBHOOKS = 50
 MAX_URL = 2000
+MAX_LABEL = 63  # characters between the dots of a host name (RFC 1035)
 MAX_EVENTS, DEFAULT_EVENTS = 1000, 200
 MAX_DELIVERIES, DEFAULT_DELIVERIES = 200, 50
 # The pauses after the first failed attempts of a delivery. The last one repeats.
@@ -145,7 +146,7 @@ def checked_address(url: str, private_hosts: tuple[str, ...]) -> str:
     if (
         not url.isascii()
         or any(character <= " " or character in "\\\x7f" for character in url)
-        or not host
+        or not all(0 < len(label) <= MAX_LABEL for label in host.split("."))
         or port == 0
     ):
         raise Invalid.field("url", "is not an address")

@@ -13,7 +13,7 @@ import pillow_heif
 from PIL import AvifImagePlugin, Image
 
 from app.media.image_size import ORIENTATION
-from app.media.pictures import opened
+from app.media.pictures import opened, with_eight_bits
 
 FORMATS = {"image/heic": "HEIF", "image/avif": "AVIF"}
 QUALITY = 90
@@ -45,6 +45,7 @@ def _written(image: Image.Image) -> Converted:
     if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() != (255, 255):
         image.save(file, "WEBP", quality=QUALITY, method=2, **kept)
         return Converted(file.getvalue(), "image/webp")
+    image = with_eight_bits(image)
     opaque = image if image.mode in ("RGB", "L") else image.convert("RGB")
     opaque.save(file, "JPEG", quality=QUALITY, **kept)
     return Converted(file.getvalue(), "image/jpeg")

@@ -93,14 +93,20 @@ def _averageable(image: Image.Image) -> Image.Image:
     """Returns the image with 8 bits per channel, and with its opacity in a channel of its own. The numbers of a palette
     cannot be averaged, and neither can a colour that means "transparent".
     """
-    if image.mode.startswith("I;16"):  # Pillow would cut off every value above 255
+    image = with_eight_bits(image)
+    if _can_be_averaged(image):
+        return image
+    return image.convert("LA" if image.mode == "LA" else "RGBA")
+
+
+def with_eight_bits(image: Image.Image) -> Image.Image:
+    """Returns a grey image of 16 bits with 8 bits. Pillow would cut off every value above 255."""
+    if image.mode.startswith("I;16"):
         bits = image.tobytes("raw", "I;16B")
         return Image.frombytes("L", image.size, bits[::2])
     if image.mode in ("I", "F"):
         return image.point(lambda value: value / 256).convert("L")
-    if _can_be_averaged(image):
-        return image
-    return image.convert("LA" if image.mode == "LA" else "RGBA")
+    return image
 
 
 def _reduced(image: Image.Image) -> Image.Image:

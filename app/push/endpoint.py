@@ -110,9 +110,13 @@ def may_call(address: str, *, loopback: bool) -> bool:
 def connect_checked(host: str, port: int, timeout: float | None, *, loopback: bool) -> socket.socket:
     """Connects to the first address of ``host`` that answers.
 
-    Raises ForbiddenEndpointError if one of its addresses is forbidden, OSError if none answers.
+    Raises ForbiddenEndpointError if one of its addresses is forbidden or no name can be like this, OSError if none
+    answers.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # a part of the name is empty or longer than 63 characters
+        raise ForbiddenEndpointError("the host is not a name") from None
     allowed = [entry for entry in found if may_call(str(entry[4][0]), loopback=loopback)]
     if len(allowed) < len(found) or not allowed:
         # No push service has a private address beside public ones by mistake, so the whole name is refused.

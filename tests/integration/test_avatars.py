@@ -120,8 +120,12 @@ def test_picture_is_fetched_once_across_redirects(
         (302, b"", "/a"),
         (302, b"", "http://10.0.0.1/a"),
         (302, b"", "file:///etc/passwd"),
+        (302, b"", "https://a..example/"),
+        (302, b"", f"https://{'a' * 64}.example/"),
+        (302, b"", "https://[x/"),
+        (302, b"", "//a]b/"),
     ],
-    ids=["missing", "html", "damaged", "large", "loop", "private", "file"],
+    ids=["missing", "html", "damaged", "large", "loop", "private", "file", "label", "long label", "bracket", "end"],
 )
 def test_address_without_a_picture_is_taken_from_the_user(
     engine: Engine, fetcher: AvatarFetcher, host: Host, user_id: int, answer: tuple[int, bytes, str]

@@ -117,6 +117,19 @@ def test_name_with_a_private_address_is_not_connected_to(monkeypatch: pytest.Mon
         connect_checked("rebinding.example", 443, 1.0, loopback=False)
 
 
+@pytest.mark.parametrize("host", ["a..example", f"{'a' * 64}.example", "a.example..", ".example"])
+def test_host_that_cannot_be_a_name_is_not_connected_to(host: str) -> None:
+    with pytest.raises(ForbiddenEndpointError):
+        connect_checked(host, 443, 1.0, loopback=False)
+
+
+@pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433", "017700000001", "0x7f.1", "0", "127.0.0.1."])
+def test_other_forms_of_private_addresses_are_not_connected_to(host: str) -> None:
+    """The resolver reads them as addresses, as browsers do."""
+    with pytest.raises((ForbiddenEndpointError, socket.gaierror)):
+        connect_checked(host, 443, 1.0, loopback=False)
+
+
 def test_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """DNS rebinding: a second lookup would return another address."""
     with socket.create_server(("127.0.0.1", 0)) as server:

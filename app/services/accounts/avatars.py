@@ -189,7 +189,7 @@ class AvatarFetcher:
             answer = self._session.get(address, headers=HEADERS, timeout=FETCH_SECONDS / 2)
             if answer.status_code not in (301, 302, 303, 307, 308):
                 return self._body(answer)
-            address = urljoin(address, answer.headers.get("Location", ""))
+            address = _joined(address, answer.headers.get("Location", ""))
         raise NoPictureError("too many redirects")
 
     @staticmethod
@@ -199,6 +199,14 @@ class AvatarFetcher:
         if answer.status_code != 200:
             raise NoPictureError(f"status {answer.status_code}")
         return answer.content
+
+
+def _joined(address: str, location: str) -> str:
+    """Returns where a redirect leads. Raises NoPictureError."""
+    try:
+        return urljoin(address, location)
+    except ValueError:
+        raise NoPictureError("redirects to no address") from None
 
 
 def _small_copy(original: bytes) -> bytes:

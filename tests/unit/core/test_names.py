@@ -49,6 +49,13 @@ UNSHOWN = {
     "annotation": "a\ufff9b\ufffbc",
     "accent without a letter": "\u0301",
     "pile of accents": "a" + "\u0316" * 20,
+    "pile of enclosing signs": "a" + "\u0489" * 20,
+    "pile of different marks": "a" + "\u0301\u20dd" * 10,
+    "pile of vowel signs": "क" + "\u0903\u0901" * 10,
+    "pile of marks with joiners between them": "क" + "\u0901\u200d" * 10,
+    "pile of accents with an invisible character inside": "a" + "\u0316" * 8 + "\u200b" + "\u0316" * 8,
+    "accent before the first letter": "\u0301Bob",
+    "enclosing sign before the first letter": " \u20ddBob",
     "no-break spaces": "\u00a0\u3000",
     "musical format": "a\U0001d173b",
 }
@@ -74,7 +81,23 @@ def test_composed_and_decomposed_names_are_the_same() -> None:
     assert checked_display_name(" Zoe\u0308 ") == "Zoë"
 
 
-@pytest.mark.parametrize("name", ["p\u0430ypal", "Sup\u0440ort", "\u0391dmin", "the \u0430dmin"], ids=ascii)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "p\u0430ypal",
+        "Sup\u0440ort",
+        "\u0391dmin",
+        "the \u0430dmin",
+        "g\u0585\u0585gle",
+        "\ua4eedmin",
+        "a\u15eamin",
+        "g\u2d54\u2d54gle",
+        "\U00010404bama",
+        "\u13aadmin",
+        "\U000102a0dmin",
+    ],
+    ids=ascii,
+)
 def test_words_of_lookalike_letters_are_refused(name: str) -> None:
     with pytest.raises(Invalid):
         checked_display_name(name)
@@ -109,6 +132,12 @@ def test_words_of_lookalike_letters_are_refused(name: str) -> None:
         "ᠮᠣᠩ\u180bᠭᠣᠯ",
         "ผู้ใหญ่",
         "Nguyễn Thị",
+        "അവന്\u200d",
+        "അവന്\u200d നായര്\u200d",
+        "Team ירושלים",
+        "בITט",
+        "Tokyo東京",
+        "กbข",
         "בְּרֵאשִׁ֖ית",
     ],
 )

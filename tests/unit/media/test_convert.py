@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
@@ -56,6 +57,23 @@ def test_pixels_stay_nearly_the_same(form: str) -> None:
     data = convert(written(form, quality=95), FORMS[form], max_pixels=10**6).data
     before, after = picture(*SIZE).resize((6, 4)), opened(data).convert("RGB").resize((6, 4))
     assert all(abs(a - b) < 12 for a, b in zip(before.tobytes(), after.tobytes(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("mode", "pixel"),
+    [
+        ("L;16", b"\0\x80"),
+        ("LA;16", b"\0\x80\xff\xff"),
+        ("RGB;16", b"\0\x80" * 3),
+        ("RGBA;16", b"\0\x80" * 3 + b"\xff\xff"),
+    ],
+)
+def test_picture_with_more_bits_keeps_its_brightness(mode: str, pixel: bytes) -> None:
+    file = io.BytesIO()
+    deep = pillow_heif.from_bytes(mode, SIZE, pixel * SIZE[0] * SIZE[1])
+    deep.save(file)
+    made = opened(convert(file.getvalue(), "image/heic", max_pixels=10**6).data).convert("L")
+    assert abs(made.getpixel((9, 9)) - 128) < 3  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("form", FORMS)
