@@ -113,7 +113,7 @@ class Settings:
     read_burst: int = 300
     log_max_records: int = 100_000
     log_max_bytes: int = 256 * 1024 * 1024
-    dedupe_seconds: int = 7200
+    dedupe_seconds: int = 900
     ack_wait_seconds: float = 5.0
 
     # Sessions

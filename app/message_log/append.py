@@ -51,8 +51,9 @@ class Decided(IntEnum):
     STALE = 15  # the message was read, or its id looked up, in another epoch: read or look up again
 
 
-# Flags of a message (append.lua): the host's server sends it; it begins a stream; only its sender sees it.
-BY_HOST, BEGINS_STREAM, SHADOW = 1, 2, 4
+# Flags of a message (append.lua): the host's server sends it; it begins a stream; only its sender sees it; its id was
+# looked up in Postgres.
+BY_HOST, BEGINS_STREAM, SHADOW, LOOKED_UP = 1, 2, 4, 8
 # In the place of an epoch, for a message that was read while Redis had none. No epoch has this number.
 NO_EPOCH = -1
 
@@ -71,6 +72,10 @@ class Operation(NamedTuple):
     session_id: str = ""
     id: str = ""
     epoch: int = 0
+
+
+def message_flags(by_host: bool, begins_stream: bool, shadow: bool, looked_up: bool) -> int:
+    return BY_HOST * by_host + BEGINS_STREAM * begins_stream + SHADOW * shadow + LOOKED_UP * looked_up
 
 
 def message_operand(

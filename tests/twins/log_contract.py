@@ -13,7 +13,7 @@ from app.core.errors import Conflict, ParleyError
 from app.core.kinds import Kind
 from app.core.records import MarksBody, decode_marks, unpack
 from app.message_log import keys
-from app.message_log.append import Append, AppendLimits, Decided, Decision, Operation
+from app.message_log.append import LOOKED_UP, Append, AppendLimits, Decided, Decision, Operation, message_operand
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import group_now, hydrate, is_in_redis, members_of, read_tail, role_of, set_blockers
 from app.message_log.epoch import read_epoch
@@ -95,6 +95,18 @@ class LogContract:
         assert log.drain() == 1
         assert log.send(ANN, "a") == (Decided.STORED, *first[1:])
         assert log.drain() == 0
+
+    def test_message_that_outlived_its_dedupe_mark_is_not_accepted_twice(self, log: Log) -> None:
+        first = log.send(ANN, "a")
+        log.send(ANN, "b")
+        log.redis.delete(keys.dedupe_mark(PAIR, "a"))
+        again = message(ANN, "a")._replace(what=message_operand("a", flags=LOOKED_UP), id="a")
+        assert log.append([again]) == [(Decided.PENDING, *first[1:])]
+        (stolen,) = log.append([again._replace(user_id=BEN)])
+        assert stolen[0] == Decided.ID_CONFLICT
+        (new,) = log.append([message(ANN, "c")._replace(what=message_operand("c", flags=LOOKED_UP), id="c")])
+        assert new[:2] == (Decided.DONE, 3)
+        assert [log.redis.ttl(keys.dedupe_mark(PAIR, id_)) > ROOM.dedupe_seconds for id_ in "bc"] == [False, True]
 
     def test_freed_id_is_accepted_again(self, log: Log) -> None:
         log.send(ANN, "a")

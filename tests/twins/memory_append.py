@@ -12,7 +12,7 @@ from typing import Any
 from app.core.kinds import Kind
 from app.core.records import pack, unpack
 from app.message_log import keys as names
-from app.message_log.append import Decided
+from app.message_log.append import LOOKED_UP, Decided
 
 LARGE = 100
 Result = list[int]
@@ -147,11 +147,13 @@ def append_one(w: Writer, c: _Conversation, kind: int, user: int, what: Any, ind
     return _move_mark(w, c, kind, user, what, index)
 
 
-def _add_message(w: Writer, c: _Conversation, user: int, id_: str, index: int) -> Result:
+def _add_message(w: Writer, c: _Conversation, user: int, what: Any, index: int) -> Result:
     if w.is_stale:
         return [Decided.STALE]
+    id_, _, flags = (what, None, 0) if isinstance(what, str) else what
+    assert flags in (0, LOOKED_UP), "the twin knows no other flag"
     key = names.dedupe_mark(c.id, id_)
-    before = w.redis.get(key)
+    before = w.redis.get(key) or (_mark_of_waiting(w, c, id_) if flags else None)
     if before is not None:
         seq, version, ms, sender = map(int, before.split(b":"))
         if sender != user:
@@ -161,10 +163,19 @@ def _add_message(w: Writer, c: _Conversation, user: int, id_: str, index: int) -
         return [Decided.FORBIDDEN]
     if not w.has_room(index):
         return [Decided.FULL]
-    w.redis.set(key, f"{c.seq + 1}:{w.version + 1}:{w.now_ms}:{user}", ex=w.dedupe_seconds)
+    seconds = 7200 if flags else w.dedupe_seconds
+    w.redis.set(key, f"{c.seq + 1}:{w.version + 1}:{w.now_ms}:{user}", ex=seconds)
     c.seq += 1
     to = c.audience(user)
     return w.log(c, Kind.MESSAGE if to is c.members else Kind.BLOCKED_MESSAGE, c.seq, w.ends[index], to)
+
+
+def _mark_of_waiting(w: Writer, c: _Conversation, id_: str) -> bytes | None:
+    for packed in w.redis.lrange(names.tail(c.id), 0, -1):
+        kind, _, seq, version, ms, user, its_id, *_ = unpack(packed)
+        if kind in (Kind.MESSAGE, Kind.BLOCKED_MESSAGE) and its_id == id_:
+            return b"%d:%d:%d:%d" % (seq, version, ms, user)
+    return None
 
 
 def _move_mark(w: Writer, c: _Conversation, kind: int, user: int, seq: int, index: int) -> Result:

@@ -91,6 +91,13 @@ class MemoryRedis:
     def expire(self, name: Any, seconds: int) -> int:
         return self.pexpire(name, seconds * 1000)
 
+    def ttl(self, name: Any) -> int:
+        self.called("ttl")
+        if self._find(name) is None:
+            return -2
+        ends = self._expiry.get(encode(name))
+        return -1 if ends is None else round(ends - self._clock())
+
     def exists(self, name: Any) -> int:
         self.called("exists")
         return int(self._find(name) is not None)

@@ -165,6 +165,27 @@ def test_live_chat_goes_on_while_postgres_is_down() -> None:
 
 
 @in_own_hub
+def test_message_that_waits_longer_than_its_dedupe_mark_is_accepted_once() -> None:
+    with memory_gateway() as gateway:
+        with_conversations(gateway)
+        replies = Replies()
+        send(gateway, replies, "warm")
+        gateway.work_until(lambda: len(replies) == 1)
+        gateway.engine.down = True
+        send(gateway, replies, "first", OLD_ID)
+        gateway.work_until(lambda: gateway.redis.xlen(keys.LOG) == 1)
+        gateway.redis.delete(keys.dedupe_mark(PAIR, OLD_ID))
+        send(gateway, replies, "again", OLD_ID)
+        send(gateway, replies, "next")
+        gateway.work_until(lambda: gateway.redis.xlen(keys.LOG) == 2)
+        gateway.engine.down = False
+        gateway.work_until(lambda: len(replies) == 4)
+        acks = {name: ack for name, ack, _ in replies.all}
+        assert acks["again"] == acks["first"]
+        assert stored_texts(gateway) == ["warm", "first", "next"]
+
+
+@in_own_hub
 def test_cold_conversation_is_overloaded_while_postgres_is_down() -> None:
     with memory_gateway() as gateway:
         with_conversations(gateway)

@@ -4,8 +4,9 @@
 -- ARGV 6: four numbers or strings per operation, one after the other:
 --     1, conversation, sender, id     a message; {id, quoted} if it quotes a message (log.lua); {id, quoted or false, flags}
 --                                     with flag 1 if the host's server sends it (no right of the sender is checked, and HOST
---                                     may send), flag 2 if it begins a stream (stream.lua), and flag 4 if only its sender
---                                     sees it, who has a shadow suspension;
+--                                     may send), flag 2 if it begins a stream (stream.lua), flag 4 if only its sender
+--                                     sees it, who has a shadow suspension, and flag 8 if the id was looked up in Postgres,
+--                                     because its dedupe mark may have expired;
 --                                     {id, false, 1, ms} if it is imported: it was sent at ms, and no block hides it
 --     2, conversation, user, seq      delivered, up to and including seq
 --     3, conversation, user, seq      read, up to and including seq
@@ -30,7 +31,7 @@
 local ID_CONFLICT = 3
 local DONE, UNKNOWN, NOT_A_MEMBER, FULL, UNCHANGED, UNCHANGED_PENDING, FORBIDDEN, DEFER = 0, 4, 5, 6, 7, 8, 9, 13
 local STALE, READ_ONLY = 15, 16
-local FROM_HOST, BEGINS_STREAM, SHADOW = 1, 2, 4  -- flags of a message
+local FROM_HOST, BEGINS_STREAM, SHADOW, LOOKED_UP = 1, 2, 4, 8  -- flags of a message
 local looked_up = tonumber(ARGV[#ARGV])
 
 -- Returns the number of the result if the sender may not write here, or nil.
@@ -59,12 +60,24 @@ local function has_flag(what, flag)
   return type(what) == 'table' and math.floor((what[3] or 0) / flag) % 2 == 1
 end
 
+-- Returns the dedupe mark of a message that is not in Postgres yet and has this id, or nil. While Postgres is away for
+-- long, the message outlives its mark.
+local function mark_of_waiting(c, id)
+  local tail = call('LRANGE', c.tail, 0, -1)
+  for i = 1, #tail do
+    local r = unpack_msg(tail[i])
+    local adds = r[1] == KIND_MESSAGE or r[1] == KIND_BLOCKED_MESSAGE or r[1] == KIND_SHADOW_MESSAGE
+    if adds and r[7] == id then return format('%d:%.0f:%.0f:%d', r[3], r[4], r[5], r[6]) end
+  end
+end
+
 local function add_message(c, sender, what, index)
   if looked_up ~= 0 and looked_up ~= epoch then return answer(STALE) end
-  local id, quoted, from_host, begins_stream, shadow, ms = what, nil, false, false, false, nil
+  local id, quoted, from_host, begins_stream, shadow, was_looked_up, ms = what, nil, false, false, false, false, nil
   if type(what) == 'table' then
     id, quoted, ms = what[1], what[2] or nil, what[4]
-    from_host, begins_stream, shadow = has_flag(what, FROM_HOST), has_flag(what, BEGINS_STREAM), has_flag(what, SHADOW)
+    from_host, begins_stream = has_flag(what, FROM_HOST), has_flag(what, BEGINS_STREAM)
+    shadow, was_looked_up = has_flag(what, SHADOW), has_flag(what, LOOKED_UP)
   end
   local key, refused = c.marks .. id, not from_host and refusal_of(c, sender)
   if refused or not has_room(index) then
@@ -74,7 +87,10 @@ local function add_message(c, sender, what, index)
   end
   -- Appends name a stream only by its id, so no second one may have it.
   if begins_stream and call('EXISTS', key) == 0 and call('EXISTS', prefix .. 'sid:' .. id) == 1 then return answer(ID_CONFLICT) end
-  local before = call('SET', key, next_mark(c, sender, ms), 'NX', 'GET', 'EX', ARGV[4])
+  local waiting = was_looked_up and call('EXISTS', key) == 0 and mark_of_waiting(c, id)
+  if waiting then return sent_before(waiting, sender) end
+  local seconds = was_looked_up and LONG_SECONDS or ARGV[4]
+  local before = call('SET', key, next_mark(c, sender, ms), 'NX', 'GET', 'EX', seconds)
   if before then return sent_before(before, sender) end
   c.seq = c.seq + 1
   local to = ms and c.members or audience(c, sender)

@@ -126,11 +126,11 @@ local function change_message(c, kind, user, what, index)
   end
   if PINS[kind] and group.kind == 'group' and rank_of(group, user) < ADMIN then return answer(FORBIDDEN) end
   if not has_room(index) then return answer(FULL) end
-  if kind == KIND_DELETED then call('SET', gone, 1, 'EX', ARGV[4]) end
+  if kind == KIND_DELETED then call('SET', gone, 1, 'EX', LONG_SECONDS) end
   log(c, kind, seq, index, PRIVATE[kind] and {user} or who_sees(c, user, seq, what[6]), what[4] or nil)
-  if kind == KIND_EDITED then call('SET', last_edit(c, seq), sent, 'EX', ARGV[4]) end
+  if kind == KIND_EDITED then call('SET', last_edit(c, seq), sent, 'EX', LONG_SECONDS) end
   if kind == KIND_EDITED or kind == KIND_PINNED then
-    call('SET', prefix .. 'e:' .. format('%d:%d', c.id, seq), format('%.0f', version), 'EX', ARGV[4])
+    call('SET', prefix .. 'e:' .. format('%d:%d', c.id, seq), format('%.0f', version), 'EX', LONG_SECONDS)
   end
 end
 

@@ -22,6 +22,7 @@ epoch = tonumber(string.match(epoch, '^%d+'))
 local FIRST_END = 7
 local HOST = 0  -- the user of records by the host's server
 local REFRESH_SECONDS = 3600
+local LONG_SECONDS = 7200  -- marks of changes, and of ids that prove nothing by their time, live this long
 local ROUTES_CACHED_ABOVE, ROUTES_SECONDS = 32, 3600
 local LARGE = 100  -- more members make a conversation large
 local INDEXED, NO_LIST = 221, '\221\0\0\0\0'  -- the first byte of a list of members that large.lua has indexed; an empty one

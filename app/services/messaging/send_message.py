@@ -19,7 +19,7 @@ from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
 from app.core.kinds import Kind
 from app.core.records import MessageBody, encode_body
-from app.message_log.append import BEGINS_STREAM, BY_HOST, SHADOW, Decided, Decision, Operation, message_operand
+from app.message_log.append import Decided, Decision, Operation, message_flags, message_operand
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
 from app.services.messaging.before_send import HookQueue
@@ -138,6 +138,7 @@ class _Sending:
         "command",
         "conversation_id",
         "id",
+        "id_is_new",
         "looked_up",
         "outcome",
         "references",
@@ -165,7 +166,7 @@ class _Sending:
         self.user_id, self.session_id = user_id, session_id
         self.command, self.outcome = command, outcome
         self.looked_up = self.retries = 0
-        self.references = NO_REFERENCES
+        self.id_is_new, self.references = False, NO_REFERENCES
         self.conversation_id = command.conversation_id or 0  # 0: not known yet
         self.id = command.id.lower() if command.id is not None else make_uuid7(now_ms())
 
@@ -197,7 +198,9 @@ class _Sending:
         """
         now = now_ms()
         self.looked_up = self.sender.epoch.number
-        return surely_new(self.id, now_ms=now, marks_since_ms=self.sender.epoch.dedupe_complete_since_ms(now))
+        since = self.sender.epoch.dedupe_complete_since_ms(now)
+        self.id_is_new = surely_new(self.id, now_ms=now, marks_since_ms=since)
+        return self.id_is_new
 
     def prepare_and_submit(self, submitted: Callable[[], None] | None) -> None:
         try:
@@ -227,8 +230,8 @@ class _Sending:
             self.outcome(self.ack(earlier.seq, earlier.sent_ms), None)
 
     def find_stored(self) -> ExistingMessage | None:
-        """Returns the message that Postgres has under this id. While Postgres is down, live chat goes on without this
-        check: the drain catches a reused id when it stores the message (services/drain/store_log.py).
+        """Returns the message that Postgres has under this id; append.lua finds one that is not stored yet. While
+        Postgres is down, live chat goes on without this check: the drain catches a reused id (drain/store_log.py).
         """
         if self.is_new():
             return None
@@ -247,7 +250,7 @@ class _Sending:
     def append(self) -> None:
         body, quoted = self.body(), self.references.quoted
         shadow = not self.by_host and self.sender.is_shadowed(self.user_id)
-        flags = BY_HOST * self.by_host + BEGINS_STREAM * (body.streaming is True) + SHADOW * shadow
+        flags = message_flags(self.by_host, body.streaming is True, shadow, not self.id_is_new)
         what = message_operand(self.id, None if quoted is None else quoted.operand(body), flags)
         ids = self.conversation_id, self.user_id
         operation = Operation(Kind.MESSAGE, *ids, what, encode_body(body), self.session_id, self.id, self.looked_up)
