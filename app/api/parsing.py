@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Response, after_this_request, has_request_context, request
+from flask import Response, after_this_request, g, has_request_context, request
 
 from app.container import current_container
 from app.core.errors import UnsupportedMedia
@@ -37,19 +37,23 @@ def parse_body(kind: type[T], *, optional: bool = False, allow_nul: bool = False
 def decode_json(raw: bytes, kind: type[T], *, allow_nul: bool = False) -> T:
     value, unknown = decode_noting(raw, kind, BODY)
     if unknown:
-        _note_ignored(unknown)
+        note_ignored(unknown)
     # Postgres cannot store NUL in text. JSON can contain it only as an escape, so most bodies need no second check.
     if b"\\u0000" in raw and not allow_nul:
         refuse_nul(msgspec.to_builtins(value), BODY)
     return value
 
 
-def _note_ignored(names: Sequence[str]) -> None:
+def note_ignored(names: Sequence[str]) -> None:
+    """Adds unknown fields to the answer of this request. Raises Invalid with STRICT_REQUESTS."""
     if not has_request_context():
         return
     if current_container().settings.strict_requests:
         raise refusal_of(names)
-    after_this_request(partial(_with_ignored, names))
+    noted: list[str] = g.setdefault("ignored", [])
+    if not noted:
+        after_this_request(partial(_with_ignored, noted))
+    noted += names
 
 
 def _with_ignored(names: Sequence[str], response: Response) -> Response:

@@ -54,10 +54,14 @@ class HostSend(Struct, rename="camel", frozen=True):
         return command
 
 
+# Any JSON, so that a message of a wrong type is refused like any other wrong one.
+_Item = Annotated[Any, Meta(extra_json_schema={"type": "object"})]
+
+
 class HostBatch(Struct, frozen=True):
     """Each message is a body of ``POST /messages``. One that is wrong does not stop the others."""
 
-    messages: Annotated[list[dict[str, Any]], Meta(max_length=MAX_BATCH)]
+    messages: Annotated[list[_Item], Meta(max_length=MAX_BATCH)]
 
 
 class BatchResults(Answer, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.conftest import Connect, MakeRest
 from tests.contract.expect import refused
-from tests.support.clients import Account, RestClient, WsClient, register
+from tests.support.clients import Account, HostClient, RestClient, WsClient, register
 from tests.support.processes import Stack
 
 MORE = {"colour": "red", "nested": {"a": 1}}
@@ -89,6 +89,20 @@ def test_problem_names_what_was_ignored(rest: MakeRest, made: int, ann: Account)
 def test_answer_without_a_body_stays_without_one(rest: MakeRest, made: int, ann: Account) -> None:
     response = rest(ann).request("POST", f"/conversations/{made}/typing", json={"typing": True, "colour": 1})
     assert (response.status_code, response.content) == (204, b"")
+
+
+def test_fields_of_messages_in_a_batch_are_named(host: HostClient, room: str) -> None:
+    message = {"conversation": room, "message": "x"}
+    body = {"messages": [message, {**message, "colour": 1}, {"message": "nowhere", "size": 2}], "sort": 3}
+    answer = host.answer("POST", "/messages/batch", json=body)
+    assert sorted(answer["ignored"]) == ["messages[1].colour", "messages[2].size", "sort"]
+    assert [one.get("status") for one in answer["results"]] == ["stored", "stored", 422]
+
+
+def test_message_of_another_type_in_a_batch_is_refused_alone(host: HostClient, room: str) -> None:
+    message = {"conversation": room, "message": "x"}
+    results = host.answer("POST", "/messages/batch", json={"messages": [message, 5, None, [], message]})["results"]
+    assert [one.get("code", "stored") for one in results] == ["stored", "invalid", "invalid", "invalid", "stored"]
 
 
 @pytest.fixture

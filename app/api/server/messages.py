@@ -10,12 +10,13 @@ from msgspec import Meta, Struct
 
 from app.api.changes import ack_response, carry_out, sent_answer, sent_response
 from app.api.message_changes import checked
-from app.api.parsing import json_response, parse_body, parse_query
+from app.api.parsing import json_response, note_ignored, parse_body, parse_query
 from app.api.server.caller import allow_batch, require_scope
 from app.container import current_container, current_gateway
 from app.core.commands import EditMessage, ExternalId
 from app.core.errors import Invalid, ParleyError
 from app.core.host_messages import HostBatch, HostEdit, HostSend
+from app.core.unknown_fields import take_unknown
 from app.gateway.submit_in_order import Begin, submit_in_order
 from app.services.host.read_messages import HostReader
 from app.services.host.references import conversation_of
@@ -52,7 +53,9 @@ def send() -> Response:
 def send_many() -> Response:
     require_scope("messages")
     allow_batch()
-    prepared = _preparer().prepare_many(parse_body(HostBatch, allow_nul=True).messages)
+    messages = parse_body(HostBatch, allow_nul=True).messages
+    _note_unknown(messages)
+    prepared = _preparer().prepare_many(messages)
     sends = [one for one in prepared if isinstance(one, HostMessage)]
     results = iter(submit_in_order(list(map(_begin, sends)), current_container().settings.ack_wait_seconds))
     answers = [one.as_problem() if isinstance(one, ParleyError) else _answer(one, next(results)) for one in prepared]
@@ -87,6 +90,15 @@ def history(external_id: str) -> Response:
         raise Invalid.field("before", "cannot be combined with after")
     found = conversation_of(external_id, engine=current_container().engine)
     return json_response(_reader().history(found.id, query.before, query.after, query.limit))
+
+
+def _note_unknown(messages: list[Any]) -> None:
+    """Removes the fields that messages do not have, and names them like ``messages[2].colour``. Raises Invalid with
+    STRICT_REQUESTS.
+    """
+    names = [f"messages[{at}].{name}" for at, one in enumerate(messages) for name in take_unknown(one, HostSend)]
+    if names:
+        note_ignored(names)
 
 
 def _place() -> int | None:

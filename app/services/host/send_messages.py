@@ -49,7 +49,7 @@ class MessagePreparer:
             raise prepared
         return prepared
 
-    def prepare_many(self, items: Sequence[dict[str, Any]]) -> list[HostMessage | ParleyError]:
+    def prepare_many(self, items: Sequence[Any]) -> list[HostMessage | ParleyError]:
         """Returns each message, or the error that refuses it. Looks up the ids of all messages at once. Raises
         Overloaded.
         """
@@ -87,7 +87,7 @@ class MessagePreparer:
         return HostMessage(sender_id, command, wanted.silent is True)
 
 
-def _decoded(item: dict[str, Any]) -> HostSend | ParleyError:
+def _decoded(item: Any) -> HostSend | ParleyError:
     try:
         refuse_nul(item, "message")
         return convert(item, HostSend)
