@@ -30,6 +30,7 @@ from app.api import (
     metrics,
     own_views,
     page,
+    path_ids,
     push,
     reports,
     requests,
@@ -69,6 +70,7 @@ def build_app(settings: Settings | None = None, *, configure_logging: bool = Tru
     app.url_map.merge_slashes = False  # a path with "//" is not found, instead of a redirect that no document names
     app.extensions["parley"] = container = build_web_container(settings)
     trust_proxies(app, settings.trusted_proxies)
+    path_ids.install(app)
     server_paths.install(app)
     install_error_handlers(app)
     jwt_manager.install(app, settings)

@@ -10,7 +10,6 @@ from typing import cast
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Engine
 
-from app.core.commands import MAX_SAFE_INTEGER
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.host_events import event_id, number_of
 from app.core.times import rfc3339
@@ -78,7 +77,6 @@ class Webhooks:
         """A webhook that is switched on is tried at once. Raises Invalid."""
         if isinstance(patch.url, str):
             self._check_address(patch.url)
-        _check_id(webhook_id)
         types = patch.types if isinstance(patch.types, UnsetType) or patch.types is None else checked_types(patch.types)
         with writing(self._engine) as conn:
             changed = store.change_webhook(
@@ -95,7 +93,6 @@ class Webhooks:
 
     def delete(self, webhook_id: int, *, server_key: str) -> None:
         """Pending deliveries are dropped."""
-        _check_id(webhook_id)
         with writing(self._engine) as conn:
             if not store.delete_webhook(conn, webhook_id):
                 raise NotFound("No such webhook.")
@@ -103,7 +100,6 @@ class Webhooks:
 
     def deliveries(self, webhook_id: int, state: str | None, cursor: str | None, limit: int) -> DeliveryList:
         """Returns a page of the deliveries, newest first. Raises Invalid for a malformed cursor."""
-        _check_id(webhook_id)
         before = store.NEWEST if cursor is None else checked_position(cursor, "cursor")
         with reading(self._engine) as conn:
             _require(store.get_webhook(conn, webhook_id))
@@ -118,7 +114,6 @@ class Webhooks:
         """Delivers the events after ``after`` again, as far as the feed goes back. Returns False if there are too many
         deliveries for one call; then, call it again. Raises Invalid unless ``after`` is the id of an event.
         """
-        _check_id(webhook_id)
         position = checked_position(after, "after")
         with reading(self._engine) as conn:
             _require(store.get_webhook(conn, webhook_id))
@@ -141,11 +136,6 @@ def checked_position(text: str, field: str) -> int:
     if number is None:
         raise Invalid.field(field, "is not the id of an event")
     return number
-
-
-def _check_id(webhook_id: int) -> None:
-    if webhook_id > MAX_SAFE_INTEGER:  # Postgres would not take it
-        raise NotFound("No such webhook.")
 
 
 def _require(webhook: StoredWebhook | None) -> None:
