@@ -42,7 +42,7 @@ check: venv ## Check format, lint, types, import contracts and texts
 format: venv ## Format the code and write client/types/
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/python -m dev.declarations
 
-bench: venv ## Measure Parley and a Flask-SocketIO server in one run
+bench: venv ## Measure Parley and two Socket.IO servers (Flask, Node) in one run
 	@$(BIN)/python -m bench.run $(ARGS)
 
 # The faults that need no crowd: docs/reliability.md says which one is where.

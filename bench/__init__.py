@@ -1,1 +1,1 @@
-"""`make bench`: measures Parley and the peer on the same machine, in the same run. See bench/README.md."""
+"""`make bench`: measures Parley and two peers on the same machine, in the same run. See bench/README.md."""

@@ -1,4 +1,4 @@
-"""The table of both systems, with each ratio beside its target."""
+"""The table of all systems, with each ratio beside its target."""
 
 from __future__ import annotations
 
@@ -29,11 +29,18 @@ def figure(system: str, scenario: str, name: str) -> Pick:
     return lambda results: float(results[system][scenario][name])
 
 
-def both(what: str, name: str, must: float, goal: float | None, better: str = "<", form: str = "{:,.0f}") -> Row:
+def both(what: str, name: str, must: float | None, goal: float | None, better: str = "<", form: str = "{:,.0f}") -> Row:
     """Compares our figure with the peer's. ``what`` starts with the scenario."""
     scenario, _, title = what.partition(": ")
     ours, peers = figure("parley", scenario, name), figure("peer", scenario, name)
     return Row(scenario, title, ours, peers, must, goal, better, form)
+
+
+def beside_node(what: str, name: str, must: float | None, better: str = "<", form: str = "{:,.0f}") -> Row:
+    """Compares our figure with that of Socket.IO on Node."""
+    scenario, _, title = what.partition(": ")
+    ours, nodes = figure("parley", scenario, name), figure("node", scenario, name)
+    return Row(scenario, f"{title}, against Node", ours, nodes, must, None, better, form)
 
 
 def own(what: str, name: str, of: tuple[str, str], must: float, better: str = "<", form: str = "{:,.0f}") -> Row:
@@ -54,6 +61,13 @@ def _on_two_whole_cores(figures: dict[str, Any]) -> float:
 
 
 ROWS = [
+    both("growth pairs: 1,000 pairs: durable messages/s", "messages_per_second", 8, 13, ">"),
+    beside_node("growth pairs: 1,000 pairs: durable messages/s", "messages_per_second", 1, ">"),
+    beside_node("growth pairs: 1,000 pairs: stack CPU µs per message", "cpu_us", 1),
+    both("P1: MiB of the whole stack at rest, 50 sessions", "base_stack_mib", None, None),
+    beside_node("P1: MiB of the whole stack at rest, 50 sessions", "base_stack_mib", None),
+    both("P1: CPU µs of a join, 2,000 sessions", "connect_cpu_us_2000", None, None),
+    beside_node("P1: CPU µs of a join, 2,000 sessions", "connect_cpu_us_2000", None),
     both("P1: KiB per idle session, 2,000", "kib_per_socket_2000", 0.5, 0.35, form="{:.1f}"),
     own(
         "P1: – at 10,000, against ours at 2,000",
@@ -68,10 +82,14 @@ ROWS = [
     both("P2: send → receive p99 ms", "receive_p99_ms", 1, None, form="{:.1f}"),
     own("P2 sse: stack CPU µs, against our WebSocket", "cpu_us", ("P2", "cpu_us"), 1.3),
     own("P2 longpoll: stack CPU µs, against our WebSocket", "cpu_us", ("P2", "cpu_us"), 2.5),
+    beside_node("P2: durable messages/s", "messages_per_second", 1, ">"),
+    beside_node("P2: stack CPU µs per message", "cpu_us", 1),
     both("P3: send → receive p50 ms", "receive_p50_ms", 0.5, 0.35, form="{:.2f}"),
     both("P3: send → receive p99 ms", "receive_p99_ms", 0.5, 0.3, form="{:.2f}"),
     both("P3: send → stored ack p99 ms", "ack_p99_ms", 2, 1, form="{:.2f}"),
     both("P3: stack CPU µs per message", "cpu_us", 0.8, 0.5),
+    beside_node("P3: stack CPU µs per message", "cpu_us", 0.92),
+    beside_node("P4: group of 500: stack CPU µs per delivery", "cpu_us", 0.62, form="{:.1f}"),
     both("P4: group of 500: stack CPU µs per delivery", "cpu_us", 0.4, 0.25, form="{:.1f}"),
     both("P4: send → receive p50 ms", "receive_p50_ms", 1, None, form="{:.1f}"),
     both("P4: send → receive p99 ms", "receive_p99_ms", 0.5, None, form="{:.1f}"),

@@ -1,4 +1,4 @@
-"""``python -m bench.run``: measures Parley and the peer in one run and prints one table. See bench/README.md."""
+"""``python -m bench.run``: measures Parley and two peers in one run and prints one table. See bench/README.md."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bench import scenarios
 from bench.group_scenarios import group_chat, large_group
 from bench.loop import BenchError
 from bench.machine import core_speed, cores, describe
+from bench.node_peer import SocketIoNode
 from bench.procfs import cpu_seconds
 from bench.profile import Profiler
 from bench.reading import reading
@@ -33,9 +34,9 @@ USERS = 10_100
 IDLE_CORE, IDLE_WITHIN_SECONDS = 0.06, 30.0
 STORM_FIRST_USER = 5_000  # higher than all users of P2, P3, groups and growth
 READING_FIRST_USER = 9_000
-SYSTEMS: dict[str, type[System]] = {"peer": FlaskSocketIo, "parley": Parley}
-SCENARIOS = ["P1", "P2", "P3", "P4", "P5", "P2 sse", "P2 longpoll", "growth pairs", "P7", "P6", "growth web"]
-ONLY_PARLEY = SCENARIOS[5:]
+SYSTEMS: dict[str, type[System]] = {"peer": FlaskSocketIo, "node": SocketIoNode, "parley": Parley}
+SCENARIOS = ["P1", "P2", "P3", "P4", "P5", "growth pairs", "P2 sse", "P2 longpoll", "P7", "P6", "growth web"]
+ONLY_PARLEY = SCENARIOS[6:]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -77,9 +78,9 @@ def jobs(options: argparse.Namespace) -> dict[str, Callable[[System], Figures]]:
         "P2": lambda system: scenarios.throughput(system, seconds, pairs, outstanding),
         "P3": lambda system: scenarios.steady(system, seconds, pairs),
         "P4": lambda system: group_chat(system, min(seconds, 10), min(seconds, 5)),
+        "growth pairs": lambda system: scenarios.throughput(system, seconds, 1_000, 200),
         "P2 sse": lambda system: scenarios.throughput(system, seconds, pairs, outstanding, "sse"),
         "P2 longpoll": lambda system: scenarios.throughput(system, seconds, pairs, outstanding, "longpoll"),
-        "growth pairs": lambda system: scenarios.throughput(system, seconds, 1_000, 200),
         "P7": lambda system: large_group(system, min(seconds, 10)),
         "P6": lambda system: reading(system, seconds, READING_FIRST_USER),
     }
@@ -166,14 +167,13 @@ def save(run: Run, rounds: list[Results], rows: list[dict[str, Any]]) -> Path:
 
 
 def warn_of_drift(results: Results) -> None:
-    """Prints a warning if the machine was not equally fast for both systems, because then the ratios are not fair."""
-    for scenario, peers in results.get("peer", {}).items():
-        ours = results.get("parley", {}).get(scenario)
-        if ours is None:
-            continue
-        drift = ours["core_speed"] / peers["core_speed"]
-        if abs(drift - 1) > 0.15:
-            print(f"{scenario}: the core was {drift:.2f}× as fast for Parley as for the peer. Measure again.")
+    """Prints a warning if the machine was not equally fast for all systems, because then the ratios are not fair."""
+    for name in ("peer", "node"):
+        for scenario, peers in results.get(name, {}).items():
+            ours = results.get("parley", {}).get(scenario)
+            drift = ours["core_speed"] / peers["core_speed"] if ours else 1.0
+            if abs(drift - 1) > 0.15:
+                print(f"{scenario}: the core was {drift:.2f}× as fast for Parley as for {name}. Measure again.")
 
 
 def main() -> int:

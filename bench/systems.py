@@ -65,7 +65,7 @@ class FlaskSocketIo(System):
     def start(self, users: int) -> None:
         python, here = peer_python(), ROOT / "bench" / "peers" / "flask_socketio"
         self.database_url = self.stack.start_postgres()
-        env = _clean_env() | {
+        env = clean_env() | {
             "DATABASE_URL": self.database_url.replace("postgresql://", "postgresql+psycopg://"),
             "REDIS_URL": self.stack.start_redis(append_only=False),
             "SECRET_KEY": SECRET,
@@ -98,7 +98,7 @@ class Parley(System):
     def start(self, users: int) -> None:
         self.database_url = self.stack.start_postgres()
         self.redis_url = self.stack.start_redis(append_only=True)
-        env = _clean_env() | {
+        env = clean_env() | {
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "SECRET_KEY": SECRET,
@@ -146,7 +146,7 @@ def read_procfile(path: Path) -> dict[str, str]:
     return {name.strip(): command.strip() for name, _, command in lines}
 
 
-def _clean_env() -> dict[str, str]:
+def clean_env() -> dict[str, str]:
     """Returns our environment without variables that configure the systems; this interpreter's programs come first."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
     kept["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
