@@ -83,7 +83,9 @@ class Settings:
     audit_days: float = 90.0  # how long acts that matter for security are kept (app/core/audit.py)
     account_deletion: str = "keep"  # or "erase": the messages of a deleted account
 
-    # Pools
+    # Stores
+    database_replica_url: str = field(default="", repr=False)  # answers history, searches, old pages and exports
+    replica_max_lag_seconds: float = 0.2  # reads wait this long for the replica; then the primary answers
     db_pool_size: int = 5
     db_timeout_seconds: float = 5.0
     db_prepared_statements: bool = True  # off behind a pooler that does not support them (pgbouncer before 1.21)
@@ -222,6 +224,7 @@ class Settings:
         values: dict[str, object] = {
             "app_env": app_env,
             "database_url": normalise_database_url(urls["DATABASE_URL"]),
+            "database_replica_url": normalise_database_url(env.get("DATABASE_REPLICA_URL", "").strip()),
             "redis_url": urls["REDIS_URL"],
             "broker_url": env.get("CELERY_BROKER_URL", "").strip() or urls["REDIS_URL"],
             "secret_key": env.get("SECRET_KEY", ""),
@@ -258,14 +261,14 @@ def variable_of(name: str) -> str:
 
 def check_settings(settings: Settings) -> None:
     """Raises ConfigError if settings contradict each other or are unsafe in production."""
-    problems = list(problems_between(settings))
-    if problems:
+    if problems := list(problems_between(settings)):
         raise ConfigError(*problems)
 
 
 def problems_between(settings: Settings) -> Iterator[str]:
-    if settings.external_users and not (settings.jwt_issuer and settings.jwt_audience):
-        yield "Set JWT_ISSUER and JWT_AUDIENCE as well: an external user service is configured."
+    replica = settings.database_url, settings.database_replica_url, settings.replica_max_lag_seconds
+    yield from config_checks.replica_problems(*replica)
+    yield from config_checks.issuer_problems(settings.external_users, settings.jwt_issuer, settings.jwt_audience)
     sources = settings.jwt_jwks_url, settings.jwt_public_key, settings.jwt_shared_secret
     yield from config_checks.token_source_problems(*sources)
     secret, issuer = settings.jwt_shared_secret, settings.jwt_issuer

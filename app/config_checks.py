@@ -48,10 +48,11 @@ CHOICES = {
 }
 
 _MAIL_URL = re.compile(r"smtps?://([^@/\s]+@)?[^@:/\s]+(:\d{1,5})?/?|file:///\S+")
-_CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 _HEADER_TEXT = re.compile(r"[!-~]+")
 _HOOK_URL = re.compile(r"https?://[^/\s?#@]+([/?][^\s#]*)?")
 MAX_HOOK_SECONDS = 10
+MAX_LAG_SECONDS = 2
+_CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
 
 
@@ -75,12 +76,26 @@ def key_problems(key: str, keys: Sequence[str], *, production: bool) -> Iterator
             yield from _weaknesses(f"SECRET_KEYS (key {number})", one)
 
 
+def replica_problems(primary: str, replica: str, max_lag_seconds: float) -> Iterator[str]:
+    if replica and not replica.startswith("postgresql+psycopg://"):
+        yield "DATABASE_REPLICA_URL must begin with postgres:// or postgresql://."
+    elif replica and replica == primary:
+        yield "DATABASE_REPLICA_URL is the same as DATABASE_URL; set it to a replica, or leave it unset."
+    if not 0 <= max_lag_seconds <= MAX_LAG_SECONDS:
+        yield f"REPLICA_MAX_LAG_SECONDS must be 0 to {MAX_LAG_SECONDS}: readers wait that long for a replica that lags."
+
+
 def server_key_problems(key: str, *, production: bool) -> Iterator[str]:
     """Anybody who can guess the key of a host's server can act for every user."""
     if key and not _HEADER_TEXT.fullmatch(key):
         yield "SERVER_API_KEY must have only visible ASCII characters, because it travels in a header."
     elif key and (production or len(key) < MIN_KEY_CHARACTERS):
         yield from _weaknesses("SERVER_API_KEY", key)
+
+
+def issuer_problems(external_users: bool, issuer: str, audience: str) -> Iterator[str]:
+    if external_users and not (issuer and audience):
+        yield "Set JWT_ISSUER and JWT_AUDIENCE as well: an external user service is configured."
 
 
 def token_source_problems(jwks_url: str, public_key: str, shared_secret: str) -> Iterator[str]:

@@ -29,6 +29,7 @@ from app.services.metrics.readiness import Readiness
 from app.services.moderation.ask_policy import PolicyChecks
 from app.services.moderation.suspend_user import Suspensions
 from app.services.reading.directory import Directory
+from app.store.replica import StoreReads
 
 if TYPE_CHECKING:
     from app.gateway.gateway import Gateway
@@ -40,6 +41,7 @@ class Container:
 
     settings: Settings
     engine: Engine
+    store_reads: StoreReads
     redis: redis.Redis
     revoked: RevokedSessions
     directory: Directory
@@ -66,6 +68,7 @@ class Container:
         """Closes the pooled connections. The container stays usable: its parts connect again on their next use."""
         self.readiness.close()
         self.engine.dispose()
+        self.store_reads.close()
         self.redis.close()
         self.media.close()
 

@@ -40,7 +40,7 @@ def _wheel_directory() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-_BIN = _wheel_directory() / "pginstall18" / "bin"
+BIN = _wheel_directory() / "pginstall18" / "bin"
 # sun_path is 104 bytes on macOS, 108 on Linux; PostgreSQL adds "/.s.PGSQL.<port>.lock".
 _LONGEST_SOCKET_DIR = 80
 _START_SECONDS = 30.0
@@ -85,7 +85,7 @@ class EmbeddedPostgres:
         Raises StartError if it does not start.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        owner = prepare_owner(self.data_dir, _BIN / "postgres")
+        owner = prepare_owner(self.data_dir, BIN / "postgres")
         if not (self.data_dir / "PG_VERSION").exists():
             self._initdb(owner)
         _take_over(self.data_dir)
@@ -154,7 +154,7 @@ class EmbeddedPostgres:
         # The builtin provider has the same collation and case rules on every machine, independent of its locales.
         arguments = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         command = [
-            str(_BIN / "initdb"),
+            str(BIN / "initdb"),
             "-D",
             str(self.data_dir),
             "-U",
@@ -186,7 +186,7 @@ class EmbeddedPostgres:
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(_BIN / "postgres"), "-D", str(self.data_dir), *flags],
+                [str(BIN / "postgres"), "-D", str(self.data_dir), *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

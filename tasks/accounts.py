@@ -30,7 +30,9 @@ def export_user_data(export_id: str) -> None:
     """Ends with the export ``ready``. If it takes long, another task continues; after a day, the sweep marks the export
     ``failed``.
     """
-    writer = ExportWriter(container().engine, keep_seconds=EXPORT_DAYS * 86_400, stopping=stopping)
+    shared = container()
+    seconds = EXPORT_DAYS * 86_400
+    writer = ExportWriter(shared.engine, shared.store_reads, keep_seconds=seconds, stopping=stopping)
     try:
         if not writer.run(export_id):
             enqueue_export(export_id)

@@ -52,7 +52,7 @@ def search() -> Response:
         which,
         query.cursor or None,
         query.limit,
-        engine=current_container().engine,
+        store_reads=current_container().store_reads,
         directs=current_gateway().reading.directs,
     )
     return json_response(found)

@@ -38,6 +38,7 @@ from app.services.push.vapid_key import private_key
 from app.services.reading.directory import Directory
 from app.store import auth_sessions, suspensions
 from app.store.engine import create_engine, reading
+from app.store.replica import Replica, StoreReads
 from app.work_threads import WorkThreads
 
 
@@ -57,6 +58,7 @@ def build_container(settings: Settings) -> Container:
     return Container(
         settings=settings,
         engine=engine,
+        store_reads=_store_reads(settings, engine),
         redis=client,
         revoked=revoked,
         directory=Directory(engine=engine, redis=client, mode=settings.directory),
@@ -105,6 +107,7 @@ def build_web_container(settings: Settings) -> Container:
     builder = GatewayBuilder(
         settings=settings,
         engine=container.engine,
+        store_reads=container.store_reads,
         redis=container.redis,
         revoked=container.revoked,
         suspended=container.suspensions.suspended,
@@ -118,6 +121,13 @@ def build_web_container(settings: Settings) -> Container:
     gateway = builder.build()
     container.readiness.include_log(gateway.check_log)
     return replace(container, gateway=gateway)
+
+
+def _store_reads(settings: Settings, engine: Engine) -> StoreReads:
+    if not settings.database_replica_url:
+        return StoreReads(engine)
+    there = create_engine(settings, url=settings.database_replica_url)
+    return StoreReads(engine, Replica(there, engine, max_lag_seconds=settings.replica_max_lag_seconds))
 
 
 def _revoked_in_store(engine: Engine) -> dict[str, int]:

@@ -66,6 +66,7 @@ from app.services.reading.presence import PresenceReader
 from app.services.reading.show_around import AroundReader
 from app.services.reading.waiting_requests import WaitingRequests
 from app.services.reading.who_missed import who_missed
+from app.store.replica import StoreReads
 from app.store.unread import UnreadRequest
 from app.task_queue import wake_drain
 
@@ -82,6 +83,7 @@ class ServicesBuilder:
         *,
         settings: Settings,
         engine: Engine,
+        store_reads: StoreReads,
         redis: Redis,
         revoked: RevokedSessions,
         suspended: SuspendedUsers,
@@ -94,6 +96,7 @@ class ServicesBuilder:
     ) -> None:
         self._settings = settings
         self._engine = engine
+        self._store_reads = store_reads
         self._redis = redis
         self._revoked = revoked
         self._suspended = suspended
@@ -105,6 +108,7 @@ class ServicesBuilder:
         self._media_on = media_on
         self._id = keys.ROSTER_MARK + secrets.token_hex(5)
         self._activity = Activity()
+        store_reads.count_with(self._activity.count)
         self._confirmations = Confirmations()
         self._directs = DirectCache()
         self._epoch = CurrentEpoch(settings.dedupe_seconds)
@@ -188,22 +192,30 @@ class ServicesBuilder:
         )
         self._unread_messages = self._read_queue("unread messages", fetcher.fetch)
         messages = MessageFinder(**stores, directs=self._directs)
-        conversations = ConversationReader(**stores, directs=self._directs, wait_until_stored=wait_until_stored)
+        conversations = ConversationReader(
+            **stores, store_reads=self._store_reads, directs=self._directs, wait_until_stored=wait_until_stored
+        )
         self._waiting_requests = WaitingRequests(**stores, conversations=self._conversations)
         self._reading = Reading(
             directs=self._directs,
             cache=self._conversations,
             conversations=conversations,
-            around=AroundReader(engine=self._engine, conversations=conversations, messages=messages),
+            around=AroundReader(store_reads=self._store_reads, conversations=conversations, messages=messages),
             messages=messages,
             queries=MessageQueries(
                 **stores,
+                store_reads=self._store_reads,
                 directs=self._directs,
                 conversations=self._conversations,
                 messages=messages,
                 wait_until_stored=wait_until_stored,
             ),
-            media=ConversationMedia(**stores, directs=self._directs, wait_until_stored=wait_until_stored),
+            media=ConversationMedia(
+                store_reads=self._store_reads,
+                redis=self._redis,
+                directs=self._directs,
+                wait_until_stored=wait_until_stored,
+            ),
             requests=self._waiting_requests,
             presence=PresenceReader(**stores, hub=self._hub, directory=self._directory),
             fetch_unread=lambda user_id, conversation_id, limit: self._unread_messages.run(

@@ -76,15 +76,15 @@ _AVAILABILITY: WeakKeyDictionary[Engine, _Availability] = WeakKeyDictionary()
 READ_OR_ONE_STATEMENT = "AUTOCOMMIT"
 
 
-def create_engine(settings: Settings, *, timeout_seconds: float | None = None) -> Engine:
+def create_engine(settings: Settings, *, timeout_seconds: float | None = None, url: str = "") -> Engine:
     """Returns an engine that reports each failure to reach Postgres within ``timeout_seconds``.
 
     The default is ``db_timeout_seconds``. Workers pass their own value: they may wait longer for a slow commit than a
-    person waits for an answer.
+    person waits for an answer. ``url`` replaces ``database_url``.
     """
     seconds = settings.db_timeout_seconds if timeout_seconds is None else timeout_seconds
     engine = sqlalchemy_engine(
-        settings.database_url,
+        url or settings.database_url,
         pool_size=settings.db_pool_size,
         max_overflow=0,
         pool_timeout=seconds * POOL_SHARE,
@@ -164,7 +164,7 @@ def _translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, psycopg.Error) as error:
-        if _is_down(error):
+        if is_down(error):
             availability.mark_down()
             raise Overloaded("Postgres cannot be reached.", retry_after=RETRY_SECONDS) from error
         availability.mark_up()
@@ -187,7 +187,8 @@ def _availability_of(engine: Engine) -> _Availability:
     return availability
 
 
-def _is_down(error: exc.DBAPIError | psycopg.Error) -> bool:
+def is_down(error: exc.DBAPIError | psycopg.Error) -> bool:
+    """Returns whether the error shows that Postgres cannot be reached."""
     cause, state = _cause(error)
     unreachable = isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError))
     return unreachable and (state is None or state.startswith(DOWN))

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.services.metrics import deployment_risks
 from app.services.metrics.deployment_risks import find_risks
 from app.store.engine import create_engine
+from app.store.replica import StoreReads
 from dev.processes import wait_until
 from tests.conftest import StackFactory
 
@@ -41,12 +42,18 @@ def careless(redis_client: redis.Redis) -> Iterator[redis.Redis]:
 def test_a_careful_deployment_has_no_risks(redis_client: redis.Redis, engine: Engine, settings: Settings) -> None:
     redis_client.config_set("appendonly", "yes")
     assert (
-        find_risks(redis_client, engine, settings=replace(settings, app_env="production", metrics_token="secret")) == []
+        find_risks(
+            redis_client,
+            engine,
+            StoreReads(engine),
+            settings=replace(settings, app_env="production", metrics_token="secret"),
+        )
+        == []
     )
 
 
 def test_a_careless_redis_is_a_risk(careless: redis.Redis, engine: Engine, settings: Settings) -> None:
-    risks = find_risks(careless, engine, settings=settings)
+    risks = find_risks(careless, engine, StoreReads(engine), settings=settings)
     assert [name for name in ("appendonly off", "allkeys-lru") if any(name in risk for risk in risks)] == [
         "appendonly off",
         "allkeys-lru",
@@ -55,7 +62,7 @@ def test_a_careless_redis_is_a_risk(careless: redis.Redis, engine: Engine, setti
 
 def test_open_metrics_are_a_risk_in_production(redis_client: redis.Redis, engine: Engine, settings: Settings) -> None:
     redis_client.config_set("appendonly", "yes")
-    (risk,) = find_risks(redis_client, engine, settings=replace(settings, app_env="production"))
+    (risk,) = find_risks(redis_client, engine, StoreReads(engine), settings=replace(settings, app_env="production"))
     assert "/metrics" in risk
 
 
@@ -71,7 +78,7 @@ def test_a_clock_that_differs_from_postgres_is_a_risk(
     redis_client.config_set("appendonly", "yes")
     wrong = SimpleNamespace(time=lambda: time.time() + hours * 3600)
     monkeypatch.setattr(deployment_risks, "time", wrong)
-    (risk,) = find_risks(redis_client, engine, settings=settings)
+    (risk,) = find_risks(redis_client, engine, StoreReads(engine), settings=settings)
     assert f" s {word} that of Postgres" in risk
 
 

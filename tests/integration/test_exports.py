@@ -17,6 +17,7 @@ from app.services.accounts.write_export import ExportWriter
 from app.store import exports
 from app.store.batch_writes import store_batch
 from app.store.engine import create_engine, reading, writing
+from app.store.replica import StoreReads
 from tasks import accounts, maintenance
 from tests.factories.store import add_direct, add_group, add_pair, add_users, new_message, new_messages
 
@@ -47,7 +48,10 @@ def writer(engine: Engine, *, stop_after: int | None = None) -> ExportWriter:
     """Returns a writer that is checks to stop after ``stop_after`` pieces."""
     checks = iter(range(10**9))
     return ExportWriter(
-        engine, keep_seconds=KEEP, stopping=lambda: stop_after is not None and next(checks) + 1 >= stop_after
+        engine,
+        StoreReads(engine),
+        keep_seconds=KEEP,
+        stopping=lambda: stop_after is not None and next(checks) + 1 >= stop_after,
     )
 
 
@@ -120,7 +124,7 @@ def test_two_simultaneous_writers_write_one_file(engine: Engine, small_pieces: N
         other.run(export_id)
         return False
 
-    assert ExportWriter(engine, keep_seconds=KEEP, stopping=interfere).run(export_id)
+    assert ExportWriter(engine, StoreReads(engine), keep_seconds=KEEP, stopping=interfere).run(export_id)
     assert messages_of(read(engine, export_id)) == expected(conversations, 60)
     assert writer(engine).run(export_id)
     assert messages_of(read(engine, export_id)) == expected(conversations, 60)

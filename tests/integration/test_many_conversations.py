@@ -24,6 +24,7 @@ from app.store.batch_statement import NewMessage, Receipt
 from app.store.batch_writes import store_batch
 from app.store.engine import create_engine, reading, writing
 from app.store.epochs import greatest_version, next_epoch
+from app.store.replica import StoreReads
 from app.store.sql import driver
 from tests.support.plans import pages, plans_of, without_indexes
 
@@ -79,7 +80,9 @@ class Reader:
         requests = WaitingRequests(**stores, conversations=ConversationCache(**stores, directs=directs, **cache))
         wanted: Any = {"epoch": self._epoch, "requests": requests, "saw_epoch": lambda _: None}
         self._replay = Replay(**stores, directs=directs, **wanted)
-        self.conversations = ConversationReader(**stores, directs=directs, wait_until_stored=lambda _: True)
+        self.conversations = ConversationReader(
+            **stores, store_reads=StoreReads(engine), directs=directs, wait_until_stored=lambda _: True
+        )
         with reading(engine) as conn:
             self.last = greatest_version(conn)
 

@@ -19,6 +19,7 @@ from app.config import Settings
 from app.services.metrics.deployment_risks import find_risks
 from app.store.connections import drop_role_settings, give_role_settings, missing_settings, session_settings
 from app.store.engine import create_engine, reading, writing
+from app.store.replica import StoreReads
 from dev.processes import wait_until
 from tests.conftest import StackFactory
 from tests.integration.test_migrations import config_for
@@ -143,7 +144,7 @@ def test_the_command_gives_and_removes_the_settings(pooled: Settings, settings: 
 
 def test_a_role_without_settings_is_a_risk(engine: Engine, pooled: Settings, redis_client: redis.Redis) -> None:
     redis_client.config_set("appendonly", "yes")
-    (risk,) = find_risks(redis_client, engine, settings=pooled)
+    (risk,) = find_risks(redis_client, engine, StoreReads(engine), settings=pooled)
     assert "statement_timeout" in risk
     assert "flask --app wsgi pooler-settings" in risk
 

@@ -88,6 +88,23 @@ def test_weak_server_key_is_refused(env: dict[str, str], says: str) -> None:
     assert read_settings({**PRODUCTION, "SERVER_API_KEY": secrets.token_urlsafe(32)}).server_api_key
 
 
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"DATABASE_REPLICA_URL": "postgresql://u:p@h/d"}, "DATABASE_REPLICA_URL is the same as DATABASE_URL"),
+        ({"DATABASE_REPLICA_URL": "h:5432/d"}, "DATABASE_REPLICA_URL must begin with postgres://"),
+        ({"REPLICA_MAX_LAG_SECONDS": "30"}, "REPLICA_MAX_LAG_SECONDS must be 0 to 2"),
+        ({"REPLICA_MAX_LAG_SECONDS": "-1"}, "REPLICA_MAX_LAG_SECONDS must be 0 to 2"),
+    ],
+)
+def test_settings_of_a_replica_that_cannot_work_are_refused(env: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read_settings({**NEEDED, **env})
+    settings = read_settings({**NEEDED, "DATABASE_REPLICA_URL": " postgres://u:secret@replica/d "})
+    assert settings.database_replica_url == "postgresql+psycopg://u:secret@replica/d"
+    assert "secret@replica" not in repr(settings)
+
+
 def test_several_keys_take_the_place_of_one() -> None:
     settings = Settings.from_env({**NEEDED, "SECRET_KEY": "", "SECRET_KEYS": " one-key , another-key,"})
     assert settings.keys == ("one-key", "another-key")

@@ -276,7 +276,7 @@ def test_honcho_manager_can_be_extended():
 def test_wheels_of_the_stores_have_their_programs():
     from dev import embedded_postgres, embedded_valkey
 
-    assert (embedded_postgres._BIN / "initdb").exists()
+    assert (embedded_postgres.BIN / "initdb").exists()
     assert Path(embedded_valkey.get_binary_path()).exists()
 
 

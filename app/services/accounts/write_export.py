@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +24,10 @@ from app.store import blocks
 from app.store import exports as store
 from app.store.drafts import StoredDraft, draft_of
 from app.store.engine import reading, writing
-from app.store.exports import ExportedConversation
+from app.store.exports import ExportedConversation, OwnData
+from app.store.messages import StoredMessage
+from app.store.replica import Open, StoreReads
+from app.store.users import StoredUser
 
 PIECE_BYTES = 1_000_000
 # After this, another task continues: the task that wakes the drain may be waiting behind this one.
@@ -42,10 +46,13 @@ class Place(NamedTuple):
 
 
 class ExportWriter:
-    """``stopping`` returns whether the process is shutting down."""
+    """``stopping`` returns whether the process is shutting down. The exported data may come from a replica."""
 
-    def __init__(self, engine: Engine, *, keep_seconds: int, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, engine: Engine, store_reads: StoreReads, *, keep_seconds: int, stopping: Callable[[], bool]
+    ) -> None:
         self._engine = engine
+        self._read = store_reads.run
         self._keep_seconds = keep_seconds
         self._stopping = stopping
         self._ends_at = time.monotonic() + RUN_SECONDS
@@ -80,9 +87,7 @@ class ExportWriter:
         else:
             yield from self._messages(user_id, place)
         while True:
-            with reading(self._engine) as conn:
-                conversation = store.next_conversation(conn, user_id, place.conversation_id)
-                draft = None if conversation is None else draft_of(conn, user_id, conversation.id)
+            conversation, draft = self._read(partial(_next_conversation, user_id, place.conversation_id))
             if conversation is None:
                 return
             yield _conversation_line(conversation, draft)
@@ -90,9 +95,7 @@ class ExportWriter:
             yield from self._messages(user_id, place)
 
     def _profile(self, user_id: int) -> Iterator[Line]:
-        with reading(self._engine) as conn:
-            own = store.own_data(conn, user_id)
-            blocked = blocks.blocked_by(conn, user_id)
+        own, blocked = self._read(partial(_own_data, user_id))
         if own is not None:
             profile = own.user
             yield {
@@ -118,18 +121,39 @@ class ExportWriter:
             yield {"type": "block", "userId": user.id, "username": user.username}
 
     def _messages(self, user_id: int, place: Place) -> Iterator[Line]:
-        with reading(self._engine) as conn:
-            first, last = store.seqs_of(conn, user_id, place.conversation_id)
+        first, last = self._read(partial(_seqs_of, user_id, place.conversation_id))
         seq = max(first, place.seq + 1)
         while True:
-            with reading(self._engine) as conn:
-                page = store.exported_messages(conn, user_id, place.conversation_id, seq, last)
-                views = exported_views(conn, page, user_id)
+            page, views = self._read(partial(_page, user_id, place.conversation_id, seq, last))
             for view in views:
                 yield {"type": "message", **view}
             if len(page) < store.MESSAGES_AT_ONCE:
                 return
             seq = page[-1].seq + 1
+
+
+def _own_data(user_id: int, open_: Open) -> tuple[OwnData | None, list[StoredUser]]:
+    with open_() as conn:
+        return store.own_data(conn, user_id), blocks.blocked_by(conn, user_id)
+
+
+def _next_conversation(user_id: int, after: int, open_: Open) -> tuple[ExportedConversation | None, StoredDraft | None]:
+    with open_() as conn:
+        conversation = store.next_conversation(conn, user_id, after)
+        return conversation, None if conversation is None else draft_of(conn, user_id, conversation.id)
+
+
+def _seqs_of(user_id: int, conversation_id: int, open_: Open) -> tuple[int, int]:
+    with open_() as conn:
+        return store.seqs_of(conn, user_id, conversation_id)
+
+
+def _page(
+    user_id: int, conversation_id: int, seq: int, last: int, open_: Open
+) -> tuple[list[StoredMessage], list[Line]]:
+    with open_() as conn:
+        page = store.exported_messages(conn, user_id, conversation_id, seq, last)
+        return page, exported_views(conn, page, user_id)
 
 
 def _conversation_line(conversation: ExportedConversation, draft: StoredDraft | None) -> Line:

@@ -40,6 +40,7 @@ LABELLED = {
         ["code"],
     ),
     "before_send": ("before_send", "Messages and edits that the hook before sending was asked about", ["outcome"]),
+    "replica": ("replica_reads", "Reads that a replica may answer, by outcome", ["outcome"]),
     "unknown_kind": ("unknown_records", "Records dropped because this release does not know their kind", ["kind"]),
     "upload": ("uploads", "Uploads, by way and outcome", ["way", "outcome"]),
 }

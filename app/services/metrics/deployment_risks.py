@@ -17,22 +17,24 @@ from app.config import Settings
 from app.core.errors import ParleyError
 from app.store.connections import missing_settings
 from app.store.engine import reading
+from app.store.replica import StoreReads
 
 log = logging.getLogger("parley.risks")
 
 CLOCK_SECONDS = 5.0  # a smaller difference harms nothing
 
 
-def find_risks(redis: Redis, engine: Engine, *, settings: Settings) -> list[str]:
+def find_risks(redis: Redis, engine: Engine, store_reads: StoreReads, *, settings: Settings) -> list[str]:
     """Returns one sentence per risk. A store that does not answer is not a risk but a failed check of /readyz."""
     risks = [*_redis_risks(_info(redis)), *_clock_risks(engine), *_pooler_risks(engine, settings.db_timeout_seconds)]
+    risks += _replica_risks(store_reads)
     if settings.production and not settings.metrics_token:
         risks.append("METRICS_TOKEN is not set: everybody who reaches the server can read /metrics.")
     return risks
 
 
-def log_risks(redis: Redis, engine: Engine, *, settings: Settings) -> None:
-    for risk in find_risks(redis, engine, settings=settings):
+def log_risks(redis: Redis, engine: Engine, store_reads: StoreReads, *, settings: Settings) -> None:
+    for risk in find_risks(redis, engine, store_reads, settings=settings):
         log.warning("%s", risk)
 
 
@@ -77,6 +79,15 @@ def _pooler_risks(engine: Engine, seconds: float) -> Iterator[str]:
             f"Sessions of Postgres lack {', '.join(missing)}: a pooler does not pass them on. Run `flask --app wsgi"
             " pooler-settings`, and have the pooler open new server connections."
         )
+
+
+def _replica_risks(store_reads: StoreReads) -> Iterator[str]:
+    try:
+        problem = store_reads.problem()
+    except ParleyError:
+        return
+    if problem is not None:
+        yield problem
 
 
 def _seconds_ahead(engine: Engine) -> float:

@@ -6,7 +6,6 @@ import re
 from typing import Literal
 
 from redis import Redis
-from sqlalchemy import Engine
 
 from app.core.answer_size import count_fitting
 from app.core.errors import Invalid, NotFound
@@ -20,8 +19,8 @@ from app.services.reading.direct_cache import DirectCache
 from app.services.reading.message_json import message_views
 from app.services.reading.search_messages import search_messages
 from app.store.conversations import get_one
-from app.store.engine import reading
-from app.store.media_lists import messages_with_media
+from app.store.media_lists import MediaPage, messages_with_media
+from app.store.replica import Open, StoreReads
 
 LINK: Literal["link"] = "link"
 KINDS = frozenset({"image", "video", "audio", "file"})
@@ -33,9 +32,9 @@ class ConversationMedia:
     """May block. Raises NotFound for conversations that the user is not in, and Overloaded."""
 
     def __init__(
-        self, *, engine: Engine, redis: Redis, directs: DirectCache, wait_until_stored: WaitUntilStored
+        self, *, store_reads: StoreReads, redis: Redis, directs: DirectCache, wait_until_stored: WaitUntilStored
     ) -> None:
-        self._engine = engine
+        self._store_reads = store_reads
         self._redis = redis
         self._directs = directs
         self._wait_until_stored = wait_until_stored
@@ -59,14 +58,17 @@ class ConversationMedia:
         return self._media(user_id, conversation_id, kinds, int(before or 2**53), limit)
 
     def _media(self, user_id: int, conversation_id: int, kinds: set[str], before: int, limit: int) -> View:
-        with reading(self._engine) as conn:
-            if get_one(conn, user_id, conversation_id) is None:
-                raise NotFound
-            place = {"user_id": user_id, "before": before, "limit": limit}
-            page = messages_with_media(conn, conversation_id, kinds=sorted(kinds), **place)
-            self._directs.load(conn, [conversation_id])
-            views = message_views(conn, page.messages, user_id, directs=self._directs)
-            views = with_status(conn, views, user_id, directs=self._directs)
+        def work(open_: Open) -> tuple[MediaPage, list[View]]:
+            with open_() as conn:
+                if get_one(conn, user_id, conversation_id) is None:
+                    raise NotFound
+                place = {"user_id": user_id, "before": before, "limit": limit}
+                page = messages_with_media(conn, conversation_id, kinds=sorted(kinds), **place)
+                self._directs.load(conn, [conversation_id])
+                views = message_views(conn, page.messages, user_id, directs=self._directs)
+                return page, with_status(conn, views, user_id, directs=self._directs)
+
+        page, views = self._store_reads.run(work)
         fitting = count_fitting(views)
         further = page.next if fitting == len(views) else page.messages[fitting - 1].seq
         answer: View = {"messages": views[:fitting], "hasMore": further is not None}
@@ -76,6 +78,8 @@ class ConversationMedia:
 
     def _links(self, user_id: int, conversation_id: int, cursor: str, limit: int) -> View:
         which = SearchFilter(conversation_id, has=(LINK,))
-        found = search_messages(user_id, "", which, cursor or None, limit, engine=self._engine, directs=self._directs)
+        found = search_messages(
+            user_id, "", which, cursor or None, limit, store_reads=self._store_reads, directs=self._directs
+        )
         plain = [{name: value for name, value in m.items() if name not in _FOUND_ONLY} for m in found["messages"]]
         return {**found, "messages": plain}

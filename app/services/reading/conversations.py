@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from redis import Redis
 from sqlalchemy import Connection, Engine
@@ -35,6 +36,7 @@ from app.store import groups, messages, unread
 from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
 from app.store.engine import reading
 from app.store.host_conversations import find_by_external_id
+from app.store.replica import Open, StoreReads
 
 LastMessages = dict[int, tuple[View, bool]]
 
@@ -45,9 +47,16 @@ class ConversationReader:
     """May block. All methods raise NotFound for conversations that the user is not in, and Overloaded."""
 
     def __init__(
-        self, *, engine: Engine, redis: Redis, directs: DirectCache, wait_until_stored: WaitUntilStored
+        self,
+        *,
+        engine: Engine,
+        store_reads: StoreReads,
+        redis: Redis,
+        directs: DirectCache,
+        wait_until_stored: WaitUntilStored,
     ) -> None:
         self._engine = engine
+        self._store_reads = store_reads
         self._redis = redis
         self._directs = directs
         self._wait_until_stored = wait_until_stored
@@ -77,7 +86,10 @@ class ConversationReader:
             return []
 
     def list_page(self, user_id: int, cursor: str | None, limit: int) -> View:
-        """Returns ``{conversations, cursor?}``, newest activity first. Raises Invalid for a malformed cursor."""
+        """Returns ``{conversations, cursor?}``, newest activity first. Raises Invalid for a malformed cursor.
+
+        A replica may answer for pages after the first one.
+        """
         before = _decode(cursor) if cursor else None
         with redis_errors_as_overloaded():
             tail = read_tail(self._redis, [])
@@ -85,12 +97,17 @@ class ConversationReader:
         records = members.tail.records if members is not None else []
         if members is not None and before is None:
             wait_for_arrivals(members.tail, user_id, wait_until_stored=self._wait_until_stored)
-        with reading(self._engine) as connection:
-            rows, more = store.list_page(connection, user_id, before=before, limit=limit)
-            self._directs.load(connection, [row.id for row in rows])
-            shown = [row for row in rows if members is None or row.id in members.of[user_id]]
-            shown = settings_now(connection, user_id, shown, records)
-            last = self._last_messages(connection, user_id, shown, records)
+
+        def work(open_: Open) -> tuple[list[ConversationSummary], bool, list[ConversationSummary], LastMessages]:
+            with open_() as connection:
+                rows, more = store.list_page(connection, user_id, before=before, limit=limit)
+                self._directs.load(connection, [row.id for row in rows])
+                shown = [row for row in rows if members is None or row.id in members.of[user_id]]
+                shown = settings_now(connection, user_id, shown, records)
+                return rows, more, shown, self._last_messages(connection, user_id, shown, records)
+
+        primary = partial(reading, self._engine)
+        rows, more, shown, last = work(primary) if before is None else self._store_reads.run(work)
         grouped = by_conversation(records)
         views = [self._listed(user_id, row, grouped.get(row.id, []), last) for row in shown]
         fitting = count_fitting(views)
@@ -102,20 +119,28 @@ class ConversationReader:
         return page
 
     def history(self, user_id: int, conversation_id: int, before: int | None, after: int | None, limit: int) -> View:
-        """Returns ``{messages, hasMore}``, ascending by seq. ``hasMore`` looks in the requested direction."""
+        """Returns ``{messages, hasMore}``, ascending by seq. ``hasMore`` looks in the requested direction.
+
+        A replica may answer.
+        """
         tail = self._tail_of_member(user_id, conversation_id)
-        with reading(self._engine) as connection:
-            summary = store.get_one(connection, user_id, conversation_id)
-            if summary is None:
-                raise NotFound
-            self._directs.load(connection, [conversation_id])
-            page = messages.history(
-                connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit
-            )
-            found = self._stored_messages(connection, user_id, page.messages)
-            newest = after is None or not page.has_more
-            found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
-            found.add_quotations(connection)
+
+        def work(open_: Open) -> tuple[ConversationSummary, messages.Page, Messages]:
+            with open_() as connection:
+                summary = store.get_one(connection, user_id, conversation_id)
+                if summary is None:
+                    raise NotFound
+                self._directs.load(connection, [conversation_id])
+                page = messages.history(
+                    connection, conversation_id, user_id=user_id, before=before, after=after, limit=limit
+                )
+                found = self._stored_messages(connection, user_id, page.messages)
+                newest = after is None or not page.has_more
+                found.apply(r for r in tail.records if newest or r.kind not in MESSAGES)
+                found.add_quotations(connection)
+                return summary, page, found
+
+        summary, page, found = self._store_reads.run(work)
         show_open_streams(self._redis, found.views.values())
         members = marked(summary.members, tail.records)
         for place, view in found.views.items():

@@ -23,6 +23,7 @@ from app.store import message_life, message_receipts
 from app.store.conversations import get_one
 from app.store.engine import reading
 from app.store.messages import StoredMessage
+from app.store.replica import Open, StoreReads
 
 View = dict[str, Any]
 EDITS_SHOWN = 100  # per answer
@@ -35,6 +36,7 @@ class MessageQueries:
         self,
         *,
         engine: Engine,
+        store_reads: StoreReads,
         redis: Redis,
         directs: DirectCache,
         conversations: ConversationCache,
@@ -42,6 +44,7 @@ class MessageQueries:
         wait_until_stored: WaitUntilStored,
     ) -> None:
         self._engine = engine
+        self._store_reads = store_reads
         self._redis = redis
         self._directs = directs
         self._conversations = conversations
@@ -113,13 +116,20 @@ class MessageQueries:
         return answer
 
     def starred(self, user_id: int, before: int, limit: int) -> View:
-        """Returns a page of the messages that the user starred before the version ``before``, last starred first."""
-        with reading(self._engine) as connection:
-            rows = message_life.starred_by(connection, user_id, before, limit + 1)
-            page = [row for _, row in rows[:limit]]
-            self._directs.load(connection, {row.conversation_id for row in page})
-            views = message_views(connection, page, user_id, directs=self._directs)
-            views = with_status(connection, views, user_id, directs=self._directs)
+        """Returns a page of the messages that the user starred before the version ``before``, last starred first.
+
+        A replica may answer.
+        """
+
+        def work(open_: Open) -> tuple[list[tuple[int, StoredMessage]], list[View]]:
+            with open_() as connection:
+                rows = message_life.starred_by(connection, user_id, before, limit + 1)
+                page = [row for _, row in rows[:limit]]
+                self._directs.load(connection, {row.conversation_id for row in page})
+                views = message_views(connection, page, user_id, directs=self._directs)
+                return rows, with_status(connection, views, user_id, directs=self._directs)
+
+        rows, views = self._store_reads.run(work)
         show_open_streams(self._redis, views)
         fitting = count_fitting(views)
         answer: View = {"messages": views[:fitting], "hasMore": len(rows) > fitting}

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from app.core.answer_size import count_fitting
 from app.core.errors import Invalid, NotFound
@@ -20,7 +20,7 @@ from app.services.reading.direct_cache import DirectCache
 from app.services.reading.message_json import message_views
 from app.services.reading.search_walk import Hit, SearchWalk
 from app.store import search as store
-from app.store.engine import reading
+from app.store.replica import Open, StoreReads
 from app.store.search import BEFORE_ALL, Position
 
 # If a user has at most this many conversations, the index reads only the entries of those. With more conversations, it
@@ -38,7 +38,7 @@ def search_messages(
     cursor: str | None,
     limit: int,
     *,
-    engine: Engine,
+    store_reads: StoreReads,
     directs: DirectCache,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
@@ -52,16 +52,21 @@ def search_messages(
     if not query.required and (words.strip() or not which.is_selective):
         raise Invalid.field("q", "contains no word to search for")
     before = _decode(cursor) if cursor else BEFORE_ALL
-    with reading(engine) as connection:
-        deadline = clock() + BUDGET_SECONDS
-        mine = store.searched_conversations(connection, user_id, which.conversation_id, FEW_CONVERSATIONS + 1)
-        if not mine:
-            if which.conversation_id is not None:
+
+    def work(open_: Open) -> tuple[list[Hit], Position | None, list[dict[str, Any]]]:
+        with open_() as connection:
+            deadline = clock() + BUDGET_SECONDS
+            mine = store.searched_conversations(connection, user_id, which.conversation_id, FEW_CONVERSATIONS + 1)
+            if not mine and which.conversation_id is not None:
                 raise NotFound
-            return {"messages": [], "hasMore": False}
-        walk = SearchWalk(connection, user_id, query, _tsquery(query, which, mine), which, lambda: deadline - clock())
-        found, rest = walk.collect(before, limit)
-        hits = _shown(connection, query, found, user_id, directs)
+            if not mine:
+                return [], None, []
+            tsquery = _tsquery(query, which, mine)
+            walk = SearchWalk(connection, user_id, query, tsquery, which, lambda: deadline - clock())
+            found, rest = walk.collect(before, limit)
+            return found, rest, _shown(connection, query, found, user_id, directs)
+
+    found, rest, hits = store_reads.run(work)
     fitting = count_fitting(hits)
     if fitting < len(hits):
         rest = found[fitting - 1].position

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from sqlalchemy import Engine
-
 from app.core.answer_size import count_fitting
 from app.core.errors import NotFound
 from app.core.ids import UUID
 from app.core.message_view import View
 from app.services.reading.conversations import ConversationReader
 from app.services.reading.find_message import MessageFinder
-from app.store.engine import reading
 from app.store.message_times import seq_at
+from app.store.replica import Open, StoreReads
 
 END_OF_TIME_MS = 4_102_444_800_000  # the year 2100
 
@@ -21,8 +19,8 @@ END_OF_TIME_MS = 4_102_444_800_000  # the year 2100
 class AroundReader:
     """May block. All methods raise NotFound for conversations that the user is not in, and Overloaded."""
 
-    def __init__(self, *, engine: Engine, conversations: ConversationReader, messages: MessageFinder) -> None:
-        self._engine = engine
+    def __init__(self, *, store_reads: StoreReads, conversations: ConversationReader, messages: MessageFinder) -> None:
+        self._store_reads = store_reads
         self._conversations = conversations
         self._messages = messages
 
@@ -36,9 +34,12 @@ class AroundReader:
 
     def around_time(self, user_id: int, conversation_id: int, at_ms: int, limit: int) -> View:
         """The answer's ``seq`` is the first message since then, or the last one. It is absent if there is none."""
-        with reading(self._engine) as connection:
-            seq = seq_at(connection, conversation_id, user_id, min(max(at_ms, 0), END_OF_TIME_MS))
-        return self._around(user_id, conversation_id, seq, limit)
+
+        def work(open_: Open) -> int:
+            with open_() as connection:
+                return seq_at(connection, conversation_id, user_id, min(max(at_ms, 0), END_OF_TIME_MS))
+
+        return self._around(user_id, conversation_id, self._store_reads.run(work), limit)
 
     def _seq_of(self, user_id: int, conversation_id: int, message: str) -> int:
         if UUID.fullmatch(message) is None:

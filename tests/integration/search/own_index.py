@@ -15,6 +15,7 @@ from app.services.indexing.index_messages import Indexer
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.search_messages import search_messages
 from app.store.engine import autocommit, create_engine
+from app.store.replica import StoreReads
 from dev.embedded import EmbeddedStores
 from tests.support.store_template import TEMPLATE
 
@@ -47,5 +48,7 @@ def indexed(engine: Engine) -> dict[int, int]:
 
 
 def seqs(engine: Engine, user: int, words: str) -> list[int]:
-    found = search_messages(user, words, SearchFilter(), None, 50, engine=engine, directs=DirectCache())
+    found = search_messages(
+        user, words, SearchFilter(), None, 50, store_reads=StoreReads(engine), directs=DirectCache()
+    )
     return [message["seq"] for message in found["messages"]]

@@ -16,6 +16,7 @@ from app.services.reading import search_messages as service
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.search_messages import search_messages
 from app.store.engine import autocommit, create_engine
+from app.store.replica import StoreReads
 from tests.factories.store import START_MS, add_group, add_pair, add_users, next_version, say
 from tests.unit.core.search_cases import OTHERS, TEXTS
 
@@ -43,7 +44,7 @@ def indexed(request: pytest.FixtureRequest, engine: Engine) -> Any:
 
 
 def page(engine: Engine, user: int, words: str, which: SearchFilter = ANY, cursor: str = "", limit: int = 50) -> Any:
-    return search_messages(user, words, which, cursor, limit, engine=engine, directs=DirectCache())
+    return search_messages(user, words, which, cursor, limit, store_reads=StoreReads(engine), directs=DirectCache())
 
 
 def places(messages: Sequence[dict[str, Any]]) -> Places:
