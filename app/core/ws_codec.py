@@ -47,7 +47,7 @@ __all__ = [
     "parse_close",
 ]
 
-_FINAL_TEXT = FIN | OP_TEXT
+_FINAL_TEXT = bytes([FIN | OP_TEXT])
 
 
 def _is_utf8(payload: bytes) -> bool:
@@ -87,26 +87,34 @@ class FrameDecoder:
         Never raises. A text payload is valid UTF-8; ``parse_close`` accepts a close payload. At a violation, sets
         ``failure`` and returns everything before it. After a failure or a close frame, all further bytes are dropped.
         """
-        if self._resting and len(data) > 6 and data[0] == _FINAL_TEXT:  # noqa: SIM102 - the common case, kept flat
-            if (payload := self._whole_text(data)) is not None:
-                return [(OP_TEXT, payload)]
+        if self._resting and data[:1] == _FINAL_TEXT:
+            done, at = self._whole_texts(data)
+            return done + self._feed_slowly(data[at:]) if at < len(data) else done
         return self._feed_slowly(data)
 
-    def _whole_text(self, data: bytes) -> bytes | None:
-        """Returns the payload if ``data`` is exactly one valid masked text frame, else None."""
-        size = data[1] - MASKED
-        start = 6
-        if size >= LENGTH_16:
-            if size == LENGTH_64 or len(data) <= 8:
-                return None
-            size = data[2] << 8 | data[3]
-            start = 8
-            if size < LENGTH_16:
-                return None
-        if len(data) - start != size or size > self._max:
-            return None
-        payload = unmask(data[start:], data[start - 4 : start])
-        return payload if payload.isascii() or _is_utf8(payload) else None
+    def _whole_texts(self, data: bytes) -> tuple[list[tuple[int, bytes]], int]:
+        """Returns the messages of the whole, valid, masked text frames at the beginning, and where they end. A client
+        under load sends nothing else, and reading its frames byte by byte takes three times as long.
+        """
+        done: list[tuple[int, bytes]] = []
+        at, end = 0, len(data)
+        while end - at > 6 and data[at] == FIN | OP_TEXT:
+            size, start = data[at + 1] - MASKED, at + 6
+            if size >= LENGTH_16:
+                if size == LENGTH_64 or end - at <= 8:
+                    break
+                size, start = data[at + 2] << 8 | data[at + 3], at + 8
+                if size < LENGTH_16:
+                    break
+            stop = start + size
+            if size < 0 or stop > end or size > self._max:
+                break
+            payload = unmask(data[start:stop], data[start - 4 : start])
+            if not (payload.isascii() or _is_utf8(payload)):
+                break
+            done.append((OP_TEXT, payload))
+            at = stop
+        return done, at
 
     def _feed_slowly(self, data: bytes) -> list[tuple[int, bytes]]:
         partial = self._partial
