@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,6 +229,20 @@ def test_a_replica_that_is_gone_does_not_answer(
         replica.start()
     wait_until(lambda: reads.last_outcome() == "replica", PATIENCE, "the replica")
     assert reads.letters() == written
+
+
+def test_a_replica_that_hangs_does_not_answer(reads: Reads, primary: Engine, replica: EmbeddedPostgres) -> None:
+    assert reads.last_outcome() == "replica"
+    replica.freeze()
+    try:
+        written = add_letter(primary)
+        started = time.monotonic()
+        assert reads.letters() == written
+        assert time.monotonic() - started < PATIENCE, "the read waited for the replica without a bound"
+        assert reads.outcomes == {"replica": 1, "away": 1}
+    finally:
+        replica.thaw()
+    wait_until(lambda: reads.last_outcome() == "replica", PATIENCE, "the replica")
 
 
 def test_a_primary_that_is_away_is_no_failure_of_the_replica(settings: Settings, replica: EmbeddedPostgres) -> None:
