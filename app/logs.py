@@ -12,6 +12,7 @@ import logging
 import logging.config
 import re
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,16 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _NAMES = r"(?i)((?:ticket|token|password|secret|secret_key|authorization)"
 
-_SECRETS = (
-    # Any JWT: three base64url parts; the first is a JSON object.
-    (re.compile(r"eyJ[\w-]{6,}\.[\w-]{4,}\.[\w-]*"), "[token]"),
+
+def _token(match: re.Match[str]) -> str:
+    return "[token]" if match[1] else match[0]
+
+
+# All patterns take time proportional to the line, because strangers choose paths and headers: no pattern tries again at
+# each letter of a word that it has read to its end.
+_SECRETS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    # Any JWT: three base64url parts; the first is a JSON object. A first part without the others is passed over.
+    (re.compile(r"eyJ[\w-]{6,}(\.[\w-]{4,}\.[\w-]*)?"), _token),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}"), r"\1[token]"),
     # One of our tickets (app/services/auth/tickets.py).
     (re.compile(r"tkt_[\w-]{8,}"), "[ticket]"),
@@ -36,7 +44,7 @@ _SECRETS = (
         r"\1[secret]",
     ),
     (re.compile(_NAMES + r"\s*[=:]\s*)(?![\"'\\\[])[^\s\"'&,;)}\\]{4,}"), r"\1[secret]"),
-    (re.compile(r"(\w+://[^\s:/@\"'\\]*:)[^\s@/\"'\\]+@"), r"\1[secret]@"),
+    (re.compile(r"(\w://[^\s:/@\"'\\]*:)[^\s@/\"'\\]+@"), r"\1[secret]@"),
 )
 
 # Every match of ``_SECRETS`` contains one of these, in upper or lower case. Most lines contain none, and a search for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,33 @@ def test_lines_that_skip_the_patterns_hold_nothing_that_the_patterns_would_find(
     for pattern, replacement in _SECRETS:
         expected = pattern.sub(replacement, expected)
     assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("a", "eyJ", "eyJa", "eyJabcdef.", "eyJabcdefgh.abcd", "a:", "a://", "a://b:", "://b:b", "://", "-", " ", "="),
+        *(
+            "bearer ",
+            "bearer\t",
+            "tkt_",
+            "token",
+            "token ",
+            "token=",
+            'token="',
+            "token: ",
+            "token\\'",
+            "secret_key",
+            "@",
+        ),
+    ],
+)
+def test_hostile_line_takes_time_proportional_to_its_length(unit: str) -> None:
+    """Strangers choose the paths of requests. A pattern that tries again at each letter would take minutes."""
+    line = f"://token={unit * (100_000 // len(unit))}"
+    began = time.process_time()
+    redact(line)
+    assert time.process_time() - began < 2.0
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()], ids=["json", "text"])
