@@ -3,6 +3,7 @@
 
 import { parseText } from "../parley.js";
 import { h } from "./dom.js";
+import { looksLikeAnother } from "./host_names.js";
 import { safeUrl } from "./text.js";
 
 /**
@@ -66,13 +67,18 @@ function mention({ text, names }, { isName, isMe }) {
   return [h(isMe?.(name) ? "span.mention.me" : "span.mention", null, text.slice(0, end)), text.slice(end)];
 }
 
-/** A link with a label also shows where it leads. @param {any} node @param {Known} known */
+/**
+ * A link with a label also shows where it leads, and so does one whose host looks like another. Addresses are always drawn from
+ * left to right, so that their parts keep their order. @param {any} node @param {Known} known
+ */
 function link({ url, children }, known) {
   const href = safeUrl(url);
   const label = inline(children, known);
   if (href === null) return label;
   const anchor = h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, label);
-  if (anchor.textContent === url) return anchor;
+  const isAddress = anchor.textContent === url;
+  anchor.dir = isAddress ? "ltr" : "auto";
+  if (isAddress && !looksLikeAnother(url)) return anchor;
   anchor.title = url;
-  return [anchor, h("span.host", null, ` (${new URL(href).hostname})`)];
+  return [anchor, h("span.host", { dir: "ltr" }, ` (${new URL(href).hostname})`)];
 }

@@ -158,7 +158,7 @@ const MESSAGES = `
 .above { display: flex; align-items: center; gap: 8px; padding-inline-start: 10px; color: var(--quiet); }
 .not-sent { display: flex; flex-wrap: wrap; gap: 4px 10px; padding: 4px 6px; font-size: 0.82rem; color: var(--danger); }
 .day, .notice, .start, .divider, .waiting { display: flex; justify-content: center; margin: 12px 0 8px; color: var(--quiet); font-size: 0.8rem; text-align: center; }
-.day span, .notice span { padding: 2px 12px; border-radius: 12px; background: var(--sunk); }
+.day span, .notice span { min-width: 0; padding: 2px 12px; border-radius: 12px; background: var(--sunk); overflow-wrap: anywhere; }
 .day { font-weight: 600; }
 .notice { margin: 6px 0; }
 .start { flex-direction: column; align-items: center; gap: 6px; padding: 20px 0; font-size: 0.9rem; }
@@ -186,6 +186,15 @@ const MESSAGES = `
 .state:not(:empty) { padding-block: 4px; }
 `;
 
+/** The user's own colours replace all backgrounds and shadows. What only those showed gets a border. */
+const FORCED_COLORS = `
+@media (forced-colors: active) {
+  .panel, .launcher, .bubble, .button, .badge, .avatar, .menu, .tools, .day span, .notice span { border: 1px solid; }
+  .reaction.mine { border: 2px solid Highlight; }
+  .avatar .dot { background: Highlight; forced-color-adjust: none; }
+}
+`;
+
 /** @type {CSSStyleSheet | undefined} */
 let sheet;
 
@@ -193,7 +202,7 @@ let sheet;
 export function styles() {
   if (!sheet) {
     sheet = new CSSStyleSheet();
-    sheet.replaceSync(BASE + FRAME + MESSAGES);
+    sheet.replaceSync(BASE + FRAME + MESSAGES + FORCED_COLORS);
   }
   return sheet;
 }

@@ -57,6 +57,58 @@ def test_addresses_become_links(evaluate: Evaluate) -> None:
     assert evaluate("/client/ui/formatted.js", code, [v["text"] for v in plain]) == [v["links"] for v in plain]
 
 
+HONEST_HOSTS = [
+    "https://example.org/x",
+    "https://m\u00fcller.example/",
+    "https://mu\u0308ller.example/",
+    "https://\u4f8b\u3048.jp/",
+    "https://\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444/",
+    "https://vi\u1ec7t.example/",
+    "https://bra\u0219ov.example/",
+    "https://\ud55c\uad6d.example/",
+    "https://\u0645\u062b\u0627\u0644.example/",
+    "https://example.org/\u0430?q=\u2044#\u0430",
+]
+DECEIVING_HOSTS = [
+    "https://\u0430pple.example/",
+    "https://\u0430\u0440\u0440\u04cf\u0435.com/",
+    "https://g\u03bf\u03bfgle.example/",
+    "https://g\u0585\u0585gle.example/",
+    "https://goog\u04cfe.example/",
+    "https://bank.example\u2044x.evil.example/",
+    "https://bank.example\u2215x.evil.example/",
+    "https://bank.example\u29f8x.evil.example/",
+    "https://bank.example\u2571x.evil.example/",
+    "https://bank.example\u0338x.evil.example/",
+    "https://bank.example\u4e3fx.evil.example/",
+    "https://\u0261oogle.example/",
+    "https://b\u1d00nk.example/",
+    "https://\U0001f4a9.example/",
+    "https://a\u15eamin.example/",
+]
+
+
+def test_host_that_looks_like_another_is_also_shown_as_it_is(evaluate: Evaluate) -> None:
+    code = """({formatted}, texts) => texts.map((text) => {
+        const shown = formatted(text, {});
+        return [shown.querySelector("a")?.textContent, shown.querySelector(".host")?.textContent ?? ""];
+    })"""
+    honest = evaluate("/client/ui/formatted.js", code, HONEST_HOSTS)
+    assert honest == [[text, ""] for text in HONEST_HOSTS]
+    deceiving = evaluate("/client/ui/formatted.js", code, DECEIVING_HOSTS)
+    assert [link for link, _ in deceiving] == DECEIVING_HOSTS
+    for link, host in deceiving:
+        assert "xn--" in host, link
+        assert host.isascii()
+
+
+def test_addresses_keep_the_order_of_their_parts(evaluate: Evaluate) -> None:
+    """In a text from right to left, the slash at the end would be drawn before the address."""
+    code = """({formatted}, texts) => texts.map((text) => formatted(text).querySelector("a").dir)"""
+    texts = ["\u05e9\u05dc\u05d5\u05dd https://a.example/x/ \u05e9", "[\u05e9](https://a.example/x/)"]
+    assert evaluate("/client/ui/formatted.js", code, texts) == ["ltr", "auto"]
+
+
 def test_labelled_link_shows_where_it_leads(evaluate: Evaluate) -> None:
     code = """({formatted}, text) => {
         const shown = formatted(text);

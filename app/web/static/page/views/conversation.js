@@ -186,7 +186,7 @@ export class ConversationView {
     const peer = conversation.kind === "direct" ? store.people.get(store.conversations.peerOf(conversation)) : null;
     const [signs, online] = peer ? [signsKey(peer), store.presence.isOnline(peer.id)] : ["", false];
     const { avatarUrl } = peer ?? conversation;
-    const title = () => h("h1", null, name, peer ? statusSigns(peer) : null, muted ? h("span.muted-sign", { title: t("Muted") }, icon("muted")) : null);
+    const title = () => h("h1", null, h("span.whole-name", { dir: "auto" }, name), peer ? statusSigns(peer) : null, muted ? h("span.muted-sign", { title: t("Muted") }, icon("muted")) : null);
     const about = () => h("button.about", { type: "button", "aria-label": t("{name}: details", { name }), onclick: () => this.#app.toggleDetails() },
       face(store, conversation), h("span.words", null, title(), h("span.subtitle", { class: typing ? "typing" : "", dataset: { role: "subtitle" } }, subtitle)));
     reconcile(this.#head, [
