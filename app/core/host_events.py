@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.events import message_data
 from app.core.record_events import edited, whole_message
-from app.core.records import Record
+from app.core.records import HOST, Record
 
 TYPES = (
     "message.created",
@@ -88,7 +88,7 @@ def stream_ended(record: Record, _body: Any) -> Iterable[FedEvent]:
 
 
 def deleted(record: Record, _body: Any) -> Iterable[FedEvent]:
-    return (FedEvent("message.deleted", _encode({**_place(record), "userId": record.user_id})),)
+    return (FedEvent("message.deleted", _encode({**_place(record), "userId": _doer(record)})),)
 
 
 def reacted(record: Record, body: Any) -> Iterable[FedEvent]:
@@ -125,8 +125,13 @@ _GROUP_ACTS = {
 
 
 def _membership(act: str, record: Record, user_id: int) -> FedEvent:
-    data = {"conversationId": record.conversation_id, "userId": user_id, "by": record.user_id, "seq": record.seq}
+    data = {"conversationId": record.conversation_id, "userId": user_id, "by": _doer(record), "seq": record.seq}
     return FedEvent(act, _encode(data))
+
+
+def _doer(record: Record) -> int | None:
+    """Returns the user who made the change; None for the host's server, as in ``senderId``."""
+    return None if record.user_id == HOST else record.user_id
 
 
 def _place(record: Record) -> dict[str, Any]:

@@ -261,6 +261,8 @@ class Commands:
         views = self._services.presence.watch(session, asked)
         for left, view in enumerate(views, 1 - len(views)):
             session.answer("presence", view, None if left else ref)  # the last frame is the answer
+        if not views:
+            session.answer("ack", {}, ref)
 
 
 def _changing(prepare: Prepare) -> Callable[[Commands, Any, str | None], None]:

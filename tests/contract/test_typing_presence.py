@@ -29,6 +29,13 @@ def test_typing_by_receiver_id(connect: Connect, rest: MakeRest, ann: Account, b
     assert watcher.next_event("typing").data["conversationId"] == conversation
 
 
+def test_subscription_to_nobody_is_answered(connect: Connect, ann: Account) -> None:
+    client: WsClient = connect("ws", ann)
+    for nobody in ([], ["nobody"]):
+        answer = client.command("presence_subscribe", {"userIds": nobody})
+        assert (answer.name, answer.data) == ("ack", {})
+
+
 @pytest.mark.parametrize("transport", ["ws", "sse"])  # a poll's session stays between polls and buffers its events
 def test_typing_is_not_replayed_and_moves_no_cursor(
     connect: Connect, rest: MakeRest, ann: Account, ben: Account, transport: str

@@ -122,6 +122,20 @@ def test_events_that_only_a_shadowed_user_sees_are_marked(
     assert "shadow" not in arrives(receiver, "message.updated", id=seen, message="seen again")["data"]
 
 
+def test_acts_of_the_host_name_no_user(host: HostClient, receiver: WebhookReceiver, hooked: int) -> None:
+    zoe_id, _ = host.new_account()
+    yan_id, yan = host.new_account()
+    group = host.new_group(zoe_id)
+    path = f"/conversations/{group['externalId']}"
+    host.call("POST", f"{path}/members", json={"members": [yan_id]})
+    host.call("DELETE", f"{path}/members/{yan_id}")
+    for act in ("member.added", "member.removed"):
+        assert arrives(receiver, act, userId=yan.user_id)["data"]["by"] is None
+    sent = host.answer("POST", "/messages", json={"conversation": group["externalId"], "message": "hello"})
+    host.call("DELETE", f"/messages/{sent['id']}")
+    assert arrives(receiver, "message.deleted", id=sent["id"])["data"]["userId"] is None
+
+
 def test_members_conversations_and_accounts_end(
     host: HostClient, receiver: WebhookReceiver, hooked: int, rest: MakeRest
 ) -> None:
