@@ -180,9 +180,9 @@ def group_view(record: Record, now: Any) -> dict[str, Any]:
     }
 
 
-def member_views(members: Iterable[tuple[int, str, int, int]]) -> list[dict[str, Any]]:
-    """Returns the members, who are given as (user, role, delivered, read)."""
-    return [{"userId": u, "role": role, "deliveredSeq": d, "readSeq": r} for u, role, d, r in members]
+def member_views(members: Iterable[tuple[int, str, int, int, *tuple[Any, ...]]]) -> list[dict[str, Any]]:
+    """Returns the members, who are given as (user, role, delivered, read), perhaps with more."""
+    return [{"userId": u, "role": role, "deliveredSeq": d, "readSeq": r} for u, role, d, r, *_ in members]
 
 
 def _fours(flat: list[Any]) -> Iterable[tuple[int, str, int, int]]:

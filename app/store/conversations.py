@@ -33,6 +33,18 @@ class MemberState(NamedTuple):
     read_seq: int
 
 
+class JoinedMember(NamedTuple):
+    """``joined_seq``: the message about the member's joining, or 0 for members from the beginning. The marks of a new
+    member begin there, although they have received nothing before it.
+    """
+
+    user_id: int
+    role: str
+    delivered_seq: int
+    read_seq: int
+    joined_seq: int
+
+
 class ConversationState(Struct, frozen=True):
     """The state of a conversation that Redis needs, from one snapshot.
 
@@ -78,7 +90,7 @@ class ConversationSummary(Struct, frozen=True):
     unread: int
     muted_until_ms: int | None
     last_message: StoredMessage | None
-    members: list[MemberState]
+    members: list[JoinedMember]
     description: str | None
     avatar_url: str | None
     history: str
@@ -119,7 +131,7 @@ _STATE = HotStatement(f"""
     ORDER BY c.id
 """)
 _MEMBERS = HotStatement("""
-    SELECT c, m.user_id, m.role, m.last_delivered_seq, m.last_read_seq
+    SELECT c, m.user_id, m.role, m.last_delivered_seq, m.last_read_seq, m.joined_seq
     FROM unnest(CAST(:ids AS bigint[])) AS wanted (c)
     CROSS JOIN LATERAL (
         SELECT * FROM members AS x
@@ -256,7 +268,7 @@ def get_one(conn: Connection, user_id: int, conversation_id: int) -> Conversatio
     return _summary(rows[0], _members(conn, [conversation_id])) if rows else None
 
 
-def all_members_of(conn: Connection, conversation_ids: Sequence[int]) -> dict[int, list[MemberState]]:
+def all_members_of(conn: Connection, conversation_ids: Sequence[int]) -> dict[int, list[JoinedMember]]:
     """Returns conversation -> members, without conversations of more than ``MEMBERS_SHOWN`` members."""
     found = _members(conn, conversation_ids, MEMBERS_SHOWN + 1)
     return {c: members for c, members in found.items() if len(members) <= MEMBERS_SHOWN}
@@ -264,14 +276,14 @@ def all_members_of(conn: Connection, conversation_ids: Sequence[int]) -> dict[in
 
 def _members(
     conn: Connection, conversation_ids: Sequence[int], limit: int = MEMBERS_SHOWN
-) -> dict[int, list[MemberState]]:
+) -> dict[int, list[JoinedMember]]:
     if not conversation_ids:
         return {}
     rows = _MEMBERS.rows(conn, ids=int_array(conversation_ids), limit=limit)
-    return {c: [MemberState(*row[1:]) for row in group] for c, group in groupby(rows, key=itemgetter(0))}
+    return {c: [JoinedMember(*row[1:]) for row in group] for c, group in groupby(rows, key=itemgetter(0))}
 
 
-def _summary(row: tuple[Any, ...], members: dict[int, list[MemberState]]) -> ConversationSummary:
+def _summary(row: tuple[Any, ...], members: dict[int, list[JoinedMember]]) -> ConversationSummary:
     draft = StoredDraft(*row[25:29]) if row[25] is not None else None
     last = StoredMessage(*row[29:47]) if row[29] is not None else None
     values = [*row[:10], last, members.get(row[0], []), *row[10:25], draft]

@@ -64,6 +64,21 @@ def test_later_member_is_not_counted_for_earlier_messages(
     rest(ann).add(made, eve.user_id)
     rest(eve).read(made, 3)
     assert by_user(rest(ann).receipts(sent["id"], made)) == {ben.user_id: (True, True)}
+    shown = one(rest(ann), made, 2)
+    assert (shown["status"], shown["receipts"]) == ("read", {"delivered": 1, "read": 1})
+
+
+def test_member_who_came_back_is_not_counted_for_earlier_messages(
+    rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account
+) -> None:
+    sent = rest(ann).send(conversation_id=made)
+    rest(ben).json("POST", f"/conversations/{made}/read", json={"seq": 2})
+    rest(ann).remove(made, eve.user_id)
+    rest(ann).add(made, eve.user_id)
+    found = rest(ann).receipts(sent["id"], made)
+    assert (found["delivered"], found["read"], by_user(found)) == (1, 1, {ben.user_id: (True, True)})
+    shown = one(rest(ann), made, 2)
+    assert (shown["status"], shown["receipts"]) == ("read", {"delivered": 1, "read": 1})
 
 
 def test_status_needs_all_other_members(rest: MakeRest, made: int, ann: Account, ben: Account, eve: Account) -> None:

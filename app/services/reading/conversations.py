@@ -33,7 +33,7 @@ from app.services.reading.replay_groups import group_now_over, info_view
 from app.services.reading.settings_now import settings_now
 from app.store import conversations as store
 from app.store import groups, messages, unread
-from app.store.conversations import ActivityCursor, ConversationSummary, MemberState
+from app.store.conversations import ActivityCursor, ConversationSummary, JoinedMember
 from app.store.engine import reading
 from app.store.host_conversations import find_by_external_id
 from app.store.replica import Open, StoreReads
@@ -255,7 +255,7 @@ def _activity(view: View) -> tuple[str, int]:
 
 
 def _received(
-    view: View, summary: ConversationSummary, members: list[MemberState], user_id: int, *, stored: bool
+    view: View, summary: ConversationSummary, members: list[JoinedMember], user_id: int, *, stored: bool
 ) -> View:
     known = members if summary.member_count <= len(members) else []
     return received(view, known, user_id, in_group=summary.kind == "group", stored=stored)

@@ -8,25 +8,25 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.services.reading.direct_cache import DirectCache
-from app.store.conversations import MemberState, all_members_of
+from app.store.conversations import JoinedMember, all_members_of
 
 View = dict[str, Any]
 
 
 def received(
-    view: View, members: Sequence[MemberState], user_id: int, *, in_group: bool, stored: bool
+    view: View, members: Sequence[JoinedMember], user_id: int, *, in_group: bool, stored: bool
 ) -> dict[str, Any]:
     """Returns ``status``. For the user's own message in a group, also returns ``receipts``: how many of the others have
     received it, and have read it.
 
     ``members`` holds all members of the conversation, or none of them if there are too many to look at.
     """
-    found: View = {"status": _status(view, members, stored=stored)}
+    receivers = _receivers(view, members)
+    found: View = {"status": _status(view, receivers, stored=stored)}
     if in_group and view["senderId"] == user_id and members:
-        others = [m for m in members if m.user_id != user_id]
         found["receipts"] = {
-            "delivered": sum(m.delivered_seq >= view["seq"] for m in others),
-            "read": sum(m.read_seq >= view["seq"] for m in others),
+            "delivered": sum(m.delivered_seq >= view["seq"] for m in receivers),
+            "read": sum(m.read_seq >= view["seq"] for m in receivers),
         }
     return found
 
@@ -63,13 +63,17 @@ def unread_status(view: View, user_id: int, behind: Sequence[tuple[int, int]] | 
     return "delivered" if all(seq >= view["seq"] for user, seq in behind if user not in own) else "stored"
 
 
-def _status(view: View, members: Sequence[MemberState], *, stored: bool) -> str:
-    """Returns the lowest status over all other members."""
+def _receivers(view: View, members: Sequence[JoinedMember]) -> list[JoinedMember]:
+    """Returns the other members, without those who joined after the message."""
+    return [m for m in members if m.user_id != view["senderId"] and m.joined_seq <= view["seq"]]
+
+
+def _status(view: View, receivers: Sequence[JoinedMember], *, stored: bool) -> str:
+    """Returns the lowest status over all receivers."""
     if not stored:
         return "accepted"
-    others = [m for m in members if m.user_id != view["senderId"]]
-    if others and all(m.read_seq >= view["seq"] for m in others):
+    if receivers and all(m.read_seq >= view["seq"] for m in receivers):
         return "read"
-    if others and all(m.delivered_seq >= view["seq"] for m in others):
+    if receivers and all(m.delivered_seq >= view["seq"] for m in receivers):
         return "delivered"
     return "stored"

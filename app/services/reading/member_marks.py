@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from app.core.kinds import Kind
 from app.core.message_view import View
 from app.core.records import Record
-from app.store.conversations import ConversationSummary, MemberState
+from app.store.conversations import ConversationSummary, JoinedMember, MemberState
+
+Member = TypeVar("Member", MemberState, JoinedMember)
 
 READS = (Kind.READ, Kind.SHADOW_READ)
 
 
-def marked(members: list[MemberState], tail: list[Record]) -> list[MemberState]:
+def marked(members: list[Member], tail: list[Record]) -> list[Member]:
     """Returns members with their present marks, including those that are not stored yet."""
     marks: dict[int, tuple[int, int]] = {}
     for record in tail:
