@@ -54,6 +54,10 @@ MAX_HOOK_SECONDS = 10
 MAX_LAG_SECONDS = 2
 _CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
+# As browsers send it. They know neither wildcards nor letters outside ASCII, so such an origin would never match.
+_LISTED_ORIGIN = re.compile(
+    r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII
+)
 
 
 def environment_problems(app_env: str) -> Iterator[str]:
@@ -146,8 +150,13 @@ def origin_problems(origins: Iterable[str], *, production: bool) -> Iterator[str
         if origin == "*":
             if production:
                 yield "ALLOWED_ORIGINS=* would let every web page open sessions; list the origins."
-        elif not _ORIGIN.fullmatch(origin):
-            yield f"ALLOWED_ORIGINS: {origin!r} is not an origin. It must be like https://chat.example, without a path."
+        elif not origin.isascii() and _ORIGIN.fullmatch(origin):
+            yield f"ALLOWED_ORIGINS: browsers send {origin!r} in ASCII. Write the host name with xn--."
+        elif not _LISTED_ORIGIN.fullmatch(origin):
+            yield (
+                f"ALLOWED_ORIGINS: {origin!r} is not an origin. It must be like https://chat.example, without path or"
+                " wildcard."
+            )
 
 
 def hash_problems(memory_kib: int, passes: int) -> Iterator[str]:

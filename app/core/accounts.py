@@ -68,6 +68,7 @@ LocaleTag = Annotated[
 RESERVED_PREFIX = "deleted-"
 # Names that look as if the deployment spoke, and words that address a group.
 RESERVED_NAMES = frozenset({"admin", "system", "support", "all", "everyone", "here", "online", "channel"})
+_MARKS = re.compile("[_.-]")
 
 
 class Register(Struct, rename="camel", frozen=True):
@@ -270,7 +271,8 @@ def normal_username(text: str) -> str:
 
 
 def is_reserved(username: str) -> bool:
-    return username in RESERVED_NAMES or username.startswith(RESERVED_PREFIX)
+    """Marks in between do not make another name of a reserved one: ``-admin-``, ``s.y.s.t.e.m``."""
+    return _MARKS.sub("", username) in RESERVED_NAMES or username.startswith(RESERVED_PREFIX)
 
 
 def checked_display_name(text: str) -> str:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request
 
 from app.api.check_origin import check_origin
 from app.config import ConfigError, Settings, check_settings
+from app.config_checks import origin_problems
 from app.core.errors import Forbidden
 from app.factory import trust_proxies
 
@@ -120,3 +121,46 @@ def test_forwarded_addresses_count_from_the_right_and_hosts_are_ignored(
     proxies: int, expected: tuple[str, str, str]
 ) -> None:
     assert seen_through(proxies, FORWARDED) == expected
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *(
+            "https://m\u00fcnchen.example",
+            "https://\u4f8b\u3048.jp",
+            "https://*.a.example",
+            "https://a.example:",
+            "null",
+        ),
+        *("https://a..example", "https://a.example;x", "https://a.example\\x", "https://a.example:123456", "https://"),
+        *(
+            "https://a.example'",
+            "https://[x]",
+            "https://a.example/x",
+            "https://u@a.example",
+            "a.example",
+            "ftp://a.example",
+        ),
+    ],
+)
+def test_origins_that_no_browser_sends_are_refused_at_the_start(origin: str) -> None:
+    """Otherwise, the operator would look for the fault elsewhere, and some would also break the header for frames."""
+    assert len(list(origin_problems([origin], production=False))) == 1
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *(
+            "https://a.example",
+            "HTTPS://A.Example:8443",
+            "http://localhost:3000",
+            "http://127.0.0.1",
+            "http://[::1]:80",
+        ),
+        *("https://xn--mnchen-3ya.example", "https://a_b.example", "https://a-b.example"),
+    ],
+)
+def test_origins_that_browsers_send_are_accepted(origin: str) -> None:
+    assert list(origin_problems([origin], production=True)) == []

@@ -146,7 +146,13 @@ def test_honest_names_are_accepted(name: str) -> None:
     assert checked_display_name(name) == composed == shown(name)
 
 
-@pytest.mark.parametrize("name", ["admin", "System", "support", "all", "EVERYONE", "here", "channel", "deleted-1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("admin", "System", "support", "all", "EVERYONE", "here", "channel", "deleted-1", "support.", "-admin-"),
+        *("s.y.s.t.e.m", "sys-tem", "_online_", "a..l..l", "Every.One"),
+    ],
+)
 def test_reserved_usernames_are_refused(name: str) -> None:
     with pytest.raises(Invalid):
         normal_username(name)
