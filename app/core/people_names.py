@@ -1,13 +1,14 @@
 """Finds people by name: by the beginning of a username, and of each word of a display name.
 
-Spelling is folded as in the search for messages (search_text.py): "muller" finds "Ünal Müller".
+Spelling is folded as in the search for messages (search_text.py): "muller" and "mueller" find "Ünal
+Müller".
 """
 
 from __future__ import annotations
 
 import re
 
-from app.core.search_text import UNSPACED, UNSPACED_PIECE, fold, words
+from app.core.search_text import UNSPACED, UNSPACED_PIECE, fold, spelled_out, words
 
 MAX_NAME_TERM = 48  # characters
 MAX_ENDS = 20  # of a name in a script without spaces
@@ -15,12 +16,15 @@ MAX_ENDS = 20  # of a name in a script without spaces
 
 def name_terms(display_name: str) -> set[str]:
     """Returns the texts with whose beginning somebody is found."""
-    folded = fold(display_name)
-    joined = folded.replace("'", "")
-    found = {word for name in (folded, joined) for word in words(name)}
+    found = {word for name in _spellings(display_name) for word in words(name)}
     for word in tuple(found):
         found.update(_ends(word))
     return {term[:MAX_NAME_TERM] for term in found}
+
+
+def _spellings(display_name: str) -> list[str]:
+    folded = [fold(name) for name in (display_name, spelled_out(display_name)) if name is not None]
+    return [*folded, *(name.replace("'", "") for name in folded)]
 
 
 def _ends(word: str) -> set[str]:
@@ -43,8 +47,7 @@ class NameQuery:
             return False
         if username.startswith(self.start) or display_name.lower().startswith(self.start):
             return True
-        folded = fold(display_name)
-        names = folded, folded.replace("'", "")
+        names = _spellings(display_name)
         return bool(self._pieces) and all(any(_begins(piece, name) for name in names) for piece in self._pieces)
 
 

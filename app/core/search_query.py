@@ -1,6 +1,7 @@
 """Parses a search query into conditions on terms (search_terms.py) and on the folded text.
 
 * Each word must occur; the beginning of a word is enough, and another form of it as well ("running", "runs").
+* A word of several parts ("e-mail") may also be written together.
 * A piece with signs or several words in it ("std::vector<int>", "-5", a URL) must occur as it is.
 * ``"several words"`` must follow each other.
 * ``-word`` excludes messages with the word, if another word must occur. Messages that contain "-word" itself are found:
@@ -17,7 +18,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from app.core.search_stems import stems_of
-from app.core.search_terms import MAX_SIGNS, MAX_TERM, SIGNS, is_sign, pairs, terms_of
+from app.core.search_terms import JOINED, MAX_SIGNS, MAX_TERM, SIGNS, is_sign, pairs, terms_of, together
 from app.core.search_text import LETTER, SIGN, UNSPACED, UNSPACED_PIECE, fold, plain, words
 
 # At the edges of a piece, these belong to the sentence and not to the word.
@@ -110,9 +111,15 @@ def _groups(pieces: list[str]) -> tuple[tuple[Unit, ...], ...]:
             joins = True
         elif unit is not None:
             before = groups.pop() if joins else ()
-            groups.append((*before, unit))
+            groups.append((*before, unit, *_written_together(piece)))
             joins = False
     return tuple(groups)
+
+
+def _written_together(piece: str) -> Iterator[Unit]:
+    core = _without_edges(fold(piece))
+    if JOINED.fullmatch(core) and (unit := unit_of(together(core))):
+        yield unit
 
 
 def _exclusions(pieces: list[str]) -> Iterator[Exclusion]:
@@ -204,8 +211,10 @@ def _shown_word(word: str, stems: frozenset[str]) -> tuple[re.Pattern[str], ...]
     forms = "|".join(rf"{re.escape(stem)}{LETTER}*" for stem in sorted(stems, key=len, reverse=True))
     begins = rf"(?<![^\W_]){re.escape(word)}"
     within = re.compile(re.escape(word))
-    found = re.compile(begins), within
-    return (*found, re.compile(rf"\b(?:{forms})")) if forms else found
+    found = [re.compile(begins), within]
+    if forms:
+        found.append(re.compile(rf"\b(?:{forms})"))
+    return (*found, re.compile("[-'\".,_ ]?".join(map(re.escape, word))))  # written apart
 
 
 def _meets(unit: Unit, text: SearchedText, *, has_terms: bool) -> bool:

@@ -4,7 +4,9 @@ A text has as terms
 * its words, folded. Every word is also found by its beginning;
 * the ends of a word that begin within it: at a capital letter or a digit (``parseHTML5``);
 * pairs of letters, in scripts without spaces, and the last letter of each run;
-* the stems of its words, in its language;
+* the stems of its words, in its language, and in Arabic and Hebrew its words without prefixes;
+* words and numbers written apart, together: ``e-mail``, ``don't``, ``1,234,567``;
+* words with umlauts, as they are written without: ``Mueller``;
 * the parts of a word between marks that are characters of their own: many programs split it there;
 * words with the signs directly before or after them (``-5``, ``--force``, ``c++``), and groups of only such signs.
 """
@@ -15,11 +17,23 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from app.core.search_prefixes import without_prefixes
 from app.core.search_stems import stems_in
-from app.core.search_text import LETTER, MARKS, SIGN, UNSPACED, UNSPACED_PIECE, fold, fold_case, plain, words
+from app.core.search_text import (
+    LETTER,
+    MARKS,
+    SIGN,
+    UNSPACED,
+    UNSPACED_PIECE,
+    fold,
+    fold_case,
+    plain,
+    spelled_out,
+    words,
+)
 
 # Raise this whenever a text gets other terms than before. Workers then index all messages again.
-ANALYSER = 1
+ANALYSER = 2
 MAX_TERM = 48  # characters; longer terms are cut, in queries too
 ENOUGH = 4 * MAX_TERM  # of a word, to fold it to a whole term: folding makes few texts shorter
 MAX_PARTS = 12  # of one word; then only parts of LONG_PART letters
@@ -42,7 +56,11 @@ _SIGNED, _ASCII_SIGNED = _beside_signs(LETTER), _beside_signs("[A-Za-z0-9]")  # 
 _ONLY_SIGNS = re.compile(r"(?:^|(?<=\s))[^\w\s]+(?=\s|$)")
 _TRAILING = re.compile(TRAILING)
 _BETWEEN_MARKS = re.compile(r"[^\W_]+")
-_JOINED = re.compile(rf"(?<!{LETTER})(?:{LETTER}+')+{LETTER}+")
+JOINED = re.compile(rf"(?<!{LETTER})(?:{LETTER}+['-])+{LETTER}+")
+_GROUPED = re.compile(r"(?<![0-9])[0-9]{1,3}(?:[.,'_ ][0-9]{3}(?![0-9]))+")
+# Hebrew acronyms have a sign before their last letter, which most people write as a quotation mark.
+_ACRONYM = re.compile('(?<![\u05d0-\u05ea])[\u05d0-\u05ea]{1,8}"[\u05d0-\u05ea](?![\u05d0-\u05ea])')
+_JOINTS = re.compile(r"""[.,'"_ -]""")
 
 
 def terms_of(text: str) -> set[str]:
@@ -61,14 +79,30 @@ def terms_of(text: str) -> set[str]:
             found.update(end[:MAX_TERM] for end in _all_ends(word))
     found.update(word[:MAX_TERM] for word in whole)
     found.update(stem[:MAX_TERM] for stem in stems_in(whole))
+    if not text.isascii():
+        found.update(end[:MAX_TERM] for word in whole for end in without_prefixes(word))
     found.update(term[:MAX_TERM] for term in _signed(folded))
-    if "'" in folded:
-        found.update(joined.replace("'", "")[:MAX_TERM] for joined in _JOINED.findall(folded))
+    found.update(_together(folded))
+    if (spelled := spelled_out(text)) is not None:
+        found.update(word[:MAX_TERM] for word in words(fold(spelled)) if word.isascii())
     if not text.isascii() and MARKS.search(text):
         for piece in _BETWEEN_MARKS.findall(text):
             for word in words(fold(piece)):
                 found.update(part[:MAX_TERM] for part in _pieces_of(word, found))
     return found
+
+
+def _together(folded: str) -> Iterator[str]:
+    if "'" in folded or "-" in folded:
+        yield from (together(joined)[:MAX_TERM] for joined in JOINED.findall(folded))
+    if '"' in folded:
+        yield from (together(acronym) for acronym in _ACRONYM.findall(folded))
+    yield from (together(grouped)[:MAX_TERM] for grouped in _GROUPED.findall(folded))
+
+
+def together(joined: str) -> str:
+    """Returns the text without the marks between its words or groups of digits."""
+    return _JOINTS.sub("", joined)
 
 
 def pairs(run: str) -> list[str]:

@@ -11,12 +11,14 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-# Accents, and the points of Hebrew, Arabic and Syriac. A word without them is the same word. The vowel signs of Indian
-# and South-East Asian scripts are not among them: without those, it would be another word.
+# Accents, the points of Hebrew, Arabic and Syriac, and the dot below Hindi and Punjabi letters, which many leave out. A
+# word without them is the same word. The vowel signs of Indian and South-East Asian scripts are not among them: without
+# those, it would be another word.
 _POINTS = (
     (0x300, 0x36F), (0x483, 0x489), (0x591, 0x5BD), (0x5BF, 0x5BF), (0x5C1, 0x5C2), (0x5C4, 0x5C5), (0x5C7, 0x5C7),
     (0x610, 0x61A), (0x64B, 0x65F), (0x670, 0x670), (0x6D6, 0x6DC), (0x6DF, 0x6E4), (0x6E7, 0x6E8), (0x6EA, 0x6ED),
-    (0x711, 0x711), (0x730, 0x74A), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F),
+    (0x711, 0x711), (0x730, 0x74A), (0x93C, 0x93C), (0xA3C, 0xA3C), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF),
+    (0x20D0, 0x20FF), (0xFE20, 0xFE2F),
 )  # fmt: skip
 _INVISIBLE = (
     (0x34F, 0x34F), (0x61C, 0x61C), (0x180B, 0x180F), (0x200D, 0x200F),
@@ -51,6 +53,13 @@ _SAME = {
     "ک": "ك",
     "ة": "ه",
     "ٱ": "ا",
+    **dict.fromkeys("ہھەۃ", "ه"),
+    "ے": "ي",
+    "ڪ": "ك",
+    "ґ": "г",
+    "Ґ": "Г",
+    # The last letters of Malayalam words, as older programs write them, with a joiner that is dropped.
+    **dict(zip("ൺൻർൽൾൿ", ("ണ്", "ന്", "ര്", "ല്", "ള്", "ക്"), strict=True)),
 }
 # Compatibility decomposition would turn these into a space and an accent.
 _ACCENT_ALONE = str.maketrans(dict.fromkeys("´\u0384\u1fbd\u1fbf\u1ffd\u1ffe", "'"))
@@ -93,8 +102,11 @@ LETTER = rf"(?:[^\W_]|[{_KEPT}])"
 _DROPPED = "".join(f"{chr(first)}-{chr(last)}" for first, last in (*_POINTS, *_INVISIBLE))
 # Many programs take these for the end of a word.
 MARKS = re.compile(f"[{_DROPPED}{_KEPT}]")
-# Emoji and other symbols that stand for themselves. Each is a word.
-SIGN = "[\u00a2-\u00a9\u00ac\u00ae\u00b0\u00b1\u00d7\u00f7\u20a0-\u20cf\u2100-\u2bff\U0001f000-\U0001faff]"
+# Emoji and other symbols that stand for themselves. Each is a word, and so are the two letters of a flag.
+SIGN = (
+    "(?:[\U0001f1e6-\U0001f1ff]{2}|[\u00a2-\u00a9\u00ac\u00ae\u00b0\u00b1\u00d7\u00f7\u20a0-\u20cf\u2100-\u2bff"
+    "\U0001f000-\U0001faff])"
+)
 WORD = re.compile(rf"{LETTER}+|{SIGN}")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 UNSPACED_PIECE = re.compile(rf"[{_UNSPACED}]+|[^{_UNSPACED}]+")
@@ -110,6 +122,18 @@ def plain(text: str) -> str:
         return text
     decomposed = unicodedata.normalize("NFKD", _BREAKABLE.sub("", text).translate(_ACCENT_ALONE))
     return unicodedata.normalize("NFC", decomposed.translate(_FOLDED))
+
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+
+
+def spelled_out(text: str) -> str | None:
+    """Returns the text as it is written without a key for umlauts ("Mueller"), or None if it has no umlaut."""
+    if text.isascii():
+        return None
+    composed = unicodedata.normalize("NFC", text)
+    spelled = composed.translate(_UMLAUTS)
+    return None if spelled == composed else spelled
 
 
 def fold(text: str) -> str:

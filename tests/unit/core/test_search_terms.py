@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.core.search_lexemes import bucket_key, kinds_in, lexemes_of
 from app.core.search_query import SearchedText, parse
+from app.core.search_snippets import snippet_of
 from app.core.search_terms import terms_of
 from app.core.search_text import FoldedText, fold
 from tests.unit.core.search_cases import OTHERS, TEXTS
@@ -51,6 +52,25 @@ def words_in(text: str) -> set[str]:
 @pytest.mark.parametrize(("text", "queries"), TEXTS)
 def test_text_is_found_by_itself_its_words_and_parts(text: str, queries: list[str]) -> None:
     assert [query for query in [text, *words_in(text), *queries] if not finds(query, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "marked"),
+    [
+        ("wifi", "the wi-fi here", "wi-fi"),
+        ("email", "an E‑Mail", "E‑Mail"),
+        ("obrien", "Mr O’Brien", "O’Brien"),
+        ("semicolon", "a semi\u00adcolon", "semi\u00adcolon"),
+        ("zerowidth", "zero\u200bwidth", "zero\u200bwidth"),
+        ("میخواهم", "می\u200cخواهم", "می\u200cخواهم"),
+        ("1234567", "about 1’234’567 of", "1’234’567"),
+        ("צהל", "חייל צה״ל", "צה״ל"),
+        ("e-mail", "an email", "email"),
+    ],
+)
+def test_word_is_marked_where_it_is_written_apart(query: str, text: str, marked: str) -> None:
+    found = snippet_of(parse(query), text)
+    assert [found.text[start : start + length] for start, length in found.highlights] == [marked]
 
 
 @pytest.mark.parametrize(("query", "text"), OTHERS)
