@@ -183,6 +183,19 @@ def mark_sent(redis: Redis, messages: Sequence[SentMessage], *, seconds: int) ->
         pipeline.execute()
 
 
+class Mark(NamedTuple):
+    seq: int
+    version: int
+    sent_ms: int
+    sender_id: int
+
+
+def read_mark(redis: Redis, conversation_id: int, message_id: str) -> Mark | None:
+    """Returns the dedupe mark of a message, or None."""
+    mark: Any = redis.get(keys.dedupe_mark(conversation_id, message_id))
+    return None if mark is None else Mark(*map(int, mark.split(b":")))
+
+
 def set_blockers(redis: Redis, conversation_id: int, blockers: list[int]) -> bool:
     """Sets who cannot write in a direct conversation. Returns False, and does nothing, if Redis does not have it."""
     write = script(redis, "app.message_log", "blockers")

@@ -235,16 +235,6 @@ def test_messages_of_the_host_are_not_asked_about(host: HostClient, hook: HookSe
     assert hook.asked(text) == []
 
 
-def test_repeated_message_is_acked_even_if_it_would_be_refused_now(
-    hook: HookServer, rest: MakeRest, ann: Account, ben: Account
-) -> None:
-    id_ = str(uuid.uuid4())
-    first = rest(ann).send(receiver_id=ben.user_id, message="hello", id=id_)
-    hook.decide = lambda message: {"action": "reject"}
-    again = rest(ann).send(conversation_id=first["conversationId"], message="hello", id=id_)
-    assert (again["id"], again["seq"]) == (id_, first["seq"])
-
-
 def test_waiting_messages_share_calls_and_stay_in_order(
     server: Stack, hook: HookServer, rest: MakeRest, ann: Account, ben: Account, opened: list[Any]
 ) -> None:

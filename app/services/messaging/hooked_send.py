@@ -13,8 +13,8 @@ from app.core.before_send import Asked, Verdict
 from app.core.commands import SendMessage
 from app.core.errors import Overloaded, ParleyError
 from app.services.messaging.before_send import HookQueue
+from app.services.messaging.repeated_send import RepeatedSends
 from app.services.messaging.send_checks import Ack, Outcome
-from app.store.messages import ExistingMessage
 
 
 class Hooked(Protocol):
@@ -28,7 +28,7 @@ class Hooked(Protocol):
 
     def begin(self, submitted: Callable[[], None] | None) -> bool: ...
 
-    def find_stored(self) -> ExistingMessage | None: ...
+    def expect(self, seq: int, version: int, sent_ms: int) -> None: ...
 
     def ack(self, seq: int, sent_ms: int) -> Ack: ...
 
@@ -52,14 +52,14 @@ def ask_first(queue: HookQueue, sending: Hooked) -> None:
     else:
         lane, asked = (sending.user_id, command.receiver_id), Asked(**what, recipient=command.receiver_id)
     try:
-        queue.ask(lane, asked, partial(_judged, sending))
+        queue.ask(lane, asked, partial(_judged, queue.repeated, sending))
     except Overloaded as error:
         sending.outcome(None, error)
 
 
-def _judged(sending: Hooked, verdict: Verdict, done: Callable[[], None]) -> None:
+def _judged(repeated: RepeatedSends, sending: Hooked, verdict: Verdict, done: Callable[[], None]) -> None:
     if verdict.error is not None:
-        _refuse(sending, verdict.error)
+        _refuse(repeated, sending, verdict.error)
         done()
         return
     sending.command = replace(sending.command, **verdict.changes())
@@ -67,10 +67,14 @@ def _judged(sending: Hooked, verdict: Verdict, done: Callable[[], None]) -> None
         done()
 
 
-def _refuse(sending: Hooked, error: ParleyError) -> None:
-    """Refuses the send. If the message was stored before, this is only a repetition, which is acked. May block."""
-    earlier = sending.find_stored() if sending.conversation_id else None
-    if earlier is not None and earlier.sender_id == sending.user_id:
-        sending.outcome(sending.ack(earlier.seq, earlier.sent_ms), None)
-    else:
+def _refuse(repeated: RepeatedSends, sending: Hooked, error: ParleyError) -> None:
+    """Refuses the send. If the message was sent before, this is only a repetition, which is acked. May block."""
+    first = repeated.find(sending.user_id, sending.conversation_id, sending.command.receiver_id, sending.id)
+    if first is None:
         sending.outcome(None, error)
+        return
+    sending.conversation_id = first.conversation_id
+    if first.stored:
+        sending.outcome(sending.ack(first.seq, first.sent_ms), None)
+    else:
+        sending.expect(first.seq, first.version, first.sent_ms)
