@@ -92,6 +92,12 @@ class LogReader:
         self._redis.set(keys.ATTEMPTS, head + b":%d" % (before + 1), ex=ATTEMPTS_SECONDS)
         return before + 1
 
+    def end_attempt(self, head: bytes) -> None:
+        """The process has survived its attempt, although the entry is not stored."""
+        value = self._redis.get(keys.ATTEMPTS)
+        if isinstance(value, bytes) and value.startswith(head + b":"):
+            self._redis.delete(keys.ATTEMPTS)
+
     def begin_record(self, version: int) -> bool:
         """Notes that a record is about to be stored by itself. Returns False if a drain died over it before.
 

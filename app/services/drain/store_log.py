@@ -21,9 +21,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
-from app.core.records import Record
 from app.message_log.reader import Entry, LogReader, count_records
 from app.services.drain.store_ahead import StoreAhead
+from app.services.drain.store_cautiously import CautiousStore, LeaseLostError
 from app.services.drain.store_records import DrainStats, RecordStore
 from app.store.epochs import StaleEpochError
 
@@ -40,17 +40,15 @@ GATHER_SECONDS = 0.004
 AT_ONCE_SECONDS = 0.001  # a read that took no longer found records that were there already
 # After this many attempts at the same head of the log, the batch is stored in small steps.
 ATTEMPTS_BEFORE_CAUTION = 1
-CAUTIOUS_RECORDS = 32
 # Longer than any wait for Postgres (tasks/persist_messages.py).
 ALONE_SECONDS = 15.0
+# The lease outlasts so many batches like the last one. If it expired while the drain waits for a slow Postgres, another
+# drain would begin. Each of them would wait for the other's row lock, and take the other one for dead.
+LEASE_BATCHES = 4
 # Under steady load a drain hands over after this time, well within its task's time limit.
 RUN_SECONDS = 1800.0
 RETRY_SECONDS = 0.1
 STALE_BEFORE_NEW_EPOCH = 20
-
-
-class _LeaseLostError(Exception):
-    """Another drain has taken over."""
 
 
 class Drain:
@@ -86,6 +84,13 @@ class Drain:
             not_the_records=not_the_records,
         )
         self._ahead = StoreAhead(reader, self._records)
+        self._cautious = CautiousStore(
+            reader,
+            self._records,
+            self.stats,
+            keep_lease=self._took,
+            hold_lease=lambda: reader.renew(self._token, max(self._lease, ALONE_SECONDS)),
+        )
         self._behind = False
         self._batch = self._count = batch
         self._linger = linger_seconds
@@ -93,12 +98,12 @@ class Drain:
         self._stopping = stopping
         self._alive = alive
         self._token = secrets.token_hex(8)
-        self._renewed = 0.0
+        self._renewed = self._batch_seconds = 0.0
+        self._granted = lease_seconds
         self._next: int | None = None  # the number of the next entry, or None if it is not known
         self._lost = False  # entries are missing, and no new epoch has begun
         self._stale = 0
         self._taken_at = 0.0
-        self._begun: set[int] = set()  # noted in Redis by this drain, which lives
 
     def run(self) -> bool:
         """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
@@ -189,19 +194,27 @@ class Drain:
 
     def _keep_lease(self) -> bool:
         now = time.monotonic()
-        if now - self._renewed < self._lease / 4:
+        seconds = max(self._lease, min(ALONE_SECONDS, LEASE_BATCHES * self._batch_seconds))
+        if now - self._renewed < self._granted / 4 and seconds <= self._granted:
             return True
-        self._renewed = now
+        self._renewed, self._granted = now, seconds
         self._alive(self.stats)
-        return self._reader.renew(self._token, self._lease)
+        return self._reader.renew(self._token, seconds)
+
+    def _took(self, seconds: float) -> bool:
+        """Notes how long the last batch or step took, and keeps the lease for as long as that demands."""
+        self._batch_seconds = seconds
+        return self._keep_lease()
 
     def _store(self, epoch: int | None, entries: list[Entry], *, first: bool) -> None:
         if epoch is None:
             time.sleep(0.1)  # Redis lost its data; a gateway will begin a new epoch
             return
+        began, before = time.monotonic(), self._batch_seconds
+        cautious = first and self._needs_caution(entries)
         try:
-            if first and self._needs_caution(entries):
-                self._store_cautiously(epoch, entries)
+            if cautious:
+                self._cautious.store(epoch, entries)
             else:
                 self._store_entries(epoch, entries)
             self._stale = 0
@@ -209,14 +222,17 @@ class Drain:
                 self._ahead.store_newest(epoch)
             else:
                 self._ahead.caught_up()
-        except _LeaseLostError:
+        except LeaseLostError:
             self._renewed = 0.0  # the next look at the lease ends this drain
         except StaleEpochError:
             self._handle_stale_epoch(epoch)
         except Overloaded:
             self.stats.store_failures += 1
             log.warning("Postgres does not answer; %d entries are waiting", len(entries))
+            if first and not cautious:
+                self._reader.end_attempt(entries[0].id)
             time.sleep(0.25)
+        self._batch_seconds = before if cautious else time.monotonic() - began
 
     def _needs_caution(self, entries: list[Entry]) -> bool:
         """Returns whether an earlier drain died over these entries. Asked for the first batch of a drain."""
@@ -248,44 +264,3 @@ class Drain:
         self.stats.batches += 1
         self.stats.records += len(records)
         self.stats.sizes.observe(len(records))
-
-    def _store_cautiously(self, epoch: int, entries: list[Entry]) -> None:
-        """Stores a batch over which a drain died, in small steps, so that the record that ends processes is found."""
-        log.warning("a drain died at the head of the log; storing %d entries in small steps", len(entries))
-        for entry in entries:
-            if not self._keep_lease():
-                return
-            if entry.records is None:
-                self._records.dead_letter_blob(entry)
-            refused: dict[int, str] = {}
-            for first in range(0, len(entry.records or ()), CAUTIOUS_RECORDS):
-                refused |= self._store_suspects(epoch, (entry.records or [])[first : first + CAUTIOUS_RECORDS])
-            self._reader.remove([entry], refused)
-            self.stats.records += len(entry.records or ())
-
-    def _store_suspects(self, epoch: int, records: list[Record]) -> dict[int, str]:
-        """Stores the records together. If a drain died over them, stores them one by one; if it then died over a single
-        one, makes that a dead letter. So three deaths find it, wherever in the batch it is.
-        """
-        if not self._reader.suspect(records[0].version, records[-1].version):
-            return self._records.store(epoch, records)
-        refused: dict[int, str] = {}
-        for record in records:
-            refused |= self._store_suspect(epoch, record)
-        return refused
-
-    def _store_suspect(self, epoch: int, record: Record) -> dict[int, str]:
-        """Stores a single record, under a lease that outlasts every wait for Postgres. With a shorter lease, the next
-        drain would take this one for dead, and the record for the cause.
-        """
-        if not self._reader.renew(self._token, max(self._lease, ALONE_SECONDS)):
-            raise _LeaseLostError
-        died = not self._reader.begin_record(record.version) and record.version not in self._begun
-        self._begun.add(record.version)
-        try:
-            if died:
-                return self._records.dead_letter(epoch, record, "ends the process that stores it")
-            return self._records.store(epoch, [record])
-        finally:  # the process has survived the record, even if an error was raised
-            self._reader.end_record(record.version)
-            self._begun.discard(record.version)

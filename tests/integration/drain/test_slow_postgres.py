@@ -1,0 +1,90 @@
+"""A drain that waits for a slow Postgres keeps its lease, and the next one does not take it for dead."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from app.core.errors import Overloaded
+from app.core.records import Record
+from app.message_log import keys
+from app.message_log.reader import LogReader
+from app.services.drain import store_records
+from app.services.drain.store_cautiously import CAUTIOUS_RECORDS
+from tests.factories.store import add_direct, add_users
+from tests.integration.drain.log_and_store import LogAndStore
+
+Stored = list[int]  # the number of records of each batch
+
+
+@pytest.fixture
+def pair(log: LogAndStore) -> tuple[int, int]:
+    """A conversation, and one of its members."""
+    ann, ben = add_users(log.engine, 2)
+    conversation = add_direct(log.engine, ann, ben)
+    log.hydrate(conversation)
+    return conversation, ann
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> Stored:
+    sizes: Stored = []
+    original = store_records.RecordStore.store
+
+    def store(self: store_records.RecordStore, epoch: int, records: list[Record]) -> dict[int, str]:
+        sizes.append(len(records))
+        return original(self, epoch, records)
+
+    monkeypatch.setattr(store_records.RecordStore, "store", store)
+    return sizes
+
+
+def test_lease_outlasts_batches_like_the_last_one(
+    log: LogAndStore, pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.drain.store_log.MAX_RECORDS", 1)
+    leases: list[int] = []
+    original = store_records.RecordStore.store
+
+    def store(self: store_records.RecordStore, epoch: int, records: list[Record]) -> dict[int, str]:
+        leases.append(int(log.redis.pttl(keys.LEASE)))
+        time.sleep(0.5)  # the wait for Postgres
+        return original(self, epoch, records)
+
+    monkeypatch.setattr(store_records.RecordStore, "store", store)
+    log.send(*pair, "one", "two")
+    log.send(*pair, "three")
+    assert log.drain(lease_seconds=0.6).run()
+    assert leases[0] <= 600
+    assert min(leases[1:]) > 1000
+
+
+def test_drain_that_survived_its_attempt_is_not_taken_for_dead(
+    log: LogAndStore, pair: tuple[int, int], batches: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        log.send(*pair, f"{number}")
+    slow: list[bool] = []
+
+    def fails(*_args: object, **_options: object) -> None:
+        slow.append(True)
+        raise Overloaded
+
+    with monkeypatch.context() as while_slow:
+        while_slow.setattr(store_records, "store_batch_and_enqueue_pushes", fails)
+        assert log.drain(stopping=lambda: bool(slow)).run()
+    assert log.waiting() == 5
+    batches.clear()
+    assert log.drain().run()
+    assert batches == [5]
+
+
+def test_small_steps_take_several_entries_together(log: LogAndStore, pair: tuple[int, int], batches: Stored) -> None:
+    for number in range(2 * CAUTIOUS_RECORDS + 1):
+        log.send(*pair, f"{number}")
+    reader = LogReader(log.redis)
+    reader.count_attempt(reader.take(1, 0)[1][0].id)
+    assert log.drain().run()
+    assert batches == [CAUTIOUS_RECORDS, CAUTIOUS_RECORDS, 1]
+    assert log.texts(pair[0]) == [f"{number}" for number in range(2 * CAUTIOUS_RECORDS + 1)]
