@@ -112,7 +112,11 @@ class GatewayBuilder(ServicesBuilder):
         )
         self._epochs.on_lost(self._redis_lost_its_history)
         self._heartbeat = Heartbeat(
-            redis=self._redis, gateway_id=self._id, epochs=self._epochs, sessions=self._sessions
+            redis=self._redis,
+            gateway_id=self._id,
+            epochs=self._epochs,
+            sessions=self._sessions,
+            watches=self._watches,
         )
         self._build_listener()
         self._build_timers()
@@ -128,6 +132,7 @@ class GatewayBuilder(ServicesBuilder):
                 self._hub.rosters.lose()
                 self._heartbeat.complete_rosters()  # first: until they arrive, records of large groups are read again
                 self._sessions.resume_all()
+                self._run_blocking(self._watches.register_all)
 
         self._listener = Listener(
             redis,
@@ -186,6 +191,7 @@ class GatewayBuilder(ServicesBuilder):
         self._run_blocking(lambda: self._suspended.load(from_store=True))
         self._run_blocking(lambda: self._shadowed.load(from_store=True))
         self._sessions.reregister_all()
+        self._run_blocking(self._watches.lost)
 
     def _reset_sessions(self) -> None:
         try:

@@ -16,6 +16,7 @@ from app.core.records import MessageBody
 from app.fanout.hub import Hub
 from app.fanout.revocation import RevokedSessions
 from app.fanout.suspension import ShadowedUsers, SuspendedUsers
+from app.fanout.watches import register_watches
 from app.gateway.activity import Activity
 from app.gateway.blocking import BlockingPool
 from app.gateway.epochs import EpochKeeper
@@ -23,6 +24,7 @@ from app.gateway.gateway import Messaging, Reading
 from app.gateway.heartbeat import DrainWaker
 from app.gateway.timers import call_later
 from app.gateway.waiting import blocking_acquire, stored_waiter, wait_for_result
+from app.gateway.watch_registry import WatchRegistry
 from app.message_log import keys
 from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
@@ -117,6 +119,7 @@ class ServicesBuilder:
         run_asking = self._pools["hook"].run  # a slow hook must not hold up other work
         self._hook = make_before_send(settings, engine, redis, self._activity.counters, run_asking)
         self._hub = Hub(self._confirmations.settle, revoked=revoked.add, shadowed=shadowed.heard)
+        self._watches = WatchRegistry(self._hub.watchers, partial(register_watches, redis, self._id))
 
     def _build_log(self) -> None:
         self._epochs = EpochKeeper(
@@ -217,7 +220,9 @@ class ServicesBuilder:
                 wait_until_stored=wait_until_stored,
             ),
             requests=self._waiting_requests,
-            presence=PresenceReader(**stores, hub=self._hub, directory=self._directory),
+            presence=PresenceReader(
+                **stores, hub=self._hub, directory=self._directory, register=self._watches.register
+            ),
             fetch_unread=lambda user_id, conversation_id, limit: self._unread_messages.run(
                 UnreadRequest(user_id, conversation_id, limit)
             ),

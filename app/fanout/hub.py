@@ -16,7 +16,6 @@ from app.core.events import (
     EventBatch,
     append_event,
     custom_event,
-    presence_event,
     request_event,
     typing_event,
     user_event,
@@ -27,6 +26,7 @@ from app.core.record_events import group_event, progress
 from app.core.records import Record
 from app.fanout.hub_session import Session
 from app.fanout.rosters import Rosters, Users
+from app.fanout.watchers import State, Watchers
 
 Settled = Callable[[Iterable[int], ParleyError | None], None]
 
@@ -48,12 +48,12 @@ class Hub:
         shadowed: Callable[[int, int], None] = lambda _user_id, _end: None,
     ) -> None:
         self._sessions: dict[int, tuple[Session, ...]] = {}
-        self._watchers: dict[int, dict[Session, bool]] = {}  # user -> session -> whether it may see
         self._settled = settled
         self._revoked = revoked
         self._shadowed = shadowed
         self.epoch = 0
         self.rosters = Rosters()
+        self.watchers = Watchers()
         self.events_delivered = 0
         self.unknown_kinds: Counter[int] = Counter()
         self.by_transport: Counter[str] = Counter()
@@ -86,25 +86,6 @@ class Hub:
             return False
         del self._sessions[session.user_id]
         return True
-
-    def watch(self, session: Session, user_ids: Iterable[int]) -> None:
-        """Notes that ``session`` watches these users. It gets their presence only after ``show_presence``."""
-        for user_id in user_ids:
-            self._watchers.setdefault(user_id, {}).setdefault(session, False)
-
-    def show_presence(self, session: Session, user_ids: Iterable[int]) -> None:
-        for user_id in user_ids:
-            watchers = self._watchers.get(user_id, {})
-            if session in watchers:
-                watchers[session] = True
-
-    def unwatch(self, session: Session, user_ids: Iterable[int]) -> None:
-        for user_id in user_ids:
-            watchers = self._watchers.get(user_id)
-            if watchers is not None:
-                watchers.pop(session, None)
-                if not watchers:
-                    del self._watchers[user_id]
 
     def dispatch(self, epoch: int, items: list[Any]) -> None:
         """Delivers one publication of the bus: ``[[users, record], ...]`` in stream order."""
@@ -200,12 +181,7 @@ class Hub:
 
     def _presence(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         _, user_id, online, seen_ms = record
-        watchers = self._watchers.get(user_id)
-        if watchers:
-            event = presence_event(user_id, bool(online), seen_ms)
-            for session, may_see in tuple(watchers.items()):
-                if may_see:
-                    session.offer_ephemeral(event)
+        self.watchers.show(user_id, State(bool(online), seen_ms))
 
     def _user_updated(self, _epoch: int, users: Users, record: list[Any]) -> None:
         """``record`` is [kind, user, view, watchers]: true for watchers who see the user's presence, false for the
@@ -213,8 +189,8 @@ class Hub:
         """
         _, user_id, view, seeing = record
         sessions = {session: None for user in users for session in self.sessions_of(user)}
-        watchers = self._watchers.get(user_id, {}).items() if seeing is not None else ()
-        sessions |= {session: None for session, may_see in watchers if may_see is seeing}
+        if seeing is not None:
+            sessions |= dict.fromkeys(self.watchers.of(user_id, may_see=seeing))
         event = user_event(with_metadata(view))
         for session in sessions:
             session.offer_ephemeral(event)
@@ -229,20 +205,14 @@ class Hub:
         self._settled([record[1]], refusal(record[2]))
 
     def _last_seen_hidden(self, _epoch: int, _users: Any, record: list[Any]) -> None:
-        """Shows the user as offline to all watchers. Those who still may see them subscribe again."""
-        watchers = self._watchers.get(record[1], {})
-        event = presence_event(record[1], False, None)
-        for session, may_see in tuple(watchers.items()):
-            watchers[session] = False
-            if may_see:
-                session.offer_ephemeral(event)
+        self.watchers.hide(record[1])
 
     def _blocked(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         """After a block, neither of the two watches the other."""
         _, one, other = record
         for watcher, watched in ((one, other), (other, one)):
             for session in self.sessions_of(watcher):
-                self.unwatch(session, [watched])
+                self.watchers.unwatch(session, [watched])
 
     def _forgotten(self, _epoch: int, _users: Any, record: list[Any]) -> None:
         """Another gateway took this one for dead, or Redis lost its users. This process missed the

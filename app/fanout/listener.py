@@ -41,7 +41,7 @@ class Listener:
         resubscribed: Callable[[], None],
     ) -> None:
         self._redis = redis
-        self._channels = (keys.gateway_channel(gateway), keys.ALL, keys.ROSTERS)
+        self._channels = (keys.gateway_channel(gateway), keys.ALL, keys.ROSTERS, keys.WATCHING)
         self._dispatch = dispatch
         self._compare = compare
         self._saw_epoch = saw_epoch

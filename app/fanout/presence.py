@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -33,7 +33,7 @@ class PresenceChanges:
     """
 
     def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
-        self._script = script(redis, "app.fanout", "presence", after="announce counts")
+        self._script = script(redis, "app.fanout", "presence", after="watches announce counts")
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._keys = [
@@ -58,10 +58,18 @@ class PresenceChanges:
         return [(version, bool(changed)) for changed in results]
 
 
-def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
-    """Sends one heartbeat and removes dead gateways. Returns (epoch or None, number of users of this gateway)."""
+class Beat(NamedTuple):
+    """What Redis has: its epoch or None, and how many users are registered at this gateway and are watched by it."""
+
+    epoch: int | None
+    users: int
+    watched: int
+
+
+def send_heartbeat(redis: Redis, gateway: str, released: Sequence[int] = ()) -> Beat:
+    """Sends one heartbeat, ends the watches of ``released``, and removes dead gateways."""
     answer = unpack(
-        script(redis, "app.fanout", "beat", after="announce counts")(
+        script(redis, "app.fanout", "beat", after="watches announce counts")(
             keys=[
                 keys.EPOCH,
                 keys.GATEWAYS,
@@ -72,11 +80,12 @@ def send_heartbeat(redis: Redis, gateway: str) -> tuple[int | None, int]:
                 keys.PLACES,
                 keys.FED,
                 keys.FED_PRESENCE,
+                keys.gateway_watches(gateway),
             ],
-            args=[keys.PREFIX, gateway, int(DEAD_AFTER_SECONDS * 1000)],
+            args=[keys.PREFIX, gateway, int(DEAD_AFTER_SECONDS * 1000), pack(released)],
         )
     )
-    return answer[0] or None, answer[1]
+    return Beat(answer[0] or None, *answer[1:])
 
 
 def ask_for_rosters(redis: Redis, gateway: str) -> bool:
@@ -86,8 +95,8 @@ def ask_for_rosters(redis: Redis, gateway: str) -> bool:
 
 
 def sign_off(redis: Redis, gateway: str) -> None:
-    """Removes this gateway, so that nobody waits for its heartbeat to expire."""
-    redis.zrem(keys.GATEWAYS, gateway)
+    """Removes this gateway and its watches, so that nobody waits for its heartbeat to expire."""
+    script(redis, "app.fanout", "sign_off", after="watches")(keys=[keys.GATEWAYS], args=[keys.PREFIX, gateway])
 
 
 def online_among(redis: Redis, user_ids: Sequence[int]) -> list[int]:

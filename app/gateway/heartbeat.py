@@ -14,6 +14,7 @@ from app.fanout.hub import Hub
 from app.fanout.presence import ask_for_rosters, send_heartbeat
 from app.gateway.epochs import EpochKeeper
 from app.gateway.sessions import SessionRegistry
+from app.gateway.watch_registry import WatchRegistry
 
 log = logging.getLogger(__name__)
 
@@ -21,26 +22,37 @@ WAKE_EVERY_SECONDS = 0.5
 
 
 class Heartbeat:
-    """Keeps the gateway's users online in Redis, and finds out if Redis has lost them."""
+    """Keeps the gateway's users online in Redis, and finds out if Redis has lost them or their watches."""
 
-    def __init__(self, *, redis: Redis, gateway_id: str, epochs: EpochKeeper, sessions: SessionRegistry) -> None:
+    def __init__(
+        self,
+        *,
+        redis: Redis,
+        gateway_id: str,
+        epochs: EpochKeeper,
+        sessions: SessionRegistry,
+        watches: WatchRegistry,
+    ) -> None:
         self._redis = redis
         self._gateway_id = gateway_id
         self._epochs = epochs
         self._sessions = sessions
+        self._watches = watches
         self._hub: Hub = sessions.hub
 
     def beat(self) -> None:
         """May block. Raises RedisError, Overloaded."""
         confirmed = self._sessions.presence.confirmed_count()
-        epoch, registered = send_heartbeat(self._redis, self._gateway_id)
-        if epoch is None:
+        with self._watches.releasing() as (released, expected):
+            found = send_heartbeat(self._redis, self._gateway_id, released)
+        if found.epoch is None:
             self._epochs.renew()
             return
-        self._epochs.saw(epoch)
-        if self._sessions.presence.is_behind(registered, confirmed):  # or another gateway took this one for dead
+        self._epochs.saw(found.epoch)
+        if self._sessions.presence.is_behind(found.users, confirmed):  # or another gateway took this one for dead
             log.warning("Redis has lost users who are online here: they are registered again")
             self._sessions.reregister_all()
+        self._watches.repair(found.watched, expected)
         self.complete_rosters()
 
     def complete_rosters(self) -> None:

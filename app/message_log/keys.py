@@ -26,6 +26,7 @@ PLACES = PREFIX + "places"  # string, number of changes of ONLINE
 PLACES_COUNTED = PLACES + "-counted"  # string, those of them that moved the counts of large conversations
 BUILDS = PREFIX + "builds"  # string, how often the counts of a large conversation were made
 GATEWAYS = PREFIX + "gateways"  # zset gateway -> time of its last heartbeat, ms
+WATCHED = PREFIX + "watched"  # hash user id -> gateways with a session that watches the user, separated by spaces
 SEEN = PREFIX + "seen"  # hash user id -> when the user was last online, ms; a task moves it to Postgres
 REVOKED = PREFIX + "revoked"  # zset auth session -> when its last access token expires, s
 SUSPENDED = PREFIX + "suspended"  # zset user id -> when the suspension ends, s
@@ -43,6 +44,7 @@ FED_PRESENCE = PREFIX + "fed-presence"  # list of "<user> <1 or 0> <ms> <last se
 PUSH_OUTBOX = PREFIX + "push-outbox"  # list, in development: pushes that the local twin was given, newest first
 STREAMS = PREFIX + "streams"  # zset "<conversation>:<seq>" of an open stream -> time of its last append, ms
 ALL = PREFIX + "all"  # channel of all gateways
+WATCHING = PREFIX + "watching"  # channel of all gateways that register in WATCHED, to count them
 ROSTERS = PREFIX + "rosters"  # channel of all gateways that keep rosters
 
 # The names of gateways that keep rosters begin with this. Those of an older release do not.
@@ -160,6 +162,11 @@ def refused(version: int) -> str:
 def gateway_users(gateway: str) -> str:
     """set of users with a session at this gateway"""
     return f"{PREFIX}g:{gateway}"
+
+
+def gateway_watches(gateway: str) -> str:
+    """set of users that sessions of this gateway watch; expires a day after the last one was added"""
+    return f"{PREFIX}gw:{gateway}"
 
 
 def devices(user_id: int) -> str:

@@ -99,7 +99,7 @@ class Session(EventFlow):
         if self._watched is None:
             self._watched = set()
         self._watched.update(user_ids)
-        self.registry.hub.watch(self, user_ids)
+        self.registry.hub.watchers.watch(self, user_ids)
 
     def log(self, what: str, **more: int) -> None:
         """Writes a line about the session into the access log."""
@@ -112,7 +112,7 @@ class Session(EventFlow):
             return
         self.joined = False
         if self._watched:
-            self.registry.hub.unwatch(self, self._watched)
+            self.registry.hub.watchers.unwatch(self, self._watched)
             self._watched = None
         self.registry.leave(self)
         if self._device_connected:

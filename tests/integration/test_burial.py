@@ -102,9 +102,9 @@ class World:
         """Acts like another gateway's heartbeat after this gateway's heartbeat is overdue."""
         self.redis.zadd(keys.GATEWAYS, {"here": 1})
         names = [keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users("there"), keys.SEEN, keys.PLACES]
-        names += [keys.FED, keys.FED_PRESENCE]
-        beat = script(self.redis, "app.fanout", "beat", after="announce counts")
-        beat(keys=names, args=[keys.PREFIX, "there", 10_000])
+        names += [keys.FED, keys.FED_PRESENCE, keys.gateway_watches("there")]
+        beat = script(self.redis, "app.fanout", "beat", after="watches announce counts")
+        beat(keys=names, args=[keys.PREFIX, "there", 10_000, pack([])])
         assert not self.redis.exists(keys.gateway_users("here"))
 
     def beat(self) -> None:

@@ -190,8 +190,11 @@ class World:
         """Another gateway takes this one for dead. Its users are registered again, later."""
         self.redis.zadd(keys.GATEWAYS, {name: 1})
         names = [keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users("x"), keys.SEEN, keys.PLACES]
-        beat = script(self.redis, "app.fanout", "beat", after="announce counts")
-        beat(keys=[*names, keys.FED, keys.FED_PRESENCE], args=[keys.PREFIX, "x", 10_000])
+        beat = script(self.redis, "app.fanout", "beat", after="watches announce counts")
+        beat(
+            keys=[*names, keys.FED, keys.FED_PRESENCE, keys.gateway_watches("x")],
+            args=[keys.PREFIX, "x", 10_000, pack([])],
+        )
         assert not self.redis.hexists(keys.counts(GROUP), name)
         self.deliver()
 

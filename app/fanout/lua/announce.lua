@@ -1,11 +1,12 @@
--- For the scripts that change presence.
+-- For the scripts that change presence. Comes after watches.lua.
 
--- Publishes who came online or went offline to all gateways, and records it for the feed while a host gets events.
+-- Publishes who came online or went offline to the gateways that watch them, and records it for the feed while a host gets
+-- events.
 -- changes: {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}
 -- fed: the key that is set while a host gets events. recorded: the list that tasks move into the feed.
-local function announce(epoch, changes, channel, fed, recorded)
+local function announce(epoch, changes, prefix, channel, fed, recorded)
   if #changes == 0 then return end
-  redis.call('PUBLISH', channel, cmsgpack.pack({epoch, changes}))
+  publish_to_watchers(epoch, changes, prefix, channel)
   if redis.call('EXISTS', fed) == 0 then return end
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -1,11 +1,14 @@
 -- Records one gateway's heartbeat, and removes dead gateways, so that their users do not stay online for ever.
--- Begins with announce.lua and counts.lua.
+-- Begins with watches.lua, announce.lua and counts.lua.
 --
 -- KEYS  1 epoch  2 gateways  3 online  4 channel of all gateways  5 users of this gateway
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8, 9 as in announce.lua
+--       10 users that this gateway watches
 -- ARGV  1 prefix  2 gateway  3 ms without a heartbeat after which a gateway is dead
--- Returns msgpack {epoch or false, number of users of this gateway}.
--- Publishes {epoch, {{false, {5 (PRESENCE), user, 0, last_seen_ms}}, ...}} to all gateways for users who went offline.
+--       4 msgpack {user, ...}: nobody at this gateway watches them any more
+-- Returns msgpack {epoch or false, number of users of this gateway, number of users that it watches}.
+-- Publishes {epoch, {{false, {5 (PRESENCE), user, 0, last_seen_ms}}, ...}} for users who went offline, to the gateways that watch
+--   them.
 -- Publishes {epoch, {{false, {43 (ROSTERS), 0}}}} to a removed gateway: if it lives, its rosters are empty now.
 
 local epoch = redis.call('GET', KEYS[1])
@@ -26,6 +29,8 @@ local function remove_counts(dead, users)
   redis.call('PUBLISH', ARGV[1] .. 'to:' .. dead, cmsgpack.pack({epoch or 0, {{false, {43, 0}}}}))
 end
 
+stop_watching(ARGV[1], ARGV[2], cmsgpack.unpack(ARGV[4]))
+
 local function remove(dead)
   count_change(KEYS[7], 'r-')
   local seen = tonumber(redis.call('ZSCORE', KEYS[2], dead))
@@ -44,8 +49,9 @@ local function remove(dead)
     end
   end
   redis.call('DEL', ARGV[1] .. 'g:' .. dead)
+  forget_watches(ARGV[1], dead)
   redis.call('ZREM', KEYS[2], dead)
 end
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))) do remove(dead) end
-announce(epoch, changes, KEYS[4], KEYS[8], KEYS[9])
-return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5])})
+announce(epoch, changes, ARGV[1], KEYS[4], KEYS[8], KEYS[9])
+return cmsgpack.pack({epoch or false, redis.call('SCARD', KEYS[5]), redis.call('SCARD', KEYS[10])})

@@ -1,5 +1,5 @@
 -- Records at which gateways users have sessions, for a batch of changes, and publishes who came online or went offline.
--- Begins with announce.lua and counts.lua.
+-- Begins with watches.lua, announce.lua and counts.lua.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8 channel of this gateway
@@ -11,7 +11,8 @@
 -- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
 --   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
 --   offline now).
--- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to all gateways, once per batch.
+-- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to each gateway that watches one of the users,
+--   once per batch.
 -- Publishes {0, {{false, {25 (FORGOTTEN), {user, ...}}}}} to this gateway for known users who were not registered: their
 --   sessions missed what was published meanwhile. The notice comes before everything that is published from now on.
 -- Publishes {epoch, {{{user}, {42 (ROSTERS_OF), {conversation, build, ...}}}, ...}} to this gateway for users who may be in
@@ -66,5 +67,5 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
 end
 if #forgotten > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({0, {{false, {25, forgotten}}}})) end
 if #rosters > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({epoch, rosters})) end
-announce(epoch, changes, KEYS[5], KEYS[9], KEYS[10])
+announce(epoch, changes, prefix, KEYS[5], KEYS[9], KEYS[10])
 return cmsgpack.pack({epoch, tonumber(redis.call('GET', KEYS[2]) or '0'), results})

@@ -6,7 +6,8 @@ each of them looks so to the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -24,16 +25,21 @@ from app.store.engine import reading
 from app.store.visibility import NOTHING, Visible, visible_to
 
 View = dict[str, Any]
+Register = Callable[[list[int]], Mapping[int, tuple[bool, int | None]]]
 
 
 class PresenceReader:
-    """May block. Its methods raise Overloaded if a store does not answer."""
+    """May block. Its methods raise Overloaded if a store does not answer.
 
-    def __init__(self, *, engine: Engine, redis: Redis, hub: Hub, directory: Directory) -> None:
+    ``register`` has changes of users published to this gateway from now on, and returns their present states.
+    """
+
+    def __init__(self, *, engine: Engine, redis: Redis, hub: Hub, directory: Directory, register: Register) -> None:
         self._engine = engine
         self._redis = redis
         self._hub = hub
         self._directory = directory
+        self._register = register
 
     def resolve(self, viewer_id: int, given: Sequence[int | str]) -> dict[int, str | None]:
         """Returns the user ids, and the external ids of those that were asked for by one. Users whose external id is
@@ -56,7 +62,7 @@ class PresenceReader:
         ids = list(asked)
         with reading(self._engine) as connection:
             visible = visible_to(connection, viewer_id, self._known(viewer_id, ids))
-        return _named(self._views(ids, visible), asked)
+        return _named(self._views(ids, visible, partial(online, self._redis)), asked)
 
     def watch(self, session: Session, asked: Mapping[int, str | None]) -> list[View]:
         """Returns the same for a session that watches these users. Stops watching those it may not see.
@@ -67,17 +73,22 @@ class PresenceReader:
         ids = list(asked)
         with reading(self._engine) as connection:
             visible = visible_to(connection, session.user_id, self._known(session.user_id, ids))
-        self._hub.unwatch(session, [user for user in ids if visible.get(user, NOTHING).blocked])
-        self._hub.show_presence(session, [user for user in ids if visible.get(user, NOTHING).presence])
-        return _named(self._views(ids, visible), asked)
+        self._hub.watchers.unwatch(session, [user for user in ids if visible.get(user, NOTHING).blocked])
+        self._hub.watchers.allow(session, [user for user in ids if visible.get(user, NOTHING).presence])
+        return _named(self._views(ids, visible, partial(self._read_visible, visible)), asked)
+
+    def _read_visible(self, visible: Mapping[int, Visible], ids: list[int]) -> dict[int, tuple[bool, int | None]]:
+        """Registers only users who exist and may be seen, so that clients cannot fill Redis. Others look offline."""
+        states = self._register([user for user in ids if visible.get(user, NOTHING).presence])
+        return {user: states.get(user, (False, None)) for user in ids}
 
     def _known(self, viewer_id: int, ids: list[int]) -> list[int]:
         known = self._directory.visible(viewer_id, ids)
         return [user_id for user_id in ids if user_id in known]
 
-    def _views(self, ids: list[int], visible: dict[int, Visible]) -> list[View]:
+    def _views(self, ids: list[int], visible: dict[int, Visible], read: Register) -> list[View]:
         with redis_errors_as_overloaded():
-            states = online(self._redis, ids)
+            states = read(ids)
         with reading(self._engine) as connection:
             stored = users.get_users(connection, ids)
         nobody = {"status": "offline", "lastSeen": None}  # unknown users and deleted accounts
