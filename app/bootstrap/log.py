@@ -1,0 +1,151 @@
+"""Wires a gateway's way into the log, its marks and what its services share."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from functools import partial
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from app.bootstrap.before_send import make_before_send
+from app.config import Settings
+from app.fanout.hub import Hub
+from app.fanout.revocation import RevokedSessions
+from app.fanout.suspension import ShadowedUsers, SuspendedUsers
+from app.fanout.watches import register_watches
+from app.gateway.activity import Activity
+from app.gateway.blocking import BlockingPool
+from app.gateway.epochs import EpochKeeper
+from app.gateway.heartbeat import DrainWaker
+from app.gateway.timers import call_later
+from app.gateway.watch_registry import WatchRegistry
+from app.message_log import keys
+from app.message_log.append import Append, AppendLimits
+from app.message_log.confirmations import Confirmations
+from app.message_log.current_epoch import CurrentEpoch
+from app.message_log.history import History
+from app.redis_batch import Batcher
+from app.redis_connections import one_connection
+from app.services.messaging.log_writer import LogWriter
+from app.services.messaging.move_mark import MarkMover, MemberChecks
+from app.services.messaging.receipt_batcher import ReceiptBatcher
+from app.services.messaging.user_rates import TakeTokens, make_rates
+from app.services.moderation.ask_policy import PolicyChecks
+from app.services.reading.conversation_cache import ConversationCache
+from app.services.reading.direct_cache import DirectCache
+from app.services.reading.directory import Directory
+from app.store.replica import StoreReads
+from app.task_queue import wake_drain
+
+RESUMES_AT_ONCE = 16
+
+RunBlocking = Callable[[Callable[[], None]], None]
+
+
+class LogBuilder:
+    """Builds what all services of a gateway share. Each method builds a part from the parts before it. Opens no
+    connection.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        engine: Engine,
+        store_reads: StoreReads,
+        redis: Redis,
+        revoked: RevokedSessions,
+        suspended: SuspendedUsers,
+        shadowed: ShadowedUsers,
+        limit_joins: Callable[[int], None],
+        limit_openings: Callable[[int], None],
+        directory: Directory,
+        policy: PolicyChecks,
+        media_on: bool,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._store_reads = store_reads
+        self._redis = redis
+        self._revoked = revoked
+        self._suspended = suspended
+        self._shadowed = shadowed
+        self._limit_joins = limit_joins
+        self._limit_openings = limit_openings
+        self._directory = directory
+        self._policy = policy
+        self._media_on = media_on
+        self._id = keys.ROSTER_MARK + secrets.token_hex(5)
+        self._activity = Activity()
+        store_reads.count_with(self._activity.count)
+        self._confirmations = Confirmations()
+        self._directs = DirectCache()
+        self._epoch = CurrentEpoch(settings.dedupe_seconds)
+        self._pools = {"blocking": BlockingPool(), "resuming": BlockingPool(RESUMES_AT_ONCE), "hook": BlockingPool()}
+        self._run_blocking: RunBlocking = self._pools["blocking"].run
+        run_asking = self._pools["hook"].run  # a slow hook must not hold up other work
+        self._hook = make_before_send(settings, engine, redis, self._activity.counters, run_asking)
+        self._hub = Hub(self._confirmations.settle, revoked=revoked.add, shadowed=shadowed.heard)
+        self._watches = WatchRegistry(self._hub.watchers, partial(register_watches, redis, self._id))
+
+    def _build_log(self) -> None:
+        self._epochs = EpochKeeper(
+            redis=self._redis,
+            engine=self._engine,
+            current=self._epoch,
+            revoked=self._revoked,
+            run_blocking=self._run_blocking,
+        )
+        self._waker = DrainWaker(wake_drain=wake_drain, run_blocking=self._run_blocking)
+        self._scripts: list[Append] = []
+        self._appends, self._changes = self._log_queue("append"), self._log_queue("change")
+        self._appends_to_streams = self._log_queue("stream")
+        self._conversations = ConversationCache(
+            engine=self._engine,
+            redis=self._redis,
+            directs=self._directs,
+            run_blocking=self._run_blocking,
+            present_epoch=self._epochs.present,
+        )
+        self._log = LogWriter(appends=self._appends, changes=self._changes, conversations=self._conversations)
+
+    def _log_queue(self, name: str) -> Batcher:
+        settings, history = self._settings, History(self._epochs.stored_version)
+        script = Append(
+            self._redis,
+            self._id,
+            AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
+            name=name,
+            connect=partial(self._connect_checked, history),
+            saw_epoch=self._epochs.saw,
+            saw_version=history.saw,
+            wake=self._waker.wake,
+        )
+        self._scripts.append(script)
+        return Batcher(name, script, recover=self._epochs.renew, after_batch=self._requeue_cold)
+
+    def _connect_checked(self, history: History) -> Redis:
+        """Returns a connection that writes nothing to a Redis that is older than this gateway or Postgres knows."""
+        connection = one_connection(self._settings)
+        connection.call_on_connect(history.is_behind)
+        return connection
+
+    def _requeue_cold(self) -> None:
+        self._log.requeue_cold()  # the queue exists before the log writer does
+
+    def _build_marks(self) -> None:
+        # While Redis is unreachable, a user's act should not wait for long.
+        self._tokens = Batcher("tokens", TakeTokens(self._redis), recover=self._epochs.renew, patience=1.0)
+        self._rates = make_rates(self._settings, self._tokens.submit)
+        self._marks = MarkMover(
+            engine=self._engine,
+            log=self._log,
+            receipts=ReceiptBatcher(changes=self._changes, confirmations=self._confirmations, call_later=call_later),
+            confirmations=self._confirmations,
+            members=MemberChecks(redis=self._redis, run_blocking=self._run_blocking),
+            is_shadowed=self._shadowed.knows,
+            rate=self._rates.marks,
+            call_later=call_later,
+        )
