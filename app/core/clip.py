@@ -1,12 +1,18 @@
-"""Shortens a text without cutting a character in two: an emoji of several code points, a letter with its accents."""
+"""Shortens a text, and extends a piece of one, without cutting a character in two: an emoji of several code points, a
+letter with its accents.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Even the longest emoji, such as a family, have fewer code points.
 _LONGEST = 32
 _JOINER = "\u200d"
+# Joiners, and letters that are drawn together with the one before: the Thai and Lao AM, half-width voicing marks, and
+# the vowels and last consonants of a Korean syllable in parts.
+_JOINED = re.compile("[\u200c\u200d\u0e33\u0eb3\uff9e\uff9f\u1160-\u11ff\ud7b0-\ud7ff]")
 
 
 def clipped(text: str, characters: int) -> str:
@@ -21,6 +27,15 @@ def clipped(text: str, characters: int) -> str:
     return text[:characters]
 
 
+def whole_characters(text: str, start: int, end: int) -> tuple[int, int]:
+    """Returns the span from ``start`` to ``end``, extended to whole characters."""
+    while 0 < start < len(text) and not _is_boundary(text, start):
+        start -= 1
+    while 0 < end < len(text) and not _is_boundary(text, end):
+        end += 1
+    return start, end
+
+
 def _is_boundary(text: str, at: int) -> bool:
     """Returns whether a character begins at ``at``, inside the text."""
     before, after = text[at - 1], text[at]
@@ -33,7 +48,7 @@ def _continues(character: str) -> bool:
     """Returns whether the code point belongs to the character before it: a mark, a joiner, a skin tone or a tag."""
     category = unicodedata.category(character)
     is_tone_or_tag = "\U0001f3fb" <= character <= "\U0001f3ff" or "\U000e0020" <= character <= "\U000e007f"
-    return category[0] == "M" or character in "\u200c\u200d" or is_tone_or_tag
+    return category[0] == "M" or is_tone_or_tag or _JOINED.match(character) is not None
 
 
 def _is_flag_letter(character: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from app.core.clip import clipped
+from app.core.clip import clipped, whole_characters
 from app.core.search_query import Query
 from app.core.search_text import FoldedText
 
@@ -62,7 +62,10 @@ def _spans(query: Query, folded: FoldedText) -> Iterator[Span]:
             if found:
                 for _, match in found:
                     start = folded.original(match.start())
-                    yield start, max(folded.original(match.end()), start + 1)
+                    # The mark after the match may belong to its last letter.
+                    end = max(folded.original(match.end()), folded.original(match.end() - 1) + 1)
+                    # A mark within an emoji would take it apart.
+                    yield whole_characters(folded.text, start, end)
                 break
 
 

@@ -4,7 +4,8 @@ A text has as terms
 * its words, folded. Every word is also found by its beginning;
 * the ends of a word that begin within it: at a capital letter or a digit (``parseHTML5``);
 * pairs of letters, in scripts without spaces, and the last letter of each run;
-* the stems of its words, in its language, and in Arabic and Hebrew its words without prefixes;
+* the stems of its words, in its language, and in Arabic and Hebrew its words without prefixes, and in Hindi their other
+  spellings;
 * words and numbers written apart, together: ``e-mail``, ``don't``, ``1,234,567``;
 * words with umlauts, as they are written without: ``Mueller``;
 * the parts of a word between marks that are characters of their own: many programs split it there;
@@ -17,6 +18,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from app.core.search_nasals import other_spellings
 from app.core.search_prefixes import without_prefixes
 from app.core.search_stems import stems_in
 from app.core.search_text import (
@@ -33,7 +35,7 @@ from app.core.search_text import (
 )
 
 # Raise this whenever a text gets other terms than before. Workers then index all messages again.
-ANALYSER = 2
+ANALYSER = 3
 MAX_TERM = 48  # characters; longer terms are cut, in queries too
 ENOUGH = 4 * MAX_TERM  # of a word, to fold it to a whole term: folding makes few texts shorter
 MAX_PARTS = 12  # of one word; then only parts of LONG_PART letters
@@ -81,6 +83,7 @@ def terms_of(text: str) -> set[str]:
     found.update(stem[:MAX_TERM] for stem in stems_in(whole))
     if not text.isascii():
         found.update(end[:MAX_TERM] for word in whole for end in without_prefixes(word))
+        found.update(other[:MAX_TERM] for word in whole for other in other_spellings(word))
     found.update(term[:MAX_TERM] for term in _signed(folded))
     found.update(_together(folded))
     if (spelled := spelled_out(text)) is not None:

@@ -66,9 +66,19 @@ def test_text_is_found_by_itself_its_words_and_parts(text: str, queries: list[st
         ("1234567", "about 1’234’567 of", "1’234’567"),
         ("צהל", "חייל צה״ל", "צה״ל"),
         ("e-mail", "an email", "email"),
+        ("cafe", "cafe\u0301s", "cafe\u0301"),
+        ("👍", "👍🏽 ok", "👍🏽"),
+        ("👩", "👩\u200d💻 codes", "👩\u200d💻"),
+        ("💻", "👩\u200d💻 codes", "👩\u200d💻"),
+        ("👧", "👨\u200d👩\u200d👧\u200d👦", "👨\u200d👩\u200d👧\u200d👦"),
+        ("👁", "👁\ufe0f\u200d🗨\ufe0f", "👁\ufe0f\u200d🗨\ufe0f"),
+        ("🇫🇷", "🇩🇪🇫🇷", "🇫🇷"),
+        ("ก", "ก็ได้", "ก็"),
+        ("น", "น้ำตาล", "น้ำ"),
+        ("हिन", "हिन्दी", "हिन्"),
     ],
 )
-def test_word_is_marked_where_it_is_written_apart(query: str, text: str, marked: str) -> None:
+def test_whole_characters_and_words_written_apart_are_marked(query: str, text: str, marked: str) -> None:
     found = snippet_of(parse(query), text)
     assert [found.text[start : start + length] for start, length in found.highlights] == [marked]
 
