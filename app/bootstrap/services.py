@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from app.bootstrap.reading import ReadingBuilder
+from app.bootstrap.read_services import ReadingBuilder
 from app.core.records import MessageBody
 from app.gateway.gateway import Messaging
 from app.gateway.waiting import blocking_acquire, wait_for_result

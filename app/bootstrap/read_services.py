@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from app.bootstrap.log import LogBuilder
+from app.bootstrap.log_services import LogBuilder
 from app.gateway.gateway import Reading
 from app.gateway.waiting import stored_waiter
 from app.redis_batch import Batcher
