@@ -41,6 +41,15 @@ def test_self_signed_chain_passes_only_with_verification_off(verify: bool, mode:
     assert made.check_hostname is verify
 
 
+@pytest.mark.parametrize(("verify", "mode"), [(True, ssl.CERT_REQUIRED), (False, ssl.CERT_NONE)])
+def test_tls_applies_to_the_servers_behind_sentinels_too(verify: bool, mode: ssl.VerifyMode) -> None:
+    made = connection("redis+sentinel://me:secret@127.0.0.1:1/chat/3?ssl=true", redis_tls_verify=verify)
+    assert isinstance(made, redis.SSLConnection)
+    assert made.cert_reqs == mode
+    assert made.check_hostname is verify
+    assert (made.username, made.password, made.db, made.retry.get_retries()) == ("me", "secret", 3, 0)
+
+
 def test_unix_socket_urls_work() -> None:
     assert connection("unix:///run/redis.sock?db=2").path == "/run/redis.sock"
 

@@ -27,7 +27,7 @@ print(json.dumps({
               for name in ("acks_late", "retry_on_worker_lost", "time_limit")},
     "sweep": {name: getattr(celery_app.tasks["tasks.maintenance.sweep_expired"], name)
               for name in ("acks_late", "retry_on_worker_lost", "max_retries")},
-}))
+}, default=repr))
 """
 
 
