@@ -34,7 +34,7 @@ def container() -> Container:
 def before_send() -> BeforeSend | None:
     """Returns the hook before sending, for streams that end by themselves. Raises ConfigError."""
     shared = container()
-    return make_before_send(shared.settings, shared.engine, shared.redis, Counter(), lambda act: act()).edits
+    return make_before_send(shared.settings, shared.engine, Counter(), lambda act: act()).edits
 
 
 def worker_changes(shared: Container) -> WorkerChanges:

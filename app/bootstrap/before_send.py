@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.config import Settings
 from app.services.messaging.before_send import CALLS_AT_ONCE, BeforeSend, HookQueue
 from app.services.messaging.call_before_send import before_send_call
-from app.services.messaging.repeated_send import RepeatedSends
 from app.work_threads import WorkThreads
 
 
@@ -24,11 +22,7 @@ class Hook(NamedTuple):
 
 
 def make_before_send(
-    settings: Settings,
-    engine: Engine,
-    redis: Redis,
-    counters: Counter[str],
-    run_blocking: Callable[[Callable[[], None]], None],
+    settings: Settings, engine: Engine, counters: Counter[str], run_blocking: Callable[[Callable[[], None]], None]
 ) -> Hook:
     """Raises ConfigError. An installed function runs in a thread: it may block in ways that gevent cannot mend."""
     threads = WorkThreads(CALLS_AT_ONCE)
@@ -42,4 +36,4 @@ def make_before_send(
         allow_on_failure=settings.before_send_failure == "allow",
         counters=counters,
     )
-    return Hook(HookQueue(hook, run_blocking, RepeatedSends(engine=engine, redis=redis)), hook)
+    return Hook(HookQueue(hook, run_blocking), hook)

@@ -86,7 +86,7 @@ class LogBuilder:
         self._pools = {"blocking": BlockingPool(), "resuming": BlockingPool(RESUMES_AT_ONCE), "hook": BlockingPool()}
         self._run_blocking: RunBlocking = self._pools["blocking"].run
         run_asking = self._pools["hook"].run  # a slow hook must not hold up other work
-        self._hook = make_before_send(settings, engine, redis, self._activity.counters, run_asking)
+        self._hook = make_before_send(settings, engine, self._activity.counters, run_asking)
         self._hub = Hub(self._confirmations.settle, revoked=revoked.add, shadowed=shadowed.heard)
         self._watches = WatchRegistry(self._hub.watchers, partial(register_watches, redis, self._id))
 

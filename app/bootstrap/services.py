@@ -21,6 +21,7 @@ from app.services.messaging.mentions import MentionFinder
 from app.services.messaging.message_references import ReferenceFinder
 from app.services.messaging.open_direct import open_direct
 from app.services.messaging.prepared import Prepared
+from app.services.messaging.repeated_send import RepeatedSends
 from app.services.messaging.send_checks import find_stored_ids
 from app.services.messaging.send_event import EventSender
 from app.services.messaging.send_message import MessageSender
@@ -132,6 +133,7 @@ class ServicesBuilder(ReadingBuilder):
             confirmations=self._confirmations,
             references=ReferenceFinder(engine=self._engine, mentions=self._mentions, messages=self._reading.messages),
             find_stored=self._stored_ids.run,
+            repeated=RepeatedSends(engine=self._engine, redis=self._redis),
             check_write=self._policy.check_write_if_any,
             before_send=self._hook.queue,
             open_direct=self._open_direct,

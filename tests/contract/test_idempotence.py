@@ -108,3 +108,17 @@ def test_ids_are_case_insensitive(rest: MakeRest, rows: Any, ann: Account, ben: 
     ack = rest(ann).send(receiver_id=ben.user_id, id=id_)
     assert rest(ann).send(receiver_id=ben.user_id, id=id_.upper())["seq"] == ack["seq"]
     assert len(rows(ack["conversationId"])) == 1
+
+
+@pytest.mark.parametrize("id_", [str(uuid.uuid4()), uuid7()], ids=["v4", "v7"])
+def test_repeated_forward_is_acked_although_its_message_was_deleted(
+    rest: MakeRest, ann: Account, ben: Account, id_: str
+) -> None:
+    mine = rest(ann)
+    first = mine.send(receiver_id=ben.user_id)
+    forward = {"receiverId": ann.user_id, "forward": {"id": first["id"]}, "id": id_}
+    ack = mine.json("POST", "/messages", json=forward)
+    mine.delete(first["id"])
+    assert same(ack, mine.json("POST", "/messages", json=forward))
+    with refused("not_found"):
+        mine.json("POST", "/messages", json={**forward, "id": uuid7()})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dev.processes import wait_until
-from tests.contract.expect import refused
+from tests.contract.expect import refused, uuid7
 from tests.support.added_package import install
 from tests.support.clients import HostClient, Refused, RestClient, WsClient
 from tests.support.private_stack import private_stack
@@ -88,7 +88,7 @@ def ws_send(client: WsClient, conversation_id: int, message: str = "hello") -> A
 def test_policy_is_called_for_every_message(stack: Stack, user: Callable[[str], Any], host: HostClient) -> None:
     ann, ben = user("Ann"), user("Ben")
     conversation = ann.direct(ben.id)["id"]
-    sent = ann.send(conversation_id=conversation, message="allowed")
+    sent = ann.send(conversation_id=conversation, message="allowed", id=uuid7())
     with closing(WsClient(stack.base_url, ann.account).join()) as session:
         assert ws_send(session, conversation)["status"] == "stored"
         rename(ann, "Muted Ann")

@@ -27,6 +27,7 @@ from app.services.messaging.message_references import NO_REFERENCES
 from app.services.messaging.move_mark import MarkMover, MemberChecks
 from app.services.messaging.open_direct import open_direct
 from app.services.messaging.receipt_batcher import ReceiptBatcher
+from app.services.messaging.repeated_send import RepeatedSends
 from app.services.messaging.send_checks import find_stored_ids
 from app.services.messaging.send_message import MessageSender
 from app.services.messaging.user_rates import UserRate
@@ -169,6 +170,7 @@ class MemoryGateway:
             confirmations=self.confirmations,
             references=references,
             find_stored=lambda pair: find_stored_ids([pair], engine=self.engine)[0],
+            repeated=RepeatedSends(engine=self.engine, redis=self.redis),
             check_write=None,
             open_direct=self._open_direct,
             rate=rate,

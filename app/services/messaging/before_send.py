@@ -24,7 +24,6 @@ from app.core.before_send import ALLOWED, UNAVAILABLE, Asked, Verdict, refusal, 
 from app.core.commands import EditMessage
 from app.core.errors import Overloaded
 from app.core.message_view import View
-from app.services.messaging.repeated_send import RepeatedSends
 from app.store.engine import reading
 from app.store.external_ids import external_ids_of_conversations, external_ids_of_users
 
@@ -115,11 +114,10 @@ class _Waiting(NamedTuple):
 
 
 class HookQueue:
-    """``run_blocking`` runs a function that may block in the background. ``repeated`` is for refused messages."""
+    """``run_blocking`` runs a function that may block in the background."""
 
-    def __init__(self, hook: BeforeSend, run_blocking: Callable[[Done], None], repeated: RepeatedSends) -> None:
+    def __init__(self, hook: BeforeSend, run_blocking: Callable[[Done], None]) -> None:
         self._hook = hook
-        self.repeated = repeated
         self._run_blocking = run_blocking
         self._lanes: dict[Hashable, deque[_Waiting]] = {}
         self._ready: deque[Hashable] = deque()  # lanes with waiting messages and none under way

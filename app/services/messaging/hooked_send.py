@@ -13,8 +13,7 @@ from app.core.before_send import Asked, Verdict
 from app.core.commands import SendMessage
 from app.core.errors import Overloaded, ParleyError
 from app.services.messaging.before_send import HookQueue
-from app.services.messaging.repeated_send import RepeatedSends
-from app.services.messaging.send_checks import Ack, Outcome
+from app.services.messaging.send_checks import Outcome
 
 
 class Hooked(Protocol):
@@ -28,9 +27,7 @@ class Hooked(Protocol):
 
     def begin(self, submitted: Callable[[], None] | None) -> bool: ...
 
-    def expect(self, seq: int, version: int, sent_ms: int) -> None: ...
-
-    def ack(self, seq: int, sent_ms: int) -> Ack: ...
+    def refuse(self, error: ParleyError) -> None: ...
 
 
 def ask_first(queue: HookQueue, sending: Hooked) -> None:
@@ -52,29 +49,16 @@ def ask_first(queue: HookQueue, sending: Hooked) -> None:
     else:
         lane, asked = (sending.user_id, command.receiver_id), Asked(**what, recipient=command.receiver_id)
     try:
-        queue.ask(lane, asked, partial(_judged, queue.repeated, sending))
+        queue.ask(lane, asked, partial(_judged, sending))
     except Overloaded as error:
         sending.outcome(None, error)
 
 
-def _judged(repeated: RepeatedSends, sending: Hooked, verdict: Verdict, done: Callable[[], None]) -> None:
+def _judged(sending: Hooked, verdict: Verdict, done: Callable[[], None]) -> None:
     if verdict.error is not None:
-        _refuse(repeated, sending, verdict.error)
+        sending.refuse(verdict.error)
         done()
         return
     sending.command = replace(sending.command, **verdict.changes())
     if sending.begin(done):
         done()
-
-
-def _refuse(repeated: RepeatedSends, sending: Hooked, error: ParleyError) -> None:
-    """Refuses the send. If the message was sent before, this is only a repetition, which is acked. May block."""
-    first = repeated.find(sending.user_id, sending.conversation_id, sending.command.receiver_id, sending.id)
-    if first is None:
-        sending.outcome(None, error)
-        return
-    sending.conversation_id = first.conversation_id
-    if first.stored:
-        sending.outcome(sending.ack(first.seq, first.sent_ms), None)
-    else:
-        sending.expect(first.seq, first.version, first.sent_ms)

@@ -1,14 +1,16 @@
-"""Finds the first send of a message that the hook before sending refuses: a repetition is acked, whatever the hook says
-now.
+"""Finds the first send of a message that is refused: a repetition is acked, whatever changed since.
+
+A file that it names may be deleted by now, for example, and the host's policy or hook may have changed its mind.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from redis import Redis
 from sqlalchemy import Engine
 
+from app.core.commands import SendMessage
 from app.core.errors import NotFound, Overloaded
 from app.message_log.conversations import read_mark
 from app.redis_calls import redis_errors_as_overloaded
@@ -16,6 +18,15 @@ from app.services.messaging.send_checks import find_stored_ids
 from app.services.reading.external_ids import resolve_user_id
 from app.store.direct_pairs import find_direct
 from app.store.engine import reading
+
+
+class Repeated(Protocol):
+    """A send. If ``conversation_id`` is 0, the command has a receiver."""
+
+    id: str
+    user_id: int
+    conversation_id: int
+    command: SendMessage
 
 
 class FirstSend(NamedTuple):
@@ -33,12 +44,11 @@ class RepeatedSends:
         self._engine = engine
         self._redis = redis
 
-    def find(self, user_id: int, conversation_id: int, receiver_id: int | str | None, id_: str) -> FirstSend | None:
-        """Returns the user's message of this id, or None. ``conversation_id`` may be 0 if there is a receiver. A store
-        that does not answer is left out.
-        """
+    def find(self, repeated: Repeated) -> FirstSend | None:
+        """Returns the user's message of this id, or None. A store that does not answer is left out."""
+        user_id, id_ = repeated.user_id, repeated.id
         try:
-            place = conversation_id or self._direct(user_id, receiver_id or 0)
+            place = repeated.conversation_id or self._direct(user_id, repeated.command.receiver_id or 0)
         except (NotFound, Overloaded):
             return None
         if not place:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from app.clock import now_ms
 from app.core.commands import SendMessage
-from app.core.errors import Conflict, Internal, Overloaded, ParleyError
+from app.core.errors import Conflict, Internal, Overloaded, ParleyError, RateLimited
 from app.core.histogram import Histogram
 from app.core.ids import make_uuid7, surely_new
 from app.core.kinds import Kind
@@ -28,6 +28,7 @@ from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_body import new_body
 from app.services.messaging.message_references import NO_REFERENCES, ReferenceFinder, has_references
 from app.services.messaging.refusals import refusal
+from app.services.messaging.repeated_send import RepeatedSends
 from app.services.messaging.send_checks import Ack, CheckWrite, FindStored, OpenDirect, Outcome, check_send, stored_ack
 from app.services.messaging.user_rates import UserRate
 from app.services.reading.conversation_cache import ConversationCache, RunBlocking
@@ -56,6 +57,7 @@ class MessageSender:
         "max_text",
         "open_direct",
         "references",
+        "repeated",
         "run_blocking",
     )
 
@@ -69,6 +71,7 @@ class MessageSender:
         confirmations: Confirmations,
         references: ReferenceFinder,
         find_stored: FindStored,
+        repeated: RepeatedSends,
         check_write: CheckWrite | None,
         before_send: HookQueue | None = None,
         open_direct: OpenDirect,
@@ -86,6 +89,7 @@ class MessageSender:
         self.confirmations = confirmations
         self.references = references
         self.find_stored = find_stored
+        self.repeated = repeated
         self.check_write = check_write
         self.before_send = before_send
         self.open_direct = open_direct
@@ -206,7 +210,7 @@ class _Sending:
         try:
             self.prepare()
         except ParleyError as error:
-            self.outcome(None, error)
+            self.refuse(error)
         except Exception:
             log.exception("a send failed")
             self.outcome(None, Internal())
@@ -239,6 +243,18 @@ class _Sending:
             return self.sender.find_stored((self.conversation_id, self.id))
         except Overloaded:
             return None
+
+    def refuse(self, error: ParleyError) -> None:
+        """Ends the send. If the message was sent before, this is only a repetition, which is acked. May block."""
+        first = None if isinstance(error, Overloaded | RateLimited) else self.sender.repeated.find(self)
+        if first is None:
+            self.outcome(None, error)
+            return
+        self.conversation_id = first.conversation_id
+        if first.stored:
+            self.outcome(self.ack(first.seq, first.sent_ms), None)
+        else:
+            self.expect(first.seq, first.version, first.sent_ms)
 
     def submit(self) -> None:
         """Appends the message, behind those that wait for the same conversation to be hydrated."""
