@@ -1,9 +1,13 @@
-"""Bounds the ids in paths: Postgres cannot compare a number that is larger than its integers."""
+"""Bounds the ids in paths: Postgres compares neither numbers that are larger than its integers nor texts with a null
+character.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, UnicodeConverter
 
 
 class IdConverter(IntegerConverter):
@@ -15,5 +19,14 @@ class IdConverter(IntegerConverter):
     regex = "[0-9]{1,16}"
 
 
+class TextConverter(UnicodeConverter):
+    """Matches texts without a null character. A path with one is ``not_found``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.regex = self.regex.replace("[^/]", r"[^/\0]")
+
+
 def install(app: Flask) -> None:
     app.url_map.converters["int"] = IdConverter
+    app.url_map.converters["default"] = app.url_map.converters["string"] = TextConverter
