@@ -14,6 +14,7 @@ from app.api import (
     avatars,
     blocks,
     client_files,
+    compressed,
     contact_requests,
     conversations,
     emails,
@@ -75,6 +76,7 @@ def build_app(settings: Settings | None = None, *, configure_logging: bool = Tru
     install_error_handlers(app)
     jwt_manager.install(app, settings)
     requests.install(app)
+    compressed.install(app)
     headers.install(app, settings)
     metrics.install(app)
     cli.install(app)

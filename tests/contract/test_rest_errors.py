@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import uuid
@@ -133,3 +134,14 @@ def test_requests_that_are_refused_unread_get_problems(
 def test_ids_beyond_javascript_numbers_are_refused(rest: MakeRest, ann: Account, path: str) -> None:
     with refused("invalid"):
         rest(ann).request("GET", path)
+
+
+@pytest.mark.parametrize("path", ["/messages", "/conversations", "/media"])
+def test_compressed_body_is_unsupported(rest: MakeRest, ann: Account, path: str) -> None:
+    body = gzip.compress(json.dumps({"receiverId": ann.user_id, "message": "hello"}).encode())
+    with refused("unsupported_media") as caught:
+        rest(ann).request("POST", path, content=body, headers=JSON | {"Content-Encoding": "gzip"})
+    assert caught.value.data["detail"] == "The body must not be compressed."
+    rest(ann).request("POST", "/auth/ticket", headers={"Content-Encoding": "gzip"})
+    plain = {"receiverId": ann.user_id, "message": "hello"}
+    rest(ann).json("POST", "/messages", json=plain, headers={"Content-Encoding": "identity"})
