@@ -57,6 +57,63 @@ def test_addresses_become_links(evaluate: Evaluate) -> None:
     assert evaluate("/client/ui/formatted.js", code, [v["text"] for v in plain]) == [v["links"] for v in plain]
 
 
+def test_names_are_compared_without_accents_and_spellings(evaluate: Evaluate) -> None:
+    same = [
+        *(
+            ("\u0141\u00f3d\u017a", "lodz"),
+            ("\u00d8rsted", "orsted"),
+            ("\u0110\u1eb7ng", "dang"),
+            ("Stra\u00dfe", "STRASSE"),
+        ),
+        *(
+            ("\u0130stanbul", "istanbul"),
+            ("Is\u0131k", "isik"),
+            ("\u00c6r\u00f8", "aero"),
+            ("\u00de\u00f3r", "thor"),
+            ("O\u2019Brien", "o'brien"),
+        ),
+        *(
+            ("Zo\u00eb", "zoe"),
+            ("Zoe\u0308", "zoe"),
+            ("\u0623\u062d\u0645\u062f", "\u0627\u062d\u0645\u062f"),
+            ("\u0639\u0644\u06cc", "\u0639\u0644\u064a"),
+        ),
+        *(
+            ("\u0641\u0627\u0637\u0645\u0629", "\u0641\u0627\u0637\u0645\u0647"),
+            ("\u0645\u0640\u0640\u062d", "\u0645\u062d"),
+            ("\uff21\uff22", "ab"),
+        ),
+        *(
+            ("Anne\u2011Marie", "anne-marie"),
+            ("a\u200db\u00adc", "abc"),
+            ("\u0490\u0430\u043d\u043d\u0430", "\u0433\u0430\u043d\u043d\u0430"),
+        ),
+    ]
+    code = "({folded}, names) => names.map((name) => folded(name))"
+    one, other = (evaluate("/client/ui/text.js", code, list(names)) for names in zip(*same, strict=True))
+    assert one == other
+
+
+def test_few_emoji_alone_are_shown_large(evaluate: Evaluate) -> None:
+    england = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    large = [
+        "👍",
+        "👍🏽 ❤️",
+        "👨\u200d👩\u200d👧\u200d👦",
+        "🇩🇪",
+        "🇩🇪🇫🇷 🇯🇵",
+        "1️⃣",
+        "#\u20e3",
+        england,
+        england * 3,
+        "👁️\u200d🗨️",
+        "🏳️\u200d🌈",
+    ]
+    other = ["", "1", "123", "a", "👍 ok", "🇩", "👍" * 4 + "x", "#", "**", "1️⃣2", "\u200d"]
+    code = "({isBigEmoji}, texts) => texts.map((text) => isBigEmoji(text))"
+    assert evaluate("/client/ui/text.js", code, large + other) == [True] * len(large) + [False] * len(other)
+
+
 HONEST_HOSTS = [
     "https://example.org/x",
     "https://m\u00fcller.example/",
