@@ -96,6 +96,16 @@ _LOCATE_IN = HotStatement(f"""
     SELECT {columns("x")} FROM messages AS x {_SEEN_BY_MEMBER}
     WHERE x.id = CAST(:id AS uuid) AND x.conversation_id = :conversation_id
 """)
+# Not the messages that were hidden when they were sent, because of a block: the user never saw them.
+_LOCATE_HIDDEN = HotStatement("""
+    SELECT h.conversation_id, h.seq FROM messages AS x
+    JOIN hidden_messages AS h ON h.conversation_id = x.conversation_id AND h.seq = x.seq AND h.user_id = :user_id
+        AND h.version <> x.created_version
+    JOIN members AS m ON m.conversation_id = x.conversation_id AND m.user_id = :user_id AND m.left_seq IS NULL
+        AND m.visible_from < x.seq
+    WHERE x.id = CAST(:id AS uuid)
+    ORDER BY h.conversation_id
+""")
 _PINS = HotStatement(f"""
     SELECT {columns("x")} FROM messages AS x {_SEEN_BY_MEMBER}
     WHERE x.conversation_id = :conversation_id AND x.pinned_at IS NOT NULL
@@ -158,6 +168,11 @@ def locate(conn: Connection, user_id: int, message_id: str, conversation_id: int
         return structs(StoredMessage, _LOCATE.rows(conn, user_id=user_id, id=message_id))
     place = {"user_id": user_id, "id": message_id, "conversation_id": conversation_id}
     return structs(StoredMessage, _LOCATE_IN.rows(conn, **place))
+
+
+def locate_hidden(conn: Connection, user_id: int, message_id: str) -> list[tuple[int, int]]:
+    """Returns (conversation, seq) of the messages with this id that the user has deleted only for themselves."""
+    return [(conversation, seq) for conversation, seq in _LOCATE_HIDDEN.rows(conn, user_id=user_id, id=message_id)]
 
 
 def pins_of(conn: Connection, conversation_id: int, user_id: int) -> list[StoredMessage]:

@@ -137,6 +137,28 @@ def test_deleting_again_changes_nothing(
     assert len(client.named("message_deleted")) == 1
 
 
+def test_deleting_for_oneself_again_gets_the_same_ack(
+    connect: Connect, rest: MakeRest, pair: int, ann: Account, ben: Account, eve: Account
+) -> None:
+    sent = rest(ann).send(conversation_id=pair)
+    first = rest(ben).delete(sent["id"], pair, scope="me")
+    client = connect("ws", ben)
+    assert [client.delete(sent["id"], place, scope="me") for place in (pair, None)] == [first, first]
+    with refused("not_found"):
+        rest(eve).delete(sent["id"], scope="me")
+    with refused("not_found"):
+        rest(ben).delete(sent["id"], pair)
+
+
+def test_message_that_a_block_hid_cannot_be_deleted_for_oneself(
+    rest: MakeRest, pair: int, ann: Account, ben: Account
+) -> None:
+    rest(ben).request("PUT", f"/blocks/{ann.user_id}")
+    sent = rest(ann).send(conversation_id=pair)
+    with refused("not_found"):
+        rest(ben).delete(sent["id"], pair, scope="me")
+
+
 def test_only_the_author_deletes_for_everyone(rest: MakeRest, pair: int, ann: Account, ben: Account) -> None:
     sent = rest(ann).send(conversation_id=pair, message="mine")
     with refused("forbidden"):

@@ -27,7 +27,7 @@ from app.core.commands import (
     check_length,
 )
 from app.core.emoji import checked_emoji
-from app.core.errors import Conflict, Forbidden, Invalid
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.kinds import SHADOWS, Kind
 from app.core.message_view import View, body_for_edit
 from app.core.records import HOST, MessageBody, ReactedBody, SwitchBody, encode_body
@@ -140,9 +140,9 @@ class MessageEditor:
     def delete(self, user_id: int, command: DeleteMessage) -> Prepared:
         """Deleting a deleted message again is not an error."""
         self._acquire_edit(user_id)
-        found = self._messages.look_up(user_id, command.id, command.conversation_id)
         if command.scope == "me":
-            return _prepared(Kind.HIDDEN, user_id, found)
+            return _prepared(Kind.HIDDEN, user_id, self._even_hidden(user_id, command))
+        found = self._messages.look_up(user_id, command.id, command.conversation_id)
         _check_changeable(found.view)
         author = 0 if self._is_late(found.view) else found.view["senderId"]  # 0: only an admin may delete it
         if found.only is None and self._is_shadowed(user_id):
@@ -150,6 +150,12 @@ class MessageEditor:
                 raise Forbidden("Your role does not allow this.")
             return _prepared(Kind.HIDDEN, user_id, found)  # others go on seeing it
         return _prepared(Kind.DELETED, user_id, found, [author])
+
+    def _even_hidden(self, user_id: int, command: DeleteMessage) -> FoundMessage:
+        try:
+            return self._messages.look_up(user_id, command.id, command.conversation_id)
+        except NotFound:
+            return self._messages.look_up_hidden(user_id, command.id, command.conversation_id)
 
     def react(self, user_id: int, command: React) -> Prepared:
         """Also raises Invalid if the text is not one emoji, and if the message has too many different ones."""

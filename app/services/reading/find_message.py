@@ -8,7 +8,9 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Invalid, NotFound
+from app.core.kinds import Kind
 from app.core.message_view import View
+from app.core.records import Record
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
@@ -63,9 +65,26 @@ class MessageFinder:
             raise NotFound
         show_open_streams(self._redis, seen)
         if len(seen) > 1:
-            raise Invalid.field("conversationId", "several conversations have a message of this id: name one")
+            raise _ambiguous()
         only = found.only_viewer((seen[0]["conversationId"], seen[0]["seq"]))
         return FoundMessage(seen[0], members.tail.epoch, only)
+
+    def look_up_hidden(self, user_id: int, message_id: str, conversation_id: int | None = None) -> FoundMessage:
+        """Finds a message that the user has deleted only for themselves. The view has only its place. Raises NotFound,
+        and Invalid as ``look_up`` does.
+        """
+        message_id = message_id.lower()
+        members = memberships_now([user_id], conversation_id, engine=self._engine, redis=self._redis)
+        with reading(self._engine) as connection:
+            places = set(message_life.locate_hidden(connection, user_id, message_id))
+        places |= {r.place for r in members.tail.records if _hides(r, user_id, message_id)}
+        mine = sorted((c, seq) for c, seq in places if c in members.of[user_id] and conversation_id in (None, c))
+        if not mine:
+            raise NotFound
+        if len(mine) > 1:
+            raise _ambiguous()
+        conversation, seq = mine[0]
+        return FoundMessage({"id": message_id, "conversationId": conversation, "seq": seq}, members.tail.epoch)
 
     def find_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
         """As ``look_up_present``, for a caller that does not change the message."""
@@ -77,3 +96,11 @@ class MessageFinder:
         if "deletedAt" in found.view:
             raise NotFound
         return found
+
+
+def _hides(record: Record, user_id: int, message_id: str) -> bool:
+    return record.kind == Kind.HIDDEN and record.user_id == user_id and record.id == message_id
+
+
+def _ambiguous() -> Invalid:
+    return Invalid.field("conversationId", "several conversations have a message of this id: name one")
