@@ -90,7 +90,7 @@ def test_names_are_compared_without_accents_and_spellings(evaluate: Evaluate) ->
         ),
     ]
     code = "({folded}, names) => names.map((name) => folded(name))"
-    one, other = (evaluate("/client/ui/text.js", code, list(names)) for names in zip(*same, strict=True))
+    one, other = (evaluate("/client/ui/folded.js", code, list(names)) for names in zip(*same, strict=True))
     assert one == other
 
 

@@ -1,7 +1,7 @@
 // Finds emoji by their names. This module brings the list of all emoji, so it is loaded when it is first needed.
 
+import { folded } from "/client/ui/folded.js";
 import { currentLanguage } from "/client/ui/language.js";
-import { folded } from "/client/ui/text.js";
 import { EMOJI } from "./data.js";
 
 /**

@@ -1,7 +1,7 @@
 import { openDialog } from "../components/dialog.js";
 import { h, reconcile } from "/client/ui/dom.js";
 import { t } from "/client/ui/language.js";
-import { folded } from "/client/ui/text.js";
+import { folded } from "/client/ui/folded.js";
 import { face, titleOf } from "/client/ui/conversation_names.js";
 
 /** Lets the user choose one of the loaded conversations. Resolves with it, or undefined. @param {any} store @param {string} title */

@@ -7,8 +7,9 @@ import { hit } from "../components/hit.js";
 import { toastError } from "../components/toast.js";
 import { fill, h } from "/client/ui/dom.js";
 import { atName, t } from "/client/ui/language.js";
-import { folded, highlighted } from "/client/ui/text.js";
 import { face, titleOf } from "/client/ui/conversation_names.js";
+import { folded } from "/client/ui/folded.js";
+import { highlighted } from "/client/ui/text.js";
 import { liveText } from "./live_text.js";
 import { SearchFilters } from "./search_filters.js";
 

@@ -4,7 +4,7 @@ import { avatarOf } from "/client/ui/avatar.js";
 import { icon } from "/client/ui/icons.js";
 import { h } from "/client/ui/dom.js";
 import { atName, t } from "/client/ui/language.js";
-import { folded as foldedText } from "/client/ui/text.js";
+import { folded as foldedText } from "/client/ui/folded.js";
 import { leads, roleIn } from "./roles.js";
 
 const MAX_FETCHED = 20;
