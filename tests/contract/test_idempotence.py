@@ -122,3 +122,18 @@ def test_repeated_forward_is_acked_although_its_message_was_deleted(
     assert same(ack, mine.json("POST", "/messages", json=forward))
     with refused("not_found"):
         mine.json("POST", "/messages", json={**forward, "id": uuid7()})
+
+
+@pytest.mark.parametrize("transport", ALL)
+def test_former_member_gets_the_ack_of_what_they_sent(
+    connect: Connect, rest: MakeRest, made: int, ann: Account, ben: Account, transport: str
+) -> None:
+    id_ = uuid7()
+    sender = connect(transport, ben)
+    ack = sender.send("once", conversation_id=made, id=id_)
+    rest(ben).request("POST", f"/conversations/{made}/leave")
+    assert same(ack, sender.send("once", conversation_id=made, id=id_))
+    with refused("not_found"):
+        sender.send("twice", conversation_id=made, id=uuid7())
+    with refused("not_found"):
+        sender.send("twice", conversation_id=made)

@@ -246,7 +246,8 @@ class _Sending:
 
     def refuse(self, error: ParleyError) -> None:
         """Ends the send. If the message was sent before, this is only a repetition, which is acked. May block."""
-        first = None if isinstance(error, Overloaded | RateLimited) else self.sender.repeated.find(self)
+        may_be_repeated = self.command.id is not None and not isinstance(error, Overloaded | RateLimited)
+        first = self.sender.repeated.find(self) if may_be_repeated else None
         if first is None:
             self.outcome(None, error)
             return
@@ -295,6 +296,8 @@ class _Sending:
             self.retries += 1
             self.sender.conversations.mark_cold(self.conversation_id)
             self.sender.conversations.when_hydrated(self.conversation_id, self.submit_hydrated)
+        elif what == Decided.NOT_A_MEMBER:  # perhaps no longer
+            self.sender.run_blocking(lambda: self.refuse(refusal(what)))
         else:
             self.outcome(None, refusal(what))
 
