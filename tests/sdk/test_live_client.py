@@ -40,14 +40,18 @@ def test_a_bot_answers_within_its_loop(server: Stack, ann: Account, ben: Account
     async def test() -> None:
         async with connect(server, ann) as person, connect(server, ben) as bot:
             acks: list[Any] = []
+            joined = asyncio.Event()
 
             async def answer() -> None:
                 async for event in bot:
+                    if event.name == "joined":
+                        joined.set()
                     if event.name == "receive_message" and event.data["senderId"] == ann.user_id:
                         acks.append(await bot.send(f"You said {event.data['message']}", receiver_id=ann.user_id))
 
             answering = asyncio.create_task(answer())
             events = aiter(person)
+            await joined.wait()  # what was sent before is unread, and does not arrive by itself
             await person.send("one", receiver_id=ben.user_id)
             await person.send("two", receiver_id=ben.user_id)
             assert await next_texts(events, 2) == ["You said one", "You said two"]

@@ -93,7 +93,7 @@ def test_draft_of_an_offline_page_is_saved_later(window: OpenWindow, people: Peo
     field(here).fill("written in a tunnel")
     here.context.set_offline(False)
     there = window().sign_in_demo(ann.username)
-    expect(there.row("Ben Baker")).to_contain_text("written in a tunnel", timeout=30_000)
+    expect(there.row("Ben Baker")).to_contain_text("written in a tunnel")
 
 
 def test_page_starts_with_anything_in_the_place_of_a_draft(window: OpenWindow, people: People) -> None:
