@@ -37,12 +37,9 @@ local function remove(dead)
   local users = redis.call('SMEMBERS', ARGV[1] .. 'g:' .. dead)
   remove_counts(dead, users)
   for _, user in ipairs(users) do
-    local kept = {}
-    for name in string.gmatch(redis.call('HGET', KEYS[3], user) or '', '%S+') do
-      if name ~= dead then kept[#kept + 1] = name end
-    end
-    if #kept > 0 then
-      redis.call('HSET', KEYS[3], user, table.concat(kept, ' '))
+    local kept = list_without(redis.call('HGET', KEYS[3], user) or '', dead)
+    if kept ~= '' then
+      redis.call('HSET', KEYS[3], user, kept)
     elseif redis.call('HDEL', KEYS[3], user) == 1 then
       redis.call('HSET', KEYS[6], user, string.format('%.0f', seen))
       changes[#changes + 1] = {false, {5, tonumber(user), 0, seen}}

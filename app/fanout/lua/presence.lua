@@ -24,14 +24,6 @@ epoch = tonumber(string.match(epoch, '^%d+'))
 local gateway, prefix, results, changes, forgotten, rosters = ARGV[1], ARGV[3], {}, {}, {}, {}
 local keeps_rosters = string.sub(gateway, 1, 2) == 'r-'
 
-local function without(list)
-  local kept = {}
-  for name in string.gmatch(list, '%S+') do
-    if name ~= gateway then kept[#kept + 1] = name end
-  end
-  return table.concat(kept, ' ')
-end
-
 local others = count_change(KEYS[7], gateway)
 
 -- Moves the counts and the rosters of this gateway. came: whether the user has a session here now
@@ -45,7 +37,7 @@ end
 for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   local user = operation[2]
   local before = redis.call('HGET', KEYS[3], user) or ''
-  local elsewhere = without(before)
+  local elsewhere = list_without(before, gateway)
   results[i] = 0
   if operation[1] == 1 then
     redis.call('HSET', KEYS[3], user, elsewhere == '' and gateway or (elsewhere .. ' ' .. gateway))

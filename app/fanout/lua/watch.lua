@@ -14,7 +14,7 @@ for i, names in ipairs(redis.call('HMGET', KEYS[1], unpack(users))) do
 end
 if #added > 0 then redis.call('HSET', KEYS[1], unpack(added)) end
 redis.call('SADD', KEYS[2], unpack(users))
--- In case that a gateway of an older release removes this one, and leaves the set. If it expires too early, the heartbeat misses
--- it, and all watches are registered again.
+-- A gateway of an older release that removes this one leaves the set behind. If the set expires too early, the next heartbeat
+-- finds that it is gone, and all watches are registered again.
 redis.call('EXPIRE', KEYS[2], 86400)
 return {redis.call('HMGET', KEYS[3], unpack(users)), redis.call('HMGET', KEYS[4], unpack(users))}

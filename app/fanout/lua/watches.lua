@@ -1,6 +1,7 @@
 -- For the scripts that change presence: the gateways with a session that watches a user.
 -- <prefix>watched is a hash user -> gateways, separated by spaces. <prefix>gw:<gateway> is the set of users that it watches.
 
+-- Returns names that are separated by spaces, without this one.
 local function list_without(list, gateway)
   local kept = {}
   for name in string.gmatch(list, '%S+') do
@@ -42,8 +43,8 @@ local function changes_by_watcher(prefix, changes)
 end
 
 -- Publishes to the gateways that watch, or to all of them if all watch. While gateways of an older release are there, which
--- register no watches, all get it. A gateway that nobody receives for has lost its subscription: it registers its watches again
--- when it subscribes.
+-- register no watches, all get it. If nobody receives what is published to a gateway, it has lost its subscription. It registers
+-- its watches again when it subscribes.
 local function publish_to_watchers(epoch, changes, prefix, channel)
   local counted = redis.call('PUBSUB', 'NUMSUB', channel, prefix .. 'watching')
   local found, watching_all = changes_by_watcher(prefix, changes), 0
