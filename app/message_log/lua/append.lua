@@ -65,7 +65,7 @@ end
 local function mark_of_waiting(c, id)
   local tail = call('LRANGE', c.tail, 0, -1)
   for i = 1, #tail do
-    local r = unpack_msg(tail[i])
+    local r = string.find(tail[i], id, 1, true) and unpack_msg(tail[i]) or {}  -- to unpack all of a backlog would take long
     local adds = r[1] == KIND_MESSAGE or r[1] == KIND_BLOCKED_MESSAGE or r[1] == KIND_SHADOW_MESSAGE
     if adds and r[7] == id then return format('%d:%.0f:%.0f:%d', r[3], r[4], r[5], r[6]) end
   end
