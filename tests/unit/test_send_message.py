@@ -148,14 +148,20 @@ def test_old_id_is_looked_up_in_the_store() -> None:
         assert stored_texts(gateway) == ["first"]
 
 
+def send_and_lose_postgres(gateway: MemoryGateway) -> Replies:
+    """Sends "warm", so that Redis knows the conversation, and stops Postgres."""
+    with_conversations(gateway)
+    replies = Replies()
+    send(gateway, replies, "warm")
+    gateway.work_until(lambda: len(replies) == 1)
+    gateway.engine.down = True
+    return replies
+
+
 @in_own_hub
 def test_live_chat_goes_on_while_postgres_is_down() -> None:
     with memory_gateway() as gateway:
-        with_conversations(gateway)
-        replies = Replies()
-        send(gateway, replies, "warm")
-        gateway.work_until(lambda: len(replies) == 1)
-        gateway.engine.down = True
+        replies = send_and_lose_postgres(gateway)
         send(gateway, replies, "new id")
         send(gateway, replies, "old id", str(uuid.uuid4()))
         gateway.work_until(lambda: gateway.redis.xlen(keys.LOG) == 2)
@@ -167,11 +173,7 @@ def test_live_chat_goes_on_while_postgres_is_down() -> None:
 @in_own_hub
 def test_message_that_waits_longer_than_its_dedupe_mark_is_accepted_once() -> None:
     with memory_gateway() as gateway:
-        with_conversations(gateway)
-        replies = Replies()
-        send(gateway, replies, "warm")
-        gateway.work_until(lambda: len(replies) == 1)
-        gateway.engine.down = True
+        replies = send_and_lose_postgres(gateway)
         send(gateway, replies, "first", OLD_ID)
         gateway.work_until(lambda: gateway.redis.xlen(keys.LOG) == 1)
         gateway.redis.delete(keys.dedupe_mark(PAIR, OLD_ID))
