@@ -22,7 +22,7 @@ epoch = tonumber(string.match(epoch, '^%d+'))
 local FIRST_END = 7
 local HOST = 0  -- the user of records by the host's server
 local REFRESH_SECONDS = 3600
-local LONG_SECONDS = 7200  -- marks of changes, and of ids that prove nothing by their time, live this long
+local LONG_SECONDS = 7200  -- how long marks of changes live, and those of ids that were looked up in Postgres
 local ROUTES_CACHED_ABOVE, ROUTES_SECONDS = 32, 3600
 local LARGE = 100  -- more members make a conversation large
 local INDEXED, NO_LIST = 221, '\221\0\0\0\0'  -- the first byte of a list of members that large.lua has indexed; an empty one
@@ -208,7 +208,7 @@ local function places(lists)
   return found
 end
 
--- Returns the names of gateways in such a text of KEYS[5]. Nearly all users are at one of few gateways.
+-- Returns the gateways that a field of KEYS[5] names. Most users have the same text there, so each text is split once.
 local function gateways_in(where)
   local names = gateways_by_text[where]
   if not names then

@@ -33,7 +33,7 @@ def run_here(work: Callable[..., T], *args: Any) -> T:
 
 
 def _hash_of_no_password(memory_kib: int, passes: int) -> str:
-    """Returns a hash that was not computed. To compute one would leave its 19 MiB with every process that starts."""
+    """Returns a hash that was not computed. Computing one would leave 19 MiB allocated in each process."""
     salt, digest = (
         base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=")
         for size in (DEFAULT_RANDOM_SALT_LENGTH, DEFAULT_HASH_LENGTH)

@@ -42,8 +42,8 @@ AT_ONCE_SECONDS = 0.001  # a read that took no longer found records that were th
 ATTEMPTS_BEFORE_CAUTION = 1
 # Longer than any wait for Postgres (tasks/persist_messages.py).
 ALONE_SECONDS = 15.0
-# The lease outlasts so many batches like the last one. If it expired while the drain waits for a slow Postgres, another
-# drain would begin. Each of them would wait for the other's row lock, and take the other one for dead.
+# The lease lasts as long as this many batches like the last one. If it expired while the drain waits for Postgres,
+# another drain would begin. Each would then wait for the other's row lock, and take the other one for dead.
 LEASE_BATCHES = 4
 # Under steady load a drain hands over after this time, well within its task's time limit.
 RUN_SECONDS = 1800.0
