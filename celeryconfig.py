@@ -167,7 +167,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 worker_soft_shutdown_timeout = 0.0
 
 # --- Beat: one process. Its schedule is in memory, so there is no file that could become corrupt.
-beat_scheduler = "celery.beat:Scheduler"
+beat_scheduler = "tasks.beat_scheduler:SteadyScheduler"
 beat_max_loop_interval = 2
 timezone = "UTC"
 # "expires" bounds the ticks that pile up while no worker runs: about 12,000 messages, 10 MB. It compares the clocks of

@@ -73,6 +73,7 @@ def test_clocks_that_differ_and_are_set_back(
             crowd.wait_received(2)
         for clock in clocks:
             clock.set(0)
+        crowd.wait_for(lambda: not any(clock_is_wrong(url) for url in cluster.urls), 60, "right clocks")
         crowd.fault_over()
         crowd.wait_acks(2)
         outside.retry_webhooks(cluster.urls[0])  # after the attempts that had begun with a wrong time

@@ -27,6 +27,8 @@ import requests
 import simple_websocket
 import urllib3
 from billiard import active_children
+from celery import Celery
+from celery.beat import ScheduleEntry, Scheduler
 from firebase_admin import _http_client, messaging
 from flask import Flask
 from flask_sock import Sock
@@ -198,6 +200,13 @@ def test_gevent_loop_has_watchers_and_callbacks():
 
 def test_billiard_lists_pool_processes():
     assert active_children() == []
+
+
+def test_celery_beat_sorts_its_entries_anew():
+    """tests/unit/test_beat_scheduler.py shows the effect."""
+    scheduler = Scheduler(Celery("test", set_as_current=False), schedule={}, lazy=True)
+    assert scheduler.old_schedulers is None
+    assert hasattr(ScheduleEntry(schedule=3.0, app=scheduler.app), "last_run_at")
 
 
 # --- Flask extensions

@@ -33,6 +33,7 @@ def test_marked_as_unread_until_it_is_opened(window: OpenWindow, people: People)
     expect(here.row("Ben Baker").locator(".badge")).to_have_count(0)
     wait_until(lambda: read_seq() == 1, PATIENCE, "the read mark to arrive: it would end the mark as unread")
     details(here, "Mark as unread").click()
+    expect(here.page.get_by_role("log", name="Messages")).to_have_count(0)  # the page has left the conversation
     for screen in (here, other):
         expect(screen.row("Ben Baker").get_by_label("marked as unread")).to_be_visible()
         expect(screen.page).to_have_title("(1) Parley")
