@@ -70,7 +70,6 @@ def build_app(settings: Settings | None = None, *, configure_logging: bool = Tru
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
     app.url_map.merge_slashes = False  # a path with "//" is not found, instead of a redirect that no document names
     app.extensions["parley"] = container = build_web_container(settings)
-    trust_proxies(app, settings.trusted_proxies)
     path_ids.install(app)
     server_paths.install(app)
     install_error_handlers(app)
@@ -84,6 +83,7 @@ def build_app(settings: Settings | None = None, *, configure_logging: bool = Tru
     add_application(app)
     if container.gateway is not None:
         routes.install(app, container, container.gateway)
+    trust_proxies(app, settings.trusted_proxies)  # last, and so around everything else
     return app
 
 

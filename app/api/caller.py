@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from flask import Request, g, request
+from flask import g, request
+from werkzeug import Request
 
 from app.container import current_container
 from app.core.caller import Caller
 from app.core.errors import Unauthorized
 from app.core.networks import network_of
+from app.services.auth.authenticate import Authenticator
 from app.services.auth.passwords import Passwords
 
 
 def caller_of_request(*, allow_ticket: bool = False) -> Caller | None:
+    """Does what ``caller_of`` does for the present request, and notes the user for the access log."""
+    caller = caller_of(request, current_container().authenticator, allow_ticket=allow_ticket)
+    if caller is not None:
+        note_user(caller.user_id)
+    return caller
+
+
+def caller_of(request: Request, authenticator: Authenticator, *, allow_ticket: bool = False) -> Caller | None:
     """Returns the caller named by ``Authorization: Bearer`` or, if allowed, by ``?ticket=``; None without either.
 
     Ignores access tokens in the URL. The ticket is used up even if the request is refused later. Raises Unauthorized
     for a credential that is not valid.
     """
-    authenticator = current_container().authenticator
     token = bearer_token(request)
     if token is not None:
-        return _noted(authenticator.verify(token))
+        return authenticator.verify(token)
     ticket = request.args.get("ticket") if allow_ticket else None
-    return _noted(authenticator.redeem_ticket(ticket)) if ticket else None
+    return authenticator.redeem_ticket(ticket) if ticket else None
 
 
 def note_user(user_id: int) -> None:
     """Writes the user into the request's line of the access log."""
     g.user_id = user_id
-
-
-def _noted(caller: Caller) -> Caller:
-    note_user(caller.user_id)
-    return caller
 
 
 def require_caller(*, allow_ticket: bool = False) -> Caller:

@@ -112,7 +112,6 @@ def build_web_container(settings: Settings) -> Container:
         revoked=container.revoked,
         suspended=container.suspensions.suspended,
         shadowed=container.suspensions.shadowed,
-        limit_joins=container.limits.joins,
         limit_openings=container.limits.openings,
         directory=container.directory,
         policy=container.policy,

@@ -68,7 +68,9 @@ class GatewayBuilder(ServicesBuilder):
 
     def _build_sessions(self) -> None:
         settings = self._settings
-        presence_changes = PresenceChanges(self._redis, self._id, saw_epoch=self._epochs.saw)
+        presence_changes = PresenceChanges(
+            self._redis, self._id, saw_epoch=self._epochs.saw, joins_per_minute=settings.joins_per_minute
+        )
         self._presence = PresenceRegistry(presence_changes, recover=self._epochs.renew)
         self._sessions = SessionRegistry(
             hub=self._hub,
@@ -91,7 +93,6 @@ class GatewayBuilder(ServicesBuilder):
             deliveries=DeliveryBatcher(mark_delivered=self._marks.mark_delivered, call_later=call_later),
             count_unread=self._unread_counts.run,
             check_missed=self._missed.submit,
-            limit_joins=self._limit_joins,
             refuse_ended=self._refuse_ended,
             run_blocking=self._run_blocking,
             run_replay=self._pools["resuming"].run,

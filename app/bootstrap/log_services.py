@@ -59,7 +59,6 @@ class LogBuilder:
         revoked: RevokedSessions,
         suspended: SuspendedUsers,
         shadowed: ShadowedUsers,
-        limit_joins: Callable[[int], None],
         limit_openings: Callable[[int], None],
         directory: Directory,
         policy: PolicyChecks,
@@ -72,7 +71,6 @@ class LogBuilder:
         self._revoked = revoked
         self._suspended = suspended
         self._shadowed = shadowed
-        self._limit_joins = limit_joins
         self._limit_openings = limit_openings
         self._directory = directory
         self._policy = policy

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from redis import Redis
 
+from app.core.errors import RateLimited
 from app.core.records import pack, unpack
 from app.message_log import keys
 from app.redis_calls import EpochLostError
@@ -21,21 +23,28 @@ HEARTBEAT_SECONDS = 3.0
 DEAD_AFTER_SECONDS = 10.0  # users of a crashed gateway are offline after at most 10 + 3 s
 
 ONLINE, OFFLINE = 1, 0
+MINUTE_US = 60_000_000
 
 
 class PresenceChanges:
     """Calls presence.lua.
 
-    Operations are ``(ONLINE, user, known)`` and ``(OFFLINE, user, last_seen_ms)``. ``known`` is 1 if an older session
-    of the user may be here. A result is ``(version, changed)``: this gateway gets every record after ``version`` from
-    now on. If Redis had forgotten a known user, the notice FORGOTTEN comes before those records. So do notices
-    for the rosters of this gateway.
+    Operations are ``(ONLINE, user, known)``, ``(ONLINE, user, known, 1)`` if a session joins, and ``(OFFLINE, user,
+    last_seen_ms)``. ``known`` is 1 if an older session of the user may be here. A result is ``(version, changed)``:
+    this gateway gets every record after ``version`` from now on. If Redis had forgotten a known user, the notice
+    FORGOTTEN comes before those records. So do notices for the rosters of this gateway.
+
+    A user may join ``joins_per_minute`` times, at all gateways together, and as often in one burst; 0 is no limit. The
+    result of a further join is RateLimited, and it does nothing else.
     """
 
-    def __init__(self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None]) -> None:
+    def __init__(
+        self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None], joins_per_minute: int = 0
+    ) -> None:
         self._script = script(redis, "app.fanout", "presence", after="watches announce counts")
         self._gateway = gateway
         self._saw_epoch = saw_epoch
+        self._bucket = (MINUTE_US // joins_per_minute if joins_per_minute else 0, joins_per_minute)
         self._keys = [
             keys.EPOCH,
             keys.VERSION,
@@ -50,12 +59,17 @@ class PresenceChanges:
         ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:
-        answer = unpack(self._script(keys=self._keys, args=[self._gateway, pack(operations), keys.PREFIX]))
+        answer = unpack(
+            self._script(keys=self._keys, args=[self._gateway, pack(operations), keys.PREFIX, *self._bucket])
+        )
         if answer[0] is False:
             raise EpochLostError
         epoch, version, results = answer
         self._saw_epoch(epoch)
-        return [(version, bool(changed)) for changed in results]
+        return [
+            (version, bool(result)) if result >= 0 else RateLimited(retry_after=math.ceil(-result / 1_000_000))
+            for result in results
+        ]
 
 
 class Beat(NamedTuple):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from app.core.errors import ParleyError
 from app.fanout.presence import OFFLINE, ONLINE
 from app.redis_batch import Batcher, Operation
 
@@ -26,8 +27,10 @@ class PresenceRegistry:
         self.batcher = Batcher("presence", self._carry_out, recover=recover)
 
     def mark_online(self, user_id: int) -> int:
-        """Returns the version after which everything is sent to this gateway. May block."""
-        return int(self.batcher.run((ONLINE, user_id, 0))[0])
+        """Registers a session that joins. Returns the version after which everything is sent to this gateway. May
+        block. Raises Overloaded, and RateLimited if the user joins too often.
+        """
+        return int(self.batcher.run((ONLINE, user_id, 0, 1))[0])
 
     def mark_offline(self, user_id: int) -> None:
         self._departures += 1
@@ -62,17 +65,21 @@ class PresenceRegistry:
 
     def _carry_out(self, changes: list[Operation]) -> list[Any]:
         results = self._changes([self._with_known(change) for change in changes])
-        for act, user_id, *_ in changes:
+        for (act, user_id, *_), result in zip(changes, results, strict=True):
             if act == OFFLINE:
                 self._settle_departure(user_id)
-            elif user_id not in self._leaving:  # else the user is going already, and Redis may have removed them
+            elif (
+                not isinstance(result, ParleyError) and user_id not in self._leaving
+            ):  # else the user is going already, and Redis may have removed them
                 self._confirmed.add(user_id)
         return results
 
     def _with_known(self, change: Operation) -> Operation:
         """A user is known from the first confirmed registration until the departure of the last session."""
         act, user_id, *rest = change
-        return (ONLINE, user_id, 1) if act == ONLINE and user_id in self._confirmed else (act, user_id, *rest)
+        return (
+            (ONLINE, user_id, 1, *rest[1:]) if act == ONLINE and user_id in self._confirmed else (act, user_id, *rest)
+        )
 
     def _settle_departure(self, user_id: int) -> None:
         self._leaving[user_id] -= 1

@@ -32,7 +32,6 @@ class Streams:
         "client_limits",
         "count_unread",
         "deliveries",
-        "limit_joins",
         "max_backlog",
         "refuse_ended",
         "replay",
@@ -48,7 +47,6 @@ class Streams:
         deliveries: DeliveryBatcher,
         count_unread: Callable[[int], dict[int, int]],
         check_missed: CheckMissed,
-        limit_joins: Callable[[int], None],
         refuse_ended: Callable[[str, int], None],
         run_blocking: RunBlocking,
         run_replay: RunBlocking,
@@ -61,7 +59,6 @@ class Streams:
         self.deliveries = deliveries
         self.count_unread = count_unread
         self.check_missed = check_missed
-        self.limit_joins = limit_joins
         self.refuse_ended = refuse_ended
         self.run_blocking = run_blocking
         self.run_replay = run_replay

@@ -22,7 +22,6 @@ def begin_stream(session: Session, cursor: str | None) -> Beginning:
     """Enters the session into the stream. May block. Raises Overloaded, RateLimited, and Unauthorized if the caller's
     auth session has ended since it was verified.
     """
-    session.streams.limit_joins(session.user_id)
     session.start = session.enter()
     try:
         # Not before ``enter``: an end that is announced from now on finds the session in the hub.

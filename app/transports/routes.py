@@ -30,7 +30,7 @@ def install(app: Flask, container: Container, gateway: Gateway) -> None:
     )
     flusher = Flusher()
     limits = Limits(settings.outbox_events, settings.outbox_bytes, settings.write_stall_seconds)
-    websocket.install(app, gateway, services, settings, flusher, limits)
+    websocket.install(app, gateway, services, settings, flusher, limits, authenticator=container.authenticator)
     sse.install(app, gateway, settings, container.revoked, flusher, limits)
     polls = longpoll.install(app, gateway, limits)
     app.wsgi_app = LongPollFastPath(  # type: ignore[method-assign]

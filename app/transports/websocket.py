@@ -1,9 +1,9 @@
 """WebSocket: ``GET /ws``.
 
 The route is flask-sock's; under gunicorn the socket is ours. simple-websocket's Server sends without a lock, lets its
-buffers grow and needs a greenlet and a thread per session. So this module answers the handshake, takes the connection
-over from gunicorn, and ends the request. Under other servers (``flask run``) flask-sock's Server carries the session
-(sock_connection.py).
+buffers grow and needs a greenlet and a thread per session. So websocket_door.py answers the handshake, takes the
+connection over from gunicorn, and ends the request. Under other servers (``flask run``) flask-sock's Server carries the
+session (sock_connection.py).
 """
 
 from __future__ import annotations
@@ -12,33 +12,26 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, g, request
 from flask_sock import Sock
 from werkzeug.routing.exceptions import WebsocketMismatch
 
-from app.api.caller import address, caller_of_request
-from app.api.check_origin import check_origin
+from app.api.caller import address
 from app.config import Settings
+from app.core.caller import Caller
 from app.core.errors import NotFound, ParleyError
 from app.core.networks import network_of
-from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade, tokens
+from app.core.ws_handshake import UpgradeRefused, tokens
 from app.errors_http import problem_response
 from app.gateway.gateway import Gateway
-from app.refusals import REFUSALS
+from app.services.auth.authenticate import Authenticator
 from app.transports.command_session import CommandServices
 from app.transports.connection import Connection, Flusher
 from app.transports.connection_protocol import Limits
-from app.transports.newcomers import Newcomers
 from app.transports.sock_connection import SockConnection, server_options, sock_view
-from app.transports.take_over import can_take_over, take_over
+from app.transports.take_over import can_take_over
+from app.transports.websocket_door import PATH, REFUSAL, Doorkeeper, WebSocketDoor
 from app.transports.websocket_session import ServedSession, WebSocketSession
-
-
-class _Handled(Response):
-    """The response to a request whose connection was taken over: gunicorn has nothing left to write."""
-
-    def __call__(self, *_: Any) -> Any:
-        raise StopIteration
 
 
 class GatewaySock(Sock):  # type: ignore[misc]
@@ -66,7 +59,7 @@ def _with_one_upgrade(wsgi_app: Any) -> Any:
 
 def _not_an_upgrade(_: WebsocketMismatch) -> Any:
     """Answers ``/ws`` without an upgrade, and an upgrade on another path (RFC 9110 section 15.5.22)."""
-    if request.path == "/ws":
+    if request.path == PATH:
         return _refusal("Upgrade to websocket.\n", 426, {"Upgrade": "websocket", "Connection": "Upgrade"})
     return problem_response(NotFound())
 
@@ -77,13 +70,19 @@ def _refusal(reason: str, status: int, headers: dict[str, str]) -> Any:
 
 
 def install(
-    app: Flask, gateway: Gateway, services: CommandServices, settings: Settings, flusher: Flusher, limits: Limits
+    app: Flask,
+    gateway: Gateway,
+    services: CommandServices,
+    settings: Settings,
+    flusher: Flusher,
+    limits: Limits,
+    *,
+    authenticator: Authenticator,
 ) -> None:
     """Routes ``/ws``."""
     app.register_error_handler(WebsocketMismatch, _not_an_upgrade)
-    app.wsgi_app = _with_one_upgrade(app.wsgi_app)  # type: ignore[method-assign]
     app.config.setdefault("SOCK_SERVER_OPTIONS", server_options(settings.ping_seconds))
-    sock = GatewaySock(app)
+    doorkeeper = Doorkeeper(gateway, authenticator, settings)
     parts: dict[str, Any] = {
         "registry": gateway.sessions,
         "streams": gateway.streams,
@@ -91,39 +90,29 @@ def install(
         "settings": settings,
     }
 
-    newcomers = Newcomers(settings.max_unjoined, settings.max_unjoined_per_address)
+    def open_session(socket: Any, early: bytes, caller: Caller | None, leave: Callable[[], None]) -> None:
+        connect = partial(Connection, socket, flusher=flusher, limits=limits)
+        WebSocketSession(connect, early, caller, leave_door=leave, **parts)
 
     def serve(server: Any) -> None:
         connect = partial(SockConnection, limits=limits, server=server)
-        leave = newcomers.enter(network_of(address()))
+        leave = doorkeeper.newcomers.enter(network_of(address()))
         ServedSession(connect, b"", g.socket_caller, leave_door=leave, **parts).serve()
 
-    served = sock_view(sock, "/ws", serve)
+    sock = GatewaySock(app)
+    served = sock_view(sock, PATH, serve)
 
-    @sock.route("/ws")
+    @sock.route(PATH)
     def websocket() -> Any:
+        """Answers what the door has refused, and opens the sessions of other servers."""
         try:
-            gateway.start()
-            REFUSALS.wait(network_of(address()))
-            check_origin(request, settings)
-            key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], dict(request.headers))
-            caller = caller_of_request(allow_ticket=True)
-            gateway.sessions.check_room()
-            newcomers.check_room(network_of(address()))
+            if REFUSAL in request.environ:
+                raise request.environ[REFUSAL]
+            _, g.socket_caller = doorkeeper.check(request)
         except UpgradeRefused as refused:
             return _refusal(refused.reason, refused.status, refused.headers)
         except ParleyError as error:
             return problem_response(error)
-        if not can_take_over(request.environ):
-            g.socket_caller = caller
-            return served()
-        socket, early = take_over(request.environ)
-        try:
-            socket.send(build_response(accept_key(key)))
-        except OSError:  # the client has reset the connection
-            socket.close()
-            return _Handled()
-        leave = newcomers.enter(network_of(address()))
-        connect = partial(Connection, socket, flusher=flusher, limits=limits)
-        WebSocketSession(connect, early, caller, leave_door=leave, **parts)
-        return _Handled()
+        return served()
+
+    app.wsgi_app = WebSocketDoor(_with_one_upgrade(app.wsgi_app), doorkeeper, open_session)  # type: ignore[method-assign]

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.clients import Account, EventClient, Refused, RestClient, WsClient, register
+from tests.support.patience import PATIENCE
 from tests.support.private_stack import private_stack
 from tests.support.processes import Stack
 
 RATE, BURST = 5, 64
 CHUNK_AND_CREDIT = 4 + 1
 WRITES = 5
+JOINS = 12
 
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[Stack]:
     env = {"SEND_RATE": str(RATE), "SEND_BURST": str(BURST), "MARK_RATE": str(RATE), "MARK_BURST": str(BURST)}
     env |= {"TYPING_RATE": str(RATE), "TYPING_BURST": "16", "WRITES_PER_MINUTE": str(WRITES)}
+    env |= {"JOINS_PER_MINUTE": str(JOINS)}
     with private_stack(web=2, workers=1, env=env) as stack:
         yield stack
 
@@ -130,3 +135,38 @@ def test_rest_changes_are_limited_per_user(limited: Stack, people: list[Account]
         assert 0 < caught.value.data["retryAfter"] <= 60 / WRITES
     assert one.json("GET", "/conversations")["conversations"]
     other.request("POST", "/conversations", json=body)
+
+
+def test_joins_are_limited_on_all_transports_and_gateways_together(
+    limited: Stack, people: list[Account], opened: list[Any]
+) -> None:
+    account, other = people[:2]
+    refusals: list[tuple[str | int, bool]] = []
+    began = time.monotonic()
+
+    def over_websocket(number: int) -> bool:
+        try:
+            joined(limited, account, opened, number % 2)
+        except Refused as error:
+            refusals.append((error.code, error.data["retryAfter"] > 0))
+            return False
+        return True
+
+    def over_http(number: int, path: str) -> bool:
+        with http.stream("GET", limited.base_urls[number % 2] + path) as answer:
+            if answer.status_code != 200:
+                refusals.append((answer.status_code, int(answer.headers["Retry-After"]) > 0))
+            return answer.status_code == 200
+
+    with httpx.Client(headers={"Authorization": f"Bearer {account.access_token}"}, timeout=PATIENCE) as http:
+        acts = [
+            over_websocket,
+            partial(over_http, path="/api/v1/events"),
+            partial(over_http, path="/api/v1/events/poll?wait=0"),
+        ]
+        results = [acts[number % 3](number) for number in range(JOINS + 6)]
+    refilled = (time.monotonic() - began) * JOINS / 60
+    assert results[:JOINS] == [True] * JOINS
+    assert sum(results) <= JOINS + refilled + 1
+    assert set(refusals) <= {("rate_limited", True), (429, True)}
+    assert joined(limited, other, opened).send(receiver_id=account.user_id)["status"] == "stored"

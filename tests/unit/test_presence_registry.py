@@ -10,6 +10,7 @@ import gevent
 import hypothesis.strategies as st
 from hypothesis import given
 
+from app.core.errors import RateLimited
 from app.fanout.presence import ONLINE
 from app.gateway.presence_registry import PresenceRegistry
 from tests.support.own_hub import in_own_hub
@@ -18,11 +19,14 @@ USERS = st.integers(1, 6)
 # "count" reads the counts as a heartbeat does; acts between it and "counted" happen while the reply is under way.
 ACTS = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from(["come", "go"]), USERS),
+        st.tuples(st.sampled_from(["come", "go", "come too often"]), USERS),
         st.tuples(st.sampled_from(["count", "counted", "yield"]), st.just(0)),
     ),
     max_size=60,
 )
+
+
+TOO_OFTEN = "too often"  # in place of 1, in a join that Redis refuses
 
 
 class Redis:
@@ -33,10 +37,15 @@ class Redis:
 
     def __call__(self, changes: list[Any]) -> list[Any]:
         gevent.sleep(0)
-        for act, user, *_ in changes:
+        results: list[Any] = []
+        for act, user, *more in changes:
+            if TOO_OFTEN in more:
+                results.append(RateLimited())
+                continue
             (self.users.add if act == ONLINE else self.users.discard)(user)
+            results.append((1, True))
         gevent.sleep(0)
-        return [(1, True) for _ in changes]
+        return results
 
 
 class World:
@@ -54,6 +63,8 @@ class World:
             self.noted.batcher.submit(
                 (ONLINE, user, 0), lambda _result, _error: None
             )  # what ``mark_online`` does, without waiting
+        elif act == "come too often":
+            self.noted.batcher.submit((ONLINE, user, 0, TOO_OFTEN), lambda _result, _error: self._turned_away(user))
         elif act == "go" and user in self.here:
             self.here.discard(user)
             self.noted.mark_offline(user)
@@ -64,6 +75,10 @@ class World:
             assert not self.noted.is_behind(counted, certain)
         elif act == "yield":
             gevent.sleep(0)
+
+    def _turned_away(self, user: int) -> None:
+        if user not in self.here:
+            self.noted.mark_offline(user)
 
     def settle(self) -> None:
         while len(self.noted):

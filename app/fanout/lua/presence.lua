@@ -5,12 +5,13 @@
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8 channel of this gateway
 --       9, 10 as in announce.lua
 -- ARGV  1 gateway
---       2 msgpack: {{1, user, known} has a session here | {0, user, last seen ms} has none any more, ...}
+--       2 msgpack: {{1, user, known, new} has a session here | {0, user, last seen ms} has none any more, ...}
 --         known is 1 if an older session of the user may be here, which counts on being registered
---       3 prefix
+--         new is 1 if a session joins, which takes a token of the user's bucket
+--       3 prefix  4 microseconds until one token is refilled, 0 for no limit  5 the bucket's size in tokens
 -- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
 --   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
---   offline now).
+--   offline now). It is below 0 if the bucket was empty and nothing was done: the microseconds until there is a token.
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to each gateway that watches one of the users,
 --   once per batch.
 -- Publishes {0, {{false, {25 (FORGOTTEN), {user, ...}}}}} to this gateway for known users who were not registered: their
@@ -25,6 +26,20 @@ local gateway, prefix, results, changes, forgotten, rosters = ARGV[1], ARGV[3], 
 local keeps_rosters = string.sub(gateway, 1, 2) == 'r-'
 
 local others = count_change(KEYS[7], gateway)
+local interval, burst = tonumber(ARGV[4]), tonumber(ARGV[5])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+
+-- Takes a token of the user's joins, as rate_limit.lua does. Returns 0, or the microseconds until there is one
+local function wait_to_join(user)
+  if interval == 0 then return 0 end
+  local bucket = prefix .. 'rate:joins:' .. string.format('%d', user)
+  local full_at = math.max(tonumber(redis.call('GET', bucket) or now), now) + interval
+  local wait = full_at - interval * burst - now
+  if wait > 0 then return wait end
+  redis.call('SET', bucket, string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
+  return 0
+end
 
 -- Moves the counts and the rosters of this gateway. came: whether the user has a session here now
 local function move(user, was_here, came)
@@ -39,7 +54,10 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
   local before = redis.call('HGET', KEYS[3], user) or ''
   local elsewhere = list_without(before, gateway)
   results[i] = 0
-  if operation[1] == 1 then
+  local wait = operation[1] == 1 and operation[4] == 1 and wait_to_join(user) or 0
+  if wait > 0 then
+    results[i] = -wait
+  elseif operation[1] == 1 then
     redis.call('HSET', KEYS[3], user, elsewhere == '' and gateway or (elsewhere .. ' ' .. gateway))
     local added = redis.call('SADD', KEYS[4], user)
     if added == 1 and operation[3] == 1 then forgotten[#forgotten + 1] = user end
@@ -55,7 +73,7 @@ for i, operation in ipairs(cmsgpack.unpack(ARGV[2])) do
       changes[#changes + 1] = {false, {5, user, 0, operation[3]}}
     end
   end
-  if keeps_rosters then move(user, #elsewhere < #before, operation[1] == 1) end
+  if keeps_rosters and wait == 0 then move(user, #elsewhere < #before, operation[1] == 1) end
 end
 if #forgotten > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({0, {{false, {25, forgotten}}}})) end
 if #rosters > 0 then redis.call('PUBLISH', KEYS[8], cmsgpack.pack({epoch, rosters})) end

@@ -62,10 +62,6 @@ class RateLimits:
         """Limits refreshes and tickets."""
         self.take(Limit("tokens", str(user_id), self._settings.token_requests_per_minute))
 
-    def joins(self, user_id: int) -> None:
-        """Limits new sessions, on any transport."""
-        self.take(Limit("joins", str(user_id), self._settings.joins_per_minute))
-
     def writes(self, address: str, user_id: int) -> None:
         """Limits all other changes by REST: conversations, members, invites, profiles, blocks."""
         self.take(*self._writes(address, user_id))

@@ -1,0 +1,94 @@
+"""Opens WebSockets before Flask, whose routing and hooks cost as much as the rest of a handshake
+(docs/decisions/measurements.md).
+
+A handshake that is refused continues to the route in websocket.py with the refusal, so that its answer, its line in the
+access log and its count in the metrics are those of any request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug import Request
+
+from app.api.caller import caller_of
+from app.api.check_origin import check_origin
+from app.api.requests import adopt_request_id
+from app.config import Settings
+from app.core.caller import Caller
+from app.core.errors import ParleyError
+from app.core.networks import network_of
+from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
+from app.current_request import set_address
+from app.gateway.gateway import Gateway
+from app.refusals import REFUSALS
+from app.services.auth.authenticate import Authenticator
+from app.transports.newcomers import Newcomers
+from app.transports.take_over import can_take_over, take_over
+
+access_log = logging.getLogger("parley.access")
+
+PATH = "/ws"
+REFUSAL = "parley.websocket_refusal"  # in the environ: what the door has refused
+
+# Called with the raw socket, the bytes behind the handshake, the caller, and what ends the time before ``join``.
+OpenSession = Callable[[Any, bytes, Caller | None, Callable[[], None]], Any]
+
+
+class Doorkeeper:
+    """Checks handshakes, in every server."""
+
+    def __init__(self, gateway: Gateway, authenticator: Authenticator, settings: Settings) -> None:
+        self._gateway = gateway
+        self._authenticator = authenticator
+        self._settings = settings
+        self.newcomers = Newcomers(settings.max_unjoined, settings.max_unjoined_per_address)
+
+    def check(self, request: Request) -> tuple[str, Caller | None]:
+        """Returns the client's key and, if the handshake names one, its caller. May block. Raises UpgradeRefused and
+        any ParleyError. A ticket is used up.
+        """
+        network = network_of(request.remote_addr or "")
+        self._gateway.start()
+        REFUSALS.wait(network)
+        check_origin(request, self._settings)
+        key = check_upgrade(request.method, request.environ["SERVER_PROTOCOL"], dict(request.headers))
+        caller = caller_of(request, self._authenticator, allow_ticket=True)
+        self._gateway.sessions.check_room()
+        self.newcomers.check_room(network)
+        return key, caller
+
+
+class WebSocketDoor:
+    """WSGI middleware, behind the one that knows our own proxies."""
+
+    def __init__(self, app: Any, doorkeeper: Doorkeeper, open_session: OpenSession) -> None:
+        self._app = app
+        self._doorkeeper = doorkeeper
+        self._open_session = open_session
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] != PATH or "HTTP_UPGRADE" not in environ or not can_take_over(environ):
+            return self._app(environ, start_response)
+        request = Request(environ)
+        adopt_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        set_address(request.remote_addr or "")
+        try:
+            key, caller = self._doorkeeper.check(request)
+        except (UpgradeRefused, ParleyError) as refusal:
+            environ[REFUSAL] = refusal
+            return self._app(environ, start_response)
+        self._open(environ, key, caller, network_of(request.remote_addr or ""))
+        raise StopIteration  # gunicorn has nothing left to write
+
+    def _open(self, environ: dict[str, Any], key: str, caller: Caller | None, network: str) -> None:
+        socket, early = take_over(environ)
+        try:
+            socket.send(build_response(accept_key(key)))
+        except OSError:  # the client has reset the connection
+            socket.close()
+            return
+        access_log.debug("GET /ws", extra={"status": 101})  # a line follows when the session begins, or ends without
+        self._open_session(socket, early, caller, self._doorkeeper.newcomers.enter(network))
