@@ -36,8 +36,11 @@ from app.transports.sock_connection import SockConnection
 
 BAD_FRAMES = 10  # in a row, then the session ends with 1008
 
-
 OpenConnection = Callable[[Owner], Connection | QueuedConnection]
+
+
+def _has_left() -> None:
+    pass
 
 
 class WebSocketSession(CommandSession):
@@ -66,7 +69,7 @@ class WebSocketSession(CommandSession):
         early: bytes,
         caller: Caller | None,
         *,
-        leave_door: Callable[[], None] = lambda: None,
+        leave_door: Callable[[], None] = _has_left,
         registry: SessionRegistry,
         streams: Streams,
         services: CommandServices,
@@ -169,6 +172,7 @@ class WebSocketSession(CommandSession):
     def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
         self._handshake_caller = None
         self._leave_door()
+        self._leave_door = _has_left  # what it held is a tenth of an idle session
         self._decoder.allow(MAX_FRAME_BYTES)
         self._connection.send(answer_frame("joined", data, ref))
 
