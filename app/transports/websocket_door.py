@@ -18,9 +18,8 @@ from app.api.check_origin import check_origin
 from app.api.requests import adopt_request_id
 from app.config import Settings
 from app.core.caller import Caller
-from app.core.errors import ParleyError
 from app.core.networks import network_of
-from app.core.ws_handshake import UpgradeRefused, accept_key, build_response, check_upgrade
+from app.core.ws_handshake import accept_key, build_response, check_upgrade
 from app.current_request import set_address
 from app.gateway.gateway import Gateway
 from app.refusals import REFUSALS
@@ -47,8 +46,8 @@ class Doorkeeper:
         self.newcomers = Newcomers(settings.max_unjoined, settings.max_unjoined_per_address)
 
     def check(self, request: Request) -> tuple[str, Caller | None]:
-        """Returns the client's key and, if the handshake names one, its caller. May block. Raises UpgradeRefused and
-        any ParleyError. A ticket is used up.
+        """Returns the client's key and, if the handshake names one, its caller. May block. Raises UpgradeRefused
+        (app/core/ws_handshake.py) and any ParleyError. A ticket is used up.
         """
         network = network_of(request.remote_addr or "")
         self._gateway.start()
@@ -77,7 +76,7 @@ class WebSocketDoor:
         set_address(request.remote_addr or "")
         try:
             key, caller = self._doorkeeper.check(request)
-        except (UpgradeRefused, ParleyError) as refusal:
+        except Exception as refusal:  # noqa: BLE001 - the route raises it, and Flask answers and logs it
             environ[REFUSAL] = refusal
             return self._app(environ, start_response)
         self._open(environ, key, caller, network_of(request.remote_addr or ""))
