@@ -13,7 +13,7 @@ from app.core.errors import RateLimited
 from app.core.records import pack, unpack
 from app.message_log import keys
 from app.redis_calls import EpochLostError
-from app.redis_scripts import script
+from app.redis_scripts import script, source
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +34,15 @@ class PresenceChanges:
     this gateway gets every record after ``version`` from now on. If Redis had forgotten a known user, the notice
     FORGOTTEN comes before those records. So do notices for the rosters of this gateway.
 
-    A user may join ``joins_per_minute`` times, at all gateways together, and as often in one burst; 0 is no limit. The
-    result of a further join is RateLimited, and it does nothing else.
+    A user may join ``joins_per_minute`` times, at all gateways together, and as often in one burst; 0 is no limit. Any
+    further join results in RateLimited and changes nothing.
     """
 
     def __init__(
         self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None], joins_per_minute: int = 0
     ) -> None:
-        self._script = script(redis, "app.fanout", "presence", after="watches announce counts")
+        buckets = source("app.message_log", "token_bucket")
+        self._script = script(redis, "app.fanout", "presence", after="watches announce counts", constants=buckets)
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._bucket = (MINUTE_US // joins_per_minute if joins_per_minute else 0, joins_per_minute)

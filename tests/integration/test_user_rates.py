@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import ParleyError
-from app.redis_scripts import source
+from app.redis_scripts import script
 from app.services.messaging.user_rates import HOLD_SECONDS, TakeTokens, TokenGrant, TokenRequest, UserRate
 
 USER = 7
@@ -42,7 +42,7 @@ class World:
         self.now_us = 10**12
         self.rate, self.burst = rate, burst
         take = TakeTokens(client, clock=self.clock)
-        take._script = client.register_script(CLOCK + source("app.message_log", "take_tokens"))
+        take._script = script(client, "app.message_log", "take_tokens", after="token_bucket", constants=CLOCK)
         self.gateways = [Gateway(self, take) for _ in range(gateways)]
         self.done: list[float] = []
         self.refused: list[float] = []

@@ -1,5 +1,5 @@
 -- Records at which gateways users have sessions, for a batch of changes, and publishes who came online or went offline.
--- Begins with watches.lua, announce.lua and counts.lua.
+-- Begins with token_bucket.lua (message_log), watches.lua, announce.lua and counts.lua.
 --
 -- KEYS  1 epoch  2 version  3 online  4 users of this gateway  5 channel of all gateways
 --       6 last seen, not in Postgres yet  7 number of changes of 3  8 channel of this gateway
@@ -11,7 +11,8 @@
 --       3 prefix  4 microseconds until one token is refilled, 0 for no limit  5 the bucket's size in tokens
 -- Returns msgpack {epoch, version, results}, or {false} if there is no epoch. version is the last assigned version: this
 --   gateway gets every later record for the users who came online. A result is 1 if the user was offline before (or is
---   offline now). It is below 0 if the bucket was empty and nothing was done: the microseconds until there is a token.
+--   offline now). If a join found the bucket empty, nothing was done for it, and its result is below 0: minus the
+--   microseconds until there is a token.
 -- Publishes {epoch, {{false, {5 (PRESENCE), user, online, last_seen_ms}}, ...}} to each gateway that watches one of the users,
 --   once per batch.
 -- Publishes {0, {{false, {25 (FORGOTTEN), {user, ...}}}}} to this gateway for known users who were not registered: their
@@ -27,17 +28,15 @@ local keeps_rosters = string.sub(gateway, 1, 2) == 'r-'
 
 local others = count_change(KEYS[7], gateway)
 local interval, burst = tonumber(ARGV[4]), tonumber(ARGV[5])
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
 
--- Takes a token of the user's joins, as rate_limit.lua does. Returns 0, or the microseconds until there is one
+-- Takes a token for a join of the user. Returns 0, or the microseconds until there is one
 local function wait_to_join(user)
   if interval == 0 then return 0 end
-  local bucket = prefix .. 'rate:joins:' .. string.format('%d', user)
-  local full_at = math.max(tonumber(redis.call('GET', bucket) or now), now) + interval
+  local now, bucket = now_us(), prefix .. 'rate:joins:' .. string.format('%d', user)
+  local full_at = bucket_full_at(bucket, now) + interval
   local wait = full_at - interval * burst - now
   if wait > 0 then return wait end
-  redis.call('SET', bucket, string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
+  keep_bucket(bucket, full_at, now)
   return 0
 end
 

@@ -40,7 +40,7 @@ class Limit(NamedTuple):
 
 class RateLimits:
     def __init__(self, *, redis: Redis, settings: Settings) -> None:
-        self._script = script(redis, "app.message_log", "rate_limit")
+        self._script = script(redis, "app.message_log", "rate_limit", after="token_bucket")
         self._settings = settings
 
     def sign_in(self, address: str, username: str) -> None:

@@ -79,7 +79,7 @@ class TakeTokens:
     """Takes tokens for many users at once. Safe to repeat: a lost answer costs a user at most a chunk."""
 
     def __init__(self, redis: Redis, clock: Clock = time.monotonic) -> None:
-        self._script = script(redis, "app.message_log", "take_tokens")
+        self._script = script(redis, "app.message_log", "take_tokens", after="token_bucket")
         self._clock = clock
 
     def __call__(self, requests: Sequence[TokenRequest]) -> list[TokenGrant]:
