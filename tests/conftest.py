@@ -19,6 +19,7 @@ import redis
 from sqlalchemy import Engine, create_engine
 
 from app.config import Settings
+from app.message_log import keys
 from dev.embedded import EmbeddedStores
 from tests.support import store_template
 from tests.support.processes import QUICK_PASSWORDS, Stack
@@ -85,6 +86,15 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
     """A client that returns raw bytes and does not retry, as in the application."""
     with redis.Redis.from_url(redis_url, socket_timeout=5) as client:
         yield client
+
+
+@pytest.fixture
+def redis_with_epoch(redis_client: redis.Redis) -> Iterator[redis.Redis]:
+    """The client of a Redis that has nothing but an epoch, as after the start of the first process."""
+    redis_client.flushall()
+    redis_client.set(keys.EPOCH, "1:0")
+    yield redis_client
+    redis_client.flushall()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,12 +24,9 @@ Moved = Callable[..., list[tuple[str, dict[str, Any]]]]
 
 
 @pytest.fixture
-def client(redis_client: redis.Redis) -> Iterator[redis.Redis]:
-    redis_client.flushall()
-    redis_client.set(keys.EPOCH, "7:test")
-    mark_fed(redis_client)
-    yield redis_client
-    redis_client.flushall()
+def client(redis_with_epoch: redis.Redis) -> redis.Redis:
+    mark_fed(redis_with_epoch)
+    return redis_with_epoch
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -17,17 +17,9 @@ NEW = 1
 
 
 @pytest.fixture
-def client(redis_client: redis.Redis) -> Iterator[redis.Redis]:
-    redis_client.flushall()
-    redis_client.set(keys.EPOCH, "7:test")
-    yield redis_client
-    redis_client.flushall()
-
-
-@pytest.fixture
-def gateway(client: redis.Redis) -> Callable[..., PresenceChanges]:
+def gateway(redis_with_epoch: redis.Redis) -> Callable[..., PresenceChanges]:
     def make(name: str, per_minute: int = PER_MINUTE) -> PresenceChanges:
-        return PresenceChanges(client, name, saw_epoch=lambda _: None, joins_per_minute=per_minute)
+        return PresenceChanges(redis_with_epoch, name, saw_epoch=lambda _: None, joins_per_minute=per_minute)
 
     return make
 
@@ -44,23 +36,26 @@ def test_gateways_share_one_bucket_for_each_user(gateway: Callable[..., Presence
     assert refused(there([(ONLINE, BEN, 0, NEW)])) == [False]
 
 
-def test_refused_join_says_when_to_try_again(client: redis.Redis, gateway: Callable[..., PresenceChanges]) -> None:
+def test_refused_join_says_when_to_try_again(
+    redis_with_epoch: redis.Redis, gateway: Callable[..., PresenceChanges]
+) -> None:
     here = gateway("here")
     *_, last = here([(ONLINE, ANN, 0, NEW)] * (PER_MINUTE + 1))
     assert 1 <= last.extra["retryAfter"] <= 60 / PER_MINUTE
-    full_at = int(client.get(keys.rate("joins", str(ANN))) or 0)
-    client.set(keys.rate("joins", str(ANN)), full_at - 60_000_000 // PER_MINUTE)  # as much later
+    bucket = keys.rate("joins", str(ANN))
+    full_at = int(redis_with_epoch.get(bucket) or 0)
+    redis_with_epoch.set(bucket, full_at - 60_000_000 // PER_MINUTE)  # as if a token had been refilled
     assert refused(here([(ONLINE, ANN, 0, NEW)] * 2)) == [False, True]
 
 
-def test_refused_join_changes_nothing(client: redis.Redis, gateway: Callable[..., PresenceChanges]) -> None:
+def test_refused_join_changes_nothing(redis_with_epoch: redis.Redis, gateway: Callable[..., PresenceChanges]) -> None:
     gateway("there")([(ONLINE, ANN, 0, NEW)] * PER_MINUTE)
     here = gateway("here")
     assert refused(here([(ONLINE, ANN, 0, NEW)])) == [True]
-    assert client.hget(keys.ONLINE, str(ANN)) == b"there"
-    assert not client.exists(keys.gateway_users("here"))
+    assert redis_with_epoch.hget(keys.ONLINE, str(ANN)) == b"there"
+    assert not redis_with_epoch.exists(keys.gateway_users("here"))
     here([(OFFLINE, ANN, 1)])  # the session that was refused leaves
-    assert client.hget(keys.ONLINE, str(ANN)) == b"there"
+    assert redis_with_epoch.hget(keys.ONLINE, str(ANN)) == b"there"
 
 
 def test_only_joins_are_counted(gateway: Callable[..., PresenceChanges]) -> None:
@@ -69,6 +64,6 @@ def test_only_joins_are_counted(gateway: Callable[..., PresenceChanges]) -> None
     assert not any(refused(here([(ONLINE, ANN, 0, NEW)] * PER_MINUTE)))
 
 
-def test_no_limit(client: redis.Redis, gateway: Callable[..., PresenceChanges]) -> None:
+def test_no_limit(redis_with_epoch: redis.Redis, gateway: Callable[..., PresenceChanges]) -> None:
     assert not any(refused(gateway("here", 0)([(ONLINE, ANN, 0, NEW)] * 200)))
-    assert not client.exists(keys.rate("joins", str(ANN)))
+    assert not redis_with_epoch.exists(keys.rate("joins", str(ANN)))

@@ -112,11 +112,8 @@ class Gateway:
 
 
 @pytest.fixture
-def client(redis_client: redis.Redis) -> Iterator[redis.Redis]:
-    redis_client.flushall()
-    redis_client.set(keys.EPOCH, "1:0")
-    yield redis_client
-    redis_client.flushall()
+def client(redis_with_epoch: redis.Redis) -> redis.Redis:
+    return redis_with_epoch
 
 
 @pytest.fixture
