@@ -104,11 +104,11 @@ def install(
 
     @sock.route(PATH)
     def websocket() -> Any:
-        """Answers what the door has refused, and opens the sessions of other servers."""
+        """Answers handshakes that the door has refused, and opens sessions under other servers than gunicorn."""
         try:
             if REFUSAL in request.environ:
                 raise request.environ[REFUSAL]
-            _, g.socket_caller = doorkeeper.check(request)
+            _, g.socket_caller = doorkeeper.check(request, network_of(address()))
         except UpgradeRefused as refused:
             return _refusal(refused.reason, refused.status, refused.headers)
         except ParleyError as error:

@@ -1,8 +1,8 @@
-"""Opens WebSockets before Flask, whose routing and hooks cost as much as the rest of a handshake
+"""Opens WebSockets before Flask, whose routing and hooks are a large part of the cost of a join
 (docs/decisions/measurements.md).
 
-A handshake that is refused continues to the route in websocket.py with the refusal, so that its answer, its line in the
-access log and its count in the metrics are those of any request.
+If a handshake is refused, the door notes the refusal in the environ and passes the request on to the route in
+websocket.py. So it is answered, logged and counted in the metrics like any other request.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from app.transports.take_over import can_take_over, take_over
 access_log = logging.getLogger("parley.access")
 
 PATH = "/ws"
-REFUSAL = "parley.websocket_refusal"  # in the environ: what the door has refused
+REFUSAL = "parley.websocket_refusal"  # the key of the exception in the environ
 
-# Called with the raw socket, the bytes behind the handshake, the caller, and what ends the time before ``join``.
-OpenSession = Callable[[Any, bytes, Caller | None, Callable[[], None]], Any]
+# Called with the raw socket, the bytes that came after the handshake, the caller, and a function to call at ``join``.
+OpenSession = Callable[[Any, bytes, Caller | None, Callable[[], None]], None]
 
 
 class Doorkeeper:
@@ -45,11 +45,10 @@ class Doorkeeper:
         self._settings = settings
         self.newcomers = Newcomers(settings.max_unjoined, settings.max_unjoined_per_address)
 
-    def check(self, request: Request) -> tuple[str, Caller | None]:
-        """Returns the client's key and, if the handshake names one, its caller. May block. Raises UpgradeRefused
-        (app/core/ws_handshake.py) and any ParleyError. A ticket is used up.
+    def check(self, request: Request, network: str) -> tuple[str, Caller | None]:
+        """Returns the client's key and, if the handshake names one, its caller. ``network`` is the client's. A ticket
+        is used up. May block. Raises UpgradeRefused (app/core/ws_handshake.py) and any ParleyError.
         """
-        network = network_of(request.remote_addr or "")
         self._gateway.start()
         REFUSALS.wait(network)
         check_origin(request, self._settings)
@@ -61,7 +60,7 @@ class Doorkeeper:
 
 
 class WebSocketDoor:
-    """WSGI middleware, behind the one that knows our own proxies."""
+    """WSGI middleware. It is inside of ProxyFix, so ``REMOTE_ADDR`` is the client's address."""
 
     def __init__(self, app: Any, doorkeeper: Doorkeeper, open_session: OpenSession) -> None:
         self._app = app
@@ -71,15 +70,16 @@ class WebSocketDoor:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if environ["PATH_INFO"] != PATH or "HTTP_UPGRADE" not in environ or not can_take_over(environ):
             return self._app(environ, start_response)
-        request = Request(environ)
         adopt_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        set_address(request.remote_addr or "")
+        address = environ.get("REMOTE_ADDR", "")
+        set_address(address)
+        network = network_of(address)
         try:
-            key, caller = self._doorkeeper.check(request)
+            key, caller = self._doorkeeper.check(Request(environ), network)
         except Exception as refusal:  # noqa: BLE001 - the route raises it, and Flask answers and logs it
             environ[REFUSAL] = refusal
             return self._app(environ, start_response)
-        self._open(environ, key, caller, network_of(request.remote_addr or ""))
+        self._open(environ, key, caller, network)
         raise StopIteration  # gunicorn has nothing left to write
 
     def _open(self, environ: dict[str, Any], key: str, caller: Caller | None, network: str) -> None:
@@ -89,5 +89,5 @@ class WebSocketDoor:
         except OSError:  # the client has reset the connection
             socket.close()
             return
-        access_log.debug("GET /ws", extra={"status": 101})  # a line follows when the session begins, or ends without
+        access_log.debug("GET /ws", extra={"status": 101})  # the lines of the session follow, which say more
         self._open_session(socket, early, caller, self._doorkeeper.newcomers.enter(network))

@@ -1,4 +1,4 @@
-"""What the door passes on to the route."""
+"""Requests that the door passes on to the application behind it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Doorkeeper:
     def __init__(self, refusal: Exception) -> None:
         self.refusal = refusal
 
-    def check(self, request: Any) -> Any:
+    def check(self, request: Any, network: str) -> Any:
         raise self.refusal
 
 
