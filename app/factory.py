@@ -83,7 +83,7 @@ def build_app(settings: Settings | None = None, *, configure_logging: bool = Tru
     add_application(app)
     if container.gateway is not None:
         routes.install(app, container, container.gateway)
-    trust_proxies(app, settings.trusted_proxies)  # last, and so around everything else
+    trust_proxies(app, settings.trusted_proxies)  # last: all other middleware sees the client's address
     return app
 
 

@@ -30,7 +30,7 @@ from bench.systems import ROOT, FlaskSocketIo, Parley, System
 
 OUT = ROOT / ".data" / "bench"
 USERS = 10_100
-# An idle stack uses less of a core than this.
+# An idle stack uses less of a core than this, on average over LOOK_SECONDS.
 IDLE_CORE, IDLE_WITHIN_SECONDS, LOOK_SECONDS = 0.06, 30.0, 4.0
 STORM_FIRST_USER = 5_000  # higher than all users of P2, P3, groups and growth
 READING_FIRST_USER = 9_000
@@ -144,7 +144,7 @@ def wait_until_idle(system: System) -> None:
     """Waits until the stack is idle, for at most half a minute.
 
     Background work (a vacuum, a rewrite of the append-only file, the search index of 10,100 new users) must not count
-    here. It may begin at a tick of beat, so one look lasts longer than the three seconds between ticks.
+    here. It may begin at any tick of beat, so the look lasts longer than the three seconds between two ticks.
     """
     deadline = time.monotonic() + IDLE_WITHIN_SECONDS
     used = IDLE_CORE

@@ -39,8 +39,8 @@ BAD_FRAMES = 10  # in a row, then the session ends with 1008
 OpenConnection = Callable[[Owner], Connection | QueuedConnection]
 
 
-def _has_left() -> None:
-    pass
+def _left_already() -> None:
+    """Takes the place of ``leave_door`` in a session that has joined."""
 
 
 class WebSocketSession(CommandSession):
@@ -69,7 +69,7 @@ class WebSocketSession(CommandSession):
         early: bytes,
         caller: Caller | None,
         *,
-        leave_door: Callable[[], None] = _has_left,
+        leave_door: Callable[[], None] = _left_already,
         registry: SessionRegistry,
         streams: Streams,
         services: CommandServices,
@@ -172,7 +172,7 @@ class WebSocketSession(CommandSession):
     def answer_joined(self, data: dict[str, Any], ref: str | None) -> None:
         self._handshake_caller = None
         self._leave_door()
-        self._leave_door = _has_left  # what it held is a tenth of an idle session
+        self._leave_door = _left_already  # frees a closure of 0.3 KiB
         self._decoder.allow(MAX_FRAME_BYTES)
         self._connection.send(answer_frame("joined", data, ref))
 

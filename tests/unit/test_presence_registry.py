@@ -15,6 +15,7 @@ from app.fanout.presence import ONLINE
 from app.gateway.presence_registry import PresenceRegistry
 from tests.support.own_hub import in_own_hub
 
+TOO_OFTEN = "too often"  # marks a join that Redis refuses
 USERS = st.integers(1, 6)
 # "count" reads the counts as a heartbeat does; acts between it and "counted" happen while the reply is under way.
 ACTS = st.lists(
@@ -24,9 +25,6 @@ ACTS = st.lists(
     ),
     max_size=60,
 )
-
-
-TOO_OFTEN = "too often"  # in place of 1, in a join that Redis refuses
 
 
 class Redis:
