@@ -21,7 +21,7 @@ from sqlalchemy import Engine, create_engine
 from app.config import Settings
 from app.message_log import keys
 from dev.embedded import EmbeddedStores
-from tests.support import store_template
+from tests.support import forks, store_template
 from tests.support.processes import QUICK_PASSWORDS, Stack
 from tests.support.store_template import TEMPLATE, migrated_stores
 
@@ -195,6 +195,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    forks.close_templates()
     directory = config.stash.get(_TEMPLATE_DIRECTORY, None)
     if directory is not None:
         store_template.remove_directory(directory)

@@ -39,7 +39,7 @@ def shell(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]
 def platform(stores: EmbeddedStores, redis_url: str, empty_database_url: str, work_dir: Path) -> Iterator[Stack]:
     """A complete deployment over an empty database and a ``postgres://`` URL."""
     url = empty_database_url.replace("postgresql+psycopg://", "postgres://")
-    stack = Stack(stores, work_dir / "deploy", database_url=url, redis_url=redis_url, env=PLATFORM)
+    stack = Stack(stores, work_dir / "deploy", database_url=url, redis_url=redis_url, forked=False, env=PLATFORM)
     release = shell(procfile()["release"], stack.env)
     assert release.returncode == 0, release.stdout + release.stderr
     stack.start()

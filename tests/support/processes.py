@@ -15,12 +15,14 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from app.core.password_cost import MEMORY_KIB, PASSES
 from dev.embedded import EmbeddedStores
 from dev.processes import Guard, free_port, signal_group, wait_until
+from tests.support import forks
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -37,6 +39,11 @@ def procfile() -> dict[str, str]:
     return dict(re.split(r":\s*", line, maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
+def program_of(command: str) -> str:
+    """Returns the name of the process of the Procfile that the command starts; "" for another command."""
+    return next((name for name, line in procfile().items() if command == f"exec {line}"), "")
+
+
 def base_env(**more: str) -> dict[str, str]:
     """Returns this process's environment without settings, with this interpreter's directory first in PATH."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
@@ -49,14 +56,15 @@ def base_env(**more: str) -> dict[str, str]:
 
 @dataclass
 class Child:
-    """One process group with its log."""
+    """One process group with its log. If it is ``forked``, a command of the Procfile may start by a fork."""
 
     name: str
     command: str
     env: dict[str, str]
     log_path: Path
     guard: Guard
-    process: subprocess.Popen[bytes] | None = field(default=None)
+    forked: bool = False
+    process: subprocess.Popen[bytes] | forks.Forked | None = field(default=None)
 
     @property
     def pid(self) -> int:
@@ -64,17 +72,24 @@ class Child:
         return self.process.pid
 
     def start(self) -> None:
+        program = program_of(self.command) if self.forked else ""
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                ["/bin/sh", "-c", self.command],
-                cwd=ROOT,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            if forks.can_fork(program, self.env):
+                self.process = forks.fork(program, self.command, self.env, self.log_path)
+            else:
+                self.process = self._execute(log)
         self.guard.add(self.pid, signal.SIGKILL)
+
+    def _execute(self, log: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", self.command],
+            cwd=ROOT,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -115,7 +130,8 @@ class Stack:
     """``web`` gateways on ports of their own, ``workers`` Celery workers and one beat over the given stores.
 
     ``base_urls[i]`` is the address of gateway i (``http://127.0.0.1:…``). ``env`` adds settings for all processes.
-    ``database_url`` and ``redis_url`` may lead through a proxy to the stores.
+    ``database_url`` and ``redis_url`` may lead through a proxy to the stores. With ``forked=False``, every process is
+    the program of the Procfile from its first instruction on.
     """
 
     def __init__(
@@ -128,11 +144,13 @@ class Stack:
         web: int = 1,
         workers: int = 1,
         beat: bool = True,
+        forked: bool = True,
         env: dict[str, str] | None = None,
     ) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
         self.stores = stores
         self.log_dir = log_dir
+        self._forked = forked
         settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET_KEY, "HOST": "127.0.0.1"}
         settings["MEDIA_DIR"] = str(log_dir / "media")
         self.env = base_env(**{**settings, **(env or {})})
@@ -242,8 +260,8 @@ class Stack:
     def _child(self, kind: str, index: int, env: dict[str, str] | None = None) -> Child:
         name = f"{kind}.{index + 1}"
         # With exec, the child process is the server itself and not a shell around it.
-        command = f"exec {procfile()[kind]}"
-        return Child(name, command, {**self.env, **(env or {})}, self.log_dir / f"{name}.log", self.stores.guard)
+        command, log = f"exec {procfile()[kind]}", self.log_dir / f"{name}.log"
+        return Child(name, command, {**self.env, **(env or {})}, log, self.stores.guard, self._forked)
 
 
 def answers(url: str) -> bool:

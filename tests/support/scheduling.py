@@ -1,7 +1,8 @@
 """Divides test modules among the processes of pytest-xdist.
 
 A module stays in one process. Modules that share a running server go to few processes, because every process that gets
-one of them starts that server: five seconds of CPU, a cluster of the fault tests three times that.
+one of them starts that server, its stores and perhaps a browser: a few seconds of CPU, a cluster of the fault tests
+three times that.
 """
 
 from __future__ import annotations
