@@ -64,11 +64,6 @@ class LogReader:
             return self._epoch(), entries
         return epoch, _of_epoch(epoch, entries)
 
-    def behind(self, last: bytes, epoch: int | None, count: int, max_records: int) -> list[Entry]:
-        """Returns the entries of this epoch behind ``last``, within the same bounds. Does not wait."""
-        rows = _rows_of(self._redis.xread({keys.LOG: last}, count=count))
-        return _of_epoch(epoch, self._entries(rows, max_records))
-
     def _entries(self, rows: list[Any], max_records: int) -> list[Entry]:
         entries: list[Entry] = []
         records = 0

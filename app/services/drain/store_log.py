@@ -33,11 +33,12 @@ BLOCK_MS = 1000
 # One statement stores at most about this many records, in about 0.1 s, so that memory stays flat while a backlog is
 # stored, and acks come in small steps.
 MAX_RECORDS = 2000
-# A smaller batch is not worth its round trips and its commit, so the drain waits a moment for more. No record waits
-# longer than GATHER_SECONDS, counted from the earliest time at which it can have arrived.
+# A smaller batch is not worth its round trips and its commit. So after one, the drain reads again GATHER_SECONDS after
+# it has read last, and stores together what has come meanwhile. A record that comes later is stored at once. After a
+# single record the time is shorter: it may be from somebody who sends the next message when the last one is acked.
 SMALL_BATCH = 16
-GATHER_SECONDS = 0.004
-AT_ONCE_SECONDS = 0.001  # a read that took no longer found records that were there already
+GATHER_SECONDS = 0.010
+LONE_GATHER_SECONDS = 0.004
 # After this many attempts at the same head of the log, the batch is stored in small steps.
 ATTEMPTS_BEFORE_CAUTION = 1
 # Longer than any wait for Postgres (tasks/persist_messages.py).
@@ -104,6 +105,7 @@ class Drain:
         self._lost = False  # entries are missing, and no new epoch has begun
         self._stale = 0
         self._taken_at = 0.0
+        self._taken = 0  # records of the last read
 
     def run(self) -> bool:
         """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
@@ -150,22 +152,19 @@ class Drain:
                 time.sleep(RETRY_SECONDS)
 
     def _take(self) -> tuple[int | None, list[Entry]]:
-        """Waits for entries, for a moment longer if they are few, and notes if there may be more in the log."""
-        asked = time.monotonic()
+        """Waits for entries, and notes if there may be more in the log."""
+        self._let_gather()
         epoch, entries = self._reader.take(self._count, BLOCK_MS, MAX_RECORDS)
-        if entries and count_records(entries) < min(SMALL_BATCH, MAX_RECORDS):
-            now = time.monotonic()
-            # Records that were there already can have come at any time since the last read.
-            since = now if now - asked > AT_ONCE_SECONDS else self._taken_at
-            if since + GATHER_SECONDS > now:
-                time.sleep(since + GATHER_SECONDS - now)
-                room = MAX_RECORDS - count_records(entries)
-                entries += self._reader.behind(entries[-1].id, epoch, self._count, room)
-        self._taken_at = time.monotonic()
-        full = count_records(entries) >= MAX_RECORDS
+        self._taken_at, self._taken = time.monotonic(), count_records(entries)
+        full = self._taken >= MAX_RECORDS
         self._behind = full or len(entries) >= self._count
         self._count = len(entries) if full else min(self._batch, 2 * self._count)
         return epoch, entries
+
+    def _let_gather(self) -> None:
+        if 0 < self._taken < SMALL_BATCH:
+            seconds = LONE_GATHER_SECONDS if self._taken == 1 else GATHER_SECONDS
+            time.sleep(max(0.0, self._taken_at + seconds - time.monotonic()))
 
     def _whole(self, entries: list[Entry]) -> list[Entry] | None:
         """Returns the entries up to the first missing one, or None if entries are missing at the head.
