@@ -105,6 +105,7 @@ task_annotations = {
     # Enough for a video of 100 MB at 1 MB/s to the storage. It must stay below the visibility timeout.
     "tasks.process_media.process": {"soft_time_limit": 150, "time_limit": 170},
     # The next tick of beat continues.
+    "tasks.maintenance.wake_runners": {"acks_late": False, "retry_on_worker_lost": False},
     "tasks.maintenance.index_messages": {"acks_late": False, "retry_on_worker_lost": False},
     "tasks.send_push.run": {
         "acks_late": False,
@@ -174,15 +175,10 @@ timezone = "UTC"
 # two machines, so it must be longer than they may differ. tasks/sweeps.py passes over ticks that waited.
 TICK_EXPIRES = {"expires": 7200.0}
 beat_schedule = {
-    # Starts the drain, and the runners of push and webhooks, if a wake-up was lost. Publishes how much waits.
+    # Starts the drain, and the runners of push and webhooks, if a wake-up was lost. Publishes how much waits. Fills the
+    # search index, which may be this old; a search reads the texts of newer messages. Two look-ups if nothing is new.
     "wake-runners": {
         "task": "tasks.maintenance.wake_runners",
-        "schedule": 3.0,
-        "options": TICK_EXPIRES,
-    },
-    # The search index may be this old; a search reads the texts of newer messages. Two look-ups if nothing is new.
-    "index-messages": {
-        "task": "tasks.maintenance.index_messages",
         "schedule": 3.0,
         "options": TICK_EXPIRES,
     },

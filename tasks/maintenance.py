@@ -48,6 +48,7 @@ from app.task_queue import enqueue_avatar, enqueue_deletion, enqueue_erasure, en
 from app.task_queue import wake_drain as enqueue_drain
 from app.task_queue import wake_push as enqueue_push
 from app.task_queue import wake_webhooks as enqueue_webhooks
+from tasks.index_messages import index_messages
 from tasks.shutdown import stopping
 from tasks.sweeps import run_all, sweep
 from tasks.worker_process import NAME, before_send, container, worker_changes
@@ -221,8 +222,10 @@ def sweep_media() -> None:
 
 @sweep("wake_runners")
 def wake_runners() -> None:
-    """Is one tick instead of three: a task costs several times the CPU time of such a look-up."""
-    run_all(wake_drain, wake_push, wake_webhooks)
+    """Is one tick instead of four: a task costs several times the CPU time of such a look-up. The indexer comes last,
+    because it may have work for long; the next tick then runs in another process, and finds the indexer at work.
+    """
+    run_all(wake_drain, wake_push, wake_webhooks, index_messages)
 
 
 @sweep("sweep_often")

@@ -15,13 +15,13 @@ import redis
 from app.config import Settings
 from app.store.engine import create_engine
 from dev.processes import free_port
-from tasks import maintenance
+from tasks import index_messages, maintenance
 
 # From the text, because a task reads celeryconfig.py as soon as anybody asks for its name.
 SWEEPS = re.findall(r'^@sweep\("(\w+)"\)\ndef (\w+)', Path(maintenance.__file__).read_text(), re.MULTILINE)
 
 GATHERED = {
-    "wake_runners": ["wake_drain", "wake_push", "wake_webhooks"],
+    "wake_runners": ["wake_drain", "wake_push", "wake_webhooks", "index_messages"],
     "sweep_often": ["sweep_streams", "sweep_media", "sweep_imports"],
 }
 
@@ -34,7 +34,8 @@ def away(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     engine = create_engine(replace(settings, database_url=f"postgresql+psycopg://nobody@127.0.0.1:{port}/none"))
     with redis.Redis(port=port) as client:
         container = SimpleNamespace(engine=engine, redis=client, settings=settings)
-        monkeypatch.setattr(maintenance, "container", lambda: container)
+        for module in (maintenance, index_messages):
+            monkeypatch.setattr(module, "container", lambda: container)
         yield
     engine.dispose()
 

@@ -59,7 +59,10 @@ def conf(code: str = SHOW, **env: str) -> dict[str, object]:
 
 
 # Sweeps that run within the tick of another one.
-GATHERED = {"wake_drain", "wake_push", "wake_webhooks", "sweep_streams", "sweep_media", "sweep_imports"}
+GATHERED = {
+    *("wake_drain", "wake_push", "wake_webhooks", "index_messages"),
+    *("sweep_streams", "sweep_media", "sweep_imports"),
+}
 
 
 def test_every_task_has_a_queue_and_every_sweep_is_scheduled() -> None:
