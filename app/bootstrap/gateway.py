@@ -90,7 +90,7 @@ class GatewayBuilder(ServicesBuilder):
                 requests=self._waiting_requests,
                 saw_epoch=self._epochs.saw,
             ),
-            deliveries=DeliveryBatcher(mark_delivered=self._marks.mark_delivered, call_later=call_later),
+            deliveries=DeliveryBatcher(mark_delivered=self._marks.mark_all_delivered, call_later=call_later),
             count_unread=self._unread_counts.run,
             check_missed=self._missed.submit,
             refuse_ended=self._refuse_ended,

@@ -87,7 +87,8 @@ class EventFlow:
             self._hold(event)
         elif event.version > self.position:
             self.position = event.version
-            self._collect_delivered(event)
+            if event.seq:
+                self._collect_delivered(event)
             self.write(event)
         elif not event.version:
             self.write(event)  # text of a stream: it has no place, but follows what the session has read
@@ -111,12 +112,13 @@ class EventFlow:
                 self._buffer = None
 
     def _collect_delivered(self, event: Event) -> None:
-        if self.auto_ack and event.seq and event.sender_id != self.user_id:
-            if self._undelivered is None:
-                self._undelivered = {}
+        if not self.auto_ack or event.sender_id == self.user_id:
+            return
+        if self._undelivered is None:
+            self._undelivered = {event.conversation_id: event.seq}
+        elif event.seq > self._undelivered.get(event.conversation_id, 0):
             # A replay brings a changed message after later ones.
-            before = self._undelivered.get(event.conversation_id, 0)
-            self._undelivered[event.conversation_id] = max(before, event.seq)
+            self._undelivered[event.conversation_id] = event.seq
 
     def written_out(self) -> None:
         """Notes that everything was written to the client, so that its messages are delivered."""
@@ -154,7 +156,8 @@ class EventFlow:
             for event in events:
                 if event.version > begin:
                     self.position = event.version
-                    self._collect_delivered(event)
+                    if event.seq:
+                        self._collect_delivered(event)
                     self.write(event)
                     self._wait_for_reader()
                 elif not event.version:

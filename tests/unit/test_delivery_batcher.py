@@ -12,8 +12,13 @@ Marks = list[tuple[int, int, int]]
 
 
 def make() -> tuple[DeliveryBatcher, Timers, Marks]:
-    timers, sent = Timers(), []
-    batcher = DeliveryBatcher(mark_delivered=lambda *mark: sent.append(mark), call_later=timers.call_later)
+    timers = Timers()
+    sent: Marks = []
+
+    def mark_delivered(conversation: int, seqs: dict[int, int]) -> None:
+        sent.extend((user, conversation, seq) for user, seq in seqs.items())
+
+    batcher = DeliveryBatcher(mark_delivered=mark_delivered, call_later=timers.call_later)
     return batcher, timers, sent
 
 

@@ -76,6 +76,41 @@ def check_marks(gateway: MemoryGateway, marks: list[tuple[Kind, int, int]]) -> N
         assert (stored.delivered_seq, stored.read_seq) == (delivered, read)
 
 
+WRITTEN = st.dictionaries(st.sampled_from([1, 2, 3]), st.integers(1, LAST_SEQ), min_size=1)
+
+
+@given(steps=st.lists(st.one_of(WRITTEN, st.sampled_from(["send", "drain"])), max_size=15), is_known=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_delivered_marks_that_nobody_waits_for_end_at_their_maximum(steps: list[Any], is_known: bool) -> None:
+    play_unawaited(steps, is_known)
+
+
+@in_own_hub
+def play_unawaited(steps: list[Any], is_known: bool) -> None:
+    """``is_known``: the gateway knows already that the conversation is large."""
+    wanted: dict[int, int] = {}
+    with memory_gateway() as gateway:
+        with_crowd(gateway)
+        if is_known:
+            gateway.receipts.mark_large(CROWD)
+        for step in steps:
+            if step == "send":
+                gateway.timers.fire()
+            elif step == "drain":
+                gevent.sleep(0)
+                gateway.drain()
+            else:
+                gateway.marks.mark_all_delivered(CROWD, step)
+                wanted |= {user: max(seq, wanted.get(user, 0)) for user, seq in step.items()}
+
+        def stored() -> bool:
+            gateway.timers.fire()
+            rows = {user: gateway.store.marks.get((CROWD, user)) for user in wanted}
+            return {user: row.delivered_seq for user, row in rows.items() if row is not None} == wanted
+
+        gateway.work_until(stored)
+
+
 @in_own_hub
 def test_members_who_read_at_once_make_one_record() -> None:
     replies = Replies()

@@ -10,7 +10,8 @@ COLLECT_SECONDS, MAX_COLLECT_SECONDS = 0.1, 2.0
 MARKS_PER_SECOND = 250
 
 CallLater = Callable[[float, Callable[[], None]], object]
-MarkDelivered = Callable[[int, int, int], None]
+# Called with a conversation, and with the greatest seq that was written to each of its users.
+MarkDelivered = Callable[[int, dict[int, int]], None]
 
 
 class DeliveryBatcher:
@@ -19,7 +20,7 @@ class DeliveryBatcher:
     def __init__(self, *, mark_delivered: MarkDelivered, call_later: CallLater) -> None:
         self._mark_delivered = mark_delivered
         self._call_later = call_later
-        self._marks: dict[tuple[int, int], int] = {}
+        self._marks: dict[int, dict[int, int]] = {}  # conversation -> user -> seq
         self._timer: object = None  # a timer ends with its last reference
         self._collect_seconds = COLLECT_SECONDS
 
@@ -29,12 +30,15 @@ class DeliveryBatcher:
         if not marks:
             self._timer = self._call_later(self._collect_seconds, self._send)
         for conversation_id, seq in seqs.items():
-            key = (user_id, conversation_id)
-            if seq > marks.get(key, 0):
-                marks[key] = seq
+            users = marks.get(conversation_id)
+            if users is None:
+                marks[conversation_id] = {user_id: seq}
+            elif seq > users.get(user_id, 0):
+                users[user_id] = seq
 
     def _send(self) -> None:
         marks, self._marks = self._marks, {}
-        self._collect_seconds = min(max(len(marks) / MARKS_PER_SECOND, COLLECT_SECONDS), MAX_COLLECT_SECONDS)
-        for (user_id, conversation_id), seq in marks.items():
-            self._mark_delivered(user_id, conversation_id, seq)
+        count = sum(map(len, marks.values()))
+        self._collect_seconds = min(max(count / MARKS_PER_SECOND, COLLECT_SECONDS), MAX_COLLECT_SECONDS)
+        for conversation_id, users in marks.items():
+            self._mark_delivered(conversation_id, users)

@@ -135,6 +135,15 @@ class MarkMover:
 
         self._rate.acquire(user_id, begin)
 
+    def mark_all_delivered(self, conversation_id: int, seqs: dict[int, int]) -> None:
+        """Moves the delivered marks of these users to these seqs, as ``mark_delivered`` does."""
+        if self._receipts.is_large(conversation_id):
+            seen = {user_id: seq for user_id, seq in seqs.items() if not self._is_shadowed(user_id)}
+            self._receipts.add_delivered(conversation_id, seen)
+            return
+        for user_id, seq in seqs.items():
+            self.mark_delivered(user_id, conversation_id, seq)
+
     def mark_delivered(self, user_id: int, conversation_id: int, seq: int) -> None:
         """Moves a delivered mark that nobody waits for. Never blocks.
 

@@ -26,7 +26,7 @@ MAX_IN_ONE = 2000
 
 Confirmed = Callable[[int, ParleyError | None], None]
 Outcome = Callable[[Decision, ParleyError | None], None]
-Marks = dict[int, int]
+Marks = dict[int, int]  # user -> seq
 
 
 class Timer(Protocol):
@@ -72,6 +72,14 @@ class ReceiptBatcher:
         marks[user_id] = max(seq, marks.get(user_id, 0))
         if confirmed is not None:
             self._waiting.setdefault(key, []).append(confirmed)
+
+    def add_delivered(self, conversation_id: int, seqs: Marks) -> None:
+        """Adds delivered marks of many users that nobody waits for."""
+        self._send_after(UNAWAITED_SECONDS)
+        marks = self._marks.setdefault((Kind.DELIVERED, conversation_id), {})
+        for user_id, seq in seqs.items():
+            if seq > marks.get(user_id, 0):
+                marks[user_id] = seq
 
     def _send_after(self, seconds: float) -> None:
         """Sends the marks this long after the last batch, or earlier if a timer is set for an earlier time."""
