@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from app.store.media_rows import StoredMedia, begin_deletion, columns
 from app.store.messages import not_hidden
-from app.store.noted_changes import among
+from app.store.noted_changes import EVERYTHING, among
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, first, structs
 
@@ -99,8 +99,8 @@ _VISIBLE_IN = HotStatement(f"""
 _SETTLED_SINCE = HotStatement(f"""
     SELECT {columns("m")} FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
     JOIN members AS mine ON mine.conversation_id = wanted.id AND mine.user_id = :user_id AND mine.left_seq IS NULL
-    JOIN media AS m ON m.conversation_id = wanted.id AND m.version > :version AND m.version >= mine.joined_version
-        AND m.state IN ('ready', 'failed')
+    JOIN media AS m ON m.conversation_id = wanted.id AND m.version > :version AND m.version <= :upto
+        AND m.version >= mine.joined_version AND m.state IN ('ready', 'failed')
     WHERE {_visible()}
     ORDER BY m.version LIMIT :limit
 """)
@@ -192,12 +192,17 @@ def visible_in(conn: Connection, user_id: int, id_: str, conversation_ids: Itera
 
 
 def settled_since(
-    conn: Connection, user_id: int, version: int, limit: int, conversations: Sequence[int] | None = None
+    conn: Connection,
+    user_id: int,
+    version: int,
+    limit: int,
+    conversations: Sequence[int] | None = None,
+    upto: int = EVERYTHING,
 ) -> list[StoredMedia]:
-    """Returns media that the user may see and that were announced after ``version``, in the order of versions.
-    ``conversations`` are those that changed after ``version``, if the caller has them.
+    """Returns media that the user may see and that were announced after ``version`` and up to ``upto``, in the order of
+    versions. ``conversations`` are those that changed after ``version``, if the caller has them.
     """
-    values = {"conversations": among(conn, user_id, version, conversations), "version": version}
+    values = {"conversations": among(conn, user_id, version, conversations), "version": version, "upto": upto}
     return structs(StoredMedia, _SETTLED_SINCE.rows(conn, user_id=user_id, **values, limit=limit))
 
 

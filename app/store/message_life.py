@@ -14,7 +14,7 @@ from app.core.records import Record
 from app.store.cleared import cleared_since
 from app.store.drafts import drafts_since
 from app.store.messages import StoredMessage, columns, hidden_since, not_hidden
-from app.store.noted_changes import changed_conversations
+from app.store.noted_changes import EVERYTHING, changed_conversations
 from app.store.pg_arrays import int_array
 from app.store.shadow_changes import LASTING, SHADOW_COLUMNS, own_record
 from app.store.sql import HotStatement, ms_of, structs
@@ -141,10 +141,10 @@ _STARS_SINCE = HotStatement(f"""
            concat('"on":', CAST(s.starred AS text)) FROM stars AS s
     JOIN members AS m ON m.conversation_id = s.conversation_id AND m.user_id = s.user_id AND m.left_seq IS NULL
     JOIN messages AS x ON x.conversation_id = s.conversation_id AND x.seq = s.seq
-    WHERE s.user_id = :user_id AND s.version > :version
+    WHERE s.user_id = :user_id AND s.version > :version AND s.version <= :upto
     UNION ALL
     SELECT s.user_id, s.conversation_id, s.seq, {SHADOW_COLUMNS} FROM shadow_changes AS s {LASTING}
-    WHERE s.user_id = :user_id AND s.version > :version ORDER BY 5
+    WHERE s.user_id = :user_id AND s.version > :version AND s.version <= :upto ORDER BY 5
 """)
 # A group that the user joined has a joined_seq, and one with which they began has no joined_version.
 _ADMITTED_SINCE = HotStatement("""
@@ -241,29 +241,30 @@ def starred_by(conn: Connection, user_id: int, before: int, limit: int) -> list[
 
 
 def own_changes_since(
-    conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None = None
+    conn: Connection,
+    user_id: int,
+    version: int,
+    conversations: Sequence[int] | None = None,
+    upto: int = EVERYTHING,
 ) -> list[Record]:
     """Returns the records of the user's private changes after ``version``: of messages, drafts and their own view. If
     several direct conversations were admitted, only the last one is returned. ``conversations`` are those that changed
-    after ``version``, if the caller has them.
+    after ``version``, if the caller has them. ``upto`` leaves out later changes of messages and drafts.
     """
     changed = changed_conversations(conn, user_id, version) if conversations is None else conversations
     values = {"user_id": user_id, "version": version}
+    within = {**values, "upto": upto}
     hidden = [
         Record(Kind.HIDDEN, conversation, seq, at, 0, user_id, message_id, "", "", "")
-        for conversation, seq, message_id, at in hidden_since(conn, user_id, version)
+        for conversation, seq, message_id, at in hidden_since(conn, **within)
     ]
-    stars = [own_record(*row) for row in _STARS_SINCE.rows(conn, **values)]
+    stars = [own_record(*row) for row in _STARS_SINCE.rows(conn, **within)]
     admitted = [
         Record(Kind.ADMITTED, conversation, 0, at, 0, user_id, "", "", "", "")
         for conversation, at in _ADMITTED_SINCE.rows(conn, **values, conversations=int_array(changed))
     ]
     return (
-        hidden
-        + stars
-        + admitted
-        + drafts_since(conn, user_id, version)
-        + cleared_since(conn, **values, conversations=changed)
+        hidden + stars + admitted + drafts_since(conn, **within) + cleared_since(conn, **values, conversations=changed)
     )
 
 

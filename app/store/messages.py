@@ -13,7 +13,7 @@ from msgspec.json import encode
 from sqlalchemy import Connection
 
 from app.core.answer_size import ANSWER_BYTES, count_within
-from app.store.noted_changes import among
+from app.store.noted_changes import EVERYTHING, among
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -140,13 +140,21 @@ _CHANGED = HotStatement(f"""
     ) AS first
     ) AS sized WHERE bytes_before <= {ANSWER_BYTES} ORDER BY version
 """)
+_AT_VERSIONS = HotStatement(f"""
+    SELECT {columns("sized")} FROM (
+    SELECT x.*, {bytes_before("x", "version")} AS bytes_before
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:versions AS bigint[])) AS wanted (c, v)
+    JOIN messages AS x ON x.conversation_id = c AND x.version = v
+    WHERE {not_hidden("x", ":user_id")}
+    ) AS sized WHERE bytes_before <= {ANSWER_BYTES} ORDER BY version
+""")
 # A message that was hidden when it was sent was never shown, so its hiding is no change.
 _HIDDEN = HotStatement("""
     SELECT h.conversation_id, h.seq, CAST(x.id AS text), h.version
     FROM hidden_messages AS h
     JOIN members AS m ON m.conversation_id = h.conversation_id AND m.user_id = h.user_id AND m.left_seq IS NULL
     JOIN messages AS x ON x.conversation_id = h.conversation_id AND x.seq = h.seq AND x.created_version <> h.version
-    WHERE h.user_id = :user_id AND h.version > :version ORDER BY h.version
+    WHERE h.user_id = :user_id AND h.version > :version AND h.version <= :upto ORDER BY h.version
 """)
 
 
@@ -206,15 +214,29 @@ def changed_since(
     return first_page(_rows(conn, _CHANGED, user_id=user_id, **values, limit=limit + 1), limit, ANSWER_BYTES)
 
 
+def at_versions(conn: Connection, user_id: int, keys: Sequence[tuple[int, int]]) -> Page:
+    """Returns the messages whose present (conversation, version) is among the keys, in the order of versions, without
+    hidden ones. Does not check membership. Their texts together fill at most one answer.
+    """
+    conversations, versions = int_array(c for c, _ in keys), int_array(v for _, v in keys)
+    rows = _rows(conn, _AT_VERSIONS, user_id=user_id, conversations=conversations, versions=versions)
+    return first_page(rows, len(keys), ANSWER_BYTES)
+
+
 def first_page(rows: list[StoredMessage], limit: int, max_bytes: int) -> Page:
     """Returns the first rows: at most ``limit``, and at most ``max_bytes`` of text and metadata (or one row)."""
     count = count_within((row.bytes for row in rows[:limit]), max_bytes)
     return Page(rows[:count], len(rows) > count)
 
 
-def hidden_since(conn: Connection, user_id: int, version: int) -> list[tuple[int, int, str, int]]:
-    """Returns ``(conversation_id, seq, id, version)`` of messages that the user hid after ``version``, in order."""
-    return [(c, seq, id_, at) for c, seq, id_, at in _HIDDEN.rows(conn, user_id=user_id, version=version)]
+def hidden_since(
+    conn: Connection, user_id: int, version: int, upto: int = EVERYTHING
+) -> list[tuple[int, int, str, int]]:
+    """Returns ``(conversation_id, seq, id, version)`` of messages that the user hid after ``version`` and up to
+    ``upto``, in order.
+    """
+    rows = _HIDDEN.rows(conn, user_id=user_id, version=version, upto=upto)
+    return [(c, seq, id_, at) for c, seq, id_, at in rows]
 
 
 def _rows(conn: Connection, statement: HotStatement, **values: Any) -> list[StoredMessage]:

@@ -41,6 +41,13 @@ _CHANGED = HotStatement(f"""
     ) AS marks
     ORDER BY marks.version
 """)
+_AT_VERSIONS = HotStatement("""
+    SELECT x.conversation_id, x.user_id, x.last_delivered_seq, x.last_read_seq, x.version
+    FROM unnest(CAST(:conversations AS bigint[]), CAST(:users AS bigint[]), CAST(:versions AS bigint[]))
+        AS wanted (c, u, v)
+    JOIN members AS x ON x.conversation_id = c AND x.user_id = u AND x.version = v AND x.left_seq IS NULL
+    ORDER BY x.version
+""")
 # Three, because one of them may be the sender of the message and another one the user who reads this.
 _FURTHEST_BEHIND = HotStatement(f"""
     SELECT c.id, m.user_id, m.last_delivered_seq
@@ -78,6 +85,14 @@ def receipts_changed_since(
     """
     values = {"conversations": among(conn, user_id, version, conversations), "version": version}
     return structs(StoredReceipt, _CHANGED.rows(conn, user_id=user_id, **values))
+
+
+def marks_at_versions(conn: Connection, keys: Sequence[tuple[int, int, int]]) -> list[StoredReceipt]:
+    """Returns the marks whose present (conversation, user, version) is among the keys, in the order of versions.
+    Does not check the reader's membership.
+    """
+    conversations, users, versions = (int_array(column) for column in zip(*keys, strict=True))
+    return structs(StoredReceipt, _AT_VERSIONS.rows(conn, conversations=conversations, users=users, versions=versions))
 
 
 def delivered_up_to(conn: Connection, user_id: int, version: int) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ from app.core.cursor import encode_cursor
 from app.core.errors import Overloaded, ParleyError
 from app.core.events import Event, EventBatch, make_event
 from app.gateway.streams import Streams
+from app.services.reading.replay_plan import ReplayPlan
 
 log = logging.getLogger(__name__)
 
@@ -148,10 +149,10 @@ class EventFlow:
         self.go_live(self.position)
 
     def _replay(self) -> None:
-        more, since = True, self.position
+        more, since, plan = True, self.position, ReplayPlan()
         while more and not self.closed:
             begin = self.position
-            events, more = self.streams.replay.changes_since(self.user_id, begin, since)
+            events, more = self.streams.replay.changes_since(self.user_id, begin, since, plan)
             self._wait_for_reset()
             for event in events:
                 if event.version > begin:

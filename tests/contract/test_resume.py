@@ -176,3 +176,24 @@ def test_resume_over_several_conversations_keeps_the_order_of_events(
     away.reconnect()
     away.fence()
     assert [m["id"] for m in away.messages() if m["message"] != "fence"] == sent
+
+
+def test_resume_of_more_than_a_hundred_conversations(
+    connect: Connect, rest: MakeRest, ann: Account, ben: Account
+) -> None:
+    """Such a replay has a plan from its first page on."""
+    away = [connect(transport, ben) for transport in ALL]
+    for client in away:
+        client.fence()
+        client.kill()
+    groups = [rest(ann).group("Group", [ben.user_id])["id"] for _ in range(105)]
+    sent = [rest(ann).send(conversation_id=group)["id"] for group in reversed(groups)]
+    for client in away:
+        start = len(client.events)
+        client.reconnect()
+        client.fence()
+        missed = client.events[start:]
+        assert [e.data["id"] for e in missed if e.name == "conversation_updated"] == groups
+        arrived = [e.data for e in missed if e.name == "receive_message" and e.data["conversationId"] in groups]
+        assert [data["id"] for data in arrived if data["kind"] == "text"] == sent
+        assert len(arrived) == 2 * len(groups)

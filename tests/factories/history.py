@@ -10,7 +10,16 @@ from msgspec import UNSET
 from sqlalchemy import Engine
 
 from app.core.kinds import Kind
-from app.core.records import ClearBody, MessageBody, Record, SettingsBody, SwitchBody, encode_body
+from app.core.records import (
+    ClearBody,
+    DraftBody,
+    MessageBody,
+    ReactedBody,
+    Record,
+    SettingsBody,
+    SwitchBody,
+    encode_body,
+)
 from app.services.drain.log_rows import Rows
 from app.store.batch_changes import apply_changes
 from app.store.batch_writes import store_batch_and_enqueue_pushes
@@ -86,7 +95,8 @@ class History:
         user = self.random.choice(sorted(self.members[conversation] & {*self.users} or self.members[conversation]))
         kinds = [self._message] * 6
         if self.seqs[conversation]:
-            kinds += [self._mark] * 4 + [self._edit, self._hide, self._delete, self._star, self._settings, self._clear]
+            kinds += [self._mark] * 4 + [self._edit, self._react, self._pin, self._delete]
+            kinds += [self._hide, self._star, self._draft, self._settings, self._clear]
         if conversation in self.groups or conversation == self.large:
             kinds += [self._change_members] * 4
         return self.random.choice(kinds)(conversation, user)
@@ -124,6 +134,18 @@ class History:
     def _star(self, conversation: int, user: int) -> Record:
         body = encode_body(SwitchBody(on=self.random.random() < 0.7))
         return self._record(Kind.STARRED, conversation, user, self._seq(conversation), body)
+
+    def _react(self, conversation: int, user: int) -> Record:
+        body = encode_body(ReactedBody(emoji=self.random.choice("👍🎉"), on=self.random.random() < 0.7))
+        return self._record(Kind.REACTED, conversation, user, self._seq(conversation), body)
+
+    def _pin(self, conversation: int, user: int) -> Record:
+        body = encode_body(SwitchBody(on=self.random.random() < 0.7))
+        return self._record(Kind.PINNED, conversation, user, self._seq(conversation), body)
+
+    def _draft(self, conversation: int, user: int) -> Record:
+        body = encode_body(DraftBody(message=self.random.choice(("", f"draft {self.version}"))))
+        return self._record(Kind.DRAFTED, conversation, user, 0, body)
 
     def _settings(self, conversation: int, user: int) -> Record:
         field = self.random.choice(("archived", "pinned", "marked_unread"))

@@ -66,7 +66,7 @@ class World:
         self.bus.subscribe(keys.gateway_channel("here"))
         self.deliver()
 
-    def _changes_since(self, _user_id: int, begin: int, _since: int) -> tuple[list[Event], bool]:
+    def _changes_since(self, _user_id: int, begin: int, _since: int, _plan: object) -> tuple[list[Event], bool]:
         return [Event("changed", b"{}", version=at, cursor="") for at in range(begin + 1, self.version + 1)], False
 
     def publish(self) -> None:

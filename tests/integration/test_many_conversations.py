@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,25 +12,30 @@ import redis
 from sqlalchemy import Engine, text
 
 from app.config import Settings
+from app.core.events import Event
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import begin_epoch
+from app.services.reading import resume
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.conversations import ConversationReader
 from app.services.reading.count_unread import count_unread
 from app.services.reading.direct_cache import DirectCache
+from app.services.reading.replay_plan import ReplayPlan
 from app.services.reading.resume import Replay
 from app.services.reading.waiting_requests import WaitingRequests
 from app.store.batch_statement import NewMessage, Receipt
 from app.store.batch_writes import store_batch
 from app.store.engine import create_engine, reading, writing
 from app.store.epochs import greatest_version, next_epoch
+from app.store.noted_changes import changed_conversations
 from app.store.replica import StoreReads
 from app.store.sql import driver
 from tests.support.plans import pages, plans_of, without_indexes
 
 # An act with which nothing has happened may read so many pages of Postgres.
 MOST_PAGES = 500
+PAGES_PER_EVENT, PAGES_PER_CONVERSATION = 3, 20
 ME, UNREAD = 1, 20
 HOUR_US = 3_600_000_000
 
@@ -99,6 +105,23 @@ class Reader:
         assert not more
         return [event.name for event in (*news, *events)]
 
+    def replay(self, version: int) -> list[Event]:
+        """Returns the events of all pages of a replay, as a session reads them."""
+        events: list[Event] = []
+        at, more, plan = version, True, ReplayPlan()
+        while more:
+            page, more = self._replay.changes_since(ME, at, version, plan)
+            events += page
+            at = page[-1].version if page else at
+        return events
+
+    def first_page(self, version: int, plan: ReplayPlan) -> None:
+        assert self._replay.changes_since(ME, version, version, plan)[1]
+
+    def changed(self, version: int) -> int:
+        with reading(self.engine) as conn:
+            return len(changed_conversations(conn, ME, version))
+
     def pages(self, act: Callable[[], object]) -> int:
         with reading(self.engine) as conn:
             return pages(plans_of(conn, lambda _: (act(), True)))
@@ -156,6 +179,33 @@ def test_join(me: Reader) -> None:
 def test_resume_of_nothing(me: Reader, away_us: int) -> None:
     assert me.resume(me.last + away_us) == []
     assert me.pages(lambda: me.resume(me.last + away_us)) <= MOST_PAGES
+
+
+@pytest.mark.parametrize("hours", [1, 10])
+def test_long_resume_reads_pages_for_each_event_and_each_changed_conversation(me: Reader, hours: int) -> None:
+    """Before, each page of the replay looked at all changed conversations again."""
+    since = me.last - hours * HOUR_US
+    events, changed = me.replay(since), me.changed(since)
+    assert len(events) > 6 * changed > 2_000 * hours
+    assert me.pages(lambda: me.replay(since)) <= PAGES_PER_EVENT * len(events) + PAGES_PER_CONVERSATION * changed
+
+
+def test_long_resume_costs_the_same_in_pages_of_any_size(me: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    since = me.last - 4 * HOUR_US
+    found, costs = [], []
+    for page in (500, 100):
+        monkeypatch.setattr(resume, "PAGE", page)
+        found.append([(event.name, event.version, event.data) for event in me.replay(since)])
+        costs.append(me.pages(lambda: me.replay(since)))
+    assert found[0] == found[1]
+    assert costs[1] <= 1.1 * costs[0], costs
+
+
+def test_plan_of_a_long_resume_takes_little_memory(me: Reader) -> None:
+    """At most so much while the session waits for its reader, however much it missed."""
+    plan = ReplayPlan()
+    me.first_page(me.last - 100 * HOUR_US, plan)
+    assert 200_000 < sum(sys.getsizeof(getattr(plan, name)) for name in ReplayPlan.__slots__) < 400_000
 
 
 @pytest.mark.parametrize("changed", [1, 10])

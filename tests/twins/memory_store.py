@@ -22,6 +22,7 @@ from app.store.direct_pairs import DirectPair
 from app.store.message_life import Details
 from app.store.messages import ExistingMessage, Page, StoredMessage
 from app.store.receipts import StoredReceipt
+from app.store.replay_keys import Key, What
 
 Place = tuple[int, int]
 Among = Sequence[int] | None
@@ -32,6 +33,12 @@ USERS: dict[str, tuple[str, ...]] = {
     "app.services.reading.conversation_cache": ("load_state",),
     "app.services.reading.direct_cache": ("pairs_of",),
     "app.services.reading.message_json": ("message_life.details_for",),
+    "app.services.reading.planned_page": (
+        "messages.at_versions",
+        "receipts.marks_at_versions",
+        "settings_since",
+    ),
+    "app.services.reading.replay_plan": ("changed_conversations", "keys_between"),
     "app.services.reading.replay_groups": ("groups_changed_since", "left_since"),
     "app.services.reading.resume": (
         "changed_conversations",
@@ -175,6 +182,22 @@ class MemoryStore:
     ) -> list[StoredReceipt]:
         mine = self._among(user_id, version, among)
         found = [mark for mark in self.marks.values() if mark.conversation_id in mine and mark.version > version]
+        return sorted(found, key=lambda mark: mark.version)
+
+    def keys_between(
+        self, _conn: Any, user_id: int, conversations: Sequence[int], after: int, upto: int, limit: int
+    ) -> list[Key]:
+        mine = self._among(user_id, after, conversations)
+        keys = [Key(row.version, row.conversation_id, What.MESSAGE, 0) for row in self.rows.values()]
+        keys += [Key(mark.version, mark.conversation_id, What.MARK, mark.user_id) for mark in self.marks.values()]
+        return sorted(key for key in keys if key.conversation_id in mine and after < key.version <= upto)[:limit]
+
+    def at_versions(self, _conn: Any, _user_id: int, keys: Sequence[tuple[int, int]]) -> Page:
+        rows = [row for row in self.rows.values() if (row.conversation_id, row.version) in keys]
+        return Page(sorted(rows, key=lambda row: row.version), False)
+
+    def marks_at_versions(self, _conn: Any, keys: Sequence[tuple[int, int, int]]) -> list[StoredReceipt]:
+        found = [m for m in self.marks.values() if (m.conversation_id, m.user_id, m.version) in keys]
         return sorted(found, key=lambda mark: mark.version)
 
     def groups_changed_since(self, _conn: Any, user_id: int, version: int, _among: Among = None) -> dict[int, int]:

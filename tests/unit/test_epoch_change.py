@@ -37,7 +37,7 @@ class Reader(Session):
         self.closed_with = 0
         self._stored = stored
 
-    def _changes_since(self, _user_id: int, begin: int, _since: int) -> tuple[list[Event], bool]:
+    def _changes_since(self, _user_id: int, begin: int, _since: int, _plan: object) -> tuple[list[Event], bool]:
         return [Event("changed", b"{}", version=at, cursor="") for at in self._stored if at > begin], False
 
     def write(self, event: Event | EventBatch) -> None:

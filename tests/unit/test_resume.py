@@ -15,7 +15,8 @@ from app.core.events import Event
 from app.core.kinds import Kind
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import hydrate
-from app.services.reading import resume
+from app.services.reading import replay_plan, resume
+from app.services.reading.replay_plan import ReplayPlan
 from tests.support.own_hub import in_own_hub
 from tests.twins.memory_gateway import EPOCH, MemoryGateway, memory_gateway
 
@@ -43,12 +44,12 @@ def uuid_of(number: int) -> str:
     return f"018f4e2a-0000-7000-8000-{number:012x}"
 
 
-def replayed(gateway: MemoryGateway, user: int, version: int) -> list[Event]:
+def replayed(gateway: MemoryGateway, user: int, version: int, plan: ReplayPlan | None = None) -> list[Event]:
     """Reads all pages, as a session does."""
     events: list[Event] = []
     more, at = True, version
     while more:
-        page, more = gateway.replay.changes_since(user, at, version)
+        page, more = gateway.replay.changes_since(user, at, version, plan)
         events += page
         assert page or not more, "a page that is not the last one has events"
         at = max([at, *(event.version for event in page)])
@@ -60,19 +61,30 @@ MARKS = st.tuples(st.sampled_from(["delivered", "read"]), st.sampled_from([PAIR,
 STEPS = st.lists(st.one_of(MESSAGES, MARKS, st.just("drain one")), max_size=20)
 
 
-@given(steps=STEPS, since=st.integers(0, 20), while_reading=st.integers(0, 5), page=st.integers(1, 4))
-@settings(max_examples=80, deadline=None)
+@given(
+    steps=STEPS,
+    since=st.integers(0, 20),
+    while_reading=st.integers(0, 5),
+    page=st.integers(1, 4),
+    plan=st.one_of(st.none(), st.tuples(st.integers(0, 3), st.integers(1, 6))),
+)
+@settings(max_examples=200, deadline=None)
 def test_resume_sees_every_later_message_once_and_the_last_marks(
-    steps: list[Any], since: int, while_reading: int, page: int
+    steps: list[Any], since: int, while_reading: int, page: int, plan: tuple[int, int] | None
 ) -> None:
-    play(steps, since, while_reading, page)
+    play(steps, since, while_reading, page, plan)
 
 
 @in_own_hub
-def play(steps: list[Any], since: int, while_reading: int, page: int) -> None:
-    """``while_reading`` entries are stored between the read of the tail and that of Postgres."""
+def play(steps: list[Any], since: int, while_reading: int, page: int, plan: tuple[int, int] | None) -> None:
+    """``while_reading`` entries are stored between the read of the tail and that of Postgres. ``plan`` has the limits
+    of a plan: the number of changed conversations beyond which it is made, and its keys.
+    """
     with memory_gateway() as gateway, pytest.MonkeyPatch.context() as patch:
         patch.setattr(resume, "PAGE", page)
+        if plan is not None:
+            patch.setattr(resume, "MANY", plan[0])
+            patch.setattr(replay_plan, "LOOKAHEAD", plan[1])
         with_conversations(gateway)
         versions, messages, marks = [0], {}, {}
         for number, step in enumerate(steps):
@@ -91,7 +103,8 @@ def play(steps: list[Any], since: int, while_reading: int, page: int) -> None:
             versions.append(max(versions[-1], version))
         start = versions[min(since, len(versions) - 1)]
         store_while_reading(gateway, while_reading)
-        check(gateway, replayed(gateway, ANN, start), start, messages, marks)
+        events = replayed(gateway, ANN, start, ReplayPlan() if plan else None)
+        check(gateway, events, start, messages, marks)
 
 
 def store_while_reading(gateway: MemoryGateway, count: int) -> None:

@@ -10,21 +10,19 @@ later version would skip the earlier one when it arrives live.
 A changed message comes once, in its present state, at the version of its last change. If it has changed beyond the
 horizon, it comes at its creation or at the horizon, since the client may have missed its creation or an earlier change.
 The live event then repeats the last change. The same holds for marks and settings.
+
+A replay of several pages, or of many conversations, reads all but its end by a plan (replay_plan.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
 
-import msgspec
 from redis import Redis
 from sqlalchemy import Connection, Engine
 
-from app.core.cursor import encode_cursor
-from app.core.events import Event, make_event, mark_event
-from app.core.kinds import MARK_NAMES, MARKS, MESSAGE_CHANGES, PRIVATE, REPLAYED_EVENTS, Kind, event_of, is_message_for
-from app.core.message_view import View
+from app.core.events import Event
+from app.core.kinds import MARKS, MESSAGE_CHANGES, PRIVATE, REPLAYED_EVENTS, Kind, event_of, is_message_for
 from app.core.record_events import media_event
 from app.core.records import Record
 from app.message_log.conversations import Tail, read_tail
@@ -36,7 +34,10 @@ from app.services.reading.media_json import ended_view
 from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages, Place
-from app.services.reading.replay_groups import changed_groups, stored_settings_view
+from app.services.reading.planned_page import PlannedPage
+from app.services.reading.replay_events import Events, Missed, add_marks, add_settings
+from app.services.reading.replay_groups import changed_groups
+from app.services.reading.replay_plan import ReplayPlan
 from app.services.reading.waiting_requests import WaitingRequests
 from app.store import media_uses, message_life, messages, receipts
 from app.store.conversations import conversation_ids_of
@@ -46,35 +47,10 @@ from app.store.noted_changes import changed_conversations
 from app.store.replay import messages_at, settings_since
 
 PAGE = 500
+# A replay of more changed conversations is planned from its first page on.
+MANY = 100
 
-_encode = msgspec.json.Encoder().encode
-Events = dict[int, list[Event]]
 Ended = list[StoredMedia]
-
-
-class _Missed(NamedTuple):
-    """``end`` is the last version that this page may contain. It is the horizon unless there are more pages."""
-
-    messages: Messages
-    events: Events
-    groups: dict[int, tuple[int, View]]
-    end: int
-    horizon: int
-    more: bool
-
-    def message_at(self, place: Place, begin: int) -> int:
-        """Returns the version at which a message comes, for a client that has everything up to ``begin``."""
-        created = self.messages.created[place]
-        changed = self.messages.versions[place]
-        if changed <= self.horizon or created > self.horizon:
-            return changed
-        return created if created > begin else self.horizon
-
-    def grown(self, begin: int) -> list[Event]:
-        """Returns the open streams that do not come at a version of their own after ``begin``."""
-        views = self.messages.views.items()
-        growing = [view for place, view in views if "streaming" in view and self.message_at(place, begin) <= begin]
-        return [make_event("message_updated", view) for view in growing]
 
 
 class Replay:
@@ -98,27 +74,24 @@ class Replay:
         self._requests = requests
         self._saw_epoch = saw_epoch
 
-    def changes_since(self, user_id: int, version: int, since: int) -> tuple[list[Event], bool]:
+    def changes_since(
+        self, user_id: int, version: int, since: int, plan: ReplayPlan | None = None
+    ) -> tuple[list[Event], bool]:
         """Returns one page of events after ``version`` in order, and whether there are more. May block. Raises
         Overloaded if a store does not answer.
 
         At the end come the open streams that began before, with their text so far. These events have no version.
 
         ``since`` is the version at which the whole replay began: later messages arrive, earlier ones are updated. Marks
-        come in their present state, so earlier marks of the same member are left out.
+        come in their present state, so earlier marks of the same member are left out. Pages of one replay share a
+        ``plan``. Without one, each page looks at all conversations that changed.
         """
-        missed = self._missed(user_id, version)
+        missed = self._planned(user_id, plan)
+        if missed is None:
+            begin = version if plan is None else plan.beyond(version, self._epoch.number)
+            missed = self._missed(user_id, begin, plan)
         show_open_streams(self._redis, missed.messages.views.values())
-        events = missed.events
-        epoch = self._epoch.number
-        for place, view in missed.messages.views.items():
-            at = missed.message_at(place, version)
-            events.setdefault(at, []).append(_message_event(epoch, view, at, missed.messages.created[place] > since))
-        for conversation_id, (at, view) in missed.groups.items():
-            _add_group(epoch, events, conversation_id, at, view)
-        versions = sorted(v for v in events if version < v <= missed.end)
-        page = _in_order(epoch, version, ((v, events[v]) for v in versions))
-        return page if missed.more else page + missed.grown(version), missed.more
+        return missed.page(self._epoch.number, version, since), missed.more
 
     def news_since(self, user_id: int, version: int) -> list[Event]:
         """Returns events about people and requests that changed since then. They have no place among the others. May
@@ -127,7 +100,22 @@ class Replay:
         requests = self._requests.events_since(user_id, version)
         return [*people_events(user_id, version, engine=self._engine), *requests]
 
-    def _missed(self, user_id: int, version: int) -> _Missed:
+    def _planned(self, user_id: int, plan: ReplayPlan | None) -> Missed | None:
+        """Returns the next page of the plan that has anything, or None at its end."""
+        if plan is None or plan.is_over(self._epoch.number):
+            return None
+        with reading(self._engine) as connection:
+            return self._next_of(plan, connection, user_id)
+
+    def _next_of(self, plan: ReplayPlan, conn: Connection, user_id: int) -> Missed | None:
+        while keys := plan.keys(conn, user_id, PAGE):
+            page = PlannedPage(conn, user_id, keys).read(self._epoch.number, redis=self._redis, directs=self._directs)
+            plan.took(page.end)
+            if not page.is_empty():
+                return page
+        return None
+
+    def _missed(self, user_id: int, version: int, plan: ReplayPlan | None) -> Missed:
         with reading(self._engine) as connection:
             known = set(conversation_ids_of(connection, user_id))
         while True:
@@ -137,12 +125,33 @@ class Replay:
             with reading(self._engine) as connection:
                 wanted = known | tail.membership_of(user_id).keys() | set(conversation_ids_of(connection, user_id))
                 if wanted <= known:
-                    return self._read(connection, user_id, version, tail)
+                    return self._read(connection, user_id, version, tail, plan)
             known = wanted  # a conversation began between the two reads, and its tail was not read
 
-    def _read(self, conn: Connection, user_id: int, version: int, tail: Tail) -> _Missed:
-        records = [record for record in tail.records if _was_for(tail, user_id, record)]
+    def _read(self, conn: Connection, user_id: int, version: int, tail: Tail, plan: ReplayPlan | None) -> Missed:
         changed = _changed(conn, user_id, version, tail)
+        if plan is not None and len(changed) > MANY and self._begin(plan, version, tail, changed):
+            planned = self._next_of(plan, conn, user_id)
+            if planned is not None:
+                return planned
+            version = plan.beyond(version, tail.epoch)
+            changed = _changed(conn, user_id, version, tail)
+        missed = self._page(conn, user_id, version, tail, changed)
+        if plan is not None and missed.more:
+            self._begin(plan, missed.end, tail, changed)
+        return missed
+
+    def _begin(self, plan: ReplayPlan, reached: int, tail: Tail, changed: list[int]) -> bool:
+        """Begins a plan up to the first record of the tail. Returns False if that is reached already."""
+        epoch = self._epoch.number
+        upto = min([tail.version, *(record.version - 1 for record in tail.records)])
+        if tail.epoch != epoch or upto <= reached:
+            return False
+        plan.begin(epoch, reached, upto, changed)
+        return True
+
+    def _page(self, conn: Connection, user_id: int, version: int, tail: Tail, changed: list[int]) -> Missed:
+        records = [record for record in tail.records if _was_for(tail, user_id, record)]
         page = messages.changed_since(conn, user_id, version, PAGE, changed)
         found = self._messages(conn, user_id, page, records, tail.streams)
         joined = tail.membership_of(user_id)
@@ -156,7 +165,7 @@ class Replay:
         events = self._events(conn, user_id, version, changed, records, ended)
         self._add_states(conn, user_id, version, changed, tail.version, events)
         groups = changed_groups(conn, user_id, version, tail, records, changed=changed, redis=self._redis)
-        return _Missed(found, events, groups, min(ends), tail.version, len(ends) > 1)
+        return Missed(found, events, groups, min(ends), tail.version, len(ends) > 1)
 
     def _events(
         self, conn: Connection, user_id: int, version: int, changed: list[int], records: list[Record], ended: Ended
@@ -175,12 +184,8 @@ class Replay:
     ) -> None:
         """Adds marks and settings. Their rows hold more than the last change, so they come even if the tail has it."""
         epoch = self._epoch.number
-        for mark in receipts.receipts_changed_since(conn, user_id, version, changed):
-            at = min(mark.version, horizon)
-            events.setdefault(at, []).extend(_mark_events(epoch, mark, at))
-        for row in settings_since(conn, user_id, version, changed):
-            at, data = min(row.version, horizon), stored_settings_view(row)
-            events.setdefault(at, []).append(_event(epoch, "conversation_settings", data, at))
+        add_marks(epoch, events, receipts.receipts_changed_since(conn, user_id, version, changed), horizon)
+        add_settings(epoch, events, settings_since(conn, user_id, version, changed), horizon)
 
     def _messages(
         self, conn: Connection, user_id: int, page: messages.Page, tail: list[Record], streams: Sequence[Place]
@@ -232,35 +237,6 @@ def _was_for(tail: Tail, user_id: int, record: Record) -> bool:
     return inside
 
 
-def _message_event(epoch: int, view: View, version: int, arrives: bool) -> Event:
-    name, data = "receive_message" if arrives else "message_updated", view
-    if "deletedAt" in view:
-        name, data = "message_deleted", {name: view[name] for name in ("id", "conversationId", "seq")}
-    elif arrives and not view["reactions"]:
-        data = {name: value for name, value in view.items() if name != "reactions"}
-    event = _event(epoch, name, data, version)
-    if arrives:
-        event.conversation_id, event.seq, event.sender_id = view["conversationId"], view["seq"], view["senderId"] or 0
-    return event
-
-
-def _add_group(epoch: int, events: Events, conversation_id: int, at: int, view: View) -> None:
-    """Puts the group before the system message of its change, as in the live stream, or by itself if that message is
-    not replayed.
-    """
-    event = _event(epoch, "conversation_updated", view, at)
-    message = next((e for e in events.get(at, ()) if e.seq and e.conversation_id == conversation_id), None)
-    if message is None:
-        events.setdefault(at, []).insert(0, event)
-    else:
-        event.cursor = encode_cursor(epoch, at - 1)
-        message.before = event
-
-
-def _event(epoch: int, name: str, data: dict[str, Any], version: int) -> Event:
-    return Event(name, _encode(data), version=version, cursor=encode_cursor(epoch, version))
-
-
 def _latest(tail: Iterable[Record]) -> Iterable[Record]:
     """Returns the last mark of each member, the last receipt batch of each conversation, and all other records."""
     kept = {
@@ -270,22 +246,3 @@ def _latest(tail: Iterable[Record]) -> Iterable[Record]:
         for record in tail
     }
     return kept.values()
-
-
-def _mark_events(epoch: int, mark: receipts.StoredReceipt, at: int) -> list[Event]:
-    rows = ((Kind.DELIVERED, mark.delivered_seq), (Kind.READ, mark.read_seq))
-    place = epoch, mark.conversation_id, mark.user_id
-    return [mark_event(MARK_NAMES[kind], *place, seq, at) for kind, seq in rows if seq]
-
-
-def _in_order(epoch: int, before: int, groups: Iterable[tuple[int, list[Event]]]) -> list[Event]:
-    """Returns the events of all versions in order. Within one version, all but the last event carry the cursor before
-    it, so that a client that is cut off in between gets them again.
-    """
-    result: list[Event] = []
-    for version, group in groups:
-        for event in group[:-1]:
-            event.cursor = encode_cursor(epoch, before)
-        result += group
-        before = version
-    return result

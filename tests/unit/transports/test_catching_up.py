@@ -26,7 +26,7 @@ class Flow(EventFlow):
         self.reads: list[str] = []
         self.seen: list[int] = []
 
-    def _changes_since(self, _user_id: int, begin: int, _since: int) -> tuple[list[Event], bool]:
+    def _changes_since(self, _user_id: int, begin: int, _since: int, _plan: object) -> tuple[list[Event], bool]:
         self.reads.append("changes")
         return [event(at) for at in (1, 2, 3) if at > begin], False
 
