@@ -21,7 +21,7 @@ from sqlalchemy import Engine, create_engine
 from app.config import Settings
 from app.message_log import keys
 from dev.embedded import EmbeddedStores
-from tests.support import forks, store_template
+from tests.support import forks, garbage, store_template
 from tests.support.processes import QUICK_PASSWORDS, Stack
 from tests.support.store_template import TEMPLATE, migrated_stores
 
@@ -180,7 +180,8 @@ def _first(folder: str) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keeps settings of the developer's own shell out of the tests, and names the directory of the store template."""
+    """Keeps the settings of a developer's shell out of the tests, and names the directory of the store template."""
+    garbage.pause()
     config.stash[_TEMPLATE_DIRECTORY] = store_template.choose_directory()
     for name in (
         "DATABASE_URL",
@@ -192,6 +193,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "WEB_CONCURRENCY",
     ):
         os.environ.pop(name, None)
+
+
+def pytest_collection_finish() -> None:
+    garbage.resume()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
