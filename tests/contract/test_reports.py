@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
 
 from tests.contract.conftest import MakeGroup, MakeRest
 from tests.contract.expect import refused
 from tests.support.clients import Account
-from tests.support.processes import ROOT, Stack
-
-
-def flask(server: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "flask"), "--app", "wsgi", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=server.env, capture_output=True, text=True, check=False, timeout=60)
+from tests.support.commands import flask
+from tests.support.processes import Stack
 
 
 @pytest.fixture
 def admin(server: Stack, eve: Account) -> Account:
-    result = flask(server, "admin", "grant", eve.username.upper())
+    result = flask(server.env, "admin", "grant", eve.username.upper())
     assert result.returncode == 0, result.stderr
     return eve
 
@@ -81,7 +74,7 @@ def test_reports_do_not_exist_for_non_administrators(
 ) -> None:
     sent = rest(ann).send(receiver_id=ben.user_id)
     path = f"/admin/reports/{report(rest(ben), sent['id'])['id']}"
-    assert flask(server, "admin", "revoke", admin.username).returncode == 0
+    assert flask(server.env, "admin", "revoke", admin.username).returncode == 0
     for account in (ann, ben, admin):
         with refused("not_found"):
             rest(account).json("GET", "/admin/reports")
@@ -89,7 +82,7 @@ def test_reports_do_not_exist_for_non_administrators(
             rest(account).json("PATCH", path, json={"state": "resolved"})
     with refused("unauthorized"):
         rest().json("GET", "/admin/reports")
-    assert flask(server, "admin", "grant", "nobody.of.this.name").returncode == 1
+    assert flask(server.env, "admin", "grant", "nobody.of.this.name").returncode == 1
 
 
 def test_messages_that_cannot_be_reported(

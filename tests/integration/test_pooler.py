@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,8 +22,9 @@ from dev.processes import wait_until
 from tests.conftest import StackFactory
 from tests.integration.test_migrations import config_for
 from tests.support.clients import WsClient, register
+from tests.support.commands import flask
 from tests.support.patience import PATIENCE
-from tests.support.processes import ROOT, base_env
+from tests.support.processes import base_env
 from tests.support.transaction_pooler import TransactionPooler
 
 SERVERS = 3
@@ -133,8 +132,8 @@ def test_the_command_gives_and_removes_the_settings(pooled: Settings, settings: 
     )
 
     def missing_after(*options: str) -> list[str]:
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "pooler-settings", *options]
-        subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, timeout=PATIENCE)
+        done = flask(env, "pooler-settings", *options)
+        assert done.returncode == 0, done.stderr
         with pooler_to(settings.database_url) as fresh, new_engine(pooled, fresh) as engine, reading(engine) as conn:
             return missing_settings(conn, settings.db_timeout_seconds)
 

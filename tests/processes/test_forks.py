@@ -30,9 +30,9 @@ print(json.dumps({**state, "read": sorted(read), "modules": sorted(sys.modules)}
 PATCHED_AGAIN = """
 import select, subprocess, time, warnings
 warnings.simplefilter("error")
-from tests.support.forks.template import load, unpatch_for_arbiter
+from tests.support.forks.template import load, unpatch
 load("web")
-unpatch_for_arbiter()
+unpatch()
 print(select.select.__module__, time.sleep.__module__, subprocess.Popen.__module__)
 from gevent import monkey
 monkey.patch_all()
@@ -58,8 +58,8 @@ def start(tmp_path: Path) -> Start:
     """``start("beat", SECRET_KEY="…")`` forks a process of the Procfile. It writes to ``tmp_path / "log"``."""
 
     def fork(program: str, **env: str) -> forks.Forked:
-        (tmp_path / "log").touch()
-        return forks.fork(program, procfile()[program], base_env(PORT=str(free_port()), **env), tmp_path / "log")
+        log = tmp_path / "log"
+        return forks.fork(program, procfile()[program], base_env(PORT=str(free_port()), **env), log, log)
 
     return fork
 
@@ -107,6 +107,15 @@ def test_forked_server_has_a_session_and_ends_with_its_group(start: Start) -> No
         server.wait(0.1)
     os.killpg(server.pid, signal.SIGKILL)
     assert server.wait(PATIENCE) == server.poll() == -signal.SIGKILL
+
+
+def test_forked_code_has_the_state_of_a_program() -> None:
+    code = "import os, sys; print(__name__, sys.argv, os.getcwd(), dict(os.environ), sys.path[0]); sys.exit('over')"
+    env = base_env(SECRET_KEY="$$ 'and' more")
+    forked = forks.run("python", ["python", "-c", code], env, PATIENCE)
+    command = [sys.executable, "-c", code]
+    executed = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (forked.returncode, forked.stdout, forked.stderr) == (1, executed.stdout, executed.stderr)
 
 
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "PYTHONPATH", "PSYCOPG_IMPL"])

@@ -75,7 +75,7 @@ class Child:
         program = program_of(self.command) if self.forked else ""
         with self.log_path.open("ab") as log:
             if forks.can_fork(program, self.env):
-                self.process = forks.fork(program, self.command, self.env, self.log_path)
+                self.process = forks.fork(program, self.command, self.env, self.log_path, self.log_path)
             else:
                 self.process = self._execute(log)
         self.guard.add(self.pid, signal.SIGKILL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +17,8 @@ from tests.integration.auth.conftest import MakeApp
 from tests.support.api_client import PASSWORD as OWN
 from tests.support.api_client import Api, assert_problem
 from tests.support.clients import Account, Refused, RestClient, register
-from tests.support.processes import ROOT, Stack
+from tests.support.commands import flask
+from tests.support.processes import Stack
 from tests.support.smtp_server import PASSWORD, USER, SmtpServer, token_in
 
 PAGE = "https://chat.example"
@@ -219,8 +219,7 @@ def test_settings_of_mail_are_checked(settings: Settings, changes: dict[str, str
 
 
 def operate(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "users", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=stack.web[0].env, capture_output=True, text=True, check=False)
+    return flask(stack.web[0].env, "users", *arguments)
 
 
 def test_an_operator_makes_a_link_and_ends_sign_ins(rest: RestClient, stack: Stack, account: Account) -> None:

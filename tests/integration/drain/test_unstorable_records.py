@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -20,7 +18,8 @@ from app.store import batch_writes
 from app.store.sql import HotStatement
 from tests.factories.store import add_direct, add_users
 from tests.integration.drain.log_and_store import LogAndStore
-from tests.support.processes import ROOT, base_env
+from tests.support.commands import python
+from tests.support.processes import base_env
 
 EXIT = 9
 # Runs one drain whose process ends when it decodes a message with the word "deadly".
@@ -45,10 +44,8 @@ log.drain().run()
 
 
 def drain_in_a_process(settings: Settings) -> int:
-    env = base_env(
-        DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url, SECRET_KEY=settings.secret_key, PYTHONPATH="."
-    )
-    return subprocess.run([sys.executable, "-c", DYING_DRAIN], cwd=ROOT, env=env, check=False).returncode
+    env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url, SECRET_KEY=settings.secret_key)
+    return python(env, DYING_DRAIN).returncode
 
 
 @pytest.mark.parametrize("place", [0, 70, 199])

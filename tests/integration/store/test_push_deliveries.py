@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import uuid
 
 import pytest
@@ -20,7 +18,8 @@ from app.store.pending_pushes import PendingPush
 from app.store.push_targets import NewTarget
 from tests.factories.store import add_pair, add_users, new_message
 from tests.integration.store.push_rows import PROVIDERS, add_target, claim_deliveries, end, enqueue, epoch, rows
-from tests.support.processes import ROOT, base_env
+from tests.support.commands import flask
+from tests.support.processes import base_env
 
 
 @pytest.fixture(autouse=True)
@@ -178,8 +177,7 @@ def test_logged_out_session_cannot_register_a_device(engine: Engine) -> None:
 
 def test_flask_vapid_prints_a_key_pair(settings: Settings) -> None:
     env = base_env(DATABASE_URL=settings.database_url, REDIS_URL=settings.redis_url, SECRET_KEY=settings.secret_key)
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "vapid"]
-    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    result = flask(env, "vapid")
     assert result.returncode == 0, result.stderr
     private, public = (line.split("=" if "=" in line else ": ")[-1] for line in result.stdout.splitlines())
     assert public_key_of(private) == public

@@ -1,7 +1,7 @@
-"""Starts the servers of the tests as forks of processes that have imported what they import (template.py).
+"""Starts servers and commands of the tests as forks of processes that have imported what they import (template.py).
 
-Nearly all CPU time of a start is imports: with a fork, a stack takes a fifth of it. The server is a process like any
-other: with a session, an environment, a log, sockets and an exit code of its own.
+Nearly all CPU time of a start is imports: a stack of forks takes a quarter of it. A fork is a process like any other:
+with a session, an environment, a log, sockets and an exit code of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,8 @@ from dev.processes import wait_until
 
 ROOT = Path(__file__).parents[3]
 MODULE = f"{__name__}.template"
-# The template that has the imports of a process of the Procfile.
-TEMPLATES = {"web": "web", "worker": "worker", "beat": "worker"}
+# The template that has the imports of a process of the Procfile, or of a program.
+TEMPLATES = {"web": "web", "flask": "web", "worker": "worker", "beat": "worker", "python": "worker"}
 # A template has only these variables. None is a setting.
 COMMON = ("HOME", "LANG", "PATH", "PYTHONUNBUFFERED", "TMPDIR", "USER")
 # Variables that a program reads before its first import, or that name modules to import.
@@ -29,7 +30,7 @@ READ_EARLY = ("LD_", "PYTHON", "PSYCOPG_", "GEVENT")
 
 
 class Forked:
-    """A forked server, with the methods of ``subprocess.Popen`` that the tests use."""
+    """A forked process, with the methods of ``subprocess.Popen`` that the tests use."""
 
     def __init__(self, template: Template, pid: int) -> None:
         self._template, self.pid = template, pid
@@ -63,9 +64,9 @@ class Template:
         self._process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, start_new_session=True)
         self._lock = threading.Lock()
 
-    def fork(self, command: str, env: Mapping[str, str], log: Path) -> Forked:
-        """Returns when the server has its process group."""
-        return Forked(self, self.ask(command=command, env=dict(env), log=str(log)))
+    def fork(self, command: str | list[str], env: Mapping[str, str], output: Path, errors: Path) -> Forked:
+        """Returns when the fork has its process group."""
+        return Forked(self, self.ask(command=command, env=dict(env), output=str(output), errors=str(errors)))
 
     def ask(self, **request: Any) -> Any:
         with self._lock:
@@ -90,7 +91,7 @@ _running: dict[str, Template] = {}
 
 
 def can_fork(kind: str, env: Mapping[str, str]) -> bool:
-    """Returns whether a fork equals a start of the program ``kind`` of the Procfile with ``env``.
+    """Returns whether a fork equals a start of the program ``kind`` with ``env``.
 
     Forks are unsafe on macOS, whose frameworks start threads. PARLEY_TEST_FORKS=0 turns forks off.
     """
@@ -102,12 +103,26 @@ def common(env: Mapping[str, str]) -> dict[str, str]:
     return {name: env[name] for name in COMMON if name in env}
 
 
-def fork(kind: str, command: str, env: Mapping[str, str], log: Path) -> Forked:
-    """Starts the template if it does not run yet. ``env`` must be one that ``can_fork``."""
+def fork(kind: str, command: str | list[str], env: Mapping[str, str], output: Path, errors: Path) -> Forked:
+    """Starts a command, given as for a shell or as its words. Starts the template if it does not run yet. ``env`` must
+    be one that ``can_fork``.
+    """
     name = TEMPLATES[kind]
     if name not in _running:
         _running[name] = Template(name, common(env))
-    return _running[name].fork(command, env, log)
+    return _running[name].fork(command, env, output, errors)
+
+
+def run(kind: str, command: list[str], env: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """Does what ``subprocess.run`` does with captured output."""
+    with tempfile.TemporaryDirectory(prefix="parley-test-") as directory:
+        output, errors = Path(directory) / "output", Path(directory) / "errors"
+        forked = fork(kind, command, env, output, errors)
+        try:
+            code = forked.wait(timeout)
+        finally:
+            forked.kill()
+        return subprocess.CompletedProcess(command, code, output.read_text(), errors.read_text())
 
 
 def close_templates() -> None:

@@ -1,4 +1,4 @@
-"""A process that has imported what a server imports, and forks the tests' servers: ``python -m … web`` or ``worker``.
+"""A process that has imported what a server imports, and forks servers and commands: ``python -m … web`` or ``worker``.
 
 It reads requests from stdin and writes answers to stdout, each a line of JSON. It has read no settings, opened no
 connection and started no thread. ``tasks`` and celeryconfig.py read settings while they are imported, so every fork
@@ -55,7 +55,7 @@ CELERY = (
     "sqlalchemy.dialects.postgresql.psycopg",
 )
 # The arbiter uses the standard library's own functions of these modules, which gevent replaces only in the worker.
-UNPATCHED_IN_ARBITER = (
+UNPATCHED = (
     "_queue",
     "_socket",
     "os",
@@ -128,19 +128,33 @@ def _answer(value: int | None) -> None:
     os.write(1, json.dumps(value).encode() + b"\n")
 
 
-def become(command: str, env: dict[str, str], log: str) -> Path:
-    """Makes this fork what a shell and exec would have made. Returns the path of the program to run."""
+def become(command: str | list[str], env: dict[str, str], output: str, errors: str) -> None:
+    """Makes this fork what a shell and exec would have made, and runs the program."""
     _open_as(0, os.devnull, os.O_RDONLY)
-    for output in (1, 2):
-        _open_as(output, log, os.O_WRONLY | os.O_APPEND)
+    for number, path in ((1, output), (2, errors)):
+        _open_as(number, path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.environ.clear()
     os.environ.update(env)
-    program, *arguments = words(command)
-    sys.argv = [str(BIN / program), *arguments]
-    sys.path[0] = str(BIN)
     if "gevent.monkey" in sys.modules:
-        unpatch_for_arbiter()
-    return BIN / program
+        sys.modules["gevent.hub"].reinit()
+        unpatch()
+    program, *arguments = words(command) if isinstance(command, str) else command
+    if program == "python":
+        _run_code(*arguments)
+    else:
+        _run_script(BIN / program, arguments)
+
+
+def _run_script(path: Path, arguments: list[str]) -> None:
+    sys.argv = [str(path), *arguments]
+    sys.path[0] = str(BIN)
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def _run_code(option: str, code: str) -> None:
+    """Does what ``python -c`` does."""
+    sys.argv, sys.path[0] = [option], ""
+    exec(code, {"__name__": "__main__"})
 
 
 def _open_as(number: int, path: str, flags: int) -> None:
@@ -155,11 +169,11 @@ def words(command: str) -> list[str]:
     return shlex.split(re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: os.environ.get(found[1]) or found[2], text))
 
 
-def unpatch_for_arbiter() -> None:
-    """Takes back what the arbiter has without gevent. gunicorn patches the worker, as it always does."""
+def unpatch() -> None:
+    """Takes back what gunicorn's arbiter has without gevent. The worker and wsgi.py patch it, as they always do."""
     from gevent import monkey
 
-    for name in UNPATCHED_IN_ARBITER:
+    for name in UNPATCHED:
         for item, original in monkey.saved.pop(name, {}).items():
             setattr(sys.modules[name], item, original)
     monkey.saved.pop(PATCHED_ALREADY)
@@ -170,7 +184,7 @@ def main() -> None:
     load(sys.argv[1])
     request = serve()
     if request is not None:
-        runpy.run_path(str(become(**request)), run_name="__main__")
+        become(**request)
 
 
 if __name__ == "__main__":
