@@ -39,7 +39,7 @@ class Target(NamedTuple):
 
 class Due(NamedTuple):
     """A claimed delivery. ``failed``: how often the lane's first delivery has failed. ``since_ms``: when it was queued.
-    ``data`` is None if the event was deleted.
+    ``data`` is None if the event was deleted. ``claimed_ms`` is the time of Postgres at the claim.
     """
 
     webhook_id: int
@@ -52,6 +52,7 @@ class Due(NamedTuple):
     type: str | None
     created_ms: int | None
     data: str | None
+    claimed_ms: int
 
 
 class Outcome(NamedTuple):
@@ -118,7 +119,7 @@ _CLAIM = HotStatement(f"""
         RETURNING l.webhook_id, l.lane, l.due_at, l.attempts
     )
     SELECT l.webhook_id, l.lane, l.due_at, l.attempts, d.event_id, d.attempts, {ms_of("d.created_at")},
-           e.type, {ms_of("e.created_at")}, e.data
+           e.type, {ms_of("e.created_at")}, e.data, {ms_of("clock_timestamp()")}
     FROM leased AS l CROSS JOIN LATERAL (
         SELECT * FROM webhook_deliveries AS d
         WHERE d.webhook_id = l.webhook_id AND d.lane = l.lane AND d.state = 'pending'

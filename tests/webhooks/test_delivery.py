@@ -16,6 +16,7 @@ from app.store import webhook_queue
 from app.store.engine import writing
 from app.store.webhook_queue import queue_news
 from dev.processes import wait_until
+from tests.support.patience import PATIENCE
 from tests.support.webhook_receiver import Received, WebhookReceiver
 from tests.webhooks.world import World
 
@@ -49,6 +50,20 @@ def test_every_event_arrives_signed_and_in_the_order_of_its_lane(world: World) -
     event = world.receiver.arrived[0].event
     assert set(event) == {"id", "type", "createdAt", "data"}
     assert datetime.fromisoformat(event["createdAt"]).tzinfo is not None
+
+
+@pytest.mark.parametrize("ahead", [-7200, 7200, 2 * 86_400])
+def test_worker_with_a_wrong_clock_signs_with_the_time_of_postgres(
+    world: World, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """The receiver refuses times that are five minutes off. Ahead by days, the worker would also give up at once."""
+    right = time.time
+    world.webhook("/clock")
+    world.events(world.lane())
+    monkeypatch.setattr(time, "time", lambda: right() + ahead)
+    with world.running():
+        wait_until(lambda: world.receiver.arrived, PATIENCE, "the delivery")
+    assert world.counted["failed"] == world.counted["retry"] == 0
 
 
 def test_failure_holds_up_its_lane_only_and_is_repeated_under_the_same_id(world: World) -> None:

@@ -2,6 +2,9 @@
 
 At most ``THREADS`` lanes are in flight, and at most ``LANES_PER_WEBHOOK`` of one webhook. A webhook that only fails has
 at most ``LANES_WHILE_FAILING``, so a receiver that hangs does not occupy the threads that others need.
+
+All times are those of Postgres at the claim, plus what has passed since then. Receivers refuse signatures with a wrong
+time, so the clock of the worker must not matter.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import NamedTuple
 
-from app.clock import now_ms
 from app.core.host_events import event_id
 from app.core.webhooks import GIVE_UP_SECONDS, retry_seconds
 from app.services.webhooks.host_event_json import event_json
@@ -34,11 +36,12 @@ LANE_SECONDS = 10.0
 
 
 class Lane(NamedTuple):
-    """The claimed deliveries of one lane, with the data that is sent."""
+    """The claimed deliveries of one lane, with the data that is sent. ``begun`` is the monotonic time of the claim."""
 
     target: Target
     due: list[Due]
     data: list[bytes]
+    begun: float
 
 
 class LaneEnded(NamedTuple):
@@ -109,7 +112,8 @@ class LaneSender:
         for due, data in zip(lane.due, lane.data, strict=True):
             if self._stopping() or time.monotonic() > until:
                 break
-            outcome, gone = self._deliver(lane.target, due, data)
+            now_ms = due.claimed_ms + int(1000 * (time.monotonic() - lane.begun))
+            outcome, gone = self._deliver(lane.target, due, data, now_ms)
             outcomes.append(outcome)
             failed = 0 if outcome.state != "pending" else failed + 1
             if failed:
@@ -119,15 +123,15 @@ class LaneSender:
         done = LaneOutcome(first.webhook_id, first.lane, first.lease, ended, failed, seconds, outcomes)
         return LaneEnded(done, gone, failed=bool(outcomes) and outcomes[-1].state != "delivered")
 
-    def _deliver(self, target: Target, due: Due, data: bytes) -> tuple[Outcome, bool]:
+    def _deliver(self, target: Target, due: Due, data: bytes, now_ms: int) -> tuple[Outcome, bool]:
         """Makes one attempt. Returns its outcome, and whether the receiver wants no further deliveries."""
         if due.type is None or due.created_ms is None:
             return Outcome(target.id, due.event_id, "failed", due.attempts, None, EXPIRED), False
         body = event_json(due.event_id, due.type, due.created_ms, data)
-        sent = self._sender.send(target.url, target.secret, event_id(due.event_id), body)
+        sent = self._sender.send(target.url, target.secret, event_id(due.event_id), body, now_ms=now_ms)
         state = "delivered"
         if sent.result != "delivered":
-            is_late = now_ms() - due.since_ms >= GIVE_UP_SECONDS * 1000
+            is_late = now_ms - due.since_ms >= GIVE_UP_SECONDS * 1000
             state = "failed" if is_late and sent.result != "gone" else "pending"
         result = "retry" if state == "pending" else state
         self._counted["gone" if sent.result == "gone" else result] += 1
@@ -138,13 +142,13 @@ class LaneSender:
 
 
 def lanes_of(claimed: Sequence[Due], targets: dict[int, Target], data: Sequence[bytes]) -> list[Lane]:
-    """Groups claimed deliveries, which are sorted by lane. Leaves out lanes of webhooks that are not in ``targets``:
-    they are claimed again when their lease ends, if the webhook is on by then.
+    """Groups deliveries that were just claimed, which are sorted by lane. Leaves out lanes of webhooks that are not in
+    ``targets``: they are claimed again when their lease ends, if the webhook is on by then.
     """
-    found = []
+    found, begun = list[Lane](), time.monotonic()
     rows = zip(claimed, data, strict=True)
     for (webhook, _), group in groupby(rows, key=lambda row: (row[0].webhook_id, row[0].lane)):
         due, texts = zip(*group, strict=True)
         if webhook in targets:
-            found.append(Lane(targets[webhook], list(due), list(texts)))
+            found.append(Lane(targets[webhook], list(due), list(texts), begun))
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -40,11 +39,11 @@ class WebhookSender:
         self._private = tuple(private)
         self._pools = GuardedPools(self._connect, seconds=TIMEOUT_SECONDS, connections=connections)
 
-    def send(self, url: str, secret: str, id_: str, body: bytes) -> Sent:
-        """Never raises."""
+    def send(self, url: str, secret: str, id_: str, body: bytes, *, now_ms: int) -> Sent:
+        """Never raises. ``now_ms`` is the time that is signed."""
         try:
             checked_address(url, self._private)  # the private hosts may have changed since
-            headers = signed_headers(key_of(secret), id_, int(time.time()), body)
+            headers = signed_headers(key_of(secret), id_, now_ms // 1000, body)
         except (Invalid, ValueError):
             return Sent("failed", error="the address or the secret is not valid")
         answer = self._pools.post(url, body, headers)
