@@ -91,6 +91,11 @@ _CHANGED = HotStatement(f"""
       AND coalesce(b.created_at > r.created_at, true) AND {_SHOWN}
     ORDER BY r.created_at DESC, r.conversation_id LIMIT {MAX_WAITING}
 """)
+_FOLLOWED = HotStatement("""
+    SELECT 1 FROM requests AS r
+    JOIN members AS m ON m.conversation_id = r.conversation_id AND m.user_id = r.user_id AND m.left_seq IS NULL
+    WHERE r.user_id = :user_id AND r.conversation_id = :conversation_id AND NOT r.refused
+""")
 _REFUSE = HotStatement("""
     UPDATE requests SET refused = true, answered_at = now()
     WHERE user_id = :user_id AND conversation_id = :conversation_id AND (refused OR answered_at IS NULL)
@@ -151,6 +156,11 @@ def senders(conn: Connection, requests: Sequence[StoredRequest]) -> dict[int, St
 def refuse(conn: Connection, user_id: int, conversation_id: int) -> bool:
     """Refuses a request for good. Returns False if there is none."""
     return _REFUSE.run(conn, user_id=user_id, conversation_id=conversation_id) > 0
+
+
+def is_followed(conn: Connection, user_id: int, conversation_id: int) -> bool:
+    """Returns whether the user agreed to a request, and is still a member."""
+    return _FOLLOWED.row(conn, user_id=user_id, conversation_id=conversation_id) is not None
 
 
 def answer(conn: Connection, user_id: int, conversation_id: int) -> bool:

@@ -114,6 +114,24 @@ def test_refused_group_does_not_ask_again(rest: MakeRest, group: MakeGroup, ann:
         accept(rest(ben), made)
 
 
+def test_accepting_again_changes_nothing(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
+) -> None:
+    """A client that got no answer repeats its request."""
+    only(rest(ben), "nobody")
+    made = group(ann, ben)
+    session = connect("ws", ben)
+    first = accept(rest(ben), made)
+    session.fence()
+    events = about(session, made)
+    assert accept(rest(ben), made) == first
+    session.fence()
+    assert about(session, made) == events
+    rest(ben).leave(made)
+    with refused("not_found"):
+        accept(rest(ben), made)
+
+
 def test_request_of_a_former_admin_is_void(
     rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
 ) -> None:

@@ -112,6 +112,7 @@ def test_accepting_shows_everything_once_at_every_device(
     away.kill()
     shown = rest(ann).json("POST", f"/requests/{conversation}/accept")
     assert (shown["id"], shown["unread"], shown["lastMessage"]["message"]) == (conversation, 2, "two")
+    assert rest(ann).json("POST", f"/requests/{conversation}/accept") == shown  # a client that got no answer
     assert waiting(rest(ann)) == []
     after = sender.send("three", conversation_id=conversation)
     away.reconnect()

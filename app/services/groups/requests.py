@@ -25,9 +25,13 @@ class Requests:
         self._max_members = max_members
 
     def accept(self, user_id: int, conversation_id: int, carry_out: Callable[[Prepared], Any]) -> None:
-        """Makes the user a member. Raises NotFound if no such request waits."""
+        """Makes the user a member. Does nothing if they are one because they accepted before. Raises NotFound if
+        there is no such request.
+        """
         with reading(self._engine) as connection:
             found = admissions.waiting(connection, user_id, conversation_id)
+            if not found and admissions.is_followed(connection, user_id, conversation_id):
+                return
         if not found or not self._waiting.may_still_add(found[0]):
             raise NotFound
         if found[0].kind == "direct":
