@@ -9,6 +9,7 @@ import uuid
 from typing import Any, Protocol
 
 from app.store.batch_statement import NewMessage, Receipt
+from app.store.replay_keys import Key, What
 from tests.factories.store import new_message, new_messages, next_version
 
 
@@ -120,6 +121,27 @@ class StoreContract:
         places = [(pair, 2), (pair, 9)]
         assert [row.seq for row in world.functions.messages_at(world.conn, two, places)] == [2]
         assert world.functions.messages_at(world.conn, other, places) == []
+
+    def test_keys_of_a_range_lead_to_the_rows_that_have_not_changed_since(self, world: World) -> None:
+        one, two, other = world.users(3)
+        pair, elsewhere = world.direct(one, two), world.direct(two, other)
+        first, second, hidden = new_message(pair, 1, two), new_message(pair, 2, two), new_message(elsewhere, 1, two)
+        mark = Receipt(pair, two, 2, 0, next_version())
+        world.store([first, second, hidden], [mark])
+        f, wanted = world.functions, [pair, elsewhere]
+        keys = [
+            Key(second.version, pair, What.MESSAGE, 0),
+            Key(mark.version, pair, What.MARK, two),
+        ]
+        assert f.keys_between(world.conn, one, wanted, first.version, mark.version, 9) == keys
+        assert f.keys_between(world.conn, one, wanted, first.version, mark.version, 1) == keys[:1]
+        assert f.keys_between(world.conn, one, wanted, 0, mark.version - 1, 9)[1:] == keys[:1]
+        page = f.at_versions(world.conn, one, [(pair, second.version), (pair, second.version + 1)])
+        assert ([row.id for row in page.messages], page.has_more) == ([second.id], False)
+        [found] = f.marks_at_versions(world.conn, [(pair, two, mark.version)])
+        assert (found.user_id, found.delivered_seq, found.version) == (two, 2, mark.version)
+        world.store([], [Receipt(pair, two, 2, 1, next_version())])
+        assert f.marks_at_versions(world.conn, [(pair, two, mark.version)]) == []
 
     def test_marks_move_forward_only(self, world: World) -> None:
         one, two = world.users(2)
