@@ -6,7 +6,7 @@ from app.core.close_codes import CloseCode
 from app.core.commands import Authenticate, Join
 from app.core.errors import Conflict, Suspended, Unauthorized
 from app.core.events import make_event
-from app.transports.begin_stream import begin_stream
+from app.transports.begin_stream import Beginning, begin_stream
 from app.transports.command_session import CommandServices, CommandSession
 
 
@@ -32,21 +32,29 @@ def join(session: CommandSession, services: CommandServices, command: Join, ref:
 
 def _begin_stream(session: CommandSession, command: Join, ref: str | None) -> None:
     try:
-        joined, position, resync = begin_stream(session, command.cursor)
-        session.answer_joined(joined, ref)
-        if position is not None:
-            session.position = position.version
-            session.catch_up()
-            return
-        if resync:
-            session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
-        session.go_live(session.start)
+        beginning = begin_stream(session, command.cursor)
     except (Suspended, Unauthorized) as error:
         session.refuse(error, ref)
         session.send_close(CloseCode.UNAUTHORIZED, error.title)
+        return
+    session.answer_joined(beginning.joined, ref)
+    try:
+        _go_live(session, beginning)
     except BaseException:
-        session.detach()
+        # The client has its ``joined`` and would go on in a session without events, so it has to come again.
+        session.turn_away()
         raise
+
+
+def _go_live(session: CommandSession, beginning: Beginning) -> None:
+    joined, position, resync = beginning
+    if position is not None:
+        session.position = position.version
+        session.catch_up()
+        return
+    if resync:
+        session.write(make_event("resync", {"cursor": joined["cursor"]}, cursor=joined["cursor"]))
+    session.go_live(session.start)
 
 
 def renew_token(session: CommandSession, services: CommandServices, command: Authenticate, ref: str | None) -> None:
