@@ -61,7 +61,11 @@ class WebSocketWire:
 
     async def __aenter__(self) -> WebSocketWire:
         self._socket = await self._connecting.__aenter__()
-        await self.command("join", {"cursor": self._cursor} if self._cursor else {}, "join")
+        try:
+            await self.command("join", {"cursor": self._cursor} if self._cursor else {}, "join")
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
