@@ -1,6 +1,7 @@
 // The user's conversations, newest activity first, with their unread counts.
 
 const PAGE = 40;
+const LOADS = 3; // of one conversation in a row: in a busy one, events may come during each
 
 export class Conversations {
   /** True when the first page is loaded. */
@@ -12,7 +13,8 @@ export class Conversations {
   #byId = new Map();
   #cursor = undefined;
   #loading = new Map();
-  #outdated = new Set(); // conversations of which an event arrived while they were loading for the first time
+  #outdated = new Set(); // conversations of which an event arrived while they were loading
+  #changedSince = new Set(); // of each list that is loading: the conversations of which an event arrived
   #lastSeqs = new Map(); // the last seq that the server sent, by conversation
   #stale = false;
 
@@ -64,7 +66,7 @@ export class Conversations {
   async loadFirst() {
     const known = this.#lastSeqs;
     try {
-      const page = await this.#client.conversations({ limit: PAGE });
+      const page = await this.#page();
       if (known !== this.#lastSeqs) return; // `forget` was called in the meantime, and its caller loads the list again
       if (this.#stale) this.#unlist();
       this.#stale = false;
@@ -81,7 +83,7 @@ export class Conversations {
     if (this.#cursor === undefined || this.#loading.has("more")) return;
     this.#loading.set("more", true);
     try {
-      this.#take(await this.#client.conversations({ cursor: this.#cursor, limit: PAGE }));
+      this.#take(await this.#page(this.#cursor));
     } finally {
       this.#loading.delete("more");
     }
@@ -92,9 +94,21 @@ export class Conversations {
     for (const [id, old] of this.#byId) if (!this.#lastSeqs.has(id)) this.#byId.set(id, { ...old, unlisted: true });
   }
 
-  #take({ conversations, cursor }) {
+  async #page(cursor) {
+    const changed = new Set();
+    this.#changedSince.add(changed);
+    try {
+      return { ...(await this.#client.conversations({ cursor, limit: PAGE })), changed };
+    } finally {
+      this.#changedSince.delete(changed);
+    }
+  }
+
+  /** The answer may have been made before an event that arrived in the meantime, so `changed` ones are loaded again. */
+  #take({ conversations, cursor, changed }) {
     this.#cursor = cursor;
     conversations.forEach((conversation) => this.put(conversation));
+    conversations.forEach(({ id }) => changed.has(id) && this.learn(id));
   }
 
   /** Stores a conversation from a REST answer. Newer state from live events wins. */
@@ -110,6 +124,12 @@ export class Conversations {
   }
 
   change(id, changes) {
+    this.missed(id);
+    this.#apply(id, changes);
+  }
+
+  /** Changes what `put` does not take from an older answer. */
+  #apply(id, changes) {
     const old = this.#byId.get(id);
     if (!old) return this.missed(id);
     this.#byId.set(id, { ...old, ...(typeof changes === "function" ? changes(old) : changes) });
@@ -132,10 +152,10 @@ export class Conversations {
   async #load(id) {
     let loaded;
     try {
-      do {
+      for (let left = LOADS; left > 0 && (!loaded || this.#outdated.has(id)); left -= 1) {
         this.#outdated.delete(id);
         loaded = this.put(await this.#client.conversation(id));
-      } while (this.#outdated.has(id));
+      }
     } catch (error) {
       if (error.code === "not_found") this.remove(id);
       throw error;
@@ -152,6 +172,7 @@ export class Conversations {
   /** An event came about a conversation that may be loading. */
   missed(id) {
     if (this.#loading.has(id)) this.#outdated.add(id);
+    for (const changed of this.#changedSince) changed.add(id);
   }
 
   /** Fetches a conversation again, because events were missed. Returns it, or undefined if the user is no longer a member. */
@@ -193,7 +214,7 @@ export class Conversations {
     if (message.seq <= (this.#lastSeqs.get(message.conversationId) ?? 0)) return;
     this.#lastSeqs.set(message.conversationId, message.seq);
     const named = this.names(message);
-    this.change(message.conversationId, {
+    this.#apply(message.conversationId, {
       lastSeq: message.seq,
       lastMessage: message,
       updatedAt: message.sentAt,

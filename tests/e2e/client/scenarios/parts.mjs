@@ -310,6 +310,43 @@ async function conversationsMissNoEvent() {
   assert.equal(conversations.get(1), undefined);
 }
 
+/** An answer that was made before an event must not undo what the event has changed, in a list and alone. */
+async function answersDoNotUndoEvents() {
+  const lists = [];
+  const singles = [];
+  const client = {
+    me: { id: 1 },
+    conversations: () => new Promise((resolve) => lists.push(resolve)),
+    conversation: () => new Promise((resolve) => singles.push(resolve)),
+  };
+  const conversations = new Conversations(client, new Topics());
+  const made = (id, more = {}) => ({ id, kind: "group", lastSeq: 1, lastMessage: message(1), unread: 0, mentions: 0, ...more });
+  const loaded = conversations.loadFirst();
+  conversations.change(1, { draft: { message: "of a conversation that is not there yet" } });
+  lists.shift()({ conversations: [made(1), made(2)] });
+  await loaded;
+  assert.equal(singles.length, 1);
+  singles.shift()(made(1, { draft: { message: "new" } }));
+  await new Promise(setImmediate);
+  assert.deepEqual([conversations.get(1).draft.message, singles.length], ["new", 0]);
+
+  const again = conversations.fetch(2);
+  conversations.change(2, { pinned: true });
+  singles.shift()(made(2));
+  await new Promise(setImmediate);
+  singles.shift()(made(2, { pinned: true }));
+  assert.equal((await again).pinned, true);
+
+  const busy = conversations.fetch(2); // an event during each answer: it ends all the same
+  for (let left = 3; left > 0; left -= 1) {
+    conversations.change(2, { muted: left });
+    singles.shift()(made(2));
+    await new Promise(setImmediate);
+  }
+  await busy;
+  assert.equal(singles.length, 0);
+}
+
 /** While the page is offline, nobody is shown as typing. Listeners of one conversation notice. */
 async function typingEndsOffline() {
   const topics = new Topics();
@@ -359,5 +396,6 @@ await filesAreDownloaded();
 await uploadsAreAnswered();
 await unreadMarkComesLast();
 await conversationsMissNoEvent();
+await answersDoNotUndoEvents();
 await typingEndsOffline();
 await lateTokenIsNotTakenForAnAnswer();
