@@ -71,7 +71,10 @@ class WebSocketWire:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._connecting.__aexit__(kind, error, trace)
+        try:
+            await self._connecting.__aexit__(kind, error, trace)
+        finally:
+            self.drop()  # the talker may have been cancelled while it closed
 
     async def frames(self) -> AsyncIterator[Event]:
         try:
