@@ -49,8 +49,8 @@ class StoreAhead:
             self._begun = self._off = False
             self._seen = 0
 
-    def store_newest(self, epoch: int) -> None:
-        """Raises the store's ``surroundings``; then nothing counts as stored."""
+    def store_newest(self, epoch: int, at_most: int = RECORDS_AT_ONCE) -> None:
+        """Stores ``at_most`` records together. Raises the store's ``surroundings``; then nothing counts as stored."""
         if self._off:
             return
         self._begun = True
@@ -58,7 +58,7 @@ class StoreAhead:
             self._off = True
             return
         try:
-            self._store_records(epoch, self._records(epoch))
+            self._store_records(epoch, self._records(epoch, min(at_most, RECORDS_AT_ONCE)))
         except self._store.surroundings:
             raise
         except Exception:
@@ -67,14 +67,14 @@ class StoreAhead:
         finally:
             self._reader.end_ahead()
 
-    def _records(self, epoch: int) -> list[Record]:
+    def _records(self, epoch: int, at_most: int) -> list[Record]:
         """Returns the unstored records of the conversations that the newest entries are about."""
         entries = self._reader.newest(self._seen, NEWEST_ENTRIES)
         self._seen = max([self._seen, *(entry.number or 0 for entry in entries)])
         kept = [entry for entry in entries if entry.epoch == epoch]
         newest_first = [record for entry in kept for record in reversed(entry.records or ())]
         conversations = list(dict.fromkeys(record.conversation_id for record in newest_first))
-        tails = self._reader.short_tails(conversations, TAIL_RECORDS, RECORDS_AT_ONCE)
+        tails = self._reader.short_tails(conversations, TAIL_RECORDS, at_most)
         return [record for tail in tails for record in self._beginning(tail)]
 
     def _beginning(self, tail: list[Record]) -> list[Record]:

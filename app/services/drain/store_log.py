@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
 from app.message_log.reader import Entry, LogReader, count_records
-from app.services.drain.store_ahead import StoreAhead
+from app.services.drain.store_ahead import RECORDS_AT_ONCE, StoreAhead
 from app.services.drain.store_cautiously import CautiousStore, LeaseLostError
 from app.services.drain.store_records import DrainStats, RecordStore
 from app.store.epochs import StaleEpochError
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 BLOCK_MS = 1000
 # One statement stores at most about this many records, in about 0.1 s, so that memory stays flat while a backlog is
-# stored, and acks come in small steps.
+# stored, and acks come in small steps. If Postgres does not manage a batch within its timeout, the next one has half as
+# many records, and each batch after that an eighth more: a growth as fast as the fall would fail every second time.
 MAX_RECORDS = 2000
 # A smaller batch is not worth its round trips and its commit. So after one, the drain reads again GATHER_SECONDS after
 # it has read last, and stores together what has come meanwhile. A record that comes later is stored at once. After a
@@ -106,6 +107,7 @@ class Drain:
         self._stale = 0
         self._taken_at = 0.0
         self._taken = 0  # records of the last read
+        self._limit: int | None = None  # records of the next batch, after one that Postgres did not manage
 
     def run(self) -> bool:
         """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
@@ -154,9 +156,10 @@ class Drain:
     def _take(self) -> tuple[int | None, list[Entry]]:
         """Waits for entries, and notes if there may be more in the log."""
         self._let_gather()
-        epoch, entries = self._reader.take(self._count, BLOCK_MS, MAX_RECORDS)
+        most = self._limit or MAX_RECORDS
+        epoch, entries = self._reader.take(self._count, BLOCK_MS, most)
         self._taken_at, self._taken = time.monotonic(), count_records(entries)
-        full = self._taken >= MAX_RECORDS
+        full = self._taken >= most
         self._behind = full or len(entries) >= self._count
         self._count = len(entries) if full else min(self._batch, 2 * self._count)
         return epoch, entries
@@ -217,8 +220,9 @@ class Drain:
             else:
                 self._store_entries(epoch, entries)
             self._stale = 0
+            self._raise_limit()
             if self._behind:
-                self._ahead.store_newest(epoch)
+                self._ahead.store_newest(epoch, self._limit or RECORDS_AT_ONCE)
             else:
                 self._ahead.caught_up()
         except LeaseLostError:
@@ -227,11 +231,18 @@ class Drain:
             self._handle_stale_epoch(epoch)
         except Overloaded:
             self.stats.store_failures += 1
+            self._limit = max(1, count_records(entries) // 2)
             log.warning("Postgres does not answer; %d entries are waiting", len(entries))
             if first and not cautious:
                 self._reader.end_attempt(entries[0].id)
             time.sleep(0.25)
         self._batch_seconds = before if cautious else time.monotonic() - began
+
+    def _raise_limit(self) -> None:
+        if self._limit is not None:
+            self._limit += self._limit // 8 + 1
+            if self._limit >= MAX_RECORDS:
+                self._limit = None
 
     def _needs_caution(self, entries: list[Entry]) -> bool:
         """Returns whether an earlier drain died over these entries. Asked for the first batch of a drain."""

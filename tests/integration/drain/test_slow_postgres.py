@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
 from app.core.records import Record
@@ -12,10 +15,11 @@ from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.services.drain import store_records
 from app.services.drain.store_cautiously import CAUTIOUS_RECORDS
+from app.store.batch_writes import NewMessage, Stored
 from tests.factories.store import add_direct, add_users
 from tests.integration.drain.log_and_store import LogAndStore
 
-Stored = list[int]  # the number of records of each batch
+Sizes = list[int]  # the number of records of each batch
 
 
 @pytest.fixture
@@ -28,8 +32,8 @@ def pair(log: LogAndStore) -> tuple[int, int]:
 
 
 @pytest.fixture
-def batches(monkeypatch: pytest.MonkeyPatch) -> Stored:
-    sizes: Stored = []
+def batches(monkeypatch: pytest.MonkeyPatch) -> Sizes:
+    sizes: Sizes = []
     original = store_records.RecordStore.store
 
     def store(self: store_records.RecordStore, epoch: int, records: list[Record]) -> dict[int, str]:
@@ -61,7 +65,7 @@ def test_lease_outlasts_batches_like_the_last_one(
 
 
 def test_drain_that_survived_its_attempt_is_not_taken_for_dead(
-    log: LogAndStore, pair: tuple[int, int], batches: Stored, monkeypatch: pytest.MonkeyPatch
+    log: LogAndStore, pair: tuple[int, int], batches: Sizes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
         log.send(*pair, f"{number}")
@@ -80,7 +84,7 @@ def test_drain_that_survived_its_attempt_is_not_taken_for_dead(
     assert batches == [5]
 
 
-def test_small_steps_take_several_entries_together(log: LogAndStore, pair: tuple[int, int], batches: Stored) -> None:
+def test_small_steps_take_several_entries_together(log: LogAndStore, pair: tuple[int, int], batches: Sizes) -> None:
     for number in range(2 * CAUTIOUS_RECORDS + 1):
         log.send(*pair, f"{number}")
     reader = LogReader(log.redis)
@@ -88,3 +92,28 @@ def test_small_steps_take_several_entries_together(log: LogAndStore, pair: tuple
     assert log.drain().run()
     assert batches == [CAUTIOUS_RECORDS, CAUTIOUS_RECORDS, 1]
     assert log.texts(pair[0]) == [f"{number}" for number in range(2 * CAUTIOUS_RECORDS + 1)]
+
+
+def test_batch_that_postgres_does_not_manage_in_time_is_halved(
+    log: LogAndStore, pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        log.send(*pair, f"{number}")
+    original = store_records.store_batch_and_enqueue_pushes
+    failed: list[int] = []
+    stored: list[int] = []
+
+    def store(engine: Engine, epoch: int, messages: Sequence[NewMessage], *more: Any, **options: Any) -> Stored:
+        failed.append(len(messages))  # unless it returns
+        if len(messages) > 15:
+            raise Overloaded
+        made = original(engine, epoch, messages, *more, **options)
+        stored.append(failed.pop())
+        return made
+
+    monkeypatch.setattr(store_records, "store_batch_and_enqueue_pushes", store)
+    assert log.drain().run()
+    assert log.waiting() == 0
+    assert failed[:2] == [40, 20]
+    assert stored[0] <= 10
+    assert sum(stored) == len(log.texts(pair[0])) == 40
