@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 from app.core.kinds import Kind
 from app.core.records import Record, pack
 from tests.contract.conftest import MakeRest
-from tests.contract.test_reports import flask
 from tests.support.clients import Account
+from tests.support.commands import flask
 from tests.support.processes import Stack
 
 Rows = Callable[[int], list[tuple[Any, ...]]]
@@ -51,13 +51,13 @@ def test_message_is_sent_again(
     conversation = first["conversationId"]
     id_, record = message_of(conversation, ann.user_id, "set aside")
     letter = set_aside(record)
-    listed = flask(server, "dead-letters", "list")
+    listed = flask(server.env, "dead-letters", "list")
     assert f"{letter}  " in listed.stdout
     assert "set aside" not in listed.stdout
-    shown = flask(server, "dead-letters", "show", str(letter))
+    shown = flask(server.env, "dead-letters", "show", str(letter))
     assert "set aside" in shown.stdout
     assert "Traceback" in shown.stdout
-    result = flask(server, "dead-letters", "retry", str(letter))
+    result = flask(server.env, "dead-letters", "retry", str(letter))
     assert result.returncode == 0, result.stderr
     assert not kept(stored, letter)
     rest(ann).send(receiver_id=ben.user_id, message="after")  # is acked once everything before it is stored
@@ -77,7 +77,7 @@ def test_change_is_stored_in_its_place(
         Kind.REACTED, conversation, seq, version + 1, 1, ben.user_id, sent["id"], '"emoji":"👍\ufe0f","on":true', "", ""
     )
     letter = set_aside(pack(tuple(record)))
-    result = flask(server, "dead-letters", "retry", str(letter))
+    result = flask(server.env, "dead-letters", "retry", str(letter))
     assert result.returncode == 0, result.stderr
     with stored.connect() as conn:
         found = conn.execute(
@@ -90,22 +90,22 @@ def test_change_is_stored_in_its_place(
 
 def test_what_cannot_be_retried_stays(server: Stack, stored: Engine, set_aside: Any) -> None:
     noise = set_aside(b"not msgpack")
-    result = flask(server, "dead-letters", "retry", str(noise))
+    result = flask(server.env, "dead-letters", "retry", str(noise))
     assert result.returncode == 1
     assert "can only be dropped" in result.stderr
     _, record = message_of(1 << 40, 1, "no such conversation")
     nowhere = set_aside(record)
-    assert flask(server, "dead-letters", "retry", str(nowhere)).returncode == 1
+    assert flask(server.env, "dead-letters", "retry", str(nowhere)).returncode == 1
     assert kept(stored, noise)
     assert kept(stored, nowhere)
-    assert flask(server, "dead-letters", "drop", str(noise), str(nowhere)).returncode == 0
+    assert flask(server.env, "dead-letters", "drop", str(noise), str(nowhere)).returncode == 0
     assert not kept(stored, noise)
     assert not kept(stored, nowhere)
 
 
 @pytest.mark.parametrize("command", ["show", "retry", "drop"])
 def test_unknown_dead_letter_is_one_line(server: Stack, command: str) -> None:
-    result = flask(server, "dead-letters", command, "987654321")
+    result = flask(server.env, "dead-letters", command, "987654321")
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert "no dead letter 987654321" in result.stderr
