@@ -73,10 +73,10 @@ def test_service_worker_shows_and_clears_a_notification(window: OpenWindow, peop
     )
     worker = Worker(elsewhere(here))
     worker.push(here.base_url, message(conversation, title="Ben Baker", body="are you there?"))
-    wait_until(lambda: worker.shown() != [], 10, "a notification")
+    wait_until(lambda: worker.shown() != [], PATIENCE, "a notification")
     assert worker.shown() == [{"title": "Ben Baker", "body": "are you there?", "tag": f"conversation-{conversation}"}]
     worker.push(here.base_url, {"type": "clear", "conversationId": conversation, "tag": f"conversation-{conversation}"})
-    wait_until(lambda: worker.shown() == [], 10, "the notification to go")
+    wait_until(lambda: worker.shown() == [], PATIENCE, "the notification to go")
 
 
 def test_message_to_an_offline_user_becomes_a_notification(window: OpenWindow, people: People) -> None:
@@ -95,5 +95,5 @@ def test_message_to_an_offline_user_becomes_a_notification(window: OpenWindow, p
         wait_until(lambda: browser.received != [], PATIENCE, "a push")
         assert service.failures == []
         worker.push(here.base_url, browser.received[0])
-        wait_until(lambda: worker.shown() != [], 10, "a notification")
+        wait_until(lambda: worker.shown() != [], PATIENCE, "a notification")
         assert worker.shown()[0]["body"] == "are you there?"
