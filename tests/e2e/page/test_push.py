@@ -46,9 +46,9 @@ class Worker:
     def _take(self, event: dict[str, Any]) -> None:
         self._versions += event["registrations"]
 
-    def push(self, origin: str, payload: dict[str, Any], until: Callable[[], bool]) -> None:
+    def push(self, origin: str, payload: dict[str, Any], until: Callable[[], bool] = lambda: True) -> None:
         """Delivers a push until it has had its effect. Chromium loses one whose worker starts too slowly; a push that
-        comes twice has the same tag.
+        comes twice has the same tag. Without ``until``, it is delivered once.
         """
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         registration = self._versions[-1]["registrationId"]
