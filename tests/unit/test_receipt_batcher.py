@@ -32,6 +32,15 @@ def with_crowd(gateway: MemoryGateway) -> None:
     assert hydrate(gateway.redis, EPOCH, gateway.store.states[CROWD])
 
 
+def work(gateway: MemoryGateway, step: str) -> None:
+    """``send``: the gateway sends the marks that it has collected. ``drain``: they are stored."""
+    if step == "send":
+        gateway.timers.fire()
+    else:
+        gevent.sleep(0)
+        gateway.drain()
+
+
 MARKS = st.tuples(st.sampled_from([Kind.DELIVERED, Kind.READ]), st.sampled_from([1, 2, 3]), st.integers(1, 30))
 
 
@@ -48,11 +57,8 @@ def play(steps: list[Any]) -> None:
     with memory_gateway() as gateway:
         with_crowd(gateway)
         for step in steps:
-            if step == "send":
-                gateway.timers.fire()
-            elif step == "drain":
-                gevent.sleep(0)
-                gateway.drain()
+            if isinstance(step, str):
+                work(gateway, step)
             else:
                 gateway.marks.move(step[0], step[1], CROWD, step[2], replies.of(step))
 
@@ -94,11 +100,8 @@ def play_unawaited(steps: list[Any], is_known: bool) -> None:
         if is_known:
             gateway.receipts.mark_large(CROWD)
         for step in steps:
-            if step == "send":
-                gateway.timers.fire()
-            elif step == "drain":
-                gevent.sleep(0)
-                gateway.drain()
+            if isinstance(step, str):
+                work(gateway, step)
             else:
                 gateway.marks.mark_all_delivered(CROWD, step)
                 wanted |= {user: max(seq, wanted.get(user, 0)) for user, seq in step.items()}

@@ -107,7 +107,7 @@ class Drain:
         self._stale = 0
         self._taken_at = 0.0
         self._taken = 0  # records of the last read
-        self._limit: int | None = None  # records of the next batch, after one that Postgres did not manage
+        self._limit: int | None = None  # records of the next batch, after one that Postgres did not manage in time
 
     def run(self) -> bool:
         """Drains until the log was empty for ``linger_seconds``, RUN_SECONDS have passed or the process shuts down.
@@ -165,6 +165,7 @@ class Drain:
         return epoch, entries
 
     def _let_gather(self) -> None:
+        """Waits for the time of the next read, if the last batch was small."""
         if 0 < self._taken < SMALL_BATCH:
             seconds = LONE_GATHER_SECONDS if self._taken == 1 else GATHER_SECONDS
             time.sleep(max(0.0, self._taken_at + seconds - time.monotonic()))
