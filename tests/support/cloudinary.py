@@ -93,7 +93,8 @@ class FakeCloudinary:
 
     def of(self, media_id: str) -> dict[str, bytes]:
         """Returns the stored bytes of a medium by public id."""
-        return {place[2]: data for place, data in self.assets.items() if media_id in place[2]}
+        with self._lock:
+            return {place[2]: data for place, data in self.assets.items() if media_id in place[2]}
 
     # -- serving --------------------
 
