@@ -22,6 +22,7 @@ def test_picture_is_shown_to_both_people(window: OpenWindow, people: People) -> 
     shown = there.sees("from the hill").locator(".picture.there img")
     expect(shown).to_be_visible(timeout=PROCESSED_MS)
     assert shown.evaluate("image => image.naturalWidth") > 0
+    expect(there.message("from the hill").locator("canvas.blur")).to_be_attached()
     there.message("from the hill").locator(".picture").click()
     large = there.page.locator(".lightbox .stage img")
     expect(large).to_be_visible()

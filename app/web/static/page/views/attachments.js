@@ -1,6 +1,5 @@
 // The attachments of a message: pictures, recordings, videos and files, with states for "processing" and "failed".
 
-import { blurhash } from "../components/blurhash.js";
 import { icon } from "/client/ui/icons.js";
 import { boxOf, fileWords } from "/client/ui/attachment_parts.js";
 import { toastError } from "../components/toast.js";
@@ -32,7 +31,7 @@ function one(store, attachment, message, actions, album) {
 function picture(store, attachment, local, open, style) {
   const name = attachment.filename ?? t("Picture");
   const frame = h("button.picture", { type: "button", "aria-label": t("Open {name}", { name }), style, onclick: open, dataset: { broken: t("The picture cannot be shown.") } });
-  frame.append(blurhash(attachment.blurhash) ?? h("span.blank"));
+  frame.append(preview(attachment.blurhash));
   const show = (address) => {
     const image = h("img", { alt: name, src: address, decoding: "async" });
     image.onload = () => frame.classList.add("there");
@@ -43,6 +42,17 @@ function picture(store, attachment, local, open, style) {
   else if (attachment.status !== "processing") store.media.url(attachment.mediaId, "thumbnail").then(show, () => frame.classList.add("broken"));
   if (attachment.status === "processing") frame.append(h("span.spinner", { role: "status", "aria-label": t("Processing") }));
   return frame;
+}
+
+/** A blank place, and the blurhash in it once the module that draws it has loaded. */
+function preview(hash) {
+  const blank = h("span.blank");
+  const draw = ({ blurhash }) => {
+    const canvas = blurhash(hash);
+    if (canvas) blank.replaceWith(canvas);
+  };
+  if (hash) import("../components/blurhash.js").then(draw, () => undefined);
+  return blank;
 }
 
 function video(store, attachment, local) {
