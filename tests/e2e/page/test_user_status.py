@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from dev.processes import wait_until
 from tests.e2e.page.conftest import OpenWindow
 from tests.e2e.page.people import People
 
@@ -43,3 +44,29 @@ def test_status_disappears_when_it_ends(window: OpenWindow, people: People) -> N
     sign = there.row("Ann Archer").get_by_label("Status: soon over")
     expect(sign).to_be_visible()
     expect(sign).to_have_count(0)
+
+
+def test_settings_can_be_changed_once_they_have_loaded(window: OpenWindow, people: People) -> None:
+    """An answer that comes after a change would undo it on the screen."""
+    ann = people.new("Ann Archer")
+    here = window().sign_in_demo(ann.username)
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    here.page.route("**/api/v1/me", hold)
+    here.page.get_by_role("button", name="Settings and profile").click()
+    dialog = here.page.get_by_role("dialog")
+    hide = dialog.get_by_label("Hide what people I blocked write in groups")
+    fields = [hide, dialog.get_by_label("Who can write to me"), dialog.get_by_role("textbox", name="Status")]
+    for field in fields:
+        expect(field).to_be_disabled()
+    for route in asked:
+        route.continue_()
+    here.page.unroute("**/api/v1/me")
+    for field in fields:
+        expect(field).to_be_enabled()
+    hide.check()
+    expect(hide).to_be_checked()
+    wait_until(lambda: ann.call("GET", "/me")["hideBlockedMessages"] is True, 10, "the setting")

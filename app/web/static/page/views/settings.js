@@ -32,9 +32,9 @@ export function openSettings(app) {
   const me = app.store.client.request("GET", "/me");
   return openDialog(t("Settings"), (close) => [
     profile(app),
-    card(t("Status"), ownStatus(app.store, me)),
+    card(t("Status"), untilKnown(me, ownStatus(app.store, me))),
     card(t("Appearance"), languageChoice(app.store.client), select(t("Theme"), themes(), theme(), setTheme)),
-    card(t("Privacy"), privacyChoices(app, me), hidesBlocked(app, me), blockedPeople(app)),
+    card(t("Privacy"), untilKnown(me, [...privacyChoices(app, me), hidesBlocked(app, me)]), blockedPeople(app)),
     emailSettings(app, me),
     accountAccess(app, me),
     notifications(app),
@@ -46,6 +46,18 @@ export function openSettings(app) {
         app.signOut();
       }, "danger")),
   ]);
+}
+
+/**
+ * Disables the fields of `rows` until `mine` has loaded and filled them: it would overwrite what the user enters before.
+ * @param {Promise<unknown>} mine @param {HTMLElement[]} rows
+ */
+function untilKnown(mine, rows) {
+  const controls = rows.flatMap((row) => [...row.querySelectorAll("input, select, button")]);
+  const disable = (on) => controls.forEach((control) => Object.assign(control, { disabled: on }));
+  disable(true);
+  mine.catch(() => undefined).then(() => disable(false));
+  return rows;
 }
 
 function profile(app) {
