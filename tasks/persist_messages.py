@@ -83,6 +83,7 @@ def run_drain(stopping: Callable[[], bool]) -> None:
         heartbeat(shared.redis, NAME)
         publish_drain(shared.redis, process_name(), stats.snapshot())
 
+    pooled = LogReader(shared.redis)
     worker = Drain(
         LogReader(redis),
         engine,
@@ -91,6 +92,7 @@ def run_drain(stopping: Callable[[], bool]) -> None:
         lease_seconds=settings.drain_lease_seconds,
         stopping=stopping,
         alive=alive,
+        renew=lambda token, seconds: pooled.renew(token, seconds, take=False),
         stats=_stats,
         pushes_pending=Waker(shared.redis, push_signal, wake_push),
         events_fed=Waker(shared.redis, webhook_signal, wake_webhooks),

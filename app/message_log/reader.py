@@ -44,8 +44,9 @@ class LogReader:
         self._raise = script(redis, "app.message_log", "raise")
         self._lost = script(redis, "app.message_log", "lost")
 
-    def renew(self, token: str, seconds: float) -> bool:
-        return bool(self._renew(keys=[keys.LEASE], args=[token, int(seconds * 1000)]))
+    def renew(self, token: str, seconds: float, *, take: bool = True) -> bool:
+        """Renews the lease, or takes it if nobody holds it and ``take`` is set. Returns whether this drain holds it."""
+        return bool(self._renew(keys=[keys.LEASE], args=[token, int(seconds * 1000), "1" if take else "0"]))
 
     def release(self, token: str, *, force: bool = False) -> bool:
         """Releases the lease if the log is empty or ``force`` is set. Returns False if the drain must continue."""

@@ -214,12 +214,14 @@ class LogContract:
         log.send(ANN, "a")
         assert log.wakes == 1
         assert log.reader.renew("drain", 60)
+        assert log.reader.renew("drain", 60, take=False)
         assert not log.reader.renew("another", 60)
         log.send(ANN, "b")
         assert log.wakes == 1
         assert not log.reader.release("drain")
         log.drain()
         assert log.reader.release("drain")
+        assert not log.reader.renew("drain", 60, take=False)
         assert log.reader.renew("another", 60)
         assert log.reader.release("another", force=True)
 

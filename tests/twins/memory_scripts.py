@@ -76,7 +76,8 @@ def _stored(redis: Any, keys: list[Any], args: list[Any]) -> int:
 
 
 def _renew(redis: Any, keys: list[Any], args: list[Any]) -> int:
-    if redis.get(keys[0]) not in (None, args[0].encode()):
+    holder = redis.get(keys[0])
+    if holder != args[0].encode() and (holder is not None or args[2] != "1"):
         return 0
     redis.set(keys[0], args[0], px=args[1])
     return 1

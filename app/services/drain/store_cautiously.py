@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 
 from app.core.records import Record
@@ -20,9 +19,7 @@ class LeaseLostError(Exception):
 
 
 class CautiousStore:
-    """``keep_lease`` is called before each step, with the seconds that the last one took. It returns whether the drain
-    still has its lease. ``hold_lease`` renews it for longer than any wait for Postgres, and returns the same.
-    """
+    """``keep_lease`` is called before each step. It returns whether the drain still has its lease."""
 
     def __init__(
         self,
@@ -30,14 +27,12 @@ class CautiousStore:
         records: RecordStore,
         stats: DrainStats,
         *,
-        keep_lease: Callable[[float], bool],
-        hold_lease: Callable[[], bool],
+        keep_lease: Callable[[], bool],
     ) -> None:
         self._reader = reader
         self._records = records
         self._stats = stats
         self._keep_lease = keep_lease
-        self._hold_lease = hold_lease
         self._begun: set[int] = set()  # noted in Redis by this drain, which lives
 
     def store(self, epoch: int, entries: list[Entry]) -> None:
@@ -45,13 +40,10 @@ class CautiousStore:
         the steps before that are done.
         """
         log.warning("a drain died at the head of the log; storing %d entries in small steps", len(entries))
-        took = 0.0
         for group in _in_groups(entries):
-            if not self._keep_lease(took):
+            if not self._keep_lease():
                 raise LeaseLostError
-            began = time.monotonic()
             self._store_group(epoch, group)
-            took = time.monotonic() - began
             self._stats.records += count_records(group)
 
     def _store_group(self, epoch: int, group: list[Entry]) -> None:
@@ -76,10 +68,8 @@ class CautiousStore:
         return refused
 
     def _store_suspect(self, epoch: int, record: Record) -> dict[int, str]:
-        """Stores a single record, under a lease that outlasts every wait for Postgres. With a shorter lease, the next
-        drain would take this one for dead, and the record for the cause.
-        """
-        if not self._hold_lease():
+        """Stores a single record. Without the lease, the drain would be taken for dead, and the record be blamed."""
+        if not self._keep_lease():
             raise LeaseLostError
         died = not self._reader.begin_record(record.version) and record.version not in self._begun
         self._begun.add(record.version)

@@ -4,8 +4,9 @@ Invariants
 * A record leaves the log only after its transaction has committed, or after it was moved to dead_letters. Records
   leave it in order, even those that were stored ahead of their turn (store_ahead.py).
 * Storing is safe to repeat: a drain that dies leaves its batch at the head of the log for the next drain.
-* A lease lets one drain run at a time. If the lease of a drain that hangs expires, two may run. Then the epoch's row
-  lock and the uniqueness of (conversation, seq) and (conversation, id) keep the store correct.
+* A lease lets one drain run at a time. It is renewed while a batch is being stored (lease_keeper.py). If the lease of a
+  drain that hangs expires, two may run. Then the epoch's row lock and the uniqueness of (conversation, seq) and
+  (conversation, id) keep the store correct.
 * Seqs have no gaps: a deleted message takes the seq of a dead-lettered one. If entries are missing from the log,
   nothing behind them is stored, and a new epoch begins.
 """
@@ -22,6 +23,7 @@ from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
 from app.message_log.reader import Entry, LogReader, count_records
+from app.services.drain.lease_keeper import LeaseKeeper
 from app.services.drain.store_ahead import RECORDS_AT_ONCE, StoreAhead
 from app.services.drain.store_cautiously import CautiousStore, LeaseLostError
 from app.services.drain.store_records import DrainStats, RecordStore
@@ -42,11 +44,7 @@ GATHER_SECONDS = 0.010
 LONE_GATHER_SECONDS = 0.004
 # After this many attempts at the same head of the log, the batch is stored in small steps.
 ATTEMPTS_BEFORE_CAUTION = 1
-# Longer than any wait for Postgres (tasks/persist_messages.py).
-ALONE_SECONDS = 15.0
-# The lease lasts as long as this many batches like the last one. If it expired while the drain waits for Postgres,
-# another drain would begin. Each would then wait for the other's row lock, and take the other one for dead.
-LEASE_BATCHES = 4
+LEASE_PARTS = 4  # the lease is renewed when this part of it is over
 # Under steady load a drain hands over after this time, well within its task's time limit.
 RUN_SECONDS = 1800.0
 RETRY_SECONDS = 0.1
@@ -57,7 +55,8 @@ class Drain:
     """``stopping`` returns whether this process is shutting down. ``alive`` is called at least every few seconds,
     ``pushes_pending`` after a batch that made pushes pending, ``events_fed`` after one that wrote events for hosts.
     ``not_the_records`` are exceptions of the surroundings (a task's time limit): they end the drain, and say nothing
-    about the record that was being stored.
+    about the record that was being stored. ``renew`` is called from a thread: it renews the lease of a token for this
+    many seconds if that token still holds it.
     """
 
     def __init__(
@@ -70,6 +69,7 @@ class Drain:
         lease_seconds: float,
         stopping: Callable[[], bool],
         alive: Callable[[DrainStats], None],
+        renew: Callable[[str, float], object],
         stats: DrainStats | None = None,
         pushes_pending: Callable[[], None] = lambda: None,
         events_fed: Callable[[], None] = lambda: None,
@@ -90,8 +90,7 @@ class Drain:
             reader,
             self._records,
             self.stats,
-            keep_lease=self._took,
-            hold_lease=lambda: reader.renew(self._token, max(self._lease, ALONE_SECONDS)),
+            keep_lease=self._begin_step,
         )
         self._behind = False
         self._batch = self._count = batch
@@ -100,8 +99,8 @@ class Drain:
         self._stopping = stopping
         self._alive = alive
         self._token = secrets.token_hex(8)
-        self._renewed = self._batch_seconds = 0.0
-        self._granted = lease_seconds
+        self._renewed = 0.0
+        self._keeper = LeaseKeeper(lambda: renew(self._token, lease_seconds), lease_seconds / LEASE_PARTS)
         self._next: int | None = None  # the number of the next entry, or None if it is not known
         self._lost = False  # entries are missing, and no new epoch has begun
         self._stale = 0
@@ -117,6 +116,10 @@ class Drain:
         if not self._reader.renew(self._token, self._lease):
             return False
         self._renewed = time.monotonic()
+        with self._keeper:
+            return self._drain()
+
+    def _drain(self) -> bool:
         first = True
         idle_since = time.monotonic()
         end = time.monotonic() + RUN_SECONDS
@@ -197,23 +200,22 @@ class Drain:
 
     def _keep_lease(self) -> bool:
         now = time.monotonic()
-        seconds = max(self._lease, min(ALONE_SECONDS, LEASE_BATCHES * self._batch_seconds))
-        if now - self._renewed < self._granted / 4 and seconds <= self._granted:
+        if now - self._renewed < self._lease / LEASE_PARTS:
             return True
-        self._renewed, self._granted = now, seconds
+        self._renewed = now
         self._alive(self.stats)
-        return self._reader.renew(self._token, seconds)
+        return self._reader.renew(self._token, self._lease)
 
-    def _took(self, seconds: float) -> bool:
-        """Notes how long the last batch or step took, and keeps the lease for as long as that demands."""
-        self._batch_seconds = seconds
+    def _begin_step(self) -> bool:
+        """Returns whether the drain still has its lease, which is then kept until the next step."""
+        self._keeper.begin_step()
         return self._keep_lease()
 
     def _store(self, epoch: int | None, entries: list[Entry], *, first: bool) -> None:
         if epoch is None:
             time.sleep(0.1)  # Redis lost its data; a gateway will begin a new epoch
             return
-        began, before = time.monotonic(), self._batch_seconds
+        self._keeper.begin_step()
         cautious = first and self._needs_caution(entries)
         try:
             if cautious:
@@ -234,10 +236,12 @@ class Drain:
             self.stats.store_failures += 1
             self._limit = max(1, count_records(entries) // 2)
             log.warning("Postgres does not answer; %d entries are waiting", len(entries))
+            self._records.end_frozen_drains()
             if first and not cautious:
                 self._reader.end_attempt(entries[0].id)
             time.sleep(0.25)
-        self._batch_seconds = before if cautious else time.monotonic() - began
+        finally:
+            self._keeper.end_step()
 
     def _raise_limit(self) -> None:
         if self._limit is not None:

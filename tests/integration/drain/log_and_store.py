@@ -60,6 +60,7 @@ class LogAndStore:
             "lease_seconds": 4.0,
             "stopping": lambda: False,
             "alive": lambda _: None,
+            "renew": lambda token, seconds: LogReader(self.redis).renew(token, seconds, take=False),
         }
         return Drain(reader or LogReader(self.redis), engine or self.engine, **{**defaults, **options})
 
