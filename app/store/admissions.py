@@ -103,6 +103,7 @@ _REFUSE = HotStatement("""
 _ANSWER = HotStatement("""
     UPDATE requests SET refused = false, answered_at = now()
     WHERE user_id = :user_id AND conversation_id = :conversation_id AND (refused OR answered_at IS NULL)
+    RETURNING 1
 """)
 _DELETE_ALL = HotStatement("DELETE FROM requests WHERE user_id = :user_id OR from_id = :user_id")
 
@@ -168,7 +169,7 @@ def answer(conn: Connection, user_id: int, conversation_id: int) -> bool:
 
     Safe to repeat.
     """
-    return _ANSWER.run(conn, user_id=user_id, conversation_id=conversation_id) > 0
+    return bool(_ANSWER.rows(conn, user_id=user_id, conversation_id=conversation_id))
 
 
 def delete_requests(conn: Connection, user_id: int) -> None:

@@ -7,6 +7,7 @@ Invariants:
 * Safe to run again, even after later changes (by a drain that hung, and whose successor went on): each statement
   checks the version of the row that it changes, or sets a final state.
 * A change whose message was deleted, or whose member has left, does nothing.
+* The statements are sent without waiting for answers (``pipelined``), unless one's result decides what follows.
 """
 
 from __future__ import annotations
@@ -100,29 +101,29 @@ _RAISE_VERSIONS = HotStatement("""
 def _edit(conn: Connection, change: Change) -> list[str]:
     record, body = change
     values = {**act_of(record), "body": body.message}
-    _KEEP_OLD_TEXT.run(conn, **values)
+    _KEEP_OLD_TEXT.send(conn, **values)
     mentions_all = body.mentions_all is True
     decided, extra = rare_fields(body)
     values |= {"mentions": mentions_of(body), "mentions_all": mentions_all}
     before = mentions_all and mentions_all_members(conn, record)
-    if _EDIT.run(conn, **values, decided=decided, extra=extra):
-        replace_mentions(conn, record, body, mentioned_all=before)
-        recheck_shown(conn, *record.place)
+    _EDIT.send(conn, **values, decided=decided, extra=extra)
+    replace_mentions(conn, record, body, mentioned_all=before)
+    recheck_shown(conn, *record.place)
     return media_uses.mark_unannounced(conn, record.conversation_id, record.seq, body.attachments)
 
 
 def _end_stream(conn: Connection, change: Change) -> None:
     record, body = change
-    if streams.end(conn, record, body, *rare_fields(body)):
-        replace_mentions(conn, record, body, mentioned_all=False)
+    streams.end(conn, record, body, *rare_fields(body))
+    replace_mentions(conn, record, body, mentioned_all=False)
 
 
 def _delete(conn: Connection, change: Change) -> None:
     values = act_of(change.record)
-    _DELETE.run(conn, **values)
+    _DELETE.send(conn, **values)
     recheck_shown(conn, *change.record.place)
     for statement in _DELETE_DETAILS:
-        statement.run(conn, **values)
+        statement.send(conn, **values)
     media_uses.release(conn, change.record.conversation_id, [change.record.seq])
 
 
@@ -131,14 +132,14 @@ def _react(conn: Connection, change: Change) -> None:
     statement = _REACT if body.on else _UNREACT
     emoji = normal_emoji(body.emoji)  # a record of the previous release may have another form, or any text
     if emoji is not None:
-        statement.run(conn, **act_of(record), emoji=emoji)
-    _MOVE_VERSION.run(conn, **place_of(record))
+        statement.send(conn, **act_of(record), emoji=emoji)
+    _MOVE_VERSION.send(conn, **place_of(record))
 
 
 def _pin(conn: Connection, change: Change) -> None:
     record, body = change
     pinned_at, user = (moment(record.sent_ms), record.user_id) if body.on else (None, None)
-    _PIN.run(conn, **place_of(record), pinned_at=pinned_at, user=user)
+    _PIN.send(conn, **place_of(record), pinned_at=pinned_at, user=user)
 
 
 def _add_details(conn: Connection, change: Change) -> list[str]:
@@ -162,7 +163,7 @@ def _settle_media(conn: Connection, change: Change) -> None:
 
 
 def _refresh(conn: Connection, change: Change) -> None:
-    _REFRESH.run(conn, **place_of(change.record))
+    _REFRESH.send(conn, **place_of(change.record))
     media_uses.mark_announced(conn, change.record.conversation_id, change.record.seq, change.body.attachments)
 
 
@@ -171,7 +172,7 @@ def _change_group(conn: Connection, change: Change) -> None:
     change_group(conn, record, system)
     if system["type"] in ("left", "removed"):
         left = system.get("userIds", [record.user_id])
-        _REMOVE_STARS.run(conn, **place_of(record), users=int_array(left))
+        _REMOVE_STARS.send(conn, **place_of(record), users=int_array(left))
         drafts.remove_drafts(conn, record.conversation_id, left, record.version)
 
 
@@ -207,4 +208,4 @@ def _raise_versions(conn: Connection, changes: Sequence[Change]) -> None:
     latest: dict[int, int] = {}
     for record in (change.record for change in changes if change.record.kind != Kind.DRAFTED):
         latest[record.conversation_id] = max(record.version, latest.get(record.conversation_id, 0))
-    _RAISE_VERSIONS.run(conn, ids=int_array(latest), versions=int_array(latest.values()))
+    _RAISE_VERSIONS.send(conn, ids=int_array(latest), versions=int_array(latest.values()))

@@ -54,15 +54,15 @@ _INFO_VERSION = HotStatement("""
 def change_group(conn: Connection, record: Record, system: dict[str, Any]) -> None:
     """Applies the change that ``system``, the content of its system message, describes."""
     _APPLY[system["type"]](conn, record, system)
-    _INFO_VERSION.run(conn, conversation=record.conversation_id, version=record.version)
+    _INFO_VERSION.send(conn, conversation=record.conversation_id, version=record.version)
 
 
 def _add_members(conn: Connection, record: Record, users: Iterable[int]) -> None:
-    _ADD_MEMBERS.run(conn, **_place(record), users=int_array(users))
+    _ADD_MEMBERS.send(conn, **_place(record), users=int_array(users))
 
 
 def _remove_members(conn: Connection, record: Record, users: Iterable[int]) -> None:
-    _REMOVE_MEMBERS.run(conn, **_place(record), users=int_array(users))
+    _REMOVE_MEMBERS.send(conn, **_place(record), users=int_array(users))
 
 
 def _place(record: Record) -> dict[str, Any]:
@@ -71,11 +71,11 @@ def _place(record: Record) -> dict[str, Any]:
 
 def _set_role(conn: Connection, record: Record, system: dict[str, Any]) -> None:
     place = {"conversation": record.conversation_id, "version": record.version}
-    _SET_ROLE.run(conn, **place, user=system["userId"], role=system["role"])
+    _SET_ROLE.send(conn, **place, user=system["userId"], role=system["role"])
 
 
 def _set_info(conn: Connection, record: Record, system: dict[str, Any]) -> None:
-    _SET_INFO.run(
+    _SET_INFO.send(
         conn,
         conversation=record.conversation_id,
         version=record.version,

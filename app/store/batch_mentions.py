@@ -21,17 +21,19 @@ _ADD = HotStatement("""
     WHERE EXISTS (SELECT FROM messages WHERE conversation_id = :conversation AND seq = :seq AND version = :version)
     ON CONFLICT DO NOTHING
 """)
-_REMOVE_OTHERS = HotStatement("""
+_APPLIED = """EXISTS (
+    SELECT FROM messages WHERE conversation_id = :conversation AND seq = :seq AND version = :version)"""
+_REMOVE_OTHERS = HotStatement(f"""
     DELETE FROM mentions
     WHERE conversation_id = :conversation AND seq = :seq
-        AND NOT (:everybody OR user_id = ANY (CAST(:users AS bigint[])))
+        AND NOT (:everybody OR user_id = ANY (CAST(:users AS bigint[]))) AND {_APPLIED}
 """)
 # If an edit mentions all members, only those with a device need a row.
 _ADD_BY_EDIT = HotStatement(f"""
     WITH named AS (
         INSERT INTO mentions (user_id, conversation_id, seq, named_read_seq)
         SELECT m.user_id, m.conversation_id, :seq, m.last_read_seq FROM members AS m
-        WHERE m.conversation_id = :conversation AND m.user_id <> :user
+        WHERE m.conversation_id = :conversation AND m.user_id <> :user AND {_APPLIED}
             AND (m.user_id = ANY (CAST(:users AS bigint[]))
                  OR :new_everybody AND EXISTS (SELECT FROM push_targets AS t WHERE t.user_id = m.user_id))
         ON CONFLICT DO NOTHING RETURNING user_id
@@ -51,7 +53,7 @@ _MENTIONED_ALL = HotStatement("""
 def add_mentions(conn: Connection, record: Record, body: MessageBody) -> None:
     """Stores the mentions of a new message, if there are any."""
     if isinstance(body.mentions, list):
-        _ADD.run(conn, **place_of(record), users=int_array(body.mentions))
+        _ADD.send(conn, **place_of(record), users=int_array(body.mentions))
 
 
 def mentions_all_members(conn: Connection, record: Record) -> bool:
@@ -60,12 +62,12 @@ def mentions_all_members(conn: Connection, record: Record) -> bool:
 
 
 def replace_mentions(conn: Connection, record: Record, body: MessageBody, *, mentioned_all: bool) -> None:
-    """Stores the mentions of an edit that was just applied, and queues notifications for members who are newly named.
-    ``mentioned_all``: the old text mentioned all members.
+    """Stores the mentions of an edit, unless the message has been changed since, and queues notifications for members
+    who are newly named. ``mentioned_all``: the old text mentioned all members.
     """
     everybody = body.mentions_all is True
     place = {**place_of(record), "user": record.user_id}
     place["users"] = int_array(body.mentions if isinstance(body.mentions, list) else ())
-    _REMOVE_OTHERS.run(conn, **place, everybody=everybody)
+    _REMOVE_OTHERS.send(conn, **place, everybody=everybody)
     if isinstance(body.mentions, list) or everybody:
-        _ADD_BY_EDIT.run(conn, **place, new_everybody=everybody and not mentioned_all)
+        _ADD_BY_EDIT.send(conn, **place, new_everybody=everybody and not mentioned_all)

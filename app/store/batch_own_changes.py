@@ -57,7 +57,7 @@ _READ_BY_SHADOW = HotStatement("""
 
 def hide_from(conn: Connection, change: Change, user_id: int) -> None:
     """Hides the message from the user."""
-    _HIDE.run(conn, **place_of(change.record) | {"user": user_id})
+    _HIDE.send(conn, **place_of(change.record) | {"user": user_id})
 
 
 def hide(conn: Connection, change: Change) -> None:
@@ -67,13 +67,13 @@ def hide(conn: Connection, change: Change) -> None:
 
 
 def star(conn: Connection, change: Change) -> None:
-    _STAR.run(conn, **act_of(change.record), on=change.body.on)
+    _STAR.send(conn, **act_of(change.record), on=change.body.on)
 
 
 def change_settings(conn: Connection, change: Change) -> None:
     record, body = change
     muted = body.muted_until if isinstance(body.muted_until, int) else 0
-    _CHANGE_SETTINGS.run(
+    _CHANGE_SETTINGS.send(
         conn,
         **act_of(record),
         has_muted=body.muted_until is not msgspec.UNSET,
@@ -89,7 +89,7 @@ def clear(conn: Connection, change: Change) -> None:
     """Raises the member's ``visible_from``, which every read of messages respects. A device may still display a
     notification of a message that was cleared.
     """
-    _CLEAR.run(conn, **act_of(change.record), removed=change.body.removed)
+    _CLEAR.send(conn, **act_of(change.record), removed=change.body.removed)
     recheck_shown(conn, change.record.conversation_id, 0, only=change.record.user_id)
 
 
@@ -98,7 +98,7 @@ def admit(conn: Connection, change: Change) -> None:
     imported conversation is shown to its member.
     """
     place = {"conversation": change.record.conversation_id, "user": change.record.user_id}
-    _ADMIT.run(conn, **place, version=change.record.version)
+    _ADMIT.send(conn, **place, version=change.record.version)
     admissions.answer(conn, change.record.user_id, change.record.conversation_id)
 
 
@@ -107,7 +107,7 @@ def set_draft(conn: Connection, change: Change) -> None:
 
 
 def read_by_shadow(conn: Connection, change: Change) -> None:
-    _READ_BY_SHADOW.run(conn, **act_of(change.record))
+    _READ_BY_SHADOW.send(conn, **act_of(change.record))
 
 
 def shadow_change(conn: Connection, change: Change) -> None:

@@ -65,7 +65,7 @@ def recheck_shown(conn: Connection, conversation_id: int, seq: int, *, only: int
     """Makes notifications due that devices of the members, or ``only`` of one member, display for this message or a
     later one: it was changed.
     """
-    _RECHECK_SHOWN.run(conn, conversation=conversation_id, seq=seq, only=only)
+    _RECHECK_SHOWN.send(conn, conversation=conversation_id, seq=seq, only=only)
 
 
 def push_cte(*, messages: bool, read: bool, feeding: bool = False) -> str:

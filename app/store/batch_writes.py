@@ -23,7 +23,7 @@ from app.store.batch_statement import NewMessage, Receipt, parameters_of, statem
 from app.store.engine import autocommit, reading, writing
 from app.store.epochs import StaleEpochError
 from app.store.pg_arrays import int_array, text_array
-from app.store.sql import HotStatement, driver, ms_of
+from app.store.sql import HotStatement, driver, ms_of, pipelined
 
 # Engines of deployments in which somebody has registered a device, or whose host gets events.
 _PUSHING: WeakSet[Engine] = WeakSet()
@@ -176,11 +176,12 @@ def _write_and_apply(
     feed: Feed | None,
 ) -> Stored:
     """Expects conflicts from the start, because a failed statement would end the transaction."""
-    stored, pushes = _run(conn, statement_for(*has, True), parameters)
-    conflicts = _conflicts(conn, messages) if stored < len(messages) else []
-    rejected = frozenset(messages[conflict.index].version for conflict in conflicts)
-    settled = apply(conn, rejected) if apply is not None else []
-    return Stored(conflicts, pushes, settled, feed(conn, rejected) if feed is not None else 0)
+    with pipelined(conn):
+        stored, pushes = _run(conn, statement_for(*has, True), parameters)
+        conflicts = _conflicts(conn, messages) if stored < len(messages) else []
+        rejected = frozenset(messages[conflict.index].version for conflict in conflicts)
+        settled = apply(conn, rejected) if apply is not None else []
+        return Stored(conflicts, pushes, settled, feed(conn, rejected) if feed is not None else 0)
 
 
 def _run(conn: Connection, statement: bytes, parameters: list[Any]) -> tuple[int, int]:

@@ -21,6 +21,7 @@ RV = TypeVar("RV")
 
 log = logging.getLogger("parley.store")
 
+APPLICATION_NAME = "parley"
 IDLE_SECONDS = 15.0
 # Shares of a process's timeout. The waits for a pooled connection and for an answer together stay below it.
 POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
@@ -38,7 +39,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
         except psycopg.OperationalError:
             # The answer may still arrive. On an open connection, it would be read as that of another statement.
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE or self.pgconn.pipeline_status:
                 self.pgconn.finish()
             raise
 
@@ -76,7 +77,8 @@ def session_settings(seconds: float) -> dict[str, str]:
     return {
         "statement_timeout": str(int(seconds * STATEMENT_SHARE * 1000)),
         "lock_timeout": str(int(seconds * LOCK_SHARE * 1000)),
-        # A drain that is frozen within a transaction holds the epoch's row, and with it every ack, for this long.
+        # A drain that is frozen within a transaction holds the epoch's row, and with it every ack, for this long
+        # (frozen_drains.py has the exception).
         "idle_in_transaction_session_timeout": str(int(IDLE_SECONDS * 1000)),
         # The queries of app/store need the same plan for all values. A generic plan is made once per connection instead
         # of once per call (28 instead of 40 µs per message in the drain), and does not change when a table grows.
@@ -90,7 +92,7 @@ def session_settings(seconds: float) -> dict[str, str]:
 def connect_args(seconds: float, *, prepared: bool) -> dict[str, Any]:
     """Returns psycopg's arguments for connections whose calls must end within ``seconds``."""
     return {
-        "application_name": "parley",
+        "application_name": APPLICATION_NAME,
         "connect_timeout": max(2, int(seconds * POOL_SHARE)),  # libpq's minimum is 2
         "keepalives_idle": 15,
         "keepalives_interval": 5,

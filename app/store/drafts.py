@@ -59,12 +59,12 @@ _ONE = HotStatement(f"""
 
 def set_draft(conn: Connection, record: Record, body: DraftBody) -> None:
     """Stores the draft of a member unless a later one is stored."""
-    _SET.run(conn, **act_of(record), body=body.message, reply_to=body.reply_to)
+    _SET.send(conn, **act_of(record), body=body.message, reply_to=body.reply_to)
 
 
 def remove_drafts(conn: Connection, conversation_id: int, user_ids: Iterable[int], version: int) -> None:
     """Deletes the drafts of users who left the conversation at this version."""
-    _REMOVE.run(conn, conversation=conversation_id, users=int_array(user_ids), version=version)
+    _REMOVE.send(conn, conversation=conversation_id, users=int_array(user_ids), version=version)
 
 
 def drafts_since(conn: Connection, user_id: int, version: int, upto: int = EVERYTHING) -> list[Record]:

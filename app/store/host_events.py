@@ -136,7 +136,7 @@ def insert_events(conn: Connection, events: Sequence[NewEvent]) -> None:
     """Writes the events in this order. Needs a transaction, which holds the feed's lock from now on."""
     if not events:
         return
-    _INSERT.run(
+    _INSERT.send(
         conn,
         lanes=int_array(event.lane for event in events),
         types=text_array(event.type for event in events),

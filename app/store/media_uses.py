@@ -31,15 +31,15 @@ _ADD = HotStatement("""
     SELECT DISTINCT i, CAST(:conversation_id AS bigint), CAST(:seq AS bigint), t
     FROM unnest(CAST(:ids AS uuid[]), CAST(:announced AS boolean[])) AS named (i, t)
     WHERE EXISTS (SELECT FROM messages WHERE conversation_id = :conversation_id AND seq = :seq AND deleted_at IS NULL)
-    ON CONFLICT DO NOTHING RETURNING 1
+    ON CONFLICT DO NOTHING
 """)
 _MARK_UNANNOUNCED = HotStatement("""
     UPDATE media_uses SET told = false
-    WHERE conversation_id = :conversation_id AND seq = :seq AND media_id = ANY(CAST(:ids AS uuid[])) RETURNING 1
+    WHERE conversation_id = :conversation_id AND seq = :seq AND media_id = ANY(CAST(:ids AS uuid[]))
 """)
 _MARK_ANNOUNCED = HotStatement("""
     UPDATE media_uses SET told = true
-    WHERE conversation_id = :conversation_id AND seq = :seq AND media_id = ANY(CAST(:ids AS uuid[])) RETURNING 1
+    WHERE conversation_id = :conversation_id AND seq = :seq AND media_id = ANY(CAST(:ids AS uuid[]))
 """)
 _SETTLED = HotStatement("""
     SELECT CAST(m.id AS text) FROM media AS m
@@ -50,7 +50,7 @@ _OF_MESSAGES = HotStatement("""
     WHERE conversation_id = :conversation_id AND seq = ANY(CAST(:seqs AS bigint[]))
 """)
 _REMOVE = HotStatement("""
-    DELETE FROM media_uses WHERE conversation_id = :conversation_id AND seq = ANY(CAST(:seqs AS bigint[])) RETURNING 1
+    DELETE FROM media_uses WHERE conversation_id = :conversation_id AND seq = ANY(CAST(:seqs AS bigint[]))
 """)
 _UNUSED = HotStatement("""
     SELECT CAST(i AS text) FROM unnest(CAST(:ids AS uuid[])) AS wanted (i)
@@ -105,7 +105,7 @@ _SETTLED_SINCE = HotStatement(f"""
     ORDER BY m.version LIMIT :limit
 """)
 _SET_VERSION = HotStatement("""
-    UPDATE media SET version = :version WHERE id = CAST(:id AS uuid) AND version < :version RETURNING 1
+    UPDATE media SET version = :version WHERE id = CAST(:id AS uuid) AND version < :version
 """)
 
 
@@ -120,9 +120,9 @@ def add_uses(conn: Connection, conversation_id: int, seq: int, attachments: Sequ
     """
     ids = sorted({attachment["mediaId"] for attachment in attachments})
     under_way = _under_way(attachments)
-    _LOCK.rows(conn, ids=text_array(ids))
+    _LOCK.send(conn, ids=text_array(ids))
     announced = text_array("f" if id_ in under_way else "t" for id_ in ids)
-    _ADD.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids), announced=announced)
+    _ADD.send(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids), announced=announced)
     return _settled(conn, under_way)
 
 
@@ -132,7 +132,7 @@ def mark_unannounced(
     """The message was shown again, perhaps with media in an older state. Returns the same as ``add_uses``."""
     under_way = _under_way(attachments)
     if under_way:
-        _MARK_UNANNOUNCED.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(sorted(under_way)))
+        _MARK_UNANNOUNCED.send(conn, conversation_id=conversation_id, seq=seq, ids=text_array(sorted(under_way)))
     return _settled(conn, under_way)
 
 
@@ -144,7 +144,7 @@ def mark_announced(conn: Connection, conversation_id: int, seq: int, attachments
     """Members have received the message with these settled media."""
     ids = sorted({a["mediaId"] for a in attachments if a.get("status") in SETTLED})
     if ids:
-        _MARK_ANNOUNCED.rows(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids))
+        _MARK_ANNOUNCED.send(conn, conversation_id=conversation_id, seq=seq, ids=text_array(ids))
 
 
 def release(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None:
@@ -156,8 +156,8 @@ def release(conn: Connection, conversation_id: int, seqs: Sequence[int]) -> None
     ids = [id_ for (id_,) in _OF_MESSAGES.rows(conn, **place)]
     if not ids:
         return
-    _LOCK.rows(conn, ids=text_array(ids))
-    _REMOVE.rows(conn, **place)
+    _LOCK.send(conn, ids=text_array(ids))
+    _REMOVE.send(conn, **place)
     begin_deletion(conn, unused(conn, ids))
 
 
@@ -208,4 +208,4 @@ def settled_since(
 
 def set_version(conn: Connection, id_: str, version: int) -> None:
     """Stores the version of the event that announced the medium's final state."""
-    _SET_VERSION.rows(conn, id=id_, version=version)
+    _SET_VERSION.send(conn, id=id_, version=version)

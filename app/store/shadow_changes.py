@@ -23,7 +23,7 @@ LASTING = f"JOIN users AS u ON u.id = s.user_id AND {is_shadowed('u')}"
 
 def add_change(conn: Connection, record: Record) -> None:
     """Stores a change, unless the message was deleted. Safe to repeat."""
-    _ADD.run(conn, **act_of(record), kind=record.kind, body=record.body)
+    _ADD.send(conn, **act_of(record), kind=record.kind, body=record.body)
 
 
 def own_record(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from typing import cast as typing_cast
@@ -67,6 +68,16 @@ def driver(conn: Connection) -> psycopg.Connection[tuple[Any, ...]]:
     return typing_cast("psycopg.Connection[tuple[Any, ...]]", conn.connection.driver_connection)
 
 
+@contextmanager
+def pipelined(conn: Connection) -> Iterator[None]:
+    """Within the block, ``HotStatement.send`` waits for no answer, so that many statements cost one round trip.
+
+    Errors of a statement are raised by a later one or at the end of the block (psycopg's pipeline mode).
+    """
+    with driver(conn).pipeline():
+        yield
+
+
 class HotStatement:
     """A statement with ``:named`` parameters that runs on psycopg's own cursor and is prepared on first use.
 
@@ -88,6 +99,10 @@ class HotStatement:
         """Runs the statement and returns its first row, or None."""
         return next(iter(self.rows(conn, **values)), None)
 
+    def send(self, conn: Connection, **values: Any) -> None:
+        """Runs a statement whose result nobody needs. In a ``pipelined`` block, it may run later, but in its turn."""
+        driver(conn).execute(self._bytes, values, prepare=True)
+
     def run(self, conn: Connection, **values: Any) -> int:
-        """Runs a statement that returns no rows. Returns the number of rows that it changed."""
+        """Runs a statement that returns no rows, not in a ``pipelined`` block. Returns how many rows it changed."""
         return driver(conn).execute(self._bytes, values, prepare=True).rowcount

@@ -47,15 +47,15 @@ _PLACES = HotStatement("SELECT conversation_id, seq FROM messages WHERE id = CAS
 
 def begin(conn: Connection, record: Record) -> None:
     """Notes that the message, which is stored already, is an open stream."""
-    _BEGIN.run(conn, **place_of(record))
+    _BEGIN.send(conn, **place_of(record))
 
 
-def end(conn: Connection, record: Record, body: MessageBody, decided: str, extra: str) -> bool:
+def end(conn: Connection, record: Record, body: MessageBody, decided: str, extra: str) -> None:
     """Stores the final text. ``decided``: the rare fields that the end decides, ``extra``: their values, as JSON.
-    Returns False if the message was deleted, or its end is stored already.
+    Changes nothing if the message was deleted, or its end is stored already.
     """
     place = place_of(record)
-    changed = _END.run(
+    _END.send(
         conn,
         **place,
         body=body.message,
@@ -64,8 +64,7 @@ def end(conn: Connection, record: Record, body: MessageBody, decided: str, extra
         decided=decided,
         extra=extra,
     )
-    _REMOVE.run(conn, **place)
-    return bool(changed)
+    _REMOVE.send(conn, **place)
 
 
 def save_texts(conn: Connection, texts: Sequence[tuple[int, int, str]]) -> set[tuple[int, int]]:
@@ -87,4 +86,4 @@ def places_of(conn: Connection, message_id: str) -> list[tuple[int, int]]:
 
 def remove(conn: Connection, conversation_id: int, seq: int) -> None:
     """Forgets a stream that is over or whose message is gone."""
-    _REMOVE.run(conn, conversation=conversation_id, seq=seq)
+    _REMOVE.send(conn, conversation=conversation_id, seq=seq)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,12 +27,14 @@ from app.core.kinds import MESSAGES
 from app.core.records import Record, pack
 from app.message_log.reader import Entry, LogReader
 from app.services.drain.log_rows import Rows
+from app.store import connections
 from app.store.batch_changes import apply_changes
 from app.store.batch_writes import Conflict, Stored, UnstorableError, store_batch_and_enqueue_pushes
 from app.store.conversations import load_state
 from app.store.dead_letters import insert_dead_letter, insert_tombstone
 from app.store.engine import reading, writing
 from app.store.epochs import StaleEpochError, check_epoch
+from app.store.frozen_drains import end_frozen_drains
 from app.task_queue import enqueue_announcement
 
 log = logging.getLogger(__name__)
@@ -115,6 +118,12 @@ class RecordStore:
             apply=partial(apply_changes, rows.changes) if rows.changes else None,
             feed=rows.feed if rows.fed else None,
         )
+
+    def end_frozen_drains(self) -> None:
+        """Call it after a timeout, whose cause may be a drain that holds the epoch's row and does not go on."""
+        with suppress(Overloaded):
+            if end_frozen_drains(self._engine, connections.IDLE_SECONDS):
+                log.warning("ended a drain that had frozen within a transaction")
 
     def follow_up(self, stored: Stored) -> None:
         """Wakes the runners of push and of webhooks, and the media tasks. They look for work by themselves, so a
