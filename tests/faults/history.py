@@ -132,8 +132,8 @@ def violations(histories: Iterable[History], stored: Stored) -> list[str]:
     found: list[str] = []
     found += _one_row_per_id(stored)
     found += _gapless(stored)
-    # On resume, a changed message comes at the position of its last change.
-    changed = set().union(*(history.changed for history in seen)) | set(stored.reactions)
+    # On resume, a changed message comes at the position of its last change. The end of its media's processing is one.
+    changed = set().union(*(history.changed for history in seen)) | set(stored.reactions) | set(stored.files)
     changed |= {row.id for row in stored.rows if row.body.endswith(EDITED)}
     for history in seen:
         found += _acked_is_stored(history, index)

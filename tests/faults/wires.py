@@ -124,6 +124,14 @@ class RestWire:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        closing = asyncio.ensure_future(self._close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:  # the talker was cancelled while it closed
+            await closing
+            raise
+
+    async def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
