@@ -81,21 +81,24 @@ _BACKFILL = HotStatement("""
 """)
 
 
-def _changed(range_: str, order: str) -> HotStatement:
-    """Messages of one version are returned together, so that a version says how far the indexer is."""
+def _changed(range_: str, direction: str) -> HotStatement:
+    """Messages of one version are returned together, so that a version says how far the indexer is, and in the order of
+    results, so that it does not depend on the table whether the border of a bucket changes that order.
+    """
     return HotStatement(f"""
         SELECT x.conversation_id, x.seq, x.version, coalesce(nullif(x.created_version, 0), x.version),
                {ms_of("x.sent_at")}, x.sender_id, coalesce(x.body, ''), x.attachments,
                x.deleted_at IS NOT NULL OR x.kind = 'system', t.bucket
         FROM (
-            SELECT * FROM messages WHERE {range_} ORDER BY {order} FETCH FIRST :limit ROWS WITH TIES
+            SELECT * FROM messages WHERE {range_} ORDER BY version {direction} FETCH FIRST :limit ROWS WITH TIES
         ) AS x
         LEFT JOIN message_terms AS t ON t.conversation_id = x.conversation_id AND t.seq = x.seq
+        ORDER BY x.version {direction}, x.conversation_id {direction}, x.seq {direction}
     """)
 
 
-_NEXT = _changed("version > :after AND version <= :upto", "version")
-_EARLIER = _changed("version <= :upto AND version >= :floor", "version DESC")
+_NEXT = _changed("version > :after AND version <= :upto", "ASC")
+_EARLIER = _changed("version <= :upto AND version >= :floor", "DESC")
 _WRITE = HotStatement(f"""
     INSERT INTO message_terms (conversation_id, seq, bucket, version, terms)
     SELECT c, s, b, v, array_to_tsvector(string_to_array(l, '{_SEPARATOR}')) FROM unnest(
