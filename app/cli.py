@@ -1,6 +1,6 @@
 """Commands for operators: ``flask --app wsgi admin grant <username>``, ``flask --app wsgi vapid``.
 ``audit`` is in audit_commands.py, ``clean-names`` in name_commands.py, ``dead-letters`` in dead_letter_commands.py,
-``keys`` in key_commands.py, ``pooler-settings`` in pooler_commands.py.
+``keys`` in key_commands.py, ``partition-messages`` in partition_commands.py, ``pooler-settings`` in pooler_commands.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from app.container import current_container
 from app.dead_letter_commands import dead_letters
 from app.key_commands import keys
 from app.name_commands import clean_names
+from app.partition_commands import partition_messages
 from app.pooler_commands import pooler_settings
 from app.push.vapid import make_private_key, public_key_of
 from app.services.audit.record import record
@@ -32,6 +33,7 @@ def install(app: Flask) -> None:
     app.cli.add_command(clean_names)
     app.cli.add_command(dead_letters)
     app.cli.add_command(keys)
+    app.cli.add_command(partition_messages)
     app.cli.add_command(pooler_settings)
     app.cli.add_command(users_commands)
     app.cli.add_command(vapid)

@@ -33,6 +33,36 @@ def while_in_use() -> Iterator[None]:
             set_timeouts(connection, before)
 
 
+def build_index(name: str, table: str, definition: str) -> None:
+    """Builds an index concurrently, within ``while_in_use``. ``definition`` is what follows ``ON <table>``.
+
+    An operator may have partitioned the table. Postgres has no concurrent build for a partitioned table, so its
+    partitions get their indexes one after another. Raises OperationalError if writers hold such a table for 5 s.
+    """
+    partitions = _partitions_of(table)
+    if not partitions:
+        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # a failed build leaves an invalid one
+        op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {table} {definition}")
+        return
+    connection = op.get_bind()
+    before = setting(connection, "lock_timeout")
+    set_timeouts(connection, {"lock_timeout": "5s"})  # this index is empty, but its creation blocks writers
+    op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} {definition}")
+    set_timeouts(connection, {"lock_timeout": before})
+    for partition in partitions:
+        part = f"{name}_{partition.rpartition('_')[2]}"
+        attached = sa.text("SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(:part))")
+        if not connection.execute(attached, {"part": part}).scalar_one():
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {part}")
+            op.execute(f"CREATE INDEX CONCURRENTLY {part} ON {partition} {definition}")
+            op.execute(f"ALTER INDEX {name} ATTACH PARTITION {part}")
+
+
+def _partitions_of(table: str) -> list[str]:
+    statement = "SELECT CAST(inhrelid::regclass AS text) FROM pg_inherits WHERE inhparent = to_regclass(:table)"
+    return list(op.get_bind().execute(sa.text(f"{statement} ORDER BY inhrelid"), {"table": table}).scalars())
+
+
 def is_pooled(connection: sa.Connection) -> bool:
     """Returns whether a pooler answers: it shows its clients another process id than that of the server."""
     shown = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
