@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.faults.stored import EDITED
 
-EMOJIS = "😀😂😍😎😡😭🙏🔥"
+EMOJIS = [chr(0x1F600 + n) for n in range(64)]  # more than any crowd has talkers
 REACT, TAKE_BACK, EDIT, READ = 0.1, 0.3, 0.1, 0.1
 
 Note = Callable[..., None]
