@@ -123,3 +123,32 @@ def test_two_writers_of_one_stream_cannot_mix_their_texts(
     assert ack["id"] == writer.id
     assert all(text[start : start + len(piece)] == piece for start, piece in taken)
     assert len(text) == sum(len(piece) for _, piece in set(taken))
+
+
+@pytest.mark.parametrize("began", ["before", "after"])
+def test_removed_reader_gets_no_text_that_was_written_later(
+    connect: Connect, rest: MakeRest, group: Any, ann: Account, ben: Account, eve: Account, transport: str, began: str
+) -> None:
+    """The stream began before or after the reader went away. The reader is removed, and the stream grows on."""
+    made = group(ann, ben)
+    reader = connect(transport, ben)
+    if began == "before":
+        writer = Writer(rest(ann), made)
+        reader.next_event(lambda e: e.name == "receive_message" and e.data["id"] == writer.id)
+    cursor = reader.cursor
+    reader.finish()
+    if began == "after":
+        writer = Writer(rest(ann), made)
+    writer.append("before ")
+    rest(ann).request("DELETE", f"/conversations/{made}/members", json={"userIds": [ben.user_id]})
+    writer.append("secret")
+    back = connect(transport, ben, cursor)
+    back.next_event(lambda e: e.name == "conversation_updated" and e.data["id"] == made and e.data.get("left"))
+    rest(eve).json("POST", "/messages", json={"receiverId": ben.user_id, "message": "the replay is over"})
+    back.next_event(lambda e: e.name == "receive_message" and e.data["message"] == "the replay is over")
+    shown = [e for e in back.events if e.data.get("id") == writer.id]
+    assert "secret" not in str([e.data for e in back.events])
+    assert [(e.name, e.data["message"], "streaming" in e.data) for e in shown] == (
+        [("receive_message", "", False)] if began == "after" else []
+    )
+    writer.end()

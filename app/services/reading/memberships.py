@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from redis import Redis
@@ -46,6 +46,21 @@ def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine:
         if asked == wanted and all(conversation_id in of[user_id] for user_id, conversation_id in began):
             return Memberships({u: {c for c in mine if only in (None, c)} for u, mine in of.items()}, since, tail)
         began = _joined(tail, user_ids)
+
+
+def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine, redis: Redis) -> set[int]:
+    """Returns those of the conversations of which the user is no member now. May block. Raises Overloaded if a store
+    does not answer.
+
+    Whoever left before the call is found: a leaving that is stored between the two reads was in the tail.
+    """
+    asked = set(conversation_ids)
+    with redis_errors_as_overloaded():
+        tail = read_tail(redis, asked)
+    with reading(engine) as connection:
+        stored = conversations_of(connection, [user_id])
+    of, _ = _overlaid(stored, tail)
+    return asked - of.get(user_id, set())
 
 
 def _joined(tail: Tail, user_ids: Sequence[int]) -> set[tuple[int, int]]:

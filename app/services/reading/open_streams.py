@@ -34,6 +34,11 @@ def show_open_streams(redis: Redis, views: Iterable[View]) -> None:
         view["length"] = len(view["message"])
 
 
+def without_stream(view: View) -> View:
+    """Returns the message without its text and as if it did not grow."""
+    return {name: value for name, value in view.items() if name not in ("streaming", "length")} | {"message": ""}
+
+
 def _texts(redis: Redis, places: list[tuple[int, int]]) -> list[str]:
     epoch = read_epoch(redis)
     pipe = redis.pipeline(transaction=False)

@@ -31,8 +31,9 @@ from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.changed_people import people_events
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import ended_view
+from app.services.reading.memberships import left_among
 from app.services.reading.message_json import message_views
-from app.services.reading.open_streams import show_open_streams
+from app.services.reading.open_streams import show_open_streams, without_stream
 from app.services.reading.pending_changes import Messages, Place
 from app.services.reading.planned_page import PlannedPage
 from app.services.reading.replay_events import Events, Missed, add_marks, add_settings
@@ -90,8 +91,27 @@ class Replay:
         if missed is None:
             begin = version if plan is None else plan.beyond(version, self._epoch.number)
             missed = self._missed(user_id, begin, plan)
-        show_open_streams(self._redis, missed.messages.views.values())
+        self._show_streams(user_id, missed.messages, since)
         return missed.page(self._epoch.number, version, since), missed.more
+
+    def _show_streams(self, user_id: int, found: Messages, since: int) -> None:
+        """Shows the text so far of open streams, which may be younger than the tail. Users who have left must not see
+        what was written after that, and nobody knows how long the text was then. So they get new messages without
+        their text, and no update of those that they have.
+        """
+        growing = {place: view for place, view in found.views.items() if "streaming" in view}
+        if not growing:
+            return
+        show_open_streams(self._redis, growing.values())
+        asked = {conversation_id for conversation_id, _ in growing}
+        left = left_among(user_id, asked, engine=self._engine, redis=self._redis)
+        for place, view in growing.items():
+            if place[0] not in left:
+                continue
+            if found.created[place] > since:
+                found.views[place] = without_stream(view)
+            else:
+                del found.views[place]
 
     def news_since(self, user_id: int, version: int) -> list[Event]:
         """Returns events about people and requests that changed since then. They have no place among the others. May
