@@ -21,7 +21,9 @@ Events = dict[int, list[Event]]
 
 
 class Missed(NamedTuple):
-    """One page. ``end`` is the last version that it may contain. It is the horizon unless there are more pages."""
+    """One page. ``end`` is the last version that it may contain. It is the horizon unless there are more pages.
+    ``streams``: those that were open at the horizon.
+    """
 
     messages: Messages
     events: Events
@@ -29,6 +31,7 @@ class Missed(NamedTuple):
     end: int
     horizon: int
     more: bool
+    streams: frozenset[Place] = frozenset()
 
     def message_at(self, place: Place, begin: int) -> int:
         """Returns the version at which a message comes, for a client that has everything up to ``begin``."""
@@ -39,10 +42,15 @@ class Missed(NamedTuple):
         return created if created > begin else self.horizon
 
     def grown(self, begin: int) -> list[Event]:
-        """Returns the open streams that do not come at a version of their own after ``begin``."""
-        views = self.messages.views.items()
-        growing = [view for place, view in views if "streaming" in view and self.message_at(place, begin) <= begin]
-        return [make_event("message_updated", view) for view in growing]
+        """Returns the open streams that do not come at a version of their own after ``begin``. Also those that have
+        ended since the horizon: before the event of its end, texts arrive that follow what it has now.
+        """
+        grown = [
+            view
+            for place, view in self.messages.views.items()
+            if ("streaming" in view or place in self.streams) and self.message_at(place, begin) <= begin
+        ]
+        return [make_event("message_updated", view) for view in grown if "deletedAt" not in view]
 
     def is_empty(self) -> bool:
         """Returns whether a page without a tail has no events."""

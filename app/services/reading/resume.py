@@ -185,7 +185,7 @@ class Replay:
         events = self._events(conn, user_id, version, changed, records, ended)
         self._add_states(conn, user_id, version, changed, tail.version, events)
         groups = changed_groups(conn, user_id, version, tail, records, changed=changed, redis=self._redis)
-        return Missed(found, events, groups, min(ends), tail.version, len(ends) > 1)
+        return Missed(found, events, groups, min(ends), tail.version, len(ends) > 1, frozenset(tail.streams))
 
     def _events(
         self, conn: Connection, user_id: int, version: int, changed: list[int], records: list[Record], ended: Ended
