@@ -79,6 +79,12 @@ def run(conn: psycopg.Connection[Any], statement: str, *values: Any) -> psycopg.
     return conn.execute(statement.encode(), values or None)
 
 
+def value_of(conn: psycopg.Connection[Any], statement: str, *values: Any) -> Any:
+    """Returns the first value of the first row, or None if there is no row."""
+    row = run(conn, statement, *values).fetchone()
+    return row[0] if row else None
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The definition of ``messages``, and the number of partitions. Columns, constraints and indexes are pairs of a
@@ -100,10 +106,9 @@ class Layout:
 
 def read_layout(conn: psycopg.Connection[Any], partitions: int) -> Layout:
     schema = "SELECT quote_ident(nspname) FROM pg_namespace AS n JOIN pg_class AS c ON c.relnamespace = n.oid"
-    ((name,),) = run(conn, f"{schema} WHERE c.oid = 'messages'::regclass").fetchall()
     return Layout(
         partitions,
-        name,
+        value_of(conn, f"{schema} WHERE c.oid = 'messages'::regclass"),
         run(conn, _COLUMNS).fetchall(),
         run(conn, _CONSTRAINTS).fetchall(),
         run(conn, _INDEXES).fetchall(),
@@ -111,10 +116,19 @@ def read_layout(conn: psycopg.Connection[Any], partitions: int) -> Layout:
     )
 
 
+def exists(conn: psycopg.Connection[Any], table: str) -> bool:
+    return bool(value_of(conn, "SELECT to_regclass(%s) IS NOT NULL", table))
+
+
+def is_partitioned(conn: psycopg.Connection[Any]) -> bool:
+    """Returns whether ``messages`` is."""
+    return bool(value_of(conn, "SELECT relkind = 'p' FROM pg_class WHERE oid = 'messages'::regclass"))
+
+
 def find_in_the_way(conn: psycopg.Connection[Any]) -> str | None:
     """Returns the name of something that hangs on ``messages`` and would not survive the switch, or None."""
-    row = run(conn, _IN_THE_WAY).fetchone()
-    return row[0] if row else None
+    found: str | None = value_of(conn, _IN_THE_WAY)
+    return found
 
 
 def create_copy(conn: psycopg.Connection[Any], layout: Layout) -> None:

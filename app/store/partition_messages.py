@@ -42,9 +42,12 @@ from app.store.partition_layout import (
     drop_former,
     drop_trigger,
     exchange,
+    exists,
     find_in_the_way,
+    is_partitioned,
     read_layout,
     run,
+    value_of,
 )
 from app.store.sql import driver
 
@@ -63,7 +66,7 @@ _SETTINGS = """
     SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
 """
 _OWNER = """
-    SELECT quote_ident(rolname), relkind, pg_has_role(relowner, 'MEMBER')
+    SELECT quote_ident(rolname), pg_has_role(relowner, 'MEMBER')
     FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner WHERE pg_class.oid = to_regclass('messages')
 """
 _TRIGGERED = f"SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'messages'::regclass AND tgname = '{TRIGGER}')"
@@ -106,8 +109,9 @@ def partition_messages(connection: Connection, partitions: int, say: Say, pace: 
 
 def _partition(conn: Raw, partitions: int, say: Say, pace: Pace) -> bool:
     run(conn, _SETTINGS)
-    if _is_partitioned(conn):
-        if _exists(conn, PROGRESS):
+    _become_owner(conn)
+    if is_partitioned(conn):
+        if exists(conn, PROGRESS):
             _drop_former(conn, say)
         return False
     if found := find_in_the_way(conn):
@@ -127,9 +131,9 @@ def _only_run(conn: Raw) -> Iterator[None]:
     """Raises PartitionError if another run holds the lock. The lock belongs to the session that works, so a run whose
     process was killed holds it until its last statement has ended.
     """
-    if run(conn, "SELECT pg_backend_pid()").fetchall() != [(conn.info.backend_pid,)]:
+    if value_of(conn, "SELECT pg_backend_pid()") != conn.info.backend_pid:
         raise PartitionError("The address of the database leads through a pooler. Set DATABASE_DIRECT_URL.")
-    if run(conn, "SELECT pg_try_advisory_lock(%s)", _LOCK_KEY).fetchall() != [(True,)]:
+    if not value_of(conn, "SELECT pg_try_advisory_lock(%s)", _LOCK_KEY):
         raise PartitionError("Another run of this command is at work.")
     try:
         yield
@@ -138,45 +142,40 @@ def _only_run(conn: Raw) -> Iterator[None]:
             run(conn, "SELECT pg_advisory_unlock(%s)", _LOCK_KEY)
 
 
-def _is_partitioned(conn: Raw) -> bool:
-    """Also takes the role of the table's owner, so that the new table has the same one."""
+def _become_owner(conn: Raw) -> None:
+    """Takes the role of the table's owner, so that the new table has the same one."""
     row = run(conn, _OWNER).fetchone()
     if row is None:
         raise PartitionError("There is no table messages. Run the migrations first.")
-    owner, kind, may_be_owner = row
+    owner, may_be_owner = row
     if not may_be_owner:
         raise PartitionError(f"Only {owner} can do this, the owner of the table messages.")
     run(conn, f"SET ROLE {owner}")
-    return bool(kind == "p")
 
 
 def _prepare(conn: Raw, layout: Layout, say: Say, pace: Pace) -> None:
     """Makes the copy and the trigger, unless a former run made both for the same definition."""
     if not _can_go_on(conn, layout):
-        if _exists(conn, NEW) or run(conn, _TRIGGERED).fetchall() == [(True,)]:
+        if exists(conn, NEW) or value_of(conn, _TRIGGERED):
             say("Removing the copy of a former run: it does not fit messages, or the number of partitions differs.")
             _with_lock(conn, "ACCESS EXCLUSIVE", lambda: drop_trigger(conn), pace)
         with conn.transaction():
             run(conn, "SET LOCAL lock_timeout = 0")
             drop_copy(conn)
             create_copy(conn, layout)
-        size = run(conn, "SELECT pg_size_pretty(pg_total_relation_size('messages'))").fetchall()[0][0]
+        size = value_of(conn, "SELECT pg_size_pretty(pg_total_relation_size('messages'))")
         say(f"Made {layout.partitions} empty partitions. The copy needs about {size} of disk space.")
-    if run(conn, _TRIGGERED).fetchall() != [(True,)]:
+    if not value_of(conn, _TRIGGERED):
         _with_lock(conn, "SHARE ROW EXCLUSIVE", lambda: _follow(conn), pace)
         say("All changes are written to the partitions as well now.")
 
 
 def _can_go_on(conn: Raw, layout: Layout) -> bool:
     """Also False if somebody dropped the trigger: changes since then are missing in the copy."""
-    if not (_exists(conn, NEW) and _exists(conn, PROGRESS) and _exists(conn, DELETIONS)):
+    if not (exists(conn, NEW) and exists(conn, PROGRESS) and exists(conn, DELETIONS)):
         return False
-    fits = run(conn, f"SELECT layout = %s AND follows = ({_TRIGGERED}) FROM {PROGRESS}", repr(layout))
-    return fits.fetchall() == [(True,)]
-
-
-def _exists(conn: Raw, table: str) -> bool:
-    return run(conn, "SELECT to_regclass(%s) IS NOT NULL", table).fetchall() == [(True,)]
+    fits = f"SELECT layout = %s AND follows = ({_TRIGGERED}) FROM {PROGRESS}"
+    return bool(value_of(conn, fits, repr(layout)))
 
 
 def _follow(conn: Raw) -> None:
@@ -186,8 +185,8 @@ def _follow(conn: Raw) -> None:
 
 
 def _copy(conn: Raw, layout: Layout, say: Say, pace: Pace) -> None:
-    (done,) = run(conn, f"SELECT copied FROM {PROGRESS}").fetchall()[0]
-    (total,) = run(conn, "SELECT reltuples::bigint FROM pg_class WHERE oid = 'messages'::regclass").fetchall()[0]
+    done = value_of(conn, f"SELECT copied FROM {PROGRESS}")
+    total = value_of(conn, "SELECT reltuples::bigint FROM pg_class WHERE oid = 'messages'::regclass")
     say(f"Copying about {max(total - done, 0):,} rows.")
     began = said = time.monotonic()
     first = done
@@ -209,7 +208,7 @@ def copy_step(conn: Raw, layout: Layout, rows: int) -> int:
     with conn.transaction():
         run(conn, "SET LOCAL lock_timeout = '300ms'")
         position = run(conn, f"SELECT conversation_id, seq FROM {PROGRESS}").fetchall()[0]
-        copied = run(
+        copied = value_of(
             conn,
             f"""
             WITH step AS MATERIALIZED (
@@ -223,8 +222,8 @@ def copy_step(conn: Raw, layout: Layout, rows: int) -> int:
             """,
             *position,
             rows,
-        ).fetchone()
-    return copied[0] if copied else 0
+        )
+    return copied or 0
 
 
 def _settle(conn: Raw, layout: Layout, say: Say) -> None:
@@ -262,7 +261,7 @@ def _switch(conn: Raw, layout: Layout) -> None:
 
 
 def _drop_former(conn: Raw, say: Say) -> None:
-    """Not in the switch, because an autovacuum of the table of long texts may hold up the drop."""
+    """Runs after the switch: an autovacuum of the former table's TOAST table may hold up the drop for long."""
     with conn.transaction():
         run(conn, "SET LOCAL lock_timeout = 0")
         drop_former(conn)
@@ -288,12 +287,12 @@ def _with_lock(conn: Raw, mode: str, work: Callable[[], None], pace: Pace) -> No
 
 
 def _retried(attempt: Callable[[], RV], pace: Pace) -> RV:
-    for _ in range(pace.tries - 1):
+    tries = pace.tries
+    while True:
         try:
             return attempt()
         except (LockNotAvailable, DeadlockDetected):
-            time.sleep(pace.pause_seconds)
-    try:
-        return attempt()
-    except (LockNotAvailable, DeadlockDetected):
-        raise PartitionError(_BUSY) from None
+            tries -= 1
+            if tries <= 0:
+                raise PartitionError(_BUSY) from None
+        time.sleep(pace.pause_seconds)

@@ -82,8 +82,10 @@ _BACKFILL = HotStatement("""
 
 
 def _changed(range_: str, direction: str) -> HotStatement:
-    """Messages of one version are returned together, so that a version says how far the indexer is, and in the order of
-    results, so that it does not depend on the table whether the border of a bucket changes that order.
+    """Messages of one version are returned together, so that a version says how far the indexer is.
+
+    They are sorted as results are: a bucket may end among them, and the order in which Postgres finds them differs
+    between a plain and a partitioned table.
     """
     return HotStatement(f"""
         SELECT x.conversation_id, x.seq, x.version, coalesce(nullif(x.created_version, 0), x.version),

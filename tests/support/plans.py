@@ -9,17 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from app.store.partition_layout import read_layout
 from app.store.sql import HotStatement, driver
-
-CONSTRAINTS = """
-    SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE conrelid = 'messages'::regclass AND contype IN ('p', 'u')
-"""
-INDEXES = """
-    SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
-    WHERE indrelid = 'messages'::regclass
-      AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
-"""
 
 
 @contextmanager
@@ -29,16 +20,16 @@ def without_indexes(conn: Connection) -> Iterator[None]:
     That takes a quarter of the time.
     """
     run = driver(conn).execute
-    constraints, indexes = run(CONSTRAINTS).fetchall(), run(INDEXES).fetchall()
-    for name, _ in constraints:
+    layout = read_layout(driver(conn), 0)
+    for name, _ in layout.constraints:
         run(f"ALTER TABLE messages DROP CONSTRAINT {name}")
-    for name, _ in indexes:
+    for name, _ in layout.indexes:
         run(f"DROP INDEX {name}")
     yield
     run("SET LOCAL maintenance_work_mem = '128MB'")
-    for name, definition in constraints:
+    for name, definition in layout.constraints:
         run(f"ALTER TABLE messages ADD CONSTRAINT {name} {definition}")
-    for _, definition in indexes:
+    for _, definition in layout.indexes:
         run(definition)
 
 

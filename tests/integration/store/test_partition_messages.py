@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,7 +38,7 @@ from tests.integration.test_pooler import pooler_to
 from tests.integration.twins.test_postgres import StoredWorld
 from tests.support.commands import flask
 from tests.support.plans import nodes, plans_of
-from tests.support.processes import base_env
+from tests.support.processes import ROOT, base_env
 from tests.twins.store_contract import StoreContract
 
 
@@ -82,7 +83,7 @@ def test_interrupted_run_goes_on(filled: Engine, filled_url: str, stage: str) ->
     assert (definitions(filled), left_behind(filled), len(partitions(filled))) == (defined, set(), 4)
 
 
-def test_session_that_was_ended_while_it_copied(filled: Engine, filled_url: str) -> None:
+def test_run_goes_on_after_its_session_was_ended(filled: Engine, filled_url: str) -> None:
     before = rows(filled)
     with pytest.raises(Stopped):
         partition(filled, 4, stop_at("Copying"))
@@ -97,6 +98,21 @@ def test_session_that_was_ended_while_it_copied(filled: Engine, filled_url: str)
     assert partition(filled, 4, said.append)
     assert "Copied all 3,600 rows" in "\n".join(said)
     assert rows(filled) == before
+
+
+def test_half_done_move_can_be_given_up(filled: Engine, filled_url: str) -> None:
+    """By the statements of docs/scaling.md."""
+    before, defined = rows(filled), definitions(filled)
+    with pytest.raises(Stopped):
+        partition(filled, 4, stop_at("Copied"))
+    steps = (ROOT / "docs/scaling.md").read_text().partition("To give up instead")[2].partition("\n6.")[0]
+    statements = re.findall(r"`((?:SET|DROP) [^`]+)`", steps)
+    assert len(statements) == 4
+    with session(filled_url) as conn:
+        for statement in statements:
+            conn.execute(statement.encode())
+    assert (rows(filled), definitions(filled), left_behind(filled)) == (before, defined, set())
+    assert partition(filled)
 
 
 def test_second_run_at_once_is_refused(filled: Engine) -> None:
@@ -202,7 +218,7 @@ def test_page_of_history_touches_one_partition(filled: Engine) -> None:
             assert len(tables) == 1, tables
 
 
-def test_command(filled: Engine, filled_url: str, settings: Settings) -> None:
+def test_command_divides_the_table_and_refuses_bad_counts(filled: Engine, filled_url: str, settings: Settings) -> None:
     env = base_env(DATABASE_URL=filled_url, REDIS_URL=settings.redis_url, SECRET_KEY=settings.secret_key)
     for count in ("1", "257"):
         refused = flask(env, "partition-messages", "--partitions", count)
