@@ -129,7 +129,7 @@ def test_two_writers_of_one_stream_cannot_mix_their_texts(
 def test_removed_reader_gets_no_text_that_was_written_later(
     connect: Connect, rest: MakeRest, group: Any, ann: Account, ben: Account, eve: Account, transport: str, began: str
 ) -> None:
-    """The stream began before or after the reader went away. The reader is removed, and the stream grows on."""
+    """The stream began before or after the reader went away. Then the reader is removed, and more text follows."""
     made = group(ann, ben)
     reader = connect(transport, ben)
     if began == "before":

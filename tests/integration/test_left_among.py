@@ -1,4 +1,4 @@
-"""Whom a resume still shows the text of a growing message: not those who have left, stored or not."""
+"""``left_among`` finds the conversations that a user has left, whether Postgres has that already or not."""
 
 from __future__ import annotations
 

@@ -49,18 +49,16 @@ def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine:
 
 
 def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine, redis: Redis) -> set[int]:
-    """Returns those of the conversations of which the user is no member now. May block. Raises Overloaded if a store
-    does not answer.
+    """Returns the conversations in which the user is not a member now. May block. Raises Overloaded if a store does not
+    answer.
 
-    Whoever left before the call is found: a leaving that is stored between the two reads was in the tail.
+    A leaving before the call is always found: if it is stored between the two reads, it was in the tail.
     """
-    asked = set(conversation_ids)
     with redis_errors_as_overloaded():
-        tail = read_tail(redis, asked)
+        tail = read_tail(redis, [])
     with reading(engine) as connection:
-        stored = conversations_of(connection, [user_id])
-    of, _ = _overlaid(stored, tail)
-    return asked - of.get(user_id, set())
+        of, _ = _overlaid(conversations_of(connection, [user_id]), tail)
+    return set(conversation_ids) - of[user_id]
 
 
 def _joined(tail: Tail, user_ids: Sequence[int]) -> set[tuple[int, int]]:

@@ -35,7 +35,7 @@ def show_open_streams(redis: Redis, views: Iterable[View]) -> None:
 
 
 def without_stream(view: View) -> View:
-    """Returns the message without its text and as if it did not grow."""
+    """Returns the message without its text, as one that does not grow."""
     return {name: value for name, value in view.items() if name not in ("streaming", "length")} | {"message": ""}
 
 

@@ -42,8 +42,9 @@ class Missed(NamedTuple):
         return created if created > begin else self.horizon
 
     def grown(self, begin: int) -> list[Event]:
-        """Returns the open streams that do not come at a version of their own after ``begin``. Also those that have
-        ended since the horizon: before the event of its end, texts arrive that follow what it has now.
+        """Returns the open streams that do not come at a version of their own after ``begin``. Also those that ended
+        after the horizon: texts that were added before the end arrive before its event, and the client must have
+        everything in front of them.
         """
         grown = [
             view

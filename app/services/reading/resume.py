@@ -95,9 +95,9 @@ class Replay:
         return missed.page(self._epoch.number, version, since), missed.more
 
     def _show_streams(self, user_id: int, found: Messages, since: int) -> None:
-        """Shows the text so far of open streams, which may be younger than the tail. Users who have left must not see
-        what was written after that, and nobody knows how long the text was then. So they get new messages without
-        their text, and no update of those that they have.
+        """Shows open streams with the text that they have now, which may be newer than the tail. A user who has left
+        must not see text that was written later, and nobody knows how long the text was at that time. So they get new
+        messages without their text, and no update of the messages that they have.
         """
         growing = {place: view for place, view in found.views.items() if "streaming" in view}
         if not growing:
@@ -105,13 +105,10 @@ class Replay:
         show_open_streams(self._redis, growing.values())
         asked = {conversation_id for conversation_id, _ in growing}
         left = left_among(user_id, asked, engine=self._engine, redis=self._redis)
-        for place, view in growing.items():
-            if place[0] not in left:
-                continue
+        for place in [place for place in growing if place[0] in left]:
+            view = found.views.pop(place)
             if found.created[place] > since:
                 found.views[place] = without_stream(view)
-            else:
-                del found.views[place]
 
     def news_since(self, user_id: int, version: int) -> list[Event]:
         """Returns events about people and requests that changed since then. They have no place among the others. May
