@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.services.messaging.before_send import CALLS_AT_ONCE, BeforeSend, HookQueue
 from app.services.messaging.call_before_send import before_send_call
+from app.store.postgres_time import PostgresTime
 from app.work_threads import WorkThreads
 
 
@@ -26,7 +27,11 @@ def make_before_send(
 ) -> Hook:
     """Raises ConfigError. An installed function runs in a thread: it may block in ways that gevent cannot mend."""
     threads = WorkThreads(CALLS_AT_ONCE)
-    call = before_send_call(settings, lambda function, messages, seconds: threads.run_for(seconds, function, messages))
+    call = before_send_call(
+        settings,
+        lambda function, messages, seconds: threads.run_for(seconds, function, messages),
+        PostgresTime(engine).seconds,
+    )
     if call is None:
         return Hook()
     hook = BeforeSend(

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
@@ -25,9 +24,10 @@ CUT_AFTER_SECONDS = 0.05  # after the time limit, so that the request is overdue
 _DERIVED_FOR = b"parley: the secret of the hook before sending"
 # Runs a function in a real thread and waits for its result, at most for these seconds. Raises TimeoutError.
 RunInThread = Callable[[Call, list[dict[str, Any]], float], Any]
+Seconds = Callable[[], int]  # returns the time that is signed, in seconds since 1970
 
 
-def before_send_call(settings: Settings, run_in_thread: RunInThread) -> Call | None:
+def before_send_call(settings: Settings, run_in_thread: RunInThread, now: Seconds) -> Call | None:
     """Returns the configured hook, or None. Raises ConfigError if there are several, or one that cannot be loaded."""
     found = list(entry_points(group=GROUP))
     if len(found) > 1:
@@ -35,7 +35,7 @@ def before_send_call(settings: Settings, run_in_thread: RunInThread) -> Call | N
     if found and settings.before_send_url:
         raise ConfigError(f"BEFORE_SEND_URL is set, and {found[0].value} is installed for {GROUP}; keep one of them.")
     if settings.before_send_url:
-        return HttpHook(settings.before_send_url, before_send_secret(settings), settings.before_send_timeout)
+        return HttpHook(settings.before_send_url, before_send_secret(settings), settings.before_send_timeout, now)
     if not found:
         return None
     function = loaded(found[0])
@@ -58,15 +58,16 @@ class HookFailedError(Exception):
 class HttpHook:
     """Posts the messages with the signature of webhooks. Any address is allowed, because the operator chose it."""
 
-    def __init__(self, url: str, secret: str, seconds: float) -> None:
+    def __init__(self, url: str, secret: str, seconds: float, now: Seconds) -> None:
         self._url = url
         self._key = key_of(secret)
         self._seconds = seconds
+        self._now = now
         self._pools = GuardedPools(_connect, seconds=seconds, connections=CALLS_AT_ONCE)
 
     def __call__(self, messages: list[dict[str, Any]]) -> Any:
         body = msgspec.json.encode({"messages": messages})
-        headers = signed_headers(self._key, f"hook_{secrets.token_hex(12)}", int(time.time()), body)
+        headers = signed_headers(self._key, f"hook_{secrets.token_hex(12)}", self._now(), body)
         with self._pools.deadlines.cut_after(self._seconds + CUT_AFTER_SECONDS):
             answer = self._pools.post(self._url, body, headers, answer_bytes=MAX_ANSWER_BYTES)
         if answer.status != 200:

@@ -11,12 +11,13 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.errors import ParleyError
 from app.store.connections import missing_settings
 from app.store.engine import reading
+from app.store.postgres_time import read_time
 from app.store.replica import StoreReads
 
 log = logging.getLogger("parley.risks")
@@ -95,7 +96,7 @@ def _seconds_ahead(engine: Engine) -> float:
     try:
         with reading(engine) as conn:
             before = time.time()
-            there = float(conn.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+            there = read_time(conn)
             after = time.time()
     except ParleyError:
         return 0.0
