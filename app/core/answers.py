@@ -71,10 +71,15 @@ class AuthenticateAck(Answer, frozen=True, kw_only=True):
 
 
 class Member(Answer, frozen=True, kw_only=True):
+    """``joinedSeq``: the message with which they joined, or 0 if they were there from the beginning. Live events and
+    the server API leave it out.
+    """
+
     user_id: Id
     role: Literal["owner", "admin", "member"]
     delivered_seq: Seq
     read_seq: Seq
+    joined_seq: Seq | UnsetType = UNSET
 
 
 class Draft(Answer, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from app.core.times import rfc3339
 
 _encode = msgspec.json.Encoder().encode
 MakeEvent = Callable[[int, Record], Event]
+_MEMBER_FIELDS = ("userId", "role", "deliveredSeq", "readSeq", "joinedSeq")
 
 
 def stream_event(name: str, data: bytes, epoch: int, version: int) -> Event:
@@ -180,9 +181,9 @@ def group_view(record: Record, now: Any) -> dict[str, Any]:
     }
 
 
-def member_views(members: Iterable[tuple[int, str, int, int, *tuple[Any, ...]]]) -> list[dict[str, Any]]:
-    """Returns the members, who are given as (user, role, delivered, read), perhaps with more."""
-    return [{"userId": u, "role": role, "deliveredSeq": d, "readSeq": r} for u, role, d, r, *_ in members]
+def member_views(members: Iterable[tuple[int, str, int, int, *tuple[int, ...]]]) -> list[dict[str, Any]]:
+    """Returns the members, who are given as (user, role, delivered, read), perhaps with the seq of their joining."""
+    return [dict(zip(_MEMBER_FIELDS, member, strict=False)) for member in members]
 
 
 def _fours(flat: list[Any]) -> Iterable[tuple[int, str, int, int]]:

@@ -94,6 +94,11 @@ class Tail(NamedTuple):
         users = set(user_ids)
         return {c.conversation_id for c in self.memberships if not c.seq and not users.isdisjoint(c.joined)}
 
+    def joined_in(self, conversation_id: int) -> dict[int, int]:
+        """Returns user -> seq of the system message, for unstored joinings of this conversation."""
+        changes = [c for c in self.memberships if c.conversation_id == conversation_id]
+        return {user: change.seq for change in changes for user in change.joined}
+
     def membership_of(self, user_id: int) -> dict[int, tuple[bool, int]]:
         """Returns conversation -> (is a member now, seq of the system message), for unstored changes of this user."""
         found: dict[int, tuple[bool, int]] = {}

@@ -9,7 +9,7 @@ from msgspec.json import encode
 from sqlalchemy import Connection
 
 from app.core.people_names import NameQuery
-from app.store.conversations import MemberState
+from app.store.conversations import JoinedMember
 from app.store.people_names import MATCHES, match_values
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, structs
@@ -31,12 +31,12 @@ _CREATE = HotStatement("""
     SELECT id FROM made
 """)
 _PAGE = HotStatement("""
-    SELECT user_id, role, last_delivered_seq, last_read_seq FROM members
+    SELECT user_id, role, last_delivered_seq, last_read_seq, joined_seq FROM members
     WHERE conversation_id = :conversation_id AND user_id > :after AND coalesce(left_seq, 0) = 0
     ORDER BY user_id LIMIT :limit
 """)
 _PAGE_NAMED = HotStatement(f"""
-    SELECT m.user_id, m.role, m.last_delivered_seq, m.last_read_seq FROM members AS m
+    SELECT m.user_id, m.role, m.last_delivered_seq, m.last_read_seq, m.joined_seq FROM members AS m
     JOIN users AS u ON u.id = m.user_id
     WHERE m.conversation_id = :conversation_id AND m.user_id > :after AND coalesce(m.left_seq, 0) = 0
       AND {MATCHES}
@@ -76,12 +76,12 @@ def create_group(
     return int(rows[0][0]) if rows else None
 
 
-def page_members(conn: Connection, conversation_id: int, after: int, limit: int, name: str = "") -> list[MemberState]:
+def page_members(conn: Connection, conversation_id: int, after: int, limit: int, name: str = "") -> list[JoinedMember]:
     """Returns the first members with ids greater than ``after``, by id. With a name, only those whose username, or
     words of whose display name, begin with it, as people are found elsewhere.
     """
     place = {"conversation_id": conversation_id, "after": after, "limit": limit}
     query = NameQuery(name)
     if not query.start:
-        return structs(MemberState, _PAGE.rows(conn, **place))
-    return structs(MemberState, _PAGE_NAMED.rows(conn, **place, **match_values(query)))
+        return structs(JoinedMember, _PAGE.rows(conn, **place))
+    return structs(JoinedMember, _PAGE_NAMED.rows(conn, **place, **match_values(query)))

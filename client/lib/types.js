@@ -104,7 +104,7 @@
 /**
  * @typedef {"owner" | "admin" | "member"} Role
  * @typedef {"all" | "joined"} History the messages that new members see: all, or those since they joined
- * @typedef {{ userId: number, role: Role, deliveredSeq: number, readSeq: number }} Member
+ * @typedef {{ userId: number, role: Role, deliveredSeq: number, readSeq: number, joinedSeq?: number }} Member
  * @typedef {{
  *   id: number, kind: "direct" | "group", name?: string, description?: string, avatarUrl?: string,
  *   history?: History, externalId?: string, readOnly?: true, metadata?: Metadata, memberCount: number,

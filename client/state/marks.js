@@ -1,4 +1,12 @@
-// The status of the user's own message: sending, failed, stored, delivered, read.
+// Who receives a message, and the status of the user's own: sending, failed, stored, delivered, read.
+
+/**
+ * Returns the members who are to receive the message: not its sender, and nobody who joined later.
+ * @param {{ senderId: number, seq: number }} message @param {any[]} members
+ */
+export function receiversOf({ senderId, seq }, members) {
+  return members.filter((member) => member.userId !== senderId && (member.joinedSeq ?? 0) <= seq);
+}
 
 /**
  * @param {any} message sent by the user
@@ -8,9 +16,9 @@
 export function markOf(message, conversation) {
   if (message.status === "failed") return { state: "failed" };
   if (!message.seq || message.status === "sending") return { state: "sending" };
-  const others = conversation.members?.filter((member) => member.userId !== message.senderId);
-  if (!others) return { state: message.status === "read" || message.status === "delivered" ? message.status : "stored" };
-  if (!others.length) return { state: "stored" }; // a note to yourself
+  if (!conversation.members) return { state: message.status === "read" || message.status === "delivered" ? message.status : "stored" };
+  const others = receiversOf(message, conversation.members);
+  if (!others.length) return { state: "stored" }; // a note to yourself, or everybody else joined later
   const read = others.filter((member) => member.readSeq >= message.seq).length;
   const delivered = others.filter((member) => member.deliveredSeq >= message.seq).length;
   return { state: stateOf(read, delivered, others.length), read, delivered, of: others.length };

@@ -268,7 +268,7 @@ export class Store {
   #onConversation(data) {
     if (data.left) return this.conversations.remove(data.id);
     if (!this.conversations.get(data.id)) return this.conversations.learn(data.id);
-    this.conversations.change(data.id, (old) => ({ ...GONE, ...data, ...own(old) }));
+    this.conversations.change(data.id, (old) => ({ ...GONE, ...data, ...own(old), members: membersNow(data, old.members) }));
     this.topics.changed(`members:${data.id}`);
   }
 
@@ -308,6 +308,10 @@ export class Store {
     }
   }
 }
+
+/** A live event leaves out where members joined: known ones joined where they did before, and a new one with the last message. */
+const membersNow = ({ members, lastSeq }, known) =>
+  members && known ? members.map((member) => ({ joinedSeq: lastSeq, ...known.find((one) => one.userId === member.userId), ...member })) : known;
 
 const own = ({ unread, mentions, mutedUntil, exceptMentions, archived, pinned, lastMessage, lastSeq, updatedAt }) => {
   return { unread, mentions, mutedUntil, exceptMentions, archived, pinned, lastMessage, lastSeq, updatedAt };

@@ -1,6 +1,4 @@
-// Addresses, the hits of a search, and emoji in texts. Text never becomes markup.
-
-import { h } from "./dom.js";
+// Addresses and emoji in texts.
 
 /**
  * Returns the address if it is a valid http or https URL, else null. An address with a user name is refused, because that could only deceive.
@@ -14,18 +12,6 @@ export function safeUrl(text, base) {
   } catch {
     return null; // not a valid address, so it stays text
   }
-}
-
-/** Marks the hits of a search in its snippet. `highlights` are [start, length] in code points. */
-export function highlighted(snippet, highlights = []) {
-  const points = [...snippet];
-  const parts = [];
-  let from = 0;
-  for (const [start, length] of highlights) {
-    parts.push(points.slice(from, start).join(""), h("mark", null, points.slice(start, start + length).join("")));
-    from = start + length;
-  }
-  return [...parts, points.slice(from).join("")];
 }
 
 const EMOJI = "(?:\\p{Regional_Indicator}{2}|[0-9#*]\\ufe0f?\\u20e3|\\p{Extended_Pictographic}[\\p{Emoji_Modifier}\\u200d\\ufe0f\\u{e0020}-\\u{e007f}\\p{Extended_Pictographic}]*)";

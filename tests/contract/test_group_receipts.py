@@ -12,7 +12,8 @@ from sqlalchemy import Engine, text
 
 from tests.contract.conftest import ALL, Connect, MakeGroup, MakeRest
 from tests.contract.expect import eventually, refused
-from tests.contract.expect_groups import one
+from tests.contract.expect_groups import is_now, one
+from tests.contract.test_accepted import frozen
 from tests.support.clients import Account, EventClient, RestClient, register
 from tests.support.processes import Stack
 
@@ -66,6 +67,37 @@ def test_later_member_is_not_counted_for_earlier_messages(
     assert by_user(rest(ann).receipts(sent["id"], made)) == {ben.user_id: (True, True)}
     shown = one(rest(ann), made, 2)
     assert (shown["status"], shown["receipts"]) == ("read", {"delivered": 1, "read": 1})
+
+
+def test_members_show_where_they_joined(
+    connect: Connect, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account, transport: str
+) -> None:
+    """Clients that count the members' marks need it. A live event comes from Redis, which does not know it."""
+    made = group(ann, ben)
+    here, away = connect(transport, ann, ack="client"), connect("ws", ben, ack="client")
+    away.kill()
+    rest(ann).send(conversation_id=made)
+    rest(ann).add(made, eve.user_id)
+    rest(ann).send(conversation_id=made)
+    away.reconnect()
+    joined = {ann.user_id: 0, ben.user_id: 0, eve.user_id: 3}
+    pages = [rest(ben).conversation(made), rest(ben).json("GET", f"/conversations/{made}/members")]
+    replayed = away.next_event(is_now(made, memberCount=3)).data
+    for shown in [*pages, replayed]:
+        assert {m["userId"]: m["joinedSeq"] for m in shown["members"]} == joined
+    live = here.next_event(is_now(made, memberCount=3)).data
+    assert (live["lastSeq"], [m.get("joinedSeq") for m in live["members"]]) == (3, [None] * 3)
+
+
+def test_where_a_member_joined_is_shown_before_it_is_stored(
+    server: Stack, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account, eve: Account
+) -> None:
+    made = group(ann, ben, eve)
+    rest(ann).remove(made, eve.user_id)
+    with frozen(server):
+        rest(ann).add(made, eve.user_id)
+        shown = rest(ann).conversation(made)["members"]
+    assert {m["userId"]: m["joinedSeq"] for m in shown} == {ann.user_id: 0, ben.user_id: 0, eve.user_id: 3}
 
 
 def test_member_who_came_back_is_not_counted_for_earlier_messages(

@@ -17,7 +17,7 @@ from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, Tail, group_now
 from app.redis_calls import redis_errors_as_overloaded
 from app.store import conversations
-from app.store.conversations import ConversationSummary
+from app.store.conversations import ConversationSummary, JoinedMember
 from app.store.replay import StoredSettings, groups_changed_since, left_since
 
 View = dict[str, Any]
@@ -46,10 +46,13 @@ def changed_groups(
         gone.pop(conversation_id, None)
         if not is_member:
             gone[conversation_id] = latest.get(conversation_id, 0)
-    return {
-        c: (at, left_view(c) if c in gone else {**group_view(conn, user_id, c, redis=redis), "updatedAt": _moment(at)})
-        for c, at in latest.items()
-    }
+    stored = conversations.all_members_of(conn, [c for c in latest if c not in gone])
+
+    def view_of(c: int, at: int) -> View:
+        view = {**group_view(conn, user_id, c, redis=redis), "updatedAt": _moment(at)}
+        return with_joined_seqs(view, stored.get(c, ()), tail)
+
+    return {c: (at, left_view(c) if c in gone else view_of(c, at)) for c, at in latest.items()}
 
 
 def _moment(version: int) -> str:
@@ -76,6 +79,15 @@ def _of_redis(conversation_id: int, now: GroupNow) -> View:
     view["lastSeq"] = now.last_seq
     if now.members is not None:
         view["members"] = member_views(now.members)
+    return view
+
+
+def with_joined_seqs(view: View, stored: Iterable[JoinedMember], tail: Tail) -> View:
+    """Adds where each member joined, which Redis does not have: ``stored`` are the members in Postgres."""
+    joined = {member.user_id: member.joined_seq for member in stored} | tail.joined_in(view["id"])
+    for member in view.get("members", ()):
+        if member["userId"] in joined:
+            member["joinedSeq"] = joined[member["userId"]]
     return view
 
 

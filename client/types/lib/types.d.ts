@@ -390,6 +390,7 @@ export type Member = {
     role: Role;
     deliveredSeq: number;
     readSeq: number;
+    joinedSeq?: number;
 };
 export type Conversation = {
     id: number;

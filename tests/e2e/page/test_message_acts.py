@@ -122,6 +122,24 @@ def test_read_receipts_update_live(window: OpenWindow, people: People) -> None:
     expect(here.message("hear, hear").get_by_label("Read by 1 of 2")).to_be_attached()
 
 
+def test_members_who_joined_later_do_not_count(window: OpenWindow, people: People) -> None:
+    ann, ben, cyd = people.new("Ann Archer"), people.new("Ben Baker"), people.new("Cyd Cole")
+    team = ann.group("Team", ben)
+    early = ann.say(team, "before Cyd came")
+    ann.say(team, "still without Cyd")
+    here = window().sign_in_demo(ann.username).open("Team")
+    added = ann.call("POST", f"/conversations/{team}/members", json={"userIds": [cyd.id]})
+    cyd.call("POST", f"/conversations/{team}/read", json={"seq": added["lastSeq"]})
+    ben.call("POST", f"/conversations/{team}/read", json={"seq": early["seq"]})
+    for _ in ("by events", "loaded again"):
+        expect(here.message("before Cyd came").get_by_label("Read", exact=True)).to_be_attached()
+        expect(here.message("still without Cyd").get_by_label("Sent", exact=True)).to_be_attached()
+        here.choose("still without Cyd", "Read by")
+        dialog = here.page.get_by_role("dialog", name="Read by")
+        expect(dialog.locator(".name")).to_have_text(["Ben Baker"])
+        here.page.reload()
+
+
 def test_a_starred_message_is_marked_and_listed(window: OpenWindow, people: People) -> None:
     ann, ben, conversation = people.pair()
     ben.say(conversation, "keep this")

@@ -232,6 +232,16 @@ def test_mark_follows_from_the_marks_of_the_members(evaluate: Evaluate) -> None:
     assert mark(own, (5, 5)) == mark(own, (9, 9), (5, 5)) == "read"
 
 
+def test_members_who_joined_later_do_not_count_in_the_mark(evaluate: Evaluate) -> None:
+    code = "({markOf}, [message, members]) => markOf(message, {members})"
+    own = {"senderId": 1, "seq": 5, "status": "stored"}
+    ben = {"userId": 2, "deliveredSeq": 5, "readSeq": 4, "joinedSeq": 5}
+    cyd = {"userId": 3, "deliveredSeq": 9, "readSeq": 9, "joinedSeq": 6}
+    both = evaluate("/client/state/marks.js", code, [own, [ben, cyd]])
+    assert both == {"state": "delivered", "read": 0, "delivered": 1, "of": 1}
+    assert evaluate("/client/state/marks.js", code, [own, [cyd]]) == {"state": "stored"}
+
+
 def test_reaction_is_counted_once(evaluate: Evaluate) -> None:
     code = "({withReaction}, steps) => steps.reduce((all, step) => withReaction(all, ...step), [])"
     steps = [["👍", True, True], ["👍", True, True], ["👍", True, False], ["❤️", True, False], ["❤", False, False]]

@@ -1,5 +1,6 @@
 // Shows who has read the user's own message in a group, who has received it, and who has not.
 
+import { receiversOf } from "/client/state/marks.js";
 import { avatarOf } from "/client/ui/avatar.js";
 import { openDialog } from "../components/dialog.js";
 import { moreButton } from "../components/more.js";
@@ -20,9 +21,9 @@ export async function openReceipts(store, message) {
   end();
 }
 
-function receiptsOf({ senderId, seq }, all) {
-  const others = all.filter((member) => member.userId !== senderId);
-  const members = others.map(({ userId, readSeq, deliveredSeq }) => ({ userId, read: readSeq >= seq, delivered: deliveredSeq >= seq }));
+function receiptsOf(message, all) {
+  const { seq } = message;
+  const members = receiversOf(message, all).map(({ userId, readSeq, deliveredSeq }) => ({ userId, read: readSeq >= seq, delivered: deliveredSeq >= seq }));
   return { members, read: members.filter((one) => one.read).length, delivered: members.filter((one) => one.delivered).length };
 }
 
@@ -43,7 +44,7 @@ function draw(store, body, { members, read, delivered }, more = null) {
     section(store, t("Read ({count})", { count: number(read) }), members.filter((one) => one.read)),
     section(store, t("Delivered ({count})", { count: number(delivered - read) }), members.filter((one) => one.delivered && !one.read)),
     section(store, t("Not delivered yet"), members.filter((one) => !one.delivered)),
-    members.length ? null : empty("group", t("There's nobody else in this group")),
+    members.length ? null : empty("group", t("Nobody else was in the group when you sent this")),
     more ? h("div.actions", null, moreButton(body, more)) : null);
 }
 

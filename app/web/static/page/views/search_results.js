@@ -9,7 +9,6 @@ import { fill, h } from "/client/ui/dom.js";
 import { atName, t } from "/client/ui/language.js";
 import { face, titleOf } from "/client/ui/conversation_names.js";
 import { folded } from "/client/ui/folded.js";
-import { highlighted } from "/client/ui/text.js";
 import { liveText } from "./live_text.js";
 import { SearchFilters } from "./search_filters.js";
 
@@ -147,4 +146,16 @@ export class SearchResults {
 
 function section(title, rows) {
   return rows.length ? h("section", null, h("h2", null, title), h("ul.rows", null, rows.map((row) => h("li", null, row)))) : null;
+}
+
+/** Marks the hits of a search in its snippet. `highlights` are [start, length] in code points. */
+function highlighted(snippet, highlights = []) {
+  const points = [...snippet];
+  const parts = [];
+  let from = 0;
+  for (const [start, length] of highlights) {
+    parts.push(points.slice(from, start).join(""), h("mark", null, points.slice(start, start + length).join("")));
+    from = start + length;
+  }
+  return [...parts, points.slice(from).join("")];
 }
