@@ -7,20 +7,21 @@ from flask.cli import with_appcontext
 
 from app.cli_errors import errors_in_one_line
 from app.container import current_container
-from app.store.connections import drop_role_settings, give_role_settings, session_settings
+from app.store.connections import WORKER_SECONDS, drop_role_settings, give_role_settings, session_settings
 from app.store.engine import writing
 
 RECONNECT = "The pooler's open server connections keep the former ones: have it open new ones (pgbouncer: RECONNECT)."
 
 
 @click.command("pooler-settings", help="Give the role of DATABASE_URL the settings that a pooler does not pass on.")
+@click.option("--workers", is_flag=True, help="Give it the timeouts of workers, if only they use this role.")
 @click.option("--remove", is_flag=True, help="Remove these settings from the role.")
 @with_appcontext
 @errors_in_one_line()
-def pooler_settings(remove: bool) -> None:
+def pooler_settings(workers: bool, remove: bool) -> None:
     """Changes the role only in this database. Safe to repeat."""
     container = current_container()
-    seconds = container.settings.db_timeout_seconds
+    seconds = WORKER_SECONDS if workers else container.settings.db_timeout_seconds
     with writing(container.engine) as conn:
         if remove:
             drop_role_settings(conn)

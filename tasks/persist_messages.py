@@ -18,6 +18,7 @@ from app.redis_connections import one_connection
 from app.services.drain.store_log import BLOCK_MS, Drain
 from app.services.drain.store_records import DrainStats
 from app.services.metrics.publish_metrics import publish_drain
+from app.store.connections import WORKER_SECONDS
 from app.store.engine import create_engine
 from app.task_queue import wake_drain, wake_push, wake_webhooks
 from tasks import celery_app
@@ -26,8 +27,6 @@ from tasks.worker_process import NAME, container, process_name
 
 log = logging.getLogger(__name__)
 
-# A drain may wait longer for a commit than a person waits for an answer.
-STORE_TIMEOUT_SECONDS = 10.0
 WAKE_EVERY_SECONDS = 0.5
 # A drain waits this long for Redis. After that, beat or the next append starts another one.
 OUTAGE_SECONDS = 60.0
@@ -76,7 +75,7 @@ def run_drain(stopping: Callable[[], bool]) -> None:
     """Does the work of ``drain``, in a task or in a process of its own (tasks/drain_process.py)."""
     shared = container()
     settings = shared.settings
-    engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
+    engine = create_engine(settings, timeout_seconds=WORKER_SECONDS)
     redis = one_connection(settings, timeout_seconds=BLOCK_MS / 1000 + 5)
 
     def alive(stats: DrainStats) -> None:

@@ -19,6 +19,7 @@ from app.redis_connections import one_connection
 from app.services.metrics.publish_metrics import publish_push
 from app.services.push.push_providers import make_providers
 from app.services.push.run_push import PushRunner
+from app.store.connections import WORKER_SECONDS
 from app.store.engine import create_engine, reading
 from app.store.pending_pushes import next_due_ms
 from app.task_queue import wake_push
@@ -27,9 +28,6 @@ from tasks.shutdown import stopping
 from tasks.worker_process import container, process_name
 
 log = logging.getLogger(__name__)
-
-# A runner may wait longer for a commit than a person waits for an answer.
-STORE_TIMEOUT_SECONDS = 10.0
 
 # Counts over all runners of this process. Counters that start at zero with each runner would look like restarts.
 _counted: Counter[str] = Counter()
@@ -41,7 +39,7 @@ def run() -> None:
     shared = container()
     if push_signal.is_running(shared.redis):
         return
-    engine = create_engine(shared.settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
+    engine = create_engine(shared.settings, timeout_seconds=WORKER_SECONDS)
     try:
         if _run(engine):
             hand_over(engine)

@@ -15,6 +15,7 @@ from app.services.metrics.publish_metrics import publish_webhooks
 from app.services.webhooks.run_webhooks import WebhookRunner
 from app.services.webhooks.send_webhooks import THREADS
 from app.services.webhooks.webhook_sender import WebhookSender, private_hosts
+from app.store.connections import WORKER_SECONDS
 from app.store.engine import create_engine, reading
 from app.store.webhook_queue import next_due_ms
 from app.task_queue import wake_webhooks
@@ -23,8 +24,6 @@ from tasks.shutdown import stopping
 from tasks.worker_process import container, process_name
 
 log = logging.getLogger(__name__)
-
-STORE_TIMEOUT_SECONDS = 10.0
 
 # Counts over all runners of this process. Counters that start at zero with each runner would look like restarts.
 _counted: Counter[str] = Counter()
@@ -36,7 +35,7 @@ def run() -> None:
     shared = container()
     if webhook_signal.is_running(shared.redis):
         return
-    engine = create_engine(shared.settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
+    engine = create_engine(shared.settings, timeout_seconds=WORKER_SECONDS)
     try:
         if _run(engine):
             _hand_over(engine)

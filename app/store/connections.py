@@ -3,7 +3,8 @@
 A direct connection gets these settings as start-up options. A pooler in transaction mode (pgbouncer) refuses or ignores
 such options, because its server connections belong to no client. There, the role has the settings:
 ``flask --app wsgi pooler-settings`` stores them, and Postgres gives them to every server connection of the pooler. In
-both cases, a transaction costs no round trip for them.
+both cases, a transaction costs no round trip for them. All processes of one role have the same timeouts there, so
+workers may have a role of their own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ log = logging.getLogger("parley.store")
 
 APPLICATION_NAME = "parley"
 IDLE_SECONDS = 15.0
+# The timeout of workers that store, notify or deliver: they may wait longer for a commit than a person for an answer.
+WORKER_SECONDS = 10.0
 # Shares of a process's timeout. The waits for a pooled connection and for an answer together stay below it.
 POOL_SHARE, STATEMENT_SHARE, ANSWER_SHARE, LOCK_SHARE = 0.4, 0.4, 0.5, 0.3
 # The end of pgbouncer's error, which has no SQLSTATE that tells it apart from others.

@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import redis
 from alembic import command
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import URL, Engine, make_url, text
 
 from app.config import Settings
 from app.services.metrics.deployment_risks import find_risks
-from app.store.connections import drop_role_settings, give_role_settings, missing_settings, session_settings
+from app.store.connections import (
+    WORKER_SECONDS,
+    drop_role_settings,
+    give_role_settings,
+    missing_settings,
+    session_settings,
+)
 from app.store.engine import create_engine, reading, writing
 from app.store.replica import StoreReads
+from dev.embedded import EmbeddedStores
 from dev.processes import wait_until
 from tests.conftest import StackFactory
 from tests.integration.test_migrations import config_for
 from tests.support.clients import WsClient, register
 from tests.support.commands import flask
 from tests.support.patience import PATIENCE
-from tests.support.processes import base_env
+from tests.support.private_stack import running
+from tests.support.processes import Stack, base_env
 from tests.support.transaction_pooler import TransactionPooler
 
 SERVERS = 3
@@ -38,12 +47,12 @@ LEFT_BEHIND = """
 """
 
 
-def pooler_to(url: str) -> TransactionPooler:
+def pooler_to(url: str, *, user: str = "postgres") -> TransactionPooler:
     there = make_url(url)
     assert there.host
     assert there.port
     assert there.database
-    return TransactionPooler(there.host, there.port, there.database, servers=SERVERS)
+    return TransactionPooler(there.host, there.port, there.database, user=user, servers=SERVERS)
 
 
 @pytest.fixture
@@ -79,6 +88,32 @@ def role_settings(settings: Settings) -> Iterator[None]:
     with writing(direct) as conn:
         drop_role_settings(conn)
     direct.dispose()
+
+
+@pytest.fixture
+def workers_role(settings: Settings) -> Iterator[str]:
+    """A role of the workers, as docs/operations.md makes it, with the settings of the command."""
+    direct = create_engine(settings)
+    with writing(direct) as conn:
+        conn.execute(text("CREATE ROLE parley_workers LOGIN IN ROLE postgres"))
+    give_settings(make_url(settings.database_url).set(username="parley_workers"), settings, "--workers")
+    yield "parley_workers"
+    with writing(direct) as conn:
+        conn.execute(text("DROP OWNED BY parley_workers"))
+        conn.execute(text("DROP ROLE parley_workers"))
+    direct.dispose()
+
+
+def give_settings(url: URL, settings: Settings, *options: str) -> None:
+    """Runs ``pooler-settings``."""
+    env = base_env(
+        DATABASE_URL=url.render_as_string(hide_password=False),
+        REDIS_URL=settings.redis_url,
+        SECRET_KEY=settings.secret_key,
+        DB_PREPARED_STATEMENTS="false",
+    )
+    done = flask(env, "pooler-settings", *options)
+    assert done.returncode == 0, done.stderr
 
 
 def one(engine: Engine, statement: str, **values: Any) -> Any:
@@ -124,21 +159,42 @@ def test_the_settings_of_the_role_reach_every_session(settings: Settings) -> Non
 
 
 def test_the_command_gives_and_removes_the_settings(pooled: Settings, settings: Settings) -> None:
-    env = base_env(
-        DATABASE_URL=pooled.database_url,
-        REDIS_URL=settings.redis_url,
-        SECRET_KEY=settings.secret_key,
-        DB_PREPARED_STATEMENTS="false",
-    )
-
     def missing_after(*options: str) -> list[str]:
-        done = flask(env, "pooler-settings", *options)
-        assert done.returncode == 0, done.stderr
+        give_settings(make_url(pooled.database_url), settings, *options)
         with pooler_to(settings.database_url) as fresh, new_engine(pooled, fresh) as engine, reading(engine) as conn:
             return missing_settings(conn, settings.db_timeout_seconds)
 
     assert missing_after() == []
     assert missing_after("--remove") == list(session_settings(settings.db_timeout_seconds))
+
+
+@pytest.mark.usefixtures("role_settings")
+def test_a_role_of_the_workers_gives_them_their_own_timeouts(settings: Settings, workers_role: str) -> None:
+    def missing(role: str, seconds: float) -> list[str]:
+        there = pooler_to(settings.database_url, user=role)
+        with there as pooler, new_engine(settings, pooler) as engine, reading(engine) as conn:
+            return missing_settings(conn, seconds)
+
+    assert missing(workers_role, WORKER_SECONDS) == []
+    assert missing("postgres", settings.db_timeout_seconds) == []
+
+
+@pytest.mark.usefixtures("role_settings")
+def test_workers_of_their_own_role_store_messages(
+    stores: EmbeddedStores, settings: Settings, workers_role: str, work_dir: Path
+) -> None:
+    env = {"DB_PREPARED_STATEMENTS": "false"}
+    urls = {"database_url": settings.database_url, "redis_url": settings.redis_url}
+    stack = Stack(stores, work_dir / "workers-role", env=env, **urls)
+    with pooler_to(settings.database_url, user=workers_role) as pooler:
+        stack.workers[0].env["DATABASE_URL"] = pooler.url()
+        with running(stack):
+            ann, ben = (register(stack.base_url) for _ in range(2))
+            sender = WsClient(stack.base_url, ann).join()
+            acks = [sender.send(f"text {n}", receiver_id=ben.user_id) for n in range(20)]
+            page = sender.rest.history(acks[0]["conversationId"])
+            sender.finish()
+    assert [message["id"] for message in page["messages"]] == [ack["id"] for ack in acks]
 
 
 def test_a_role_without_settings_is_a_risk(engine: Engine, pooled: Settings, redis_client: redis.Redis) -> None:
