@@ -95,7 +95,9 @@ class ServicesBuilder(ReadingBuilder):
     def _build_membership(self) -> None:
         parts: dict[str, Any] = {"engine": self._engine, "redis": self._redis, "conversations": self._conversations}
         max_members = self._settings.max_group_members
-        self._requests = Requests(engine=self._engine, waiting=self._waiting_requests, max_members=max_members)
+        self._requests = Requests(
+            engine=self._engine, redis=self._redis, waiting=self._waiting_requests, max_members=max_members
+        )
         self._invites = Invites(
             **parts,
             directs=self._directs,

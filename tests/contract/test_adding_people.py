@@ -10,6 +10,7 @@ import pytest
 from tests.contract.conftest import Connect, MakeGroup, MakeRest
 from tests.contract.expect import refused
 from tests.contract.expect_groups import about, roles
+from tests.contract.test_accepted import frozen
 from tests.support.clients import Account, RestClient, register
 from tests.support.processes import Stack
 
@@ -130,6 +131,18 @@ def test_accepting_again_changes_nothing(
     rest(ben).leave(made)
     with refused("not_found"):
         accept(rest(ben), made)
+
+
+def test_accepting_again_before_it_is_stored_can_be_repeated(
+    server: Stack, rest: MakeRest, group: MakeGroup, ann: Account, ben: Account
+) -> None:
+    only(rest(ben), "nobody")
+    made = group(ann, ben)
+    with frozen(server):
+        for _ in range(2):
+            with refused("overloaded"):
+                accept(rest(ben), made)
+    assert set(roles(accept(rest(ben), made))) == {ann.user_id, ben.user_id}
 
 
 def test_request_of_a_former_admin_is_void(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound
+from app.message_log.conversations import read_tail
+from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import join_group
 from app.services.messaging.own_changes import admit
 from app.services.messaging.prepared import Prepared
@@ -19,8 +22,9 @@ from app.store.engine import reading, writing
 class Requests:
     """May block. All methods raise Overloaded if a store does not answer. All sessions of the user get the answer."""
 
-    def __init__(self, *, engine: Engine, waiting: WaitingRequests, max_members: int) -> None:
+    def __init__(self, *, engine: Engine, redis: Redis, waiting: WaitingRequests, max_members: int) -> None:
         self._engine = engine
+        self._redis = redis
         self._waiting = waiting
         self._max_members = max_members
 
@@ -28,9 +32,10 @@ class Requests:
         """Makes the user a member. Does nothing if they are one because they accepted before. Raises NotFound if
         there is no such request.
         """
+        joining = self._is_joining(user_id, conversation_id)
         with reading(self._engine) as connection:
             found = admissions.waiting(connection, user_id, conversation_id)
-            if not found and admissions.is_followed(connection, user_id, conversation_id):
+            if not found and (joining or admissions.is_followed(connection, user_id, conversation_id)):
                 return
         if not found or not self._waiting.may_still_add(found[0]):
             raise NotFound
@@ -40,6 +45,12 @@ class Requests:
             return
         carry_out(join_group(user_id, conversation_id, max_members=self._max_members))
         self.joined(user_id, conversation_id)
+
+    def _is_joining(self, user_id: int, conversation_id: int) -> bool:
+        """Returns whether the user has become a member, which is not stored yet."""
+        with redis_errors_as_overloaded():
+            change = read_tail(self._redis, [conversation_id]).change_of(user_id, conversation_id)
+        return change is not None and user_id in change.joined
 
     def joined(self, user_id: int, conversation_id: int) -> None:
         """Ends the request of this group, if there is one: the user has joined by it or in another way."""
