@@ -40,9 +40,11 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         try:
             return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
-        except psycopg.OperationalError:
-            # The answer may still arrive. On an open connection, it would be read as that of another statement.
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE or self.pgconn.pipeline_status:
+        except psycopg.OperationalError as error:
+            # An error of Postgres is an answer. Without one, it may still arrive. On an open connection, it would be
+            # read as that of another statement.
+            unanswered = self.pgconn.transaction_status == TransactionStatus.ACTIVE or self.pgconn.pipeline_status
+            if error.sqlstate is None and unanswered:
                 self.pgconn.finish()
             raise
 

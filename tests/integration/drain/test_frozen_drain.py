@@ -85,6 +85,29 @@ def test_another_drain_ends_the_transaction_of_a_frozen_pipeline(log: LogAndStor
         frozen_drain()
 
 
+def test_drain_that_stores_changes_ends_a_frozen_pipeline_too(log: LogAndStore, impatient: Engine) -> None:
+    """Its statements wait in a pipeline as well. An error in it must not look as if Postgres were away."""
+    ann, ben = add_users(log.engine, 2)
+    pair = add_direct(log.engine, ann, ben)
+    log.hydrate(pair)
+    ((id_, (_, seq, _, _)),) = log.send(pair, ann, "hello")
+    assert log.drain().run()
+    log.change([Operation(Kind.DELETED, pair, ann, [seq, 0, ann], id=id_)])
+    deadline = time.monotonic() + PATIENCE
+    stored: list[str | None] = []
+
+    def frozen_drain() -> None:
+        with writing(impatient) as conn, pipelined(conn):
+            check_epoch(conn, log.epoch)
+            log.drain(stopping=lambda: time.monotonic() > deadline).run()
+            stored.extend(log.texts(pair))
+            BACKEND.rows(conn)
+
+    with pytest.raises(Overloaded):
+        frozen_drain()
+    assert stored == [None]
+
+
 def test_pipeline_that_goes_on_is_not_ended(log: LogAndStore) -> None:
     with writing(log.engine) as conn, pipelined(conn):
         check_epoch(conn, log.epoch)
