@@ -90,8 +90,11 @@ class Sentinels:
         rest = [other for other in self.servers if other is not server]
 
         def is_over() -> bool:
-            demoted = not any(other.running() and is_primary(other) for other in rest)
-            return self._named() == {server.port} and is_primary(server) and demoted
+            try:
+                demoted = not any(other.running() and is_primary(other) for other in rest)
+                return self._named() == {server.port} and is_primary(server) and demoted
+            except redis.ConnectionError:  # a server closes its connections when its role changes
+                return False
 
         wait_until(is_over, PATIENCE, "a failover", every=0.1)
 
