@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.core.errors import Overloaded
 from app.fanout.revocation import RevokedSessions
+from app.message_log.shards import Shards
 from app.push.registry import PushRegistry
 from app.services.accounts.delete_account import AccountDeletion
 from app.services.auth.auth_sessions import AuthSessions
@@ -43,6 +44,7 @@ class Container:
     engine: Engine
     store_reads: StoreReads
     redis: redis.Redis
+    shards: Shards
     revoked: RevokedSessions
     directory: Directory
     policy: PolicyChecks

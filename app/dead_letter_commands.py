@@ -14,6 +14,7 @@ from app.core.kinds import Kind
 from app.core.records import Record
 from app.message_log.append import Append, AppendLimits
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
 from app.services.audit.record import record as audit
 from app.services.drain.retry_dead_letters import DeadLetterError, DeadLetterRetry, record_of
@@ -95,19 +96,22 @@ def _summary(record: Record) -> str:
 
 def _build_retry(shared: Container) -> DeadLetterRetry:
     settings = shared.settings
-    append = Append(
-        shared.redis,
-        "command-line",
-        AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
-        connect=lambda: shared.redis,
-        saw_epoch=lambda _number: None,
-        wake=wake_drain,
-    )
+
+    def append_in(shard: Shard) -> Append:
+        return Append(
+            shard,
+            "command-line",
+            AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
+            connect=lambda: shard.redis,
+            saw_epoch=lambda _number: None,
+            wake=wake_drain,
+        )
+
     store = RecordStore(
-        LogReader(shared.redis), shared.engine, DrainStats(), pushes_pending=lambda: None, not_the_records=()
+        LogReader(shared.shards.only), shared.engine, DrainStats(), pushes_pending=lambda: None, not_the_records=()
     )
     return DeadLetterRetry(
-        engine=shared.engine, store=store, send=WorkerChanges(shared.redis, shared.engine, append).carry_out
+        engine=shared.engine, store=store, send=WorkerChanges(shared.shards, shared.engine, append_in).carry_out
     )
 
 

@@ -102,7 +102,7 @@ class Backlog:
         self._sampled = 0.0
 
     def number(self, field: str) -> int:
-        return int(cast(bytes, self.redis.hget(keys.LOG_STATE, field)) or 0)
+        return int(cast(bytes, self.redis.hget(keys.FIRST.log_state, field)) or 0)
 
     def _wait_logged(self, records: int) -> None:
         if not self.loop.run(lambda: self.number("records") >= records, 20):
@@ -122,7 +122,7 @@ class Backlog:
             self.loop.sleep(0.0005)
             self._wait_logged(before + sent - UNLOGGED)
         self._wait_logged(before + len(pairs_in_turn))
-        self.backlog_end = int(cast(bytes, self.redis.get(keys.VERSION)))
+        self.backlog_end = int(cast(bytes, self.redis.get(keys.FIRST.version)))
         return self.number("records")
 
     def open_live(self) -> Any:
@@ -157,7 +157,7 @@ class Backlog:
 
     def _watch(self, now: float) -> None:
         if not self.began:
-            self.began = now if self.redis.exists(keys.LEASE) else 0.0
+            self.began = now if self.redis.exists(keys.FIRST.lease) else 0.0
         if now - self._sampled < SAMPLE_SECONDS:
             return
         self._sampled = now

@@ -25,6 +25,7 @@ from app.fanout.presence import OFFLINE, ONLINE, PresenceChanges
 from app.message_log import keys
 from app.message_log.append import KIND_CONSTANTS, PRIVATE_CONSTANT, Append, AppendLimits, Decided, Operation
 from app.message_log.conversations import hydrate
+from app.message_log.shards import Shard
 from app.store.conversations import ConversationState, MemberState
 from dev.embedded import EmbeddedStores
 
@@ -42,17 +43,17 @@ class Side:
     def __init__(self, client: redis.Redis, mark: str) -> None:
         self.redis = client
         self.names = [f"{mark}{n}" for n in range(GATEWAYS)]
-        client.set(keys.EPOCH, f"{EPOCH}:0")
-        client.zadd(keys.GATEWAYS, dict.fromkeys(self.names, 2e12))
+        client.set(keys.FIRST.epoch, f"{EPOCH}:0")
+        client.zadd(keys.FIRST.gateways, dict.fromkeys(self.names, 2e12))
         connected: Any = {"connect": lambda: client, "saw_epoch": lambda _: None, "wake": lambda: None}
-        self.append = Append(client, self.names[0], ROOM, **connected)
-        self.presence = {name: PresenceChanges(client, name, saw_epoch=lambda _: None) for name in self.names}
+        self.append = Append(Shard(client), self.names[0], ROOM, **connected)
+        self.presence = {name: PresenceChanges(Shard(client), name, saw_epoch=lambda _: None) for name in self.names}
         self.subscriptions = [self._subscribe(name) for name in self.names]
         self.is_there = False
 
     def _subscribe(self, name: str) -> Any:
         subscription = self.redis.pubsub(ignore_subscribe_messages=True)
-        subscription.subscribe(keys.gateway_channel(name), keys.ALL, keys.ROSTERS)
+        subscription.subscribe(keys.FIRST.gateway_channel(name), keys.ALL, keys.FIRST.rosters)
         for _ in range(3):
             subscription.get_message(timeout=5)
         socket = subscription.connection._sock
@@ -74,7 +75,7 @@ class Side:
         users = range(1, size + 1)
         rows = [MemberState(user, "owner" if user == 1 else "member", 0, 0) for user in users]
         kind = "direct" if size == 2 else "group"
-        assert hydrate(self.redis, EPOCH, ConversationState(size, kind, 0, 0, rows, {}, {}, []))
+        assert hydrate(Shard(self.redis), EPOCH, ConversationState(size, kind, 0, 0, rows, {}, {}, []))
 
     def all_come(self, users: Iterable[int]) -> None:
         for n, name in enumerate(self.names):
@@ -118,7 +119,7 @@ class Before(Side):
 
     def load(self, size: int) -> None:
         empty = {"o": pack([1]), "a": pack([]), "f": pack({}), "i": pack({}), "b": pack([]), "w": 0, "s": 0, "lv": 0}
-        key, members = keys.conversation(size), pack(list(range(1, size + 1)))
+        key, members = keys.FIRST.conversation(size), pack(list(range(1, size + 1)))
         self.redis.hset(key, mapping={"m": members, "k": "direct" if size == 2 else "group", **empty})
 
     @staticmethod

@@ -115,7 +115,7 @@ class Audience:
 def records(system: StreamParley) -> int:
     """Returns how many entries the log ever had."""
     with redis.Redis.from_url(system.redis_url) as client:
-        return int(client.hget(keys.LOG_STATE, "entries") or 0)
+        return int(client.hget(keys.FIRST.log_state, "entries") or 0)
 
 
 def measure(system: StreamParley, seconds: float) -> Figures:

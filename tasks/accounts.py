@@ -55,7 +55,7 @@ def delete_account(user_id: int) -> None:
     """Ends with the deletion ``finished``. If it takes long, another task continues."""
     shared = container()
     changes = worker_changes(shared)
-    removal = Removal(engine=shared.engine, redis=shared.redis, changes=changes, stopping=stopping)
+    removal = Removal(engine=shared.engine, shards=shared.shards, changes=changes, stopping=stopping)
     try:
         if not removal.run(user_id):
             enqueue_deletion(user_id, seconds=2)

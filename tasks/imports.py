@@ -30,10 +30,12 @@ def run_import(import_id: str) -> None:
     """Ends with the import ``done`` or ``failed``, or with another task that continues."""
     shared = container()
     settings = shared.settings
-    live = LiveMessages(redis=shared.redis, append=worker_appends(shared), change=worker_changes(shared))
+    live = LiveMessages(
+        redis=shared.redis, shards=shared.shards, append=worker_appends(shared), change=worker_changes(shared)
+    )
     runner = ImportRunner(
         engine=shared.engine,
-        redis=shared.redis,
+        shards=shared.shards,
         live=live,
         limits=Limits(settings.max_text, settings.max_group_members, settings.strict_requests),
         visible=settings.presence_visible,

@@ -33,7 +33,7 @@ def _index() -> None:
         epoch = read_epoch(conn).number
     indexer = Indexer(
         engine=shared.engine,
-        stored_version=lambda: stored_version(shared.redis, epoch),
+        stored_version=lambda: stored_version(shared.shards.only, epoch),
         stopping=stopping,
         rest=time.sleep,
     )

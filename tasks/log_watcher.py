@@ -26,7 +26,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
-from app.message_log import keys
+from app.message_log.shards import Shard
 from app.message_log.workers import heartbeat
 from app.redis_connections import one_connection
 from tasks.worker_name import worker_name
@@ -45,14 +45,15 @@ STOP_SECONDS = 15.0
 class LogWatch:
     """Counts looks at the log. ``start_drain`` is called if records wait and no drain holds the lease."""
 
-    def __init__(self, redis: Redis, start_drain: Callable[[], None]) -> None:
-        self._redis = redis
+    def __init__(self, shard: Shard, start_drain: Callable[[], None]) -> None:
+        self._shard = shard
         self._start_drain = start_drain
         self._waited = 0
 
     def look(self) -> None:
         """Raises RedisError."""
-        waiting = bool(self._redis.xlen(keys.LOG)) and not self._redis.exists(keys.LEASE)
+        redis, keys, _ = self._shard
+        waiting = bool(redis.xlen(keys.log)) and not redis.exists(keys.lease)
         self._waited = self._waited + 1 if waiting else 0
         if self._waited >= LOOKS:
             self._waited = 0
@@ -99,7 +100,7 @@ def watch_log(
 
 
 def _watch_through(redis: Redis, name: str, start_drain: Callable[[], None], stopped: threading.Event) -> None:
-    watch, beat_at = LogWatch(redis, start_drain), 0.0
+    watch, beat_at = LogWatch(Shard(redis), start_drain), 0.0
     # Workers that started together look at different times, so that one of them finds the lease of the other.
     while not stopped.wait(LOOK_SECONDS * random.uniform(0.75, 1.25)):
         watch.look()

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from app.core.webhooks import FAILING, GIVE_UP_SECONDS
 from app.fanout.runner_signal import push_signal, webhook_signal
-from app.message_log import keys
 from app.message_log.reader import LogReader
 from app.message_log.workers import heartbeat
 from app.services.accounts.avatars import adopt_outside
@@ -59,14 +58,15 @@ log = logging.getLogger(__name__)
 @sweep("wake_drain")
 def wake_drain() -> None:
     """Enqueues a drain if the log has entries but no drain runs, because a wake-up was lost or a worker died."""
-    redis = container().redis
-    heartbeat(redis, NAME)
-    if redis.exists(keys.LEASE):
-        return
-    if redis.xlen(keys.LOG):
-        enqueue_drain()
-    else:
-        LogReader(redis).give_up_if_lost()  # if the log was trimmed to nothing, no drain would notice
+    shared = container()
+    heartbeat(shared.redis, NAME)
+    for shard in shared.shards:
+        if shard.redis.exists(shard.keys.lease):
+            continue
+        if shard.redis.xlen(shard.keys.log):
+            enqueue_drain()
+        else:
+            LogReader(shard).give_up_if_lost()  # if the log was trimmed to nothing, no drain would notice
 
 
 @sweep("wake_push")
@@ -193,8 +193,8 @@ def sweep_accounts() -> None:
 def sweep_streams() -> None:
     """Stores the text of open streams, and ends those whose writer is gone."""
     shared = container()
-    judge = StreamJudge(before_send(), shared.redis)
-    StreamSweeper(engine=shared.engine, redis=shared.redis, changes=worker_changes(shared), judge=judge).sweep()
+    judge = StreamJudge(before_send(), shared.shards)
+    StreamSweeper(engine=shared.engine, shards=shared.shards, changes=worker_changes(shared), judge=judge).sweep()
 
 
 @sweep("sweep_imports")

@@ -11,8 +11,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.fanout.runner_signal import RunnerSignal, push_signal, webhook_signal
-from app.message_log import keys
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.message_log.workers import heartbeat
 from app.redis_connections import one_connection
 from app.services.drain.store_log import BLOCK_MS, Drain
@@ -59,9 +59,9 @@ class Waker:
             self._enqueue()
 
 
-def hand_over(redis: Redis) -> None:
+def hand_over(shard: Shard) -> None:
     """Starts another drain if this one left records because it had to stop."""
-    if redis.xlen(keys.LOG) and not redis.exists(keys.LEASE):
+    if shard.redis.xlen(shard.keys.log) and not shard.redis.exists(shard.keys.lease):
         wake_drain()
 
 
@@ -77,14 +77,15 @@ def run_drain(stopping: Callable[[], bool]) -> None:
     settings = shared.settings
     engine = create_engine(settings, timeout_seconds=WORKER_SECONDS)
     redis = one_connection(settings, timeout_seconds=BLOCK_MS / 1000 + 5)
+    shard = shared.shards.only.over(redis)
 
     def alive(stats: DrainStats) -> None:
         heartbeat(shared.redis, NAME)
         publish_drain(shared.redis, process_name(), stats.snapshot())
 
-    pooled = LogReader(shared.redis)
+    pooled = LogReader(shared.shards.only)
     worker = Drain(
-        LogReader(redis),
+        LogReader(shard),
         engine,
         batch=settings.drain_batch,
         linger_seconds=settings.drain_linger_seconds,
@@ -100,7 +101,7 @@ def run_drain(stopping: Callable[[], bool]) -> None:
     try:
         if worker.run_through_outages(OUTAGE_SECONDS):
             alive(worker.stats)
-            hand_over(redis)
+            hand_over(shard)
     except RedisError as error:
         log.warning("the drain ends: the connection to Redis was lost (%s)", type(error).__name__)
     finally:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 
 from app.bootstrap import build_container
 from app.bootstrap.before_send import make_before_send
 from app.config import Settings
 from app.container import Container
 from app.message_log.append import Append, AppendLimits
+from app.message_log.shards import Shard
 from app.services.messaging.before_send import BeforeSend
 from app.services.messaging.worker_changes import WorkerChanges
 from app.task_queue import wake_drain
@@ -39,22 +40,22 @@ def before_send() -> BeforeSend | None:
 
 def worker_changes(shared: Container) -> WorkerChanges:
     """Returns the way for tasks to write changes of messages and groups to the log."""
-    return WorkerChanges(shared.redis, shared.engine, _appends(shared, "change"))
+    return WorkerChanges(shared.shards, shared.engine, partial(_append, shared, "change"))
 
 
 def worker_appends(shared: Container) -> WorkerChanges:
     """Returns the way for tasks to send messages."""
-    return WorkerChanges(shared.redis, shared.engine, _appends(shared, "append"))
+    return WorkerChanges(shared.shards, shared.engine, partial(_append, shared, "append"))
 
 
-def _appends(shared: Container, name: str) -> Append:
+def _append(shared: Container, name: str, shard: Shard) -> Append:
     settings = shared.settings
     return Append(
-        shared.redis,
+        shard,
         process_name(),
         AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
         name=name,
-        connect=lambda: shared.redis,
+        connect=lambda: shard.redis,
         saw_epoch=lambda _number: None,
         wake=wake_drain,
     )

@@ -36,5 +36,9 @@ def show() -> Response:
 def _blocks() -> Blocks:
     container, reading = current_container(), current_gateway().reading
     return Blocks(
-        engine=container.engine, redis=container.redis, requests=reading.requests, hydrate=reading.cache.hydrate
+        engine=container.engine,
+        redis=container.redis,
+        shards=container.shards,
+        requests=reading.requests,
+        hydrate=reading.cache.hydrate,
     )

@@ -43,4 +43,4 @@ def sent_answer(sender_id: int, command: SendMessage, ack: dict[str, Any] | None
     if ack is not None:
         return ack
     directs = current_gateway().reading.directs
-    return accepted_message(sender_id, command, redis=current_container().redis, directs=directs)
+    return accepted_message(sender_id, command, shards=current_container().shards, directs=directs)

@@ -55,7 +55,7 @@ def _new_upload(user_id: int) -> Upload:
 
 def _memberships() -> ReadMemberships:
     container = current_container()
-    return partial(memberships_now, engine=container.engine, redis=container.redis)
+    return partial(memberships_now, engine=container.engine, shards=container.shards)
 
 
 def _read_into(started: Upload, counters: Counter[str]) -> None:

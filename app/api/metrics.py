@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from app.container import current_container
 from app.core.errors import Unauthorized
+from app.message_log.shards import Shards
 from app.services.metrics.collect_metrics import render
 from app.services.metrics.metrics_snapshot import Snapshot
 from app.services.metrics.publish_metrics import LogState, read_log, read_published
@@ -26,15 +27,15 @@ def metrics() -> Response:
     """If Redis does not answer, returns this process's own metrics and ``parley_redis_up 0``."""
     container = current_container()
     check_token(container.settings.metrics_token)
-    processes, log_state = read_snapshots(container.redis)
+    processes, log_state = read_snapshots(container.redis, container.shards)
     if container.gateway is not None:
         processes[container.gateway.process] = container.gateway.metrics_snapshot()  # fresher than the published one
     return Response(render(processes, log_state), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def read_snapshots(redis: Redis) -> tuple[dict[str, Snapshot], LogState | None]:
+def read_snapshots(redis: Redis, shards: Shards) -> tuple[dict[str, Snapshot], LogState | None]:
     try:
-        return read_published(redis), read_log(redis)
+        return read_published(redis), read_log(shards)
     except RedisError as error:
         log.warning("only the metrics of this process: Redis does not answer (%s)", type(error).__name__)
         return {}, None

@@ -12,6 +12,7 @@ from app.container import Container
 from app.fanout.revocation import RevokedSessions
 from app.fanout.suspension import NO_END, ShadowedUsers, SuspendedUsers
 from app.message_log import keys
+from app.message_log.shards import Shards
 from app.policy import load_policy
 from app.push.registry import ProviderContext, PushRegistry
 from app.redis_connections import connect_redis
@@ -60,6 +61,7 @@ def build_container(settings: Settings) -> Container:
         engine=engine,
         store_reads=_store_reads(settings, engine),
         redis=client,
+        shards=Shards([client]),
         revoked=revoked,
         directory=Directory(engine=engine, redis=client, mode=settings.directory),
         policy=PolicyChecks(load_policy(), engine),
@@ -109,6 +111,7 @@ def build_web_container(settings: Settings) -> Container:
         engine=container.engine,
         store_reads=container.store_reads,
         redis=container.redis,
+        shards=container.shards,
         revoked=container.revoked,
         suspended=container.suspensions.suspended,
         shadowed=container.suspensions.shadowed,

@@ -43,6 +43,7 @@ class GatewayBuilder(ServicesBuilder):
         gateway = Gateway(
             gateway_id=self._id,
             redis=self._redis,
+            shards=self._shards,
             sessions=self._sessions,
             streams=self._streams,
             messaging=self._messaging,
@@ -69,7 +70,7 @@ class GatewayBuilder(ServicesBuilder):
     def _build_sessions(self) -> None:
         settings = self._settings
         presence_changes = PresenceChanges(
-            self._redis, self._id, saw_epoch=self._epochs.saw, joins_per_minute=settings.joins_per_minute
+            self._shards.only, self._id, saw_epoch=self._epochs.saw, joins_per_minute=settings.joins_per_minute
         )
         self._presence = PresenceRegistry(presence_changes, recover=self._epochs.renew)
         self._sessions = SessionRegistry(
@@ -84,7 +85,7 @@ class GatewayBuilder(ServicesBuilder):
             epoch=self._epoch,
             replay=Replay(
                 engine=self._engine,
-                redis=self._redis,
+                shards=self._shards,
                 directs=self._directs,
                 epoch=self._epoch,
                 requests=self._waiting_requests,
@@ -113,7 +114,7 @@ class GatewayBuilder(ServicesBuilder):
         )
         self._epochs.on_lost(self._redis_lost_its_history)
         self._heartbeat = Heartbeat(
-            redis=self._redis,
+            shard=self._shards.only,
             gateway_id=self._id,
             epochs=self._epochs,
             sessions=self._sessions,
@@ -136,7 +137,7 @@ class GatewayBuilder(ServicesBuilder):
                 self._run_blocking(self._watches.register_all)
 
         self._listener = Listener(
-            redis,
+            self._shards.only.over(redis),
             self._id,
             dispatch=self._dispatch,
             saw_epoch=self._epochs.saw,
@@ -178,7 +179,7 @@ class GatewayBuilder(ServicesBuilder):
                 raise Unauthorized("The session was logged out.")
 
     def _reconcile(self) -> None:
-        self._confirmations.reconcile(self._redis, self._epoch.number, refusal)
+        self._confirmations.reconcile(self._shards.only, self._epoch.number, refusal)
 
     def _dispatch(self, epoch: int, items: list[Any]) -> None:
         if not self._epochs.is_over(epoch):
@@ -197,7 +198,7 @@ class GatewayBuilder(ServicesBuilder):
     def _reset_sessions(self) -> None:
         try:
             with redis_errors_as_overloaded():
-                version = last_version(self._redis)
+                version = last_version(self._shards.only)
         except Overloaded:
             self._sessions.turn_away()
             raise

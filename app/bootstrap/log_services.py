@@ -26,6 +26,7 @@ from app.message_log.append import Append, AppendLimits
 from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.history import History
+from app.message_log.shards import Shards
 from app.redis_batch import Batcher
 from app.redis_connections import one_connection
 from app.services.messaging.log_writer import LogWriter
@@ -56,6 +57,7 @@ class LogBuilder:
         engine: Engine,
         store_reads: StoreReads,
         redis: Redis,
+        shards: Shards,
         revoked: RevokedSessions,
         suspended: SuspendedUsers,
         shadowed: ShadowedUsers,
@@ -68,6 +70,7 @@ class LogBuilder:
         self._engine = engine
         self._store_reads = store_reads
         self._redis = redis
+        self._shards = shards
         self._revoked = revoked
         self._suspended = suspended
         self._shadowed = shadowed
@@ -90,7 +93,7 @@ class LogBuilder:
 
     def _build_log(self) -> None:
         self._epochs = EpochKeeper(
-            redis=self._redis,
+            shard=self._shards.only,
             engine=self._engine,
             current=self._epoch,
             revoked=self._revoked,
@@ -102,7 +105,7 @@ class LogBuilder:
         self._appends_to_streams = self._log_queue("stream")
         self._conversations = ConversationCache(
             engine=self._engine,
-            redis=self._redis,
+            shards=self._shards,
             directs=self._directs,
             run_blocking=self._run_blocking,
             present_epoch=self._epochs.present,
@@ -112,7 +115,7 @@ class LogBuilder:
     def _log_queue(self, name: str) -> Batcher:
         settings, history = self._settings, History(self._epochs.stored_version)
         script = Append(
-            self._redis,
+            self._shards.only,
             self._id,
             AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
             name=name,
@@ -142,7 +145,7 @@ class LogBuilder:
             log=self._log,
             receipts=ReceiptBatcher(changes=self._changes, confirmations=self._confirmations, call_later=call_later),
             confirmations=self._confirmations,
-            members=MemberChecks(redis=self._redis, run_blocking=self._run_blocking),
+            members=MemberChecks(shards=self._shards, run_blocking=self._run_blocking),
             is_shadowed=self._shadowed.knows,
             rate=self._rates.marks,
             call_later=call_later,

@@ -25,7 +25,7 @@ from app.store.unread import UnreadRequest
 
 class ReadingBuilder(LogBuilder):
     def _build_reading(self) -> None:
-        stores: Any = {"engine": self._engine, "redis": self._redis}
+        stores: Any = {"engine": self._engine, "shards": self._shards}
         wait_until_stored = stored_waiter(self._confirmations, self._settings.ack_wait_seconds)
         # All clients return at once after a deploy: their reads of Postgres are batched.
         self._unread_counts = self._read_queue("unread counts", partial(count_unread, **stores))
@@ -41,7 +41,7 @@ class ReadingBuilder(LogBuilder):
         conversations = ConversationReader(
             **stores, store_reads=self._store_reads, directs=self._directs, wait_until_stored=wait_until_stored
         )
-        self._waiting_requests = WaitingRequests(**stores, conversations=self._conversations)
+        self._waiting_requests = WaitingRequests(**stores, redis=self._redis, conversations=self._conversations)
         self._reading = Reading(
             directs=self._directs,
             cache=self._conversations,
@@ -58,13 +58,17 @@ class ReadingBuilder(LogBuilder):
             ),
             media=ConversationMedia(
                 store_reads=self._store_reads,
-                redis=self._redis,
+                shards=self._shards,
                 directs=self._directs,
                 wait_until_stored=wait_until_stored,
             ),
             requests=self._waiting_requests,
             presence=PresenceReader(
-                **stores, hub=self._hub, directory=self._directory, register=self._watches.register
+                engine=self._engine,
+                redis=self._redis,
+                hub=self._hub,
+                directory=self._directory,
+                register=self._watches.register,
             ),
             fetch_unread=lambda user_id, conversation_id, limit: self._unread_messages.run(
                 UnreadRequest(user_id, conversation_id, limit)

@@ -34,7 +34,9 @@ class ServicesBuilder(ReadingBuilder):
     def _build_messaging(self) -> None:
         settings = self._settings
         self._stored_ids = self._read_queue("ids", partial(find_stored_ids, engine=self._engine))
-        self._mentions = MentionFinder(engine=self._engine, redis=self._redis, conversations=self._conversations)
+        self._mentions = MentionFinder(
+            engine=self._engine, redis=self._redis, shards=self._shards, conversations=self._conversations
+        )
         shadow: Any = {"is_shadowed": self._shadowed.knows}
         self._submitter = ChangeSubmitter(log=self._log, confirmations=self._confirmations, **shadow)
         ways: Any = {"log": self._log, "run_blocking": self._run_blocking, **shadow}
@@ -77,12 +79,12 @@ class ServicesBuilder(ReadingBuilder):
 
         return StreamEnder(
             engine=self._engine,
-            redis=self._redis,
+            shards=self._shards,
             messages=self._reading.messages,
             close=self._appends_to_streams.run,
             add_mentions=add_mentions,
             is_shadowed=self._shadowed.knows,
-            judge=StreamJudge(self._hook.edits, self._redis),
+            judge=StreamJudge(self._hook.edits, self._shards),
             carry_out=self._carry_out,
         )
 
@@ -90,13 +92,13 @@ class ServicesBuilder(ReadingBuilder):
         check_write = self._policy.check_write_if_any
         if check_write is None:
             return None
-        return AppendChecks(check_write=check_write, redis=self._redis, run_blocking=self._run_blocking)
+        return AppendChecks(check_write=check_write, shards=self._shards, run_blocking=self._run_blocking)
 
     def _build_membership(self) -> None:
-        parts: dict[str, Any] = {"engine": self._engine, "redis": self._redis, "conversations": self._conversations}
+        parts: dict[str, Any] = {"engine": self._engine, "shards": self._shards, "conversations": self._conversations}
         max_members = self._settings.max_group_members
         self._requests = Requests(
-            engine=self._engine, redis=self._redis, waiting=self._waiting_requests, max_members=max_members
+            engine=self._engine, shards=self._shards, waiting=self._waiting_requests, max_members=max_members
         )
         self._invites = Invites(
             **parts,
@@ -135,7 +137,7 @@ class ServicesBuilder(ReadingBuilder):
             confirmations=self._confirmations,
             references=ReferenceFinder(engine=self._engine, mentions=self._mentions, messages=self._reading.messages),
             find_stored=self._stored_ids.run,
-            repeated=RepeatedSends(engine=self._engine, redis=self._redis),
+            repeated=RepeatedSends(engine=self._engine, shards=self._shards),
             check_write=self._policy.check_write_if_any,
             before_send=self._hook.queue,
             open_direct=self._open_direct,

@@ -34,7 +34,7 @@ def in_use(redis: Redis, user_ids: Iterable[int]) -> list[tuple[int, str]]:
     if not ids:
         return []
     with redis.pipeline(transaction=False) as pipe:
-        pipe.hmget(keys.ONLINE, ids)
+        pipe.hmget(keys.FIRST.online, ids)
         for user_id in ids:
             pipe.hkeys(keys.devices(user_id))
         places, *fields = pipe.execute()

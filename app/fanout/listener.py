@@ -19,6 +19,7 @@ from redis.exceptions import RedisError, TimeoutError
 from app.core.kinds import LOGGED, Kind
 from app.core.records import unpack
 from app.message_log import keys
+from app.message_log.shards import Shard
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ QUIET_SECONDS = 5.0
 class Listener:
     def __init__(
         self,
-        redis: Redis,
+        shard: Shard,
         gateway: str,
         *,
         dispatch: Callable[[int, list[Any]], None],
@@ -40,8 +41,8 @@ class Listener:
         suspended: Callable[[int, int], None] = lambda _user_id, _end: None,
         resubscribed: Callable[[], None],
     ) -> None:
-        self._redis = redis
-        self._channels = (keys.gateway_channel(gateway), keys.ALL, keys.ROSTERS, keys.WATCHING)
+        self._shard = shard
+        self._channels = (shard.keys.gateway_channel(gateway), keys.ALL, shard.keys.rosters, keys.WATCHING)
         self._dispatch = dispatch
         self._compare = compare
         self._saw_epoch = saw_epoch
@@ -75,13 +76,13 @@ class Listener:
             pause = min(pause * 2, 1.0)
 
     def _listen(self) -> None:
-        pubsub = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        pubsub = self._shard.redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         try:
             pubsub.subscribe(*self._channels)
             connection = pubsub.connection
             for _ in self._channels:
                 connection.read_response(timeout=QUIET_SECONDS, push_request=True)
-            self._compare(self._redis)  # before anything that this subscription brings is seen
+            self._compare(self._shard.redis)  # before anything that this subscription brings is seen
             self.subscriptions += 1
             self.subscribed.set()
             self._resubscribed()

@@ -12,6 +12,7 @@ from redis import Redis
 from app.core.errors import RateLimited
 from app.core.records import pack, unpack
 from app.message_log import keys
+from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
 from app.redis_scripts import script, source
 
@@ -39,29 +40,30 @@ class PresenceChanges:
     """
 
     def __init__(
-        self, redis: Redis, gateway: str, *, saw_epoch: Callable[[int], None], joins_per_minute: int = 0
+        self, shard: Shard, gateway: str, *, saw_epoch: Callable[[int], None], joins_per_minute: int = 0
     ) -> None:
         buckets = source("app.message_log", "token_bucket")
-        self._script = script(redis, "app.fanout", "presence", after="watches announce counts", constants=buckets)
+        self._script = script(shard.redis, "app.fanout", "presence", after="watches announce counts", constants=buckets)
         self._gateway = gateway
         self._saw_epoch = saw_epoch
         self._bucket = (MINUTE_US // joins_per_minute if joins_per_minute else 0, joins_per_minute)
+        self._prefix = shard.keys.prefix
         self._keys = [
-            keys.EPOCH,
-            keys.VERSION,
-            keys.ONLINE,
-            keys.gateway_users(gateway),
+            shard.keys.epoch,
+            shard.keys.version,
+            shard.keys.online,
+            shard.keys.gateway_users(gateway),
             keys.ALL,
             keys.SEEN,
-            keys.PLACES,
-            keys.gateway_channel(gateway),
+            shard.keys.places,
+            shard.keys.gateway_channel(gateway),
             keys.FED,
             keys.FED_PRESENCE,
         ]
 
     def __call__(self, operations: list[Operation]) -> list[Any]:
         answer = unpack(
-            self._script(keys=self._keys, args=[self._gateway, pack(operations), keys.PREFIX, *self._bucket])
+            self._script(keys=self._keys, args=[self._gateway, pack(operations), self._prefix, *self._bucket])
         )
         if answer[0] is False:
             raise EpochLostError
@@ -81,44 +83,51 @@ class Beat(NamedTuple):
     watched: int
 
 
-def send_heartbeat(redis: Redis, gateway: str, released: Sequence[int] = ()) -> Beat:
+def send_heartbeat(shard: Shard, gateway: str, released: Sequence[int] = ()) -> Beat:
     """Sends one heartbeat, ends the watches of ``released``, and removes dead gateways."""
     answer = unpack(
-        script(redis, "app.fanout", "beat", after="watches announce counts")(
+        script(shard.redis, "app.fanout", "beat", after="watches announce counts")(
             keys=[
-                keys.EPOCH,
-                keys.GATEWAYS,
-                keys.ONLINE,
+                shard.keys.epoch,
+                shard.keys.gateways,
+                shard.keys.online,
                 keys.ALL,
-                keys.gateway_users(gateway),
+                shard.keys.gateway_users(gateway),
                 keys.SEEN,
-                keys.PLACES,
+                shard.keys.places,
                 keys.FED,
                 keys.FED_PRESENCE,
                 keys.gateway_watches(gateway),
             ],
-            args=[keys.PREFIX, gateway, int(DEAD_AFTER_SECONDS * 1000), pack(released)],
+            args=[shard.keys.prefix, gateway, int(DEAD_AFTER_SECONDS * 1000), pack(released)],
         )
     )
     return Beat(answer[0] or None, *answer[1:])
 
 
-def ask_for_rosters(redis: Redis, gateway: str) -> bool:
+def ask_for_rosters(shard: Shard, gateway: str) -> bool:
     """Has Redis publish all rosters of this gateway to its channel. Returns False if Redis has no epoch."""
-    names = [keys.EPOCH, keys.gateway_users(gateway), keys.gateway_channel(gateway), keys.PLACES]
-    return bool(script(redis, "app.fanout", "rosters", after="counts")(keys=names, args=[keys.PREFIX]))
+    names = [
+        shard.keys.epoch,
+        shard.keys.gateway_users(gateway),
+        shard.keys.gateway_channel(gateway),
+        shard.keys.places,
+    ]
+    return bool(script(shard.redis, "app.fanout", "rosters", after="counts")(keys=names, args=[shard.keys.prefix]))
 
 
-def sign_off(redis: Redis, gateway: str) -> None:
+def sign_off(shard: Shard, gateway: str) -> None:
     """Removes this gateway and its watches, so that nobody waits for its heartbeat to expire."""
-    script(redis, "app.fanout", "sign_off", after="watches")(keys=[keys.GATEWAYS], args=[keys.PREFIX, gateway])
+    script(shard.redis, "app.fanout", "sign_off", after="watches")(
+        keys=[shard.keys.gateways], args=[shard.keys.prefix, gateway]
+    )
 
 
 def online_among(redis: Redis, user_ids: Sequence[int]) -> list[int]:
     """Returns those of the users who have a session at any gateway."""
     if not user_ids:
         return []
-    where = redis.hmget(keys.ONLINE, list(user_ids))
+    where = redis.hmget(keys.FIRST.online, list(user_ids))
     return [user for user, place in zip(user_ids, where, strict=True) if place]
 
 
@@ -127,7 +136,7 @@ def online(redis: Redis, user_ids: Iterable[int]) -> dict[int, tuple[bool, int |
     ids = list(user_ids)
     if not ids:
         return {}
-    where = redis.hmget(keys.ONLINE, ids)
+    where = redis.hmget(keys.FIRST.online, ids)
     seen = redis.hmget(keys.SEEN, ids)
     return {
         user: (bool(place), int(moment) if moment else None)

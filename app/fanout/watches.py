@@ -16,7 +16,7 @@ AT_ONCE = 1000  # users in one call, which occupies Redis for about a millisecon
 def register_watches(redis: Redis, gateway: str, user_ids: Sequence[int]) -> dict[int, State]:
     """Returns the states of the users. Their later changes are published to the gateway. Raises RedisError."""
     watch = script(redis, "app.fanout", "watch")
-    names = [keys.WATCHED, keys.gateway_watches(gateway), keys.ONLINE, keys.SEEN]
+    names = [keys.WATCHED, keys.gateway_watches(gateway), keys.FIRST.online, keys.SEEN]
     states: dict[int, State] = {}
     for first in range(0, len(user_ids), AT_ONCE):
         users = user_ids[first : first + AT_ONCE]

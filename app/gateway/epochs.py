@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
@@ -15,6 +14,7 @@ from app.fanout.revocation import RevokedSessions
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch, EpochBeginsError, begin_epoch, read_epoch
 from app.message_log.history import History
+from app.message_log.shards import Shard
 from app.redis_calls import redis_errors_as_overloaded
 from app.store.engine import reading
 from app.store.epochs import greatest_version, next_epoch
@@ -28,13 +28,13 @@ class EpochKeeper:
     def __init__(
         self,
         *,
-        redis: Redis,
+        shard: Shard,
         engine: Engine,
         current: CurrentEpoch,
         revoked: RevokedSessions,
         run_blocking: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._redis = redis
+        self._shard = shard
         self._engine = engine
         self._current = current
         self._revoked = revoked
@@ -69,7 +69,7 @@ class EpochKeeper:
     def learn_start(self) -> None:
         """Reads when the epoch truly began. Until then, ids are checked as if it began now. May block."""
         with redis_errors_as_overloaded():
-            epoch = read_epoch(self._redis)
+            epoch = read_epoch(self._shard)
         if epoch is not None and epoch.number == self._current.number:
             self._current.adopt(epoch)
 
@@ -77,7 +77,7 @@ class EpochKeeper:
         """Returns the epoch that Redis is in now, after beginning one if Redis has none. May block. Raises Overloaded,
         RedisError.
         """
-        epoch = read_epoch(self._redis)
+        epoch = read_epoch(self._shard)
         if epoch is None:
             self.renew()
         else:
@@ -87,7 +87,7 @@ class EpochKeeper:
     def compare(self) -> None:
         """Begins an epoch if Redis has none, or is behind what Postgres has. May block."""
         try:
-            if read_epoch(self._redis) is None or History(self.stored_version).is_behind(self._redis):
+            if read_epoch(self._shard) is None or History(self.stored_version).is_behind(self._shard.redis):
                 self.renew()
         except EpochBeginsError:
             pass  # from Postgres, so there is nothing to compare
@@ -101,6 +101,6 @@ class EpochKeeper:
 
     def renew(self) -> None:
         """Begins an epoch: Redis has none. May block. Raises Overloaded if Postgres does not answer, and RedisError."""
-        epoch = begin_epoch(self._redis, lambda: next_epoch(self._engine))
+        epoch = begin_epoch(self._shard, lambda: next_epoch(self._engine))
         self._revoked.load(from_store=True)
         self.saw(epoch.number)

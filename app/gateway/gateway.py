@@ -23,6 +23,7 @@ from app.gateway.streams import Streams
 from app.gateway.timers import Timers
 from app.message_log.append import Append
 from app.message_log.confirmations import Confirmations
+from app.message_log.shards import Shards
 from app.redis_batch import Batcher
 from app.services.groups.add_members import MemberAdder
 from app.services.groups.invites import Invites
@@ -97,6 +98,7 @@ class Gateway:
         *,
         gateway_id: str,
         redis: Redis,
+        shards: Shards,
         sessions: SessionRegistry,
         streams: Streams,
         messaging: Messaging,
@@ -116,6 +118,7 @@ class Gateway:
     ) -> None:
         self.id = gateway_id
         self._redis = redis
+        self._shards = shards
         self.sessions = sessions
         self.streams = streams
         self.messaging = messaging
@@ -177,7 +180,8 @@ class Gateway:
             gevent.sleep(0.02)
         try:
             self.publish_metrics()  # the last counts, and that no session is left
-            sign_off(self._redis, self.id)
+            for shard in self._shards:
+                sign_off(shard, self.id)
         except RedisError as error:
             log.warning("the gateway is not signed off: %s", type(error).__name__)
 

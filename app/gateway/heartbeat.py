@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from app.core.errors import Overloaded
@@ -15,6 +14,7 @@ from app.fanout.presence import ask_for_rosters, send_heartbeat
 from app.gateway.epochs import EpochKeeper
 from app.gateway.sessions import SessionRegistry
 from app.gateway.watch_registry import WatchRegistry
+from app.message_log.shards import Shard
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,13 @@ class Heartbeat:
     def __init__(
         self,
         *,
-        redis: Redis,
+        shard: Shard,
         gateway_id: str,
         epochs: EpochKeeper,
         sessions: SessionRegistry,
         watches: WatchRegistry,
     ) -> None:
-        self._redis = redis
+        self._shard = shard
         self._gateway_id = gateway_id
         self._epochs = epochs
         self._sessions = sessions
@@ -44,7 +44,7 @@ class Heartbeat:
         """May block. Raises RedisError, Overloaded."""
         confirmed = self._sessions.presence.confirmed_count()
         with self._watches.releasing() as (released, expected):
-            found = send_heartbeat(self._redis, self._gateway_id, released)
+            found = send_heartbeat(self._shard, self._gateway_id, released)
         if found.epoch is None:
             self._epochs.renew()
             return
@@ -59,7 +59,7 @@ class Heartbeat:
         """Asks for all rosters if notices may have been lost. May block."""
         try:
             if not self._hub.rosters.complete:
-                ask_for_rosters(self._redis, self._gateway_id)
+                ask_for_rosters(self._shard, self._gateway_id)
         except RedisError as error:
             log.warning("rosters: Redis does not answer (%s); the next heartbeat asks again", type(error).__name__)
 

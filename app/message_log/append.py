@@ -16,6 +16,7 @@ from redis import Redis
 from app.core.kinds import PRIVATE, Kind
 from app.core.records import pack, unpack
 from app.message_log import keys
+from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
 from app.redis_scripts import script
 
@@ -105,7 +106,7 @@ class Append:
 
     def __init__(
         self,
-        redis: Redis,
+        shard: Shard,
         gateway: str,
         limits: AppendLimits,
         *,
@@ -116,14 +117,22 @@ class Append:
         wake: Callable[[], None],
     ) -> None:
         constants = KIND_CONSTANTS + (PRIVATE_CONSTANT if name == "change" else "")  # a table costs time in each call
-        self._script = script(redis, "app.message_log", name, after="log large", constants=constants)
+        self._script = script(shard.redis, "app.message_log", name, after="log large", constants=constants)
         self._connect = connect
         self._client: Redis | None = None
         self._saw_epoch = saw_epoch
         self._saw_version = saw_version
         self._wake = wake
         self._gateway = gateway
-        self._keys = [keys.EPOCH, keys.VERSION, keys.LOG, keys.LOG_STATE, keys.ONLINE, keys.LEASE]
+        self._prefix = shard.keys.prefix
+        self._keys = [
+            shard.keys.epoch,
+            shard.keys.version,
+            shard.keys.log,
+            shard.keys.log_state,
+            shard.keys.online,
+            shard.keys.lease,
+        ]
         self._limits = (limits.max_records, limits.max_bytes, limits.dedupe_seconds, keys.CONVERSATION_SECONDS)
 
     def connect(self) -> None:
@@ -155,7 +164,7 @@ class Append:
             ends.append(pack((user_id, message_id, body, session_id, gateway))[1:])
         if self._client is None:
             self._client = self._connect()
-        arguments: list[str | int | bytes] = [keys.PREFIX, *self._limits, pack(heads), *ends, looked_up]
+        arguments: list[str | int | bytes] = [self._prefix, *self._limits, pack(heads), *ends, looked_up]
         answer = unpack(self._script(keys=self._keys, args=arguments, client=self._client))
         if answer[0] is False:
             raise EpochLostError

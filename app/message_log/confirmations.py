@@ -14,10 +14,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from redis import Redis
-
 from app.core.errors import Overloaded, ParleyError
-from app.message_log import keys
+from app.message_log.shards import Shard
 
 Confirmed = Callable[[ParleyError | None], None]
 
@@ -69,7 +67,7 @@ class Confirmations:
             for wait in row:
                 wait.confirmed(Overloaded("The message may not have been stored: send it again.", retry_after=1.0))
 
-    def reconcile(self, redis: Redis, epoch: int, refusal: Callable[[str], ParleyError]) -> None:
+    def reconcile(self, shard: Shard, epoch: int, refusal: Callable[[str], ParleyError]) -> None:
         """Settles waits of over a second by what Redis has, and drops early notices that nothing waited for.
 
         ``refusal`` turns the reason for a rejection into an error. If Redis is in another epoch, its "stored up to"
@@ -80,21 +78,21 @@ class Confirmations:
         old = [v for v, waits in self._waits.items() if now - waits[0].since > RECONCILE_AFTER_SECONDS]
         if not old:
             return
-        stored = stored_version(redis, epoch)
+        stored = stored_version(shard, epoch)
         passed = [version for version in old if version <= stored]
-        reasons = redis.mget([keys.refused(version) for version in passed]) if passed else []
+        reasons = shard.redis.mget([shard.keys.refused(version) for version in passed]) if passed else []
         for version, reason in zip(passed, reasons, strict=True):
             self.settle([version], refusal(reason.decode()) if isinstance(reason, bytes) else None)
 
 
-def stored_version(redis: Redis, epoch: int) -> int:
+def stored_version(shard: Shard, epoch: int) -> int:
     """Returns the version up to which all records are in Postgres or rejected (the log is drained in order).
 
     Returns 0 if Redis is in another epoch.
     """
-    pipe = redis.pipeline(transaction=True)
-    pipe.get(keys.EPOCH)
-    pipe.hget(keys.LOG_STATE, "stored")
+    pipe = shard.redis.pipeline(transaction=True)
+    pipe.get(shard.keys.epoch)
+    pipe.hget(shard.keys.log_state, "stored")
     present, stored = pipe.execute()
     in_epoch = isinstance(present, bytes) and present.startswith(b"%d:" % epoch)
     return int(stored) if in_epoch and isinstance(stored, bytes) else 0

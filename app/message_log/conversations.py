@@ -6,10 +6,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from redis import Redis
-
 from app.core.records import Record, pack, unpack, unpack_record
 from app.message_log import keys
+from app.message_log.shards import Shard, Shards
 from app.redis_scripts import script
 
 # As in lua/log.lua and lua/large.lua.
@@ -124,12 +123,12 @@ class GroupNow(NamedTuple):
     last_seq: int
 
 
-def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
+def hydrate(shard: Shard, epoch: int, state: ConversationState) -> bool:
     """Writes a conversation to Redis unless it is there. Returns False if ``epoch`` is over: read Postgres again."""
     is_large = len(state.members) > LARGE
-    loading = (keys.loading(secrets.token_hex(8), "c"), keys.loading(secrets.token_hex(8), "cm"))
+    loading = (shard.keys.loading(secrets.token_hex(8), "c"), shard.keys.loading(secrets.token_hex(8), "cm"))
     if is_large:
-        _load_members(redis, state, loading)
+        _load_members(shard, state, loading)
     marks = [(user, delivered, read) for user, _, delivered, read in state.members if delivered or read]
     fields = {
         "k": state.kind,
@@ -144,8 +143,15 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     }
     flat: list[Any] = [part for field in fields.items() for part in field]
     id_ = state.id
-    names = [keys.EPOCH, keys.conversation(id_), keys.routes(id_), keys.members(id_), keys.counts(id_), *loading]
-    answer = script(redis, "app.message_log", "hydrate")(
+    names = [
+        shard.keys.epoch,
+        shard.keys.conversation(id_),
+        shard.keys.routes(id_),
+        shard.keys.members(id_),
+        shard.keys.counts(id_),
+        *loading,
+    ]
+    answer = script(shard.redis, "app.message_log", "hydrate")(
         keys=names,
         args=[
             epoch,
@@ -160,13 +166,13 @@ def hydrate(redis: Redis, epoch: int, state: ConversationState) -> bool:
     return bool(answer)
 
 
-def _load_members(redis: Redis, state: ConversationState, loading: tuple[str, str]) -> None:
-    load = script(redis, "app.message_log", "load_members")
+def _load_members(shard: Shard, state: ConversationState, loading: tuple[str, str]) -> None:
+    load = script(shard.redis, "app.message_log", "load_members")
     unread = set(state.marked_unread)
     rows = [(user, delivered, read, int(user in unread)) for user, _, delivered, read in state.members]
     for first in range(0, len(rows), LOADED_AT_ONCE):
         some = pack(rows[first : first + LOADED_AT_ONCE])
-        load(keys=loading, args=[keys.PREFIX, state.id, keys.LARGE_GROUPS_SECONDS, keys.LOADING_SECONDS, some])
+        load(keys=loading, args=[shard.keys.prefix, state.id, keys.LARGE_GROUPS_SECONDS, keys.LOADING_SECONDS, some])
 
 
 def _pack_members(members: list[int]) -> bytes:
@@ -178,13 +184,14 @@ def _pack_members(members: list[int]) -> bytes:
     return header + b"".join(pack(user) for user in listed)
 
 
-def mark_sent(redis: Redis, messages: Sequence[SentMessage], *, seconds: int) -> None:
+def mark_sent(shards: Shards, messages: Sequence[SentMessage], *, seconds: int) -> None:
     """Writes the dedupe marks of messages that did not come through the log and are in Postgres."""
-    pipeline = redis.pipeline(transaction=False)
-    for one in messages:
-        mark = f"{one.seq}:{one.version}:{one.sent_ms}:{one.sender_id}"
-        pipeline.set(keys.dedupe_mark(one.conversation_id, one.id), mark, ex=seconds, nx=True)
-    if messages:
+    for shard, conversation_ids in shards.parts({one.conversation_id for one in messages}):
+        pipeline = shard.redis.pipeline(transaction=False)
+        for one in messages:
+            if one.conversation_id in conversation_ids:
+                mark = f"{one.seq}:{one.version}:{one.sent_ms}:{one.sender_id}"
+                pipeline.set(shard.keys.dedupe_mark(one.conversation_id, one.id), mark, ex=seconds, nx=True)
         pipeline.execute()
 
 
@@ -195,27 +202,27 @@ class Mark(NamedTuple):
     sender_id: int
 
 
-def read_mark(redis: Redis, conversation_id: int, message_id: str) -> Mark | None:
+def read_mark(shard: Shard, conversation_id: int, message_id: str) -> Mark | None:
     """Returns the dedupe mark of a message, or None."""
-    mark: Any = redis.get(keys.dedupe_mark(conversation_id, message_id))
+    mark: Any = shard.redis.get(shard.keys.dedupe_mark(conversation_id, message_id))
     return None if mark is None else Mark(*map(int, mark.split(b":")))
 
 
-def set_blockers(redis: Redis, conversation_id: int, blockers: list[int]) -> bool:
+def set_blockers(shard: Shard, conversation_id: int, blockers: list[int]) -> bool:
     """Sets who cannot write in a direct conversation. Returns False, and does nothing, if Redis does not have it."""
-    write = script(redis, "app.message_log", "blockers")
-    return bool(write(keys=[keys.conversation(conversation_id)], args=[pack(blockers)]))
+    write = script(shard.redis, "app.message_log", "blockers")
+    return bool(write(keys=[shard.keys.conversation(conversation_id)], args=[pack(blockers)]))
 
 
-def is_in_redis(redis: Redis, conversation_id: int) -> bool:
-    return bool(redis.hexists(keys.conversation(conversation_id), "m"))
+def is_in_redis(shard: Shard, conversation_id: int) -> bool:
+    return bool(shard.redis.hexists(shard.keys.conversation(conversation_id), "m"))
 
 
-def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
+def read_tail(shard: Shard, conversation_ids: Iterable[int]) -> Tail:
     """Call this *before* reading Postgres: a record that is stored in between is then seen twice, never missed."""
-    arguments: list[str | int] = [keys.PREFIX, *conversation_ids]
-    names = [keys.LOG, keys.VERSION, keys.MEMBERSHIPS, keys.EPOCH, keys.STREAMS]
-    answer = script(redis, "app.message_log", "tail")(keys=names, args=arguments)
+    arguments: list[str | int] = [shard.keys.prefix, *conversation_ids]
+    names = [shard.keys.log, shard.keys.version, shard.keys.memberships, shard.keys.epoch, shard.keys.streams]
+    answer = script(shard.redis, "app.message_log", "tail")(keys=names, args=arguments)
     version, epoch, entries, changes, open_ = answer[:5]
     streams = [(int(c), int(seq)) for c, seqs in zip(open_[::2], open_[1::2], strict=True) for seq in seqs]
     records = [unpack_record(packed) for packed_list in answer[6::2] for packed in packed_list]
@@ -224,20 +231,20 @@ def read_tail(redis: Redis, conversation_ids: Iterable[int]) -> Tail:
     return Tail(records, int(version), memberships, not entries, epoch, streams)
 
 
-def group_now(redis: Redis, conversation_id: int, max_members: int = 100) -> GroupNow | None:
+def group_now(shard: Shard, conversation_id: int, max_members: int = 100) -> GroupNow | None:
     """Returns the group, with its members if there are at most ``max_members``. Returns None if Redis does not have
     it; Postgres then has all of it.
     """
-    key = keys.conversation(conversation_id)
-    found: list[Any] = redis.hmget(key, ["m", "o", "a", "i", "s"])
+    key = shard.keys.conversation(conversation_id)
+    found: list[Any] = shard.redis.hmget(key, ["m", "o", "a", "i", "s"])
     members, owners, admins, info, last_seq = found
     if members is None:
         return None
-    count = len(unpack(members)) or _count(redis, conversation_id)
+    count = len(unpack(members)) or _count(shard, conversation_id)
     shown = None
     if count <= max_members:
-        ids = unpack(members) or _all_members(redis, conversation_id)
-        marks: list[Any] = redis.hmget(key, [f"{mark}:{user}" for user in ids for mark in "dr"]) if ids else []
+        ids = unpack(members) or _all_members(shard, conversation_id)
+        marks: list[Any] = shard.redis.hmget(key, [f"{mark}:{user}" for user in ids for mark in "dr"]) if ids else []
         roles = {**dict.fromkeys(unpack(admins), "admin"), **dict.fromkeys(unpack(owners), "owner")}
         shown = [
             (user, roles.get(user, "member"), int(marks[2 * i] or 0), int(marks[2 * i + 1] or 0))
@@ -246,34 +253,34 @@ def group_now(redis: Redis, conversation_id: int, max_members: int = 100) -> Gro
     return GroupNow(dict(unpack(info)), count, shown, int(last_seq))
 
 
-def members_of(redis: Redis, conversation_id: int) -> frozenset[int] | None:
+def members_of(shard: Shard, conversation_id: int) -> frozenset[int] | None:
     """Returns None if Redis does not have the conversation."""
-    packed: Any = redis.hget(keys.conversation(conversation_id), "m")
-    return None if packed is None else frozenset(unpack(packed) or _all_members(redis, conversation_id))
+    packed: Any = shard.redis.hget(shard.keys.conversation(conversation_id), "m")
+    return None if packed is None else frozenset(unpack(packed) or _all_members(shard, conversation_id))
 
 
-def members_among(redis: Redis, conversation_id: int, users: Iterable[int]) -> frozenset[int] | None:
+def members_among(shard: Shard, conversation_id: int, users: Iterable[int]) -> frozenset[int] | None:
     """Returns those of the users who are members, or None if Redis does not have the conversation."""
-    packed: Any = redis.hget(keys.conversation(conversation_id), "m")
+    packed: Any = shard.redis.hget(shard.keys.conversation(conversation_id), "m")
     if packed is None:
         return None
     listed, wanted = unpack(packed), sorted(set(users))
     if listed:
         return frozenset(wanted) & frozenset(listed)
-    with redis.pipeline(transaction=False) as pipe:
+    with shard.redis.pipeline(transaction=False) as pipe:
         for user in wanted:
-            pipe.sismember(keys.members(conversation_id), str(user))
+            pipe.sismember(shard.keys.members(conversation_id), str(user))
         return frozenset(user for user, is_member in zip(wanted, pipe.execute(), strict=True) if is_member)
 
 
-def role_of(redis: Redis, conversation_id: int, user_id: int) -> str | None:
+def role_of(shard: Shard, conversation_id: int, user_id: int) -> str | None:
     """Returns None for a non-member, and if Redis does not have the conversation."""
-    found: list[Any] = redis.hmget(keys.conversation(conversation_id), ["m", "o", "a"])
+    found: list[Any] = shard.redis.hmget(shard.keys.conversation(conversation_id), ["m", "o", "a"])
     members, owners, admins = found
     if members is None:
         return None
     listed = unpack(members)
-    if user_id not in listed and (listed or not members_among(redis, conversation_id, [user_id])):
+    if user_id not in listed and (listed or not members_among(shard, conversation_id, [user_id])):
         return None
     if user_id in unpack(owners):
         return "owner"
@@ -283,10 +290,10 @@ def role_of(redis: Redis, conversation_id: int, user_id: int) -> str | None:
 # A conversation that lists no members in its hash is a very large one, or has none.
 
 
-def _count(redis: Redis, conversation_id: int) -> int:
-    return int(cast(Any, redis.scard(keys.members(conversation_id))))
+def _count(shard: Shard, conversation_id: int) -> int:
+    return int(cast(Any, shard.redis.scard(shard.keys.members(conversation_id))))
 
 
-def _all_members(redis: Redis, conversation_id: int) -> list[int]:
-    found: Any = redis.smembers(keys.members(conversation_id))
+def _all_members(shard: Shard, conversation_id: int) -> list[int]:
+    found: Any = shard.redis.smembers(shard.keys.members(conversation_id))
     return sorted(int(user) for user in found)

@@ -15,7 +15,8 @@ from typing import Any
 
 from redis import Redis
 
-from app.message_log import keys
+from app.message_log.keys import FIRST
+from app.message_log.shard_keys import ShardKeys
 from app.redis_scripts import script
 
 log = logging.getLogger(__name__)
@@ -24,14 +25,15 @@ log = logging.getLogger(__name__)
 class History:
     """The latest epoch that one connection has shown, the greatest version of it, and the run of the server.
 
-    Each connection needs its own: they reconnect at different times, so one may still be in the run before.
-    ``stored_version`` returns the greatest version in Postgres.
+    Each connection to a shard needs its own: connections reconnect at different times, so one may still be in
+    the run before. ``stored_version`` returns the greatest version in Postgres.
     """
 
-    __slots__ = ("_compared", "_stored_version", "epoch", "run", "version")
+    __slots__ = ("_compared", "_keys", "_stored_version", "epoch", "run", "version")
 
-    def __init__(self, stored_version: Callable[[], int]) -> None:
+    def __init__(self, stored_version: Callable[[], int], keys: ShardKeys = FIRST) -> None:
         self._stored_version = stored_version
+        self._keys = keys
         self._compared = False
         self.epoch = 0
         self.version = 0
@@ -52,7 +54,7 @@ class History:
         """
         stored_version = 0 if self._compared else self._stored_version()
         answer: Any = script(redis, "app.message_log", "compare")(
-            keys=[keys.EPOCH, keys.VERSION, keys.RUNS],
+            keys=[self._keys.epoch, self._keys.version, self._keys.runs],
             args=[self.epoch, self.version, self.run, stored_version],
             client=redis,
         )

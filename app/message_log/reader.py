@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
-from redis import Redis
-
 from app.core.kinds import Kind
 from app.core.records import Record, pack, unpack_record, unpack_records
 from app.message_log import keys
+from app.message_log.shards import Shard
 from app.redis_scripts import script
 
 ATTEMPTS_SECONDS = 3600
@@ -35,22 +34,22 @@ def count_records(entries: list[Entry]) -> int:
 class LogReader:
     """Reads the log from its head. Everything in it is unstored, so there is no consumer position to lose."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, shard: Shard) -> None:
         """The socket timeout of ``redis`` must be longer than any blocking read."""
-        self._redis = redis
-        self._stored = script(redis, "app.message_log", "stored")
-        self._renew = script(redis, "app.message_log", "renew")
-        self._release = script(redis, "app.message_log", "release")
-        self._raise = script(redis, "app.message_log", "raise")
-        self._lost = script(redis, "app.message_log", "lost")
+        self._redis, self._keys = shard.redis, shard.keys
+        self._stored = script(shard.redis, "app.message_log", "stored")
+        self._renew = script(shard.redis, "app.message_log", "renew")
+        self._release = script(shard.redis, "app.message_log", "release")
+        self._raise = script(shard.redis, "app.message_log", "raise")
+        self._lost = script(shard.redis, "app.message_log", "lost")
 
     def renew(self, token: str, seconds: float, *, take: bool = True) -> bool:
         """Renews the lease, or takes it if nobody holds it and ``take`` is set. Returns whether this drain holds it."""
-        return bool(self._renew(keys=[keys.LEASE], args=[token, int(seconds * 1000), "1" if take else "0"]))
+        return bool(self._renew(keys=[self._keys.lease], args=[token, int(seconds * 1000), "1" if take else "0"]))
 
     def release(self, token: str, *, force: bool = False) -> bool:
         """Releases the lease if the log is empty or ``force`` is set. Returns False if the drain must continue."""
-        return int(self._release(keys=[keys.LEASE, keys.LOG], args=[token, "1" if force else "0"])) != 0
+        return int(self._release(keys=[self._keys.lease, self._keys.log], args=[token, "1" if force else "0"])) != 0
 
     def take(self, count: int, milliseconds: int, max_records: int = NO_LIMIT) -> tuple[int | None, list[Entry]]:
         """Returns the oldest entries and their epoch (None if Redis lost its data): at most ``count`` entries, and no
@@ -58,7 +57,7 @@ class LogReader:
 
         Waits up to ``milliseconds`` for the first entry; 0 means not at all.
         """
-        rows = _rows_of(self._redis.xread({keys.LOG: "0"}, count=count, block=milliseconds or None))
+        rows = _rows_of(self._redis.xread({self._keys.log: "0"}, count=count, block=milliseconds or None))
         entries = self._entries(rows, max_records)
         epoch = next((entry.epoch for entry in entries if entry.epoch is not None), None)
         if epoch is None:
@@ -76,23 +75,23 @@ class LogReader:
         return entries
 
     def _epoch(self) -> int | None:
-        value = self._redis.get(keys.EPOCH)
+        value = self._redis.get(self._keys.epoch)
         return int(value.split(b":")[0]) if isinstance(value, bytes) else None
 
     def count_attempt(self, head: bytes) -> int:
         """Returns how often storing the head entry was begun, including this time. Survives the death of a drain."""
-        value = self._redis.get(keys.ATTEMPTS)
+        value = self._redis.get(self._keys.attempts)
         before = 0
         if isinstance(value, bytes) and value.startswith(head + b":"):
             before = int(value.rsplit(b":", 1)[1])
-        self._redis.set(keys.ATTEMPTS, head + b":%d" % (before + 1), ex=ATTEMPTS_SECONDS)
+        self._redis.set(self._keys.attempts, head + b":%d" % (before + 1), ex=ATTEMPTS_SECONDS)
         return before + 1
 
     def end_attempt(self, head: bytes) -> None:
         """The process has survived its attempt, although the entry is not stored."""
-        value = self._redis.get(keys.ATTEMPTS)
+        value = self._redis.get(self._keys.attempts)
         if isinstance(value, bytes) and value.startswith(head + b":"):
-            self._redis.delete(keys.ATTEMPTS)
+            self._redis.delete(self._keys.attempts)
 
     def begin_record(self, version: int) -> bool:
         """Notes that a record is about to be stored by itself. Returns False if a drain died over it before.
@@ -100,13 +99,13 @@ class LogReader:
         The notes have a key of their own, and one field per record: a count that the next record or the head of the
         log resets would never find anything.
         """
-        begun = int(self._redis.hincrby(keys.RECORDS_BEGUN, str(version), 1))
-        self._redis.expire(keys.RECORDS_BEGUN, ATTEMPTS_SECONDS)
+        begun = int(self._redis.hincrby(self._keys.records_begun, str(version), 1))
+        self._redis.expire(self._keys.records_begun, ATTEMPTS_SECONDS)
         return begun == 1
 
     def end_record(self, version: int) -> None:
         """The record was stored or set aside, and the process lives."""
-        self._redis.hdel(keys.RECORDS_BEGUN, str(version))
+        self._redis.hdel(self._keys.records_begun, str(version))
 
     def suspect(self, first: int, last: int) -> bool:
         """Notes that records of these versions are about to be stored together. Returns True, and keeps the earlier
@@ -117,7 +116,7 @@ class LogReader:
             return True
         if low > last:  # a drain stored these before it died over later ones
             return False
-        self._redis.set(keys.SUSPECTS, b"%d:%d" % (first, last), ex=ATTEMPTS_SECONDS)
+        self._redis.set(self._keys.suspects, b"%d:%d" % (first, last), ex=ATTEMPTS_SECONDS)
         return False
 
     def has_suspects(self, entries: list[Entry]) -> bool:
@@ -126,7 +125,7 @@ class LogReader:
         return first is not None and first <= self._suspects()[1]
 
     def _suspects(self) -> tuple[int, int]:
-        value = self._redis.get(keys.SUSPECTS)
+        value = self._redis.get(self._keys.suspects)
         if not isinstance(value, bytes):
             return 1, 0
         low, high = map(int, value.split(b":"))
@@ -134,7 +133,7 @@ class LogReader:
 
     def newest(self, after: int, count: int) -> list[Entry]:
         """Returns the last entries of the log, the newest first: those with numbers beyond ``after``."""
-        rows: Any = self._redis.xrevrange(keys.LOG, count=count)
+        rows: Any = self._redis.xrevrange(self._keys.log, count=count)
         entries = [self._entry(*row) for row in rows]
         return [entry for entry in entries if (entry.number or 0) > after]
 
@@ -149,7 +148,7 @@ class LogReader:
             some = conversations[first : first + TAILS_AT_ONCE]
             pipe = self._redis.pipeline(transaction=False)
             for conversation in some:
-                pipe.llen(keys.tail(conversation))
+                pipe.llen(self._keys.tail(conversation))
             for conversation, length in zip(some, pipe.execute(), strict=True):
                 if length > at_most:
                     continue
@@ -162,22 +161,22 @@ class LogReader:
     def _tails(self, conversations: list[int], at_most: int) -> list[list[Record]]:
         pipe = self._redis.pipeline(transaction=False)
         for conversation in conversations:
-            pipe.lrange(keys.tail(conversation), 0, at_most)
+            pipe.lrange(self._keys.tail(conversation), 0, at_most)
         tails: list[list[bytes]] = pipe.execute()
         return [[unpack_record(packed) for packed in tail] for tail in tails if len(tail) <= at_most]
 
     def begin_ahead(self) -> bool:
         """Notes that records are about to be stored out of turn. Returns False if a drain died over that before."""
-        return bool(self._redis.set(keys.AHEAD, b"1", nx=True, ex=ATTEMPTS_SECONDS))
+        return bool(self._redis.set(self._keys.ahead, b"1", nx=True, ex=ATTEMPTS_SECONDS))
 
     def end_ahead(self) -> None:
-        self._redis.delete(keys.AHEAD)
+        self._redis.delete(self._keys.ahead)
 
     def announce_stored(self, records: list[Record]) -> None:
         """Notifies the gateways of these records, which stay in the log."""
         pipe = self._redis.pipeline(transaction=False)
         for gateway, notice in self._notices(records, {}):
-            pipe.publish(keys.gateway_channel(gateway), notice)
+            pipe.publish(self._keys.gateway_channel(gateway), notice)
         pipe.execute()
 
     def remove(self, entries: list[Entry], refused: dict[int, str], announced: Set[int] = frozenset()) -> None:
@@ -192,11 +191,11 @@ class LogReader:
             row[2] = max(row[2], record.version)
         new = [record for record in records if record.version not in announced] if announced else records
         for version, reason in refused.items():  # before ``stored`` passes these versions
-            self._redis.set(keys.refused(version), reason, ex=keys.REFUSED_SECONDS)
+            self._redis.set(self._keys.refused(version), reason, ex=keys.REFUSED_SECONDS)
         self._stored(
-            keys=[keys.LOG, keys.LOG_STATE, keys.MEMBERSHIPS, keys.EPOCH],
+            keys=[self._keys.log, self._keys.log_state, self._keys.memberships, self._keys.epoch],
             args=[
-                keys.PREFIX,
+                self._keys.prefix,
                 max((record.version for record in records), default=0),
                 len(records),
                 sum(len(entry.blob) for entry in entries),
@@ -210,21 +209,21 @@ class LogReader:
 
     def forget(self, record: Record) -> None:
         """Frees the id of a record that was not stored, so that its sender can retry."""
-        self._redis.delete(keys.dedupe_mark(record.conversation_id, record.id))
+        self._redis.delete(self._keys.dedupe_mark(record.conversation_id, record.id))
 
     def raise_counter(self, conversation_id: int, last_seq: int) -> None:
         """Raises a seq counter that is behind Postgres, because Redis lost its last second."""
-        self._raise(keys=[keys.conversation(conversation_id)], args=[last_seq])
+        self._raise(keys=[self._keys.conversation(conversation_id)], args=[last_seq])
 
     def give_up_epoch(self, epoch: int) -> None:
         """Deletes the epoch in Redis, as it is not that of Postgres. A gateway then begins a new one."""
-        value = self._redis.get(keys.EPOCH)
+        value = self._redis.get(self._keys.epoch)
         if isinstance(value, bytes) and value.startswith(b"%d:" % epoch):
-            self._redis.delete(keys.EPOCH)
+            self._redis.delete(self._keys.epoch)
 
     def give_up_if_lost(self) -> bool:
         """Gives the epoch up if entries that no drain removed are missing from the log. Returns whether it did."""
-        return bool(self._lost(keys=[keys.LOG, keys.LOG_STATE, keys.EPOCH]))
+        return bool(self._lost(keys=[self._keys.log, self._keys.log_state, self._keys.epoch]))
 
     @staticmethod
     def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:

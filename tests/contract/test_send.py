@@ -133,7 +133,7 @@ def test_sending_order_is_kept_while_an_idle_conversation_is_loaded(
     client: WsClient = connect("ws", ann)
     conversation = client.send("first", receiver_id=ben.user_id)["conversationId"]
     with server.stores.valkey.client() as redis:
-        assert redis.delete(keys.conversation(conversation)) == 1
+        assert redis.delete(keys.FIRST.conversation(conversation)) == 1
     refs = [client.send_nowait(str(i), conversation_id=conversation, id=make_id()) for i in range(100)]
     assert [client.answer(ref).data["seq"] for ref in refs] == list(range(2, 102))
 

@@ -93,7 +93,7 @@ class Cluster:
 
     def log_depth(self) -> int:
         with self.redis() as client:
-            return int(client.xlen(keys.LOG))
+            return int(client.xlen(keys.FIRST.log))
 
     def dead_letters(self) -> int:
         with psycopg.connect(self.database_url, connect_timeout=5) as connection:

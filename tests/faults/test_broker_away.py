@@ -60,7 +60,7 @@ def test_broker_that_goes_and_comes_back(broker: EmbeddedValkey) -> None:
         client.send("the broker is here", receiverId=receiver)
         assert OWN_DRAIN not in stack.workers[0].log()
         redis = Redis.from_url(stack.env["REDIS_URL"])
-        wait_until(lambda: not redis.exists(keys.LEASE), 30, "the end of the drain that a task started")
+        wait_until(lambda: not redis.exists(keys.FIRST.lease), 30, "the end of the drain that a task started")
         broker.kill()
         client.send("it is away", receiverId=receiver)
         assert OWN_DRAIN in stack.workers[0].log()

@@ -96,7 +96,7 @@ def test_unstorable_log_records_become_dead_letters(cluster: Cluster, chat: Chat
         before = cluster.dead_letters()
         with cluster.stores.valkey.client() as client:
             for poison in rng.sample(list(POISONS.values()), len(POISONS)):
-                client.xadd(keys.LOG, {b"r": poison})
+                client.xadd(keys.FIRST.log, {b"r": poison})
         crowd.fault_over()
         crowd.wait_acks(2, 60)
         until(lambda: cluster.dead_letters() == before + len(POISONS), 30, "the dead letters")

@@ -62,7 +62,7 @@ def test_log_trimmed_to_nothing(cluster: Cluster, chat: Chat, rng: random.Random
             cluster.stack.kill_worker(index)
         crowd.wait_pending(40)
         with cluster.stores.valkey.client() as client:
-            client.xtrim(keys.LOG, maxlen=0, approximate=False)
+            client.xtrim(keys.FIRST.log, maxlen=0, approximate=False)
         for index in range(2):
             cluster.stack.start_worker(index)
         crowd.fault_over()

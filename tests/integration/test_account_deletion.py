@@ -97,14 +97,14 @@ def test_reloaded_conversation_accepts_nothing_for_a_deleted_account(
     (ann, mine), (_, theirs), (_, third) = people
     used = theirs.send(receiver_id=ann.user_id)["conversationId"]
     idle = third.send(receiver_id=ann.user_id)["conversationId"]
-    redis_client.delete(keys.conversation(idle))
+    redis_client.delete(keys.FIRST.conversation(idle))
     mine.request("DELETE", "/me", json={"password": ann.password})
     eventually(lambda: finished(store, ann.user_id), "the removal", 60)
     for client, conversation in ((theirs, used), (third, idle)):
         for _ in range(2):
             with refused("forbidden"):
                 client.send(conversation_id=conversation)
-            redis_client.delete(keys.conversation(conversation))
+            redis_client.delete(keys.FIRST.conversation(conversation))
 
 
 def test_reported_message_is_kept_until_the_report_is_decided(server: Stack, store: Engine, people: list[Any]) -> None:

@@ -23,6 +23,7 @@ from app.fanout.presence import PresenceChanges
 from app.gateway.presence_registry import PresenceRegistry
 from app.gateway.sessions import SessionRegistry
 from app.message_log import keys
+from app.message_log.shards import Shard
 from app.redis_scripts import script
 from app.transports.session import Session
 from tests.support.own_hub import in_own_hub
@@ -47,10 +48,10 @@ class World:
 
     def __init__(self, client: redis.Redis) -> None:
         client.flushall()
-        client.set(keys.EPOCH, "1:0")
+        client.set(keys.FIRST.epoch, "1:0")
         self.redis, self.version = client, 0
         self.hub = Hub(lambda _versions, _error: None, revoked=lambda _session: None)
-        changes = PresenceChanges(client, "here", saw_epoch=lambda _: None)
+        changes = PresenceChanges(Shard(client), "here", saw_epoch=lambda _: None)
         self.presence = PresenceRegistry(changes, recover=lambda: None)
         self.presence.batcher.start()
         others: Any = SimpleNamespace(devices=None, activity=None, max_sessions=9, max_sessions_per_user=9)
@@ -63,7 +64,7 @@ class World:
             max_backlog=1,
         )
         self.bus = client.pubsub(ignore_subscribe_messages=True)
-        self.bus.subscribe(keys.gateway_channel("here"))
+        self.bus.subscribe(keys.FIRST.gateway_channel("here"))
         self.deliver()
 
     def _changes_since(self, _user_id: int, begin: int, _since: int, _plan: object) -> tuple[list[Event], bool]:
@@ -72,11 +73,11 @@ class World:
     def publish(self) -> None:
         """Publishes the next event to the gateways where its users are, as append.lua does."""
         self.version += 1
-        self.redis.set(keys.VERSION, self.version)
-        users = [user for user in (ANN, BEN) if self.redis.hget(keys.ONLINE, user) == b"here"]
+        self.redis.set(keys.FIRST.version, self.version)
+        users = [user for user in (ANN, BEN) if self.redis.hget(keys.FIRST.online, user) == b"here"]
         if users:
             record = [int(Kind.DELIVERED), 7, self.version, self.version, 0, 9, "", "", "", ""]
-            self.redis.publish(keys.gateway_channel("here"), pack([1, [[users, record]]]))
+            self.redis.publish(keys.FIRST.gateway_channel("here"), pack([1, [[users, record]]]))
 
     def deliver(self) -> None:
         """Passes everything that was published to the hub."""
@@ -100,17 +101,25 @@ class World:
 
     def bury(self) -> None:
         """Acts like another gateway's heartbeat after this gateway's heartbeat is overdue."""
-        self.redis.zadd(keys.GATEWAYS, {"here": 1})
-        names = [keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users("there"), keys.SEEN, keys.PLACES]
+        self.redis.zadd(keys.FIRST.gateways, {"here": 1})
+        names = [
+            keys.FIRST.epoch,
+            keys.FIRST.gateways,
+            keys.FIRST.online,
+            keys.ALL,
+            keys.FIRST.gateway_users("there"),
+            keys.SEEN,
+            keys.FIRST.places,
+        ]
         names += [keys.FED, keys.FED_PRESENCE, keys.gateway_watches("there")]
         beat = script(self.redis, "app.fanout", "beat", after="watches announce counts")
         beat(keys=names, args=[keys.PREFIX, "there", 10_000, pack([])])
-        assert not self.redis.exists(keys.gateway_users("here"))
+        assert not self.redis.exists(keys.FIRST.gateway_users("here"))
 
     def beat(self) -> None:
         """Acts like this gateway's own heartbeat when Redis has too few users."""
         self.sessions.reregister_all()
-        while len(self.presence) or not self.redis.sismember(keys.gateway_users("here"), BEN):
+        while len(self.presence) or not self.redis.sismember(keys.FIRST.gateway_users("here"), BEN):
             gevent.sleep(0.001)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from app.core.records import pack
 from app.message_log import keys
+from app.message_log.shards import Shards
 from app.services.host import delete_conversation as module
 from app.services.host.put_conversation import ConversationWriter
 from app.store import host_conversations as store
@@ -23,7 +24,7 @@ class RemovesWhileAMemberWrites:
         self._redis = redis
 
     def remove_all(self, found: store.HostConversation) -> bool:
-        self._redis.hset(keys.conversation(found.id), "s", 8)
+        self._redis.hset(keys.FIRST.conversation(found.id), "s", 8)
         return False
 
 
@@ -37,11 +38,11 @@ def test_message_that_arrives_during_the_removal_is_erased(
         found = store.find_by_id(conn, made)
     assert found is not None
     none = pack([])
-    redis_client.hset(keys.conversation(made), mapping={"m": none, "o": none, "a": none, "i": pack({}), "s": 7})
+    redis_client.hset(keys.FIRST.conversation(made), mapping={"m": none, "o": none, "a": none, "i": pack({}), "s": 7})
     writer = cast(ConversationWriter, RemovesWhileAMemberWrites(redis_client))
     carry_out: Any = None
     module.delete_conversation(
-        found, engine=engine, redis=redis_client, writer=writer, carry_out=carry_out, server_key="test"
+        found, engine=engine, shards=Shards([redis_client]), writer=writer, carry_out=carry_out, server_key="test"
     )
     with writing(engine) as conn:
         upto = conn.execute(text("SELECT erase_upto FROM conversations WHERE id = :id"), {"id": made}).scalar_one()

@@ -12,6 +12,7 @@ import redis
 from app.core.errors import Overloaded
 from app.message_log import keys
 from app.message_log.epoch import Epoch, begin_epoch, read_epoch
+from app.message_log.shards import Shard
 
 
 class Counter:
@@ -36,8 +37,8 @@ def empty(redis_client: redis.Redis) -> redis.Redis:
 
 def test_epoch_begins_and_other_processes_join_it(empty: redis.Redis) -> None:
     counter = Counter()
-    assert begin_epoch(empty, counter.next).number == 5
-    assert begin_epoch(empty, counter.next).number == 5
+    assert begin_epoch(Shard(empty), counter.next).number == 5
+    assert begin_epoch(Shard(empty), counter.next).number == 5
     assert counter.number == 5
 
 
@@ -47,7 +48,7 @@ def test_simultaneous_begins_make_one_epoch(empty: redis.Redis, redis_url: str) 
     def begin() -> None:
         with redis.Redis.from_url(redis_url) as client:
             try:
-                found.append(begin_epoch(client, counter.next))
+                found.append(begin_epoch(Shard(client), counter.next))
             except Overloaded:
                 late.append(1)
 
@@ -59,7 +60,7 @@ def test_simultaneous_begins_make_one_epoch(empty: redis.Redis, redis_url: str) 
     assert counter.number == 5
     assert {epoch.number for epoch in found} == {5}
     assert len(found) + len(late) == 8
-    assert read_epoch(empty) == found[0]
+    assert read_epoch(Shard(empty)) == found[0]
 
 
 def test_earlier_epoch_never_replaces_a_later_one(empty: redis.Redis) -> None:
@@ -70,7 +71,7 @@ def test_earlier_epoch_never_replaces_a_later_one(empty: redis.Redis) -> None:
     def slow() -> Iterator[tuple[int, int]]:
         with counter.next() as row:
             yield row
-        empty.set(keys.EPOCH, "9:123")
+        empty.set(keys.FIRST.epoch, "9:123")
 
-    assert begin_epoch(empty, slow) == Epoch(9, 123)
-    assert read_epoch(empty) == Epoch(9, 123)
+    assert begin_epoch(Shard(empty), slow) == Epoch(9, 123)
+    assert read_epoch(Shard(empty)) == Epoch(9, 123)

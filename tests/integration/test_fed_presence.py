@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from app.core.times import rfc3339
 from app.fanout.presence import OFFLINE, ONLINE, PresenceChanges, send_heartbeat
 from app.message_log import keys
+from app.message_log.shards import Shard
 from app.services.webhooks.fed_presence import mark_fed, move_presence
 from app.store import host_feed
 from app.store.engine import reading
@@ -45,7 +46,7 @@ def moved(client: redis.Redis, engine: Engine) -> Moved:
 
 
 def test_changes_of_presence_become_events(client: redis.Redis, moved: Moved) -> None:
-    change = PresenceChanges(client, "here", saw_epoch=lambda _: None)
+    change = PresenceChanges(Shard(client), "here", saw_epoch=lambda _: None)
     change([(ONLINE, 41, 0), (ONLINE, 42, 0), (ONLINE, 41, 0)])
     change([(OFFLINE, 41, 1_700_000_000_000)])
     assert moved() == [
@@ -56,22 +57,22 @@ def test_changes_of_presence_become_events(client: redis.Redis, moved: Moved) ->
 
 
 def test_user_of_a_dead_gateway_was_last_seen_with_its_last_heartbeat(client: redis.Redis, moved: Moved) -> None:
-    PresenceChanges(client, "dead", saw_epoch=lambda _: None)([(ONLINE, 41, 0)])
-    client.zadd(keys.GATEWAYS, {"dead": 1_700_000_000_000})
-    send_heartbeat(client, "here")
+    PresenceChanges(Shard(client), "dead", saw_epoch=lambda _: None)([(ONLINE, 41, 0)])
+    client.zadd(keys.FIRST.gateways, {"dead": 1_700_000_000_000})
+    send_heartbeat(Shard(client), "here")
     assert int(client.hget(keys.SEEN, "41") or 0) == 1_700_000_000_000
     assert moved()[1:] == [("user.offline", {"userId": 41, "lastSeen": rfc3339(1_700_000_000_000)})]
 
 
 def test_two_processes_that_move_at_once_lose_nothing(client: redis.Redis, moved: Moved) -> None:
     """While the first one writes, another one moves the same entries, and then somebody else comes online."""
-    change = PresenceChanges(client, "here", saw_epoch=lambda _: None)
+    change = PresenceChanges(Shard(client), "here", saw_epoch=lambda _: None)
     change([(ONLINE, 41, 0)])
 
     class Slow(redis.Redis):
         def lrange(self, *args: Any) -> Any:
             found = super().lrange(*args)
-            if not client.hexists(keys.ONLINE, "42"):
+            if not client.hexists(keys.FIRST.online, "42"):
                 moved()
                 change([(ONLINE, 42, 0)])
             return found

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from app.core.records import unpack
 from app.message_log import keys
 from app.message_log.conversations import read_tail
+from app.message_log.shards import Shard, Shards
 from app.services.reading import memberships
 from app.services.reading.memberships import memberships_now
 from app.store.engine import autocommit, writing
@@ -42,10 +43,10 @@ class Held(NamedTuple):
         self.ann.request("POST", f"/requests/{self.id}/accept")
 
     def members(self) -> list[int]:
-        return list(unpack(self.redis.hget(keys.conversation(self.id), "m")))
+        return list(unpack(self.redis.hget(keys.FIRST.conversation(self.id), "m")))
 
     def wait_until_stored(self) -> None:
-        wait_until(lambda: self.redis.xlen(keys.LOG) == 0 or None, PATIENCE, "the log is stored")
+        wait_until(lambda: self.redis.xlen(keys.FIRST.log) == 0 or None, PATIENCE, "the log is stored")
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def unstored_admission(held: Held) -> Iterator[threading.Event]:
     assert locked.wait(PATIENCE)
     threads[1].start()
     try:
-        admitted = lambda: held.id in read_tail(held.redis, []).admitted([held.account.user_id]) or None  # noqa: E731
+        admitted = lambda: held.id in read_tail(Shard(held.redis), []).admitted([held.account.user_id]) or None  # noqa: E731
         wait_until(admitted, PATIENCE, "the admission is in the log")
         yield release
     finally:
@@ -95,14 +96,14 @@ def unstored_admission(held: Held) -> Iterator[threading.Event]:
 
 def test_conversation_stays_held_back_when_redis_loads_it_again(held: Held) -> None:
     assert held.members() == [held.ben_id]
-    held.redis.delete(keys.conversation(held.id))
+    held.redis.delete(keys.FIRST.conversation(held.id))
     held.ben.send(conversation_id=held.id)
     assert held.members() == [held.ben_id]
     assert held.ann.fetch_unread()["messages"] == []
     held.accept()
     both = sorted([held.account.user_id, held.ben_id])
     assert held.members() == both
-    held.redis.delete(keys.conversation(held.id))
+    held.redis.delete(keys.FIRST.conversation(held.id))
     held.ben.send(conversation_id=held.id)
     assert held.members() == both
     assert held.ann.conversation(held.id)["unread"] == 4
@@ -131,7 +132,7 @@ def test_admission_that_is_stored_between_two_reads_counts(held: Held, monkeypat
             return found
 
         monkeypatch.setattr(memberships, "conversations_of", conversations_of)
-        found = memberships_now([held.account.user_id], engine=held.engine, redis=held.redis)
+        found = memberships_now([held.account.user_id], engine=held.engine, shards=Shards([held.redis]))
     assert held.id in found.of[held.account.user_id]
 
 

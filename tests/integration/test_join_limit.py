@@ -10,6 +10,7 @@ import redis
 from app.core.errors import RateLimited
 from app.fanout.presence import OFFLINE, ONLINE, PresenceChanges
 from app.message_log import keys
+from app.message_log.shards import Shard
 
 PER_MINUTE = 4
 ANN, BEN = 41, 42
@@ -19,7 +20,7 @@ NEW = 1
 @pytest.fixture
 def gateway(redis_with_epoch: redis.Redis) -> Callable[..., PresenceChanges]:
     def make(name: str, per_minute: int = PER_MINUTE) -> PresenceChanges:
-        return PresenceChanges(redis_with_epoch, name, saw_epoch=lambda _: None, joins_per_minute=per_minute)
+        return PresenceChanges(Shard(redis_with_epoch), name, saw_epoch=lambda _: None, joins_per_minute=per_minute)
 
     return make
 
@@ -52,10 +53,10 @@ def test_refused_join_changes_nothing(redis_with_epoch: redis.Redis, gateway: Ca
     gateway("there")([(ONLINE, ANN, 0, NEW)] * PER_MINUTE)
     here = gateway("here")
     assert refused(here([(ONLINE, ANN, 0, NEW)])) == [True]
-    assert redis_with_epoch.hget(keys.ONLINE, str(ANN)) == b"there"
-    assert not redis_with_epoch.exists(keys.gateway_users("here"))
+    assert redis_with_epoch.hget(keys.FIRST.online, str(ANN)) == b"there"
+    assert not redis_with_epoch.exists(keys.FIRST.gateway_users("here"))
     here([(OFFLINE, ANN, 1)])  # the session that was refused leaves
-    assert redis_with_epoch.hget(keys.ONLINE, str(ANN)) == b"there"
+    assert redis_with_epoch.hget(keys.FIRST.online, str(ANN)) == b"there"
 
 
 def test_only_joins_are_counted(gateway: Callable[..., PresenceChanges]) -> None:

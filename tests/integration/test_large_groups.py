@@ -94,20 +94,20 @@ def test_only_gateways_that_hold_a_member_are_signalled(world: World) -> None:
     world.send()
     world.deliver()
     assert not sent
-    assert world.redis.hgetall(keys.counts(GROUP)).keys() == {b"#build", b"#others", b"#lists", b"r-one"}  # type: ignore[union-attr]
+    assert world.redis.hgetall(keys.FIRST.counts(GROUP)).keys() == {b"#build", b"#others", b"#lists", b"r-one"}  # type: ignore[union-attr]
 
 
 def test_coming_and_going_does_not_void_the_counts(world: World) -> None:
     world.join("r-one", 2)
     world.send()
-    build = world.redis.hget(keys.counts(GROUP), "#build")
+    build = world.redis.hget(keys.FIRST.counts(GROUP), "#build")
     for user in (3, 1001, 77):
         world.join("r-two", user)
         world.send()
         world.leave("r-two", user)
         world.send()
     world.check()
-    assert world.redis.hget(keys.counts(GROUP), "#build") == build
+    assert world.redis.hget(keys.FIRST.counts(GROUP), "#build") == build
 
 
 def test_presence_of_the_release_before_voids_the_counts(world: World) -> None:
@@ -145,11 +145,11 @@ def test_gateway_without_its_rosters_reads_the_store(world: World) -> None:
 def test_index_is_made_anew_after_a_week(world: World) -> None:
     world.join("r-one", 2)
     world.send()
-    world.redis.hset(keys.conversation(GROUP), mapping={"n": 1, "x": 1})
-    world.redis.hset(keys.LOG_STATE, "stored", world.last_version())
+    world.redis.hset(keys.FIRST.conversation(GROUP), mapping={"n": 1, "x": 1})
+    world.redis.hset(keys.FIRST.log_state, "stored", world.last_version())
     world.send()
     world.check()
-    assert int(world.redis.hget(keys.conversation(GROUP), "n") or 0) > 1  # type: ignore[arg-type]
+    assert int(world.redis.hget(keys.FIRST.conversation(GROUP), "n") or 0) > 1  # type: ignore[arg-type]
 
 
 def test_very_large_group_without_its_index_is_hydrated_again(
@@ -160,7 +160,7 @@ def test_very_large_group_without_its_index_is_hydrated_again(
     world.join("r-one", 2)
     world.send()
     world.lose_index()
-    redis_client.hset(keys.LOG_STATE, "stored", world.last_version())
+    redis_client.hset(keys.FIRST.log_state, "stored", world.last_version())
     world.send()
     world.check()
     assert world.gateways["r-one"].clients[2].seen
@@ -170,7 +170,7 @@ def test_very_large_group_without_its_index_is_hydrated_again(
 def test_very_large_group_has_no_list(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.models.large_groups_model.FILLERS", range(1001, 13_001))
     world = World(redis_client)
-    assert redis_client.hget(keys.conversation(GROUP), "m") == b"\xdd\0\0\0\0"
+    assert redis_client.hget(keys.FIRST.conversation(GROUP), "m") == b"\xdd\0\0\0\0"
     for name, user in (("r-one", 2), ("r-two", 12_000), (OLD, 4)):
         world.join(name, user)
     for act in (world.remove_between_messages, world.add_between_messages):
@@ -184,12 +184,12 @@ def test_very_large_group_has_no_list(redis_client: Redis, monkeypatch: pytest.M
 def test_group_that_shrinks_lists_its_members(world: World) -> None:
     world.join("r-one", 2)
     world.send()
-    assert world.redis.exists(keys.members(GROUP))
+    assert world.redis.exists(keys.FIRST.members(GROUP))
     world.shrink()
-    assert not world.redis.exists(keys.members(GROUP), keys.counts(GROUP))
+    assert not world.redis.exists(keys.FIRST.members(GROUP), keys.FIRST.counts(GROUP))
     world.send()
     world.grow()
     world.send()
     world.check()
-    assert world.redis.exists(keys.members(GROUP))
+    assert world.redis.exists(keys.FIRST.members(GROUP))
     assert len(FILLERS) == 100

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.message_log.conversations import MembershipChange, Tail
+from app.message_log.shards import Shards
 from app.services.reading import memberships
 from app.services.reading.memberships import left_among
 from app.store.engine import create_engine, writing
@@ -36,7 +37,7 @@ def test_stored_and_unstored_leavings_are_found(
 
     def left(*changes: MembershipChange) -> set[int]:
         monkeypatch.setattr(memberships, "read_tail", lambda *_: Tail([], 9, list(changes), False, 1))
-        return left_among(ann, [stays, stored, unstored], engine=store, redis=redis_client)
+        return left_among(ann, [stays, stored, unstored], engine=store, shards=Shards([redis_client]))
 
     assert left() == {stored}
     assert left(leaving) == {stored, unstored}

@@ -65,7 +65,7 @@ class Reader:
     def __init__(self, engine: Engine, client: redis.Redis) -> None:
         self.engine, self.redis = engine, client
         client.flushall()
-        client.set(keys.EPOCH, "1:0")
+        client.set(keys.FIRST.epoch, "1:0")
         epoch = CurrentEpoch(60)
         epoch.adopt(Epoch(1, 0))
         stores: Any = {"engine": engine, "redis": client, "requests": None}
@@ -83,7 +83,7 @@ class Reader:
 
     def run(self, history: History, acts: int) -> None:
         history.run(acts)
-        self.redis.set(keys.VERSION, history.version)
+        self.redis.set(keys.FIRST.version, history.version)
 
     def at_once(self, user: int, since: int) -> list[Event]:
         """Returns what one read of everything finds: the oracle."""
@@ -183,7 +183,7 @@ def test_pages_of_long_texts_end_at_the_size_of_an_answer(reader: Reader) -> Non
     pair, user, other = add_pair(reader.engine)
     version = next_version()
     messages = say(reader.engine, pair, other, *("ä" * 8_000 for _ in range(70)))
-    reader.redis.set(keys.VERSION, messages[-1].version)
+    reader.redis.set(keys.FIRST.version, messages[-1].version)
     sizes = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resume, "MANY", 0)

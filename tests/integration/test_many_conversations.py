@@ -16,6 +16,7 @@ from app.core.events import Event
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import begin_epoch
+from app.message_log.shards import Shard, Shards
 from app.services.reading import resume
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.conversations import ConversationReader
@@ -80,10 +81,12 @@ class Reader:
         self.engine = engine
         self._redis = client
         self._epoch = CurrentEpoch(60)
-        self._epoch.adopt(begin_epoch(client, lambda: next_epoch(engine)))
-        directs, stores = DirectCache(), {"engine": engine, "redis": client}
+        self._epoch.adopt(begin_epoch(Shard(client), lambda: next_epoch(engine)))
+        directs, stores = DirectCache(), {"engine": engine, "shards": Shards([client])}
         cache: Any = {"run_blocking": lambda act: act(), "present_epoch": lambda: self._epoch.number}
-        requests = WaitingRequests(**stores, conversations=ConversationCache(**stores, directs=directs, **cache))
+        requests = WaitingRequests(
+            **stores, redis=client, conversations=ConversationCache(**stores, directs=directs, **cache)
+        )
         wanted: Any = {"epoch": self._epoch, "requests": requests, "saw_epoch": lambda _: None}
         self._replay = Replay(**stores, directs=directs, **wanted)
         self.conversations = ConversationReader(
@@ -97,7 +100,7 @@ class Reader:
         return found
 
     def join(self) -> dict[int, int]:
-        return count_unread([ME], engine=self.engine, redis=self._redis)[0]
+        return count_unread([ME], engine=self.engine, shards=Shards([self._redis]))[0]
 
     def resume(self, version: int) -> list[str]:
         news = self._replay.news_since(ME, version)
@@ -141,7 +144,7 @@ class Reader:
         ]
         marks = [Receipt(m.conversation_id, ME, m.seq, 0, m.version + count) for m in messages]
         store_batch(self.engine, self._epoch.number, messages, marks)
-        self._redis.set(keys.VERSION, at + 2 * count)
+        self._redis.set(keys.FIRST.version, at + 2 * count)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from app.core.records import pack
 from app.message_log import keys
 from app.message_log.append import Append, AppendLimits, Decided, Operation
 from app.message_log.history import History
+from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
 from app.redis_connections import one_connection
 from dev.embedded_valkey import EmbeddedValkey
@@ -28,8 +29,8 @@ CONVERSATION = 7
 
 
 def begin(client: redis.Redis) -> None:
-    client.set(keys.EPOCH, "3:0")
-    client.hset(keys.conversation(CONVERSATION), mapping={"m": pack([ANN, BEN]), "s": 0, "lv": 0})
+    client.set(keys.FIRST.epoch, "3:0")
+    client.hset(keys.FIRST.conversation(CONVERSATION), mapping={"m": pack([ANN, BEN]), "s": 0, "lv": 0})
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ class Gateway:
     def __init__(self, settings: Settings, client: redis.Redis, name: str = "here", stored: int = 0) -> None:
         self.history, self._settings, self._sent, self._name = History(lambda: stored), settings, 0, name
         self.append = Append(
-            client,
+            Shard(client),
             name,
             AppendLimits(100, 100_000, 60),
             connect=self._connect,
@@ -112,7 +113,7 @@ class Server:
         self.valkey.start()
 
     def epoch(self) -> object:
-        return self.client.get(keys.EPOCH)
+        return self.client.get(keys.FIRST.epoch)
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ class Pair:
         """Promotes the replica, which has everything up to ``version``."""
         self.wait_copied()
         self.clients[1].replicaof("NO", "ONE")
-        self.clients[1].set(keys.VERSION, version)
+        self.clients[1].set(keys.FIRST.version, version)
         self.servers.reverse()
         self.clients.reverse()
         self._follow()
@@ -242,7 +243,7 @@ def test_swapped_servers_without_loss_keep_the_epoch(pair: Pair) -> None:
     for version in (5, 6, 7, 8, 9):
         for history in (more, less):
             assert not history.is_behind(pair.primary)
-        pair.primary.set(keys.VERSION, version)
+        pair.primary.set(keys.FIRST.version, version)
         more.saw(3, version)
         pair.swap(version)
     for history in (more, less):
@@ -251,7 +252,7 @@ def test_swapped_servers_without_loss_keep_the_epoch(pair: Pair) -> None:
 
 def go_back(client: redis.Redis, to: int) -> None:
     """Sets Redis back, and cuts all connections as a restart does."""
-    client.set(keys.VERSION, to)
+    client.set(keys.FIRST.version, to)
     client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 
@@ -265,21 +266,21 @@ def send_again(gateway: Gateway) -> None:
 def test_nothing_is_written_to_an_older_redis(client: redis.Redis, settings: Settings) -> None:
     gateway = Gateway(settings, client)
     gateway.send()
-    before = int(client.get(keys.VERSION) or 0)
+    before = int(client.get(keys.FIRST.version) or 0)
     gateway.send()
     go_back(client, before)
     with pytest.raises(EpochLostError):
         send_again(gateway)
-    assert client.get(keys.EPOCH) is None
-    assert int(client.get(keys.VERSION) or 0) == before
+    assert client.get(keys.FIRST.epoch) is None
+    assert int(client.get(keys.FIRST.version) or 0) == before
 
 
 def test_complete_history_goes_on(client: redis.Redis, settings: Settings) -> None:
     gateway = Gateway(settings, client)
     gateway.send()
-    go_back(client, int(client.get(keys.VERSION) or 0))
+    go_back(client, int(client.get(keys.FIRST.version) or 0))
     send_again(gateway)
-    assert client.get(keys.EPOCH) == b"3:0"
+    assert client.get(keys.FIRST.epoch) == b"3:0"
 
 
 def test_earlier_epoch_is_given_up(client: redis.Redis) -> None:
@@ -289,7 +290,7 @@ def test_earlier_epoch_is_given_up(client: redis.Redis) -> None:
 
 
 def test_versions_of_an_earlier_epoch_are_not_compared(client: redis.Redis) -> None:
-    client.set(keys.VERSION, 5)
+    client.set(keys.FIRST.version, 5)
     history = History(nothing_stored)
     history.saw(2, 10)
     history.saw(3, 4)
@@ -298,7 +299,7 @@ def test_versions_of_an_earlier_epoch_are_not_compared(client: redis.Redis) -> N
 
 
 def test_redis_behind_postgres_is_given_up(client: redis.Redis) -> None:
-    client.set(keys.VERSION, 5)
+    client.set(keys.FIRST.version, 5)
     assert not History(lambda: 5).is_behind(client)
     assert History(lambda: 6).is_behind(client)
     assert not History(lambda: 6).is_behind(client), "a new epoch has to begin first"
@@ -307,10 +308,10 @@ def test_redis_behind_postgres_is_given_up(client: redis.Redis) -> None:
 def test_gateway_that_starts_after_the_loss_writes_nothing(client: redis.Redis, settings: Settings) -> None:
     """The gateway starts after Redis came back older, so it can see the loss only in Postgres."""
     Gateway(settings, client).send()
-    stored = int(client.get(keys.VERSION) or 0) + 1
+    stored = int(client.get(keys.FIRST.version) or 0) + 1
     with pytest.raises(EpochLostError):
         Gateway(settings, client, "fresh", stored).send()
-    assert client.get(keys.EPOCH) is None
+    assert client.get(keys.FIRST.epoch) is None
 
 
 def test_gateway_writes_nothing_until_postgres_has_answered(client: redis.Redis) -> None:
@@ -335,10 +336,10 @@ def test_user_who_may_not_ask_for_the_run_of_the_server_can_compare(client: redi
     history, limited = History(nothing_stored), redis.Redis.from_url(redis_url, username="limited", password="x")
     try:
         history.saw(3, 5)
-        client.set(keys.VERSION, 5)
+        client.set(keys.FIRST.version, 5)
         assert not history.is_behind(limited)
         assert history.run == ""
-        client.set(keys.VERSION, 4)
+        client.set(keys.FIRST.version, 4)
         assert history.is_behind(limited)
     finally:
         limited.close()

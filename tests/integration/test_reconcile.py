@@ -8,6 +8,7 @@ import redis
 from app.core.errors import Internal, ParleyError
 from app.message_log import confirmations, keys
 from app.message_log.confirmations import Confirmations
+from app.message_log.shards import Shard
 
 EPOCH = 3
 
@@ -20,13 +21,13 @@ def answers(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> dict[
 
 def reconciled(redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch, epoch: int) -> dict[int, ParleyError | None]:
     monkeypatch.setattr(confirmations, "RECONCILE_AFTER_SECONDS", -1.0)
-    redis_client.set(keys.EPOCH, f"{EPOCH}:0")
-    redis_client.hset(keys.LOG_STATE, "stored", 2)
-    redis_client.set(keys.refused(1), "no message body", ex=60)
+    redis_client.set(keys.FIRST.epoch, f"{EPOCH}:0")
+    redis_client.hset(keys.FIRST.log_state, "stored", 2)
+    redis_client.set(keys.FIRST.refused(1), "no message body", ex=60)
     waits, found = Confirmations(), {}
     for version in (1, 2, 3):
         waits.expect(version, lambda error, v=version: found.__setitem__(v, error))
-    waits.reconcile(redis_client, epoch, Internal)
+    waits.reconcile(Shard(redis_client), epoch, Internal)
     return found
 
 

@@ -17,6 +17,7 @@ from app.core.events import Event
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import last_version, read_epoch
+from app.message_log.shards import Shard, Shards
 from app.services.reading import resume
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.replay_plan import ReplayPlan
@@ -43,7 +44,7 @@ class Chat(NamedTuple):
         return self.ann.send(conversation_id=self.conversation_id)
 
     def wait_until_stored(self) -> None:
-        wait_until(lambda: self.redis.xlen(keys.LOG) == 0 or None, PATIENCE, "the log is stored")
+        wait_until(lambda: self.redis.xlen(keys.FIRST.log) == 0 or None, PATIENCE, "the log is stored")
 
 
 @pytest.fixture(params=[100, 0], ids=["by pages", "by a plan"])
@@ -84,10 +85,10 @@ def replayed(
 
     monkeypatch.setattr(resume, "read_tail", read_tail)
     epoch = CurrentEpoch(60)
-    number = read_epoch(chat.redis)
+    number = read_epoch(Shard(chat.redis))
     assert number is not None
     epoch.adopt(number)
-    stores: Any = {"engine": chat.engine, "redis": chat.redis, "requests": None}
+    stores: Any = {"engine": chat.engine, "shards": Shards([chat.redis]), "requests": None}
     replay = Replay(**stores, directs=DirectCache(), epoch=epoch, saw_epoch=lambda _: None)
     events: list[Event] = []
     begin, more, plan = since, True, ReplayPlan()
@@ -111,7 +112,7 @@ CHANGES: dict[str, Callable[[Chat, dict[str, Any]], object]] = {
 def test_message_changed_during_the_resume_arrives(
     chat: Chat, monkeypatch: pytest.MonkeyPatch, change: Callable[[Chat, dict[str, Any]], object], stored: bool
 ) -> None:
-    since = last_version(chat.redis)
+    since = last_version(Shard(chat.redis))
     first = chat.send()
     chat.send()
     if stored:
@@ -123,7 +124,7 @@ def test_message_changed_during_the_resume_arrives(
 
 def test_message_sent_during_the_resume_comes_live_only(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replay with a plan ends with another read of the tail, which finds it. Live, the session then skips it."""
-    since = last_version(chat.redis)
+    since = last_version(Shard(chat.redis))
     first = chat.send()
     chat.wait_until_stored()
     events = replayed(chat, since, monkeypatch, meanwhile=chat.send)
@@ -135,7 +136,7 @@ def test_earlier_change_of_a_message_that_changes_again_arrives(chat: Chat, monk
     """The live event of the pin does not repeat the reaction."""
     message = chat.send()
     chat.wait_until_stored()
-    since = last_version(chat.redis)
+    since = last_version(Shard(chat.redis))
     CHANGES["reaction"](chat, message)
     chat.wait_until_stored()
     events = replayed(chat, since, monkeypatch, meanwhile=lambda: CHANGES["pin"](chat, message))
@@ -144,7 +145,7 @@ def test_earlier_change_of_a_message_that_changes_again_arrives(chat: Chat, monk
 
 
 def test_earlier_settings_that_change_again_arrive(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    since = last_version(chat.redis)
+    since = last_version(Shard(chat.redis))
     chat.ben.archive(chat.conversation_id)
     chat.wait_until_stored()
     events = replayed(chat, since, monkeypatch, meanwhile=lambda: chat.ben.keep_on_top(chat.conversation_id))
@@ -154,7 +155,7 @@ def test_earlier_settings_that_change_again_arrive(chat: Chat, monkeypatch: pyte
 def test_read_mark_arrives_though_a_delivered_mark_moves_during_the_resume(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    since = last_version(chat.redis)
+    since = last_version(Shard(chat.redis))
     seq = chat.send()["seq"]
     chat.ben.read(chat.conversation_id, seq)
     chat.wait_until_stored()
@@ -167,7 +168,7 @@ def test_read_mark_arrives_though_a_delivered_mark_moves_during_the_resume(
 def test_delivered_mark_arrives_though_a_read_mark_is_stored_during_the_resume(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    since = last_version(chat.redis)
+    since = last_version(Shard(chat.redis))
     seq = chat.send()["seq"]
     chat.send()
     chat.send()

@@ -146,11 +146,11 @@ class Gateway:
         self.client.call_on_connect(self.history.is_behind)
 
     def write(self, version: int) -> None:
-        self.client.set(keys.VERSION, version)
+        self.client.set(keys.FIRST.version, version)
         self.history.saw(3, version)
 
     def epoch(self) -> Any:
-        return after_outage(lambda: self.client.get(keys.EPOCH))
+        return after_outage(lambda: self.client.get(keys.FIRST.epoch))
 
     def close(self) -> None:
         self.client.close()
@@ -166,7 +166,7 @@ def make_gateway(sentinels: Sentinels) -> Iterator[Callable[[], Gateway]]:
         return made[-1]
 
     with sentinels.primary().client() as client:
-        client.set(keys.EPOCH, "3:0")
+        client.set(keys.FIRST.epoch, "3:0")
     yield make
     for gateway in made:
         gateway.close()
@@ -174,14 +174,14 @@ def make_gateway(sentinels: Sentinels) -> Iterator[Callable[[], Gateway]]:
 
 def wait_copied(sentinels: Sentinels, version: int) -> None:
     with sentinels.other().client() as replica:
-        wait_until(lambda: int(replica.get(keys.VERSION) or 0) == version, PATIENCE, "the copy")
+        wait_until(lambda: int(replica.get(keys.FIRST.version) or 0) == version, PATIENCE, "the copy")
 
 
 def set_back_replica(sentinels: Sentinels, version: int) -> None:
     """The replica lacks the versions after this one, as if it had lagged."""
     with sentinels.other().client() as replica:
         replica.config_set("replica-read-only", "no")
-        replica.set(keys.VERSION, version)
+        replica.set(keys.FIRST.version, version)
         replica.config_set("replica-read-only", "yes")
 
 

@@ -22,6 +22,7 @@ from app.fanout.presence import OFFLINE, ONLINE, PresenceChanges, send_heartbeat
 from app.fanout.watches import register_watches
 from app.gateway.watch_registry import WatchRegistry
 from app.message_log import keys
+from app.message_log.shards import Shard
 
 ANN, BEN, EVE = 1, 2, 3
 SEEN_MS = 1_700_000_000_000
@@ -62,13 +63,13 @@ class Gateway:
         self.hub = Hub(lambda _versions, _error: None, revoked=lambda _session: None)
         self.watches = WatchRegistry(self.hub.watchers, partial(register_watches, client, name))
         self.session = Watcher(self)
-        self._change = PresenceChanges(client, name, saw_epoch=lambda _: None)
+        self._change = PresenceChanges(Shard(client), name, saw_epoch=lambda _: None)
         self.subscribe()
         self.beat()
 
     def subscribe(self, *channels: str) -> None:
         self.bus = self.redis.pubsub(ignore_subscribe_messages=True)
-        self.bus.subscribe(*(channels or (keys.gateway_channel(self.name), keys.ALL, keys.WATCHING)))
+        self.bus.subscribe(*(channels or (keys.FIRST.gateway_channel(self.name), keys.ALL, keys.WATCHING)))
         self.deliver()
 
     def lose_subscription(self) -> None:
@@ -91,7 +92,7 @@ class Gateway:
 
     def beat(self) -> None:
         with self.watches.releasing() as (released, expected):
-            found = send_heartbeat(self.redis, self.name, released)
+            found = send_heartbeat(Shard(self.redis), self.name, released)
         if found.users < len(self.users):
             self.register_users()
         self.watches.repair(found.watched, expected)
@@ -186,10 +187,10 @@ def test_failed_heartbeat_releases_with_the_next_one(client: redis.Redis, here: 
 def test_nothing_is_left_of_gateways_that_ended_or_died(client: redis.Redis, here: Gateway, there: Gateway) -> None:
     here.session.watch(ANN, BEN)
     there.session.watch(BEN)
-    sign_off(client, "r-there")
+    sign_off(Shard(client), "r-there")
     assert registered(client) == {b"1": b"r-here", b"2": b"r-here"}
-    client.zadd(keys.GATEWAYS, {"r-here": 1})
-    send_heartbeat(client, "r-third")
+    client.zadd(keys.FIRST.gateways, {"r-here": 1})
+    send_heartbeat(Shard(client), "r-third")
     assert registered(client) == {}
     assert not client.exists(keys.gateway_watches("r-here"), keys.gateway_watches("r-there"))
 
@@ -223,7 +224,7 @@ def test_change_during_the_subscription_is_newer_than_what_was_read(
 def test_all_get_changes_while_a_gateway_of_an_older_release_is_there(here: Gateway, there: Gateway) -> None:
     here.session.watch(ANN)
     there.bus.close()
-    there.subscribe(keys.gateway_channel("r-there"), keys.ALL, keys.ROSTERS)
+    there.subscribe(keys.FIRST.gateway_channel("r-there"), keys.ALL, keys.FIRST.rosters)
     here.join(ANN)
     here.join(BEN)
     for gateway in (here, there):
@@ -253,7 +254,7 @@ def test_watches_of_very_many_users(client: redis.Redis, here: Gateway) -> None:
     users = list(range(1, 4501))
     here.session.watch(*users)
     assert len(registered(client)) == 4500
-    PresenceChanges(client, "r-here", saw_epoch=lambda _: None)([(ONLINE, user, 0) for user in users])
+    PresenceChanges(Shard(client), "r-here", saw_epoch=lambda _: None)([(ONLINE, user, 0) for user in users])
     here.deliver()
     assert sum(here.received.values()) == 4500
     here.session.unwatch(*users)
@@ -283,7 +284,7 @@ class World:
     def __init__(self, client: redis.Redis) -> None:
         client.flushall()
         self.redis, self.epoch, self.made = client, 1, 0
-        client.set(keys.EPOCH, "1:0")
+        client.set(keys.FIRST.epoch, "1:0")
         self.gateways = [self._make() for _ in range(3)]
 
     def _make(self) -> Gateway:
@@ -312,7 +313,7 @@ class World:
         """Redis is empty. A user who leaves before they are registered again leaves without a notice."""
         self.redis.flushall()
         self.epoch += 1
-        self.redis.set(keys.EPOCH, f"{self.epoch}:0")
+        self.redis.set(keys.FIRST.epoch, f"{self.epoch}:0")
         gateway.leave(user)
         for gateway in self.gateways:
             gateway.register_users()
@@ -320,7 +321,7 @@ class World:
 
     def _bury(self, at: int, *, dies: bool) -> None:
         buried, other = self.gateways[at], self.gateways[at - 1]
-        self.redis.zadd(keys.GATEWAYS, {buried.name: 1})
+        self.redis.zadd(keys.FIRST.gateways, {buried.name: 1})
         if dies:
             buried.close()
         other.deliver()

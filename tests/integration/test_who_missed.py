@@ -13,6 +13,7 @@ from app.config import Settings
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch
+from app.message_log.shards import Shards
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.resume import Replay
@@ -34,18 +35,20 @@ class Sessions:
     def __init__(self, engine: Engine, client: redis.Redis) -> None:
         self.engine, self.redis = engine, client
         client.flushall()
-        client.set(keys.EPOCH, "1:0")
+        client.set(keys.FIRST.epoch, "1:0")
         self.version = next_version()
-        client.set(keys.VERSION, self.version)
+        client.set(keys.FIRST.version, self.version)
         epoch = CurrentEpoch(60)
         epoch.adopt(Epoch(1, 0))
-        directs, stores = DirectCache(), {"engine": engine, "redis": client}
+        directs, stores = DirectCache(), {"engine": engine, "shards": Shards([client])}
         cache: Any = {"run_blocking": lambda act: act(), "present_epoch": lambda: epoch.number}
-        requests = WaitingRequests(**stores, conversations=ConversationCache(**stores, directs=directs, **cache))
+        requests = WaitingRequests(
+            **stores, redis=client, conversations=ConversationCache(**stores, directs=directs, **cache)
+        )
         self.replay = Replay(**stores, directs=directs, epoch=epoch, requests=requests, saw_epoch=lambda _: None)
 
     def ask(self, *asked: tuple[int, int]) -> list[bool]:
-        return who_missed(asked, engine=self.engine, redis=self.redis, saw_epoch=lambda _: None)
+        return who_missed(asked, engine=self.engine, shards=Shards([self.redis]), saw_epoch=lambda _: None)
 
     def missed(self, user: int, version: int) -> bool:
         events, _ = self.replay.changes_since(user, version, version)
@@ -72,7 +75,7 @@ def sessions(engine: Engine, redis_client: redis.Redis) -> Sessions:
 def test_whoever_missed_something_is_found(sessions: Sessions, seed: int) -> None:
     history = History(sessions.engine, 30 + seed)
     history.run(60)
-    sessions.redis.set(keys.VERSION, history.version)
+    sessions.redis.set(keys.FIRST.version, history.version)
     sessions.run("UPDATE users SET changed_at = NULL")
     spared = 0
     for version in [history.version, *history.random.sample(history.versions, 12)]:
@@ -92,7 +95,7 @@ def test_unstored_message_is_missed_by_its_conversation_only(sessions: Sessions)
     assert sessions.ask(*((user, version) for user in (one, two, three, four))) == [False] * 4
     log.send(pair, one, "Hello")
     assert sessions.ask(*((user, version) for user in (one, two, three, four))) == [True, True, False, False]
-    sessions.redis.delete(keys.EPOCH)
+    sessions.redis.delete(keys.FIRST.epoch)
     assert sessions.ask((three, version)) == [True]
 
 

@@ -14,6 +14,7 @@ from app.fanout.presence import OFFLINE, ONLINE, PresenceChanges, ask_for_roster
 from app.message_log import keys
 from app.message_log.append import Append, AppendLimits, Decided, Decision, Operation
 from app.message_log.conversations import hydrate
+from app.message_log.shards import Shard
 from app.redis_scripts import script
 from app.store.conversations import ConversationState, MemberState
 
@@ -54,7 +55,7 @@ class Gateway:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
         self.hub = Hub(lambda _versions, _error: None, revoked=lambda _session: None)
-        self.presence = PresenceChanges(world.redis, name, saw_epoch=lambda _: None)
+        self.presence = PresenceChanges(Shard(world.redis), name, saw_epoch=lambda _: None)
         self.clients: dict[int, Client] = {}
         self.is_deaf = False
 
@@ -70,16 +71,16 @@ class World:
         redis.flushall()
         self.redis = redis
         self.epoch = EPOCH
-        redis.set(keys.EPOCH, f"{EPOCH}:0")
+        redis.set(keys.FIRST.epoch, f"{EPOCH}:0")
         options: Any = {"connect": lambda: redis, "saw_epoch": lambda _: None, "wake": lambda: None}
-        self.append = Append(redis, GATEWAYS[0], ROOM, **options)
-        self.change = Append(redis, GATEWAYS[0], ROOM, name="change", **options)
+        self.append = Append(Shard(redis), GATEWAYS[0], ROOM, **options)
+        self.change = Append(Shard(redis), GATEWAYS[0], ROOM, name="change", **options)
         self.members = {OWNER, *FILLERS, 2, 3}
         self.expected: dict[int, set[int]] = {}  # version -> members at that time
         self.floors: dict[int, int] = {}  # user -> seq up to which they see nothing
         self.last_seq = self.number = 0
         self.bus = redis.pubsub(ignore_subscribe_messages=True)
-        self.bus.psubscribe(keys.gateway_channel("*"), keys.ROSTERS)
+        self.bus.psubscribe(keys.FIRST.gateway_channel("*"), keys.FIRST.rosters)
         self.gateways = {name: Gateway(self, name) for name in GATEWAYS}
         self.load()
         self.deliver()
@@ -88,7 +89,7 @@ class World:
         """Hydrates the group if it is not in Redis."""
         rows = [MemberState(user, "owner" if user == OWNER else "member", 0, 0) for user in self.members]
         state = ConversationState(GROUP, "group", self.last_seq, 0, rows, {"name": "G"}, dict(self.floors), [])
-        assert hydrate(self.redis, self.epoch, state)
+        assert hydrate(Shard(self.redis), self.epoch, state)
 
     def deliver(self) -> None:
         """Brings everything that was published to the gateways, in its order."""
@@ -99,9 +100,9 @@ class World:
             kind = message["type"] if message else ""
             if kind == "pmessage":
                 channel = message["channel"].decode()
-                name = channel.removeprefix(keys.gateway_channel(""))
+                name = channel.removeprefix(keys.FIRST.gateway_channel(""))
                 for gateway in self.gateways.values():
-                    if gateway.name == name or (channel == keys.ROSTERS and gateway.name != OLD):
+                    if gateway.name == name or (channel == keys.FIRST.rosters and gateway.name != OLD):
                         gateway.take(message["data"])
 
     # --- steps
@@ -122,7 +123,7 @@ class World:
             self.gateways[name].presence([(OFFLINE, user, 1)])
 
     def last_version(self) -> int:
-        return int(self.redis.get(keys.VERSION) or 0)  # type: ignore[arg-type]
+        return int(self.redis.get(keys.FIRST.version) or 0)  # type: ignore[arg-type]
 
     def send(self, *, quotes: bool = False, shadow: bool = False) -> None:
         """A message, or one that quotes the first one, which some may not see. Only its sender sees a ``shadow``."""
@@ -168,34 +169,42 @@ class World:
 
     def change_by_old_release(self, user: int) -> None:
         """What its change.lua does to the keys."""
-        if not self.redis.exists(keys.conversation(GROUP)):
+        if not self.redis.exists(keys.FIRST.conversation(GROUP)):
             return
         self.members ^= {user} - {OWNER}
         self.floors.pop(user, None)
-        self.redis.hset(keys.conversation(GROUP), "f", pack(self.floors))
-        self.redis.hset(keys.conversation(GROUP), "m", pack(sorted(self.members)))
-        self.redis.delete(keys.routes(GROUP))
+        self.redis.hset(keys.FIRST.conversation(GROUP), "f", pack(self.floors))
+        self.redis.hset(keys.FIRST.conversation(GROUP), "m", pack(sorted(self.members)))
+        self.redis.delete(keys.FIRST.routes(GROUP))
 
     def expire(self) -> None:
         """The group is idle for a day."""
-        if self.redis.ttl(keys.conversation(GROUP)) > 0:
-            assert self.redis.pttl(keys.members(GROUP)) in range(-2, 24 * 3_600_000 + 1)
-            self.redis.delete(keys.conversation(GROUP), keys.members(GROUP), keys.counts(GROUP))
+        if self.redis.ttl(keys.FIRST.conversation(GROUP)) > 0:
+            assert self.redis.pttl(keys.FIRST.members(GROUP)) in range(-2, 24 * 3_600_000 + 1)
+            self.redis.delete(keys.FIRST.conversation(GROUP), keys.FIRST.members(GROUP), keys.FIRST.counts(GROUP))
 
     def lose_index(self) -> None:
         """A release that does not know it kept only the hash of the group from expiring."""
-        self.redis.delete(keys.members(GROUP))
+        self.redis.delete(keys.FIRST.members(GROUP))
 
     def bury(self, name: str) -> None:
         """Another gateway takes this one for dead. Its users are registered again, later."""
-        self.redis.zadd(keys.GATEWAYS, {name: 1})
-        names = [keys.EPOCH, keys.GATEWAYS, keys.ONLINE, keys.ALL, keys.gateway_users("x"), keys.SEEN, keys.PLACES]
+        self.redis.zadd(keys.FIRST.gateways, {name: 1})
+        names = [
+            keys.FIRST.epoch,
+            keys.FIRST.gateways,
+            keys.FIRST.online,
+            keys.ALL,
+            keys.FIRST.gateway_users("x"),
+            keys.SEEN,
+            keys.FIRST.places,
+        ]
         beat = script(self.redis, "app.fanout", "beat", after="watches announce counts")
         beat(
             keys=[*names, keys.FED, keys.FED_PRESENCE, keys.gateway_watches("x")],
             args=[keys.PREFIX, "x", 10_000, pack([])],
         )
-        assert not self.redis.hexists(keys.counts(GROUP), name)
+        assert not self.redis.hexists(keys.FIRST.counts(GROUP), name)
         self.deliver()
 
     def register_again(self, name: str) -> None:
@@ -212,8 +221,8 @@ class World:
         """Redis comes back empty, and a new epoch begins."""
         self.redis.flushall()
         self.epoch += 1
-        self.redis.set(keys.EPOCH, f"{self.epoch}:0")
-        self.redis.set(keys.VERSION, max(self.expected, default=0))
+        self.redis.set(keys.FIRST.epoch, f"{self.epoch}:0")
+        self.redis.set(keys.FIRST.version, max(self.expected, default=0))
         for name in self.gateways:
             self.register_again(name)
 
@@ -232,7 +241,7 @@ class World:
             for client in gateway.clients.values():
                 client.resume_from_store()
             if asks:
-                ask_for_rosters(self.redis, name)
+                ask_for_rosters(Shard(self.redis), name)
 
     # --- checks
 
@@ -257,10 +266,10 @@ class World:
 
     def _check_roster(self, name: str) -> None:
         """The roster is what Redis has, and the gateway is counted for at least as many."""
-        flat: dict[bytes, bytes] = self.redis.hgetall(keys.counts(GROUP))  # type: ignore[assignment]
-        changes, counted = self.redis.mget(keys.PLACES, keys.PLACES_COUNTED)  # type: ignore[misc]
+        flat: dict[bytes, bytes] = self.redis.hgetall(keys.FIRST.counts(GROUP))  # type: ignore[assignment]
+        changes, counted = self.redis.mget(keys.FIRST.places, keys.FIRST.places_counted)  # type: ignore[misc]
         others = int(changes or 0) - int(counted or 0)
-        indexed = (self.redis.hget(keys.conversation(GROUP), "m") or b"\0")[0] == 0xDD  # type: ignore[index]
+        indexed = (self.redis.hget(keys.FIRST.conversation(GROUP), "m") or b"\0")[0] == 0xDD  # type: ignore[index]
         if not indexed or int(flat.get(b"#others", b"-1")) != others:
             return
         here = set(self.gateways[name].clients) & self.members

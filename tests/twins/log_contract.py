@@ -18,6 +18,7 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import group_now, hydrate, is_in_redis, members_of, read_tail, role_of, set_blockers
 from app.message_log.epoch import read_epoch
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.redis_calls import EpochLostError
 from app.store.conversations import ConversationState, MemberState
 
@@ -34,7 +35,7 @@ def state(id_: int, members: list[int], *, blockers: list[int] = [], last_seq: i
 
 
 def begin(redis: Any) -> None:
-    redis.set(keys.EPOCH, f"{EPOCH}:0")
+    redis.set(keys.FIRST.epoch, f"{EPOCH}:0")
 
 
 class Log:
@@ -45,9 +46,9 @@ class Log:
         self.epochs: list[int] = []
         self.wakes = 0
         options: Any = {"connect": lambda: redis, "saw_epoch": self.epochs.append, "wake": self._wake}
-        self.append = Append(redis, "here", limits, **options)
-        self.change = Append(redis, "here", limits, name="change", **options)
-        self.reader = LogReader(redis)
+        self.append = Append(Shard(redis), "here", limits, **options)
+        self.change = Append(Shard(redis), "here", limits, name="change", **options)
+        self.reader = LogReader(Shard(redis))
 
     def _wake(self) -> None:
         self.wakes += 1
@@ -77,8 +78,8 @@ class LogContract:
     @pytest.fixture
     def log(self, redis: Any) -> Log:
         begin(redis)
-        assert hydrate(redis, EPOCH, state(PAIR, [ANN, BEN]))
-        assert hydrate(redis, EPOCH, state(GROUP, [ANN, BEN, CYD]))
+        assert hydrate(Shard(redis), EPOCH, state(PAIR, [ANN, BEN]))
+        assert hydrate(Shard(redis), EPOCH, state(GROUP, [ANN, BEN, CYD]))
         return Log(redis)
 
     def test_accepted_messages_get_consecutive_seqs_and_rising_versions(self, log: Log) -> None:
@@ -99,14 +100,14 @@ class LogContract:
     def test_message_that_outlived_its_dedupe_mark_is_not_accepted_twice(self, log: Log) -> None:
         first = log.send(ANN, "a")
         log.send(ANN, "b")
-        log.redis.delete(keys.dedupe_mark(PAIR, "a"))
+        log.redis.delete(keys.FIRST.dedupe_mark(PAIR, "a"))
         again = message(ANN, "a")._replace(what=message_operand("a", flags=LOOKED_UP), id="a")
         assert log.append([again]) == [(Decided.PENDING, *first[1:])]
         (stolen,) = log.append([again._replace(user_id=BEN)])
         assert stolen[0] == Decided.ID_CONFLICT
         (new,) = log.append([message(ANN, "c")._replace(what=message_operand("c", flags=LOOKED_UP), id="c")])
         assert new[:2] == (Decided.DONE, 3)
-        assert [log.redis.ttl(keys.dedupe_mark(PAIR, id_)) > ROOM.dedupe_seconds for id_ in "bc"] == [False, True]
+        assert [log.redis.ttl(keys.FIRST.dedupe_mark(PAIR, id_)) > ROOM.dedupe_seconds for id_ in "bc"] == [False, True]
 
     def test_freed_id_is_accepted_again(self, log: Log) -> None:
         log.send(ANN, "a")
@@ -123,7 +124,7 @@ class LogContract:
 
     def test_blocked_sender_and_full_log_refuse_new_ids_only(self, redis: Any) -> None:
         begin(redis)
-        hydrate(redis, EPOCH, state(PAIR, [ANN, BEN], blockers=[BEN]))
+        hydrate(Shard(redis), EPOCH, state(PAIR, [ANN, BEN], blockers=[BEN]))
         log = Log(redis, ROOM)
         assert log.send(BEN, "b")[0] == Decided.FORBIDDEN
         assert log.send(ANN, "a")[0] == Decided.DONE
@@ -136,11 +137,11 @@ class LogContract:
         assert [record.kind for record in entry.records or ()] == [Kind.BLOCKED_MESSAGE]
 
     def test_blockers_are_set_only_in_a_hydrated_conversation(self, log: Log) -> None:
-        assert set_blockers(log.redis, PAIR, [ANN])
+        assert set_blockers(Shard(log.redis), PAIR, [ANN])
         assert log.send(ANN, "a")[0] == Decided.FORBIDDEN
-        assert set_blockers(log.redis, PAIR, [])
+        assert set_blockers(Shard(log.redis), PAIR, [])
         assert log.send(ANN, "a")[0] == Decided.DONE
-        assert not set_blockers(log.redis, 404, [ANN])
+        assert not set_blockers(Shard(log.redis), 404, [ANN])
 
     def test_marks_move_forward_only_and_not_past_the_last_message(self, log: Log) -> None:
         for number in range(3):
@@ -153,41 +154,41 @@ class LogContract:
         assert log.mark(Kind.READ, BEN, 1)[:2] == (Decided.UNCHANGED, 3)
 
     def test_marks_of_a_large_conversation_are_deferred_to_a_batch(self, log: Log) -> None:
-        hydrate(log.redis, EPOCH, state(CROWD, list(range(1, 103)), last_seq=5))
+        hydrate(Shard(log.redis), EPOCH, state(CROWD, list(range(1, 103)), last_seq=5))
         assert log.mark(Kind.READ, ANN, 1, CROWD)[0] == Decided.DEFER
         batch = Operation(Kind.RECEIPT_BATCH, CROWD, 0, [int(Kind.READ), ANN, 4, BEN, 9, 999, 5])
         (decision,) = log.change([batch])
         assert decision[:2] == (Decided.DONE, 5)
         (again,) = log.change([batch])
         assert again[:3] == (Decided.UNCHANGED_PENDING, 5, decision[2])
-        (record,) = read_tail(log.redis, [CROWD]).records
+        (record,) = read_tail(Shard(log.redis), [CROWD]).records
         assert (record.kind, record.user_id, record.seq, record.gateway) == (Kind.RECEIPT_BATCH, BEN, 5, "here")
         assert decode_marks(record.body) == MarksBody(Kind.READ, [(ANN, 4), (BEN, 5)])
 
     def test_log_without_an_epoch_takes_nothing(self, redis: Any) -> None:
         with pytest.raises(EpochLostError):
             Log(redis).send(ANN, "a")
-        assert read_epoch(redis) is None
-        assert not hydrate(redis, EPOCH, state(PAIR, [ANN, BEN]))
-        assert not is_in_redis(redis, PAIR)
+        assert read_epoch(Shard(redis)) is None
+        assert not hydrate(Shard(redis), EPOCH, state(PAIR, [ANN, BEN]))
+        assert not is_in_redis(Shard(redis), PAIR)
 
     def test_hydrating_again_changes_nothing(self, log: Log) -> None:
         log.send(ANN, "a")
-        assert hydrate(log.redis, EPOCH, state(PAIR, [ANN, BEN]))
-        assert not hydrate(log.redis, EPOCH + 1, state(GROUP, [ANN]))
+        assert hydrate(Shard(log.redis), EPOCH, state(PAIR, [ANN, BEN]))
+        assert not hydrate(Shard(log.redis), EPOCH + 1, state(GROUP, [ANN]))
         assert log.send(ANN, "b")[1] == 2
 
     def test_roles_and_members_are_those_of_the_hydrated_state(self, log: Log) -> None:
-        assert members_of(log.redis, GROUP) == {ANN, BEN, CYD}
-        assert members_of(log.redis, 404) is None
-        assert [role_of(log.redis, GROUP, user) for user in (ANN, BEN, EVE)] == ["owner", "member", None]
-        now = group_now(log.redis, GROUP)
+        assert members_of(Shard(log.redis), GROUP) == {ANN, BEN, CYD}
+        assert members_of(Shard(log.redis), 404) is None
+        assert [role_of(Shard(log.redis), GROUP, user) for user in (ANN, BEN, EVE)] == ["owner", "member", None]
+        now = group_now(Shard(log.redis), GROUP)
         assert now is not None
         assert (now.info, now.member_count, now.last_seq) == ({"name": "G"}, 3, 0)
 
     def test_tail_has_what_is_not_drained_in_order(self, log: Log) -> None:
         log.append([message(ANN, "a"), message(ANN, "b", GROUP), Operation(Kind.READ, PAIR, BEN, 1)])
-        tail = read_tail(log.redis, [PAIR, GROUP, 404])
+        tail = read_tail(Shard(log.redis), [PAIR, GROUP, 404])
         assert [(r.kind, r.conversation_id, r.seq, r.id) for r in tail.records] == [
             (Kind.MESSAGE, PAIR, 1, "a"),
             (Kind.MESSAGE, GROUP, 1, "b"),
@@ -195,9 +196,9 @@ class LogContract:
         ]
         assert tail.version == tail.records[-1].version
         assert (tail.is_empty, tail.memberships) == (False, [])
-        assert [r.id for r in read_tail(log.redis, [GROUP]).records] == ["b"]
+        assert [r.id for r in read_tail(Shard(log.redis), [GROUP]).records] == ["b"]
         log.drain()
-        after = read_tail(log.redis, [PAIR, GROUP])
+        after = read_tail(Shard(log.redis), [PAIR, GROUP])
         assert (after.records, after.version, after.is_empty) == ([], tail.version, True)
 
     def test_drain_removes_only_what_it_took(self, log: Log) -> None:
@@ -207,7 +208,7 @@ class LogContract:
         log.reader.remove(taken, {})
         log.reader.remove(taken, {})  # a drain that died after this may have done it before
         assert epoch == EPOCH
-        assert [record.id for record in read_tail(log.redis, [PAIR]).records] == ["b"]
+        assert [record.id for record in read_tail(Shard(log.redis), [PAIR]).records] == ["b"]
         assert log.drain() == 1
 
     def test_log_wakes_a_drain_unless_one_holds_the_lease(self, log: Log) -> None:
@@ -226,10 +227,10 @@ class LogContract:
         assert log.reader.release("another", force=True)
 
     def test_records_go_to_the_gateways_of_the_members(self, log: Log) -> None:
-        log.redis.hset(keys.ONLINE, mapping={str(ANN): "here", str(BEN): "here there"})
+        log.redis.hset(keys.FIRST.online, mapping={str(ANN): "here", str(BEN): "here there"})
         found = {name: log.redis.pubsub(ignore_subscribe_messages=True) for name in ("here", "there", "nowhere")}
         for name, pubsub in found.items():
-            pubsub.subscribe(keys.gateway_channel(name))
+            pubsub.subscribe(keys.FIRST.gateway_channel(name))
             pubsub.connection.read_response(timeout=5, push_request=True)
         log.append([message(ANN, "a"), Operation(Kind.READ, PAIR, BEN, 1)])
         for name, users in (("here", [ANN, BEN]), ("there", [BEN])):
@@ -237,14 +238,14 @@ class LogContract:
             epoch, items = unpack(response[2])
             assert (epoch, [item[0] for item in items]) == (EPOCH, [users, users])
             assert [item[1][0] for item in items] == [Kind.MESSAGE, Kind.READ]
-        log.redis.publish(keys.gateway_channel("nowhere"), b"end")
+        log.redis.publish(keys.FIRST.gateway_channel("nowhere"), b"end")
         assert found["nowhere"].connection.read_response(timeout=5, push_request=True)[2] == b"end"
         for pubsub in found.values():
             pubsub.close()
 
     def test_drain_notifies_the_sending_gateway(self, log: Log) -> None:
         pubsub = log.redis.pubsub(ignore_subscribe_messages=True)
-        pubsub.subscribe(keys.gateway_channel("here"))
+        pubsub.subscribe(keys.FIRST.gateway_channel("here"))
         pubsub.connection.read_response(timeout=5, push_request=True)
         versions = [decision[2] for decision in log.append([message(ANN, "a"), message(ANN, "b")])]
         log.drain({versions[0]: "why"})
@@ -258,12 +259,12 @@ class LogContract:
         versions = [decision[2] for decision in log.append([message(ANN, id_) for id_ in "abc"])]
         for version in versions:
             waits.expect(version, lambda error, version=version: found.update({version: error}))
-        waits.reconcile(log.redis, EPOCH, Conflict)
+        waits.reconcile(Shard(log.redis), EPOCH, Conflict)
         assert found == {}
         log.reader.remove(log.reader.take(1, 0)[1], {versions[1]: "why"})
-        waits.reconcile(log.redis, EPOCH + 1, Conflict)
+        waits.reconcile(Shard(log.redis), EPOCH + 1, Conflict)
         assert found == {}
-        waits.reconcile(log.redis, EPOCH, Conflict)
+        waits.reconcile(Shard(log.redis), EPOCH, Conflict)
         errors: list[ParleyError | None] = [found[version] for version in versions]
         assert [type(error) for error in errors] == [type(None), Conflict, type(None)]
         assert len(waits) == 0

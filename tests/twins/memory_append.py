@@ -22,7 +22,7 @@ class _Conversation:
     def __init__(self, redis: Any, id_: int, fields: dict[bytes, bytes]) -> None:
         self.redis = redis
         self.id = id_
-        self.key = names.conversation(id_)
+        self.key = names.FIRST.conversation(id_)
         self.members: list[int] = unpack(fields[b"m"])
         self.blockers: list[int] = unpack(fields.get(b"b", pack([])))
         self.seq = int(fields[b"s"])
@@ -37,7 +37,7 @@ class _Conversation:
         state = {"s": self.seq, "lv": self.last_version, **self.marks}
         self.redis.hset(self.key, mapping=state)
         if self.new:
-            self.redis.rpush(names.tail(self.id), *self.new)
+            self.redis.rpush(names.FIRST.tail(self.id), *self.new)
 
 
 class Writer:
@@ -47,14 +47,14 @@ class Writer:
         self.redis = redis
         self.prefix, max_records, max_bytes, self.dedupe_seconds, _, heads, *self.ends, self.looked_up = args
         self.heads = unpack(heads)
-        state = redis.hash_of(names.LOG_STATE)
+        state = redis.hash_of(names.FIRST.log_state)
         self.logged, self.bytes, self.entries, self.stored = (
             int(state.get(name, b"0")) for name in (b"records", b"bytes", b"entries", b"stored")
         )
         self.room, self.bytes_room = max_records - self.logged, max_bytes - self.bytes
         now_us = int(time.time() * 1e6)
         self.now_ms = now_us // 1000
-        self.version = max(int(redis.get(names.VERSION) or 0), now_us - 1)
+        self.version = max(int(redis.get(names.FIRST.version) or 0), now_us - 1)
         self.conversations: dict[int, _Conversation | None] = {}
         self.records: list[bytes] = []
         self.items: list[tuple[list[int], bytes]] = []
@@ -62,7 +62,7 @@ class Writer:
         self.is_stale = False
 
     def run(self, act: Callable[[Writer, _Conversation, int, int, Any, int], Result | None]) -> bytes:
-        epoch = self.redis.get(names.EPOCH)
+        epoch = self.redis.get(names.FIRST.epoch)
         if epoch is None:
             return pack([False])
         self.is_stale = self.looked_up not in (0, int(epoch.split(b":")[0]))
@@ -77,7 +77,7 @@ class Writer:
 
     def _conversation(self, id_: int) -> _Conversation | None:
         if id_ not in self.conversations:
-            fields = self.redis.hash_of(names.conversation(id_))
+            fields = self.redis.hash_of(names.FIRST.conversation(id_))
             self.conversations[id_] = _Conversation(self.redis, id_, fields) if fields else None
         return self.conversations[id_]
 
@@ -106,15 +106,15 @@ class Writer:
                 if c is not None and c.new:
                     c.save()
             blob = _array_header(len(self.records)) + b"".join(self.records)
-            self.redis.set(names.VERSION, self.version)
+            self.redis.set(names.FIRST.version, self.version)
             state = {
                 "records": self.logged + len(self.records),
                 "bytes": self.bytes + len(blob),
                 "entries": self.entries + 1,
             }
-            self.redis.hset(names.LOG_STATE, mapping=state)
-            self.redis.xadd(names.LOG, {"r": blob, "n": self.entries + 1, "e": epoch})
-            wake = 0 if self.redis.get(names.LEASE) else 1
+            self.redis.hset(names.FIRST.log_state, mapping=state)
+            self.redis.xadd(names.FIRST.log, {"r": blob, "n": self.entries + 1, "e": epoch})
+            wake = 0 if self.redis.get(names.FIRST.lease) else 1
         self._publish(epoch)
         return pack([epoch, wake, self.results])
 
@@ -125,12 +125,12 @@ class Writer:
                 outgoing.setdefault(gateway, []).append(b"\x92" + pack(online) + packed)
         for gateway, items in outgoing.items():
             message = b"\x92" + pack(epoch) + _array_header(len(items)) + b"".join(items)
-            self.redis.publish(names.gateway_channel(gateway), message)
+            self.redis.publish(names.FIRST.gateway_channel(gateway), message)
 
     def _places(self, users: list[int]) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for user in users:
-            for gateway in (self.redis.hget(names.ONLINE, str(user)) or b"").decode().split():
+            for gateway in (self.redis.hget(names.FIRST.online, str(user)) or b"").decode().split():
                 found.setdefault(gateway, []).append(user)
         return found
 
@@ -152,7 +152,7 @@ def _add_message(w: Writer, c: _Conversation, user: int, what: Any, index: int) 
         return [Decided.STALE]
     id_, _, flags = (what, None, 0) if isinstance(what, str) else what
     assert flags in (0, LOOKED_UP), "the twin knows no other flag"
-    key = names.dedupe_mark(c.id, id_)
+    key = names.FIRST.dedupe_mark(c.id, id_)
     before = w.redis.get(key) or (_mark_of_waiting(w, c, id_) if flags else None)
     if before is not None:
         seq, version, ms, sender = map(int, before.split(b":"))
@@ -171,7 +171,7 @@ def _add_message(w: Writer, c: _Conversation, user: int, what: Any, index: int) 
 
 
 def _mark_of_waiting(w: Writer, c: _Conversation, id_: str) -> bytes | None:
-    for packed in w.redis.lrange(names.tail(c.id), 0, -1):
+    for packed in w.redis.lrange(names.FIRST.tail(c.id), 0, -1):
         kind, _, seq, version, ms, user, its_id, *_ = unpack(packed)
         if kind in (Kind.MESSAGE, Kind.BLOCKED_MESSAGE) and its_id == id_:
             return b"%d:%d:%d:%d" % (seq, version, ms, user)

@@ -21,6 +21,7 @@ from app.message_log.confirmations import Confirmations
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch, read_epoch
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard, Shards
 from app.redis_batch import Batcher
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.message_references import NO_REFERENCES
@@ -104,9 +105,9 @@ class MemoryGateway:
         self.epoch = CurrentEpoch(dedupe_seconds=600)
         self.timers = Timers()
         self.counters: Counter[str] = Counter()
-        self.reader = LogReader(self.redis)
+        self.reader = LogReader(Shard(self.redis))
         self.notices = self.redis.pubsub(ignore_subscribe_messages=True)
-        self.notices.subscribe(keys.gateway_channel("here"))
+        self.notices.subscribe(keys.FIRST.gateway_channel("here"))
         self._blocking: list[gevent.Greenlet] = []
         self.appends, self.changes = self._queue("append", limits), self._queue("change", limits)
         self._build()
@@ -114,7 +115,7 @@ class MemoryGateway:
 
     def _queue(self, name: str, limits: AppendLimits) -> Batcher:
         call = Append(
-            self.redis,
+            Shard(self.redis),
             "here",
             limits,
             name=name,
@@ -130,7 +131,7 @@ class MemoryGateway:
     def _build(self) -> None:
         self.conversations = ConversationCache(
             engine=self.engine,
-            redis=self.redis,
+            shards=Shards([self.redis]),
             directs=self.directs,
             run_blocking=self.run_blocking,
             present_epoch=self._present_epoch,
@@ -145,14 +146,14 @@ class MemoryGateway:
             log=self.log,
             receipts=self.receipts,
             confirmations=self.confirmations,
-            members=MemberChecks(redis=self.redis, run_blocking=self.run_blocking),
+            members=MemberChecks(shards=Shards([self.redis]), run_blocking=self.run_blocking),
             rate=unlimited,
             call_later=self.timers.call_later,
         )
         self.sender = self.make_sender(unlimited)
         self.replay = Replay(
             engine=self.engine,
-            redis=self.redis,
+            shards=Shards([self.redis]),
             directs=self.directs,
             epoch=self.epoch,
             requests=NO_REQUESTS,
@@ -170,7 +171,7 @@ class MemoryGateway:
             confirmations=self.confirmations,
             references=references,
             find_stored=lambda pair: find_stored_ids([pair], engine=self.engine)[0],
-            repeated=RepeatedSends(engine=self.engine, redis=self.redis),
+            repeated=RepeatedSends(engine=self.engine, shards=Shards([self.redis])),
             check_write=None,
             open_direct=self._open_direct,
             rate=rate,
@@ -193,11 +194,11 @@ class MemoryGateway:
         )
 
     def begin_epoch(self, number: int) -> None:
-        self.redis.set(keys.EPOCH, f"{number}:0")
+        self.redis.set(keys.FIRST.epoch, f"{number}:0")
         self.epoch.adopt(Epoch(number, 0))
 
     def _present_epoch(self) -> int:
-        found = read_epoch(self.redis)
+        found = read_epoch(Shard(self.redis))
         assert found is not None
         return found.number
 

@@ -46,7 +46,7 @@ def _tail(redis: Any, keys: list[Any], args: list[Any]) -> list[Any]:
         return found
     found[3] = redis.lrange(keys[2], 0, -1)
     for id_ in args[1:]:
-        records = redis.lrange(names.tail(int(id_)), 0, -1)
+        records = redis.lrange(names.FIRST.tail(int(id_)), 0, -1)
         if records:
             found += [int(id_), records]
     return found
@@ -55,7 +55,7 @@ def _tail(redis: Any, keys: list[Any], args: list[Any]) -> list[Any]:
 def _stored(redis: Any, keys: list[Any], args: list[Any]) -> int:
     _, version, records, size, ids, progress, number, epoch, *notices = args
     for gateway, notice in zip(notices[::2], notices[1::2], strict=True):
-        redis.publish(names.gateway_channel(gateway), notice)
+        redis.publish(names.FIRST.gateway_channel(gateway), notice)
     present = redis.get(keys[3])
     if epoch and present is not None and int(present.split(b":")[0]) != epoch:
         return 0
@@ -69,9 +69,9 @@ def _stored(redis: Any, keys: list[Any], args: list[Any]) -> int:
     state |= {b"gone": max(state[b"gone"], number), b"stored": max(state[b"stored"], version)}
     redis.hset(keys[1], mapping={name.decode(): value for name, value in state.items()})
     for id_, count, up_to in unpack(progress):
-        tail = redis.lrange(names.tail(id_), 0, -1)
+        tail = redis.lrange(names.FIRST.tail(id_), 0, -1)
         kept = [packed for packed in tail[:count] if unpack(packed)[3] > up_to] + tail[count:]
-        redis.keep_list(names.tail(id_), kept)
+        redis.keep_list(names.FIRST.tail(id_), kept)
     return int(gone)
 
 

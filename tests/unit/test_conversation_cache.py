@@ -10,6 +10,7 @@ from app.core.kinds import Kind
 from app.message_log import keys
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import is_in_redis
+from app.message_log.shards import Shard
 from app.services.reading import conversation_cache
 from tests.support.own_hub import in_own_hub
 from tests.twins.memory_gateway import EPOCH, MemoryGateway, Replies, memory_gateway
@@ -101,7 +102,7 @@ def test_state_of_an_epoch_that_ended_during_the_read_is_read_again() -> None:
         gateway.engine.on_connect = begin_another
         assert wait_hydrated(gateway, PAIR, 1) == [(0, None)]
         assert len(reads) == 2
-        assert is_in_redis(gateway.redis, PAIR)
+        assert is_in_redis(Shard(gateway.redis), PAIR)
 
 
 @in_own_hub
@@ -113,7 +114,7 @@ def test_epochs_that_end_again_and_again_give_overloaded() -> None:
         with pytest.raises(Overloaded):
             gateway.conversations.hydrate(PAIR)
         assert next(numbers) == EPOCH + 1 + conversation_cache.HYDRATE_TRIES
-        assert not is_in_redis(gateway.redis, PAIR)
+        assert not is_in_redis(Shard(gateway.redis), PAIR)
 
 
 @in_own_hub
@@ -122,7 +123,7 @@ def test_operations_of_a_forgotten_conversation_are_tried_again_in_order() -> No
     with memory_gateway() as gateway:
         gateway.store.add_group(GROUP, [ANN, BEN])
         wait_hydrated(gateway, GROUP, 1)
-        gateway.redis.delete(keys.conversation(GROUP))
+        gateway.redis.delete(keys.FIRST.conversation(GROUP))
         replies = Replies()
         for number in range(10):
             operation = Operation(Kind.MESSAGE, GROUP, ANN, f"id-{number}", f'"id":"id-{number}","senderId":{ANN}')

@@ -13,6 +13,7 @@ from app.gateway import epochs as epochs_module
 from app.gateway.epochs import EpochKeeper
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
+from app.message_log.shards import Shard
 from tests.twins.memory_redis import MemoryRedis
 
 
@@ -30,7 +31,7 @@ class World:
         revoked: Any = SimpleNamespace(load=lambda *, from_store: self.loaded.append(from_store))
         unused: Any = None
         self.keeper = EpochKeeper(
-            redis=self.redis,
+            shard=Shard(self.redis),
             engine=unused,
             current=self.current,
             revoked=revoked,
@@ -53,14 +54,14 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def test_first_epoch_that_a_gateway_sees_is_no_loss(world: World) -> None:
-    world.redis.set(keys.EPOCH, "4:0")
+    world.redis.set(keys.FIRST.epoch, "4:0")
     assert world.keeper.present() == 4
     assert (world.current.number, world.lost) == (4, 0)
 
 
 def test_empty_redis_gets_the_next_epoch_and_revocations_from_the_store(world: World) -> None:
     assert world.keeper.present() == 5
-    assert world.redis.get(keys.EPOCH).startswith(b"5:")
+    assert world.redis.get(keys.FIRST.epoch).startswith(b"5:")
     assert world.loaded == [True]
     assert world.keeper.present() == 5
     assert world.number == 5
@@ -78,7 +79,7 @@ def test_lost_data_is_noticed_once_and_the_true_start_is_read_later(world: World
     for act in world.work:
         act()
     assert world.current.started_ms > 1
-    assert world.redis.get(keys.EPOCH) == b"6:%d" % world.current.started_ms
+    assert world.redis.get(keys.FIRST.epoch) == b"6:%d" % world.current.started_ms
 
 
 def test_late_publication_of_an_ended_epoch_changes_nothing(world: World) -> None:
@@ -93,25 +94,25 @@ def test_late_publication_of_an_ended_epoch_changes_nothing(world: World) -> Non
 def test_greatest_stored_version_is_kept_as_the_counter(world: World) -> None:
     world.greatest = 2**60
     world.keeper.present()
-    assert world.redis.get(keys.VERSION) == b"%d" % 2**60
-    assert world.redis.hget(keys.LOG_STATE, "stored") == b"%d" % 2**60
+    assert world.redis.get(keys.FIRST.version) == b"%d" % 2**60
+    assert world.redis.hget(keys.FIRST.log_state, "stored") == b"%d" % 2**60
 
 
 def test_leftovers_of_the_old_epoch_are_deleted(world: World) -> None:
-    world.redis.hset(keys.conversation(7), "m", b"old")
-    world.redis.rpush(keys.tail(7), b"old")
-    world.redis.xadd(keys.LOG, {"r": b"old"})
+    world.redis.hset(keys.FIRST.conversation(7), "m", b"old")
+    world.redis.rpush(keys.FIRST.tail(7), b"old")
+    world.redis.xadd(keys.FIRST.log, {"r": b"old"})
     world.keeper.present()
-    assert not world.redis.hexists(keys.conversation(7), "m")
-    assert not world.redis.exists(keys.tail(7))
-    assert not world.redis.xlen(keys.LOG)
+    assert not world.redis.hexists(keys.FIRST.conversation(7), "m")
+    assert not world.redis.exists(keys.FIRST.tail(7))
+    assert not world.redis.xlen(keys.FIRST.log)
 
 
 def test_two_gateways_cannot_begin_an_epoch_at_once(world: World) -> None:
-    world.redis.set(keys.EPOCH_BEGINS, "1")
+    world.redis.set(keys.FIRST.epoch_begins, "1")
     with pytest.raises(Overloaded):
         world.keeper.renew()
-    assert (world.number, world.redis.get(keys.EPOCH)) == (4, None)
+    assert (world.number, world.redis.get(keys.FIRST.epoch)) == (4, None)
 
 
 @pytest.mark.parametrize("another_begins", [True, False])
@@ -125,7 +126,7 @@ def test_comparison_complains_of_a_failed_store_but_not_of_another_beginner(
 
     monkeypatch.setattr(epochs_module, "next_epoch", postgres_fails)
     if another_begins:
-        world.redis.set(keys.EPOCH_BEGINS, "1")
+        world.redis.set(keys.FIRST.epoch_begins, "1")
     with caplog.at_level("WARNING", logger="app.gateway.epochs"):
         world.keeper.compare()
     assert len(caplog.records) == (0 if another_begins else 1)

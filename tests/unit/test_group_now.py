@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 
 from app.message_log.conversations import GroupNow
+from app.message_log.shards import Shards
 from app.services.reading import replay_groups
 
 
@@ -13,6 +14,6 @@ def test_message_that_arrives_between_the_two_reads_does_not_count_in_last_seq(m
     now = GroupNow({"name": "Orders anew"}, 2, [(1, "owner", 2, 2), (2, "member", 2, 2)], last_seq=2)
     monkeypatch.setattr(replay_groups, "group_now", lambda *_: now)
     read_before = {"id": 7, "kind": "group", "name": "Orders", "lastSeq": 1, "unread": 0, "lastMessage": {"seq": 1}}
-    view = replay_groups.group_now_over(read_before, redis=Redis())
+    view = replay_groups.group_now_over(read_before, shards=Shards([Redis()]))
     assert view["lastSeq"] == view["lastMessage"]["seq"] == 1
     assert (view["name"], view["memberCount"]) == ("Orders anew", 2)

@@ -14,6 +14,7 @@ from app.core.records import pack
 from app.fanout import listener as listener_module
 from app.fanout.listener import Listener
 from app.message_log import keys
+from app.message_log.shards import Shard
 from tests.support.own_hub import in_own_hub
 from tests.support.patience import PATIENCE
 from tests.twins.memory_redis import MemoryRedis
@@ -47,7 +48,7 @@ class Heard:
 @contextmanager
 def listening(redis: MemoryRedis, heard: Heard) -> Iterator[Listener]:
     made = Listener(
-        redis,  # type: ignore[arg-type]
+        Shard(redis),  # type: ignore[arg-type]
         "here",
         dispatch=heard.dispatch,
         compare=lambda _redis: heard.all.append(("compared", None)),
@@ -73,7 +74,7 @@ def until(ready: Any) -> None:
 
 
 def publish(redis: MemoryRedis, epoch: int, *items: Any, channel: str = "here") -> int:
-    return redis.publish(keys.gateway_channel(channel), pack((epoch, items)))
+    return redis.publish(keys.FIRST.gateway_channel(channel), pack((epoch, items)))
 
 
 @in_own_hub
@@ -102,7 +103,7 @@ def test_logout_on_another_gateway_becomes_a_revocation() -> None:
 def test_garbage_on_the_channel_is_dropped_and_the_next_message_arrives(caplog: pytest.LogCaptureFixture) -> None:
     redis, heard = MemoryRedis(), Heard()
     with listening(redis, heard) as listener:
-        redis.publish(keys.gateway_channel("here"), b"\xc1 is not MessagePack")
+        redis.publish(keys.FIRST.gateway_channel("here"), b"\xc1 is not MessagePack")
         publish(redis, 3)
         until(lambda: heard.count("dispatch") == 1)
         assert listener.subscriptions == 1

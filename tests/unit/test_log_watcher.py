@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from app.core.errors import Overloaded
 from app.gateway.heartbeat import DrainWaker
 from app.message_log import keys
+from app.message_log.shards import Shard
 from tasks.log_watcher import LOOKS, LogWatch, watch_log
 from tests.twins.memory_redis import MemoryRedis
 
@@ -27,12 +28,12 @@ class ClosableRedis(MemoryRedis):
 
 def watched() -> tuple[MemoryRedis, LogWatch, list[str]]:
     redis, started = MemoryRedis(), list[str]()
-    return redis, LogWatch(redis, lambda: started.append("drain")), started  # type: ignore[arg-type]
+    return redis, LogWatch(Shard(redis), lambda: started.append("drain")), started  # type: ignore[arg-type]
 
 
 def test_waiting_records_without_a_drain_start_one() -> None:
     redis, watch, started = watched()
-    redis.xadd(keys.LOG, {"b": "record"})
+    redis.xadd(keys.FIRST.log, {"b": "record"})
     for _ in range(LOOKS - 1):
         watch.look()
     assert started == []
@@ -44,8 +45,8 @@ def test_empty_log_and_a_drain_at_work_start_nothing() -> None:
     redis, watch, started = watched()
     for _ in range(2 * LOOKS):
         watch.look()
-    redis.xadd(keys.LOG, {"b": "record"})
-    redis.set(keys.LEASE, "token")
+    redis.xadd(keys.FIRST.log, {"b": "record"})
+    redis.set(keys.FIRST.lease, "token")
     for _ in range(2 * LOOKS):
         watch.look()
     assert started == []
@@ -53,11 +54,11 @@ def test_empty_log_and_a_drain_at_work_start_nothing() -> None:
 
 def test_a_drain_between_two_looks_starts_the_count_again() -> None:
     redis, watch, started = watched()
-    redis.xadd(keys.LOG, {"b": "record"})
+    redis.xadd(keys.FIRST.log, {"b": "record"})
     for _ in range(LOOKS):
-        redis.delete(keys.LEASE)
+        redis.delete(keys.FIRST.lease)
         watch.look()
-        redis.set(keys.LEASE, "token")
+        redis.set(keys.FIRST.lease, "token")
         watch.look()
     assert started == []
 
@@ -67,7 +68,7 @@ def test_watcher_that_starts_while_redis_is_away_watches_when_it_is_back(monkeyp
     monkeypatch.setattr("tasks.log_watcher.LOOK_SECONDS", 0.001)
     monkeypatch.setattr("tasks.log_watcher.heartbeat", lambda _redis, name: beats.add(name))
     redis, refusals, stopped, started = ClosableRedis(), 2, threading.Event(), threading.Event()
-    redis.xadd(keys.LOG, {"b": "record"})
+    redis.xadd(keys.FIRST.log, {"b": "record"})
 
     def connect() -> ClosableRedis:
         nonlocal refusals

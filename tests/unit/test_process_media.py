@@ -19,6 +19,7 @@ from app.media.image_info import UnreadableError
 from app.media.inspect import Inspected
 from app.media.inspect_in_subprocess import CrashedError
 from app.media.storage import StorageError
+from app.message_log.shards import Shards
 from app.services.media import naming_message, process_media
 from app.services.media.media_stats import MediaStats
 from app.services.media.process_media import MAX_TRIES, MediaWork
@@ -37,7 +38,7 @@ class Changes:
     """Keeps the changes that a worker sends to the log."""
 
     def __init__(self) -> None:
-        self.redis = MemoryRedis()
+        self.shards = Shards([MemoryRedis()])  # type: ignore[list-item]
         self.stages: list[str] = []
         self.down = False
 

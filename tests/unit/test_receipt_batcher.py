@@ -14,6 +14,7 @@ from app.core.kinds import Kind
 from app.message_log import keys
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import hydrate
+from app.message_log.shards import Shard
 from app.services.messaging import receipt_batcher
 from app.services.messaging.receipt_batcher import ReceiptBatcher
 from tests.support.own_hub import in_own_hub
@@ -29,7 +30,7 @@ def with_crowd(gateway: MemoryGateway) -> None:
     gateway.store.states[CROWD] = type(state)(
         CROWD, "group", LAST_SEQ, 0, state.members, state.info, state.floors, state.blockers
     )
-    assert hydrate(gateway.redis, EPOCH, gateway.store.states[CROWD])
+    assert hydrate(Shard(gateway.redis), EPOCH, gateway.store.states[CROWD])
 
 
 def work(gateway: MemoryGateway, step: str) -> None:
@@ -125,7 +126,7 @@ def test_members_who_read_at_once_make_one_record() -> None:
         assert len(gateway.timers.pending) == 1
         gateway.timers.fire()
         gateway.work_until(lambda: len(replies) == len(MEMBERS))
-        assert gateway.redis.hget(keys.LOG_STATE, "entries") == b"1"
+        assert gateway.redis.hget(keys.FIRST.log_state, "entries") == b"1"
 
 
 @in_own_hub
@@ -148,7 +149,7 @@ def test_conversation_that_redis_forgot_is_tried_the_usual_way_next_time() -> No
     with memory_gateway() as gateway:
         with_crowd(gateway)
         gateway.receipts.mark_large(CROWD)
-        gateway.redis.delete(keys.conversation(CROWD))
+        gateway.redis.delete(keys.FIRST.conversation(CROWD))
         gateway.marks.move(Kind.READ, 1, CROWD, 3, replies.of("first"))
         gateway.timers.fire()
         gateway.work_until(lambda: len(replies) == 1)

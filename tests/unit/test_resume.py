@@ -15,6 +15,7 @@ from app.core.events import Event
 from app.core.kinds import Kind
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import hydrate
+from app.message_log.shards import Shard
 from app.services.reading import replay_plan, resume
 from app.services.reading.replay_plan import ReplayPlan
 from tests.support.own_hub import in_own_hub
@@ -29,7 +30,7 @@ def with_conversations(gateway: MemoryGateway) -> None:
     gateway.store.add_group(GROUP, [ANN, BEN, EVE])
     gateway.store.add_direct(FOREIGN, BEN, EVE)
     for state in gateway.store.states.values():
-        assert hydrate(gateway.redis, EPOCH, state)
+        assert hydrate(Shard(gateway.redis), EPOCH, state)
 
 
 def log(gateway: MemoryGateway, kind: Kind, conversation: int, user: int, what: Any) -> int:
@@ -160,7 +161,7 @@ def test_conversation_that_begins_between_the_reads_is_read_with_its_tail() -> N
             tails.append(name)
             if tails == ["script tail"]:
                 gateway.store.add_direct(20, ANN, EVE)
-                hydrate(gateway.redis, EPOCH, gateway.store.states[20])
+                hydrate(Shard(gateway.redis), EPOCH, gateway.store.states[20])
                 log(gateway, Kind.MESSAGE, 20, EVE, uuid_of(1))
 
         gateway.redis.on_call = lambda name: begin(name) if name == "script tail" else None

@@ -9,6 +9,7 @@ from app.core.commands import SendMessage
 from app.core.ids import make_uuid7
 from app.message_log.conversations import hydrate
 from app.message_log.epoch import Epoch
+from app.message_log.shards import Shard
 from tests.support.own_hub import in_own_hub
 from tests.twins.memory_gateway import EPOCH, MemoryGateway, Replies, memory_gateway
 
@@ -34,7 +35,7 @@ def test_repetition_that_waited_during_the_loss_is_looked_up_again(is_hydrated: 
         gateway.begin_epoch(EPOCH + 1)
         gateway.epoch.adopt(Epoch(EPOCH + 1, now_ms()))
         if is_hydrated:  # another gateway was quicker
-            hydrate(gateway.redis, EPOCH + 1, gateway.store.states[PAIR])
+            hydrate(Shard(gateway.redis), EPOCH + 1, gateway.store.states[PAIR])
         gateway.work_until(lambda: len(replies) == 3)
         found = {text: (ack, error) for text, ack, error in replies.all}
         assert found["again"] == found["first"]

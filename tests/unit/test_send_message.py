@@ -28,6 +28,7 @@ from app.core.ids import make_uuid7
 from app.message_log import keys
 from app.message_log.append import AppendLimits
 from app.message_log.conversations import hydrate, is_in_redis, set_blockers
+from app.message_log.shards import Shard
 from app.services.messaging.user_rates import TokenGrant, UserRate
 from tests.support.own_hub import in_own_hub
 from tests.twins.memory_gateway import EPOCH, REFUSED, MemoryGateway, Replies, memory_gateway
@@ -62,7 +63,7 @@ def test_ack_comes_only_after_the_message_is_stored() -> None:
         with_conversations(gateway)
         replies = Replies()
         assert send(gateway, replies, "hello")
-        while not gateway.redis.xlen(keys.LOG):
+        while not gateway.redis.xlen(keys.FIRST.log):
             gevent.sleep(0)
         gevent.sleep(0)
         assert replies.all == []
@@ -97,7 +98,7 @@ def play(steps: list[tuple[int, str]]) -> None:
                 gateway.drain(1)
             elif step == "forget":
                 gateway.work_until(lambda: len(replies) == len(sent))  # only an idle conversation is forgotten
-                gateway.redis.delete(keys.conversation(conversation))
+                gateway.redis.delete(keys.FIRST.conversation(conversation))
             else:
                 id_ = sent[-1][2] if step == "repeat" and sent and sent[-1][0] == conversation else None
                 sent.append((conversation, str(number), id_ or make_uuid7(now_ms())))
@@ -125,7 +126,7 @@ def test_first_message_hydrates_the_conversation_once_for_all_senders() -> None:
         replies = Replies()
         for number in range(20):
             send(gateway, replies, str(number), user=ANN if number % 2 else BEN)
-        assert not is_in_redis(gateway.redis, PAIR)
+        assert not is_in_redis(Shard(gateway.redis), PAIR)
         gateway.work_until(lambda: len(replies) == 20)
         assert replies.names() == [str(number) for number in range(20)]
         assert gateway.redis.calls.count("script hydrate") == 1
@@ -138,7 +139,7 @@ def test_old_id_is_looked_up_in_the_store() -> None:
         replies = Replies()
         assert not send(gateway, replies, "first", OLD_ID)
         gateway.work_until(lambda: len(replies) == 1)
-        gateway.redis.delete(keys.dedupe_mark(PAIR, OLD_ID))
+        gateway.redis.delete(keys.FIRST.dedupe_mark(PAIR, OLD_ID))
         send(gateway, replies, "again", OLD_ID.upper())
         send(gateway, replies, "stolen", OLD_ID, user=BEN)
         gateway.work_until(lambda: len(replies) == 3)
@@ -164,7 +165,7 @@ def test_live_chat_goes_on_while_postgres_is_down() -> None:
         replies = send_and_lose_postgres(gateway)
         send(gateway, replies, "new id")
         send(gateway, replies, "old id", str(uuid.uuid4()))
-        gateway.work_until(lambda: gateway.redis.xlen(keys.LOG) == 2)
+        gateway.work_until(lambda: gateway.redis.xlen(keys.FIRST.log) == 2)
         gateway.engine.down = False
         gateway.work_until(lambda: len(replies) == 3)
         assert stored_texts(gateway) == ["warm", "new id", "old id"]
@@ -175,11 +176,11 @@ def test_message_that_waits_longer_than_its_dedupe_mark_is_accepted_once() -> No
     with memory_gateway() as gateway:
         replies = send_and_lose_postgres(gateway)
         send(gateway, replies, "first", OLD_ID)
-        gateway.work_until(lambda: gateway.redis.xlen(keys.LOG) == 1)
-        gateway.redis.delete(keys.dedupe_mark(PAIR, OLD_ID))
+        gateway.work_until(lambda: gateway.redis.xlen(keys.FIRST.log) == 1)
+        gateway.redis.delete(keys.FIRST.dedupe_mark(PAIR, OLD_ID))
         send(gateway, replies, "again", OLD_ID)
         send(gateway, replies, "next")
-        gateway.work_until(lambda: gateway.redis.xlen(keys.LOG) == 2)
+        gateway.work_until(lambda: gateway.redis.xlen(keys.FIRST.log) == 2)
         gateway.engine.down = False
         gateway.work_until(lambda: len(replies) == 4)
         acks = {name: ack for name, ack, _ in replies.all}
@@ -219,7 +220,7 @@ def test_refusals_of_the_log_have_their_codes() -> None:
     small = AppendLimits(max_records=1, max_bytes=10_000, dedupe_seconds=600)
     with memory_gateway(small) as gateway:
         with_conversations(gateway)
-        hydrate(gateway.redis, EPOCH, gateway.store.states[PAIR])
+        hydrate(Shard(gateway.redis), EPOCH, gateway.store.states[PAIR])
         replies = Replies()
         send(gateway, replies, "stranger", user=EVE)
         send(gateway, replies, "nowhere", conversation=404)
@@ -227,7 +228,7 @@ def test_refusals_of_the_log_have_their_codes() -> None:
         send(gateway, replies, "full")
         gevent.sleep(0)
         gateway.work_until(lambda: len(replies) == 4)
-        set_blockers(gateway.redis, PAIR, [ANN])
+        set_blockers(Shard(gateway.redis), PAIR, [ANN])
         send(gateway, replies, "blocked")
         gateway.work_until(lambda: len(replies) == 5)
         errors = {name: type(error) for name, _, error in replies.all}
@@ -246,7 +247,7 @@ def test_message_that_the_drain_refuses_is_answered_with_its_error() -> None:
         with_conversations(gateway)
         replies = Replies()
         send(gateway, replies, "bad")
-        while not gateway.redis.xlen(keys.LOG):
+        while not gateway.redis.xlen(keys.FIRST.log):
             gevent.sleep(0)
         (entry,) = gateway.reader.take(1, 0)[1]
         assert entry.records is not None
@@ -278,7 +279,7 @@ def test_lost_epoch_ends_every_wait_with_overloaded() -> None:
 def test_send_without_a_token_waits_for_the_answer_and_lets_the_next_command_go_on(granted: int, goes_on: bool) -> None:
     with memory_gateway() as gateway:
         with_conversations(gateway)
-        hydrate(gateway.redis, EPOCH, gateway.store.states[PAIR])
+        hydrate(Shard(gateway.redis), EPOCH, gateway.store.states[PAIR])
         answers: list[Any] = []
         sender = gateway.make_sender(UserRate("send", 1.0, 16, lambda _request, outcome: answers.append(outcome)))
         replies, submitted = Replies(), []

@@ -209,8 +209,8 @@ def test_stream_that_times_out_passes_through_the_hook(
 def _age(server: Stack) -> None:
     """Nothing was added to the open streams for an hour."""
     with server.stores.valkey.client() as client:
-        for place in client.zrange(keys.STREAMS, 0, -1):
-            client.zincrby(keys.STREAMS, -3_600_000, place)
+        for place in client.zrange(keys.FIRST.streams, 0, -1):
+            client.zincrby(keys.FIRST.streams, -3_600_000, place)
 
 
 def test_streams_of_the_host_are_not_asked_about(host: HostClient, hook: HookServer) -> None:

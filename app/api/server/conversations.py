@@ -50,7 +50,7 @@ def delete(external_id: str) -> Response:
     delete_conversation(
         conversation_of(external_id, engine=container.engine),
         engine=container.engine,
-        redis=container.redis,
+        shards=container.shards,
         writer=_writer(),
         carry_out=carry_out,
         server_key=caller.name,
@@ -78,14 +78,14 @@ def remove_member(external_id: str, user_external_id: str) -> Response:
 
 def _shown(given: str | int, status: int) -> Response:
     container = current_container()
-    return json_response(show_conversation(given, engine=container.engine, redis=container.redis), status)
+    return json_response(show_conversation(given, engine=container.engine, shards=container.shards), status)
 
 
 def _writer() -> ConversationWriter:
     container, reading = current_container(), current_gateway().reading
     return ConversationWriter(
         engine=container.engine,
-        redis=container.redis,
+        shards=container.shards,
         conversations=reading.cache,
         directs=reading.directs,
         max_members=container.settings.max_group_members,

@@ -130,4 +130,4 @@ def _preparer() -> MessagePreparer:
 
 def _reader() -> HostReader:
     container = current_container()
-    return HostReader(engine=container.engine, redis=container.redis, directs=current_gateway().reading.directs)
+    return HostReader(engine=container.engine, shards=container.shards, directs=current_gateway().reading.directs)

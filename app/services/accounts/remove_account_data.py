@@ -19,13 +19,13 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
 from app.core.kinds import MESSAGES, Kind
 from app.message_log.append import Decided, Operation
 from app.message_log.conversations import read_tail, set_blockers
+from app.message_log.shards import Shards
 from app.services.groups.change_group import give_role, leave_group
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import account_deletions as store
@@ -52,8 +52,8 @@ class _StopError(Exception):
 class Removal:
     """``stopping`` returns whether the process is shutting down."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, changes: WorkerChanges, stopping: Callable[[], bool]) -> None:
-        self._redis = redis
+    def __init__(self, *, engine: Engine, shards: Shards, changes: WorkerChanges, stopping: Callable[[], bool]) -> None:
+        self._shards = shards
         self._engine = engine
         self._changes = changes
         self._stopping = stopping
@@ -94,8 +94,9 @@ class Removal:
 
     def _is_pending(self, user_id: int, conversations: Sequence[OwnConversation], kinds: Collection[int]) -> bool:
         """Returns whether the log holds records of these kinds by the user that Postgres does not have yet."""
-        tail = read_tail(self._redis, [conversation.id for conversation in conversations])
-        return any(record.user_id == user_id and record.kind in kinds for record in tail.records)
+        parts = self._shards.parts([conversation.id for conversation in conversations])
+        records = (record for shard, ids in parts for record in read_tail(shard, ids).records)
+        return any(record.user_id == user_id and record.kind in kinds for record in records)
 
     def _leave_behind(self, deletion: Deletion, conversation: OwnConversation) -> Deletion:
         if deletion.erase or conversation.is_notes:
@@ -160,7 +161,7 @@ class Removal:
         in Postgres (app/store/direct_pairs.py). If the conversation is not in Redis, it is loaded first, so that no
         process can load it later with an older state. Safe to repeat. Raises Overloaded, RedisError.
         """
-        if not set_blockers(self._redis, conversation_id, [other_id]):
+        if not set_blockers(self._shards.of(conversation_id), conversation_id, [other_id]):
             self._changes.hydrate(conversation_id)
-            if not set_blockers(self._redis, conversation_id, [other_id]):
+            if not set_blockers(self._shards.of(conversation_id), conversation_id, [other_id]):
                 raise Overloaded("The log is beginning a new epoch.")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound
 from app.core.kinds import Kind
 from app.message_log.conversations import Tail, read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import add_admitted
 from app.services.messaging.prepared import Prepared
@@ -28,13 +28,13 @@ class MemberAdder:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         conversations: ConversationCache,
         requests: WaitingRequests,
         max_members: int,
     ) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._conversations = conversations
         self._requests = requests
         self._max_members = max_members
@@ -45,7 +45,7 @@ class MemberAdder:
         """
         may_ask = self._conversations.role_of(conversation_id, user_id) in ("owner", "admin")
         with redis_errors_as_overloaded():
-            tail = read_tail(self._redis, [conversation_id])
+            tail = read_tail(self._shards.of(conversation_id), [conversation_id])
         with writing(self._engine) if may_ask else reading(self._engine) as connection:
             admission = admissions.decide(connection, user_id, user_ids, conversation_id)
             if len(admission.known) < len(user_ids):

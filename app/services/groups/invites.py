@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Forbidden, NotFound, ParleyError
 from app.core.times import rfc3339
 from app.message_log.conversations import group_now
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import join_group
 from app.services.messaging.prepared import Prepared
@@ -37,7 +37,7 @@ class Invites:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         conversations: ConversationCache,
         directs: DirectCache,
         max_members: int,
@@ -46,7 +46,7 @@ class Invites:
     ) -> None:
         """``joined`` is called with each user who has joined, and the conversation."""
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._conversations = conversations
         self._directs = directs
         self._max_members = max_members
@@ -85,7 +85,7 @@ class Invites:
         conversation_id = self._find(code).conversation_id
         self._conversations.hydrate(conversation_id)
         with redis_errors_as_overloaded():
-            now = group_now(self._redis, conversation_id)
+            now = group_now(self._shards.of(conversation_id), conversation_id)
         if now is None:
             raise NotFound
         shown: View = {name: now.info[name] for name in ("name", "description", "avatarUrl") if name in now.info}

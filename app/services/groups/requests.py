@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound
 from app.message_log.conversations import read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import join_group
 from app.services.messaging.own_changes import admit
@@ -22,9 +22,9 @@ from app.store.engine import reading, writing
 class Requests:
     """May block. All methods raise Overloaded if a store does not answer. All sessions of the user get the answer."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, waiting: WaitingRequests, max_members: int) -> None:
+    def __init__(self, *, engine: Engine, shards: Shards, waiting: WaitingRequests, max_members: int) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._waiting = waiting
         self._max_members = max_members
 
@@ -49,7 +49,7 @@ class Requests:
     def _is_joining(self, user_id: int, conversation_id: int) -> bool:
         """Returns whether the user has become a member, which is not stored yet."""
         with redis_errors_as_overloaded():
-            change = read_tail(self._redis, [conversation_id]).change_of(user_id, conversation_id)
+            change = read_tail(self._shards.of(conversation_id), [conversation_id]).change_of(user_id, conversation_id)
         return change is not None and user_id in change.joined
 
     def joined(self, user_id: int, conversation_id: int) -> None:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.commands import ClearConversation
 from app.message_log.conversations import group_now
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.audit.record import record
 from app.services.host.put_conversation import ConversationWriter
@@ -33,7 +33,7 @@ def delete_conversation(
     found: HostConversation,
     *,
     engine: Engine,
-    redis: Redis,
+    shards: Shards,
     writer: ConversationWriter,
     carry_out: Callable[[Prepared], Any],
     server_key: str,
@@ -43,9 +43,9 @@ def delete_conversation(
     """
     if found.kind == "group":
         writer.remove_all(found)
-        last_seq = _last_seq(redis, found.id)  # after this, nobody writes to the group
+        last_seq = _last_seq(shards, found.id)  # after this, nobody writes to the group
     else:
-        last_seq = _last_seq(redis, found.id)  # later messages stay: both users may go on writing
+        last_seq = _last_seq(shards, found.id)  # later messages stay: both users may go on writing
         with reading(engine) as conn:
             [pair] = pairs_of(conn, [found.id])
         for user_id in {pair.low, pair.high} - {pair.held}:
@@ -58,10 +58,10 @@ def delete_conversation(
     enqueue_erasure(found.id)
 
 
-def _last_seq(redis: Redis, conversation_id: int) -> int:
+def _last_seq(shards: Shards, conversation_id: int) -> int:
     """Returns the last seq in Redis, which may have messages that Postgres does not have yet; 0 if it has none."""
     with redis_errors_as_overloaded():
-        now = group_now(redis, conversation_id, max_members=0)
+        now = group_now(shards.of(conversation_id), conversation_id, max_members=0)
     return 0 if now is None else now.last_seq
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
-from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
@@ -20,6 +19,7 @@ from app.core.host_conversations import HostConversationPatch, HostMember, membe
 from app.core.host_users import checked_external_id
 from app.core.records import HOST
 from app.message_log.conversations import EVERYBODY, group_now
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.accounts.avatars import stored_address
 from app.services.groups.change_group import add_admitted, announce_group, change_info, give_role, remove_members
@@ -62,14 +62,14 @@ class ConversationWriter:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         conversations: ConversationCache,
         directs: DirectCache,
         max_members: int,
         carry_out: Callable[[Prepared], Any],
     ) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._conversations = conversations
         self._directs = directs
         self._max_members = max_members
@@ -192,7 +192,7 @@ class ConversationWriter:
         """Returns user id -> role of the present members."""
         self._conversations.hydrate(conversation_id)
         with redis_errors_as_overloaded():
-            now = group_now(self._redis, conversation_id, EVERYBODY)
+            now = group_now(self._shards.of(conversation_id), conversation_id, EVERYBODY)
         if now is None:
             raise Overloaded
         return {user: role for user, role, _, _ in now.members or ()}

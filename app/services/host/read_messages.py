@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.answer_size import first_fitting
@@ -14,6 +13,7 @@ from app.core.kinds import MESSAGES
 from app.core.message_view import View
 from app.core.records import HOST
 from app.message_log.conversations import Tail, read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.find_message import FoundMessage
@@ -28,9 +28,9 @@ from app.store.messages import StoredMessage, find_by_id
 class HostReader:
     """May block. All methods raise Overloaded if a store does not answer."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, directs: DirectCache) -> None:
+    def __init__(self, *, engine: Engine, shards: Shards, directs: DirectCache) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
 
     def find_present(self, message_id: str, conversation_id: int | None) -> FoundMessage:
@@ -52,7 +52,7 @@ class HostReader:
         view = next(iter(found.views.values()), None)
         if view is None:
             raise NotFound
-        show_open_streams(self._redis, [view])
+        show_open_streams(self._shards, [view])
         return FoundMessage(view, tail.epoch, found.only_viewer((conversation_id, view["seq"])))
 
     def history(self, conversation_id: int, before: int | None, after: int | None, limit: int) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class HostReader:
             newest = after is None or len(rows) <= limit
             found.apply(record for record in tail.records if newest or record.kind not in MESSAGES)
             found.add_quotations(conn)
-        show_open_streams(self._redis, found.views.values())
+        show_open_streams(self._shards, found.views.values())
         for place, view in found.views.items():
             if found.only_viewer(place) is not None:
                 view["shadow"] = True
@@ -91,7 +91,7 @@ class HostReader:
     def _tail(self, conversation_id: int) -> Tail:
         """Call this before reading Postgres: a record that is stored in between is then seen twice, never missed."""
         with redis_errors_as_overloaded():
-            return read_tail(self._redis, [conversation_id])
+            return read_tail(self._shards.of(conversation_id), [conversation_id])
 
     def _messages(self, conn: Connection, conversation_id: int, rows: Sequence[StoredMessage]) -> Messages:
         self._directs.load(conn, [conversation_id])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.metadata import with_metadata
 from app.core.record_events import member_views
 from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, group_now
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.host.references import require_conversation
 from app.store import conversations
@@ -22,12 +22,12 @@ from app.store.host_conversations import HostConversation
 View = dict[str, Any]
 
 
-def show_conversation(given: str | int, *, engine: Engine, redis: Redis) -> View:
+def show_conversation(given: str | int, *, engine: Engine, shards: Shards) -> View:
     """Returns the conversation with an external id or a Parley id. Raises NotFound, Invalid, Overloaded."""
     with reading(engine) as conn:
         found = require_conversation(conn, given)
         with redis_errors_as_overloaded():
-            now = group_now(redis, found.id) if found.kind == "group" else None
+            now = group_now(shards.of(found.id), found.id) if found.kind == "group" else None
         view = _of_store(conn, found)
         if now is not None:
             view = _of_redis(view, now)

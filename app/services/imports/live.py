@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from app.core.kinds import Kind
 from app.core.records import MessageBody, encode_body
 from app.fanout.presence import online
-from app.message_log import keys
 from app.message_log.append import BY_HOST, Decided, Operation, message_operand
 from app.message_log.conversations import EVERYBODY, GroupNow, group_now
+from app.message_log.shards import Shards
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import import_live, import_plans
 from app.store.import_live import LiveMessage, NewMember
@@ -42,8 +42,8 @@ class LogBusyError(Exception):
 class LiveMessages:
     """``append`` sends messages, ``change`` moves marks and sends events to members."""
 
-    def __init__(self, *, redis: Redis, append: WorkerChanges, change: WorkerChanges) -> None:
-        self._redis = redis
+    def __init__(self, *, redis: Redis, shards: Shards, append: WorkerChanges, change: WorkerChanges) -> None:
+        self._redis, self._shards = redis, shards
         self._append = append
         self._change = change
 
@@ -79,9 +79,10 @@ class LiveMessages:
         return bool(members)
 
     def _wait_for_room(self) -> None:
-        waiting = self._redis.hget(keys.LOG_STATE, "records")
-        if int(waiting or 0) > MAX_WAITING_RECORDS:
-            raise LogBusyError
+        for shard in self._shards:
+            waiting = shard.redis.hget(shard.keys.log_state, "records")
+            if int(waiting or 0) > MAX_WAITING_RECORDS:
+                raise LogBusyError
 
     def _send(self, conn: Connection, conversation_id: int, messages: Sequence[LiveMessage]) -> None:
         decisions = self._append.decide([_operation(one) for one in messages])
@@ -91,7 +92,7 @@ class LiveMessages:
                 sent[seq] = message.sender_id
             else:
                 log.warning("message %s was not imported: %s", message.id, Decided(decided).name)
-        now = group_now(self._redis, conversation_id, EVERYBODY)
+        now = group_now(self._shards.of(conversation_id), conversation_id, EVERYBODY)
         if now is None or now.members is None:
             return
         self._mark_read(conn, conversation_id, sorted(sent), now)

@@ -13,12 +13,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.clock import now_ms
 from app.core.ids import CLOCK_AHEAD_MS
 from app.message_log.conversations import mark_sent
+from app.message_log.shards import Shards
 from app.services.imports import steps
 from app.services.imports.check_lines import Limits
 from app.services.imports.live import LiveMessages, LogBusyError
@@ -41,7 +41,7 @@ class ImportRunner:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         live: LiveMessages,
         limits: Limits,
         visible: str,
@@ -49,7 +49,7 @@ class ImportRunner:
         stopping: Callable[[], bool],
     ) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._live = live
         self._limits = limits
         self._visible = visible
@@ -95,7 +95,7 @@ class ImportRunner:
 
     def _mark_recent(self, conn: Connection, progress: Progress) -> None:
         recent = import_writes.sent_since(conn, progress.recent, self._since_ms())
-        mark_sent(self._redis, recent, seconds=self._dedupe_seconds)
+        mark_sent(self._shards, recent, seconds=self._dedupe_seconds)
 
     def _since_ms(self) -> int:
         return now_ms() - (self._dedupe_seconds * 1000 + CLOCK_AHEAD_MS)

@@ -10,7 +10,6 @@ sweep enqueues it again.
 from __future__ import annotations
 
 import msgspec
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.kinds import Kind
@@ -18,6 +17,7 @@ from app.core.message_view import View, body_of
 from app.core.records import HOST, encode_body
 from app.message_log.append import NO_EPOCH, Decided, Operation
 from app.message_log.conversations import read_tail
+from app.message_log.shards import Shards
 from app.services.media.naming_message import naming_seq
 from app.services.messaging.worker_changes import WorkerChanges
 from app.services.reading.media_json import attachment_view, ended_view, show_media
@@ -45,18 +45,19 @@ def announce(engine: Engine, changes: WorkerChanges, media_id: str) -> None:
         uses = media_uses.unannounced_uses(conn, media_id, MAX_MESSAGES)
     if row is None or row.state not in SETTLED or row.conversation_id is None:
         return
-    if row.version == 0 and not _is_in_log(changes.redis, row):
+    if row.version == 0 and not _is_in_log(changes.shards, row):
         body = _fragment(ended_view(row))
-        seen_by = [naming_seq(engine, changes.redis, row)]
+        seen_by = [naming_seq(engine, changes.shards, row)]
         operation = Operation(Kind.MEDIA, row.conversation_id, row.user_id, seen_by, body, id=row.id)
         changes.carry_out([operation])
     for use in uses:
         _update_message(engine, changes, use)
 
 
-def _is_in_log(redis: Redis, row: StoredMedia) -> bool:
+def _is_in_log(shards: Shards, row: StoredMedia) -> bool:
     """Returns True if the log already has the announcement. The drain is late then; a second record would not help."""
-    tail = read_tail(redis, [row.conversation_id or 0])
+    conversation_id = row.conversation_id or 0
+    tail = read_tail(shards.of(conversation_id), [conversation_id])
     return any(record.kind == Kind.MEDIA and record.id == row.id for record in tail.records)
 
 
@@ -72,7 +73,7 @@ def _fragment(view: View) -> str:
 
 def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
     for _ in range(TRIES):
-        read = _message_now(engine, changes.redis, use)
+        read = _message_now(engine, changes.shards, use)
         if read is None:
             return
         view, version, epoch, quotation, only = read
@@ -86,13 +87,13 @@ def _update_message(engine: Engine, changes: WorkerChanges, use: Use) -> None:
             return
 
 
-def _message_now(engine: Engine, redis: Redis, use: Use) -> _Now | None:
+def _message_now(engine: Engine, shards: Shards, use: Use) -> _Now | None:
     """Returns the message with its version, the epoch, its quotation, and the only user who sees it, or None. Returns
     None if it was deleted or its update is in the log already.
 
     The tail of the log is read before Postgres. In the other order, a record stored in between would be missed.
     """
-    tail = read_tail(redis, [use.conversation_id])
+    tail = read_tail(shards.of(use.conversation_id), [use.conversation_id])
     with reading(engine) as conn:
         row = message_at(conn, *use)
         if row is None or row.deleted_ms is not None:

@@ -248,7 +248,7 @@ class MediaWork:
         if row.conversation_id is not None:
             body = progress_body(row, stage)
             try:
-                seen_by = [naming_seq(self._engine, self._changes.redis, row)]
+                seen_by = [naming_seq(self._engine, self._changes.shards, row)]
                 self._changes.carry_out([Operation(Kind.PROGRESS, row.conversation_id, row.user_id, seen_by, body)])
             except (Overloaded, RedisError, EpochLostError) as error:
                 log.info("progress of media %s is not published: %s", row.id, type(error).__name__)

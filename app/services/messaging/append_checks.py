@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from redis import Redis
-
 from app.core.errors import Overloaded, ParleyError
-from app.message_log import keys
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.send_checks import CheckWrite
 from app.services.reading.conversation_cache import RunBlocking
@@ -24,9 +22,9 @@ Stream = tuple[int, str]  # the writer, and the id of the message
 class AppendChecks:
     """Not thread-safe; never blocks. Texts of one stream that wait for an answer go on in their order."""
 
-    def __init__(self, *, check_write: CheckWrite, redis: Redis, run_blocking: RunBlocking) -> None:
+    def __init__(self, *, check_write: CheckWrite, shards: Shards, run_blocking: RunBlocking) -> None:
         self._check_write = check_write
-        self._redis = redis
+        self._shards = shards
         self._run_blocking = run_blocking
         self._known: dict[Stream, tuple[float, ParleyError | None]] = {}
         self._waiting: dict[Stream, list[GoOn]] = {}
@@ -60,9 +58,12 @@ class AppendChecks:
 
     def _conversation_of(self, message_id: str) -> int | None:
         """Returns the conversation of an open stream, or None: then the append is refused anyway."""
-        with redis_errors_as_overloaded():
-            place: Any = self._redis.get(keys.stream_place(message_id))
-        return int(place.partition(b":")[0]) if place else None
+        for shard in self._shards:
+            with redis_errors_as_overloaded():
+                place: Any = shard.redis.get(shard.keys.stream_place(message_id))
+            if place:
+                return int(place.partition(b":")[0])
+        return None
 
     def _remember(self, stream: Stream, error: ParleyError | None) -> None:
         if len(self._known) >= MAX_KNOWN:

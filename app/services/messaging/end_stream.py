@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.commands import EndStream, StopStream
@@ -21,6 +20,7 @@ from app.core.message_view import GROWING, View, body_of
 from app.core.records import HOST, MessageBody, encode_body
 from app.message_log.append import NO_EPOCH, Decided, Decision, Operation
 from app.message_log.conversations import read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.judge_stream import JudgedEnd, StreamJudge
 from app.services.messaging.prepared import Prepared
@@ -67,7 +67,7 @@ class StreamEnder:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         messages: MessageFinder,
         close: CloseStream,
         add_mentions: AddMentions,
@@ -79,7 +79,7 @@ class StreamEnder:
         self._carry_out = carry_out
         self._is_shadowed = is_shadowed
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._messages = messages
         self._close = close
         self._add_mentions = add_mentions
@@ -115,7 +115,7 @@ class StreamEnder:
 
     def _prepare(self, place: Place, text: str | None, *, others_end: bool = False, is_writer: bool = True) -> Prepared:
         """``others_end``: somebody else has closed the stream and ends it."""
-        current = read_current(place, engine=self._engine, redis=self._redis)
+        current = read_current(place, engine=self._engine, shards=self._shards)
         if current is None or "deletedAt" in current.view:
             raise NotFound
         if others_end:
@@ -160,10 +160,10 @@ def place_of(id_: str, *, engine: Engine) -> Place:
     return places[0]
 
 
-def read_current(place: Place, *, engine: Engine, redis: Redis) -> Current | None:
+def read_current(place: Place, *, engine: Engine, shards: Shards) -> Current | None:
     """Returns the message with its present text, or None. Messages that only one user sees are returned as well."""
     with redis_errors_as_overloaded():
-        tail = read_tail(redis, [place[0]])
+        tail = read_tail(shards.of(place[0]), [place[0]])
     found = Messages(0, sees_all=True)
     with reading(engine) as connection:
         row = message_at(connection, *place)
@@ -174,7 +174,7 @@ def read_current(place: Place, *, engine: Engine, redis: Redis) -> Current | Non
     view = found.views.get(place)
     if view is None:
         return None
-    show_open_streams(redis, [view])
+    show_open_streams(shards, [view])
     return Current(view, tail.epoch, found.only_viewer(place))
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
-from redis import Redis
 
 from app.core.before_send import Asked
 from app.core.errors import ParleyError
 from app.core.message_view import View
 from app.core.records import HOST
-from app.message_log import keys
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.before_send import BeforeSend
 
@@ -31,9 +30,9 @@ class JudgedEnd(NamedTuple):
 class StreamJudge:
     """``hook`` is None if there is none; then everything is allowed, without a call."""
 
-    def __init__(self, hook: BeforeSend | None, redis: Redis) -> None:
+    def __init__(self, hook: BeforeSend | None, shards: Shards) -> None:
         self._hook = hook
-        self._redis = redis
+        self._shards = shards
 
     def judge(self, view: View, text: str | None) -> JudgedEnd:
         """Returns the hook's decision about a message that ends with this text, or (None) with the one it has. May
@@ -56,5 +55,6 @@ class StreamJudge:
 
     def _is_from_host(self, view: View) -> bool:
         """Returns whether the host's server began the stream. If Redis lost that, the hook is called."""
+        shard = self._shards.of(view["conversationId"])
         with redis_errors_as_overloaded():
-            return self._redis.hget(keys.stream(view["conversationId"], view["seq"]), "g") is not None
+            return shard.redis.hget(shard.keys.stream(view["conversationId"], view["seq"]), "g") is not None

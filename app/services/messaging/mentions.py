@@ -15,6 +15,7 @@ from app.core.message_view import View
 from app.core.records import HOST, MessageBody
 from app.fanout.presence import online_among
 from app.message_log.conversations import members_of
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.conversation_cache import ConversationCache
 from app.store.engine import reading
@@ -46,9 +47,9 @@ NOBODY = Mentions([], all=False, online=False)
 
 
 class MentionFinder:
-    def __init__(self, *, engine: Engine, redis: Redis, conversations: ConversationCache) -> None:
+    def __init__(self, *, engine: Engine, redis: Redis, shards: Shards, conversations: ConversationCache) -> None:
         self._engine = engine
-        self._redis = redis
+        self._redis, self._shards = redis, shards
         self._conversations = conversations
 
     def find(self, conversation_id: int, user_id: int, text: str, before: View | None = None) -> Mentions:
@@ -91,7 +92,7 @@ class MentionFinder:
     def _online(self, conversation_id: int, user_id: int) -> Iterable[int]:
         """Returns the other members who are online and show it to the author."""
         with redis_errors_as_overloaded():
-            members = members_of(self._redis, conversation_id) or frozenset()
+            members = members_of(self._shards.of(conversation_id), conversation_id) or frozenset()
             there = online_among(self._redis, list(members - {user_id}))
         if len(there) > MAX_ONLINE:
             raise Invalid.field("message", f"more than {MAX_ONLINE} members are online; use @{ALL}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound, Overloaded, ParleyError
@@ -13,6 +12,7 @@ from app.core.kinds import Kind
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import members_among
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.log_writer import LogWriter
 from app.services.messaging.mark_retries import CallLater, MarkRetries, is_temporary
@@ -33,8 +33,8 @@ class MemberChecks:
     Not thread-safe; never blocks. ``run_blocking`` runs a function that may block in a greenlet of its own.
     """
 
-    def __init__(self, *, redis: Redis, run_blocking: RunBlocking) -> None:
-        self._redis = redis
+    def __init__(self, *, shards: Shards, run_blocking: RunBlocking) -> None:
+        self._shards = shards
         self._run_blocking = run_blocking
         self._waiting: dict[int, list[tuple[int, Checked]]] = {}
 
@@ -54,7 +54,9 @@ class MemberChecks:
         failure: ParleyError = Overloaded(retry_after=0.1)
         try:
             with redis_errors_as_overloaded():
-                members = members_among(self._redis, conversation_id, [user_id for user_id, _ in checks])
+                members = members_among(
+                    self._shards.of(conversation_id), conversation_id, [user_id for user_id, _ in checks]
+                )
         except Overloaded as error:
             failure = error
         for user_id, checked in checks:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.commands import SendMessage
 from app.core.errors import NotFound, Overloaded
 from app.message_log.conversations import read_mark
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.send_checks import find_stored_ids
 from app.services.reading.external_ids import resolve_user_id
@@ -40,9 +40,9 @@ class FirstSend(NamedTuple):
 class RepeatedSends:
     """Both stores are read, because the first send may not be in Postgres yet. May block."""
 
-    def __init__(self, *, engine: Engine, redis: Redis) -> None:
+    def __init__(self, *, engine: Engine, shards: Shards) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
 
     def find(self, repeated: Repeated) -> FirstSend | None:
         """Returns the user's message of this id, or None. A store that does not answer is left out."""
@@ -72,7 +72,7 @@ class RepeatedSends:
     def _accepted(self, user_id: int, conversation_id: int, id_: str) -> FirstSend | None:
         try:
             with redis_errors_as_overloaded():
-                found = read_mark(self._redis, conversation_id, id_)
+                found = read_mark(self._shards.of(conversation_id), conversation_id, id_)
         except Overloaded:
             return None
         if found is None or found.sender_id != user_id:

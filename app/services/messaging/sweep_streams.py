@@ -6,12 +6,11 @@ Postgres has. If the hook before sending refuses that text, the message is delet
 
 from __future__ import annotations
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded, Rejected
 from app.core.records import MessageBody
-from app.message_log import keys
+from app.message_log.shards import Shard, Shards
 from app.redis_calls import EpochLostError
 from app.redis_scripts import script
 from app.services.messaging.end_stream import ending, read_current, removing
@@ -31,46 +30,47 @@ class StreamSweeper:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         changes: WorkerChanges,
         judge: StreamJudge,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._judge = judge
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._changes = changes
         self._idle_seconds = idle_seconds
-        self._find = script(redis, "app.message_log", "sweep_streams")
 
     def sweep(self) -> None:
         """Raises Overloaded, RedisError."""
         try:
-            self._sweep()
+            for shard in self._shards:
+                self._sweep(shard)
+            self._end_lost()
         except EpochLostError as error:
             raise Overloaded("A new epoch is beginning.") from error
 
-    def _sweep(self) -> None:
+    def _sweep(self, shard: Shard) -> None:
         idle_ms = int(self._idle_seconds * 1000)
-        over, grown = self._find(keys=[keys.STREAMS, keys.EPOCH], args=[keys.PREFIX, idle_ms])
-        self._save([(_place(p), int(n), text.decode()) for p, n, text in zip(*[iter(grown)] * 3, strict=True)])
+        find = script(shard.redis, "app.message_log", "sweep_streams")
+        over, grown = find(keys=[shard.keys.streams, shard.keys.epoch], args=[shard.keys.prefix, idle_ms])
+        self._save(shard, [(_place(p), int(n), text.decode()) for p, n, text in zip(*[iter(grown)] * 3, strict=True)])
         for place in map(_place, over):
             self._end(place)
-        self._end_lost()
 
-    def _save(self, grown: list[tuple[Place, int, str]]) -> None:
+    def _save(self, shard: Shard, grown: list[tuple[Place, int, str]]) -> None:
         for first in range(0, len(grown), TEXTS_AT_ONCE):
             some = grown[first : first + TEXTS_AT_ONCE]
             with writing(self._engine) as connection:
                 saved = streams.save_texts(connection, [(*place, text) for place, _, text in some])
-            pipe = self._redis.pipeline(transaction=False)
+            pipe = shard.redis.pipeline(transaction=False)
             for place, length, _ in some:
                 if place in saved:
-                    pipe.set(keys.stream_saved(*place), length, ex=SAVED_SECONDS)
+                    pipe.set(shard.keys.stream_saved(*place), length, ex=SAVED_SECONDS)
             pipe.execute()
 
     def _end(self, place: Place) -> None:
-        current = read_current(place, engine=self._engine, redis=self._redis)
+        current = read_current(place, engine=self._engine, shards=self._shards)
         if current is None or not current.grows:
             self._forget(place)
             return
@@ -89,14 +89,16 @@ class StreamSweeper:
         with reading(self._engine) as connection:
             places = streams.untouched(connection, self._idle_seconds)
         for place in places:
-            if self._redis.zscore(keys.STREAMS, keys.open_stream(*place)) is None:
+            shard = self._shards.of(place[0])
+            if shard.redis.zscore(shard.keys.streams, shard.keys.open_stream(*place)) is None:
                 self._end(place)
 
     def _forget(self, place: Place) -> None:
         """The message was deleted, or it has ended."""
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zrem(keys.STREAMS, keys.open_stream(*place))
-        pipe.srem(keys.open_streams(place[0]), place[1])
+        shard = self._shards.of(place[0])
+        pipe = shard.redis.pipeline(transaction=False)
+        pipe.zrem(shard.keys.streams, shard.keys.open_stream(*place))
+        pipe.srem(shard.keys.open_streams(place[0]), place[1])
         pipe.execute()
         with writing(self._engine) as connection:
             streams.remove(connection, *place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
@@ -12,6 +11,7 @@ from app.message_log import conversations
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.epoch import read_epoch
 from app.message_log.history import History
+from app.message_log.shards import Shard, Shards
 from app.store.conversations import load_state
 from app.store.engine import reading
 from app.store.epochs import greatest_version
@@ -20,15 +20,15 @@ Change = Callable[[list[Operation]], list[Decision]]
 
 
 class WorkerChanges:
-    """``change`` calls change.lua, or append.lua. Operations are rare here, so each compares first
-    (app/message_log/history.py).
+    """``change_in`` returns what calls change.lua, or append.lua, of a shard.
+
+    Operations are rare here, so each compares first (app/message_log/history.py).
     """
 
-    def __init__(self, redis: Redis, engine: Engine, change: Change) -> None:
-        self.redis = redis
+    def __init__(self, shards: Shards, engine: Engine, change_in: Callable[[Shard], Change]) -> None:
+        self.shards = shards
         self._engine = engine
-        self._change = change
-        self._history = History(self._stored_version)
+        self._ways = {shard: (change_in(shard), History(self._stored_version, shard.keys)) for shard in shards}
 
     def carry_out(self, operations: list[Operation]) -> list[int]:
         """Carries out operations of one conversation and returns the decision about each. Raises Overloaded if the log
@@ -38,11 +38,13 @@ class WorkerChanges:
 
     def decide(self, operations: list[Operation]) -> list[Decision]:
         """Does the same and returns the whole decisions."""
-        self._history.is_behind(self.redis)
-        decisions = self._change(operations)
+        shard = self.shards.of(operations[0].conversation_id)
+        change, history = self._ways[shard]
+        history.is_behind(shard.redis)
+        decisions = change(operations)
         if any(decision[0] == Decided.UNKNOWN for decision in decisions):
             self.hydrate(operations[0].conversation_id)
-            decisions = self._change(operations)
+            decisions = change(operations)
         if not {Decided.FULL, Decided.UNKNOWN, Decided.STALE}.isdisjoint(decision[0] for decision in decisions):
             raise Overloaded("The log takes nothing now.")
         return decisions
@@ -53,10 +55,11 @@ class WorkerChanges:
 
     def hydrate(self, conversation_id: int) -> None:
         """Hydrates the conversation unless Redis holds it already. Raises Overloaded, RedisError."""
-        epoch = read_epoch(self.redis)
+        shard = self.shards.of(conversation_id)
+        epoch = read_epoch(shard)
         if epoch is None:
             raise Overloaded("A new epoch is beginning.")
         with reading(self._engine) as conn:
             states = load_state(conn, [conversation_id])
         for state in states:
-            conversations.hydrate(self.redis, epoch.number, state)
+            conversations.hydrate(shard, epoch.number, state)

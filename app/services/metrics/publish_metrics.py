@@ -13,6 +13,7 @@ from redis import Redis
 
 from app.core.records import pack, unpack
 from app.message_log import keys
+from app.message_log.shards import Shard, Shards
 from app.services.metrics.metrics_snapshot import Snapshot
 
 EVERY_SECONDS = 3.0
@@ -96,11 +97,18 @@ def read_published(redis: Redis) -> dict[str, Snapshot]:
     return {name: unpack(blob) for name, blob in zip(names, blobs, strict=True) if blob is not None}
 
 
-def read_log(redis: Redis) -> LogState:
-    """Returns how much of the log Postgres does not have yet."""
-    with redis.pipeline(transaction=False) as pipe:
-        pipe.hmget(keys.LOG_STATE, "records", "bytes")
-        pipe.xrange(keys.LOG, count=1)
+def read_log(shards: Shards) -> LogState:
+    """Returns how much of all logs Postgres does not have yet, and the age of the oldest entry."""
+    found = [_read_log(shard) for shard in shards]
+    return LogState(
+        sum(one.records for one in found), sum(one.bytes for one in found), max(one.age_seconds for one in found)
+    )
+
+
+def _read_log(shard: Shard) -> LogState:
+    with shard.redis.pipeline(transaction=False) as pipe:
+        pipe.hmget(shard.keys.log_state, "records", "bytes")
+        pipe.xrange(shard.keys.log, count=1)
         pipe.time()
         (records, size), head, (seconds, microseconds) = pipe.execute()
     age = 0.0

@@ -11,6 +11,7 @@ from app.core.accounts import UserList
 from app.core.errors import Invalid, NotFound
 from app.fanout.announcements import announce_block
 from app.message_log.conversations import set_blockers
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.user_json import view_of
 from app.services.reading.waiting_requests import WaitingRequests
@@ -27,9 +28,11 @@ Hydrate = Callable[[int], None]
 class Blocks:
     """``hydrate`` loads a conversation from Postgres into Redis. All methods raise Overloaded if a store is away."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, requests: WaitingRequests, hydrate: Hydrate) -> None:
+    def __init__(
+        self, *, engine: Engine, redis: Redis, shards: Shards, requests: WaitingRequests, hydrate: Hydrate
+    ) -> None:
         self._engine = engine
-        self._redis = redis
+        self._redis, self._shards = redis, shards
         self._requests = requests
         self._hydrate = hydrate
 
@@ -83,8 +86,8 @@ class Blocks:
 
     def _set_blockers(self, conversation_id: int, unable: list[int]) -> None:
         with redis_errors_as_overloaded():
-            was_set = set_blockers(self._redis, conversation_id, unable)
+            was_set = set_blockers(self._shards.of(conversation_id), conversation_id, unable)
         if not was_set:
             self._hydrate(conversation_id)
             with redis_errors_as_overloaded():
-                set_blockers(self._redis, conversation_id, unable)
+                set_blockers(self._shards.of(conversation_id), conversation_id, unable)

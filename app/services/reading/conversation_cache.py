@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Internal, NotFound, Overloaded, ParleyError
 from app.message_log.conversations import hydrate, is_in_redis, role_of
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.direct_cache import DirectCache
 from app.store.conversations import load_state
@@ -37,13 +37,13 @@ class ConversationCache:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         directs: DirectCache,
         run_blocking: RunBlocking,
         present_epoch: Callable[[], int],
     ) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
         self._run_blocking = run_blocking
         self._present_epoch = present_epoch
@@ -112,7 +112,7 @@ class ConversationCache:
         may be down.
         """
         with redis_errors_as_overloaded():
-            is_there = is_in_redis(self._redis, conversation_id)
+            is_there = is_in_redis(self._shards.of(conversation_id), conversation_id)
         if is_there and self._directs.is_cached(conversation_id):
             return
         try:
@@ -127,7 +127,7 @@ class ConversationCache:
         """
         self.hydrate(conversation_id)
         with redis_errors_as_overloaded():
-            return role_of(self._redis, conversation_id, user_id)
+            return role_of(self._shards.of(conversation_id), conversation_id, user_id)
 
     def _read_into_redis(self, conversation_id: int) -> None:
         for _ in range(HYDRATE_TRIES):
@@ -139,6 +139,6 @@ class ConversationCache:
                     raise NotFound
                 self._directs.load(connection, [conversation_id])
             with redis_errors_as_overloaded():
-                if hydrate(self._redis, epoch, states[0]):
+                if hydrate(self._shards.of(conversation_id), epoch, states[0]):
                     return
         raise Overloaded("A new epoch is beginning.")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from redis import Redis
-
 from app.core.answer_size import count_fitting
 from app.core.errors import Invalid, NotFound
 from app.core.message_view import View
 from app.core.search import SearchFilter
 from app.message_log.conversations import read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.check_member import WaitUntilStored, check_member
 from app.services.reading.delivery_status import with_status
@@ -32,10 +31,10 @@ class ConversationMedia:
     """May block. Raises NotFound for conversations that the user is not in, and Overloaded."""
 
     def __init__(
-        self, *, store_reads: StoreReads, redis: Redis, directs: DirectCache, wait_until_stored: WaitUntilStored
+        self, *, store_reads: StoreReads, shards: Shards, directs: DirectCache, wait_until_stored: WaitUntilStored
     ) -> None:
         self._store_reads = store_reads
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
         self._wait_until_stored = wait_until_stored
 
@@ -46,7 +45,7 @@ class ConversationMedia:
         Invalid for other kinds, and for a cursor of another list.
         """
         with redis_errors_as_overloaded():
-            tail = read_tail(self._redis, [conversation_id])
+            tail = read_tail(self._shards.of(conversation_id), [conversation_id])
         check_member(tail, user_id, conversation_id, wait_until_stored=self._wait_until_stored)
         if kind == LINK:
             return self._links(user_id, conversation_id, before, limit)

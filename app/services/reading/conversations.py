@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.answer_size import count_fitting, first_fitting
@@ -18,6 +17,7 @@ from app.core.record_events import member_views
 from app.core.records import Record
 from app.core.times import rfc3339
 from app.message_log.conversations import Tail, read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.check_member import WaitUntilStored, check_member, wait_for_arrivals
 from app.services.reading.count_unread import by_conversation
@@ -29,7 +29,7 @@ from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
-from app.services.reading.replay_groups import group_now_over, info_view, with_joined_seqs
+from app.services.reading.replay_groups import group_now_over, info_view
 from app.services.reading.settings_now import settings_now
 from app.store import conversations as store
 from app.store import groups, messages, unread
@@ -51,13 +51,13 @@ class ConversationReader:
         *,
         engine: Engine,
         store_reads: StoreReads,
-        redis: Redis,
+        shards: Shards,
         directs: DirectCache,
         wait_until_stored: WaitUntilStored,
     ) -> None:
         self._engine = engine
         self._store_reads = store_reads
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
         self._wait_until_stored = wait_until_stored
 
@@ -71,9 +71,8 @@ class ConversationReader:
             (summary,) = settings_now(connection, user_id, [summary], tail.records)
             last = self._last_messages(connection, user_id, [summary], tail.records)
         view = self._view(user_id, summary, tail.records, last)
-        if summary.kind == "group":
-            view = with_joined_seqs(group_now_over(view, redis=self._redis), summary.members, tail)
-        return with_own_mark(view, user_id, read_seq_now(user_id, summary, tail.records))
+        shown = group_now_over(view, shards=self._shards) if summary.kind == "group" else view
+        return with_own_mark(shown, user_id, read_seq_now(user_id, summary, tail.records))
 
     def with_external_id(self, user_id: int, external_id: str) -> list[View]:
         """Returns the conversation to which the host gave this id, if the user is in it."""
@@ -93,8 +92,8 @@ class ConversationReader:
         """
         before = _decode(cursor) if cursor else None
         with redis_errors_as_overloaded():
-            tail = read_tail(self._redis, [])
-        members = None if tail.is_empty else memberships_now([user_id], engine=self._engine, redis=self._redis)
+            tail = read_tail(self._shards.only, [])
+        members = None if tail.is_empty else memberships_now([user_id], engine=self._engine, shards=self._shards)
         records = members.tail.records if members is not None else []
         if members is not None and before is None:
             wait_for_arrivals(members.tail, user_id, wait_until_stored=self._wait_until_stored)
@@ -142,7 +141,7 @@ class ConversationReader:
                 return summary, page, found
 
         summary, page, found = self._store_reads.run(work)
-        show_open_streams(self._redis, found.views.values())
+        show_open_streams(self._shards, found.views.values())
         members = marked(summary.members, tail.records)
         for place, view in found.views.items():
             view.update(_received(view, summary, members, user_id, stored=found.is_stored(place)))
@@ -164,7 +163,7 @@ class ConversationReader:
 
     def _tail_of_member(self, user_id: int, conversation_id: int) -> Tail:
         with redis_errors_as_overloaded():
-            tail = read_tail(self._redis, [conversation_id])
+            tail = read_tail(self._shards.of(conversation_id), [conversation_id])
         check_member(tail, user_id, conversation_id, wait_until_stored=self._wait_until_stored)
         return tail
 
@@ -172,7 +171,7 @@ class ConversationReader:
         """A list shows only the number of a group's members. Redis is read only for groups with pending changes."""
         view = self._view(user_id, summary, tail, last)
         if any(record.kind == Kind.GROUP_CHANGED for record in tail):
-            view = group_now_over(view, redis=self._redis)
+            view = group_now_over(view, shards=self._shards)
             view.pop("members", None)
         return view
 
@@ -190,7 +189,7 @@ class ConversationReader:
         found = self._stored_messages(connection, user_id, rows)
         found.apply(tail)
         found.add_quotations(connection)
-        show_open_streams(self._redis, found.views.values())
+        show_open_streams(self._shards, found.views.values())
         return {c: (view, found.is_stored((c, seq))) for (c, seq), view in sorted(found.views.items())}
 
     def _view(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.kinds import MESSAGES_FOR_ALL, Kind
 from app.core.records import Record
 from app.message_log.conversations import Tail
+from app.message_log.shards import Shards
 from app.services.reading.member_marks import READS
 from app.services.reading.memberships import Memberships, memberships_now
 from app.store import unread
@@ -27,13 +27,13 @@ from app.store.unread_tail import count_with_floor
 _READS = (*READS, Kind.CLEARED)
 
 
-def count_unread(user_ids: Sequence[int], *, engine: Engine, redis: Redis) -> list[dict[int, int]]:
+def count_unread(user_ids: Sequence[int], *, engine: Engine, shards: Shards) -> list[dict[int, int]]:
     """Returns conversation -> count for each user, without conversations that have nothing unread. May block. Raises
     Overloaded.
 
     Accepted messages and read marks count even if Postgres does not have them yet.
     """
-    members = memberships_now(user_ids, engine=engine, redis=redis)
+    members = memberships_now(user_ids, engine=engine, shards=shards)
     tail = by_conversation(members.tail.records)
     floors = {
         (user_id, conversation_id): max(

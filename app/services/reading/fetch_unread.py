@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.answer_size import count_fitting
@@ -13,6 +12,7 @@ from app.core.errors import NotFound, ParleyError
 from app.core.kinds import MESSAGES
 from app.core.message_view import View
 from app.core.records import Record
+from app.message_log.shards import Shards
 from app.services.reading.count_unread import by_conversation, is_unread, read_mark
 from app.services.reading.delivery_status import unread_status
 from app.services.reading.direct_cache import DirectCache
@@ -48,9 +48,9 @@ class Found(NamedTuple):
 class UnreadFetcher:
     """Answers many requests with as many queries as one needs: clients return in storms."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, directs: DirectCache, mark_delivered: MarkDelivered) -> None:
+    def __init__(self, *, engine: Engine, shards: Shards, directs: DirectCache, mark_delivered: MarkDelivered) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
         self._mark_delivered = mark_delivered
 
@@ -63,7 +63,7 @@ class UnreadFetcher:
         requested = {request.conversation_id for request in requests}
         only = requested.pop() if len(requested) == 1 else None
         user_ids = [request.user_id for request in requests]
-        members = memberships_now(user_ids, only, engine=self._engine, redis=self._redis)
+        members = memberships_now(user_ids, only, engine=self._engine, shards=self._shards)
         tail = by_conversation(members.tail.records)
         with reading(self._engine) as connection:
             pages = unread_messages(connection, requests, admitted=members.tail.admitted(user_ids))
@@ -120,7 +120,7 @@ class UnreadFetcher:
         ordered = sorted(unread.views, key=unread.created.__getitem__)
         shown = [place for place in ordered if "deletedAt" not in unread.views[place]][: request.limit]
         page = [unread.views[place] for place in shown]
-        show_open_streams(self._redis, page)
+        show_open_streams(self._shards, page)
         for place, view in zip(shown, page, strict=True):
             behind = found.behind.get(view["conversationId"])
             view["status"] = unread_status(view, user_id, behind, stored=unread.is_stored(place))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.errors import Invalid, NotFound
 from app.core.kinds import Kind
 from app.core.message_view import View
 from app.core.records import Record
+from app.message_log.shards import Shards
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.memberships import memberships_now
 from app.services.reading.message_json import message_views
@@ -33,9 +33,9 @@ class FoundMessage(NamedTuple):
 class MessageFinder:
     """May block. Its methods raise Overloaded if a store does not answer."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, directs: DirectCache) -> None:
+    def __init__(self, *, engine: Engine, shards: Shards, directs: DirectCache) -> None:
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
 
     def find(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
@@ -49,7 +49,7 @@ class MessageFinder:
         must name the conversation.
         """
         message_id = message_id.lower()
-        members = memberships_now([user_id], conversation_id, engine=self._engine, redis=self._redis)
+        members = memberships_now([user_id], conversation_id, engine=self._engine, shards=self._shards)
         mine = members.of[user_id]
         found = Messages(user_id)
         with reading(self._engine) as connection:
@@ -63,7 +63,7 @@ class MessageFinder:
         ]
         if not seen:
             raise NotFound
-        show_open_streams(self._redis, seen)
+        show_open_streams(self._shards, seen)
         if len(seen) > 1:
             raise _ambiguous()
         only = found.only_viewer((seen[0]["conversationId"], seen[0]["seq"]))
@@ -74,7 +74,7 @@ class MessageFinder:
         and Invalid as ``look_up`` does.
         """
         message_id = message_id.lower()
-        members = memberships_now([user_id], conversation_id, engine=self._engine, redis=self._redis)
+        members = memberships_now([user_id], conversation_id, engine=self._engine, shards=self._shards)
         with reading(self._engine) as connection:
             places = set(message_life.locate_hidden(connection, user_id, message_id))
         places |= {r.place for r in members.tail.records if _hides(r, user_id, message_id)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.message_log.conversations import Tail, read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.store.engine import reading
 from app.store.memberships import conversations_of
@@ -25,7 +25,7 @@ class Memberships(NamedTuple):
     tail: Tail
 
 
-def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine: Engine, redis: Redis) -> Memberships:
+def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine: Engine, shards: Shards) -> Memberships:
     """Reads the memberships of these users, in all conversations or in ``only`` one. May block. Raises Overloaded if a
     store does not answer.
 
@@ -34,13 +34,13 @@ def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine:
     """
     asked: set[int] = set()
     with redis_errors_as_overloaded():
-        began = _joined(read_tail(redis, []), user_ids)
+        began = _joined(read_tail(shards.only, []), user_ids)
     while True:
         with reading(engine) as connection:
             stored = conversations_of(connection, list(set(user_ids)))
         wanted = asked | {c for mine in stored.values() for c in mine if only in (None, c)}
         with redis_errors_as_overloaded():
-            tail = read_tail(redis, wanted)
+            tail = read_tail(shards.only, wanted)
         of, since = _overlaid(stored, tail)
         asked = wanted | {c for mine in of.values() for c in mine if only in (None, c)}
         if asked == wanted and all(conversation_id in of[user_id] for user_id, conversation_id in began):
@@ -48,14 +48,14 @@ def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine:
         began = _joined(tail, user_ids)
 
 
-def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine, redis: Redis) -> set[int]:
+def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine, shards: Shards) -> set[int]:
     """Returns the conversations in which the user is not a member now. May block. Raises Overloaded if a store does not
     answer.
 
     A leaving before the call is always found: if it is stored between the two reads, it was in the tail.
     """
     with redis_errors_as_overloaded():
-        tail = read_tail(redis, [])
+        tail = read_tail(shards.only, [])
     with reading(engine) as connection:
         of, _ = _overlaid(conversations_of(connection, [user_id]), tail)
     return set(conversation_ids) - of[user_id]

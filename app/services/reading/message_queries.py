@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import Engine
 
 from app.core.answer_size import count_fitting
 from app.core.errors import Forbidden, NotFound
 from app.core.times import rfc3339
 from app.message_log.conversations import read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.check_member import WaitUntilStored, check_member
 from app.services.reading.conversation_cache import ConversationCache
@@ -37,7 +37,7 @@ class MessageQueries:
         *,
         engine: Engine,
         store_reads: StoreReads,
-        redis: Redis,
+        shards: Shards,
         directs: DirectCache,
         conversations: ConversationCache,
         messages: MessageFinder,
@@ -45,7 +45,7 @@ class MessageQueries:
     ) -> None:
         self._engine = engine
         self._store_reads = store_reads
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
         self._conversations = conversations
         self._messages = messages
@@ -95,7 +95,7 @@ class MessageQueries:
         ``before``.
         """
         with redis_errors_as_overloaded():
-            tail = read_tail(self._redis, [conversation_id])
+            tail = read_tail(self._shards.of(conversation_id), [conversation_id])
         check_member(tail, user_id, conversation_id, wait_until_stored=self._wait_until_stored)
         with reading(self._engine) as connection:
             if get_one(connection, user_id, conversation_id) is None:
@@ -108,7 +108,7 @@ class MessageQueries:
             self._directs.load(connection, [conversation_id])
             views = message_views(connection, rows, user_id, directs=self._directs)
             views = with_status(connection, views, user_id, directs=self._directs)
-        show_open_streams(self._redis, views)
+        show_open_streams(self._shards, views)
         fitting = count_fitting(views)
         answer: View = {"messages": views[:fitting], "hasMore": fitting < len(views)}
         if answer["hasMore"]:
@@ -130,7 +130,7 @@ class MessageQueries:
                 return rows, with_status(connection, views, user_id, directs=self._directs)
 
         rows, views = self._store_reads.run(work)
-        show_open_streams(self._redis, views)
+        show_open_streams(self._shards, views)
         fitting = count_fitting(views)
         answer: View = {"messages": views[:fitting], "hasMore": len(rows) > fitting}
         if answer["hasMore"]:

@@ -9,26 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from redis import Redis
-
 from app.core.errors import Overloaded
 from app.core.message_view import View
-from app.message_log import keys
 from app.message_log.epoch import read_epoch
+from app.message_log.shards import Shard, Shards
 from app.redis_calls import redis_errors_as_overloaded
 
+Place = tuple[int, int]
 
-def show_open_streams(redis: Redis, views: Iterable[View]) -> None:
+
+def show_open_streams(shards: Shards, views: Iterable[View]) -> None:
     """Sets ``message`` and ``length`` of those messages that are open streams; without any, Redis is not called."""
     growing = [view for view in views if "streaming" in view]
     if not growing:
         return
+    texts: dict[Place, str] = {}
     try:
         with redis_errors_as_overloaded():
-            texts = _texts(redis, [(view["conversationId"], view["seq"]) for view in growing])
+            for shard, conversations in shards.parts({view["conversationId"] for view in growing}):
+                texts |= _texts(shard, [place for place in map(_place, growing) if place[0] in conversations])
     except Overloaded:
-        texts = [""] * len(growing)  # the text that Postgres has is true as well
-    for view, text in zip(growing, texts, strict=True):
+        pass  # the text that Postgres has is true as well
+    for view in growing:
+        text = texts.get(_place(view), "")
         if len(text) > len(view["message"]):
             view["message"] = text
         view["length"] = len(view["message"])
@@ -39,14 +42,19 @@ def without_stream(view: View) -> View:
     return {name: value for name, value in view.items() if name not in ("streaming", "length")} | {"message": ""}
 
 
-def _texts(redis: Redis, places: list[tuple[int, int]]) -> list[str]:
-    epoch = read_epoch(redis)
-    pipe = redis.pipeline(transaction=False)
+def _place(view: View) -> Place:
+    return view["conversationId"], view["seq"]
+
+
+def _texts(shard: Shard, places: list[Place]) -> dict[Place, str]:
+    epoch = read_epoch(shard)
+    pipe = shard.redis.pipeline(transaction=False)
     for place in places:
-        pipe.hget(keys.stream(*place), "e")
-        pipe.get(keys.stream_text(*place))
+        pipe.hget(shard.keys.stream(*place), "e")
+        pipe.get(shard.keys.stream_text(*place))
     found: list[Any] = pipe.execute()
-    return [
-        text.decode() if text and epoch is not None and int(of or 0) == epoch.number else ""
-        for of, text in zip(found[::2], found[1::2], strict=True)
-    ]
+    return {
+        place: text.decode()
+        for place, of, text in zip(places, found[::2], found[1::2], strict=True)
+        if text and epoch is not None and int(of or 0) == epoch.number
+    }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis import Redis
 from sqlalchemy import Connection
 
 from app.core.kinds import event_of
 from app.core.message_view import View
 from app.core.record_events import media_event
 from app.message_log.conversations import Tail
+from app.message_log.shards import Shards
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import ended_view
 from app.services.reading.message_json import message_views
@@ -33,14 +33,14 @@ class PlannedPage:
         self._keys = keys
         self._begin, self._end = keys[0].version - 1, keys[-1].version
 
-    def read(self, epoch: int, *, redis: Redis, directs: DirectCache) -> Missed:
+    def read(self, epoch: int, *, shards: Shards, directs: DirectCache) -> Missed:
         """Returns the page. It ends early if the texts of its messages fill an answer."""
         found = self._messages(directs)
         events: Events = {}
         self._add_own_changes(epoch, events)
         self._add_media(epoch, events)
         self._add_states(epoch, events)
-        return Missed(found, events, self._groups(redis), self._end, self._end, True)
+        return Missed(found, events, self._groups(shards), self._end, self._end, True)
 
     def _messages(self, directs: DirectCache) -> Messages:
         found = Messages(self._user_id)
@@ -57,12 +57,12 @@ class PlannedPage:
     def _of(self, *whats: What) -> list[int]:
         return sorted({key.conversation_id for key in self._keys if key.what in whats and key.version <= self._end})
 
-    def _groups(self, redis: Redis) -> dict[int, tuple[int, View]]:
+    def _groups(self, shards: Shards) -> dict[int, tuple[int, View]]:
         conversations = self._of(What.GROUP)
         if not conversations:
             return {}
         place = self._conn, self._user_id, self._begin
-        return changed_groups(*place, _NO_TAIL, (), changed=conversations, redis=redis)
+        return changed_groups(*place, _NO_TAIL, (), changed=conversations, shards=shards)
 
     def _add_own_changes(self, epoch: int, events: Events) -> None:
         conversations = self._of(What.OWN, What.ADMITTED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import Connection
 
 from app.core.avatars import shown
@@ -15,6 +14,7 @@ from app.core.record_events import member_views, settings_view
 from app.core.records import Record
 from app.core.times import rfc3339
 from app.message_log.conversations import GroupNow, Tail, group_now
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.store import conversations
 from app.store.conversations import ConversationSummary, JoinedMember
@@ -31,7 +31,7 @@ def changed_groups(
     records: Iterable[Record],
     *,
     changed: Sequence[int],
-    redis: Redis,
+    shards: Shards,
 ) -> dict[int, tuple[int, View]]:
     """Returns conversation -> (version of its last change, the data of ``conversation_updated``). ``changed`` are all
     conversations that changed after ``version``.
@@ -46,13 +46,13 @@ def changed_groups(
         gone.pop(conversation_id, None)
         if not is_member:
             gone[conversation_id] = latest.get(conversation_id, 0)
-    stored = conversations.all_members_of(conn, [c for c in latest if c not in gone])
-
-    def view_of(c: int, at: int) -> View:
-        view = {**group_view(conn, user_id, c, redis=redis), "updatedAt": _moment(at)}
-        return with_joined_seqs(view, stored.get(c, ()), tail)
-
-    return {c: (at, left_view(c) if c in gone else view_of(c, at)) for c, at in latest.items()}
+    return {
+        c: (
+            at,
+            left_view(c) if c in gone else {**group_view(conn, user_id, c, shards=shards), "updatedAt": _moment(at)},
+        )
+        for c, at in latest.items()
+    }
 
 
 def _moment(version: int) -> str:
@@ -64,10 +64,10 @@ def left_view(conversation_id: int) -> View:
     return {"id": conversation_id, "kind": "group", "left": True}
 
 
-def group_view(conn: Connection, user_id: int, conversation_id: int, *, redis: Redis) -> View:
+def group_view(conn: Connection, user_id: int, conversation_id: int, *, shards: Shards) -> View:
     """Returns the group from Redis, which is ahead of Postgres, or from Postgres if Redis does not hold it."""
     with redis_errors_as_overloaded():
-        now = group_now(redis, conversation_id)
+        now = group_now(shards.of(conversation_id), conversation_id)
     if now is not None:
         return _of_redis(conversation_id, now)
     summary = conversations.get_one(conn, user_id, conversation_id)
@@ -132,12 +132,12 @@ def stored_settings_view(row: StoredSettings) -> View:
     return settings_view(row.conversation_id, changes)
 
 
-def group_now_over(view: View, *, redis: Redis) -> View:
+def group_now_over(view: View, *, shards: Shards) -> View:
     """Returns a group's view with the newer members and name from Redis. Its last seq remains that of the messages that
     were read with it: with a newer one, clients would take the next message for one that they already show.
     """
     with redis_errors_as_overloaded():
-        now = group_now(redis, view["id"])
+        now = group_now(shards.of(view["id"]), view["id"])
     if now is None:
         return view
     fresh = {name: value for name, value in view.items() if name not in conversations.INFO}

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.core.events import Event
@@ -27,6 +26,7 @@ from app.core.record_events import media_event
 from app.core.records import Record
 from app.message_log.conversations import Tail, read_tail
 from app.message_log.current_epoch import CurrentEpoch
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.changed_people import people_events
 from app.services.reading.direct_cache import DirectCache
@@ -61,7 +61,7 @@ class Replay:
         self,
         *,
         engine: Engine,
-        redis: Redis,
+        shards: Shards,
         directs: DirectCache,
         epoch: CurrentEpoch,
         requests: WaitingRequests,
@@ -69,7 +69,7 @@ class Replay:
     ) -> None:
         """``saw_epoch`` is called with the epoch of every tail, before its records are returned."""
         self._engine = engine
-        self._redis = redis
+        self._shards = shards
         self._directs = directs
         self._epoch = epoch
         self._requests = requests
@@ -102,9 +102,9 @@ class Replay:
         growing = {place: view for place, view in found.views.items() if "streaming" in view}
         if not growing:
             return
-        show_open_streams(self._redis, growing.values())
+        show_open_streams(self._shards, growing.values())
         asked = {conversation_id for conversation_id, _ in growing}
-        left = left_among(user_id, asked, engine=self._engine, redis=self._redis)
+        left = left_among(user_id, asked, engine=self._engine, shards=self._shards)
         for place in [place for place in growing if place[0] in left]:
             view = found.views.pop(place)
             if found.created[place] > since:
@@ -126,7 +126,7 @@ class Replay:
 
     def _next_of(self, plan: ReplayPlan, conn: Connection, user_id: int) -> Missed | None:
         while keys := plan.keys(conn, user_id, PAGE):
-            page = PlannedPage(conn, user_id, keys).read(self._epoch.number, redis=self._redis, directs=self._directs)
+            page = PlannedPage(conn, user_id, keys).read(self._epoch.number, shards=self._shards, directs=self._directs)
             plan.took(page.end)
             if not page.is_empty():
                 return page
@@ -137,7 +137,7 @@ class Replay:
             known = set(conversation_ids_of(connection, user_id))
         while True:
             with redis_errors_as_overloaded():
-                tail = read_tail(self._redis, known)
+                tail = read_tail(self._shards.only, known)
             self._saw_epoch(tail.epoch)
             with reading(self._engine) as connection:
                 wanted = known | tail.membership_of(user_id).keys() | set(conversation_ids_of(connection, user_id))
@@ -181,7 +181,7 @@ class Replay:
             ends.append(ended[-1].version)
         events = self._events(conn, user_id, version, changed, records, ended)
         self._add_states(conn, user_id, version, changed, tail.version, events)
-        groups = changed_groups(conn, user_id, version, tail, records, changed=changed, redis=self._redis)
+        groups = changed_groups(conn, user_id, version, tail, records, changed=changed, shards=self._shards)
         return Missed(found, events, groups, min(ends), tail.version, len(ends) > 1, frozenset(tail.streams))
 
     def _events(

@@ -20,6 +20,7 @@ from app.core.request_answers import GroupRequest, RequestNow
 from app.core.times import rfc3339
 from app.fanout.announcements import announce_request
 from app.message_log.conversations import group_now
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.user_json import view_of
@@ -34,9 +35,9 @@ log = logging.getLogger(__name__)
 class WaitingRequests:
     """May block. Methods raise Overloaded if a store does not answer, except that announcements never raise."""
 
-    def __init__(self, *, engine: Engine, redis: Redis, conversations: ConversationCache) -> None:
+    def __init__(self, *, engine: Engine, redis: Redis, shards: Shards, conversations: ConversationCache) -> None:
         self._engine = engine
-        self._redis = redis
+        self._redis, self._shards = redis, shards
         self._conversations = conversations
 
     def waiting(self, user_id: int) -> list[GroupRequest]:
@@ -96,7 +97,7 @@ class WaitingRequests:
             return _request_view(request, sender, sender.display_name, 2)
         self._conversations.hydrate(request.conversation_id)
         with redis_errors_as_overloaded():
-            now = group_now(self._redis, request.conversation_id)
+            now = group_now(self._shards.of(request.conversation_id), request.conversation_id)
         if now is None:
             raise NotFound
         return _request_view(request, sender, now.info.get("name", ""), now.member_count)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from redis import Redis
 from sqlalchemy import Connection, Engine
 
 from app.message_log.conversations import Tail, read_tail
+from app.message_log.shards import Shards
 from app.redis_calls import redis_errors_as_overloaded
 from app.store.engine import reading
 from app.store.memberships import conversations_of
@@ -21,7 +21,9 @@ Asked = tuple[int, int]
 Memberships = dict[int, set[int]]
 
 
-def who_missed(asked: Sequence[Asked], *, engine: Engine, redis: Redis, saw_epoch: Callable[[int], None]) -> list[bool]:
+def who_missed(
+    asked: Sequence[Asked], *, engine: Engine, shards: Shards, saw_epoch: Callable[[int], None]
+) -> list[bool]:
     """Returns for each ``(user, version)`` whether a session that has everything up to the version may have missed
     something. If not, events that are held back since before this call are all that follows. May block. Raises
     Overloaded.
@@ -32,7 +34,7 @@ def who_missed(asked: Sequence[Asked], *, engine: Engine, redis: Redis, saw_epoc
     with reading(engine) as conn:
         before = conversations_of(conn, users)
     with redis_errors_as_overloaded():
-        tail = read_tail(redis, set().union(*before.values()))
+        tail = read_tail(shards.only, set().union(*before.values()))
     saw_epoch(tail.epoch)
     if not tail.epoch:
         return [True] * len(asked)

@@ -15,6 +15,7 @@ from app.message_log.append import Append, AppendLimits, Decision, Operation
 from app.message_log.conversations import hydrate
 from app.message_log.epoch import begin_epoch
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.services.drain.store_log import Drain
 from app.store.conversations import load_state
 from app.store.engine import reading
@@ -30,15 +31,15 @@ class LogAndStore:
     epoch: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.epoch = begin_epoch(self.redis, lambda: next_epoch(self.engine)).number
+        self.epoch = begin_epoch(Shard(self.redis), lambda: next_epoch(self.engine)).number
         options: dict[str, Any] = {"connect": lambda: self.redis, "saw_epoch": lambda _: None, "wake": lambda: None}
-        self.append = Append(self.redis, "here", LIMITS, **options)
-        self.change = Append(self.redis, "here", LIMITS, name="change", **options)
+        self.append = Append(Shard(self.redis), "here", LIMITS, **options)
+        self.change = Append(Shard(self.redis), "here", LIMITS, name="change", **options)
 
     def hydrate(self, *conversations: int) -> None:
         with reading(self.engine) as conn:
             for state in load_state(conn, list(conversations)):
-                assert hydrate(self.redis, self.epoch, state)
+                assert hydrate(Shard(self.redis), self.epoch, state)
 
     def send(self, conversation: int, user: int, *texts: str) -> list[tuple[str, Decision]]:
         """Appends messages in one entry of the log. Returns the id and the decision of each."""
@@ -60,9 +61,9 @@ class LogAndStore:
             "lease_seconds": 4.0,
             "stopping": lambda: False,
             "alive": lambda _: None,
-            "renew": lambda token, seconds: LogReader(self.redis).renew(token, seconds, take=False),
+            "renew": lambda token, seconds: LogReader(Shard(self.redis)).renew(token, seconds, take=False),
         }
-        return Drain(reader or LogReader(self.redis), engine or self.engine, **{**defaults, **options})
+        return Drain(reader or LogReader(Shard(self.redis)), engine or self.engine, **{**defaults, **options})
 
     def texts(self, conversation: int) -> list[str | None]:
         """Returns the stored bodies by seq; None is a tombstone."""
@@ -78,4 +79,4 @@ class LogAndStore:
             return list(conn.execute(text(statement), values))
 
     def waiting(self) -> int:
-        return int(self.redis.xlen(keys.LOG))
+        return int(self.redis.xlen(keys.FIRST.log))

@@ -18,6 +18,7 @@ from app.message_log.append import BEGINS_STREAM, Decided, Operation
 from app.message_log.conversations import hydrate, read_tail
 from app.message_log.epoch import begin_epoch
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard, Shards
 from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.mentions import NOBODY
 from app.services.messaging.prepared import Prepared
@@ -55,7 +56,7 @@ class World:
         self.editor = MessageEditor(
             engine=log.engine,
             mentions=names_nobody,
-            messages=MessageFinder(engine=log.engine, redis=log.redis, directs=DirectCache()),
+            messages=MessageFinder(engine=log.engine, shards=Shards([log.redis]), directs=DirectCache()),
             streams=None,  # type: ignore[arg-type]
             acquire_edit=lambda _: None,
             acquire_reaction=lambda _: None,
@@ -64,11 +65,11 @@ class World:
         )
 
     def give_up(self) -> None:
-        LogReader(self.log.redis).give_up_epoch(self.log.epoch)
+        LogReader(Shard(self.log.redis)).give_up_epoch(self.log.epoch)
 
     def begin(self) -> None:
         """Begins the next epoch. The message's seq becomes another message's."""
-        self.log.epoch = begin_epoch(self.log.redis, lambda: next_epoch(self.log.engine)).number
+        self.log.epoch = begin_epoch(Shard(self.log.redis), lambda: next_epoch(self.log.engine)).number
         self.log.hydrate(self.pair)
         self.log.send(self.pair, self.ann, "another")
 
@@ -98,7 +99,7 @@ def test_tail_of_an_epoch_that_was_given_up_is_not_believed(world: World, act: s
     world.give_up()
     with pytest.raises(NotFound):
         ACTS[act](world.editor, world.ann, world.lost)
-    tail = read_tail(world.log.redis, [world.pair])
+    tail = read_tail(Shard(world.log.redis), [world.pair])
     assert (tail.records, tail.is_empty, tail.epoch) == ([], True, 0)
 
 
@@ -132,13 +133,13 @@ def test_message_that_was_read_between_two_epochs_is_read_again(world: World) ->
 
 def test_drain_of_the_old_epoch_does_not_end_the_new_one(world: World) -> None:
     """It has committed, and removes its entries late. Their numbers would make the new log seem to lack its first."""
-    reader = LogReader(world.log.redis)
+    reader = LogReader(Shard(world.log.redis))
     _, taken = reader.take(10, 0)
     world.give_up()
     world.begin()
-    before = world.log.redis.hgetall(keys.LOG_STATE)
+    before = world.log.redis.hgetall(keys.FIRST.log_state)
     reader.remove(taken, {})
-    assert world.log.redis.hgetall(keys.LOG_STATE) == before
+    assert world.log.redis.hgetall(keys.FIRST.log_state) == before
     assert not reader.give_up_if_lost()
     assert world.log.drain().run()
     assert world.log.texts(world.pair) == ["another"]
@@ -151,7 +152,7 @@ def test_change_of_a_stored_message_needs_no_epoch(world: World) -> None:
     world.begin()
     with reading(world.log.engine) as conn:
         (state,) = load_state(conn, [world.pair])
-    assert hydrate(world.log.redis, world.log.epoch, state)
+    assert hydrate(Shard(world.log.redis), world.log.epoch, state)
     deletion = Operation(Kind.DELETED, world.pair, world.ann, [1, 0, world.ann], id=world.lost)
     assert world.log.change([deletion])[0][0] == Decided.DONE
 
@@ -162,7 +163,7 @@ def test_each_loss_of_entries_is_logged_once(world: World, caplog: pytest.LogCap
     for losses in (1, 2):
         world.log.send(world.pair, world.ann, "lost")
         world.log.send(world.pair, world.ann, "kept")
-        world.log.redis.xtrim(keys.LOG, maxlen=1, approximate=False)
+        world.log.redis.xtrim(keys.FIRST.log, maxlen=1, approximate=False)
         stops = iter((False, False, False, True))  # it looks at the log three times
         assert drain.run()
         logged = [record.message for record in caplog.records]

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError
 from app.config import Settings
 from app.message_log import keys
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.redis_connections import one_connection
 from app.services.drain.store_log import Drain
 from tests.factories.store import add_direct, add_users
@@ -35,10 +36,10 @@ class Running:
         self.ended = False
         self._redis = one_connection(settings)
         options = {"linger_seconds": 600.0, "lease_seconds": LEASE_SECONDS, "stopping": lambda: self.ended}
-        self._drain: Drain = log.drain(reader=LogReader(self._redis), **options)
+        self._drain: Drain = log.drain(reader=LogReader(Shard(self._redis)), **options)
         self._thread = threading.Thread(target=self._drain.run_through_outages, args=[PATIENCE], daemon=True)
         self._thread.start()
-        wait_for(lambda: log.redis.exists(keys.LEASE), "the drain does not start")
+        wait_for(lambda: log.redis.exists(keys.FIRST.lease), "the drain does not start")
 
     def end(self) -> None:
         self.ended = True
@@ -64,7 +65,7 @@ def test_drain_goes_on_over_a_new_connection(log: LogAndStore, drain: Running) -
         log.send(pair, ann, f"{number}")
         wait_for(lambda number=number: len(log.texts(pair)) == number + 1, "the message is not stored")  # type: ignore[misc]
     drain.end()
-    assert not log.redis.exists(keys.LEASE)
+    assert not log.redis.exists(keys.FIRST.lease)
 
 
 def test_drain_ends_when_redis_stays_away(log: LogAndStore, monkeypatch: pytest.MonkeyPatch) -> None:

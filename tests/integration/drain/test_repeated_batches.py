@@ -14,6 +14,7 @@ import pytest
 from app.core.kinds import Kind
 from app.core.records import Record
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.services.drain.store_records import DrainStats, RecordStore
 from tests.factories.store import add_group, add_users
 from tests.integration.drain.log_and_store import LogAndStore
@@ -29,7 +30,7 @@ class Group:
         self.message_id = str(uuid.uuid4())
         self._version = 1000
         self.records = RecordStore(
-            LogReader(log.redis), log.engine, DrainStats(), pushes_pending=lambda: None, not_the_records=()
+            LogReader(Shard(log.redis)), log.engine, DrainStats(), pushes_pending=lambda: None, not_the_records=()
         )
 
     def record(self, kind: Kind, user: int, seq: int, id_: str, body: dict[str, Any]) -> Record:

@@ -13,6 +13,7 @@ from app.core.errors import Overloaded
 from app.core.records import Record
 from app.message_log import keys
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.services.drain import store_records
 from app.services.drain.store_cautiously import CAUTIOUS_RECORDS
 from app.store.batch_writes import NewMessage, Stored
@@ -63,7 +64,7 @@ def test_no_other_drain_begins_while_a_batch_takes_longer_than_the_lease(
     assert log.drain(lease_seconds=lease_seconds).run()
     assert others == [False] * 6
     assert log.texts(pair[0]) == ["one"]
-    assert not log.redis.exists(keys.LEASE)
+    assert not log.redis.exists(keys.FIRST.lease)
 
 
 def test_drain_that_survived_its_attempt_is_not_taken_for_dead(
@@ -89,7 +90,7 @@ def test_drain_that_survived_its_attempt_is_not_taken_for_dead(
 def test_small_steps_take_several_entries_together(log: LogAndStore, pair: tuple[int, int], batches: Sizes) -> None:
     for number in range(2 * CAUTIOUS_RECORDS + 1):
         log.send(*pair, f"{number}")
-    reader = LogReader(log.redis)
+    reader = LogReader(Shard(log.redis))
     reader.count_attempt(reader.take(1, 0)[1][0].id)
     assert log.drain().run()
     assert batches == [CAUTIOUS_RECORDS, CAUTIOUS_RECORDS, 1]

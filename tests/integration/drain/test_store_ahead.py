@@ -10,6 +10,7 @@ from app.core.kinds import Kind
 from app.message_log import keys
 from app.message_log.append import Decided, Operation
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.services.drain import store_log
 from app.store.engine import writing
 from app.store.push_targets import NewTarget, register
@@ -159,11 +160,11 @@ def test_drain_that_died_ahead_is_not_followed(log: LogAndStore, monkeypatch: py
     """A record that ends processes must be found at the head of the log, where its deaths are counted."""
     ann, _, other = fill(log)
     log.send(other, ann, "new")
-    LogReader(log.redis).begin_ahead()
+    LogReader(Shard(log.redis)).begin_ahead()
     steps = Steps(log, other)
     steps.run(monkeypatch)
     assert steps.seen[-2:] == [[], ["new"]]
-    assert not log.redis.exists(keys.AHEAD)
+    assert not log.redis.exists(keys.FIRST.ahead)
 
 
 def test_record_that_cannot_be_stored_ahead_waits_for_its_turn(log: LogAndStore) -> None:

@@ -14,6 +14,7 @@ from app.core.records import Record
 from app.message_log import keys
 from app.message_log.append import Decided, Operation
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.services.drain import store_records
 from app.store import batch_writes
 from app.store.sql import HotStatement
@@ -39,7 +40,7 @@ from app.config import Settings
 from app.store.engine import create_engine
 log = LogAndStore.__new__(LogAndStore)
 log.redis, log.engine = redis.Redis.from_url(os.environ["REDIS_URL"]), create_engine(Settings.from_env())
-log.redis.delete({keys.LEASE!r})
+log.redis.delete({keys.FIRST.lease!r})
 log.drain().run()
 """
 
@@ -202,7 +203,7 @@ def test_drain_that_waits_for_postgres_at_a_lone_record_is_not_taken_for_dead(
     one = add_direct(log.engine, ann, ben)
     log.hydrate(one)
     log.send(one, ann, "first", "second")
-    reader = LogReader(log.redis)
+    reader = LogReader(Shard(log.redis))
     (entry,) = reader.take(1, 0)[1]
     versions = [record.version for record in entry.records or ()]
     reader.count_attempt(entry.id)

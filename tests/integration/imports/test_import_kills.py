@@ -125,7 +125,7 @@ def test_ids_of_recent_messages_are_known_although_the_worker_died_after_the_com
         e=name,
     )
     assert len(rows) == 9
-    assert all(world.log.redis.exists(keys.dedupe_mark(*row)) for row in rows)
+    assert all(world.log.redis.exists(keys.FIRST.dedupe_mark(*row)) for row in rows)
 
 
 def test_everything_is_written_once_if_no_worker_dies(world: ImportWorld, sample: Sample) -> None:

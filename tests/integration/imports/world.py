@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.core.errors import Overloaded
+from app.message_log.shards import Shards
 from app.services.imports.check_lines import Limits
 from app.services.imports.live import LiveMessages, LogBusyError
 from app.services.imports.receive_import import receive_import, show_import
@@ -51,11 +52,13 @@ class ImportWorld:
     def runner(self) -> ImportRunner:
         """Returns the collaborators of a new worker."""
         redis, engine = self.log.redis, self.engine
-        ways = WorkerChanges(redis, engine, self.log.append), WorkerChanges(redis, engine, self.log.change)
+        shards = Shards([redis])
+        append = WorkerChanges(shards, engine, lambda _: self.log.append)
+        change = WorkerChanges(shards, engine, lambda _: self.log.change)
         return ImportRunner(
             engine=engine,
-            redis=redis,
-            live=LiveMessages(redis=redis, append=ways[0], change=ways[1]),
+            shards=shards,
+            live=LiveMessages(redis=redis, shards=shards, append=append, change=change),
             limits=Limits(8000, 500, strict=False),
             visible="everyone",
             dedupe_seconds=LIMITS.dedupe_seconds,

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.message_log import keys
+from app.message_log.shards import Shards
 from app.store.engine import autocommit, create_engine, reading
 from app.store.epochs import read_epoch
 from dev.processes import free_port
@@ -40,18 +41,22 @@ def test_outage_of_redis_is_one_line_and_the_next_run_continues(
     [message] = say(engine, conversation, ann, "text")
     with reading(engine) as conn:
         epoch = read_epoch(conn).number
-    redis_client.set(keys.EPOCH, b"%d:test" % epoch)
-    redis_client.hset(keys.LOG_STATE, "stored", message.version)
+    redis_client.set(keys.FIRST.epoch, b"%d:test" % epoch)
+    redis_client.hset(keys.FIRST.log_state, "stored", message.version)
 
     with redis.Redis(port=free_port()) as away:
-        monkeypatch.setattr(task, "container", lambda: SimpleNamespace(engine=engine, redis=away))
+        monkeypatch.setattr(
+            task, "container", lambda: SimpleNamespace(engine=engine, redis=away, shards=Shards([away]))
+        )
         task.index_messages()
     [record] = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.getMessage() == "index_messages is left to the next run: ConnectionError"
     assert record.exc_info is None
     assert indexed(engine) == 0
 
-    monkeypatch.setattr(task, "container", lambda: SimpleNamespace(engine=engine, redis=redis_client))
+    monkeypatch.setattr(
+        task, "container", lambda: SimpleNamespace(engine=engine, redis=redis_client, shards=Shards([redis_client]))
+    )
     task.index_messages()
     assert indexed(engine) == 1
 

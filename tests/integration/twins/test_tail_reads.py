@@ -11,6 +11,7 @@ from redis import Redis
 
 from app.message_log import keys
 from app.message_log.conversations import hydrate, read_tail
+from app.message_log.shards import Shard
 from tests.twins.log_contract import ANN, BEN, EPOCH, Log, begin, message, state
 
 FIRST = 1000
@@ -27,7 +28,7 @@ def waiting(redis: Redis, conversations: set[int]) -> None:
     redis.flushall()
     begin(redis)
     for conversation in conversations:
-        assert hydrate(redis, EPOCH, state(conversation, [ANN, BEN]))
+        assert hydrate(Shard(redis), EPOCH, state(conversation, [ANN, BEN]))
     Log(redis).append([message(ANN, f"id{conversation}", conversation) for conversation in sorted(conversations)])
 
 
@@ -45,9 +46,9 @@ def commands(redis: Redis) -> int:
 def test_every_tail_and_stream_is_found(redis: Redis, size: int, picks: set[int], streams: set[int]) -> None:
     waiting(redis, {FIRST + pick for pick in picks})
     for number in streams:
-        redis.zadd(keys.STREAMS, {f"{FIRST + number}:1": 1})
+        redis.zadd(keys.FIRST.streams, {f"{FIRST + number}:1": 1})
         redis.sadd(f"{keys.PREFIX}so:{FIRST + number}", 1)
-    tail = read_tail(redis, range(FIRST, FIRST + size))
+    tail = read_tail(Shard(redis), range(FIRST, FIRST + size))
     assert [record.conversation_id for record in tail.records] == [FIRST + n for n in sorted(picks) if n < size]
     assert sorted(tail.streams) == [(FIRST + n, 1) for n in sorted(streams) if n < size]
 
@@ -56,7 +57,7 @@ def test_every_tail_and_stream_is_found(redis: Redis, size: int, picks: set[int]
 def test_resume_of_many_conversations_takes_few_commands(redis: Redis, size: int) -> None:
     """Before, it took two commands for each conversation."""
     waiting(redis, {FIRST + size // 3})
-    read_tail(redis, [FIRST])  # loads the script
+    read_tail(Shard(redis), [FIRST])  # loads the script
     before = commands(redis)
-    assert len(read_tail(redis, range(FIRST, FIRST + size)).records) == 1
+    assert len(read_tail(Shard(redis), range(FIRST, FIRST + size)).records) == 1
     assert commands(redis) - before <= 30

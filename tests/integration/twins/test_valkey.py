@@ -13,6 +13,7 @@ from redis import Redis
 from app.core.kinds import Kind
 from app.message_log.append import AppendLimits, Operation
 from app.message_log.conversations import hydrate, read_tail
+from app.message_log.shards import Shard
 from tests.twins.log_contract import ANN, BEN, CYD, EPOCH, EVE, GROUP, PAIR, Log, LogContract, begin, message, state
 from tests.twins.memory_redis import MemoryRedis
 from tests.twins.redis_contract import RedisContract
@@ -62,8 +63,8 @@ def test_twin_decides_as_valkey_does(client: Redis, steps: list[Any], max_record
 def outcome(redis: Any, steps: list[Any], max_records: int) -> list[Any]:
     """Returns every decision and every tail, without versions and times."""
     begin(redis)
-    hydrate(redis, EPOCH, state(PAIR, [ANN, BEN]))
-    hydrate(redis, EPOCH, state(GROUP, [ANN, BEN, CYD]))
+    hydrate(Shard(redis), EPOCH, state(PAIR, [ANN, BEN]))
+    hydrate(Shard(redis), EPOCH, state(GROUP, [ANN, BEN, CYD]))
     log = Log(redis, AppendLimits(max_records, 1_000_000, 600))
     seen: list[Any] = []
     for step in steps:
@@ -71,6 +72,6 @@ def outcome(redis: Any, steps: list[Any], max_records: int) -> list[Any]:
             log.reader.remove(log.reader.take(step, 0)[1], {})
         else:
             seen.append([decision[:2] for decision in log.append(step)])
-        records = read_tail(redis, [PAIR, GROUP]).records
+        records = read_tail(Shard(redis), [PAIR, GROUP]).records
         seen.append([(r.kind, r.conversation_id, r.seq, r.user_id, r.id, r.body, r.gateway) for r in records])
     return seen

@@ -41,7 +41,7 @@ def play(kinds: list[str]) -> None:
                 gevent.sleep(0)
             elif kind == "forget":
                 gateway.work_until(lambda: len(session.all) == len(refs))  # only an idle conversation is forgotten
-                gateway.redis.delete(keys.conversation(PAIR))
+                gateway.redis.delete(keys.FIRST.conversation(PAIR))
             else:
                 refs.append(str(number))
                 if "send" in kind:
@@ -115,7 +115,7 @@ def test_closed_session_begins_no_waiting_command() -> None:
         gateway.work_until(lambda: bool(session.answers("slow")))
         gevent.sleep(0)
         assert session.answers("late") == []
-        assert not gateway.redis.xlen(keys.LOG)
+        assert not gateway.redis.xlen(keys.FIRST.log)
 
 
 @in_own_hub

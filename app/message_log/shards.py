@@ -1,0 +1,63 @@
+"""The shards of a deployment: each has a part of the conversations, with a log, an epoch and a drain of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from redis import Redis
+
+from app.core.part import WHOLE, Part
+from app.message_log.keys import FIRST
+from app.message_log.shard_keys import ShardKeys
+
+
+class Shard(NamedTuple):
+    """The Redis of one shard, the names of its keys there, and the conversations that it has."""
+
+    redis: Redis
+    keys: ShardKeys = FIRST
+    part: Part = WHOLE
+
+    def over(self, redis: Redis) -> Shard:
+        """Returns the same shard over another connection."""
+        return self._replace(redis=redis)
+
+
+class Shards:
+    """All shards of the deployment, in the order of their numbers. Their number is a power of two."""
+
+    def __init__(self, clients: Sequence[Redis]) -> None:
+        count = len(clients)
+        self._shards = [Shard(client, ShardKeys(n), Part(n, count)) for n, client in enumerate(clients)]
+        self._mask = count - 1
+
+    def __iter__(self) -> Iterator[Shard]:
+        return iter(self._shards)
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    def __getitem__(self, number: int) -> Shard:
+        return self._shards[number]
+
+    @property
+    def only(self) -> Shard:
+        """The one shard. For what knows no several yet: events of sessions, and reads over all conversations.
+
+        Raises ValueError if there are several.
+        """
+        [shard] = self._shards
+        return shard
+
+    def of(self, conversation_id: int) -> Shard:
+        """Returns the shard that has this conversation."""
+        return self._shards[conversation_id & self._mask]
+
+    def parts(self, conversation_ids: Iterable[int]) -> Iterator[tuple[Shard, set[int]]]:
+        """Yields each shard that has some of these conversations, with those."""
+        found: dict[int, set[int]] = {}
+        for conversation_id in conversation_ids:
+            found.setdefault(conversation_id & self._mask, set()).add(conversation_id)
+        for number in sorted(found):
+            yield self._shards[number], found[number]
