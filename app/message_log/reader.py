@@ -36,6 +36,7 @@ class LogReader:
 
     def __init__(self, shard: Shard) -> None:
         """The socket timeout of ``redis`` must be longer than any blocking read."""
+        self.part = shard.part
         self._redis, self._keys = shard.redis, shard.keys
         self._stored = script(shard.redis, "app.message_log", "stored")
         self._renew = script(shard.redis, "app.message_log", "renew")

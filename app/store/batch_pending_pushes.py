@@ -5,9 +5,9 @@ messages are new, and when the row is due. Only members who have a device get a 
 members whom no notification reached (``notification.undelivered``).
 
 As long as no device was ever registered, the statement runs without this part, and its fence requires that
-``log_state.pushing`` is false. The first registration sets ``pushing`` under the same row's lock. So each batch either
-came before that registration, or finds its fence closed and is written again with this part. No device is missed, and
-no cache can be stale.
+``log_state.pushing`` is false in the shard's row. The first registration sets ``pushing`` in all rows, under their
+locks (log_switches.py). So each batch either came before that registration, or finds its fence closed and is written
+again with this part. No device is missed, and no cache can be stale.
 
 The cost for a batch of 100 messages in 50 conversations is in docs/decisions/push.md.
 """

@@ -45,7 +45,7 @@ class Receipt(NamedTuple):
     version: int
 
 
-_FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = 1 AND epoch = %s FOR NO KEY UPDATE)"
+_FENCE = "fence AS MATERIALIZED (SELECT 1 FROM log_state WHERE id = %s AND epoch = %s FOR NO KEY UPDATE)"
 # True until somebody in the deployment registers the first device, because until then there is nothing to push; and
 # until a host first reads events, because until then there is no feed.
 _WITHOUT_DEVICES, _WITHOUT_FEED = "AND NOT pushing ", "AND NOT feeding "
@@ -130,10 +130,13 @@ def parameters_of(
     receipts: Sequence[Receipt],
     last_seen: Sequence[tuple[int, int]],
     *,
+    row: int,
     detailed: bool,
 ) -> list[Any]:
-    """Returns the parameters of ``statement_for``, without those of the pushes."""
-    parameters: list[Any] = [epoch]
+    """Returns the parameters of ``statement_for``, without those of the pushes. ``row`` is the shard's of
+    ``log_state``.
+    """
+    parameters: list[Any] = [row, epoch]
     if messages:
         parameters += _message_columns(messages, detailed=detailed)
     if messages or receipts:

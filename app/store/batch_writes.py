@@ -2,9 +2,12 @@
 
 Invariants:
 
-* A batch is stored completely or not at all, and only in the current epoch: the statement first locks the epoch's row.
+* A batch is stored completely or not at all, and only in the current epoch: the statement first locks the row of
+  ``log_state`` that has the shard's epoch.
 * Safe to run again: a stored message is not stored twice, and marks and positions only move forward.
-* All drains take the same lock, so only one batch is written at a time, and batches cannot deadlock.
+* All drains of a shard take the same lock, so only one of its batches is written at a time, and these cannot deadlock.
+  Batches of different shards are about different conversations. They share only rows of media, and the lock of the
+  feed (host_events.py). If two batches wait for each other's media, Postgres ends one, and its drain repeats it.
 """
 
 from __future__ import annotations
@@ -18,17 +21,18 @@ from msgspec import Struct
 from psycopg.errors import ProgramLimitExceeded, UniqueViolation
 from sqlalchemy import Connection, Engine
 
+from app.core.part import WHOLE, Part
 from app.store.batch_pending_pushes import PushTrigger, push_parameters
 from app.store.batch_statement import NewMessage, Receipt, parameters_of, statement_for
 from app.store.engine import autocommit, reading, writing
-from app.store.epochs import StaleEpochError
+from app.store.epochs import StaleEpochError, row_of
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, driver, ms_of, pipelined
 
 # Engines of deployments in which somebody has registered a device, or whose host gets events.
 _PUSHING: WeakSet[Engine] = WeakSet()
 _FEEDING: WeakSet[Engine] = WeakSet()
-_READ_STATE = HotStatement("SELECT pushing, feeding FROM log_state WHERE id = 1")
+_READ_STATE = HotStatement("SELECT pushing, feeding FROM log_state WHERE id = :row")
 
 
 class Conflict(Struct, frozen=True):
@@ -76,14 +80,17 @@ def store_batch(
     messages: Sequence[NewMessage],
     receipts: Sequence[Receipt] = (),
     last_seen: Sequence[tuple[int, int]] = (),
+    *,
+    part: Part = WHOLE,
 ) -> list[Conflict]:
     """Stores the batch in one transaction. Returns the messages that were not stored, and why; all other messages are
     committed. The result is nearly always an empty list.
 
-    ``last_seen`` is ``(user_id, ms)``. Raises StaleEpochError or UnstorableError if nothing was stored. Raises
-    Overloaded if the batch may or may not be stored: the caller repeats it unchanged.
+    ``last_seen`` is ``(user_id, ms)``, ``part`` that of the shard whose epoch this is. Raises StaleEpochError or
+    UnstorableError if nothing was stored. Raises Overloaded if the batch may or may not be stored: the caller repeats
+    it unchanged.
     """
-    return store_batch_and_enqueue_pushes(engine, epoch, messages, receipts, last_seen).conflicts
+    return store_batch_and_enqueue_pushes(engine, epoch, messages, receipts, last_seen, part=part).conflicts
 
 
 def store_batch_and_enqueue_pushes(
@@ -95,6 +102,8 @@ def store_batch_and_enqueue_pushes(
     triggers: Callable[[], Sequence[PushTrigger]] = lambda: (),
     apply: Apply | None = None,
     feed: Feed | None = None,
+    *,
+    part: Part = WHOLE,
 ) -> Stored:
     """Stores the batch like ``store_batch``, and queues push notifications in the same transaction: for the messages of
     ``triggers``, and for displayed notifications whose messages were read.
@@ -109,16 +118,16 @@ def store_batch_and_enqueue_pushes(
         feeding = engine in _FEEDING
         owed = triggers() if feeding or engine in _PUSHING else None
         try:
-            return _store(engine, epoch, messages, receipts, last_seen, owed, apply, feed, feeding=feeding)
+            return _store(engine, epoch, messages, receipts, last_seen, owed, apply, feed, feeding=feeding, part=part)
         except StaleEpochError:  # the epoch is stale, or the first device was registered, or the first host asked
-            if not _learn_state(engine):
+            if not _learn_state(engine, part):
                 raise
 
 
-def _learn_state(engine: Engine) -> bool:
+def _learn_state(engine: Engine, part: Part) -> bool:
     """Returns whether the fence was closed because there is now something to push or to feed."""
     with reading(engine) as conn:
-        pushing, feeding = _READ_STATE.rows(conn)[0]
+        pushing, feeding = _READ_STATE.row(conn, row=row_of(part)) or (False, False)
     learned = False
     for engines, on in ((_PUSHING, pushing), (_FEEDING, feeding)):
         if on and engine not in engines:
@@ -138,6 +147,7 @@ def _store(
     feed: Feed | None,
     *,
     feeding: bool,
+    part: Part,
 ) -> Stored:
     """``triggers`` is None if the fence must require that no device was ever registered. Unless ``feeding``, it must
     require that no host gets events.
@@ -145,7 +155,7 @@ def _store(
     detailed = any(one.mentions or one.mentions_all or one.extra or one.shadow for one in messages)
     read = [] if triggers is None else [(conversation, user) for conversation, user, _, seq, _ in receipts if seq]
     has = bool(messages), detailed, bool(messages or receipts), bool(receipts), bool(last_seen)
-    parameters = parameters_of(epoch, messages, receipts, last_seen, detailed=detailed)
+    parameters = parameters_of(epoch, messages, receipts, last_seen, row=row_of(part), detailed=detailed)
     parameters += push_parameters(triggers or (), read)
     parts = (triggers is None, not feeding, *has, bool(triggers), bool(read))
     feed = feed if feeding else None

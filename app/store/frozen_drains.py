@@ -1,6 +1,7 @@
 """Ends transactions of drains that froze after they had sent statements in a pipeline (``pipelined``).
 
-Such a transaction holds the epoch's row, and with it every ack. Postgres' own timeouts do not end it: as long as a
+Such a transaction holds the row of its shard's epoch, and with it every ack of the shard; and perhaps the lock of the
+feed, for which the drains of all shards wait. Postgres' own timeouts do not end it: as long as a
 pipeline is open, the session is neither idle nor running a statement.
 """
 

@@ -4,8 +4,10 @@ Invariants
 
 * Nothing is written unless a host has a webhook or pulls (``log_state.feeding``).
 * Ids follow the order of commits, so a reader that has seen an id has seen all lower ones. For this, a writer
-  holds one lock from the first id until the commit. Write events last in a transaction: the drain waits for the lock.
-* An event of a record is written once, however often its batch is stored.
+  holds one lock from the first id until the commit, and so do the drains of different shards. Write events last in a
+  transaction: the drains wait for the lock.
+* An event of a record is written once, however often its batch is stored. Two shards may give the same version to two
+  records, so the event's version has the shard's number in its upper bits.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from app.store.conversations import MEMBERS_SHOWN
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of
 
+# Versions are microseconds since 1970, which take fewer bits until the year 2112.
+_VERSION_BITS = 52
 _TURN = 0x5041524C4645  # "PARLFE"
 _encode = msgspec.json.Encoder().encode
 
@@ -59,7 +63,7 @@ _CONVERSATIONS = HotStatement(f"""
 
 
 class NewEvent(NamedTuple):
-    """``data`` is JSON. ``version`` is 0 for an event that is not about a record."""
+    """``data`` is JSON. ``version`` is that of a record, with its shard's number, or 0."""
 
     lane: int
     type: str
@@ -102,8 +106,8 @@ def _now_if_feeding(conn: Connection) -> int:
     return int(now) if feeding else 0
 
 
-def feed_records(conn: Connection, records: Sequence[tuple[Record, Any]]) -> int:
-    """Adds the events of stored records, each with its decoded body. Returns how many there are.
+def feed_records(conn: Connection, records: Sequence[tuple[Record, Any]], shard: int = 0) -> int:
+    """Adds the events of stored records of one shard, each with its decoded body. Returns how many there are.
 
     The records of a conversation must be in the order of their versions.
     """
@@ -116,7 +120,7 @@ def feed_records(conn: Connection, records: Sequence[tuple[Record, Any]]) -> int
     wanted = {record.conversation_id for record, _, fed in made if fed.data is None}
     views = conversation_views(conn, wanted) if wanted else {}
     events = [
-        NewEvent(record.conversation_id, fed.type, data, record.sent_ms, record.version, part)
+        NewEvent(record.conversation_id, fed.type, data, record.sent_ms, shard << _VERSION_BITS | record.version, part)
         for record, part, fed in made
         if (data := views.get(record.conversation_id) if fed.data is None else fed.data) is not None
     ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from app.store.log_switches import FEEDING, hold_switches
 from app.store.pg_arrays import text_array
 from app.store.sql import HotStatement, ms_of
 
@@ -31,12 +32,9 @@ class FeedPage(NamedTuple):
     lost: bool
 
 
-# The drain locks this row while it writes a batch. So each batch either comes before the feed begins, or is in it.
-_BEGIN = HotStatement("UPDATE log_state SET feeding = true WHERE id = 1 AND NOT feeding")
-_END_IF_UNUSED = HotStatement("""
-    UPDATE log_state SET feeding = false WHERE id = 1 AND feeding
-      AND NOT EXISTS (SELECT FROM webhooks)
-      AND NOT EXISTS (SELECT FROM host_feed WHERE pulled_at > now() - CAST(:days AS float8) * interval '1 day')
+_IS_USED = HotStatement("""
+    SELECT EXISTS (SELECT FROM webhooks)
+        OR EXISTS (SELECT FROM host_feed WHERE pulled_at > now() - CAST(:days AS float8) * interval '1 day')
 """)
 _PULLED = HotStatement("""
     UPDATE host_feed SET pulled_at = now()
@@ -67,13 +65,22 @@ _SWEEP = HotStatement("""
 
 
 def begin_feed(conn: Connection) -> None:
-    """Has events written from now on. A caller that adds a webhook does both in one transaction."""
-    _BEGIN.run(conn)
+    """Has events written from now on: each batch of a drain either comes before the feed begins, or is in it. A caller
+    that adds a webhook does both in one transaction.
+    """
+    FEEDING.turn(conn, on=True)
 
 
 def end_unused_feed(conn: Connection, *, days: float) -> bool:
     """Stops the feed if there is no webhook and nobody has pulled for ``days``. Returns whether it stopped."""
-    return bool(_END_IF_UNUSED.run(conn, days=days))
+    if not is_feeding(conn) or _is_used(conn, days):
+        return False
+    hold_switches(conn)
+    return not _is_used(conn, days) and FEEDING.turn(conn, on=False)
+
+
+def _is_used(conn: Connection, days: float) -> bool:
+    return bool(_IS_USED.rows(conn, days=days)[0][0])
 
 
 def is_feeding(conn: Connection) -> bool:

@@ -6,11 +6,12 @@ import hashlib
 from uuid import UUID
 
 from msgspec import Struct
-from sqlalchemy import Connection, Delete, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Delete, and_, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.push import BROWSER
-from app.store.models import AuthSession, LogState, PushTarget
+from app.store.log_switches import PUSHING
+from app.store.models import AuthSession, PushTarget
 from app.store.sql import moment
 
 # More than a person has. If a user registers more, those that were renewed longest ago are deleted.
@@ -47,8 +48,7 @@ def register(conn: Connection, target: NewTarget) -> int | None:
     A previous owner of the address loses it. Returns None if the auth session has ended. Needs a transaction.
     """
     digest = digest_of(target.platform, target.address)
-    # The drain locks this row while it writes a batch. So each batch either comes before this registration, or sees it.
-    conn.execute(update(LogState).where(LogState.id == 1, ~LogState.pushing).values(pushing=True))
+    PUSHING.turn(conn, on=True)  # each batch of a drain either comes before this registration, or sees it
     conn.execute(_delete_replaced(target, digest))
     target_id = _upsert(conn, target, digest)
     _make_room(conn, target.user_id)

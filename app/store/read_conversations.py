@@ -2,7 +2,8 @@
 
 The others are counted again only if they changed after that version. So a join of such a user costs what happened since
 then, not what exists. A count can grow only with a change of the conversation or of the membership, and both are noted
-(noted_changes.py). Counts of an earlier epoch are not used: its last versions may be assigned again.
+(noted_changes.py). Counts of an earlier epoch are not used: its last versions may be assigned again. The epoch here
+is the sum of all shards' epochs: they only grow, so the sum is the same only if each of them is.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class ReadState(NamedTuple):
 
 _STATES = HotStatement("""
     SELECT user_id, version, unread FROM read_conversations
-    WHERE user_id = ANY(CAST(:users AS bigint[])) AND epoch = (SELECT epoch FROM log_state WHERE id = 1)
+    WHERE user_id = ANY(CAST(:users AS bigint[]))
+        AND epoch = (SELECT CAST(sum(epoch) AS bigint) FROM log_state WHERE id <= :shards)
 """)
 _COUNTS = HotStatement(f"""
     SELECT user_id, conversation_id, n FROM (
@@ -53,9 +55,9 @@ _KEEP = HotStatement("""
 """)
 
 
-def read_states(conn: Connection, user_ids: Collection[int]) -> dict[int, ReadState]:
-    """Returns the states of the present epoch."""
-    return {row[0]: ReadState(*row) for row in _STATES.rows(conn, users=int_array(user_ids))}
+def read_states(conn: Connection, user_ids: Collection[int], *, shards: int = 1) -> dict[int, ReadState]:
+    """Returns the states of the present epoch. ``shards`` is the number of all shards."""
+    return {row[0]: ReadState(*row) for row in _STATES.rows(conn, users=int_array(user_ids), shards=shards)}
 
 
 def unread_counts_since(conn: Connection, state: ReadState) -> list[tuple[int, int, int]]:
@@ -66,8 +68,8 @@ def unread_counts_since(conn: Connection, state: ReadState) -> list[tuple[int, i
 
 
 def keep_read_state(conn: Connection, epoch: int, state: ReadState) -> None:
-    """Stores the state, unless a later one is stored. All changes up to its version must have been in Postgres when the
-    messages were counted.
+    """Stores the state, unless a later one is stored. ``epoch`` is the sum of all shards' epochs. All changes up to its
+    version must have been in Postgres when the messages were counted.
     """
     _KEEP.run(conn, user_id=state.user_id, epoch=epoch, version=state.version, unread=int_array(state.unread))
 

@@ -188,6 +188,16 @@ def test_migration_that_is_no_transaction_can_run_again(database: Engine, before
     assert definitions(database) == done
 
 
+def test_rows_of_shards_go_with_the_downgrade(database: Engine) -> None:
+    config = config_for(url_of(database))
+    command.upgrade(config, "head")
+    with database.begin() as conn:
+        conn.execute(text("INSERT INTO log_state (id, epoch) VALUES (2, 7), (64, 1)"))
+    command.downgrade(config, "20261129_1600")
+    with database.connect() as conn:
+        assert conn.execute(text("SELECT id FROM log_state")).scalars().all() == [1]
+
+
 def test_concurrent_builds_have_long_timeouts() -> None:
     """On a large table, a build takes longer than a release waits for other statements."""
     sources = [path.read_text() for path in (ROOT / "migrations/versions").glob("*.py")]

@@ -59,9 +59,10 @@ class Rows:
                 newest[place] = max(record.seq, newest.get(place, 0))
         return [PushTrigger(conversation, seq, sender) for (conversation, sender), seq in newest.items()]
 
-    def feed(self, conn: Connection, rejected: frozenset[int]) -> int:
+    def feed(self, shard: int, conn: Connection, rejected: frozenset[int]) -> int:
         """Writes the events for servers of hosts, without those of the rejected versions. Returns their number."""
-        return feed_records(conn, [(record, body) for record, body in self.fed if record.version not in rejected])
+        kept = [(record, body) for record, body in self.fed if record.version not in rejected]
+        return feed_records(conn, kept, shard)
 
 
 def _message(record: Record, body: MessageBody) -> NewMessage:

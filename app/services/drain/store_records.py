@@ -66,7 +66,7 @@ class DrainStats:
 
 class RecordStore:
     """All methods that store raise StaleEpochError, Overloaded, RedisError and ``not_the_records``: ``surroundings``,
-    failures that are not the records'.
+    failures that are not the records'. All records are of the reader's shard, which has the conversations of ``part``.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class RecordStore:
         events_fed: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader = reader
+        self.part = reader.part
         self._engine = engine
         self._stats = stats
         self._pushes_pending = pushes_pending
@@ -116,7 +117,8 @@ class RecordStore:
             rows.receipts,
             triggers=rows.push_triggers,
             apply=partial(apply_changes, rows.changes) if rows.changes else None,
-            feed=rows.feed if rows.fed else None,
+            feed=partial(rows.feed, self.part.number) if rows.fed else None,
+            part=self.part,
         )
 
     def end_frozen_drains(self) -> None:
@@ -177,7 +179,7 @@ class RecordStore:
         log.error("cannot store a record: %s", reason)
         self._stats.dead_lettered += 1
         with writing(self._engine) as connection:
-            check_epoch(connection, epoch)
+            check_epoch(connection, epoch, self.part)
             insert_dead_letter(connection, pack(tuple(record)), _details(reason, error))
         if record.kind in MESSAGES:
             self._fill_gap_if_possible(epoch, record)
@@ -201,7 +203,7 @@ class RecordStore:
 
     def _fill_gap(self, epoch: int, record: Record) -> None:
         with writing(self._engine) as connection:
-            check_epoch(connection, epoch)
+            check_epoch(connection, epoch, self.part)
             insert_tombstone(
                 connection,
                 record.conversation_id,

@@ -9,10 +9,12 @@ from app.store.models.base import Base, CreatedAt, IdentityKey
 
 
 class LogState(Base):
-    """The only row. ``epoch`` is raised after Redis lost its data; cursors and drains of older epochs are refused.
+    """One row for each shard; ``id`` is the shard's number plus 1. ``epoch`` is raised after the shard's Redis lost its
+    data; cursors and drains of older epochs are refused.
 
     ``pushing``: a device was registered in this deployment at some time, so the drain queues push notifications.
     ``feeding``: a host has a webhook or pulls events, so the drain writes ``host_events``.
+    Both are equal in all rows (app/store/log_switches.py).
     """
 
     __tablename__ = "log_state"
@@ -23,7 +25,7 @@ class LogState(Base):
     pushing: Mapped[bool] = mapped_column(server_default=false())
     feeding: Mapped[bool] = mapped_column(server_default=false())
 
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    __table_args__ = (CheckConstraint("id > 0", name="shard"),)
 
 
 class DeadLetter(Base):

@@ -10,11 +10,12 @@ import redis
 from sqlalchemy import Engine, text
 
 from app.core.kinds import Kind
-from app.message_log import keys
+from app.core.part import WHOLE, Part
 from app.message_log.append import Append, AppendLimits, Decision, Operation
 from app.message_log.conversations import hydrate
 from app.message_log.epoch import begin_epoch
 from app.message_log.reader import LogReader
+from app.message_log.shard_keys import ShardKeys
 from app.message_log.shards import Shard
 from app.services.drain.store_log import Drain
 from app.store.conversations import load_state
@@ -28,18 +29,23 @@ LIMITS = AppendLimits(max_records=100_000, max_bytes=1 << 28, dedupe_seconds=600
 class LogAndStore:
     redis: redis.Redis
     engine: Engine
+    part: Part = WHOLE
     epoch: int = field(init=False)
 
+    @property
+    def shard(self) -> Shard:
+        return Shard(self.redis, ShardKeys(self.part.number), self.part)
+
     def __post_init__(self) -> None:
-        self.epoch = begin_epoch(Shard(self.redis), lambda: next_epoch(self.engine)).number
+        self.epoch = begin_epoch(self.shard, lambda: next_epoch(self.engine, self.part)).number
         options: dict[str, Any] = {"connect": lambda: self.redis, "saw_epoch": lambda _: None, "wake": lambda: None}
-        self.append = Append(Shard(self.redis), "here", LIMITS, **options)
-        self.change = Append(Shard(self.redis), "here", LIMITS, name="change", **options)
+        self.append = Append(self.shard, "here", LIMITS, **options)
+        self.change = Append(self.shard, "here", LIMITS, name="change", **options)
 
     def hydrate(self, *conversations: int) -> None:
         with reading(self.engine) as conn:
             for state in load_state(conn, list(conversations)):
-                assert hydrate(Shard(self.redis), self.epoch, state)
+                assert hydrate(self.shard, self.epoch, state)
 
     def send(self, conversation: int, user: int, *texts: str) -> list[tuple[str, Decision]]:
         """Appends messages in one entry of the log. Returns the id and the decision of each."""
@@ -61,9 +67,9 @@ class LogAndStore:
             "lease_seconds": 4.0,
             "stopping": lambda: False,
             "alive": lambda _: None,
-            "renew": lambda token, seconds: LogReader(Shard(self.redis)).renew(token, seconds, take=False),
+            "renew": lambda token, seconds: LogReader(self.shard).renew(token, seconds, take=False),
         }
-        return Drain(reader or LogReader(Shard(self.redis)), engine or self.engine, **{**defaults, **options})
+        return Drain(reader or LogReader(self.shard), engine or self.engine, **{**defaults, **options})
 
     def texts(self, conversation: int) -> list[str | None]:
         """Returns the stored bodies by seq; None is a tombstone."""
@@ -79,4 +85,4 @@ class LogAndStore:
             return list(conn.execute(text(statement), values))
 
     def waiting(self) -> int:
-        return int(self.redis.xlen(keys.FIRST.log))
+        return int(self.redis.xlen(self.shard.keys.log))
