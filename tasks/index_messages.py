@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from app.message_log.confirmations import stored_version
+from app.message_log.stored_upto import stored_upto
 from app.services.indexing.index_messages import Indexer, read_lag
 from app.services.metrics.publish_metrics import publish_search
 from app.store.engine import reading
@@ -30,10 +30,10 @@ def index_messages() -> None:
 def _index() -> None:
     shared = container()
     with reading(shared.engine) as conn:
-        epoch = read_epoch(conn).number
+        epochs = [read_epoch(conn, shard.part).number for shard in shared.shards]
     indexer = Indexer(
         engine=shared.engine,
-        stored_version=lambda: stored_version(shared.shards.only, epoch),
+        stored_version=lambda: stored_upto(shared.shards, epochs),
         stopping=stopping,
         rest=time.sleep,
     )
