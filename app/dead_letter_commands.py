@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import click
 from flask.cli import AppGroup
@@ -104,14 +105,15 @@ def _build_retry(shared: Container) -> DeadLetterRetry:
             AppendLimits(settings.log_max_records, settings.log_max_bytes, settings.dedupe_seconds),
             connect=lambda: shard.redis,
             saw_epoch=lambda _number: None,
-            wake=wake_drain,
+            wake=partial(wake_drain, shard.part.number),
         )
 
-    store = RecordStore(
-        LogReader(shared.shards.only), shared.engine, DrainStats(), pushes_pending=lambda: None, not_the_records=()
-    )
+    def store_of(conversation_id: int) -> RecordStore:
+        reader = LogReader(shared.shards.of(conversation_id))
+        return RecordStore(reader, shared.engine, DrainStats(), pushes_pending=lambda: None, not_the_records=())
+
     return DeadLetterRetry(
-        engine=shared.engine, store=store, send=WorkerChanges(shared.shards, shared.engine, append_in).carry_out
+        engine=shared.engine, store_of=store_of, send=WorkerChanges(shared.shards, shared.engine, append_in).carry_out
     )
 
 

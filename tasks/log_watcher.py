@@ -1,8 +1,9 @@
-"""Watches the log from a worker's main process, so that messages are stored also while the broker is away.
+"""Watches the logs from a worker's main process, so that messages are stored also while the broker is away.
 
 Usually a task wakes the drain (tasks/persist_messages.py). No task arrives while the broker is away, but records can:
 they come through Redis, which may be another one. If records wait and no drain has taken them, the watcher runs a
-drain in a process of its own. The lease keeps two drains apart, as always.
+drain in a process of its own. The lease keeps two drains apart, as always. Each shard has a thread and a drain
+of its own, so that a Redis that hangs delays nothing in the other shards.
 
 A fresh process, not a fork: this one has threads, whose locks a fork would copy. It costs a second and some memory, but
 only while the broker is away.
@@ -26,9 +27,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
+from app.message_log.shard_keys import ShardKeys
 from app.message_log.shards import Shard
 from app.message_log.workers import heartbeat
-from app.redis_connections import one_connection
+from tasks.shard_redis import connect_shard, count_shards
 from tasks.worker_name import worker_name
 
 log = logging.getLogger(__name__)
@@ -61,15 +63,20 @@ class LogWatch:
 
 
 class DrainProcess:
-    """At most one process that runs a drain (tasks/drain_process.py)."""
+    """At most one process that runs a drain of this shard (tasks/drain_process.py)."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0) -> None:
+        self._number = number
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         if self._process is None or self._process.poll() is not None:
-            log.warning("no task has woken a drain, so the worker starts one itself; is the broker away?")
-            command = [sys.executable, "-m", "tasks.drain_process", str(os.getpid())]
+            log.warning(
+                "no task has woken the drain of shard %d, so the worker starts it itself; is the broker away,"
+                " or has the worker too few processes?",
+                self._number,
+            )
+            command = [sys.executable, "-m", "tasks.drain_process", str(os.getpid()), str(self._number)]
             self._process = subprocess.Popen(command)  # noqa: S603 - nothing in it comes from outside
 
     def stop(self) -> None:
@@ -86,25 +93,31 @@ class DrainProcess:
 
 
 def watch_log(
-    connect: Callable[[], Redis], name: str, start_drain: Callable[[], None], stopped: threading.Event
+    connect: Callable[[], Redis],
+    name: str,
+    start_drain: Callable[[], None],
+    stopped: threading.Event,
+    number: int = 0,
 ) -> None:
-    """Checks the log, and publishes a heartbeat of worker ``name`` now and then, until ``stopped`` is set. It
-    survives a Redis that is away, also when it starts.
+    """Checks the log of a shard until ``stopped`` is set. The first shard's Redis also gets a heartbeat of worker
+    ``name`` now and then. Survives a Redis that is away, also when it starts.
     """
     while not stopped.is_set():
         try:
             with connect() as redis:
-                _watch_through(redis, name, start_drain, stopped)
+                _watch_through(redis, name, start_drain, stopped, number)
         except RedisError:  # nothing can be stored until Redis is back
             stopped.wait(LOOK_SECONDS)
 
 
-def _watch_through(redis: Redis, name: str, start_drain: Callable[[], None], stopped: threading.Event) -> None:
-    watch, beat_at = LogWatch(Shard(redis), start_drain), 0.0
+def _watch_through(
+    redis: Redis, name: str, start_drain: Callable[[], None], stopped: threading.Event, number: int
+) -> None:
+    watch, beat_at = LogWatch(Shard(redis, ShardKeys(number)), start_drain), 0.0
     # Workers that started together look at different times, so that one of them finds the lease of the other.
     while not stopped.wait(LOOK_SECONDS * random.uniform(0.75, 1.25)):
         watch.look()
-        if time.monotonic() >= beat_at:
+        if not number and time.monotonic() >= beat_at:
             heartbeat(redis, name)
             beat_at = time.monotonic() + HEARTBEAT_SECONDS
 
@@ -117,27 +130,33 @@ class LogWatcher(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._stopped = threading.Event()
-        self._drain = DrainProcess()
-        self._thread: threading.Thread | None = None
+        self._drains: list[DrainProcess] = []
 
     def include_if(self, worker: Any) -> bool:
         return QUEUE in worker.app.amqp.queues.consume_from
 
     def start(self, _worker: Any) -> None:
-        self._thread = threading.Thread(target=self._watch, name="log-watcher", daemon=True)
-        self._thread.start()
+        settings = Settings.from_env()
+        self._drains = [DrainProcess(number) for number in range(count_shards(settings))]
+        for number in range(len(self._drains)):
+            name = f"log-watcher-{number}"
+            threading.Thread(target=self._watch, args=(settings, number), name=name, daemon=True).start()
 
     def stop(self, _worker: Any) -> None:
         self._stopped.set()
-        self._drain.stop()
+        stops = [threading.Thread(target=drain.stop) for drain in self._drains]  # side by side: each may take a while
+        for stop in stops:
+            stop.start()
+        for stop in stops:
+            stop.join()
 
     terminate = stop
 
-    def _watch(self) -> None:
-        settings = Settings.from_env()
+    def _watch(self, settings: Settings, number: int) -> None:
         watch_log(
-            lambda: one_connection(settings, timeout_seconds=TIMEOUT_SECONDS),
+            lambda: connect_shard(settings, number, timeout_seconds=TIMEOUT_SECONDS),
             worker_name(os.getpid()),
-            self._drain.start,
+            self._drains[number].start,
             self._stopped,
+            number,
         )

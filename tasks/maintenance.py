@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from app.core.webhooks import FAILING, GIVE_UP_SECONDS
 from app.fanout.runner_signal import push_signal, webhook_signal
 from app.message_log.reader import LogReader
+from app.message_log.shards import Shard
 from app.message_log.workers import heartbeat
 from app.services.accounts.avatars import adopt_outside
 from app.services.accounts.move_last_seen import move_last_seen
@@ -57,16 +58,21 @@ log = logging.getLogger(__name__)
 
 @sweep("wake_drain")
 def wake_drain() -> None:
-    """Enqueues a drain if the log has entries but no drain runs, because a wake-up was lost or a worker died."""
+    """Enqueues a drain for each log that has entries but no drain, because a wake-up was lost or a worker died."""
     shared = container()
-    heartbeat(shared.redis, NAME)
-    for shard in shared.shards:
-        if shard.redis.exists(shard.keys.lease):
-            continue
-        if shard.redis.xlen(shard.keys.log):
-            enqueue_drain()
-        else:
-            LogReader(shard).give_up_if_lost()  # if the log was trimmed to nothing, no drain would notice
+    try:
+        shared.shards.visit(_wake_drain_of)
+    finally:
+        heartbeat(shared.redis, NAME)
+
+
+def _wake_drain_of(shard: Shard) -> None:
+    if shard.redis.exists(shard.keys.lease):
+        return
+    if shard.redis.xlen(shard.keys.log):
+        enqueue_drain(shard.part.number)
+    else:
+        LogReader(shard).give_up_if_lost()  # if the log was trimmed to nothing, no drain would notice
 
 
 @sweep("wake_push")

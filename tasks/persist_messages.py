@@ -1,4 +1,4 @@
-"""Queue ``persistence``: one long-lived drain of the log (app/services/drain/store_log.py). A task only wakes it."""
+"""Queue ``persistence``: one long-lived drain of each log (app/services/drain/store_log.py). A task only wakes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from app.fanout.runner_signal import RunnerSignal, push_signal, webhook_signal
 from app.message_log.reader import LogReader
 from app.message_log.shards import Shard
 from app.message_log.workers import heartbeat
-from app.redis_connections import one_connection
 from app.services.drain.store_log import BLOCK_MS, Drain
 from app.services.drain.store_records import DrainStats
 from app.services.metrics.publish_metrics import publish_drain
@@ -22,6 +21,7 @@ from app.store.connections import WORKER_SECONDS
 from app.store.engine import create_engine
 from app.task_queue import wake_drain, wake_push, wake_webhooks
 from tasks import celery_app
+from tasks.shard_redis import connect_shard
 from tasks.shutdown import stopping
 from tasks.worker_process import NAME, container, process_name
 
@@ -62,28 +62,32 @@ class Waker:
 def hand_over(shard: Shard) -> None:
     """Starts another drain if this one left records because it had to stop."""
     if shard.redis.xlen(shard.keys.log) and not shard.redis.exists(shard.keys.lease):
-        wake_drain()
+        wake_drain(shard.part.number)
 
 
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
-def drain() -> None:
-    """Stores the records of the log until it is empty. Does nothing if another drain is active."""
-    run_drain(stopping)
+def drain(shard: int = 0) -> None:
+    """Stores the records of a shard's log until it is empty. Does nothing if another drain of it is active."""
+    run_drain(stopping, shard)
 
 
-def run_drain(stopping: Callable[[], bool]) -> None:
+def run_drain(stopping: Callable[[], bool], number: int = 0) -> None:
     """Does the work of ``drain``, in a task or in a process of its own (tasks/drain_process.py)."""
     shared = container()
     settings = shared.settings
-    engine = create_engine(settings, timeout_seconds=WORKER_SECONDS)
-    redis = one_connection(settings, timeout_seconds=BLOCK_MS / 1000 + 5)
-    shard = shared.shards.only.over(redis)
+    engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
+    redis = connect_shard(settings, number, timeout_seconds=BLOCK_MS / 1000 + 5)
+    shard = shared.shards[number].over(redis)
 
     def alive(stats: DrainStats) -> None:
-        heartbeat(shared.redis, NAME)
-        publish_drain(shared.redis, process_name(), stats.snapshot())
+        try:
+            heartbeat(shared.redis, NAME)
+            publish_drain(shared.redis, process_name(), stats.snapshot())
+        except RedisError:
+            if not number:  # the others' logs are not in this Redis
+                raise
 
-    pooled = LogReader(shared.shards.only)
+    pooled = LogReader(shared.shards[number])
     worker = Drain(
         LogReader(shard),
         engine,

@@ -57,5 +57,5 @@ def _append(shared: Container, name: str, shard: Shard) -> Append:
         name=name,
         connect=lambda: shard.redis,
         saw_epoch=lambda _number: None,
-        wake=wake_drain,
+        wake=partial(wake_drain, shard.part.number),
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from redis import Redis
+from redis.exceptions import RedisError
 
+from app.core.errors import Overloaded
 from app.core.part import WHOLE, Part
 from app.message_log.keys import FIRST
 from app.message_log.shard_keys import ShardKeys
+from app.redis_calls import EpochLostError
 
 
 class Shard(NamedTuple):
@@ -34,6 +37,19 @@ class Shards:
 
     def __iter__(self) -> Iterator[Shard]:
         return iter(self._shards)
+
+    def visit(self, act: Callable[[Shard], None]) -> None:
+        """Calls ``act`` with each shard, also after it failed for another one. Then raises the first error: RedisError,
+        EpochLostError or Overloaded. Any other error ends the visit at once.
+        """
+        errors: list[Exception] = []
+        for shard in self:
+            try:
+                act(shard)
+            except (RedisError, EpochLostError, Overloaded) as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def __len__(self) -> int:
         return len(self._shards)

@@ -11,8 +11,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from app.core.errors import Overloaded
 from app.gateway.heartbeat import DrainWaker
 from app.message_log import keys
+from app.message_log.shard_keys import ShardKeys
 from app.message_log.shards import Shard
-from tasks.log_watcher import LOOKS, LogWatch, watch_log
+from tasks.log_watcher import LOOKS, DrainProcess, LogWatch, watch_log
 from tests.twins.memory_redis import MemoryRedis
 
 
@@ -87,6 +88,31 @@ def test_watcher_that_starts_while_redis_is_away_watches_when_it_is_back(monkeyp
     assert redis.closed
     assert beats == {"host:1"}
     assert refusals == -1  # a connection that works is kept
+
+
+def test_watcher_of_another_shard_looks_at_its_log_and_sends_no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    beats = list[str]()
+    monkeypatch.setattr("tasks.log_watcher.LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("tasks.log_watcher.heartbeat", lambda _redis, name: beats.append(name))
+    redis, stopped, started = ClosableRedis(), threading.Event(), threading.Event()
+    redis.xadd(ShardKeys(1).log, {"b": "record"})
+    redis.set(keys.FIRST.lease, "the drain of the first shard")
+    watching = threading.Thread(target=watch_log, args=(lambda: redis, "host:1", started.set, stopped, 1), daemon=True)
+    watching.start()
+    begun = started.wait(30)
+    stopped.set()
+    watching.join(30)
+    assert begun
+    assert not watching.is_alive()
+    assert beats == []
+
+
+def test_drain_process_is_of_its_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = list[list[str]]()
+    monkeypatch.setattr("tasks.log_watcher.subprocess.Popen", commands.append)
+    DrainProcess(3).start()
+    [[*_, module, _parent, shard]] = commands
+    assert (module, shard) == ("tasks.drain_process", "3")
 
 
 def test_gateway_wakes_one_drain_at_a_time_and_survives_a_broker_that_is_away(

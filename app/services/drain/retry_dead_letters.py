@@ -39,11 +39,13 @@ def record_of(blob: bytes) -> Record | None:
 
 
 class DeadLetterRetry:
-    """``send`` appends operations of one conversation to the log and returns a ``Decided`` for each."""
+    """``store_of`` returns the store of a conversation's shard. ``send`` appends operations of one conversation to the
+    log and returns a ``Decided`` for each.
+    """
 
-    def __init__(self, *, engine: Engine, store: RecordStore, send: CarryOut) -> None:
+    def __init__(self, *, engine: Engine, store_of: Callable[[int], RecordStore], send: CarryOut) -> None:
         self._engine = engine
-        self._store = store
+        self._store_of = store_of
         self._send = send
 
     def retry(self, letter_id: int) -> None:
@@ -74,10 +76,11 @@ class DeadLetterRetry:
             raise DeadLetterError(f"the log refused it ({Decided(decided).name})")
 
     def _store_as_it_was(self, record: Record) -> None:
+        store = self._store_of(record.conversation_id)
         with writing(self._engine) as connection:
-            epoch = read_epoch(connection).number
+            epoch = read_epoch(connection, store.part).number
             delete_tombstone(connection, record.conversation_id, record.seq, record.version)
-        reasons = self._store.store(epoch, [record])
+        reasons = store.store(epoch, [record])
         if reasons:
             raise DeadLetterError(f"it cannot be stored: {reasons[record.version]}")
         with writing(self._engine) as connection:

@@ -42,11 +42,9 @@ class StreamSweeper:
         self._idle_seconds = idle_seconds
 
     def sweep(self) -> None:
-        """Raises Overloaded, RedisError."""
+        """Raises Overloaded or RedisError, after the streams of all shards for which that is possible."""
         try:
-            for shard in self._shards:
-                self._sweep(shard)
-            self._end_lost()
+            self._shards.visit(self._sweep)
         except EpochLostError as error:
             raise Overloaded("A new epoch is beginning.") from error
 
@@ -57,6 +55,7 @@ class StreamSweeper:
         self._save(shard, [(_place(p), int(n), text.decode()) for p, n, text in zip(*[iter(grown)] * 3, strict=True)])
         for place in map(_place, over):
             self._end(place)
+        self._end_lost(shard)
 
     def _save(self, shard: Shard, grown: list[tuple[Place, int, str]]) -> None:
         for first in range(0, len(grown), TEXTS_AT_ONCE):
@@ -84,13 +83,13 @@ class StreamSweeper:
             operation = removing(current)
         self._changes.carry_out([operation])
 
-    def _end_lost(self) -> None:
+    def _end_lost(self, shard: Shard) -> None:
         """Ends streams that Postgres has and Redis does not."""
         with reading(self._engine) as connection:
             places = streams.untouched(connection, self._idle_seconds)
         for place in places:
-            shard = self._shards.of(place[0])
-            if shard.redis.zscore(shard.keys.streams, shard.keys.open_stream(*place)) is None:
+            is_here = shard.part.has(place[0])
+            if is_here and shard.redis.zscore(shard.keys.streams, shard.keys.open_stream(*place)) is None:
                 self._end(place)
 
     def _forget(self, place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -28,7 +29,9 @@ class WorkerChanges:
     def __init__(self, shards: Shards, engine: Engine, change_in: Callable[[Shard], Change]) -> None:
         self.shards = shards
         self._engine = engine
-        self._ways = {shard: (change_in(shard), History(self._stored_version, shard.keys)) for shard in shards}
+        self._ways = {
+            shard: (change_in(shard), History(partial(self._stored_version, shard), shard.keys)) for shard in shards
+        }
 
     def carry_out(self, operations: list[Operation]) -> list[int]:
         """Carries out operations of one conversation and returns the decision about each. Raises Overloaded if the log
@@ -49,9 +52,9 @@ class WorkerChanges:
             raise Overloaded("The log takes nothing now.")
         return decisions
 
-    def _stored_version(self) -> int:
+    def _stored_version(self, shard: Shard) -> int:
         with reading(self._engine) as conn:
-            return greatest_version(conn)
+            return greatest_version(conn, shard.part)
 
     def hydrate(self, conversation_id: int) -> None:
         """Hydrates the conversation unless Redis holds it already. Raises Overloaded, RedisError."""
