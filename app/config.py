@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app import config_checks
-from app.config_values import normalise_database_url, parse, parse_list
+from app.config_values import parse, parse_list, read_addresses
 from app.core.password_cost import MEMORY_KIB, PASSES
 from app.redis_addresses import address_problems
 
@@ -89,6 +89,8 @@ class Settings:
     db_pool_size: int = 5
     db_timeout_seconds: float = 5.0
     db_prepared_statements: bool = True  # off behind a pooler that does not support them (pgbouncer before 1.21)
+    shards: int = 1
+    redis_shard_urls: tuple[str, ...] = field(default=(), repr=False)  # the Redis of each shard; if unset, redis_url
     redis_pool_size: int = 8
     redis_tls_verify: bool = True
 
@@ -197,6 +199,11 @@ class Settings:
         """The deployment's keys. The first one signs, all of them verify."""
         return self.secret_keys or (self.secret_key,)
 
+    def redis_url_of(self, shard: int) -> str:
+        """Returns the address of a shard's Redis. Shards share the addresses in turn."""
+        urls = self.redis_shard_urls or (self.redis_url,)
+        return urls[shard % len(urls)]
+
     @property
     def external_users(self) -> bool:
         """True if an external user service authenticates users."""
@@ -220,16 +227,8 @@ class Settings:
     @classmethod
     def _read(cls, env: Mapping[str, str]) -> tuple[Settings, list[str]]:
         app_env = env.get("APP_ENV") or "development"
-        urls = {name: env.get(name, "").strip() for name in ("DATABASE_URL", "REDIS_URL")}
-        values: dict[str, object] = {
-            "app_env": app_env,
-            "database_url": normalise_database_url(urls["DATABASE_URL"]),
-            "database_replica_url": normalise_database_url(env.get("DATABASE_REPLICA_URL", "").strip()),
-            "redis_url": urls["REDIS_URL"],
-            "broker_url": env.get("CELERY_BROKER_URL", "").strip() or urls["REDIS_URL"],
-            "secret_key": env.get("SECRET_KEY", ""),
-        }
-        problems = [_missing(name) for name, url in urls.items() if not url]
+        values = {"app_env": app_env, "secret_key": env.get("SECRET_KEY", ""), **read_addresses(env)}
+        problems = [_missing(name) for name in ("DATABASE_URL", "REDIS_URL") if not values[name.lower()]]
         problems += config_checks.environment_problems(app_env)
         problems += config_checks.key_problems(
             env.get("SECRET_KEY", ""), parse_list(env.get("SECRET_KEYS", "")), production=app_env == "production"
@@ -247,7 +246,7 @@ class Settings:
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
     """Reads and checks the settings. Raises ConfigError with all problems at once."""
     settings, problems = Settings._read(env)
-    known = frozenset(variable_of(name) for name in Settings.__dataclass_fields__)
+    known = frozenset(map(variable_of, Settings.__dataclass_fields__))
     problems += [*problems_between(settings), *config_checks.unknown_variables(env, known)]
     if problems:
         raise ConfigError(*problems)
@@ -269,11 +268,12 @@ def problems_between(settings: Settings) -> Iterator[str]:
     replica = settings.database_url, settings.database_replica_url, settings.replica_max_lag_seconds
     yield from config_checks.replica_problems(*replica)
     yield from config_checks.issuer_problems(settings.external_users, settings.jwt_issuer, settings.jwt_audience)
-    sources = settings.jwt_jwks_url, settings.jwt_public_key, settings.jwt_shared_secret
-    yield from config_checks.token_source_problems(*sources)
     secret, issuer = settings.jwt_shared_secret, settings.jwt_issuer
+    yield from config_checks.token_source_problems(settings.jwt_jwks_url, settings.jwt_public_key, secret)
     yield from config_checks.shared_secret_problems(secret, issuer, settings.keys, production=settings.production)
-    yield from address_problems(settings.redis_url, settings.broker_url)
+    addresses = settings.redis_url, settings.redis_shard_urls
+    yield from address_problems(*addresses, settings.broker_url)
+    yield from config_checks.shard_problems(settings.shards, *addresses)
     yield from config_checks.cloudinary_problems(settings.cloudinary_url)
     yield from config_checks.server_key_problems(settings.server_api_key, production=settings.production)
     yield from config_checks.choice_problems({name: getattr(settings, name) for name in config_checks.CHOICES})

@@ -52,6 +52,7 @@ _HEADER_TEXT = re.compile(r"[!-~]+")
 _HOOK_URL = re.compile(r"https?://[^/\s?#@]+([/?][^\s#]*)?")
 MAX_HOOK_SECONDS = 10
 MAX_LAG_SECONDS = 2
+MAX_SHARDS = 64  # a cursor has to name a position in each
 _CLOUDINARY_URL = re.compile(r"cloudinary://[^:@/\s]+:[^:@/\s]+@[\w-]+(\?\S*)?", re.ASCII)
 _ORIGIN = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
 # As browsers send it. They know neither wildcards nor letters outside ASCII, so such an origin would never match.
@@ -87,6 +88,22 @@ def replica_problems(primary: str, replica: str, max_lag_seconds: float) -> Iter
         yield "DATABASE_REPLICA_URL is the same as DATABASE_URL; set it to a replica, or leave it unset."
     if not 0 <= max_lag_seconds <= MAX_LAG_SECONDS:
         yield f"REPLICA_MAX_LAG_SECONDS must be 0 to {MAX_LAG_SECONDS}: readers wait that long for a replica that lags."
+
+
+def shard_problems(shards: int, redis_url: str, shard_urls: Sequence[str]) -> Iterator[str]:
+    count = len(shard_urls)
+    if count and not _is_shard_count(count):
+        yield f"REDIS_SHARD_URLS has {count} addresses. Their number must be a power of two, at most {MAX_SHARDS}."
+    elif not _is_shard_count(shards):
+        yield f"SHARDS must be a power of two, from 1 to {MAX_SHARDS}, not {shards}."
+    elif count and shards % count:
+        yield f"SHARDS={shards} must be a multiple of the number of addresses in REDIS_SHARD_URLS, which is {count}."
+    if count and redis_url != shard_urls[0]:
+        yield "REDIS_URL must be the first address of REDIS_SHARD_URLS, written in the same way, or unset."
+
+
+def _is_shard_count(number: int) -> bool:
+    return 1 <= number <= MAX_SHARDS and number.bit_count() == 1
 
 
 def server_key_problems(key: str, *, production: bool) -> Iterator[str]:

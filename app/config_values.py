@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from app.redis_addresses import split_addresses
+
+
+def read_addresses(env: Mapping[str, str]) -> dict[str, object]:
+    """Returns the settings with addresses of stores, and those that follow from them."""
+    shard_urls = split_addresses(env.get("REDIS_SHARD_URLS", ""))
+    redis_url = env.get("REDIS_URL", "").strip() or next(iter(shard_urls), "")
+    values: dict[str, object] = {
+        "database_url": normalise_database_url(env.get("DATABASE_URL", "").strip()),
+        "database_replica_url": normalise_database_url(env.get("DATABASE_REPLICA_URL", "").strip()),
+        "redis_url": redis_url,
+        "redis_shard_urls": shard_urls,
+        "broker_url": env.get("CELERY_BROKER_URL", "").strip() or redis_url,
+    }
+    return values | ({"shards": len(shard_urls)} if shard_urls and "SHARDS" not in env else {})
 
 
 def normalise_database_url(url: str) -> str:

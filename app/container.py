@@ -71,7 +71,8 @@ class Container:
         self.readiness.close()
         self.engine.dispose()
         self.store_reads.close()
-        self.redis.close()
+        for client in self.shards.by_client():
+            client.close()
         self.media.close()
 
 

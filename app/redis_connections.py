@@ -13,8 +13,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.config import Settings
-from app.redis_addresses import is_sentinel, parse_sentinel
-from app.redis_sentinel import Primary, SentinelConnection, SentinelTlsConnection
+from app.message_log.shard_keys import ShardKeys
+from app.redis_addresses import is_cluster, is_sentinel, parse_cluster, parse_sentinel
+from app.redis_cluster import ClusterConnection, ClusterTlsConnection, slot_primary
+from app.redis_sentinel import SentinelConnection, SentinelPrimary, SentinelTlsConnection
 
 REDIS_TIMEOUT_SECONDS = 5
 # With these limits, a request is answered within 5 s, including the wait for a free connection, however often it calls
@@ -88,8 +90,34 @@ class FailFastPool(redis.BlockingConnectionPool):
         self._down_until = time.monotonic() + RETRY_SECONDS
 
 
-def connect_redis(
-    settings: Settings, *, timeout_seconds: float = POOLED_TIMEOUT_SECONDS, protocol: int = 3, fail_fast: bool = True
+def connect_redis(settings: Settings, shard: int = 0, **options: Any) -> redis.Redis:
+    """Returns a client for the Redis of a shard. ``options`` are those of ``connect_address``."""
+    return connect_address(settings.redis_url_of(shard), settings, shard, **options)
+
+
+def connect_shards(settings: Settings) -> list[redis.Redis]:
+    """Returns a client for each shard. Shards on the same address share a client and its pool; in a cluster, each has
+    its own, because their slots move independently.
+    """
+    clients: dict[tuple[str, int], redis.Redis] = {}
+    found = []
+    for shard in range(settings.shards):
+        url = settings.redis_url_of(shard)
+        place = url, shard if is_cluster(url) else 0
+        if place not in clients:
+            clients[place] = connect_address(url, settings, shard)
+        found.append(clients[place])
+    return found
+
+
+def connect_address(
+    url: str,
+    settings: Settings,
+    shard: int = 0,
+    *,
+    timeout_seconds: float = POOLED_TIMEOUT_SECONDS,
+    protocol: int = 3,
+    fail_fast: bool = True,
 ) -> redis.Redis:
     """Returns a client that never sends a command twice. redis-py's own retries stored one XADD twice when a reply was
     lost.
@@ -97,6 +125,7 @@ def connect_redis(
     The pool opens at most ``redis_pool_size`` connections. If all of them are busy, callers wait for a moment;
     redis-py's default pool would fail the 101st greenlet at once when a storm of clients returns. ``fail_fast`` is for
     short calls; a connection that is held for long, such as a subscription, would look like a call that timed out.
+    In a cluster, the client is connected to the node of the shard's slot, wherever that moves.
     """
     kind: Any = FailFastPool if fail_fast else redis.BlockingConnectionPool
     options: dict[str, Any] = {
@@ -109,30 +138,43 @@ def connect_redis(
         "decode_responses": False,
         "protocol": protocol,
     }
-    if is_sentinel(settings.redis_url):
-        return redis.Redis.from_pool(kind(**options, **_sentinel_options(settings)))
-    return redis.Redis.from_pool(kind.from_url(settings.redis_url, **options, **_direct_options(settings)))
+    verify = settings.redis_tls_verify
+    if is_sentinel(url):
+        return redis.Redis.from_pool(kind(**options, **_sentinel_options(url, verify)))
+    if is_cluster(url):
+        return redis.Redis.from_pool(kind(**options, **_cluster_options(url, verify, shard)))
+    return redis.Redis.from_pool(kind.from_url(url, **options, **_direct_options(url, verify)))
 
 
-def _direct_options(settings: Settings) -> dict[str, Any]:
+def _direct_options(url: str, verify: bool) -> dict[str, Any]:
     # A Unix socket has no TLS, and its peer cannot disappear silently.
-    options: dict[str, Any] = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
-    if settings.redis_url.startswith("rediss://") and not settings.redis_tls_verify:
+    options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
+    if url.startswith("rediss://") and not verify:
         options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return options
 
 
-def _sentinel_options(settings: Settings) -> dict[str, Any]:
-    address, verify = parse_sentinel(settings.redis_url), settings.redis_tls_verify
+def _sentinel_options(url: str, verify: bool) -> dict[str, Any]:
+    address = parse_sentinel(url)
     options = {
         "connection_class": SentinelTlsConnection if address.ssl else SentinelConnection,
-        "primary": Primary(address, verify=verify),
+        "primary": SentinelPrimary(address, verify=verify),
         "socket_keepalive": True,
         "username": address.username,
         "password": address.password,
         "db": address.db,
     }
     return options | (address.tls_options(verify=verify) if address.ssl else {})
+
+
+def _cluster_options(url: str, verify: bool, shard: int) -> dict[str, Any]:
+    address = parse_cluster(url)
+    options = {
+        "connection_class": ClusterTlsConnection if address.ssl else ClusterConnection,
+        "primary": slot_primary(address, ShardKeys(shard).epoch, verify=verify),
+        "socket_keepalive": True,
+    }
+    return options | address.options(verify=verify)
 
 
 class OneConnection(redis.Redis):
@@ -174,7 +216,9 @@ class OneConnection(redis.Redis):
         return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
 
 
-def one_connection(settings: Settings, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> OneConnection:
-    """Connects immediately. Raises RedisError if Redis is unreachable."""
-    pooled = connect_redis(settings, timeout_seconds=timeout_seconds, fail_fast=False)
+def one_connection(
+    settings: Settings, shard: int = 0, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS
+) -> OneConnection:
+    """Connects to the Redis of a shard immediately. Raises RedisError if it is unreachable."""
+    pooled = connect_redis(settings, shard, timeout_seconds=timeout_seconds, fail_fast=False)
     return OneConnection(connection_pool=pooled.connection_pool, single_connection_client=True)

@@ -8,6 +8,12 @@ from importlib.resources import files
 from redis import Redis
 from redis.commands.core import Script
 
+from app.redis_cluster import is_on_cluster
+
+# While a slot is moved key by key, a node refuses each key that it does not have. A script would stop there, after it
+# has written a part of what it writes together. So it first looks up a key that never exists.
+_WHOLE_SLOT = "if KEYS[1] then redis.call('EXISTS', string.match(KEYS[1], '^{.-}') .. ':never') end\n"
+
 
 @cache
 def source(package: str, name: str) -> str:
@@ -21,4 +27,5 @@ def script(redis: Redis, package: str, name: str, *, after: str = "", constants:
     ``require``. ``constants`` is Lua text that goes before all of it.
     """
     prelude = "".join(source(package, before) + "\n" for before in after.split())
-    return redis.register_script(constants + prelude + source(package, name))
+    guard = _WHOLE_SLOT if is_on_cluster(redis) else ""
+    return redis.register_script(guard + constants + prelude + source(package, name))

@@ -1,4 +1,4 @@
-"""Connections to the primary that Sentinels name. They find the new one after a failover.
+"""Connections to the primary that Sentinels name.
 
 Each connect asks the Sentinels and then the server itself: during a failover, a Sentinel may still name a server that
 is a replica already. A server that refuses writes, because it has become a replica or lost its replicas, loses its
@@ -15,15 +15,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.redis_addresses import SentinelAddress
-
-NO_PRIMARY = ("READONLY", "NOREPLICAS")
-
-
-class WrongSentinelError(redis.ConnectionError):
-    """All Sentinels answered, and none of them knows the service. Trying again will not help."""
+from app.redis_primary import Place, PrimaryConnection, WrongAddressError
 
 
-class Primary:
+class SentinelPrimary:
     """Asks the Sentinels for the address of the primary. Threads and greenlets may share it."""
 
     def __init__(self, address: SentinelAddress, *, verify: bool = True) -> None:
@@ -34,10 +29,10 @@ class Primary:
             for host, port in address.sentinels
         ]
         self._order = threading.Lock()
-        self.found: tuple[str, int] | None = None  # the newest answer
+        self.found: Place | None = None  # the newest answer
 
-    def find(self) -> tuple[str, int]:
-        """Returns host and port. Raises WrongSentinelError if no Sentinel knows the service, and ConnectionError if one
+    def find(self) -> Place:
+        """Returns host and port. Raises WrongAddressError if no Sentinel knows the service, and ConnectionError if one
         did not answer either.
         """
         failures: list[str] = []
@@ -59,8 +54,8 @@ class Primary:
         if unreachable:
             return redis.ConnectionError(f"no Sentinel of {hosts} names a primary of {service!r}: {unreachable[0]}")
         if len(failures) == len(self._sentinels):
-            return WrongSentinelError(f"there is no Sentinel at {hosts}, but a Redis server; use redis:// for it")
-        return WrongSentinelError(f"the Sentinels at {hosts} know no service {service!r}")
+            return WrongAddressError(f"there is no Sentinel at {hosts}, but a Redis server; use redis:// for it")
+        return WrongAddressError(f"the Sentinels at {hosts} know no service {service!r}")
 
     def doubt(self, sentinel: redis.Redis | None = None) -> None:
         """Asks another Sentinel first the next time: this one, or the first, does not answer or is not up to date."""
@@ -74,29 +69,7 @@ def _is_no_sentinel(error: redis.RedisError) -> bool:
     return isinstance(error, redis.ResponseError) and "unknown command" in str(error).lower()
 
 
-class SentinelConnection(redis.Connection):
-    """Raises ConnectionError if there is no primary at the moment."""
-
-    def __init__(self, *, primary: Primary, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]
-        self._primary = primary
-
-    def connect(self) -> None:
-        """Called before each use of a pooled connection. One to a server that is not the primary any more is closed: if
-        that server is gone, a command would wait for its timeout.
-        """
-        if self.is_connected and (self.host, self.port) != self._primary.found:
-            self.disconnect()  # type: ignore[no-untyped-call]
-        super().connect()  # type: ignore[no-untyped-call]
-
-    def _connect(self) -> Any:
-        self.host, self.port = self._primary.find()
-        try:
-            return super()._connect()  # type: ignore[no-untyped-call]
-        except OSError:
-            self._primary.doubt()
-            raise
-
+class SentinelConnection(PrimaryConnection):
     def on_connect_check_health(self, check_health: bool = True) -> None:
         super().on_connect_check_health(check_health=check_health)
         self.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
@@ -104,16 +77,6 @@ class SentinelConnection(redis.Connection):
         if role != "master":
             self._primary.doubt()
             raise redis.ConnectionError(f"{self.host}:{self.port} is a {role}, not the primary")
-
-    def read_response(self, *args: Any, **options: Any) -> Any:
-        """Raises ConnectionError for a refused write, instead of an error of the command: the connection is closed."""
-        try:
-            return super().read_response(*args, **options)
-        except redis.ResponseError as error:
-            if isinstance(error, redis.ReadOnlyError) or str(error).startswith(NO_PRIMARY):
-                self.disconnect()  # type: ignore[no-untyped-call]
-                raise redis.ConnectionError("the server does not take writes any more") from error
-            raise
 
 
 class SentinelTlsConnection(SentinelConnection, redis.SSLConnection):

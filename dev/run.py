@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
+from app.config_values import read_addresses
 from dev import banner, procfile, secret_key
 from dev.embedded import EmbeddedStores
 from dev.probes import check_postgres, check_redis, existing
@@ -76,7 +77,7 @@ def _port() -> int:
 
 def _stores(port: int) -> EmbeddedStores:
     """Returns embedded stores if no URL is set. Each port has its own directory, so copies can run side by side."""
-    given_postgres, given_redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    given_postgres, given_redis = os.environ.get("DATABASE_URL"), str(read_addresses(os.environ)["redis_url"])
     if given_postgres:
         check_postgres(given_postgres)
     if given_redis:

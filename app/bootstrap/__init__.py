@@ -15,7 +15,7 @@ from app.message_log import keys
 from app.message_log.shards import Shards
 from app.policy import load_policy
 from app.push.registry import ProviderContext, PushRegistry
-from app.redis_connections import connect_redis
+from app.redis_connections import connect_shards
 from app.services.accounts.delete_account import AccountDeletion
 from app.services.accounts.follow_claims import ClaimsFollower
 from app.services.auth.auth_sessions import AuthSessions
@@ -46,7 +46,8 @@ from app.work_threads import WorkThreads
 def build_container(settings: Settings) -> Container:
     """Builds what every process needs. Opens no connection yet."""
     engine = create_engine(settings)
-    client = connect_redis(settings)
+    shards = Shards(connect_shards(settings))
+    client = shards[0].redis  # has what exists once as well
     revoked = RevokedSessions(client, keys.REVOKED, lambda: _revoked_in_store(engine))
     suspended = SuspendedUsers(client, keys.SUSPENDED, lambda: _suspended_in_store(engine))
     shadowed = ShadowedUsers(client, keys.SHADOWED, lambda: _suspended_in_store(engine, shadow=True))
@@ -61,7 +62,7 @@ def build_container(settings: Settings) -> Container:
         engine=engine,
         store_reads=_store_reads(settings, engine),
         redis=client,
-        shards=Shards([client]),
+        shards=shards,
         revoked=revoked,
         directory=Directory(engine=engine, redis=client, mode=settings.directory),
         policy=PolicyChecks(load_policy(), engine),

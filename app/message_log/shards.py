@@ -57,6 +57,13 @@ class Shards:
     def __getitem__(self, number: int) -> Shard:
         return self._shards[number]
 
+    def by_client(self) -> dict[Redis, list[int]]:
+        """Returns each client with the numbers of the shards that share it."""
+        numbers: dict[Redis, list[int]] = {}
+        for number, shard in enumerate(self._shards):
+            numbers.setdefault(shard.redis, []).append(number)
+        return numbers
+
     @property
     def only(self) -> Shard:
         """The one shard. For what knows no several yet: events of sessions, and reads over all conversations.
@@ -77,3 +84,8 @@ class Shards:
             found.setdefault(conversation_id & self._mask, set()).add(conversation_id)
         for number in sorted(found):
             yield self._shards[number], found[number]
+
+
+def shard_names(numbers: Sequence[int]) -> str:
+    """Returns "shard 1" or "shards 1, 3" for the operator."""
+    return f"shard{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

@@ -50,6 +50,17 @@ def test_tls_applies_to_the_servers_behind_sentinels_too(verify: bool, mode: ssl
     assert (made.username, made.password, made.db, made.retry.get_retries()) == ("me", "secret", 3, 0)
 
 
+@pytest.mark.parametrize(("verify", "mode"), [(True, ssl.CERT_REQUIRED), (False, ssl.CERT_NONE)])
+def test_tls_applies_to_the_nodes_of_a_cluster_too(verify: bool, mode: ssl.VerifyMode) -> None:
+    made = connection("rediss+cluster://me:secret@127.0.0.1:1", redis_tls_verify=verify)
+    assert isinstance(made, redis.SSLConnection)
+    assert made.cert_reqs == mode
+    assert made.check_hostname is verify
+    assert (made.username, made.password, made.db, made.retry.get_retries()) == ("me", "secret", 0, 0)
+    with pytest.raises(redis.ConnectionError, match=r"no node of the Redis cluster at 127\.0\.0\.1:1 answers"):
+        made.connect()
+
+
 def test_unix_socket_urls_work() -> None:
     assert connection("unix:///run/redis.sock?db=2").path == "/run/redis.sock"
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from app.config import ConfigError, read_settings
-from app.redis_addresses import SentinelAddress, kombu_url, parse_sentinel
+from app.redis_addresses import (
+    ClusterAddress,
+    SentinelAddress,
+    kombu_url,
+    parse_cluster,
+    parse_sentinel,
+    split_addresses,
+)
 from app.redis_sentinel import hello_of
 
 NEEDED = {"DATABASE_URL": "postgres://u:p@h/d", "SECRET_KEY": "an unguessable key, of many letters"}
@@ -23,6 +30,34 @@ def test_all_parts_of_an_address_are_read() -> None:
         ssl=True,
         sentinel_ssl=False,
     )
+
+
+def test_all_parts_of_the_address_of_a_cluster_are_read() -> None:
+    assert parse_cluster("rediss+cluster://me:p%40ss@one,[::1]:1/?ssl_ca_certs=/ca") == ClusterAddress(
+        nodes=(("one", 6379), ("::1", 1)),
+        username="me",
+        password="p@ss",
+        ssl=True,
+        tls_files=(("ssl_ca_certs", "/ca"),),
+    )
+    assert parse_cluster("redis+cluster://one:1/0") == ClusterAddress(nodes=(("one", 1),))
+    assert "secret" not in repr(parse_cluster("redis+cluster://:secret@one"))
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("", ()),
+        ("redis://a", ("redis://a",)),
+        (
+            " redis://a:1/0, redis://b ,,rediss://c\nunix:///d ",
+            ("redis://a:1/0", "redis://b", "rediss://c", "unix:///d"),
+        ),
+        ("redis+sentinel://a,b:1/x,redis+cluster://c,d", ("redis+sentinel://a,b:1/x", "redis+cluster://c,d")),
+    ],
+)
+def test_addresses_are_separated_by_spaces_and_commas(text: str, addresses: tuple[str, ...]) -> None:
+    assert split_addresses(text) == addresses
 
 
 def test_password_of_an_address_is_never_shown() -> None:
@@ -61,6 +96,30 @@ def test_right_addresses_are_accepted(url: str) -> None:
     assert problems(REDIS_URL="redis://h:1", CELERY_BROKER_URL=url) == []
 
 
+@pytest.mark.parametrize("url", ["redis+cluster://a,b:1", "rediss+cluster://:p@a/0?ssl_ca_certs=/ca"])
+def test_address_of_a_cluster_is_accepted_with_another_broker(url: str) -> None:
+    assert problems(REDIS_URL=url, CELERY_BROKER_URL="redis://h:1") == []
+    (line,) = problems(REDIS_URL=url)
+    assert line.startswith("CELERY_BROKER_URL must be set, because REDIS_URL names a Redis cluster.")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis+cluster://", "each node must be written as host:port"),
+        ("redis+cluster://:secret@a:x", "each node must be written as host:port"),
+        ("redis+cluster://a/1", "no databases to choose from"),
+        ("redis+cluster://a?ssl_ca_certs=/ca", "ssl_ca_certs is only for rediss+cluster://"),
+        ("rediss+cluster://a?ssl=true", "there is no option 'ssl'"),
+    ],
+)
+def test_wrong_address_of_a_cluster_is_one_line(url: str, says: str) -> None:
+    (line,) = problems(REDIS_URL=url, CELERY_BROKER_URL="amqp://h")
+    assert line.startswith("REDIS_URL: ")
+    assert says in line
+    assert "secret" not in line
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
@@ -69,6 +128,7 @@ def test_right_addresses_are_accepted(url: str) -> None:
         ("redis://", "REDIS_URL must name a host"),
         ("redis://:secret@:1", "REDIS_URL must name a host"),
         ("redis://h:port", "REDIS_URL must name a host"),
+        ("redis://a,b:1", "REDIS_URL must name a host"),
         ("redis+sentinel://a:1", "no service is named"),
         ("redis+sentinel://a:1/", "no service is named"),
         ("redis+sentinel:///chat", "host:port"),
@@ -91,6 +151,7 @@ def test_wrong_address_is_one_line_without_a_password(url: str, says: str) -> No
     ("url", "says"),
     [
         ("redis+cluster://h:1", "CELERY_BROKER_URL names a Redis cluster"),
+        ("rediss+cluster://h:1", "CELERY_BROKER_URL names a Redis cluster"),
         ("sentinel://h:1", "CELERY_BROKER_URL: write sentinel:// as redis+sentinel://"),
         ("redis+sentinel://a", "CELERY_BROKER_URL: no service is named"),
     ],

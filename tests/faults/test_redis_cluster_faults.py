@@ -1,0 +1,76 @@
+"""A Redis Cluster under a chat: the slot of the log moves to another node, and its node dies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from app.message_log import keys
+from tests.faults.cluster import Cluster, cluster_running
+from tests.faults.conftest import Chat
+from tests.faults.outside import Outside
+from tests.support.processes import Stack
+from tests.support.redis_cluster import RedisCluster, running_cluster
+
+pytestmark = pytest.mark.faults
+
+LOG = keys.FIRST.log
+
+
+class ClusterOnCluster(Cluster):
+    nodes: RedisCluster
+
+    def redis(self) -> redis.Redis:
+        return self.nodes.node_of(LOG).client()
+
+    def heal(self) -> None:
+        super().heal()
+        self.nodes.heal()
+
+
+def use_other_broker(stack: Stack) -> None:
+    for child in stack.children:
+        child.env["CELERY_BROKER_URL"] = stack.stores.valkey.url()
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three nodes with replicas instead of the one server of the other scenarios, which is only the broker."""
+    env = {"OUTBOX_EVENTS": "200", "PING_SECONDS": "2", "WRITE_STALL_SECONDS": "3"} | outside.settings()
+    with (
+        running_cluster(tmp_path_factory.mktemp("cluster"), replicas=True) as nodes,
+        cluster_running(env, use_other_broker, redis_url=nodes.url) as plain,
+    ):
+        cluster = ClusterOnCluster(plain.stack, plain.to_postgres)
+        cluster.nodes = nodes
+        outside.subscribe(cluster.urls[0])
+        yield cluster
+
+
+def test_slot_moves_at_once(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+    with chat(reads=False) as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        cluster.nodes.move_slot(LOG)
+        crowd.fault_over()
+        crowd.wait_acks(2)
+
+
+def test_slot_moves_key_by_key(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+    with chat(reads=False) as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        target = cluster.nodes.begin_to_move(LOG)
+        cluster.nodes.move_keys(LOG, target)
+        cluster.nodes.end_move(LOG, target)
+        crowd.fault_over()
+        crowd.wait_acks(2)
+
+
+def test_node_of_the_log_dies(cluster: ClusterOnCluster, chat: Chat, rng: random.Random) -> None:
+    with chat(reads=False) as crowd:
+        crowd.wait_acks(rng.randint(2, 4))
+        cluster.nodes.kill_node_of(LOG)
+        crowd.fault_over()
+        crowd.wait_acks(2)
