@@ -34,4 +34,4 @@ def readyz() -> Response:
 
 def _risks() -> list[str]:
     container = current_container()
-    return find_risks(container.redis, container.engine, container.store_reads, settings=container.settings)
+    return find_risks(container.shards, container.engine, container.store_reads, settings=container.settings)

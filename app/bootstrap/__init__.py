@@ -97,7 +97,7 @@ def build_container(settings: Settings) -> Container:
         account_deletion=AccountDeletion(engine=engine, redis=client, revoked=revoked, settings=settings),
         media=MediaStorages(settings),
         push=PushRegistry(ProviderContext(settings, os.environ, lambda: private_key(settings, engine))),
-        readiness=Readiness(engine=engine, redis=client),
+        readiness=Readiness(engine=engine, redis=client, shards=shards),
     )
 
 

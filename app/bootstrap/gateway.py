@@ -65,7 +65,7 @@ class GatewayBuilder(ServicesBuilder):
         return gateway
 
     def _log_risks(self) -> None:
-        log_risks(self._redis, self._engine, self._store_reads, settings=self._settings)
+        log_risks(self._shards, self._engine, self._store_reads, settings=self._settings)
 
     def _build_sessions(self) -> None:
         settings = self._settings

@@ -13,6 +13,7 @@ import redis
 from sqlalchemy import Engine
 
 from app.config import Settings
+from app.message_log.shards import Shards
 from app.services.metrics import deployment_risks
 from app.services.metrics.deployment_risks import find_risks
 from app.store.engine import create_engine
@@ -43,7 +44,7 @@ def test_a_careful_deployment_has_no_risks(redis_client: redis.Redis, engine: En
     redis_client.config_set("appendonly", "yes")
     assert (
         find_risks(
-            redis_client,
+            Shards([redis_client]),
             engine,
             StoreReads(engine),
             settings=replace(settings, app_env="production", metrics_token="secret"),
@@ -53,7 +54,7 @@ def test_a_careful_deployment_has_no_risks(redis_client: redis.Redis, engine: En
 
 
 def test_a_careless_redis_is_a_risk(careless: redis.Redis, engine: Engine, settings: Settings) -> None:
-    risks = find_risks(careless, engine, StoreReads(engine), settings=settings)
+    risks = find_risks(Shards([careless]), engine, StoreReads(engine), settings=settings)
     assert [name for name in ("appendonly off", "allkeys-lru") if any(name in risk for risk in risks)] == [
         "appendonly off",
         "allkeys-lru",
@@ -62,7 +63,9 @@ def test_a_careless_redis_is_a_risk(careless: redis.Redis, engine: Engine, setti
 
 def test_open_metrics_are_a_risk_in_production(redis_client: redis.Redis, engine: Engine, settings: Settings) -> None:
     redis_client.config_set("appendonly", "yes")
-    (risk,) = find_risks(redis_client, engine, StoreReads(engine), settings=replace(settings, app_env="production"))
+    (risk,) = find_risks(
+        Shards([redis_client]), engine, StoreReads(engine), settings=replace(settings, app_env="production")
+    )
     assert "/metrics" in risk
 
 
@@ -78,7 +81,7 @@ def test_a_clock_that_differs_from_postgres_is_a_risk(
     redis_client.config_set("appendonly", "yes")
     wrong = SimpleNamespace(time=lambda: time.time() + hours * 3600)
     monkeypatch.setattr(deployment_risks, "time", wrong)
-    (risk,) = find_risks(redis_client, engine, StoreReads(engine), settings=settings)
+    (risk,) = find_risks(Shards([redis_client]), engine, StoreReads(engine), settings=settings)
     assert f" s {word} that of Postgres" in risk
 
 

@@ -15,6 +15,7 @@ from alembic import command
 from sqlalchemy import URL, Engine, make_url, text
 
 from app.config import Settings
+from app.message_log.shards import Shards
 from app.services.metrics.deployment_risks import find_risks
 from app.store.connections import (
     WORKER_SECONDS,
@@ -199,7 +200,7 @@ def test_workers_of_their_own_role_store_messages(
 
 def test_a_role_without_settings_is_a_risk(engine: Engine, pooled: Settings, redis_client: redis.Redis) -> None:
     redis_client.config_set("appendonly", "yes")
-    (risk,) = find_risks(redis_client, engine, StoreReads(engine), settings=pooled)
+    (risk,) = find_risks(Shards([redis_client]), engine, StoreReads(engine), settings=pooled)
     assert "statement_timeout" in risk
     assert "flask --app wsgi pooler-settings" in risk
 

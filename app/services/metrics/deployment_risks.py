@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from app.config import Settings
 from app.core.errors import ParleyError
+from app.message_log.shards import Shards, shard_names
 from app.store.connections import missing_settings
 from app.store.engine import reading
 from app.store.postgres_time import read_time
@@ -25,18 +26,28 @@ log = logging.getLogger("parley.risks")
 CLOCK_SECONDS = 5.0  # a smaller difference harms nothing
 
 
-def find_risks(redis: Redis, engine: Engine, store_reads: StoreReads, *, settings: Settings) -> list[str]:
+def find_risks(shards: Shards, engine: Engine, store_reads: StoreReads, *, settings: Settings) -> list[str]:
     """Returns one sentence per risk. A store that does not answer is not a risk but a failed check of /readyz."""
-    risks = [*_redis_risks(_info(redis)), *_clock_risks(engine), *_pooler_risks(engine, settings.db_timeout_seconds)]
+    risks = [*_risks_of_servers(shards), *_clock_risks(engine), *_pooler_risks(engine, settings.db_timeout_seconds)]
     risks += _replica_risks(store_reads)
     if settings.production and not settings.metrics_token:
         risks.append("METRICS_TOKEN is not set: everybody who reaches the server can read /metrics.")
     return risks
 
 
-def log_risks(redis: Redis, engine: Engine, store_reads: StoreReads, *, settings: Settings) -> None:
-    for risk in find_risks(redis, engine, store_reads, settings=settings):
+def log_risks(shards: Shards, engine: Engine, store_reads: StoreReads, *, settings: Settings) -> None:
+    for risk in find_risks(shards, engine, store_reads, settings=settings):
         log.warning("%s", risk)
+
+
+def _risks_of_servers(shards: Shards) -> Iterator[str]:
+    """Yields each risk of a Redis once, with the shards that it concerns if it is not all."""
+    concerned: dict[str, list[int]] = {}
+    for client, numbers in shards.by_client().items():
+        for risk in _redis_risks(_info(client)):
+            concerned.setdefault(risk, []).extend(numbers)
+    for risk, numbers in concerned.items():
+        yield risk if len(numbers) == len(shards) else f"{risk} This is the Redis of {shard_names(sorted(numbers))}."
 
 
 def _info(redis: Redis) -> dict[str, Any]:
