@@ -55,7 +55,7 @@ def _new_upload(user_id: int) -> Upload:
 
 def _memberships() -> ReadMemberships:
     container = current_container()
-    return partial(memberships_now, engine=container.engine, shards=container.shards)
+    return partial(memberships_now, engine=container.engine, shards=container.shards, some=True)
 
 
 def _read_into(started: Upload, counters: Counter[str]) -> None:

@@ -86,6 +86,7 @@ class GatewayBuilder(ServicesBuilder):
             replay=Replay(
                 engine=self._engine,
                 shards=self._shards,
+                shard=self._shards.only,
                 directs=self._directs,
                 epoch=self._epoch,
                 requests=self._waiting_requests,

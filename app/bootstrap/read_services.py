@@ -10,6 +10,7 @@ from app.bootstrap.log_services import LogBuilder
 from app.gateway.gateway import Reading
 from app.gateway.waiting import stored_waiter
 from app.redis_batch import Batcher
+from app.services.reading.check_member import WaitUntilStored
 from app.services.reading.conversation_media import ConversationMedia
 from app.services.reading.conversations import ConversationReader
 from app.services.reading.count_unread import count_unread
@@ -26,10 +27,11 @@ from app.store.unread import UnreadRequest
 class ReadingBuilder(LogBuilder):
     def _build_reading(self) -> None:
         stores: Any = {"engine": self._engine, "shards": self._shards}
-        wait_until_stored = stored_waiter(self._confirmations, self._settings.ack_wait_seconds)
+        waiter = stored_waiter(self._confirmations, self._settings.ack_wait_seconds)
+        wait_until_stored: WaitUntilStored = lambda _, version: waiter(version)  # noqa: E731
         # All clients return at once after a deploy: their reads of Postgres are batched.
         self._unread_counts = self._read_queue("unread counts", partial(count_unread, **stores))
-        find_missed = partial(who_missed, **stores, saw_epoch=self._epochs.saw)
+        find_missed = partial(who_missed, engine=self._engine, shard=self._shards.only, saw_epoch=self._epochs.saw)
         self._missed = Batcher("missed", find_missed, recover=self._epochs.renew, max_batch=100, patience=30.0)
         fetcher = UnreadFetcher(
             **stores,

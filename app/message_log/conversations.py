@@ -1,4 +1,4 @@
-"""Conversations in Redis: loaded from Postgres when they are first used, and their unstored tail."""
+"""Conversations in Redis: loaded from Postgres when they are first used. tails.py has their unstored records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
-from app.core.records import Record, pack, unpack, unpack_record
+from app.core.records import pack, unpack
 from app.message_log import keys
 from app.message_log.shards import Shard, Shards
 from app.redis_scripts import script
@@ -54,59 +54,6 @@ class SentMessage(Protocol):
     def version(self) -> int: ...
     @property
     def sent_ms(self) -> int: ...
-
-
-class MembershipChange(NamedTuple):
-    """The users who joined and left a conversation with the system message at this seq. A direct conversation that was
-    held back from its user is joined at seq 0: all of it is new to them.
-    """
-
-    version: int
-    conversation_id: int
-    seq: int
-    joined: list[int]
-    left: list[int]
-
-
-class Tail(NamedTuple):
-    """Records that are accepted but not in Postgres yet, oldest first. ``memberships`` has the unstored changes of all
-    conversations, oldest first.
-
-    Every record of the requested conversations up to ``version`` is in here, or is in Postgres for a later read.
-    ``epoch`` is the one that the records belong to. It is 0 if Redis has none; then no record is believed.
-    """
-
-    records: list[Record]
-    version: int
-    memberships: list[MembershipChange]
-    is_empty: bool  # the whole log is empty: Postgres has everything
-    epoch: int
-    streams: Sequence[tuple[int, int]] = ()  # (conversation, seq) of open streams
-
-    def change_of(self, user_id: int, conversation_id: int) -> MembershipChange | None:
-        """Returns the user's last unstored joining or leaving of the conversation, or None."""
-        changes = (c for c in reversed(self.memberships) if c.conversation_id == conversation_id)
-        return next((c for c in changes if user_id in c.joined or user_id in c.left), None)
-
-    def admitted(self, user_ids: Iterable[int]) -> set[int]:
-        """Returns the direct conversations that Postgres still holds back, although these users have admitted them."""
-        users = set(user_ids)
-        return {c.conversation_id for c in self.memberships if not c.seq and not users.isdisjoint(c.joined)}
-
-    def joined_in(self, conversation_id: int) -> dict[int, int]:
-        """Returns user -> seq of the system message, for unstored joinings of this conversation."""
-        changes = [c for c in self.memberships if c.conversation_id == conversation_id]
-        return {user: change.seq for change in changes for user in change.joined}
-
-    def membership_of(self, user_id: int) -> dict[int, tuple[bool, int]]:
-        """Returns conversation -> (is a member now, seq of the system message), for unstored changes of this user."""
-        found: dict[int, tuple[bool, int]] = {}
-        for change in self.memberships:
-            if user_id in change.joined:
-                found[change.conversation_id] = True, change.seq
-            elif user_id in change.left:
-                found[change.conversation_id] = False, change.seq
-        return found
 
 
 EVERYBODY = 1_000_000  # more members than any group has
@@ -216,19 +163,6 @@ def set_blockers(shard: Shard, conversation_id: int, blockers: list[int]) -> boo
 
 def is_in_redis(shard: Shard, conversation_id: int) -> bool:
     return bool(shard.redis.hexists(shard.keys.conversation(conversation_id), "m"))
-
-
-def read_tail(shard: Shard, conversation_ids: Iterable[int]) -> Tail:
-    """Call this *before* reading Postgres: a record that is stored in between is then seen twice, never missed."""
-    arguments: list[str | int] = [shard.keys.prefix, *conversation_ids]
-    names = [shard.keys.log, shard.keys.version, shard.keys.memberships, shard.keys.epoch, shard.keys.streams]
-    answer = script(shard.redis, "app.message_log", "tail")(keys=names, args=arguments)
-    version, epoch, entries, changes, open_ = answer[:5]
-    streams = [(int(c), int(seq)) for c, seqs in zip(open_[::2], open_[1::2], strict=True) for seq in seqs]
-    records = [unpack_record(packed) for packed_list in answer[6::2] for packed in packed_list]
-    records.sort(key=lambda record: record.version)
-    memberships = [MembershipChange(*unpack(packed)) for packed in changes]
-    return Tail(records, int(version), memberships, not entries, epoch, streams)
 
 
 def group_now(shard: Shard, conversation_id: int, max_members: int = 100) -> GroupNow | None:

@@ -8,10 +8,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete
 
 from app.core.kinds import Kind
+from app.core.part import WHOLE, Part
 from app.core.records import DraftBody, Record, encode_body
 from app.store.change_values import act_of
 from app.store.models import Draft
 from app.store.noted_changes import EVERYTHING
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, ms_of
 
@@ -47,10 +49,11 @@ _REMOVE = HotStatement("""
     DELETE FROM drafts
     WHERE conversation_id = :conversation AND user_id = ANY(CAST(:users AS bigint[])) AND version < :version
 """)
-_SINCE = HotStatement(f"""
+_SINCE = PartStatement(f"""
     SELECT d.conversation_id, {draft_columns("d")} FROM drafts AS d
     JOIN members AS m ON m.conversation_id = d.conversation_id AND m.user_id = d.user_id AND m.left_seq IS NULL
-    WHERE d.user_id = :user_id AND d.version > :version AND d.version <= :upto ORDER BY d.version
+    WHERE d.user_id = :user_id AND d.version > :version AND d.version <= :upto AND of_part(d.conversation_id)
+    ORDER BY d.version
 """)
 _ONE = HotStatement(f"""
     SELECT {draft_columns("d")} FROM drafts AS d WHERE d.user_id = :user_id AND d.conversation_id = :conversation_id
@@ -67,9 +70,11 @@ def remove_drafts(conn: Connection, conversation_id: int, user_ids: Iterable[int
     _REMOVE.send(conn, conversation=conversation_id, users=int_array(user_ids), version=version)
 
 
-def drafts_since(conn: Connection, user_id: int, version: int, upto: int = EVERYTHING) -> list[Record]:
-    """Returns the user's drafts that changed after ``version`` and up to ``upto``, as records of the log."""
-    found = _SINCE.rows(conn, user_id=user_id, version=version, upto=upto)
+def drafts_since(
+    conn: Connection, user_id: int, version: int, upto: int = EVERYTHING, part: Part = WHOLE
+) -> list[Record]:
+    """Returns the user's drafts of this part that changed after ``version`` and up to ``upto``, as log records."""
+    found = _SINCE.rows(conn, part, user_id=user_id, version=version, upto=upto)
     return [_record(user_id, conversation_id, StoredDraft(*row)) for conversation_id, *row in found]
 
 

@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 
 from app.core.kinds import CHANGE_VIEW, Kind
 from app.core.message_view import View
+from app.core.part import WHOLE, Part
 from app.core.records import Record
 from app.store.cleared import cleared_since
 from app.store.drafts import drafts_since
 from app.store.messages import StoredMessage, columns, hidden_since, not_hidden
 from app.store.noted_changes import EVERYTHING, changed_conversations
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.shadow_changes import LASTING, SHADOW_COLUMNS, own_record
 from app.store.sql import HotStatement, ms_of, structs
@@ -136,15 +138,16 @@ _STARRED = HotStatement(f"""
     WHERE s.user_id = :user_id AND s.starred AND s.version < :before
     ORDER BY s.version DESC LIMIT :limit
 """)
-_STARS_SINCE = HotStatement(f"""
+_STARS_SINCE = PartStatement(f"""
     SELECT s.user_id, s.conversation_id, s.seq, {int(Kind.STARRED)}, s.version, 0, CAST(x.id AS text),
            concat('"on":', CAST(s.starred AS text)) FROM stars AS s
     JOIN members AS m ON m.conversation_id = s.conversation_id AND m.user_id = s.user_id AND m.left_seq IS NULL
     JOIN messages AS x ON x.conversation_id = s.conversation_id AND x.seq = s.seq
-    WHERE s.user_id = :user_id AND s.version > :version AND s.version <= :upto
+    WHERE s.user_id = :user_id AND s.version > :version AND s.version <= :upto AND of_part(s.conversation_id)
     UNION ALL
     SELECT s.user_id, s.conversation_id, s.seq, {SHADOW_COLUMNS} FROM shadow_changes AS s {LASTING}
-    WHERE s.user_id = :user_id AND s.version > :version AND s.version <= :upto ORDER BY 5
+    WHERE s.user_id = :user_id AND s.version > :version AND s.version <= :upto AND of_part(s.conversation_id)
+    ORDER BY 5
 """)
 # A group that the user joined has a joined_seq, and one with which they began has no joined_version.
 _ADMITTED_SINCE = HotStatement("""
@@ -246,14 +249,16 @@ def own_changes_since(
     version: int,
     conversations: Sequence[int] | None = None,
     upto: int = EVERYTHING,
+    part: Part = WHOLE,
 ) -> list[Record]:
-    """Returns the records of the user's private changes after ``version``: of messages, drafts and their own view. If
-    several direct conversations were admitted, only the last one is returned. ``conversations`` are those that changed
-    after ``version``, if the caller has them. ``upto`` leaves out later changes of messages and drafts.
+    """Returns the records of the user's private changes after ``version`` in this part of the conversations: of
+    messages, drafts and their own view. If several direct conversations were admitted, only the last one is returned.
+    ``conversations`` are those of the part that changed after ``version``, if the caller has them. ``upto`` leaves out
+    later changes of messages and drafts.
     """
-    changed = changed_conversations(conn, user_id, version) if conversations is None else conversations
+    changed = changed_conversations(conn, user_id, version, part) if conversations is None else conversations
     values = {"user_id": user_id, "version": version}
-    within = {**values, "upto": upto}
+    within: dict[str, Any] = {**values, "upto": upto, "part": part}
     hidden = [
         Record(Kind.HIDDEN, conversation, seq, at, 0, user_id, message_id, "", "", "")
         for conversation, seq, message_id, at in hidden_since(conn, **within)

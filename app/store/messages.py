@@ -13,7 +13,9 @@ from msgspec.json import encode
 from sqlalchemy import Connection
 
 from app.core.answer_size import ANSWER_BYTES, count_within
+from app.core.part import WHOLE, Part
 from app.store.noted_changes import EVERYTHING, among
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array, text_array
 from app.store.sql import HotStatement, ms_of, structs
 
@@ -149,12 +151,13 @@ _AT_VERSIONS = HotStatement(f"""
     ) AS sized WHERE bytes_before <= {ANSWER_BYTES} ORDER BY version
 """)
 # A message that was hidden when it was sent was never shown, so its hiding is no change.
-_HIDDEN = HotStatement("""
+_HIDDEN = PartStatement("""
     SELECT h.conversation_id, h.seq, CAST(x.id AS text), h.version
     FROM hidden_messages AS h
     JOIN members AS m ON m.conversation_id = h.conversation_id AND m.user_id = h.user_id AND m.left_seq IS NULL
     JOIN messages AS x ON x.conversation_id = h.conversation_id AND x.seq = h.seq AND x.created_version <> h.version
-    WHERE h.user_id = :user_id AND h.version > :version AND h.version <= :upto ORDER BY h.version
+    WHERE h.user_id = :user_id AND h.version > :version AND h.version <= :upto AND of_part(h.conversation_id)
+    ORDER BY h.version
 """)
 
 
@@ -230,12 +233,12 @@ def first_page(rows: list[StoredMessage], limit: int, max_bytes: int) -> Page:
 
 
 def hidden_since(
-    conn: Connection, user_id: int, version: int, upto: int = EVERYTHING
+    conn: Connection, user_id: int, version: int, upto: int = EVERYTHING, part: Part = WHOLE
 ) -> list[tuple[int, int, str, int]]:
-    """Returns ``(conversation_id, seq, id, version)`` of messages that the user hid after ``version`` and up to
-    ``upto``, in order.
+    """Returns ``(conversation_id, seq, id, version)`` of messages of this part that the user hid after ``version`` and
+    up to ``upto``, in order.
     """
-    rows = _HIDDEN.rows(conn, user_id=user_id, version=version, upto=upto)
+    rows = _HIDDEN.rows(conn, part, user_id=user_id, version=version, upto=upto)
     return [(c, seq, id_, at) for c, seq, id_, at in rows]
 
 

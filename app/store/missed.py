@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
+from app.core.part import WHOLE, Part
 from app.store.changed_people import MAX_SCANNED
 from app.store.noted_changes import OF_GROUPS
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.sql import COMMIT_MARGIN_MS, HotStatement, moment
 
@@ -19,20 +21,20 @@ from app.store.sql import COMMIT_MARGIN_MS, HotStatement, moment
 MAX_SHARED = 100_000
 
 # The rows of large groups are few, and are read once for all of the users.
-_CHANGED = HotStatement(f"""
+_CHANGED = PartStatement(f"""
     WITH wanted AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:users AS bigint[]), CAST(:versions AS bigint[])) AS wanted (u, v)
     ), groups AS MATERIALIZED (
         SELECT c.id, c.version FROM noted_changes AS g JOIN conversations AS c ON c.id = g.conversation_id
-        WHERE g.user_id = {OF_GROUPS} AND g.noted > (SELECT min(v) FROM wanted)
+        WHERE g.user_id = {OF_GROUPS} AND of_part(g.conversation_id) AND g.noted > (SELECT min(v) FROM wanted)
           AND c.version > (SELECT min(v) FROM wanted)
     )
     SELECT u FROM wanted WHERE EXISTS (
         SELECT FROM noted_changes AS n JOIN conversations AS c ON c.id = n.conversation_id AND c.version > v
-        WHERE n.user_id = u AND n.noted > v
+        WHERE n.user_id = u AND n.noted > v AND of_part(n.conversation_id)
     ) OR EXISTS (
         SELECT FROM groups JOIN members AS m ON m.conversation_id = groups.id AND m.user_id = u WHERE groups.version > v
-    ) OR EXISTS (SELECT FROM drafts AS d WHERE d.user_id = u AND d.version > v)
+    ) OR EXISTS (SELECT FROM drafts AS d WHERE d.user_id = u AND d.version > v AND of_part(d.conversation_id))
 """)
 _REQUESTED = HotStatement("""
     SELECT DISTINCT r.user_id FROM requests AS r
@@ -47,10 +49,12 @@ _SHARED = HotStatement(f"""
 """)
 
 
-def users_with_changes(conn: Connection, since: Iterable[tuple[int, int]]) -> set[int]:
-    """Returns those of the ``(user, version)`` of whose conversations or drafts one changed after the version."""
+def users_with_changes(conn: Connection, since: Iterable[tuple[int, int]], part: Part = WHOLE) -> set[int]:
+    """Returns those of the ``(user, version)`` of whose conversations or drafts one of this part changed after the
+    version.
+    """
     users, versions = zip(*since, strict=True)
-    rows = _CHANGED.rows(conn, users=int_array(users), versions=int_array(versions))
+    rows = _CHANGED.rows(conn, part, users=int_array(users), versions=int_array(versions))
     return {user for (user,) in rows}
 
 

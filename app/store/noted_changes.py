@@ -16,8 +16,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from app.core.part import WHOLE, Part
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
-from app.store.sql import HotStatement
 
 # The user whose rows are those of groups with many members.
 OF_GROUPS = 0
@@ -58,15 +59,16 @@ LATEST_OF_USER = f"""
     )
 """
 SEEN = ", (SELECT us FROM seen), (SELECT id FROM seen)"
-_CHANGED = HotStatement(f"""
+_CHANGED = PartStatement(f"""
     SELECT c.id FROM {perhaps_changed(":user_id", ":version")} AS noted
     JOIN conversations AS c ON c.id = noted.conversation_id AND c.version > :version
+    WHERE of_part(noted.conversation_id)
 """)
 
 
-def changed_conversations(conn: Connection, user_id: int, version: int) -> list[int]:
-    """Returns the conversations in which the user is or was, and which changed after ``version``."""
-    return [conversation for (conversation,) in _CHANGED.rows(conn, user_id=user_id, version=version)]
+def changed_conversations(conn: Connection, user_id: int, version: int, part: Part = WHOLE) -> list[int]:
+    """Returns the conversations of this part in which the user is or was, and which changed after ``version``."""
+    return [conversation for (conversation,) in _CHANGED.rows(conn, part, user_id=user_id, version=version)]
 
 
 def among(conn: Connection, user_id: int, version: int, conversations: Sequence[int] | None) -> str:

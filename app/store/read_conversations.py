@@ -1,4 +1,4 @@
-"""Users of many conversations: in which of them there was something unread at some version.
+"""Users of many conversations: in which of them there was something unread at some version, for each shard.
 
 The others are counted again only if they changed after that version. So a join of such a user costs what happened since
 then, not what exists. A count can grow only with a change of the conversation or of the membership, and both are noted
@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete
 
+from app.core.part import WHOLE, Part
 from app.store.models import ReadConversations
 from app.store.noted_changes import perhaps_changed
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
 from app.store.unread import IS_MEMBER, unread_count
@@ -25,45 +27,47 @@ KEPT_US = 3_600_000_000
 
 
 class ReadState(NamedTuple):
-    """At ``version``, everything outside the conversations ``unread`` was read."""
+    """At ``version`` of the shard, everything that it has outside the conversations ``unread`` was read."""
 
     user_id: int
     version: int
     unread: list[int]
+    shard: int = 0
 
 
 _STATES = HotStatement("""
-    SELECT user_id, version, unread FROM read_conversations
-    WHERE user_id = ANY(CAST(:users AS bigint[]))
-        AND epoch = (SELECT CAST(sum(epoch) AS bigint) FROM log_state WHERE id <= :shards)
+    SELECT r.user_id, r.version, r.unread, r.shard FROM read_conversations AS r
+    JOIN log_state AS l ON l.id = r.shard + 1 AND l.epoch = r.epoch
+    WHERE r.user_id = ANY(CAST(:users AS bigint[]))
 """)
-_COUNTS = HotStatement(f"""
+_COUNTS = PartStatement(f"""
     SELECT user_id, conversation_id, n FROM (
         SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
         FROM (SELECT conversation_id FROM {perhaps_changed(":user_id", ":version")} AS noted
               UNION SELECT unnest(CAST(:unread AS bigint[]))) AS perhaps
         JOIN members AS m ON m.conversation_id = perhaps.conversation_id AND m.user_id = :user_id AND {IS_MEMBER}
+            AND of_part(m.conversation_id)
         OFFSET 0  -- without it, Postgres counts once for the condition and once for the result
     ) AS counted WHERE n > 0
 """)
 _KEEP = HotStatement("""
-    INSERT INTO read_conversations AS r (user_id, epoch, version, unread)
-    VALUES (:user_id, :epoch, :version, CAST(:unread AS bigint[]))
-    ON CONFLICT (user_id) DO UPDATE
+    INSERT INTO read_conversations AS r (user_id, shard, epoch, version, unread)
+    VALUES (:user_id, :shard, :epoch, :version, CAST(:unread AS bigint[]))
+    ON CONFLICT (user_id, shard) DO UPDATE
     SET epoch = excluded.epoch, version = excluded.version, unread = excluded.unread
     WHERE (r.epoch, r.version) < (excluded.epoch, excluded.version)
 """)
 
 
-def read_states(conn: Connection, user_ids: Collection[int], *, shards: int = 1) -> dict[int, ReadState]:
-    """Returns the states of the present epoch. ``shards`` is the number of all shards."""
-    return {row[0]: ReadState(*row) for row in _STATES.rows(conn, users=int_array(user_ids), shards=shards)}
+def read_states(conn: Connection, user_ids: Collection[int]) -> dict[tuple[int, int], ReadState]:
+    """Returns (user, shard) -> state, for the present epochs of the shards."""
+    return {(row[0], row[3]): ReadState(*row) for row in _STATES.rows(conn, users=int_array(user_ids))}
 
 
-def unread_counts_since(conn: Connection, state: ReadState) -> list[tuple[int, int, int]]:
-    """Returns the same as ``unread.unread_counts`` of this user."""
+def unread_counts_since(conn: Connection, state: ReadState, part: Part = WHOLE) -> list[tuple[int, int, int]]:
+    """Returns the same as ``unread.unread_counts`` of this user and part. ``state`` is that of the part's shard."""
     unread = int_array(state.unread)
-    rows = _COUNTS.rows(conn, user_id=state.user_id, version=state.version, unread=unread)
+    rows = _COUNTS.rows(conn, part, user_id=state.user_id, version=state.version, unread=unread)
     return [(user, conversation, count) for user, conversation, count in rows]
 
 
@@ -71,7 +75,8 @@ def keep_read_state(conn: Connection, epoch: int, state: ReadState) -> None:
     """Stores the state, unless a later one is stored. ``epoch`` is the sum of all shards' epochs. All changes up to its
     version must have been in Postgres when the messages were counted.
     """
-    _KEEP.run(conn, user_id=state.user_id, epoch=epoch, version=state.version, unread=int_array(state.unread))
+    values = {"user_id": state.user_id, "shard": state.shard, "version": state.version}
+    _KEEP.run(conn, **values, epoch=epoch, unread=int_array(state.unread))
 
 
 def forget_read_state(conn: Connection, user_id: int) -> None:

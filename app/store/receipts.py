@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from app.core.part import WHOLE, Part
 from app.store.noted_changes import among
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement, structs
 
@@ -60,7 +62,7 @@ _FURTHEST_BEHIND = HotStatement(f"""
 """)
 # The greatest seq among the last 20 messages that changed up to ``version``. A message that changed after it is not
 # counted, nor is one that 20 later changes hide. The mark then moves with a later version, but never too far.
-_DELIVERED_UP_TO = HotStatement("""
+_DELIVERED_UP_TO = PartStatement("""
     SELECT m.conversation_id, newest.seq
     FROM members AS m
     JOIN conversations AS c ON c.id = m.conversation_id AND c.last_seq > m.last_delivered_seq
@@ -70,7 +72,8 @@ _DELIVERED_UP_TO = HotStatement("""
             WHERE x.conversation_id = c.id AND x.version <= :version ORDER BY x.version DESC LIMIT 20
         ) AS last
     ) AS newest
-    WHERE m.user_id = :user_id AND m.left_seq IS NULL AND newest.seq > greatest(m.last_delivered_seq, m.visible_from)
+    WHERE m.user_id = :user_id AND m.left_seq IS NULL AND of_part(m.conversation_id)
+      AND newest.seq > greatest(m.last_delivered_seq, m.visible_from)
 """)
 
 
@@ -95,12 +98,13 @@ def marks_at_versions(conn: Connection, keys: Sequence[tuple[int, int, int]]) ->
     return structs(StoredReceipt, _AT_VERSIONS.rows(conn, conversations=conversations, users=users, versions=versions))
 
 
-def delivered_up_to(conn: Connection, user_id: int, version: int) -> list[tuple[int, int]]:
-    """Returns ``(conversation_id, seq)``: the delivered marks of a user who has received everything up to ``version``.
+def delivered_up_to(conn: Connection, user_id: int, version: int, part: Part = WHOLE) -> list[tuple[int, int]]:
+    """Returns ``(conversation_id, seq)``: the delivered marks of a user who has received everything of this part up to
+    ``version``.
 
     Contains only conversations whose stored mark is behind that seq.
     """
-    rows = _DELIVERED_UP_TO.rows(conn, user_id=user_id, version=version)
+    rows = _DELIVERED_UP_TO.rows(conn, part, user_id=user_id, version=version)
     return [(conversation, seq) for conversation, seq in rows]
 
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from app.core.part import WHOLE, Part
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.receipts import MAX_RECEIPT_MEMBERS
-from app.store.sql import HotStatement
 
 
 class What(IntEnum):
@@ -76,10 +77,11 @@ _STATES = f"""
     ) AS state (version, what) WHERE {_within("state.version")}
 """
 _OF_USER = "\nUNION ALL ".join(
-    f"SELECT version, conversation_id, {What.OWN:d}, 0 FROM {table} WHERE user_id = :user_id AND {_within('version')}"
+    f"""SELECT version, conversation_id, {What.OWN:d}, 0 FROM {table}
+        WHERE user_id = :user_id AND {_within("version")} AND of_part(conversation_id)"""
     for table in ("hidden_messages", "stars", "drafts", "shadow_changes")
 )
-_KEYS = HotStatement(f"""
+_KEYS = PartStatement(f"""
     SELECT version, conversation_id, what, user_id FROM (
         SELECT k.version, m.conversation_id, k.what, k.user_id
         FROM unnest(CAST(:conversations AS bigint[])) AS wanted (id)
@@ -93,10 +95,16 @@ _KEYS = HotStatement(f"""
 
 
 def keys_between(
-    conn: Connection, user_id: int, conversations: Sequence[int], after: int, upto: int, limit: int
+    conn: Connection,
+    user_id: int,
+    conversations: Sequence[int],
+    after: int,
+    upto: int,
+    limit: int,
+    part: Part = WHOLE,
 ) -> list[Key]:
     """Returns the first keys after ``after`` and up to ``upto``, in the order of versions. ``conversations`` are those
-    of the user that changed after ``after``.
+    of the user and of this part that changed after ``after``.
     """
     values = {"user_id": user_id, "conversations": int_array(conversations), "after": after, "upto": upto}
-    return [Key(*row) for row in _KEYS.rows(conn, **values, limit=limit)]
+    return [Key(*row) for row in _KEYS.rows(conn, part, **values, limit=limit)]

@@ -13,7 +13,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from app.core.answer_size import ANSWER_BYTES
+from app.core.part import WHOLE, Part
 from app.store.messages import Page, StoredMessage, bytes_before, columns, first_page, not_hidden
+from app.store.part_statement import PartStatement
 from app.store.pg_arrays import int_array
 from app.store.sql import HotStatement
 
@@ -71,10 +73,11 @@ def unread_count(member: str, read: str = "") -> str:
         ) AS newest WHERE sender_id <> {m}.user_id)"""
 
 
-_COUNTS = HotStatement(f"""
+_COUNTS = PartStatement(f"""
     SELECT user_id, conversation_id, n FROM (
         SELECT m.user_id, m.conversation_id, {unread_count("m")} AS n
         FROM unnest(CAST(:users AS bigint[])) AS wanted (u) JOIN members AS m ON m.user_id = u AND m.left_seq IS NULL
+            AND of_part(m.conversation_id)
         OFFSET 0  -- without it, Postgres counts once for the condition and once for the result
     ) AS counted WHERE n > 0
 """)
@@ -108,13 +111,14 @@ _UNREAD = _unread(IS_MEMBER)
 _UNREAD_ADMITTED = _unread(IS_MEMBER_OR_ADMITTED)
 
 
-def unread_counts(conn: Connection, user_ids: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Returns ``(user_id, conversation_id, count)`` for conversations with unread messages.
+def unread_counts(conn: Connection, user_ids: Sequence[int], part: Part = WHOLE) -> list[tuple[int, int, int]]:
+    """Returns ``(user_id, conversation_id, count)`` for conversations of this part with unread messages.
 
     The count is exact up to ``COUNT_CAP`` messages beyond the read mark. If there are more, it covers the newest
     ``COUNT_CAP``.
     """
-    return [(user, conversation, count) for user, conversation, count in _COUNTS.rows(conn, users=int_array(user_ids))]
+    rows = _COUNTS.rows(conn, part, users=int_array(user_ids))
+    return [(user, conversation, count) for user, conversation, count in rows]
 
 
 def unread_messages(

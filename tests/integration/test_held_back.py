@@ -13,8 +13,8 @@ from sqlalchemy import Engine, text
 
 from app.core.records import unpack
 from app.message_log import keys
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shard, Shards
+from app.message_log.tails import read_tail
 from app.services.reading import memberships
 from app.services.reading.memberships import memberships_now
 from app.store.engine import autocommit, writing

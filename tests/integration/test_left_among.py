@@ -9,9 +9,9 @@ import redis
 from sqlalchemy import Engine, text
 
 from app.config import Settings
-from app.message_log.conversations import MembershipChange, Tail
+from app.message_log import tails
 from app.message_log.shards import Shards
-from app.services.reading import memberships
+from app.message_log.tails import MembershipChange, Tail
 from app.services.reading.memberships import left_among
 from app.store.engine import create_engine, writing
 from tests.factories.store import add_direct, add_users
@@ -36,7 +36,8 @@ def test_stored_and_unstored_leavings_are_found(
     leaving = MembershipChange(7, unstored, 4, [], [ann])
 
     def left(*changes: MembershipChange) -> set[int]:
-        monkeypatch.setattr(memberships, "read_tail", lambda *_: Tail([], 9, list(changes), False, 1))
+        tail = Tail(records=[], version=9, memberships=list(changes), is_empty=False, epoch=1)
+        monkeypatch.setattr(tails, "read_tail", lambda *_: tail)
         return left_among(ann, [stays, stored, unstored], engine=store, shards=Shards([redis_client]))
 
     assert left() == {stored}

@@ -21,6 +21,7 @@ from app.core.events import Event
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch
+from app.message_log.shards import Shard, Shards
 from app.services.reading import replay_plan, resume
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.replay_plan import ReplayPlan
@@ -68,7 +69,7 @@ class Reader:
         client.set(keys.FIRST.epoch, "1:0")
         epoch = CurrentEpoch(60)
         epoch.adopt(Epoch(1, 0))
-        stores: Any = {"engine": engine, "redis": client, "requests": None}
+        stores: Any = {"engine": engine, "shards": Shards([client]), "shard": Shard(client), "requests": None}
         self.replay = Replay(**stores, directs=DirectCache(), epoch=epoch, saw_epoch=lambda _: None)
 
     def history(self, seed: int, acts: int = 60) -> History:

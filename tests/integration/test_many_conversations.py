@@ -88,9 +88,9 @@ class Reader:
             **stores, redis=client, conversations=ConversationCache(**stores, directs=directs, **cache)
         )
         wanted: Any = {"epoch": self._epoch, "requests": requests, "saw_epoch": lambda _: None}
-        self._replay = Replay(**stores, directs=directs, **wanted)
+        self._replay = Replay(**stores, shard=Shard(client), directs=directs, **wanted)
         self.conversations = ConversationReader(
-            **stores, store_reads=StoreReads(engine), directs=directs, wait_until_stored=lambda _: True
+            **stores, store_reads=StoreReads(engine), directs=directs, wait_until_stored=lambda _c, _v: True
         )
         with reading(engine) as conn:
             self.last = greatest_version(conn)

@@ -88,7 +88,7 @@ def replayed(
     number = read_epoch(Shard(chat.redis))
     assert number is not None
     epoch.adopt(number)
-    stores: Any = {"engine": chat.engine, "shards": Shards([chat.redis]), "requests": None}
+    stores: Any = {"engine": chat.engine, "shards": Shards([chat.redis]), "shard": Shard(chat.redis), "requests": None}
     replay = Replay(**stores, directs=DirectCache(), epoch=epoch, saw_epoch=lambda _: None)
     events: list[Event] = []
     begin, more, plan = since, True, ReplayPlan()

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.message_log import keys
 from app.message_log.current_epoch import CurrentEpoch
 from app.message_log.epoch import Epoch
-from app.message_log.shards import Shards
+from app.message_log.shards import Shard, Shards
 from app.services.reading.conversation_cache import ConversationCache
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.resume import Replay
@@ -45,10 +45,12 @@ class Sessions:
         requests = WaitingRequests(
             **stores, redis=client, conversations=ConversationCache(**stores, directs=directs, **cache)
         )
-        self.replay = Replay(**stores, directs=directs, epoch=epoch, requests=requests, saw_epoch=lambda _: None)
+        self.replay = Replay(
+            **stores, shard=Shard(client), directs=directs, epoch=epoch, requests=requests, saw_epoch=lambda _: None
+        )
 
     def ask(self, *asked: tuple[int, int]) -> list[bool]:
-        return who_missed(asked, engine=self.engine, shards=Shards([self.redis]), saw_epoch=lambda _: None)
+        return who_missed(asked, engine=self.engine, shard=Shard(self.redis), saw_epoch=lambda _: None)
 
     def missed(self, user: int, version: int) -> bool:
         events, _ = self.replay.changes_since(user, version, version)

@@ -15,10 +15,11 @@ from app.core.records import MarksBody, decode_marks, unpack
 from app.message_log import keys
 from app.message_log.append import LOOKED_UP, Append, AppendLimits, Decided, Decision, Operation, message_operand
 from app.message_log.confirmations import Confirmations
-from app.message_log.conversations import group_now, hydrate, is_in_redis, members_of, read_tail, role_of, set_blockers
+from app.message_log.conversations import group_now, hydrate, is_in_redis, members_of, role_of, set_blockers
 from app.message_log.epoch import read_epoch
 from app.message_log.reader import LogReader
 from app.message_log.shards import Shard
+from app.message_log.tails import read_tail
 from app.redis_calls import EpochLostError
 from app.store.conversations import ConversationState, MemberState
 

@@ -154,6 +154,7 @@ class MemoryGateway:
         self.replay = Replay(
             engine=self.engine,
             shards=Shards([self.redis]),
+            shard=Shard(self.redis),
             directs=self.directs,
             epoch=self.epoch,
             requests=NO_REQUESTS,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import Overloaded
+from app.core.part import WHOLE, Part
 from app.services.drain.log_rows import Rows
 from app.store.batch_statement import NewMessage, Receipt
 from app.store.conversations import ConversationState, MemberState
@@ -159,8 +160,9 @@ class MemoryStore:
         found = {pair: by_id[pair] for pair in wanted if pair in by_id}
         return {pair: ExistingMessage(row.seq, row.version, row.sender_id, row.sent_ms) for pair, row in found.items()}
 
-    def changed_conversations(self, _conn: Any, user_id: int, version: int) -> list[int]:
-        return [id_ for id_ in self.conversation_ids_of(_conn, user_id) if self.states[id_].version > version]
+    def changed_conversations(self, _conn: Any, user_id: int, version: int, part: Part = WHOLE) -> list[int]:
+        mine = filter(part.has, self.conversation_ids_of(_conn, user_id))
+        return [id_ for id_ in mine if self.states[id_].version > version]
 
     def changed_since(self, _conn: Any, user_id: int, version: int, limit: int, among: Among = None) -> Page:
         mine = self._among(user_id, version, among)
@@ -185,7 +187,14 @@ class MemoryStore:
         return sorted(found, key=lambda mark: mark.version)
 
     def keys_between(
-        self, _conn: Any, user_id: int, conversations: Sequence[int], after: int, upto: int, limit: int
+        self,
+        _conn: Any,
+        user_id: int,
+        conversations: Sequence[int],
+        after: int,
+        upto: int,
+        limit: int,
+        _part: Part = WHOLE,
     ) -> list[Key]:
         mine = self._among(user_id, after, conversations)
         keys = [Key(row.version, row.conversation_id, What.MESSAGE, 0) for row in self.rows.values()]
@@ -209,7 +218,9 @@ class MemoryStore:
     def settings_since(self, _conn: Any, user_id: int, version: int, _among: Among = None) -> list[Any]:
         return []
 
-    def own_changes_since(self, _conn: Any, user_id: int, version: int, _among: Among = None) -> list[Any]:
+    def own_changes_since(
+        self, _conn: Any, user_id: int, version: int, _among: Among = None, part: Part = WHOLE
+    ) -> list[Any]:
         return []
 
     def settled_since(self, _conn: Any, user_id: int, version: int, limit: int, _among: Among = None) -> list[Any]:

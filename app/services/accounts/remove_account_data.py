@@ -24,8 +24,9 @@ from sqlalchemy import Engine
 from app.core.errors import Overloaded
 from app.core.kinds import MESSAGES, Kind
 from app.message_log.append import Decided, Operation
-from app.message_log.conversations import read_tail, set_blockers
+from app.message_log.conversations import set_blockers
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.services.groups.change_group import give_role, leave_group
 from app.services.messaging.worker_changes import WorkerChanges
 from app.store import account_deletions as store

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from app.core.errors import NotFound
 from app.core.kinds import Kind
-from app.message_log.conversations import Tail, read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import add_admitted
 from app.services.messaging.prepared import Prepared

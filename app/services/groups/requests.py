@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.core.errors import NotFound
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.groups.change_group import join_group
 from app.services.messaging.own_changes import admit

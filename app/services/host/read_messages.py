@@ -12,8 +12,8 @@ from app.core.errors import Invalid, NotFound
 from app.core.kinds import MESSAGES
 from app.core.message_view import View
 from app.core.records import HOST
-from app.message_log.conversations import Tail, read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.find_message import FoundMessage

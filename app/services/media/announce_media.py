@@ -16,8 +16,8 @@ from app.core.kinds import Kind
 from app.core.message_view import View, body_of
 from app.core.records import HOST, encode_body
 from app.message_log.append import NO_EPOCH, Decided, Operation
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.services.media.naming_message import naming_seq
 from app.services.messaging.worker_changes import WorkerChanges
 from app.services.reading.media_json import attachment_view, ended_view, show_media

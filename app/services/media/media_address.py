@@ -59,9 +59,11 @@ def visible_media(user_id: int, media_id: str, *, engine: Engine, memberships: R
     """
     members = memberships([user_id], None)
     with reading(engine) as conn:
-        row = media_uses.visible_in(conn, user_id, media_id, members.of[user_id])
+        row = media_uses.visible_in(conn, user_id, media_id, members.certain(user_id))
         if row is None and _in_unstored_message(members, user_id, media_id):
             row = media.get(conn, media_id)
+    if row is None:
+        members.check_complete()
     if row is None or row.state not in ("processing", "ready", "failed"):
         raise NotFound
     return row
@@ -69,10 +71,10 @@ def visible_media(user_id: int, media_id: str, *, engine: Engine, memberships: R
 
 def _in_unstored_message(members: Memberships, user_id: int, media_id: str) -> bool:
     """Returns True if a message that was accepted and is not stored yet names the medium."""
-    mine, since = members.of[user_id], members.since
+    mine, since = members.certain(user_id), members.since
     seen = (
         record
-        for record in members.tail.records
+        for record in members.tails.records
         if media_id in record.body and is_message_for(record, user_id) and record.conversation_id in mine
     )
     return any(

@@ -6,8 +6,8 @@ from sqlalchemy import Engine
 
 from app.core.kinds import MESSAGES_FOR_ALL
 from app.core.records import Record, decode_body
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.store import media_uses
 from app.store.engine import reading
 from app.store.media_rows import StoredMedia

@@ -19,8 +19,8 @@ from app.core.kinds import Kind
 from app.core.message_view import GROWING, View, body_of
 from app.core.records import HOST, MessageBody, encode_body
 from app.message_log.append import NO_EPOCH, Decided, Decision, Operation
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.messaging.judge_stream import JudgedEnd, StreamJudge
 from app.services.messaging.prepared import Prepared

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from app.core.errors import NotFound, Overloaded, ParleyError
 from app.core.kinds import Kind
+from app.core.part import WHOLE, Part
 from app.message_log.append import Decided, Decision, Operation
 from app.message_log.confirmations import Confirmations
 from app.message_log.conversations import members_among
@@ -168,13 +169,14 @@ class MarkMover:
 
         self._log.append(operation, decided)
 
-    def confirm_polled(self, user_id: int, version: int) -> None:
-        """Moves the user's delivered marks up to ``version``. May block. Raises Overloaded.
+    def confirm_polled(self, user_id: int, version: int, part: Part = WHOLE) -> None:
+        """Moves the user's delivered marks in this part of the conversations up to ``version``. May block. Raises
+        Overloaded.
 
         A long-poll that returns with a cursor confirms everything before it, even at a gateway that never saw the
         session.
         """
         with reading(self._engine) as connection:
-            rows = stored_receipts.delivered_up_to(connection, user_id, version)
+            rows = stored_receipts.delivered_up_to(connection, user_id, version, part)
         for conversation_id, seq in rows:
             self.mark_delivered(user_id, conversation_id, seq)

@@ -8,8 +8,8 @@ from app.core.commands import SendMessage
 from app.core.errors import Overloaded
 from app.core.records import Record
 from app.core.times import rfc3339
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.direct_cache import DirectCache
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.core.errors import NotFound, Overloaded
-from app.message_log.conversations import Tail
+from app.message_log.tails import Tail, Tails
 
-# Returns whether the version is stored, after waiting for it as long as a client waits for an ack. May block.
-WaitUntilStored = Callable[[int], bool]
+# Returns whether this version of a conversation is stored, after waiting for it as long as a client waits for an ack.
+# May block.
+WaitUntilStored = Callable[[int, int], bool]
 
 
 def check_member(tail: Tail, user_id: int, conversation_id: int, *, wait_until_stored: WaitUntilStored) -> None:
@@ -22,14 +23,15 @@ def check_member(tail: Tail, user_id: int, conversation_id: int, *, wait_until_s
         return
     if user_id in change.left:
         raise NotFound
-    if not wait_until_stored(change.version):
+    if not wait_until_stored(conversation_id, change.version):
         raise Overloaded("The store does not have this membership yet.")
 
 
-def wait_for_arrivals(tail: Tail, user_id: int, *, wait_until_stored: WaitUntilStored) -> None:
+def wait_for_arrivals(tails: Tails, user_id: int, *, wait_until_stored: WaitUntilStored) -> None:
     """Before a list is read from Postgres, gives Postgres time to store the conversations that the user joined a moment
-    ago. May block.
+    ago. Stops at the first shard that takes too long. May block.
     """
-    joined = [change.version for change in tail.memberships if user_id in change.joined]
-    if joined:
-        wait_until_stored(joined[-1])
+    for _, tail in tails.by_part:
+        joined = [change for change in tail.memberships if user_id in change.joined]
+        if joined and not wait_until_stored(joined[-1].conversation_id, joined[-1].version):
+            return

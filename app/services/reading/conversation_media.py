@@ -9,8 +9,8 @@ from app.core.answer_size import count_fitting
 from app.core.errors import Invalid, NotFound
 from app.core.message_view import View
 from app.core.search import SearchFilter
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.check_member import WaitUntilStored, check_member
 from app.services.reading.delivery_status import with_status

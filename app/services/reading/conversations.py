@@ -16,8 +16,8 @@ from app.core.message_view import View
 from app.core.record_events import member_views
 from app.core.records import Record
 from app.core.times import rfc3339
-from app.message_log.conversations import Tail, read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import Tail, read_tail, read_tails
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.check_member import WaitUntilStored, check_member, wait_for_arrivals
 from app.services.reading.count_unread import by_conversation
@@ -92,11 +92,11 @@ class ConversationReader:
         """
         before = _decode(cursor) if cursor else None
         with redis_errors_as_overloaded():
-            tail = read_tail(self._shards.only, [])
-        members = None if tail.is_empty else memberships_now([user_id], engine=self._engine, shards=self._shards)
-        records = members.tail.records if members is not None else []
+            tails = read_tails(list(self._shards), [])
+        members = None if tails.is_empty else memberships_now([user_id], engine=self._engine, shards=self._shards)
+        records = members.tails.records if members is not None else []
         if members is not None and before is None:
-            wait_for_arrivals(members.tail, user_id, wait_until_stored=self._wait_until_stored)
+            wait_for_arrivals(members.tails, user_id, wait_until_stored=self._wait_until_stored)
 
         def work(open_: Open) -> tuple[list[ConversationSummary], bool, list[ConversationSummary], LastMessages]:
             with open_() as connection:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from app.core.answer_size import count_fitting
-from app.core.errors import NotFound, ParleyError
+from app.core.errors import NotFound, Overloaded, ParleyError
 from app.core.kinds import MESSAGES
 from app.core.message_view import View
 from app.core.records import Record
-from app.message_log.shards import Shards
+from app.message_log.shards import Shard, Shards
 from app.services.reading.count_unread import by_conversation, is_unread, read_mark
 from app.services.reading.delivery_status import unread_status
 from app.services.reading.direct_cache import DirectCache
@@ -58,15 +58,36 @@ class UnreadFetcher:
         """Returns ``{messages, hasMore}`` for each request, including accepted messages that are not stored yet. May
         block. Raises Overloaded if a store does not answer.
 
-        The answer is a NotFound if the user is not a member of the requested conversation.
+        The answer is a NotFound if the user is not a member of the requested conversation. Requests of one conversation
+        are answered if its shard answers; the answer to the others is then an Overloaded.
         """
+        if len(self._shards) == 1:
+            return self._fetch(requests, None)
+        answers: dict[int, dict[str, Any] | ParleyError] = {}
+        for shard, places in self._by_shard(requests):
+            try:
+                found: Sequence[dict[str, Any] | ParleyError] = self._fetch([requests[n] for n in places], shard)
+            except Overloaded as error:
+                found = [error] * len(places)
+            answers.update(zip(places, found, strict=True))
+        return [answers[n] for n in range(len(requests))]
+
+    def _by_shard(self, requests: Sequence[UnreadRequest]) -> Iterator[tuple[Shard | None, list[int]]]:
+        """Yields the places of requests that need one shard, and with None of those that need all."""
+        of = [None if r.conversation_id is None else self._shards.of(r.conversation_id) for r in requests]
+        for shard in (None, *self._shards):
+            places = [n for n, one in enumerate(of) if one is shard]
+            if places:
+                yield shard, places
+
+    def _fetch(self, requests: Sequence[UnreadRequest], shard: Shard | None) -> list[dict[str, Any] | ParleyError]:
         requested = {request.conversation_id for request in requests}
         only = requested.pop() if len(requested) == 1 else None
         user_ids = [request.user_id for request in requests]
-        members = memberships_now(user_ids, only, engine=self._engine, shards=self._shards)
-        tail = by_conversation(members.tail.records)
+        members = memberships_now(user_ids, only, engine=self._engine, shards=self._shards, shard=shard)
+        tail = by_conversation(members.tails.records)
         with reading(self._engine) as connection:
-            pages = unread_messages(connection, requests, admitted=members.tail.admitted(user_ids))
+            pages = unread_messages(connection, requests, admitted=members.tails.admitted(user_ids))
             self._directs.load(connection, {row.conversation_id for page in pages for row in page.messages})
             rows = {row.place: row for page in pages for row in page.messages}
             views = {place: self._view(row) for place, row in rows.items()}

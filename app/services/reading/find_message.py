@@ -12,7 +12,7 @@ from app.core.message_view import View
 from app.core.records import Record
 from app.message_log.shards import Shards
 from app.services.reading.direct_cache import DirectCache
-from app.services.reading.memberships import memberships_now
+from app.services.reading.memberships import Memberships, memberships_now
 from app.services.reading.message_json import message_views
 from app.services.reading.open_streams import show_open_streams
 from app.services.reading.pending_changes import Messages
@@ -49,42 +49,51 @@ class MessageFinder:
         must name the conversation.
         """
         message_id = message_id.lower()
-        members = memberships_now([user_id], conversation_id, engine=self._engine, shards=self._shards)
-        mine = members.of[user_id]
+        members = self._members(user_id, conversation_id)
+        mine = members.certain(user_id)
         found = Messages(user_id)
         with reading(self._engine) as connection:
             rows = message_life.locate(connection, user_id, message_id, conversation_id)
             self._directs.load(connection, {row.conversation_id for row in rows})
             found.put_rows(rows, message_views(connection, rows, user_id, directs=self._directs))
-            found.apply(record for record in members.tail.records if record.id == message_id)
+            found.apply(record for record in members.tails.records if record.id == message_id)
             found.add_quotations(connection, members.since)
         seen = [
             view for (c, seq), view in found.views.items() if c in mine and seq >= members.since.get((user_id, c), 0)
         ]
-        if not seen:
+        if not seen or any(members.tails.lacks(c) for c, _ in found.views):
+            members.check_complete()
             raise NotFound
         show_open_streams(self._shards, seen)
         if len(seen) > 1:
             raise _ambiguous()
         only = found.only_viewer((seen[0]["conversationId"], seen[0]["seq"]))
-        return FoundMessage(seen[0], members.tail.epoch, only)
+        return FoundMessage(seen[0], members.tails.of(seen[0]["conversationId"]).epoch, only)
 
     def look_up_hidden(self, user_id: int, message_id: str, conversation_id: int | None = None) -> FoundMessage:
         """Finds a message that the user has deleted only for themselves. The view has only its place. Raises NotFound,
         and Invalid as ``look_up`` does.
         """
         message_id = message_id.lower()
-        members = memberships_now([user_id], conversation_id, engine=self._engine, shards=self._shards)
+        members = self._members(user_id, conversation_id)
         with reading(self._engine) as connection:
             places = set(message_life.locate_hidden(connection, user_id, message_id))
-        places |= {r.place for r in members.tail.records if _hides(r, user_id, message_id)}
-        mine = sorted((c, seq) for c, seq in places if c in members.of[user_id] and conversation_id in (None, c))
-        if not mine:
+        places |= {r.place for r in members.tails.records if _hides(r, user_id, message_id)}
+        places = {place for place in places if conversation_id in (None, place[0])}
+        mine = sorted((c, seq) for c, seq in places if c in members.certain(user_id))
+        if not mine or any(members.tails.lacks(c) for c, _ in places):
+            members.check_complete()
             raise NotFound
         if len(mine) > 1:
             raise _ambiguous()
         conversation, seq = mine[0]
-        return FoundMessage({"id": message_id, "conversationId": conversation, "seq": seq}, members.tail.epoch)
+        return FoundMessage(
+            {"id": message_id, "conversationId": conversation, "seq": seq}, members.tails.of(conversation).epoch
+        )
+
+    def _members(self, user_id: int, conversation_id: int | None) -> Memberships:
+        """If no conversation is named, a shard that is away keeps nobody from messages of the others."""
+        return memberships_now([user_id], conversation_id, engine=self._engine, shards=self._shards, some=True)
 
     def find_present(self, user_id: int, message_id: str, conversation_id: int | None = None) -> View:
         """As ``look_up_present``, for a caller that does not change the message."""

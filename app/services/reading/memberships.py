@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from app.message_log.conversations import Tail, read_tail
-from app.message_log.shards import Shards
+from app.core.errors import Overloaded
+from app.core.part import Part
+from app.message_log.shards import Shard, Shards
+from app.message_log.tails import Tails, Unstored, read_tails
 from app.redis_calls import redis_errors_as_overloaded
 from app.store.engine import reading
 from app.store.memberships import conversations_of
@@ -16,67 +18,99 @@ from app.store.memberships import conversations_of
 
 class Memberships(NamedTuple):
     """``of`` maps a user to conversations. ``since`` maps (user, conversation) to the seq with which the user joined,
-    if Postgres does not have that membership yet. ``tail`` was read after the memberships in Postgres, and covers all
+    if Postgres does not have that membership yet. ``tails`` were read after the memberships in Postgres, and cover all
     of these conversations.
     """
 
     of: dict[int, set[int]]
     since: dict[tuple[int, int], int]
-    tail: Tail
+    tails: Tails
+
+    def certain(self, user_id: int) -> set[int]:
+        """Returns those of the user's conversations whose shards answered. In the others, the user may have left."""
+        mine = self.of[user_id]
+        return {c for c in mine if not self.tails.lacks(c)} if self.tails.away else mine
+
+    def check_complete(self) -> None:
+        """Raises Overloaded if a shard did not answer. For callers that did not find what they wanted."""
+        if self.tails.away:
+            raise Overloaded("Redis does not answer.", retry_after=1)
 
 
-def memberships_now(user_ids: Sequence[int], only: int | None = None, *, engine: Engine, shards: Shards) -> Memberships:
-    """Reads the memberships of these users, in all conversations or in ``only`` one. May block. Raises Overloaded if a
-    store does not answer.
+def memberships_now(
+    user_ids: Sequence[int],
+    only: int | None = None,
+    *,
+    engine: Engine,
+    shards: Shards,
+    shard: Shard | None = None,
+    some: bool = False,
+) -> Memberships:
+    """Reads the memberships of these users: in ``only`` one conversation, in those of one ``shard``, or in all. Calls
+    no other shards than these need. May block.
+
+    Raises Overloaded if a store does not answer. With ``some``, shards that do not answer are left out
+    (``Tails.away``) unless none answers: then ``of`` has what Postgres has of their conversations.
 
     A membership that began before the call is found even if it is stored between the reads: it is then in the first
-    tail, and Postgres is read again.
+    tails, and Postgres is read again.
     """
+    if only is not None:
+        shard = shards.of(only)
+    among = list(shards) if shard is None else [shard]
+    part = None if shard is None else shard.part
     asked: set[int] = set()
     with redis_errors_as_overloaded():
-        began = _joined(read_tail(shards.only, []), user_ids)
+        began = _joined(read_tails(among, [], some=some), user_ids)
     while True:
         with reading(engine) as connection:
             stored = conversations_of(connection, list(set(user_ids)))
-        wanted = asked | {c for mine in stored.values() for c in mine if only in (None, c)}
+        wanted = asked.union(*(_within(mine, only, part) for mine in stored.values()))
         with redis_errors_as_overloaded():
-            tail = read_tail(shards.only, wanted)
-        of, since = _overlaid(stored, tail)
-        asked = wanted | {c for mine in of.values() for c in mine if only in (None, c)}
+            tails = read_tails(among, wanted, some=some)
+        of, since = _overlaid(stored, tails)
+        asked = wanted.union(*(_within(mine, only, part) for mine in of.values()))
         if asked == wanted and all(conversation_id in of[user_id] for user_id, conversation_id in began):
-            return Memberships({u: {c for c in mine if only in (None, c)} for u, mine in of.items()}, since, tail)
-        began = _joined(tail, user_ids)
+            return Memberships({u: _within(mine, only, part) for u, mine in of.items()}, since, tails)
+        began = _joined(tails, user_ids)
 
 
 def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine, shards: Shards) -> set[int]:
-    """Returns the conversations in which the user is not a member now. May block. Raises Overloaded if a store does not
-    answer.
+    """Returns the conversations in which the user is not a member now. Calls only their shards. May block. Raises
+    Overloaded if a store does not answer.
 
     A leaving before the call is always found: if it is stored between the two reads, it was in the tail.
     """
+    asked = set(conversation_ids)
     with redis_errors_as_overloaded():
-        tail = read_tail(shards.only, [])
+        tails = read_tails([shard for shard, _ in shards.parts(asked)], [])
     with reading(engine) as connection:
-        of, _ = _overlaid(conversations_of(connection, [user_id]), tail)
-    return set(conversation_ids) - of[user_id]
+        of, _ = _overlaid(conversations_of(connection, [user_id]), tails)
+    return asked - of[user_id]
 
 
-def _joined(tail: Tail, user_ids: Sequence[int]) -> set[tuple[int, int]]:
+def _within(conversations: set[int], only: int | None, part: Part | None) -> set[int]:
+    if only is not None:
+        return conversations & {only}
+    return conversations if part is None else {c for c in conversations if part.has(c)}
+
+
+def _joined(tails: Unstored, user_ids: Sequence[int]) -> set[tuple[int, int]]:
     """Returns (user, conversation) of the unstored memberships."""
     return {
         (user_id, conversation_id)
-        for user_id in (user_ids if tail.memberships else ())
-        for conversation_id, (is_member, _) in tail.membership_of(user_id).items()
+        for user_id in (user_ids if tails.memberships else ())
+        for conversation_id, (is_member, _) in tails.membership_of(user_id).items()
         if is_member
     }
 
 
-def _overlaid(stored: dict[int, set[int]], tail: Tail) -> tuple[dict[int, set[int]], dict[tuple[int, int], int]]:
+def _overlaid(stored: dict[int, set[int]], tails: Unstored) -> tuple[dict[int, set[int]], dict[tuple[int, int], int]]:
     of: dict[int, set[int]] = {}
     since: dict[tuple[int, int], int] = {}
     for user_id, mine in stored.items():
         of[user_id] = set(mine)
-        for conversation_id, (is_member, seq) in tail.membership_of(user_id).items():
+        for conversation_id, (is_member, seq) in tails.membership_of(user_id).items():
             if is_member:
                 of[user_id].add(conversation_id)
                 since[user_id, conversation_id] = seq

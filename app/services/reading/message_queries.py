@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from app.core.answer_size import count_fitting
 from app.core.errors import Forbidden, NotFound
 from app.core.times import rfc3339
-from app.message_log.conversations import read_tail
 from app.message_log.shards import Shards
+from app.message_log.tails import read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.check_member import WaitUntilStored, check_member
 from app.services.reading.conversation_cache import ConversationCache

@@ -7,6 +7,7 @@ the session of its reader began to hold events back, so that every append is in 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from app.core.errors import Overloaded
@@ -24,12 +25,9 @@ def show_open_streams(shards: Shards, views: Iterable[View]) -> None:
     if not growing:
         return
     texts: dict[Place, str] = {}
-    try:
-        with redis_errors_as_overloaded():
-            for shard, conversations in shards.parts({view["conversationId"] for view in growing}):
-                texts |= _texts(shard, [place for place in map(_place, growing) if place[0] in conversations])
-    except Overloaded:
-        pass  # the text that Postgres has is true as well
+    for shard, conversations in shards.parts({view["conversationId"] for view in growing}):
+        with suppress(Overloaded), redis_errors_as_overloaded():  # the text that Postgres has is true as well
+            texts |= _texts(shard, [place for place in map(_place, growing) if place[0] in conversations])
     for view in growing:
         text = texts.get(_place(view), "")
         if len(text) > len(view["message"]):

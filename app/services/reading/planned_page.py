@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 
 from app.core.kinds import event_of
 from app.core.message_view import View
+from app.core.part import Part
 from app.core.record_events import media_event
-from app.message_log.conversations import Tail
 from app.message_log.shards import Shards
+from app.message_log.tails import Tail
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.media_json import ended_view
 from app.services.reading.message_json import message_views
@@ -21,16 +22,17 @@ from app.store import media_uses, message_life, messages, receipts
 from app.store.replay import settings_since
 from app.store.replay_keys import Key, What
 
-_NO_TAIL = Tail([], 0, [], True, 0)
+_NO_TAIL = Tail(records=[], version=0, memberships=[], is_empty=True, epoch=0)
 
 
 class PlannedPage:
-    """Reads what has a version from that of the first key to that of the last key."""
+    """Reads what has a version from that of the first key to that of the last key, in one part of the conversations."""
 
-    def __init__(self, conn: Connection, user_id: int, keys: Sequence[Key]) -> None:
+    def __init__(self, conn: Connection, user_id: int, keys: Sequence[Key], part: Part) -> None:
         self._conn = conn
         self._user_id = user_id
         self._keys = keys
+        self._part = part
         self._begin, self._end = keys[0].version - 1, keys[-1].version
 
     def read(self, epoch: int, *, shards: Shards, directs: DirectCache) -> Missed:
@@ -68,7 +70,7 @@ class PlannedPage:
         conversations = self._of(What.OWN, What.ADMITTED)
         if conversations:
             place = self._conn, self._user_id, self._begin, conversations
-            for change in message_life.own_changes_since(*place, self._end):
+            for change in message_life.own_changes_since(*place, self._end, self._part):
                 events.setdefault(change.version, [event_of(epoch, change)])
 
     def _add_media(self, epoch: int, events: Events) -> None:

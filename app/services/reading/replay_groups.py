@@ -13,8 +13,9 @@ from app.core.metadata import with_metadata
 from app.core.record_events import member_views, settings_view
 from app.core.records import Record
 from app.core.times import rfc3339
-from app.message_log.conversations import GroupNow, Tail, group_now
+from app.message_log.conversations import GroupNow, group_now
 from app.message_log.shards import Shards
+from app.message_log.tails import Tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.store import conversations
 from app.store.conversations import ConversationSummary, JoinedMember
@@ -46,13 +47,13 @@ def changed_groups(
         gone.pop(conversation_id, None)
         if not is_member:
             gone[conversation_id] = latest.get(conversation_id, 0)
-    return {
-        c: (
-            at,
-            left_view(c) if c in gone else {**group_view(conn, user_id, c, shards=shards), "updatedAt": _moment(at)},
-        )
-        for c, at in latest.items()
-    }
+    stored = conversations.all_members_of(conn, [c for c in latest if c not in gone])
+
+    def view_of(c: int, at: int) -> View:
+        view = {**group_view(conn, user_id, c, shards=shards), "updatedAt": _moment(at)}
+        return with_joined_seqs(view, stored.get(c, ()), tail)
+
+    return {c: (at, left_view(c) if c in gone else view_of(c, at)) for c, at in latest.items()}
 
 
 def _moment(version: int) -> str:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
+from app.core.part import WHOLE, Part
 from app.store.noted_changes import changed_conversations
 from app.store.replay_keys import Key, What, keys_between
 
@@ -29,7 +30,7 @@ _KINDS = 8  # more than What has
 
 
 class ReplayPlan:
-    """The plan of one replay of one user. It is empty until it is begun."""
+    """The plan of one replay of one user, in one shard. It is empty until it is begun."""
 
     __slots__ = (
         "_changed",
@@ -37,6 +38,7 @@ class ReplayPlan:
         "_epoch",
         "_loaded",
         "_next",
+        "_part",
         "_span",
         "_upto",
         "_versions",
@@ -48,14 +50,15 @@ class ReplayPlan:
         self.reached = 0  # everything up to this version has been read
         self._upto = 0
         self._epoch = 0
+        self._part = WHOLE
         self._changed: Sequence[int] | None = None
         self._put(())
 
-    def begin(self, epoch: int, reached: int, upto: int, changed: Sequence[int]) -> None:
+    def begin(self, epoch: int, reached: int, upto: int, changed: Sequence[int], part: Part) -> None:
         """Begins to plan what has a version after ``reached`` and up to ``upto``. ``changed`` has all conversations
-        that changed after ``reached``.
+        of the part that changed after ``reached``. Versions and the epoch are those of the part's shard.
         """
-        self._epoch, self.reached, self._upto = epoch, reached, upto
+        self._epoch, self.reached, self._upto, self._part = epoch, reached, upto, part
         self._loaded, self._span, self._changed = reached, upto - reached, array("q", changed)
         self._put(())
 
@@ -87,8 +90,8 @@ class ReplayPlan:
         after, upto = self._loaded, min(self._upto, self._loaded + self._span)
         changed, self._changed = self._changed, None
         if changed is None:
-            changed = changed_conversations(conn, user_id, after)
-        found = keys_between(conn, user_id, changed, after, upto, LOOKAHEAD + 1)
+            changed = changed_conversations(conn, user_id, after, self._part)
+        found = keys_between(conn, user_id, changed, after, upto, LOOKAHEAD + 1, self._part)
         if len(found) > LOOKAHEAD:
             upto = found.pop().version - 1
             found = [key for key in found if key.version <= upto]

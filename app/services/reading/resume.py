@@ -22,11 +22,12 @@ from sqlalchemy import Connection, Engine
 
 from app.core.events import Event
 from app.core.kinds import MARKS, MESSAGE_CHANGES, PRIVATE, REPLAYED_EVENTS, Kind, event_of, is_message_for
+from app.core.part import Part
 from app.core.record_events import media_event
 from app.core.records import Record
-from app.message_log.conversations import Tail, read_tail
 from app.message_log.current_epoch import CurrentEpoch
-from app.message_log.shards import Shards
+from app.message_log.shards import Shard, Shards
+from app.message_log.tails import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.services.reading.changed_people import people_events
 from app.services.reading.direct_cache import DirectCache
@@ -55,21 +56,26 @@ Ended = list[StoredMedia]
 
 
 class Replay:
-    """Reads missed events for sessions that resume."""
+    """Reads missed events of one shard, for sessions that resume. All versions are those of the shard."""
 
     def __init__(
         self,
         *,
         engine: Engine,
         shards: Shards,
+        shard: Shard,
         directs: DirectCache,
         epoch: CurrentEpoch,
         requests: WaitingRequests,
         saw_epoch: Callable[[int], None],
     ) -> None:
-        """``saw_epoch`` is called with the epoch of every tail, before its records are returned."""
+        """``shard`` is the one whose conversations are replayed, and ``epoch`` its epoch. ``saw_epoch`` is called with
+        the epoch of every tail, before its records are returned.
+        """
         self._engine = engine
         self._shards = shards
+        self._shard = shard
+        self._part = shard.part
         self._directs = directs
         self._epoch = epoch
         self._requests = requests
@@ -111,8 +117,9 @@ class Replay:
                 found.views[place] = without_stream(view)
 
     def news_since(self, user_id: int, version: int) -> list[Event]:
-        """Returns events about people and requests that changed since then. They have no place among the others. May
-        block. Raises Overloaded.
+        """Returns events about people and requests that changed since then. They have no place among the others, and
+        belong to no shard: a session reads them once, whatever the number of shards. Only the time of ``version``
+        counts. May block. Raises Overloaded.
         """
         requests = self._requests.events_since(user_id, version)
         return [*people_events(user_id, version, engine=self._engine), *requests]
@@ -126,7 +133,9 @@ class Replay:
 
     def _next_of(self, plan: ReplayPlan, conn: Connection, user_id: int) -> Missed | None:
         while keys := plan.keys(conn, user_id, PAGE):
-            page = PlannedPage(conn, user_id, keys).read(self._epoch.number, shards=self._shards, directs=self._directs)
+            page = PlannedPage(conn, user_id, keys, self._part).read(
+                self._epoch.number, shards=self._shards, directs=self._directs
+            )
             plan.took(page.end)
             if not page.is_empty():
                 return page
@@ -134,25 +143,29 @@ class Replay:
 
     def _missed(self, user_id: int, version: int, plan: ReplayPlan | None) -> Missed:
         with reading(self._engine) as connection:
-            known = set(conversation_ids_of(connection, user_id))
+            known = self._conversations_of(connection, user_id)
         while True:
             with redis_errors_as_overloaded():
-                tail = read_tail(self._shards.only, known)
+                tail = read_tail(self._shard, known)
             self._saw_epoch(tail.epoch)
             with reading(self._engine) as connection:
-                wanted = known | tail.membership_of(user_id).keys() | set(conversation_ids_of(connection, user_id))
+                wanted = known | tail.membership_of(user_id).keys() | self._conversations_of(connection, user_id)
                 if wanted <= known:
                     return self._read(connection, user_id, version, tail, plan)
             known = wanted  # a conversation began between the two reads, and its tail was not read
 
+    def _conversations_of(self, conn: Connection, user_id: int) -> set[int]:
+        found = conversation_ids_of(conn, user_id)
+        return set(found) if self._part.total == 1 else set(filter(self._part.has, found))
+
     def _read(self, conn: Connection, user_id: int, version: int, tail: Tail, plan: ReplayPlan | None) -> Missed:
-        changed = _changed(conn, user_id, version, tail)
+        changed = _changed(conn, user_id, version, tail, self._part)
         if plan is not None and len(changed) > MANY and self._begin(plan, version, tail, changed):
             planned = self._next_of(plan, conn, user_id)
             if planned is not None:
                 return planned
             version = plan.beyond(version, tail.epoch)
-            changed = _changed(conn, user_id, version, tail)
+            changed = _changed(conn, user_id, version, tail, self._part)
         missed = self._page(conn, user_id, version, tail, changed)
         if plan is not None and missed.more:
             self._begin(plan, missed.end, tail, changed)
@@ -164,7 +177,7 @@ class Replay:
         upto = min([tail.version, *(record.version - 1 for record in tail.records)])
         if tail.epoch != epoch or upto <= reached:
             return False
-        plan.begin(epoch, reached, upto, changed)
+        plan.begin(epoch, reached, upto, changed, self._part)
         return True
 
     def _page(self, conn: Connection, user_id: int, version: int, tail: Tail, changed: list[int]) -> Missed:
@@ -190,7 +203,7 @@ class Replay:
         """Returns the events of single records. Those that are in the tail and in the store come once."""
         epoch = self._epoch.number
         events = {record.version: [event_of(epoch, record)] for record in _latest(_own_events(conn, user_id, records))}
-        for change in message_life.own_changes_since(conn, user_id, version, changed):
+        for change in message_life.own_changes_since(conn, user_id, version, changed, part=self._part):
             events.setdefault(change.version, [event_of(epoch, change)])
         for medium in ended:
             events.setdefault(medium.version, [media_event(ended_view(medium), epoch, medium.version)])
@@ -219,12 +232,12 @@ class Replay:
         return found
 
 
-def _changed(conn: Connection, user_id: int, version: int, tail: Tail) -> list[int]:
-    """Returns the user's conversations that changed after ``version``. A record of the tail may be stored between this
-    read and the next one, so its conversation counts as changed.
+def _changed(conn: Connection, user_id: int, version: int, tail: Tail, part: Part) -> list[int]:
+    """Returns the user's conversations of the part that changed after ``version``. A record of the tail may be stored
+    between this read and the next one, so its conversation counts as changed.
     """
     waiting = {record.conversation_id for record in tail.records} | tail.membership_of(user_id).keys()
-    return sorted(waiting.union(changed_conversations(conn, user_id, version)))
+    return sorted(waiting.union(changed_conversations(conn, user_id, version, part)))
 
 
 def _own_events(conn: Connection, user_id: int, records: list[Record]) -> list[Record]:

@@ -24,7 +24,9 @@ def settings_now(
     waiting = [r for r in tail if r.kind == Kind.SETTINGS and r.user_id == user_id]
     if not waiting:
         return list(summaries)
-    stored = {row.conversation_id: row.version for row in settings_since(conn, user_id, waiting[0].version - 1)}
+    # A row that is as new as its record has at least this version, whichever shards the records come from.
+    oldest = min(record.version for record in waiting)
+    stored = {row.conversation_id: row.version for row in settings_since(conn, user_id, oldest - 1)}
     changes: dict[int, dict[str, Any]] = {}
     for record in waiting:
         if record.version > stored.get(record.conversation_id, 0):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from app.message_log.conversations import Tail, read_tail
-from app.message_log.shards import Shards
+from app.core.part import Part
+from app.message_log.shards import Shard
+from app.message_log.tails import Tail, read_tail
 from app.redis_calls import redis_errors_as_overloaded
 from app.store.engine import reading
 from app.store.memberships import conversations_of
@@ -22,30 +23,40 @@ Memberships = dict[int, set[int]]
 
 
 def who_missed(
-    asked: Sequence[Asked], *, engine: Engine, shards: Shards, saw_epoch: Callable[[int], None]
+    asked: Sequence[Asked], *, engine: Engine, shard: Shard, saw_epoch: Callable[[int], None], news: bool = True
 ) -> list[bool]:
-    """Returns for each ``(user, version)`` whether a session that has everything up to the version may have missed
-    something. If not, events that are held back since before this call are all that follows. May block. Raises
-    Overloaded.
+    """Returns for each ``(user, version)`` whether a session that has everything of this shard up to the version may
+    have missed something of it. If not, events of the shard that are held back since before this call are all that
+    follows. May block. Raises Overloaded.
+
+    ``news``: also whether people or requests changed since the time of the version. They belong to no shard.
 
     Reads the tail before the store, as a resume does (resume.py).
     """
     users = list({user for user, _ in asked})
     with reading(engine) as conn:
-        before = conversations_of(conn, users)
+        everywhere = conversations_of(conn, users)
+    before = _of_part(everywhere, shard.part)
     with redis_errors_as_overloaded():
-        tail = read_tail(shards.only, set().union(*before.values()))
+        tail = read_tail(shard, set().union(*before.values()))
     saw_epoch(tail.epoch)
     if not tail.epoch:
         return [True] * len(asked)
     oldest_ms = min(version for _, version in asked) // 1000
     with reading(engine) as conn:
-        missed = users_with_changes(conn, asked) | users_with_requests(conn, users, oldest_ms)
-        missed |= _with_changed_people(conn, before, oldest_ms)
-        after = conversations_of(conn, users)
+        missed = users_with_changes(conn, asked, shard.part)
+        if news:
+            missed |= users_with_requests(conn, users, oldest_ms) | _with_changed_people(conn, everywhere, oldest_ms)
+        after = _of_part(conversations_of(conn, users), shard.part)
     # A conversation may have begun between the reads, and its tail was not read.
     missed |= {user for user in users if after[user] != before[user] or _is_in_tail(tail, user, before[user])}
     return [user in missed for user, _ in asked]
+
+
+def _of_part(of: Memberships, part: Part) -> Memberships:
+    if part.total == 1:
+        return of
+    return {user: set(filter(part.has, mine)) for user, mine in of.items()}
 
 
 def _with_changed_people(conn: Connection, of: Memberships, since_ms: int) -> set[int]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, false
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, SmallInteger, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -131,11 +131,14 @@ class NotedChange(Base):
 
 
 class ReadConversations(Base):
-    """At ``version`` of this epoch, the user had no unread messages outside the conversations ``unread``."""
+    """At ``version`` of this epoch of the shard, the user had no unread messages in those of its conversations that are
+    not in ``unread``.
+    """
 
     __tablename__ = "read_conversations"
 
     user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default="0")
     epoch: Mapped[int]
     version: Mapped[int]
     unread: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))

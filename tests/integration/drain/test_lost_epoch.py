@@ -15,10 +15,11 @@ from app.core.errors import NotFound, Overloaded
 from app.core.kinds import Kind
 from app.message_log import keys
 from app.message_log.append import BEGINS_STREAM, Decided, Operation
-from app.message_log.conversations import hydrate, read_tail
+from app.message_log.conversations import hydrate
 from app.message_log.epoch import begin_epoch
 from app.message_log.reader import LogReader
 from app.message_log.shards import Shard, Shards
+from app.message_log.tails import read_tail
 from app.services.messaging.change_message import MessageEditor
 from app.services.messaging.mentions import NOBODY
 from app.services.messaging.prepared import Prepared

@@ -138,7 +138,7 @@ def test_former_state_is_not_stored_over_a_later_one(conn: Connection, engine: E
     [user] = add_users(engine, 1)
     for version, there in ((20, [1, 2]), (10, [3])):
         keep_read_state(conn, 1, ReadState(user, version, there))
-    assert read_states(conn, [user]) == {user: ReadState(user, 20, [1, 2])}
+    assert read_states(conn, [user]) == {(user, 0): ReadState(user, 20, [1, 2])}
     with writing(engine) as other:
         other.execute(text("UPDATE read_conversations SET epoch = 0 WHERE user_id = :u"), {"u": user})
     assert read_states(conn, [user]) == {}

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from app.message_log import keys
-from app.message_log.conversations import hydrate, read_tail
+from app.message_log.conversations import hydrate
 from app.message_log.shards import Shard
+from app.message_log.tails import read_tail
 from tests.twins.log_contract import ANN, BEN, EPOCH, Log, begin, message, state
 
 FIRST = 1000

@@ -12,8 +12,9 @@ from redis import Redis
 
 from app.core.kinds import Kind
 from app.message_log.append import AppendLimits, Operation
-from app.message_log.conversations import hydrate, read_tail
+from app.message_log.conversations import hydrate
 from app.message_log.shards import Shard
+from app.message_log.tails import read_tail
 from tests.twins.log_contract import ANN, BEN, CYD, EPOCH, EVE, GROUP, PAIR, Log, LogContract, begin, message, state
 from tests.twins.memory_redis import MemoryRedis
 from tests.twins.redis_contract import RedisContract
