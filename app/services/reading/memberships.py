@@ -61,18 +61,20 @@ def memberships_now(
     part = None if shard is None else shard.part
     asked: set[int] = set()
     with redis_errors_as_overloaded():
-        began = _joined(read_tails(among, [], some=some), user_ids)
+        tails = read_tails(among, [], some=some)
     while True:
+        # A shard that answers only later could hide a membership that was stored meanwhile.
+        among = [one for one in among if one.part not in tails.away]
+        began = _joined(tails, user_ids)
         with reading(engine) as connection:
             stored = conversations_of(connection, list(set(user_ids)))
         wanted = asked.union(*(_within(mine, only, part) for mine in stored.values()))
         with redis_errors_as_overloaded():
-            tails = read_tails(among, wanted, some=some)
+            tails = read_tails(among, wanted, some=some, away=tails.away)
         of, since = _overlaid(stored, tails)
         asked = wanted.union(*(_within(mine, only, part) for mine in of.values()))
         if asked == wanted and all(conversation_id in of[user_id] for user_id, conversation_id in began):
             return Memberships({u: _within(mine, only, part) for u, mine in of.items()}, since, tails)
-        began = _joined(tails, user_ids)
 
 
 def left_among(user_id: int, conversation_ids: Iterable[int], *, engine: Engine, shards: Shards) -> set[int]:

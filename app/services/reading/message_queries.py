@@ -132,6 +132,8 @@ class MessageQueries:
         rows, views = self._store_reads.run(work)
         show_open_streams(self._shards, views)
         fitting = count_fitting(views)
+        while 1 < fitting < len(rows) and rows[fitting][0] == rows[fitting - 1][0]:
+            fitting -= 1  # two shards may use the same version, and the next page begins below that of the last message
         answer: View = {"messages": views[:fitting], "hasMore": len(rows) > fitting}
         if answer["hasMore"]:
             answer["cursor"] = str(rows[fitting - 1][0])

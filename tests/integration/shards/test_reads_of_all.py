@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from functools import partial
+
 import pytest
 import redis
 from sqlalchemy import text
 
 from app.core.errors import NotFound, Overloaded
 from app.core.kinds import Kind
+from app.services.media.media_address import visible_media
 from app.services.reading import count_unread as counting
 from app.services.reading import memberships
 from app.services.reading.count_unread import count_unread
@@ -120,6 +124,27 @@ def test_joining_that_is_stored_between_two_reads_counts(two: TwoShards, monkeyp
     assert memberships_now([ann], engine=two.engine, shards=two.shards).of[ann] == set(groups)
 
 
+def test_stars_of_the_same_version_stay_on_one_page(two: TwoShards, talks: Talks) -> None:
+    for id_ in talks.ids:
+        two.change(Kind.STARRED, id_, talks.ann, [1, 0], '"on":true')
+        two.change(Kind.STARRED, id_, talks.ann, [2, 0], '"on":true')
+    two.drain_all()
+    two.run(
+        "UPDATE stars SET version = CASE WHEN seq = 1 AND conversation_id = :c THEN 9 WHEN seq = 2 THEN 5 ELSE 1 END "
+        "WHERE user_id = :u",
+        c=talks.ids[0],
+        u=talks.ann,
+    )
+    found, before = [], 2**62
+    while True:
+        page = two.queries().starred(talks.ann, before, 2)
+        found += [(message["conversationId"], message["seq"]) for message in page["messages"]]
+        if not page["hasMore"]:
+            break
+        before = int(page["cursor"])
+    assert sorted(found) == [(id_, seq) for id_ in sorted(talks.ids) for seq in (1, 2)]
+
+
 # --- one shard is away
 
 
@@ -143,6 +168,15 @@ def test_conversation_of_another_shard_is_read(two: TwoShards, talks: Talks, awa
             finder.find(talks.ann, id_)
     with pytest.raises(NotFound):
         finder.find(talks.ann, talks.waiting[1 - number], there)
+
+
+def test_medium_that_is_not_found_may_be_in_the_shard_that_is_away(
+    two: TwoShards, talks: Talks, away: redis.Redis
+) -> None:
+    for shards, error in ((two.shards, NotFound), (two.lose(1, away), Overloaded)):
+        members = partial(memberships_now, engine=two.engine, shards=shards, some=True)
+        with pytest.raises(error):
+            visible_media(talks.ann, str(uuid.uuid4()), engine=two.engine, memberships=members)
 
 
 def test_lists_and_counts_are_refused(two: TwoShards, talks: Talks, away: redis.Redis) -> None:

@@ -23,6 +23,7 @@ from app.services.reading.conversations import ConversationReader
 from app.services.reading.direct_cache import DirectCache
 from app.services.reading.fetch_unread import UnreadFetcher
 from app.services.reading.find_message import MessageFinder
+from app.services.reading.message_queries import MessageQueries
 from app.services.reading.replay_plan import ReplayPlan
 from app.services.reading.resume import Replay
 from app.store.conversations import load_state
@@ -153,6 +154,11 @@ class TwoShards:
 
     def finder(self, shards: Shards | None = None) -> MessageFinder:
         return MessageFinder(engine=self.engine, shards=shards or self.shards, directs=DirectCache())
+
+    def queries(self) -> MessageQueries:
+        stores: dict[str, Any] = {"engine": self.engine, "shards": self.shards, "directs": DirectCache()}
+        unused: dict[str, Any] = dict.fromkeys(["conversations", "messages", "wait_until_stored"])
+        return MessageQueries(**stores, **unused, store_reads=StoreReads(self.engine))
 
     def replay(self, number: int, user: int, since: int, shards: Shards | None = None) -> list[Event]:
         """Returns the events of all pages that a session gets from this shard."""
