@@ -205,13 +205,8 @@ def kept(two: TwoShards, user: int) -> dict[int, tuple[int, set[int]]]:
 
 @pytest.fixture
 def many(two: TwoShards, talks: Talks, monkeypatch: pytest.MonkeyPatch) -> Talks:
-    """Every user counts as one of many conversations, and the store has the epoch of each shard."""
+    """Every user counts as one of many conversations."""
     monkeypatch.setattr(counting, "MANY", 1)
-    two.run("ALTER TABLE log_state DROP CONSTRAINT IF EXISTS ck_log_state_one_row")
-    two.run(
-        "INSERT INTO log_state (id, epoch) VALUES (2, :epoch) ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch",
-        epoch=two.epoch,
-    )
     return talks
 
 

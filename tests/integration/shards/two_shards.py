@@ -44,6 +44,9 @@ class TwoShards:
         self.shards = Shards([client, client])
         self.epoch = begin_epoch(self.shards[0], lambda: next_epoch(engine)).number
         client.set(self.shards[1].keys.epoch, f"{self.epoch}:0")
+        self.run("ALTER TABLE log_state DROP CONSTRAINT IF EXISTS ck_log_state_one_row")
+        row = "INSERT INTO log_state (id, epoch) VALUES (2, :epoch) ON CONFLICT (id) DO UPDATE SET epoch = :epoch"
+        self.run(row, epoch=self.epoch)
         client.set(self.shards[0].keys.version, int(time.time() + 3600) * 1_000_000)
         self._appends = [self._append(shard, "append") for shard in self.shards]
         self._changes = [self._append(shard, "change") for shard in self.shards]
