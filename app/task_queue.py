@@ -147,11 +147,11 @@ def _wake(task: str, queue: str) -> None:
         log.warning("%s was not enqueued: %s", task, type(error).__name__)
 
 
-def wake_drain(shard: int = 0) -> None:
-    """Enqueues a drain of a shard's log. If the task is lost, beat enqueues one within seconds. Raises Overloaded if
-    the broker does not answer.
+def wake_drain(number: int = 0) -> None:
+    """Enqueues a drain of the log of the shard with this number. If the task is lost, beat enqueues one within seconds.
+    Raises Overloaded if the broker does not answer.
     """
-    which = (shard,) if shard else ()  # workers of the previous release take no argument
+    which = (number,) if number else ()  # workers of the previous release take no argument
     try:
         celery().send_task(DRAIN, which, queue="persistence", expires=30, retry=False, ignore_result=True)
     except UNREACHABLE as error:

@@ -30,7 +30,7 @@ from app.config import Settings
 from app.message_log.shard_keys import ShardKeys
 from app.message_log.shards import Shard
 from app.message_log.workers import heartbeat
-from tasks.shard_redis import connect_shard, count_shards
+from app.redis_connections import one_connection
 from tasks.worker_name import worker_name
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,8 @@ class DrainProcess:
     def start(self) -> None:
         if self._process is None or self._process.poll() is not None:
             log.warning(
-                "no task has woken the drain of shard %d, so the worker starts it itself; is the broker away,"
-                " or has the worker too few processes?",
+                "no task has woken a drain of shard %d, so the worker starts one itself; is the broker away, or are all"
+                " processes of the worker busy?",
                 self._number,
             )
             command = [sys.executable, "-m", "tasks.drain_process", str(os.getpid()), str(self._number)]
@@ -137,7 +137,7 @@ class LogWatcher(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no
 
     def start(self, _worker: Any) -> None:
         settings = Settings.from_env()
-        self._drains = [DrainProcess(number) for number in range(count_shards(settings))]
+        self._drains = [DrainProcess(number) for number in range(settings.shards)]
         for number in range(len(self._drains)):
             name = f"log-watcher-{number}"
             threading.Thread(target=self._watch, args=(settings, number), name=name, daemon=True).start()
@@ -154,7 +154,7 @@ class LogWatcher(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no
 
     def _watch(self, settings: Settings, number: int) -> None:
         watch_log(
-            lambda: connect_shard(settings, number, timeout_seconds=TIMEOUT_SECONDS),
+            lambda: one_connection(settings, number, timeout_seconds=TIMEOUT_SECONDS),
             worker_name(os.getpid()),
             self._drains[number].start,
             self._stopped,

@@ -14,6 +14,7 @@ from app.fanout.runner_signal import RunnerSignal, push_signal, webhook_signal
 from app.message_log.reader import LogReader
 from app.message_log.shards import Shard
 from app.message_log.workers import heartbeat
+from app.redis_connections import one_connection
 from app.services.drain.store_log import BLOCK_MS, Drain
 from app.services.drain.store_records import DrainStats
 from app.services.metrics.publish_metrics import publish_drain
@@ -21,7 +22,6 @@ from app.store.connections import WORKER_SECONDS
 from app.store.engine import create_engine
 from app.task_queue import wake_drain, wake_push, wake_webhooks
 from tasks import celery_app
-from tasks.shard_redis import connect_shard
 from tasks.shutdown import stopping
 from tasks.worker_process import NAME, container, process_name
 
@@ -66,17 +66,17 @@ def hand_over(shard: Shard) -> None:
 
 
 @celery_app.task(name="tasks.persist_messages.drain")  # type: ignore[untyped-decorator]
-def drain(shard: int = 0) -> None:
+def drain(number: int = 0) -> None:
     """Stores the records of a shard's log until it is empty. Does nothing if another drain of it is active."""
-    run_drain(stopping, shard)
+    run_drain(stopping, number)
 
 
 def run_drain(stopping: Callable[[], bool], number: int = 0) -> None:
     """Does the work of ``drain``, in a task or in a process of its own (tasks/drain_process.py)."""
     shared = container()
     settings = shared.settings
-    engine = create_engine(settings, timeout_seconds=STORE_TIMEOUT_SECONDS)
-    redis = connect_shard(settings, number, timeout_seconds=BLOCK_MS / 1000 + 5)
+    engine = create_engine(settings, timeout_seconds=WORKER_SECONDS)
+    redis = one_connection(settings, number, timeout_seconds=BLOCK_MS / 1000 + 5)
     shard = shared.shards[number].over(redis)
 
     def alive(stats: DrainStats) -> None:
